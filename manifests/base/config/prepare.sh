@@ -1,0 +1,43 @@
+#!/bin/sh
+# Initialises an empty volume, atomically: `data` appears only once it is complete, accounts included.
+# It never touches a volume that holds anything else. Needs no tool but sh, mysqld and coreutils.
+set -eu
+volume=${MYSQLOPS_VOLUME:-/var/lib/mysql}
+data=$volume/data
+# Not a hidden name: InnoDB overlooks its own files below one, and the second start fails.
+half=$volume/initialising
+config=/etc/mysqlops/my.cnf
+
+if [ -d "$data" ]; then
+  echo "prepare: $data exists: keeping it"
+  exit 0
+fi
+for entry in $(ls -A "$volume"); do
+  case $entry in
+  lost+found | initialising) ;;
+  *)
+    echo "prepare: refused: the volume holds '$entry', which mysqlops did not write; nothing was changed." >&2
+    echo "prepare: move it away, or use another claim." >&2
+    exit 1
+    ;;
+  esac
+done
+
+rm -rf "$half"
+mkdir -m 0750 "$half"
+# GTIDs off and no binary log: the accounts exist alike on every member and must not count as its own transactions.
+once="--datadir=$half --skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF
+  --read-only=OFF --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2"
+echo "prepare: initialising $data"
+# shellcheck disable=SC2086
+mysqld --defaults-file=$config $once --initialize-insecure
+echo "prepare: creating the accounts"
+# The file ends with SHUTDOWN; after a statement that fails mysqld would stay up for ever, hence the limit.
+# shellcheck disable=SC2086
+timeout 300 mysqld --defaults-file=$config $once --skip-networking --init-file=/run/credentials/accounts.sql
+rm -f "$half/auto.cnf"
+sync
+mv "$half" "$data"
+sync
+: >/run/mysqlops/initialised
+echo "prepare: done"

@@ -1,0 +1,1 @@
+"""MySQL on Kubernetes for whoever owns one namespace."""

@@ -1,0 +1,130 @@
+"""The programs inside a pod: the init containers, the agent, the proof write, and the wait for applications.
+
+agent.pyz wait-for-dns | credentials | wait-for-database | run | probe HOST… | wait [options] HOST[:PORT]…
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+from mysqlops import errors
+from mysqlops.agent import api, credentials, health, loop, member, settings, surroundings
+from mysqlops.clock import SystemClock
+from mysqlops.core import names
+from mysqlops.mysql import connect, probe, wait
+from mysqlops.version import __version__
+
+_CLOCK = SystemClock()
+
+
+def wait_for_dns(_: argparse.Namespace) -> None:
+    """Wait until the own per-pod name resolves: the other members connect to it."""
+    me = settings.read()
+    told = ""
+    while True:
+        try:
+            address = socket.getaddrinfo(me.host(me.ordinal), names.PORT_MYSQL)[0][4][0]
+            print(f"wait-for-dns: {me.host(me.ordinal)} is {address}", flush=True)
+            return
+        except OSError as error:
+            if str(error) != told:
+                told = str(error)
+                print(f"wait-for-dns: {me.host(me.ordinal)}: {error}", flush=True)
+        _CLOCK.sleep(0.2)
+
+
+def make_credentials(_: argparse.Namespace) -> None:
+    me = settings.read()
+    values = credentials.ensure(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me.cluster, _CLOCK)
+    credentials.write(settings.CREDENTIALS, values)
+    print(f"credentials: read from Secret {names.credentials_secret(me.cluster)}", flush=True)
+
+
+def wait_for_database(_: argparse.Namespace) -> None:
+    """A new member of ordinal > 0 waits for a peer's port; an existing one never, or a full outage would deadlock."""
+    me = settings.read()
+    if me.ordinal == 0:
+        print("wait-for-database: member 0 waits for nobody", flush=True)
+        return
+    if not (settings.RUN / "initialised").exists():
+        print("wait-for-database: this member has data already: not waiting", flush=True)
+        return
+    peers = [wait.Target(me.host(ordinal)) for ordinal in range(names.MAX_MEMBERS) if ordinal != me.ordinal]
+    found = wait.wait_for(peers[: me.ordinal], None, clock=_CLOCK, timeout_seconds=7 * 86400, tell=_say)
+    print(f"wait-for-database: {found} answers", flush=True)
+
+
+def run_agent(_: argparse.Namespace) -> None:
+    me = settings.read()
+    probes = health.Health(_CLOCK)
+    around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
+    turning = loop.Loop(me, member.Member(me), around, probes, _CLOCK)
+    signal.signal(signal.SIGTERM, lambda *_: turning.stop())
+    server = health.serve(probes, names.PORT_AGENT)
+    turning.run()
+    server.shutdown()
+
+
+def prove(options: argparse.Namespace) -> None:
+    """Print, as JSON, the seconds until a write through the primary Service was seen on each member."""
+    me = settings.read()
+    login = credentials.read_login(settings.CREDENTIALS, names.USER_PROBE, names.KEY_PROBE_PASSWORD)
+    service = f"{names.primary_service(me.cluster)}.{me.namespace}.svc"
+    seen = probe.write_and_read(service, options.hosts, login, clock=_CLOCK, timeout_seconds=options.timeout)
+    print(json.dumps(seen))
+
+
+def wait_for_application(options: argparse.Namespace) -> None:
+    targets = [wait.Target.parse(host) for host in options.hosts]
+    login = None
+    if options.user:
+        login = connect.read_login(options.user, options.password_file)
+    found = wait.wait_for(targets, login, clock=_CLOCK, timeout_seconds=options.timeout, tell=_say)
+    print(f"{found} is ready", flush=True)
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="agent.pyz", description=f"mysqlops agent {__version__}")
+    commands = parser.add_subparsers(required=True)
+    for name, action in (
+        ("wait-for-dns", wait_for_dns),
+        ("credentials", make_credentials),
+        ("wait-for-database", wait_for_database),
+        ("run", run_agent),
+    ):
+        commands.add_parser(name).set_defaults(action=action)
+    proof = commands.add_parser("probe")
+    proof.add_argument("hosts", nargs="+")
+    proof.add_argument("--timeout", type=float, default=30)
+    proof.set_defaults(action=prove)
+    waiting = commands.add_parser("wait")
+    waiting.add_argument("hosts", nargs="+", metavar="HOST[:PORT]")
+    waiting.add_argument("--timeout", type=float, default=600, help="seconds")
+    waiting.add_argument("--user", help="also wait until this account finds the server writable")
+    waiting.add_argument("--password-file", default="/dev/null")
+    waiting.set_defaults(action=wait_for_application)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one program; errors are one line on stderr and an exit code of the documented table."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.action(options)
+    except errors.MysqlopsError as error:
+        print(f"{error.code}: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

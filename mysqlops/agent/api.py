@@ -1,0 +1,110 @@
+"""The agent's own small client of the Kubernetes API: get, list, patch, update, with the pod's token.
+
+The kubernetes package is too large for a ConfigMap and for the agent's memory (docs/adr/0004). One connection,
+kept open, a deadline on every call, the token read anew for each (kubelet rotates it).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from mysqlops import errors
+
+Json = dict[str, Any]
+_TIMEOUT_SECONDS = 5.0
+_BY_STATUS: Mapping[int, type[errors.KubeError]] = {
+    401: errors.Forbidden,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+}
+
+
+class Api:
+    """Calls within one namespace; raises KubeError."""
+
+    def __init__(self, namespace: str, account: Path) -> None:
+        self._account = account
+        self._namespace = namespace
+        self._host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
+        self._port = int(os.environ.get("KUBERNETES_SERVICE_PORT", "443"))
+        self._connection: http.client.HTTPSConnection | None = None
+
+    def get(self, group: str, kind: str, name: str) -> Json:
+        return self._call("GET", self._path(group, kind, name))
+
+    def list(self, group: str, kind: str, selector: str) -> list[Json]:
+        # resourceVersion=0 reads the API server's cache: a storm of agents after an outage never reaches etcd.
+        query = urlencode({"labelSelector": selector, "resourceVersion": "0"})
+        items: list[Json] = self._call("GET", f"{self._path(group, kind)}?{query}")["items"]
+        return items
+
+    def patch(self, group: str, kind: str, name: str, change: Json) -> Json:
+        """A JSON merge patch (RFC 7396)."""
+        return self._call("PATCH", self._path(group, kind, name), change, "application/merge-patch+json")
+
+    def update(self, group: str, kind: str, name: str, whole: Json) -> Json:
+        """Replace the object; raises Conflict if `whole` is not of the newest resourceVersion."""
+        return self._call("PUT", self._path(group, kind, name), whole)
+
+    def _path(self, group: str, kind: str, name: str = "") -> str:
+        prefix = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        tail = f"/{quote(name)}" if name else ""
+        return f"{prefix}/namespaces/{self._namespace}/{kind}{tail}"
+
+    def _call(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Json:
+        headers = {"Authorization": f"Bearer {self._token()}", "Accept": "application/json", "Content-Type": kind}
+        data = None if body is None else json.dumps(body)
+        try:
+            reused = self._connection is not None
+            status, text = self._send(method, path, data, headers)
+        except (OSError, http.client.HTTPException) as error:
+            if not reused:
+                raise errors.Unreachable(f"API server: {error or type(error).__name__}") from error
+            # The server closes idle connections; every call here may safely be sent twice.
+            try:
+                status, text = self._send(method, path, data, headers)
+            except (OSError, http.client.HTTPException) as again:
+                raise errors.Unreachable(f"API server: {again or type(again).__name__}") from again
+        if status >= 300:
+            failure = _BY_STATUS.get(status, errors.KubeError)
+            raise failure(f"{method} {path.partition('?')[0]}: {status} {_reason(text)}")
+        answer: Json = json.loads(text)
+        return answer
+
+    def _send(self, method: str, path: str, data: str | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        if self._connection is None:
+            context = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
+            self._connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=_TIMEOUT_SECONDS, context=context
+            )
+        try:
+            self._connection.request(method, path, data, dict(headers))
+            response = self._connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            self._connection = None
+            raise
+
+    def _token(self) -> str:
+        try:
+            return (self._account / "token").read_text().strip()
+        except OSError as error:
+            raise errors.Forbidden(f"no service account token: {error}") from error
+
+
+def _reason(text: bytes) -> str:
+    """The message of a Status object; other bodies could hold secrets and are not repeated (kopf)."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return ""
+    return str(body.get("message", ""))[:300] if isinstance(body, dict) and body.get("kind") == "Status" else ""

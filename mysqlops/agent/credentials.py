@@ -1,0 +1,75 @@
+"""The cluster's passwords: generated once, by whichever member comes first, and kept in the Secret.
+
+Neither `render` nor `deploy` ever sees one. All members may run this at once: the Secret's resourceVersion
+decides, and the losers read what the winner wrote. A key that is there is never replaced.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from mysqlops import errors
+from mysqlops.agent import api
+from mysqlops.clock import Clock
+from mysqlops.core import names
+from mysqlops.mysql import accounts, connect
+
+_TRIES = 60
+
+
+def ensure(client: api.Api, cluster: str, clock: Clock) -> dict[str, str]:
+    """The Secret's values by key, generating those that lack; raises KubeError if it cannot be read or written."""
+    for _ in range(_TRIES):
+        secret = client.get("v1", "secrets", names.credentials_secret(cluster))
+        present = {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+        lacking = _generate(present)
+        if not lacking:
+            return present
+        change = {
+            "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in lacking.items()},
+        }
+        try:
+            client.patch("v1", "secrets", names.credentials_secret(cluster), change)
+        except errors.Conflict:
+            clock.sleep(0.2)
+    raise errors.Conflict(f"Secret {names.credentials_secret(cluster)} kept changing while passwords were generated")
+
+
+def _generate(present: Mapping[str, str]) -> dict[str, str]:
+    """New values for the keys that lack: 192 random bits each, of characters that need no quoting anywhere."""
+    lacking = {key: secrets.token_urlsafe(24) for key in names.PASSWORD_KEYS if not present.get(key)}
+    if not present.get(names.KEY_GROUP_NAME):
+        lacking[names.KEY_GROUP_NAME] = str(uuid.uuid4())
+    return lacking
+
+
+def write(folder: Path, values: Mapping[str, str]) -> None:
+    """Put the values where only this pod's containers reach them (memory), and the accounts' statements for prepare."""
+    for key, value in values.items():
+        _write_private(folder / key, value)
+    _write_private(folder / "accounts.sql", accounts.init_file(values))
+
+
+def read_login(folder: Path, user: str, key: str) -> connect.Login:
+    return connect.Login(user, read(folder, key))
+
+
+def read(folder: Path, key: str) -> str:
+    """One value; raises ConfigError if the credentials container has not written it."""
+    try:
+        return (folder / key).read_text()
+    except OSError as error:
+        raise errors.ConfigError(
+            f"{folder / key}: {error.strerror}; the init container `credentials` writes it"
+        ) from error
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)

@@ -1,0 +1,106 @@
+"""The member's own mysqld: a kept connection to observe it, and the slow actions, one at a time, in a thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mysqlops import errors
+from mysqlops.agent import credentials, settings
+from mysqlops.core import names, view
+from mysqlops.mysql import connect, group_replication
+
+_HAND_OVER_SECONDS = 10
+
+
+class Member:
+    """Observes and commands the mysqld behind the socket; raises MysqlError."""
+
+    def __init__(self, me: settings.Settings, folder: Path = settings.CREDENTIALS) -> None:
+        self._me, self._folder = me, folder
+        self._kept: connect.Server | None = None
+
+    def observe(self) -> view.ServerView | None:
+        """What the server says, or None if it does not answer. AccessDenied is raised: waiting would not help."""
+        try:
+            self._kept = self._kept or self._connect()
+            return group_replication.observe(self._kept)
+        except errors.AccessDenied:
+            raise
+        except errors.MysqlError:
+            self._drop()
+            return None
+
+    def form(self) -> None:
+        self._start([self._me.host(self._me.ordinal)], bootstrap=True)
+
+    def join(self, replicas: int) -> None:
+        seeds = [self._me.host(ordinal) for ordinal in range(replicas) if ordinal != self._me.ordinal]
+        self._start(seeds, bootstrap=False)
+
+    def leave(self) -> None:
+        with self._connect() as server:
+            group_replication.stop(server)
+
+    def accept_clients(self) -> None:
+        with self._connect() as server:
+            group_replication.accept_clients(server)
+
+    def hand_over(self, successor_uuid: str) -> None:
+        with self._connect() as server:
+            group_replication.set_as_primary(server, successor_uuid, transactions_seconds=_HAND_OVER_SECONDS)
+
+    def _start(self, seeds: list[str], *, bootstrap: bool) -> None:
+        login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        group_name = credentials.read(self._folder, names.KEY_GROUP_NAME)
+        with self._connect() as server:
+            group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
+
+    def _connect(self) -> connect.Server:
+        return connect.connect_socket(credentials.read_login(self._folder, names.USER_ADMIN, names.KEY_ADMIN_PASSWORD))
+
+    def _drop(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+
+class Background:
+    """Runs one slow action at a time, so that the loop goes on observing and publishing."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._failure = ""
+
+    def is_busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def last_failure(self) -> str:
+        """Why the last action failed, or nothing."""
+        return self._failure
+
+    def run(self, name: str, action: Callable[[], None]) -> None:
+        def body() -> None:
+            try:
+                action()
+                self._failure = ""
+            except errors.MysqlopsError as error:
+                self._failure = str(error)
+
+        self._thread = threading.Thread(target=body, name=name, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+
+def volume_usage(volume: Path) -> tuple[int, int]:
+    """Size and used bytes of the volume, as `df` counts them; zeros if it cannot be told."""
+    try:
+        stat = os.statvfs(volume)
+    except OSError:
+        return 0, 0
+    return stat.f_blocks * stat.f_frsize, (stat.f_blocks - stat.f_bfree) * stat.f_frsize

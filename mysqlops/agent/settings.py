@@ -1,0 +1,48 @@
+"""Which member this is, from the environment that the StatefulSet sets, and where its files are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mysqlops.core import names
+from mysqlops.errors import ConfigError
+
+CREDENTIALS = Path("/run/credentials")
+RUN = Path("/run/mysqlops")
+VOLUME = Path("/var/lib/mysql")
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One member's identity."""
+
+    cluster: str
+    namespace: str
+    pod: str
+    pod_uid: str
+
+    @property
+    def ordinal(self) -> int:
+        return names.ordinal_of(self.pod)
+
+    def host(self, ordinal: int) -> str:
+        return names.member_host(self.cluster, ordinal, self.namespace)
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings; raises ConfigError that names the variable that lacks."""
+    values = {}
+    for field, variable in (
+        ("cluster", "MYSQLOPS_CLUSTER"),
+        ("namespace", "MYSQLOPS_NAMESPACE"),
+        ("pod", "MYSQLOPS_POD"),
+        ("pod_uid", "MYSQLOPS_POD_UID"),
+    ):
+        if not environment.get(variable):
+            raise ConfigError(f"environment variable {variable} is not set; the StatefulSet of mysqlops sets it")
+        values[field] = environment[variable]
+    return Settings(**values)

@@ -1,0 +1,1 @@
+"""The verbs on one cluster, one file each."""

@@ -1,0 +1,89 @@
+"""mysqlops deploy"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mysqlops.cli import context, options, output
+from mysqlops.core import names
+
+if TYPE_CHECKING:
+    from mysqlops.core.plan import Plan
+    from mysqlops.planning.status import Status
+
+
+@click.command()
+@click.argument("name")
+@options.spec
+@options.connection
+@options.timeout("10m")
+@options.output("table", "json", "yaml")
+@click.option("--dry-run", is_flag=True, help="Check everything and show the plan; change nothing.")
+@click.option("--no-wait", is_flag=True, help="Return when the objects are applied, without waiting for the group.")
+def command(**given: Any) -> None:
+    """Create the cluster NAME, or finish creating it.
+
+    Run it again at any time: what is as it should be is left alone, what lacks is created, and an option that differs
+    from the running cluster is refused with the verb that changes it.
+
+    \b
+    Examples:
+      mysqlops deploy mysql
+      mysqlops deploy orders --storage-size 50Gi --memory 4Gi --config my.cnf
+    """
+    from mysqlops.clock import SystemClock
+    from mysqlops.operations import deploy
+    from mysqlops.operations.session import Session
+
+    name, form, timeout = given.pop("name"), given.pop("output"), given.pop("timeout")
+    dry_run, no_wait, config_file = given.pop("dry_run"), given.pop("no_wait"), given.pop("config_file")
+    names.check_cluster_name(name)
+    client = context.client(given.pop("context"), given.pop("namespace"))
+    spec = context.make_spec(name, client.namespace, config_file, given)
+    with output.progress() as progress:
+        session = Session(client, SystemClock(), progress, timeout)
+        deploy.check(session, spec)
+        wanted, plan = deploy.prepare(client, spec)
+        if dry_run:
+            _show_plan(plan, form)
+            return
+        deploy.try_images(session, spec, wanted, plan)
+        deploy.execute(session, plan)
+        if no_wait:
+            return
+        status = deploy.await_healthy(session, name)
+        proof = deploy.prove(client, status) if plan.steps else {}
+    _show_result(status, plan, proof, form)
+
+
+def _show_plan(plan: Plan, form: str) -> None:
+    if form != "table":
+        output.data({"steps": [step.as_json() for step in plan.steps]}, form)
+        return
+    for step in plan.steps:
+        click.echo(f"would {step.action} {step.kind} {step.name}: {step.why}")
+    if not plan.steps:
+        click.echo("nothing to do")
+
+
+def _show_result(status: Status, plan: Plan, proof: dict[str, float], form: str) -> None:
+    if form != "table":
+        changed = [step.as_json() for step in plan.steps]
+        output.data({"changed": changed, "proof_seconds": proof, "status": status.as_json()}, form)
+        return
+    name, where = status.name, status.namespace
+    if not plan.steps:
+        click.echo(f"{name} in {where} is as wanted and healthy: nothing changed")
+        return
+    slowest = max(proof.values())
+    click.echo(
+        f"{name} in {where} is up: a write through the primary was on all {status.replicas} members in {slowest:.2f} s"
+    )
+    template = f'{{{{index .data "{names.KEY_APP_PASSWORD}" | base64decode}}}}'
+    secret = names.credentials_secret(name)
+    click.echo(f"  write:    {names.primary_service(name)}.{where}.svc:{names.PORT_MYSQL}")
+    click.echo(f"  read:     {names.replicas_service(name)}.{where}.svc:{names.PORT_MYSQL}")
+    click.echo(f"  account:  user {names.USER_APP}, database {names.DATABASE_APP}, TLS required")
+    click.echo(f"  password: kubectl get secret {secret} -n {where} -o go-template='{template}'")

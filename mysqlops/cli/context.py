@@ -1,0 +1,36 @@
+"""From options to what operations need."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mysqlops import errors
+from mysqlops.core import mysqld_config
+from mysqlops.core.spec import ClusterSpec
+
+if TYPE_CHECKING:
+    from mysqlops.kube.client import Client
+
+
+def client(context: str | None, namespace: str | None) -> Client:
+    """A client of the chosen cluster; MYSQLOPS_KUBECONFIG goes before KUBECONFIG."""
+    from mysqlops.kube.client import Client
+
+    return Client(kubeconfig=os.environ.get("MYSQLOPS_KUBECONFIG"), context=context, namespace=namespace)
+
+
+def make_spec(name: str, namespace: str, config_file: str | None, options: dict[str, Any]) -> ClusterSpec:
+    """The spec that the options describe; raises ConfigError."""
+    return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(config_file), **options)
+
+
+def _read_config(path: str | None) -> dict[str, str | None]:
+    if path is None:
+        return {}
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.ConfigError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
+    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path)

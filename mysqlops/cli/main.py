@@ -1,0 +1,98 @@
+"""The root command: finds a verb by its file, and turns errors into text and an exit status. Nothing else does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from mysqlops import errors
+from mysqlops.version import __version__
+
+# verb -> module; imported only when used, so that `--help` is quick
+_COMMANDS = {
+    "deploy": "mysqlops.cli.cluster.deploy",
+    "status": "mysqlops.cli.cluster.status",
+    "render": "mysqlops.cli.cluster.render",
+    "delete": "mysqlops.cli.cluster.delete",
+    "wait": "mysqlops.cli.wait",
+    "version": "mysqlops.cli.version",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is looked up; the list shows short texts without importing any."""
+
+    texts = {  # noqa: RUF012 (click's classes are not dataclasses)
+        "deploy": "Create a cluster, or finish creating it.",
+        "status": "Show members, services, and what is wrong.",
+        "render": "Print the objects that deploy applies, as YAML.",
+        "delete": "Delete a cluster; keeps its data unless told otherwise.",
+        "wait": "Wait until a database answers.",
+        "version": "Show the versions of the CLI and its agent.",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.texts.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="mysqlops %(version)s")
+def root() -> None:
+    """MySQL on Kubernetes for whoever owns one namespace: no operator, no CRD, no cluster-admin."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; docs/errors.md lists them."""
+    try:
+        result = root.main(args=arguments, prog_name="mysqlops", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return errors.ConfigError.exit_code
+    except errors.MysqlopsError as error:
+        _show(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # `mysqlops status | head`: the reader has gone, and Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("MYSQLOPS_DEBUG"):
+            raise
+        text = f"unexpected {type(error).__name__}: {error}"
+        _show(errors.MysqlopsError(text, hint="MYSQLOPS_DEBUG=1 shows where; please report it"))
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _interrupted() -> int:
+    click.echo("interrupted; run the same command again to go on", err=True)
+    return errors.EXIT_INTERRUPTED
+
+
+def _show(error: errors.MysqlopsError) -> None:
+    if isinstance(error, errors.Refused):
+        click.echo("refused; nothing was changed:", err=True)
+        for reason in error.reasons:
+            click.echo(f"  {reason.code}: {reason.message}", err=True)
+            if reason.hint:
+                click.echo(f"    next: {reason.hint}", err=True)
+        return
+    click.echo(f"error ({error.code}): {error}", err=True)
+    if error.hint:
+        click.echo(f"  next: {error.hint}", err=True)

@@ -1,0 +1,81 @@
+"""Options that several commands share, and the values they check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE
+
+F = TypeVar("F", bound=Callable[..., Any])
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, from 90, 90s, 10m or 1h30m."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        match = _DURATION.fullmatch(value)
+        if not match or not any(match.groups()):
+            self.fail(f"{value!r} is not a duration such as 90s, 10m or 1h30m", param, ctx)
+        hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def connection(function: F) -> F:
+    """--context and --namespace."""
+    function = click.option(
+        "--namespace", "-n", envvar="MYSQLOPS_NAMESPACE", metavar="NAME", help="Namespace (default: the context's)."
+    )(function)
+    return click.option(
+        "--context",
+        envvar="MYSQLOPS_CONTEXT",
+        metavar="NAME",
+        help="Context of the kubeconfig (default: the current one).",
+    )(function)
+
+
+def output(*formats: str) -> Callable[[F], F]:
+    return click.option(
+        "--output", "-o", type=click.Choice(formats), default=formats[0], show_default=True, help="Format."
+    )
+
+
+def timeout(default: str) -> Callable[[F], F]:
+    return click.option("--timeout", type=Duration(), default=default, show_default=True, help="Give up after.")
+
+
+_SPEC_OPTIONS = (
+    click.option("--replicas", type=int, default=3, show_default=True, help="Members: 1, 3, 5, 7 or 9."),
+    click.option(
+        "--image", envvar="MYSQLOPS_IMAGE", default=DEFAULT_IMAGE, show_default=True, help="An image of MySQL."
+    ),
+    click.option(
+        "--agent-image",
+        envvar="MYSQLOPS_AGENT_IMAGE",
+        default=DEFAULT_AGENT_IMAGE,
+        show_default=True,
+        help="A stock image of Python 3.11 or later; the agent itself is in a ConfigMap.",
+    ),
+    click.option("--storage-size", default="10Gi", show_default=True, help="Of each member's volume."),
+    click.option("--storage-class", metavar="NAME", help="StorageClass (default: the cluster's default)."),
+    click.option("--memory", default="1Gi", show_default=True, help="Of each mysqld; request and limit."),
+    click.option("--cpu", default="500m", show_default=True, help="Request of each mysqld."),
+    click.option(
+        "--config", "config_file", type=click.Path(dir_okay=False), help="A my.cnf whose [mysqld] settings are added."
+    ),
+)
+
+
+def spec(function: F) -> F:
+    """The options that describe a cluster; the same for `deploy` and `render`."""
+    for option in reversed(_SPEC_OPTIONS):
+        function = option(function)
+    return function

@@ -1,0 +1,138 @@
+"""Every word that is printed: data to stdout, talk to stderr; plain text where nobody looks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from mysqlops.clock import SystemClock
+from mysqlops.core import quantity
+from mysqlops.operations.session import Progress
+from mysqlops.planning.status import DOWN, HEALTHY, Member, Status
+
+_COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A live line on a terminal; elsewhere a line for each new thing that is waited for."""
+    from rich.console import Console
+
+    console, clock = Console(stderr=True, highlight=False, soft_wrap=True), SystemClock()
+    started = clock.monotonic()
+
+    def stamp(message: str) -> str:
+        return f"{clock.monotonic() - started:6.1f}s {message}"
+
+    if not console.is_terminal:
+        last = [""]
+
+        def say_once(message: str) -> None:
+            if message != last[0]:
+                last[0] = message
+                click.echo(stamp(message), err=True)
+
+        yield Progress(say_once, say_once, lambda message: click.echo(f"warning: {message}", err=True))
+        return
+    from rich.markup import escape
+
+    with console.status("starting") as live:
+        yield Progress(
+            lambda message: console.print(escape(stamp(message))),
+            lambda message: live.update(escape(message)),
+            lambda message: console.print(f"[yellow]warning:[/yellow] {escape(message)}"),
+        )
+
+
+def data(value: Any, form: str) -> None:
+    """A machine's answer, whole, on stdout."""
+    if form == "json":
+        click.echo(json.dumps(value, indent=2, default=str))
+    else:
+        click.echo(to_yaml([value]), nl=False)
+
+
+def to_yaml(documents: Iterable[Any]) -> str:
+    """Multi-document YAML, the same bytes each time; long texts as blocks."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump_all(
+        json.loads(json.dumps(list(documents))), Dumper=Dumper, sort_keys=False, explicit_start=True, width=1000
+    )
+
+
+def show_status(status: Status) -> None:
+    """The verdict, the members, the services; then what is wrong and what to do, the most important last."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+    colour = _COLOURS[status.verdict]
+    console.print(
+        f"{status.name} in {status.namespace}: [bold {colour}]{status.verdict}[/], "
+        f"{status.online} of {status.replicas} members ONLINE, primary {status.primary or 'none'}"
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in (
+        "MEMBER",
+        "ROLE",
+        "STATE",
+        "NODE",
+        "VERSION",
+        "BEHIND",
+        "MISSING",
+        "RESTARTS",
+        "CLAIM",
+        "FILLED",
+        "LABEL",
+    ):
+        table.add_column(column, no_wrap=True)
+    for member in status.members:
+        table.add_row(*_row(member))
+    console.print(table)
+    for service, pods in status.services.items():
+        console.print(f"Service {service} -> {', '.join(pods) or 'nobody'}")
+    for condition in status.conditions:
+        console.print(f"[{colour}]{condition.code}[/]: {condition.message}", markup=True)
+        console.print(f"  next: {condition.hint}", markup=False)
+
+
+def _row(member: Member) -> tuple[str, ...]:
+    return (
+        member.name,
+        member.role,
+        member.state,
+        member.node or "-",
+        member.version or "-",
+        _text(member.behind),
+        _text(member.missing),
+        str(member.restarts),
+        member.claim or "-",
+        _filled(member),
+        "ok" if member.label == member.role else f"{member.label or 'none'} (stale)",
+    )
+
+
+def _text(value: int | None) -> str:
+    return "?" if value is None else str(value)
+
+
+def _filled(member: Member) -> str:
+    if not member.volume_size or member.volume_used is None:
+        return "?"
+    percent = 100 * member.volume_used // member.volume_size
+    return f"{percent}% of {quantity.format_bytes(member.volume_size)}"

@@ -1,0 +1,33 @@
+"""mysqlops wait"""
+
+from __future__ import annotations
+
+import click
+
+from mysqlops.cli import options
+
+
+@click.command()
+@click.argument("hosts", nargs=-1, required=True, metavar="HOST[:PORT]...")
+@click.option("--user", help="Also wait until this account finds the server writable.")
+@click.option("--password-file", type=click.Path(), default="/dev/null", help="File with the account's password.")
+@options.timeout("10m")
+def command(hosts: tuple[str, ...], user: str | None, password_file: str, timeout: float) -> None:
+    """Wait until one of the databases answers: its name resolves, its port greets as MySQL, and it accepts writes.
+
+    The same program is in the ConfigMap NAME-agent, for init containers on a stock Python image: see
+    manifests/examples/app.yaml.
+
+    \b
+    Example:
+      mysqlops wait mysql-primary:3306 --timeout 2m
+    """
+    from mysqlops.clock import SystemClock
+    from mysqlops.operations import wait
+
+    found = wait.for_database(list(hosts), user, password_file, clock=SystemClock(), timeout_seconds=timeout, tell=_say)
+    click.echo(f"{found} is ready")
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)

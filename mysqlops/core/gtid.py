@@ -1,0 +1,113 @@
+"""GTID sets and their arithmetic, the same as the server's GTID_SUBSET and GTID_SUBTRACT.
+
+Format: https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-concepts.html, tags (since 8.3) included:
+`uuid:1-5:7:tag:1-3`. Equal sets prove nothing about rows (MySQL bugs 92690, 103641); they only order members.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mysqlops.errors import ConfigError
+
+Interval = tuple[int, int]
+Source = tuple[str, str]  # server or group UUID, and tag ("" if none)
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+_TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
+_INTERVAL = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True)
+class GtidSet:
+    """An immutable set of GTIDs; `intervals` are closed, disjoint, sorted and never adjacent."""
+
+    intervals: tuple[tuple[Source, tuple[Interval, ...]], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> GtidSet:
+        """Read the text that `gtid_executed` shows; raises ConfigError for anything else."""
+        found: dict[Source, list[Interval]] = {}
+        for part in filter(None, (piece.strip() for piece in text.replace("\n", "").split(","))):
+            uuid, *rest = (field.strip().lower() for field in part.split(":"))
+            if not _UUID.fullmatch(uuid) or not rest:
+                raise ConfigError(f"GTID set {text!r}: {part!r} is not UUID:INTERVAL")
+            _collect(found, _dashed(uuid), rest, text)
+        return cls._of(found)
+
+    @classmethod
+    def _of(cls, found: Mapping[Source, Iterable[Interval]]) -> GtidSet:
+        merged = {source: _merge(intervals) for source, intervals in found.items()}
+        return cls(tuple(sorted((source, spans) for source, spans in merged.items() if spans)))
+
+    def __str__(self) -> str:
+        texts: dict[str, list[str]] = {}
+        for (uuid, tag), spans in self.intervals:
+            fields = [f"{low}" if low == high else f"{low}-{high}" for low, high in spans]
+            texts.setdefault(uuid, []).extend([tag, *fields] if tag else fields)
+        return ",".join(":".join([uuid, *fields]) for uuid, fields in texts.items())
+
+    def __bool__(self) -> bool:
+        return bool(self.intervals)
+
+    def count(self) -> int:
+        """How many transactions are in the set."""
+        return sum(high - low + 1 for _, spans in self.intervals for low, high in spans)
+
+    def union(self, other: GtidSet) -> GtidSet:
+        found: dict[Source, list[Interval]] = {}
+        for source, spans in (*self.intervals, *other.intervals):
+            found.setdefault(source, []).extend(spans)
+        return GtidSet._of(found)
+
+    def subtract(self, other: GtidSet) -> GtidSet:
+        theirs = dict(other.intervals)
+        return GtidSet._of({source: _subtract(spans, theirs.get(source, ())) for source, spans in self.intervals})
+
+    def is_subset(self, other: GtidSet) -> bool:
+        return not self.subtract(other)
+
+
+def _dashed(uuid: str) -> str:
+    digits = uuid.replace("-", "")
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _collect(found: dict[Source, list[Interval]], uuid: str, fields: list[str], text: str) -> None:
+    tag = ""
+    for field in fields:
+        if _TAG.fullmatch(field):
+            tag = field
+            continue
+        match = _INTERVAL.fullmatch(field)
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if low < 1 or high < low:
+            raise ConfigError(f"GTID set {text!r}: {field!r} is not an interval such as 1-5")
+        found.setdefault((uuid, tag), []).append((low, high))
+
+
+def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    merged: list[Interval] = []
+    for low, high in sorted(intervals):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def _subtract(mine: Iterable[Interval], theirs: Iterable[Interval]) -> list[Interval]:
+    left: list[Interval] = []
+    for span in mine:
+        low, high = span
+        for taken_low, taken_high in theirs:
+            if taken_high < low or taken_low > high:
+                continue
+            if taken_low > low:
+                left.append((low, taken_low - 1))
+            low = taken_high + 1
+        if low <= high:
+            left.append((low, high))
+    return left

@@ -1,0 +1,126 @@
+"""Every name, label, annotation and port that mysqlops gives; tests check that the YAML uses exactly these."""
+
+from __future__ import annotations
+
+import re
+
+from mysqlops.errors import ConfigError
+
+DOMAIN = "mysqlops.io"
+FIELD_MANAGER = "mysqlops"
+
+LABEL_NAME = "app.kubernetes.io/name"
+LABEL_INSTANCE = "app.kubernetes.io/instance"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_ROLE = f"{DOMAIN}/role"
+APP_NAME = "mysqlops"
+
+ANNOTATION_MEMBER = f"{DOMAIN}/member"  # on a pod: what its agent sees (core/publication.py)
+ANNOTATION_BOOTSTRAPPED = f"{DOMAIN}/bootstrapped"  # on the Lease: who formed the group first, and when
+ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
+ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
+
+ROLE_PRIMARY = "primary"
+ROLE_REPLICA = "replica"
+ROLE_NONE = "none"
+
+PORT_MYSQL = 3306
+PORT_AGENT = 8306
+CONTAINER_MYSQLD = "mysqld"
+CONTAINER_AGENT = "agent"
+CLAIM_TEMPLATE = "data"
+
+USER_ADMIN = "mysqlops"  # the agent's, through the socket only
+USER_REPLICATION = "mysqlops_replication"
+USER_PROBE = "mysqlops_probe"
+USER_APP = "app"
+DATABASE_APP = "app"
+
+KEY_ROOT_PASSWORD = "root-password"
+KEY_ADMIN_PASSWORD = "admin-password"
+KEY_REPLICATION_PASSWORD = "replication-password"
+KEY_PROBE_PASSWORD = "probe-password"
+KEY_APP_PASSWORD = "app-password"
+KEY_GROUP_NAME = "group-name"
+PASSWORD_KEYS = (
+    KEY_ROOT_PASSWORD,
+    KEY_ADMIN_PASSWORD,
+    KEY_REPLICATION_PASSWORD,
+    KEY_PROBE_PASSWORD,
+    KEY_APP_PASSWORD,
+)
+
+# StatefulSet pods carry a 63-character label `<name>-<revision hash>`; the suffixes below need room too
+# (moco limits its names to 40 for the same reason).
+MAX_NAME_LENGTH = 40
+MAX_MEMBERS = 9  # Group Replication's own limit
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def check_cluster_name(name: str) -> str:
+    """The name unchanged, or ConfigError that says what a name may be."""
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+        raise ConfigError(
+            f"NAME {name!r}: expected at most {MAX_NAME_LENGTH} of a-z, 0-9 and '-', "
+            "beginning with a letter and not ending with '-'",
+            hint="choose a name such as mysql or orders-db",
+        )
+    return name
+
+
+def check_namespace(name: str) -> str:
+    if not _NAMESPACE.fullmatch(name):
+        raise ConfigError(
+            f"--namespace {name!r}: expected at most 63 of a-z, 0-9 and '-'", hint="kubectl get namespaces"
+        )
+    return name
+
+
+def primary_service(cluster: str) -> str:
+    return f"{cluster}-primary"
+
+
+def replicas_service(cluster: str) -> str:
+    return f"{cluster}-replicas"
+
+
+def credentials_secret(cluster: str) -> str:
+    return f"{cluster}-credentials"
+
+
+def config_map(cluster: str) -> str:
+    return f"{cluster}-config"
+
+
+def agent_config_map(cluster: str) -> str:
+    return f"{cluster}-agent"
+
+
+def group_lease(cluster: str) -> str:
+    return f"{cluster}-group"
+
+
+def pod(cluster: str, ordinal: int) -> str:
+    return f"{cluster}-{ordinal}"
+
+
+def ordinal_of(pod_name: str) -> int:
+    return int(pod_name.rsplit("-", 1)[1])
+
+
+def member_host(cluster: str, ordinal: int, namespace: str) -> str:
+    """A member's own DNS name; without the cluster domain, so that it holds whatever that domain is."""
+    return f"{pod(cluster, ordinal)}.{cluster}.{namespace}.svc"
+
+
+def claim(cluster: str, ordinal: int) -> str:
+    return f"{CLAIM_TEMPLATE}-{pod(cluster, ordinal)}"
+
+
+def selector(cluster: str) -> dict[str, str]:
+    return {LABEL_NAME: APP_NAME, LABEL_INSTANCE: cluster}
+
+
+def selector_text(cluster: str) -> str:
+    return ",".join(f"{key}={value}" for key, value in selector(cluster).items())

@@ -1,0 +1,65 @@
+"""What an agent publishes about its member, as JSON in an annotation on its own pod.
+
+The CLI's status and the other agents read it, so that neither needs SQL access to a member. The pod's UID
+is part of it: an annotation that a copied or restored object carries along is not taken for this pod's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One member as its agent saw it at `at` (UTC, ISO 8601); sets are GTID sets in the server's notation."""
+
+    pod_uid: str
+    at: str
+    beat: int  # grows with each publication, so that a reader needs no common clock
+    agent_version: str
+    server_uuid: str = ""
+    server_version: str = ""
+    state: str = "UNKNOWN"  # GR's member state, or DOWN when mysqld does not answer
+    role: str = "none"
+    writable: bool = False
+    view_id: str = ""
+    online: int = 0  # members that this one sees ONLINE
+    executed: str = ""
+    received: str = ""
+    behind: int = 0  # transactions received and not yet applied
+    volume_size: int = 0  # bytes
+    volume_used: int = 0  # bytes
+    waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
+
+    def is_same_but_for_time(self, other: Publication) -> bool:
+        """True if only time passed: same member, same state. GTIDs and fill levels count as time."""
+        return _without_motion(self) == _without_motion(other)
+
+
+def _without_motion(publication: Publication) -> Publication:
+    return replace(publication, at="", beat=0, executed="", received="", behind=0, volume_used=0, view_id="")
+
+
+def dump(publication: Publication) -> str:
+    return json.dumps({"format": FORMAT, **asdict(publication)}, separators=(",", ":"))
+
+
+def load(text: str | None, pod_uid: str) -> Publication | None:
+    """The publication of the pod with that UID, or None: absent, unreadable, of another pod or format."""
+    if not text:
+        return None
+    try:
+        fields: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT or fields.get("pod_uid") != pod_uid:
+        return None
+    known = {name: value for name, value in fields.items() if name in Publication.__dataclass_fields__}
+    try:
+        return Publication(**known)
+    except TypeError:
+        return None

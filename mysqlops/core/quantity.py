@@ -1,0 +1,45 @@
+"""Kubernetes quantities, compared as numbers (Percona PXC #1826 looped on 6G against 6Gi)."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from mysqlops.errors import ConfigError
+
+_SUFFIXES = {"": Decimal(1), "m": Decimal("0.001")}
+_SUFFIXES |= {name: Decimal(1000) ** (power + 1) for power, name in enumerate("kMGTPE")}
+_SUFFIXES |= {f"{name}i": Decimal(1024) ** (power + 1) for power, name in enumerate("KMGTPE")}
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+def parse(text: str) -> Decimal:
+    """The number that a quantity such as `10Gi`, `500m` or `2` stands for; raises ConfigError."""
+    match = _QUANTITY.fullmatch(text.strip())
+    if not match:
+        raise ConfigError(f"{text!r} is not a quantity; expected a number with a unit, such as 10Gi or 500m")
+    return Decimal(match[1]) * _SUFFIXES[match[2] or ""]
+
+
+def parse_bytes(text: str) -> int:
+    """A size in bytes; raises ConfigError for a quantity that is not a whole number of bytes."""
+    size = parse(text)
+    if size != size.to_integral_value():
+        raise ConfigError(f"{text!r} is not a whole number of bytes; did you mean {text.rstrip('m')}Mi?")
+    return int(size)
+
+
+def is_same(left: str, right: str) -> bool:
+    return parse(left) == parse(right)
+
+
+def format_bytes(size: int) -> str:
+    """A size for people, in binary units: `3.2GiB`."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f}{unit}" if unit == "B" else f"{value:.1f}{unit}"
+        value /= 1024
+    return f"{value:.1f}TiB"

@@ -1,0 +1,69 @@
+"""What a user wants: one cluster, as the options of `deploy` say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mysqlops.core import names, quantity, sizing
+from mysqlops.errors import ConfigError
+
+DEFAULT_IMAGE = "mysql:9.7"
+DEFAULT_AGENT_IMAGE = "python:3.13-slim"
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """The wanted cluster; quantities are kept as the user wrote them. Raises ConfigError when made of bad values."""
+
+    name: str
+    namespace: str
+    replicas: int = 3
+    image: str = DEFAULT_IMAGE
+    agent_image: str = DEFAULT_AGENT_IMAGE
+    storage_size: str = "10Gi"
+    storage_class: str | None = None
+    memory: str = "1Gi"
+    cpu: str = "500m"
+    mysqld: dict[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names.check_cluster_name(self.name)
+        names.check_namespace(self.namespace)
+        check_replicas(self.replicas)
+        for option, image in (("--image", self.image), ("--agent-image", self.agent_image)):
+            if not image or any(character.isspace() for character in image):
+                raise ConfigError(f"{option} {image!r}: expected an image reference such as {DEFAULT_IMAGE}")
+        _check_quantity("--cpu", self.cpu, smallest="50m")
+        self.sizing()
+
+    def sizing(self) -> sizing.Sizing:
+        return sizing.size_for(_bytes("--memory", self.memory), _bytes("--storage-size", self.storage_size))
+
+
+def check_replicas(replicas: int) -> None:
+    """Raises ConfigError unless a group of that size is both possible and sensible."""
+    if not 1 <= replicas <= names.MAX_MEMBERS:
+        raise ConfigError(
+            f"--replicas {replicas}: expected 1, 3, 5, 7 or 9; Group Replication allows {names.MAX_MEMBERS} members"
+        )
+    if replicas % 2 == 0:
+        raise ConfigError(
+            f"--replicas {replicas}: an even group survives no more failures than {replicas - 1} members, "
+            "and a split in halves stops both",
+            hint=f"use --replicas {replicas - 1} or {replicas + 1}",
+        )
+
+
+def _bytes(option: str, text: str) -> int:
+    try:
+        return quantity.parse_bytes(text)
+    except ConfigError as error:
+        raise ConfigError(f"{option} {error}") from error
+
+
+def _check_quantity(option: str, text: str, *, smallest: str) -> None:
+    try:
+        if quantity.parse(text) < quantity.parse(smallest):
+            raise ConfigError(f"{option} {text}: expected at least {smallest}")
+    except ConfigError as error:
+        raise ConfigError(str(error) if option in str(error) else f"{option} {error}") from error

@@ -1,0 +1,74 @@
+"""What is seen of a server and of its group; every field says unknown apart from absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mysqlops.core.gtid import GtidSet
+from mysqlops.core.publication import Publication
+
+ONLINE, RECOVERING, OFFLINE, ERROR, UNREACHABLE = "ONLINE", "RECOVERING", "OFFLINE", "ERROR", "UNREACHABLE"
+DOWN = "DOWN"
+
+
+@dataclass(frozen=True)
+class GroupMember:
+    """A row of performance_schema.replication_group_members."""
+
+    server_uuid: str
+    host: str
+    state: str
+    role: str  # "primary", "replica" or "none"
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """One mysqld, as its own agent sees it through the socket."""
+
+    server_uuid: str
+    version: str
+    executed: GtidSet
+    received: GtidSet = field(default_factory=GtidSet)
+    writable: bool = False
+    offline_mode: bool = False
+    state: str = OFFLINE
+    view_id: str = ""
+    behind: int = 0
+    members: tuple[GroupMember, ...] = ()
+
+    def online_members(self) -> int:
+        return sum(member.state == ONLINE for member in self.members)
+
+    def has_majority(self) -> bool:
+        """True if this member can reach more than half of its group, itself included."""
+        reachable = sum(member.state in (ONLINE, RECOVERING) for member in self.members)
+        return reachable * 2 > len(self.members)
+
+    def role(self) -> str:
+        """The role that this member may serve in: none unless ONLINE with a majority."""
+        if self.state != ONLINE or not self.has_majority():
+            return "none"
+        return next((member.role for member in self.members if member.server_uuid == self.server_uuid), "none")
+
+    def known(self) -> GtidSet:
+        """All that the member holds, applied or not: what an election compares."""
+        return self.executed.union(self.received)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another member's pod; `fresh` if its publication moved within the last seconds of the reader's own clock."""
+
+    name: str
+    exists: bool
+    publication: Publication | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class GroupRecord:
+    """The group's Lease: who formed it first (None: never), who holds the right to form it now."""
+
+    bootstrapped_by: str | None
+    holder: str | None
+    held_for_seconds: float  # since the holder's last renewal

@@ -1,0 +1,214 @@
+"""One namespace of one cluster, through the kubernetes package's connection and login.
+
+Plain dicts go in and out: typed models drop None and cannot delete a field by patch. Every call has a deadline
+(the generated methods pass `_request_timeout=None`, airflow #69611), and foreign errors become ours here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from mysqlops import errors
+from mysqlops.core import names
+
+Json = dict[str, Any]
+_TIMEOUT_SECONDS = 15.0
+_CONNECT_SECONDS = 4.0
+
+# kind -> (API prefix, plural, namespaced)
+_KINDS: Mapping[str, tuple[str, str, bool]] = {
+    "ConfigMap": ("/api/v1", "configmaps", True),
+    "Namespace": ("/api/v1", "namespaces", False),
+    "Node": ("/api/v1", "nodes", False),
+    "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims", True),
+    "Pod": ("/api/v1", "pods", True),
+    "Secret": ("/api/v1", "secrets", True),
+    "Service": ("/api/v1", "services", True),
+    "ServiceAccount": ("/api/v1", "serviceaccounts", True),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets", True),
+    "SelfSubjectAccessReview": ("/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies", True),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets", True),
+    "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles", True),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
+    "StorageClass": ("/apis/storage.k8s.io/v1", "storageclasses", False),
+}
+_BY_STATUS: Mapping[int, type[errors.KubeError]] = {
+    401: errors.Forbidden,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+}
+
+
+class Client:
+    """Calls to one API server, in one namespace by default; safe to share between threads (exec.py is not)."""
+
+    def __init__(self, *, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
+        self._api, self.context, own = _login(kubeconfig, context)
+        self.namespace = namespace or own or "default"
+        self.server: str = self._api.configuration.host
+
+    def get(self, kind: str, name: str) -> Json:
+        return self._call("GET", self._path(kind, name))
+
+    def find(self, kind: str, name: str) -> Json | None:
+        """The object, or None if there is none."""
+        try:
+            return self.get(kind, name)
+        except errors.NotFound:
+            return None
+
+    def list(self, kind: str, selector: str = "") -> list[Json]:
+        query = {"labelSelector": selector} if selector else None
+        items: list[Json] = self._call("GET", self._path(kind), query=query)["items"]
+        return items
+
+    def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        """Server-side apply; a field that another manager owns raises Conflict with the field's name."""
+        query = {"fieldManager": names.FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        path = self._path(manifest["kind"], manifest["metadata"]["name"])
+        return self._call("PATCH", path, manifest, content="application/apply-patch+yaml", query=query)
+
+    def create(self, kind: str, manifest: Json) -> Json:
+        return self._call("POST", self._path(kind), manifest)
+
+    def patch(self, kind: str, name: str, change: Json) -> Json:
+        """A JSON merge patch (RFC 7396)."""
+        return self._call("PATCH", self._path(kind, name), change, content="application/merge-patch+json")
+
+    def delete(self, kind: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None) -> None:
+        """Delete, in the background; no error if there is none. With `uid` only that very object."""
+        options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        with contextlib.suppress(errors.NotFound):
+            self._call("DELETE", self._path(kind, name), options)
+
+    def logs(self, pod: str, container: str) -> str:
+        path = f"{self._path('Pod', pod)}/log"
+        return self._send("GET", path, None, "application/json", {"container": container, "tailLines": "200"}).decode()
+
+    def version(self) -> str:
+        """The API server's version; the cheapest call that proves it is there."""
+        return str(self._call("GET", "/version")["gitVersion"])
+
+    def new_connection(self) -> Any:
+        """Another ApiClient with the same login, for exec: streams swap the client's methods (python#928)."""
+        from kubernetes.client import ApiClient
+
+        return ApiClient(self._api.configuration)
+
+    def _path(self, kind: str, name: str = "") -> str:
+        prefix, plural, namespaced = _KINDS[kind]
+        scope = f"/namespaces/{self.namespace}" if namespaced else ""
+        return f"{prefix}{scope}/{plural}" + (f"/{name}" if name else "")
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        content: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        answer: Json = json.loads(self._send(method, path, body, content, query))
+        return answer
+
+    def _send(self, method: str, path: str, body: Json | None, content: str, query: Mapping[str, str] | None) -> bytes:
+        import urllib3
+
+        headers = {"Accept": "application/json", "Content-Type": content}
+        self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        url = self.server + path + (f"?{urlencode(query)}" if query else "")
+        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_TIMEOUT_SECONDS)
+        with _reachable(self.server, self.context):
+            response = self._api.rest_client.pool_manager.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=timeout,
+                retries=1,
+            )
+        if response.status >= 300:
+            failure = _BY_STATUS.get(response.status, errors.KubeError)
+            raise failure(f"{method} {path}: {response.status} {_reason(response.data)}")
+        data: bytes = response.data
+        return data
+
+
+@contextlib.contextmanager
+def _reachable(server: str, context: str) -> Iterator[None]:
+    import urllib3
+
+    try:
+        yield
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        cause = getattr(error, "reason", error) or error
+        text = " ".join(str(cause).split())[-200:]
+        raise errors.Unreachable(
+            f"the API server {server} of context {context} does not answer: {text}",
+            hint="kubectl cluster-info; choose another context with --context, or a file with MYSQLOPS_KUBECONFIG",
+        ) from error
+
+
+def _login(kubeconfig: str | None, context: str | None) -> tuple[Any, str, str | None]:
+    """An ApiClient, the context's name and its namespace; raises ConfigError."""
+    from kubernetes import config
+
+    try:
+        contexts, active = config.list_kube_config_contexts(kubeconfig)
+    except config.ConfigException as error:
+        return _login_in_cluster(kubeconfig, context, error)
+    known = {entry["name"]: entry for entry in contexts}
+    chosen = str(context or (active or {}).get("name"))
+    if chosen not in known:
+        raise errors.ConfigError(
+            f"--context {chosen}: the kubeconfig has no such context; it has: {', '.join(sorted(known)) or 'none'}",
+            hint="kubectl config get-contexts",
+        )
+    try:
+        api = config.new_client_from_config(kubeconfig, chosen, persist_config=False)
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise errors.ConfigError(f"--context {chosen}: {error}") from error
+    return api, chosen, known[chosen].get("context", {}).get("namespace")
+
+
+def _login_in_cluster(kubeconfig: str | None, context: str | None, why: Exception) -> tuple[Any, str, str | None]:
+    """Inside a pod there is no kubeconfig: its service account is the login."""
+    from pathlib import Path
+
+    from kubernetes import client, config
+
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        raise errors.ConfigError(
+            f"no cluster to talk to: {why}",
+            hint="set KUBECONFIG or MYSQLOPS_KUBECONFIG; `scripts/lab up` makes a local cluster",
+        ) from why
+    if kubeconfig or context:
+        raise errors.ConfigError(f"--context {context or kubeconfig}: {why}") from why
+    own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text().strip()
+    return client.ApiClient(), "in-cluster", own
+
+
+def _reason(body: bytes) -> str:
+    """The message of a Status object; any other body could hold secrets and is not repeated (kopf)."""
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return ""
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        return ""
+    return str(status.get("message", ""))[:500]

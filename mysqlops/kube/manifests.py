@@ -1,0 +1,40 @@
+"""The only locator of manifests/: beside the package in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import yaml
+
+Json = dict[str, Any]
+
+
+def folder() -> Traversable:
+    packaged = resources.files("mysqlops") / "_manifests"
+    return packaged if packaged.is_dir() else resources.files("mysqlops").joinpath("..", "manifests")
+
+
+def load_base() -> list[Json]:
+    """The objects of base/ in the order of its kustomization, its ConfigMaps first but for the agent's program.
+
+    Only what our own kustomization uses is understood: resources, and a configMapGenerator of files.
+    """
+    base = folder() / "base"
+    kustomization = yaml.safe_load((base / "kustomization.yaml").read_text())
+    labels = kustomization["generatorOptions"]["labels"]
+    objects = [_config_map(base, entry, labels) for entry in kustomization["configMapGenerator"]]
+    for name in kustomization["resources"]:
+        objects.append(yaml.safe_load((base / name).read_text()))
+    return objects
+
+
+def _config_map(base: Traversable, entry: Json, labels: dict[str, str]) -> Json:
+    texts = [base / path for path in entry["files"] if not path.endswith(".pyz")]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": entry["name"], "labels": dict(labels)},
+        "data": {file.name: file.read_text() for file in texts},
+    }

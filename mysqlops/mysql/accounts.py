@@ -1,0 +1,40 @@
+"""The accounts of a member, as the statements that create them.
+
+They are created alike on every member before it ever joins, outside the binary log, so they are nobody's
+transactions. mysqld reads the file with `--init-file`: one statement a line, so that no client is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mysqlops.core import names
+
+_REPLICATION_RIGHTS = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM"
+
+
+def quote(text: str) -> str:
+    """A string literal; holds under NO_BACKSLASH_ESCAPES too only for text without backslashes."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def init_file(passwords: Mapping[str, str]) -> str:
+    """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
+    accounts = (
+        (names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD, ["ALL ON *.*"], " WITH GRANT OPTION"),
+        (names.USER_REPLICATION, "%", names.KEY_REPLICATION_PASSWORD, [f"{_REPLICATION_RIGHTS} ON *.*"], ""),
+        (names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD, ["SELECT, INSERT, UPDATE, DELETE ON mysqlops.*"], ""),
+        (names.USER_APP, "%", names.KEY_APP_PASSWORD, [f"ALL ON {names.DATABASE_APP}.*"], ""),
+    )
+    lines = [
+        "CREATE DATABASE mysqlops",
+        "CREATE TABLE mysqlops.probe (id INT PRIMARY KEY, token VARCHAR(64), written_at TIMESTAMP(6) NOT NULL)",
+        f"CREATE DATABASE {names.DATABASE_APP}",
+    ]
+    for user, host, key, grants, suffix in accounts:
+        account = f"{quote(user)}@{quote(host)}"
+        require = "" if host == "localhost" else " REQUIRE SSL"
+        lines.append(f"CREATE USER {account} IDENTIFIED BY {quote(passwords[key])}{require}")
+        lines += [f"GRANT {grant} TO {account}{suffix}" for grant in grants]
+    lines.append(f"ALTER USER 'root'@'localhost' IDENTIFIED BY {quote(passwords[names.KEY_ROOT_PASSWORD])}")
+    return "".join(f"{line};\n" for line in [*lines, "SHUTDOWN"])

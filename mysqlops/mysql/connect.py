@@ -1,0 +1,133 @@
+"""Connections to mysqld, and the one place where pymysql's errors become ours.
+
+Accounts and statements with passwords go through `execute_secret`, whose errors never repeat the statement.
+A lost connection is never re-sent: the caller observes again (PyMySQL #372).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from mysqlops import errors
+
+SOCKET = "/run/mysqlops/mysqld.sock"
+_NO_CONNECTION = {2002, 2003, 2006, 2013, 2055, 1053, 1927, 3032}
+_DENIED = {1044, 1045, 1142, 1227, 1698, 3118, 3955}
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Login:
+    """An account; its password is never shown by repr."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.user!r})"
+
+
+def read_login(user: str, password_file: str) -> Login:
+    """A login with the password from a file (never from argv or the environment); raises ConfigError."""
+    try:
+        return Login(user, Path(password_file).read_text().rstrip("\n"))
+    except OSError as error:
+        raise errors.ConfigError(f"--password-file {password_file}: {error.strerror}") from error
+
+
+class Server:
+    """One open connection, autocommit on."""
+
+    def __init__(self, connection: pymysql.connections.Connection[Any], where: str) -> None:
+        self._connection = connection
+        self.where = where
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement and return its rows; raises ConnectFailed, AccessDenied or StatementFailed."""
+        with _mapped(self.where, sql), self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters or None)
+            return list(cursor.fetchall())
+
+    def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        return self.query(sql, parameters)[0][0]
+
+    def execute_secret(self, sql: str, what: str) -> None:
+        """Run a statement that holds a password; an error names `what` and never the statement."""
+        with _mapped(self.where, what, secret=True), self._connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    def close(self) -> None:
+        with contextlib.suppress(pymysql.Error, OSError):
+            self._connection.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def connect_socket(login: Login, *, path: str = SOCKET, timeout_seconds: float = 5) -> Server:
+    """Connect to the mysqld in the same pod."""
+    return _connect("the local server", login, timeout_seconds, unix_socket=path)
+
+
+def connect_tcp(
+    host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
+) -> Server:
+    """Connect over TLS. The server's certificate is its own; verifying it comes with the cluster's CA."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return _connect(f"{host}:{port}", login, timeout_seconds, host=host, port=port, database=database, ssl=context)
+
+
+def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -> Server:
+    with _mapped(where, f"connect as {login.user}", secret=True):
+        connection = pymysql.connect(
+            user=login.user,
+            password=login.password,
+            connect_timeout=max(1, int(timeout_seconds)),
+            read_timeout=timeout_seconds,
+            write_timeout=timeout_seconds,
+            charset="utf8mb4",
+            autocommit=True,
+            **options,
+        )
+    return Server(connection, where)
+
+
+def set_read_timeout(server: Server, seconds: float) -> None:
+    """For statements that are known to take long, such as START GROUP_REPLICATION."""
+    server._connection._read_timeout = seconds  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _mapped(where: str, what: str, *, secret: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except (pymysql.Error, OSError) as error:
+        number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        detail = "" if secret and number not in _NO_CONNECTION | _DENIED else f": {_message(error)}"
+        text = f"{where}: {what if secret else _short(what)} failed with MySQL error {number}{detail}"
+        if number in _DENIED:
+            raise errors.AccessDenied(text) from error
+        if number in _NO_CONNECTION or isinstance(error, (OSError, pymysql.InterfaceError)):
+            raise errors.ConnectFailed(text) from error
+        raise errors.StatementFailed(text, errno=number) from error
+
+
+def _message(error: Exception) -> str:
+    return str(error.args[1] if len(error.args) > 1 else error)[:400]
+
+
+def _short(sql: str) -> str:
+    return " ".join(sql.split())[:80]

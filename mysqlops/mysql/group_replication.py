@@ -1,0 +1,98 @@
+"""Group Replication through SQL: observe it, start it, leave it, hand the primary over.
+
+https://dev.mysql.com/doc/refman/9.7/en/group-replication-functions.html and
+https://dev.mysql.com/doc/refman/9.7/en/start-group-replication.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from mysqlops import errors
+from mysqlops.core import view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import accounts, connect
+
+_ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
+_SERVER = "SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.offline_mode"
+_MEMBERS = """
+SELECT member_id, member_host, member_state, member_role FROM performance_schema.replication_group_members
+WHERE member_id <> '' ORDER BY member_host
+"""
+_STATS = """
+SELECT view_id, count_transactions_remote_in_applier_queue FROM performance_schema.replication_group_member_stats
+WHERE member_id = @@server_uuid
+"""
+_RECEIVED = """
+SELECT received_transaction_set FROM performance_schema.replication_connection_status
+WHERE channel_name = 'group_replication_applier'
+"""
+_START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
+_ALREADY_STOPPED = {3093}
+
+
+def observe(server: connect.Server) -> view.ServerView:
+    """What the server says of itself and of its group, within a few milliseconds."""
+    uuid, version, executed, read_only, offline = server.query(_SERVER)[0]
+    members = tuple(
+        view.GroupMember(member_id, host, state, _ROLES.get(role, "none"))
+        for member_id, host, state, role in server.query(_MEMBERS)
+    )
+    stats = server.query(_STATS)
+    received = server.query(_RECEIVED)
+    return view.ServerView(
+        server_uuid=uuid,
+        version=version,
+        executed=GtidSet.parse(executed),
+        received=GtidSet.parse(received[0][0]) if received else GtidSet(),
+        writable=not read_only,
+        offline_mode=bool(offline),
+        state=next((member.state for member in members if member.server_uuid == uuid), view.OFFLINE),
+        view_id=stats[0][0] if stats else "",
+        behind=int(stats[0][1]) if stats else 0,
+        members=members,
+    )
+
+
+def start(
+    server: connect.Server, login: connect.Login, *, group_name: str, seeds: Sequence[str], bootstrap: bool
+) -> None:
+    """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not."""
+    connect.set_read_timeout(server, _START_SECONDS)
+    server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
+    server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(seeds)])
+    command = (
+        f"START GROUP_REPLICATION USER = {accounts.quote(login.user)}, PASSWORD = {accounts.quote(login.password)}"
+    )
+    if not bootstrap:
+        server.execute_secret(command, "START GROUP_REPLICATION")
+        return
+    server.query("SET GLOBAL group_replication_bootstrap_group = ON")
+    try:
+        server.execute_secret(command, "START GROUP_REPLICATION (forming the group)")
+    finally:
+        # Left ON, the next start would form a second group of the same name.
+        with contextlib.suppress(errors.ConnectFailed):
+            server.query("SET GLOBAL group_replication_bootstrap_group = OFF")
+
+
+def stop(server: connect.Server) -> None:
+    """Leave the group; no error if the server is in none."""
+    connect.set_read_timeout(server, _START_SECONDS)
+    try:
+        server.query("STOP GROUP_REPLICATION")
+    except errors.StatementFailed as error:
+        if error.errno not in _ALREADY_STOPPED:
+            raise
+
+
+def set_as_primary(server: connect.Server, server_uuid: str, *, transactions_seconds: int) -> None:
+    """Hand the primary over; transactions still open after the limit are rolled back by the server."""
+    connect.set_read_timeout(server, transactions_seconds + 30.0)
+    server.query("SELECT group_replication_set_as_primary(%s, %s)", [server_uuid, transactions_seconds])
+
+
+def accept_clients(server: connect.Server) -> None:
+    """Undo `group_replication_exit_state_action = OFFLINE_MODE` once the member is back in its group."""
+    server.query("SET GLOBAL offline_mode = OFF")

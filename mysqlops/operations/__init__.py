@@ -1,0 +1,1 @@
+"""The shell around the plans: observe, plan, execute."""

@@ -1,0 +1,75 @@
+"""Delete a cluster: its objects; its data only when that is asked for by name."""
+
+from __future__ import annotations
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.core.plan import Plan, Step
+from mysqlops.errors import Reason
+from mysqlops.kube.client import Client
+from mysqlops.operations import observe
+from mysqlops.operations.session import Session
+
+_POLL_SECONDS = 0.3
+
+
+def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
+    """What goes, in order: the StatefulSet first, so that members stop before anything they use."""
+    selector = names.selector_text(name)
+    steps = []
+    for kind in ("StatefulSet", "PodDisruptionBudget", "Service", "RoleBinding", "Role", "ServiceAccount", "ConfigMap"):
+        found = client.list(kind, selector)
+        steps += [Step("delete", kind, item["metadata"]["name"], f"belongs to {name}") for item in found]
+    if purge_data:
+        for kind in ("Lease", "Secret"):
+            found = client.list(kind, selector)
+            steps += [
+                Step("delete", kind, item["metadata"]["name"], "opens the data", destructive=True) for item in found
+            ]
+        claims = observe.claims(client, name)
+        steps += [Step("delete", "PersistentVolumeClaim", one, "holds data", destructive=True) for one in claims]
+    return Plan(tuple(steps))
+
+
+def kept(client: Client, name: str) -> list[str]:
+    """What a delete without --purge-data leaves: the claims, and what opens them."""
+    selector = names.selector_text(name)
+    secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
+    leases = [f"Lease {item['metadata']['name']}" for item in client.list("Lease", selector)]
+    return [*(f"PersistentVolumeClaim {claim}" for claim in observe.claims(client, name)), *secrets, *leases]
+
+
+def check_confirmation(name: str, confirmed: str | None) -> None:
+    """Data goes only if the cluster's name was typed; raises Refused."""
+    if confirmed != name:
+        raise errors.Refused(
+            [
+                Reason(
+                    "not-confirmed",
+                    f"--purge-data deletes the data of {name} for good, and the name was not confirmed",
+                    f"type the name when asked, or give --confirm {name}",
+                )
+            ]
+        )
+
+
+def execute(session: Session, name: str, plan: Plan) -> None:
+    """Delete step by step; wait until the pods are gone before what they use goes. Raises WaitTimeout."""
+    for step in plan.steps:
+        session.progress.waiting(f"deleting {step.kind} {step.name}")
+        session.client.delete(step.kind, step.name)
+        if step.kind == "StatefulSet":
+            _await_no_pods(session, name)
+    session.progress.say(f"deleted {len(plan.steps)} objects")
+
+
+def _await_no_pods(session: Session, name: str) -> None:
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while pods := [item["metadata"]["name"] for item in session.client.list("Pod", names.selector_text(name))]:
+        session.progress.waiting(f"waiting for {', '.join(pods)} to stop")
+        if session.clock.monotonic() >= deadline:
+            raise errors.WaitTimeout(
+                f"pods still there: {', '.join(pods)}",
+                hint="is a node down? kubectl get pods -o wide; run the same command again to go on",
+            )
+        session.clock.sleep(_POLL_SECONDS)

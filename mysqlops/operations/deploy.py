@@ -1,0 +1,96 @@
+"""Deploy: check, plan, apply, wait until the group is whole, and prove it with a write that every member shows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names, view
+from mysqlops.core.plan import Plan
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.kube import exec as kube_exec
+from mysqlops.kube import manifests
+from mysqlops.kube.client import Client
+from mysqlops.operations import bundle, image_check, observe, preflight
+from mysqlops.operations.session import Session
+from mysqlops.planning import deploy as planning
+from mysqlops.planning import render, status
+
+Json = dict[str, Any]
+_PROOF_SECONDS = 30.0
+
+
+def objects(spec: ClusterSpec) -> list[Json]:
+    """Exactly what deploy applies and render prints."""
+    agent = bundle.build()
+    return render.cluster_objects(manifests.load_base(), spec, render.Agent(agent.content, agent.version))
+
+
+def prepare(client: Client, spec: ClusterSpec) -> tuple[list[Json], Plan]:
+    """The wanted objects and the plan to them; raises Refused."""
+    wanted = objects(spec)
+    live = observe.live_objects(client, wanted)
+    return wanted, planning.plan(wanted, live, observe.claims(client, spec.name))
+
+
+def check(session: Session, spec: ClusterSpec) -> None:
+    """The read-only checks; raises Refused."""
+    findings = preflight.check(session.client, spec)
+    for warning in findings.warnings:
+        session.progress.warn(warning)
+    if findings.reasons:
+        raise errors.Refused(findings.reasons)
+
+
+def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Plan) -> None:
+    """Before the StatefulSet is first created; raises Refused."""
+    if not any(step.kind == "StatefulSet" for step in plan.steps):
+        return
+    reasons = image_check.check(session, spec, wanted)
+    if reasons:
+        raise errors.Refused(reasons)
+
+
+def execute(session: Session, plan: Plan) -> None:
+    """Apply each step; every one may be repeated, so a killed run is finished by the next."""
+    for step in plan.steps:
+        session.progress.waiting(f"applying {step.kind} {step.name}")
+        assert step.manifest is not None  # noqa: S101 (deploy's plans only apply)
+        session.client.apply(step.manifest)
+    if plan.steps:
+        session.progress.say(f"applied {len(plan.steps)} objects")
+
+
+def await_healthy(session: Session, name: str) -> status.Status:
+    """Wait until nothing is wrong any more; raises WaitTimeout with what was last seen."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    seen_online: set[str] = set()
+    while True:
+        now = status.judge(observe.cluster(session.client, name, session.clock))
+        for member in now.members:
+            if member.state == view.ONLINE and member.name not in seen_online:
+                seen_online.add(member.name)
+                session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
+        if now.verdict == status.HEALTHY:
+            return now
+        session.progress.waiting(now.conditions[0].message)
+        if session.clock.monotonic() >= deadline:
+            reasons = "; ".join(condition.message for condition in now.conditions)
+            raise errors.WaitTimeout(
+                f"{name} is not whole after {session.timeout_seconds:.0f} s: {reasons}",
+                hint=f"{now.conditions[0].hint}; the members go on by themselves: mysqlops status {name} --watch",
+            )
+        session.clock.sleep(0.3)
+
+
+def prove(client: Client, seen: status.Status) -> dict[str, float]:
+    """Seconds until a write through the primary Service was acknowledged and seen on each member; raises StepFailed."""
+    hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in seen.members]
+    command = ["python3", "/agent/agent.pyz", "probe", "--timeout", str(_PROOF_SECONDS), *hosts]
+    runner = seen.members[-1].name
+    output = kube_exec.run(client, runner, names.CONTAINER_AGENT, command, timeout_seconds=_PROOF_SECONDS + 15)
+    if output.exit_code != 0:
+        raise errors.StepFailed(f"the proof write failed: {output.stderr.strip() or output.stdout.strip()}")
+    seconds: dict[str, float] = json.loads(output.stdout)
+    return seconds

@@ -1,0 +1,160 @@
+"""Try the images in the cluster before anything is created: a short-lived pod runs mysqld and Python once.
+
+It finds an image that cannot be pulled, is not MySQL, is of a version that is not supported, or refuses the my.cnf
+(`mysqld --validate-config`). It is deleted at once; one left by a killed CLI is replaced by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names, version
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Reason
+from mysqlops.kube.client import Client
+from mysqlops.operations.session import Session
+
+Json = dict[str, Any]
+_MYSQLD, _PYTHON = "mysqld", "python"
+_RUN_MYSQLD = (
+    'mysqld --version && printf "%s" "$MY_CNF" >/tmp/my.cnf && mysqld --defaults-file=/tmp/my.cnf --validate-config'
+)
+_RUN_PYTHON = "import sys, ssl, json; print('python', *sys.version_info[:2])"
+_PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+_START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_OLDEST_PYTHON = (3, 11)
+
+
+def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> list[Reason]:
+    """Reasons to refuse the images or the my.cnf; raises WaitTimeout if they could not be tried in time."""
+    client, pod = session.client, _pod(spec, objects)
+    name = pod["metadata"]["name"]
+    _delete(session, name)
+    client.create("Pod", pod)
+    try:
+        finished = _await_end(session, name)
+        if isinstance(finished, Reason):
+            return [finished]
+        return [*_judge_mysqld(client, spec, name, finished), *_judge_python(client, spec, name, finished)]
+    finally:
+        with contextlib.suppress(errors.KubeError):
+            client.delete("Pod", name, grace_seconds=0)
+
+
+def _delete(session: Session, name: str) -> None:
+    while session.client.find("Pod", name) is not None:
+        session.client.delete("Pod", name, grace_seconds=0)
+        session.clock.sleep(0.2)
+
+
+def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
+    """A pod under the same rules as a member's: what is refused to it would be refused to them."""
+    template = next(item for item in objects if item["kind"] == "StatefulSet")["spec"]["template"]["spec"]
+    config = next(item for item in objects if item["kind"] == "ConfigMap" and "my.cnf" in item.get("data", {}))
+    locked = copy.deepcopy(template["containers"][0]["securityContext"])
+    tmp = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 (a path inside the pod)
+    mysqld: Json = {
+        "name": _MYSQLD,
+        "image": spec.image,
+        "command": ["sh", "-c", _RUN_MYSQLD],
+        # datadir must exist for the check, and the member's is not here.
+        "env": [{"name": "MY_CNF", "value": config["data"]["my.cnf"].replace("/var/lib/mysql/data", "/tmp")}],  # noqa: S108
+        "resources": copy.deepcopy(template["containers"][1]["resources"]) | {"limits": {"memory": spec.memory}},
+        "securityContext": locked,
+        "volumeMounts": tmp,
+    }
+    python: Json = {
+        "name": _PYTHON,
+        "image": spec.agent_image,
+        "command": ["python3", "-c", _RUN_PYTHON],
+        "resources": copy.deepcopy(template["containers"][1]["resources"]),
+        "securityContext": copy.deepcopy(locked),
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{spec.name}-image-check",
+            "namespace": spec.namespace,
+            "labels": {names.LABEL_MANAGED_BY: names.APP_NAME, "app.kubernetes.io/component": "image-check"},
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": 600,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": copy.deepcopy(template["securityContext"]),
+            "containers": [mysqld, python],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def _await_end(session: Session, name: str) -> dict[str, int] | Reason:
+    """Exit codes by container, or why they will never run."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    session.progress.waiting("trying the images")
+    while True:
+        status = session.client.get("Pod", name).get("status", {})
+        containers = {one["name"]: one.get("state", {}) for one in status.get("containerStatuses", [])}
+        for container, state in containers.items():
+            waiting = state.get("waiting", {})
+            if waiting.get("reason") in _PULL_FAILURES | _START_FAILURES:
+                return _cannot_start(container, waiting)
+        ended = {container: state["terminated"] for container, state in containers.items() if "terminated" in state}
+        if len(ended) == 2:
+            return {container: int(state["exitCode"]) for container, state in ended.items()}
+        if session.clock.monotonic() >= deadline:
+            raise errors.WaitTimeout(
+                f"the images were not tried within {session.timeout_seconds:.0f} s: pod {name} is {_last_word(status)}",
+                hint=f"kubectl describe pod {name}; a larger --timeout gives slow pulls more time",
+            )
+        session.clock.sleep(0.15)
+
+
+def _cannot_start(container: str, waiting: Json) -> Reason:
+    option = "--image" if container == _MYSQLD else "--agent-image"
+    return Reason(
+        "image-cannot-start",
+        f"{option}: {waiting['reason']}: {waiting.get('message', '')[:300]}",
+        "check the name and the registry, and the namespace's imagePullSecrets",
+    )
+
+
+def _last_word(status: Json) -> str:
+    conditions = [one for one in status.get("conditions", []) if one["status"] != "True" and one.get("message")]
+    return conditions[0]["message"] if conditions else str(status.get("phase", "unknown"))
+
+
+def _judge_mysqld(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, int]) -> list[Reason]:
+    output = client.logs(pod, _MYSQLD)
+    found = version.parse_mysqld_output(output)
+    if found is None:
+        text = f"--image {spec.image} does not hold MySQL: `mysqld --version` says {_first_line(output)!r}"
+        return [Reason("not-mysql", text, "give an image of mysql, or of percona-server")]
+    why = version.unsupported_because(found)
+    if why:
+        return [
+            Reason("unsupported-version", f"--image {spec.image}: {why}", "docs/versions.md lists what is supported")
+        ]
+    if codes[_MYSQLD] != 0:
+        complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]
+        text = f"the server refuses the configuration: {' '.join(complaints[0].split())[:300]}"
+        return [Reason("bad-config", text, "correct the file given with --config")]
+    return []
+
+
+def _judge_python(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, int]) -> list[Reason]:
+    words = client.logs(pod, _PYTHON).split()
+    if codes[_PYTHON] == 0 and words[:1] == ["python"] and (int(words[1]), int(words[2])) >= _OLDEST_PYTHON:
+        return []
+    text = f"--agent-image {spec.agent_image} has no Python {'.'.join(map(str, _OLDEST_PYTHON))} or later"
+    return [Reason("not-python", f"{text}: {' '.join(words)[:200]}", "use a stock image such as python:3.13-slim")]
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "nothing")[:200]

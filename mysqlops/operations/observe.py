@@ -1,0 +1,81 @@
+"""Read a cluster's objects within one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.clock import Clock
+from mysqlops.core import names
+from mysqlops.kube.client import Client
+from mysqlops.operations.parallel import gather
+from mysqlops.planning import status
+from mysqlops.planning.deploy import Key
+
+Json = dict[str, Any]
+
+
+def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:
+    """For each wanted object what is there now, or None."""
+    keys = [(item["kind"], item["metadata"]["name"]) for item in wanted]
+    found = gather([partial(client.find, kind, name) for kind, name in keys])
+    return dict(zip(keys, found, strict=True))
+
+
+def claims(client: Client, cluster: str) -> list[str]:
+    """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
+    prefix = f"{names.CLAIM_TEMPLATE}-{cluster}-"
+    found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]
+    return [name for name in found if name.startswith(prefix) and name[len(prefix) :].isdigit()]
+
+
+def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
+    """Everything that `status` judges; raises NotFound if there is no such cluster."""
+    selector = names.selector_text(name)
+    services = [name, names.primary_service(name), names.replicas_service(name)]
+    reads = [
+        partial(client.list, "StatefulSet", selector),
+        partial(client.list, "Pod", selector),
+        partial(client.list, "PersistentVolumeClaim", selector),
+        partial(client.list, "Service", selector),
+        partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
+    ]
+    stateful_sets, pods, claim_list, service_list, slices = gather(reads)
+    stateful_set = _by_name(stateful_sets).get(name)
+    if stateful_set is None:
+        raise errors.NotFound(
+            f"no cluster {name} in namespace {client.namespace} of context {client.context}",
+            hint=f"mysqlops deploy {name}, or choose with --namespace and --context",
+        )
+    return status.Observed(
+        name=name,
+        taken_at=clock.now(),
+        stateful_set=stateful_set,
+        pods=_by_name([pod for pod in pods if _is_member(pod, name)]),
+        claims=_by_name(claim_list),
+        services=_by_name(service_list),
+        endpoints={service: _ready_behind(service, slices) for service in services[1:]},
+    )
+
+
+def _is_member(pod: Json, cluster: str) -> bool:
+    """Helper pods bear the cluster's labels too; members are the StatefulSet's."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return any(owner["kind"] == "StatefulSet" and owner["name"] == cluster for owner in owners)
+
+
+def _by_name(items: Sequence[Json]) -> dict[str, Json]:
+    return {item["metadata"]["name"]: item for item in items}
+
+
+def _ready_behind(service: str, slices: Sequence[Json]) -> tuple[str, ...]:
+    found = []
+    for one in slices:
+        if one["metadata"]["labels"].get("kubernetes.io/service-name") != service:
+            continue
+        for endpoint in one.get("endpoints") or []:
+            if (endpoint.get("conditions") or {}).get("ready") and endpoint.get("targetRef"):
+                found.append(endpoint["targetRef"]["name"])
+    return tuple(sorted(found))

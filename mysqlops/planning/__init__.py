@@ -1,0 +1,1 @@
+"""Pure decisions: what is seen and what is wanted, to a plan or a refusal."""

@@ -1,0 +1,234 @@
+"""From what was observed to a verdict: members, services, conditions with a reason and the next command. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from mysqlops.core import names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.core.publication import Publication, load
+
+Json = dict[str, Any]
+SCHEMA = 1
+HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
+_FULL = 0.85
+_SILENT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The raw objects of one cluster, read within one second."""
+
+    name: str
+    taken_at: datetime
+    stateful_set: Json
+    pods: Mapping[str, Json]
+    claims: Mapping[str, Json]
+    services: Mapping[str, Json]
+    endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
+
+
+@dataclass(frozen=True)
+class Member:
+    """One line of the table; None is unknown."""
+
+    name: str
+    ordinal: int
+    node: str | None
+    state: str
+    role: str
+    label: str | None
+    ready: bool
+    writable: bool | None
+    version: str | None
+    executed: str | None
+    behind: int | None
+    missing: int | None  # transactions that another member published and this one has not
+    restarts: int
+    claim: str | None
+    volume_size: int | None
+    volume_used: int | None
+    waiting_for: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is wrong: a stable code, a sentence, and the next command."""
+
+    code: str
+    message: str
+    hint: str
+    severity: str = DEGRADED
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole answer of `status`; `schema` grows with incompatible changes."""
+
+    name: str
+    namespace: str
+    verdict: str
+    taken_at: str
+    replicas: int
+    online: int
+    primary: str | None
+    members: tuple[Member, ...]
+    services: Mapping[str, tuple[str, ...]]
+    conditions: tuple[Condition, ...]
+    schema: int = field(default=SCHEMA)
+
+    def as_json(self) -> Json:
+        return asdict(self)
+
+
+def judge(seen: Observed) -> Status:
+    replicas = int(seen.stateful_set["spec"]["replicas"])
+    expected = [names.pod(seen.name, ordinal) for ordinal in range(replicas)]
+    extra = sorted(set(seen.pods) - set(expected), key=names.ordinal_of)
+    published = {name: _publication(pod, seen.taken_at) for name, pod in seen.pods.items()}
+    everything = GtidSet()
+    for one in published.values():
+        everything = everything.union(GtidSet.parse(one.executed) if one else GtidSet())
+    members = tuple(_member(seen, name, published.get(name), everything) for name in [*expected, *extra])
+    primaries = [member.name for member in members if member.role == names.ROLE_PRIMARY]
+    conditions = tuple(_conditions(seen, members, primaries, published))
+    return Status(
+        name=seen.name,
+        namespace=seen.stateful_set["metadata"]["namespace"],
+        verdict=_verdict(conditions),
+        taken_at=f"{seen.taken_at:%Y-%m-%dT%H:%M:%SZ}",
+        replicas=replicas,
+        online=sum(member.state == view.ONLINE for member in members),
+        primary=primaries[0] if len(primaries) == 1 else None,
+        members=members,
+        services=seen.endpoints,
+        conditions=conditions,
+    )
+
+
+def _publication(pod: Json, now: datetime) -> Publication | None:
+    metadata = pod["metadata"]
+    published = load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
+    if published is None or (now - datetime.fromisoformat(published.at)).total_seconds() > _SILENT_SECONDS:
+        return None
+    return published
+
+
+def _member(seen: Observed, name: str, published: Publication | None, everything: GtidSet) -> Member:
+    pod = seen.pods.get(name)
+    claim = seen.claims.get(f"{names.CLAIM_TEMPLATE}-{name}")
+    return Member(
+        name=name,
+        ordinal=names.ordinal_of(name),
+        node=pod["spec"].get("nodeName") if pod else None,
+        state=published.state if published else ("ABSENT" if pod is None else "UNKNOWN"),
+        role=published.role if published else names.ROLE_NONE,
+        label=(pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE) if pod else None,
+        ready=pod is not None and _is_ready(pod),
+        writable=published.writable if published else None,
+        version=published.server_version or None if published else None,
+        executed=published.executed if published else None,
+        behind=published.behind if published else None,
+        missing=everything.subtract(GtidSet.parse(published.executed)).count() if published else None,
+        restarts=_restarts(pod),
+        claim=claim["metadata"]["name"] if claim else None,
+        volume_size=published.volume_size or None if published else None,
+        volume_used=published.volume_used or None if published else None,
+        waiting_for=published.waiting_for if published else _why_silent(pod),
+    )
+
+
+def _is_ready(pod: Json) -> bool:
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in pod.get("status", {}).get("conditions", [])
+    )
+
+
+def _restarts(pod: Json | None) -> int:
+    statuses = (pod or {}).get("status", {}).get("containerStatuses", [])
+    return sum(int(status.get("restartCount", 0)) for status in statuses)
+
+
+def _why_silent(pod: Json | None) -> str:
+    """What Kubernetes says of a pod whose agent says nothing."""
+    if pod is None:
+        return "the pod does not exist"
+    status = pod.get("status", {})
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] != "True":
+            return str(condition.get("message", "not scheduled"))
+    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+        state = container.get("state", {})
+        waiting = state.get("waiting")
+        if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+            return f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+        if "running" in state and not container.get("ready") and container in status.get("initContainerStatuses", []):
+            return f"init container {container['name']} is running"
+    if "deletionTimestamp" in pod["metadata"]:
+        return "the pod is being deleted"
+    return "its containers are starting" if status.get("phase") == "Pending" else "its agent is silent"
+
+
+def _conditions(
+    seen: Observed,
+    members: Sequence[Member],
+    primaries: list[str],
+    published: Mapping[str, Publication | None],
+) -> list[Condition]:
+    found: list[Condition] = []
+    if not primaries:
+        found.append(_no_primary(seen, members))
+    if len(primaries) > 1 or sum(bool(member.writable) for member in members) > 1:
+        text = f"more than one member is writable or primary: {', '.join(primaries)}"
+        found.append(Condition("two-primaries", text, "stop the writers; kubectl logs POD -c agent", DOWN))
+    for member in members:
+        found += _member_conditions(seen, member)
+    found += _service_conditions(seen, primaries)
+    versions = {one.agent_version for one in published.values() if one}
+    if len(versions) > 1:
+        text = f"agents of several versions run: {', '.join(sorted(versions))}"
+        found.append(Condition("agents-differ", text, f"mysqlops status {seen.name} --watch"))
+    return found
+
+
+def _no_primary(seen: Observed, members: Sequence[Member]) -> Condition:
+    why = next((f": {member.name} is {member.waiting_for}" for member in members if member.waiting_for), "")
+    return Condition("no-primary", f"no member is primary, so nothing can be written{why}", _logs(seen.name, 0), DOWN)
+
+
+def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
+    found = []
+    if member.state != view.ONLINE:
+        text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}"
+        found.append(Condition("member-not-online", text, _logs(seen.name, member.ordinal)))
+    if member.state == view.ONLINE and member.label != member.role:
+        text = f"{member.name} is {member.role} in the group and labelled {member.label}"
+        found.append(Condition("label-stale", text, _logs(seen.name, member.ordinal)))
+    if member.volume_size and member.volume_used and member.volume_used > _FULL * member.volume_size:
+        percent = 100 * member.volume_used // member.volume_size
+        found.append(
+            Condition("volume-filling", f"the volume of {member.name} is {percent} % full", "docs/disk-full.md")
+        )
+    return found
+
+
+def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]:
+    service = names.primary_service(seen.name)
+    behind = seen.endpoints.get(service, ())
+    if primaries and tuple(primaries) != tuple(behind):
+        text = f"Service {service} leads to {', '.join(behind) or 'nobody'}, the primary is {', '.join(primaries)}"
+        return [Condition("service-stale", text, f"kubectl describe service {service}")]
+    return []
+
+
+def _logs(cluster: str, ordinal: int) -> str:
+    return f"kubectl logs {names.pod(cluster, ordinal)} -c {names.CONTAINER_AGENT}"
+
+
+def _verdict(conditions: Sequence[Condition]) -> str:
+    severities = {condition.severity for condition in conditions}
+    return DOWN if DOWN in severities else DEGRADED if severities else HEALTHY

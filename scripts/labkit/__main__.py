@@ -1,0 +1,162 @@
+"""The commands of scripts/lab."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labkit import binaries, cache, cluster, host, images, nodes, pki
+from labkit.shell import LabError, all_of, run, tell, wait_until
+
+
+def up(options: argparse.Namespace) -> None:
+    """Bring the lab up, or bring up what is missing of it."""
+    lab = nodes.Lab(options.name)
+    with_storage = not options.no_csi
+    host.ensure_tools()
+    host.ensure_docker()
+    archive, image = images.archive(), images.node(with_storage)
+    nodes.ensure_network(lab)
+    names = [lab.node(number) for number in range(options.nodes)]
+    pki.ensure(lab.pki, lab.address(0), names)
+    if with_storage:
+        nodes.ensure_pool(lab)
+    tell(f"starting {len(names)} nodes")
+    all_of([lambda n=n: nodes.start(lab, n, image, with_storage=with_storage) for n in range(options.nodes)])  # type: ignore[misc]
+    loading = [lambda: nodes.load(lab, archive), lambda: _form_cluster(lab, len(names), with_csi=with_storage)]
+    all_of(loading)
+    cluster.wait_for_dns(lab)
+    tell(f'up: {len(names)} nodes; use it with: eval "$(scripts/lab env)"')
+
+
+def _form_cluster(lab: nodes.Lab, count: int, *, with_csi: bool) -> None:
+    cluster.wait_for_api(lab)
+    tell("the API server answers")
+    cluster.apply_dns(lab)
+    cluster.apply_storage(lab, with_csi=with_csi)
+    cluster.wait_for_nodes(lab, count)
+    tell(f"{count} nodes are Ready")
+    if with_csi:
+        wait_until(lambda: cluster.csi_nodes(lab) >= count, "the storage driver on every node", seconds=60)
+
+
+def down(options: argparse.Namespace) -> None:
+    """Remove everything of the lab but the caches."""
+    nodes.remove(nodes.Lab(options.name), purge=options.purge)
+    if options.docker:
+        host.stop_docker()
+
+
+def status(options: argparse.Namespace) -> None:
+    lab = nodes.Lab(options.name)
+    ready = cluster.ready_nodes(lab) if lab.kubeconfig.exists() else []
+    seen = {
+        name: {
+            "container": run("docker", "inspect", "-f", "{{.State.Status}}", name).strip(),
+            "ready": name in ready,
+        }
+        for name in lab.containers()
+    }
+    if options.output == "json":
+        print(json.dumps({"lab": lab.name, "kubeconfig": str(lab.kubeconfig), "nodes": seen}, indent=2))
+        return
+    if not seen:
+        raise LabError("the lab is down; scripts/lab up")
+    for name, facts in seen.items():
+        print(f"{name:12} {facts['container']:10} {'Ready' if facts['ready'] else 'NotReady'}")
+
+
+def kubeconfig(options: argparse.Namespace) -> None:
+    print(nodes.Lab(options.name).kubeconfig)
+
+
+def environment(options: argparse.Namespace) -> None:
+    """Shell lines that make mysqlops use this lab and its images."""
+    for variable, value in (
+        ("MYSQLOPS_KUBECONFIG", str(nodes.Lab(options.name).kubeconfig)),
+        ("KUBECONFIG", str(nodes.Lab(options.name).kubeconfig)),
+        ("MYSQLOPS_IMAGE", images.SMALL["mysql"].tag),
+        ("MYSQLOPS_AGENT_IMAGE", images.SMALL["python"].tag),
+    ):
+        print(f"export {variable}={value}")
+
+
+def load(options: argparse.Namespace) -> None:
+    """Put an image of Docker's, or an archive, into every node."""
+    lab = nodes.Lab(options.name)
+    archive = Path(options.image)
+    if not archive.is_file():
+        digest = run("docker", "image", "inspect", "-f", "{{.Id}}", options.image).strip().removeprefix("sha256:")[:12]
+        archive = cache.root() / "work" / f"load-{digest}.tar"
+        archive.parent.mkdir(exist_ok=True)
+        run("docker", "save", "-o", archive, options.image)
+    nodes.load(lab, archive)
+
+
+def node(options: argparse.Namespace) -> None:
+    nodes.fault(nodes.Lab(options.name), options.verb, options.node)
+
+
+def s3(options: argparse.Namespace) -> None:
+    lab = nodes.Lab(options.name)
+    (cluster.s3_up if options.verb == "up" else cluster.s3_down)(lab)
+
+
+def build(options: argparse.Namespace) -> None:
+    """Build the programs and images without starting anything."""
+    host.ensure_tools()
+    host.ensure_docker()
+    for name in binaries.GROUPS:
+        print(binaries.build(name))
+    print(images.archive())
+    print(images.node(True))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/lab", description="A real multi-node Kubernetes on this machine")
+    parser.add_argument("--name", default=os.environ.get("MYSQLOPS_LAB_NAME", "lab"), help="of the lab (default: lab)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, action: object, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(action=action)
+        return command
+
+    command = add("up", up, "bring it up; run again after anything went wrong")
+    command.add_argument("--nodes", type=int, default=4, choices=range(1, 10), metavar="1-9")
+    command.add_argument("--no-csi", action="store_true", help="static volumes instead of dynamic provisioning")
+    command = add("down", down, "remove its containers, volumes, network and mounts; caches stay")
+    command.add_argument("--purge", action="store_true", help="also its keys")
+    command.add_argument("--docker", action="store_true", help="also stop the Docker daemon that `up` started")
+    command = add("status", status, "its nodes")
+    command.add_argument("-o", "--output", choices=["table", "json"], default="table")
+    add("kubeconfig", kubeconfig, "print the path of its kubeconfig")
+    add("env", environment, 'print shell settings: eval "$(scripts/lab env)"')
+    add("load", load, "put an image into every node").add_argument("image", help="a tag in Docker, or an archive")
+    command = add("node", node, "stop|start, freeze|thaw, isolate|heal a node")
+    command.add_argument("verb", choices=["stop", "start", "freeze", "thaw", "isolate", "heal"])
+    command.add_argument("node")
+    add("s3", s3, "an S3 server (versitygw) on the first node").add_argument("verb", choices=["up", "down"])
+    add("build", build, "build programs and images, start nothing")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        options.action(options)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The Go programs, each group built once per content of its module."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import cache
+from labkit.shell import LabError, run, tell
+
+KUBERNETES = "1.36.3"
+_STAMP = "-X k8s.io/component-base/version"
+_SIDECARS = (
+    "github.com/kubernetes-csi/external-provisioner/v6/cmd/csi-provisioner",
+    "github.com/kubernetes-csi/external-resizer/v2/cmd/csi-resizer",
+    "github.com/kubernetes-csi/external-snapshotter/v8/cmd/csi-snapshotter",
+    "github.com/kubernetes-csi/external-snapshotter/v8/cmd/snapshot-controller",
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One Go module and the packages of it that are built; a binary is named as its package's last part."""
+
+    module: str
+    packages: tuple[str, ...]
+    flags: str = "-s -w"
+
+
+GROUPS = {
+    "kube": Group("kube", (".",), f"-s -w {_STAMP}.gitVersion=v{KUBERNETES} {_STAMP}.gitMajor=1 {_STAMP}.gitMinor=36"),
+    "coredns": Group("coredns", (".",)),
+}
+
+
+def build(name: str) -> Path:
+    """The folder with the group's binaries."""
+    group = GROUPS[name]
+    source = cache.SOURCES / "go" / group.module
+    target = cache.root() / "bin" / f"{name}-{cache.digest(source, *group.packages, group.flags)}"
+    if target.is_dir():
+        return target
+    if not shutil.which("go"):
+        raise LabError("go: not installed; Go 1.26 or later builds Kubernetes from its modules")
+    tell(f"building {name} (minutes, the first time)")
+    with cache.fresh_folder(target) as half:
+        words = ["go", "build", "-C", str(source), "-trimpath", "-ldflags", group.flags, "-o", f"{half}/"]
+        run("env", "CGO_ENABLED=0", *words, *group.packages, timeout=3600)
+    cache.drop_others(target, f"{name}-*")
+    return target

@@ -1,0 +1,104 @@
+"""What makes the nodes a cluster that tests can use: DNS, storage classes, the optional S3 service."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+from labkit import binaries, cache
+from labkit.nodes import Lab
+from labkit.shell import run, succeeds, tell, wait_until
+
+_MANIFESTS = cache.SOURCES / "manifests"
+
+
+def kubectl(lab: Lab, *words: str | Path, stdin: str | None = None, check: bool = True) -> str:
+    return run("kubectl", f"--kubeconfig={lab.kubeconfig}", "--request-timeout=20s", *words, stdin=stdin, check=check)
+
+
+def wait_for_api(lab: Lab) -> None:
+    wait_until(
+        lambda: succeeds("kubectl", f"--kubeconfig={lab.kubeconfig}", "--request-timeout=3s", "get", "--raw=/readyz"),
+        "the API server",
+        seconds=120,
+    )
+
+
+def wait_for_nodes(lab: Lab, count: int) -> None:
+    wait_until(lambda: len(ready_nodes(lab)) >= count, f"{count} nodes Ready", seconds=120)
+
+
+def ready_nodes(lab: Lab) -> list[str]:
+    listing = json.loads(kubectl(lab, "get", "nodes", "-o", "json", check=False) or '{"items": []}')
+    return [
+        node["metadata"]["name"]
+        for node in listing["items"]
+        if any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"].get("conditions", []))
+    ]
+
+
+def apply_dns(lab: Lab) -> None:
+    kubectl(lab, "apply", "-f", _MANIFESTS / "coredns.yaml")
+
+
+def wait_for_dns(lab: Lab) -> None:
+    wait_until(
+        lambda: bool(kubectl(lab, "-n", "kube-system", "get", "deployment", "coredns", "-o",
+                             "jsonpath={.status.readyReplicas}", check=False)),
+        "CoreDNS", seconds=120,
+    )  # fmt: skip
+
+
+def apply_storage(lab: Lab, *, with_csi: bool) -> None:
+    """The default class, or, without CSI, static volumes on the first nodes under a default class of their own."""
+    if not with_csi:
+        kubectl(lab, "apply", "-f", _MANIFESTS / "static.yaml")
+        return
+    crds = binaries.build("storage") / "crds"
+    kubectl(lab, "apply", "--server-side", "-f", crds)
+    kubectl(lab, "wait", "--for=condition=Established", "--timeout=20s", "-f", crds)
+    kubectl(lab, "apply", "-f", _MANIFESTS / "storage.yaml")
+
+
+def s3_up(lab: Lab) -> None:
+    """Start versitygw on the first node and put its address and keys where pods find them."""
+    environment = lab.pki / "s3.env"
+    if not environment.exists():
+        access, secret = f"lab{secrets.token_hex(6)}", secrets.token_urlsafe(24)
+        environment.touch(mode=0o600)
+        environment.write_text(f"ROOT_ACCESS_KEY={access}\nROOT_SECRET_KEY={secret}\n")
+    kubectl(lab, "apply", "-f", _MANIFESTS / "s3.yaml")
+    address = lab.address(0)
+    slices = json.dumps(
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "s3", "namespace": "lab-s3", "labels": {"kubernetes.io/service-name": "s3"}},
+            "addressType": "IPv4",
+            "ports": [{"name": "s3", "port": 9000}],
+            "endpoints": [{"addresses": [address]}],
+        }
+    )
+    kubectl(lab, "apply", "-f", "-", stdin=slices)
+    pairs = dict(line.split("=", 1) for line in environment.read_text().splitlines())
+    keys = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s3-keys", "namespace": "lab-s3"},
+        "stringData": pairs,
+    }
+    kubectl(lab, "apply", "-f", "-", stdin=json.dumps(keys))
+    wait_until(lambda: succeeds("bash", "-c", f"echo >/dev/tcp/{address}/9000"), "the S3 server", seconds=20)
+    tell("S3: http://s3.lab-s3.svc:9000, keys in Secret lab-s3/s3-keys")
+
+
+def s3_down(lab: Lab) -> None:
+    (lab.pki / "s3.env").unlink(missing_ok=True)
+    run("docker", "exec", lab.node(0), "pkill", "-x", "versitygw", check=False)
+    kubectl(lab, "delete", "namespace", "lab-s3", "--ignore-not-found")
+
+
+def csi_nodes(lab: Lab) -> int:
+    """On how many nodes kubelet knows the storage driver: a pod with a claim can start there."""
+    return len(kubectl(lab, "get", "csinodes", "-o", "jsonpath={.items[*].spec.drivers[*].name}", check=False).split())

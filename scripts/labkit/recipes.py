@@ -1,0 +1,99 @@
+"""What each image holds. The pods' images stand in for stock ones that no registry here serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Needed by no program that these images run; perl alone is 50 MB.
+_NEVER = (
+    *("gcc-16-base", "libc-gconv-modules-extra", "openssl-provider-legacy", "debconf", "tzdata"),
+    *("perl", "perl-base", "perl-modules-5.42", "libperl5.42", "libgdbm6t64", "libgdbm-compat4t64"),
+)
+_SHELL = ("base-files", "dash", "coreutils", "libc-bin", "sed", "grep", "hostname", "findutils", "mawk")
+_PYTHON = ("python3.14", "libpython3.14-stdlib", "libpython3.14-minimal", "python3.14-minimal", "python3", "libicu78")
+NODE = "lab/node:1"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An image: Debian packages less `without` and `removed` (globs), plus compiled files, links and users."""
+
+    tag: str
+    packages: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
+    links: tuple[tuple[str, str], ...] = ()
+    users: tuple[str, ...] = ()
+    folders: tuple[tuple[str, int], ...] = ()  # with their owner
+    entrypoint: tuple[str, ...] = ()
+    binary: str = ""  # a Go group whose program is put in /
+    compiles_python: bool = False
+
+    @property
+    def short(self) -> str:
+        return self.tag.partition("/")[2].replace(":", "-")
+
+
+_MYSQL = Recipe(
+    "lab/mysql:9.7",
+    packages=("mysql-server-core", "mysql-client-core", *_SHELL),
+    without=_NEVER,
+    # Server programs, plugins and English messages only; the clients are for people who look into a pod.
+    removed=(
+        *("usr/bin/my*", "usr/bin/perror", "usr/bin/ibd2sdi", "usr/bin/innochecksum", "usr/share/mysql/*/errmsg.sys"),
+        *("usr/lib/mysql/plugin/*_client.so", "usr/lib/x86_64-linux-gnu/perl*", "usr/share/mecab"),
+    ),
+    kept=frozenset({"mysql", "mysqldump", "mysqladmin", "usr/share/mysql/english/errmsg.sys"}),
+    users=("mysql:999",),  # the official image's ids: a volume's files keep their owner
+    # mysqld refuses to start without the folder that secure_file_priv was compiled to.
+    folders=(("var/lib/mysql", 999), ("var/lib/mysql-files", 999), ("run/mysqld", 999)),
+)
+_PYTHON_3 = Recipe(
+    "lab/python:3",
+    packages=("python3", "python3-minimal", "base-files", "dash", "coreutils", "libc-bin", "ca-certificates"),
+    without=(*_NEVER, "openssl"),
+    removed=(
+        *("usr/lib/python3*/test", "usr/lib/python3*/idlelib", "usr/lib/python3*/ensurepip", "usr/lib/python3*/pydoc*"),
+        *("usr/lib/python3*/tkinter", "usr/lib/python3*/turtledemo", "usr/lib/python3*/config-3*"),
+    ),
+    users=("mysqlops:999",),
+    compiles_python=True,
+)
+_RESTIC = Recipe("lab/restic:1", packages=("restic", "ca-certificates", *_SHELL), without=(*_NEVER, "openssl"))
+_TOOLS = Recipe(
+    "lab/shell:1",
+    packages=("curl", "openssl", "ca-certificates", "busybox", "netcat-openbsd", *_SHELL),
+    without=_NEVER,
+    links=(("usr/bin/nc", "nc.openbsd"),),
+)
+POD_IMAGES = (
+    Recipe("lab/pause:1", entrypoint=("/pause",)),
+    Recipe("lab/coredns:1", binary="coredns", entrypoint=("/coredns",)),
+    _MYSQL,
+    _PYTHON_3,
+    _RESTIC,
+    _TOOLS,
+)
+_NODE = Recipe(
+    NODE,
+    packages=(
+        *("containerd", "runc", "containernetworking-plugins", "etcd-server", "kubectl"),
+        *("iptables", "iproute2", "conntrack", "ethtool", "kmod", "mount", "util-linux", "xfsprogs", "procps"),
+        *("bash", "tar", "gzip", *_SHELL),
+    ),
+    without=(*_NEVER, *_PYTHON, "systemd", "libsystemd-shared", "libglib2.0-0t64", "python3-dbus", "debconf"),
+    removed=(
+        *("usr/bin/etcdutl", "usr/lib/cni/*", "usr/lib/containerd", "usr/share/systemd", "usr/lib/systemd"),
+        *("usr/sbin/seccompagent", "usr/sbin/remap-rootfs", "usr/sbin/sd-helper", "usr/sbin/recvtty", "usr/lib/udev"),
+    ),
+    kept=frozenset({"bridge", "host-local", "loopback", "portmap"}),
+    # What the packages' scripts would have linked by update-alternatives.
+    links=(
+        *(("opt/cni/bin", "/usr/lib/cni"), ("usr/bin/awk", "mawk"), ("usr/sbin/iptables", "xtables-nft-multi")),
+        *((f"usr/sbin/{name}", "xtables-nft-multi") for name in ("iptables-save", "iptables-restore", "ip6tables")),
+        *((f"usr/sbin/{name}", "xtables-nft-multi") for name in ("ip6tables-save", "ip6tables-restore")),
+    ),
+    entrypoint=("/usr/local/bin/node-entry",),
+)
+ALL = (*POD_IMAGES, _NODE)
