@@ -30,6 +30,7 @@ WHERE channel_name = 'group_replication_applier'
 """
 _START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
 _ALREADY_STOPPED = {3093}
+_PORT = 3306  # group traffic shares it with clients: the MYSQL communication stack
 
 
 def observe(server: connect.Server) -> view.ServerView:
@@ -61,7 +62,7 @@ def start(
     """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not."""
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
-    server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(seeds)])
+    server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])
     command = (
         f"START GROUP_REPLICATION USER = {accounts.quote(login.user)}, PASSWORD = {accounts.quote(login.password)}"
     )
