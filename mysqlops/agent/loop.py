@@ -102,8 +102,8 @@ class Loop:
             case membership.FormGroup():
                 self._form()
             case membership.Join():
-                replicas = self._seen.replicas if self._seen else names.MAX_MEMBERS
-                self._start("join", lambda: self._member.join(replicas))
+                seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
+                self._start("join", lambda: self._member.join(seeds))
             case membership.Leave():
                 self._background.run("leave", self._member.leave)
             case membership.AcceptClients():

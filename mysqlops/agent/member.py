@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mysqlops import errors
@@ -36,9 +36,10 @@ class Member:
     def form(self) -> None:
         self._start([self._me.host(self._me.ordinal)], bootstrap=True)
 
-    def join(self, replicas: int) -> None:
-        seeds = [self._me.host(ordinal) for ordinal in range(replicas) if ordinal != self._me.ordinal]
-        self._start(seeds, bootstrap=False)
+    def join(self, seeds: Sequence[str]) -> None:
+        """Join through the pods named."""
+        hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
+        self._start(hosts, bootstrap=False)
 
     def leave(self) -> None:
         with self._connect() as server:

@@ -42,9 +42,13 @@ class FormGroup:
 
 @dataclass(frozen=True)
 class Join:
-    """Start Group Replication with the other members as seeds; it fails harmlessly if no group is there."""
+    """Start Group Replication through the members seen in the group, or all if none can be seen.
+
+    It fails harmlessly if no group is there. Other joiners are no seeds: trying them costs ten seconds.
+    """
 
     why: str
+    seeds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
         return Join("the API server does not answer; the group may still be there")
     in_group = [peer.name for peer in around.peers if peer.fresh and _is_in_group(peer.publication)]
     if in_group:
-        return Join(f"{' and '.join(in_group)} in the group")
+        online = tuple(peer.name for peer in around.peers if peer.publication and peer.publication.state == view.ONLINE)
+        return Join(f"{' and '.join(in_group)} in the group", online or tuple(in_group))
     if names.ordinal_of(situation.name) >= around.replicas:
         return Wait(f"no group to join, and only {around.replicas} members are wanted")
     if _is_first_start(around, server):

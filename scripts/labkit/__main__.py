@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit import binaries, cache, cluster, host, images, nodes, pki
+from labkit import binaries, cache, cluster, host, images, nodes, pki, recipes
 from labkit.shell import LabError, all_of, run, tell, wait_until
 
 
@@ -19,7 +19,8 @@ def up(options: argparse.Namespace) -> None:
     with_storage = not options.no_csi
     host.ensure_tools()
     host.ensure_docker()
-    archive, image = images.archive(), images.node(with_storage)
+    archives = [images.ensure(recipe) for recipe in recipes.POD_IMAGES]
+    image = images.ensure_in_docker(recipes.NODE_RECIPE)
     nodes.ensure_network(lab)
     names = [lab.node(number) for number in range(options.nodes)]
     pki.ensure(lab.pki, lab.address(0), names)
@@ -27,7 +28,7 @@ def up(options: argparse.Namespace) -> None:
         nodes.ensure_pool(lab)
     tell(f"starting {len(names)} nodes")
     all_of([lambda n=n: nodes.start(lab, n, image, with_storage=with_storage) for n in range(options.nodes)])  # type: ignore[misc]
-    loading = [lambda: nodes.load(lab, archive), lambda: _form_cluster(lab, len(names), with_csi=with_storage)]
+    loading = [lambda: nodes.load(lab, archives), lambda: _form_cluster(lab, len(names), with_csi=with_storage)]
     all_of(loading)
     cluster.wait_for_dns(lab)
     tell(f'up: {len(names)} nodes; use it with: eval "$(scripts/lab env)"')
@@ -79,8 +80,8 @@ def environment(options: argparse.Namespace) -> None:
     for variable, value in (
         ("MYSQLOPS_KUBECONFIG", str(nodes.Lab(options.name).kubeconfig)),
         ("KUBECONFIG", str(nodes.Lab(options.name).kubeconfig)),
-        ("MYSQLOPS_IMAGE", images.SMALL["mysql"].tag),
-        ("MYSQLOPS_AGENT_IMAGE", images.SMALL["python"].tag),
+        ("MYSQLOPS_IMAGE", recipes.MYSQL.tag),
+        ("MYSQLOPS_AGENT_IMAGE", recipes.PYTHON_3.tag),
     ):
         print(f"export {variable}={value}")
 
@@ -94,7 +95,7 @@ def load(options: argparse.Namespace) -> None:
         archive = cache.root() / "work" / f"load-{digest}.tar"
         archive.parent.mkdir(exist_ok=True)
         run("docker", "save", "-o", archive, options.image)
-    nodes.load(lab, archive)
+    nodes.load(lab, [archive])
 
 
 def node(options: argparse.Namespace) -> None:
@@ -112,8 +113,9 @@ def build(options: argparse.Namespace) -> None:
     host.ensure_docker()
     for name in binaries.GROUPS:
         print(binaries.build(name))
-    print(images.archive())
-    print(images.node(True))
+    for recipe in recipes.POD_IMAGES:
+        print(images.ensure(recipe))
+    print(images.ensure_in_docker(recipes.NODE_RECIPE))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,6 +31,8 @@ class Group:
 GROUPS = {
     "kube": Group("kube", (".",), f"-s -w {_STAMP}.gitVersion=v{KUBERNETES} {_STAMP}.gitMajor=1 {_STAMP}.gitMinor=36"),
     "coredns": Group("coredns", (".",)),
+    "storage": Group("storage", ("./csi-lab", *_SIDECARS)),
+    "s3": Group("storage", ("github.com/versity/versitygw/cmd/versitygw",)),
 }
 
 
@@ -47,5 +49,16 @@ def build(name: str) -> Path:
     with cache.fresh_folder(target) as half:
         words = ["go", "build", "-C", str(source), "-trimpath", "-ldflags", group.flags, "-o", f"{half}/"]
         run("env", "CGO_ENABLED=0", *words, *group.packages, timeout=3600)
+        if name == "storage":
+            _copy_snapshot_crds(source, half)
     cache.drop_others(target, f"{name}-*")
     return target
+
+
+def _copy_snapshot_crds(source: Path, target: Path) -> None:
+    """The definitions of the snapshot API lie in the module of its client."""
+    module = "github.com/kubernetes-csi/external-snapshotter/client/v8"
+    folder = run("go", "list", "-C", source, "-m", "-f", "{{.Dir}}", module).strip()
+    (target / "crds").mkdir()
+    for file in Path(folder, "config", "crd").glob("snapshot.storage.k8s.io_*.yaml"):
+        (target / "crds" / file.name).write_bytes(file.read_bytes())

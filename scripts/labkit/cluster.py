@@ -39,26 +39,28 @@ def ready_nodes(lab: Lab) -> list[str]:
 
 
 def apply_dns(lab: Lab) -> None:
-    kubectl(lab, "apply", "-f", _MANIFESTS / "coredns.yaml")
+    kubectl(lab, "apply", "-f", _MANIFESTS / "coredns")
 
 
 def wait_for_dns(lab: Lab) -> None:
-    wait_until(
-        lambda: bool(kubectl(lab, "-n", "kube-system", "get", "deployment", "coredns", "-o",
-                             "jsonpath={.status.readyReplicas}", check=False)),
-        "CoreDNS", seconds=120,
-    )  # fmt: skip
+    counts = "jsonpath={.status.numberReady} {.status.desiredNumberScheduled}"
+
+    def is_ready() -> bool:
+        words = kubectl(lab, "-n", "kube-system", "get", "daemonset", "coredns", "-o", counts, check=False).split()
+        return len(words) == 2 and words[0] == words[1] != "0"
+
+    wait_until(is_ready, "CoreDNS", seconds=120)
 
 
 def apply_storage(lab: Lab, *, with_csi: bool) -> None:
     """The default class, or, without CSI, static volumes on the first nodes under a default class of their own."""
     if not with_csi:
-        kubectl(lab, "apply", "-f", _MANIFESTS / "static.yaml")
+        kubectl(lab, "apply", "-f", _MANIFESTS / "static")
         return
     crds = binaries.build("storage") / "crds"
     kubectl(lab, "apply", "--server-side", "-f", crds)
     kubectl(lab, "wait", "--for=condition=Established", "--timeout=20s", "-f", crds)
-    kubectl(lab, "apply", "-f", _MANIFESTS / "storage.yaml")
+    kubectl(lab, "apply", "-f", _MANIFESTS / "storage")
 
 
 def s3_up(lab: Lab) -> None:
@@ -68,7 +70,7 @@ def s3_up(lab: Lab) -> None:
         access, secret = f"lab{secrets.token_hex(6)}", secrets.token_urlsafe(24)
         environment.touch(mode=0o600)
         environment.write_text(f"ROOT_ACCESS_KEY={access}\nROOT_SECRET_KEY={secret}\n")
-    kubectl(lab, "apply", "-f", _MANIFESTS / "s3.yaml")
+    kubectl(lab, "apply", "-f", _MANIFESTS / "s3")
     address = lab.address(0)
     slices = json.dumps(
         {

@@ -28,7 +28,7 @@ def unpack(packages: Iterable[str], without: Iterable[str], target: Path) -> Non
     # base-files first: it makes /bin, /lib and /sbin links, through which the others unpack.
     for archive in sorted(fetched, key=lambda file: not file.name.startswith("base-files_")):
         if not archive.name.startswith(tuple(skipped)):
-            tar = ["tar", "-x", "-C", target, "--numeric-owner", *excludes]
+            tar: list[str | Path] = ["tar", "-x", "-C", target, "--numeric-owner", *excludes]
             pipe(["dpkg-deb", "--fsys-tarfile", archive], tar)
 
 

@@ -17,6 +17,16 @@ _PAUSE = cache.SOURCES / "images" / "pause" / "pause.c"
 _BASE_USERS = ("root:0", "nobody:65534")
 
 
+def ensure_in_docker(recipe: Recipe) -> str:
+    """The image in Docker, under a tag that names its content: containers of an older one can be told apart."""
+    wanted = key(recipe)
+    if _key_in_docker(recipe.tag) != wanted:
+        _build(recipe, wanted)
+    tag = f"{recipe.tag.partition(':')[0]}:{wanted}"
+    run("docker", "tag", recipe.tag, tag)
+    return tag
+
+
 def ensure(recipe: Recipe) -> Path:
     """The image in Docker and its archive in the cache; both carry the hash of what it is made from."""
     wanted = key(recipe)
@@ -38,8 +48,10 @@ def ensure(recipe: Recipe) -> Path:
 def key(recipe: Recipe) -> str:
     """Any change of the recipe, of how it is carried out, or of a program put inside makes another image."""
     parts: list[str | Path] = [repr(recipe), Path(__file__), cache.SOURCES / "debian.py"]
-    if recipe.binary:
-        parts.append(binaries.build(recipe.binary).name)
+    for group in (*filter(None, [recipe.binary]), *recipe.programs):
+        parts.append(binaries.build(group).name)
+    if recipe.scripts:
+        parts.append(cache.SOURCES / recipe.scripts)
     if not recipe.packages:
         parts.append(_PAUSE)
     # A frozenset's order changes from run to run.
@@ -84,6 +96,7 @@ def _fill(recipe: Recipe, root: Path) -> None:
         (root / link).parent.mkdir(parents=True, exist_ok=True)
         (root / link).unlink(missing_ok=True)
         (root / link).symlink_to(destination)
+    _add_programs(recipe, root)
     _add_accounts(recipe, root)
     for folder, owner in recipe.folders:
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -104,6 +117,19 @@ def _remove(recipe: Recipe, root: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def _add_programs(recipe: Recipe, root: Path) -> None:
+    programs, settings = root / "usr/local/bin", root / "etc/lab"
+    for group in recipe.programs:
+        programs.mkdir(parents=True, exist_ok=True)
+        for file in binaries.build(group).iterdir():
+            if file.is_file():
+                shutil.copy2(file, programs)
+    if recipe.scripts:
+        settings.mkdir(parents=True, exist_ok=True)
+        for file in (cache.SOURCES / recipe.scripts).iterdir():
+            shutil.copy2(file, programs if file.name.endswith("-entry") else settings)
 
 
 def _add_certificates(root: Path) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import cache
-from labkit.shell import LabError, all_of, run, succeeds, tell
+from labkit.shell import LabError, all_of, run, succeeds, tell, wait_until
 
 _CAPABILITIES = """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
 NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT
 SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP
 MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ""".split()
-_VOLUMES = (("containerd", "/var/lib/containerd"), ("kubelet", "/var/lib/kubelet"))
+_VOLUMES = (("containerd", "/var/lib/containerd"), ("kubelet", "/var/lib/kubelet"), ("etcd", "/var/lib/etcd"))
+MAX_NODES = 9
 POOL_MOUNT = "/var/lib/lab-storage"
 
 
@@ -107,7 +109,9 @@ def start(lab: Lab, number: int, image: str, *, with_storage: bool) -> None:
         volumes.append(f"{lab.pool}:{POOL_MOUNT}")
     role = "worker" if number else "control-plane"
     run("docker", "run", "-d", "--name", name, "--hostname", name, "--network", lab.name, "--ip", lab.address(number),
-        "--label", f"mysqlops-lab={lab.name}", "-e", f"ROLE={role}", "--tmpfs", "/run", "--tmpfs", "/tmp",
+        "--label", f"mysqlops-lab={lab.name}", "-e", f"ROLE={role}", "-e", f"NODE_INDEX={number}",
+        "-e", f"NODE_COUNT_MAX={MAX_NODES}", "-e", f"NODE_NET={lab.address(0).rpartition('.')[0]}",
+        "-e", f"CSI={'1' if with_storage else ''}", "--tmpfs", "/run", "--tmpfs", "/tmp",
         *_privileges(), *(f"-v{volume}" for volume in volumes), image)  # fmt: skip
 
 
@@ -131,29 +135,19 @@ def _inspect(name: str) -> dict[str, dict[str, object]] | None:
     return found[0] if found else None
 
 
-def load(lab: Lab, archive: Path) -> None:
-    """Import an archive of images into every node at once; a node that has it is left alone."""
+def load(lab: Lab, archives: list[Path]) -> None:
+    """Import archives of images into every node at once; a node that has one is not given it again."""
+    all_of([functools.partial(_load_into, node, archives) for node in lab.containers()])
 
-    def into(node: str) -> None:
+
+def _load_into(node: str, archives: list[Path]) -> None:
+    wait_until(lambda: succeeds("docker", "exec", node, "ctr", "version"), f"containerd on {node}", seconds=60)
+    for archive in archives:
         mark = f"/var/lib/containerd/lab-{archive.stem}"
         if succeeds("docker", "exec", node, "test", "-e", mark):
-            return
-        ready = (
-            "until ctr version >/dev/null 2>&1; do sleep 0.2; done; ctr -n k8s.io images import --local - && touch "
-            + mark
-        )
-        with archive.open("rb") as stream:
-            _pipe(stream, "docker", "exec", "-i", node, "sh", "-c", ready)
-
-    all_of([lambda node=node: into(node) for node in lab.containers()])  # type: ignore[misc]
-
-
-def _pipe(stream: object, *command: str) -> None:
-    import subprocess
-
-    done = subprocess.run(command, stdin=stream, capture_output=True, text=True, check=False)  # type: ignore[call-overload]
-    if done.returncode:
-        raise LabError(f"{' '.join(command[:4])}: {done.stderr.strip()[-400:]}")
+            continue
+        run("docker", "exec", "-i", node, "ctr", "-n", "k8s.io", "images", "import", "--local", "-", stdin=archive)
+        run("docker", "exec", node, "touch", mark)
 
 
 def remove(lab: Lab, *, purge: bool) -> None:

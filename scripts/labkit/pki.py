@@ -37,6 +37,7 @@ def _make_ca(folder: Path) -> None:
     run("openssl", "genrsa", "-out", folder / "sa.key", "2048")
     run("openssl", "rsa", "-in", folder / "sa.key", "-pubout", "-out", folder / "sa.pub")
     run("openssl", "req", "-x509", *_KEY, "-keyout", folder / "ca.key", "-subj", "/CN=lab-ca",
+        "-addext", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
         "-days", "3650", "-out", folder / "ca.crt")  # fmt: skip
 
 

@@ -28,6 +28,8 @@ class Recipe:
     folders: tuple[tuple[str, int], ...] = ()  # with their owner
     entrypoint: tuple[str, ...] = ()
     binary: str = ""  # a Go group whose program is put in /
+    programs: tuple[str, ...] = ()  # Go groups whose programs are put in /usr/local/bin
+    scripts: str = ""  # a folder beside this file: its *-entry go to /usr/local/bin, the rest to /etc/lab
     compiles_python: bool = False
 
     @property
@@ -35,7 +37,7 @@ class Recipe:
         return self.tag.partition("/")[2].replace(":", "-")
 
 
-_MYSQL = Recipe(
+MYSQL = Recipe(
     "lab/mysql:9.7",
     packages=("mysql-server-core", "mysql-client-core", *_SHELL),
     without=_NEVER,
@@ -49,7 +51,7 @@ _MYSQL = Recipe(
     # mysqld refuses to start without the folder that secure_file_priv was compiled to.
     folders=(("var/lib/mysql", 999), ("var/lib/mysql-files", 999), ("run/mysqld", 999)),
 )
-_PYTHON_3 = Recipe(
+PYTHON_3 = Recipe(
     "lab/python:3",
     packages=("python3", "python3-minimal", "base-files", "dash", "coreutils", "libc-bin", "ca-certificates"),
     without=(*_NEVER, "openssl"),
@@ -70,16 +72,27 @@ _TOOLS = Recipe(
 POD_IMAGES = (
     Recipe("lab/pause:1", entrypoint=("/pause",)),
     Recipe("lab/coredns:1", binary="coredns", entrypoint=("/coredns",)),
-    _MYSQL,
-    _PYTHON_3,
+    MYSQL,
+    PYTHON_3,
     _RESTIC,
     _TOOLS,
 )
-_NODE = Recipe(
+NODE_RECIPE = Recipe(
     NODE,
     packages=(
         *("containerd", "runc", "containernetworking-plugins", "etcd-server", "kubectl"),
-        *("iptables", "iproute2", "conntrack", "ethtool", "kmod", "mount", "util-linux", "xfsprogs", "procps"),
+        *(
+            "iptables",
+            "iproute2",
+            "conntrack",
+            "ethtool",
+            "kmod",
+            "mount",
+            "util-linux",
+            "e2fsprogs",
+            "procps",
+            "hostname",
+        ),
         *("bash", "tar", "gzip", *_SHELL),
     ),
     without=(*_NEVER, *_PYTHON, "systemd", "libsystemd-shared", "libglib2.0-0t64", "python3-dbus", "debconf"),
@@ -95,5 +108,7 @@ _NODE = Recipe(
         *((f"usr/sbin/{name}", "xtables-nft-multi") for name in ("ip6tables-save", "ip6tables-restore")),
     ),
     entrypoint=("/usr/local/bin/node-entry",),
+    programs=("kube", "storage", "s3"),
+    scripts="images/node",
 )
-ALL = (*POD_IMAGES, _NODE)
+ALL = (*POD_IMAGES, NODE_RECIPE)
