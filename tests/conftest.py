@@ -1,0 +1,28 @@
+"""The folder decides the mark; what is missing is a loud skip for a person and a failure in CI (--require)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_MARKED = ("database", "cluster", "lab")
+_ROOT = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require", default="", help="kinds whose needs must be met: database,cluster,lab")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(_ROOT).parts[0]
+        if folder in _MARKED:
+            item.add_marker(folder)
+
+
+def missing(config: pytest.Config, kind: str, what: str) -> None:
+    """A need is not met: fail where it is required, skip elsewhere."""
+    if kind in config.getoption("--require").split(","):
+        pytest.fail(f"{kind} tests are required, and {what}", pytrace=False)
+    pytest.skip(f"{kind} tests need {what}")

@@ -1,0 +1,146 @@
+"""Rendering, differences, and the plan of deploy, on the real manifests."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from mysqlops.cli import output
+from mysqlops.cli.main import _COMMANDS
+from mysqlops.core import names
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Refused
+from mysqlops.kube import manifests
+from mysqlops.operations import bundle, deploy
+from mysqlops.planning import deploy as planning
+from mysqlops.planning import drift
+
+SPEC = ClusterSpec(name="orders", namespace="shop", storage_size="2Gi", mysqld={"max_connections": "42"})
+APPLY_ANNOTATION_LIMIT = 256 * 1024
+
+
+def _live(objects: list[dict[str, Any]]) -> dict[planning.Key, dict[str, Any] | None]:
+    return {(item["kind"], item["metadata"]["name"]): copy.deepcopy(item) for item in objects}
+
+
+def test_the_base_name_is_replaced_everywhere() -> None:
+    for item in deploy.objects(SPEC):
+        if item["kind"] == "ConfigMap":
+            item.pop("data", None)
+            item.pop("binaryData", None)
+        text = json.dumps(item).replace("/var/lib/mysql", "").replace("/run/mysqlops", "").replace("/etc/mysqlops", "")
+        words = {word for word in text.replace('"', " ").split() if word == "mysql" or word.startswith("mysql-")}
+        assert not words, item["kind"]
+
+
+def test_options_arrive_where_they_belong() -> None:
+    objects = {(item["kind"], item["metadata"]["name"]): item for item in deploy.objects(SPEC)}
+    stateful_set = objects["StatefulSet", "orders"]
+    assert stateful_set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    assert "max_connections = 42\n" in objects["ConfigMap", "orders-config"]["data"]["my.cnf"]
+    assert objects["RoleBinding", "orders"]["subjects"][0]["namespace"] == "shop"
+    assert objects["Role", "orders"]["rules"][1]["resourceNames"][8] == "orders-8"
+    assert list(objects)[-1] == ("StatefulSet", "orders")
+
+
+def test_every_container_is_locked_down_and_sees_no_more_than_it_needs() -> None:
+    template = deploy.objects(SPEC)[-1]["spec"]["template"]["spec"]
+    for container in (*template["initContainers"], *template["containers"]):
+        assert container["securityContext"]["readOnlyRootFilesystem"], container["name"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["requests"]["memory"], container["name"]
+        mounts = {mount["name"] for mount in container["volumeMounts"]}
+        assert "token" not in mounts or container["name"] in ("credentials", "agent")
+    mysqld = next(one for one in template["containers"] if one["name"] == names.CONTAINER_MYSQLD)
+    assert "credentials" not in {mount["name"] for mount in mysqld["volumeMounts"]}
+
+
+def test_rendering_is_the_same_each_time_and_fits_kubectl_apply() -> None:
+    assert output.to_yaml(deploy.objects(SPEC)) == output.to_yaml(deploy.objects(SPEC))
+    for item in deploy.objects(SPEC):
+        assert len(json.dumps(item)) < APPLY_ANNOTATION_LIMIT, item["metadata"]["name"]
+    assert bundle.build.__wrapped__().content == bundle.build().content
+
+
+def test_the_yaml_uses_the_names_of_the_code() -> None:
+    objects = {(item["kind"], item["metadata"]["name"]): item for item in manifests.load_base()}
+    stateful_set = objects["StatefulSet", "mysql"]
+    assert stateful_set["spec"]["selector"]["matchLabels"] == names.selector("mysql")
+    for service, role in ((names.primary_service, "primary"), (names.replicas_service, "replica")):
+        selector = objects["Service", service("mysql")]["spec"]["selector"]
+        assert selector == {**names.selector("mysql"), names.LABEL_ROLE: role}
+    for name in (names.config_map("mysql"), names.agent_config_map("mysql")):
+        assert ("ConfigMap", name) in objects
+    ports = {port["name"]: port["containerPort"] for c in stateful_set["spec"]["template"]["spec"]["containers"] for port in c["ports"]}  # noqa: E501
+    assert ports == {"sql": names.PORT_MYSQL, "agent": names.PORT_AGENT}
+
+
+def test_nothing_there_means_everything_is_applied_and_then_nothing() -> None:
+    wanted = deploy.objects(SPEC)
+    steps = planning.plan(wanted, dict.fromkeys(_live(wanted)), []).steps
+    assert [step.name for step in steps] == [item["metadata"]["name"] for item in wanted]
+    assert planning.plan(wanted, _live(wanted), []).steps == ()
+
+
+def test_cut_after_every_step_the_rest_is_what_remains() -> None:
+    wanted = deploy.objects(SPEC)
+    everything = planning.plan(wanted, dict.fromkeys(_live(wanted)), []).steps
+    for done in range(len(everything) + 1):
+        live = dict.fromkeys(_live(wanted)) | _live(wanted[:done])
+        assert planning.plan(wanted, live, []).steps == everything[done:]
+
+
+def test_a_service_changed_by_hand_is_restored() -> None:
+    wanted = deploy.objects(SPEC)
+    live = _live(wanted)
+    service = live["Service", "orders-primary"]
+    assert service is not None
+    service["spec"]["selector"][names.LABEL_ROLE] = "replica"
+    (step,) = planning.plan(wanted, live, []).steps
+    assert (step.kind, step.name) == ("Service", "orders-primary")
+    assert "mysqlops.io/role: wanted primary, found replica" in step.why
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "verb"),
+    [
+        ({"replicas": 5}, "spec.replicas: wanted 5, found 3", "scale"),
+        ({"image": "mysql:8.4"}, "image: wanted mysql:8.4", "upgrade"),
+        ({"storage_size": "4Gi"}, "storage: wanted 4Gi, found 2Gi", "storage resize"),
+        ({"mysqld": {"max_connections": "43"}}, "my.cnf differs", "config set"),
+    ],
+)
+def test_a_changed_option_is_named_with_the_verb_that_changes_it(change: dict[str, Any], field: str, verb: str) -> None:
+    live = _live(deploy.objects(SPEC))
+    changed = ClusterSpec(**{**SPEC.__dict__, **change})
+    with pytest.raises(Refused) as caught:
+        planning.plan(deploy.objects(changed), live, [])
+    told = [(reason.message, reason.hint or "") for reason in caught.value.reasons]
+    assert any(field in message and f"mysqlops {verb}" in hint for message, hint in told), told
+
+
+def test_claims_without_their_secret_are_refused() -> None:
+    wanted = deploy.objects(SPEC)
+    with pytest.raises(Refused, match="data-orders-0"):
+        planning.plan(wanted, dict.fromkeys(_live(wanted)), ["data-orders-0"])
+
+
+def test_objects_of_somebody_else_are_refused() -> None:
+    wanted = deploy.objects(SPEC)
+    live = dict.fromkeys(_live(wanted)) | {("Service", "orders"): {"metadata": {"name": "orders"}}}
+    with pytest.raises(Refused, match="Service orders exists and is not of mysqlops"):
+        planning.plan(wanted, live, [])
+
+
+def test_quantities_and_server_defaults_are_no_differences() -> None:
+    wanted = {"resources": {"requests": {"cpu": "1000m", "memory": "1Gi"}}, "list": [{"name": "a", "x": 1}]}
+    found = {"resources": {"requests": {"cpu": "1", "memory": "1024Mi"}}, "list": [{"name": "b"}, {"name": "a", "x": 1, "y": 2}]}
+    assert drift.differences(wanted, found) == []
+    assert [str(one) for one in drift.differences({"a": [1]}, {})] == ["a: wanted [1], found []"]
+
+
+def test_verbs_that_are_named_as_missing_are_missing() -> None:
+    assert not {verb.split()[0] for verb in planning.PLANNED_VERBS} & set(_COMMANDS)

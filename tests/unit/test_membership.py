@@ -1,0 +1,149 @@
+"""The member's decisions, from every mix of what the members may be and may know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mysqlops.core import view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.core.publication import Publication
+from mysqlops.planning import membership
+
+GROUP = "11111111-1111-1111-1111-111111111111"
+STRAY = "22222222-2222-2222-2222-222222222222"
+UP_TO_5, UP_TO_9 = f"{GROUP}:1-5", f"{GROUP}:1-9"
+
+
+def server(executed: str = "", state: str = view.OFFLINE, **more: object) -> view.ServerView:
+    made = view.ServerView(server_uuid="me", version="9.7.4", executed=GtidSet.parse(executed), state=state)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def peer(name: str, executed: str | None, state: str = view.OFFLINE, *, fresh: bool = True) -> view.Peer:
+    if executed is None:
+        return view.Peer(name, exists=False)
+    published = Publication("uid", "2026-01-01T00:00:00Z", 1, "1", state=state, executed=executed)
+    return view.Peer(name, True, published, fresh)
+
+
+def plan(
+    own: view.ServerView | None,
+    *peers: view.Peer,
+    name: str = "mysql-0",
+    formed: str | None = "mysql-0",
+    holder: tuple[str, float] | None = None,
+) -> membership.Action:
+    record = view.GroupRecord(formed, holder[0] if holder else None, holder[1] if holder else 0.0)
+    return membership.plan(membership.Situation(name, own, membership.Surroundings(3, peers, record)))
+
+
+def test_a_new_cluster_is_formed_by_member_0_and_by_no_other() -> None:
+    nobody = (peer("mysql-1", None), peer("mysql-2", None))
+    assert isinstance(plan(server(), *nobody, formed=None), membership.FormGroup)
+    others = (peer("mysql-0", None), peer("mysql-2", None))
+    assert isinstance(plan(server(), *others, name="mysql-1", formed=None), membership.Wait)
+
+
+def test_an_empty_member_0_never_forms_a_group_that_was_formed_before() -> None:
+    silent = (peer("mysql-1", None), peer("mysql-2", None))
+    assert isinstance(plan(server(), *silent), membership.Wait)
+    holding = (peer("mysql-1", UP_TO_9), peer("mysql-2", UP_TO_5))
+    assert isinstance(plan(server(), *holding), membership.Wait)
+    assert isinstance(plan(server(), *holding, formed=None), membership.Wait)
+
+
+def test_after_a_full_outage_the_holder_of_all_transactions_forms_the_group() -> None:
+    others = (peer("mysql-0", UP_TO_5), peer("mysql-2", UP_TO_5))
+    assert isinstance(plan(server(UP_TO_9), *others, name="mysql-1"), membership.FormGroup)
+    behind = (peer("mysql-0", UP_TO_9), peer("mysql-2", UP_TO_5))
+    assert isinstance(plan(server(UP_TO_5), *behind, name="mysql-1"), membership.Wait)
+
+
+def test_what_was_received_and_not_applied_counts() -> None:
+    received = server(UP_TO_5, received=GtidSet.parse(f"{GROUP}:6-9"))
+    others = (peer("mysql-0", UP_TO_5), peer("mysql-1", f"{GROUP}:1-8"))
+    assert isinstance(plan(received, *others, name="mysql-2"), membership.FormGroup)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        peer("mysql-2", None),
+        peer("mysql-2", UP_TO_5, fresh=False),
+        peer("mysql-2", UP_TO_5, view.DOWN),
+        peer("mysql-2", UP_TO_5, "UNKNOWN"),
+        peer("mysql-2", UP_TO_5, view.ONLINE, fresh=False),
+    ],
+)
+def test_a_member_that_is_not_known_blocks_and_is_named(unknown: view.Peer) -> None:
+    action = plan(server(UP_TO_9), peer("mysql-1", UP_TO_5), unknown)
+    assert isinstance(action, membership.Wait)
+    assert "mysql-2" in action.why
+
+
+def test_diverged_members_form_nothing_and_the_sets_are_shown() -> None:
+    action = plan(server(f"{UP_TO_5},{STRAY}:1"), peer("mysql-1", UP_TO_9), peer("mysql-2", UP_TO_5))
+    assert isinstance(action, membership.Wait)
+    assert STRAY in action.why
+
+
+def test_a_running_group_is_joined_through_its_online_members() -> None:
+    action = plan(server(), peer("mysql-1", UP_TO_9, view.ONLINE), peer("mysql-2", UP_TO_9, view.RECOVERING))
+    assert action == membership.Join("mysql-1 and mysql-2 in the group", ("mysql-1",))
+
+
+def test_another_holder_of_the_lease_is_waited_for_until_it_is_stale() -> None:
+    known = (peer("mysql-1", ""), peer("mysql-2", ""))
+    assert isinstance(plan(server(), *known, holder=("mysql-1", 3.0)), membership.Wait)
+    assert isinstance(plan(server(), *known, holder=("mysql-1", 300.0)), membership.FormGroup)
+    assert isinstance(plan(server(), *known, holder=("mysql-0", 3.0)), membership.FormGroup)
+
+
+def test_without_the_api_server_a_member_joins_and_never_forms() -> None:
+    assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), membership.Join)
+
+
+def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
+    assert isinstance(plan(server(state=view.ERROR)), membership.Leave)
+    rows = tuple(
+        view.GroupMember(uuid, f"h{uuid}", state, role)
+        for uuid, state, role in (
+            ("me", view.ONLINE, "primary"),
+            ("b", view.UNREACHABLE, "replica"),
+            ("c", view.UNREACHABLE, "replica"),
+        )
+    )
+    assert plan(server(UP_TO_5, view.ONLINE, members=rows)) == membership.Serve("none")
+    assert isinstance(plan(server(UP_TO_5, view.ONLINE, members=rows[:1], offline_mode=True)), membership.AcceptClients)
+
+
+_SETS = st.sampled_from([None, "", UP_TO_5, UP_TO_9, f"{UP_TO_5},{STRAY}:1"])
+_STATES = st.sampled_from([view.OFFLINE, view.ERROR, view.ONLINE, view.RECOVERING, view.DOWN])
+_WORLD = st.tuples(*(st.tuples(_SETS, _STATES, st.booleans()) for _ in range(3)))
+
+
+@given(_WORLD, st.booleans())
+def test_nobody_forms_a_group_beside_another_or_without_all_that_is_known(
+    world: tuple[tuple[str | None, str, bool], ...], formed_before: bool
+) -> None:
+    """Every member decides from the same sight; at most one forms, and only with everybody's transactions."""
+    forming = []
+    for index, (executed, state, _) in enumerate(world):
+        if executed is None or state not in (view.OFFLINE, view.ERROR):
+            continue
+        peers = [peer(f"mysql-{i}", e, s, fresh=f) for i, (e, s, f) in enumerate(world) if i != index]
+        formed = "mysql-0" if formed_before else None
+        if isinstance(plan(server(executed), *peers, name=f"mysql-{index}", formed=formed), membership.FormGroup):
+            forming.append(index)
+    assert len(forming) <= 1
+    for index in forming:
+        executed = GtidSet.parse(world[index][0] or "")
+        others = [(e, s, f) for i, (e, s, f) in enumerate(world) if i != index]
+        assert not any(f and e is not None and s in (view.ONLINE, view.RECOVERING) for e, s, f in others)
+        assert all(GtidSet.parse(e or "").is_subset(executed) for e, _, _ in others if e)
+        if formed_before:
+            assert all(e is not None and f and s in (view.OFFLINE, view.ERROR) for e, s, f in others)

@@ -1,0 +1,71 @@
+"""The verdict, from made objects; tests/cluster compares it with a real cluster."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mysqlops.core import names
+from mysqlops.core.publication import Publication, dump
+from mysqlops.planning import status
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GROUP = "11111111-1111-1111-1111-111111111111"
+
+
+def pod(name: str, **published: Any) -> dict[str, Any]:
+    role = published.get("role", "replica")
+    facts = {"state": "ONLINE", "role": role, "writable": role == "primary", "executed": f"{GROUP}:1-5", **published}
+    label = facts.pop("label", role)
+    at = facts.pop("at", NOW)
+    text = dump(Publication(name, f"{at:%Y-%m-%dT%H:%M:%SZ}", 1, "1", **facts))
+    return {
+        "metadata": {"name": name, "uid": name, "labels": {names.LABEL_ROLE: label}, "annotations": {names.ANNOTATION_MEMBER: text}},  # noqa: E501
+        "spec": {"nodeName": "node"},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",)) -> status.Status:
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3}}
+    found = {one["metadata"]["name"]: one for one in pods}
+    return status.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {}, {"mysql-primary": primary}))
+
+
+HEALTHY = (pod("mysql-0", role="primary"), pod("mysql-1"), pod("mysql-2"))
+
+
+def test_three_members_and_a_primary_are_healthy() -> None:
+    seen = judge(*HEALTHY)
+    assert (seen.verdict, seen.primary, seen.conditions) == ("healthy", "mysql-0", ())
+
+
+@pytest.mark.parametrize(
+    ("pods", "primary", "code", "verdict"),
+    [
+        (HEALTHY[:2], ("mysql-0",), "member-not-online", "degraded"),
+        ((*HEALTHY[:2], pod("mysql-2", state="RECOVERING", role="none")), ("mysql-0",), "member-not-online", "degraded"),
+        ((*HEALTHY[:2], pod("mysql-2", label="primary")), ("mysql-0",), "label-stale", "degraded"),
+        (HEALTHY, (), "service-stale", "degraded"),
+        (HEALTHY, ("mysql-1",), "service-stale", "degraded"),
+        ((pod("mysql-0"), *HEALTHY[1:]), (), "no-primary", "down"),
+        ((HEALTHY[0], pod("mysql-1", role="primary"), HEALTHY[2]), ("mysql-0",), "two-primaries", "down"),
+        ((*HEALTHY[:2], pod("mysql-2", writable=True)), ("mysql-0",), "two-primaries", "down"),
+        ((*HEALTHY[:2], pod("mysql-2", volume_size=100, volume_used=90)), ("mysql-0",), "volume-filling", "degraded"),
+        ((*HEALTHY[:2], pod("mysql-2", at=NOW - timedelta(minutes=2))), ("mysql-0",), "member-not-online", "degraded"),
+    ],
+)
+def test_what_is_wrong_has_a_code_and_a_next_command(
+    pods: tuple[dict[str, Any], ...], primary: tuple[str, ...], code: str, verdict: str
+) -> None:
+    seen = judge(*pods, primary=primary)
+    assert seen.verdict == verdict
+    assert code in {condition.code for condition in seen.conditions}
+    assert all(condition.message and condition.hint for condition in seen.conditions)
+
+
+def test_what_a_member_lacks_is_counted() -> None:
+    seen = judge(HEALTHY[0], pod("mysql-1", executed=f"{GROUP}:1-3"), HEALTHY[2])
+    assert [member.missing for member in seen.members] == [0, 2, 0]

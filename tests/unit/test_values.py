@@ -1,0 +1,133 @@
+"""Quantities, versions, names, sizes, the spec, my.cnf and publications."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mysqlops.core import mysqld_config, names, publication, quantity, sizing, version
+from mysqlops.core.quantity import GIB, MIB
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import ConfigError
+
+
+def test_quantities_are_numbers_and_not_texts() -> None:
+    assert quantity.is_same("1000m", "1")
+    assert quantity.is_same("1Gi", "1024Mi")
+    assert not quantity.is_same("6G", "6Gi")
+    assert quantity.parse_bytes("1.5Gi") == 1536 * MIB
+    assert quantity.format_bytes(3 * GIB // 2) == "1.5GiB"
+
+
+@pytest.mark.parametrize("text", ["", "ten", "10 Gi", "-1Gi", "1gi", "100m"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        quantity.parse_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("8.0.26", "MYSQL communication stack"),
+        ("8.0.29", "withdrawn"),
+        ("5.7.44", "MYSQL communication stack"),
+        ("10.1.0", "series"),
+        ("8.0.27", None),
+        ("8.4.8", None),
+        ("9.7.4", None),
+    ],
+)
+def test_versions(text: str, why: str | None) -> None:
+    found = version.unsupported_because(version.ServerVersion.parse(text))
+    assert (why in found) if why and found else found == why
+
+
+def test_mysqld_tells_its_version_and_mariadb_is_not_mysql() -> None:
+    debian = "/usr/sbin/mysqld  Ver 9.7.4-2 for debian-linux-gnu on x86_64 ((Debian))"
+    assert str(version.parse_mysqld_output(debian)) == "9.7.4"
+    maria = "mysqld  Ver 11.8.2-MariaDB for debian-linux-gnu"
+    assert version.parse_mysqld_output(maria) is None
+    assert version.parse_mysqld_output("sh: mysqld: not found") is None
+
+
+@pytest.mark.parametrize("name", ["", "Mysql", "1db", "db-", "a" * 41, "a.b", "a_b"])
+def test_bad_names_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="NAME"):
+        names.check_cluster_name(name)
+
+
+@given(st.integers(512 * MIB, 512 * GIB), st.integers(GIB, 64 * 1024 * GIB))
+def test_what_mysqld_may_take_fits_its_limit(memory: int, storage: int) -> None:
+    found = sizing.size_for(memory, storage)
+    outside = found.message_cache_bytes + found.max_connections * MIB + 200 * MIB
+    assert found.buffer_pool_bytes + outside <= memory
+    assert found.redo_log_bytes * 8 <= storage or found.redo_log_bytes == 64 * MIB
+    assert found.max_binlog_bytes % 4096 == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"replicas": 2}, "--replicas 2: an even group"),
+        ({"replicas": 0}, "--replicas 0"),
+        ({"replicas": 11}, "--replicas 11"),
+        ({"memory": "lots"}, "--memory 'lots'"),
+        ({"memory": "256Mi"}, "--memory 256Mi"),
+        ({"storage_size": "10"}, "--storage-size 0Mi"),
+        ({"cpu": "1m"}, "--cpu 1m"),
+        ({"image": "my sql"}, "--image 'my sql'"),
+        ({"namespace": "Bad"}, "--namespace 'Bad'"),
+    ],
+)
+def test_a_bad_option_is_named_with_its_value(change: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ClusterSpec(**{"name": "mysql", "namespace": "db", **change})
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("sync_binlog=0", "acknowledged writes"),
+        ("skip-log-bin", "acknowledged writes"),
+        ("disable_log_bin", "acknowledged writes"),
+        ("loose-innodb-flush-log-at-trx-commit=2", "acknowledged writes"),
+        ("group_replication_bootstrap_group=ON", "group"),
+        ("server-id=7", "each member"),
+        ("max_connections=1\nmax-connections=2", "set twice"),
+        ("!include /etc/x", "includes"),
+    ],
+)
+def test_a_setting_that_may_not_be_is_refused_with_its_line(line: str, text: str) -> None:
+    with pytest.raises(ConfigError, match="line 2|line 3") as caught:
+        mysqld_config.check_user_settings(mysqld_config.parse(f"[mysqld]\n{line}\n", "my.cnf"), "my.cnf")
+    assert text in str(caught.value)
+
+
+def test_only_the_section_mysqld_is_read() -> None:
+    with pytest.raises(ConfigError, match="before any"):
+        mysqld_config.parse("max_connections=1", "my.cnf")
+    with pytest.raises(ConfigError, match="only the section"):
+        mysqld_config.parse("[client]\nuser=x", "my.cnf")
+
+
+def test_a_users_setting_replaces_the_base_under_any_spelling() -> None:
+    base = mysqld_config.parse("[mysqld]\nmax_connections = 64\nloose_group_replication_member_weight = 50", "base")
+    text = mysqld_config.layer(base, {"max-connections": "10", "group_replication_member_weight": "70", "new": None})
+    expected = "[mysqld]\nmax_connections = 10\nloose_group_replication_member_weight = 70\nnew\n"
+    assert text == expected
+
+
+def test_a_publication_is_only_that_of_its_own_pod() -> None:
+    one = publication.Publication(pod_uid="u", at="2026-01-01T00:00:00Z", beat=1, agent_version="1", executed="x")
+    text = publication.dump(one)
+    assert publication.load(text, "u") == one
+    assert publication.load(text, "other") is None
+    assert publication.load("{", "u") is None
+    assert publication.load('{"format": 99, "pod_uid": "u"}', "u") is None
+    assert one.is_same_but_for_time(replace(one, beat=2, executed="y"))
+    assert not one.is_same_but_for_time(replace(one, state="ONLINE"))
