@@ -42,7 +42,10 @@ def ensure(client: api.Api, cluster: str, clock: Clock) -> dict[str, str]:
 
 
 def _generate(present: Mapping[str, str]) -> dict[str, str]:
-    """New values for the keys that lack: 192 random bits each, of characters that need no quoting anywhere."""
+    """New values for the keys that lack: 192 random bits as 32 characters that need no quoting.
+
+    32 is the longest password that START GROUP_REPLICATION takes (error 3972).
+    """
     lacking = {key: secrets.token_urlsafe(24) for key in names.PASSWORD_KEYS if not present.get(key)}
     if not present.get(names.KEY_GROUP_NAME):
         lacking[names.KEY_GROUP_NAME] = str(uuid.uuid4())

@@ -74,7 +74,11 @@ def test_the_yaml_uses_the_names_of_the_code() -> None:
         assert selector == {**names.selector("mysql"), names.LABEL_ROLE: role}
     for name in (names.config_map("mysql"), names.agent_config_map("mysql")):
         assert ("ConfigMap", name) in objects
-    ports = {port["name"]: port["containerPort"] for c in stateful_set["spec"]["template"]["spec"]["containers"] for port in c["ports"]}  # noqa: E501
+    ports = {
+        port["name"]: port["containerPort"]
+        for c in stateful_set["spec"]["template"]["spec"]["containers"]
+        for port in c["ports"]
+    }
     assert ports == {"sql": names.PORT_MYSQL, "agent": names.PORT_AGENT}
 
 
@@ -137,7 +141,10 @@ def test_objects_of_somebody_else_are_refused() -> None:
 
 def test_quantities_and_server_defaults_are_no_differences() -> None:
     wanted = {"resources": {"requests": {"cpu": "1000m", "memory": "1Gi"}}, "list": [{"name": "a", "x": 1}]}
-    found = {"resources": {"requests": {"cpu": "1", "memory": "1024Mi"}}, "list": [{"name": "b"}, {"name": "a", "x": 1, "y": 2}]}
+    found = {
+        "resources": {"requests": {"cpu": "1", "memory": "1024Mi"}},
+        "list": [{"name": "b"}, {"name": "a", "x": 1, "y": 2}],
+    }
     assert drift.differences(wanted, found) == []
     assert [str(one) for one in drift.differences({"a": [1]}, {})] == ["a: wanted [1], found []"]
 

@@ -22,7 +22,12 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
     at = facts.pop("at", NOW)
     text = dump(Publication(name, f"{at:%Y-%m-%dT%H:%M:%SZ}", 1, "1", **facts))
     return {
-        "metadata": {"name": name, "uid": name, "labels": {names.LABEL_ROLE: label}, "annotations": {names.ANNOTATION_MEMBER: text}},  # noqa: E501
+        "metadata": {
+            "name": name,
+            "uid": name,
+            "labels": {names.LABEL_ROLE: label},
+            "annotations": {names.ANNOTATION_MEMBER: text},
+        },
         "spec": {"nodeName": "node"},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
     }
@@ -46,7 +51,12 @@ def test_three_members_and_a_primary_are_healthy() -> None:
     ("pods", "primary", "code", "verdict"),
     [
         (HEALTHY[:2], ("mysql-0",), "member-not-online", "degraded"),
-        ((*HEALTHY[:2], pod("mysql-2", state="RECOVERING", role="none")), ("mysql-0",), "member-not-online", "degraded"),
+        (
+            (*HEALTHY[:2], pod("mysql-2", state="RECOVERING", role="none")),
+            ("mysql-0",),
+            "member-not-online",
+            "degraded",
+        ),
         ((*HEALTHY[:2], pod("mysql-2", label="primary")), ("mysql-0",), "label-stale", "degraded"),
         (HEALTHY, (), "service-stale", "degraded"),
         (HEALTHY, ("mysql-1",), "service-stale", "degraded"),

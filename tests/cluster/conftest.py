@@ -1,0 +1,104 @@
+"""A namespace for each module, with Pod Security restricted enforced, and the CLI as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.conftest import missing
+
+KUBECONFIG = os.environ.get("MYSQLOPS_KUBECONFIG", "")
+SMALL = ("--storage-size", "1Gi", "--memory", "640Mi", "--cpu", "100m")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """Where one module works."""
+
+    name: str
+
+    def mysqlops(self, *words: str, timeout: float = 240, **environment: str) -> Result:
+        return run(
+            sys.executable, "-m", "mysqlops", *words, timeout=timeout, MYSQLOPS_NAMESPACE=self.name, **environment
+        )
+
+    def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
+        done = run("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", self.name, *words, stdin=stdin, timeout=120)
+        assert not check or done.code == 0, done.err
+        return done.out
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
+        return items
+
+    def sql(self, pod: str, statement: str) -> list[list[Any]]:
+        """Run a statement as the agent does: through the socket, with the password from its file."""
+        program = (
+            "import sys, json; sys.path.insert(0, '/agent/agent.pyz')\n"
+            "from mysqlops.agent import member, settings\n"
+            "server = member.Member(settings.read())._connect()\n"
+            "print(json.dumps(server.query(sys.argv[1]), default=str))"
+        )
+        text = self.kubectl("exec", pod, "-c", "agent", "--", "python3", "-c", program, statement)
+        rows: list[list[Any]] = json.loads(text)
+        return rows
+
+    def status(self, name: str = "mysql") -> dict[str, Any]:
+        found: dict[str, Any] = self.mysqlops("status", name, "-o", "json").json()
+        return found
+
+    def await_healthy(self, name: str = "mysql", seconds: float = 120) -> dict[str, Any]:
+        eventually(lambda: self.mysqlops("status", name).code == 0, f"{name} healthy", seconds)
+        return self.status(name)
+
+
+def run(*words: str, timeout: float, stdin: str | None = None, **environment: str) -> Result:
+    done = subprocess.run(
+        words,
+        input=stdin if stdin is not None else "",
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    if not KUBECONFIG or not os.path.exists(KUBECONFIG):
+        missing(request.config, "cluster", 'MYSQLOPS_KUBECONFIG is not set: eval "$(scripts/lab env)"')
+    made = Namespace(f"test-{uuid.uuid4().hex[:8]}")
+    run("kubectl", f"--kubeconfig={KUBECONFIG}", "create", "namespace", made.name, timeout=30)
+    made.kubectl("label", "namespace", made.name, "pod-security.kubernetes.io/enforce=restricted")
+    yield made
+    made.kubectl("delete", "namespace", made.name, "--wait=false")

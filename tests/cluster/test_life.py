@@ -1,0 +1,110 @@
+"""One cluster's life, in the order of this file: deploy, status, heal, delete, deploy again on the kept data."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.cluster.conftest import SMALL, Namespace, eventually
+
+MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
+
+
+def test_deploy_makes_a_cluster_that_takes_writes(namespace: Namespace) -> None:
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    assert "a write through the primary was on all 3 members" in done.out
+    assert "mysql-primary." in done.out
+    seen = namespace.status()
+    assert seen["verdict"] == "healthy"
+    assert [member["name"] for member in seen["members"]] == MEMBERS
+    assert sorted(member["role"] for member in seen["members"]) == ["primary", "replica", "replica"]
+    assert len({member["node"] for member in seen["members"]}) == 3
+    assert [member["missing"] for member in seen["members"]] == [0, 0, 0]
+    assert seen["services"]["mysql-primary"] == [seen["primary"]]
+    assert len(seen["services"]["mysql-replicas"]) == 2
+    namespace.sql(seen["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY)")
+    namespace.sql(seen["primary"], "INSERT INTO app.kept VALUES (1), (2), (3)")
+
+
+def test_a_second_deploy_changes_nothing_and_says_so(namespace: Namespace) -> None:
+    before = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in namespace.objects("pods")}
+    generations = {
+        item["metadata"]["name"]: item["metadata"]["generation"] for item in namespace.objects("statefulsets")
+    }
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    assert "nothing changed" in done.out
+    assert before == {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in namespace.objects("pods")}
+    assert generations == {
+        i["metadata"]["name"]: i["metadata"]["generation"] for i in namespace.objects("statefulsets")
+    }
+
+
+def test_other_options_are_refused_with_the_verb(namespace: Namespace) -> None:
+    done = namespace.mysqlops("deploy", "mysql", *SMALL, "--replicas", "5")
+    assert done.code == 3
+    assert "spec.replicas: wanted 5, found 3" in done.err
+    assert "mysqlops scale" in done.err
+
+
+def test_no_password_is_in_what_anybody_can_read(namespace: Namespace) -> None:
+    import base64
+    import json
+
+    secret = json.loads(namespace.kubectl("get", "secret", "mysql-credentials", "-o", "json"))["data"]
+    passwords = [base64.b64decode(text).decode() for key, text in secret.items() if key.endswith("-password")]
+    assert len(passwords) == 5
+    texts = [namespace.kubectl("get", "pods,statefulsets,configmaps,events,leases", "-o", "yaml")]
+    for pod in MEMBERS:
+        texts += [namespace.kubectl("logs", pod, "--all-containers", "--tail=-1")]
+        for container in ("mysqld", "agent"):
+            script = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"
+            texts += [namespace.kubectl("exec", pod, "-c", container, "--", "sh", "-c", script)]
+    for password in passwords:
+        assert not any(password in text for text in texts)
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_deleted_pod_comes_back_into_the_group(namespace: Namespace, member: str) -> None:
+    old = namespace.kubectl("get", "pod", member, "-o", "jsonpath={.metadata.uid}")
+    namespace.kubectl("delete", "pod", member, "--wait=false")
+    eventually(
+        lambda: namespace.kubectl("get", "pod", member, "-o", "jsonpath={.metadata.uid}", check=False) not in ("", old),
+        f"a new pod {member}",
+        90,
+    )
+    seen = namespace.await_healthy()
+    assert len([one for one in seen["members"] if one["state"] == "ONLINE"]) == 3
+    assert namespace.sql(member, "SELECT COUNT(*) FROM app.kept") == [[3]]
+
+
+def test_delete_keeps_the_data_and_deploy_takes_it_up(namespace: Namespace) -> None:
+    done = namespace.mysqlops("delete", "mysql", "--yes")
+    assert done.code == 0, done.err
+    assert "keep   PersistentVolumeClaim data-mysql-0" in done.err
+    assert namespace.objects("pods") == []
+    assert len(namespace.objects("pvc")) == 3
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    for member in MEMBERS:
+        assert namespace.sql(member, "SELECT COUNT(*) FROM app.kept") == [[3]]
+
+
+def test_all_pods_gone_at_once_form_the_group_again(namespace: Namespace) -> None:
+    namespace.kubectl("delete", "pods", *MEMBERS, "--grace-period=0", "--force", "--wait=false")
+    time.sleep(2)  # the labels of the old pods would still look healthy
+    namespace.await_healthy(seconds=150)
+    for member in MEMBERS:
+        assert namespace.sql(member, "SELECT COUNT(*) FROM app.kept") == [[3]]
+
+
+def test_data_goes_only_when_its_name_is_given(namespace: Namespace) -> None:
+    assert namespace.mysqlops("delete", "mysql", "--purge-data").code == 3
+    assert namespace.mysqlops("delete", "mysql", "--purge-data", "--confirm", "other").code == 3
+    assert len(namespace.objects("pvc")) == 3
+    done = namespace.mysqlops("delete", "mysql", "--purge-data", "--confirm", "mysql")
+    assert done.code == 0, done.err
+    eventually(lambda: namespace.objects("pvc") == [], "claims gone")
+    assert namespace.mysqlops("status", "mysql").code == 10

@@ -1,0 +1,82 @@
+"""A real mysqld in Docker, initialised by our own prepare.sh and started by our own start.sh."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.mysql import accounts, connect
+from tests.conftest import missing
+
+_CONFIG = Path(__file__).parents[2] / "manifests" / "base" / "config"
+# START GROUP_REPLICATION takes at most 32 characters; these need quoting.
+PASSWORDS = {key: f"pa's\\{key}"[:32] for key in names.PASSWORD_KEYS}
+_TESTER = (
+    "CREATE USER 'tester'@'%' IDENTIFIED BY 'tester';\nGRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;\nSHUTDOWN;\n"
+)
+_HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
+_ENVIRONMENT = {"MYSQLOPS_CLUSTER": "mysql", "MYSQLOPS_NAMESPACE": "db", "MYSQLOPS_MAX_MEMBERS": "9"}
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    def connect(self, user: str = "tester", password: str = "tester") -> connect.Server:
+        return connect.connect_tcp(self.host, connect.Login(user, password), port=self.port)
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image comes from a registry
+    import docker
+    from testcontainers.core.container import DockerContainer
+
+    try:
+        docker.from_env().ping()
+    except docker.errors.DockerException:
+        missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
+    folder = tmp_path_factory.mktemp("credentials")
+    folder.chmod(0o755)
+    file = folder / "accounts.sql"
+    file.write_text(accounts.init_file(PASSWORDS).removesuffix("SHUTDOWN;\n") + _TESTER)
+    file.chmod(0o644)
+    image = os.environ.get("MYSQLOPS_TEST_IMAGE") or os.environ.get("MYSQLOPS_IMAGE") or "mysql:9.7"
+    container = (
+        DockerContainer(image, hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS)
+        .with_command(["sh", "-c", "sh /etc/mysqlops/prepare.sh && exec sh /etc/mysqlops/start.sh"])
+        .with_volume_mapping(str(_CONFIG), "/etc/mysqlops", "ro")
+        .with_volume_mapping(str(folder), "/run/credentials", "ro")
+        .with_exposed_ports(3306)
+    )
+    for path in ("/var/lib/mysql", "/run/mysqlops", "/tmp"):
+        container.with_tmpfs_mount(path, "uid=999,gid=999")
+    for name, value in _ENVIRONMENT.items():
+        container.with_env(name, value)
+    with container:
+        server = Database("127.0.0.1", int(container.get_exposed_port(3306)))
+        _await(server, container)
+        yield server
+
+
+def _await(server: Database, container: object) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            server.connect().close()
+            return
+        except errors.MysqlError as error:
+            if time.monotonic() > deadline:
+                logs = container.get_logs()  # type: ignore[attr-defined]
+                raise AssertionError(f"{error}\n{logs[0].decode()[-1500:]}\n{logs[1].decode()[-3000:]}") from error
+        time.sleep(0.3)

@@ -1,0 +1,91 @@
+"""What the code believes of MySQL, asked of MySQL."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mysqlops import errors
+from mysqlops.clock import SystemClock
+from mysqlops.core import names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import connect, group_replication, wait
+from tests.database.conftest import PASSWORDS, Database
+
+_UUIDS = [f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "1a"]
+_SETS = st.dictionaries(st.sampled_from(_UUIDS), st.sets(st.integers(1, 12), min_size=1))
+
+
+def _text(numbers: dict[str, set[int]]) -> str:
+    return ",".join(f"{uuid}:{':'.join(map(str, sorted(found)))}" for uuid, found in numbers.items())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_SETS, _SETS)
+def test_gtid_arithmetic_is_the_servers_own(
+    database: Database, left: dict[str, set[int]], right: dict[str, set[int]]
+) -> None:
+    with database.connect() as server:
+        subset, rest = server.query(
+            "SELECT GTID_SUBSET(%s, %s), GTID_SUBTRACT(%s, %s)", [_text(left), _text(right)] * 2
+        )[0]
+    one, other = GtidSet.parse(_text(left)), GtidSet.parse(_text(right))
+    assert one.is_subset(other) == bool(subset)
+    assert one.subtract(other) == GtidSet.parse(rest)
+    assert str(one.subtract(other)) == rest.replace("\n", "")
+
+
+def test_a_new_member_has_no_transactions_and_is_read_only(database: Database) -> None:
+    with database.connect() as server:
+        seen = group_replication.observe(server)
+    assert (seen.state, seen.writable, seen.role()) == (view.OFFLINE, False, names.ROLE_NONE)
+    assert not seen.executed
+
+
+def test_accounts_can_do_what_they_are_for_and_nothing_else(database: Database) -> None:
+    with database.connect(names.USER_APP, PASSWORDS[names.KEY_APP_PASSWORD]) as app:
+        assert {row[0] for row in app.query("SHOW DATABASES")} == {"app", "information_schema", "performance_schema"}
+        with pytest.raises(errors.AccessDenied):
+            app.query("SELECT * FROM mysqlops.probe")
+    with database.connect(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD]) as probe:
+        assert probe.query("SELECT * FROM mysqlops.probe") == []
+    with pytest.raises(errors.AccessDenied):
+        database.connect(names.USER_APP, "wrong")
+    with pytest.raises(errors.AccessDenied):
+        database.connect("root", "")
+
+
+def test_an_error_with_a_secret_never_repeats_the_statement(database: Database) -> None:
+    with database.connect() as server, pytest.raises(errors.StatementFailed) as caught:
+        server.execute_secret("CREATE USER x IDENTIFIED BY 'hunter2' NONSENSE", "creating an account")
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.errno == 1064
+
+
+def test_waiting_tells_why(database: Database) -> None:
+    here = wait.Target(database.host, database.port)
+    assert wait.why_not_ready(here, None) is None
+    assert "read-only" in str(wait.why_not_ready(here, connect.Login("tester", "tester")))
+    assert "does not answer" in str(wait.why_not_ready(wait.Target("127.0.0.1", 1), None))
+    assert "does not resolve" in str(wait.why_not_ready(wait.Target("no-such-host.invalid"), None))
+    with pytest.raises(errors.WaitTimeout, match="does not answer"):
+        wait.wait_for([wait.Target("127.0.0.1", 1)], None, clock=SystemClock(), timeout_seconds=0, tell=lambda _: None)
+
+
+def test_a_group_of_one_is_formed_and_left(database: Database) -> None:
+    """Last in this file: it makes the server writable for a while."""
+    login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])
+    with database.connect() as server:
+        group_replication.start(server, login, group_name=_UUIDS[1], seeds=["mysql-0.mysql.db.svc"], bootstrap=True)
+        assert server.scalar("SELECT @@global.group_replication_bootstrap_group") == 0
+        deadline = SystemClock().monotonic() + 20
+        while (seen := group_replication.observe(server)).role() != names.ROLE_PRIMARY or not seen.writable:
+            assert SystemClock().monotonic() < deadline, seen
+        assert seen.online_members() == 1
+        server.query("CREATE DATABASE made_in_group")
+        group_replication.stop(server)
+        group_replication.stop(server)
+        after = group_replication.observe(server)
+    assert (after.state, after.writable) == (view.OFFLINE, False)
+    assert {uuid for (uuid, _), _ in after.executed.intervals} == {_UUIDS[1]}
