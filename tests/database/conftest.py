@@ -32,8 +32,9 @@ class Database:
     host: str
     port: int
 
-    def connect(self, user: str = "tester", password: str = "tester") -> connect.Server:
-        return connect.connect_tcp(self.host, connect.Login(user, password), port=self.port)
+    def connect(self, user: str = "tester", password: str | None = None) -> connect.Server:
+        login = connect.Login(user, "tester" if password is None else password)
+        return connect.connect_tcp(self.host, login, port=self.port)
 
 
 @pytest.fixture(scope="session")

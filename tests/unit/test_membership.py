@@ -141,9 +141,9 @@ def test_nobody_forms_a_group_beside_another_or_without_all_that_is_known(
             forming.append(index)
     assert len(forming) <= 1
     for index in forming:
-        executed = GtidSet.parse(world[index][0] or "")
+        held = GtidSet.parse(world[index][0] or "")
         others = [(e, s, f) for i, (e, s, f) in enumerate(world) if i != index]
         assert not any(f and e is not None and s in (view.ONLINE, view.RECOVERING) for e, s, f in others)
-        assert all(GtidSet.parse(e or "").is_subset(executed) for e, _, _ in others if e)
+        assert all(GtidSet.parse(e or "").is_subset(held) for e, _, _ in others if e)
         if formed_before:
             assert all(e is not None and f and s in (view.OFFLINE, view.ERROR) for e, s, f in others)

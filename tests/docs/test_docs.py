@@ -1,0 +1,73 @@
+"""Documents that must stay true: the CLI reference, the exit statuses, the README's size, links between pages."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.cli.main import _COMMANDS, LazyGroup
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "scripts/labkit/README.md"]
+
+
+def test_the_cli_reference_is_that_of_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in [name for name in os.environ if name.startswith("MYSQLOPS_")]:
+        monkeypatch.delenv(variable)
+    path = str(ROOT / "scripts" / "cli-reference")
+    loader = importlib.machinery.SourceFileLoader("cli_reference", path)
+    spec = importlib.util.spec_from_loader("cli_reference", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    assert (ROOT / "docs" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
+
+
+def test_every_command_has_a_short_text_and_an_example() -> None:
+    assert set(LazyGroup.texts) == set(_COMMANDS)
+    reference = (ROOT / "docs" / "cli.md").read_text()
+    for name in _COMMANDS:
+        assert f"## mysqlops {name}" in reference
+
+
+def test_every_error_is_documented() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    for _, found in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(found, errors.MysqlopsError):
+            assert f"`{found.code}`" in page, found
+            assert f"| {found.exit_code} |" in page, found
+
+
+def test_every_reason_to_refuse_is_documented() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    sources = [*(ROOT / "mysqlops" / "operations").glob("*.py"), *(ROOT / "mysqlops" / "planning").glob("*.py")]
+    codes = {code for file in sources for code in re.findall(r'(?:Reason|Condition)\(\s*"([a-z-]+)"', file.read_text())}
+    assert len(codes) > 10
+    assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
+def test_the_readme_stays_short_and_links_lead_somewhere() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page}: {link}"
+
+
+def test_files_and_functions_stay_small() -> None:
+    for file in [*(ROOT / "mysqlops").rglob("*.py"), *(ROOT / "scripts/labkit").glob("*.py")]:
+        assert len(file.read_text().splitlines()) <= 300, file
+
+
+def test_help_needs_no_kubernetes_client() -> None:
+    program = "import sys; from mysqlops.cli.main import run; run(['--help']); print('kubernetes' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
