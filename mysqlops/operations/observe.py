@@ -39,10 +39,9 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         partial(client.list, "StatefulSet", selector),
         partial(client.list, "Pod", selector),
         partial(client.list, "PersistentVolumeClaim", selector),
-        partial(client.list, "Service", selector),
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
-    stateful_sets, pods, claim_list, service_list, slices = gather(reads)
+    stateful_sets, pods, claim_list, slices = gather(reads)
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
         raise errors.NotFound(
@@ -55,7 +54,6 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         stateful_set=stateful_set,
         pods=_by_name([pod for pod in pods if _is_member(pod, name)]),
         claims=_by_name(claim_list),
-        services=_by_name(service_list),
         endpoints={service: _ready_behind(service, slices) for service in services[1:]},
     )
 

@@ -11,6 +11,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.operations.parallel import gather
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -125,12 +126,7 @@ def _check_nodes(client: Client, spec: ClusterSpec) -> list[str]:
         nodes = client.list("Node")
     except errors.Forbidden:
         return []
-    usable = [node for node in nodes if not node["spec"].get("unschedulable") and _is_ready(node)]
+    usable = [node for node in nodes if not node["spec"].get("unschedulable") and status.is_ready(node)]
     if len(usable) >= spec.replicas:
         return []
     return [f"{len(usable)} nodes can take pods, for {spec.replicas} members: losing one node can stop several members"]
-
-
-def _is_ready(node: Json) -> bool:
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

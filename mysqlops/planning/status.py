@@ -27,7 +27,6 @@ class Observed:
     stateful_set: Json
     pods: Mapping[str, Json]
     claims: Mapping[str, Json]
-    services: Mapping[str, Json]
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
 
 
@@ -127,7 +126,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         state=published.state if published else ("ABSENT" if pod is None else "UNKNOWN"),
         role=published.role if published else names.ROLE_NONE,
         label=(pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE) if pod else None,
-        ready=pod is not None and _is_ready(pod),
+        ready=pod is not None and is_ready(pod),
         writable=published.writable if published else None,
         version=published.server_version or None if published else None,
         executed=published.executed if published else None,
@@ -141,10 +140,11 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
     )
 
 
-def _is_ready(pod: Json) -> bool:
+def is_ready(item: Json) -> bool:
+    """The Ready condition, which pods and nodes have alike."""
     return any(
         condition["type"] == "Ready" and condition["status"] == "True"
-        for condition in pod.get("status", {}).get("conditions", [])
+        for condition in item.get("status", {}).get("conditions", [])
     )
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from labkit.shell import LabError, tell
 
 SOURCES = Path(__file__).resolve().parent
 
@@ -62,17 +59,3 @@ def drop_others(kept: Path, pattern: str) -> None:
     for old in kept.parent.glob(pattern):
         if old != kept:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
-
-
-@contextmanager
-def lock(name: str) -> Iterator[None]:
-    """One command at a time; the kernel frees the lock of a killed one."""
-    with (_folder(root() / "locks") / name).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            tell(f"waiting for another lab command ({name})")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            raise LabError(f"{file.name}: cannot be locked: {error.strerror}") from error
-        yield

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from labkit import binaries, cache, debian, host, recipes
+from labkit import binaries, cache, debian, host
 from labkit.recipes import Recipe
 from labkit.shell import pipe, run, tell
 
@@ -20,8 +20,7 @@ _BASE_USERS = ("root:0", "nobody:65534")
 def ensure_in_docker(recipe: Recipe) -> str:
     """The image in Docker, under a tag that names its content: containers of an older one can be told apart."""
     wanted = key(recipe)
-    if _key_in_docker(recipe.tag) != wanted:
-        _build(recipe, wanted)
+    _ensure_built(recipe, wanted)
     tag = f"{recipe.tag.partition(':')[0]}:{wanted}"
     run("docker", "tag", recipe.tag, tag)
     return tag
@@ -32,8 +31,7 @@ def ensure(recipe: Recipe) -> Path:
     wanted = key(recipe)
     archive = cache.root() / "images" / f"{recipe.short}-{wanted}.tar"
     if not archive.exists():
-        if _key_in_docker(recipe.tag) != wanted:
-            _build(recipe, wanted)
+        _ensure_built(recipe, wanted)
         archive.parent.mkdir(exist_ok=True)
         half = archive.with_suffix(".half")
         run("docker", "save", "-o", half, recipe.tag)
@@ -43,6 +41,11 @@ def ensure(recipe: Recipe) -> Path:
         tell(f"loading {recipe.tag} from the cache")
         run("docker", "load", "-i", archive)
     return archive
+
+
+def _ensure_built(recipe: Recipe, wanted: str) -> None:
+    if _key_in_docker(recipe.tag) != wanted:
+        _build(recipe, wanted)
 
 
 def key(recipe: Recipe) -> str:
@@ -57,11 +60,6 @@ def key(recipe: Recipe) -> str:
     # A frozenset's order changes from run to run.
     parts[0] = repr(recipe).replace(repr(recipe.kept), " ".join(sorted(recipe.kept)))
     return cache.digest(*parts)
-
-
-def remove_all() -> None:
-    for recipe in recipes.ALL:
-        run("docker", "image", "rm", "--force", recipe.tag, check=False)
 
 
 def _key_in_docker(tag: str) -> str:

@@ -100,11 +100,9 @@ def start(lab: Lab, number: int, image: str, *, with_storage: bool) -> None:
         run("docker", "start", name)
         return
     volumes = [f"{name}-{volume}:{path}" for volume, path in _VOLUMES]
-    volumes += (
-        [f"{lab.pki}:/pki:ro", "/lib/modules:/lib/modules:ro"]
-        if Path("/lib/modules").exists()
-        else [f"{lab.pki}:/pki:ro"]
-    )
+    volumes.append(f"{lab.pki}:/pki:ro")
+    if Path("/lib/modules").exists():
+        volumes.append("/lib/modules:/lib/modules:ro")
     if with_storage:
         volumes.append(f"{lab.pool}:{POOL_MOUNT}")
     role = "worker" if number else "control-plane"

@@ -111,4 +111,3 @@ NODE_RECIPE = Recipe(
     programs=("kube", "storage", "s3"),
     scripts="images/node",
 )
-ALL = (*POD_IMAGES, NODE_RECIPE)

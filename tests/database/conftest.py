@@ -22,7 +22,7 @@ _TESTER = (
     "CREATE USER 'tester'@'%' IDENTIFIED BY 'tester';\nGRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;\nSHUTDOWN;\n"
 )
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
-_ENVIRONMENT = {"MYSQLOPS_CLUSTER": "mysql", "MYSQLOPS_NAMESPACE": "db", "MYSQLOPS_MAX_MEMBERS": "9"}
+_ENVIRONMENT = {"MYSQLOPS_CLUSTER": "mysql", "MYSQLOPS_NAMESPACE": "db"}
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
 def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",)) -> status.Status:
     stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3}}
     found = {one["metadata"]["name"]: one for one in pods}
-    return status.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {}, {"mysql-primary": primary}))
+    return status.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
 
 
 HEALTHY = (pod("mysql-0", role="primary"), pod("mysql-1"), pod("mysql-2"))
