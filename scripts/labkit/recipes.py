@@ -89,7 +89,7 @@ NODE_RECIPE = Recipe(
             "kmod",
             "mount",
             "util-linux",
-            "e2fsprogs",
+            "xfsprogs",
             "procps",
             "hostname",
         ),

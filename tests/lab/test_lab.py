@@ -32,16 +32,29 @@ def _left() -> dict[str, list[str]]:
     }
 
 
+def _nodes() -> dict[str, object]:
+    found: dict[str, object] = json.loads(_lab("status", "-o", "json"))["nodes"][f"{NAME}-0"]
+    return found
+
+
 def test_up_twice_and_down_leaves_nothing() -> None:
     before = _left()
     try:
         _lab("up", "--nodes", "1")
         _lab("up", "--nodes", "1")
-        nodes = json.loads(_lab("status", "-o", "json"))["nodes"]
-        assert nodes == {f"{NAME}-0": {"container": "running", "ready": True}}
+        assert _nodes() == {"container": "running", "ready": True}
         assert _left() != before
         _lab("node", "freeze", f"{NAME}-0")
         _lab("node", "thaw", f"{NAME}-0")
+        _lab("s3", "up")
+        _lab("s3", "down")
+        _lab("node", "isolate", f"{NAME}-0")
+        assert _nodes()["ready"] is False
+        _lab("node", "heal", f"{NAME}-0")
+        _lab("node", "stop", f"{NAME}-0")
+        assert _nodes()["container"] == "exited"
+        _lab("up", "--nodes", "1")
+        assert _nodes() == {"container": "running", "ready": True}
     finally:
         _lab("down", "--purge")
     assert _left() == before

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-_SIZE = "64Mi"
+_SIZE = "300Mi"
 
 
 def _kubectl(*words: str, stdin: str | None = None, check: bool = True) -> str:
@@ -24,7 +25,7 @@ def _kubectl(*words: str, stdin: str | None = None, check: bool = True) -> str:
 
 @pytest.fixture
 def namespace() -> Iterator[str]:
-    name = f"storage-{os.getpid()}"
+    name = f"storage-{uuid.uuid4().hex[:8]}"
     _kubectl("create", "namespace", name)
     yield name
     _kubectl("delete", "namespace", name, "--wait=false")
@@ -75,7 +76,16 @@ def test_limit_snapshot_restore_and_clone(namespace: str) -> None:
     assert _shell(namespace, "restored", "cat /v/file") == "kept\n"
     _create(namespace, "cloned", {"kind": "PersistentVolumeClaim", "name": "origin"})
     assert _shell(namespace, "cloned", "cat /v/file") == "changed\n"
-    full = _shell(namespace, "origin", "dd if=/dev/zero of=/v/fill bs=1M count=80 2>&1; stat -c %s /v/fill")
+    full = _shell(namespace, "origin", "dd if=/dev/zero of=/v/fill bs=1M count=320 2>&1; stat -c %s /v/fill")
     assert "No space left on device" in full
-    assert int(full.split()[-1]) < 64 << 20
+    assert int(full.split()[-1]) < 300 << 20
     _shell(namespace, "cloned", "dd if=/dev/zero of=/v/more bs=1M count=10")
+
+
+def test_a_full_volume_grows_while_it_is_mounted(namespace: str) -> None:
+    _create(namespace, "small")
+    _shell(namespace, "small", "dd if=/dev/zero of=/v/fill bs=1M count=320 2>/dev/null || true")
+    larger = {"spec": {"resources": {"requests": {"storage": "400Mi"}}}}
+    _kubectl("-n", namespace, "patch", "pvc", "small", "-p", json.dumps(larger))
+    _kubectl("-n", namespace, "wait", "--for=jsonpath={.status.capacity.storage}=400Mi", "pvc/small", "--timeout=58s")
+    _shell(namespace, "small", "dd if=/dev/zero of=/v/more bs=1M count=80")

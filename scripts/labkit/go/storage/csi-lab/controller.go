@@ -13,7 +13,7 @@ import (
 
 const (
 	defaultSize = 1 << 30
-	smallest    = 16 << 20 // below, mkfs.ext4 has no room for its journal
+	smallest    = 300 << 20 // mkfs.xfs makes no smaller one
 )
 
 type controller struct {

@@ -1,6 +1,6 @@
 // csi-lab is the lab's CSI driver: volumes that belong to no node, as a cloud's block storage has them.
 //
-// A volume is a sparse file in a pool that every node of the lab mounts (XFS with reflinks), with an ext4 file system
+// A volume is a sparse file in a pool that every node of the lab mounts (XFS with reflinks), with an XFS file system
 // in it. The node that runs the pod loop-mounts it, so a size limit is a real one. A snapshot or a clone is a reflink
 // copy of the file: at once, and as consistent as the disk of a machine that lost power.
 package main

@@ -56,21 +56,23 @@ func (n *nodeService) NodeStageVolume(
 	if isMounted(r.StagingTargetPath) {
 		return &csi.NodeStageVolumeResponse{}, nil
 	}
-	// Two mounts of one ext4 destroy it: a volume that any node still holds is refused.
+	// Two mounts of one file system destroy it: a volume that any node still holds is refused.
 	if device := attachedAs(r.VolumeId); device != "" {
 		return nil, status.Errorf(codes.FailedPrecondition, "%s is still mounted elsewhere (%s)", r.VolumeId, device)
 	}
 	if err := os.MkdirAll(r.StagingTargetPath, 0o750); err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
-	if err := run("mount", "-o", "loop,noinit_itable", n.pool.image(r.VolumeId), r.StagingTargetPath); err != nil {
+	// nouuid: a clone bears its source's UUID and may be mounted beside it.
+	options := []string{"-t", "xfs", "-o", "loop,nouuid", n.pool.image(r.VolumeId), r.StagingTargetPath}
+	if err := run("mount", options...); err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
-	return &csi.NodeStageVolumeResponse{}, fill(r.VolumeId)
+	return &csi.NodeStageVolumeResponse{}, fill(r.VolumeId, r.StagingTargetPath)
 }
 
 // fill grows the file system to its device: a volume may have been restored into, or expanded to, a larger one.
-func fill(id string) error {
+func fill(id, path string) error {
 	device := attachedAs(id)
 	if device == "" {
 		return status.Errorf(codes.NotFound, "%s is not mounted", id)
@@ -78,7 +80,7 @@ func fill(id string) error {
 	if err := run("losetup", "--set-capacity", device); err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
-	if err := run("resize2fs", device); err != nil {
+	if err := run("xfs_growfs", "-d", path); err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
 	return nil
@@ -149,7 +151,7 @@ func (n *nodeService) NodeExpandVolume(
 	if r.VolumeId == "" || r.VolumePath == "" {
 		return nil, status.Error(codes.InvalidArgument, "volume id and path are needed")
 	}
-	if err := fill(r.VolumeId); err != nil {
+	if err := fill(r.VolumeId, r.VolumePath); err != nil {
 		return nil, err
 	}
 	return &csi.NodeExpandVolumeResponse{CapacityBytes: r.CapacityRange.GetRequiredBytes()}, nil
