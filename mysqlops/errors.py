@@ -3,6 +3,7 @@
     MysqlopsError                1   unexpected, or the base of the rest
     ├ ConfigError                2   an option, file or value is wrong; nothing was changed
     ├ Refused(reasons)           3   doing it could lose data or cannot work; nothing was changed
+    ├ OperationLocked            4   another command is changing the cluster; nothing was changed
     ├ WaitTimeout                5   the deadline passed; the work goes on inside the cluster
     ├ StepFailed                 6   a step of the plan failed; run the same command again
     ├ KubeError                 10   the API server refused, or could not be reached
@@ -60,6 +61,13 @@ class Refused(MysqlopsError):
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__("; ".join(reason.message for reason in reasons))
         self.reasons = tuple(reasons)
+
+
+class OperationLocked(MysqlopsError):
+    """Another command is changing the same cluster."""
+
+    exit_code = 4
+    code = "locked"
 
 
 class WaitTimeout(MysqlopsError):

@@ -1,12 +1,11 @@
-"""The programs inside a pod: the init containers, the agent, the proof write, and the wait for applications.
+"""The programs inside a pod: the init containers, the agent, the wait for applications, and agent/commands.py's.
 
-agent.pyz wait-for-dns | credentials | wait-for-database | run | probe HOST… | wait [options] HOST[:PORT]…
+agent.pyz wait-for-dns | credentials | wait-for-database | run | wait [options] HOST[:PORT]… | …
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import socket
 import sys
@@ -14,9 +13,10 @@ from collections.abc import Sequence
 
 from mysqlops import errors
 from mysqlops.agent import api, credentials, health, loop, member, settings, surroundings
+from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
 from mysqlops.core import names
-from mysqlops.mysql import connect, probe, wait
+from mysqlops.mysql import connect, wait
 from mysqlops.version import __version__
 
 _CLOCK = SystemClock()
@@ -70,15 +70,6 @@ def run_agent(_: argparse.Namespace) -> None:
     server.shutdown()
 
 
-def prove(options: argparse.Namespace) -> None:
-    """Print, as JSON, the seconds until a write through the primary Service was seen on each member."""
-    me = settings.read()
-    login = credentials.read_login(settings.CREDENTIALS, names.USER_PROBE, names.KEY_PROBE_PASSWORD)
-    service = f"{names.primary_service(me.cluster)}.{me.namespace}.svc"
-    seen = probe.write_and_read(service, options.hosts, login, clock=_CLOCK, timeout_seconds=options.timeout)
-    print(json.dumps(seen))
-
-
 def wait_for_application(options: argparse.Namespace) -> None:
     targets = [wait.Target.parse(host) for host in options.hosts]
     login = None
@@ -102,10 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", run_agent),
     ):
         commands.add_parser(name).set_defaults(action=action)
-    proof = commands.add_parser("probe")
-    proof.add_argument("hosts", nargs="+")
-    proof.add_argument("--timeout", type=float, default=30)
-    proof.set_defaults(action=prove)
+    on_demand.add_to(commands)
     waiting = commands.add_parser("wait")
     waiting.add_argument("hosts", nargs="+", metavar="HOST[:PORT]")
     waiting.add_argument("--timeout", type=float, default=600, help="seconds")

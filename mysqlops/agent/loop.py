@@ -1,28 +1,27 @@
-"""The agent's loop: observe, decide (planning.membership), act, publish. Every half second, for ever.
+"""The agent's loop: observe, decide (planning.membership), act, publish. Four times a second, for ever.
 
-The API server may be away: then the loop goes on with what the server itself says, and asks again with growing
-pauses. The role label follows the group's own decision; it never makes one.
+While the API server is away the loop goes on with what the server itself says. The role label follows the group's own
+decision; it never makes one.
 """
 
 from __future__ import annotations
 
-import random
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import health, log, member, settings, surroundings
+from mysqlops.agent import handover, health, log, member, publisher, settings, surroundings
 from mysqlops.clock import Clock
-from mysqlops.core import names, publication, view
+from mysqlops.core import names, publication, view, volume
 from mysqlops.planning import membership
 from mysqlops.version import __version__
 
-TURN_SECONDS = 0.5
-_BEAT_SECONDS = 5.0
+TURN_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
-_RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
+_CLOSE_AGAIN_SECONDS = 2.0
 
 
 class Loop:
@@ -38,14 +37,15 @@ class Loop:
     ) -> None:
         self._me, self._member, self._around, self._health, self._clock = me, server, around, probes, clock
         self._log = log.Log(clock)
+        self._publisher = publisher.Publisher(around, self._log, clock)
         self._background = member.Background()
         self._stop = threading.Event()
-        self._published: publication.Publication | None = None
-        self._published_at = self._looked_at = self._api_pause_until = 0.0
-        self._api_failures = self._start_failures = 0
-        self._start_pause_until = 0.0
+        self._looked_at = self._start_pause_until = 0.0
+        self._start_failures = 0
         self._seen: membership.Surroundings | None = None
-        self._beat = 0
+        self._was_primary = False
+        self._close_again_at = math.inf
+        self._stripped: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
@@ -61,13 +61,18 @@ class Loop:
     def turn(self) -> None:
         """One round."""
         server, trouble = self._observe()
-        action = self._decide(server) if not trouble else membership.Wait(trouble)
+        situation = self._situation(server)
+        action = membership.plan(situation) if not trouble else membership.Wait(trouble)
         self._log.say_if_new("action", _sentence(action))
+        self._close_clients_on_demotion(server)
         if not self._background.is_busy():
             self._act(action)
-        seen = self._describe(server, action)
+        seen = self._describe(situation, action)
         self._health.turned(seen)
-        self._publish_if_due(seen)
+        # While a hand-over runs in this pod, it alone moves the labels.
+        if not handover.is_running(self._clock):
+            self._publisher.publish_if_due(seen, _replicas(server))
+            self._strip_unreachable_primary(server)
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         try:
@@ -80,22 +85,50 @@ class Loop:
         except errors.ConfigError as error:
             return None, str(error)
 
-    def _decide(self, server: view.ServerView | None) -> membership.Action:
-        if server is not None and server.state == view.OFFLINE:
-            self._look_if_due()
-        return membership.plan(membership.Situation(self._me.pod, server, self._seen))
+    def _situation(self, server: view.ServerView | None) -> membership.Situation:
+        full = volume.is_full(*member.volume_usage(settings.VOLUME))
+        situation = membership.Situation(self._me.pod, server, self._seen, self._publisher.record, full)
+        if server is None or (server.state == view.ONLINE and not situation.barred_because()):
+            return situation
+        self._look_if_due()
+        return replace(situation, around=self._seen, record=self._publisher.record)
 
     def _look_if_due(self) -> None:
         now = self._clock.monotonic()
-        if now < self._looked_at + _LOOK_SECONDS or now < self._api_pause_until:
+        if now < self._looked_at + _LOOK_SECONDS:
             return
         self._looked_at = now
+        self._seen = self._publisher.ask(self._around.look)
+        if self._seen is not None:
+            self._publisher.record = self._seen.record
+
+    def _close_clients_on_demotion(self, server: view.ServerView | None) -> None:
+        """An open connection does not follow the Service: closed, its pool connects anew, to the new primary.
+
+        Twice: for a second or two kube-proxy may still have sent new ones here.
+        """
+        now = self._clock.monotonic()
+        is_primary = server is not None and server.role() == names.ROLE_PRIMARY
+        if self._was_primary and not is_primary and server is not None:
+            self._close_clients()
+            self._close_again_at = now + _CLOSE_AGAIN_SECONDS
+        elif now >= self._close_again_at and not is_primary and server is not None:
+            self._close_clients()
+            self._close_again_at = math.inf
+        self._was_primary = is_primary
+
+    def _close_clients(self) -> None:
         try:
-            self._seen = self._around.look()
-            self._api_answered()
-        except errors.KubeError as error:
-            self._seen = None
-            self._api_failed(error)
+            self._log.say(f"not primary any more: closed {self._member.close_clients()} connections of clients")
+        except errors.MysqlError as error:
+            self._log.say(f"could not close the clients' connections: {error}")
+
+    def _strip_unreachable_primary(self, server: view.ServerView | None) -> None:
+        """The majority elects another in a second or two; by then the Service must not lead to the lost one."""
+        lost = frozenset(_lost_primaries(server))
+        if lost and lost != self._stripped:
+            self._publisher.strip(lost)
+        self._stripped = lost
 
     def _act(self, action: membership.Action) -> None:
         match action:
@@ -106,6 +139,10 @@ class Loop:
                 self._start("join", lambda: self._member.join(seeds))
             case membership.Leave():
                 self._background.run("leave", self._member.leave)
+            case membership.HandOver():
+                self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
+            case membership.Bar():
+                self._background.run("bar", self._member.bar)
             case membership.AcceptClients():
                 self._background.run("accept clients", self._member.accept_clients)
             case membership.Serve():
@@ -114,12 +151,7 @@ class Loop:
     def _form(self) -> None:
         if self._clock.monotonic() < self._start_pause_until:
             return
-        try:
-            taken = self._around.take_lease()
-        except errors.KubeError as error:
-            self._api_failed(error)
-            return
-        if taken:
+        if self._publisher.ask(self._around.take_lease):
             self._start("form", self._member.form)
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
@@ -129,56 +161,32 @@ class Loop:
             return
         if failure := self._background.last_failure():
             self._log.say_if_new("start", f"could not {name}: {failure}")
-        pause = _RETRY_SECONDS[min(self._start_failures, len(_RETRY_SECONDS) - 1)]
+        pause = publisher.RETRY_SECONDS[min(self._start_failures, len(publisher.RETRY_SECONDS) - 1)]
         self._start_failures += 1
         self._start_pause_until = now + pause
         self._background.run(name, action)
 
-    def _describe(self, server: view.ServerView | None, action: membership.Action) -> publication.Publication:
+    def _describe(self, situation: membership.Situation, action: membership.Action) -> publication.Publication:
         size, used = member.volume_usage(settings.VOLUME)
         common = publication.Publication(
             pod_uid=self._me.pod_uid,
             at=f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
-            beat=self._beat,
+            beat=0,
             agent_version=__version__,
             state=view.DOWN,
             volume_size=size,
             volume_used=used,
             waiting_for="" if isinstance(action, membership.Serve) else self._why(action),
         )
-        return common if server is None else _with_server(common, server)
+        if situation.server is None:
+            return common
+        role = names.ROLE_NONE if situation.barred_because() else situation.server.role()
+        return replace(_with_server(common, situation.server), role=role)
 
     def _why(self, action: membership.Action) -> str:
         failure = self._background.last_failure()
         text = _sentence(action)
         return f"{text} (last try: {failure})" if failure and not isinstance(action, membership.Wait) else text
-
-    def _publish_if_due(self, seen: publication.Publication) -> None:
-        now, last = self._clock.monotonic(), self._published
-        changed = last is None or not last.is_same_but_for_time(seen)
-        if now < self._api_pause_until or (not changed and now < self._published_at + _BEAT_SECONDS):
-            return
-        self._beat += 1
-        try:
-            if seen.role == names.ROLE_PRIMARY and (last is None or last.role != names.ROLE_PRIMARY):
-                for name in self._around.strip_stale_primaries():
-                    self._log.say(f"took the primary label from {name}")
-            self._around.publish(seen.role, publication.dump(seen))
-            self._published, self._published_at = seen, now
-            self._api_answered()
-        except errors.KubeError as error:
-            self._api_failed(error)
-
-    def _api_answered(self) -> None:
-        self._api_failures = 0
-        self._log.say_if_new("api", "")
-
-    def _api_failed(self, error: errors.KubeError) -> None:
-        """Pause, longer each time and never in step with the other agents, so that no storm meets a new API server."""
-        self._log.say_if_new("api", f"the API server: {error}")
-        pause = _RETRY_SECONDS[min(self._api_failures, len(_RETRY_SECONDS) - 1)]
-        self._api_failures += 1
-        self._api_pause_until = self._clock.monotonic() + pause * random.uniform(0.75, 1.25)  # noqa: S311
 
     def _leave_for_good(self) -> None:
         """The pod is going: hand over, leave the group, then let mysqld stop (pre-stop.sh waits for `left`)."""
@@ -196,15 +204,35 @@ class Loop:
         self._log.say("left")
 
     def _retire(self, server: view.ServerView) -> None:
-        successor = next((m for m in server.members if m.role == names.ROLE_REPLICA and m.state == view.ONLINE), None)
-        is_primary = server.role() == names.ROLE_PRIMARY
+        record = self._publisher.record
         try:
-            if is_primary and successor:
-                self._member.hand_over(successor.server_uuid)
-                self._log.say(f"handed the primary over to {successor.host}")
-            self._around.publish(names.ROLE_NONE, publication.dump(self._describe(server, membership.Wait("stopping"))))
+            if server.role() == names.ROLE_PRIMARY:
+                # The pod's end changed the Service; kube-proxy makes the next change a second later.
+                self._clock.sleep(handover.PROXY_SECONDS)
+                done = handover.run(
+                    self._me, self._member, self._around, handover.successor(server, record), self._clock
+                )
+                self._log.say(f"handed the primary over to {done.to} in {done.seconds:.2f} s")
         except errors.MysqlopsError as error:
+            self._log.say(f"while handing over: {error}")
+        try:
+            stopping = membership.Wait("stopping")
+            seen = self._describe(membership.Situation(self._me.pod, server), stopping)
+            self._publisher.publish(replace(seen, role=names.ROLE_NONE))
+        except errors.KubeError as error:
             self._log.say(f"while stopping: {error}")
+
+
+def _replicas(server: view.ServerView | None) -> frozenset[str]:
+    members = server.members if server is not None and server.has_majority() else ()
+    return frozenset(one.pod for one in members if one.state == view.ONLINE and one.role == names.ROLE_REPLICA)
+
+
+def _lost_primaries(server: view.ServerView | None) -> list[str]:
+    """Seen from the majority only: a minority's own sight says nothing about who leads."""
+    if server is None or server.state != view.ONLINE or not server.has_majority():
+        return []
+    return [one.pod for one in server.members if one.role == names.ROLE_PRIMARY and one.state == view.UNREACHABLE]
 
 
 def _with_server(common: publication.Publication, server: view.ServerView) -> publication.Publication:
@@ -223,17 +251,18 @@ def _with_server(common: publication.Publication, server: view.ServerView) -> pu
     )
 
 
+_DOING = {
+    membership.FormGroup: "forming the group",
+    membership.Join: "joining",
+    membership.Leave: "leaving",
+    membership.HandOver: "handing the primary over",
+    membership.Bar: "refusing clients",
+    membership.AcceptClients: "accepting clients again",
+    membership.Wait: "waiting",
+}
+
+
 def _sentence(action: membership.Action) -> str:
-    match action:
-        case membership.FormGroup():
-            return f"forming the group: {action.why}"
-        case membership.Join():
-            return f"joining: {action.why}"
-        case membership.Leave():
-            return f"leaving to join again: {action.why}"
-        case membership.AcceptClients():
-            return f"accepting clients again: {action.why}"
-        case membership.Serve():
-            return f"in the group as {action.role}"
-        case membership.Wait():
-            return f"waiting: {action.why}"
+    if isinstance(action, membership.Serve):
+        return f"in the group as {action.role}"
+    return f"{_DOING[type(action)]}: {action.why}"

@@ -10,9 +10,10 @@ from pathlib import Path
 from mysqlops import errors
 from mysqlops.agent import credentials, settings
 from mysqlops.core import names, view
-from mysqlops.mysql import connect, group_replication
+from mysqlops.mysql import connect, group_replication, sessions, write_gap
 
-_HAND_OVER_SECONDS = 10
+# Then open transactions are rolled back: an idle one would hold a stopping pod for ever.
+HAND_OVER_SECONDS = 10
 
 
 class Member:
@@ -45,13 +46,33 @@ class Member:
         with self._connect() as server:
             group_replication.stop(server)
 
+    def bar(self) -> None:
+        with self._connect() as server:
+            group_replication.bar(server)
+
+    def close_clients(self) -> int:
+        """Close all clients' connections; how many there were."""
+        with self._connect() as server:
+            return sessions.close_clients(server)
+
     def accept_clients(self) -> None:
         with self._connect() as server:
             group_replication.accept_clients(server)
 
-    def hand_over(self, successor_uuid: str) -> None:
+    def hand_over(self, successor_uuid: str, *, transactions_seconds: int = HAND_OVER_SECONDS) -> None:
+        """Returns when the other is primary; raises StatementFailed if it could not be made so."""
         with self._connect() as server:
-            group_replication.set_as_primary(server, successor_uuid, transactions_seconds=_HAND_OVER_SECONDS)
+            group_replication.set_as_primary(server, successor_uuid, transactions_seconds=transactions_seconds)
+
+    def is_measured(self, token: str) -> bool:
+        """True once the write gap's meter with that token writes."""
+        with self._connect() as server:
+            return write_gap.is_running(server, token)
+
+    def transactions(self) -> list[sessions.Transaction]:
+        """Clients' open transactions, the oldest first."""
+        with self._connect() as server:
+            return sessions.transactions(server)
 
     def _start(self, seeds: list[str], *, bootstrap: bool) -> None:
         login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)

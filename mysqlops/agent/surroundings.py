@@ -13,12 +13,14 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, settings
 from mysqlops.clock import Clock
-from mysqlops.core import names, publication, view
+from mysqlops.core import names, publication, record, view
 from mysqlops.planning import membership
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
 # and a dead node's last words stay on its pod for ever.
 FRESH_SECONDS = 25.0
+# By the nodes' clocks: enough to try to join, which fails harmlessly, and for nothing else.
+SEEMS_ALIVE_SECONDS = 6.0
 
 
 class Surroundings:
@@ -36,7 +38,15 @@ class Surroundings:
         expected = {names.pod(self._me.cluster, ordinal) for ordinal in range(replicas)}
         others = sorted((expected | set(pods)) - {self._me.pod}, key=names.ordinal_of)
         peers = tuple(self._peer(name, pods.get(name)) for name in others)
-        return membership.Surroundings(replicas, peers, self._record(self._lease()))
+        return membership.Surroundings(replicas, peers, self.record())
+
+    def record(self) -> view.GroupRecord:
+        """The Lease alone; raises KubeError."""
+        return self._record(self._lease())
+
+    def label(self, pod: str, role: str) -> None:
+        """Set the role label of any member's pod; raises KubeError."""
+        self._api.patch("v1", "pods", pod, {"metadata": {"labels": {names.LABEL_ROLE: role}}})
 
     def publish(self, role: str, text: str) -> None:
         """Set the own pod's role label and publication in one request."""
@@ -53,16 +63,11 @@ class Surroundings:
             },
         )
 
-    def strip_stale_primaries(self) -> list[str]:
-        """Take the primary label from every other pod, before our own gets it (CloudNativePG PR #10409)."""
-        stripped = []
-        for pod in self._list_pods():
-            name, labels = pod["metadata"]["name"], pod["metadata"].get("labels", {})
-            if name != self._me.pod and labels.get(names.LABEL_ROLE) == names.ROLE_PRIMARY:
-                change = {"metadata": {"uid": pod["metadata"]["uid"], "labels": {names.LABEL_ROLE: names.ROLE_NONE}}}
-                self._api.patch("v1", "pods", name, change)
-                stripped.append(name)
-        return stripped
+    def labelled_primary(self) -> list[str]:
+        """The other pods that bear the primary label; raises KubeError."""
+        pods = (pod["metadata"] for pod in self._list_pods())
+        labelled = (pod["name"] for pod in pods if pod.get("labels", {}).get(names.LABEL_ROLE) == names.ROLE_PRIMARY)
+        return [name for name in labelled if name != self._me.pod]
 
     def take_lease(self) -> bool:
         """Take the right to form the group, and record that it is formed; False if another was quicker."""
@@ -99,6 +104,8 @@ class Surroundings:
             bootstrapped_by=annotations.get(names.ANNOTATION_BOOTSTRAPPED),
             holder=spec.get("holderIdentity"),
             held_for_seconds=self._seconds_since(spec.get("renewTime")),
+            fenced=record.fenced(annotations),
+            given_up=record.given_up(annotations),
         )
 
     def _seconds_since(self, text: str | None) -> float:
@@ -113,7 +120,10 @@ class Surroundings:
         metadata = pod["metadata"]
         text = (metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER)
         published = publication.load(text, metadata["uid"])
-        return view.Peer(name, True, published, published is not None and self._is_fresh(name, published))
+        if published is None:
+            return view.Peer(name, exists=True)
+        seems_alive = self._seconds_since(published.at) < SEEMS_ALIVE_SECONDS
+        return view.Peer(name, True, published, self._is_fresh(name, published), seems_alive)
 
     def _is_fresh(self, name: str, published: publication.Publication) -> bool:
         """True if the beat moved lately. The first sight tells nothing: it may be a dead member's last word."""

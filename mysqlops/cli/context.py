@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
-from mysqlops.core import mysqld_config
+from mysqlops.core import mysqld_config, names
 from mysqlops.core.spec import ClusterSpec
 
 if TYPE_CHECKING:
     from mysqlops.kube.client import Client
+    from mysqlops.operations.session import Session
 
 
 def client(context: str | None, namespace: str | None) -> Client:
@@ -19,6 +22,22 @@ def client(context: str | None, namespace: str | None) -> Client:
     from mysqlops.kube.client import Client
 
     return Client(kubeconfig=os.environ.get("MYSQLOPS_KUBECONFIG"), context=context, namespace=namespace)
+
+
+@contextmanager
+def changing(name: str, verb: str, given: dict[str, Any]) -> Iterator[Session]:
+    """A session that alone changes the cluster; takes context, namespace and timeout out of the options given."""
+    from mysqlops.cli import output
+    from mysqlops.clock import SystemClock
+    from mysqlops.operations import lock
+    from mysqlops.operations.session import Session
+
+    names.check_cluster_name(name)
+    cluster = client(given.pop("context"), given.pop("namespace"))
+    with output.progress() as progress:
+        session = Session(cluster, SystemClock(), progress, given.pop("timeout"))
+        with lock.held(session, name, verb):
+            yield session
 
 
 def make_spec(name: str, namespace: str, config_file: str | None, options: dict[str, Any]) -> ClusterSpec:

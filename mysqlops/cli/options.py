@@ -52,6 +52,17 @@ def timeout(default: str) -> Callable[[F], F]:
     return click.option("--timeout", type=Duration(), default=default, show_default=True, help="Give up after.")
 
 
+def changing(default_timeout: str) -> Callable[[F], F]:
+    """The options of every verb that changes a running cluster: NAME, where, how long, and the answer's form."""
+
+    def decorate(function: F) -> F:
+        for option in (output("table", "json", "yaml"), timeout(default_timeout), connection, click.argument("name")):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 _SPEC_OPTIONS = (
     click.option("--replicas", type=int, default=3, show_default=True, help="Members: 1, 3, 5, 7 or 9."),
     click.option(

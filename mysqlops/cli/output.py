@@ -57,6 +57,14 @@ def data(value: Any, form: str) -> None:
         click.echo(to_yaml([value]), nl=False)
 
 
+def result(value: Any, form: str, sentence: str) -> None:
+    """What a verb did: one sentence for people, the value for machines."""
+    if form == "table":
+        click.echo(sentence)
+    else:
+        data(value, form)
+
+
 def to_yaml(documents: Iterable[Any]) -> str:
     """Multi-document YAML, the same bytes each time; long texts as blocks."""
     import yaml

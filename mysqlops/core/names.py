@@ -17,6 +17,11 @@ APP_NAME = "mysqlops"
 
 ANNOTATION_MEMBER = f"{DOMAIN}/member"  # on a pod: what its agent sees (core/publication.py)
 ANNOTATION_BOOTSTRAPPED = f"{DOMAIN}/bootstrapped"  # on the Lease: who formed the group first, and when
+ANNOTATION_FENCED = f"{DOMAIN}/fenced"  # on the Lease: JSON, member -> why
+ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON list of members that `recover` does without
+ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` found and `start` brings back
+ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, since when `restart` replaces pods
+ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> UID of the claim that goes
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 
@@ -99,6 +104,10 @@ def agent_config_map(cluster: str) -> str:
 
 def group_lease(cluster: str) -> str:
     return f"{cluster}-group"
+
+
+def operation_lease(cluster: str) -> str:
+    return f"{cluster}-operation"
 
 
 def pod(cluster: str, ordinal: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mysqlops.core.gtid import GtidSet
@@ -19,6 +20,11 @@ class GroupMember:
     host: str
     state: str
     role: str  # "primary", "replica" or "none"
+    queue: int = 0  # transactions that it has still to apply
+
+    @property
+    def pod(self) -> str:
+        return self.host.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,21 @@ class ServerView:
 
     def has_majority(self) -> bool:
         """True if this member can reach more than half of its group, itself included."""
-        reachable = sum(member.state in (ONLINE, RECOVERING) for member in self.members)
-        return reachable * 2 > len(self.members)
+        return self.reachable_members() * 2 > len(self.members)
+
+    def reachable_members(self) -> int:
+        return sum(member.state in (ONLINE, RECOVERING) for member in self.members)
 
     def role(self) -> str:
         """The role that this member may serve in: none unless ONLINE with a majority."""
         if self.state != ONLINE or not self.has_majority():
             return "none"
         return next((member.role for member in self.members if member.server_uuid == self.server_uuid), "none")
+
+    def successors(self) -> list[GroupMember]:
+        """The other members that could take the primary over, the one with the least to apply first."""
+        others = [one for one in self.members if one.server_uuid != self.server_uuid and one.state == ONLINE]
+        return sorted(others, key=lambda one: (one.queue, one.host))
 
     def known(self) -> GtidSet:
         """All that the member holds, applied or not: what an election compares."""
@@ -57,18 +70,24 @@ class ServerView:
 
 @dataclass(frozen=True)
 class Peer:
-    """Another member's pod; `fresh` if its publication moved within the last seconds of the reader's own clock."""
+    """Another member's pod; `fresh` if its publication moved within the last seconds of the reader's own clock.
+
+    `seems_alive` trusts the clocks of both nodes and comes at first sight.
+    """
 
     name: str
     exists: bool
     publication: Publication | None = None
     fresh: bool = False
+    seems_alive: bool = False
 
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """The group's Lease: who formed it first (None: never), who holds the right to form it now."""
+    """The group's Lease: who formed it first (None: never), who may form it now, and what users ordered."""
 
     bootstrapped_by: str | None
     holder: str | None
     held_for_seconds: float  # since the holder's last renewal
+    fenced: Mapping[str, str] = field(default_factory=dict)  # member -> why
+    given_up: frozenset[str] = frozenset()  # members that `recover --accept-loss` does without

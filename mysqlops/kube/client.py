@@ -79,6 +79,10 @@ class Client:
     def create(self, kind: str, manifest: Json) -> Json:
         return self._call("POST", self._path(kind), manifest)
 
+    def replace(self, kind: str, manifest: Json) -> Json:
+        """Replace the object; raises Conflict if its resourceVersion is not the newest."""
+        return self._call("PUT", self._path(kind, manifest["metadata"]["name"]), manifest)
+
     def patch(self, kind: str, name: str, change: Json) -> Json:
         """A JSON merge patch (RFC 7396)."""
         return self._call("PATCH", self._path(kind, name), change, content="application/merge-patch+json")

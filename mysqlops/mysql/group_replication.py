@@ -17,12 +17,11 @@ from mysqlops.mysql import accounts, connect
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = "SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.offline_mode"
 _MEMBERS = """
-SELECT member_id, member_host, member_state, member_role FROM performance_schema.replication_group_members
+SELECT member_id, member_host, member_state, member_role, COALESCE(count_transactions_remote_in_applier_queue, 0),
+  COALESCE(view_id, '')
+FROM performance_schema.replication_group_members
+LEFT JOIN performance_schema.replication_group_member_stats USING (member_id)
 WHERE member_id <> '' ORDER BY member_host
-"""
-_STATS = """
-SELECT view_id, count_transactions_remote_in_applier_queue FROM performance_schema.replication_group_member_stats
-WHERE member_id = @@server_uuid
 """
 _RECEIVED = """
 SELECT received_transaction_set FROM performance_schema.replication_connection_status
@@ -36,11 +35,12 @@ _PORT = 3306  # group traffic shares it with clients: the MYSQL communication st
 def observe(server: connect.Server) -> view.ServerView:
     """What the server says of itself and of its group, within a few milliseconds."""
     uuid, version, executed, read_only, offline = server.query(_SERVER)[0]
+    rows = server.query(_MEMBERS)
     members = tuple(
-        view.GroupMember(member_id, host, state, _ROLES.get(role, "none"))
-        for member_id, host, state, role in server.query(_MEMBERS)
+        view.GroupMember(member_id, host, state, _ROLES.get(role, "none"), int(queue))
+        for member_id, host, state, role, queue, _ in rows
     )
-    stats = server.query(_STATS)
+    own = next((member for member in members if member.server_uuid == uuid), None)
     received = server.query(_RECEIVED)
     return view.ServerView(
         server_uuid=uuid,
@@ -49,9 +49,9 @@ def observe(server: connect.Server) -> view.ServerView:
         received=GtidSet.parse(received[0][0]) if received else GtidSet(),
         writable=not read_only,
         offline_mode=bool(offline),
-        state=next((member.state for member in members if member.server_uuid == uuid), view.OFFLINE),
-        view_id=stats[0][0] if stats else "",
-        behind=int(stats[0][1]) if stats else 0,
+        state=own.state if own else view.OFFLINE,
+        view_id=next((row[5] for row in rows if row[0] == uuid), ""),
+        behind=own.queue if own else 0,
         members=members,
     )
 
@@ -94,6 +94,11 @@ def set_as_primary(server: connect.Server, server_uuid: str, *, transactions_sec
     server.query("SELECT group_replication_set_as_primary(%s, %s)", [server_uuid, transactions_seconds])
 
 
+def bar(server: connect.Server) -> None:
+    """Disconnect all clients and let none in; the group goes on. Accounts with CONNECTION_ADMIN still get in."""
+    server.query("SET GLOBAL offline_mode = ON")
+
+
 def accept_clients(server: connect.Server) -> None:
-    """Undo `group_replication_exit_state_action = OFFLINE_MODE` once the member is back in its group."""
+    """Undo `bar`, and `group_replication_exit_state_action = OFFLINE_MODE` once the member is back in its group."""
     server.query("SET GLOBAL offline_mode = OFF")

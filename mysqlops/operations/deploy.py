@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
-from mysqlops.operations import bundle, image_check, observe, preflight
+from mysqlops.operations import agents, bundle, image_check, observe, preflight
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
 from mysqlops.planning import render, status
@@ -87,10 +85,6 @@ def await_healthy(session: Session, name: str) -> status.Status:
 def prove(client: Client, seen: status.Status) -> dict[str, float]:
     """Seconds until a write through the primary Service was acknowledged and seen on each member; raises StepFailed."""
     hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in seen.members]
-    command = ["python3", "/agent/agent.pyz", "probe", "--timeout", str(_PROOF_SECONDS), *hosts]
-    runner = seen.members[-1].name
-    output = kube_exec.run(client, runner, names.CONTAINER_AGENT, command, timeout_seconds=_PROOF_SECONDS + 15)
-    if output.exit_code != 0:
-        raise errors.StepFailed(f"the proof write failed: {output.stderr.strip() or output.stdout.strip()}")
-    seconds: dict[str, float] = json.loads(output.stdout)
+    words = ("probe", "--timeout", str(_PROOF_SECONDS), *hosts)
+    seconds: dict[str, float] = agents.run(client, seen.members[-1].name, *words, timeout_seconds=_PROOF_SECONDS + 15)
     return seconds

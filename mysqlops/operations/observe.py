@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,10 +11,12 @@ from mysqlops.clock import Clock
 from mysqlops.core import names
 from mysqlops.kube.client import Client
 from mysqlops.operations.parallel import gather
+from mysqlops.operations.session import Session
 from mysqlops.planning import status
 from mysqlops.planning.deploy import Key
 
 Json = dict[str, Any]
+_POLL_SECONDS = 0.3
 
 
 def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:
@@ -56,6 +58,31 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         claims=_by_name(claim_list),
         endpoints={service: _ready_behind(service, slices) for service in services[1:]},
     )
+
+
+def judged(session: Session, name: str) -> status.Status:
+    """The cluster as `status` shows it."""
+    return status.judge(cluster(session.client, name, session.clock))
+
+
+def until(session: Session, name: str, is_done: Callable[[status.Status], bool], what: str) -> status.Status:
+    """Wait for a state of the cluster; raises WaitTimeout with what was last seen."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while not is_done(now := judged(session, name)):
+        seen = "; ".join(condition.message for condition in now.conditions)
+        session.progress.waiting(f"waiting for {what}: {seen}")
+        check_deadline(session, deadline, f"{what} ({seen or 'nothing else is wrong'})")
+        session.clock.sleep(_POLL_SECONDS)
+    return now
+
+
+def check_deadline(session: Session, deadline: float, what: str) -> None:
+    """Raises WaitTimeout once the session's clock has passed the deadline."""
+    if session.clock.monotonic() >= deadline:
+        raise errors.WaitTimeout(
+            f"not after {session.timeout_seconds:.0f} s: {what}",
+            hint="mysqlops status shows what is waited for; run the same command again to go on",
+        )
 
 
 def _is_member(pod: Json, cluster: str) -> bool:

@@ -95,6 +95,8 @@ def _most_telling(different: list[drift.Difference]) -> list[drift.Difference]:
 
 
 def _belongs_to_verb(kind: str, name: str, one: drift.Difference) -> Reason:
+    if one.path == "spec.replicas" and one.found == 0:
+        return Reason("stopped", f"{name} is stopped", f"mysqlops start {name}")
     verb = next(verb for prefix, verb in _VERBS if one.path.startswith(prefix))
     missing = " (not in this version of mysqlops yet)" if verb in PLANNED_VERBS else ""
     text = "my.cnf differs from what these options make" if one.path == "data.my.cnf" else str(one)

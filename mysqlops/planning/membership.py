@@ -4,14 +4,16 @@ Invariants (tests/unit/planning/test_membership.py):
 - a group is formed only by a member that holds every transaction that any expected member knows of, and only
   when each expected member is known not to be in a group;
 - an empty member forms a group only if none was ever formed (bitpoke, Percona PR #404 bootstrap from pod-0);
-- one that holds transactions which the group lacks is never wiped here: Group Replication itself refuses it.
+- one that holds transactions which the group lacks neither joins nor is wiped: a user decides
+  (`mysqlops member rebuild`);
+- a member that is fenced or whose volume is full serves nobody.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mysqlops.core import gtid, names, view
+from mysqlops.core import gtid, names, view, volume
 from mysqlops.core.publication import Publication
 
 
@@ -26,11 +28,23 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Situation:
-    """All that one member knows; `server` is None while mysqld, `around` while the API server does not answer."""
+    """All that one member knows; `server` is None while mysqld, `around` while the API server does not answer.
+
+    `record` is the Lease as it was last read: an order to fence holds although the API server went away since.
+    """
 
     name: str
     server: view.ServerView | None
     around: Surroundings | None = None
+    record: view.GroupRecord | None = None
+    volume_full: bool = False
+
+    def barred_because(self) -> str:
+        """Why this member must serve nobody, or nothing."""
+        fenced = self.record.fenced.get(self.name) if self.record else None
+        if fenced is not None:
+            return f"fenced: {fenced or 'no reason given'}"
+        return "its volume is full" if self.volume_full else ""
 
 
 @dataclass(frozen=True)
@@ -59,8 +73,23 @@ class Leave:
 
 
 @dataclass(frozen=True)
+class HandOver:
+    """Make another member the primary: this one must not serve any more."""
+
+    to: view.GroupMember
+    why: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Turn offline mode on: clients are disconnected, and nobody but the agent gets in."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class AcceptClients:
-    """Lift the offline mode that an expulsion left behind."""
+    """Lift the offline mode that an expulsion or a bar left behind."""
 
     why: str
 
@@ -79,7 +108,7 @@ class Serve:
     role: str
 
 
-Action = FormGroup | Join | Leave | AcceptClients | Wait | Serve
+Action = FormGroup | Join | Leave | HandOver | Bar | AcceptClients | Wait | Serve
 
 LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
@@ -90,9 +119,7 @@ def plan(situation: Situation) -> Action:
     if server is None:
         return Wait("mysqld does not answer on its socket yet")
     if server.state == view.ONLINE:
-        if server.offline_mode and server.has_majority():
-            return AcceptClients("back in the group")
-        return Serve(server.role())
+        return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
         return Wait(f"recovering: {server.behind} transactions to apply")
     if server.state == view.ERROR:
@@ -100,25 +127,92 @@ def plan(situation: Situation) -> Action:
     return _plan_outside_group(situation, server)
 
 
+def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
+    barred = situation.barred_because()
+    if barred:
+        return _plan_barred(situation, server, barred)
+    if not server.has_majority():
+        why = f"it reaches {server.reachable_members()} of {len(server.members)} members, no majority"
+        return Wait(why) if server.offline_mode else Bar(why)
+    if server.offline_mode:
+        if situation.record is None:
+            return Wait("in offline mode, and whether that was ordered is not known: the API server does not answer")
+        return AcceptClients("in the group with a majority")
+    return Serve(server.role())
+
+
+def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Action:
+    """Serve nobody; a full volume must not count as a copy either, while enough others do."""
+    able = _able_successors(situation, server)
+    if server.role() == names.ROLE_PRIMARY and able:
+        return HandOver(able[0], why)
+    wanted = situation.around.replicas if situation.around else len(server.members)
+    others_keep_majority = 2 * (server.online_members() - 1) > wanted
+    if situation.volume_full and able and others_keep_majority and server.role() != names.ROLE_PRIMARY:
+        return Leave(f"{why}, and the others have room")
+    return Wait(why) if server.offline_mode else Bar(why)
+
+
+def _able_successors(situation: Situation, server: view.ServerView) -> list[view.GroupMember]:
+    """Those that are known to be neither fenced nor full."""
+    peers = situation.around.peers if situation.around else ()
+    fenced = situation.record.fenced if situation.record else {}
+    able = {
+        peer.publication.server_uuid
+        for peer in peers
+        if peer.fresh
+        and peer.publication
+        and peer.name not in fenced
+        and not volume.is_full(peer.publication.volume_size, peer.publication.volume_used)
+    }
+    return [member for member in server.successors() if member.server_uuid in able]
+
+
 def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action:
     around = situation.around
+    if situation.volume_full:
+        return Wait("its volume is full: not joining until there is room")
     if around is None:
         return Join("the API server does not answer; the group may still be there")
-    in_group = [peer.name for peer in around.peers if peer.fresh and _is_in_group(peer.publication)]
+    alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
+    in_group = [peer for peer in alive if _is_in_group(peer.publication)]
     if in_group:
-        online = tuple(peer.name for peer in around.peers if peer.publication and peer.publication.state == view.ONLINE)
-        return Join(f"{' and '.join(in_group)} in the group", online or tuple(in_group))
-    if names.ordinal_of(situation.name) >= around.replicas:
+        return _plan_join(around, server, in_group)
+    return _plan_without_group(situation.name, around, server)
+
+
+def _plan_without_group(name: str, around: Surroundings, server: view.ServerView) -> Action:
+    if names.ordinal_of(name) >= around.replicas:
         return Wait(f"no group to join, and only {around.replicas} members are wanted")
     if _is_first_start(around, server):
-        if names.ordinal_of(situation.name) == 0:
-            return _form_unless_held(situation.name, around, "the cluster is new")
+        if names.ordinal_of(name) == 0:
+            return _form_unless_held(name, around, "the cluster is new")
         return Wait("the cluster is new: member 0 forms the group")
-    return _plan_full_outage(situation.name, around, server)
+    return _plan_full_outage(name, around, server)
 
 
 def _is_in_group(publication: Publication | None) -> bool:
     return publication is not None and publication.state in (view.ONLINE, view.RECOVERING)
+
+
+def _plan_join(around: Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> Action:
+    errant = _errant(around, server)
+    if errant:
+        return Wait(f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild")
+    members = tuple(peer.name for peer in in_group)
+    online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
+    return Join(f"{' and '.join(members)} in the group", online or members)
+
+
+def _errant(around: Surroundings, server: view.ServerView) -> gtid.GtidSet:
+    """What this member executed and the group did not. A peer's publication may be some seconds old: then the next
+    one, which is looked at again, has what seems to lack."""
+    group = gtid.GtidSet()
+    for peer in around.peers:
+        if peer.fresh and peer.publication and peer.publication.state == view.ONLINE:
+            group = group.union(gtid.GtidSet.parse(peer.publication.executed))
+            group = group.union(gtid.GtidSet.parse(peer.publication.received))
+    return server.executed.subtract(group) if group else gtid.GtidSet()
 
 
 def _is_first_start(around: Surroundings, server: view.ServerView) -> bool:
@@ -135,7 +229,7 @@ def _plan_full_outage(name: str, around: Surroundings, server: view.ServerView) 
         known = _known(peer)
         if known is not None:
             sets[peer.name] = known
-        elif names.ordinal_of(peer.name) < around.replicas:
+        elif names.ordinal_of(peer.name) < around.replicas and peer.name not in around.record.given_up:
             unknown.append(peer.name)
     if unknown:
         return Wait(f"no group is running, and what {', '.join(unknown)} holds is not known")

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import names, view
+from mysqlops.core import names, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, load
 
 Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
-_FULL = 0.85
 _SILENT_SECONDS = 30.0
 
 
@@ -179,6 +178,8 @@ def _conditions(
     primaries: list[str],
     published: Mapping[str, Publication | None],
 ) -> list[Condition]:
+    if int(seen.stateful_set["spec"]["replicas"]) == 0:
+        return [Condition("stopped", f"{seen.name} is stopped", f"mysqlops start {seen.name}", DOWN)]
     found: list[Condition] = []
     if not primaries:
         found.append(_no_primary(seen, members))
@@ -205,10 +206,15 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
     if member.state != view.ONLINE:
         text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}"
         found.append(Condition("member-not-online", text, _logs(seen.name, member.ordinal)))
+    if member.state == view.ONLINE and member.role == names.ROLE_NONE:
+        text = f"{member.name} is ONLINE and serves nobody: {member.waiting_for or 'no reason known'}"
+        next_command = f"mysqlops member unfence {seen.name} {member.name}"
+        is_fenced = "fenced" in member.waiting_for
+        found.append(Condition("serves-nobody", text, next_command if is_fenced else _logs(seen.name, member.ordinal)))
     if member.state == view.ONLINE and member.label != member.role:
         text = f"{member.name} is {member.role} in the group and labelled {member.label}"
         found.append(Condition("label-stale", text, _logs(seen.name, member.ordinal)))
-    if member.volume_size and member.volume_used and member.volume_used > _FULL * member.volume_size:
+    if member.volume_size and member.volume_used and volume.is_filling(member.volume_size, member.volume_used):
         percent = 100 * member.volume_used // member.volume_size
         found.append(
             Condition("volume-filling", f"the volume of {member.name} is {percent} % full", "docs/disk-full.md")

@@ -36,9 +36,15 @@ def plan(
     name: str = "mysql-0",
     formed: str | None = "mysql-0",
     holder: tuple[str, float] | None = None,
+    fenced: dict[str, str] | None = None,
+    given_up: frozenset[str] = frozenset(),
+    full: bool = False,
 ) -> membership.Action:
-    record = view.GroupRecord(formed, holder[0] if holder else None, holder[1] if holder else 0.0)
-    return membership.plan(membership.Situation(name, own, membership.Surroundings(3, peers, record)))
+    record = view.GroupRecord(
+        formed, holder[0] if holder else None, holder[1] if holder else 0.0, fenced or {}, given_up
+    )
+    around = membership.Surroundings(3, peers, record)
+    return membership.plan(membership.Situation(name, own, around, record, full))
 
 
 def test_a_new_cluster_is_formed_by_member_0_and_by_no_other() -> None:
@@ -117,8 +123,79 @@ def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
             ("c", view.UNREACHABLE, "replica"),
         )
     )
-    assert plan(server(UP_TO_5, view.ONLINE, members=rows)) == membership.Serve("none")
-    assert isinstance(plan(server(UP_TO_5, view.ONLINE, members=rows[:1], offline_mode=True)), membership.AcceptClients)
+    cut_off = server(UP_TO_5, view.ONLINE, members=rows)
+    assert cut_off.role() == "none"
+    assert isinstance(plan(cut_off), membership.Bar)
+    assert isinstance(plan(replace(cut_off, offline_mode=True)), membership.Wait)
+    back = server(UP_TO_5, view.ONLINE, members=rows[:1], offline_mode=True)
+    assert isinstance(plan(back), membership.AcceptClients)
+    unread = membership.plan(membership.Situation("mysql-0", back))
+    assert isinstance(unread, membership.Wait)
+
+
+def group(role: str) -> tuple[view.GroupMember, ...]:
+    """Three members ONLINE; `me` has the role."""
+    others = ("replica", "replica") if role == "primary" else ("primary", "replica")
+    return tuple(
+        view.GroupMember(uuid, f"mysql-{n}.mysql.db.svc", view.ONLINE, one)
+        for n, (uuid, one) in enumerate(zip(("me", "b", "c"), (role, *others), strict=True))
+    )
+
+
+def in_group(name: str, uuid: str, used: int = 0) -> view.Peer:
+    published = Publication(
+        "uid", "", 1, "1", server_uuid=uuid, state=view.ONLINE, volume_size=1 << 30, volume_used=used
+    )
+    return view.Peer(name, True, published, True)
+
+
+ROOMY = (in_group("mysql-1", "b"), in_group("mysql-2", "c"))
+FULL = (in_group("mysql-1", "b", 1 << 30), in_group("mysql-2", "c", 1 << 30))
+
+
+def test_a_full_primary_hands_over_to_one_with_room_and_else_serves_nobody() -> None:
+    primary = server(UP_TO_5, view.ONLINE, members=group("primary"))
+    assert isinstance(plan(primary, *ROOMY), membership.Serve)
+    handing = plan(primary, FULL[0], ROOMY[1], full=True)
+    assert isinstance(handing, membership.HandOver)
+    assert handing.to.server_uuid == "c"
+    assert isinstance(plan(primary, *FULL, full=True), membership.Bar)
+
+
+def test_a_full_replica_leaves_only_while_a_majority_with_room_stays() -> None:
+    replica = server(UP_TO_5, view.ONLINE, members=group("replica"))
+    assert isinstance(plan(replica, *ROOMY, full=True), membership.Leave)
+    two = server(UP_TO_5, view.ONLINE, members=group("replica")[:2])
+    assert isinstance(plan(two, *ROOMY, full=True), membership.Bar)
+    assert isinstance(plan(replica, *FULL, full=True), membership.Bar)
+    assert isinstance(plan(server(UP_TO_5), *ROOMY, full=True), membership.Wait)
+
+
+def test_a_fenced_member_serves_nobody_until_it_is_unfenced() -> None:
+    order = {"mysql-0": "slow disk"}
+    replica = server(UP_TO_5, view.ONLINE, members=group("replica"))
+    assert plan(replica, *ROOMY, fenced=order) == membership.Bar("fenced: slow disk")
+    barred = replace(replica, offline_mode=True)
+    assert isinstance(plan(barred, *ROOMY, fenced=order), membership.Wait)
+    assert isinstance(plan(barred, *ROOMY), membership.AcceptClients)
+    primary = server(UP_TO_5, view.ONLINE, members=group("primary"))
+    assert isinstance(plan(primary, *ROOMY, fenced=order), membership.HandOver)
+
+
+def test_errant_transactions_are_neither_joined_nor_wiped_and_are_named() -> None:
+    errant = server(f"{UP_TO_5},{STRAY}:1-2")
+    action = plan(errant, peer("mysql-1", UP_TO_9, view.ONLINE), peer("mysql-2", UP_TO_9, view.ONLINE))
+    assert isinstance(action, membership.Wait)
+    assert f"{STRAY}:1-2" in action.why
+    assert "rebuild" in action.why
+
+
+def test_only_a_member_that_was_given_up_may_be_missing() -> None:
+    others = (peer("mysql-1", UP_TO_5), peer("mysql-2", None))
+    assert isinstance(plan(server(UP_TO_9), *others), membership.Wait)
+    assert isinstance(plan(server(UP_TO_9), *others, given_up=frozenset({"mysql-2"})), membership.FormGroup)
+    back = (peer("mysql-1", UP_TO_5), peer("mysql-2", f"{UP_TO_5},{STRAY}:1"))
+    assert isinstance(plan(server(UP_TO_9), *back, given_up=frozenset({"mysql-2"})), membership.Wait)
 
 
 _SETS = st.sampled_from([None, "", UP_TO_5, UP_TO_9, f"{UP_TO_5},{STRAY}:1"])

@@ -1,0 +1,86 @@
+"""What the CLI has a member's agent do, by `kubectl exec`: one program each, its answer as JSON on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.agent import api, credentials, handover, member, settings, surroundings
+from mysqlops.clock import SystemClock
+from mysqlops.core import names, view
+from mysqlops.mysql import probe, write_gap
+
+_CLOCK = SystemClock()
+_METER_SECONDS = 10.0
+
+
+def add_to(commands: Any) -> None:
+    """Add a parser for each program."""
+    command = commands.add_parser("probe")
+    command.add_argument("hosts", nargs="+")
+    command.add_argument("--timeout", type=float, default=30)
+    command.set_defaults(action=prove)
+    command = commands.add_parser("transactions")
+    command.set_defaults(action=transactions)
+    command = commands.add_parser("switchover")
+    command.add_argument("--to", required=True, metavar="POD")
+    command.add_argument("--transactions-seconds", type=int, required=True)
+    command.add_argument("--meter", metavar="TOKEN", help="begin once this meter writes")
+    command.set_defaults(action=switchover)
+    command = commands.add_parser("write-gap")
+    command.add_argument("--until", required=True, metavar="POD")
+    command.add_argument("--token", required=True)
+    command.add_argument("--timeout", type=float, required=True)
+    command.set_defaults(action=measure_write_gap)
+
+
+def prove(options: argparse.Namespace) -> None:
+    """Print the seconds until a write through the primary Service was seen on each member."""
+    me = settings.read()
+    seen = probe.write_and_read(
+        _service(me), options.hosts, _probe_login(), clock=_CLOCK, timeout_seconds=options.timeout
+    )
+    print(json.dumps(seen))
+
+
+def transactions(_: argparse.Namespace) -> None:
+    """Print the clients' open transactions."""
+    found = member.Member(settings.read()).transactions()
+    print(json.dumps([asdict(one) for one in found]))
+
+
+def switchover(options: argparse.Namespace) -> None:
+    """Hand the primary over to another member; raises Refused if this one is not the primary any more."""
+    me = settings.read()
+    server = member.Member(me)
+    seen = server.observe()
+    if seen is None or seen.role() != names.ROLE_PRIMARY:
+        raise errors.Refused([errors.Reason("not-primary", f"{me.pod} is not the primary", "run the command again")])
+    to = next((one for one in seen.successors() if one.pod == options.to), None)
+    if to is None:
+        text = f"{options.to} is not {view.ONLINE} in the group of {me.pod}"
+        raise errors.Refused([errors.Reason("no-successor", text, f"mysqlops status {me.cluster}")])
+    deadline = _CLOCK.monotonic() + _METER_SECONDS
+    while options.meter and not server.is_measured(options.meter) and _CLOCK.monotonic() < deadline:
+        _CLOCK.sleep(0.05)
+    around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
+    done = handover.run(me, server, around, to, _CLOCK, transactions_seconds=options.transactions_seconds)
+    print(json.dumps(asdict(done)))
+
+
+def measure_write_gap(options: argparse.Namespace) -> None:
+    """Write through the primary Service until a member that is to become primary acknowledges; print the gap."""
+    me = settings.read()
+    gap = write_gap.Meter(_service(me), _probe_login(), options.token, _CLOCK).run(options.until, options.timeout)
+    print(json.dumps(asdict(gap)))
+
+
+def _service(me: settings.Settings) -> str:
+    return f"{names.primary_service(me.cluster)}.{me.namespace}.svc"
+
+
+def _probe_login() -> Any:
+    return credentials.read_login(settings.CREDENTIALS, names.USER_PROBE, names.KEY_PROBE_PASSWORD)

@@ -1,0 +1,88 @@
+"""Hand the primary over: the one sequence behind `switchover`, a stopping pod, and a primary that must not serve.
+
+The roles change first, then the labels: the new primary's at once, the old one's after it. The other way round the
+Service leads nowhere until kube-proxy's next change, a second later (its minSyncPeriod), and clients lose another
+second to a lost SYN. No write can go astray meanwhile: the old primary is read-only before the labels move.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mysqlops import errors
+from mysqlops.agent import member, settings, surroundings
+from mysqlops.clock import Clock
+from mysqlops.core import names, view
+
+_MARK = Path(settings.RUN) / "handing-over"
+_MARK_SECONDS = 60.0
+_POLL_SECONDS = 0.01
+PROXY_SECONDS = 1.0  # kube-proxy's minSyncPeriod, unless a cluster's admin changed it
+
+
+@dataclass(frozen=True)
+class Done:
+    """Who is primary now, and how long the change of roles took by itself."""
+
+    to: str
+    seconds: float
+
+
+def successor(server: view.ServerView, record: view.GroupRecord | None) -> view.GroupMember:
+    """The member that should follow this primary; raises Refused if none can."""
+    fenced = record.fenced if record else {}
+    able = [one for one in server.successors() if one.pod not in fenced]
+    if not able:
+        raise errors.Refused([errors.Reason("no-successor", "no other member is ONLINE and may serve")])
+    return able[0]
+
+
+def is_running(clock: Clock) -> bool:
+    """True while a hand-over started in this pod has not ended: the loop must not put the label back."""
+    try:
+        is_recent = clock.now().timestamp() - _MARK.stat().st_mtime < _MARK_SECONDS
+        return is_recent and Path(f"/proc/{int(_MARK.read_text())}").exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _change_roles(server: member.Member, to: view.GroupMember, transactions_seconds: int, clock: Clock) -> None:
+    """Return as soon as this member sees itself a replica: the server's function returns up to 0.3 s later."""
+    changing = member.Background()
+    changing.run("hand over", lambda: server.hand_over(to.server_uuid, transactions_seconds=transactions_seconds))
+    while changing.is_busy():
+        seen = server.observe()
+        if seen is not None and seen.role() == names.ROLE_REPLICA:
+            return
+        clock.sleep(_POLL_SECONDS)
+    if failure := changing.last_failure():
+        raise errors.StatementFailed(failure)
+
+
+def run(
+    me: settings.Settings,
+    server: member.Member,
+    around: surroundings.Surroundings,
+    to: view.GroupMember,
+    clock: Clock,
+    *,
+    transactions_seconds: int = member.HAND_OVER_SECONDS,
+) -> Done:
+    """Make `to` the primary. Raises MysqlError if it could not be; the loop then puts the old label back."""
+    _MARK.write_text(str(os.getpid()))
+    try:
+        started = clock.monotonic()
+        _change_roles(server, to, transactions_seconds, clock)
+        seconds = clock.monotonic() - started
+        # Without the API server the roles change all the same; the labels follow when it is back.
+        with contextlib.suppress(errors.KubeError):
+            around.label(to.pod, names.ROLE_PRIMARY)
+            around.label(me.pod, names.ROLE_NONE)
+        with contextlib.suppress(errors.MysqlError):
+            server.close_clients()
+        return Done(to.pod, seconds)
+    finally:
+        _MARK.unlink(missing_ok=True)

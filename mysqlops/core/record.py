@@ -1,0 +1,39 @@
+"""Users' orders to the members, as annotations of the group's Lease; whatever cannot be read counts as no order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mysqlops.core import names
+
+
+def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Member -> why it is fenced."""
+    found = _read(annotations, names.ANNOTATION_FENCED)
+    return {str(name): str(why) for name, why in found.items()} if isinstance(found, dict) else {}
+
+
+def given_up(annotations: Mapping[str, str]) -> frozenset[str]:
+    """The members that `recover --accept-loss` does without."""
+    found = _read(annotations, names.ANNOTATION_GIVEN_UP)
+    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+
+
+def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:
+    """What `stop` wrote: replicas and the GTID set of every member; empty if the cluster is not stopped."""
+    found = _read(annotations, names.ANNOTATION_STOPPED)
+    return found if isinstance(found, dict) else {}
+
+
+def write(value: Any) -> str | None:
+    """An order as an annotation's text; None, which deletes the annotation, if it is empty."""
+    return json.dumps(value, sort_keys=True) if value else None
+
+
+def _read(annotations: Mapping[str, str], key: str) -> Any:
+    try:
+        return json.loads(annotations.get(key) or "null")
+    except ValueError:
+        return None

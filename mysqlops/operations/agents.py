@@ -1,0 +1,27 @@
+"""Have a member's agent run one of its programs (agent/commands.py), and take its answer or its error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.errors import Reason
+from mysqlops.kube import exec as kube_exec
+from mysqlops.kube.client import Client
+
+
+def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
+    """The program's answer; raises Refused, WaitTimeout, StepFailed or PodExecFailed."""
+    command = ["python3", "/agent/agent.pyz", *words]
+    done = kube_exec.run(client, pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
+    if done.exit_code == 0:
+        return json.loads(done.stdout)
+    lines = done.stderr.strip().splitlines()
+    code, _, message = (lines[-1] if lines else done.stdout.strip()).partition(": ")
+    if done.exit_code == errors.Refused.exit_code:
+        raise errors.Refused([Reason(f"{words[0]}-refused", message)])
+    if done.exit_code == errors.WaitTimeout.exit_code:
+        raise errors.WaitTimeout(message)
+    raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=f"kubectl logs {pod} -c agent")

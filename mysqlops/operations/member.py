@@ -1,0 +1,73 @@
+"""Fence, unfence and rebuild one member."""
+
+from __future__ import annotations
+
+import json
+
+from mysqlops.core import names, record, view
+from mysqlops.operations import observe, orders
+from mysqlops.operations.session import Session
+from mysqlops.planning import member as planning
+from mysqlops.planning import status
+
+
+def fence(session: Session, name: str, member: str, why: str) -> bool:
+    """Take a member out of service until `unfence`, over restarts too; False if it was so. Raises Refused."""
+    fenced = record.fenced(orders.read(session.client, name))
+    if member in fenced:
+        return False
+    planning.check_fence(observe.judged(session, name), member, fenced)
+    orders.write(session.client, name, fenced={**fenced, member: why})
+    observe.until(session, name, lambda now: _serves(now, member) is False, f"{member} to refuse clients")
+    return True
+
+
+def unfence(session: Session, name: str, member: str) -> bool:
+    """Put it back into service; False if it was not fenced."""
+    fenced = record.fenced(orders.read(session.client, name))
+    planning.find(observe.judged(session, name), member)
+    if member not in fenced:
+        return False
+    orders.write(session.client, name, fenced={one: why for one, why in fenced.items() if one != member})
+    observe.until(session, name, lambda now: _serves(now, member) is True, f"{member} to serve again")
+    return True
+
+
+def _serves(now: status.Status, member: str) -> bool:
+    found = planning.find(now, member)
+    return found.state == view.ONLINE and found.role != names.ROLE_NONE and found.label == found.role
+
+
+def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:
+    """Give a member an empty claim; it then takes everything from the group. Raises Refused or WaitTimeout.
+
+    The old claim's UID is remembered, so that a second run knows whether the data went already.
+    """
+    client = session.client
+    text = orders.read(client, name).get(names.ANNOTATION_REBUILDING)
+    remembered: dict[str, str] = json.loads(text or "{}")
+    claim = names.claim(name, names.ordinal_of(member))
+    found = client.find("PersistentVolumeClaim", claim)
+    if member not in remembered:
+        planning.check_rebuild(observe.judged(session, name), member, accept_loss=accept_loss)
+        remembered[member] = found["metadata"]["uid"] if found else ""
+        orders.write(client, name, rebuilding=remembered)
+    if found is not None and found["metadata"]["uid"] == remembered[member]:
+        session.progress.say(f"deleting claim {claim} and pod {member}")
+        client.delete("PersistentVolumeClaim", claim, uid=remembered[member])
+        _delete_pods_until_claim_is_new(session, member, claim, remembered[member])
+    observe.until(session, name, lambda now: _serves(now, member), f"{member} to take its data from the group")
+    orders.write(client, name, rebuilding={one: uid for one, uid in remembered.items() if one != member})
+    session.progress.say(f"{member} is rebuilt")
+
+
+def _delete_pods_until_claim_is_new(session: Session, member: str, claim: str, old: str) -> None:
+    """A pod that the StatefulSet made too early holds the old claim again, and must go too."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while (found := session.client.find("PersistentVolumeClaim", claim)) and found["metadata"]["uid"] == old:
+        pod = session.client.find("Pod", member)
+        if pod is not None and "deletionTimestamp" not in pod["metadata"]:
+            session.client.delete("Pod", member, uid=pod["metadata"]["uid"])
+        session.progress.waiting(f"waiting for claim {claim} to go")
+        observe.check_deadline(session, deadline, f"claim {claim} gone")
+        session.clock.sleep(0.5)

@@ -1,0 +1,81 @@
+"""Switchover: check, hand over inside the old primary's pod, measure the write gap from a bystander's."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mysqlops.kube.client import Client
+from mysqlops.operations import agents, observe
+from mysqlops.operations.session import Session
+from mysqlops.planning import status
+from mysqlops.planning import switchover as planning
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The seconds of the roles' change by itself, and of the write gap that a client saw (None: not measured)."""
+
+    primary: str
+    before: str
+    roles_seconds: float
+    write_gap_seconds: float | None
+    client_failures: int | None
+
+    def as_json(self) -> Json:
+        return asdict(self)
+
+
+def plan(session: Session, name: str, to: str | None, limits: planning.Limits) -> planning.Switchover | None:
+    """The switchover to make, or None if there is nothing to do; raises Refused."""
+    chosen = planning.choose(observe.judged(session, name), to, limits)
+    if chosen is not None:
+        found = agents.run(session.client, chosen.primary, "transactions", timeout_seconds=15)
+        planning.check_transactions(found, limits)
+    return chosen
+
+
+def execute(session: Session, name: str, chosen: planning.Switchover, limits: planning.Limits) -> Result:
+    """Make it; raises Refused, StepFailed or WaitTimeout. Run again after any failure: it looks anew."""
+    client = session.client
+    members = [member.name for member in observe.judged(session, name).members if member.state == "ONLINE"]
+    bystander = next((one for one in members if one not in (chosen.primary, chosen.to)), None)
+    seconds, token = limits.transactions_seconds, secrets.token_hex(8)
+    with ThreadPoolExecutor(1) as pool:
+        measuring = pool.submit(_measure, client, bystander, chosen.to, token, seconds) if bystander else None
+        session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")
+        words = ["switchover", "--to", chosen.to, "--transactions-seconds", str(seconds)]
+        words += ["--meter", token] if bystander else []
+        done = agents.run(client, chosen.primary, *words, timeout_seconds=seconds + 60.0)
+        session.progress.say(f"{chosen.to} is primary; the roles changed in {done['seconds']:.2f} s")
+        gap = measuring.result() if measuring else None
+    _await_whole(session, name, chosen.to)
+    return Result(
+        primary=chosen.to,
+        before=chosen.primary,
+        roles_seconds=done["seconds"],
+        write_gap_seconds=gap["seconds"] if gap else None,
+        client_failures=gap["failures"] if gap else None,
+    )
+
+
+def _measure(client: Client, bystander: str, to: str, token: str, seconds: int) -> Json:
+    """From a third member's pod: a pod cannot reach itself through a Service everywhere (hairpin)."""
+    words = ("write-gap", "--token", token, "--until", to, "--timeout", str(seconds + 60))
+    gap: Json = agents.run(client, bystander, *words, timeout_seconds=seconds + 75.0)
+    return gap
+
+
+def _await_whole(session: Session, name: str, primary: str) -> None:
+    """Until the Services follow too; raises WaitTimeout."""
+
+    def is_done(now: status.Status) -> bool:
+        return now.primary == primary and not any(
+            one.code in ("service-stale", "label-stale") for one in now.conditions
+        )
+
+    observe.until(session, name, is_done, f"{primary} to be primary and the Services to follow")

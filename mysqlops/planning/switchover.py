@@ -1,0 +1,70 @@
+"""Who becomes primary, or why nobody should now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mysqlops.core import names, view
+from mysqlops.errors import Reason, Refused
+from mysqlops.planning.status import Member, Status
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a switchover may cost: transactions to apply first, seconds until open ones are rolled back."""
+
+    behind: int = 1000
+    transactions_seconds: int = 10
+    rolls_back: bool = False
+
+
+@dataclass(frozen=True)
+class Switchover:
+    """From the primary to a replica."""
+
+    primary: str
+    to: str
+
+
+def choose(seen: Status, to: str | None, limits: Limits) -> Switchover | None:
+    """The switchover to make, None if `to` is primary already; raises Refused with every reason."""
+    if seen.primary is None:
+        text = f"{seen.name} has no primary: {'; '.join(one.message for one in seen.conditions)}"
+        raise Refused([Reason("no-primary", text, f"mysqlops status {seen.name}")])
+    if to == seen.primary:
+        return None
+    by_name = {member.name: member for member in seen.members}
+    if to is not None and to not in by_name:
+        raise Refused([Reason("no-such-member", f"--to {to}: {seen.name} has {', '.join(by_name)}")])
+    candidates = [by_name[to]] if to else [member for member in seen.members if member.name != seen.primary]
+    unfit = {member.name: why for member in candidates if (why := unfit_because(member, limits))}
+    fit = [member for member in candidates if member.name not in unfit]
+    if not fit:
+        raise Refused([Reason("no-successor", why, f"mysqlops status {seen.name}") for why in unfit.values()])
+    return Switchover(seen.primary, min(fit, key=lambda member: (member.behind or 0, member.ordinal)).name)
+
+
+def unfit_because(member: Member, limits: Limits) -> str | None:
+    """Why a member should not become primary now, or None."""
+    if member.state != view.ONLINE:
+        return f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}"
+    if member.role != names.ROLE_REPLICA:
+        return f"{member.name} serves nobody: {member.waiting_for or 'no reason known'}"
+    if member.behind is not None and member.behind > limits.behind:
+        return (
+            f"{member.name} has {member.behind} transactions to apply first, more than --max-behind {limits.behind}; "
+            "nothing could be written meanwhile"
+        )
+    return None
+
+
+def check_transactions(found: Sequence[dict[str, object]], limits: Limits) -> None:
+    """Refuse to roll back what has been open for long, unless that is wanted; raises Refused."""
+    long = [one for one in found if int(str(one["seconds"])) >= limits.transactions_seconds]
+    if long and not limits.rolls_back:
+        shown = ", ".join(f"connection {one['connection']} of {one['user']}: {one['seconds']} s" for one in long[:5])
+        text = f"{len(long)} transactions have been open for {limits.transactions_seconds} s or more ({shown})"
+        raise Refused(
+            [Reason("long-transactions", text, "wait for them, or roll them back with --roll-back-transactions")]
+        )
