@@ -49,17 +49,20 @@ def is_running(clock: Clock) -> bool:
         return False
 
 
-def _change_roles(server: member.Member, to: view.GroupMember, transactions_seconds: int, clock: Clock) -> None:
-    """Return as soon as this member sees itself a replica: the server's function returns up to 0.3 s later."""
+def _change_roles(
+    server: member.Member, to: view.GroupMember, transactions_seconds: int, clock: Clock
+) -> member.Background:
+    """Return as soon as this member sees itself a replica: the server's function may run on for 0.3 s."""
     changing = member.Background()
     changing.run("hand over", lambda: server.hand_over(to.server_uuid, transactions_seconds=transactions_seconds))
     while changing.is_busy():
         seen = server.observe()
         if seen is not None and seen.role() == names.ROLE_REPLICA:
-            return
+            return changing
         clock.sleep(_POLL_SECONDS)
     if failure := changing.last_failure():
         raise errors.StatementFailed(failure)
+    return changing
 
 
 def run(
@@ -75,7 +78,7 @@ def run(
     _MARK.write_text(str(os.getpid()))
     try:
         started = clock.monotonic()
-        _change_roles(server, to, transactions_seconds, clock)
+        changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started
         # Without the API server the roles change all the same; the labels follow when it is back.
         with contextlib.suppress(errors.KubeError):
@@ -83,6 +86,7 @@ def run(
             around.label(me.pod, names.ROLE_NONE)
         with contextlib.suppress(errors.MysqlError):
             server.close_clients()
+        changing.join(transactions_seconds + 30.0)  # nobody may leave the group before it ended
         return Done(to.pod, seconds)
     finally:
         _MARK.unlink(missing_ok=True)

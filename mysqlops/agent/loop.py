@@ -43,6 +43,12 @@ class Loop:
         self._looked_at = self._start_pause_until = 0.0
         self._start_failures = 0
         self._seen: membership.Surroundings | None = None
+        self._plain: dict[type[membership.Action], Callable[[], None]] = {
+            membership.Leave: server.leave,
+            membership.Bar: server.bar,
+            membership.RefuseWrites: server.refuse_writes,
+            membership.AcceptClients: server.accept_clients,
+        }
         self._was_primary = False
         self._close_again_at = math.inf
         self._stripped: frozenset[str] = frozenset()
@@ -137,16 +143,12 @@ class Loop:
             case membership.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
                 self._start("join", lambda: self._member.join(seeds))
-            case membership.Leave():
-                self._background.run("leave", self._member.leave)
             case membership.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
-            case membership.Bar():
-                self._background.run("bar", self._member.bar)
-            case membership.AcceptClients():
-                self._background.run("accept clients", self._member.accept_clients)
             case membership.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
+            case membership.Leave() | membership.Bar() | membership.RefuseWrites() | membership.AcceptClients():
+                self._background.run(_DOING[type(action)], self._plain[type(action)])
 
     def _form(self) -> None:
         if self._clock.monotonic() < self._start_pause_until:
@@ -257,6 +259,7 @@ _DOING = {
     membership.Leave: "leaving",
     membership.HandOver: "handing the primary over",
     membership.Bar: "refusing clients",
+    membership.RefuseWrites: "refusing writes",
     membership.AcceptClients: "accepting clients again",
     membership.Wait: "waiting",
 }

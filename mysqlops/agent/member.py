@@ -50,6 +50,10 @@ class Member:
         with self._connect() as server:
             group_replication.bar(server)
 
+    def refuse_writes(self) -> None:
+        with self._connect() as server:
+            group_replication.refuse_writes(server)
+
     def close_clients(self) -> int:
         """Close all clients' connections; how many there were."""
         with self._connect() as server:

@@ -79,13 +79,20 @@ def start(
 
 
 def stop(server: connect.Server) -> None:
-    """Leave the group; no error if the server is in none."""
+    """Leave the group, read-only before, during and after; no error if the server is in none."""
     connect.set_read_timeout(server, _START_SECONDS)
+    refuse_writes(server)
     try:
         server.query("STOP GROUP_REPLICATION")
     except errors.StatementFailed as error:
         if error.errno not in _ALREADY_STOPPED:
             raise
+    refuse_writes(server)
+
+
+def refuse_writes(server: connect.Server) -> None:
+    """What a server outside a group must do: nobody would ever see its writes."""
+    server.query("SET GLOBAL super_read_only = ON")
 
 
 def set_as_primary(server: connect.Server, server_uuid: str, *, transactions_seconds: int) -> None:

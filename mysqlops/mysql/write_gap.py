@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from mysqlops import errors
@@ -70,5 +71,5 @@ class Meter:
         self._hosts.append(self._host)
 
     def _gap(self) -> Gap:
-        pauses = [later - earlier for earlier, later in zip(self._acknowledged, self._acknowledged[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in itertools.pairwise(self._acknowledged)]
         return Gap(max(pauses, default=0.0), len(self._hosts), self._failures, self._hosts[0], self._hosts[-1])

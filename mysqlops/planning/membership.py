@@ -88,6 +88,13 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class RefuseWrites:
+    """Turn super_read_only on: outside a group nobody else would ever see a write."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class AcceptClients:
     """Lift the offline mode that an expulsion or a bar left behind."""
 
@@ -108,7 +115,7 @@ class Serve:
     role: str
 
 
-Action = FormGroup | Join | Leave | HandOver | Bar | AcceptClients | Wait | Serve
+Action = FormGroup | Join | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve
 
 LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
@@ -170,6 +177,8 @@ def _able_successors(situation: Situation, server: view.ServerView) -> list[view
 
 def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action:
     around = situation.around
+    if server.writable:
+        return RefuseWrites("writable outside any group")
     if situation.volume_full:
         return Wait("its volume is full: not joining until there is room")
     if around is None:

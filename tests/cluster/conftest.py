@@ -17,7 +17,8 @@ import pytest
 from tests.conftest import missing
 
 KUBECONFIG = os.environ.get("MYSQLOPS_KUBECONFIG", "")
-SMALL = ("--storage-size", "1Gi", "--memory", "640Mi", "--cpu", "100m")
+AGENT_IMAGE = os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")
+SMALL = ("--storage-size", "1Gi", "--memory", "768Mi", "--cpu", "100m")
 
 
 @dataclass(frozen=True)

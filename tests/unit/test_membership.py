@@ -30,7 +30,7 @@ def peer(name: str, executed: str | None, state: str = view.OFFLINE, *, fresh: b
     return view.Peer(name, True, published, fresh)
 
 
-def plan(
+def plan(  # noqa: PLR0913 (a table of what may differ)
     own: view.ServerView | None,
     *peers: view.Peer,
     name: str = "mysql-0",
@@ -107,6 +107,12 @@ def test_another_holder_of_the_lease_is_waited_for_until_it_is_stale() -> None:
     assert isinstance(plan(server(), *known, holder=("mysql-1", 3.0)), membership.Wait)
     assert isinstance(plan(server(), *known, holder=("mysql-1", 300.0)), membership.FormGroup)
     assert isinstance(plan(server(), *known, holder=("mysql-0", 3.0)), membership.FormGroup)
+
+
+def test_outside_a_group_nothing_is_writable() -> None:
+    stray = server(UP_TO_5, writable=True)
+    assert isinstance(plan(stray, peer("mysql-1", UP_TO_9, view.ONLINE)), membership.RefuseWrites)
+    assert isinstance(membership.plan(membership.Situation("mysql-0", stray)), membership.RefuseWrites)
 
 
 def test_without_the_api_server_a_member_joins_and_never_forms() -> None:

@@ -4,6 +4,8 @@ set -eu
 ordinal=${HOSTNAME##*-}
 host=$HOSTNAME.$MYSQLOPS_CLUSTER.$MYSQLOPS_NAMESPACE.svc
 rm -f /run/mysqlops/left
+# Each arena of glibc's allocator keeps what threads freed; by default there are eight per core.
+export MALLOC_ARENA_MAX=4
 exec mysqld --defaults-file=/etc/mysqlops/my.cnf \
   --server-id=$((100 + ordinal)) \
   --report-host="$host" \
