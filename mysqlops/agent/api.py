@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 from mysqlops import errors
 
 Json = dict[str, Any]
-_TIMEOUT_SECONDS = 5.0
+_TIMEOUT_SECONDS = 3.0
 _BY_STATUS: Mapping[int, type[errors.KubeError]] = {
     401: errors.Forbidden,
     403: errors.Forbidden,
@@ -66,7 +66,7 @@ class Api:
             reused = self._connection is not None
             status, text = self._send(method, path, data, headers)
         except (OSError, http.client.HTTPException) as error:
-            if not reused:
+            if not reused or isinstance(error, TimeoutError):
                 raise errors.Unreachable(f"API server: {error or type(error).__name__}") from error
             # The server closes idle connections; every call here may safely be sent twice.
             try:

@@ -20,7 +20,8 @@ from mysqlops.planning import membership
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
-_LOOK_SECONDS = 1.0
+_FROZEN_SECONDS = 5.0  # for less, Group Replication suspects nobody
+_DOUBT_SECONDS = 5.0
 _CLOSE_AGAIN_SECONDS = 2.0
 
 
@@ -40,9 +41,8 @@ class Loop:
         self._publisher = publisher.Publisher(around, self._log, clock)
         self._background = member.Background()
         self._stop = threading.Event()
-        self._looked_at = self._start_pause_until = 0.0
+        self._start_pause_until = 0.0
         self._start_failures = 0
-        self._seen: membership.Surroundings | None = None
         self._plain: dict[type[membership.Action], Callable[[], None]] = {
             membership.Leave: server.leave,
             membership.Bar: server.bar,
@@ -51,14 +51,15 @@ class Loop:
         }
         self._was_primary = False
         self._close_again_at = math.inf
-        self._stripped: frozenset[str] = frozenset()
+        self._doubt_until = 0.0
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
         self._log.say(f"agent {__version__} of {self._me.pod} in {self._me.namespace}")
+        self._publisher.start()
         while not self._stop.is_set():
             self.turn()
-            self._stop.wait(TURN_SECONDS)
+            self._pause()
         self._leave_for_good()
 
     def stop(self) -> None:
@@ -77,8 +78,19 @@ class Loop:
         self._health.turned(seen)
         # While a hand-over runs in this pod, it alone moves the labels.
         if not handover.is_running(self._clock):
-            self._publisher.publish_if_due(seen, _replicas(server))
-            self._strip_unreachable_primary(server)
+            wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
+            self._publisher.offer(publisher.News(seen, _replicas(server), _lost_primaries(server), wants_look))
+
+    def _pause(self) -> None:
+        """Between turns; one that took far longer was a freeze, of mysqld too, in which others may have taken over."""
+        before = self._clock.monotonic()
+        self._stop.wait(TURN_SECONDS)
+        frozen = self._clock.monotonic() - before
+        if frozen > _FROZEN_SECONDS:
+            self._log.say(
+                f"nothing ran here for {frozen:.0f} s: refusing clients until the group is sure to have spoken"
+            )
+            self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         try:
@@ -92,21 +104,14 @@ class Loop:
             return None, str(error)
 
     def _situation(self, server: view.ServerView | None) -> membership.Situation:
-        full = volume.is_full(*member.volume_usage(settings.VOLUME))
-        situation = membership.Situation(self._me.pod, server, self._seen, self._publisher.record, full)
-        if server is None or (server.state == view.ONLINE and not situation.barred_because()):
-            return situation
-        self._look_if_due()
-        return replace(situation, around=self._seen, record=self._publisher.record)
-
-    def _look_if_due(self) -> None:
-        now = self._clock.monotonic()
-        if now < self._looked_at + _LOOK_SECONDS:
-            return
-        self._looked_at = now
-        self._seen = self._publisher.ask(self._around.look)
-        if self._seen is not None:
-            self._publisher.record = self._seen.record
+        return membership.Situation(
+            self._me.pod,
+            server,
+            self._publisher.seen,
+            self._publisher.record,
+            volume_full=volume.is_full(*member.volume_usage(settings.VOLUME)),
+            was_frozen=self._clock.monotonic() < self._doubt_until,
+        )
 
     def _close_clients_on_demotion(self, server: view.ServerView | None) -> None:
         """An open connection does not follow the Service: closed, its pool connects anew, to the new primary.
@@ -129,17 +134,10 @@ class Loop:
         except errors.MysqlError as error:
             self._log.say(f"could not close the clients' connections: {error}")
 
-    def _strip_unreachable_primary(self, server: view.ServerView | None) -> None:
-        """The majority elects another in a second or two; by then the Service must not lead to the lost one."""
-        lost = frozenset(_lost_primaries(server))
-        if lost and lost != self._stripped:
-            self._publisher.strip(lost)
-        self._stripped = lost
-
     def _act(self, action: membership.Action) -> None:
         match action:
             case membership.FormGroup():
-                self._form()
+                self._start("form", self._form)
             case membership.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
                 self._start("join", lambda: self._member.join(seeds))
@@ -151,10 +149,10 @@ class Loop:
                 self._background.run(_DOING[type(action)], self._plain[type(action)])
 
     def _form(self) -> None:
-        if self._clock.monotonic() < self._start_pause_until:
-            return
-        if self._publisher.ask(self._around.take_lease):
-            self._start("form", self._member.form)
+        """Only the holder of the Lease may; a lost race or a silent API server is a failure like any other."""
+        if not self._around.take_lease():
+            raise errors.Conflict("another member took the Lease")
+        self._member.form()
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure pause first, longer each time."""
@@ -193,6 +191,7 @@ class Loop:
     def _leave_for_good(self) -> None:
         """The pod is going: hand over, leave the group, then let mysqld stop (pre-stop.sh waits for `left`)."""
         self._log.say("stopping: leaving the group")
+        self._publisher.stop()
         try:
             self._background.join(20)
             server = self._member.observe()
@@ -230,11 +229,13 @@ def _replicas(server: view.ServerView | None) -> frozenset[str]:
     return frozenset(one.pod for one in members if one.state == view.ONLINE and one.role == names.ROLE_REPLICA)
 
 
-def _lost_primaries(server: view.ServerView | None) -> list[str]:
+def _lost_primaries(server: view.ServerView | None) -> frozenset[str]:
     """Seen from the majority only: a minority's own sight says nothing about who leads."""
     if server is None or server.state != view.ONLINE or not server.has_majority():
-        return []
-    return [one.pod for one in server.members if one.role == names.ROLE_PRIMARY and one.state == view.UNREACHABLE]
+        return frozenset()
+    return frozenset(
+        one.pod for one in server.members if one.role == names.ROLE_PRIMARY and one.state == view.UNREACHABLE
+    )
 
 
 def _with_server(common: publication.Publication, server: view.ServerView) -> publication.Publication:

@@ -1,37 +1,75 @@
-"""Tells the others: the member's publication and role label, on change at once and as a beat every few seconds.
+"""The agent's talk with the API server, in a thread of its own: the loop must never wait for it.
 
-The API server may be away: then it is asked again with growing pauses, never in step with the other agents.
+It tells the member's publication and role label, on change at once and as a beat every few seconds, and looks around
+when the loop wants to know. An API server that is away is asked again with growing pauses, never in step with the
+other agents.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
-from dataclasses import replace
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.agent import log, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view
+from mysqlops.planning import membership
 
 T = TypeVar("T")
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _BEAT_SECONDS = 5.0
-_FROZEN_SECONDS = 4.0
-_DOUBT_SECONDS = 8.0
+_LOOK_SECONDS = 1.0
+_TURN_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class News:
+    """What the loop has to tell: the publication, the pods that the group shows ONLINE as replicas, the primaries that
+    a majority has lost, and whether the loop wants to know its surroundings."""
+
+    seen: publication.Publication
+    replicas: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    wants_look: bool = False
+
+    def is_urgent(self, before: News | None) -> bool:
+        return before is None or self.lost != before.lost or not self.seen.is_same_but_for_time(before.seen)
 
 
 class Publisher:
-    """One agent's voice; also keeps the Lease's record as it was last read."""
+    """One agent's voice and ear. `seen` and `record` are what it last heard, None if it does not know."""
 
     def __init__(self, around: surroundings.Surroundings, words: log.Log, clock: Clock) -> None:
         self._around, self._log, self._clock = around, words, clock
-        self._last: publication.Publication | None = None
+        self._news: News | None = None
+        self._said: publication.Publication | None = None
+        self._stripped: frozenset[str] = frozenset()
         self._beat = self._failures = 0
-        self._published_at = self._pause_until = self._doubt_until = 0.0
-        self._turned_at = clock.monotonic()
+        self._said_at = self._looked_at = self._pause_until = 0.0
+        self._wake, self._over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self.seen: membership.Surroundings | None = None
         self.record: view.GroupRecord | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say nothing any more by itself."""
+        self._over.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def offer(self, news: News) -> None:
+        """Hand over what is to be told; never waits."""
+        before, self._news = self._news, news
+        if news.is_urgent(before):
+            self._wake.set()
 
     def ask(self, call: Callable[[], T]) -> T | None:
         """The answer of a call to the API server, or None if it does not answer or is being spared."""
@@ -46,56 +84,60 @@ class Publisher:
         self._log.say_if_new("api", "")
         return answer
 
-    def publish_if_due(self, seen: publication.Publication, replicas: frozenset[str]) -> None:
-        """`replicas` are the pods that the group shows ONLINE as replicas."""
-        now = self._clock.monotonic()
-        self._notice_freeze(now)
-        changed = self._last is None or not self._last.is_same_but_for_time(seen)
-        if not changed and now < self._published_at + _BEAT_SECONDS:
-            return
-        if seen.role == names.ROLE_PRIMARY and now < self._doubt_until:
-            return
-        if self.ask(lambda: self._publish(seen, replicas)) is not None:
-            self.record = self.ask(self._around.record) or self.record
-
-    def publish(self, seen: publication.Publication) -> None:
-        """Raises KubeError."""
-        self._publish(seen, frozenset())
-
-    def strip(self, pods: Collection[str]) -> None:
-        """Take the primary label from members that do not lead any more; nothing if the API server is away."""
-        labelled = self.ask(self._around.labelled_primary) or []
-        for pod in labelled:
-            if pod in pods:
-                self.ask(lambda pod=pod: self._strip(pod))  # type: ignore[misc]
-
-    def _publish(self, seen: publication.Publication, replicas: frozenset[str]) -> bool:
+    def publish(self, seen: publication.Publication, replicas: frozenset[str] = frozenset()) -> bool:
         """A primary takes its predecessor's label first (CloudNativePG PR #10409), unless that one is known to be a
         read-only replica of the same group: then the Service need not lead nowhere for kube-proxy's second."""
-        becomes_primary = self._last is None or self._last.role != names.ROLE_PRIMARY
+        becomes_primary = self._said is None or self._said.role != names.ROLE_PRIMARY
         stale = self._around.labelled_primary() if seen.role == names.ROLE_PRIMARY and becomes_primary else []
         for pod in stale:
             if pod not in replicas:
                 self._strip(pod)
         self._beat += 1
         self._around.publish(seen.role, publication.dump(replace(seen, beat=self._beat)))
-        self._last, self._published_at = seen, self._clock.monotonic()
+        self._said, self._said_at = seen, self._clock.monotonic()
         for pod in stale:
             if pod in replicas:
                 self._strip(pod)
         return True
 
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self._wake.wait(_TURN_SECONDS)
+            self._wake.clear()
+            news = self._news
+            if news is not None and not self._over.is_set():
+                self._publish_if_due(news)
+                self._strip_lost(news.lost)
+                self._look_if_wanted(news)
+
+    def _publish_if_due(self, news: News) -> None:
+        changed = self._said is None or not self._said.is_same_but_for_time(news.seen)
+        if not changed and self._clock.monotonic() < self._said_at + _BEAT_SECONDS:
+            return
+        if self.ask(lambda: self.publish(news.seen, news.replicas)) and not news.wants_look:
+            self.record = self.ask(self._around.record) or self.record
+
+    def _strip_lost(self, lost: frozenset[str]) -> None:
+        """The majority elects another in a second or two; by then the Service must not lead to the lost one."""
+        if lost and lost != self._stripped:
+            for pod in self.ask(self._around.labelled_primary) or []:
+                if pod in lost:
+                    self.ask(lambda pod=pod: self._strip(pod))  # type: ignore[misc]
+        self._stripped = lost
+
+    def _look_if_wanted(self, news: News) -> None:
+        now = self._clock.monotonic()
+        if not news.wants_look:
+            self.seen = None
+        elif now >= self._looked_at + _LOOK_SECONDS:
+            self._looked_at = now
+            self.seen = self.ask(self._around.look)
+            self.record = self.seen.record if self.seen else self.record
+
     def _strip(self, pod: str) -> bool:
         self._around.label(pod, names.ROLE_NONE)
         self._log.say(f"took the primary label from {pod}")
         return True
-
-    def _notice_freeze(self, now: float) -> None:
-        """Thawed, a primary believes for some seconds that it still leads: its label is not renewed meanwhile."""
-        if now - self._turned_at > _FROZEN_SECONDS:
-            self._log.say(f"nothing ran here for {now - self._turned_at:.0f} s: the primary label is not renewed yet")
-            self._doubt_until = now + _DOUBT_SECONDS
-        self._turned_at = now
 
     def _failed(self, error: errors.KubeError) -> None:
         self._log.say_if_new("api", f"the API server: {error}")

@@ -38,12 +38,15 @@ class Situation:
     around: Surroundings | None = None
     record: view.GroupRecord | None = None
     volume_full: bool = False
+    was_frozen: bool = False  # a moment ago: what the server says of its group may be old
 
     def barred_because(self) -> str:
         """Why this member must serve nobody, or nothing."""
         fenced = self.record.fenced.get(self.name) if self.record else None
         if fenced is not None:
             return f"fenced: {fenced or 'no reason given'}"
+        if self.was_frozen:
+            return "it was frozen, and the group may have gone on without it"
         return "its volume is full" if self.volume_full else ""
 
 
@@ -150,6 +153,8 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
 
 def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Action:
     """Serve nobody; a full volume must not count as a copy either, while enough others do."""
+    if situation.was_frozen:
+        return Wait(why) if server.offline_mode else Bar(why)
     able = _able_successors(situation, server)
     if server.role() == names.ROLE_PRIMARY and able:
         return HandOver(able[0], why)

@@ -44,7 +44,9 @@ class Ledger:
         self._namespace, self._cluster = namespace, cluster
         self._writers: list[str] = []
 
-    def start(self, name: str, host: str, node: str, *, clients: int = 4, polls: list[str] | None = None) -> None:
+    def start(
+        self, name: str, host: str, node: str, *, clients: int = 4, polls: list[str] | None = None, timeout: float = 2.0
+    ) -> None:
         """A writer on a node of its own choice; returns once it has written."""
         namespace = self._namespace
         text = namespace.kubectl(
@@ -52,7 +54,16 @@ class Ledger:
         )
         namespace.kubectl("apply", "-f", "-", stdin=text)
         namespace.kubectl("delete", "pod", name, "--ignore-not-found", "--grace-period=0", "--force")
-        namespace.kubectl("apply", "-f", "-", stdin=json.dumps(self._pod(name, host, node, clients, polls or [])))
+        namespace.kubectl(
+            "apply",
+            "-f",
+            "-",
+            stdin=json.dumps(
+                self._pod(
+                    name, host, node, ["--clients", str(clients), "--timeout", str(timeout), "--poll", *(polls or [])]
+                )
+            ),
+        )
         self._writers.append(name)
         eventually(lambda: " O " in f" {self._read(name)[:20000]} ".replace("\n", " "), f"{name} writes", 90)
 
@@ -105,11 +116,11 @@ class Ledger:
         words = (line.split(" ", 4) for line in self._read(name).splitlines())
         return [(one[0], one[1], int(one[2]), float(one[3])) for one in words if len(one) >= 4]
 
-    def _pod(self, name: str, host: str, node: str, clients: int, polls: list[str]) -> dict[str, Any]:
+    def _pod(self, name: str, host: str, node: str, options: list[str]) -> dict[str, Any]:
         container = {
             "name": "writer",
             "image": AGENT_IMAGE,
-            "command": ["python3", "/ledger/writer.py", "--host", host, "--name", name, "--clients", str(clients)],
+            "command": ["python3", "/ledger/writer.py", "--host", host, "--name", name, *options],
             "securityContext": {
                 "allowPrivilegeEscalation": False,
                 "capabilities": {"drop": ["ALL"]},
@@ -124,8 +135,6 @@ class Ledger:
                 {"name": "journal", "mountPath": "/journal"},
             ],
         }
-        if polls:
-            container["command"] += ["--poll", *polls]  # type: ignore[operator]
         password = {
             "secretName": f"{self._cluster}-credentials",
             "items": [{"key": "app-password", "path": "app-password"}],

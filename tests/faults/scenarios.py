@@ -29,7 +29,9 @@ class Scene:
 
     @property
     def replica(self) -> str:
-        return next(str(one["name"]) for one in self.status["members"] if one["name"] != self.primary)
+        """One that is not on the control plane's node, where the main writer and the API server are."""
+        others = (one for one in self.status["members"] if one["name"] != self.primary)
+        return next(str(one["name"]) for one in others if one["node"] != _CONTROL_PLANE)
 
     def node_of(self, member: str) -> str:
         return next(str(one["node"]) for one in self.status["members"] if one["name"] == member)
@@ -144,7 +146,7 @@ def run(namespace: Namespace, fault: Fault) -> Outcome:
         ledger.start("main", f"mysql-primary.{namespace.name}.svc", _CONTROL_PLANE, polls=polls)
         if fault.beside_primary:
             beside = f"{scene.primary}.mysql.{namespace.name}.svc"
-            ledger.start("beside", beside, scene.node_of(scene.primary), clients=2)
+            ledger.start("beside", beside, scene.node_of(scene.primary), clients=2, timeout=20)
         time.sleep(_WARM_SECONDS)
         since = time.time()
         try:

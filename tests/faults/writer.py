@@ -21,7 +21,6 @@ from mysqlops.mysql import connect
 
 # Only errors of the statement itself, before any commit, prove that nothing was written.
 _REFUSED = {1290, 1836, 3032, 3100, 3101}
-_TIMEOUT_SECONDS = 20.0
 
 
 class Journal:
@@ -37,14 +36,14 @@ class Journal:
             os.fdatasync(self._file.fileno())
 
 
-def write_for_ever(host: str, client: str, password: str, folder: Path, pause: float) -> None:
+def write_for_ever(options: argparse.Namespace, client: str, password: str, folder: Path) -> None:
     journal, server = Journal(folder / f"{client}.log"), None
     sequence = _last_sequence(folder / f"{client}.log")
     while not (folder / "stop").exists():
         try:
             if server is None:
-                server = connect.connect_tcp(host, connect.Login("app", password), timeout_seconds=2)
-                connect.set_read_timeout(server, _TIMEOUT_SECONDS)
+                server = connect.connect_tcp(options.host, connect.Login("app", password), timeout_seconds=2)
+                connect.set_read_timeout(server, options.timeout)
         except errors.MysqlError:
             time.sleep(0.02)
             continue
@@ -61,7 +60,7 @@ def write_for_ever(host: str, client: str, password: str, folder: Path, pause: f
             journal.add("U", client, sequence, str(error))
             server.close()
             server = None
-        time.sleep(pause)
+        time.sleep(options.pause)
 
 
 def _last_sequence(file: Path) -> int:
@@ -94,12 +93,14 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--pause", type=float, default=0.02)
+    parser.add_argument("--timeout", type=float, default=2.0, help="seconds a client waits for an answer")
     parser.add_argument("--poll", nargs="*", default=[])
     options = parser.parse_args()
     password, folder = Path("/secret/app-password").read_text(), Path("/journal")
     targets = [
         threading.Thread(
-            target=write_for_ever, args=(options.host, f"{options.name}{n}", password, folder, options.pause)
+            target=write_for_ever,
+            args=(options, f"{options.name}{n}", password, folder),
         )
         for n in range(options.clients)
     ]
