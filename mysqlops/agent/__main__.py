@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, health, loop, member, settings, surroundings
+from mysqlops.agent import api, certificates, credentials, health, loop, member, settings, surroundings
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
 from mysqlops.core import names
@@ -23,25 +23,37 @@ _CLOCK = SystemClock()
 
 
 def wait_for_dns(_: argparse.Namespace) -> None:
-    """Wait until the own per-pod name resolves: the other members connect to it."""
+    """Wait until the own per-pod name leads to this pod: the other members connect to it.
+
+    For some seconds it may still lead to the pod before this one; joining then fails for half a minute.
+    """
     me = settings.read()
-    told = ""
+    own, told = _addresses(socket.gethostname()), ""
     while True:
         try:
-            address = socket.getaddrinfo(me.host(me.ordinal), names.PORT_MYSQL)[0][4][0]
-            print(f"wait-for-dns: {me.host(me.ordinal)} is {address}", flush=True)
-            return
+            found = _addresses(me.host(me.ordinal))
+            if found & own:
+                print(f"wait-for-dns: {me.host(me.ordinal)} is {', '.join(sorted(found))}", flush=True)
+                return
+            trouble = f"is still {', '.join(sorted(found))}, this pod is {', '.join(sorted(own))}"
         except OSError as error:
-            if str(error) != told:
-                told = str(error)
-                print(f"wait-for-dns: {me.host(me.ordinal)}: {error}", flush=True)
+            trouble = str(error)
+        if trouble != told:
+            told = trouble
+            print(f"wait-for-dns: {me.host(me.ordinal)} {trouble}", flush=True)
         _CLOCK.sleep(0.2)
+
+
+def _addresses(host: str) -> set[str]:
+    return {str(found[4][0]) for found in socket.getaddrinfo(host, names.PORT_MYSQL)}
 
 
 def make_credentials(_: argparse.Namespace) -> None:
     me = settings.read()
-    values = credentials.ensure(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me.cluster, _CLOCK)
+    client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
+    values = credentials.ensure(client, me.cluster, _CLOCK)
     credentials.write(settings.CREDENTIALS, values)
+    certificates.Certificates(client, me).ensure(_CLOCK)
     print(f"credentials: read from Secret {names.credentials_secret(me.cluster)}", flush=True)
 
 
@@ -63,7 +75,8 @@ def run_agent(_: argparse.Namespace) -> None:
     me = settings.read()
     probes = health.Health(_CLOCK)
     around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
-    turning = loop.Loop(me, member.Member(me), around, probes, _CLOCK)
+    renewal = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
+    turning = loop.Loop(me, member.Member(me), around, renewal, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
     server = health.serve(probes, names.PORT_AGENT)
     turning.run()
@@ -74,7 +87,7 @@ def wait_for_application(options: argparse.Namespace) -> None:
     targets = [wait.Target.parse(host) for host in options.hosts]
     login = None
     if options.user:
-        login = connect.read_login(options.user, options.password_file)
+        login = connect.read_login(options.user, options.password_file, options.ca_file)
     found = wait.wait_for(targets, login, clock=_CLOCK, timeout_seconds=options.timeout, tell=_say)
     print(f"{found} is ready", flush=True)
 
@@ -99,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     waiting.add_argument("--timeout", type=float, default=600, help="seconds")
     waiting.add_argument("--user", help="also wait until this account finds the server writable")
     waiting.add_argument("--password-file", default="/dev/null")
+    waiting.add_argument("--ca-file", default="", help="verify the server's name by this CA")
     waiting.set_defaults(action=wait_for_application)
     return parser
 

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import ssl
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ _BY_STATUS: Mapping[int, type[errors.KubeError]] = {
 
 
 class Api:
-    """Calls within one namespace; raises KubeError."""
+    """Calls within one namespace, from any thread; raises KubeError."""
 
     def __init__(self, namespace: str, account: Path) -> None:
         self._account = account
@@ -36,6 +37,7 @@ class Api:
         self._host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
         self._port = int(os.environ.get("KUBERNETES_SERVICE_PORT", "443"))
         self._connection: http.client.HTTPSConnection | None = None
+        self._one_at_a_time = threading.Lock()
 
     def get(self, group: str, kind: str, name: str) -> Json:
         return self._call("GET", self._path(group, kind, name))
@@ -62,22 +64,28 @@ class Api:
     def _call(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Json:
         headers = {"Authorization": f"Bearer {self._token()}", "Accept": "application/json", "Content-Type": kind}
         data = None if body is None else json.dumps(body)
-        try:
-            reused = self._connection is not None
-            status, text = self._send(method, path, data, headers)
-        except (OSError, http.client.HTTPException) as error:
-            if not reused or isinstance(error, TimeoutError):
-                raise errors.Unreachable(f"API server: {error or type(error).__name__}") from error
-            # The server closes idle connections; every call here may safely be sent twice.
-            try:
-                status, text = self._send(method, path, data, headers)
-            except (OSError, http.client.HTTPException) as again:
-                raise errors.Unreachable(f"API server: {again or type(again).__name__}") from again
+        with self._one_at_a_time:
+            status, text = self._send_again_if_closed(method, path, data, headers)
         if status >= 300:
             failure = _BY_STATUS.get(status, errors.KubeError)
             raise failure(f"{method} {path.partition('?')[0]}: {status} {_reason(text)}")
         answer: Json = json.loads(text)
         return answer
+
+    def _send_again_if_closed(
+        self, method: str, path: str, data: str | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        reused = self._connection is not None
+        try:
+            return self._send(method, path, data, headers)
+        except (OSError, http.client.HTTPException) as error:
+            if not reused or isinstance(error, TimeoutError):
+                raise errors.Unreachable(f"API server: {error or type(error).__name__}") from error
+        # The server closes idle connections; every call here may safely be sent twice.
+        try:
+            return self._send(method, path, data, headers)
+        except (OSError, http.client.HTTPException) as again:
+            raise errors.Unreachable(f"API server: {again or type(again).__name__}") from again
 
     def _send(self, method: str, path: str, data: str | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         if self._connection is None:

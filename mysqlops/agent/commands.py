@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, handover, member, settings, surroundings
+from mysqlops.agent import api, certificates, credentials, handover, member, settings, surroundings
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import probe, write_gap
@@ -25,6 +25,9 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=prove)
     command = commands.add_parser("transactions")
     command.set_defaults(action=transactions)
+    command = commands.add_parser("rotate-tls")
+    command.add_argument("stage", choices=["certificate", "ca", "drop"])
+    command.set_defaults(action=rotate_tls)
     command = commands.add_parser("switchover")
     command.add_argument("--to", required=True, metavar="POD")
     command.add_argument("--transactions-seconds", type=int, required=True)
@@ -50,6 +53,14 @@ def transactions(_: argparse.Namespace) -> None:
     """Print the clients' open transactions."""
     found = member.Member(settings.read()).transactions()
     print(json.dumps([asdict(one) for one in found]))
+
+
+def rotate_tls(options: argparse.Namespace) -> None:
+    """Put a new certificate or CA into the Secret; every member then loads it."""
+    me = settings.read()
+    made = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
+    made.rotate(options.stage)
+    print(json.dumps({"fingerprint": made.fingerprint()}))
 
 
 def switchover(options: argparse.Namespace) -> None:

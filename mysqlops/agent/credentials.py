@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import api
+from mysqlops.agent import api, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names
 from mysqlops.mysql import accounts, connect
@@ -60,7 +60,8 @@ def write(folder: Path, values: Mapping[str, str]) -> None:
 
 
 def read_login(folder: Path, user: str, key: str) -> connect.Login:
-    return connect.Login(user, read(folder, key))
+    """A member's login; over the network it verifies the server by the cluster's CA."""
+    return connect.Login(user, read(folder, key), str(settings.TLS / "ca.crt"))
 
 
 def read(folder: Path, key: str) -> str:

@@ -50,6 +50,11 @@ class Member:
         with self._connect() as server:
             group_replication.bar(server)
 
+    def reload_tls(self) -> None:
+        """Load the certificate's files anew; open connections keep theirs."""
+        with self._connect() as server:
+            server.query("ALTER INSTANCE RELOAD TLS")
+
     def refuse_writes(self) -> None:
         with self._connect() as server:
             group_replication.refuse_writes(server)

@@ -23,6 +23,7 @@ T = TypeVar("T")
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
+_CHORE_SECONDS = 15.0
 _TURN_SECONDS = 0.25
 
 
@@ -43,8 +44,11 @@ class News:
 class Publisher:
     """One agent's voice and ear. `seen` and `record` are what it last heard, None if it does not know."""
 
-    def __init__(self, around: surroundings.Surroundings, words: log.Log, clock: Clock) -> None:
-        self._around, self._log, self._clock = around, words, clock
+    def __init__(
+        self, around: surroundings.Surroundings, words: log.Log, clock: Clock, chore: Callable[[], None]
+    ) -> None:
+        self._around, self._log, self._clock, self._chore = around, words, clock, chore
+        self._chore_at = clock.monotonic() + _CHORE_SECONDS
         self._news: News | None = None
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
@@ -64,6 +68,10 @@ class Publisher:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def is_away(self) -> bool:
+        """True if the API server did not answer when it was last asked."""
+        return self._failures > 0
 
     def offer(self, news: News) -> None:
         """Hand over what is to be told; never waits."""
@@ -109,6 +117,7 @@ class Publisher:
                 self._publish_if_due(news)
                 self._strip_lost(news.lost)
                 self._look_if_wanted(news)
+                self._do_chore_if_due()
 
     def _publish_if_due(self, news: News) -> None:
         changed = self._said is None or not self._said.is_same_but_for_time(news.seen)
@@ -133,6 +142,11 @@ class Publisher:
             self._looked_at = now
             self.seen = self.ask(self._around.look)
             self.record = self.seen.record if self.seen else self.record
+
+    def _do_chore_if_due(self) -> None:
+        if self._clock.monotonic() >= self._chore_at:
+            self._chore_at = self._clock.monotonic() + _CHORE_SECONDS
+            self.ask(self._chore)
 
     def _strip(self, pod: str) -> bool:
         self._around.label(pod, names.ROLE_NONE)

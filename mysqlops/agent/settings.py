@@ -11,6 +11,7 @@ from mysqlops.core import names
 from mysqlops.errors import ConfigError
 
 CREDENTIALS = Path("/run/credentials")
+TLS = Path("/run/tls")
 RUN = Path("/run/mysqlops")
 VOLUME = Path("/var/lib/mysql")
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -11,8 +11,9 @@ from mysqlops.cli import options
 @click.argument("hosts", nargs=-1, required=True, metavar="HOST[:PORT]...")
 @click.option("--user", help="Also wait until this account finds the server writable.")
 @click.option("--password-file", type=click.Path(), default="/dev/null", help="File with the account's password.")
+@click.option("--ca-file", type=click.Path(), default="", help="Verify the server's name by this CA.")
 @options.timeout("10m")
-def command(hosts: tuple[str, ...], user: str | None, password_file: str, timeout: float) -> None:
+def command(hosts: tuple[str, ...], user: str | None, password_file: str, ca_file: str, timeout: float) -> None:
     """Wait until one of the databases answers: its name resolves, its port greets as MySQL, and it accepts writes.
 
     The same program is in the ConfigMap NAME-agent, for init containers on a stock Python image: see
@@ -23,9 +24,11 @@ def command(hosts: tuple[str, ...], user: str | None, password_file: str, timeou
       mysqlops wait mysql-primary:3306 --timeout 2m
     """
     from mysqlops.clock import SystemClock
+    from mysqlops.mysql import connect
     from mysqlops.operations import wait
 
-    found = wait.for_database(list(hosts), user, password_file, clock=SystemClock(), timeout_seconds=timeout, tell=_say)
+    login = connect.read_login(user, password_file, ca_file) if user else None
+    found = wait.for_database(list(hosts), login, clock=SystemClock(), timeout_seconds=timeout, tell=_say)
     click.echo(f"{found} is ready")
 
 

@@ -46,6 +46,7 @@ KEY_ADMIN_PASSWORD = "admin-password"
 KEY_REPLICATION_PASSWORD = "replication-password"
 KEY_PROBE_PASSWORD = "probe-password"
 KEY_APP_PASSWORD = "app-password"
+KEY_CA_KEY = "ca-key"  # only if the CA is of our making
 KEY_GROUP_NAME = "group-name"
 PASSWORD_KEYS = (
     KEY_ROOT_PASSWORD,
@@ -92,6 +93,10 @@ def replicas_service(cluster: str) -> str:
 
 def credentials_secret(cluster: str) -> str:
     return f"{cluster}-credentials"
+
+
+def tls_secret(cluster: str) -> str:
+    return f"{cluster}-tls"
 
 
 def config_map(cluster: str) -> str:

@@ -33,6 +33,7 @@ class Publication:
     behind: int = 0  # transactions received and not yet applied
     volume_size: int = 0  # bytes
     volume_used: int = 0  # bytes
+    certificate: str = ""  # a hash of the CA and certificate that mysqld has loaded
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
 
     def is_same_but_for_time(self, other: Publication) -> bool:

@@ -26,19 +26,20 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Login:
-    """An account; its password is never shown by repr."""
+    """An account; its password is never shown by repr. With a CA the server must prove its name by it."""
 
     user: str
     password: str
+    ca_file: str = ""
 
     def __repr__(self) -> str:
         return f"Login({self.user!r})"
 
 
-def read_login(user: str, password_file: str) -> Login:
+def read_login(user: str, password_file: str, ca_file: str = "") -> Login:
     """A login with the password from a file (never from argv or the environment); raises ConfigError."""
     try:
-        return Login(user, Path(password_file).read_text().rstrip("\n"))
+        return Login(user, Path(password_file).read_text().rstrip("\n"), ca_file)
     except OSError as error:
         raise errors.ConfigError(f"--password-file {password_file}: {error.strerror}") from error
 
@@ -83,10 +84,16 @@ def connect_socket(login: Login, *, path: str = SOCKET, timeout_seconds: float =
 def connect_tcp(
     host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
 ) -> Server:
-    """Connect over TLS. The server's certificate is its own; verifying it comes with the cluster's CA."""
+    """Connect over TLS, and verify the server's name if the login brings a CA; raises ConfigError if that is bad."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if login.ca_file:
+        try:
+            context.load_verify_locations(login.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise errors.ConfigError(f"CA file {login.ca_file}: {error}") from error
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     return _connect(f"{host}:{port}", login, timeout_seconds, host=host, port=port, database=database, ssl=context)
 
 

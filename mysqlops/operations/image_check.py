@@ -23,7 +23,7 @@ _MYSQLD, _PYTHON = "mysqld", "python"
 _RUN_MYSQLD = (
     'mysqld --version && printf "%s" "$MY_CNF" >/tmp/my.cnf && mysqld --defaults-file=/tmp/my.cnf --validate-config'
 )
-_RUN_PYTHON = "import sys, ssl, json; print('python', *sys.version_info[:2])"
+_RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[:2], shutil.which('openssl') or '')"
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _OLDEST_PYTHON = (3, 11)
@@ -151,9 +151,19 @@ def _judge_mysqld(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, 
 def _judge_python(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, int]) -> list[Reason]:
     words = client.logs(pod, _PYTHON).split()
     if codes[_PYTHON] == 0 and words[:1] == ["python"] and (int(words[1]), int(words[2])) >= _OLDEST_PYTHON:
-        return []
+        return _judge_openssl(client, spec, words)
     text = f"--agent-image {spec.agent_image} has no Python {'.'.join(map(str, _OLDEST_PYTHON))} or later"
     return [Reason("not-python", f"{text}: {' '.join(words)[:200]}", "use a stock image such as python:3.13-slim")]
+
+
+def _judge_openssl(client: Client, spec: ClusterSpec, words: list[str]) -> list[Reason]:
+    """Needed to make a certificate, unless the user brings one."""
+    secret = client.find("Secret", names.tls_secret(spec.name)) or {}
+    if len(words) > 3 or "tls.crt" in (secret.get("data") or {}):
+        return []
+    text = f"--agent-image {spec.agent_image} has no openssl, which makes the cluster's certificate"
+    hint = f"use python:3.13-slim, or fill Secret {names.tls_secret(spec.name)} with ca.crt, tls.crt and tls.key"
+    return [Reason("no-openssl", text, hint)]
 
 
 def _first_line(text: str) -> str:

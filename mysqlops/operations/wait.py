@@ -10,8 +10,7 @@ from mysqlops.mysql import connect, wait
 
 def for_database(
     hosts: Sequence[str],
-    user: str | None,
-    password_file: str,
+    login: connect.Login | None,
     *,
     clock: Clock,
     timeout_seconds: float,
@@ -19,5 +18,4 @@ def for_database(
 ) -> wait.Target:
     """The first host that is ready; raises ConfigError, AccessDenied or WaitTimeout."""
     targets = [wait.Target.parse(host) for host in hosts]
-    login = connect.read_login(user, password_file) if user else None
     return wait.wait_for(targets, login, clock=clock, timeout_seconds=timeout_seconds, tell=tell)

@@ -41,6 +41,8 @@ def plan(wanted: Sequence[Json], live: Mapping[Key, Json | None], claims: Sequen
         if found is None:
             steps.append(Step("apply", kind, name, "does not exist", manifest))
             continue
+        if kind == "Secret" and name.endswith(names.tls_secret("")) and "data" in found:
+            continue  # the user's or cert-manager's, or ours: it is filled, and nothing of it is rendered
         reasons += _foreign(kind, name, found)
         different = drift.differences(manifest, found)
         if different and kind in _GUARDED and _is_running(wanted, live):
@@ -60,7 +62,8 @@ def _is_running(wanted: Sequence[Json], live: Mapping[Key, Json | None]) -> bool
 
 def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) -> list[Reason]:
     """Claims without their Secret: new passwords would be generated that do not open the old data."""
-    secret = next((name for (kind, name), found in live.items() if kind == "Secret" and found is None), None)
+    missing = [name for (kind, name), found in live.items() if kind == "Secret" and found is None]
+    secret = next((name for name in missing if name.endswith(names.credentials_secret(""))), None)
     if not claims or secret is None:
         return []
     return [

@@ -28,7 +28,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Situation:
-    """All that one member knows; `server` is None while mysqld, `around` while the API server does not answer.
+    """All that one member knows; `server` is None while mysqld does not answer, `around` until it has looked around.
 
     `record` is the Lease as it was last read: an order to fence holds although the API server went away since.
     """
@@ -38,6 +38,7 @@ class Situation:
     around: Surroundings | None = None
     record: view.GroupRecord | None = None
     volume_full: bool = False
+    api_is_away: bool = False
     was_frozen: bool = False  # a moment ago: what the server says of its group may be old
 
     def barred_because(self) -> str:
@@ -186,6 +187,8 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
         return RefuseWrites("writable outside any group")
     if situation.volume_full:
         return Wait("its volume is full: not joining until there is room")
+    if around is None and not situation.api_is_away:
+        return Wait("looking at the other members")
     if around is None:
         return Join("the API server does not answer; the group may still be there")
     alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]

@@ -54,7 +54,7 @@ MYSQL = Recipe(
 PYTHON_3 = Recipe(
     "lab/python:3",
     packages=("python3", "python3-minimal", "base-files", "dash", "coreutils", "libc-bin", "ca-certificates"),
-    without=(*_NEVER, "openssl"),
+    without=_NEVER,
     removed=(
         *("usr/lib/python3*/test", "usr/lib/python3*/idlelib", "usr/lib/python3*/ensurepip", "usr/lib/python3*/pydoc*"),
         *("usr/lib/python3*/tkinter", "usr/lib/python3*/turtledemo", "usr/lib/python3*/config-3*"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
+from mysqlops.agent import certificates
 from mysqlops.core import names
 from mysqlops.mysql import accounts, connect
 from tests.conftest import missing
@@ -52,12 +53,19 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     file = folder / "accounts.sql"
     file.write_text(accounts.init_file(PASSWORDS).removesuffix("SHUTDOWN;\n") + _TESTER)
     file.chmod(0o644)
+    tls = tmp_path_factory.mktemp("tls")
+    made = certificates.make_ca(tls)
+    made |= certificates.make_certificate(tls, made[names.KEY_CA_KEY], made[certificates.CA], "mysql", "db")
+    for file in tls.iterdir():
+        file.chmod(0o644)
+    tls.chmod(0o755)
     image = os.environ.get("MYSQLOPS_TEST_IMAGE") or os.environ.get("MYSQLOPS_IMAGE") or "mysql:9.7"
     container = (
         DockerContainer(image, hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS)
         .with_command(["sh", "-c", "sh /etc/mysqlops/prepare.sh && exec sh /etc/mysqlops/start.sh"])
         .with_volume_mapping(str(_CONFIG), "/etc/mysqlops", "ro")
         .with_volume_mapping(str(folder), "/run/credentials", "ro")
+        .with_volume_mapping(str(tls), "/run/tls", "ro")
         .with_exposed_ports(3306)
     )
     for path in ("/var/lib/mysql", "/run/mysqlops", "/tmp"):

@@ -116,7 +116,10 @@ def test_outside_a_group_nothing_is_writable() -> None:
 
 
 def test_without_the_api_server_a_member_joins_and_never_forms() -> None:
-    assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), membership.Join)
+    assert isinstance(
+        membership.plan(membership.Situation("mysql-0", server(UP_TO_9), api_is_away=True)), membership.Join
+    )
+    assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), membership.Wait)
 
 
 def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
