@@ -12,7 +12,17 @@ import sys
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.agent import api, certificates, credentials, health, loop, member, settings, surroundings
+from mysqlops.agent import (
+    api,
+    certificates,
+    credentials,
+    health,
+    loop,
+    member,
+    secrets_watch,
+    settings,
+    surroundings,
+)
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
 from mysqlops.core import names
@@ -53,6 +63,7 @@ def make_credentials(_: argparse.Namespace) -> None:
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     values = credentials.ensure(client, me.cluster, _CLOCK)
     credentials.write(settings.CREDENTIALS, values)
+    credentials.write_statements(settings.CREDENTIALS, values)
     certificates.Certificates(client, me).ensure(_CLOCK)
     print(f"credentials: read from Secret {names.credentials_secret(me.cluster)}", flush=True)
 
@@ -75,8 +86,9 @@ def run_agent(_: argparse.Namespace) -> None:
     me = settings.read()
     probes = health.Health(_CLOCK)
     around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
-    renewal = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
-    turning = loop.Loop(me, member.Member(me), around, renewal, probes, clock=_CLOCK)
+    own = member.Member(me)
+    chore = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, own)
+    turning = loop.Loop(me, own, around, chore, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
     server = health.serve(probes, names.PORT_AGENT)
     turning.run()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, certificates, credentials, handover, member, settings, surroundings
+from mysqlops.agent import api, certificates, credentials, handover, member, rotation, settings, surroundings
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import probe, write_gap
@@ -28,6 +28,9 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser("rotate-tls")
     command.add_argument("stage", choices=["certificate", "ca", "drop"])
     command.set_defaults(action=rotate_tls)
+    command = commands.add_parser("rotate-users")
+    command.add_argument("stage", choices=["begin", "finish", "finish-without-replication"])
+    command.set_defaults(action=rotate_users)
     command = commands.add_parser("switchover")
     command.add_argument("--to", required=True, metavar="POD")
     command.add_argument("--transactions-seconds", type=int, required=True)
@@ -63,13 +66,29 @@ def rotate_tls(options: argparse.Namespace) -> None:
     print(json.dumps({"fingerprint": made.fingerprint()}))
 
 
+def rotate_users(options: argparse.Namespace) -> None:
+    """Give the accounts new passwords, or drop the old ones; print the users. Only the primary can."""
+    me = settings.read()
+    server = member.Member(me)
+    _check_primary(me, server.observe())
+    made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, server)
+    if options.stage == "begin":
+        print(json.dumps(made.begin()))
+    else:
+        print(json.dumps(made.finish(spare_replication=options.stage != "finish")))
+
+
+def _check_primary(me: settings.Settings, seen: view.ServerView | None) -> view.ServerView:
+    if seen is None or seen.role() != names.ROLE_PRIMARY:
+        raise errors.Refused([errors.Reason("not-primary", f"{me.pod} is not the primary", "run the command again")])
+    return seen
+
+
 def switchover(options: argparse.Namespace) -> None:
     """Hand the primary over to another member; raises Refused if this one is not the primary any more."""
     me = settings.read()
     server = member.Member(me)
-    seen = server.observe()
-    if seen is None or seen.role() != names.ROLE_PRIMARY:
-        raise errors.Refused([errors.Reason("not-primary", f"{me.pod} is not the primary", "run the command again")])
+    seen = _check_primary(me, server.observe())
     to = next((one for one in seen.successors() if one.pod == options.to), None)
     if to is None:
         text = f"{options.to} is not {view.ONLINE} in the group of {me.pod}"

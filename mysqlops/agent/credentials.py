@@ -53,9 +53,13 @@ def _generate(present: Mapping[str, str]) -> dict[str, str]:
 
 
 def write(folder: Path, values: Mapping[str, str]) -> None:
-    """Put the values where only this pod's containers reach them (memory), and the accounts' statements for prepare."""
+    """Put the values where only this pod's containers reach them: in memory."""
     for key, value in values.items():
         _write_private(folder / key, value)
+
+
+def write_statements(folder: Path, values: Mapping[str, str]) -> None:
+    """The accounts' statements, for prepare."""
     _write_private(folder / "accounts.sql", accounts.init_file(values))
 
 
@@ -75,5 +79,7 @@ def read(folder: Path, key: str) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    half = path.with_name(f".{path.name}")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
+    half.rename(path)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import certificates, handover, health, log, member, publisher, settings, surroundings
+from mysqlops.agent import handover, health, log, member, publisher, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view, volume
 from mysqlops.planning import membership
@@ -33,15 +33,15 @@ class Loop:
         me: settings.Settings,
         server: member.Member,
         around: surroundings.Surroundings,
-        renewal: certificates.Certificates,
+        chore: secrets_watch.SecretsWatch,
         probes: health.Health,
         *,
         clock: Clock,
     ) -> None:
         self._me, self._member, self._around, self._health, self._clock = me, server, around, probes, clock
         self._log = log.Log(clock)
-        self._renewal, self._loaded = renewal, certificates.fingerprint()
-        self._publisher = publisher.Publisher(around, self._log, clock, self._refresh_certificate)
+        self._chore = chore
+        self._publisher = publisher.Publisher(around, self._log, clock, lambda: chore.look(self._log))
         self._background = member.Background()
         self._stop = threading.Event()
         self._start_pause_until = 0.0
@@ -138,18 +138,6 @@ class Loop:
         except errors.MysqlError as error:
             self._log.say(f"could not close the clients' connections: {error}")
 
-    def _refresh_certificate(self) -> None:
-        """Raises KubeError; tried again at the next chore if mysqld does not answer."""
-        try:
-            if self._renewal.refresh() or certificates.fingerprint() != self._loaded:
-                self._member.reload_tls()
-                self._loaded = certificates.fingerprint()
-                self._log.say("loaded the certificate that the Secret holds now")
-        except errors.MysqlError as error:
-            self._log.say(f"could not load the new certificate: {error}")
-        except (errors.StepFailed, OSError) as error:
-            self._log.say_if_new("certificate", f"the certificate: {error}")
-
     def _act(self, action: membership.Action) -> None:
         match action:
             case membership.FormGroup():
@@ -192,7 +180,7 @@ class Loop:
             state=view.DOWN,
             volume_size=size,
             volume_used=used,
-            certificate=self._loaded,
+            certificate=self._chore.loaded,
             waiting_for="" if isinstance(action, membership.Serve) else self._why(action),
         )
         if situation.server is None:

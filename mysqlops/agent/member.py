@@ -26,7 +26,7 @@ class Member:
     def observe(self) -> view.ServerView | None:
         """What the server says, or None if it does not answer. AccessDenied is raised: waiting would not help."""
         try:
-            self._kept = self._kept or self._connect()
+            self._kept = self._kept or self.connect()
             return group_replication.observe(self._kept)
         except errors.AccessDenied:
             raise
@@ -43,53 +43,53 @@ class Member:
         self._start(hosts, bootstrap=False)
 
     def leave(self) -> None:
-        with self._connect() as server:
+        with self.connect() as server:
             group_replication.stop(server)
 
     def bar(self) -> None:
-        with self._connect() as server:
+        with self.connect() as server:
             group_replication.bar(server)
 
     def reload_tls(self) -> None:
         """Load the certificate's files anew; open connections keep theirs."""
-        with self._connect() as server:
+        with self.connect() as server:
             server.query("ALTER INSTANCE RELOAD TLS")
 
     def refuse_writes(self) -> None:
-        with self._connect() as server:
+        with self.connect() as server:
             group_replication.refuse_writes(server)
 
     def close_clients(self) -> int:
         """Close all clients' connections; how many there were."""
-        with self._connect() as server:
+        with self.connect() as server:
             return sessions.close_clients(server)
 
     def accept_clients(self) -> None:
-        with self._connect() as server:
+        with self.connect() as server:
             group_replication.accept_clients(server)
 
     def hand_over(self, successor_uuid: str, *, transactions_seconds: int = HAND_OVER_SECONDS) -> None:
         """Returns when the other is primary; raises StatementFailed if it could not be made so."""
-        with self._connect() as server:
+        with self.connect() as server:
             group_replication.set_as_primary(server, successor_uuid, transactions_seconds=transactions_seconds)
 
     def is_measured(self, token: str) -> bool:
         """True once the write gap's meter with that token writes."""
-        with self._connect() as server:
+        with self.connect() as server:
             return write_gap.is_running(server, token)
 
     def transactions(self) -> list[sessions.Transaction]:
         """Clients' open transactions, the oldest first."""
-        with self._connect() as server:
+        with self.connect() as server:
             return sessions.transactions(server)
 
     def _start(self, seeds: list[str], *, bootstrap: bool) -> None:
         login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         group_name = credentials.read(self._folder, names.KEY_GROUP_NAME)
-        with self._connect() as server:
+        with self.connect() as server:
             group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
 
-    def _connect(self) -> connect.Server:
+    def connect(self) -> connect.Server:
         return connect.connect_socket(credentials.read_login(self._folder, names.USER_ADMIN, names.KEY_ADMIN_PASSWORD))
 
     def _drop(self) -> None:

@@ -13,6 +13,7 @@ LABEL_NAME = "app.kubernetes.io/name"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ROLE = f"{DOMAIN}/role"
+LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
 APP_NAME = "mysqlops"
 
 ANNOTATION_MEMBER = f"{DOMAIN}/member"  # on a pod: what its agent sees (core/publication.py)
@@ -22,6 +23,7 @@ ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON list of members
 ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` found and `start` brings back
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, since when `restart` replaces pods
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> UID of the claim that goes
+ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, since when passwords have a successor
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mysqlops.core import names
+from mysqlops.mysql import connect
 
 _REPLICATION_RIGHTS = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM"
 
@@ -16,6 +17,17 @@ _REPLICATION_RIGHTS = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_
 def quote(text: str) -> str:
     """A string literal; holds under NO_BACKSLASH_ESCAPES too only for text without backslashes."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def add_password(server: connect.Server, user: str, host: str, password: str) -> None:
+    """A new password beside the one that the account has; both are accepted."""
+    account = f"{quote(user)}@{quote(host)}"
+    statement = f"ALTER USER {account} IDENTIFIED BY {quote(password)} RETAIN CURRENT PASSWORD"
+    server.execute_secret(statement, f"ALTER USER {account} IDENTIFIED BY … RETAIN CURRENT PASSWORD")
+
+
+def discard_old_password(server: connect.Server, user: str, host: str) -> None:
+    server.query(f"ALTER USER {quote(user)}@{quote(host)} DISCARD OLD PASSWORD")
 
 
 def init_file(passwords: Mapping[str, str]) -> str:

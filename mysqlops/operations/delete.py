@@ -17,7 +17,16 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     """What goes, in order: the StatefulSet first, so that members stop before anything they use."""
     selector = names.selector_text(name)
     steps = []
-    for kind in ("StatefulSet", "PodDisruptionBudget", "Service", "RoleBinding", "Role", "ServiceAccount", "ConfigMap"):
+    for kind in (
+        "StatefulSet",
+        "PodDisruptionBudget",
+        "NetworkPolicy",
+        "Service",
+        "RoleBinding",
+        "Role",
+        "ServiceAccount",
+        "ConfigMap",
+    ):
         found = client.list(kind, selector)
         steps += [Step("delete", kind, item["metadata"]["name"], f"belongs to {name}") for item in found]
     if purge_data:

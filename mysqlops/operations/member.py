@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from mysqlops.core import names, record, view
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
@@ -44,8 +42,7 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
     The old claim's UID is remembered, so that a second run knows whether the data went already.
     """
     client = session.client
-    text = orders.read(client, name).get(names.ANNOTATION_REBUILDING)
-    remembered: dict[str, str] = json.loads(text or "{}")
+    remembered: dict[str, str] = orders.read_one(client, name, "rebuilding") or {}
     claim = names.claim(name, names.ordinal_of(member))
     found = client.find("PersistentVolumeClaim", claim)
     if member not in remembered:

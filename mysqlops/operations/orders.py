@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mysqlops.core import names, record
@@ -14,14 +15,23 @@ def read(client: Client, cluster: str) -> dict[str, str]:
     return dict(lease["metadata"].get("annotations") or {})
 
 
+_KEYS = {
+    "fenced": names.ANNOTATION_FENCED,
+    "given_up": names.ANNOTATION_GIVEN_UP,
+    "stopped": names.ANNOTATION_STOPPED,
+    "restarting": names.ANNOTATION_RESTARTING,
+    "rebuilding": names.ANNOTATION_REBUILDING,
+    "rotated": names.ANNOTATION_ROTATED,
+}
+
+
+def read_one(client: Client, cluster: str, order: str) -> Any:
+    """One order's value, or None."""
+    text = read(client, cluster).get(_KEYS[order])
+    return json.loads(text) if text else None
+
+
 def write(client: Client, cluster: str, **orders: Any) -> None:
-    """Set orders by the name of their constant (`fenced=…`); an empty value deletes."""
-    keys = {
-        "fenced": names.ANNOTATION_FENCED,
-        "given_up": names.ANNOTATION_GIVEN_UP,
-        "stopped": names.ANNOTATION_STOPPED,
-        "restarting": names.ANNOTATION_RESTARTING,
-        "rebuilding": names.ANNOTATION_REBUILDING,
-    }
-    annotations = {keys[order]: record.write(value) for order, value in orders.items()}
+    """Set orders by their names in `_KEYS`; an empty value deletes."""
+    annotations = {_KEYS[order]: record.write(value) for order, value in orders.items()}
     client.patch("Lease", names.group_lease(cluster), {"metadata": {"annotations": annotations}})

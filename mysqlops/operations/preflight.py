@@ -27,6 +27,7 @@ _RIGHTS = [
     ("", "serviceaccounts", ("get", "create", "patch")),
     ("", "persistentvolumeclaims", ("get", "list")),
     ("apps", "statefulsets", ("get", "list", "create", "patch")),
+    ("networking.k8s.io", "networkpolicies", ("get", "create", "patch")),
     ("policy", "poddisruptionbudgets", ("get", "create", "patch")),
     ("coordination.k8s.io", "leases", ("get", "create", "patch", "update")),
     ("discovery.k8s.io", "endpointslices", ("list",)),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
-from mysqlops.core import names
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import observe, orders, switchover
 from mysqlops.operations.session import Session
@@ -16,8 +14,7 @@ from mysqlops.planning import switchover as planning
 def execute(session: Session, name: str) -> list[str]:
     """The pods restarted, in order; raises Refused or WaitTimeout. A run that was killed is gone on with."""
     client = session.client
-    text = orders.read(client, name).get(names.ANNOTATION_RESTARTING)
-    since = json.loads(text) if text else f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    since = orders.read_one(client, name, "restarting") or f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     orders.write(client, name, restarting=since)
     restarted = []
     while (pod := _next(session, name, datetime.fromisoformat(since))) is not None:

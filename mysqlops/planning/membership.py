@@ -132,7 +132,7 @@ def plan(situation: Situation) -> Action:
     if server.state == view.ONLINE:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
-        return Wait(f"recovering: {server.behind} transactions to apply")
+        return Wait("recovering: taking over what it missed")
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")
     return _plan_outside_group(situation, server)

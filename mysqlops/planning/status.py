@@ -50,6 +50,7 @@ class Member:
     volume_size: int | None
     volume_used: int | None
     waiting_for: str
+    certificate: str | None = None  # names the CA and certificate that the member has loaded
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         volume_size=published.volume_size or None if published else None,
         volume_used=published.volume_used or None if published else None,
         waiting_for=published.waiting_for if published else _why_silent(pod),
+        certificate=published.certificate or None if published else None,
     )
 
 

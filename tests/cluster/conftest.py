@@ -58,7 +58,7 @@ class Namespace:
         program = (
             "import sys, json; sys.path.insert(0, '/agent/agent.pyz')\n"
             "from mysqlops.agent import member, settings\n"
-            "server = member.Member(settings.read())._connect()\n"
+            "server = member.Member(settings.read()).connect()\n"
             "print(json.dumps(server.query(sys.argv[1]), default=str))"
         )
         text = self.kubectl("exec", pod, "-c", "agent", "--", "python3", "-c", program, statement)

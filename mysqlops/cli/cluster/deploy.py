@@ -81,6 +81,9 @@ def _show_result(status: Status, plan: Plan, proof: dict[str, float], form: str)
     click.echo(
         f"{name} in {where} is up: a write through the primary was on all {status.replicas} members in {slowest:.2f} s"
     )
+    click.echo(
+        f"  clients:  label their pods {names.LABEL_CLIENT}={name}; CA: ca.crt in Secret {names.tls_secret(name)}"
+    )
     template = f'{{{{index .data "{names.KEY_APP_PASSWORD}" | base64decode}}}}'
     secret = names.credentials_secret(name)
     click.echo(f"  write:    {names.primary_service(name)}.{where}.svc:{names.PORT_MYSQL}")

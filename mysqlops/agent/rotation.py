@@ -1,0 +1,101 @@
+"""New passwords beside the old ones (dual passwords), so that no connection fails; later the old ones go.
+
+The next passwords are in the Secret before any account has them, and an account that has its next one already is left
+alone: a rotation that was killed is finished by the next run with the same passwords.
+https://dev.mysql.com/doc/refman/9.7/en/password-management.html#dual-passwords
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mysqlops import errors
+from mysqlops.agent import api, credentials, member, settings
+from mysqlops.core import names
+from mysqlops.mysql import accounts, connect
+
+_NEXT = "next-"
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account, and the Secret's key of its password."""
+
+    user: str
+    host: str
+    key: str
+
+
+ACCOUNTS = (
+    Account("root", "localhost", names.KEY_ROOT_PASSWORD),
+    Account(names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD),
+    Account(names.USER_REPLICATION, "%", names.KEY_REPLICATION_PASSWORD),
+    Account(names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD),
+    Account(names.USER_APP, "%", names.KEY_APP_PASSWORD),
+)
+
+
+class Rotation:
+    """Runs in the primary's pod; the group replicates what it does to the accounts."""
+
+    def __init__(self, client: api.Api, me: settings.Settings, server: member.Member) -> None:
+        self._api, self._me, self._member = client, me, server
+
+    def begin(self) -> list[str]:
+        """Give every account a new password beside its old one; the users. Raises KubeError or MysqlError."""
+        secret, values = self._read()
+        lacking = {_NEXT + one.key: secrets.token_urlsafe(24) for one in ACCOUNTS if _NEXT + one.key not in values}
+        if lacking:
+            secret = self._patch(secret, lacking)
+            values |= lacking
+        for one in ACCOUNTS:
+            password = values[_NEXT + one.key]
+            if not self._accepts(one, password):
+                with self._member.connect() as server:
+                    accounts.add_password(server, one.user, one.host, password)
+        changed: dict[str, str | None] = {one.key: values[_NEXT + one.key] for one in ACCOUNTS}
+        self._patch(secret, changed | {_NEXT + one.key: None for one in ACCOUNTS})
+        credentials.write(settings.CREDENTIALS, {one.key: values[_NEXT + one.key] for one in ACCOUNTS})
+        return [one.user for one in ACCOUNTS]
+
+    def finish(self, *, spare_replication: bool) -> list[str]:
+        """Drop the old passwords; the users. Running members may still use the replication account's old one."""
+        chosen = [one for one in ACCOUNTS if not (spare_replication and one.user == names.USER_REPLICATION)]
+        with self._member.connect() as server:
+            for one in chosen:
+                accounts.discard_old_password(server, one.user, one.host)
+        return [one.user for one in chosen]
+
+    def _accepts(self, one: Account, password: str) -> bool:
+        login = connect.Login(one.user, password, str(settings.TLS / "ca.crt"))
+        try:
+            if one.host == "localhost":
+                connect.connect_socket(login).close()
+            else:
+                connect.connect_tcp(self._me.host(self._me.ordinal), login).close()
+        except errors.AccessDenied:
+            return False
+        return True
+
+    def _read(self) -> tuple[api.Json, dict[str, str]]:
+        secret = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
+        return secret, {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+
+    def _patch(self, secret: api.Json, values: Mapping[str, str | None]) -> api.Json:
+        data = {key: value and base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        change = {"metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]}, "data": data}
+        return self._api.patch("v1", "secrets", names.credentials_secret(self._me.cluster), change)
+
+
+def refresh(client: api.Api, me: settings.Settings, folder: Path = settings.CREDENTIALS) -> bool:
+    """Write the passwords that the Secret holds now to this pod's memory; True if any changed. Raises KubeError."""
+    secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
+    data = secret.get("data") or {}
+    values = {one.key: base64.b64decode(data[one.key]).decode() for one in ACCOUNTS if one.key in data}
+    changed = {key: value for key, value in values.items() if credentials.read(folder, key) != value}
+    credentials.write(folder, changed)
+    return bool(changed)

@@ -1,0 +1,28 @@
+"""Takes over what the Secrets hold now: passwords into this pod's memory, the certificate into mysqld."""
+
+from __future__ import annotations
+
+from mysqlops import errors
+from mysqlops.agent import api, certificates, log, member, rotation, settings
+
+
+class SecretsWatch:
+    """One member's watch; `loaded` names the certificate that its mysqld has loaded."""
+
+    def __init__(self, client: api.Api, me: settings.Settings, server: member.Member) -> None:
+        self._api, self._me, self._member = client, me, server
+        self._certificates = certificates.Certificates(client, me)
+        self.loaded = certificates.fingerprint()
+
+    def look(self, words: log.Log) -> None:
+        """Raises KubeError; whatever else fails is said and tried again at the next look."""
+        try:
+            if rotation.refresh(self._api, self._me):
+                words.say("took over the passwords that the Secret holds now")
+            if self._certificates.refresh() or certificates.fingerprint() != self.loaded:
+                self._member.reload_tls()
+                self.loaded = certificates.fingerprint()
+                words.say("loaded the certificate that the Secret holds now")
+            words.say_if_new("secrets", "")
+        except (errors.MysqlError, errors.StepFailed, errors.ConfigError, OSError) as error:
+            words.say_if_new("secrets", f"could not take over the Secrets: {error}")

@@ -1,0 +1,28 @@
+"""Rotate the cluster's certificate: put a new one into the Secret, and wait until every member has loaded it."""
+
+from __future__ import annotations
+
+from mysqlops.core import view
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import agents, observe
+from mysqlops.operations.session import Session
+
+
+def rotate(session: Session, name: str, stage: str) -> str:
+    """The fingerprint that every member shows in the end; raises Refused or WaitTimeout.
+
+    `stage` is "certificate", "ca" (a new CA beside the old one) or "drop" (trust the newest CA only).
+    """
+    seen = observe.judged(session, name)
+    runner = next((member.name for member in seen.members if member.state == view.ONLINE), None)
+    if runner is None:
+        raise Refused([Reason("none-online", f"no member of {name} is ONLINE", f"mysqlops status {name}")])
+    wanted = str(agents.run(session.client, runner, "rotate-tls", stage, timeout_seconds=60)["fingerprint"])
+    session.progress.say(f"{runner} put certificate {wanted} into the Secret")
+    observe.until(
+        session,
+        name,
+        lambda now: all(member.certificate == wanted for member in now.members),
+        f"every member to load certificate {wanted}",
+    )
+    return wanted
