@@ -18,7 +18,7 @@ _GROUP = "the group cannot form or heal without it"
 # Normalised name -> why a user's file may not set it. moco left the first three to the user, who could
 # lose RPO 0 silently (anchors: moco, `pkg/mycnf/generator.go`).
 _UNSAFE = """
-innodb_flush_log_at_trx_commit sync_binlog sync_relay_log innodb_doublewrite log_bin log_replica_updates
+innodb_flush_log_at_trx_commit sync_binlog innodb_doublewrite log_bin log_replica_updates
 log_slave_updates binlog_error_action relay_log_recovery replica_preserve_commit_order innodb_force_recovery
 """
 _PER_MEMBER = """

@@ -1,0 +1,271 @@
+"""The verbs on a running cluster, in the order of this file, each right and wrong."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
+from tests.unit.test_network_policy import allows
+
+MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace) -> Namespace:
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    seen = namespace.status()
+    namespace.sql(seen["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY)")
+    namespace.sql(seen["primary"], "INSERT INTO app.kept VALUES (1), (2), (3)")
+    return namespace
+
+
+def _rows(cluster: Namespace) -> list[list[list[int]]]:
+    return [cluster.sql(member, "SELECT COUNT(*) FROM app.kept") for member in MEMBERS]
+
+
+def _password(cluster: Namespace, key: str = "app-password") -> str:
+    data = json.loads(cluster.kubectl("get", "secret", "mysql-credentials", "-o", "json"))["data"]
+    return base64.b64decode(data[key]).decode()
+
+
+def _login(cluster: Namespace, password: str, host: str = "mysql-0", ca: str = "/run/tls/ca.crt") -> str:
+    """Log in as the application over the network, verifying the server; the password goes through stdin."""
+    program = (
+        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "from mysqlops.mysql import connect\n"
+        "from mysqlops import errors\n"
+        "try:\n"
+        f"  login = connect.Login('app', sys.stdin.readline().rstrip(), {ca!r})\n"
+        "  print(connect.connect_tcp(sys.argv[1], login).scalar('SELECT @@hostname'))\n"
+        "except errors.MysqlError as error: print(error.code, error)"
+    )
+    words = ["kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name, "exec", "-i", "mysql-1", "-c", "agent", "--"]
+    done = subprocess.run(
+        [*words, "python3", "-c", program, f"{host}.mysql.{cluster.name}.svc"],
+        input=f"{password}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    return done.stdout.strip() or done.stderr
+
+
+def test_switchover_moves_the_primary_and_measures_the_gap(cluster: Namespace) -> None:
+    before = cluster.status()["primary"]
+    done = cluster.mysqlops("switchover", "mysql", "-o", "json")
+    assert done.code == 0, done.err
+    told = done.json()
+    seen = cluster.status()
+    assert seen["primary"] == told["primary"] != before
+    assert seen["services"]["mysql-primary"] == [told["primary"]]
+    assert 0 < told["write_gap_seconds"] < 5
+    assert _rows(cluster) == [[[3]]] * 3
+
+
+def test_switchover_to_the_primary_changes_nothing_and_to_nobody_is_refused(cluster: Namespace) -> None:
+    primary = cluster.status()["primary"]
+    done = cluster.mysqlops("switchover", "mysql", "--to", primary)
+    assert (done.code, "nothing changed" in done.out) == (0, True)
+    done = cluster.mysqlops("switchover", "mysql", "--to", "mysql-7")
+    assert (done.code, "mysql has mysql-0, mysql-1, mysql-2" in done.err) == (3, True)
+    done = cluster.mysqlops("switchover", "mysql", "--dry-run")
+    assert (done.code, "would hand the primary over" in done.out) == (0, True)
+    assert cluster.status()["primary"] == primary
+    assert cluster.mysqlops("switchover", "other").code == 10
+
+
+def test_switchover_does_not_roll_back_a_long_transaction_unless_told_to(cluster: Namespace) -> None:
+    primary = cluster.status()["primary"]
+    program = (
+        "import sys, time; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "from mysqlops.agent import member, settings\n"
+        "server = member.Member(settings.read()).connect()\n"
+        "server.query('BEGIN'); server.query('INSERT INTO app.kept VALUES (99)'); time.sleep(30)"
+    )
+    words = ["kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name, "exec", primary, "-c", "agent", "--"]
+    with subprocess.Popen([*words, "python3", "-c", program], stderr=subprocess.DEVNULL) as idle:
+        time.sleep(4)
+        done = cluster.mysqlops("switchover", "mysql", "--transactions-timeout", "2")
+        assert done.code == 3, done.out
+        assert "long-transactions" in done.err
+        done = cluster.mysqlops("switchover", "mysql", "--transactions-timeout", "2", "--roll-back-transactions")
+        assert done.code == 0, done.err
+        idle.kill()
+    assert _rows(cluster) == [[[3]]] * 3
+
+
+def test_one_command_at_a_time(cluster: Namespace) -> None:
+    results = []
+    first = threading.Thread(target=lambda: results.append(cluster.mysqlops("member", "fence", "mysql", "mysql-9")))
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "mysql-operation"},
+        "spec": {
+            "holderIdentity": "somebody",
+            "renewTime": f"{time.strftime('%Y-%m-%dT%H:%M:%S.000000Z', time.gmtime())}",
+        },
+    }
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps(lease))
+    first.start()
+    first.join()
+    cluster.kubectl("delete", "lease", "mysql-operation")
+    assert (results[0].code, "somebody" in results[0].err) == (4, True)
+
+
+def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespace) -> None:
+    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    done = cluster.mysqlops("member", "fence", "mysql", replica, "--reason", "slow disk")
+    assert done.code == 0, done.err
+    seen = cluster.status()
+    fenced = next(one for one in seen["members"] if one["name"] == replica)
+    assert (fenced["state"], fenced["role"], fenced["ready"]) == ("ONLINE", "none", False)
+    assert "slow disk" in fenced["waiting_for"]
+    assert replica not in seen["services"]["mysql-replicas"]
+    assert "offline mode" in _login(cluster, _password(cluster), replica)
+    assert "nothing changed" in cluster.mysqlops("member", "fence", "mysql", replica).out
+    done = cluster.mysqlops("switchover", "mysql", "--to", replica)
+    assert (done.code, "serves nobody" in done.err) == (3, True)
+    done = cluster.mysqlops("restart", "mysql")
+    assert done.code == 3
+    cluster.sql(seen["primary"], "INSERT INTO app.kept VALUES (4)")
+    done = cluster.mysqlops("member", "unfence", "mysql", replica)
+    assert done.code == 0, done.err
+    cluster.await_healthy()
+    assert _rows(cluster) == [[[4]]] * 3
+
+
+def test_a_fenced_primary_hands_over_first(cluster: Namespace) -> None:
+    primary = cluster.status()["primary"]
+    assert cluster.mysqlops("member", "fence", "mysql", primary).code == 0
+    eventually(lambda: cluster.status()["primary"] not in (None, primary), "another primary", 30)
+    assert cluster.mysqlops("member", "unfence", "mysql", primary).code == 0
+    cluster.await_healthy()
+
+
+def test_passwords_rotate_beside_the_old_ones(cluster: Namespace) -> None:
+    old = _password(cluster)
+    done = cluster.mysqlops("users", "rotate", "mysql")
+    assert done.code == 0, done.err
+    new = _password(cluster)
+    assert new != old
+    assert (_login(cluster, old), _login(cluster, new)) == ("mysql-0", "mysql-0")
+    assert old not in done.out + done.err
+    assert new not in done.out + done.err
+    done = cluster.mysqlops("users", "rotate", "mysql", "--finish")
+    assert done.code == 0, done.err
+    assert "mysqlops_replication" in done.out
+    assert "mysql-access-denied" in _login(cluster, old)
+    assert _login(cluster, new) == "mysql-0"
+    cluster.await_healthy()
+
+
+def test_the_certificate_rotates_without_a_restart(cluster: Namespace) -> None:
+    def containers() -> list[int]:
+        return [one["restarts"] for one in cluster.status()["members"]]
+
+    before, restarts = cluster.status()["members"][0]["certificate"], containers()
+    done = cluster.mysqlops("tls", "rotate", "mysql", "-o", "json")
+    assert done.code == 0, done.err
+    after = {one["certificate"] for one in cluster.status()["members"]}
+    assert after == {done.json()["certificate"]}
+    assert before not in after
+    assert containers() == restarts
+    assert _login(cluster, _password(cluster)) == "mysql-0"
+    stranger = _login(cluster, _password(cluster), ca="/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
+    assert "certificate verify failed" in stranger
+
+
+def test_a_new_ca_is_trusted_beside_the_old_one_until_that_is_dropped(cluster: Namespace) -> None:
+    def authorities() -> int:
+        data = json.loads(cluster.kubectl("get", "secret", "mysql-tls", "-o", "json"))["data"]
+        return base64.b64decode(data["ca.crt"]).decode().count("BEGIN CERTIFICATE")
+
+    assert authorities() == 1
+    done = cluster.mysqlops("tls", "rotate", "mysql", "--new-ca")
+    assert (done.code, authorities()) == (0, 2), done.err
+    cluster.await_healthy()
+    done = cluster.mysqlops("tls", "rotate", "mysql", "--drop-old-ca")
+    assert (done.code, authorities()) == (0, 1), done.err
+    cluster.await_healthy()
+    assert _login(cluster, _password(cluster)) == "mysql-0"
+
+
+def test_restart_replaces_every_pod_and_the_last_old_password_goes(cluster: Namespace) -> None:
+    before = {pod["metadata"]["uid"] for pod in cluster.objects("pods")}
+    done = cluster.mysqlops("restart", "mysql", "-o", "json", timeout=400)
+    assert done.code == 0, done.err
+    assert sorted(done.json()["restarted"]) == MEMBERS
+    assert before.isdisjoint({pod["metadata"]["uid"] for pod in cluster.objects("pods")})
+    done = cluster.mysqlops("users", "rotate", "mysql", "--finish")
+    assert (done.code, "the old passwords are gone\n" in done.out) == (0, True), done.err
+    assert _rows(cluster) == [[[4]]] * 3
+
+
+def test_stop_and_start_keep_every_transaction(cluster: Namespace) -> None:
+    done = cluster.mysqlops("stop", "mysql", "-o", "json")
+    assert done.code == 0, done.err
+    held = done.json()["executed"]
+    assert sorted(held) == MEMBERS
+    assert len(set(held.values())) == 1
+    assert [pod for pod in cluster.objects("pods") if pod["metadata"]["name"] in MEMBERS] == []
+    assert cluster.mysqlops("status", "mysql").code == 9
+    done = cluster.mysqlops("deploy", "mysql", *SMALL)
+    assert (done.code, "mysqlops start mysql" in done.err) == (3, True)
+    done = cluster.mysqlops("start", "mysql")
+    assert done.code == 0, done.err
+    assert _rows(cluster) == [[[4]]] * 3
+    assert cluster.mysqlops("start", "mysql").code == 3
+
+
+@pytest.fixture
+def strayed(cluster: Namespace) -> Iterator[str]:
+    """A replica that wrote something of its own while it was outside the group."""
+    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    program = (
+        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "from mysqlops.agent import member, settings\n"
+        "server = member.Member(settings.read()).connect()\n"
+        "for statement in ('STOP GROUP_REPLICATION', 'SET GLOBAL super_read_only = OFF',\n"
+        "  'SET GLOBAL read_only = OFF', 'INSERT INTO app.kept VALUES (77)'): server.query(statement)"
+    )
+    cluster.kubectl("exec", replica, "-c", "agent", "--", "python3", "-c", program)
+    yield replica
+    cluster.await_healthy()
+
+
+def test_a_member_that_diverged_is_named_and_rebuilt_only_when_told_to(cluster: Namespace, strayed: str) -> None:
+    def waits_for() -> str:
+        return str(next(one["waiting_for"] for one in cluster.status()["members"] if one["name"] == strayed))
+
+    eventually(lambda: "errant transactions" in waits_for(), "the errant transaction is named", 60)
+    assert cluster.mysqlops("member", "rebuild", "mysql", strayed).code == 3
+    done = cluster.mysqlops("member", "rebuild", "mysql", strayed, "--confirm", strayed)
+    assert (done.code, "only-copy" in done.err) == (3, True), done.err
+    primary = cluster.status()["primary"]
+    done = cluster.mysqlops("member", "rebuild", "mysql", primary, "--confirm", primary)
+    assert (done.code, "is-primary" in done.err) == (3, True)
+    done = cluster.mysqlops("member", "rebuild", "mysql", strayed, "--confirm", strayed, "--accept-loss")
+    assert done.code == 0, done.err
+    assert _rows(cluster) == [[[4]]] * 3
+
+
+def test_the_network_policy_fits_the_real_pods(cluster: Namespace) -> None:
+    policy = cluster.objects("networkpolicies")[0]
+    for pod in cluster.objects("pods"):
+        labels = pod["metadata"]["labels"]
+        is_member = pod["metadata"]["name"] in MEMBERS
+        assert allows(policy, source=labels, same_namespace=True, port="sql") is is_member
+    ports = {
+        port["name"] for pod in cluster.objects("pods") for one in pod["spec"]["containers"] for port in one["ports"]
+    }
+    assert ports == {"sql", "agent"}
