@@ -16,7 +16,7 @@ def fence(session: Session, name: str, member: str, why: str) -> bool:
         return False
     planning.check_fence(observe.judged(session, name), member, fenced)
     orders.write(session.client, name, fenced={**fenced, member: why})
-    observe.until(session, name, lambda now: _serves(now, member) is False, f"{member} to refuse clients")
+    observe.until(session, name, lambda now: _is_out(now, member), f"{member} to refuse clients")
     return True
 
 
@@ -27,13 +27,19 @@ def unfence(session: Session, name: str, member: str) -> bool:
     if member not in fenced:
         return False
     orders.write(session.client, name, fenced={one: why for one, why in fenced.items() if one != member})
-    observe.until(session, name, lambda now: _serves(now, member) is True, f"{member} to serve again")
+    observe.until(session, name, lambda now: _serves(now, member), f"{member} to serve again")
     return True
 
 
 def _serves(now: status.Status, member: str) -> bool:
     found = planning.find(now, member)
-    return found.state == view.ONLINE and found.role != names.ROLE_NONE and found.label == found.role
+    return found.state == view.ONLINE and found.role != names.ROLE_NONE and found.label == found.role and found.ready
+
+
+def _is_out(now: status.Status, member: str) -> bool:
+    """Refusing clients, and out of the Services."""
+    found = planning.find(now, member)
+    return found.role == names.ROLE_NONE and found.label == names.ROLE_NONE and not found.ready
 
 
 def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:

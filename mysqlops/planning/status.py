@@ -190,6 +190,7 @@ def _conditions(
         found.append(Condition("two-primaries", text, "stop the writers; kubectl logs POD -c agent", DOWN))
     for member in members:
         found += _member_conditions(seen, member)
+    found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
@@ -222,6 +223,18 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
             Condition("volume-filling", f"the volume of {member.name} is {percent} % full", "docs/disk-full.md")
         )
     return found
+
+
+def _group_conditions(
+    members: Sequence[Member], primaries: list[str], published: Mapping[str, Publication | None]
+) -> list[Condition]:
+    """A member that was cut off lately still has fresh words of its own; the primary knows better."""
+    leader = published.get(primaries[0]) if len(primaries) == 1 else None
+    claimed = sum(member.state == view.ONLINE for member in members)
+    if leader is None or leader.online >= claimed:
+        return []
+    text = f"{claimed} members say they are ONLINE, the primary {primaries[0]} sees {leader.online}"
+    return [Condition("members-unseen", text, "wait some seconds; then mysqlops status tells which one is silent")]
 
 
 def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]:

@@ -17,7 +17,14 @@ GROUP = "11111111-1111-1111-1111-111111111111"
 
 def pod(name: str, **published: Any) -> dict[str, Any]:
     role = published.get("role", "replica")
-    facts = {"state": "ONLINE", "role": role, "writable": role == "primary", "executed": f"{GROUP}:1-5", **published}
+    facts = {
+        "state": "ONLINE",
+        "role": role,
+        "writable": role == "primary",
+        "executed": f"{GROUP}:1-5",
+        "online": 3,
+        **published,
+    }
     label = facts.pop("label", role)
     at = facts.pop("at", NOW)
     text = dump(Publication(name, f"{at:%Y-%m-%dT%H:%M:%SZ}", 1, "1", **facts))
@@ -55,6 +62,13 @@ def test_three_members_and_a_primary_are_healthy() -> None:
             (*HEALTHY[:2], pod("mysql-2", state="RECOVERING", role="none")),
             ("mysql-0",),
             "member-not-online",
+            "degraded",
+        ),
+        ((pod("mysql-0", role="primary", online=2), *HEALTHY[1:]), ("mysql-0",), "members-unseen", "degraded"),
+        (
+            (*HEALTHY[:2], pod("mysql-2", role="none", waiting_for="waiting: fenced: slow disk")),
+            ("mysql-0",),
+            "serves-nobody",
             "degraded",
         ),
         ((*HEALTHY[:2], pod("mysql-2", label="primary")), ("mysql-0",), "label-stale", "degraded"),
