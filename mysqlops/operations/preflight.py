@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.core import rights
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
@@ -15,25 +16,6 @@ from mysqlops.planning import status
 
 Json = dict[str, Any]
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-
-# What deploy itself does, and the rights that the Role of the agents grants: nobody may grant what he has not got.
-_RIGHTS = [
-    ("", "pods", ("get", "list", "create", "delete", "patch")),
-    ("", "pods/log", ("get",)),
-    ("", "pods/exec", ("create", "get")),
-    ("", "configmaps", ("get", "create", "patch")),
-    ("", "secrets", ("get", "create", "patch")),
-    ("", "services", ("get", "list", "create", "patch")),
-    ("", "serviceaccounts", ("get", "create", "patch")),
-    ("", "persistentvolumeclaims", ("get", "list")),
-    ("apps", "statefulsets", ("get", "list", "create", "patch")),
-    ("networking.k8s.io", "networkpolicies", ("get", "create", "patch")),
-    ("policy", "poddisruptionbudgets", ("get", "create", "patch")),
-    ("coordination.k8s.io", "leases", ("get", "create", "patch", "update")),
-    ("discovery.k8s.io", "endpointslices", ("list",)),
-    ("rbac.authorization.k8s.io", "roles", ("get", "create", "patch")),
-    ("rbac.authorization.k8s.io", "rolebindings", ("get", "create", "patch")),
-]
 
 
 @dataclass(frozen=True)
@@ -75,7 +57,7 @@ def _check_namespace(client: Client) -> list[Reason]:
 
 
 def _check_rights(client: Client) -> list[Reason]:
-    wanted = [(group, resource, verb) for group, resource, verbs in _RIGHTS for verb in verbs]
+    wanted = [(right.group, right.resource, verb) for right in rights.merged(rights.OWNER) for verb in right.verbs]
     allowed = gather([partial(_may, client, *right) for right in wanted])
     missing: dict[str, list[str]] = {}
     for (group, resource, verb), granted in zip(wanted, allowed, strict=True):

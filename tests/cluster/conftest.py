@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mysqlops.core import rights
 from tests.conftest import missing
 
 KUBECONFIG = os.environ.get("MYSQLOPS_KUBECONFIG", "")
@@ -38,11 +40,32 @@ class Namespace:
     """Where one module works."""
 
     name: str
+    logins: Mapping[str, str] = field(default_factory=dict)  # identity (core/rights.py) -> kubeconfig
 
     def mysqlops(self, *words: str, timeout: float = 240, **environment: str) -> Result:
+        """Run a command; with `logins` as the identity that may do just that verb."""
+        if self.logins:
+            environment = {"MYSQLOPS_KUBECONFIG": self.logins[rights.identity_for(words[0])], **environment}
         return run(
             sys.executable, "-m", "mysqlops", *words, timeout=timeout, MYSQLOPS_NAMESPACE=self.name, **environment
         )
+
+    def with_logins(self, folder: Path) -> Namespace:
+        """The same namespace, each verb run by a service account that holds exactly its identity's Role."""
+        config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+        logins = {}
+        for identity, (held, _) in rights.IDENTITIES.items():
+            role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": identity}}
+            self.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rights.rules(held)}))
+            self.kubectl("create", "serviceaccount", identity)
+            account = f"--serviceaccount={self.name}:{identity}"
+            self.kubectl("create", "rolebinding", identity, f"--role={identity}", account)
+            config["users"] = [{"name": identity, "user": {"token": self.kubectl("create", "token", identity).strip()}}]
+            config["contexts"][0]["context"]["user"] = identity
+            file = folder / f"{identity}.json"
+            file.write_text(json.dumps(config))
+            logins[identity] = str(file)
+        return replace(self, logins=logins)
 
     def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
         done = run("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", self.name, *words, stdin=stdin, timeout=120)

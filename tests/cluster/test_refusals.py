@@ -51,7 +51,7 @@ def test_missing_rights_are_named(namespace: Namespace, tmp_path: Path) -> None:
     file.write_text(json.dumps(parsed))
     done = namespace.mysqlops("deploy", "mysql", *SMALL, MYSQLOPS_KUBECONFIG=str(file))
     assert done.code == 3, done.err
-    assert "you may not get, create, patch secrets" in done.err
+    assert "you may not get, list, create, patch, delete secrets" in done.err
     assert token not in done.err
 
 

@@ -1,4 +1,4 @@
-"""The verbs on a running cluster, in the order of this file, each right and wrong."""
+"""The verbs on a running cluster, in the order of this file, each right and wrong, each with exactly its rights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
 
 @pytest.fixture(scope="module")
-def cluster(namespace: Namespace) -> Namespace:
+def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
+    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
     done = namespace.mysqlops("deploy", "mysql", *SMALL)
     assert done.code == 0, done.err
     seen = namespace.status()

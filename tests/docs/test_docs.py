@@ -15,6 +15,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import _COMMANDS, LazyGroup
+from mysqlops.core import rights
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "scripts/labkit/README.md"]
@@ -30,6 +31,12 @@ def test_the_cli_reference_is_that_of_the_commands(monkeypatch: pytest.MonkeyPat
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     assert (ROOT / "docs" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
+    assert (ROOT / "docs" / "rbac.md").read_text() == module.rbac_text(), "run scripts/cli-reference"
+
+
+def test_every_verb_on_a_cluster_has_an_identity() -> None:
+    covered = {verb for _, verbs in rights.IDENTITIES.values() for verb in verbs}
+    assert covered == set(_COMMANDS) - {"render", "wait", "version"}
 
 
 def test_every_command_has_a_short_text_and_an_example() -> None:
