@@ -219,6 +219,8 @@ class Loop:
                     self._me, self._member, self._around, handover.successor(server, record), self._clock
                 )
                 self._log.say(f"handed the primary over to {done.to} in {done.seconds:.2f} s")
+                # For another second kube-proxy may send clients here: they must be refused, not left without an answer.
+                self._clock.sleep(1.5 * handover.PROXY_SECONDS)
         except errors.MysqlopsError as error:
             self._log.say(f"while handing over: {error}")
         try:
@@ -253,6 +255,7 @@ def _with_server(common: publication.Publication, server: view.ServerView) -> pu
         writable=server.writable,
         view_id=server.view_id,
         online=server.online_members(),
+        group=",".join(one.pod for one in server.members) if server.state == view.ONLINE else "",
         executed=str(server.executed),
         received=str(server.received),
         behind=server.behind,

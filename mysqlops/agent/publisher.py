@@ -25,6 +25,7 @@ _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 _CHORE_SECONDS = 15.0
 _TURN_SECONDS = 0.25
+_NOT_SERVING = (view.DOWN, view.OFFLINE, view.RECOVERING)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ class News:
         return before is None or self.lost != before.lost or not self.seen.is_same_but_for_time(before.seen)
 
 
+def _label(seen: publication.Publication) -> str | None:
+    """A primary that crashed keeps its label until another leads: its closed port refuses clients at once, whereas a
+    Service without endpoints lets most of their attempts time out (ICMP answers are rate-limited)."""
+    return None if seen.role == names.ROLE_NONE and seen.state in _NOT_SERVING else seen.role
+
+
 class Publisher:
     """One agent's voice and ear. `seen` and `record` are what it last heard, None if it does not know."""
 
@@ -52,6 +59,7 @@ class Publisher:
         self._news: News | None = None
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
+        self._label: str | None = None
         self._beat = self._failures = 0
         self._said_at = self._looked_at = self._pause_until = 0.0
         self._wake, self._over = threading.Event(), threading.Event()
@@ -93,19 +101,21 @@ class Publisher:
         return answer
 
     def publish(self, seen: publication.Publication, replicas: frozenset[str] = frozenset()) -> bool:
-        """A primary takes its predecessor's label first (CloudNativePG PR #10409), unless that one is known to be a
-        read-only replica of the same group: then the Service need not lead nowhere for kube-proxy's second."""
+        """A primary takes its predecessor's label first (CloudNativePG PR #10409), unless that one is known not to
+        lead: a replica of the same group, or down. Then the Service need not lead nowhere for kube-proxy's second."""
         becomes_primary = self._said is None or self._said.role != names.ROLE_PRIMARY
-        stale = self._around.labelled_primary() if seen.role == names.ROLE_PRIMARY and becomes_primary else []
-        for pod in stale:
-            if pod not in replicas:
-                self._strip(pod)
+        stale = self._around.labelled_primary() if seen.role == names.ROLE_PRIMARY and becomes_primary else {}
+        harmless = [pod for pod, state in stale.items() if pod in replicas or state in _NOT_SERVING]
+        for pod in stale.keys() - harmless:
+            self._strip(pod)
         self._beat += 1
-        self._around.publish(seen.role, publication.dump(replace(seen, beat=self._beat)))
+        # A mere beat leaves the label alone: a hand-over in another pod may just have set it. Wrong twice, it is set.
+        is_news = self._said is None or self._said.role != seen.role or self._said.state != seen.state
+        label = _label(seen) if is_news or self._label not in (None, seen.role) else None
+        self._label = self._around.publish(label, publication.dump(replace(seen, beat=self._beat)))
         self._said, self._said_at = seen, self._clock.monotonic()
-        for pod in stale:
-            if pod in replicas:
-                self._strip(pod)
+        for pod in harmless:
+            self._strip(pod)
         return True
 
     def _run(self) -> None:
@@ -129,7 +139,7 @@ class Publisher:
     def _strip_lost(self, lost: frozenset[str]) -> None:
         """The majority elects another in a second or two; by then the Service must not lead to the lost one."""
         if lost and lost != self._stripped:
-            for pod in self.ask(self._around.labelled_primary) or []:
+            for pod in self.ask(self._around.labelled_primary) or {}:
                 if pod in lost:
                     self.ask(lambda pod=pod: self._strip(pod))  # type: ignore[misc]
         self._stripped = lost

@@ -48,26 +48,25 @@ class Surroundings:
         """Set the role label of any member's pod; raises KubeError."""
         self._api.patch("v1", "pods", pod, {"metadata": {"labels": {names.LABEL_ROLE: role}}})
 
-    def publish(self, role: str, text: str) -> None:
-        """Set the own pod's role label and publication in one request."""
-        self._api.patch(
-            "v1",
-            "pods",
-            self._me.pod,
-            {
-                "metadata": {
-                    "uid": self._me.pod_uid,
-                    "labels": {names.LABEL_ROLE: role},
-                    "annotations": {names.ANNOTATION_MEMBER: text},
-                }
-            },
-        )
+    def publish(self, role: str | None, text: str) -> str | None:
+        """Set the own pod's role label (None: leave it) and publication in one request; the label that it has now."""
+        metadata: api.Json = {"uid": self._me.pod_uid, "annotations": {names.ANNOTATION_MEMBER: text}}
+        if role is not None:
+            metadata["labels"] = {names.LABEL_ROLE: role}
+        pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+        label: str | None = (pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE)
+        return label
 
-    def labelled_primary(self) -> list[str]:
-        """The other pods that bear the primary label; raises KubeError."""
-        pods = (pod["metadata"] for pod in self._list_pods())
-        labelled = (pod["name"] for pod in pods if pod.get("labels", {}).get(names.LABEL_ROLE) == names.ROLE_PRIMARY)
-        return [name for name in labelled if name != self._me.pod]
+    def labelled_primary(self) -> dict[str, str]:
+        """The other pods that bear the primary label, with the state that each last published; raises KubeError."""
+        found = {}
+        for metadata in (pod["metadata"] for pod in self._list_pods()):
+            is_labelled = (metadata.get("labels") or {}).get(names.LABEL_ROLE) == names.ROLE_PRIMARY
+            if is_labelled and metadata["name"] != self._me.pod:
+                text = (metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER)
+                published = publication.load(text, metadata["uid"])
+                found[metadata["name"]] = published.state if published else "UNKNOWN"
+        return found
 
     def take_lease(self) -> bool:
         """Take the right to form the group, and record that it is formed; False if another was quicker."""

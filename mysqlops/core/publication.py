@@ -28,6 +28,7 @@ class Publication:
     writable: bool = False
     view_id: str = ""
     online: int = 0  # members that this one sees ONLINE
+    group: str = ""  # the pods of all members that this one sees in its group, in whatever state, with commas
     executed: str = ""
     received: str = ""
     behind: int = 0  # transactions received and not yet applied

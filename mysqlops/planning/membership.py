@@ -194,7 +194,7 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
     alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
     if in_group:
-        return _plan_join(around, server, in_group)
+        return _plan_join(situation.name, around, server, in_group)
     return _plan_without_group(situation.name, around, server)
 
 
@@ -212,7 +212,11 @@ def _is_in_group(publication: Publication | None) -> bool:
     return publication is not None and publication.state in (view.ONLINE, view.RECOVERING)
 
 
-def _plan_join(around: Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> Action:
+def _plan_join(name: str, around: Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> Action:
+    """Not while the group still holds this member from before a crash: it would be refused, and its knocking would keep
+    the group from noticing that the old one is gone (a failover of 7 s then takes 10)."""
+    if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
+        return Wait("the group has not yet removed this member as it was before")
     errant = _errant(around, server)
     if errant:
         return Wait(f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild")

@@ -63,7 +63,11 @@ def _switchover(scene: Scene) -> None:
 
 
 def _delete_pod(scene: Scene) -> None:
+    """Returns once the pod is another one: until then the cluster looks as healthy as before."""
+    old = scene.uid(scene.primary)
     scene.namespace.kubectl("delete", "pod", scene.primary, "--wait=false")
+    words = ("get", "pod", scene.primary, "-o", "jsonpath={.metadata.uid}")
+    eventually(lambda: scene.namespace.kubectl(*words, check=False) not in ("", old), "a new pod", 60)
 
 
 def _kill_mysqld(scene: Scene) -> None:

@@ -102,6 +102,15 @@ def test_a_running_group_is_joined_through_its_online_members() -> None:
     assert action == membership.Join("mysql-1 and mysql-2 in the group", ("mysql-1",))
 
 
+def test_a_member_that_crashed_waits_until_the_group_has_removed_its_old_self() -> None:
+    def holding(pods: str) -> view.Peer:
+        published = Publication("uid", "", 1, "1", state=view.ONLINE, executed=UP_TO_9, group=pods)
+        return view.Peer("mysql-1", True, published, fresh=True)
+
+    assert isinstance(plan(server(UP_TO_5), holding("mysql-0,mysql-1")), membership.Wait)
+    assert isinstance(plan(server(UP_TO_5), holding("mysql-1,mysql-2")), membership.Join)
+
+
 def test_another_holder_of_the_lease_is_waited_for_until_it_is_stale() -> None:
     known = (peer("mysql-1", ""), peer("mysql-2", ""))
     assert isinstance(plan(server(), *known, holder=("mysql-1", 3.0)), membership.Wait)
