@@ -56,7 +56,10 @@ def test_no_password_is_in_what_anybody_can_read(namespace: Namespace) -> None:
     secret = json.loads(namespace.kubectl("get", "secret", "mysql-credentials", "-o", "json"))["data"]
     passwords = [base64.b64decode(text).decode() for key, text in secret.items() if key.endswith("-password")]
     assert len(passwords) == 5
-    texts = [namespace.kubectl("get", "pods,statefulsets,configmaps,events,leases", "-o", "yaml")]
+    keys = json.loads(namespace.kubectl("get", "secret", "mysql-tls", "-o", "json"))["data"]
+    passwords += [base64.b64decode(keys["tls.key"]).decode(), base64.b64decode(secret["ca-key"]).decode()]
+    texts = [namespace.mysqlops("render", "mysql", "-n", namespace.name).out]
+    texts += [namespace.kubectl("get", "pods,statefulsets,configmaps,events,leases", "-o", "yaml")]
     for pod in MEMBERS:
         texts += [namespace.kubectl("logs", pod, "--all-containers", "--tail=-1")]
         for container in ("mysqld", "agent"):

@@ -145,6 +145,39 @@ def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespac
     assert _rows(cluster) == [[[4]]] * 3
 
 
+def _fill(cluster: Namespace, member: str) -> None:
+    """Leave less room than the agent wants."""
+    script = (
+        "free=$(($(stat -f -c '%a * %S' /var/lib/mysql | sed 's/ //g') / 1048576)); "
+        "dd if=/dev/zero of=/var/lib/mysql/filler bs=1M count=$((free - 40)) 2>/dev/null; sync"
+    )
+    cluster.kubectl("exec", member, "-c", "mysqld", "--", "sh", "-c", script)
+
+
+def _member(cluster: Namespace, name: str) -> dict[str, object]:
+    found: dict[str, object] = next(one for one in cluster.status()["members"] if one["name"] == name)
+    return found
+
+
+def test_a_full_replica_leaves_the_group_and_comes_back(cluster: Namespace) -> None:
+    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    _fill(cluster, replica)
+    eventually(lambda: "full" in str(_member(cluster, replica)["waiting_for"]), "it says that it is full", 30)
+    eventually(lambda: _member(cluster, replica)["state"] == "OFFLINE", "it left the group", 30)
+    assert cluster.status()["primary"] not in (None, replica)
+    cluster.kubectl("exec", replica, "-c", "mysqld", "--", "rm", "/var/lib/mysql/filler")
+    cluster.await_healthy()
+
+
+def test_a_full_primary_hands_over(cluster: Namespace) -> None:
+    primary = cluster.status()["primary"]
+    _fill(cluster, primary)
+    eventually(lambda: cluster.status()["primary"] not in (None, primary), "another primary", 30)
+    assert "full" in str(_member(cluster, primary)["waiting_for"])
+    cluster.kubectl("exec", primary, "-c", "mysqld", "--", "rm", "/var/lib/mysql/filler")
+    cluster.await_healthy()
+
+
 def test_a_fenced_primary_hands_over_first(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
     assert cluster.mysqlops("member", "fence", "mysql", primary).code == 0

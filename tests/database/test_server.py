@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mysqlops import errors
+from mysqlops.agent import certificates
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import connect, group_replication, wait
+from mysqlops.mysql import accounts, connect, group_replication, sessions, wait
 from tests.database.conftest import PASSWORDS, Database
 
 _UUIDS = [f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "1a"]
@@ -54,6 +57,65 @@ def test_accounts_can_do_what_they_are_for_and_nothing_else(database: Database) 
         database.connect(names.USER_APP, "wrong")
     with pytest.raises(errors.AccessDenied):
         database.connect("root", "")
+
+
+def test_a_server_proves_its_name_by_the_ca(database: Database) -> None:
+    """By `localhost`, which the certificate names, and not by an address, which it does not."""
+    trusted = connect.Login("tester", "tester", str(database.tls / certificates.CA))
+    connect.connect_tcp("localhost", trusted, port=database.port).close()
+    with pytest.raises(errors.ConnectFailed, match=r"doesn't match|not valid for"):
+        connect.connect_tcp("127.0.0.1", trusted, port=database.port)
+    stranger = certificates.make_ca(database.tls.parent)[certificates.CA]
+    (database.tls.parent / "stranger.crt").write_text(stranger)
+    with pytest.raises(errors.ConnectFailed, match="certificate verify failed"):
+        connect.connect_tcp(
+            "localhost",
+            connect.Login("tester", "tester", str(database.tls.parent / "stranger.crt")),
+            port=database.port,
+        )
+    with pytest.raises(errors.ConfigError, match="CA file"):
+        connect.connect_tcp("localhost", connect.Login("tester", "tester", "/nowhere"), port=database.port)
+
+
+@pytest.fixture
+def writable(database: Database) -> Iterator[Database]:
+    with database.connect() as server:
+        server.query("SET GLOBAL super_read_only = OFF")
+        server.query("SET GLOBAL read_only = OFF")
+    yield database
+    with database.connect() as server:
+        group_replication.refuse_writes(server)
+
+
+def test_passwords_change_beside_the_old_ones(writable: Database) -> None:
+    database = writable
+    with database.connect() as server:
+        server.query("SET sql_log_bin = 0")
+        server.query("CREATE USER rotating IDENTIFIED BY 'first' REQUIRE SSL")
+        accounts.add_password(server, "rotating", "%", "sec'ond")
+        database.connect("rotating", "first").close()
+        database.connect("rotating", "sec'ond").close()
+        accounts.discard_old_password(server, "rotating", "%")
+        with pytest.raises(errors.AccessDenied):
+            database.connect("rotating", "first")
+        server.query("DROP USER rotating")
+
+
+def test_open_transactions_are_seen_and_clients_closed(writable: Database) -> None:
+    database = writable
+    with database.connect() as server, database.connect() as client:
+        client.query("SET sql_log_bin = 0")
+        server.query("SET sql_log_bin = 0")
+        client.query("CREATE TABLE IF NOT EXISTS app.t (id INT PRIMARY KEY)")
+        client.query("BEGIN")
+        client.query("INSERT INTO app.t VALUES (1)")
+        found = sessions.transactions(server)
+        assert [(one.user, one.rows_modified) for one in found] == [("tester", 1)]
+        assert sessions.close_clients(server) == 1
+        with pytest.raises(errors.ConnectFailed):
+            client.query("SELECT 1")
+        assert server.query("SELECT * FROM app.t") == []
+        server.query("DROP TABLE app.t")
 
 
 def test_an_error_with_a_secret_never_repeats_the_statement(database: Database) -> None:
