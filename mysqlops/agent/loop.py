@@ -61,8 +61,10 @@ class Loop:
         self._log.say(f"agent {__version__} of {self._me.pod} in {self._me.namespace}")
         self._publisher.start()
         while not self._stop.is_set():
+            before = self._clock.monotonic()
             self.turn()
-            self._pause()
+            self._stop.wait(TURN_SECONDS)
+            self._notice_freeze(self._clock.monotonic() - before)
         self._leave_for_good()
 
     def stop(self) -> None:
@@ -84,15 +86,11 @@ class Loop:
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
             self._publisher.offer(publisher.News(seen, _replicas(server), _lost_primaries(server), wants_look))
 
-    def _pause(self) -> None:
-        """Between turns; one that took far longer was a freeze, of mysqld too, in which others may have taken over."""
-        before = self._clock.monotonic()
-        self._stop.wait(TURN_SECONDS)
-        frozen = self._clock.monotonic() - before
-        if frozen > _FROZEN_SECONDS:
-            self._log.say(
-                f"nothing ran here for {frozen:.0f} s: refusing clients until the group is sure to have spoken"
-            )
+    def _notice_freeze(self, seconds: float) -> None:
+        """A round that took far longer than it should: this pod, or its mysqld, stood still, and others may have taken
+        over meanwhile."""
+        if seconds > _FROZEN_SECONDS:
+            self._log.say(f"stood still for {seconds:.0f} s: refusing clients until the group is sure to have spoken")
             self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
