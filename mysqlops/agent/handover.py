@@ -20,7 +20,7 @@ from mysqlops.core import names, view
 _MARK = Path(settings.RUN) / "handing-over"
 _MARK_SECONDS = 60.0
 _POLL_SECONDS = 0.01
-PROXY_SECONDS = 1.0  # kube-proxy's minSyncPeriod, unless a cluster's admin changed it
+PROXY_SECONDS = 1.1  # a little over kube-proxy's minSyncPeriod, unless a cluster's admin changed that
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ def run(
     """Make `to` the primary. Raises MysqlError if it could not be; the loop then puts the old label back."""
     _MARK.write_text(str(os.getpid()))
     try:
+        # The successor leaves the replicas' Service before: as a second change at the same moment, that would make
+        # kube-proxy wait a second with the one that matters.
+        with contextlib.suppress(errors.KubeError):
+            around.label(to.pod, names.ROLE_NONE)
+            clock.sleep(PROXY_SECONDS)
         started = clock.monotonic()
         changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started
