@@ -6,6 +6,7 @@ kept open, a deadline on every call, the token read anew for each (kubelet rotat
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -109,6 +110,16 @@ class Api:
             return (self._account / "token").read_text().strip()
         except OSError as error:
             raise errors.Forbidden(f"no service account token: {error}") from error
+
+
+def decoded(secret: Json) -> dict[str, str]:
+    """A Secret's values by key."""
+    return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+
+
+def encoded(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Values as a Secret's `data` for a merge patch; None deletes a key."""
+    return {key: value and base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
 
 def _reason(text: bytes) -> str:

@@ -7,9 +7,7 @@ Secret. Keys pass through files in memory only.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -18,7 +16,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from mysqlops import errors
-from mysqlops.agent import api, settings
+from mysqlops.agent import api, credentials, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names
 
@@ -92,20 +90,16 @@ class Certificates:
         return _hash(files.get(CA, ""), files.get(CERTIFICATE, ""))
 
     def write(self, files: Files) -> None:
-        for name in _FILES:
-            half = self._folder / f".{name}"
-            with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(files.get(name, ""))
-            half.rename(self._folder / name)
+        credentials.write(self._folder, {name: files.get(name, "") for name in _FILES})
 
     def _find(self) -> Found:
         tls = self._api.get("v1", "secrets", names.tls_secret(self._me.cluster))
-        credentials = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
+        ours = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
         return Found(
-            files=_decoded(tls),
+            files=api.decoded(tls),
             version=tls["metadata"]["resourceVersion"],
-            ca_key=_decoded(credentials).get(names.KEY_CA_KEY),
-            credentials_version=credentials["metadata"]["resourceVersion"],
+            ca_key=api.decoded(ours).get(names.KEY_CA_KEY),
+            credentials_version=ours["metadata"]["resourceVersion"],
         )
 
     def _issue(self, found: Found, ca_key: str | None, ca: str | None, trusted: str = "") -> None:
@@ -126,8 +120,8 @@ class Certificates:
         self._patch(names.tls_secret(self._me.cluster), found.version, files)
 
     def _patch(self, secret: str, version: str, values: Mapping[str, str]) -> None:
-        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        self._api.patch("v1", "secrets", secret, {"metadata": {"resourceVersion": version}, "data": data})
+        change = {"metadata": {"resourceVersion": version}, "data": api.encoded(values)}
+        self._api.patch("v1", "secrets", secret, change)
 
     def _runs_out(self, certificate: str) -> bool:
         seconds = str(_RENEW_DAYS * 86400)
@@ -217,7 +211,3 @@ def _newest(bundle: str) -> str:
     """The first certificate of a bundle: new ones are put in front."""
     end = "-----END CERTIFICATE-----\n"
     return bundle.partition(end)[0] + end
-
-
-def _decoded(secret: api.Json) -> Files:
-    return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}

@@ -6,7 +6,6 @@ decides, and the losers read what the winner wrote. A key that is there is never
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import uuid
@@ -26,13 +25,13 @@ def ensure(client: api.Api, cluster: str, clock: Clock) -> dict[str, str]:
     """The Secret's values by key, generating those that lack; raises KubeError if it cannot be read or written."""
     for _ in range(_TRIES):
         secret = client.get("v1", "secrets", names.credentials_secret(cluster))
-        present = {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+        present = api.decoded(secret)
         lacking = _generate(present)
         if not lacking:
             return present
         change = {
             "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
-            "data": {key: base64.b64encode(value.encode()).decode() for key, value in lacking.items()},
+            "data": api.encoded(lacking),
         }
         try:
             client.patch("v1", "secrets", names.credentials_secret(cluster), change)

@@ -7,7 +7,6 @@ https://dev.mysql.com/doc/refman/9.7/en/password-management.html#dual-passwords
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,19 +82,19 @@ class Rotation:
 
     def _read(self) -> tuple[api.Json, dict[str, str]]:
         secret = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
-        return secret, {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+        return secret, api.decoded(secret)
 
     def _patch(self, secret: api.Json, values: Mapping[str, str | None]) -> api.Json:
-        data = {key: value and base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        change = {"metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]}, "data": data}
+        version = secret["metadata"]["resourceVersion"]
+        change = {"metadata": {"resourceVersion": version}, "data": api.encoded(values)}
         return self._api.patch("v1", "secrets", names.credentials_secret(self._me.cluster), change)
 
 
 def refresh(client: api.Api, me: settings.Settings, folder: Path = settings.CREDENTIALS) -> bool:
     """Write the passwords that the Secret holds now to this pod's memory; True if any changed. Raises KubeError."""
     secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
-    data = secret.get("data") or {}
-    values = {one.key: base64.b64decode(data[one.key]).decode() for one in ACCOUNTS if one.key in data}
+    held = api.decoded(secret)
+    values = {one.key: held[one.key] for one in ACCOUNTS if one.key in held}
     changed = {key: value for key, value in values.items() if credentials.read(folder, key) != value}
     credentials.write(folder, changed)
     return bool(changed)

@@ -46,7 +46,8 @@ def _next(session: Session, name: str, since: datetime) -> str | None:
 
 def _restart(session: Session, name: str, pod: str) -> None:
     limits = planning.Limits(rolls_back=True)
-    if observe.judged(session, name).primary == pod and len(observe.judged(session, name).members) > 1:
+    now = observe.judged(session, name)
+    if now.primary == pod and len(now.members) > 1:
         chosen = switchover.plan(session, name, None, limits)
         if chosen is not None:
             switchover.execute(session, name, chosen, limits)
@@ -54,6 +55,6 @@ def _restart(session: Session, name: str, pod: str) -> None:
     session.progress.say(f"restarting {pod}")
     session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
     deadline = session.clock.monotonic() + session.timeout_seconds
-    while (now := session.client.find("Pod", pod)) is None or now["metadata"]["uid"] == found["metadata"]["uid"]:
+    while (new := session.client.find("Pod", pod)) is None or new["metadata"]["uid"] == found["metadata"]["uid"]:
         observe.check_deadline(session, deadline, f"a new pod {pod}")
         session.clock.sleep(0.5)
