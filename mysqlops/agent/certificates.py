@@ -16,11 +16,11 @@ from pathlib import Path
 from textwrap import dedent
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, settings
+from mysqlops.agent import api, credentials, settings, tls_check
+from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
 from mysqlops.clock import Clock
 from mysqlops.core import names
 
-CA, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"
 _FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never meets it with an older key
 _CA_DAYS, _CERTIFICATE_DAYS, _RENEW_DAYS = 3650, 397, 120
 _TRIES = 60
@@ -90,6 +90,11 @@ class Certificates:
         return _hash(files.get(CA, ""), files.get(CERTIFICATE, ""))
 
     def write(self, files: Files) -> None:
+        """Raises StepFailed for what other members and clients would refuse; the files before then stay."""
+        hosts = (self._me.host(self._me.ordinal), f"{names.primary_service(self._me.cluster)}.{self._me.namespace}.svc")
+        why = tls_check.refused_because(files, hosts, self._folder)
+        if why:
+            raise errors.StepFailed(f"Secret {names.tls_secret(self._me.cluster)} is not loaded: {why}")
         credentials.write(self._folder, {name: files.get(name, "") for name in _FILES})
 
     def _find(self) -> Found:

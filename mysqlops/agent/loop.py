@@ -179,6 +179,7 @@ class Loop:
             volume_size=size,
             volume_used=used,
             certificate=self._chore.loaded,
+            secrets_trouble=self._chore.trouble,
             waiting_for="" if isinstance(action, membership.Serve) else self._why(action),
         )
         if situation.server is None:
@@ -257,6 +258,8 @@ def _with_server(common: publication.Publication, server: view.ServerView) -> pu
         executed=str(server.executed),
         received=str(server.received),
         behind=server.behind,
+        clone_copied=server.clone.copied if server.clone else 0,
+        clone_size=server.clone.size if server.clone else 0,
     )
 
 

@@ -7,12 +7,13 @@ from mysqlops.agent import api, certificates, log, member, rotation, settings
 
 
 class SecretsWatch:
-    """One member's watch; `loaded` names the certificate that its mysqld has loaded."""
+    """One member's watch; `loaded` names the certificate that its mysqld has loaded, `trouble` what cannot be taken."""
 
     def __init__(self, client: api.Api, me: settings.Settings, server: member.Member) -> None:
         self._api, self._me, self._member = client, me, server
         self._certificates = certificates.Certificates(client, me)
         self.loaded = certificates.fingerprint()
+        self.trouble = ""
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
@@ -23,6 +24,7 @@ class SecretsWatch:
                 self._member.reload_tls()
                 self.loaded = certificates.fingerprint()
                 words.say("loaded the certificate that the Secret holds now")
-            words.say_if_new("secrets", "")
+            self.trouble = ""
         except (errors.MysqlError, errors.StepFailed, errors.ConfigError, OSError) as error:
-            words.say_if_new("secrets", f"could not take over the Secrets: {error}")
+            self.trouble = str(error)
+        words.say_if_new("secrets", self.trouble and f"could not take over the Secrets: {self.trouble}")

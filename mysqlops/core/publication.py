@@ -32,9 +32,12 @@ class Publication:
     executed: str = ""
     received: str = ""
     behind: int = 0  # transactions received and not yet applied
+    clone_copied: int = 0  # bytes of a donor's data copied so far
+    clone_size: int = 0  # bytes in all, 0 if nothing is being copied
     volume_size: int = 0  # bytes
     volume_used: int = 0  # bytes
     certificate: str = ""  # a hash of the CA and certificate that mysqld has loaded
+    secrets_trouble: str = ""  # why the member does not take over what the Secrets hold now
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
 
     def is_same_but_for_time(self, other: Publication) -> bool:
@@ -43,7 +46,9 @@ class Publication:
 
 
 def _without_motion(publication: Publication) -> Publication:
-    return replace(publication, at="", beat=0, executed="", received="", behind=0, volume_used=0, view_id="")
+    return replace(
+        publication, at="", beat=0, executed="", received="", behind=0, volume_used=0, view_id="", clone_copied=0
+    )
 
 
 def dump(publication: Publication) -> str:

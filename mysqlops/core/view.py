@@ -28,6 +28,15 @@ class GroupMember:
 
 
 @dataclass(frozen=True)
+class Clone:
+    """A donor's data on its way to this server: the stage that runs, its bytes so far and in all (an estimate)."""
+
+    stage: str
+    copied: int
+    size: int
+
+
+@dataclass(frozen=True)
 class ServerView:
     """One mysqld, as its own agent sees it through the socket."""
 
@@ -41,6 +50,7 @@ class ServerView:
     view_id: str = ""
     behind: int = 0
     members: tuple[GroupMember, ...] = ()
+    clone: Clone | None = None
 
     def online_members(self) -> int:
         return sum(member.state == ONLINE for member in self.members)

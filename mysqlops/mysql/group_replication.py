@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from mysqlops import errors
 from mysqlops.core import view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = "SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.offline_mode"
@@ -53,6 +53,7 @@ def observe(server: connect.Server) -> view.ServerView:
         view_id=next((row[5] for row in rows if row[0] == uuid), ""),
         behind=own.queue if own else 0,
         members=members,
+        clone=clone.running(server) if own and own.state == view.RECOVERING else None,
     )
 
 

@@ -6,26 +6,28 @@ The zip is made the same way each time, so that the same sources give the same b
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from mysqlops.version import __version__
 
-_OURS = ("agent", "core", "mysql", "planning")
-_OUR_FILES = ("__init__.py", "clock.py", "errors.py", "version.py")
+_ENTRY = "mysqlops.agent.__main__"
 _LIBRARIES = ("pymysql", "prometheus_client")
 _NEVER_IMPORTED = {
     "prometheus_client": ("bridge", "twisted", "aiohttp", "django"),
     "pymysql": (),
 }
 _MAIN = "import sys\nfrom mysqlops.agent.__main__ import main\nsys.exit(main())\n"
+_ROOT = Path(__file__).resolve().parents[2]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -51,13 +53,39 @@ def build() -> Bundle:
 
 def _files() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
-    root = resources.files("mysqlops")
-    for name in _OUR_FILES:
-        yield f"mysqlops/{name}", (root / name).read_bytes()
-    for package in _OURS:
-        yield from _sources(root / package, f"mysqlops/{package}", ())
+    yield from _needed(_ENTRY)
     for library in _LIBRARIES:
         yield from _sources(resources.files(library), library, _NEVER_IMPORTED[library])
+
+
+def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
+    """Our modules that the entry imports, and those that they import, and so on."""
+    open_ends, found = [entry], {}
+    while open_ends:
+        module = open_ends.pop()
+        path = _path(module)
+        if path is None or path in found:
+            continue
+        found[path] = (_ROOT / path).read_bytes()
+        open_ends += [*_imports(found[path]), module.rpartition(".")[0]]
+    yield from found.items()
+
+
+def _path(module: str) -> str | None:
+    """The file of one of our modules, None for anything else: a name in a module, another library."""
+    for path in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
+        if module.startswith("mysqlops") and (_ROOT / path).is_file():
+            return path
+    return None
+
+
+def _imports(source: bytes) -> Iterable[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 def _sources(folder: Traversable, path: str, without: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:

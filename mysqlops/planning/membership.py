@@ -132,6 +132,8 @@ def plan(situation: Situation) -> Action:
     if server.state == view.ONLINE:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
+        if server.clone is not None:
+            return Wait(f"recovering: copying a donor's data ({server.clone.stage})")
         return Wait("recovering: taking over what it missed")
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")

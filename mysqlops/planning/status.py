@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import names, view, volume
+from mysqlops.core import names, quantity, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, load
 
@@ -51,6 +51,8 @@ class Member:
     volume_used: int | None
     waiting_for: str
     certificate: str | None = None  # names the CA and certificate that the member has loaded
+    clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
+    clone_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         volume_used=published.volume_used or None if published else None,
         waiting_for=published.waiting_for if published else _why_silent(pod),
         certificate=published.certificate or None if published else None,
+        clone_copied=published.clone_copied if published and published.clone_size else None,
+        clone_size=published.clone_size or None if published else None,
     )
 
 
@@ -166,12 +170,22 @@ def _why_silent(pod: Json | None) -> str:
         state = container.get("state", {})
         waiting = state.get("waiting")
         if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
-            return f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+            text = f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+            return f"{text}: {last_words(container)}" if last_words(container) else text
         if "running" in state and not container.get("ready") and container in status.get("initContainerStatuses", []):
             return f"init container {container['name']} is running"
     if "deletionTimestamp" in pod["metadata"]:
         return "the pod is being deleted"
     return "its containers are starting" if status.get("phase") == "Pending" else "its agent is silent"
+
+
+def last_words(container: Json) -> str:
+    """The last line that a container wrote before it failed (terminationMessagePolicy FallbackToLogsOnError)."""
+    for state in (container.get("state", {}), container.get("lastState", {})):
+        lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
+        if lines:
+            return lines[-1][-300:]
+    return ""
 
 
 def _conditions(
@@ -190,6 +204,11 @@ def _conditions(
         found.append(Condition("two-primaries", text, "stop the writers; kubectl logs POD -c agent", DOWN))
     for member in members:
         found += _member_conditions(seen, member)
+    found += [
+        Condition("secrets-refused", f"{name}: {one.secrets_trouble}", "correct the Secret; docs/errors.md")
+        for name, one in published.items()
+        if one and one.secrets_trouble
+    ]
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     versions = {one.agent_version for one in published.values() if one}
@@ -207,7 +226,7 @@ def _no_primary(seen: Observed, members: Sequence[Member]) -> Condition:
 def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
     found = []
     if member.state != view.ONLINE:
-        text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}"
+        text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}{_copied(member)}"
         found.append(Condition("member-not-online", text, _logs(seen.name, member.ordinal)))
     if member.state == view.ONLINE and member.role == names.ROLE_NONE:
         text = f"{member.name} is ONLINE and serves nobody: {member.waiting_for or 'no reason known'}"
@@ -223,6 +242,13 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
             Condition("volume-filling", f"the volume of {member.name} is {percent} % full", "docs/disk-full.md")
         )
     return found
+
+
+def _copied(member: Member) -> str:
+    if not member.clone_size:
+        return ""
+    done, size = quantity.format_bytes(member.clone_copied or 0), quantity.format_bytes(member.clone_size)
+    return f", {done} of {size}"
 
 
 def _group_conditions(

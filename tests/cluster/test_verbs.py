@@ -293,6 +293,30 @@ def test_a_member_that_diverged_is_named_and_rebuilt_only_when_told_to(cluster: 
     assert _rows(cluster) == [[[4]]] * 3
 
 
+def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(cluster: Namespace) -> None:
+    for member in MEMBERS:
+        cluster.sql(member, "FLUSH BINARY LOGS")
+        cluster.sql(member, f"PURGE BINARY LOGS TO '{cluster.sql(member, 'SHOW BINARY LOGS')[-1][0]}'")
+    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    done = cluster.mysqlops("member", "rebuild", "mysql", replica, "--confirm", replica)
+    assert done.code == 0, done.err
+    assert cluster.sql(replica, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
+    assert "copying a donor's data" in done.err
+    assert _rows(cluster) == [[[4]]] * 3
+
+
+def test_a_certificate_for_other_names_is_not_loaded(cluster: Namespace) -> None:
+    """As a user would bring one: the members keep the old one, and say why."""
+    before = cluster.status()["members"][0]["certificate"]
+    kept = json.loads(cluster.kubectl("get", "secret", "mysql-tls", "-o", "json"))["data"]
+    foreign = {"tls.crt": kept["ca.crt"]}
+    cluster.kubectl("patch", "secret", "mysql-tls", "-p", json.dumps({"data": foreign}))
+    eventually(lambda: "secrets-refused" in cluster.mysqlops("status", "mysql").out, "the refusal is told", 60)
+    assert cluster.status()["members"][0]["certificate"] == before
+    cluster.kubectl("patch", "secret", "mysql-tls", "-p", json.dumps({"data": kept}))
+    cluster.await_healthy()
+
+
 def test_the_network_policy_fits_the_real_pods(cluster: Namespace) -> None:
     policy = cluster.objects("networkpolicies")[0]
     for pod in cluster.objects("pods"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import certificates
+from mysqlops.agent import certificates, tls_check
 from mysqlops.core import names
 from mysqlops.mysql import accounts, connect
 from tests.conftest import missing
@@ -56,7 +56,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     file.chmod(0o644)
     tls = tmp_path_factory.mktemp("tls")
     made = certificates.make_ca(tls)
-    made |= certificates.make_certificate(tls, made[names.KEY_CA_KEY], made[certificates.CA], "mysql", "db")
+    made |= certificates.make_certificate(tls, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
     for file in tls.iterdir():
         file.chmod(0o644)
     tls.chmod(0o755)

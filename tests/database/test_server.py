@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mysqlops import errors
-from mysqlops.agent import certificates
+from mysqlops.agent import certificates, tls_check
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
@@ -61,11 +61,11 @@ def test_accounts_can_do_what_they_are_for_and_nothing_else(database: Database) 
 
 def test_a_server_proves_its_name_by_the_ca(database: Database) -> None:
     """By `localhost`, which the certificate names, and not by an address, which it does not."""
-    trusted = connect.Login("tester", "tester", str(database.tls / certificates.CA))
+    trusted = connect.Login("tester", "tester", str(database.tls / tls_check.CA))
     connect.connect_tcp("localhost", trusted, port=database.port).close()
     with pytest.raises(errors.ConnectFailed, match=r"doesn't match|not valid for"):
         connect.connect_tcp("127.0.0.1", trusted, port=database.port)
-    stranger = certificates.make_ca(database.tls.parent)[certificates.CA]
+    stranger = certificates.make_ca(database.tls.parent)[tls_check.CA]
     (database.tls.parent / "stranger.crt").write_text(stranger)
     with pytest.raises(errors.ConnectFailed, match="certificate verify failed"):
         connect.connect_tcp(

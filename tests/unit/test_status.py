@@ -93,3 +93,24 @@ def test_what_is_wrong_has_a_code_and_a_next_command(
 def test_what_a_member_lacks_is_counted() -> None:
     seen = judge(HEALTHY[0], pod("mysql-1", executed=f"{GROUP}:1-3"), HEALTHY[2])
     assert [member.missing for member in seen.members] == [0, 2, 0]
+
+
+def test_a_copy_of_a_donors_data_shows_how_far_it_is() -> None:
+    copying = pod("mysql-2", state="RECOVERING", role="none", label="none", clone_copied=1 << 29, clone_size=1 << 30)
+    seen = judge(*HEALTHY[:2], copying)
+    assert "512.0MiB of 1.0GiB" in seen.conditions[0].message
+
+
+def test_a_failed_containers_last_words_are_told() -> None:
+    silent = pod("mysql-2")
+    silent["metadata"]["annotations"] = {}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
+    failed = {"terminated": {"message": "line one\nprepare: refused: the volume holds 'x'\n"}}
+    silent["status"]["initContainerStatuses"] = [{"name": "prepare", "state": waiting, "lastState": failed}]
+    seen = judge(*HEALTHY[:2], silent)
+    assert "CrashLoopBackOff back-off 10s: prepare: refused: the volume holds 'x'" in seen.members[2].waiting_for
+
+
+def test_a_secret_that_is_not_taken_over_is_a_condition() -> None:
+    refusing = pod("mysql-2", secrets_trouble="tls.crt does not prove the name mysql-2.mysql.db.svc")
+    assert "secrets-refused" in {one.code for one in judge(*HEALTHY[:2], refusing).conditions}

@@ -1,0 +1,58 @@
+"""Would the other members and the clients accept a certificate? Asked by a handshake in memory, before it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+CA, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"
+_ROUNDS = 10  # TLS 1.3 takes two
+
+
+def refused_because(files: Mapping[str, str], hosts: Sequence[str], work: Path) -> str | None:
+    """Why the certificate does not serve for one of these names, by the CA that is to be trusted; None if it does.
+
+    `work` is a folder in memory: Python loads keys from files only.
+    """
+    missing = [name for name in (CA, CERTIFICATE, KEY) if not files.get(name)]
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    try:
+        serving, asking = _contexts(files, work)
+    except (ssl.SSLError, ValueError) as error:
+        return f"{CERTIFICATE}, {KEY} and {CA} do not fit together: {_text(error)}"
+    for host in hosts:
+        try:
+            _shake_hands(serving, asking, host)
+        except ssl.SSLError as error:
+            return f"{CERTIFICATE} does not prove the name {host}: {_text(error)}"
+    return None
+
+
+def _contexts(files: Mapping[str, str], work: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    serving, asking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asking.load_verify_locations(cadata=files[CA])
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        chain, key = Path(folder) / CERTIFICATE, Path(folder) / KEY
+        chain.write_text(files[CERTIFICATE])
+        key.touch(mode=0o600)
+        key.write_text(files[KEY])
+        serving.load_cert_chain(chain, key, password="")
+    return serving, asking
+
+
+def _shake_hands(serving: ssl.SSLContext, asking: ssl.SSLContext, host: str) -> None:
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = serving.wrap_bio(there, back, server_side=True)
+    client = asking.wrap_bio(back, there, server_hostname=host)
+    for _ in range(_ROUNDS):
+        for side in (client, server):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+
+
+def _text(error: Exception) -> str:
+    return str(getattr(error, "verify_message", "") or error.args[-1])[:300]
