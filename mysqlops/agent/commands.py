@@ -11,7 +11,7 @@ from mysqlops import errors
 from mysqlops.agent import api, certificates, credentials, handover, member, rotation, settings, surroundings
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
-from mysqlops.mysql import probe, write_gap
+from mysqlops.mysql import accounts, probe, variables, write_gap
 
 _CLOCK = SystemClock()
 _METER_SECONDS = 10.0
@@ -25,6 +25,17 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=prove)
     command = commands.add_parser("transactions")
     command.set_defaults(action=transactions)
+    command = commands.add_parser("gtids")
+    command.set_defaults(action=gtids)
+    for name, action in (("setting-kinds", setting_kinds), ("get-settings", get_settings)):
+        command = commands.add_parser(name)
+        command.add_argument("names", nargs="+")
+        command.set_defaults(action=action)
+    command = commands.add_parser("set-settings")
+    command.add_argument("values", type=json.loads, help="JSON: variable -> value, null for the server's default")
+    command.set_defaults(action=set_settings)
+    command = commands.add_parser("plugins")
+    command.set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
     command.add_argument("stage", choices=["certificate", "ca", "drop"])
     command.set_defaults(action=rotate_tls)
@@ -56,6 +67,37 @@ def transactions(_: argparse.Namespace) -> None:
     """Print the clients' open transactions."""
     found = member.Member(settings.read()).transactions()
     print(json.dumps([asdict(one) for one in found]))
+
+
+def gtids(_: argparse.Namespace) -> None:
+    """Print the transactions that this member has, and those that it has no binary logs for any more."""
+    with member.Member(settings.read()).connect() as server:
+        executed, purged = server.query("SELECT @@global.gtid_executed, @@global.gtid_purged")[0]
+    print(json.dumps({"executed": executed, "purged": purged}))
+
+
+def setting_kinds(options: argparse.Namespace) -> None:
+    """Print which variables can be set live."""
+    with member.Member(settings.read()).connect() as server:
+        print(json.dumps({name: variables.kind(server, name) for name in options.names}))
+
+
+def get_settings(options: argparse.Namespace) -> None:
+    """Print the variables' values in force."""
+    with member.Member(settings.read()).connect() as server:
+        print(json.dumps(variables.get(server, options.names)))
+
+
+def set_settings(options: argparse.Namespace) -> None:
+    """Set variables live; print those that the server refuses, with its reason. Then none is changed."""
+    with member.Member(settings.read()).connect() as server:
+        print(json.dumps(variables.set_all(server, options.values)))
+
+
+def plugins(_: argparse.Namespace) -> None:
+    """Print which accounts use which authentication plugin."""
+    with member.Member(settings.read()).connect() as server:
+        print(json.dumps(accounts.by_plugin(server)))
 
 
 def rotate_tls(options: argparse.Namespace) -> None:

@@ -179,6 +179,7 @@ class Loop:
             volume_size=size,
             volume_used=used,
             certificate=self._chore.loaded,
+            config=settings.config_digest(),
             secrets_trouble=self._chore.trouble,
             waiting_for="" if isinstance(action, membership.Serve) else self._why(action),
         )

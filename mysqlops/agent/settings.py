@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ CREDENTIALS = Path("/run/credentials")
 TLS = Path("/run/tls")
 RUN = Path("/run/mysqlops")
 VOLUME = Path("/var/lib/mysql")
+MY_CNF = Path("/etc/mysqlops/my.cnf")
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -47,3 +49,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             raise ConfigError(f"environment variable {variable} is not set; the StatefulSet of mysqlops sets it")
         values[field] = environment[variable]
     return Settings(**values)
+
+
+def config_digest() -> str:
+    """Names the my.cnf that is mounted now; empty if it cannot be read."""
+    try:
+        return hashlib.sha256(MY_CNF.read_bytes()).hexdigest()[:12]
+    except OSError:
+        return ""

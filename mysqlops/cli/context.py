@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
 from mysqlops.core import mysqld_config, names
-from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.spec import ClusterSpec, check_replicas
 
 if TYPE_CHECKING:
     from mysqlops.kube.client import Client
@@ -40,8 +40,23 @@ def changing(name: str, verb: str, given: dict[str, Any]) -> Iterator[Session]:
             yield session
 
 
+@contextmanager
+def reading(name: str, given: dict[str, Any]) -> Iterator[Session]:
+    """A session that changes nothing and waits for nobody; takes the same options."""
+    from mysqlops.cli import output
+    from mysqlops.clock import SystemClock
+    from mysqlops.operations.session import Session
+
+    names.check_cluster_name(name)
+    with output.progress() as progress:
+        yield Session(
+            client(given.pop("context"), given.pop("namespace")), SystemClock(), progress, given.pop("timeout")
+        )
+
+
 def make_spec(name: str, namespace: str, config_file: str | None, options: dict[str, Any]) -> ClusterSpec:
     """The spec that the options describe; raises ConfigError."""
+    check_replicas(options["replicas"])
     return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(config_file), **options)
 
 

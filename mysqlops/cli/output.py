@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mysqlops.clock import SystemClock
 from mysqlops.core import quantity
+from mysqlops.core.plan import Step
 from mysqlops.operations.session import Progress
 from mysqlops.planning.status import DOWN, HEALTHY, Member, Status
+
+if TYPE_CHECKING:
+    from mysqlops.operations.configure import Value
 
 _COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
 
@@ -55,6 +59,40 @@ def data(value: Any, form: str) -> None:
         click.echo(json.dumps(value, indent=2, default=str))
     else:
         click.echo(to_yaml([value]), nl=False)
+
+
+def show_steps(steps: Sequence[Step], form: str) -> None:
+    """What a command would do."""
+    if form != "table":
+        data({"steps": [step.as_json() for step in steps]}, form)
+        return
+    for step in steps:
+        click.echo(f"would {step.action} {step.kind} {step.name}: {step.why}")
+    if not steps:
+        click.echo("nothing to do")
+
+
+def show_settings(values: Sequence[Value], form: str) -> None:
+    """Variables: what my.cnf says, and what each member runs with."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if form != "table":
+        data([one.as_json() for one in values], form)
+        return
+    members = sorted({member for one in values for member in one.running})
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("VARIABLE", "MY.CNF", "SET BY", *members):
+        table.add_column(column, overflow="fold")
+    for one in values:
+        by = "" if one.configured is None else "user" if one.by_user else "mysqlops"
+        running = [_text_of(one.running.get(member)) for member in members]
+        table.add_row(one.name, _text_of(one.configured), by, *running)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _text_of(value: str | None) -> str:
+    return "-" if value is None else value
 
 
 def result(value: Any, form: str, sentence: str) -> None:

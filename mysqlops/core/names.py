@@ -14,6 +14,7 @@ LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ROLE = f"{DOMAIN}/role"
 LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
+LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
 APP_NAME = "mysqlops"
 
 ANNOTATION_MEMBER = f"{DOMAIN}/member"  # on a pod: what its agent sees (core/publication.py)
@@ -23,7 +24,11 @@ ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON list of members
 ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` found and `start` brings back
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, since when `restart` replaces pods
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> UID of the claim that goes
+ANNOTATION_RECREATING = f"{DOMAIN}/recreating"  # on the Lease: JSON, the StatefulSet that is to be made anew
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, since when passwords have a successor
+ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)
+ANNOTATION_KEPT_SINCE = f"{DOMAIN}/kept-since"  # on such a claim
+ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTID set that it holds at least
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 
@@ -140,3 +145,7 @@ def selector(cluster: str) -> dict[str, str]:
 
 def selector_text(cluster: str) -> str:
     return ",".join(f"{key}={value}" for key, value in selector(cluster).items())
+
+
+def pod_of_claim(claim_name: str) -> str:
+    return claim_name.removeprefix(f"{CLAIM_TEMPLATE}-")

@@ -37,6 +37,7 @@ class Publication:
     volume_size: int = 0  # bytes
     volume_used: int = 0  # bytes
     certificate: str = ""  # a hash of the CA and certificate that mysqld has loaded
+    config: str = ""  # a hash of the my.cnf that mysqld would start with now
     secrets_trouble: str = ""  # why the member does not take over what the Secrets hold now
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
 

@@ -30,7 +30,7 @@ OPERATOR = (
     Right("", "pods", ("delete",)),
     # A websocket is opened with GET; newer servers ask for `create` as well.
     Right("", "pods/exec", ("create", "get")),
-    Right("", "persistentvolumeclaims", ("delete",)),
+    Right("", "persistentvolumeclaims", ("delete", "patch")),
     Right("apps", "statefulsets", ("patch",)),
     Right("coordination.k8s.io", "leases", ("get", "create", "update", "patch", "delete")),
 )
@@ -52,8 +52,8 @@ OWNER = (
 )
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status",)),
-    "operator": (OPERATOR, ("switchover", "member", "users", "tls", "restart", "stop", "start", "recover")),
-    "owner": (OWNER, ("deploy", "delete")),
+    "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
+    "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage")),
 }
 
 

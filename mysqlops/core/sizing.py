@@ -1,9 +1,9 @@
 """mysqld's memory and disk variables, derived from the memory limit and the volume's size.
 
 What must fit into the limit besides the buffer pool: Group Replication's message cache, which fills up to its size
-under writes, and the server itself with its performance schema: 420 MiB after 46 000 transactions of 12 clients,
-measured with 9.7 in the lab. With less room members were killed while they recovered, and took the group with them
-(docs/adr/0010). A smaller buffer pool costs only reads from disk.
+under writes; an applier worker's queue, 11 MiB each; the performance schema; and the server itself, 330 MiB in a
+group. Measured with 9.7 (docs/adr/0010). With less room members crawl or are killed while they recover, and take the
+group with them. A smaller buffer pool costs only reads from disk.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ from mysqlops.errors import ConfigError
 
 SMALLEST_MEMORY = 768 * MIB
 SMALLEST_STORAGE = 1 * GIB
-_SERVER = 480 * MIB
+_SERVER = 390 * MIB
+_PER_WORKER = 11 * MIB
 _PER_CONNECTION = 1 * MIB
+# Below this the performance schema does without its summaries per account, host and error: 100 MiB.
+_SMALL = 2 * GIB
+_WHOLE_PERFORMANCE_SCHEMA = 110 * MIB
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,18 @@ class Sizing:
     max_connections: int
     temporary_tables_bytes: int
     statement_digests: int
+    applier_workers: int
+    is_small: bool
 
     def variables(self) -> dict[str, str]:
-        return {
+        small = {
+            "performance_schema_error_size": "0",
+            "performance_schema_accounts_size": "0",
+            "performance_schema_hosts_size": "0",
+            "performance_schema_max_thread_instances": str(self.max_connections + 140),
+        }
+        return (small if self.is_small else {}) | {
+            "replica_parallel_workers": str(self.applier_workers),
             "innodb_buffer_pool_size": str(self.buffer_pool_bytes),
             "loose_group_replication_message_cache_size": str(self.message_cache_bytes),
             "innodb_redo_log_capacity": str(self.redo_log_bytes),
@@ -58,7 +71,10 @@ def size_for(memory_bytes: int, storage_bytes: int) -> Sizing:
         )
     connections = _clamp(memory_bytes // (16 * MIB), 60, 1000)
     cache = _clamp(memory_bytes // 16, 128 * MIB, GIB)
-    free = memory_bytes - _SERVER - cache - connections * _PER_CONNECTION
+    is_small = memory_bytes < _SMALL
+    workers = 8 if is_small else 16
+    server = _SERVER + workers * _PER_WORKER + (0 if is_small else _WHOLE_PERFORMANCE_SCHEMA)
+    free = memory_bytes - server - cache - connections * _PER_CONNECTION
     pool = _clamp(_down_to(free * 3 // 4, 64 * MIB), 64 * MIB, memory_bytes)
     return Sizing(
         buffer_pool_bytes=pool,
@@ -68,6 +84,8 @@ def size_for(memory_bytes: int, storage_bytes: int) -> Sizing:
         max_connections=connections,
         temporary_tables_bytes=_clamp(_down_to(memory_bytes // 16, MIB), 16 * MIB, GIB),
         statement_digests=_clamp(memory_bytes // (512 * 1024), 1000, 10000),
+        applier_workers=workers,
+        is_small=is_small,
     )
 
 

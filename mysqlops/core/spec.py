@@ -13,7 +13,10 @@ DEFAULT_AGENT_IMAGE = "python:3.13-slim"
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """The wanted cluster; quantities are kept as the user wrote them. Raises ConfigError when made of bad values."""
+    """The wanted cluster; quantities are kept as the user wrote them. Raises ConfigError when made of bad values.
+
+    Any number of replicas may be: one that runs may be stopped, or half way through a scaling (`check_replicas`).
+    """
 
     name: str
     namespace: str
@@ -29,7 +32,6 @@ class ClusterSpec:
     def __post_init__(self) -> None:
         names.check_cluster_name(self.name)
         names.check_namespace(self.namespace)
-        check_replicas(self.replicas)
         for option, image in (("--image", self.image), ("--agent-image", self.agent_image)):
             if not image or any(character.isspace() for character in image):
                 raise ConfigError(f"{option} {image!r}: expected an image reference such as {DEFAULT_IMAGE}")

@@ -54,3 +54,36 @@ def unsupported_because(version: ServerVersion) -> str | None:
     if (version.major, version.minor) not in _SERIES:
         return f"MySQL {version} is not of a series this version of mysqlops was made for: 8.0, 8.4, 9.0 to 9.7"
     return None
+
+
+_LTS = {(8, 0), (8, 4), (9, 7)}
+
+
+def upgrade_refused_because(before: ServerVersion, after: ServerVersion) -> str | None:
+    """Why a data directory of one version may not be opened by the other, or None.
+
+    https://dev.mysql.com/doc/refman/9.7/en/upgrade-paths.html: within a series, from an LTS series to the next, and
+    from an innovation release up to the next LTS series.
+    """
+    if after < before:
+        return f"{after} is older than {before}: MySQL does not go back to an older data directory"
+    if (before.major, before.minor) == (8, 0) and (after.major, after.minor) > (8, 4):
+        return f"from {before} the way to {after} leads through 8.4"
+    return None
+
+
+def is_innovation(version: ServerVersion) -> bool:
+    """Supported by its makers only until the next release."""
+    return (version.major, version.minor) not in _LTS
+
+
+# https://dev.mysql.com/doc/relnotes/mysql/9.0/en/news-9-0-0.html and .../8.4/en/news-8-4-0.html
+_REMOVED_PLUGINS = {
+    "mysql_native_password": ServerVersion(9, 0, 0),
+    "authentication_fido": ServerVersion(8, 4, 0),
+}
+
+
+def lacks_plugin(version: ServerVersion, plugin: str) -> bool:
+    """True if that version has no such authentication plugin any more."""
+    return plugin in _REMOVED_PLUGINS and version >= _REMOVED_PLUGINS[plugin]

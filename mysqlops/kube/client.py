@@ -87,9 +87,13 @@ class Client:
         """A JSON merge patch (RFC 7396)."""
         return self._call("PATCH", self._path(kind, name), change, content="application/merge-patch+json")
 
-    def delete(self, kind: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None) -> None:
-        """Delete, in the background; no error if there is none. With `uid` only that very object."""
-        options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+    def delete(
+        self, kind: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None, orphan: bool = False
+    ) -> None:
+        """Delete, in the background; no error if there is none. With `uid` only that very object; with `orphan` what
+        belongs to it stays."""
+        policy = "Orphan" if orphan else "Background"
+        options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy}
         if uid:
             options["preconditions"] = {"uid": uid}
         if grace_seconds is not None:

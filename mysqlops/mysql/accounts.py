@@ -30,6 +30,14 @@ def discard_old_password(server: connect.Server, user: str, host: str) -> None:
     server.query(f"ALTER USER {quote(user)}@{quote(host)} DISCARD OLD PASSWORD")
 
 
+def by_plugin(server: connect.Server) -> dict[str, list[str]]:
+    """Which accounts use which authentication plugin."""
+    found: dict[str, list[str]] = {}
+    for plugin, account in server.query("SELECT plugin, CONCAT(user, '@', host) FROM mysql.user ORDER BY user, host"):
+        found.setdefault(str(plugin), []).append(str(account))
+    return found
+
+
 def init_file(passwords: Mapping[str, str]) -> str:
     """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
     accounts = (

@@ -24,4 +24,7 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
         raise errors.Refused([Reason(f"{words[0]}-refused", message)])
     if done.exit_code == errors.WaitTimeout.exit_code:
         raise errors.WaitTimeout(message)
+    if "invalid choice" in done.stderr:
+        text = f"the agent of {pod} is of another version and does not know {words[0]!r}"
+        raise errors.StepFailed(text, hint="mysqlops upgrade NAME brings the agents to this version")
     raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=f"kubectl logs {pod} -c agent")

@@ -14,22 +14,33 @@ from mysqlops.operations import agents, bundle, image_check, observe, preflight
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
 from mysqlops.planning import render, status
+from mysqlops.planning.running import differences
 
 Json = dict[str, Any]
 _PROOF_SECONDS = 30.0
 
 
-def objects(spec: ClusterSpec) -> list[Json]:
+def objects(spec: ClusterSpec, config_maps: render.ConfigMaps | None = None) -> list[Json]:
     """Exactly what deploy applies and render prints."""
     agent = bundle.build()
-    return render.cluster_objects(manifests.load_base(), spec, render.Agent(agent.content, agent.version))
+    return render.cluster_objects(manifests.load_base(), spec, render.Agent(agent.content, agent.version), config_maps)
 
 
 def prepare(client: Client, spec: ClusterSpec) -> tuple[list[Json], Plan]:
     """The wanted objects and the plan to them; raises Refused."""
-    wanted = objects(spec)
+    running = observe.running(client, spec.name)
+    if running is not None:
+        _refuse_changes(spec, running.spec)
+    wanted = objects(spec, running.config_maps if running else None)
     live = observe.live_objects(client, wanted)
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name))
+
+
+def _refuse_changes(spec: ClusterSpec, running: ClusterSpec) -> None:
+    if running.replicas == 0:
+        raise errors.Refused([errors.Reason("stopped", f"{spec.name} is stopped", f"mysqlops start {spec.name}")])
+    if reasons := differences(spec, running):
+        raise errors.Refused(reasons)
 
 
 def check(session: Session, spec: ClusterSpec) -> None:
@@ -45,9 +56,11 @@ def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Pl
     """Before the StatefulSet is first created; raises Refused."""
     if not any(step.kind == "StatefulSet" for step in plan.steps):
         return
-    reasons = image_check.check(session, spec, wanted)
-    if reasons:
-        raise errors.Refused(reasons)
+    tried = image_check.check(session, spec, wanted)
+    if tried.reasons:
+        raise errors.Refused(tried.reasons)
+    for warning in tried.warnings:
+        session.progress.warn(warning)
 
 
 def execute(session: Session, plan: Plan) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
@@ -29,8 +30,17 @@ _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunCon
 _OLDEST_PYTHON = (3, 11)
 
 
-def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> list[Reason]:
-    """Reasons to refuse the images or the my.cnf; raises WaitTimeout if they could not be tried in time."""
+@dataclass(frozen=True)
+class Tried:
+    """Reasons to refuse, mysqld's version, and what it warned of in the my.cnf."""
+
+    reasons: tuple[Reason, ...]
+    version: version.ServerVersion | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
+    """Try the images with the my.cnf; raises WaitTimeout if they could not be tried in time."""
     client, pod = session.client, _pod(spec, objects)
     name = pod["metadata"]["name"]
     _delete(session, name)
@@ -38,8 +48,9 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> list[
     try:
         finished = _await_end(session, name)
         if isinstance(finished, Reason):
-            return [finished]
-        return [*_judge_mysqld(client, spec, name, finished), *_judge_python(client, spec, name, finished)]
+            return Tried((finished,))
+        tried = _judge_mysqld(spec, client.logs(name, _MYSQLD), finished[_MYSQLD])
+        return replace(tried, reasons=(*tried.reasons, *_judge_python(client, spec, name, finished)))
     finally:
         with contextlib.suppress(errors.KubeError):
             client.delete("Pod", name, grace_seconds=0)
@@ -130,22 +141,26 @@ def _last_word(status: Json) -> str:
     return conditions[0]["message"] if conditions else str(status.get("phase", "unknown"))
 
 
-def _judge_mysqld(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, int]) -> list[Reason]:
-    output = client.logs(pod, _MYSQLD)
+def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
     found = version.parse_mysqld_output(output)
     if found is None:
         text = f"--image {spec.image} does not hold MySQL: `mysqld --version` says {_first_line(output)!r}"
-        return [Reason("not-mysql", text, "give an image of mysql, or of percona-server")]
+        return Tried((Reason("not-mysql", text, "give an image of mysql, or of percona-server"),))
     why = version.unsupported_because(found)
     if why:
-        return [
-            Reason("unsupported-version", f"--image {spec.image}: {why}", "docs/versions.md lists what is supported")
-        ]
-    if codes[_MYSQLD] != 0:
+        text = f"--image {spec.image}: {why}"
+        return Tried((Reason("unsupported-version", text, "docs/versions.md lists what is supported"),), found)
+    if code != 0:
         complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]
         text = f"the server refuses the configuration: {' '.join(complaints[0].split())[:300]}"
-        return [Reason("bad-config", text, "correct the file given with --config")]
-    return []
+        return Tried((Reason("bad-config", text, "correct the settings: --config, or mysqlops config set"),), found)
+    return Tried((), found, _warnings(spec, output))
+
+
+def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:
+    """Those about the user's own settings: deprecated names, values that were adjusted."""
+    lines = [line for line in output.splitlines() if "[Warning]" in line]
+    return tuple(" ".join(line.split())[:300] for line in lines if any(key in line for key in spec.mysqld))
 
 
 def _judge_python(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, int]) -> list[Reason]:

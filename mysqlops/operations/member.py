@@ -64,6 +64,15 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
     session.progress.say(f"{member} is rebuilt")
 
 
+def empty(session: Session, name: str, member: str) -> None:
+    """Give a member that holds nothing of its own a new pod and an empty claim; raises WaitTimeout."""
+    claim = names.claim(name, names.ordinal_of(member))
+    found = session.client.find("PersistentVolumeClaim", claim)
+    if found is not None:
+        session.client.delete("PersistentVolumeClaim", claim, uid=found["metadata"]["uid"])
+        _delete_pods_until_claim_is_new(session, member, claim, found["metadata"]["uid"])
+
+
 def _delete_pods_until_claim_is_new(session: Session, member: str, claim: str, old: str) -> None:
     """A pod that the StatefulSet made too early holds the old claim again, and must go too."""
     deadline = session.clock.monotonic() + session.timeout_seconds

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
 from mysqlops.core import names
+from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.parallel import gather
 from mysqlops.operations.session import Session
-from mysqlops.planning import status
+from mysqlops.planning import render, status
 from mysqlops.planning.deploy import Key
+from mysqlops.planning.running import spec_of
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.3
@@ -24,6 +27,42 @@ def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | Non
     keys = [(item["kind"], item["metadata"]["name"]) for item in wanted]
     found = gather([partial(client.find, kind, name) for kind, name in keys])
     return dict(zip(keys, found, strict=True))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cluster that exists: its spec, its StatefulSet, and where its pods have their settings and agent from."""
+
+    spec: ClusterSpec
+    stateful_set: Json
+    config_maps: render.ConfigMaps
+    settings: Json
+
+
+def running(client: Client, name: str) -> Running | None:
+    """What runs under that name, None if nothing does or it is not of mysqlops; raises ConfigError, KubeError."""
+    stateful_set = client.find("StatefulSet", name)
+    labels = (stateful_set or {"metadata": {}})["metadata"].get("labels") or {}
+    if stateful_set is None or labels.get(names.LABEL_NAME) != names.APP_NAME:
+        return None
+    config_maps = render.config_maps_of(stateful_set)
+    settings = (client.find("ConfigMap", config_maps.config) or {}).get("data") or {}
+    return Running(spec_of(stateful_set, settings), stateful_set, config_maps, settings)
+
+
+def must_run(client: Client, name: str) -> Running:
+    """The same; raises NotFound if there is none."""
+    found = running(client, name)
+    if found is None:
+        raise _no_cluster(client, name)
+    return found
+
+
+def _no_cluster(client: Client, name: str) -> errors.NotFound:
+    return errors.NotFound(
+        f"no cluster {name} in namespace {client.namespace} of context {client.context}",
+        hint=f"mysqlops deploy {name}, or choose with --namespace and --context",
+    )
 
 
 def claims(client: Client, cluster: str) -> list[str]:
@@ -46,10 +85,7 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
     stateful_sets, pods, claim_list, slices = gather(reads)
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
-        raise errors.NotFound(
-            f"no cluster {name} in namespace {client.namespace} of context {client.context}",
-            hint=f"mysqlops deploy {name}, or choose with --namespace and --context",
-        )
+        raise _no_cluster(client, name)
     return status.Observed(
         name=name,
         taken_at=clock.now(),

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
+from mysqlops import errors
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe, orders, switchover
+from mysqlops.operations import observe, orders, rollout
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
-from mysqlops.planning import switchover as planning
 
 
 def execute(session: Session, name: str) -> list[str]:
-    """The pods restarted, in order; raises Refused or WaitTimeout. A run that was killed is gone on with."""
+    """The pods restarted, in order; raises Refused, StepFailed or WaitTimeout. Goes on with a run that was killed."""
     client = session.client
     since = orders.read_one(client, name, "restarting") or f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     orders.write(client, name, restarting=since)
-    restarted = []
-    while (pod := _next(session, name, datetime.fromisoformat(since))) is not None:
-        _restart(session, name, pod)
-        restarted.append(pod)
+    began = datetime.fromisoformat(since)
+
+    def old(seen: status.Observed) -> Collection[str]:
+        made = {one: datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for one, pod in seen.pods.items()}
+        return [one for one, at in made.items() if at < began]
+
+    try:
+        restarted = rollout.replace_all(session, name, old, rollout.Limits(session.timeout_seconds))
+    except rollout.NewPodFailed as failure:
+        raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to go on") from failure
     orders.write(client, name, restarting=None)
     return restarted
 
@@ -29,32 +36,3 @@ def check(session: Session, name: str) -> None:
     now = observe.judged(session, name)
     if now.verdict != status.HEALTHY:
         raise Refused([Reason(one.code, one.message, one.hint) for one in now.conditions])
-
-
-def _next(session: Session, name: str, since: datetime) -> str | None:
-    """Replicas with the highest ordinal first, the primary last."""
-    now = observe.until(session, name, lambda one: one.verdict == status.HEALTHY, f"{name} to be whole")
-    pods = observe.cluster(session.client, name, session.clock).pods
-    old = [
-        member
-        for member in now.members
-        if datetime.fromisoformat(pods[member.name]["metadata"]["creationTimestamp"]) < since
-    ]
-    old.sort(key=lambda member: (member.name == now.primary, -member.ordinal))
-    return old[0].name if old else None
-
-
-def _restart(session: Session, name: str, pod: str) -> None:
-    limits = planning.Limits(rolls_back=True)
-    now = observe.judged(session, name)
-    if now.primary == pod and len(now.members) > 1:
-        chosen = switchover.plan(session, name, None, limits)
-        if chosen is not None:
-            switchover.execute(session, name, chosen, limits)
-    found = session.client.get("Pod", pod)
-    session.progress.say(f"restarting {pod}")
-    session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while (new := session.client.find("Pod", pod)) is None or new["metadata"]["uid"] == found["metadata"]["uid"]:
-        observe.check_deadline(session, deadline, f"a new pod {pod}")
-        session.clock.sleep(0.5)

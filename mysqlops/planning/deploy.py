@@ -13,18 +13,8 @@ from mysqlops.planning import drift
 Json = dict[str, Any]
 Key = tuple[str, str]  # kind, name
 
-# A changed field of the running cluster -> the verb that changes it safely. The first prefix that fits counts.
-_VERBS = (
-    ("spec.replicas", "scale"),
-    ("spec.volumeClaimTemplates[0].spec.resources", "storage resize"),
-    ("spec.volumeClaimTemplates", "adopt"),
-    ("data.my.cnf", "config set"),
-    ("", "upgrade"),
-)
 # These run the members: a change restarts a server, so it is never made in passing.
 _GUARDED = {"StatefulSet", "ConfigMap"}
-# Verbs of _VERBS that this version has not got yet; tests compare with the CLI.
-PLANNED_VERBS = frozenset({"scale", "storage resize", "adopt", "config set", "upgrade"})
 
 
 def plan(wanted: Sequence[Json], live: Mapping[Key, Json | None], claims: Sequence[str]) -> Plan:
@@ -46,7 +36,7 @@ def plan(wanted: Sequence[Json], live: Mapping[Key, Json | None], claims: Sequen
         reasons += _foreign(kind, name, found)
         different = drift.differences(manifest, found)
         if different and kind in _GUARDED and _is_running(wanted, live):
-            reasons += [_belongs_to_verb(kind, name, one) for one in _most_telling(different)]
+            reasons += [_belongs_to_upgrade(kind, name, one) for one in _most_telling(different)]
         elif different:
             steps.append(Step("apply", kind, name, str(different[0]), manifest))
     if reasons:
@@ -97,12 +87,6 @@ def _most_telling(different: list[drift.Difference]) -> list[drift.Difference]:
     return list(seen.values()) or different[:1]
 
 
-def _belongs_to_verb(kind: str, name: str, one: drift.Difference) -> Reason:
-    if one.path == "spec.replicas" and one.found == 0:
-        return Reason("stopped", f"{name} is stopped", f"mysqlops start {name}")
-    verb = next(verb for prefix, verb in _VERBS if one.path.startswith(prefix))
-    missing = " (not in this version of mysqlops yet)" if verb in PLANNED_VERBS else ""
-    text = "my.cnf differs from what these options make" if one.path == "data.my.cnf" else str(one)
-    return Reason(
-        "changed-option", f"{kind} {name}: {text}", f"mysqlops {verb}{missing} changes it on a running cluster"
-    )
+def _belongs_to_upgrade(kind: str, name: str, one: drift.Difference) -> Reason:
+    text = "my.cnf is not what these options make" if one.path == "data.my.cnf" else str(one)
+    return Reason("changed-object", f"{kind} {name}: {text}", "mysqlops upgrade NAME brings it in line, pod by pod")

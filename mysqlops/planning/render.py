@@ -22,6 +22,20 @@ _ORDER = (
 ).split()
 
 
+MY_CNF = "my.cnf"  # what mysqld reads
+USER_CNF = "user.cnf"  # the part of it that the user set
+PREVIOUS_CNF = "previous.cnf"  # that part before the last change, for --revert
+
+
+@dataclass(frozen=True)
+class ConfigMaps:
+    """The names of the two that a member starts with. A change that needs a restart gets new ones: pods that are not
+    replaced yet, and those of a rollback, go on with what they know."""
+
+    config: str
+    agent: str
+
+
 @dataclass(frozen=True)
 class Agent:
     """The agent's zipapp and the version that names its content."""
@@ -30,18 +44,27 @@ class Agent:
     version: str
 
 
-def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent) -> list[Json]:
+def cluster_objects(
+    base: Sequence[Json], spec: ClusterSpec, agent: Agent, config_maps: ConfigMaps | None = None
+) -> list[Json]:
     """The objects that `deploy` applies, in the order in which it does."""
     objects = [_rename(copy.deepcopy(item), spec.name) for item in base]
     for item in objects:
         item["metadata"]["namespace"] = spec.namespace
-    _put_agent(_find(objects, "ConfigMap", names.agent_config_map(spec.name)), agent)
+    agent_map = _find(objects, "ConfigMap", names.agent_config_map(spec.name))
     config = _find(objects, "ConfigMap", names.config_map(spec.name))
-    config["data"]["my.cnf"] = my_cnf(config["data"]["my.cnf"], spec)
+    _put_agent(agent_map, agent)
+    config["data"][MY_CNF] = my_cnf(config["data"][MY_CNF], spec)
+    config["data"][USER_CNF] = mysqld_config.layer([], spec.mysqld)
     for binding in (item for item in objects if item["kind"] == "RoleBinding"):
         for subject in binding["subjects"]:
             subject["namespace"] = spec.namespace
-    _shape_stateful_set(_find(objects, "StatefulSet", spec.name), spec, agent, _digest(config["data"]))
+    stateful_set = _find(objects, "StatefulSet", spec.name)
+    _shape_stateful_set(stateful_set, spec, agent, digest(config["data"]))
+    if config_maps is not None:
+        config["metadata"]["name"], agent_map["metadata"]["name"] = config_maps.config, config_maps.agent
+        _volume(stateful_set, "config")["configMap"]["name"] = config_maps.config
+        _volume(stateful_set, "agent")["configMap"]["name"] = config_maps.agent
     return sorted(objects, key=lambda item: _ORDER.index(item["kind"]))
 
 
@@ -97,6 +120,27 @@ def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent, con
         claim["storageClassName"] = spec.storage_class
 
 
-def _digest(data: dict[str, str]) -> str:
+def _volume(stateful_set: Json, name: str) -> Json:
+    volumes: list[Json] = stateful_set["spec"]["template"]["spec"]["volumes"]
+    return next(volume for volume in volumes if volume["name"] == name)
+
+
+def config_maps_of(stateful_set: Json) -> ConfigMaps:
+    """Those that the StatefulSet's pods start with."""
+    return ConfigMaps(
+        _volume(stateful_set, "config")["configMap"]["name"], _volume(stateful_set, "agent")["configMap"]["name"]
+    )
+
+
+def renamed(config_map: Json, name: str) -> Json:
+    """The same content under another name, without what the API server added."""
+    kept = {key: config_map["metadata"].get(key) or {} for key in ("labels", "annotations")}
+    metadata = {"name": name, "namespace": config_map["metadata"]["namespace"], **kept}
+    data: Json = {key: config_map[key] for key in ("data", "binaryData") if key in config_map}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **data}
+
+
+def digest(data: dict[str, str]) -> str:
+    """Names the content of a ConfigMap."""
     text = "\0".join(f"{key}\0{value}" for key, value in sorted(data.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

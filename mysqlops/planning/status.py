@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import names, quantity, view, volume
+from mysqlops.core import names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, load
+from mysqlops.planning import revisions
 
 Json = dict[str, Any]
 SCHEMA = 1
@@ -51,6 +52,7 @@ class Member:
     volume_used: int | None
     waiting_for: str
     certificate: str | None = None  # names the CA and certificate that the member has loaded
+    config: str | None = None  # names the my.cnf that the member would start with now
     clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
     clone_size: int | None = None
 
@@ -140,6 +142,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         volume_used=published.volume_used or None if published else None,
         waiting_for=published.waiting_for if published else _why_silent(pod),
         certificate=published.certificate or None if published else None,
+        config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
     )
@@ -211,6 +214,7 @@ def _conditions(
     ]
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
+    found += _rollout_conditions(seen)
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
         text = f"agents of several versions run: {', '.join(sorted(versions))}"
@@ -261,6 +265,17 @@ def _group_conditions(
         return []
     text = f"{claimed} members say they are ONLINE, the primary {primaries[0]} sees {leader.online}"
     return [Condition("members-unseen", text, "wait some seconds; then mysqlops status tells which one is silent")]
+
+
+def _rollout_conditions(seen: Observed) -> list[Condition]:
+    under_way = rollout.read(seen.stateful_set)
+    if under_way is None:
+        return []
+    left, all_of = len(revisions.outdated(seen.stateful_set, seen.pods)), len(seen.pods)
+    text = f"a rollout is open ({under_way.why}): {all_of - left} of {all_of} pods are as wanted"
+    if under_way.failure:
+        text = f"a rollout is being taken back ({under_way.failure}): {left} pods to go"
+    return [Condition("rollout-open", text, f"mysqlops upgrade {seen.name} --resume, or --rollback")]
 
 
 def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]:

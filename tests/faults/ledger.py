@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ class Outcome:
     gaps: dict[str, float] = field(repr=False)
     longest_wait_seconds: float = 0.0
     last_acknowledged: dict[str, float] = field(default_factory=dict)
+    failures_in_a_row: int = 0  # of one client: with one retry it sees an error if there are two
     two_writable: list[str] = field(default_factory=list)
     digest: str = ""
 
@@ -100,9 +103,24 @@ class Ledger:
             gaps=gaps,
             longest_wait_seconds=waits,
             last_acknowledged=last,
+            failures_in_a_row=_failures_in_a_row(clients),
             two_writable=_two_writable([line for line in lines if line[0] in "WRS"]),
             digest=hashlib.sha256(text.encode()).hexdigest()[:16],
         )
+
+    def under_writes(self, change: Callable[[], None], members: list[str]) -> Outcome:
+        """Four clients write while something is changed; what they were told against what these members hold then."""
+        self._namespace.sql(self._namespace.status(self._cluster)["primary"], TABLE)
+        node = self._namespace.objects("nodes")[0]["metadata"]["name"]
+        try:
+            self.start("main", f"{self._cluster}-primary.{self._namespace.name}.svc", node)
+            since = time.time()
+            change()
+            self.stop()
+            time.sleep(1)
+            return self.check(since, members)
+        finally:
+            self.remove()
 
     def _rows(self, member: str) -> set[Row]:
         return {
@@ -115,6 +133,12 @@ class Ledger:
     def _lines(self, name: str) -> list[tuple[str, str, int, float]]:
         words = (line.split(" ", 4) for line in self._read(name).splitlines())
         return [(one[0], one[1], int(one[2]), float(one[3])) for one in words if len(one) >= 4]
+
+    def _agent(self) -> str:
+        """The ConfigMap that the members have their agent from."""
+        words = ("get", "statefulset", self._cluster, "-o", "json")
+        volumes = json.loads(self._namespace.kubectl(*words))["spec"]["template"]["spec"]["volumes"]
+        return str(next(one for one in volumes if one["name"] == "agent")["configMap"]["name"])
 
     def _pod(self, name: str, host: str, node: str, options: list[str]) -> dict[str, Any]:
         container = {
@@ -141,7 +165,7 @@ class Ledger:
         }
         volumes = [
             {"name": "ledger", "configMap": {"name": "ledger"}},
-            {"name": "agent", "configMap": {"name": f"{self._cluster}-agent"}},
+            {"name": "agent", "configMap": {"name": self._agent()}},
             {"name": "secret", "secret": password},
             {"name": "journal", "emptyDir": {}},
         ]
@@ -154,6 +178,16 @@ class Ledger:
             "metadata": {"name": name, "labels": labels},
             "spec": {**spec, "terminationGracePeriodSeconds": 0, "enableServiceLinks": False},
         }
+
+
+def _failures_in_a_row(lines: list[Any]) -> int:
+    """The most failed tries of one client between two acknowledged writes."""
+    current: dict[str, int] = {}
+    worst = 0
+    for kind, client, *_ in sorted((line for line in lines if line[0] in "OFU"), key=lambda line: line[3]):
+        current[client] = 0 if kind == "O" else current.get(client, 0) + 1
+        worst = max(worst, current[client])
+    return worst
 
 
 def _gaps(lines: list[tuple[str, str, int, float]], since: float) -> tuple[dict[str, float], float, dict[str, float]]:

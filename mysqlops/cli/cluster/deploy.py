@@ -47,7 +47,7 @@ def command(**given: Any) -> None:
         deploy.check(session, spec)
         wanted, plan = deploy.prepare(client, spec)
         if dry_run:
-            _show_plan(plan, form)
+            output.show_steps(plan.steps, form)
             return
         deploy.try_images(session, spec, wanted, plan)
         deploy.execute(session, plan)
@@ -56,16 +56,6 @@ def command(**given: Any) -> None:
         status = deploy.await_healthy(session, name)
         proof = deploy.prove(client, status) if plan.steps else {}
     _show_result(status, plan, proof, form)
-
-
-def _show_plan(plan: Plan, form: str) -> None:
-    if form != "table":
-        output.data({"steps": [step.as_json() for step in plan.steps]}, form)
-        return
-    for step in plan.steps:
-        click.echo(f"would {step.action} {step.kind} {step.name}: {step.why}")
-    if not plan.steps:
-        click.echo("nothing to do")
 
 
 def _show_result(status: Status, plan: Plan, proof: dict[str, float], form: str) -> None:

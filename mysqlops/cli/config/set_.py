@@ -1,0 +1,68 @@
+"""mysqlops config set"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mysqlops import errors
+from mysqlops.cli import context, options, output
+
+
+@click.command()
+@options.changing("60m")
+@click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option(
+    "--unset", multiple=True, metavar="KEY", help="Back to what mysqlops or the server sets; may be repeated."
+)
+@click.option("--revert", is_flag=True, help="Back to the settings from before the last change.")
+@click.option(
+    "--member-timeout",
+    type=options.Duration(),
+    default="10m",
+    show_default=True,
+    help="A restarted member that is not back in the group by then has failed.",
+)
+@click.option("--dry-run", is_flag=True, help="Have the server check it, show the steps; change nothing.")
+def command(name: str, changes: tuple[str, ...], unset: tuple[str, ...], **given: Any) -> None:
+    """Change settings of NAME's servers; they are kept over restarts.
+
+    The server itself checks the whole my.cnf first. What it can take live is set at once on every member; anything else
+    goes by a rollout, replicas first, which is taken back if a member does not come up. Settings that could lose
+    acknowledged writes or break the group are refused.
+
+    \b
+    Examples:
+      mysqlops config set mysql max_connections=200 long_query_time=0.5
+      mysqlops config set mysql --unset long_query_time
+      mysqlops config set mysql --revert
+    """
+    from mysqlops.operations import configure, observe, rollout
+
+    form, revert, dry_run = given.pop("output"), given.pop("revert"), given.pop("dry_run")
+    limits = rollout.Limits(given.pop("member_timeout"))
+    wanted: dict[str, str | None] = {**_parsed(changes), **dict.fromkeys(unset)}
+    if bool(wanted) == revert:
+        raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone")
+    with context.changing(name, "config", given) as session:
+        running = observe.must_run(session.client, name)
+        spec = configure.reverted(running) if revert else configure.wanted(running, wanted)
+        change = configure.plan(session, name, running, spec)
+        if dry_run:
+            output.show_steps(change.steps(), form)
+            return
+        replaced = configure.execute(session, name, change, limits)
+    how = f"replaced {', '.join(replaced)}" if replaced else "at once on every member, and in my.cnf"
+    text = f"{', '.join(change.values)}: {how}" if change.values else f"{name} is set so already: nothing changed"
+    output.result({"values": dict(change.values), "replaced": replaced}, form, text)
+
+
+def _parsed(changes: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise errors.ConfigError(f"{change!r}: expected KEY=VALUE, such as max_connections=200")
+        found[key.strip()] = value.strip()
+    return found

@@ -1,0 +1,42 @@
+"""A change of the members' pods under way: kept on the StatefulSet, written in the same call as the new template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mysqlops.core import names
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What is being changed, since when (UTC, ISO 8601), and the pod template to go back to.
+
+    `failure` is why it goes back; empty while it goes forward.
+    """
+
+    why: str
+    since: str
+    before: dict[str, Any]
+    version_before: str
+    version_after: str
+    failure: str = ""
+
+    def changes_version(self) -> bool:
+        """A member that the newer server has touched cannot be opened by the older one."""
+        return self.version_before != self.version_after
+
+
+def dump(rollout: Rollout) -> str:
+    return json.dumps(asdict(rollout), sort_keys=True, separators=(",", ":"))
+
+
+def read(stateful_set: Mapping[str, Any]) -> Rollout | None:
+    """The rollout that the StatefulSet's annotation tells of, or None; what cannot be read counts as none."""
+    text = (stateful_set["metadata"].get("annotations") or {}).get(names.ANNOTATION_ROLLOUT)
+    try:
+        return Rollout(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None

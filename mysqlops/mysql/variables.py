@@ -1,0 +1,69 @@
+"""Global variables of a running server: which can be set live, set them, read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from mysqlops import errors
+from mysqlops.mysql import accounts, connect
+
+DYNAMIC, STATIC, UNKNOWN = "dynamic", "static", "unknown"
+_NAME = re.compile(r"[a-z][a-z0-9_.]*")
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)([KMGTPE]?)", re.IGNORECASE)
+_NO_SUCH, _READ_ONLY = 1193, 1238
+
+
+def kind(server: connect.Server, name: str) -> str:
+    """Asked of the server itself, by setting the variable to what it is."""
+    try:
+        server.query(f"SET GLOBAL {_checked(name)} = @@GLOBAL.{name}")
+    except errors.StatementFailed as error:
+        return {_NO_SUCH: UNKNOWN, _READ_ONLY: STATIC}.get(error.errno, DYNAMIC)
+    return DYNAMIC
+
+
+def set_all(server: connect.Server, values: Mapping[str, str | None]) -> dict[str, str]:
+    """Set each one, None to the server's default. If one is refused all are put back; returns what was refused."""
+    before = get(server, list(values))
+    done: list[str] = []
+    for name, value in values.items():
+        try:
+            server.query(f"SET GLOBAL {_checked(name)} = {'DEFAULT' if value is None else literal(value)}")
+        except errors.StatementFailed as error:
+            for earlier in done:
+                server.query(f"SET GLOBAL {earlier} = {literal(str(before[earlier]))}")
+            return {name: str(error)}
+        done.append(name)
+    return {}
+
+
+def get(server: connect.Server, names: Sequence[str]) -> dict[str, str | None]:
+    """The values in force; variables that the server does not know are left out."""
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            value = server.scalar(f"SELECT @@GLOBAL.{_checked(name)}")
+        except errors.StatementFailed as error:
+            if error.errno != _NO_SUCH:
+                raise
+            continue
+        found[name] = None if value is None else str(value)
+    return found
+
+
+def literal(value: str) -> str:
+    """A value as my.cnf has it, for SET: sizes as numbers, everything else quoted."""
+    match = _NUMBER.fullmatch(value)
+    if not match:
+        return accounts.quote(value)
+    if not match[2]:
+        return match[1]
+    return str(int(match[1]) * 1024 ** ("KMGTPE".index(match[2].upper()) + 1))
+
+
+def _checked(name: str) -> str:
+    """Names go into statements as they are; raises ConfigError for what cannot be one."""
+    if not _NAME.fullmatch(name):
+        raise errors.ConfigError(f"{name!r} is not a variable's name")
+    return name

@@ -1,0 +1,167 @@
+"""Change my.cnf: what the servers can take live at once on every member, the rest by a rollout.
+
+Live: one member first; if it refuses, nothing is changed. Then the ConfigMap, in place, so that a restarted container
+has it too; then the other members. A second run sets everything again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import mysqld_config, view
+from mysqlops.core.plan import Step
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import variables
+from mysqlops.operations import agents, image_check, observe, rollout, upgrade
+from mysqlops.operations.session import Session
+from mysqlops.planning import render, settings, status
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Variable -> new value (None: the server's default); `rolling` if some take a restart (`static`)."""
+
+    values: Mapping[str, str | None]
+    static: tuple[str, ...]
+    config_map: Json
+    rolling: upgrade.Change | None
+
+    def steps(self) -> tuple[Step, ...]:
+        if self.rolling is not None:
+            return self.rolling.steps
+        return tuple(
+            Step("set", "Variable", name, "to the server's default" if value is None else f"to {value}, at once")
+            for name, value in self.values.items()
+        )
+
+
+def wanted(running: observe.Running, given: Mapping[str, str | None]) -> ClusterSpec:
+    """The running spec with other settings, None takes one away; raises ConfigError."""
+    source = "config set"
+    lines = "\n".join(["[mysqld]", *(f"{key}={value}" for key, value in given.items() if value is not None)])
+    checked = mysqld_config.check_user_settings(mysqld_config.parse(lines, source), source)
+    taken = {mysqld_config.normalise(key) for key in given}
+    kept = {key: value for key, value in running.spec.mysqld.items() if key not in taken}
+    return replaced(running.spec, mysqld={**kept, **checked})
+
+
+def reverted(running: observe.Running) -> ClusterSpec:
+    """The running spec with the settings from before the last change; raises Refused."""
+    text = running.settings.get(render.PREVIOUS_CNF)
+    if text is None:
+        raise Refused([Reason("no-previous", f"no change of the settings of {running.spec.name} is known")])
+    source = render.PREVIOUS_CNF
+    return replaced(running.spec, mysqld=mysqld_config.check_user_settings(mysqld_config.parse(text, source), source))
+
+
+def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpec) -> Change:
+    """What would change, after the server in its image has accepted the whole my.cnf; raises Refused."""
+    now = observe.judged(session, name)
+    upgrade.check_whole(now)
+    objects = upgrade.objects(running, spec, in_place=True)
+    config_map = next(one for one in objects if one["metadata"]["name"] == running.config_maps.config)
+    values = settings.changes(running.settings.get(render.MY_CNF, ""), config_map["data"][render.MY_CNF])
+    kinds = _kinds(session, now, values)
+    static = tuple(one for one in values if kinds[one] != variables.DYNAMIC)
+    if static:
+        return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
+    tried = image_check.check(session, spec, objects)
+    if tried.reasons:
+        raise Refused(tried.reasons)
+    for warning in tried.warnings:
+        session.progress.warn(warning)
+    return Change(values, (), config_map, None)
+
+
+def _kinds(session: Session, now: status.Status, values: Mapping[str, str | None]) -> dict[str, str]:
+    if not values:
+        return {}
+    if now.primary is None:
+        raise errors.WaitTimeout(f"{now.name} has no primary to ask")
+    found: dict[str, str] = agents.run(session.client, now.primary, "setting-kinds", *values, timeout_seconds=20)
+    return found
+
+
+def execute(session: Session, name: str, change: Change, limits: rollout.Limits) -> list[str]:
+    """Make the change; the pods replaced. Raises Refused if a server refuses a value, StepFailed if rolled back."""
+    if change.rolling is not None:
+        return upgrade.execute(session, name, change.rolling, limits)
+    now = observe.judged(session, name)
+    members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
+    first, others = members[0], members[1:]
+    _set(session, first, change.values)
+    session.client.apply(change.config_map)
+    for one in others:
+        _set(session, one, change.values)
+    session.progress.say(f"set on {', '.join(members)}")
+    _await_files(session, name, change.config_map["data"][render.MY_CNF])
+    return []
+
+
+def _set(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
+    if not values:
+        return
+    refused: dict[str, str] = agents.run(session.client, pod, "set-settings", json.dumps(values), timeout_seconds=60)
+    if refused:
+        raise Refused([Reason("bad-config", f"{pod} refuses {key}: {why}") for key, why in refused.items()])
+
+
+def _await_files(session: Session, name: str, my_cnf: str) -> None:
+    """kubelet brings a changed ConfigMap into pods within a minute or so; until then a crash would bring old values."""
+    digest = hashlib.sha256(my_cnf.encode()).hexdigest()[:12]
+    observe.until(
+        session,
+        name,
+        lambda now: all(one.config == digest for one in now.members if one.state == view.ONLINE),
+        "every member's my.cnf to have it too",
+    )
+
+
+@dataclass(frozen=True)
+class Value:
+    """One variable: what my.cnf says (None: nothing), and what each member runs with."""
+
+    name: str
+    configured: str | None
+    by_user: bool
+    running: Mapping[str, str | None]
+
+    def differs(self) -> bool:
+        """True if a member runs with something else than my.cnf says."""
+        return self.configured is not None and any(
+            not settings.is_same(self.configured, value) for value in self.running.values()
+        )
+
+    def as_json(self) -> Json:
+        return {"name": self.name, "my_cnf": self.configured, "by_user": self.by_user, "members": dict(self.running)}
+
+
+def read(session: Session, name: str, keys: list[str]) -> list[Value]:
+    """The variables asked for, or all that my.cnf sets; raises Refused if a server does not know one."""
+    running = observe.must_run(session.client, name)
+    configured = settings.values(running.settings.get(render.MY_CNF, ""))
+    wanted_keys = [mysqld_config.normalise(key) for key in keys] or sorted(configured)
+    online = [one.name for one in observe.judged(session, name).members if one.state == view.ONLINE]
+    told = {pod: agents.run(session.client, pod, "get-settings", *wanted_keys, timeout_seconds=30) for pod in online}
+    unknown = [key for key in keys if all(mysqld_config.normalise(key) not in found for found in told.values())]
+    if unknown:
+        text = f"the servers of {name} know no variable {', '.join(unknown)}"
+        raise Refused([Reason("unknown-variable", text, f"mysqlops config get {name} lists what is set")])
+    return [
+        Value(
+            key,
+            configured.get(key),
+            key in running.spec.mysqld,
+            {pod: found[key] for pod, found in told.items() if key in found},
+        )
+        for key in wanted_keys
+    ]

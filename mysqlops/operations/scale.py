@@ -1,0 +1,156 @@
+"""Add and remove members; a claim on the way down is kept with a note of what it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mysqlops.core import gtid, names, view
+from mysqlops.core.plan import Step
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import agents, observe, switchover
+from mysqlops.operations.session import Session
+from mysqlops.planning import scale as planning
+from mysqlops.planning import status
+from mysqlops.planning import switchover as switching
+
+Json = dict[str, Any]
+_POLL_SECONDS = 0.3
+KEEP, DELETE = "keep", "delete"
+
+
+def plan(session: Session, name: str, target: int, *, claims: str, rebuild: bool) -> tuple[Step, ...]:
+    """The steps; raises Refused for what waiting would not mend."""
+    now = observe.judged(session, name)
+    planning.check(now, target)
+    if claims == DELETE:
+        planning.check_deletion(now, target)
+    reasons = [] if rebuild else _unusable_claims(session, now, target)
+    if reasons:
+        raise Refused(reasons)
+    return planning.steps(now, target, claims)
+
+
+def execute(session: Session, name: str, target: int, *, claims: str, rebuild: bool) -> list[str]:
+    """The members added or removed, in order; raises Refused, WaitTimeout or StepFailed. May be killed, repeated, and
+    turned round."""
+    done: list[str] = []
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while True:
+        now = observe.judged(session, name)
+        match planning.plan(now, target):
+            case planning.Done():
+                _release_claims(session, name, target)
+                if claims == DELETE:
+                    _delete_claims(session, name, target)
+                return done
+            case planning.Grow(member):
+                _prepare_claim(session, now, member, rebuild=rebuild)
+                session.progress.say(f"adding {member}")
+                _ask_for(session, name, now.replicas, now.replicas + 1)
+                done.append(member)
+            case planning.Shrink(member):
+                _note_claim(session, now, member)
+                session.progress.say(f"removing {member}")
+                _ask_for(session, name, now.replicas, now.replicas - 1)
+                done.append(member)
+            case planning.HandOver(primary, to):
+                switchover.execute(session, name, switching.Switchover(primary, to), switching.Limits(rolls_back=True))
+            case planning.Wait(why):
+                session.progress.waiting(f"waiting: {why}")
+                observe.check_deadline(session, deadline, f"{target} members ({why})")
+                session.clock.sleep(_POLL_SECONDS)
+
+
+def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
+    """Only if nobody else asked for another number meanwhile; raises Conflict."""
+    found = session.client.get("StatefulSet", name)
+    if found["spec"]["replicas"] != seen:
+        raise Refused([Reason("changed-meanwhile", f"somebody set the replicas of {name}", "run it again")])
+    version = found["metadata"]["resourceVersion"]
+    session.client.patch(
+        "StatefulSet", name, {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
+    )
+
+
+def _kept(claim: Json) -> planning.Kept:
+    notes = claim["metadata"].get("annotations") or {}
+    since = notes.get(names.ANNOTATION_KEPT_SINCE)
+    return planning.Kept(claim["metadata"]["name"], notes.get(names.ANNOTATION_KEPT_EXECUTED), since)
+
+
+def _unusable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
+    found = [
+        claim
+        for ordinal in range(now.replicas, target)
+        if (claim := session.client.find("PersistentVolumeClaim", names.claim(now.name, ordinal)))
+    ]
+    if not found:
+        return []
+    sets = [
+        agents.run(session.client, one.name, "gtids", timeout_seconds=20)
+        for one in now.members
+        if one.state == view.ONLINE
+    ]
+    held = gtid.GtidSet()
+    for one in sets:
+        held = held.union(gtid.GtidSet.parse(one["executed"]))
+    purged = [gtid.GtidSet.parse(one["purged"]) for one in sets]
+    hint = f"look at what it holds; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
+    return [
+        Reason("kept-claim", why, hint)
+        for claim in found
+        if (why := planning.unusable_because(_kept(claim), held, purged))
+    ]
+
+
+def _prepare_claim(session: Session, now: status.Status, member: str, *, rebuild: bool) -> None:
+    """Looked at once more right before use: a claim may have come since the plan."""
+    claim = session.client.find("PersistentVolumeClaim", names.claim(now.name, names.ordinal_of(member)))
+    if claim is None:
+        return
+    if not rebuild:
+        if reasons := _unusable_claims(session, now, now.replicas + 1):
+            raise Refused(reasons)
+        session.progress.say(f"{member} goes on with claim {claim['metadata']['name']}")
+        return
+    _delete_claim(session, claim)
+
+
+def _delete_claim(session: Session, claim: Json) -> None:
+    """Wait until it has gone: a pod made before that would get it again."""
+    name, uid = claim["metadata"]["name"], claim["metadata"]["uid"]
+    session.progress.say(f"deleting claim {name}")
+    session.client.delete("PersistentVolumeClaim", name, uid=uid)
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while (found := session.client.find("PersistentVolumeClaim", name)) and found["metadata"]["uid"] == uid:
+        observe.check_deadline(session, deadline, f"claim {name} gone")
+        session.clock.sleep(_POLL_SECONDS)
+
+
+def _note_claim(session: Session, now: status.Status, member: str) -> None:
+    """What it holds at least, and since when nobody uses it. Written before the member goes."""
+    executed = next((one.executed for one in now.members if one.name == member), None)
+    notes = {names.ANNOTATION_KEPT_SINCE: now.taken_at, names.ANNOTATION_KEPT_EXECUTED: executed}
+    change = {"metadata": {"labels": {names.LABEL_KEPT: "true"}, "annotations": notes}}
+    claim = names.claim(now.name, names.ordinal_of(member))
+    if session.client.find("PersistentVolumeClaim", claim) is not None:
+        session.client.patch("PersistentVolumeClaim", claim, change)
+
+
+def _release_claims(session: Session, name: str, replicas: int) -> None:
+    """The notes on claims that are in use again are no longer true."""
+    notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED))
+    change = {"metadata": {"labels": {names.LABEL_KEPT: None}, "annotations": notes}}
+    for claim in _claims(session, name):
+        if names.ordinal_of(claim["metadata"]["name"]) < replicas and names.LABEL_KEPT in claim["metadata"]["labels"]:
+            session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
+
+
+def _delete_claims(session: Session, name: str, replicas: int) -> None:
+    for claim in _claims(session, name):
+        if names.ordinal_of(claim["metadata"]["name"]) >= replicas:
+            _delete_claim(session, claim)
+
+
+def _claims(session: Session, name: str) -> list[Json]:
+    return session.client.list("PersistentVolumeClaim", names.selector_text(name))

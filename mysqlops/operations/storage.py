@@ -1,0 +1,161 @@
+"""Grow the members' volumes: online where the class allows, else by rebuilding one member after another.
+
+A StatefulSet's claim template cannot be changed: it is deleted without its pods and made again. What is to be made
+stands in the group's Lease before, so that a killed run can be finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names, quantity
+from mysqlops.core.plan import Step
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.operations import configure, observe, orders, rollout, upgrade
+from mysqlops.operations.session import Session
+from mysqlops.planning import status
+from mysqlops.planning import storage as planning
+
+Json = dict[str, Any]
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """The size, how to get there, and the steps; none if all volumes have it."""
+
+    size: str
+    by_rebuild: bool
+    steps: tuple[Step, ...]
+
+
+def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
+    """What would change; raises ConfigError for a bad size, Refused for one that cannot be."""
+    running = observe.must_run(session.client, name)
+    _with_size(running.spec, size)
+    seen = observe.cluster(session.client, name, session.clock)
+    upgrade.check_whole(status.judge(seen))
+    found = list(_in_use(seen).values())
+    planning.check_larger(running.spec.storage_size, found, size)
+    steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)
+    if steps and not by_rebuild:
+        planning.check_expandable(found, _expandable(session, found), size)
+    return Change(size, by_rebuild, steps)
+
+
+def _with_size(spec: ClusterSpec, size: str) -> ClusterSpec:
+    try:
+        return replace(spec, storage_size=size)
+    except errors.ConfigError as error:
+        raise errors.ConfigError(str(error).replace("--storage-size", "--size")) from error
+
+
+def _in_use(seen: status.Observed) -> dict[str, Json]:
+    """Claims of the members that are wanted; those that a scaling down left are nobody's business here."""
+    wanted = range(int(seen.stateful_set["spec"]["replicas"]))
+    return {
+        name: claim
+        for ordinal in wanted
+        if (claim := seen.claims.get(name := names.claim(seen.name, ordinal))) is not None
+    }
+
+
+def _expandable(session: Session, claims: list[Json]) -> dict[str, bool | None]:
+    """Class -> whether it can expand; None if we may not read it."""
+    found: dict[str, bool | None] = {}
+    for claim in claims:
+        name = claim["spec"].get("storageClassName") or ""
+        try:
+            storage_class = session.client.find("StorageClass", name) if name else None
+            found[name] = bool((storage_class or {}).get("allowVolumeExpansion"))
+        except errors.Forbidden:
+            found[name] = None
+    return found
+
+
+def execute(session: Session, name: str, change: Change) -> None:
+    """Make it; raises StepFailed if the volumes' driver refuses, WaitTimeout."""
+    if change.by_rebuild and change.steps:
+        _make_template(session, name, change.size)
+        _rebuild(session, name, change.size)
+    elif change.steps:
+        _grow_claims(session, name, change.size)
+        _make_template(session, name, change.size)
+    _fit_settings(session, name)
+
+
+def _grow_claims(session: Session, name: str, size: str) -> None:
+    for claim in _in_use(observe.cluster(session.client, name, session.clock)).values():
+        if quantity.parse(claim["spec"]["resources"]["requests"]["storage"]) < quantity.parse(size):
+            session.progress.say(f"growing {claim['metadata']['name']}")
+            change = {"spec": {"resources": {"requests": {"storage": size}}}}
+            session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while waiting := _still_small(session, name, size):
+        session.progress.waiting(f"waiting for {waiting}")
+        observe.check_deadline(session, deadline, f"{waiting} larger")
+        session.clock.sleep(_POLL_SECONDS)
+
+
+def _still_small(session: Session, name: str, size: str) -> str:
+    claims = _in_use(observe.cluster(session.client, name, session.clock)).values()
+    for claim in claims:
+        if why := planning.infeasible_because(claim):
+            hint = f"mysqlops storage resize {name} --size {size} --by-rebuild, or ask who runs the storage"
+            raise errors.StepFailed(why, hint=hint)
+    small = [one["metadata"]["name"] for one in claims if not planning.has_capacity(one, size)]
+    return ", ".join(small)
+
+
+def _make_template(session: Session, name: str, size: str) -> None:
+    stateful_set = session.client.get("StatefulSet", name)
+    if not planning.template_differs(stateful_set, size):
+        return
+    wanted = planning.with_size(stateful_set, size)
+    orders.write(session.client, name, recreating=wanted)
+    session.progress.say(f"making StatefulSet {name} anew, its pods stay")
+    session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
+    finish_template(session, name)
+
+
+def finish_template(session: Session, name: str) -> None:
+    """Make the StatefulSet that a run left to be made; nothing if none did."""
+    wanted = orders.read_one(session.client, name, "recreating")
+    if not wanted:
+        return
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while (found := session.client.find("StatefulSet", name)) and "deletionTimestamp" in found["metadata"]:
+        observe.check_deadline(session, deadline, f"StatefulSet {name} deleted")
+        session.clock.sleep(_POLL_SECONDS)
+    if found is None:
+        session.client.apply(wanted)
+    elif planning.template_differs(found, planning.size_of(wanted)):
+        session.client.delete("StatefulSet", name, uid=found["metadata"]["uid"], orphan=True)
+        finish_template(session, name)
+        return
+    observe.until(session, name, lambda now: now.verdict == status.HEALTHY, f"StatefulSet {name} to take its pods over")
+    orders.write(session.client, name, recreating=None)
+
+
+def _rebuild(session: Session, name: str, size: str) -> None:
+    """Replicas first, the primary last: each gets a new claim of the new size and takes its data from the group."""
+
+    def small(seen: status.Observed) -> Collection[str]:
+        claims = {names.pod_of_claim(claim): found for claim, found in _in_use(seen).items()}
+        return [pod for pod, found in claims.items() if planning.is_smaller(found, size)]
+
+    try:
+        rollout.replace_all(session, name, small, rollout.Limits(session.timeout_seconds), rebuild=True)
+    except rollout.NewPodFailed as failure:
+        raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to go on") from failure
+
+
+def _fit_settings(session: Session, name: str) -> None:
+    """Redo and binary logs may be larger on a larger volume."""
+    running = observe.must_run(session.client, name)
+    change = configure.plan(session, name, running, running.spec)
+    if change.values and not change.static:
+        configure.execute(session, name, change, rollout.Limits())

@@ -1,0 +1,186 @@
+"""Change what every member runs with: the image, the agent, memory, cpu; plan, prove, roll out, or go back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names, rollout, version
+from mysqlops.core.plan import Step
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import agents, bundle, deploy, image_check, observe
+from mysqlops.operations import rollout as rolling
+from mysqlops.operations.session import Session
+from mysqlops.planning import drift, render, status
+from mysqlops.planning import rollout as planning
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be applied; `manifests` go before the StatefulSet. Without steps there is nothing to do."""
+
+    why: str
+    manifests: tuple[Json, ...]
+    stateful_set: Json
+    record: rollout.Rollout | None
+    steps: tuple[Step, ...]
+
+
+def wanted_spec(running: observe.Running, options: dict[str, Any]) -> ClusterSpec:
+    """The running spec with the options that were given; raises ConfigError."""
+    return replaced(running.spec, **{key: value for key, value in options.items() if value is not None})
+
+
+def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpec) -> Change:
+    """What would change and in which order, after the images were tried; raises Refused."""
+    now = observe.judged(session, name)
+    check_whole(now)
+    wanted = objects(running, spec)
+    live = observe.live_objects(session.client, wanted)
+    different = [item for item in wanted if _differs(item, live[item["kind"], item["metadata"]["name"]])]
+    stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
+    others = tuple(item for item in different if item["kind"] != "StatefulSet")
+    if stateful_set not in different:
+        steps = tuple(Step("apply", one["kind"], one["metadata"]["name"], "differs") for one in others)
+        return Change("", others, stateful_set, None, steps)
+    why, after = describe(running, spec), _try_images(session, spec, wanted, now)
+    since = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    before = max(_versions(now).values(), default=after)
+    record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
+    return Change(why, others, stateful_set, record, planning.steps(now, why))
+
+
+def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
+    """Make the change; the pods replaced. Raises StepFailed if it was rolled back."""
+    if change.record is None:
+        for manifest in change.manifests:
+            session.client.apply(manifest)
+        return []
+    rolling.begin(session, list(change.manifests), change.record, change.stateful_set)
+    session.progress.say(change.why)
+    return rolling.finish(session, name, limits)
+
+
+def check_whole(now: status.Status) -> None:
+    """Nothing is rolled out over a group that is not whole, or over another rollout; raises Refused."""
+    reasons = [Reason(one.code, one.message, one.hint) for one in now.conditions if one.code != "agents-differ"]
+    if reasons:
+        raise Refused(reasons)
+
+
+def resume(session: Session, name: str, limits: rolling.Limits) -> list[str]:
+    """Go on with an open rollout, in whichever direction it goes; raises Refused, StepFailed."""
+    must_be_open(session, name)
+    return rolling.finish(session, name, limits)
+
+
+def roll_back(session: Session, name: str, limits: rolling.Limits) -> list[str]:
+    """Take an open rollout back; raises Refused, StepFailed if even that does not come up."""
+    record = must_be_open(session, name)
+    if not record.failure:
+        rolling.turn_back(session, name, replaced(record, failure="asked for by --rollback"))
+    try:
+        return rolling.finish(session, name, limits)
+    except rolling.RolledBack as back:
+        return back.replaced
+
+
+def must_be_open(session: Session, name: str) -> rollout.Rollout:
+    """The open rollout; raises Refused if there is none."""
+    record = rollout.read(observe.must_run(session.client, name).stateful_set)
+    if record is None:
+        raise Refused([Reason("no-rollout", f"no rollout of {name} is open", f"mysqlops status {name}")])
+    return record
+
+
+def objects(running: observe.Running, spec: ClusterSpec, *, in_place: bool = False) -> list[Json]:
+    """As wanted; settings or an agent that differ get ConfigMaps of their own, so that old pods keep theirs, unless the
+    change is made in place. Claims cannot be changed here: their template stays as it is."""
+    wanted = deploy.objects(spec, running.config_maps)
+    maps = running.config_maps
+    config = next(item for item in wanted if item["metadata"]["name"] == maps.config)
+    if drift.differences(config["data"], running.settings) and not in_place:
+        maps = replaced(maps, config=f"{names.config_map(spec.name)}-{render.digest(config['data'])}")
+    if _agent_version(running) != bundle.build().version and not in_place:
+        maps = replaced(maps, agent=f"{names.agent_config_map(spec.name)}-{bundle.build().version.rpartition('-')[2]}")
+    wanted = deploy.objects(spec, maps)
+    wanted[-1]["spec"]["volumeClaimTemplates"] = running.stateful_set["spec"]["volumeClaimTemplates"]
+    _keep_previous(next(item for item in wanted if item["metadata"]["name"] == maps.config)["data"], running.settings)
+    return wanted
+
+
+def _keep_previous(data: Json, running: Json) -> None:
+    """What the user had set before the last change of it."""
+    previous = running.get(render.PREVIOUS_CNF)
+    if data[render.USER_CNF] != running.get(render.USER_CNF, data[render.USER_CNF]):
+        previous = running[render.USER_CNF]
+    if previous is not None:
+        data[render.PREVIOUS_CNF] = previous
+
+
+def _agent_version(running: observe.Running) -> str | None:
+    annotations = running.stateful_set["spec"]["template"]["metadata"].get("annotations") or {}
+    return annotations.get(names.ANNOTATION_AGENT)
+
+
+def _differs(wanted: Json, found: Json | None) -> bool:
+    filled_secret = wanted["kind"] == "Secret" and found is not None
+    return not filled_secret and (found is None or bool(drift.differences(wanted, found)))
+
+
+def describe(running: observe.Running, spec: ClusterSpec) -> str:
+    """What changes, in a few words."""
+    fields = ("image", "agent_image", "memory", "cpu")
+    pairs = [(field, getattr(running.spec, field), getattr(spec, field)) for field in fields]
+    words = [f"{field.replace('_', ' ')} {old} -> {new}" for field, old, new in pairs if old != new]
+    if spec.mysqld != running.spec.mysqld:
+        words.append("settings")
+    if _agent_version(running) != bundle.build().version:
+        words.append(f"agent {_agent_version(running)} -> {bundle.build().version}")
+    return ", ".join(words) or "manifests"
+
+
+def _versions(now: status.Status) -> dict[str, version.ServerVersion]:
+    return {one.name: version.ServerVersion.parse(one.version) for one in now.members if one.version}
+
+
+def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status) -> version.ServerVersion:
+    """The version in the image, once it ran with the new my.cnf and the way to it is allowed; raises Refused."""
+    tried = image_check.check(session, spec, wanted)
+    if tried.reasons or tried.version is None:
+        raise Refused(tried.reasons)
+    reasons = [
+        Reason("version-path", f"{pod}: {refusal}", "docs/versions.md shows the ways")
+        for pod, found in _versions(now).items()
+        if (refusal := version.upgrade_refused_because(found, tried.version))
+    ]
+    if tried.version not in _versions(now).values():
+        reasons += _removed_plugins(session, now, tried.version)
+        if version.is_innovation(tried.version):
+            session.progress.warn(f"{tried.version} is an innovation release: supported only until the next one")
+    if reasons:
+        raise Refused(reasons)
+    for warning in tried.warnings:
+        session.progress.warn(warning)
+    return tried.version
+
+
+def _removed_plugins(session: Session, now: status.Status, after: version.ServerVersion) -> list[Reason]:
+    """Accounts that could not log in any more."""
+    if now.primary is None:
+        raise errors.WaitTimeout(f"{now.name} has no primary to ask")
+    accounts: dict[str, list[str]] = agents.run(session.client, now.primary, "plugins", timeout_seconds=20)
+    return [
+        Reason(
+            "removed-plugin",
+            f"{', '.join(users[:5])}: authentication plugin {plugin} does not exist in {after}",
+            "ALTER USER … IDENTIFIED WITH caching_sha2_password",
+        )
+        for plugin, users in accounts.items()
+        if version.lacks_plugin(after, plugin)
+    ]

@@ -1,0 +1,111 @@
+"""Which pod is replaced next, what a rollout waits for, and when a new pod has failed. Pure.
+
+Replicas go first, the highest ordinal as the canary, the primary last and after a switchover. Nobody is replaced while
+the group is not whole, except a pod that is out of it anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import names, view
+from mysqlops.core.plan import Step
+from mysqlops.planning.status import Member, Status, last_words
+
+Json = dict[str, Any]
+# Conditions that a rollout itself brings about, and ends.
+_OWN = {"rollout-open", "agents-differ"}
+_CAUGHT_UP = 1000  # transactions still to apply, of a member that counts as back
+_HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff", "CreateContainerConfigError"}
+_CRASHES = 3
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Delete this pod; the StatefulSet makes it anew from its newest template."""
+
+    pod: str
+    why: str
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Another member must be primary before this one is replaced."""
+
+    primary: str
+    to: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not now, because."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """All pods are as the template says, and the group is whole."""
+
+
+Action = Replace | HandOver | Wait | Done
+
+
+def plan(now: Status, old: Collection[str]) -> Action:
+    """The next action; `old` are the pods that are still to be replaced."""
+    out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
+    if out_of_group:
+        return Replace(out_of_group[-1].name, f"it is {out_of_group[-1].state}")
+    blocking = held_up_by(now)
+    if blocking:
+        return Wait(blocking[0])
+    waiting = sorted((one for one in now.members if one.name in old), key=lambda one: (_leads(one, now), -one.ordinal))
+    if not waiting:
+        return Done()
+    first = waiting[0]
+    if not _leads(first, now):
+        return Replace(first.name, "a replica")
+    successor = next((one for one in now.members if one.name not in old and one.role == names.ROLE_REPLICA), None)
+    # A group makes no member of a newer version its primary by order; it elects one when the old primary leaves.
+    if successor is not None and successor.version == first.version:
+        return HandOver(first.name, successor.name)
+    return Replace(first.name, "the primary, last: it hands over as it leaves")
+
+
+def _leads(member: Member, now: Status) -> bool:
+    return member.name == now.primary
+
+
+def held_up_by(now: Status) -> list[str]:
+    """Why nobody may be replaced now."""
+    found = [one.message for one in now.conditions if one.code not in _OWN]
+    found += [
+        f"{one.name} has {one.behind} transactions to apply" for one in now.members if (one.behind or 0) > _CAUGHT_UP
+    ]
+    return found
+
+
+def failed_because(pod: Json) -> str | None:
+    """Why a new pod will not come up by itself, or None while it still may."""
+    status = pod.get("status", {})
+    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+        waiting = container.get("state", {}).get("waiting") or {}
+        crashed = waiting.get("reason") == "CrashLoopBackOff" and int(container.get("restartCount", 0)) >= _CRASHES
+        if waiting.get("reason") in _HOPELESS or crashed:
+            told = last_words(container) or str(waiting.get("message", ""))[:300]
+            return f"container {container['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
+    return None
+
+
+def steps(now: Status, why: str) -> tuple[Step, ...]:
+    """The order in which all pods will be replaced, for the eyes of a user."""
+    replicas = sorted((one for one in now.members if not _leads(one, now)), key=lambda one: -one.ordinal)
+    found = [Step("replace", "Pod", one.name, "replica" + (", the canary" * (one is replicas[0]))) for one in replicas]
+    if now.primary is not None:
+        successor = replicas[-1].name if replicas else None
+        if successor:
+            found.append(Step("switchover", "Pod", successor, f"becomes primary in place of {now.primary}"))
+        found.append(Step("replace", "Pod", now.primary, "the old primary, last" if replicas else "the only member"))
+    return (Step("apply", "StatefulSet", now.name, why), *found)

@@ -1,0 +1,159 @@
+"""Up one ordinal at a time, down from the highest: the next action, and why a kept claim may not be used. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mysqlops.core import gtid, names, view
+from mysqlops.core.plan import Step
+from mysqlops.errors import Reason, Refused
+from mysqlops.planning.status import HEALTHY, Member, Status
+
+
+@dataclass(frozen=True)
+class Grow:
+    """Ask for one member more."""
+
+    member: str
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """Ask for one member less; it leaves the group by itself before it stops."""
+
+    member: str
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """The member that is to go leads: another must first."""
+
+    primary: str
+    to: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not now, because."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """As many members as wanted."""
+
+
+Action = Grow | Shrink | HandOver | Wait | Done
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A claim that a scaling down left: the transactions it held for sure (None: nobody wrote that down)."""
+
+    name: str
+    executed: str | None
+    since: str | None
+
+
+def plan(now: Status, target: int) -> Action:
+    """The next action on the way to `target` members."""
+    leaving = [one.name for one in now.members if one.ordinal >= now.replicas]
+    if leaving:
+        return Wait(f"{leaving[-1]} is leaving the group")
+    if now.replicas > target:
+        return _plan_down(now, target)
+    if now.verdict != HEALTHY:
+        return Wait("; ".join(one.message for one in now.conditions))
+    return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
+
+
+def _plan_down(now: Status, target: int) -> Action:
+    last = names.pod(now.name, now.replicas - 1)
+    if now.primary == last:
+        heirs = [one for one in now.members if one.ordinal < target and one.role == names.ROLE_REPLICA]
+        return HandOver(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
+    if now.primary is None:
+        return Wait(f"{now.name} has no primary")
+    if not _majority_stays(now, target):
+        return Wait("too few of the members that stay are ONLINE")
+    return Shrink(last)
+
+
+def _majority_stays(now: Status, target: int) -> bool:
+    staying = sum(one.state == view.ONLINE for one in now.members if one.ordinal < target)
+    return 2 * staying > target
+
+
+def check(now: Status, target: int) -> None:
+    """What waiting would not mend; raises Refused."""
+    if now.replicas == 0:
+        raise Refused([Reason("stopped", f"{now.name} is stopped", f"mysqlops start {now.name}")])
+    online = sum(one.state == view.ONLINE for one in now.members)
+    if 2 * online <= now.replicas:
+        text = f"{online} of {now.replicas} members are ONLINE, no majority: nobody can join or leave"
+        raise Refused([Reason("no-majority", text, f"mysqlops status {now.name}")])
+    if target < now.replicas and not _majority_stays(now, target):
+        missing = ", ".join(f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE)
+        text = f"of the {target} members that would stay too few are ONLINE ({missing})"
+        raise Refused([Reason("no-majority", text, f"mysqlops member rebuild {now.name} MEMBER, or wait for them")])
+
+
+def check_deletion(now: Status, target: int) -> None:
+    """A claim may be deleted only if the others have all that it holds; raises Refused."""
+    staying = gtid.GtidSet()
+    for one in now.members:
+        if one.ordinal < target and one.state == view.ONLINE:
+            staying = staying.union(gtid.GtidSet.parse(one.executed or ""))
+    reasons = [_only_there(one, staying) for one in now.members if one.ordinal >= target]
+    if found := [reason for reason in reasons if reason is not None]:
+        raise Refused(found)
+
+
+def _only_there(member: Member, staying: gtid.GtidSet) -> Reason | None:
+    hint = "keep the claim: leave --pvc delete away"
+    if member.state == view.ONLINE:
+        return None  # what it has of its own is still on its way to the others, and it leaves cleanly
+    if member.executed is None:
+        return Reason("unknown-data", f"what {member.name} holds is not known ({member.waiting_for})", hint)
+    only = gtid.GtidSet.parse(member.executed).subtract(staying)
+    return Reason("only-copy", f"only {member.name} holds {only}", hint) if only else None
+
+
+def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet]) -> str | None:
+    """Why a new member may not begin with a kept claim, or None.
+
+    `held` is the group's set, `purged` what each member has no binary logs for any more.
+    """
+    if kept.executed is None:
+        return f"claim {kept.name} exists, and nobody wrote down what it holds"
+    executed = gtid.GtidSet.parse(kept.executed)
+    strange = executed.subtract(held)
+    if strange:
+        return f"claim {kept.name}, kept since {kept.since}, holds {strange}, which the group has not"
+    if not any(one.is_subset(executed) for one in purged):
+        missing = held.subtract(executed).count()
+        return (
+            f"claim {kept.name}, kept since {kept.since}, lacks {missing} transactions, "
+            "and no member has the binary logs for all of them any more"
+        )
+    return None
+
+
+def steps(now: Status, target: int, claims: str) -> tuple[Step, ...]:
+    """The whole way, for the eyes of a user; `claims` is "keep" or "delete"."""
+    if target > now.replicas:
+        return tuple(
+            Step("add", "Pod", names.pod(now.name, ordinal), "joins, catches up, is healthy before the next")
+            for ordinal in range(now.replicas, target)
+        )
+    found: list[Step] = []
+    for ordinal in reversed(range(target, now.replicas)):
+        member = names.pod(now.name, ordinal)
+        if now.primary == member:
+            found.append(Step("switchover", "Pod", names.pod(now.name, 0), f"{member} leads and is to go"))
+        found.append(Step("remove", "Pod", member, "leaves the group, then stops"))
+        if claims == "delete":
+            claim = names.claim(now.name, ordinal)
+            found.append(Step("delete", "PersistentVolumeClaim", claim, "--pvc delete", destructive=True))
+    return tuple(found)

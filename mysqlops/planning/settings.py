@@ -1,0 +1,35 @@
+"""What a change of my.cnf means for servers that run. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from mysqlops.core import mysqld_config
+
+_SIZE = re.compile(r"(\d+)([KMGTPE]?)", re.IGNORECASE)
+_WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0", "none": "", "null": ""}
+
+
+def values(my_cnf: str) -> dict[str, str]:
+    """Each setting's value by its normalised name; a bare flag is ON, `skip_x` stays as it is written."""
+    parsed = mysqld_config.parse(my_cnf, "my.cnf")
+    return {mysqld_config.normalise(one.key): "ON" if one.value is None else one.value for one in parsed}
+
+
+def changes(before: str, after: str) -> dict[str, str | None]:
+    """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts)."""
+    old, new = values(before), values(after)
+    return {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+
+
+def is_same(left: str | None, right: str | None) -> bool:
+    """Whether two ways to write a value mean the same: 1G and 1073741824, ON and 1."""
+    return _plain(left) == _plain(right)
+
+
+def _plain(value: str | None) -> str:
+    text = (value or "").strip().strip("'\"")
+    match = _SIZE.fullmatch(text)
+    if match and match[2]:
+        return str(int(match[1]) * 1024 ** ("KMGTPE".index(match[2].upper()) + 1))
+    return _WORDS.get(text.lower(), text.lower())

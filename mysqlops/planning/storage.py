@@ -1,0 +1,90 @@
+"""Volumes: whether they may grow, which still have to, and the StatefulSet that fits them. Pure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mysqlops.core import names, quantity
+from mysqlops.core.plan import Step
+from mysqlops.errors import Reason, Refused
+
+Json = dict[str, Any]
+# Of what the API server adds to an object, what must not go into a new one.
+_KEPT_METADATA = ("name", "namespace", "labels", "annotations")
+
+
+def requested(claim: Json) -> str:
+    return str(claim["spec"]["resources"]["requests"]["storage"])
+
+
+def is_smaller(claim: Json, size: str) -> bool:
+    return quantity.parse(requested(claim)) < quantity.parse(size)
+
+
+def has_capacity(claim: Json, size: str) -> bool:
+    """The volume has the size, and so has the file system on it."""
+    capacity = claim.get("status", {}).get("capacity", {}).get("storage", "0")
+    return quantity.parse(capacity) >= quantity.parse(size)
+
+
+def check_larger(template: str, claims: Sequence[Json], size: str) -> None:
+    """Volumes never shrink; raises Refused."""
+    largest = max([template, *map(requested, claims)], key=quantity.parse)
+    if quantity.parse(size) < quantity.parse(largest):
+        text = f"--size {size}: volumes of {largest} cannot become smaller"
+        raise Refused([Reason("shrinks", text, "back up, and restore into a new cluster with smaller volumes")])
+
+
+def check_expandable(claims: Sequence[Json], expandable: Mapping[str, bool | None], size: str) -> None:
+    """Raises Refused if a class says that it cannot; one that we may not read is tried."""
+    stuck = [one for one in claims if expandable.get(one["spec"].get("storageClassName") or "") is False]
+    small = [one for one in stuck if is_smaller(one, size)]
+    if small:
+        listed = ", ".join(f"{one['metadata']['name']} ({one['spec'].get('storageClassName')})" for one in small)
+        text = f"the classes of these claims cannot expand: {listed}"
+        raise Refused([Reason("not-expandable", text, "--by-rebuild gives one member after another a new claim")])
+
+
+def infeasible_because(claim: Json) -> str | None:
+    """What the volume's driver says if it cannot grow it (Kubernetes 1.32: RecoverVolumeExpansionFailure)."""
+    states = claim.get("status", {}).get("allocatedResourceStatuses") or {}
+    if str(states.get("storage", "")).endswith("Infeasible"):
+        conditions = claim["status"].get("conditions") or []
+        told = "; ".join(str(one["message"]) for one in conditions if one.get("message"))
+        return f"{claim['metadata']['name']} cannot grow: {states['storage']}: {told or 'no reason given'}"
+    return None
+
+
+def size_of(stateful_set: Json) -> str:
+    claim = stateful_set["spec"]["volumeClaimTemplates"][0]
+    return requested(claim)
+
+
+def template_differs(stateful_set: Json, size: str) -> bool:
+    return not quantity.is_same(size_of(stateful_set), size)
+
+
+def with_size(stateful_set: Json, size: str) -> Json:
+    """The same StatefulSet, to be made anew with another size in its claim template."""
+    metadata = {key: stateful_set["metadata"][key] for key in _KEPT_METADATA if key in stateful_set["metadata"]}
+    spec = copy.deepcopy(stateful_set["spec"])
+    claim = spec["volumeClaimTemplates"][0]
+    claim.pop("status", None)
+    claim["spec"]["resources"]["requests"]["storage"] = size
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
+
+
+def steps(name: str, template: str, claims: Sequence[Json], size: str, *, by_rebuild: bool) -> tuple[Step, ...]:
+    """What is left to do, for the eyes of a user."""
+    found: list[Step] = []
+    for claim in claims:
+        claim_name = claim["metadata"]["name"]
+        if by_rebuild and is_smaller(claim, size):
+            found.append(Step("rebuild", "Pod", names.pod_of_claim(claim_name), f"a new claim of {size}", None, True))
+        elif not by_rebuild and not has_capacity(claim, size):
+            found.append(Step("grow", "PersistentVolumeClaim", claim_name, f"{requested(claim)} -> {size}"))
+    if not quantity.is_same(template, size):
+        found.append(Step("replace", "StatefulSet", name, f"its claim template says {template}; no pod is touched"))
+    return tuple(found)

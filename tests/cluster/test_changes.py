@@ -1,0 +1,276 @@
+"""Changes of a running cluster under writes, in the order of this file: pods, settings, members, volumes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import SMALL, Namespace, Result, eventually
+from tests.faults.ledger import Ledger, Outcome
+
+THREE = ["mysql-0", "mysql-1", "mysql-2"]
+FIVE = [*THREE, "mysql-3", "mysql-4"]
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
+    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    return namespace
+
+
+def _under_writes(cluster: Namespace, change: Callable[[], None], members: list[str]) -> Outcome:
+    outcome = Ledger(cluster).under_writes(change, members)
+    print(outcome)
+    assert outcome.acknowledged > 50
+    assert (outcome.lost, outcome.ghosts, outcome.diverged) == ([], [], [])
+    assert outcome.failures_in_a_row <= 1
+    return outcome
+
+
+def _succeeds(cluster: Namespace, *words: str) -> Result:
+    done = cluster.mysqlops(*words, timeout=400)
+    assert done.code == 0, done.err
+    return done
+
+
+def _uids(cluster: Namespace) -> dict[str, str]:
+    return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in cluster.objects("pods")}
+
+
+def _killed(cluster: Namespace, when: Callable[[], bool], *words: str) -> None:
+    """Run a command and kill it with SIGKILL as soon as something is seen."""
+    command = [sys.executable, "-m", "mysqlops", *words, "-n", cluster.name]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        eventually(lambda: running.poll() is not None or when(), "the moment to kill", 120)
+        assert running.poll() is None, "it ended before the moment came"
+        running.send_signal(signal.SIGKILL)
+
+
+def _again(cluster: Namespace, *words: str) -> Result:
+    """The same command after a kill: the lock of the killed one lasts half a minute."""
+    eventually(lambda: "mysql-operation" not in cluster.kubectl("get", "lease") or _lock_is_over(cluster), "free", 60)
+    return _succeeds(cluster, *words)
+
+
+def _lock_is_over(cluster: Namespace) -> bool:
+    renewed = cluster.kubectl("get", "lease", "mysql-operation", "-o", "jsonpath={.spec.renewTime}")
+    return time.time() - time.mktime(time.strptime(renewed[:19], "%Y-%m-%dT%H:%M:%S")) + time.timezone > 31
+
+
+def _members(cluster: Namespace) -> list[dict[str, Any]]:
+    members: list[dict[str, Any]] = cluster.status()["members"]
+    return members
+
+
+def test_the_plan_of_an_upgrade_is_shown_and_changes_nothing(cluster: Namespace) -> None:
+    primary, before = cluster.status()["primary"], _uids(cluster)
+    done = _succeeds(cluster, "upgrade", "mysql", "--memory", "832Mi", "--dry-run", "-o", "json")
+    steps = [(step["action"], step["name"]) for step in done.json()["steps"]]
+    assert steps[0] == ("apply", "mysql")
+    assert steps[-1] == ("replace", primary)
+    assert steps[-2][0] == "switchover"
+    assert (_uids(cluster), cluster.mysqlops("status", "mysql").code) == (before, 0)
+    assert "nothing to do" in _succeeds(cluster, "upgrade", "mysql", "--dry-run").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["upgrade", "mysql", "--memory", "1Mi"], 2, "--memory 1Mi"),
+        (["upgrade", "mysql", "--image", "registry.invalid/mysql:1"], 3, "image-cannot-start"),
+        (["upgrade", "mysql", "--resume"], 3, "no rollout of mysql is open"),
+        (["upgrade", "mysql", "--resume", "--memory", "1Gi"], 2, "--resume takes no change"),
+        (["upgrade", "other"], 10, "no cluster other"),
+        (["config", "set", "mysql", "sync_binlog=0"], 2, "acknowledged writes"),
+        (["config", "set", "mysql", "no_such_thing=1"], 3, "no_such_thing"),
+        (["config", "set", "mysql", "max_connections=lots"], 3, "max_connections"),
+        (["config", "set", "mysql", "max_connections"], 2, "expected KEY=VALUE"),
+        (["config", "set", "mysql", "--revert"], 3, "no change of the settings"),
+        (["config", "get", "mysql", "no_such_thing"], 3, "know no variable no_such_thing"),
+        (["scale", "mysql", "--replicas", "4"], 2, "--replicas 4: an even group"),
+        (["scale", "mysql", "--replicas", "1", "--pvc", "delete"], 3, "not confirmed"),
+        (["storage", "resize", "mysql", "--size", "512Mi"], 2, "--size 512Mi"),
+        (["storage", "resize", "mysql", "--size", "lots"], 2, "--size 'lots'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_input(cluster: Namespace, words: list[str], code: int, told: str) -> None:
+    before = _uids(cluster)
+    done = cluster.mysqlops(*words)
+    assert done.code == code, done.err
+    assert told in done.err
+    assert "Traceback" not in done.err
+    assert _uids(cluster) == before
+
+
+def test_memory_changes_under_writes_replicas_first(cluster: Namespace) -> None:
+    primary, before, order = cluster.status()["primary"], _uids(cluster), []
+
+    def upgrade() -> None:
+        order.extend(_succeeds(cluster, "upgrade", "mysql", "--memory", "832Mi", "-o", "json").json()["replaced"])
+
+    _under_writes(cluster, upgrade, THREE)
+    assert (sorted(order), order[-1]) == (THREE, primary)
+    assert before.items().isdisjoint(_uids(cluster).items())
+    limits = {pod["spec"]["containers"][0]["resources"]["limits"]["memory"] for pod in cluster.objects("pods")}
+    assert limits == {"832Mi"}
+    done = cluster.mysqlops("deploy", "mysql", *SMALL)
+    assert (done.code, "mysqlops upgrade mysql --memory 768Mi" in done.err) == (3, True)
+
+
+def test_a_killed_upgrade_is_seen_and_gone_on_with(cluster: Namespace) -> None:
+    before = _uids(cluster)
+    when = lambda: _uids(cluster).get("mysql-2") not in (None, before["mysql-2"])  # noqa: E731
+    _killed(cluster, when, "upgrade", "mysql", "--memory", "768Mi")
+    assert "rollout-open" in cluster.mysqlops("status", "mysql").out
+    assert (
+        "memory 832Mi -> 768Mi"
+        in cluster.mysqlops("upgrade", "mysql", "--status").out + _again(cluster, "upgrade", "mysql", "--status").out
+    )
+    done = cluster.mysqlops("upgrade", "mysql", "--cpu", "150m")
+    assert (done.code, "rollout-open" in done.err) == (3, True)
+    _succeeds(cluster, "upgrade", "mysql", "--resume")
+    assert before.items().isdisjoint(_uids(cluster).items())
+    cluster.await_healthy()
+
+
+def test_an_open_upgrade_is_taken_back(cluster: Namespace) -> None:
+    before = _uids(cluster)
+    when = lambda: _uids(cluster).get("mysql-2") not in (None, before["mysql-2"])  # noqa: E731
+    _killed(cluster, when, "upgrade", "mysql", "--cpu", "150m")
+    done = _again(cluster, "upgrade", "mysql", "--rollback")
+    assert "rolled back" in done.out
+    cluster.await_healthy()
+    requests = {pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] for pod in cluster.objects("pods")}
+    assert requests == {"100m"}
+
+
+def _value(cluster: Namespace, member: str, variable: str) -> str:
+    return str(cluster.sql(member, f"SELECT @@GLOBAL.{variable}")[0][0])
+
+
+def test_settings_that_can_are_set_live_and_survive_a_crash(cluster: Namespace) -> None:
+    before = _uids(cluster)
+    _succeeds(cluster, "config", "set", "mysql", "long_query_time=0.5", "max_connections=70")
+    assert _uids(cluster) == before
+    assert {(_value(cluster, one, "long_query_time"), _value(cluster, one, "max_connections")) for one in THREE} == {
+        ("0.5", "70")
+    }
+    replica = next(one["name"] for one in _members(cluster) if one["role"] == "replica")
+    cluster.kubectl("exec", replica, "-c", "mysqld", "--", "sh", "-c", "kill 1")
+    eventually(lambda: next(one["restarts"] for one in _members(cluster) if one["name"] == replica) > 0, "a restart")
+    cluster.await_healthy()
+    assert _value(cluster, replica, "max_connections") == "70"
+    cluster.sql("mysql-1", "SET GLOBAL max_connections = 65")
+    told = _succeeds(cluster, "config", "diff", "mysql", "-o", "json").json()
+    assert [(one["name"], one["my_cnf"], one["members"]["mysql-1"]) for one in told] == [
+        ("max_connections", "70", "65")
+    ]
+    _succeeds(cluster, "config", "set", "mysql", "max_connections=70")
+    assert "runs with what my.cnf says" in _succeeds(cluster, "config", "diff", "mysql").out
+    _succeeds(cluster, "config", "set", "mysql", "--revert")
+    assert {_value(cluster, one, "long_query_time") for one in THREE} == {"10.0"}
+    assert "user" not in _succeeds(cluster, "config", "get", "mysql", "long_query_time").out
+
+
+def test_a_setting_that_takes_a_restart_is_rolled_out(cluster: Namespace) -> None:
+    _under_writes(cluster, lambda: void(_succeeds(cluster, "config", "set", "mysql", "back_log=90")), THREE)
+    assert {_value(cluster, one, "back_log") for one in THREE} == {"90"}
+    names = [one["metadata"]["name"] for one in cluster.objects("configmaps")]
+    assert sorted(name.startswith("mysql-config") for name in names).count(True) == 1
+
+
+def void(_: Result) -> None:
+    """A change whose result is of no interest."""
+
+
+def test_a_canary_that_does_not_come_up_is_taken_back_without_hands(cluster: Namespace) -> None:
+    """The server's own check lets this pass; a server with data refuses to start with it."""
+    primary, before = cluster.status()["primary"], _uids(cluster)
+
+    def fail() -> None:
+        done = cluster.mysqlops("config", "set", "mysql", "innodb_data_file_path=ibdata1:50M:autoextend", timeout=400)
+        assert done.code == 6, done.err
+        assert "CrashLoopBackOff" in done.err
+        assert "rolled back" in done.err
+
+    outcome = _under_writes(cluster, fail, THREE)
+    assert outcome.gap_seconds < 5
+    seen = cluster.await_healthy()
+    after = _uids(cluster)
+    assert seen["primary"] == primary
+    assert sorted(name for name in THREE if after[name] == before[name]) != THREE
+    assert after[primary] == before[primary]
+    assert "ibdata1:50M" not in json.dumps(cluster.objects("configmaps"))
+
+
+def test_scaling_up_and_down_under_writes_keeps_claims_and_uses_them_again(cluster: Namespace) -> None:
+    _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "5")), FIVE)
+    _succeeds(cluster, "switchover", "mysql", "--to", "mysql-4")
+    _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "3")), THREE)
+    claims = {one["metadata"]["name"]: one["metadata"] for one in cluster.objects("pvc")}
+    assert claims["data-mysql-4"]["labels"]["mysqlops.io/kept"] == "true"
+    assert ":1-" in claims["data-mysql-4"]["annotations"]["mysqlops.io/kept-executed"]
+    uid = claims["data-mysql-3"]["uid"]
+    _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "5")), FIVE)
+    claims = {one["metadata"]["name"]: one["metadata"] for one in cluster.objects("pvc")}
+    assert claims["data-mysql-3"]["uid"] == uid
+    assert "mysqlops.io/kept" not in claims["data-mysql-3"]["labels"]
+
+
+def test_a_scaling_that_was_killed_is_turned_round(cluster: Namespace) -> None:
+    _killed(cluster, lambda: "mysql-4" not in _uids(cluster), "scale", "mysql", "--replicas", "3")
+    done = _again(cluster, "scale", "mysql", "--replicas", "3", "--pvc", "delete", "--confirm", "mysql")
+    assert done.code == 0
+    assert sorted(_uids(cluster)) == THREE
+    assert sorted(one["metadata"]["name"] for one in cluster.objects("pvc")) == [f"data-{one}" for one in THREE]
+    cluster.await_healthy()
+
+
+def test_a_kept_claim_that_the_group_cannot_bring_up_to_date_is_refused(cluster: Namespace) -> None:
+    _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "1")), ["mysql-0"])
+    cluster.sql("mysql-0", "INSERT INTO app.ledger VALUES ('late', 1)")
+    cluster.sql("mysql-0", "FLUSH BINARY LOGS")
+    cluster.sql("mysql-0", f"PURGE BINARY LOGS TO '{cluster.sql('mysql-0', 'SHOW BINARY LOGS')[-1][0]}'")
+    done = cluster.mysqlops("scale", "mysql", "--replicas", "3")
+    assert (done.code, "lacks" in done.err, "--rebuild" in done.err) == (3, True, True)
+    words = ("scale", "mysql", "--replicas", "3", "--rebuild", "--confirm", "mysql")
+    _under_writes(cluster, lambda: void(_succeeds(cluster, *words)), THREE)
+    assert cluster.sql("mysql-2", "SELECT COUNT(*) FROM app.ledger WHERE client = 'late'") == [[1]]
+
+
+def test_volumes_grow_while_the_cluster_runs(cluster: Namespace) -> None:
+    before, redo = _uids(cluster), _value(cluster, "mysql-0", "max_binlog_size")
+    resize = ("storage", "resize", "mysql", "--size", "1500Mi")
+    _killed(
+        cluster,
+        lambda: "mysqlops.io/recreating" in cluster.kubectl("get", "lease", "mysql-group", "-o", "yaml"),
+        *resize,
+    )
+    done = _again(cluster, *resize)
+    assert done.code == 0
+    assert _uids(cluster) == before
+    sizes = {one["status"]["capacity"]["storage"] for one in cluster.objects("pvc")}
+    assert sizes == {"1500Mi"}
+    template = cluster.objects("statefulsets")[0]["spec"]["volumeClaimTemplates"][0]
+    assert template["spec"]["resources"]["requests"]["storage"] == "1500Mi"
+    assert int(_value(cluster, "mysql-0", "max_binlog_size")) > int(redo)
+    assert "nothing changed" in _succeeds(cluster, *resize).out
+    done = cluster.mysqlops("storage", "resize", "mysql", "--size", "1Gi")
+    assert (done.code, "cannot become smaller" in done.err) == (3, True)
+
+
+def test_volumes_of_a_class_that_cannot_expand_are_replaced_one_by_one(cluster: Namespace) -> None:
+    words = ("storage", "resize", "mysql", "--size", "1600Mi", "--by-rebuild", "--confirm", "mysql")
+    _under_writes(cluster, lambda: void(_succeeds(cluster, *words)), THREE)
+    assert {one["status"]["capacity"]["storage"] for one in cluster.objects("pvc")} == {"1600Mi"}
+    cluster.await_healthy()
