@@ -90,3 +90,11 @@ def spec(function: F) -> F:
     for option in reversed(_SPEC_OPTIONS):
         function = option(function)
     return function
+
+
+def chosen() -> set[str]:
+    """The fields of the spec that the user set, on the command line or in the environment."""
+    context = click.get_current_context()
+    given = {click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT}
+    found = {name for name in context.params if context.get_parameter_source(name) in given}
+    return found | ({"mysqld"} if "config_file" in found else set())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import Any
@@ -44,7 +44,7 @@ class Change:
         )
 
 
-def wanted(running: observe.Running, given: Mapping[str, str | None]) -> ClusterSpec:
+def with_settings(running: observe.Running, given: Mapping[str, str | None]) -> ClusterSpec:
     """The running spec with other settings, None takes one away; raises ConfigError."""
     source = "config set"
     lines = "\n".join(["[mysqld]", *(f"{key}={value}" for key, value in given.items() if value is not None)])
@@ -63,17 +63,25 @@ def reverted(running: observe.Running) -> ClusterSpec:
     return replaced(running.spec, mysqld=mysqld_config.check_user_settings(mysqld_config.parse(text, source), source))
 
 
-def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpec) -> Change:
-    """What would change, after the server in its image has accepted the whole my.cnf; raises Refused."""
+def plan(
+    session: Session, name: str, running: observe.Running, spec: ClusterSpec, again: Collection[str] = ()
+) -> Change:
+    """What would change, after the server in its image has accepted the whole my.cnf; raises Refused.
+
+    Variables named in `again` are set live although my.cnf has their values already: a run may have been killed, or
+    somebody used SET GLOBAL.
+    """
     now = observe.judged(session, name)
     upgrade.check_whole(now)
     objects = upgrade.objects(running, spec, in_place=True)
     config_map = next(one for one in objects if one["metadata"]["name"] == running.config_maps.config)
     values = settings.changes(running.settings.get(render.MY_CNF, ""), config_map["data"][render.MY_CNF])
-    kinds = _kinds(session, now, values)
+    wanted = settings.values(config_map["data"][render.MY_CNF])
+    kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])
     static = tuple(one for one in values if kinds[one] != variables.DYNAMIC)
     if static:
         return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
+    values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
     tried = image_check.check(session, spec, objects)
     if tried.reasons:
         raise Refused(tried.reasons)
@@ -82,7 +90,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     return Change(values, (), config_map, None)
 
 
-def _kinds(session: Session, now: status.Status, values: Mapping[str, str | None]) -> dict[str, str]:
+def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dict[str, str]:
     if not values:
         return {}
     if now.primary is None:
@@ -138,7 +146,7 @@ class Value:
     def differs(self) -> bool:
         """True if a member runs with something else than my.cnf says."""
         return self.configured is not None and any(
-            not settings.is_same(self.configured, value) for value in self.running.values()
+            settings.differs(self.name, self.configured, value) for value in self.running.values()
         )
 
     def as_json(self) -> Json:

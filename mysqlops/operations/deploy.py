@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from mysqlops import errors
@@ -26,20 +27,23 @@ def objects(spec: ClusterSpec, config_maps: render.ConfigMaps | None = None) -> 
     return render.cluster_objects(manifests.load_base(), spec, render.Agent(agent.content, agent.version), config_maps)
 
 
-def prepare(client: Client, spec: ClusterSpec) -> tuple[list[Json], Plan]:
-    """The wanted objects and the plan to them; raises Refused."""
+def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = None) -> tuple[list[Json], Plan]:
+    """The wanted objects and the plan to them; raises Refused.
+
+    Of a cluster that runs, only the `chosen` fields are compared (None: all): the user did not say the others.
+    """
     running = observe.running(client, spec.name)
     if running is not None:
-        _refuse_changes(spec, running.spec)
-    wanted = objects(spec, running.config_maps if running else None)
+        _refuse_changes(spec, running.spec, chosen)
+    wanted = objects(running.spec, running.config_maps) if running else objects(spec)
     live = observe.live_objects(client, wanted)
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name))
 
 
-def _refuse_changes(spec: ClusterSpec, running: ClusterSpec) -> None:
+def _refuse_changes(spec: ClusterSpec, running: ClusterSpec, chosen: Collection[str] | None) -> None:
     if running.replicas == 0:
         raise errors.Refused([errors.Reason("stopped", f"{spec.name} is stopped", f"mysqlops start {spec.name}")])
-    if reasons := differences(spec, running):
+    if reasons := differences(spec, running, chosen):
         raise errors.Refused(reasons)
 
 

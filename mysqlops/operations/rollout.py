@@ -148,7 +148,10 @@ def replace_all(session: Session, name: str, old: Old, limits: Limits, *, rebuil
         seen = observe.cluster(session.client, name, session.clock)
         left = old(seen)
         now = status.judge(seen)
-        match planning.plan(now, left) if revisions.is_told(seen.stateful_set) else planning.Wait("the StatefulSet"):
+        if not revisions.is_told(seen.stateful_set):
+            session.clock.sleep(_POLL_SECONDS)  # its status still speaks of the template before
+            continue
+        match planning.plan(now, left):
             case planning.Done():
                 return replaced
             case planning.Replace(pod, why):

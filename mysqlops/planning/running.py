@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
@@ -46,10 +47,12 @@ def spec_of(stateful_set: Json, settings: Json) -> ClusterSpec:
     )
 
 
-def differences(wanted: ClusterSpec, running: ClusterSpec) -> list[Reason]:
-    """For each option that differs from what runs, the verb that changes it; quantities compared as quantities."""
+def differences(wanted: ClusterSpec, running: ClusterSpec, chosen: Collection[str] | None = None) -> list[Reason]:
+    """For each option (of those chosen) that differs from what runs, the verb that changes it."""
     return [
-        _reason(field.name, wanted, running) for field in fields(ClusterSpec) if _differs(field.name, wanted, running)
+        _reason(field.name, wanted, running)
+        for field in fields(ClusterSpec)
+        if (chosen is None or field.name in chosen) and _differs(field.name, wanted, running)
     ]
 
 

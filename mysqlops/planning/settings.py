@@ -7,6 +7,8 @@ import re
 from mysqlops.core import mysqld_config
 
 _SIZE = re.compile(r"(\d+)([KMGTPE]?)", re.IGNORECASE)
+# The member's role decides the first; the others show something else than what they are set to.
+_DECIDED_ELSEWHERE = {"super_read_only", "log_bin", "datadir"}
 _WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0", "none": "", "null": ""}
 
 
@@ -20,6 +22,11 @@ def changes(before: str, after: str) -> dict[str, str | None]:
     """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts)."""
     old, new = values(before), values(after)
     return {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+
+
+def differs(name: str, configured: str, running: str | None) -> bool:
+    """True if a server runs with something else than my.cnf says, of what my.cnf decides."""
+    return name not in _DECIDED_ELSEWHERE and not is_same(configured, running)
 
 
 def is_same(left: str | None, right: str | None) -> bool:

@@ -260,6 +260,12 @@ def test_two_ways_to_write_a_value(left: str | None, right: str | None, same: bo
     assert settings.is_same(left, right) is same
 
 
+def test_what_the_role_decides_is_no_difference() -> None:
+    assert settings.differs("max_connections", "70", "65")
+    assert not settings.differs("max_connections", "70", "70")
+    assert not settings.differs("super_read_only", "ON", "0")
+
+
 # Volumes
 def _claim(size: str, capacity: str | None = None, storage_class: str = "fast", **states: Any) -> dict[str, Any]:
     found = {"capacity": {"storage": capacity or size}, **states}

@@ -45,7 +45,7 @@ def command(**given: Any) -> None:
     with output.progress() as progress:
         session = Session(client, SystemClock(), progress, timeout)
         deploy.check(session, spec)
-        wanted, plan = deploy.prepare(client, spec)
+        wanted, plan = deploy.prepare(client, spec, options.chosen())
         if dry_run:
             output.show_steps(plan.steps, form)
             return

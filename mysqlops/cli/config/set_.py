@@ -47,8 +47,8 @@ def command(name: str, changes: tuple[str, ...], unset: tuple[str, ...], **given
         raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone")
     with context.changing(name, "config", given) as session:
         running = observe.must_run(session.client, name)
-        spec = configure.reverted(running) if revert else configure.wanted(running, wanted)
-        change = configure.plan(session, name, running, spec)
+        spec = configure.reverted(running) if revert else configure.with_settings(running, wanted)
+        change = configure.plan(session, name, running, spec, again=wanted)
         if dry_run:
             output.show_steps(change.steps(), form)
             return

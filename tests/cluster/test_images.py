@@ -1,0 +1,102 @@
+"""Rollouts of other images. Only one MySQL is to be had here: these wrap it, and say or do something else.
+
+They are built and loaded into the lab's nodes: on another cluster they say so.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace
+from tests.conftest import missing
+from tests.faults.ledger import Ledger
+
+THREE = ["mysql-0", "mysql-1", "mysql-2"]
+ROOT = Path(__file__).parents[2]
+_WRAPPER = """FROM {image}
+USER root
+RUN mv /usr/sbin/mysqld /usr/sbin/mysqld.real && printf '{script}' >/usr/sbin/mysqld && chmod 755 /usr/sbin/mysqld
+USER mysql
+"""
+_SAYS = 'if [ "$1" = --version ]; then echo "mysqld  Ver {version} for Linux"; exit; fi'
+_CHECKS = 'case "$*" in *--validate-config*) exec mysqld.real "$@";; esac'
+_RUNS = 'exec mysqld.real "$@"'
+_FAILS = "echo wrapper: no way >&2; exit 1"
+IMAGES = {
+    "same": [_RUNS],
+    "older": [_SAYS.format(version="8.4.8"), _RUNS],
+    "unknown": [_SAYS.format(version="10.2.0"), _RUNS],
+    "newer-broken": [_SAYS.format(version="9.7.99"), _CHECKS, _FAILS],
+}
+
+
+@pytest.fixture(scope="module")
+def images(request: pytest.FixtureRequest) -> dict[str, str]:
+    if "/state/lab/" not in KUBECONFIG:
+        missing(request.config, "lab", "images are loaded into the lab's nodes: scripts/lab up")
+    base, tags = os.environ["MYSQLOPS_IMAGE"], {}
+    for name, lines in IMAGES.items():
+        tags[name] = f"lab/mysql-{name}:9.7"
+        script = "\\n".join(["#!/bin/sh", *lines, ""]).replace("'", "'\\''")
+        text = _WRAPPER.format(image=base, script=script.replace("%", "%%"))
+        _run("docker", "build", "-q", "-t", tags[name], "-", stdin=text)
+        _run(str(ROOT / "scripts" / "lab"), "load", tags[name])
+    return tags
+
+
+def _run(*words: str, stdin: str = "") -> None:
+    done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace) -> Namespace:
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    return namespace
+
+
+@pytest.mark.parametrize(
+    ("image", "told"), [("older", "8.4.8 is older than 9.7"), ("unknown", "not of a series this version")]
+)
+def test_a_version_that_may_not_follow_is_refused(
+    cluster: Namespace, images: dict[str, str], image: str, told: str
+) -> None:
+    done = cluster.mysqlops("upgrade", "mysql", "--image", images[image])
+    assert (done.code, told in done.err) == (3, True), done.err
+    assert cluster.status()["verdict"] == "healthy"
+
+
+def test_another_image_is_rolled_out(cluster: Namespace, images: dict[str, str]) -> None:
+    def upgrade() -> None:
+        done = cluster.mysqlops("upgrade", "mysql", "--image", images["same"], timeout=400)
+        assert done.code == 0, done.err
+
+    outcome = Ledger(cluster).under_writes(upgrade, THREE)
+    assert outcome.is_clean()
+    running = {pod["spec"]["containers"][0]["image"] for pod in cluster.objects("pods")}
+    assert running == {images["same"]}
+
+
+def test_a_broken_newer_version_is_taken_back_and_its_canary_begins_anew(
+    cluster: Namespace, images: dict[str, str]
+) -> None:
+    primary = cluster.status()["primary"]
+    before = {one["metadata"]["name"]: one["metadata"]["uid"] for one in cluster.objects("pvc")}
+
+    def upgrade() -> None:
+        done = cluster.mysqlops("upgrade", "mysql", "--image", images["newer-broken"], timeout=400)
+        assert done.code == 6, done.err
+        assert "wrapper: no way" in done.err
+        assert "rolled back" in done.err
+
+    outcome = Ledger(cluster).under_writes(upgrade, THREE)
+    assert outcome.is_clean()
+    assert cluster.await_healthy()["primary"] == primary
+    after = {one["metadata"]["name"]: one["metadata"]["uid"] for one in cluster.objects("pvc")}
+    assert sum(before[name] != after[name] for name in before) == 1
+    assert {pod["spec"]["containers"][0]["image"] for pod in cluster.objects("pods")} == {images["same"]}
