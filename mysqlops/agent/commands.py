@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, certificates, credentials, handover, member, rotation, settings, surroundings
+from mysqlops.agent import adoption, api, certificates, credentials, handover, member, rotation, settings, surroundings
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, probe, variables, write_gap
@@ -25,6 +26,8 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=prove)
     command = commands.add_parser("transactions")
     command.set_defaults(action=transactions)
+    for name, program in _ADOPTION.items():
+        commands.add_parser(name).set_defaults(action=program)
     command = commands.add_parser("gtids")
     command.set_defaults(action=gtids)
     for name, action in (("setting-kinds", setting_kinds), ("get-settings", get_settings)):
@@ -52,6 +55,30 @@ def add_to(commands: Any) -> None:
     command.add_argument("--token", required=True)
     command.add_argument("--timeout", type=float, required=True)
     command.set_defaults(action=measure_write_gap)
+
+
+def adopt_open(_: argparse.Namespace) -> None:
+    """Make the account that `adopt` copies with."""
+    me = settings.read()
+    adoption.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(me))
+    print("{}")
+
+
+def adopt_close(_: argparse.Namespace) -> None:
+    """Drop that account."""
+    me = settings.read()
+    adoption.close_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(me))
+    print("{}")
+
+
+_ADOPTION: dict[str, Callable[[argparse.Namespace], None]] = {
+    "adopt-open": adopt_open,
+    "adopt-close": adopt_close,
+    # These three run in the Job, not in a member's pod.
+    "adopt-check": lambda _: adoption.Adoption().check(),
+    "adopt-verify": lambda _: adoption.Adoption().verify(),
+    "adopt-release": lambda _: adoption.Adoption().release(),
+}
 
 
 def prove(options: argparse.Namespace) -> None:

@@ -45,7 +45,9 @@ CLAIM_TEMPLATE = "data"
 USER_ADMIN = "mysqlops"  # the agent's, through the socket only
 USER_REPLICATION = "mysqlops_replication"
 USER_PROBE = "mysqlops_probe"
+USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies
 USER_APP = "app"
+USERS = (USER_ADMIN, USER_REPLICATION, USER_PROBE, USER_ADOPT)
 DATABASE_APP = "app"
 
 KEY_ROOT_PASSWORD = "root-password"
@@ -53,6 +55,7 @@ KEY_ADMIN_PASSWORD = "admin-password"
 KEY_REPLICATION_PASSWORD = "replication-password"
 KEY_PROBE_PASSWORD = "probe-password"
 KEY_APP_PASSWORD = "app-password"
+KEY_ADOPT_PASSWORD = "adopt-password"  # only while `adopt` copies
 KEY_CA_KEY = "ca-key"  # only if the CA is of our making
 KEY_GROUP_NAME = "group-name"
 PASSWORD_KEYS = (
@@ -149,3 +152,7 @@ def selector_text(cluster: str) -> str:
 
 def pod_of_claim(claim_name: str) -> str:
     return claim_name.removeprefix(f"{CLAIM_TEMPLATE}-")
+
+
+def adopt_job(cluster: str) -> str:
+    return f"{cluster}-adopt"

@@ -47,13 +47,14 @@ OWNER = (
     Right("coordination.k8s.io", "leases", ("list",)),
     Right("networking.k8s.io", "networkpolicies", ("get", "list", "create", "patch", "delete")),
     Right("policy", "poddisruptionbudgets", ("get", "list", "create", "patch", "delete")),
+    Right("batch", "jobs", ("get", "create", "delete")),
     Right(_RBAC, "roles", ("get", "list", "create", "patch", "delete")),
     Right(_RBAC, "rolebindings", ("get", "list", "create", "patch", "delete")),
 )
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status",)),
     "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
-    "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage")),
+    "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt")),
 }
 
 

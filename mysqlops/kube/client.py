@@ -31,6 +31,7 @@ _KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ServiceAccount": ("/api/v1", "serviceaccounts", True),
     "StatefulSet": ("/apis/apps/v1", "statefulsets", True),
     "SelfSubjectAccessReview": ("/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
+    "Job": ("/apis/batch/v1", "jobs", True),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies", True),

@@ -30,6 +30,12 @@ def load_base() -> list[Json]:
     return objects
 
 
+def load_one(path: str) -> Json:
+    """One object of manifests/, such as `adopt/job.yaml`."""
+    found: Json = yaml.safe_load((folder() / path).read_text())
+    return found
+
+
 def _config_map(base: Traversable, entry: Json, labels: dict[str, str]) -> Json:
     texts = [base / path for path in entry["files"] if not path.endswith(".pyz")]
     return {

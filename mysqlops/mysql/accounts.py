@@ -30,6 +30,20 @@ def discard_old_password(server: connect.Server, user: str, host: str) -> None:
     server.query(f"ALTER USER {quote(user)}@{quote(host)} DISCARD OLD PASSWORD")
 
 
+def create_temporary(server: connect.Server, user: str, password: str) -> None:
+    """An account that may do everything, over TLS only; made anew if it is there."""
+    drop(server, user)
+    account = f"{quote(user)}@'%'"
+    server.execute_secret(
+        f"CREATE USER {account} IDENTIFIED BY {quote(password)} REQUIRE SSL", f"CREATE USER {account}"
+    )
+    server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
+
+
+def drop(server: connect.Server, user: str) -> None:
+    server.query(f"DROP USER IF EXISTS {quote(user)}@'%'")
+
+
 def by_plugin(server: connect.Server) -> dict[str, list[str]]:
     """Which accounts use which authentication plugin."""
     found: dict[str, list[str]] = {}

@@ -16,8 +16,8 @@ from mysqlops.core import names
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
-_LEASE_SECONDS = 30
-_RENEW_SECONDS = 8.0
+_LEASE_SECONDS = 15
+_RENEW_SECONDS = 4.0
 
 
 @contextmanager

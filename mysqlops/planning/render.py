@@ -48,7 +48,7 @@ def cluster_objects(
     base: Sequence[Json], spec: ClusterSpec, agent: Agent, config_maps: ConfigMaps | None = None
 ) -> list[Json]:
     """The objects that `deploy` applies, in the order in which it does."""
-    objects = [_rename(copy.deepcopy(item), spec.name) for item in base]
+    objects = [rename(copy.deepcopy(item), spec.name) for item in base]
     for item in objects:
         item["metadata"]["namespace"] = spec.namespace
     agent_map = _find(objects, "ConfigMap", names.agent_config_map(spec.name))
@@ -74,15 +74,15 @@ def my_cnf(base_text: str, spec: ClusterSpec) -> str:
     return mysqld_config.layer(base, spec.sizing().variables(), spec.mysqld)
 
 
-def _rename(node: Any, name: str) -> Any:
+def rename(node: Any, name: str) -> Any:
     """Put the cluster's name wherever the base says `mysql` or `mysql-…`: in the base these strings mean nothing else.
 
     Images are the exception, and set from the spec anyway.
     """
     if isinstance(node, dict):
-        return {key: value if key == "image" else _rename(value, name) for key, value in node.items()}
+        return {key: value if key == "image" else rename(value, name) for key, value in node.items()}
     if isinstance(node, list):
-        return [_rename(value, name) for value in node]
+        return [rename(value, name) for value in node]
     if isinstance(node, str) and (node == BASE_NAME or node.startswith(f"{BASE_NAME}-")):
         return name + node[len(BASE_NAME) :]
     return node

@@ -56,14 +56,14 @@ def _killed(cluster: Namespace, when: Callable[[], bool], *words: str) -> None:
 
 
 def _again(cluster: Namespace, *words: str) -> Result:
-    """The same command after a kill: the lock of the killed one lasts half a minute."""
+    """The same command after a kill: the lock of the killed one lasts a quarter of a minute."""
     eventually(lambda: "mysql-operation" not in cluster.kubectl("get", "lease") or _lock_is_over(cluster), "free", 60)
     return _succeeds(cluster, *words)
 
 
 def _lock_is_over(cluster: Namespace) -> bool:
     renewed = cluster.kubectl("get", "lease", "mysql-operation", "-o", "jsonpath={.spec.renewTime}")
-    return time.time() - time.mktime(time.strptime(renewed[:19], "%Y-%m-%dT%H:%M:%S")) + time.timezone > 31
+    return time.time() - time.mktime(time.strptime(renewed[:19], "%Y-%m-%dT%H:%M:%S")) + time.timezone > 16
 
 
 def _members(cluster: Namespace) -> list[dict[str, Any]]:

@@ -171,7 +171,7 @@ def test_a_member_of_a_newer_version_is_not_made_primary_by_order() -> None:
     ("state", "told"),
     [
         ({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "no such image"),
-        ({"waiting": {"reason": "CrashLoopBackOff"}, "restarts": 3}, "CrashLoopBackOff: boom"),
+        ({"waiting": {"reason": "CrashLoopBackOff"}, "restarts": 2}, "CrashLoopBackOff: boom"),
         ({"waiting": {"reason": "CrashLoopBackOff"}, "restarts": 1}, None),
         ({"waiting": {"reason": "ContainerCreating"}}, None),
         ({"running": {}}, None),

@@ -1,0 +1,137 @@
+"""Take over another server's databases: rehearse as often as wanted, then finish with the source read-only.
+
+The copy runs as a Job in the namespace, so a killed command leaves it running and the next one looks after it. The
+cluster's own data is replaced only where an earlier copy made it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.errors import Reason, Refused
+from mysqlops.kube import manifests
+from mysqlops.operations import agents, observe
+from mysqlops.operations.session import Session
+from mysqlops.planning import adopt as planning
+from mysqlops.planning import status
+
+Json = dict[str, Any]
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """The report, and how long the copy with its comparison took: what a --finish will cost."""
+
+    report: planning.Report
+    seconds: float
+
+
+def check(session: Session, name: str, source: planning.Source) -> None:
+    """Raises Refused for a Secret that lacks, or a cluster that is not whole."""
+    now = observe.judged(session, name)
+    reasons = [Reason(one.code, one.message, one.hint) for one in now.conditions]
+    secret = session.client.find("Secret", source.secret)
+    if secret is None or source.key not in (secret.get("data") or {}):
+        text = f"--password-secret {source.secret}: no key {source.key} in such a Secret of namespace {now.namespace}"
+        reasons.append(Reason("no-password", text, "kubectl create secret generic NAME --from-file=password=FILE"))
+    if reasons:
+        raise Refused(reasons)
+
+
+def copy(session: Session, name: str, request: planning.Request) -> Result:
+    """Copy and compare; raises Refused or StepFailed with the Job's own words, WaitTimeout."""
+    running = observe.must_run(session.client, name)
+    wanted = planning.job(
+        manifests.load_one("adopt/job.yaml"),
+        running.spec,
+        running.config_maps.agent,
+        request,
+        seconds=int(session.timeout_seconds),
+    )
+    started = session.clock.monotonic()
+    with _account(session, name):
+        report = planning.read_report(_run(session, name, wanted))
+    if report is None:
+        raise errors.StepFailed("the Job ended without a report", hint=f"kubectl logs job/{names.adopt_job(name)}")
+    return Result(report, session.clock.monotonic() - started)
+
+
+def abort(session: Session, name: str, source: planning.Source) -> None:
+    """Stop a copy, and let the source take writes again. What was copied stays in the cluster."""
+    running = observe.must_run(session.client, name)
+    base = manifests.load_one("adopt/job.yaml")
+    wanted = planning.release(
+        base, running.spec, running.config_maps.agent, planning.Request(source), seconds=int(session.timeout_seconds)
+    )
+    with _account(session, name):
+        _delete_job(session, name)
+        _run(session, name, wanted)
+
+
+@contextlib.contextmanager
+def _account(session: Session, name: str) -> Iterator[None]:
+    """The account that copies exists only meanwhile; one that a killed run left is replaced, then dropped."""
+    primary = observe.judged(session, name).primary
+    if primary is None:
+        raise Refused([Reason("no-primary", f"{name} has no primary", f"mysqlops status {name}")])
+    agents.run(session.client, primary, "adopt-open", timeout_seconds=30)
+    yield
+    primary = observe.until(session, name, lambda now: now.primary is not None, "a primary").primary
+    agents.run(session.client, str(primary), "adopt-close", timeout_seconds=30)
+
+
+def _run(session: Session, name: str, wanted: Json) -> str:
+    """Run a Job to its end and take its log; it is deleted then. One that still runs from before is waited for."""
+    job = names.adopt_job(name)
+    found = session.client.find("Job", job)
+    if found is not None and _ended(found):
+        _delete_job(session, name)
+        found = None
+    if found is None:
+        session.client.create("Job", wanted)
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while not _ended(session.client.get("Job", job)):
+        pods = session.client.list("Pod", f"job-name={job}")
+        session.progress.waiting(planning.progress(pods[0]) if pods else "waiting for the Job's pod")
+        observe.check_deadline(session, deadline, "the copy at its end")
+        session.clock.sleep(_POLL_SECONDS)
+    pod = session.client.list("Pod", f"job-name={job}")[0]
+    if pod["status"].get("phase") != "Succeeded":
+        _raise_failure(session, name, pod)
+    log = session.client.logs(pod["metadata"]["name"], "verify")
+    _delete_job(session, name)
+    return log
+
+
+def _ended(job: Json) -> bool:
+    return any(
+        one["type"] in ("Complete", "Failed") and one["status"] == "True"
+        for one in job.get("status", {}).get("conditions", [])
+    )
+
+
+def _raise_failure(session: Session, name: str, pod: Json) -> None:
+    for container in (*pod["status"].get("initContainerStatuses", []), *pod["status"].get("containerStatuses", [])):
+        ended = container.get("state", {}).get("terminated")
+        if ended and ended["exitCode"] != 0:
+            told = status.last_words(container) or str(ended.get("reason"))
+            message = told.partition(": ")[2] or told
+            _delete_job(session, name)
+            if ended["exitCode"] == errors.Refused.exit_code:
+                raise Refused([Reason("adopt-refused", message)])
+            raise errors.StepFailed(f"{container['name']}: {told}", hint="mend what is named, then run it again")
+    raise errors.StepFailed(f"the Job failed: {pod['status'].get('message', 'no reason given')}")
+
+
+def _delete_job(session: Session, name: str) -> None:
+    """With its pod: the next one must not meet it."""
+    job = names.adopt_job(name)
+    session.client.delete("Job", job)
+    while session.client.find("Job", job) or session.client.list("Pod", f"job-name={job}"):
+        session.clock.sleep(0.3)
