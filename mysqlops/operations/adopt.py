@@ -76,21 +76,31 @@ def abort(session: Session, name: str, source: planning.Source) -> None:
 
 @contextlib.contextmanager
 def _account(session: Session, name: str) -> Iterator[None]:
-    """The account that copies exists only meanwhile; one that a killed run left is replaced, then dropped."""
+    """The account that copies exists only while a Job may run; one that a killed run left is replaced, then dropped."""
     primary = observe.judged(session, name).primary
     if primary is None:
         raise Refused([Reason("no-primary", f"{name} has no primary", f"mysqlops status {name}")])
     agents.run(session.client, primary, "adopt-open", timeout_seconds=30)
-    yield
+    try:
+        yield
+    except errors.WaitTimeout:
+        raise  # the Job goes on, and needs it
+    except BaseException:
+        _close_account(session, name)
+        raise
+    _close_account(session, name)
+
+
+def _close_account(session: Session, name: str) -> None:
     primary = observe.until(session, name, lambda now: now.primary is not None, "a primary").primary
     agents.run(session.client, str(primary), "adopt-close", timeout_seconds=30)
 
 
 def _run(session: Session, name: str, wanted: Json) -> str:
-    """Run a Job to its end and take its log; it is deleted then. One that still runs from before is waited for."""
+    """Run a Job to its end and take its log; it is deleted then. One of a killed run that does the same is taken."""
     job = names.adopt_job(name)
     found = session.client.find("Job", job)
-    if found is not None and _ended(found):
+    if found is not None and (_has(found, "Failed") or not planning.is_same(found, wanted)):
         _delete_job(session, name)
         found = None
     if found is None:
@@ -110,10 +120,12 @@ def _run(session: Session, name: str, wanted: Json) -> str:
 
 
 def _ended(job: Json) -> bool:
-    return any(
-        one["type"] in ("Complete", "Failed") and one["status"] == "True"
-        for one in job.get("status", {}).get("conditions", [])
-    )
+    return _has(job, "Complete") or _has(job, "Failed")
+
+
+def _has(job: Json, condition: str) -> bool:
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 
 def _raise_failure(session: Session, name: str, pod: Json) -> None:

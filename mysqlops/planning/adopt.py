@@ -54,6 +54,16 @@ def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seco
     return wanted
 
 
+def is_same(left: Json, right: Json) -> bool:
+    """Whether two Jobs copy the same in the same way."""
+    return _deeds(left) == _deeds(right)
+
+
+def _deeds(job: Json) -> tuple[Any, Any]:
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    return container["command"], {one["name"]: one["value"] for one in container["env"]}
+
+
 def release(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
     """A Job that only lets the source take writes again."""
     wanted = job(base, spec, agent_map, request, seconds=seconds)

@@ -16,7 +16,7 @@ FROM = ("--from", "old", "--password-secret", "old:MYSQL_ROOT_PASSWORD", "--user
 SCHEMA = """
 CREATE DATABASE shop; USE shop;
 CREATE TABLE customers (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(50) CHARACTER SET latin1, born DATE, photo BLOB,
-  rating DOUBLE, money DECIMAL(10,3), tags JSON, flags BIT(5), doubled INT AS (id * 2), spot POINT);
+  rating DOUBLE, money DECIMAL(10,3), tags JSON, flags BIT(5), doubled DOUBLE AS (rating * 2), spot POINT);
 INSERT INTO customers (name, born, photo, rating, money, tags, flags, spot) VALUES
   ('Zoe', '1970-01-01', x'00FF10', 0.1, 12.345, '{"a": [1, 2]}', b'101', POINT(1, 2)),
   (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('', '2000-02-29', '', -1e300, 0, '[]', 0, POINT(0, 0));
@@ -87,7 +87,7 @@ def _old(namespace: Namespace, statements: str) -> str:
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
-    namespace.kubectl("apply", "-f", "-", stdin="\n---\n".join(json.dumps(one) for one in _naive()))
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _naive()}))
     done = namespace.mysqlops("deploy", "mysql", *SMALL)
     assert done.code == 0, done.err
     words = ("exec", "old-0", "--", "mysql", "-uroot", "--socket=/tmp/mysqld.sock", "-e", "SELECT 1")

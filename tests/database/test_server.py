@@ -13,7 +13,7 @@ from mysqlops.agent import certificates, tls_check
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, connect, group_replication, sessions, wait
+from mysqlops.mysql import accounts, comparison, connect, group_replication, sessions, variables, wait
 from tests.database.conftest import PASSWORDS, Database
 
 _UUIDS = [f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "1a"]
@@ -151,3 +151,53 @@ def test_a_group_of_one_is_formed_and_left(database: Database) -> None:
         after = group_replication.observe(server)
     assert (after.state, after.writable) == (view.OFFLINE, False)
     assert {uuid for (uuid, _), _ in after.executed.intervals} == {_UUIDS[1]}
+
+
+def test_the_server_tells_which_variables_it_takes_live(database: Database) -> None:
+    with database.connect() as server:
+        kinds = {name: variables.kind(server, name) for name in ("max_connections", "port", "no_such_thing")}
+    assert kinds == {"max_connections": "dynamic", "port": "static", "no_such_thing": "unknown"}
+
+
+def test_variables_are_set_together_or_not_at_all(database: Database) -> None:
+    with database.connect() as server:
+        before = variables.get(server, ["max_connections", "sort_buffer_size", "no_such_thing"])
+        assert sorted(before) == ["max_connections", "sort_buffer_size"]
+        refused = variables.set_all(server, {"max_connections": "61", "sort_buffer_size": "plenty"})
+        assert list(refused) == ["sort_buffer_size"]
+        assert variables.get(server, list(before)) == before
+        assert variables.set_all(server, {"sort_buffer_size": "1M", "long_query_time": "0.5"}) == {}
+        assert variables.get(server, ["sort_buffer_size", "long_query_time"]) == {
+            "sort_buffer_size": "1048576",
+            "long_query_time": "0.5",
+        }
+        assert variables.set_all(server, {"sort_buffer_size": None, "long_query_time": None}) == {}
+        assert variables.get(server, ["long_query_time"]) == {"long_query_time": "10.0"}
+        with pytest.raises(errors.ConfigError):
+            variables.get(server, ["x; DROP DATABASE app"])
+
+
+def test_a_tables_digest_changes_with_any_value_and_not_with_the_order(database: Database) -> None:
+    with database.connect() as server:
+        server.query("SET GLOBAL super_read_only = OFF")
+        try:
+            server.query("CREATE DATABASE odd")
+            server.query("CREATE TABLE odd.a (id INT PRIMARY KEY, x DOUBLE, y VARBINARY(9), z JSON, `q``q` VARCHAR(9))")
+            server.query("CREATE TABLE odd.b LIKE odd.a")
+            server.query("CREATE TABLE odd.c (id INT)")
+            rows = ["(1, 1.5, x'00', '{\"k\": 1}', 'a')", "(2, 1.6, NULL, NULL, '')", "(3, 2.5, '', '[]', NULL)"]
+            server.query(f"INSERT INTO odd.a VALUES {', '.join(rows)}")
+            server.query(f"INSERT INTO odd.b VALUES {', '.join(reversed(rows))}")
+            same = comparison.contents(server, "odd", "a")
+            assert (same.rows, same) == (3, comparison.contents(server, "odd", "b"))
+            for change in ("x = 1.4", "y = x'01'", "z = '{\"k\": 2}'", "`q``q` = 'A'", "id = 9"):
+                server.query(f"UPDATE odd.b SET {change} WHERE id = 1")
+                assert comparison.contents(server, "odd", "b") != same, change
+                server.query("TRUNCATE odd.b")
+                server.query("INSERT INTO odd.b SELECT * FROM odd.a")
+            assert comparison.tables(server, "odd") == ["a", "b", "c"]
+            assert comparison.unfit_tables(server, "odd") == ["odd.c has no primary key"]
+            assert "odd" in comparison.databases(server)
+        finally:
+            server.query("DROP DATABASE odd")
+            server.query("SET GLOBAL super_read_only = ON")
