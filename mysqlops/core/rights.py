@@ -24,6 +24,7 @@ VIEWER = (
     Right("", "pods", ("get", "list")),
     Right("", "persistentvolumeclaims", ("get", "list")),
     Right("discovery.k8s.io", "endpointslices", ("list",)),
+    Right("coordination.k8s.io", "leases", ("get",)),
 )
 OPERATOR = (
     *VIEWER,

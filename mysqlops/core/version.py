@@ -30,6 +30,11 @@ class ServerVersion:
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
+def is_same(left: str | None, right: str | None) -> bool:
+    """Whether two servers' words mean the same version: builds may differ. Unknown ones differ."""
+    return None not in (left, right) and ServerVersion.parse(str(left)) == ServerVersion.parse(str(right))
+
+
 # 8.0.27 brought the MYSQL communication stack, without which members on other nodes are refused
 # (lab-prototype); 8.0.29 corrupts tables after instant ADD COLUMN and was withdrawn by its makers.
 _OLDEST = ServerVersion(8, 0, 27)

@@ -17,6 +17,8 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     """What goes, in order: the StatefulSet first, so that members stop before anything they use."""
     selector = names.selector_text(name)
     steps = []
+    if client.find("Job", names.adopt_job(name)) is not None:
+        steps.append(Step("delete", "Job", names.adopt_job(name), f"fills {name}"))
     for kind in (
         "StatefulSet",
         "PodDisruptionBudget",

@@ -59,6 +59,12 @@ def must_run(client: Client, name: str) -> Running:
 
 
 def _no_cluster(client: Client, name: str) -> errors.NotFound:
+    lease = client.find("Lease", names.group_lease(name)) or {"metadata": {}}
+    if names.ANNOTATION_RECREATING in (lease["metadata"].get("annotations") or {}):
+        return errors.NotFound(
+            f"StatefulSet {name} was to be made anew, and the command that did it was killed",
+            hint=f"mysqlops storage resize {name} --size SIZE goes on",
+        )
     return errors.NotFound(
         f"no cluster {name} in namespace {client.namespace} of context {client.context}",
         hint=f"mysqlops deploy {name}, or choose with --namespace and --context",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, rollout
+from mysqlops.core import names, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.operations import member, observe, switchover
 from mysqlops.operations.session import Session
@@ -73,7 +73,6 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
     except NewPodFailed as failure:
         if record is None:
             raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}") from failure
-        _check_way_back(session, name, record, str(failure))
         record = replace(record, failure=str(failure))
         turn_back(session, name, record)
         return _go_back(session, name, record, limits)
@@ -82,7 +81,8 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
 
 
 def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
-    """Put the template from before back, in one call with the reason; nothing else changes yet."""
+    """Put the template from before back, in one call with the reason; raises StepFailed if there is no way back."""
+    _check_way_back(session, name, record)
     session.progress.warn(f"{record.failure}; going back")
     found = session.client.get("StatefulSet", name)
     kept = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
@@ -100,13 +100,14 @@ def _record(session: Session, name: str) -> rollout.Rollout | None:
     return rollout.read(session.client.get("StatefulSet", name))
 
 
-def _check_way_back(session: Session, name: str, record: rollout.Rollout, failure: str) -> None:
+def _check_way_back(session: Session, name: str, record: rollout.Rollout) -> None:
     """Once a member of the newer version leads, the older ones cannot follow it: there is only the way forward."""
     now = observe.judged(session, name)
     leader = next((one for one in now.members if one.name == now.primary), None)
-    if record.changes_version() and leader is not None and leader.version == record.version_after:
+    after = record.version_after
+    if record.changes_version() and leader is not None and version.is_same(leader.version, after):
         raise errors.StepFailed(
-            f"{failure}; {leader.name} leads with {leader.version} already, so there is no way back to "
+            f"{record.failure}; {leader.name} leads with {after} already, so there is no way back to "
             f"{record.version_before}",
             hint=f"mend what is named, then mysqlops upgrade {name} --resume",
         )
@@ -160,12 +161,19 @@ def replace_all(session: Session, name: str, old: Old, limits: Limits, *, rebuil
                 replaced.append(pod)
                 since = session.clock.monotonic()
             case planning.HandOver(primary, to):
-                limit = switching.Limits(rolls_back=True)
-                switchover.execute(session, name, switching.Switchover(primary, to), limit)
+                _hand_over(session, name, primary, to)
             case planning.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
                 session.clock.sleep(_POLL_SECONDS)
+
+
+def _hand_over(session: Session, name: str, primary: str, to: str) -> None:
+    limits = switching.Limits(rolls_back=True)
+    try:
+        switchover.execute(session, name, switching.Switchover(primary, to), limits)
+    except errors.Refused as refusal:  # which would say that nothing was changed
+        raise errors.StepFailed(str(refusal), hint="run the same command again to go on") from refusal
 
 
 def _replace(session: Session, name: str, pod: str, *, rebuild: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names, view
+from mysqlops.core import names, version, view
 from mysqlops.core.plan import Step
 from mysqlops.planning.status import Member, Status, last_words
 
@@ -69,7 +69,7 @@ def plan(now: Status, old: Collection[str]) -> Action:
         return Replace(first.name, "a replica")
     successor = next((one for one in now.members if one.name not in old and one.role == names.ROLE_REPLICA), None)
     # A group makes no member of a newer version its primary by order; it elects one when the old primary leaves.
-    if successor is not None and successor.version == first.version:
+    if successor is not None and version.is_same(successor.version, first.version):
         return HandOver(first.name, successor.name)
     return Replace(first.name, "the primary, last: it hands over as it leaves")
 

@@ -86,7 +86,8 @@ def _old(namespace: Namespace, statements: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def cluster(namespace: Namespace) -> Namespace:
+def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
+    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
     namespace.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _naive()}))
     done = namespace.mysqlops("deploy", "mysql", *SMALL)
     assert done.code == 0, done.err

@@ -23,6 +23,7 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
         "writable": role == "primary",
         "executed": f"{GROUP}:1-5",
         "online": 3,
+        "server_version": "9.7.4",
         **published,
     }
     label = facts.pop("label", role)

@@ -35,7 +35,8 @@ def command(name: str, size: str, **given: Any) -> None:
         text = f"--by-rebuild deletes the claims of {name} one after another, and the name was not confirmed"
         raise errors.Refused([errors.Reason("not-confirmed", text, f"--confirm {name}")])
     with context.changing(name, "storage", given) as session:
-        storage.finish_template(session, name)
+        if not dry_run:
+            storage.finish_template(session, name)
         change = storage.plan(session, name, size, by_rebuild=by_rebuild)
         if dry_run:
             output.show_steps(change.steps, form)
