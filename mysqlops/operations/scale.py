@@ -22,9 +22,10 @@ def plan(session: Session, name: str, target: int, *, claims: str, rebuild: bool
     """The steps; raises Refused for what waiting would not mend."""
     now = observe.judged(session, name)
     planning.check(now, target)
+    reasons = [] if rebuild else _unusable_claims(session, now, target)
     if claims == DELETE:
         planning.check_deletion(now, target)
-    reasons = [] if rebuild else _unusable_claims(session, now, target)
+        reasons += _undeletable_claims(session, now, target)
     if reasons:
         raise Refused(reasons)
     return planning.steps(now, target, claims)
@@ -86,6 +87,17 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     ]
     if not found:
         return []
+    held, purged = _held_and_purged(session, now)
+    hint = f"look at what it holds; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
+    return [
+        Reason("kept-claim", why, hint)
+        for claim in found
+        if (why := planning.unusable_because(_kept(claim), held, purged))
+    ]
+
+
+def _held_and_purged(session: Session, now: status.Status) -> tuple[gtid.GtidSet, list[gtid.GtidSet]]:
+    """What the group has, and what each member has no binary logs for any more."""
     sets = [
         agents.run(session.client, one.name, "gtids", timeout_seconds=20)
         for one in now.members
@@ -94,13 +106,21 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     held = gtid.GtidSet()
     for one in sets:
         held = held.union(gtid.GtidSet.parse(one["executed"]))
-    purged = [gtid.GtidSet.parse(one["purged"]) for one in sets]
-    hint = f"look at what it holds; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
-    return [
-        Reason("kept-claim", why, hint)
-        for claim in found
-        if (why := planning.unusable_because(_kept(claim), held, purged))
+    return held, [gtid.GtidSet.parse(one["purged"]) for one in sets]
+
+
+def _undeletable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
+    """Of claims that no member uses: those that may hold what the group has not."""
+    used = {one.claim for one in now.members if one.state != "ABSENT"}
+    kept = [
+        _kept(claim)
+        for claim in _claims(session, now.name)
+        if names.ordinal_of(claim["metadata"]["name"]) >= target and claim["metadata"]["name"] not in used
     ]
+    if not kept:
+        return []
+    held, _ = _held_and_purged(session, now)
+    return [reason for one in kept if (reason := planning.kept_only_there(one, held)) is not None]
 
 
 def _prepare_claim(session: Session, now: status.Status, member: str, *, rebuild: bool) -> None:

@@ -140,6 +140,15 @@ def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet])
     return None
 
 
+def kept_only_there(kept: Kept, held: gtid.GtidSet) -> Reason | None:
+    """Why a kept claim may not be deleted, or None; `held` is the group's set."""
+    hint = "look at what it holds first; kubectl delete pvc deletes it all the same"
+    if kept.executed is None:
+        return Reason("unknown-data", f"claim {kept.name} exists, and nobody wrote down what it holds", hint)
+    only = gtid.GtidSet.parse(kept.executed).subtract(held)
+    return Reason("only-copy", f"only claim {kept.name}, kept since {kept.since}, holds {only}", hint) if only else None
+
+
 def steps(now: Status, target: int, claims: str) -> tuple[Step, ...]:
     """The whole way, for the eyes of a user; `claims` is "keep" or "delete"."""
     if target > now.replicas:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,10 +48,10 @@ def _uids(cluster: Namespace) -> dict[str, str]:
     return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in cluster.objects("pods")}
 
 
-def _killed(cluster: Namespace, when: Callable[[], bool], *words: str) -> None:
+def _killed(cluster: Namespace, when: Callable[[], bool], *words: str, cwd: Path | None = None) -> None:
     """Run a command and kill it with SIGKILL as soon as something is seen."""
     command = [sys.executable, "-m", "mysqlops", *words, "-n", cluster.name]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd) as running:
         eventually(lambda: running.poll() is not None or when(), "the moment to kill", 120)
         assert running.poll() is None, "it ended before the moment came"
         running.send_signal(signal.SIGKILL)
@@ -112,12 +114,21 @@ def test_wrong_input(cluster: Namespace, words: list[str], code: int, told: str)
     assert _uids(cluster) == before
 
 
-def test_memory_changes_under_writes_replicas_first(cluster: Namespace) -> None:
-    primary, before, order = cluster.status()["primary"], _uids(cluster), []
+def test_an_upgrade_under_writes_goes_on_where_it_was_killed(cluster: Namespace) -> None:
+    primary, before = cluster.status()["primary"], _uids(cluster)
+    last = next(one for one in reversed(THREE) if one != primary)
 
     def upgrade() -> None:
-        order.extend(_succeeds(cluster, "upgrade", "mysql", "--memory", "832Mi", "-o", "json").json()["replaced"])
+        _killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), *words)
+        seen = cluster.mysqlops("status", "mysql").out
+        assert "rollout-open: a rollout is open (memory 768Mi -> 832Mi): 1 of 3 pods are as wanted" in seen
+        done = _again(cluster, "upgrade", "mysql", "--status")
+        assert "memory 768Mi -> 832Mi" in done.out
+        done = cluster.mysqlops("upgrade", "mysql", "--cpu", "150m")
+        assert (done.code, "rollout-open" in done.err) == (3, True)
+        order.extend(_succeeds(cluster, "upgrade", "mysql", "--resume", "-o", "json").json()["replaced"])
 
+    words, order = ("upgrade", "mysql", "--memory", "832Mi"), [last]
     _under_writes(cluster, upgrade, THREE)
     assert (sorted(order), order[-1]) == (THREE, primary)
     assert before.items().isdisjoint(_uids(cluster).items())
@@ -125,33 +136,34 @@ def test_memory_changes_under_writes_replicas_first(cluster: Namespace) -> None:
     assert limits == {"832Mi"}
     done = cluster.mysqlops("deploy", "mysql", *SMALL)
     assert (done.code, "mysqlops upgrade mysql --memory 768Mi" in done.err) == (3, True)
+    assert "nothing changed" in _succeeds(cluster, "deploy", "mysql").out
 
 
-def test_a_killed_upgrade_is_seen_and_gone_on_with(cluster: Namespace) -> None:
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another release of mysqlops: the same sources with another version, hence another agent."""
+    folder = tmp_path_factory.mktemp("newer")
+    for name in ("mysqlops", "manifests"):
+        shutil.copytree(Path(__file__).parents[2] / name, folder / name)
+    (folder / "mysqlops" / "version.py").write_text('__version__ = "99.0.0"\n')
+    return folder
+
+
+def test_agents_of_two_releases_work_side_by_side_and_an_open_upgrade_is_taken_back(
+    cluster: Namespace, newer: Path
+) -> None:
     before = _uids(cluster)
-    when = lambda: _uids(cluster).get("mysql-2") not in (None, before["mysql-2"])  # noqa: E731
-    _killed(cluster, when, "upgrade", "mysql", "--memory", "768Mi")
-    assert "rollout-open" in cluster.mysqlops("status", "mysql").out
-    assert (
-        "memory 832Mi -> 768Mi"
-        in cluster.mysqlops("upgrade", "mysql", "--status").out + _again(cluster, "upgrade", "mysql", "--status").out
-    )
-    done = cluster.mysqlops("upgrade", "mysql", "--cpu", "150m")
-    assert (done.code, "rollout-open" in done.err) == (3, True)
-    _succeeds(cluster, "upgrade", "mysql", "--resume")
-    assert before.items().isdisjoint(_uids(cluster).items())
+    last = next(one for one in reversed(THREE) if one != cluster.status()["primary"])
+    _killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), "upgrade", "mysql", cwd=newer)
+    wanted = "agents of several versions run: 0.1.0, 99.0.0"
+    eventually(lambda: wanted in cluster.mysqlops("status", "mysql").out, "two releases", 60)
+    eventually(lambda: next(one["state"] for one in _members(cluster) if one["name"] == last) == "ONLINE", "joined", 60)
+    _again(cluster, "switchover", "mysql", "--to", last)
+    done = _succeeds(cluster, "upgrade", "mysql", "--rollback")
+    assert f"replaced {last}" in done.out
     cluster.await_healthy()
-
-
-def test_an_open_upgrade_is_taken_back(cluster: Namespace) -> None:
-    before = _uids(cluster)
-    when = lambda: _uids(cluster).get("mysql-2") not in (None, before["mysql-2"])  # noqa: E731
-    _killed(cluster, when, "upgrade", "mysql", "--cpu", "150m")
-    done = _again(cluster, "upgrade", "mysql", "--rollback")
-    assert "rolled back" in done.out
-    cluster.await_healthy()
-    requests = {pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] for pod in cluster.objects("pods")}
-    assert requests == {"100m"}
+    agents = [one["metadata"]["name"] for one in cluster.objects("configmaps") if "agent" in one["metadata"]["name"]]
+    assert agents == ["mysql-agent"]
 
 
 def _value(cluster: Namespace, member: str, variable: str) -> str:
@@ -213,40 +225,47 @@ def test_a_canary_that_does_not_come_up_is_taken_back_without_hands(cluster: Nam
     assert "ibdata1:50M" not in json.dumps(cluster.objects("configmaps"))
 
 
-def test_scaling_up_and_down_under_writes_keeps_claims_and_uses_them_again(cluster: Namespace) -> None:
+def _claims(cluster: Namespace) -> dict[str, dict[str, Any]]:
+    return {one["metadata"]["name"]: one["metadata"] for one in cluster.objects("pvc")}
+
+
+def test_scaling_up_and_down_under_writes_also_when_killed(cluster: Namespace) -> None:
     _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "5")), FIVE)
     _succeeds(cluster, "switchover", "mysql", "--to", "mysql-4")
-    _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "3")), THREE)
-    claims = {one["metadata"]["name"]: one["metadata"] for one in cluster.objects("pvc")}
-    assert claims["data-mysql-4"]["labels"]["mysqlops.io/kept"] == "true"
-    assert ":1-" in claims["data-mysql-4"]["annotations"]["mysqlops.io/kept-executed"]
-    uid = claims["data-mysql-3"]["uid"]
-    _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "5")), FIVE)
-    claims = {one["metadata"]["name"]: one["metadata"] for one in cluster.objects("pvc")}
-    assert claims["data-mysql-3"]["uid"] == uid
-    assert "mysqlops.io/kept" not in claims["data-mysql-3"]["labels"]
+
+    def down() -> None:
+        _killed(cluster, lambda: "mysql-4" not in _uids(cluster), "scale", "mysql", "--replicas", "1")
+        _again(cluster, "scale", "mysql", "--replicas", "3")
+
+    _under_writes(cluster, down, THREE)
+    kept = _claims(cluster)["data-mysql-4"]
+    assert kept["labels"]["mysqlops.io/kept"] == "true"
+    assert ":1-" in kept["annotations"]["mysqlops.io/kept-executed"]
 
 
-def test_a_scaling_that_was_killed_is_turned_round(cluster: Namespace) -> None:
-    _killed(cluster, lambda: "mysql-4" not in _uids(cluster), "scale", "mysql", "--replicas", "3")
-    done = _again(cluster, "scale", "mysql", "--replicas", "3", "--pvc", "delete", "--confirm", "mysql")
-    assert done.code == 0
-    assert sorted(_uids(cluster)) == THREE
-    assert sorted(one["metadata"]["name"] for one in cluster.objects("pvc")) == [f"data-{one}" for one in THREE]
-    cluster.await_healthy()
+def test_claims_that_were_kept_are_used_again(cluster: Namespace) -> None:
+    before = _claims(cluster)["data-mysql-2"]["uid"]
+
+    def there_and_back() -> None:
+        _succeeds(cluster, "scale", "mysql", "--replicas", "1")
+        _succeeds(cluster, "scale", "mysql", "--replicas", "3")
+
+    _under_writes(cluster, there_and_back, THREE)
+    claim = _claims(cluster)["data-mysql-2"]
+    assert (claim["uid"], "mysqlops.io/kept" in claim["labels"]) == (before, False)
 
 
 def test_a_kept_claim_that_the_group_cannot_bring_up_to_date_is_refused(cluster: Namespace) -> None:
-    _under_writes(cluster, lambda: void(_succeeds(cluster, "scale", "mysql", "--replicas", "1")), ["mysql-0"])
-    cluster.sql("mysql-0", "CREATE TABLE app.late (id INT PRIMARY KEY)")
-    cluster.sql("mysql-0", "INSERT INTO app.late VALUES (1)")
-    cluster.sql("mysql-0", "FLUSH BINARY LOGS")
-    cluster.sql("mysql-0", f"PURGE BINARY LOGS TO '{cluster.sql('mysql-0', 'SHOW BINARY LOGS')[-1][0]}'")
-    done = cluster.mysqlops("scale", "mysql", "--replicas", "3")
+    for member in THREE:
+        cluster.sql(member, "FLUSH BINARY LOGS")
+        cluster.sql(member, f"PURGE BINARY LOGS TO '{cluster.sql(member, 'SHOW BINARY LOGS')[-1][0]}'")
+    done = cluster.mysqlops("scale", "mysql", "--replicas", "5")
     assert (done.code, "lacks" in done.err, "--rebuild" in done.err) == (3, True, True)
-    words = ("scale", "mysql", "--replicas", "3", "--rebuild", "--confirm", "mysql")
-    _under_writes(cluster, lambda: void(_succeeds(cluster, *words)), THREE)
-    assert cluster.sql("mysql-2", "SELECT COUNT(*) FROM app.late") == [[1]]
+    done = _succeeds(cluster, "scale", "mysql", "--replicas", "5", "--rebuild", "--dry-run")
+    assert "would add Pod mysql-4" in done.out
+    _succeeds(cluster, "scale", "mysql", "--replicas", "3", "--pvc", "delete", "--confirm", "mysql")
+    assert sorted(_claims(cluster)) == [f"data-{one}" for one in THREE]
+    cluster.await_healthy()
 
 
 def test_volumes_grow_while_the_cluster_runs(cluster: Namespace) -> None:
@@ -271,7 +290,6 @@ def test_volumes_grow_while_the_cluster_runs(cluster: Namespace) -> None:
 
 
 def test_volumes_of_a_class_that_cannot_expand_are_replaced_one_by_one(cluster: Namespace) -> None:
-    words = ("storage", "resize", "mysql", "--size", "1600Mi", "--by-rebuild", "--confirm", "mysql")
-    _under_writes(cluster, lambda: void(_succeeds(cluster, *words)), THREE)
+    _succeeds(cluster, "storage", "resize", "mysql", "--size", "1600Mi", "--by-rebuild", "--confirm", "mysql")
     assert {one["status"]["capacity"]["storage"] for one in cluster.objects("pvc")} == {"1600Mi"}
     cluster.await_healthy()

@@ -72,12 +72,8 @@ def test_a_version_that_may_not_follow_is_refused(
 
 
 def test_another_image_is_rolled_out(cluster: Namespace, images: dict[str, str]) -> None:
-    def upgrade() -> None:
-        done = cluster.mysqlops("upgrade", "mysql", "--image", images["same"], timeout=400)
-        assert done.code == 0, done.err
-
-    outcome = Ledger(cluster).under_writes(upgrade, THREE)
-    assert outcome.is_clean()
+    done = cluster.mysqlops("upgrade", "mysql", "--image", images["same"], timeout=400)
+    assert done.code == 0, done.err
     running = {pod["spec"]["containers"][0]["image"] for pod in cluster.objects("pods")}
     assert running == {images["same"]}
 
