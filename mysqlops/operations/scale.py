@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mysqlops import errors
 from mysqlops.core import gtid, names, view
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
@@ -15,6 +16,7 @@ from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.3
+_ASK_SECONDS = 15.0
 KEEP, DELETE = "keep", "delete"
 
 
@@ -63,14 +65,22 @@ def execute(session: Session, name: str, target: int, *, claims: str, rebuild: b
 
 
 def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
-    """Only if nobody else asked for another number meanwhile; raises Conflict."""
-    found = session.client.get("StatefulSet", name)
-    if found["spec"]["replicas"] != seen:
-        raise Refused([Reason("changed-meanwhile", f"somebody set the replicas of {name}", "run it again")])
-    version = found["metadata"]["resourceVersion"]
-    session.client.patch(
-        "StatefulSet", name, {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
-    )
+    """Only if nobody else asked for another number meanwhile; raises Refused. The StatefulSet's controller writes to it
+    as well, so a first Conflict means nothing."""
+    deadline = session.clock.monotonic() + _ASK_SECONDS
+    while True:
+        found = session.client.get("StatefulSet", name)
+        if found["spec"]["replicas"] != seen:
+            raise Refused([Reason("changed-meanwhile", f"somebody set the replicas of {name}", "run it again")])
+        version = found["metadata"]["resourceVersion"]
+        change = {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
+        try:
+            session.client.patch("StatefulSet", name, change)
+            return
+        except errors.Conflict:
+            if session.clock.monotonic() > deadline:
+                raise
+        session.clock.sleep(_POLL_SECONDS)
 
 
 def _kept(claim: Json) -> planning.Kept:
