@@ -18,7 +18,7 @@ from mysqlops.kube import manifests
 from mysqlops.operations import agents, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import adopt as planning
-from mysqlops.planning import status
+from mysqlops.planning import pods, status
 
 Json = dict[str, Any]
 _POLL_SECONDS = 1.0
@@ -35,7 +35,7 @@ class Result:
 def check(session: Session, name: str, source: planning.Source) -> None:
     """Raises Refused for a Secret that lacks, or a cluster that is not whole."""
     now = observe.judged(session, name)
-    reasons = [Reason(one.code, one.message, one.hint) for one in now.conditions]
+    reasons = [Reason(one.code, one.message, one.hint) for one in status.in_the_way(now)]
     secret = session.client.find("Secret", source.secret)
     if secret is None or source.key not in (secret.get("data") or {}):
         text = f"--password-secret {source.secret}: no key {source.key} in such a Secret of namespace {now.namespace}"
@@ -132,7 +132,7 @@ def _raise_failure(session: Session, name: str, pod: Json) -> None:
     for container in (*pod["status"].get("initContainerStatuses", []), *pod["status"].get("containerStatuses", [])):
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0:
-            told = status.last_words(container) or str(ended.get("reason"))
+            told = pods.last_words(container) or str(ended.get("reason"))
             message = told.partition(": ")[2] or told
             _delete_job(session, name)
             if ended["exitCode"] == errors.Refused.exit_code:

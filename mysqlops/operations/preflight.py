@@ -12,7 +12,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.operations.parallel import gather
-from mysqlops.planning import status
+from mysqlops.planning import pods
 
 Json = dict[str, Any]
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -109,7 +109,7 @@ def _check_nodes(client: Client, spec: ClusterSpec) -> list[str]:
         nodes = client.list("Node")
     except errors.Forbidden:
         return []
-    usable = [node for node in nodes if not node["spec"].get("unschedulable") and status.is_ready(node)]
+    usable = [node for node in nodes if not node["spec"].get("unschedulable") and pods.is_ready(node)]
     if len(usable) >= spec.replicas:
         return []
     return [f"{len(usable)} nodes can take pods, for {spec.replicas} members: losing one node can stop several members"]

@@ -6,8 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from mysqlops import errors
-from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe, orders, rollout
+from mysqlops.operations import observe, orders, rollout, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -33,6 +32,4 @@ def execute(session: Session, name: str) -> list[str]:
 
 def check(session: Session, name: str) -> None:
     """Restarting a member of a group that is not whole could stop it; raises Refused."""
-    now = observe.judged(session, name)
-    if now.verdict != status.HEALTHY:
-        raise Refused([Reason(one.code, one.message, one.hint) for one in now.conditions])
+    upgrade.check_whole(observe.judged(session, name))

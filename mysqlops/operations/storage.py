@@ -37,7 +37,8 @@ def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
     running = observe.must_run(session.client, name)
     _with_size(running.spec, size)
     seen = observe.cluster(session.client, name, session.clock)
-    upgrade.check_whole(status.judge(seen))
+    if by_rebuild:
+        upgrade.check_whole(status.judge(seen))
     found = list(_in_use(seen).values())
     planning.check_larger(running.spec.storage_size, found, size)
     steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)
@@ -136,8 +137,12 @@ def finish_template(session: Session, name: str) -> None:
         session.client.delete("StatefulSet", name, uid=found["metadata"]["uid"], orphan=True)
         finish_template(session, name)
         return
-    observe.until(session, name, lambda now: now.verdict == status.HEALTHY, f"StatefulSet {name} to take its pods over")
+    observe.until(session, name, _owns_its_pods, f"StatefulSet {name} to take its pods over")
     orders.write(session.client, name, recreating=None)
+
+
+def _owns_its_pods(now: status.Status) -> bool:
+    return all(one.state != "ABSENT" for one in now.members)
 
 
 def _rebuild(session: Session, name: str, size: str) -> None:
@@ -154,7 +159,12 @@ def _rebuild(session: Session, name: str, size: str) -> None:
 
 
 def _fit_settings(session: Session, name: str) -> None:
-    """Redo and binary logs may be larger on a larger volume."""
+    """Redo and binary logs may be larger on a larger volume. They can wait, where the volume was the trouble."""
+    if blocking := status.in_the_way(observe.judged(session, name)):
+        session.progress.warn(
+            f"logs keep their size until the cluster is whole ({blocking[0].message}); then run it again"
+        )
+        return
     running = observe.must_run(session.client, name)
     change = configure.plan(session, name, running, running.spec)
     if change.values and not change.static:

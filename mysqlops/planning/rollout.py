@@ -12,11 +12,10 @@ from typing import Any
 
 from mysqlops.core import names, version, view
 from mysqlops.core.plan import Step
-from mysqlops.planning.status import Member, Status, last_words
+from mysqlops.planning.pods import last_words
+from mysqlops.planning.status import Member, Status, in_the_way
 
 Json = dict[str, Any]
-# Conditions that a rollout itself brings about, and ends.
-_OWN = {"rollout-open", "agents-differ"}
 _CAUGHT_UP = 1000  # transactions still to apply, of a member that counts as back
 _HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff", "CreateContainerConfigError"}
 _CRASHES = 2  # restarts: the third start failed too
@@ -80,7 +79,7 @@ def _leads(member: Member, now: Status) -> bool:
 
 def held_up_by(now: Status) -> list[str]:
     """Why nobody may be replaced now."""
-    found = [one.message for one in now.conditions if one.code not in _OWN]
+    found = [one.message for one in in_the_way(now, "rollout-open")]
     found += [
         f"{one.name} has {one.behind} transactions to apply" for one in now.members if (one.behind or 0) > _CAUGHT_UP
     ]

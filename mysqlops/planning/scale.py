@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mysqlops.core import gtid, names, view
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning.status import HEALTHY, Member, Status
+from mysqlops.planning.status import Member, Status, in_the_way
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def plan(now: Status, target: int) -> Action:
         return Wait(f"{leaving[-1]} is leaving the group")
     if now.replicas > target:
         return _plan_down(now, target)
-    if now.verdict != HEALTHY:
-        return Wait("; ".join(one.message for one in now.conditions))
+    if blocking := in_the_way(now):
+        return Wait("; ".join(one.message for one in blocking))
     return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
 
 
@@ -89,6 +89,9 @@ def check(now: Status, target: int) -> None:
     """What waiting would not mend; raises Refused."""
     if now.replicas == 0:
         raise Refused([Reason("stopped", f"{now.name} is stopped", f"mysqlops start {now.name}")])
+    under_way = [Reason(one.code, one.message, one.hint) for one in now.conditions if one.code == "rollout-open"]
+    if under_way:
+        raise Refused(under_way)
     online = sum(one.state == view.ONLINE for one in now.members)
     if 2 * online <= now.replicas:
         text = f"{online} of {now.replicas} members are ONLINE, no majority: nobody can join or leave"

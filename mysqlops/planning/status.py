@@ -10,7 +10,7 @@ from typing import Any
 from mysqlops.core import names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, load
-from mysqlops.planning import revisions
+from mysqlops.planning import pods, revisions
 
 Json = dict[str, Any]
 SCHEMA = 1
@@ -87,6 +87,15 @@ class Status:
         return asdict(self)
 
 
+# They hinder no change: one is what a resize is for, the other is what an upgrade ends.
+_HARMLESS = {"volume-filling", "agents-differ"}
+
+
+def in_the_way(now: Status, *but: str) -> list[Condition]:
+    """The conditions under which nothing may be changed that takes a whole group; codes in `but` do not count."""
+    return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
+
+
 def judge(seen: Observed) -> Status:
     replicas = int(seen.stateful_set["spec"]["replicas"])
     expected = [names.pod(seen.name, ordinal) for ordinal in range(replicas)]
@@ -130,65 +139,22 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         state=published.state if published else ("ABSENT" if pod is None else "UNKNOWN"),
         role=published.role if published else names.ROLE_NONE,
         label=(pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE) if pod else None,
-        ready=pod is not None and is_ready(pod),
+        ready=pod is not None and pods.is_ready(pod),
         writable=published.writable if published else None,
         version=published.server_version or None if published else None,
         executed=published.executed if published else None,
         behind=published.behind if published else None,
         missing=everything.subtract(GtidSet.parse(published.executed)).count() if published else None,
-        restarts=_restarts(pod),
+        restarts=pods.restarts(pod),
         claim=claim["metadata"]["name"] if claim else None,
         volume_size=published.volume_size or None if published else None,
         volume_used=published.volume_used or None if published else None,
-        waiting_for=published.waiting_for if published else _why_silent(pod),
+        waiting_for=published.waiting_for if published else pods.why_silent(pod),
         certificate=published.certificate or None if published else None,
         config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
     )
-
-
-def is_ready(item: Json) -> bool:
-    """The Ready condition, which pods and nodes have alike."""
-    return any(
-        condition["type"] == "Ready" and condition["status"] == "True"
-        for condition in item.get("status", {}).get("conditions", [])
-    )
-
-
-def _restarts(pod: Json | None) -> int:
-    statuses = (pod or {}).get("status", {}).get("containerStatuses", [])
-    return sum(int(status.get("restartCount", 0)) for status in statuses)
-
-
-def _why_silent(pod: Json | None) -> str:
-    """What Kubernetes says of a pod whose agent says nothing."""
-    if pod is None:
-        return "the pod does not exist"
-    status = pod.get("status", {})
-    for condition in status.get("conditions", []):
-        if condition["type"] == "PodScheduled" and condition["status"] != "True":
-            return str(condition.get("message", "not scheduled"))
-    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
-        state = container.get("state", {})
-        waiting = state.get("waiting")
-        if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
-            text = f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
-            return f"{text}: {last_words(container)}" if last_words(container) else text
-        if "running" in state and not container.get("ready") and container in status.get("initContainerStatuses", []):
-            return f"init container {container['name']} is running"
-    if "deletionTimestamp" in pod["metadata"]:
-        return "the pod is being deleted"
-    return "its containers are starting" if status.get("phase") == "Pending" else "its agent is silent"
-
-
-def last_words(container: Json) -> str:
-    """The last line that a container wrote before it failed (terminationMessagePolicy FallbackToLogsOnError)."""
-    for state in (container.get("state", {}), container.get("lastState", {})):
-        lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
-        if lines:
-            return lines[-1][-300:]
-    return ""
 
 
 def _conditions(
@@ -243,7 +209,11 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
     if member.volume_size and member.volume_used and volume.is_filling(member.volume_size, member.volume_used):
         percent = 100 * member.volume_used // member.volume_size
         found.append(
-            Condition("volume-filling", f"the volume of {member.name} is {percent} % full", "docs/disk-full.md")
+            Condition(
+                "volume-filling",
+                f"the volume of {member.name} is {percent} % full",
+                f"mysqlops storage resize {seen.name} --size SIZE, or docs/disk-full.md",
+            )
         )
     return found
 

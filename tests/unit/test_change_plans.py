@@ -69,6 +69,13 @@ def test_nobody_comes_or_goes_while_a_member_is_on_its_way() -> None:
     assert scale.plan(_status(3, running=4), 3) == scale.Wait("mysql-3 is leaving the group")
 
 
+def test_a_filling_volume_hinders_no_change() -> None:
+    filling = _status(3, m1={"volume_size": 1000 << 20, "volume_used": 900 << 20})
+    assert filling.verdict == "degraded"
+    assert scale.plan(filling, 5) == scale.Grow("mysql-3")
+    assert rolling.held_up_by(filling) == []
+
+
 def test_a_scaling_may_be_turned_round_while_a_member_joins() -> None:
     joining = _status(4, m3={"state": "RECOVERING", "role": "none", "label": "none"})
     assert scale.plan(joining, 3) == scale.Shrink("mysql-3")

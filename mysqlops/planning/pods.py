@@ -1,0 +1,50 @@
+"""What Kubernetes says of a pod. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def is_ready(item: Json) -> bool:
+    """The Ready condition, which pods and nodes have alike."""
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in item.get("status", {}).get("conditions", [])
+    )
+
+
+def restarts(pod: Json | None) -> int:
+    statuses = (pod or {}).get("status", {}).get("containerStatuses", [])
+    return sum(int(status.get("restartCount", 0)) for status in statuses)
+
+
+def why_silent(pod: Json | None) -> str:
+    """What Kubernetes says of a pod whose agent says nothing."""
+    if pod is None:
+        return "the pod does not exist"
+    status = pod.get("status", {})
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] != "True":
+            return str(condition.get("message", "not scheduled"))
+    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+        state = container.get("state", {})
+        waiting = state.get("waiting")
+        if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+            text = f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+            return f"{text}: {last_words(container)}" if last_words(container) else text
+        if "running" in state and not container.get("ready") and container in status.get("initContainerStatuses", []):
+            return f"init container {container['name']} is running"
+    if "deletionTimestamp" in pod["metadata"]:
+        return "the pod is being deleted"
+    return "its containers are starting" if status.get("phase") == "Pending" else "its agent is silent"
+
+
+def last_words(container: Json) -> str:
+    """The last line that a container wrote before it failed (terminationMessagePolicy FallbackToLogsOnError)."""
+    for state in (container.get("state", {}), container.get("lastState", {})):
+        lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
+        if lines:
+            return lines[-1][-300:]
+    return ""
