@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -115,6 +116,24 @@ def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> Non
     while not check():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.3)
+
+
+def killed(namespace: Namespace, when: Callable[[], bool], *words: str, cwd: Path | None = None) -> None:
+    """Run a command and kill it with SIGKILL as soon as something is seen."""
+    command = [sys.executable, "-m", "mysqlops", *words, "-n", namespace.name]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd) as running:
+        eventually(lambda: running.poll() is not None or when(), "the moment to kill", 120)
+        assert running.poll() is None, "it ended before the moment came"
+        running.send_signal(signal.SIGKILL)
+
+
+def fill(namespace: Namespace, member: str) -> None:
+    """Leave a member's volume less room than its agent wants."""
+    script = (
+        "free=$(($(stat -f -c '%a * %S' /var/lib/mysql | sed 's/ //g') / 1048576)); "
+        "dd if=/dev/zero of=/var/lib/mysql/filler bs=1M count=$((free - 40)) 2>/dev/null; sync"
+    )
+    namespace.kubectl("exec", member, "-c", "mysqld", "--", "sh", "-c", script)
 
 
 @pytest.fixture(scope="module")

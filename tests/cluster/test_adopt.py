@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace, eventually
+from tests.cluster.conftest import SMALL, Namespace, eventually, killed
 
 PASSWORD = 'pa"ss\\word of 1999'
 FROM = ("--from", "old", "--password-secret", "old:MYSQL_ROOT_PASSWORD", "--user", "root")
@@ -129,9 +129,7 @@ def test_a_rehearsal_copies_everything_and_leaves_the_source_alone(cluster: Name
 
 
 def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace) -> None:
-    from tests.cluster.test_changes import _killed
-
-    _killed(cluster, lambda: "adopt" in cluster.kubectl("get", "pods"), "adopt", "mysql", *FROM, "--finish")
+    killed(cluster, lambda: "adopt" in cluster.kubectl("get", "pods"), "adopt", "mysql", *FROM, "--finish")
     time.sleep(16)
     done = cluster.mysqlops("adopt", "mysql", *FROM, "--finish")
     assert done.code == 0, done.err

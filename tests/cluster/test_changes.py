@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace, Result, eventually
+from tests.cluster.conftest import SMALL, Namespace, Result, eventually, fill, killed
 from tests.faults.ledger import Ledger, Outcome
 
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
@@ -46,15 +43,6 @@ def _succeeds(cluster: Namespace, *words: str) -> Result:
 
 def _uids(cluster: Namespace) -> dict[str, str]:
     return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in cluster.objects("pods")}
-
-
-def _killed(cluster: Namespace, when: Callable[[], bool], *words: str, cwd: Path | None = None) -> None:
-    """Run a command and kill it with SIGKILL as soon as something is seen."""
-    command = [sys.executable, "-m", "mysqlops", *words, "-n", cluster.name]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd) as running:
-        eventually(lambda: running.poll() is not None or when(), "the moment to kill", 120)
-        assert running.poll() is None, "it ended before the moment came"
-        running.send_signal(signal.SIGKILL)
 
 
 def _again(cluster: Namespace, *words: str) -> Result:
@@ -119,7 +107,7 @@ def test_an_upgrade_under_writes_goes_on_where_it_was_killed(cluster: Namespace)
     last = next(one for one in reversed(THREE) if one != primary)
 
     def upgrade() -> None:
-        _killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), *words)
+        killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), *words)
         seen = cluster.mysqlops("status", "mysql").out
         assert "rollout-open: a rollout is open (memory 768Mi -> 832Mi): 1 of 3 pods are as wanted" in seen
         done = _again(cluster, "upgrade", "mysql", "--status")
@@ -154,7 +142,7 @@ def test_agents_of_two_releases_work_side_by_side_and_an_open_upgrade_is_taken_b
 ) -> None:
     before = _uids(cluster)
     last = next(one for one in reversed(THREE) if one != cluster.status()["primary"])
-    _killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), "upgrade", "mysql", cwd=newer)
+    killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), "upgrade", "mysql", cwd=newer)
     wanted = "agents of several versions run: 0.1.0, 99.0.0"
     eventually(lambda: wanted in cluster.mysqlops("status", "mysql").out, "two releases", 60)
     eventually(lambda: next(one["state"] for one in _members(cluster) if one["name"] == last) == "ONLINE", "joined", 60)
@@ -234,7 +222,7 @@ def test_scaling_up_and_down_under_writes_also_when_killed(cluster: Namespace) -
     _succeeds(cluster, "switchover", "mysql", "--to", "mysql-4")
 
     def down() -> None:
-        _killed(cluster, lambda: "mysql-4" not in _uids(cluster), "scale", "mysql", "--replicas", "1")
+        killed(cluster, lambda: "mysql-4" not in _uids(cluster), "scale", "mysql", "--replicas", "1")
         _again(cluster, "scale", "mysql", "--replicas", "3")
 
     _under_writes(cluster, down, THREE)
@@ -268,23 +256,27 @@ def test_a_kept_claim_that_the_group_cannot_bring_up_to_date_is_refused(cluster:
     cluster.await_healthy()
 
 
-def test_volumes_grow_while_the_cluster_runs(cluster: Namespace) -> None:
-    before, redo = _uids(cluster), _value(cluster, "mysql-0", "max_binlog_size")
-    resize = ("storage", "resize", "mysql", "--size", "1500Mi")
-    _killed(
-        cluster,
-        lambda: "mysqlops.io/recreating" in cluster.kubectl("get", "lease", "mysql-group", "-o", "yaml"),
-        *resize,
+def test_volumes_grow_also_when_one_is_full_and_the_command_is_killed(cluster: Namespace) -> None:
+    before, logs = _uids(cluster), _value(cluster, "mysql-0", "max_binlog_size")
+    replica = next(one["name"] for one in _members(cluster) if one["role"] == "replica")
+    fill(cluster, replica)
+    eventually(
+        lambda: next(one["state"] for one in _members(cluster) if one["name"] == replica) == "OFFLINE", "it left"
     )
-    done = _again(cluster, *resize)
-    assert done.code == 0
+    resize = ("storage", "resize", "mysql", "--size", "1500Mi")
+    words = ("get", "lease", "mysql-group", "-o", "yaml")
+    killed(cluster, lambda: "mysqlops.io/recreating" in cluster.kubectl(*words), *resize)
+    _again(cluster, *resize)
+    cluster.await_healthy()
     assert _uids(cluster) == before
     sizes = {one["status"]["capacity"]["storage"] for one in cluster.objects("pvc")}
     assert sizes == {"1500Mi"}
     template = cluster.objects("statefulsets")[0]["spec"]["volumeClaimTemplates"][0]
     assert template["spec"]["resources"]["requests"]["storage"] == "1500Mi"
-    assert int(_value(cluster, "mysql-0", "max_binlog_size")) > int(redo)
+    cluster.kubectl("exec", replica, "-c", "mysqld", "--", "rm", "/var/lib/mysql/filler")
+    eventually(lambda: cluster.mysqlops("status", "mysql").code == 0, "room again", 30)
     assert "nothing changed" in _succeeds(cluster, *resize).out
+    assert int(_value(cluster, "mysql-0", "max_binlog_size")) > int(logs)
     done = cluster.mysqlops("storage", "resize", "mysql", "--size", "1Gi")
     assert (done.code, "cannot become smaller" in done.err) == (3, True)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill
 from tests.unit.test_network_policy import allows
 
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
@@ -145,15 +145,6 @@ def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespac
     assert _rows(cluster) == [[[4]]] * 3
 
 
-def _fill(cluster: Namespace, member: str) -> None:
-    """Leave less room than the agent wants."""
-    script = (
-        "free=$(($(stat -f -c '%a * %S' /var/lib/mysql | sed 's/ //g') / 1048576)); "
-        "dd if=/dev/zero of=/var/lib/mysql/filler bs=1M count=$((free - 40)) 2>/dev/null; sync"
-    )
-    cluster.kubectl("exec", member, "-c", "mysqld", "--", "sh", "-c", script)
-
-
 def _member(cluster: Namespace, name: str) -> dict[str, object]:
     found: dict[str, object] = next(one for one in cluster.status()["members"] if one["name"] == name)
     return found
@@ -161,7 +152,7 @@ def _member(cluster: Namespace, name: str) -> dict[str, object]:
 
 def test_a_full_replica_leaves_the_group_and_comes_back(cluster: Namespace) -> None:
     replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
-    _fill(cluster, replica)
+    fill(cluster, replica)
     eventually(lambda: "full" in str(_member(cluster, replica)["waiting_for"]), "it says that it is full", 30)
     eventually(lambda: _member(cluster, replica)["state"] == "OFFLINE", "it left the group", 30)
     assert cluster.status()["primary"] not in (None, replica)
@@ -171,7 +162,7 @@ def test_a_full_replica_leaves_the_group_and_comes_back(cluster: Namespace) -> N
 
 def test_a_full_primary_hands_over(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
-    _fill(cluster, primary)
+    fill(cluster, primary)
     eventually(lambda: cluster.status()["primary"] not in (None, primary), "another primary", 30)
     assert "full" in str(_member(cluster, primary)["waiting_for"])
     cluster.kubectl("exec", primary, "-c", "mysqld", "--", "rm", "/var/lib/mysql/filler")
