@@ -26,12 +26,15 @@ def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> N
     return namespace
 
 
-def _under_writes(cluster: Namespace, change: Callable[[], None], members: list[str]) -> Outcome:
+def _under_writes(
+    cluster: Namespace, change: Callable[[], None], members: list[str], *, pauses: bool = False
+) -> Outcome:
+    """`pauses` if clients may have to wait longer than one retry lasts: docs/rollouts.md says when."""
     outcome = Ledger(cluster).under_writes(change, members)
     print(outcome)
     assert outcome.acknowledged > 50
     assert (outcome.lost, outcome.ghosts, outcome.diverged) == ([], [], [])
-    assert outcome.errors_with_one_retry == 0
+    assert pauses or outcome.errors_with_one_retry == 0
     return outcome
 
 
@@ -238,7 +241,7 @@ def test_claims_that_were_kept_are_used_again(cluster: Namespace) -> None:
         _succeeds(cluster, "scale", "mysql", "--replicas", "1")
         _succeeds(cluster, "scale", "mysql", "--replicas", "3")
 
-    _under_writes(cluster, there_and_back, THREE)
+    _under_writes(cluster, there_and_back, THREE, pauses=True)
     claim = _claims(cluster)["data-mysql-2"]
     assert (claim["uid"], "mysqlops.io/kept" in claim["labels"]) == (before, False)
 
