@@ -105,28 +105,29 @@ def test_wrong_input(cluster: Namespace, words: list[str], code: int, told: str)
     assert _uids(cluster) == before
 
 
-def test_an_upgrade_under_writes_goes_on_where_it_was_killed(cluster: Namespace) -> None:
+def test_a_rollout_under_writes_goes_on_where_it_was_killed(cluster: Namespace) -> None:
+    """Of a setting that takes a restart; the upgrades below replace pods in the same way."""
     primary, before = cluster.status()["primary"], _uids(cluster)
     last = next(one for one in reversed(THREE) if one != primary)
 
-    def upgrade() -> None:
+    def change() -> None:
         killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), *words)
         seen = cluster.mysqlops("status", "mysql").out
-        assert "rollout-open: a rollout is open (memory 768Mi -> 832Mi): 1 of 3 pods are as wanted" in seen
-        done = _again(cluster, "upgrade", "mysql", "--status")
-        assert "memory 768Mi -> 832Mi" in done.out
+        assert "rollout-open: a rollout is open (settings): 1 of 3 pods are as wanted" in seen
+        assert "settings, since" in _again(cluster, "upgrade", "mysql", "--status").out
         done = cluster.mysqlops("upgrade", "mysql", "--cpu", "150m")
         assert (done.code, "rollout-open" in done.err) == (3, True)
         order.extend(_succeeds(cluster, "upgrade", "mysql", "--resume", "-o", "json").json()["replaced"])
 
-    words, order = ("upgrade", "mysql", "--memory", "832Mi"), [last]
-    _under_writes(cluster, upgrade, THREE)
+    words, order = ("config", "set", "mysql", "back_log=90"), [last]
+    _under_writes(cluster, change, THREE)
     assert (sorted(order), order[-1]) == (THREE, primary)
     assert before.items().isdisjoint(_uids(cluster).items())
-    limits = {pod["spec"]["containers"][0]["resources"]["limits"]["memory"] for pod in cluster.objects("pods")}
-    assert limits == {"832Mi"}
-    done = cluster.mysqlops("deploy", "mysql", *SMALL)
-    assert (done.code, "mysqlops upgrade mysql --memory 768Mi" in done.err) == (3, True)
+    assert {_value(cluster, one, "back_log") for one in THREE} == {"90"}
+    names = [one["metadata"]["name"] for one in cluster.objects("configmaps")]
+    assert [name.startswith("mysql-config") for name in names].count(True) == 1
+    done = cluster.mysqlops("deploy", "mysql", "--memory", "1Gi")
+    assert (done.code, "mysqlops upgrade mysql --memory 1Gi" in done.err) == (3, True)
     assert "nothing changed" in _succeeds(cluster, "deploy", "mysql").out
 
 
@@ -185,13 +186,6 @@ def test_settings_that_can_are_set_live_and_survive_a_crash(cluster: Namespace) 
     assert "user" not in _succeeds(cluster, "config", "get", "mysql", "long_query_time").out
 
 
-def test_a_setting_that_takes_a_restart_is_rolled_out(cluster: Namespace) -> None:
-    _under_writes(cluster, lambda: void(_succeeds(cluster, "config", "set", "mysql", "back_log=90")), THREE)
-    assert {_value(cluster, one, "back_log") for one in THREE} == {"90"}
-    names = [one["metadata"]["name"] for one in cluster.objects("configmaps")]
-    assert sorted(name.startswith("mysql-config") for name in names).count(True) == 1
-
-
 def void(_: Result) -> None:
     """A change whose result is of no interest."""
 
@@ -246,6 +240,15 @@ def test_claims_that_were_kept_are_used_again(cluster: Namespace) -> None:
     assert (claim["uid"], "mysqlops.io/kept" in claim["labels"]) == (before, False)
 
 
+def test_volumes_of_a_class_that_cannot_expand_are_replaced_one_by_one(cluster: Namespace) -> None:
+    words = ("storage", "resize", "mysql", "--size", "1200Mi", "--by-rebuild")
+    assert cluster.mysqlops(*words).code == 3
+    _succeeds(cluster, *words, "--confirm", "mysql")
+    sizes = {one["metadata"]["name"]: one["status"]["capacity"]["storage"] for one in cluster.objects("pvc")}
+    assert [sizes[f"data-{one}"] for one in THREE] == ["1200Mi"] * 3
+    cluster.await_healthy()
+
+
 def test_a_kept_claim_that_the_group_cannot_bring_up_to_date_is_refused(cluster: Namespace) -> None:
     for member in THREE:
         cluster.sql(member, "FLUSH BINARY LOGS")
@@ -282,9 +285,3 @@ def test_volumes_grow_also_when_one_is_full_and_the_command_is_killed(cluster: N
     assert int(_value(cluster, "mysql-0", "max_binlog_size")) > int(logs)
     done = cluster.mysqlops("storage", "resize", "mysql", "--size", "1Gi")
     assert (done.code, "cannot become smaller" in done.err) == (3, True)
-
-
-def test_volumes_of_a_class_that_cannot_expand_are_replaced_one_by_one(cluster: Namespace) -> None:
-    _succeeds(cluster, "storage", "resize", "mysql", "--size", "1600Mi", "--by-rebuild", "--confirm", "mysql")
-    assert {one["status"]["capacity"]["storage"] for one in cluster.objects("pvc")} == {"1600Mi"}
-    cluster.await_healthy()
