@@ -50,6 +50,10 @@ def command(name: str, **given: Any) -> None:
     limits = rollout.Limits(given.pop("member_timeout"))
     if way and (dry_run or any(changes.values())):
         raise click.UsageError(f"--{way} takes no change and no --dry-run: the rollout that is open is meant")
+    if way == "status":
+        with context.reading(name, given) as session:
+            _show_open(session, name, form)
+        return
     with context.changing(name, "upgrade", given) as session:
         if way:
             _go_on(session, name, way, limits, form)
@@ -66,15 +70,18 @@ def command(name: str, **given: Any) -> None:
     output.result({"changed": change.why, "replaced": replaced}, form, text)
 
 
+def _show_open(session: Session, name: str, form: str) -> None:
+    from mysqlops.operations import upgrade
+
+    record = upgrade.must_be_open(session, name)
+    found = {"why": record.why, "since": record.since, "failure": record.failure}
+    sentence = f"{record.why}, since {record.since}" + (f"; going back: {record.failure}" if record.failure else "")
+    output.result(found, form, sentence)
+
+
 def _go_on(session: Session, name: str, way: str, limits: Any, form: str) -> None:
     from mysqlops.operations import upgrade
 
-    if way == "status":
-        record = upgrade.must_be_open(session, name)
-        found = {"why": record.why, "since": record.since, "failure": record.failure}
-        sentence = f"{record.why}, since {record.since}" + (f"; going back: {record.failure}" if record.failure else "")
-        output.result(found, form, sentence)
-        return
     act = upgrade.resume if way == "resume" else upgrade.roll_back
     replaced = act(session, name, limits)
     done = "rolled out" if way == "resume" else "rolled back"
