@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mysqlops.core import names
+from mysqlops.core import names, publication
 from mysqlops.errors import ConfigError
 
 CREDENTIALS = Path("/run/credentials")
@@ -54,6 +53,6 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
 def config_digest() -> str:
     """Names the my.cnf that is mounted now; empty if it cannot be read."""
     try:
-        return hashlib.sha256(MY_CNF.read_bytes()).hexdigest()[:12]
+        return publication.config_digest(MY_CNF.read_bytes())
     except OSError:
         return ""

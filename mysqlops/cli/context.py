@@ -26,32 +26,24 @@ def client(context: str | None, namespace: str | None) -> Client:
 
 @contextmanager
 def changing(name: str, verb: str, given: dict[str, Any]) -> Iterator[Session]:
-    """A session that alone changes the cluster; takes context, namespace and timeout out of the options given."""
+    """A session that alone changes the cluster."""
+    from mysqlops.operations import lock
+
+    with reading(name, given) as session, lock.held(session, name, verb):
+        yield session
+
+
+@contextmanager
+def reading(name: str, given: dict[str, Any]) -> Iterator[Session]:
+    """A session that waits for nobody; takes context, namespace and timeout out of the options given."""
     from mysqlops.cli import output
     from mysqlops.clock import SystemClock
-    from mysqlops.operations import lock
     from mysqlops.operations.session import Session
 
     names.check_cluster_name(name)
     cluster = client(given.pop("context"), given.pop("namespace"))
     with output.progress() as progress:
-        session = Session(cluster, SystemClock(), progress, given.pop("timeout"))
-        with lock.held(session, name, verb):
-            yield session
-
-
-@contextmanager
-def reading(name: str, given: dict[str, Any]) -> Iterator[Session]:
-    """A session that changes nothing and waits for nobody; takes the same options."""
-    from mysqlops.cli import output
-    from mysqlops.clock import SystemClock
-    from mysqlops.operations.session import Session
-
-    names.check_cluster_name(name)
-    with output.progress() as progress:
-        yield Session(
-            client(given.pop("context"), given.pop("namespace")), SystemClock(), progress, given.pop("timeout")
-        )
+        yield Session(cluster, SystemClock(), progress, given.pop("timeout"))
 
 
 def make_spec(name: str, namespace: str, config_file: str | None, options: dict[str, Any]) -> ClusterSpec:

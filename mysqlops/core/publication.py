@@ -6,6 +6,7 @@ is part of it: an annotation that a copied or restored object carries along is n
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -50,6 +51,11 @@ def _without_motion(publication: Publication) -> Publication:
     return replace(
         publication, at="", beat=0, executed="", received="", behind=0, volume_used=0, view_id="", clone_copied=0
     )
+
+
+def config_digest(my_cnf: bytes) -> str:
+    """The field `config`: the agent makes it of its file, the CLI of what it waits for."""
+    return hashlib.sha256(my_cnf).hexdigest()[:12]
 
 
 def dump(publication: Publication) -> str:

@@ -12,6 +12,8 @@ _SUFFIXES |= {name: Decimal(1000) ** (power + 1) for power, name in enumerate("k
 _SUFFIXES |= {f"{name}i": Decimal(1024) ** (power + 1) for power, name in enumerate("KMGTPE")}
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 
+_MY_CNF = re.compile(r"(-?\d+)([KMGTPE])", re.IGNORECASE)
+
 MIB, GIB = 1024**2, 1024**3
 
 
@@ -29,6 +31,12 @@ def parse_bytes(text: str) -> int:
     if size != size.to_integral_value():
         raise ConfigError(f"{text!r} is not a whole number of bytes; did you mean {text.rstrip('m')}Mi?")
     return int(size)
+
+
+def parse_my_cnf(text: str) -> int | None:
+    """The number that a size such as `512M` stands for in my.cnf; None if it is not one."""
+    match = _MY_CNF.fullmatch(text)
+    return int(match[1]) * 1024 ** ("KMGTPE".index(match[2].upper()) + 1) if match else None
 
 
 def is_same(left: str, right: str) -> bool:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mysqlops import errors
+from mysqlops.core import quantity
 from mysqlops.mysql import accounts, connect
 
 DYNAMIC, STATIC, UNKNOWN = "dynamic", "static", "unknown"
 _NAME = re.compile(r"[a-z][a-z0-9_.]*")
-_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)([KMGTPE]?)", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NO_SUCH, _READ_ONLY = 1193, 1238
 
 
@@ -54,12 +55,10 @@ def get(server: connect.Server, names: Sequence[str]) -> dict[str, str | None]:
 
 def literal(value: str) -> str:
     """A value as my.cnf has it, for SET: sizes as numbers, everything else quoted."""
-    match = _NUMBER.fullmatch(value)
-    if not match:
-        return accounts.quote(value)
-    if not match[2]:
-        return match[1]
-    return str(int(match[1]) * 1024 ** ("KMGTPE".index(match[2].upper()) + 1))
+    size = quantity.parse_my_cnf(value)
+    if size is not None:
+        return str(size)
+    return value if _NUMBER.fullmatch(value) else accounts.quote(value)
 
 
 def _checked(name: str) -> str:

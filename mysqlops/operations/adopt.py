@@ -35,7 +35,7 @@ class Result:
 def check(session: Session, name: str, source: planning.Source) -> None:
     """Raises Refused for a Secret that lacks, or a cluster that is not whole."""
     now = observe.judged(session, name)
-    reasons = [Reason(one.code, one.message, one.hint) for one in status.in_the_way(now)]
+    reasons = [one.as_reason() for one in status.in_the_way(now)]
     secret = session.client.find("Secret", source.secret)
     if secret is None or source.key not in (secret.get("data") or {}):
         text = f"--password-secret {source.secret}: no key {source.key} in such a Secret of namespace {now.namespace}"
@@ -107,8 +107,8 @@ def _run(session: Session, name: str, wanted: Json) -> str:
         session.client.create("Job", wanted)
     deadline = session.clock.monotonic() + session.timeout_seconds
     while not _ended(session.client.get("Job", job)):
-        pods = session.client.list("Pod", f"job-name={job}")
-        session.progress.waiting(planning.progress(pods[0]) if pods else "waiting for the Job's pod")
+        made = session.client.list("Pod", f"job-name={job}")
+        session.progress.waiting(planning.progress(made[0]) if made else "waiting for the Job's pod")
         observe.check_deadline(session, deadline, "the copy at its end")
         session.clock.sleep(_POLL_SECONDS)
     pod = session.client.list("Pod", f"job-name={job}")[0]
@@ -129,7 +129,7 @@ def _has(job: Json, condition: str) -> bool:
 
 
 def _raise_failure(session: Session, name: str, pod: Json) -> None:
-    for container in (*pod["status"].get("initContainerStatuses", []), *pod["status"].get("containerStatuses", [])):
+    for container in pods.containers(pod):
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0:
             told = pods.last_words(container) or str(ended.get("reason"))

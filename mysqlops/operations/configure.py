@@ -6,7 +6,6 @@ has it too; then the other members. A second run sets everything again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import mysqld_config, view
+from mysqlops.core import mysqld_config, publication, view
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -82,11 +81,7 @@ def plan(
     if static:
         return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
-    tried = image_check.check(session, spec, objects)
-    if tried.reasons:
-        raise Refused(tried.reasons)
-    for warning in tried.warnings:
-        session.progress.warn(warning)
+    image_check.must_pass(session, spec, objects)
     return Change(values, (), config_map, None)
 
 
@@ -125,7 +120,7 @@ def _set(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
 
 def _await_files(session: Session, name: str, my_cnf: str) -> None:
     """kubelet brings a changed ConfigMap into pods within a minute or so; until then a crash would bring old values."""
-    digest = hashlib.sha256(my_cnf.encode()).hexdigest()[:12]
+    digest = publication.config_digest(my_cnf.encode())
     observe.until(
         session,
         name,

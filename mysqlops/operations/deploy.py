@@ -60,11 +60,7 @@ def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Pl
     """Before the StatefulSet is first created; raises Refused."""
     if not any(step.kind == "StatefulSet" for step in plan.steps):
         return
-    tried = image_check.check(session, spec, wanted)
-    if tried.reasons:
-        raise errors.Refused(tried.reasons)
-    for warning in tried.warnings:
-        session.progress.warn(warning)
+    image_check.must_pass(session, spec, wanted)
 
 
 def execute(session: Session, plan: Plan) -> None:

@@ -39,6 +39,15 @@ class Tried:
     warnings: tuple[str, ...] = ()
 
 
+def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> None:
+    """The same as `check`; raises Refused, tells the warnings."""
+    tried = check(session, spec, objects)
+    if tried.reasons:
+        raise errors.Refused(tried.reasons)
+    for warning in tried.warnings:
+        session.progress.warn(warning)
+
+
 def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
     """Try the images with the my.cnf; raises WaitTimeout if they could not be tried in time."""
     client, pod = session.client, _pod(spec, objects)

@@ -57,8 +57,7 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
         orders.write(client, name, rebuilding=remembered)
     if found is not None and found["metadata"]["uid"] == remembered[member]:
         session.progress.say(f"deleting claim {claim} and pod {member}")
-        client.delete("PersistentVolumeClaim", claim, uid=remembered[member])
-        _delete_pods_until_claim_is_new(session, member, claim, remembered[member])
+        _delete_claim_and_pods(session, member, claim, remembered[member])
     observe.until(session, name, lambda now: _serves(now, member), f"{member} to take its data from the group")
     orders.write(client, name, rebuilding={one: uid for one, uid in remembered.items() if one != member})
     session.progress.say(f"{member} is rebuilt")
@@ -69,12 +68,12 @@ def empty(session: Session, name: str, member: str) -> None:
     claim = names.claim(name, names.ordinal_of(member))
     found = session.client.find("PersistentVolumeClaim", claim)
     if found is not None:
-        session.client.delete("PersistentVolumeClaim", claim, uid=found["metadata"]["uid"])
-        _delete_pods_until_claim_is_new(session, member, claim, found["metadata"]["uid"])
+        _delete_claim_and_pods(session, member, claim, found["metadata"]["uid"])
 
 
-def _delete_pods_until_claim_is_new(session: Session, member: str, claim: str, old: str) -> None:
-    """A pod that the StatefulSet made too early holds the old claim again, and must go too."""
+def _delete_claim_and_pods(session: Session, member: str, claim: str, old: str) -> None:
+    """Until the claim is another one: a pod that the StatefulSet made too early holds the old one, and must go too."""
+    session.client.delete("PersistentVolumeClaim", claim, uid=old)
     deadline = session.clock.monotonic() + session.timeout_seconds
     while (found := session.client.find("PersistentVolumeClaim", claim)) and found["metadata"]["uid"] == old:
         pod = session.client.find("Pod", member)

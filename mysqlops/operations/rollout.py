@@ -13,10 +13,9 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names, rollout, version
-from mysqlops.core.plan import Step
 from mysqlops.operations import member, observe, switchover
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, revisions, status
+from mysqlops.planning import actions, render, revisions, status
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 
@@ -153,34 +152,33 @@ def replace_all(session: Session, name: str, old: Old, limits: Limits, *, rebuil
             session.clock.sleep(_POLL_SECONDS)  # its status still speaks of the template before
             continue
         match planning.plan(now, left):
-            case planning.Done():
+            case actions.Done():
                 return replaced
             case planning.Replace(pod, why):
                 session.progress.say(f"replacing {pod}: {why}")
                 _replace(session, name, pod, rebuild=rebuild)
                 replaced.append(pod)
                 since = session.clock.monotonic()
-            case planning.HandOver(primary, to):
-                _hand_over(session, name, primary, to)
-            case planning.Wait(why):
+            case switching.Switchover() as chosen:
+                _hand_over(session, name, chosen)
+            case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
                 session.clock.sleep(_POLL_SECONDS)
 
 
-def _hand_over(session: Session, name: str, primary: str, to: str) -> None:
-    limits = switching.Limits(rolls_back=True)
+def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:
     try:
-        switchover.execute(session, name, switching.Switchover(primary, to), limits)
+        switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
     except errors.Refused as refusal:  # which would say that nothing was changed
         raise errors.StepFailed(str(refusal), hint="run the same command again to go on") from refusal
 
 
 def _replace(session: Session, name: str, pod: str, *, rebuild: bool) -> None:
-    found = session.client.get("Pod", pod)
     if rebuild:
         member.empty(session, name, pod)
         return
+    found = session.client.get("Pod", pod)
     session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
     deadline = session.clock.monotonic() + session.timeout_seconds
     while (new := session.client.find("Pod", pod)) is None or new["metadata"]["uid"] == found["metadata"]["uid"]:
@@ -205,8 +203,3 @@ def _check_new_pods(
             f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now))}",
             hint="run the same command again to go on",
         )
-
-
-def steps(now: status.Status, why: str) -> tuple[Step, ...]:
-    """What a rollout would do, for --dry-run."""
-    return planning.steps(now, why)

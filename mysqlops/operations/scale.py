@@ -10,14 +10,14 @@ from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, observe, switchover
 from mysqlops.operations.session import Session
+from mysqlops.planning import actions, status
 from mysqlops.planning import scale as planning
-from mysqlops.planning import status
 from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.3
 _ASK_SECONDS = 15.0
-KEEP, DELETE = "keep", "delete"
+DELETE = "delete"
 
 
 def plan(session: Session, name: str, target: int, *, claims: str, rebuild: bool) -> tuple[Step, ...]:
@@ -41,7 +41,7 @@ def execute(session: Session, name: str, target: int, *, claims: str, rebuild: b
     while True:
         now = observe.judged(session, name)
         match planning.plan(now, target):
-            case planning.Done():
+            case actions.Done():
                 _release_claims(session, name, target)
                 if claims == DELETE:
                     _delete_claims(session, name, target)
@@ -56,9 +56,9 @@ def execute(session: Session, name: str, target: int, *, claims: str, rebuild: b
                 session.progress.say(f"removing {member}")
                 _ask_for(session, name, now.replicas, now.replicas - 1)
                 done.append(member)
-            case planning.HandOver(primary, to):
-                switchover.execute(session, name, switching.Switchover(primary, to), switching.Limits(rolls_back=True))
-            case planning.Wait(why):
+            case switching.Switchover() as chosen:
+                switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
+            case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 observe.check_deadline(session, deadline, f"{target} members ({why})")
                 session.clock.sleep(_POLL_SECONDS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, quantity
+from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import configure, observe, orders, rollout, upgrade
@@ -90,7 +90,7 @@ def execute(session: Session, name: str, change: Change) -> None:
 
 def _grow_claims(session: Session, name: str, size: str) -> None:
     for claim in _in_use(observe.cluster(session.client, name, session.clock)).values():
-        if quantity.parse(claim["spec"]["resources"]["requests"]["storage"]) < quantity.parse(size):
+        if planning.is_smaller(claim, size):
             session.progress.say(f"growing {claim['metadata']['name']}")
             change = {"spec": {"resources": {"requests": {"storage": size}}}}
             session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)

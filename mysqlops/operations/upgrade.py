@@ -68,7 +68,7 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
 
 def check_whole(now: status.Status) -> None:
     """Nothing is rolled out over a group that is not whole, or over another rollout; raises Refused."""
-    reasons = [Reason(one.code, one.message, one.hint) for one in status.in_the_way(now)]
+    reasons = [one.as_reason() for one in status.in_the_way(now)]
     if reasons:
         raise Refused(reasons)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.planning import render
+from mysqlops.planning import pods, render
 
 Json = dict[str, Any]
 
@@ -116,8 +116,7 @@ def read_report(log: str) -> Report | None:
 
 def progress(pod: Json) -> str:
     """What the Job's pod does now, in a few words."""
-    status = pod.get("status", {})
-    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+    for container in pods.containers(pod):
         state = container.get("state", {})
         if "running" in state:
             return {"check": "checking the source", "copy": "copying", "verify": "comparing every row"}.get(

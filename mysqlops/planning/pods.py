@@ -7,6 +7,12 @@ from typing import Any
 Json = dict[str, Any]
 
 
+def containers(pod: Json) -> list[Json]:
+    """The statuses of all its containers, those of the init containers first."""
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+
+
 def is_ready(item: Json) -> bool:
     """The Ready condition, which pods and nodes have alike."""
     return any(
@@ -28,7 +34,7 @@ def why_silent(pod: Json | None) -> str:
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] != "True":
             return str(condition.get("message", "not scheduled"))
-    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+    for container in containers(pod):
         state = container.get("state", {})
         waiting = state.get("waiting")
         if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):

@@ -12,8 +12,10 @@ from typing import Any
 
 from mysqlops.core import names, version, view
 from mysqlops.core.plan import Step
-from mysqlops.planning.pods import last_words
+from mysqlops.planning.actions import Done, Wait
+from mysqlops.planning.pods import containers, last_words
 from mysqlops.planning.status import Member, Status, in_the_way
+from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
 _CAUGHT_UP = 1000  # transactions still to apply, of a member that counts as back
@@ -29,27 +31,7 @@ class Replace:
     why: str
 
 
-@dataclass(frozen=True)
-class HandOver:
-    """Another member must be primary before this one is replaced."""
-
-    primary: str
-    to: str
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Not now, because."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """All pods are as the template says, and the group is whole."""
-
-
-Action = Replace | HandOver | Wait | Done
+Action = Replace | Switchover | Wait | Done
 
 
 def plan(now: Status, old: Collection[str]) -> Action:
@@ -69,7 +51,7 @@ def plan(now: Status, old: Collection[str]) -> Action:
     successor = next((one for one in now.members if one.name not in old and one.role == names.ROLE_REPLICA), None)
     # A group makes no member of a newer version its primary by order; it elects one when the old primary leaves.
     if successor is not None and version.is_same(successor.version, first.version):
-        return HandOver(first.name, successor.name)
+        return Switchover(first.name, successor.name)
     return Replace(first.name, "the primary, last: it hands over as it leaves")
 
 
@@ -88,8 +70,7 @@ def held_up_by(now: Status) -> list[str]:
 
 def failed_because(pod: Json) -> str | None:
     """Why a new pod will not come up by itself, or None while it still may."""
-    status = pod.get("status", {})
-    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+    for container in containers(pod):
         waiting = container.get("state", {}).get("waiting") or {}
         crashed = waiting.get("reason") == "CrashLoopBackOff" and int(container.get("restartCount", 0)) >= _CRASHES
         if waiting.get("reason") in _HOPELESS or crashed:

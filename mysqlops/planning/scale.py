@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from mysqlops.core import gtid, names, view
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
+from mysqlops.planning.actions import Done, Wait
 from mysqlops.planning.status import Member, Status, in_the_way
+from mysqlops.planning.switchover import Switchover
 
 
 @dataclass(frozen=True)
@@ -24,27 +26,7 @@ class Shrink:
     member: str
 
 
-@dataclass(frozen=True)
-class HandOver:
-    """The member that is to go leads: another must first."""
-
-    primary: str
-    to: str
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Not now, because."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """As many members as wanted."""
-
-
-Action = Grow | Shrink | HandOver | Wait | Done
+Action = Grow | Shrink | Switchover | Wait | Done
 
 
 @dataclass(frozen=True)
@@ -72,7 +54,7 @@ def _plan_down(now: Status, target: int) -> Action:
     last = names.pod(now.name, now.replicas - 1)
     if now.primary == last:
         heirs = [one for one in now.members if one.ordinal < target and one.role == names.ROLE_REPLICA]
-        return HandOver(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
+        return Switchover(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
     if now.primary is None:
         return Wait(f"{now.name} has no primary")
     if not _majority_stays(now, target):
@@ -89,7 +71,7 @@ def check(now: Status, target: int) -> None:
     """What waiting would not mend; raises Refused."""
     if now.replicas == 0:
         raise Refused([Reason("stopped", f"{now.name} is stopped", f"mysqlops start {now.name}")])
-    under_way = [Reason(one.code, one.message, one.hint) for one in now.conditions if one.code == "rollout-open"]
+    under_way = [one.as_reason() for one in now.conditions if one.code == "rollout-open"]
     if under_way:
         raise Refused(under_way)
     online = sum(one.state == view.ONLINE for one in now.members)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from mysqlops.core import mysqld_config, quantity
 
-from mysqlops.core import mysqld_config
-
-_SIZE = re.compile(r"(\d+)([KMGTPE]?)", re.IGNORECASE)
 # The member's role decides the first; the others show something else than what they are set to.
 _DECIDED_ELSEWHERE = {"super_read_only", "log_bin", "datadir"}
 _WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0", "none": "", "null": ""}
@@ -36,7 +33,7 @@ def is_same(left: str | None, right: str | None) -> bool:
 
 def _plain(value: str | None) -> str:
     text = (value or "").strip().strip("'\"")
-    match = _SIZE.fullmatch(text)
-    if match and match[2]:
-        return str(int(match[1]) * 1024 ** ("KMGTPE".index(match[2].upper()) + 1))
+    size = quantity.parse_my_cnf(text)
+    if size is not None:
+        return str(size)
     return _WORDS.get(text.lower(), text.lower())

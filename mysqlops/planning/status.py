@@ -10,6 +10,7 @@ from typing import Any
 from mysqlops.core import names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, load
+from mysqlops.errors import Reason
 from mysqlops.planning import pods, revisions
 
 Json = dict[str, Any]
@@ -65,6 +66,10 @@ class Condition:
     message: str
     hint: str
     severity: str = DEGRADED
+
+    def as_reason(self) -> Reason:
+        """Why a verb refuses while it holds."""
+        return Reason(self.code, self.message, self.hint)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mysqlops.core import gtid, rollout, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
-from mysqlops.planning import adopt, revisions, scale, settings, status, storage
+from mysqlops.planning import actions, adopt, revisions, scale, settings, status, storage, switchover
 from mysqlops.planning import rollout as rolling
 from tests.unit.test_status import GROUP, HEALTHY, NOW, judge, pod
 
@@ -39,7 +39,7 @@ def _walk(replicas: int, target: int, primary: str) -> tuple[list[scale.Action],
     done: list[scale.Action] = []
     while True:
         action = scale.plan(_status(replicas, primary), target)
-        if isinstance(action, scale.Done):
+        if isinstance(action, actions.Done):
             return done, primary
         done.append(action)
         match action:
@@ -48,7 +48,7 @@ def _walk(replicas: int, target: int, primary: str) -> tuple[list[scale.Action],
             case scale.Shrink(member):
                 assert member != primary
                 replicas -= 1
-            case scale.HandOver(_, to):
+            case switchover.Switchover(_, to):
                 primary = to
             case other:
                 raise AssertionError(other)
@@ -59,14 +59,14 @@ def _walk(replicas: int, target: int, primary: str) -> tuple[list[scale.Action],
 @pytest.mark.parametrize(("start", "target"), [(3, 5), (3, 1), (3, 3), (3, 9)])
 def test_scaling_goes_one_member_at_a_time_and_never_removes_the_primary(start: int, target: int, primary: int) -> None:
     done, leader = _walk(start, target, f"mysql-{primary}")
-    moves = [one for one in done if not isinstance(one, scale.HandOver)]
+    moves = [one for one in done if not isinstance(one, switchover.Switchover)]
     assert len(moves) == abs(target - start)
     assert int(leader.rpartition("-")[2]) < target
 
 
 def test_nobody_comes_or_goes_while_a_member_is_on_its_way() -> None:
-    assert scale.plan(_status(4, m3=DOWN), 5) == scale.Wait("mysql-3 is DOWN: no reason known")
-    assert scale.plan(_status(3, running=4), 3) == scale.Wait("mysql-3 is leaving the group")
+    assert scale.plan(_status(4, m3=DOWN), 5) == actions.Wait("mysql-3 is DOWN: no reason known")
+    assert scale.plan(_status(3, running=4), 3) == actions.Wait("mysql-3 is leaving the group")
 
 
 def test_a_filling_volume_hinders_no_change() -> None:
@@ -143,13 +143,13 @@ def test_the_steps_that_are_shown_are_those_that_are_made() -> None:
 def _roll(now: status.Status, old: set[str]) -> list[str]:
     """The order in which pods are replaced if each comes back at once."""
     order = []
-    while not isinstance(action := rolling.plan(now, old), rolling.Done):
+    while not isinstance(action := rolling.plan(now, old), actions.Done):
         match action:
             case rolling.Replace(name, _):
                 assert name != now.primary or len(now.members) == 1
                 order.append(name)
                 old = old - {name}
-            case rolling.HandOver(_, to):
+            case switchover.Switchover(_, to):
                 order.append(f"primary {to}")
                 now = _status(len(now.members), to)
             case other:
@@ -173,10 +173,10 @@ def test_replicas_first_then_a_switchover_then_the_old_primary() -> None:
 
 def test_nobody_is_replaced_while_another_is_away_but_one_that_is_away_may_be() -> None:
     away = _status(3, m2=DOWN)
-    assert isinstance(rolling.plan(away, {"mysql-0", "mysql-1"}), rolling.Wait)
+    assert isinstance(rolling.plan(away, {"mysql-0", "mysql-1"}), actions.Wait)
     assert rolling.plan(away, {"mysql-1", "mysql-2"}) == rolling.Replace("mysql-2", "it is DOWN")
     behind = _status(3, m2={"behind": 5000})
-    assert rolling.plan(behind, {"mysql-1"}) == rolling.Wait("mysql-2 has 5000 transactions to apply")
+    assert rolling.plan(behind, {"mysql-1"}) == actions.Wait("mysql-2 has 5000 transactions to apply")
 
 
 def test_a_member_of_a_newer_version_is_not_made_primary_by_order() -> None:
