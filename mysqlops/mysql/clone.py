@@ -1,10 +1,18 @@
-"""How far the copy of a donor's data has come, on the server that receives it (manual: clone-plugin-monitoring)."""
+"""Take a donor's data, and see how far that is, on the server that receives it (manual: clone-plugin-monitoring)."""
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from mysqlops import errors
-from mysqlops.core import view
-from mysqlops.mysql import connect
+from mysqlops.clock import Clock
+from mysqlops.core import names, view
+from mysqlops.mysql import accounts, connect
+
+_CLONE_SECONDS = 7 * 86400.0
 
 _RUNNING = """
 SELECT p.stage, COALESCE(p.data, 0), COALESCE(p.estimate, 0)
@@ -20,3 +28,67 @@ def running(server: connect.Server) -> view.Clone | None:
     except errors.StatementFailed:
         return None
     return view.Clone(str(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last clone that this server took: what it holds, and where the donor's binary log stood."""
+
+    gtid: str
+    binlog: str
+
+
+def take(server: connect.Server, host: str, login: connect.Login) -> None:
+    """Replace this server's data by the donor's; the server restarts then. Raises StatementFailed.
+
+    https://dev.mysql.com/doc/refman/9.7/en/clone-plugin-remote.html
+    """
+    connect.set_read_timeout(server, _CLONE_SECONDS)
+    statement = (
+        f"CLONE INSTANCE FROM {accounts.quote(login.user)}@{accounts.quote(host)}:{names.PORT_MYSQL} "
+        f"IDENTIFIED BY {accounts.quote(login.password)} REQUIRE SSL"
+    )
+    try:
+        server.execute_secret(statement, f"CLONE INSTANCE FROM {host}")
+    except errors.ConnectFailed:
+        return  # the restart closed the connection; finished() tells whether all came
+
+
+def finished(server: connect.Server) -> Finished:
+    """After the restart; raises StepFailed if the clone did not complete."""
+    rows = server.query(
+        "SELECT state, error_no, error_message, gtid_executed, binlog_file, binlog_position "
+        "FROM performance_schema.clone_status"
+    )
+    if not rows or rows[0][0] != "Completed":
+        why = f"error {rows[0][1]}: {rows[0][2]}" if rows else "it never began"
+        raise errors.StepFailed(f"the copy is not complete: {why}")
+    _, _, _, gtid, file, position = rows[0]
+    return Finished(str(gtid).replace("\n", ""), f"{file}:{position}")
+
+
+class Watch:
+    """Tells how far a clone is, once a second, over a connection of its own."""
+
+    def __init__(self, server: connect.Server, clock: Clock, say: Callable[[str], None]) -> None:
+        self._server, self._clock, self._say = server, clock, say
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        started = self._clock.monotonic()
+        while not self._over.wait(1.0):
+            try:
+                now = running(self._server)
+            except errors.MysqlError:
+                return  # restarting
+            if now is not None and now.size:
+                self._say(json.dumps({"bytes": now.copied, "of": now.size, "seconds": self._clock.monotonic() - started}))

@@ -1,0 +1,44 @@
+#!/bin/sh
+# One step with restic on a target's repository: restic.sh look | store FOLDER | fetch | forget | run ARGUMENTS…
+# /run/target is the target's Secret. Keys named like variables are exported to restic; no argument holds a secret.
+set -eu
+for file in /run/target/*; do
+  key=${file##*/}
+  case $key in
+  [A-Z]*) export "$key=$(cat "$file")" ;;
+  esac
+done
+RESTIC_REPOSITORY=$(cat /run/target/repository)
+export RESTIC_REPOSITORY RESTIC_PASSWORD_FILE=/run/target/password RESTIC_PROGRESS_FPS=1
+if [ -e /run/target/aws-credentials ]; then export AWS_SHARED_CREDENTIALS_FILE=/run/target/aws-credentials; fi
+if [ -e /run/target/ca.crt ]; then export RESTIC_CACERT=/run/target/ca.crt; fi
+step=$1
+shift
+case $step in
+look) # what the repository holds: the next steps choose from it, and a bad target ends the Job before any copying
+  restic --no-cache --json snapshots --tag mysqlops "$@" >/work/snapshots.json
+  ;;
+store) # a folder, under the tags that /work/tags lists
+  cd "$1"
+  set -- --exclude auto.cnf --exclude '#innodb_temp'
+  while IFS= read -r tag; do set -- "$@" --tag "$tag"; done </work/tags
+  restic --no-cache --json --retry-lock 10m backup --host mysqlops ${LIMIT:+--limit-upload "$LIMIT"} "$@" .
+  ;;
+fetch) # the snapshot that /work/chosen names
+  if [ -e /scratch/data ]; then
+    echo 'fetch: the volume holds data already: keeping it'
+    exit 0
+  fi
+  rm -rf /scratch/copy
+  restic --no-cache --json --retry-lock 10m restore "$(cat /work/chosen)" --target /scratch/copy --verify
+  ;;
+forget) # the snapshots that /work/forget names, and what only they used
+  set --
+  while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
+  [ $# -gt 0 ] || exit 0
+  restic --no-cache --retry-lock 10m forget --prune "$@"
+  ;;
+run)
+  restic --no-cache "$@"
+  ;;
+esac

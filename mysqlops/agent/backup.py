@@ -1,0 +1,228 @@
+"""The programs of a backup's Job (manifests/backup/job.yaml) between the steps that restic does.
+
+They talk to two servers: the donor over TLS, and the sidecar that serves the copy, through its socket. Files in /work
+carry what the next step needs; the last line that a program writes is what a user is told if it fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.clock import Clock, SystemClock
+from mysqlops.core import backup, names, retention, view
+from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import clone, connect, contents, group_replication
+from mysqlops.planning.backup import choose_donor
+
+_WORK, _SCRATCH = Path("/work"), Path("/scratch")
+_COPY = _SCRATCH / "copy"
+_MANIFEST = _COPY / "manifest.json"
+_SOCKET = str(_WORK / "mysqld.sock")
+_START_SECONDS, _STOP_SECONDS = 600.0, 600.0
+
+
+class Job:
+    """One run of one program."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
+        self._env, self._clock = environment, clock or SystemClock()
+
+    def copy(self) -> None:
+        """Copy the best member's data into the sidecar, read it whole, and write down what it is."""
+        started = self._clock.monotonic()
+        donor, seen = self._choose()
+        with self._local() as server:
+            self._clone(server, donor)
+        with self._local() as server:
+            copied = clone.finished(server)
+            checked = self._env.get("CHECK", backup.CHECKSUM)
+            found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
+            self._stop(server)
+        at = f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        made = backup.Backup(
+            id=self._env["BACKUP_ID"],
+            cluster=self._env["MYSQLOPS_CLUSTER"],
+            namespace=self._env["MYSQLOPS_NAMESPACE"],
+            origin=self._env["ORIGIN"],
+            method="archive",
+            member=donor.pod,
+            role=donor.role,
+            server_version=seen.version,
+            gtid=copied.gtid,
+            binlog=copied.binlog,
+            at=at,
+            seconds=round(self._clock.monotonic() - started, 1),
+            size=_size(_COPY / "data"),
+            tables=len(found.tables),
+            rows=sum(one.rows for one in found.tables.values()),
+            checked=checked,
+            storage_size=self._env["STORAGE_SIZE"],
+        )
+        manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
+        _MANIFEST.write_text(json.dumps(manifest, indent=1))
+        _write_lines("tags", backup.tags(made))
+        self._say(f"copied {made.size} bytes: {made.tables} tables, {made.rows} rows")
+
+    def expired(self) -> None:
+        """Write down which backups the policy does not keep."""
+        snapshots = _snapshots()
+        own = [one for one in backup.catalogue(snapshots) if one.origin == self._env["ORIGIN"]]
+        policy = retention.Policy(**json.loads(self._env["KEEP"]))
+        gone = [one.id for one in retention.expired(own, policy)]
+        _write_lines("forget", backup.snapshots_of(snapshots, gone))
+        self._say(f"not kept: {', '.join(gone) or 'none'}")
+
+    def choose(self) -> None:
+        """Find the backup that is asked for, or the newest of this cluster that was not restored yet."""
+        found = backup.catalogue(_snapshots())
+        wanted = self._env.get("BACKUP_ID")
+        if wanted:
+            chosen = next((one for one in found if one.id == wanted), None)
+        else:
+            own = [one for one in found if one.origin == self._env["ORIGIN"]]
+            chosen = next((one for one in own if one.verified is None), own[0] if own else None)
+        if chosen is None:
+            raise Refused([Reason("no-such-backup", f"the target holds no backup {wanted or 'of this cluster'}")])
+        (_WORK / "chosen").write_text(chosen.snapshot)
+        (_WORK / "started").write_text(str(self._clock.now().timestamp()))
+        self._say(f"{chosen.id} of {chosen.where}, {chosen.size} bytes")
+
+    def check(self) -> None:
+        """Compare what was restored with what was recorded. A difference is a result, and written down like success."""
+        if (_SCRATCH / "data").exists():
+            return
+        manifest = json.loads(_MANIFEST.read_text())
+        made = backup.Backup(**manifest["backup"])
+        recorded = contents.load(manifest["contents"])
+        with self._local() as server:
+            fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
+            gtid = str(server.scalar("SELECT @@global.gtid_executed")).replace("\n", "")
+            with_checksums = made.checked == backup.CHECKSUM
+            found = contents.of(server, self._say, with_checksums=with_checksums)
+            self._stop(server)
+        different = contents.differences(recorded, found)
+        if gtid != made.gtid:
+            different.append(f"GTID set {gtid} instead of {made.gtid}")
+        at = f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        result = backup.Verification(made.id, at, not different, round(fetched, 1), "; ".join(different)[:1000])
+        (_WORK / "report").mkdir(exist_ok=True)
+        (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
+        _write_lines("tags", backup.tags(result))
+        self._say(json.dumps(asdict(result)))
+        if different and self._env.get("MUST_BE_EQUAL"):
+            raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
+
+    def verdict(self) -> None:
+        """Fail the Job whose verification failed, after it has been recorded."""
+        result = json.loads((_WORK / "report" / "verification.json").read_text())
+        if not result["ok"]:
+            raise errors.StepFailed(f"{result['of']} differs from what was recorded: {result['why']}")
+
+    def place(self) -> None:
+        """The last step of a restore: the volume is a member's from here on; `prepare` then sets the passwords."""
+        if (_SCRATCH / "data").exists():
+            return
+        (_SCRATCH / "restored").touch()
+        (_COPY / "data" / "auto.cnf").unlink(missing_ok=True)
+        os.sync()
+        (_COPY / "data").rename(_SCRATCH / "data")
+        shutil.rmtree(_COPY)
+        os.sync()
+        self._say("the volume is ready for its member")
+
+    def _choose(self) -> tuple[view.GroupMember, view.ServerView]:
+        login = connect.read_login(names.USER_BACKUP, "/run/login/password", "/run/ca/ca.crt")
+        last = next((one.member for one in backup.catalogue(_snapshots()) if one.origin == self._env["ORIGIN"]), "")
+        told = "no member answers"
+        for host in _hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
+            try:
+                with connect.connect_tcp(host, login) as server:
+                    seen = group_replication.observe(server)
+            except errors.MysqlError as error:
+                told = str(error)
+                continue
+            if seen.state == view.ONLINE and seen.has_majority():
+                donor = choose_donor(seen.members, self._env.get("MEMBER", ""), last)
+                self._say(f"from {donor.pod}, the {donor.role}, with {donor.queue} transactions to apply")
+                return donor, seen
+            told = f"{host} is {seen.state}"
+        raise errors.StepFailed(f"no member of a whole group: {told}")
+
+    def _clone(self, server: connect.Server, donor: view.GroupMember) -> None:
+        login = connect.read_login(names.USER_BACKUP, "/run/login/password")
+        server.query("SET GLOBAL clone_valid_donor_list = %s", [f"{donor.host}:{names.PORT_MYSQL}"])
+        if self._env.get("RATE_MIB"):
+            server.query("SET GLOBAL clone_max_data_bandwidth = %s", [int(self._env["RATE_MIB"])])
+        with self._local() as observer:
+            watch = clone.Watch(observer, self._clock, self._say)
+            with watch:
+                clone.take(server, donor.host, login)
+
+    def _local(self) -> connect.Server:
+        """The sidecar's server, which may still be starting; raises StepFailed once it has ended."""
+        deadline = self._clock.monotonic() + _START_SECONDS
+        while True:
+            try:
+                return connect.connect_socket(connect.Login("root", ""), path=_SOCKET, timeout_seconds=30)
+            except errors.MysqlError as error:
+                if (_WORK / "stopped").exists():
+                    text = "the server on the copy ended; the log of container mysqld says why"
+                    raise errors.StepFailed(text) from error
+                if self._clock.monotonic() > deadline:
+                    raise errors.WaitTimeout(f"no server on the copy after {_START_SECONDS:.0f} s: {error}") from error
+                self._clock.sleep(0.2)
+
+    def _stop(self, server: connect.Server) -> None:
+        server.query("SHUTDOWN")
+        deadline = self._clock.monotonic() + _STOP_SECONDS
+        while not (_WORK / "stopped").exists():
+            if self._clock.monotonic() > deadline:
+                raise errors.WaitTimeout(f"the server on the copy did not stop within {_STOP_SECONDS:.0f} s")
+            self._clock.sleep(0.1)
+
+    def _say(self, text: str) -> None:
+        print(text, flush=True)
+
+
+def _hosts(cluster: str, namespace: str) -> list[str]:
+    """The members that have an address."""
+    found = []
+    for ordinal in range(names.MAX_MEMBERS):
+        host = names.member_host(cluster, ordinal, namespace)
+        try:
+            socket.getaddrinfo(host, names.PORT_MYSQL)
+        except OSError:
+            continue
+        found.append(host)
+    return found
+
+
+def _snapshots() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((_WORK / "snapshots.json").read_text() or "[]") or []
+    return found
+
+
+def _write_lines(name: str, lines: list[str]) -> None:
+    (_WORK / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+PROGRAMS = {
+    "backup-copy": Job.copy,
+    "backup-expired": Job.expired,
+    "backup-choose": Job.choose,
+    "backup-check": Job.check,
+    "backup-verdict": Job.verdict,
+    "backup-place": Job.place,
+}

@@ -1,0 +1,99 @@
+"""Everything that a server holds, in numbers that another server of the same data must show too.
+
+Rows and the server's own CHECKSUM TABLE for each table, which reads every page; the accounts and their rights; the
+definitions of views, routines, triggers and events. Only for servers of one version: CHECKSUM TABLE depends on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mysqlops.mysql import comparison, connect
+
+_READ_SECONDS = 7 * 86400.0
+_RIGHTS = (
+    *("user", "db", "tables_priv", "columns_priv", "procs_priv", "proxies_priv"),
+    *("global_grants", "role_edges", "default_roles"),
+)
+_DEFINITIONS = (
+    "SELECT 'view', table_schema, table_name, view_definition FROM information_schema.views",
+    "SELECT routine_type, routine_schema, routine_name, routine_definition FROM information_schema.routines",
+    "SELECT 'trigger', trigger_schema, trigger_name, action_statement FROM information_schema.triggers",
+    "SELECT 'event', event_schema, event_name, event_definition FROM information_schema.events",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    rows: int
+    checksum: int | None  # None if it was not asked for
+
+
+@dataclass(frozen=True)
+class Contents:
+    """`tables` by `database.table`, `programs` by kind and name; rights are tables of the schema mysql."""
+
+    tables: dict[str, Table]
+    rights: dict[str, Table]
+    programs: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def load(found: dict[str, Any]) -> Contents:
+    """The inverse of as_json."""
+    kinds = {kind: {name: Table(**one) for name, one in found[kind].items()} for kind in ("tables", "rights")}
+    return Contents(kinds["tables"], kinds["rights"], found["programs"])
+
+
+def of(server: connect.Server, say: Callable[[str], None], *, with_checksums: bool) -> Contents:
+    """Reads everything; raises StatementFailed with the table that cannot be read."""
+    connect.set_read_timeout(server, _READ_SECONDS)
+    tables = {}
+    for database in comparison.databases(server):
+        for table in comparison.tables(server, database):
+            say(f"reading {database}.{table}")
+            tables[f"{database}.{table}"] = _table(server, database, table, with_checksums=with_checksums)
+    rights = {name: _table(server, "mysql", name, with_checksums=True) for name in _RIGHTS}
+    return Contents(tables, rights, _programs(server))
+
+
+def _table(server: connect.Server, database: str, table: str, *, with_checksums: bool) -> Table:
+    name = comparison.quoted(database, table)
+    rows = int(server.scalar(f"SELECT COUNT(*) FROM {name}"))  # noqa: S608 (quoted)
+    checksum = server.query(f"CHECKSUM TABLE {name}")[0][1] if with_checksums else None
+    return Table(rows, None if checksum is None else int(checksum))
+
+
+def _programs(server: connect.Server) -> dict[str, str]:
+    found = {}
+    for query in _DEFINITIONS:
+        for kind, database, name, text in server.query(query):
+            if str(database).lower() not in comparison.SYSTEM:
+                digest = hashlib.sha256(str(text).encode()).hexdigest()[:16]
+                found[f"{str(kind).lower()} {database}.{name}"] = digest
+    return found
+
+
+def differences(recorded: Contents, found: Contents) -> list[str]:
+    """What is not the same, a few words each."""
+    told = []
+    for kind in ("tables", "rights", "programs"):
+        before: dict[str, Any] = getattr(recorded, kind)
+        after: dict[str, Any] = getattr(found, kind)
+        told += [f"{name} lacks" for name in sorted(before.keys() - after.keys())]
+        told += [f"{name} is new" for name in sorted(after.keys() - before.keys())]
+        told += [
+            f"{name}: {_show(after[name])} instead of {_show(before[name])}"
+            for name in sorted(before.keys() & after.keys())
+            if before[name] != after[name]
+        ]
+    return told
+
+
+def _show(one: Table | str) -> str:
+    return one if isinstance(one, str) else f"{one.rows} rows, checksum {one.checksum}"
