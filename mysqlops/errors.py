@@ -8,8 +8,9 @@
     ├ StepFailed                 6   a step of the plan failed; run the same command again
     ├ KubeError                 10   the API server refused, or could not be reached
     │ ├ Unreachable  ├ Forbidden  ├ NotFound  ├ Conflict  └ PodExecFailed
-    └ MysqlError                20   a MySQL server refused, or could not be reached
-      ├ ConnectFailed  ├ AccessDenied  └ StatementFailed(errno)
+    ├ MysqlError                20   a MySQL server refused, or could not be reached
+    │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed(errno)
+    └ StorageError              30   a backup's repository refused, or could not be reached
 
 `status` and `wait` add their own: 8 degraded, 9 down. docs/errors.md lists each code.
 Only `cli/main.py` turns these into text and an exit status.
@@ -148,3 +149,10 @@ class StatementFailed(MysqlError):
     def __init__(self, message: str, *, errno: int = 0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.errno = errno
+
+
+class StorageError(MysqlopsError):
+    """A backup's repository does not answer, is locked, or does not hold what it should."""
+
+    exit_code = 30
+    code = "repository"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One step with restic on a target's repository: restic.sh look | store FOLDER | fetch | forget | run ARGUMENTS…
+# One step with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | forget | run ARGUMENTS…
 # /run/target is the target's Secret. Keys named like variables are exported to restic; no argument holds a secret.
 set -eu
 for file in /run/target/*; do
@@ -15,6 +15,16 @@ if [ -e /run/target/ca.crt ]; then export RESTIC_CACERT=/run/target/ca.crt; fi
 step=$1
 shift
 case $step in
+init) # a repository, unless there is one
+  code=0
+  restic --no-cache cat config >/dev/null || code=$?
+  if [ "$code" = 10 ]; then
+    restic --no-cache init
+    echo made
+  else
+    exit "$code"
+  fi
+  ;;
 look) # what the repository holds: the next steps choose from it, and a bad target ends the Job before any copying
   restic --no-cache --json snapshots --tag mysqlops "$@" >/work/snapshots.json
   ;;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Mapping
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.agent import api, member, settings
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, names, retention, view
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import clone, connect, contents, group_replication
+from mysqlops.mysql import accounts, clone, connect, contents, group_replication
 from mysqlops.planning.backup import choose_donor
 
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
@@ -27,6 +29,25 @@ _COPY = _SCRATCH / "copy"
 _MANIFEST = _COPY / "manifest.json"
 _SOCKET = str(_WORK / "mysqld.sock")
 _START_SECONDS, _STOP_SECONDS = 600.0, 600.0
+
+
+def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
+    """An account that may be copied from, and see the group; its password is in the Secret. Only the primary can."""
+    secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
+    password = api.decoded(secret).get(names.KEY_BACKUP_PASSWORD)
+    if password is None:
+        password = secrets.token_urlsafe(24)
+        change = {
+            "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
+            "data": api.encoded({names.KEY_BACKUP_PASSWORD: password}),
+        }
+        client.patch("v1", "secrets", names.credentials_secret(me.cluster), change)
+    try:
+        login = connect.Login(names.USER_BACKUP, password, str(settings.TLS / "ca.crt"))
+        connect.connect_tcp(me.host(me.ordinal), login).close()
+    except errors.AccessDenied:
+        with server.connect() as connection:
+            accounts.create_backup(connection, names.USER_BACKUP, password)
 
 
 class Job:
@@ -161,10 +182,13 @@ class Job:
         server.query("SET GLOBAL clone_valid_donor_list = %s", [f"{donor.host}:{names.PORT_MYSQL}"])
         if self._env.get("RATE_MIB"):
             server.query("SET GLOBAL clone_max_data_bandwidth = %s", [int(self._env["RATE_MIB"])])
+        (_WORK / "again").touch()
         with self._local() as observer:
             watch = clone.Watch(observer, self._clock, self._say)
             with watch:
                 clone.take(server, donor.host, login)
+        while (_WORK / "again").exists():
+            self._clock.sleep(0.1)
 
     def _local(self) -> connect.Server:
         """The sidecar's server, which may still be starting; raises StepFailed once it has ended."""

@@ -9,7 +9,18 @@ from dataclasses import asdict
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import adoption, api, certificates, credentials, handover, member, rotation, settings, surroundings
+from mysqlops.agent import (
+    adoption,
+    api,
+    backup,
+    certificates,
+    credentials,
+    handover,
+    member,
+    rotation,
+    settings,
+    surroundings,
+)
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, probe, variables, write_gap
@@ -28,6 +39,9 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=transactions)
     for name, program in _ADOPTION.items():
         commands.add_parser(name).set_defaults(action=program)
+    for name, step in backup.PROGRAMS.items():
+        commands.add_parser(name).set_defaults(action=lambda _, step=step: step(backup.Job()))
+    commands.add_parser("backup-open").set_defaults(action=backup_open)
     command = commands.add_parser("gtids")
     command.set_defaults(action=gtids)
     for name, action in (("setting-kinds", setting_kinds), ("get-settings", get_settings)):
@@ -68,6 +82,13 @@ def adopt_close(_: argparse.Namespace) -> None:
     """Drop that account."""
     me = settings.read()
     adoption.close_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(me))
+    print("{}")
+
+
+def backup_open(_: argparse.Namespace) -> None:
+    """Make the account that backups copy with, unless it is there."""
+    me = settings.read()
+    backup.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(me))
     print("{}")
 
 

@@ -58,8 +58,9 @@ def write(folder: Path, values: Mapping[str, str]) -> None:
 
 
 def write_statements(folder: Path, values: Mapping[str, str]) -> None:
-    """The accounts' statements, for prepare."""
+    """The accounts' statements, for prepare: of a new data directory, and of a restored one."""
     _write_private(folder / "accounts.sql", accounts.init_file(values))
+    _write_private(folder / "reset.sql", accounts.reset_file(values))
 
 
 def read_login(folder: Path, user: str, key: str) -> connect.Login:

@@ -36,6 +36,7 @@ ACCOUNTS = (
     Account(names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD),
     Account(names.USER_APP, "%", names.KEY_APP_PASSWORD),
 )
+_BACKUP = Account(names.USER_BACKUP, "%", names.KEY_BACKUP_PASSWORD)  # only where backups are made
 
 
 class Rotation:
@@ -47,23 +48,24 @@ class Rotation:
     def begin(self) -> list[str]:
         """Give every account a new password beside its old one; the users. Raises KubeError or MysqlError."""
         secret, values = self._read()
-        lacking = {_NEXT + one.key: secrets.token_urlsafe(24) for one in ACCOUNTS if _NEXT + one.key not in values}
+        chosen = _of(values)
+        lacking = {_NEXT + one.key: secrets.token_urlsafe(24) for one in chosen if _NEXT + one.key not in values}
         if lacking:
             secret = self._patch(secret, lacking)
             values |= lacking
-        for one in ACCOUNTS:
+        for one in chosen:
             password = values[_NEXT + one.key]
             if not self._accepts(one, password):
                 with self._member.connect() as server:
                     accounts.add_password(server, one.user, one.host, password)
-        changed: dict[str, str | None] = {one.key: values[_NEXT + one.key] for one in ACCOUNTS}
-        self._patch(secret, changed | {_NEXT + one.key: None for one in ACCOUNTS})
-        credentials.write(settings.CREDENTIALS, {one.key: values[_NEXT + one.key] for one in ACCOUNTS})
-        return [one.user for one in ACCOUNTS]
+        changed: dict[str, str | None] = {one.key: values[_NEXT + one.key] for one in chosen}
+        self._patch(secret, changed | {_NEXT + one.key: None for one in chosen})
+        credentials.write(settings.CREDENTIALS, {one.key: values[_NEXT + one.key] for one in chosen})
+        return [one.user for one in chosen]
 
     def finish(self, *, spare_replication: bool) -> list[str]:
         """Drop the old passwords; the users. Running members may still use the replication account's old one."""
-        chosen = [one for one in ACCOUNTS if not (spare_replication and one.user == names.USER_REPLICATION)]
+        chosen = [one for one in _of(self._read()[1]) if not (spare_replication and one.user == names.USER_REPLICATION)]
         with self._member.connect() as server:
             for one in chosen:
                 accounts.discard_old_password(server, one.user, one.host)
@@ -88,6 +90,10 @@ class Rotation:
         version = secret["metadata"]["resourceVersion"]
         change = {"metadata": {"resourceVersion": version}, "data": api.encoded(values)}
         return self._api.patch("v1", "secrets", names.credentials_secret(self._me.cluster), change)
+
+
+def _of(values: Mapping[str, str]) -> tuple[Account, ...]:
+    return (*ACCOUNTS, _BACKUP) if _BACKUP.key in values else ACCOUNTS
 
 
 def refresh(client: api.Api, me: settings.Settings, folder: Path = settings.CREDENTIALS) -> bool:

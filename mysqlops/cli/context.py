@@ -35,12 +35,19 @@ def changing(name: str, verb: str, given: dict[str, Any]) -> Iterator[Session]:
 
 @contextmanager
 def reading(name: str, given: dict[str, Any]) -> Iterator[Session]:
-    """A session that waits for nobody; takes context, namespace and timeout out of the options given."""
+    """A session that waits for nobody."""
+    names.check_cluster_name(name)
+    with anywhere(given) as session:
+        yield session
+
+
+@contextmanager
+def anywhere(given: dict[str, Any]) -> Iterator[Session]:
+    """A session of no cluster; takes context, namespace and timeout out of the options given."""
     from mysqlops.cli import output
     from mysqlops.clock import SystemClock
     from mysqlops.operations.session import Session
 
-    names.check_cluster_name(name)
     cluster = client(given.pop("context"), given.pop("namespace"))
     with output.progress() as progress:
         yield Session(cluster, SystemClock(), progress, given.pop("timeout"))

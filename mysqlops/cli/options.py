@@ -63,6 +63,33 @@ def changing(default_timeout: str) -> Callable[[F], F]:
     return decorate
 
 
+def namespaced(default_timeout: str) -> Callable[[F], F]:
+    """The options of a verb that concerns no single cluster."""
+
+    def decorate(function: F) -> F:
+        for option in (output("table", "json", "yaml"), timeout(default_timeout), connection):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def target(function: F) -> F:
+    """--target, where backups go."""
+    return click.option("--target", metavar="NAME", help="Where (default: the only target of the namespace).")(function)
+
+
+def keep(function: F) -> F:
+    """--keep-…, a retention policy."""
+    for name in ("monthly", "weekly", "daily", "hourly"):
+        text = f"Keep the newest of so many {_PERIODS[name]}."
+        function = click.option(f"--keep-{name}", type=int, default=0, metavar="N", help=text)(function)
+    return click.option("--keep-last", type=int, default=0, metavar="N", help="Keep the last N.")(function)
+
+
+_PERIODS = {"hourly": "hours", "daily": "days", "weekly": "weeks", "monthly": "months"}
+
+
 _SPEC_OPTIONS = (
     click.option("--replicas", type=int, default=3, show_default=True, help="Members: 1, 3, 5, 7 or 9."),
     click.option(

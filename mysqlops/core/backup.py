@@ -81,9 +81,7 @@ def tags(fact: Backup | Verification) -> list[str]:
 def catalogue(snapshots: Sequence[Json], target: str = "") -> list[Backup]:
     """The backups in `restic snapshots --json`, the newest first, each with its last verification."""
     known = [(one, facts) for one in snapshots if (facts := _facts(one)) is not None]
-    checks = [
-        replace(_verification(facts), snapshot=one["id"]) for one, facts in known if _kind(one) == VERIFICATION
-    ]
+    checks = [replace(_verification(facts), snapshot=one["id"]) for one, facts in known if _kind(one) == VERIFICATION]
     last = {one.of: one for one in sorted(checks, key=lambda one: one.at)}
     found = [
         replace(

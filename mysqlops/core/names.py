@@ -32,6 +32,13 @@ ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTI
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 
+LABEL_TARGET = f"{DOMAIN}/backup-target"  # on the Secret of a target, whose name it is
+LABEL_STEPS = f"{DOMAIN}/backup"  # on a Job: what it is for
+ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: where, without any secret
+ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds the repository
+ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
+ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
+
 ROLE_PRIMARY = "primary"
 ROLE_REPLICA = "replica"
 ROLE_NONE = "none"
@@ -46,8 +53,9 @@ USER_ADMIN = "mysqlops"  # the agent's, through the socket only
 USER_REPLICATION = "mysqlops_replication"
 USER_PROBE = "mysqlops_probe"
 USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies
+USER_BACKUP = "mysqlops_backup"  # made when the first backup is
 USER_APP = "app"
-USERS = (USER_ADMIN, USER_REPLICATION, USER_PROBE, USER_ADOPT)
+USERS = (USER_ADMIN, USER_REPLICATION, USER_PROBE, USER_ADOPT, USER_BACKUP)
 DATABASE_APP = "app"
 
 KEY_ROOT_PASSWORD = "root-password"
@@ -56,6 +64,7 @@ KEY_REPLICATION_PASSWORD = "replication-password"
 KEY_PROBE_PASSWORD = "probe-password"
 KEY_APP_PASSWORD = "app-password"
 KEY_ADOPT_PASSWORD = "adopt-password"  # only while `adopt` copies
+KEY_BACKUP_PASSWORD = "backup-password"
 KEY_CA_KEY = "ca-key"  # only if the CA is of our making
 KEY_GROUP_NAME = "group-name"
 PASSWORD_KEYS = (
@@ -156,3 +165,12 @@ def pod_of_claim(claim_name: str) -> str:
 
 def adopt_job(cluster: str) -> str:
     return f"{cluster}-adopt"
+
+
+def backup_job(cluster: str, backup_id: str) -> str:
+    """`backup_id` ends with its moment, which alone is needed to tell them apart."""
+    return f"{cluster}-backup-{''.join(backup_id.rsplit('-', 2)[1:])}"
+
+
+def restore_job(cluster: str) -> str:
+    return f"{cluster}-restore"

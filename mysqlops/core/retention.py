@@ -29,7 +29,7 @@ class Policy:
         return any(getattr(self, field.name) for field in fields(self))
 
 
-_PERIODS: tuple[tuple[str, Callable[[datetime], str]], ...] = (
+_STARTS: tuple[tuple[str, Callable[[datetime], str]], ...] = (
     ("hourly", lambda at: f"{at:%Y-%m-%d %H}"),
     ("daily", lambda at: f"{at:%Y-%m-%d}"),
     ("weekly", lambda at: f"{at:%G-%V}"),
@@ -45,7 +45,7 @@ def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
     why: dict[str, list[str]] = {}
     for one in good[: policy.last]:
         why.setdefault(one.id, []).append("last")
-    for name, period in _PERIODS:
+    for name, period in _STARTS:
         firsts = {period(datetime.fromisoformat(one.at)): one for one in reversed(good)}
         for one in sorted(firsts.values(), key=lambda one: one.at, reverse=True)[: getattr(policy, name)]:
             why.setdefault(one.id, []).append(name)
@@ -62,3 +62,6 @@ def expired(backups: Sequence[Backup], policy: Policy) -> list[Backup]:
         return []
     stays = kept(backups, policy)
     return [one for one in backups if one.id not in stays]
+
+
+PERIODS = tuple(field.name for field in fields(Policy))

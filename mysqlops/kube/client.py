@@ -31,6 +31,7 @@ _KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ServiceAccount": ("/api/v1", "serviceaccounts", True),
     "StatefulSet": ("/apis/apps/v1", "statefulsets", True),
     "SelfSubjectAccessReview": ("/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
+    "CronJob": ("/apis/batch/v1", "cronjobs", True),
     "Job": ("/apis/batch/v1", "jobs", True),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
@@ -102,9 +103,10 @@ class Client:
         with contextlib.suppress(errors.NotFound):
             self._call("DELETE", self._path(kind, name), options)
 
-    def logs(self, pod: str, container: str) -> str:
-        path = f"{self._path('Pod', pod)}/log"
-        return self._send("GET", path, None, "application/json", {"container": container, "tailLines": "200"}).decode()
+    def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
+        """The last lines of a container's log."""
+        path, query = f"{self._path('Pod', pod)}/log", {"container": container, "tailLines": str(lines)}
+        return self._send("GET", path, None, "application/json", query).decode()
 
     def version(self) -> str:
         """The API server's version; the cheapest call that proves it is there."""

@@ -36,6 +36,11 @@ def load_one(path: str) -> Json:
     return found
 
 
+def read_text(path: str) -> str:
+    """A file of manifests/, such as a script."""
+    return (folder() / path).read_text()
+
+
 def _config_map(base: Traversable, entry: Json, labels: dict[str, str]) -> Json:
     texts = [base / path for path in entry["files"] if not path.endswith(".pyz")]
     return {

@@ -40,6 +40,17 @@ def create_temporary(server: connect.Server, user: str, password: str) -> None:
     server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
 
 
+def create_backup(server: connect.Server, user: str, password: str) -> None:
+    """An account that the clone plugin may copy with, and that sees the group; made anew if it is there."""
+    drop(server, user)
+    account = f"{quote(user)}@'%'"
+    server.execute_secret(
+        f"CREATE USER {account} IDENTIFIED BY {quote(password)} REQUIRE SSL", f"CREATE USER {account}"
+    )
+    server.query(f"GRANT BACKUP_ADMIN ON *.* TO {account}")
+    server.query(f"GRANT SELECT ON performance_schema.* TO {account}")
+
+
 def drop(server: connect.Server, user: str) -> None:
     server.query(f"DROP USER IF EXISTS {quote(user)}@'%'")
 
@@ -50,6 +61,25 @@ def by_plugin(server: connect.Server) -> dict[str, list[str]]:
     for plugin, account in server.query("SELECT plugin, CONCAT(user, '@', host) FROM mysql.user ORDER BY user, host"):
         found.setdefault(str(plugin), []).append(str(account))
     return found
+
+
+def reset_file(passwords: Mapping[str, str]) -> str:
+    """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The data's
+    own accounts of mysqlops stay otherwise as they are. Ends with SHUTDOWN."""
+    known = (
+        ("root", "localhost", names.KEY_ROOT_PASSWORD),
+        (names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD),
+        (names.USER_REPLICATION, "%", names.KEY_REPLICATION_PASSWORD),
+        (names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD),
+        (names.USER_APP, "%", names.KEY_APP_PASSWORD),
+    )
+    lines = [
+        f"ALTER USER IF EXISTS {quote(user)}@{quote(host)} {change}"
+        for user, host, key in known
+        for change in (f"IDENTIFIED BY {quote(passwords[key])}", "DISCARD OLD PASSWORD")
+    ]
+    gone = [f"DROP USER IF EXISTS {quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
+    return "".join(f"{line};\n" for line in [*lines, *gone, "SHUTDOWN"])
 
 
 def init_file(passwords: Mapping[str, str]) -> str:

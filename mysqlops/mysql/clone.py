@@ -12,6 +12,7 @@ from mysqlops.clock import Clock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, connect
 
+_STOPPED_AND_NOT_RESTARTED = 3707  # it is no child of mysqld_safe or systemd
 _CLONE_SECONDS = 7 * 86400.0
 
 _RUNNING = """
@@ -39,7 +40,7 @@ class Finished:
 
 
 def take(server: connect.Server, host: str, login: connect.Login) -> None:
-    """Replace this server's data by the donor's; the server restarts then. Raises StatementFailed.
+    """Replace this server's data by the donor's; the server stops then. Raises StatementFailed.
 
     https://dev.mysql.com/doc/refman/9.7/en/clone-plugin-remote.html
     """
@@ -51,11 +52,14 @@ def take(server: connect.Server, host: str, login: connect.Login) -> None:
     try:
         server.execute_secret(statement, f"CLONE INSTANCE FROM {host}")
     except errors.ConnectFailed:
-        return  # the restart closed the connection; finished() tells whether all came
+        return  # it stopped; finished() tells whether all came
+    except errors.StatementFailed as error:
+        if error.errno != _STOPPED_AND_NOT_RESTARTED:
+            raise
 
 
 def finished(server: connect.Server) -> Finished:
-    """After the restart; raises StepFailed if the clone did not complete."""
+    """After the next start; raises StepFailed if the clone did not complete."""
     rows = server.query(
         "SELECT state, error_no, error_message, gtid_executed, binlog_file, binlog_position "
         "FROM performance_schema.clone_status"
@@ -91,4 +95,6 @@ class Watch:
             except errors.MysqlError:
                 return  # restarting
             if now is not None and now.size:
-                self._say(json.dumps({"bytes": now.copied, "of": now.size, "seconds": self._clock.monotonic() - started}))
+                self._say(
+                    json.dumps({"bytes": now.copied, "of": now.size, "seconds": self._clock.monotonic() - started})
+                )

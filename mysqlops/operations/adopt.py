@@ -15,13 +15,12 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
-from mysqlops.operations import agents, observe
+from mysqlops.operations import agents, jobs, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import adopt as planning
-from mysqlops.planning import pods, status
+from mysqlops.planning import status
 
 Json = dict[str, Any]
-_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def abort(session: Session, name: str, source: planning.Source) -> None:
         base, running.spec, running.config_maps.agent, planning.Request(source), seconds=int(session.timeout_seconds)
     )
     with _account(session, name):
-        _delete_job(session, name)
+        jobs.delete(session, names.adopt_job(name))
         _run(session, name, wanted)
 
 
@@ -100,50 +99,9 @@ def _run(session: Session, name: str, wanted: Json) -> str:
     """Run a Job to its end and take its log; it is deleted then. One of a killed run that does the same is taken."""
     job = names.adopt_job(name)
     found = session.client.find("Job", job)
-    if found is not None and (_has(found, "Failed") or not planning.is_same(found, wanted)):
-        _delete_job(session, name)
-        found = None
-    if found is None:
-        session.client.create("Job", wanted)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while not _ended(session.client.get("Job", job)):
-        made = session.client.list("Pod", f"job-name={job}")
-        session.progress.waiting(planning.progress(made[0]) if made else "waiting for the Job's pod")
-        observe.check_deadline(session, deadline, "the copy at its end")
-        session.clock.sleep(_POLL_SECONDS)
-    pod = session.client.list("Pod", f"job-name={job}")[0]
-    if pod["status"].get("phase") != "Succeeded":
-        _raise_failure(session, name, pod)
+    if found is not None and (jobs.has_failed(found) or not planning.is_same(found, wanted)):
+        jobs.delete(session, job)
+    pod = jobs.run(session, wanted, planning.progress, "adopt-refused")
     log = session.client.logs(pod["metadata"]["name"], "verify")
-    _delete_job(session, name)
+    jobs.delete(session, job)
     return log
-
-
-def _ended(job: Json) -> bool:
-    return _has(job, "Complete") or _has(job, "Failed")
-
-
-def _has(job: Json, condition: str) -> bool:
-    conditions = job.get("status", {}).get("conditions", [])
-    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
-
-
-def _raise_failure(session: Session, name: str, pod: Json) -> None:
-    for container in pods.containers(pod):
-        ended = container.get("state", {}).get("terminated")
-        if ended and ended["exitCode"] != 0:
-            told = pods.last_words(container) or str(ended.get("reason"))
-            message = told.partition(": ")[2] or told
-            _delete_job(session, name)
-            if ended["exitCode"] == errors.Refused.exit_code:
-                raise Refused([Reason("adopt-refused", message)])
-            raise errors.StepFailed(f"{container['name']}: {told}", hint="mend what is named, then run it again")
-    raise errors.StepFailed(f"the Job failed: {pod['status'].get('message', 'no reason given')}")
-
-
-def _delete_job(session: Session, name: str) -> None:
-    """With its pod: the next one must not meet it."""
-    job = names.adopt_job(name)
-    session.client.delete("Job", job)
-    while session.client.find("Job", job) or session.client.list("Pod", f"job-name={job}"):
-        session.clock.sleep(0.3)

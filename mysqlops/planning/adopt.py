@@ -10,7 +10,7 @@ from typing import Any
 
 from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.planning import pods, render
+from mysqlops.planning import render
 
 Json = dict[str, Any]
 
@@ -114,14 +114,6 @@ def read_report(log: str) -> Report | None:
     return None
 
 
-def progress(pod: Json) -> str:
-    """What the Job's pod does now, in a few words."""
-    for container in pods.containers(pod):
-        state = container.get("state", {})
-        if "running" in state:
-            return {"check": "checking the source", "copy": "copying", "verify": "comparing every row"}.get(
-                str(container["name"]), str(container["name"])
-            )
-        if "waiting" in state and state["waiting"].get("reason") not in (None, "PodInitializing"):
-            return f"{container['name']}: {state['waiting']['reason']} {state['waiting'].get('message', '')}".strip()
-    return "starting"
+def progress(step: str, _: str) -> str:
+    """What a step does, in a few words."""
+    return {"check": "checking the source", "copy": "copying", "verify": "comparing every row"}.get(step, step)

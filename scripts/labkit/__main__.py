@@ -82,6 +82,7 @@ def environment(options: argparse.Namespace) -> None:
         ("KUBECONFIG", str(nodes.Lab(options.name).kubeconfig)),
         ("MYSQLOPS_IMAGE", recipes.MYSQL.tag),
         ("MYSQLOPS_AGENT_IMAGE", recipes.PYTHON_3.tag),
+        ("MYSQLOPS_RESTIC_IMAGE", recipes.RESTIC.tag),
     ):
         print(f"export {variable}={value}")
 

@@ -62,7 +62,7 @@ PYTHON_3 = Recipe(
     users=("mysqlops:999",),
     compiles_python=True,
 )
-_RESTIC = Recipe("lab/restic:1", packages=("restic", "ca-certificates", *_SHELL), without=(*_NEVER, "openssl"))
+RESTIC = Recipe("lab/restic:1", packages=("restic", "ca-certificates", *_SHELL), without=(*_NEVER, "openssl"))
 _TOOLS = Recipe(
     "lab/shell:1",
     packages=("curl", "openssl", "ca-certificates", "busybox", "netcat-openbsd", *_SHELL),
@@ -74,7 +74,7 @@ POD_IMAGES = (
     Recipe("lab/coredns:1", binary="coredns", entrypoint=("/coredns",)),
     MYSQL,
     PYTHON_3,
-    _RESTIC,
+    RESTIC,
     _TOOLS,
 )
 NODE_RECIPE = Recipe(

@@ -8,7 +8,19 @@ data=$volume/data
 half=$volume/initialising
 config=/etc/mysqlops/my.cnf
 
+# GTIDs off and no binary log: the accounts exist alike on every member and must not count as its own transactions.
+once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF --read-only=OFF
+  --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2"
+
 if [ -d "$data" ]; then
+  if [ -e "$volume/restored" ]; then
+    echo "prepare: the data was restored: giving its accounts this cluster's passwords"
+    # shellcheck disable=SC2086
+    timeout 600 mysqld --defaults-file=$config --datadir="$data" $once --skip-networking \
+      --init-file=/run/credentials/reset.sql
+    sync
+    rm "$volume/restored"
+  fi
   echo "prepare: $data exists: keeping it"
   exit 0
 fi
@@ -25,16 +37,13 @@ done
 
 rm -rf "$half"
 mkdir -m 0750 "$half"
-# GTIDs off and no binary log: the accounts exist alike on every member and must not count as its own transactions.
-once="--datadir=$half --skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF
-  --read-only=OFF --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2"
 echo "prepare: initialising $data"
 # shellcheck disable=SC2086
-mysqld --defaults-file=$config $once --initialize-insecure
+mysqld --defaults-file=$config --datadir="$half" $once --initialize-insecure
 echo "prepare: creating the accounts"
 # The file ends with SHUTDOWN; after a statement that fails mysqld would stay up for ever, hence the limit.
 # shellcheck disable=SC2086
-timeout 300 mysqld --defaults-file=$config $once --skip-networking --init-file=/run/credentials/accounts.sql
+timeout 300 mysqld --defaults-file=$config --datadir="$half" $once --skip-networking --init-file=/run/credentials/accounts.sql
 rm -f "$half/auto.cnf"
 sync
 mv "$half" "$data"

@@ -1,0 +1,35 @@
+"""mysqlops backup list"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mysqlops.cli import context, options
+from mysqlops.cli.backup import show
+
+
+@click.command()
+@options.namespaced("2m")
+@options.target
+@click.option("--cluster", metavar="NAME", help="Only of this cluster of the namespace.")
+def command(target: str | None, cluster: str | None, **given: Any) -> None:
+    """List what a target holds, of all clusters that use it.
+
+    VERIFIED is none, checksum (every table of the copy was read before it was stored), restored (restored, started
+    and found equal), or failed. GTIDS counts the transactions.
+
+    \b
+    Example:
+      mysqlops backup list --target offsite
+    """
+    from mysqlops.operations import backup as operations
+    from mysqlops.operations import targets
+
+    form = given.pop("output")
+    with context.anywhere(given) as session:
+        found = operations.catalogue(session, targets.find(session.client, target))
+        if cluster is not None:
+            found = [one for one in found if one.where == f"{session.client.namespace}/{cluster}"]
+    show.table(found, form)

@@ -1,0 +1,67 @@
+"""How backups are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from mysqlops.cli import output
+from mysqlops.core import gtid, quantity
+from mysqlops.core.backup import Backup
+
+_COLUMNS = "BACKUP CLUSTER MEMBER METHOD GTIDS SIZE STORED DURATION VERIFIED RESTORABLE-TO".split()
+
+
+def as_json(one: Backup) -> dict[str, Any]:
+    return {**asdict(one), "level": one.level}
+
+
+def table(backups: Sequence[Backup], form: str) -> None:
+    if form != "table":
+        output.data([as_json(one) for one in backups], form)
+        return
+    if not backups:
+        click.echo("no backups")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in _COLUMNS:
+        made.add_column(column, no_wrap=True)
+    for one in backups:
+        made.add_row(*_row(one))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 180).print(made)
+
+
+def _row(one: Backup) -> tuple[str, ...]:
+    return (
+        one.id,
+        one.where,
+        one.member,
+        one.method,
+        str(gtid.GtidSet.parse(one.gtid).count()),
+        quantity.format_bytes(one.size),
+        quantity.format_bytes(one.stored),
+        f"{one.seconds + one.store_seconds:.0f}s",
+        verified(one),
+        one.at,
+    )
+
+
+def verified(one: Backup) -> str:
+    """The level, and of a restored one when."""
+    return f"{one.level} {one.verified.at}" if one.verified else one.level
+
+
+def sentence(one: Backup) -> str:
+    """What was made, for people."""
+    return (
+        f"{one.id}: {quantity.format_bytes(one.size)} of {one.member} ({one.tables} tables, {one.rows} rows), "
+        f"{quantity.format_bytes(one.stored)} new in target {one.target}, "
+        f"copied in {one.seconds:.0f} s, stored in {one.store_seconds:.0f} s; verified: {verified(one)}"
+    )

@@ -1,0 +1,47 @@
+"""mysqlops backup target add"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mysqlops.cli import context, options, output
+from mysqlops.core import target as targets_of
+from mysqlops.core.target import DEFAULT_IMAGE
+
+
+@click.command()
+@click.argument("name")
+@options.namespaced("2m")
+@click.option("--s3", metavar="URL", help="http(s)://HOST/BUCKET[/FOLDER]")
+@click.option("--claim", metavar="NAME", help="An existing claim of the namespace.")
+@click.option("--repository", metavar="URL", help="As restic writes it: azure:…, gs:…, b2:…, rest:…, sftp:…")
+@click.option("--credentials", metavar="SECRET", help="Its keys are restic's variables, such as AWS_ACCESS_KEY_ID.")
+@click.option("--password-secret", "password", metavar="SECRET", help="Its key password opens the repository.")
+@click.option(
+    "--restic-image", "image", envvar="MYSQLOPS_RESTIC_IMAGE", default=DEFAULT_IMAGE, show_default=True, help="restic."
+)
+def command(name: str, image: str, credentials: str | None, password: str | None, **given: Any) -> None:
+    """Add a target NAME: make the repository if there is none, then write, read and delete a probe.
+
+    Without --password-secret a password is made; it is in the Secret backup-target-NAME. Keep a copy of it outside
+    this cluster: without it nobody reads the backups again.
+
+    \b
+    Examples:
+      mysqlops backup target add local --claim backups
+      mysqlops backup target add offsite --s3 https://s3.example.com/backups --credentials s3-keys
+    """
+    from mysqlops.operations import targets
+
+    form, s3, claim, repository = (given.pop(key) for key in ("output", "s3", "claim", "repository"))
+    wanted = targets_of.Target(
+        targets_of.check_name(name), targets_of.repository_of(s3, claim, repository), image, claim
+    )
+    with context.anywhere(given) as session:
+        made = targets.add(session, targets.Wish(wanted, credentials, password))
+    text = f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")
+    if made and password is None:
+        text += f"\nkeep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml"
+    output.result({"target": name, "repository": wanted.repository, "made": made}, form, text)

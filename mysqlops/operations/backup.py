@@ -1,0 +1,153 @@
+"""Make, list, verify and remove backups. The work is done by Jobs, which go on when the command is killed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import backup, names, quantity, retention
+from mysqlops.core.target import Target
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import agents, jobs, observe, restic
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup as planning
+
+Json = dict[str, Any]
+_OPEN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `backup create` was told."""
+
+    target: Target
+    member: str = ""
+    check: str = backup.CHECKSUM
+    rate_mib: int = 0  # per second, 0: no limit
+    keep: retention.Policy = field(default_factory=retention.Policy)
+
+
+def open_account(session: Session, name: str) -> None:
+    """The account that backups copy with exists from the first one on; raises Refused without a primary."""
+    primary = observe.judged(session, name).primary
+    if primary is None:
+        text = f"{name} has no primary, so it is not whole enough to be copied"
+        raise Refused([Reason("no-primary", text, f"mysqlops status {name}")])
+    agents.run(session.client, primary, "backup-open", timeout_seconds=_OPEN_SECONDS)
+
+
+def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
+    """The Job of one backup, followed by pruning if there is a policy."""
+    running = observe.must_run(session.client, name)
+    env = planning.environment_of(running.spec, origin(session, name))
+    env |= {"BACKUP_ID": backup_id, "MEMBER": wish.member, "CHECK": wish.check}
+    if wish.rate_mib:
+        env |= {"RATE_MIB": str(wish.rate_mib), "LIMIT": str(wish.rate_mib * 1024)}
+    steps: tuple[planning.Step, ...] = planning.CREATE
+    if wish.keep:
+        steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
+    source = planning.Source(running.spec, running.config_maps.config, running.config_maps.agent)
+    made = planning.job(restic.templates(), names.backup_job(name, backup_id), wish.target, steps, source, **env)
+    made["metadata"]["labels"][names.LABEL_STEPS] = "create"
+    return made
+
+
+def create(session: Session, name: str, wish: Wish) -> backup.Backup:
+    """Make one, or wait for the one that a killed run began; raises Refused, StepFailed, StorageError, WaitTimeout."""
+    wanted = _under_way(session, name)
+    if wanted is None:
+        open_account(session, name)
+        wanted = job(session, name, wish, f"{name}-{session.clock.now():%Y%m%d-%H%M%S}")
+    else:
+        session.progress.say(f"waiting for the backup that runs already: Job {wanted['metadata']['name']}")
+    _check_room(wanted, wish)
+    jobs.run(session, wanted, planning.progress, "backup-refused")
+    backup_id = next(
+        one["value"]
+        for one in wanted["spec"]["template"]["spec"]["initContainers"][2]["env"]
+        if one["name"] == "BACKUP_ID"
+    )
+    made = find(session, wish.target, backup_id)
+    jobs.delete(session, wanted["metadata"]["name"])
+    return made
+
+
+def _check_room(wanted: Json, wish: Wish) -> None:
+    target = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "target")
+    if target["secret"]["secretName"] != wish.target.secret:
+        text = f"another backup runs: Job {wanted['metadata']['name']}, to {target['secret']['secretName']}"
+        raise errors.OperationLocked(text, hint="wait for it, or kubectl delete job of that name")
+
+
+def _under_way(session: Session, name: str) -> Json | None:
+    selector = f"{names.selector_text(name)},{names.LABEL_STEPS}=create"
+    return next((one for one in session.client.list("Job", selector) if not jobs.is_over(one)), None)
+
+
+def origin(session: Session, name: str) -> str:
+    """What tells this cluster from another of the same name."""
+    lease = session.client.get("Lease", names.group_lease(name))
+    return str(lease["metadata"]["uid"])
+
+
+def catalogue(session: Session, target: Target) -> list[backup.Backup]:
+    """All that the target holds, the newest first."""
+    return backup.catalogue(restic.snapshots(session, target), target.name)
+
+
+def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
+    """Raises Refused that lists what there is."""
+    there = catalogue(session, target)
+    found = next((one for one in there if one.id == backup_id), None)
+    if found is None:
+        some = ", ".join(one.id for one in there[:5]) or "none"
+        text = f"BACKUP {backup_id}: target {target.name} holds {some}"
+        raise Refused([Reason("no-such-backup", text, f"mysqlops backup list --target {target.name}")])
+    return found
+
+
+def manifest(session: Session, target: Target, found: backup.Backup) -> Json:
+    """What was recorded with it: every table's rows and checksum, the cluster's spec."""
+    snapshot, _, path = found.snapshot.partition(":")
+    return dict(json.loads(restic.run(session, target, "dump", snapshot, f"{path}/manifest.json")))
+
+
+def verify(session: Session, name: str, target: Target, backup_id: str) -> backup.Backup:
+    """Restore it into a pod of its own, start it, and compare everything; raises StepFailed with what differs."""
+    chosen = find(session, target, backup_id)
+    running = observe.must_run(session.client, name)
+    source = planning.Source(running.spec, running.config_maps.config, running.config_maps.agent)
+    env = planning.environment_of(running.spec, origin(session, name)) | {"BACKUP_ID": chosen.id}
+    job_name = f"{names.backup_job(name, chosen.id)}-v"
+    made = planning.job(restic.templates(), job_name, target, planning.VERIFY, source, **env)
+    made["metadata"]["labels"][names.LABEL_STEPS] = "verify"
+    planning.grow_scratch(made, max(chosen.size, quantity.parse_bytes(running.spec.storage_size)))
+    jobs.run(session, made, planning.progress, "verify-refused")
+    jobs.delete(session, job_name)
+    return find(session, target, chosen.id)
+
+
+def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
+    """The cluster's own backups that the policy does not keep."""
+    own = origin(session, name)
+    return retention.expired([one for one in catalogue(session, target) if one.origin == own], policy)
+
+
+def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
+    """Raises Refused for the last one that is known to be good."""
+    chosen = find(session, target, backup_id)
+    own = [one for one in catalogue(session, target) if one.origin == chosen.origin]
+    why = retention.kept(own, retention.Policy(last=0)).get(chosen.id, [])
+    if why:
+        text = f"{chosen.id} is the {' and the '.join(why)} good backup of {chosen.where}"
+        raise Refused([Reason("last-good-backup", text, "make and verify a newer one first: mysqlops backup create")])
+    return chosen
+
+
+def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
+    """Forget them, and free what only they used; one after another would lock the repository longer."""
+    ids = backup.snapshots_of(restic.snapshots(session, target), [one.id for one in gone])
+    if ids:
+        restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)

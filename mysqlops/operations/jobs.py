@@ -1,0 +1,120 @@
+"""Run a Job to its end: the work goes on when the command is killed, and the next run takes it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import observe
+from mysqlops.operations.session import Session
+from mysqlops.planning import pods
+
+Json = dict[str, Any]
+_POLL_SECONDS = 0.5
+# restic's exit codes: https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
+_RESTIC = {
+    10: ("there is no repository there", "mysqlops backup target add makes one"),
+    11: ("the repository is locked by another run", "wait; or, if that run is dead, mysqlops backup target unlock"),
+    12: ("the password does not open the repository", "put the right one into the target's Secret, key password"),
+}
+
+
+def run(session: Session, wanted: Json, tell: Callable[[str, str], str], code: str) -> Json:
+    """Create the Job unless it is there, wait, and return its pod; the caller deletes it when its logs are read.
+
+    `tell` makes a sentence of a running container's name and its last line. Raises Refused (with `code`), StepFailed
+    or StorageError with the words of the step that failed, and WaitTimeout, which leaves the Job running.
+    """
+    name = wanted["metadata"]["name"]
+    if session.client.find("Job", name) is None:
+        session.client.create("Job", wanted)
+    deadline, said = session.clock.monotonic() + session.timeout_seconds, ""
+    while not _ended(session.client.get("Job", name)):
+        said = _now(session, name, tell) or said
+        session.progress.waiting(said or "waiting for the Job's pod")
+        observe.check_deadline(session, deadline, f"Job {name} at its end ({said})")
+        session.clock.sleep(_POLL_SECONDS)
+    made = session.client.list("Pod", f"job-name={name}")
+    if not made:
+        raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
+    if made[0]["status"].get("phase") != "Succeeded":
+        _raise_failure(session, name, made[0], code)
+    return made[0]
+
+
+def delete(session: Session, name: str) -> None:
+    """With its pod: the next one must not meet it."""
+    session.client.delete("Job", name)
+    while session.client.find("Job", name) or session.client.list("Pod", f"job-name={name}"):
+        session.clock.sleep(0.3)
+
+
+def has_failed(job: Json) -> bool:
+    return _has(job, "Failed")
+
+
+def is_over(job: Json) -> bool:
+    return _ended(job)
+
+
+def _ended(job: Json) -> bool:
+    return _has(job, "Complete") or _has(job, "Failed")
+
+
+def _has(job: Json, condition: str) -> bool:
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
+
+
+def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
+    """Of the container that runs; a sidecar runs beside all others and says nothing."""
+    for pod in session.client.list("Pod", f"job-name={name}"):
+        statuses = {one["name"]: one for one in pods.containers(pod)}
+        spec = pod["spec"]
+        for container in (*spec.get("initContainers", []), *spec["containers"]):
+            state = statuses.get(container["name"], {}).get("state", {})
+            waiting = state.get("waiting", {})
+            if "running" in state and container.get("restartPolicy") != "Always":
+                return tell(container["name"], last_line(session, pod, container["name"]))
+            if waiting.get("reason") not in (None, "PodInitializing"):
+                return f"{container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+        return pods.why_silent(pod) if not statuses else "starting"
+    return ""
+
+
+def last_line(session: Session, pod: Json, container: str) -> str:
+    """What a container wrote last; empty if it wrote nothing yet."""
+    try:
+        lines = session.client.logs(pod["metadata"]["name"], container, lines=1).strip().splitlines()
+    except errors.KubeError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def _raise_failure(session: Session, name: str, pod: Json, code: str) -> None:
+    for container in pods.containers(pod):
+        ended = container.get("state", {}).get("terminated")
+        if ended and ended["exitCode"] != 0 and container["name"] != "mysqld":
+            told = pods.last_words(container) or str(ended.get("reason"))
+            delete(session, name)
+            _raise(container["name"], int(ended["exitCode"]), told, code)
+    reason = pod["status"].get("message", "no reason given")
+    delete(session, name)
+    raise errors.StepFailed(f"the Job failed: {pod['status'].get('reason', '')} {reason}".replace("  ", " "))
+
+
+def _raise(step: str, exit_code: int, told: str, code: str) -> None:
+    message = told.partition(": ")[2] or told
+    if exit_code == errors.Refused.exit_code:
+        raise Refused([Reason(code, message)])
+    if exit_code in _RESTIC:
+        text, hint = _RESTIC[exit_code]
+        raise errors.StorageError(f"{step}: {text}: {told}", hint=hint)
+    if exit_code in (1, 3) and step in _STORAGE_STEPS:
+        raise errors.StorageError(f"{step}: {told}", hint="mend what is named, then run it again")
+    raise errors.StepFailed(f"{step}: {told}", hint="mend what is named, then run it again")
+
+
+_STORAGE_STEPS = {"look", "look-again", "store", "fetch", "forget", "note", "run"}

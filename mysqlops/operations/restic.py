@@ -1,0 +1,47 @@
+"""One restic command in a pod of the namespace: the repository may be reachable from nowhere else."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import backup
+from mysqlops.core.target import Target
+from mysqlops.kube import manifests
+from mysqlops.operations import jobs
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup as planning
+
+Json = dict[str, Any]
+
+
+def run(session: Session, target: Target, *words: str) -> str:
+    """What one command printed; raises StorageError with restic's own words."""
+    return steps(session, target, planning.one_command(*words), "run")
+
+
+def steps(session: Session, target: Target, wanted: Sequence[planning.Step], heard: str) -> str:
+    """Several, one after another; what the step `heard` printed."""
+    name = f"restic-{target.name}-{secrets.token_hex(4)}"
+    job = planning.job(templates(), name, target, wanted, planning.Source())
+    job["spec"]["activeDeadlineSeconds"] = int(session.timeout_seconds) + 30
+    try:
+        pod = jobs.run(session, job, planning.progress, "restic-refused")
+        return session.client.logs(pod["metadata"]["name"], heard)
+    except errors.WaitTimeout as error:
+        raise errors.StorageError(f"target {target.name} ({target.place}): no answer: {error}") from error
+    finally:
+        session.client.delete("Job", name)
+
+
+def snapshots(session: Session, target: Target) -> list[Json]:
+    found: list[Json] = json.loads(run(session, target, "--json", "snapshots", "--tag", backup.TAG)) or []
+    return found
+
+
+def templates() -> planning.Templates:
+    scripts = {name: manifests.read_text(f"backup/{name}") for name in ("restic.sh", "mysqld.sh")}
+    return planning.Templates(manifests.load_one("backup/job.yaml"), scripts)

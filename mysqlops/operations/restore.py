@@ -1,0 +1,113 @@
+"""Make a new cluster of a backup: a repository and a namespace are enough.
+
+The backup is fetched onto the claim of member 0, started there without a network, and compared with what was recorded;
+only then does the volume become a member's. Then the cluster is deployed: member 0 brings the data, the others copy it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from mysqlops.core import backup, names, quantity, version
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.target import Target
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import deploy, image_check, jobs, observe, restic
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup as planning
+from mysqlops.planning import render
+
+Json = dict[str, Any]
+
+
+def spec_of(manifest: Json, name: str, namespace: str, changed: dict[str, Any]) -> ClusterSpec:
+    """The spec of the cluster that was backed up, under another name, with what the user wants differently."""
+    known = {field.name for field in fields(ClusterSpec)}
+    recorded = {key: value for key, value in manifest["spec"].items() if key in known}
+    return ClusterSpec(**{**recorded, **changed, "name": name, "namespace": namespace})
+
+
+def check(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
+    """Raises Refused: a cluster of that name, claims of one, a volume too small, a backup known to be bad."""
+    reasons = []
+    if observe.running(session.client, spec.name) is not None:
+        text = f"--as {spec.name}: a cluster of that name runs here"
+        reasons.append(Reason("name-taken", text, "choose another name"))
+    job = session.client.find("Job", names.restore_job(spec.name))
+    there = observe.claims(session.client, spec.name)
+    placed = [one for one in there if one != names.claim(spec.name, 0)]
+    if there and (placed or not _is_ours(session, spec.name, chosen)) and job is None:
+        text = f"--as {spec.name}: claims of that name hold data: {', '.join(there)}"
+        reasons.append(Reason("name-taken", text, f"choose another name, or mysqlops delete {spec.name} --purge-data"))
+    if quantity.parse_bytes(spec.storage_size) < chosen.size:
+        text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
+        reasons.append(Reason("volume-too-small", text, "give a larger one"))
+    if chosen.level == backup.FAILED:
+        assert chosen.verified is not None  # noqa: S101 (FAILED says so)
+        text = f"{chosen.id} failed its verification: {chosen.verified.why}"
+        reasons.append(Reason("backup-failed", text, "mysqlops backup list shows others"))
+    if reasons:
+        raise Refused(reasons)
+
+
+def _is_ours(session: Session, name: str, chosen: backup.Backup) -> bool:
+    """A claim that a killed run of this very restore made."""
+    claim = session.client.get("PersistentVolumeClaim", names.claim(name, 0))
+    return bool((claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_RESTORED) == chosen.id)
+
+
+def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
+    """Try the images; data goes to the same or a newer server, never back. Raises Refused."""
+    tried = image_check.check(session, spec, deploy.objects(spec))
+    reasons = list(tried.reasons)
+    if tried.version is not None:
+        made = version.ServerVersion.parse(chosen.server_version)
+        if why := version.upgrade_refused_because(made, tried.version):
+            text = f"--image {spec.image} for a backup of MySQL {made}: {why}"
+            reasons.append(Reason("newer-backup", text, "give another --image; docs/versions.md"))
+    if reasons:
+        raise Refused(reasons)
+
+
+def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec) -> None:
+    """Everything up to the start of the members; may be killed and run again."""
+    wanted = deploy.objects(spec)
+    _make_claim(session, spec, wanted, chosen)
+    # What the Job's pod mounts; the StatefulSet comes when the volume is ready.
+    for item in wanted:
+        if item["kind"] != "StatefulSet":
+            session.client.apply(item)
+    _fill(session, chosen, target, spec)
+    session.client.apply(next(item for item in wanted if item["kind"] == "StatefulSet"))
+
+
+def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen: backup.Backup) -> None:
+    """As the StatefulSet would make it."""
+    name = names.claim(spec.name, 0)
+    if session.client.find("PersistentVolumeClaim", name) is not None:
+        return
+    stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
+    template = stateful_set["spec"]["volumeClaimTemplates"][0]
+    metadata = {
+        "name": name,
+        "labels": template["metadata"]["labels"],
+        "annotations": {names.ANNOTATION_RESTORED: chosen.id},
+    }
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
+    session.client.create("PersistentVolumeClaim", claim)
+
+
+def _fill(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec) -> None:
+    maps = render.ConfigMaps(names.config_map(spec.name), names.agent_config_map(spec.name))
+    source = planning.Source(spec, maps.config, maps.agent)
+    env = planning.environment_of(spec, chosen.origin) | {"BACKUP_ID": chosen.id}
+    name = names.restore_job(spec.name)
+    made = planning.job(restic.templates(), name, target, planning.RESTORE, source, **env)
+    planning.onto_claim(made, names.claim(spec.name, 0))
+    found = session.client.find("Job", name)
+    if found is not None and jobs.has_failed(found):
+        jobs.delete(session, name)
+    jobs.run(session, made, planning.progress, "restore-refused")
+    jobs.delete(session, name)
+    session.progress.say(f"{chosen.id} is restored and compared: {chosen.tables} tables, {chosen.rows} rows")

@@ -1,0 +1,94 @@
+"""Where backups go: make a target, try it, list them."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass
+
+from mysqlops.core import names, target
+from mysqlops.core.target import Target
+from mysqlops.errors import Reason, Refused
+from mysqlops.kube.client import Client
+from mysqlops.operations import restic
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup as planning
+
+
+def find(client: Client, name: str | None) -> Target:
+    """The target of that name; without a name the only one there is. Raises Refused."""
+    there = {one.name: one for one in everything(client)}
+    if name in there:
+        return there[name]
+    hint = "mysqlops backup target add NAME --s3 URL --credentials SECRET, or --claim NAME"
+    if name is not None:
+        text = f"--target {name}: the namespace {client.namespace} has {', '.join(sorted(there)) or 'none'}"
+        raise Refused([Reason("no-such-target", text, hint)])
+    if len(there) != 1:
+        text = f"--target: which of {', '.join(sorted(there))}?" if there else "no target for backups is there"
+        raise Refused([Reason("no-such-target", text, None if there else hint)])
+    return next(iter(there.values()))
+
+
+def everything(client: Client) -> list[Target]:
+    return [target.of_secret(one) for one in client.list("Secret", names.LABEL_TARGET)]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `target add` was told; the Secrets' names, not their values."""
+
+    target: Target
+    credentials: str | None
+    password: str | None
+
+
+def add(session: Session, wish: Wish) -> bool:
+    """Make the Secret, the repository if there is none, and try it; True if a repository was made.
+
+    A second run with the same name tries what is there. Raises Refused for another repository under the same name.
+    """
+    client, wanted = session.client, wish.target
+    _check_claim(client, wanted)
+    found = client.find("Secret", wanted.secret)
+    if found is None:
+        credentials = _values(client, wish.credentials, "--credentials") if wish.credentials else {}
+        target.check_credentials(credentials, wish.credentials or "")
+        client.create("Secret", target.make_secret(wanted, _password(client, wish.password), credentials))
+    elif (there := target.of_secret(found)).repository != wanted.repository or there.claim != wanted.claim:
+        text = f"target {wanted.name} is {there.place}, not {wanted.place}"
+        raise Refused([Reason("other-target", text, f"choose another name, or kubectl delete secret {wanted.secret}")])
+    return "made" in restic.steps(session, wanted, planning.INIT, "init").split()
+
+
+def _check_claim(client: Client, wanted: Target) -> None:
+    if wanted.claim and client.find("PersistentVolumeClaim", wanted.claim) is None:
+        text = f"--claim {wanted.claim}: no such claim in namespace {client.namespace}"
+        raise Refused([Reason("no-such-claim", text, "kubectl get pvc")])
+
+
+def check(session: Session, wanted: Target) -> None:
+    """Write, read and delete a small snapshot; raises StorageError."""
+    restic.steps(session, wanted, planning.PROBE, "read")
+
+
+def unlock(session: Session, wanted: Target) -> None:
+    """Remove locks whose holders stopped renewing them (restic calls that stale after 30 minutes)."""
+    restic.run(session, wanted, "unlock")
+
+
+def _password(client: Client, secret: str | None) -> str:
+    if secret is None:
+        return secrets.token_urlsafe(32)
+    values = _values(client, secret, "--password-secret")
+    if "password" not in values:
+        raise Refused([Reason("no-password", f"--password-secret {secret}: it has no key password")])
+    return values["password"].rstrip("\n")
+
+
+def _values(client: Client, name: str, option: str) -> dict[str, str]:
+    found = client.find("Secret", name)
+    if found is None:
+        text = f"{option} {name}: no such Secret in namespace {client.namespace}"
+        raise Refused([Reason("no-such-secret", text, "kubectl create secret generic NAME --from-file=KEY=FILE")])
+    return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}

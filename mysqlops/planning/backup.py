@@ -1,0 +1,235 @@
+"""The Jobs of backups, step by step, and what their pods say. Pure."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from mysqlops.core import names, quantity, view
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.target import Target
+from mysqlops.errors import Reason, Refused
+
+Json = dict[str, Any]
+RESTIC, MYSQLD, PYTHON = "restic", "mysqld", "python"
+_SCRIPTS = {RESTIC: "restic.sh", MYSQLD: "mysqld.sh"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One container of a Job; each begins when the one before has ended, but for mysqld, which stays."""
+
+    name: str
+    kind: str
+    words: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+_LOOK = Step("look", RESTIC, ("look",))
+_CHOOSE = Step("choose", PYTHON, ("backup-choose",))
+_FETCH = Step("fetch", RESTIC, ("fetch",))
+CREATE = (
+    _LOOK,
+    Step("mysqld", MYSQLD, env={"INITIALISE": "yes", "READ_ONLY": "OFF"}),
+    Step("copy", PYTHON, ("backup-copy",)),
+    Step("store", RESTIC, ("store", "/scratch/copy")),
+)
+PRUNE = (
+    Step("look-again", RESTIC, ("look",)),
+    Step("expired", PYTHON, ("backup-expired",)),
+    Step("forget", RESTIC, ("forget",)),
+)
+VERIFY = (
+    _LOOK,
+    _CHOOSE,
+    _FETCH,
+    Step("mysqld", MYSQLD),
+    Step("check", PYTHON, ("backup-check",)),
+    Step("note", RESTIC, ("store", "/work/report")),
+    Step("verdict", PYTHON, ("backup-verdict",)),
+)
+RESTORE = (
+    _LOOK,
+    _CHOOSE,
+    _FETCH,
+    Step("mysqld", MYSQLD),
+    Step("check", PYTHON, ("backup-check",), env={"MUST_BE_EQUAL": "yes"}),
+    Step("place", PYTHON, ("backup-place",)),
+)
+
+
+_PROBE = ("--host", "mysqlops-probe", "--tag", "mysqlops-probe")
+PROBE = (
+    Step("write", RESTIC, ("run", "backup", *_PROBE, "/etc/hostname")),
+    Step("read", RESTIC, ("run", "dump", *_PROBE, "latest", "/etc/hostname")),
+    Step("delete", RESTIC, ("run", "forget", *_PROBE, "--keep-last", "1")),
+)
+INIT = (Step("init", RESTIC, ("init",)), *PROBE)
+
+
+def one_command(*words: str) -> tuple[Step, ...]:
+    """A Job that runs one restic command."""
+    return (Step("run", RESTIC, ("run", *words)),)
+
+
+@dataclass(frozen=True)
+class Templates:
+    """manifests/backup: the Job, and the scripts by file name."""
+
+    job: Json
+    scripts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the images, sizes and ConfigMaps of a Job are taken from; `spec` None: only restic is needed."""
+
+    spec: ClusterSpec | None = None
+    config_map: str = ""
+    agent_map: str = ""
+
+
+def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], source: Source, **env: str) -> Json:
+    """The Job; the steps' environment is `env`, and for python also who the cluster is."""
+    wanted = copy.deepcopy(templates.job)
+    cluster = source.spec.name if source.spec else ""
+    _label(wanted, name, cluster)
+    pod = wanted["spec"]["template"]["spec"]
+    prototypes = {one["name"]: one for one in pod["containers"]}
+    steps = [replace(step, env={**env, **step.env}) for step in steps]
+    containers = [_container(prototypes[step.kind], step, templates.scripts, target, source) for step in steps]
+    pod["initContainers"], pod["containers"] = containers[:-1], containers[-1:]
+    _fill_volumes(pod, target, source, {step.kind for step in steps})
+    return wanted
+
+
+def _label(wanted: Json, name: str, cluster: str) -> None:
+    wanted["metadata"]["name"] = name
+    for labels in (wanted["metadata"]["labels"], wanted["spec"]["template"]["metadata"]["labels"]):
+        for key in (names.LABEL_INSTANCE, names.LABEL_CLIENT):
+            if key in labels and cluster:
+                labels[key] = cluster
+            elif key in labels:
+                del labels[key]
+
+
+def _container(prototype: Json, step: Step, scripts: Mapping[str, str], target: Target, source: Source) -> Json:
+    made = copy.deepcopy(prototype)
+    made["name"] = step.name
+    settings = dict(step.env)
+    if step.kind == RESTIC:
+        made["image"] = target.image
+    elif source.spec is not None and step.kind == MYSQLD:
+        made["image"] = source.spec.image
+        made["resources"]["limits"] = {"memory": source.spec.memory}
+    elif source.spec is not None:
+        made["image"] = source.spec.agent_image
+        settings |= {"MYSQLOPS_CLUSTER": source.spec.name, "MYSQLOPS_NAMESPACE": source.spec.namespace}
+    if step.kind in _SCRIPTS:
+        file = _SCRIPTS[step.kind]
+        made["command"] = ["sh", "-c", scripts[file], file, *step.words]
+    else:
+        made["command"] = [*made["command"], *step.words]
+    made["env"] = [{"name": key, "value": value} for key, value in sorted(settings.items())]
+    return made
+
+
+def _fill_volumes(pod: Json, target: Target, source: Source, kinds: set[str]) -> None:
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    volumes["target"]["secret"]["secretName"] = target.secret
+    if target.claim:
+        volumes["repository"] = {"name": "repository", "persistentVolumeClaim": {"claimName": target.claim}}
+    if source.spec is None or kinds == {RESTIC}:
+        for one in ("agent", "config", "login", "ca"):
+            del volumes[one]
+        volumes["scratch"] = {"name": "scratch", "emptyDir": {}}
+    else:
+        volumes["agent"]["configMap"]["name"] = source.agent_map
+        volumes["config"]["configMap"]["name"] = source.config_map
+        volumes["login"]["secret"]["secretName"] = names.credentials_secret(source.spec.name)
+        volumes["ca"]["secret"]["secretName"] = names.tls_secret(source.spec.name)
+        claim = volumes["scratch"]["ephemeral"]["volumeClaimTemplate"]["spec"]
+        claim["resources"]["requests"]["storage"] = source.spec.storage_size
+        if source.spec.storage_class:
+            claim["storageClassName"] = source.spec.storage_class
+    pod["volumes"] = list(volumes.values())
+
+
+def onto_claim(wanted: Json, claim: str) -> Json:
+    """The same Job with a member's own volume instead of a scratch one."""
+    volumes = wanted["spec"]["template"]["spec"]["volumes"]
+    scratch = next(one for one in volumes if one["name"] == "scratch")
+    del scratch["ephemeral"]
+    scratch["persistentVolumeClaim"] = {"claimName": claim}
+    return wanted
+
+
+def grow_scratch(wanted: Json, size: int) -> None:
+    """For a backup that is larger than the cluster's volumes are now."""
+    volumes = wanted["spec"]["template"]["spec"]["volumes"]
+    claim = next(one for one in volumes if one["name"] == "scratch")["ephemeral"]["volumeClaimTemplate"]["spec"]
+    claim["resources"]["requests"]["storage"] = str(size)
+
+
+def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
+    """What the programs must know of the cluster. The spec goes into the backup, so that it alone is enough."""
+    return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(asdict(spec), sort_keys=True)}
+
+
+def choose_donor(members: Sequence[view.GroupMember], wanted: str, last: str) -> view.GroupMember:
+    """The member to copy: the one asked for; else the replica with the least to apply, the last backup's among equals
+    (its pages are the same as then, so that little is stored); the primary only if it is alone. Raises Refused."""
+    online = {one.pod: one for one in members if one.state == view.ONLINE}
+    if wanted and wanted not in online:
+        text = f"--member {wanted}: not ONLINE; ONLINE are {', '.join(sorted(online)) or 'none'}"
+        raise Refused([Reason("no-such-member", text, "mysqlops status")])
+    if wanted:
+        return online[wanted]
+    replicas = [one for one in online.values() if one.role == names.ROLE_REPLICA] or list(online.values())
+    if not replicas:
+        raise Refused([Reason("no-donor", "no member is ONLINE", "mysqlops status")])
+    return min(replicas, key=lambda one: (one.queue > _AS_GOOD_AS_NONE, one.pod != last, one.queue, one.pod))
+
+
+_AS_GOOD_AS_NONE = 100  # transactions to apply: a fraction of a second
+_DOING = {
+    "look": "asking the repository",
+    "copy": "copying",
+    "store": "storing",
+    "choose": "choosing the backup",
+    "fetch": "fetching",
+    "check": "comparing",
+    "note": "recording the result",
+    "init": "asking for a repository",
+    "write": "writing a probe",
+    "read": "reading the probe",
+    "delete": "deleting an old probe",
+    "forget": "pruning",
+}
+
+
+def progress(step: str, last_line: str) -> str:
+    """What a running step says of itself, for people."""
+    doing = _DOING.get(step, step)
+    try:
+        facts = json.loads(last_line)
+    except ValueError:
+        return f"{doing}: {last_line}" if last_line else doing
+    if not isinstance(facts, dict):
+        return doing
+    return f"{doing}: {_rate(facts)}" if facts.get("of", facts.get("total_bytes")) else doing
+
+
+def _rate(facts: Mapping[str, Any]) -> str:
+    """The programs' own words, or restic's."""
+    done = facts.get("bytes", facts.get("bytes_done", facts.get("bytes_restored", 0)))
+    size = facts.get("of", facts.get("total_bytes", 0))
+    seconds = facts.get("seconds", facts.get("seconds_elapsed", 0))
+    text = f"{quantity.format_bytes(done)} of {quantity.format_bytes(size)}"
+    if not done or not seconds:
+        return text
+    rate = done / seconds
+    return f"{text}, {quantity.format_bytes(int(rate))}/s, {max(0, size - done) / rate:.0f} s to go"
