@@ -22,7 +22,7 @@ from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, names, retention, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, clone, connect, contents, group_replication
-from mysqlops.planning.backup import choose_donor
+from mysqlops.planning import donor as donors
 
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _COPY = _SCRATCH / "copy"
@@ -67,9 +67,9 @@ class Job:
             checked = self._env.get("CHECK", backup.CHECKSUM)
             found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
             self._stop(server)
-        at = f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        now = self._clock.now()
         made = backup.Backup(
-            id=self._env["BACKUP_ID"],
+            id=self._env.get("BACKUP_ID") or backup.new_id(self._env["MYSQLOPS_CLUSTER"], now),
             cluster=self._env["MYSQLOPS_CLUSTER"],
             namespace=self._env["MYSQLOPS_NAMESPACE"],
             origin=self._env["ORIGIN"],
@@ -79,7 +79,7 @@ class Job:
             server_version=seen.version,
             gtid=copied.gtid,
             binlog=copied.binlog,
-            at=at,
+            at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             seconds=round(self._clock.monotonic() - started, 1),
             size=_size(_COPY / "data"),
             tables=len(found.tables),
@@ -90,7 +90,7 @@ class Job:
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
         _MANIFEST.write_text(json.dumps(manifest, indent=1))
         _write_lines("tags", backup.tags(made))
-        self._say(f"copied {made.size} bytes: {made.tables} tables, {made.rows} rows")
+        self._say(json.dumps(asdict(made)))
 
     def expired(self) -> None:
         """Write down which backups the policy does not keep."""
@@ -171,7 +171,7 @@ class Job:
                 told = str(error)
                 continue
             if seen.state == view.ONLINE and seen.has_majority():
-                donor = choose_donor(seen.members, self._env.get("MEMBER", ""), last)
+                donor = donors.choose(seen.members, self._env.get("MEMBER", ""), last)
                 self._say(f"from {donor.pod}, the {donor.role}, with {donor.queue} transactions to apply")
                 return donor, seen
             told = f"{host} is {seen.state}"

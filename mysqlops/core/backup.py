@@ -44,7 +44,7 @@ class Backup:
     storage_size: str
     # What the repository adds:
     target: str = ""
-    snapshot: str = ""  # restic's id and the folder, as `restic restore` takes it
+    snapshot: str = ""  # restic's id
     stored: int = 0  # bytes that it added to the repository
     store_seconds: float = 0.0
     verified: Verification | None = None
@@ -71,11 +71,31 @@ class Verification:
     snapshot: str = ""
 
 
+def new_id(cluster: str, now: datetime) -> str:
+    """Of a backup that begins, or is complete, at that moment (UTC)."""
+    return f"{cluster}-{now:%Y%m%d-%H%M%S}"
+
+
 def tags(fact: Backup | Verification) -> list[str]:
     """The tags of its snapshot."""
     kind = BACKUP if isinstance(fact, Backup) else VERIFICATION
     text = json.dumps({"format": FORMAT, **asdict(fact)}, separators=(",", ":"))
     return [TAG, f"{_KIND}{kind}", f"{_FACTS}{base64.urlsafe_b64encode(text.encode()).decode()}"]
+
+
+def told(copied: str, stored: str) -> Backup:
+    """What the last lines of a Job's steps say of the backup that it made: its facts, and restic's summary."""
+    summary = json.loads(stored)
+    return replace(
+        _backup(json.loads(copied)),
+        snapshot=summary["snapshot_id"],
+        stored=int(summary.get("data_added_packed", 0)),
+        store_seconds=float(summary.get("total_duration", 0.0)),
+    )
+
+
+def told_verification(checked: str) -> Verification:
+    return _verification(json.loads(checked))
 
 
 def catalogue(snapshots: Sequence[Json], target: str = "") -> list[Backup]:
@@ -87,7 +107,7 @@ def catalogue(snapshots: Sequence[Json], target: str = "") -> list[Backup]:
         replace(
             _backup(facts),
             target=target,
-            snapshot=f"{one['id']}:{one['paths'][0]}",
+            snapshot=one["id"],
             stored=int(one.get("summary", {}).get("data_added_packed", 0)),
             store_seconds=_seconds(one.get("summary", {})),
             verified=last.get(facts["id"]),

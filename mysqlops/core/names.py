@@ -36,6 +36,7 @@ LABEL_TARGET = f"{DOMAIN}/backup-target"  # on the Secret of a target, whose nam
 LABEL_STEPS = f"{DOMAIN}/backup"  # on a Job: what it is for
 ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: where, without any secret
 ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds the repository
+ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, what `backup schedule set` was told
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
 
@@ -174,3 +175,8 @@ def backup_job(cluster: str, backup_id: str) -> str:
 
 def restore_job(cluster: str) -> str:
     return f"{cluster}-restore"
+
+
+def schedule(cluster: str, kind: str) -> str:
+    """The CronJob that makes (`backup`) or verifies (`verify`) backups."""
+    return f"{cluster}-{kind}"

@@ -25,6 +25,7 @@ VIEWER = (
     Right("", "persistentvolumeclaims", ("get", "list")),
     Right("discovery.k8s.io", "endpointslices", ("list",)),
     Right("coordination.k8s.io", "leases", ("get",)),
+    Right("batch", "cronjobs", ("list",)),
 )
 OPERATOR = (
     *VIEWER,
@@ -48,14 +49,16 @@ OWNER = (
     Right("coordination.k8s.io", "leases", ("list",)),
     Right("networking.k8s.io", "networkpolicies", ("get", "list", "create", "patch", "delete")),
     Right("policy", "poddisruptionbudgets", ("get", "list", "create", "patch", "delete")),
-    Right("batch", "jobs", ("get", "create", "delete")),
+    Right("", "persistentvolumeclaims", ("create",)),
+    Right("batch", "jobs", ("get", "list", "create", "delete")),
+    Right("batch", "cronjobs", ("get", "create", "patch", "delete")),
     Right(_RBAC, "roles", ("get", "list", "create", "patch", "delete")),
     Right(_RBAC, "rolebindings", ("get", "list", "create", "patch", "delete")),
 )
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status",)),
     "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
-    "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt")),
+    "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore")),
 }
 
 

@@ -95,6 +95,7 @@ class Watch:
             except errors.MysqlError:
                 return  # restarting
             if now is not None and now.size:
-                self._say(
-                    json.dumps({"bytes": now.copied, "of": now.size, "seconds": self._clock.monotonic() - started})
-                )
+                seconds = self._clock.monotonic() - started
+                # As restic tells it, so that one reader understands both.
+                facts = {"bytes_done": now.copied, "total_bytes": now.size, "seconds_elapsed": seconds}
+                self._say(json.dumps(facts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
@@ -39,17 +39,18 @@ def open_account(session: Session, name: str) -> None:
 
 
 def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
-    """The Job of one backup, followed by pruning if there is a policy."""
+    """The Job of one backup, followed by pruning if there is a policy; without an id it makes one itself."""
     running = observe.must_run(session.client, name)
     env = planning.environment_of(running.spec, origin(session, name))
-    env |= {"BACKUP_ID": backup_id, "MEMBER": wish.member, "CHECK": wish.check}
+    env |= {"MEMBER": wish.member, "CHECK": wish.check} | ({"BACKUP_ID": backup_id} if backup_id else {})
     if wish.rate_mib:
         env |= {"RATE_MIB": str(wish.rate_mib), "LIMIT": str(wish.rate_mib * 1024)}
     steps: tuple[planning.Step, ...] = planning.CREATE
     if wish.keep:
         steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
     source = planning.Source(running.spec, running.config_maps.config, running.config_maps.agent)
-    made = planning.job(restic.templates(), names.backup_job(name, backup_id), wish.target, steps, source, **env)
+    job_name = names.backup_job(name, backup_id)
+    made = planning.job(restic.templates(), job_name, wish.target, steps, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "create"
     return made
 
@@ -59,19 +60,14 @@ def create(session: Session, name: str, wish: Wish) -> backup.Backup:
     wanted = _under_way(session, name)
     if wanted is None:
         open_account(session, name)
-        wanted = job(session, name, wish, f"{name}-{session.clock.now():%Y%m%d-%H%M%S}")
+        wanted = job(session, name, wish, backup.new_id(name, session.clock.now()))
     else:
         session.progress.say(f"waiting for the backup that runs already: Job {wanted['metadata']['name']}")
     _check_room(wanted, wish)
-    jobs.run(session, wanted, planning.progress, "backup-refused")
-    backup_id = next(
-        one["value"]
-        for one in wanted["spec"]["template"]["spec"]["initContainers"][2]["env"]
-        if one["name"] == "BACKUP_ID"
-    )
-    made = find(session, wish.target, backup_id)
+    pod = jobs.run(session, wanted, planning.progress, "backup-refused")
+    copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     jobs.delete(session, wanted["metadata"]["name"])
-    return made
+    return replace(backup.told(copied, stored), target=wish.target.name)
 
 
 def _check_room(wanted: Json, wish: Wish) -> None:
@@ -110,23 +106,31 @@ def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
 
 def manifest(session: Session, target: Target, found: backup.Backup) -> Json:
     """What was recorded with it: every table's rows and checksum, the cluster's spec."""
-    snapshot, _, path = found.snapshot.partition(":")
-    return dict(json.loads(restic.run(session, target, "dump", snapshot, f"{path}/manifest.json")))
+    found_there: Json = json.loads(restic.run(session, target, "dump", found.snapshot, "/manifest.json"))
+    return found_there
 
 
 def verify(session: Session, name: str, target: Target, backup_id: str) -> backup.Backup:
     """Restore it into a pod of its own, start it, and compare everything; raises StepFailed with what differs."""
     chosen = find(session, target, backup_id)
+    made = verify_job(session, name, target, chosen)
+    pod = jobs.run(session, made, planning.progress, "verify-refused")
+    checked = backup.told_verification(jobs.last_line(session, pod, "check"))
+    jobs.delete(session, made["metadata"]["name"])
+    return replace(chosen, verified=checked)
+
+
+def verify_job(session: Session, name: str, target: Target, chosen: backup.Backup | None) -> Json:
+    """Of one backup, or of the newest that was not verified yet."""
     running = observe.must_run(session.client, name)
     source = planning.Source(running.spec, running.config_maps.config, running.config_maps.agent)
-    env = planning.environment_of(running.spec, origin(session, name)) | {"BACKUP_ID": chosen.id}
-    job_name = f"{names.backup_job(name, chosen.id)}-v"
+    env = planning.environment_of(running.spec, origin(session, name)) | ({"BACKUP_ID": chosen.id} if chosen else {})
+    job_name = f"{names.backup_job(name, chosen.id if chosen else '')}-v"
     made = planning.job(restic.templates(), job_name, target, planning.VERIFY, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "verify"
-    planning.grow_scratch(made, max(chosen.size, quantity.parse_bytes(running.spec.storage_size)))
-    jobs.run(session, made, planning.progress, "verify-refused")
-    jobs.delete(session, job_name)
-    return find(session, target, chosen.id)
+    if chosen:
+        planning.grow_scratch(made, max(chosen.size, quantity.parse_bytes(running.spec.storage_size)))
+    return made
 
 
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:

@@ -20,6 +20,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     if client.find("Job", names.adopt_job(name)) is not None:
         steps.append(Step("delete", "Job", names.adopt_job(name), f"fills {name}"))
     for kind in (
+        "CronJob",
         "StatefulSet",
         "PodDisruptionBudget",
         "NetworkPolicy",

@@ -83,7 +83,7 @@ def await_healthy(session: Session, name: str) -> status.Status:
             if member.state == view.ONLINE and member.name not in seen_online:
                 seen_online.add(member.name)
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
-        if now.verdict == status.HEALTHY:
+        if not status.in_the_way(now):
             return now
         session.progress.waiting(now.conditions[0].message)
         if session.clock.monotonic() >= deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +107,7 @@ def _raise_failure(session: Session, name: str, pod: Json, code: str) -> None:
 
 
 def _raise(step: str, exit_code: int, told: str, code: str) -> None:
+    told = _message(told)
     message = told.partition(": ")[2] or told
     if exit_code == errors.Refused.exit_code:
         raise Refused([Reason(code, message)])
@@ -115,6 +117,15 @@ def _raise(step: str, exit_code: int, told: str, code: str) -> None:
     if exit_code in (1, 3) and step in _STORAGE_STEPS:
         raise errors.StorageError(f"{step}: {told}", hint="mend what is named, then run it again")
     raise errors.StepFailed(f"{step}: {told}", hint="mend what is named, then run it again")
+
+
+def _message(told: str) -> str:
+    """Of restic's JSON what people read."""
+    try:
+        facts = json.loads(told)
+    except ValueError:
+        return told
+    return str(facts.get("message", told)) if isinstance(facts, dict) else told
 
 
 _STORAGE_STEPS = {"look", "look-again", "store", "fetch", "forget", "note", "run"}

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import names, quantity, view
+from mysqlops.core import names, quantity
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
-from mysqlops.errors import Reason, Refused
 
 Json = dict[str, Any]
 RESTIC, MYSQLD, PYTHON = "restic", "mysqld", "python"
@@ -179,22 +178,6 @@ def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
     return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(asdict(spec), sort_keys=True)}
 
 
-def choose_donor(members: Sequence[view.GroupMember], wanted: str, last: str) -> view.GroupMember:
-    """The member to copy: the one asked for; else the replica with the least to apply, the last backup's among equals
-    (its pages are the same as then, so that little is stored); the primary only if it is alone. Raises Refused."""
-    online = {one.pod: one for one in members if one.state == view.ONLINE}
-    if wanted and wanted not in online:
-        text = f"--member {wanted}: not ONLINE; ONLINE are {', '.join(sorted(online)) or 'none'}"
-        raise Refused([Reason("no-such-member", text, "mysqlops status")])
-    if wanted:
-        return online[wanted]
-    replicas = [one for one in online.values() if one.role == names.ROLE_REPLICA] or list(online.values())
-    if not replicas:
-        raise Refused([Reason("no-donor", "no member is ONLINE", "mysqlops status")])
-    return min(replicas, key=lambda one: (one.queue > _AS_GOOD_AS_NONE, one.pod != last, one.queue, one.pod))
-
-
-_AS_GOOD_AS_NONE = 100  # transactions to apply: a fraction of a second
 _DOING = {
     "look": "asking the repository",
     "copy": "copying",
@@ -220,14 +203,13 @@ def progress(step: str, last_line: str) -> str:
         return f"{doing}: {last_line}" if last_line else doing
     if not isinstance(facts, dict):
         return doing
-    return f"{doing}: {_rate(facts)}" if facts.get("of", facts.get("total_bytes")) else doing
+    return f"{doing}: {_rate(facts)}" if facts.get("total_bytes") else doing
 
 
 def _rate(facts: Mapping[str, Any]) -> str:
-    """The programs' own words, or restic's."""
-    done = facts.get("bytes", facts.get("bytes_done", facts.get("bytes_restored", 0)))
-    size = facts.get("of", facts.get("total_bytes", 0))
-    seconds = facts.get("seconds", facts.get("seconds_elapsed", 0))
+    """Bytes, their rate and what is left; restic's words, and the clone's."""
+    done = facts.get("bytes_done", facts.get("bytes_restored", 0))
+    size, seconds = facts["total_bytes"], facts.get("seconds_elapsed", 0)
     text = f"{quantity.format_bytes(done)} of {quantity.format_bytes(size)}"
     if not done or not seconds:
         return text

@@ -29,6 +29,7 @@ class Observed:
     pods: Mapping[str, Json]
     claims: Mapping[str, Json]
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
+    schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class Status:
         return asdict(self)
 
 
-# They hinder no change: one is what a resize is for, the other is what an upgrade ends.
-_HARMLESS = {"volume-filling", "agents-differ"}
+# They hinder no change: one is what a resize is for, another is what an upgrade ends.
+_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue"}
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:
@@ -186,6 +187,7 @@ def _conditions(
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
+    found += _backup_conditions(seen)
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
         text = f"agents of several versions run: {', '.join(sorted(versions))}"
@@ -251,6 +253,24 @@ def _rollout_conditions(seen: Observed) -> list[Condition]:
     if under_way.failure:
         text = f"a rollout is being taken back ({under_way.failure}): {left} pods to go"
     return [Condition("rollout-open", text, f"mysqlops upgrade {seen.name} --resume, or --rollback")]
+
+
+def _backup_conditions(seen: Observed) -> list[Condition]:
+    """By the CronJobs' own word: a backup counts once it is stored, a verification once it was found equal."""
+    if not seen.schedules:
+        return []
+    from mysqlops.planning import schedule
+
+    judged = [schedule.judge(one, seen.taken_at) for one in seen.schedules]
+    return [
+        Condition(
+            "backup-overdue",
+            f"the last successful {one.kind} is of {one.last_success or 'never'}, {one.failures} runs failed since",
+            f"mysqlops backup schedule run-now {seen.name}{' --verify' if one.kind == schedule.VERIFY else ''}",
+        )
+        for one in judged
+        if one.is_overdue
+    ]
 
 
 def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]:

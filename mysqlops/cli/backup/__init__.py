@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup import create, delete, describe, list_, prune, target, verify
+from mysqlops.cli.backup import create, delete, describe, list_, prune, schedule, target, verify
 
 
 @click.group()
@@ -19,3 +19,4 @@ command.add_command(verify.command, "verify")
 command.add_command(prune.command, "prune")
 command.add_command(delete.command, "delete")
 command.add_command(target.command, "target")
+command.add_command(schedule.command, "schedule")

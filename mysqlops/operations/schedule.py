@@ -1,0 +1,95 @@
+"""Backups by the clock: make the CronJobs, keep them as the cluster is, run one now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mysqlops.core import backup, names
+from mysqlops.core.target import Target
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import backup as backups
+from mysqlops.operations import jobs, targets
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup as job_planning
+from mysqlops.planning import schedule as planning
+
+Json = dict[str, Any]
+_KINDS = (planning.BACKUP, planning.VERIFY)
+
+
+def put(session: Session, name: str, wish: planning.Wish) -> None:
+    """Make or change both CronJobs; raises ConfigError for a bad time, Refused for no such target or no primary."""
+    now = session.clock.now()
+    every = planning.check_cron("--cron", wish.cron, now)
+    verify_every = planning.check_cron("--verify-cron", wish.verify_cron, now)
+    target = targets.find(session.client, wish.target or None)
+    # One run may fail before anybody is told.
+    wish = replace(
+        wish,
+        target=target.name,
+        max_age=wish.max_age or 2 * every,
+        verify_max_age=wish.verify_max_age or 2 * verify_every,
+    )
+    backups.open_account(session, name)
+    _apply(session, name, target, wish)
+
+
+def refresh(session: Session, name: str) -> None:
+    """The cluster's image, agent, settings or size changed: the CronJobs follow. Nothing if there are none."""
+    found = session.client.find("CronJob", names.schedule(name, planning.BACKUP))
+    if found is None:
+        return
+    wish = planning.wish_of(found)
+    _apply(session, name, targets.find(session.client, wish.target), wish)
+
+
+def _apply(session: Session, name: str, target: Target, wish: planning.Wish) -> None:
+    chosen = backups.Wish(target, wish.member, backup.CHECKSUM, wish.rate_mib, wish.keep)
+    made = {
+        planning.BACKUP: backups.job(session, name, chosen, ""),
+        planning.VERIFY: backups.verify_job(session, name, target, None),
+    }
+    for kind, job in made.items():
+        session.client.apply(planning.cron_job(job, kind, wish))
+
+
+def remove(session: Session, name: str) -> None:
+    """No error if there are none."""
+    for kind in _KINDS:
+        session.client.delete("CronJob", names.schedule(name, kind))
+
+
+def seen(session: Session) -> list[planning.Seen]:
+    """All of the namespace."""
+    found = session.client.list("CronJob", f"{names.LABEL_NAME}={names.APP_NAME},{names.LABEL_STEPS}")
+    return [planning.judge(one, session.clock.now()) for one in found]
+
+
+def run_now(session: Session, name: str, kind: str, *, wait: bool) -> str:
+    """Start what the schedule would; the Job's name. With `wait` raises what the Job says if it fails."""
+    found = session.client.find("CronJob", names.schedule(name, kind))
+    if found is None:
+        text = f"{name} has no schedule for {kind}"
+        raise Refused([Reason("no-schedule", text, f"mysqlops backup schedule set {name} --cron '0 3 * * *'")])
+    job_name = f"{names.schedule(name, kind)}-now-{session.clock.now():%H%M%S}"
+    template = found["spec"]["jobTemplate"]
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "name": found["metadata"]["name"],
+        "uid": found["metadata"]["uid"],
+        "controller": True,
+    }
+    metadata = {
+        "name": job_name,
+        "labels": template["metadata"]["labels"],
+        "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
+        "ownerReferences": [owner],
+    }
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
+    if wait:
+        jobs.run(session, job, job_planning.progress, "backup-refused")
+    else:
+        session.client.create("Job", job)
+    return job_name

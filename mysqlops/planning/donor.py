@@ -1,0 +1,25 @@
+"""Which member a backup copies. Pure; the Job's own program asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mysqlops.core import names, view
+from mysqlops.errors import Reason, Refused
+
+_AS_GOOD_AS_NONE = 100  # transactions to apply: a fraction of a second
+
+
+def choose(members: Sequence[view.GroupMember], wanted: str, last: str) -> view.GroupMember:
+    """The member to copy: the one asked for; else the replica with the least to apply, the last backup's among equals
+    (its pages are the same as then, so that little is stored); the primary only if it is alone. Raises Refused."""
+    online = {one.pod: one for one in members if one.state == view.ONLINE}
+    if wanted and wanted not in online:
+        text = f"--member {wanted}: not ONLINE; ONLINE are {', '.join(sorted(online)) or 'none'}"
+        raise Refused([Reason("no-such-member", text, "mysqlops status")])
+    if wanted:
+        return online[wanted]
+    replicas = [one for one in online.values() if one.role == names.ROLE_REPLICA] or list(online.values())
+    if not replicas:
+        raise Refused([Reason("no-donor", "no member is ONLINE", "mysqlops status")])
+    return min(replicas, key=lambda one: (one.queue > _AS_GOOD_AS_NONE, one.pod != last, one.queue, one.pod))

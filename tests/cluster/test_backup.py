@@ -1,0 +1,233 @@
+"""Backups on the lab: made under writes, proven by restoring, scheduled, pruned; and what can go wrong with each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import SMALL, Namespace, eventually, killed
+from tests.faults.ledger import Ledger
+
+LAB = Path(__file__).parents[2] / "scripts" / "lab"
+RESTIC = os.environ.get("MYSQLOPS_RESTIC_IMAGE", "restic/restic:0.18.1")
+SCHEMA = (
+    "CREATE TABLE app.things (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40), born DATE, photo BLOB, tags JSON)",
+    "INSERT INTO app.things (name, photo, tags) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+    "WHERE i < 900) SELECT CONCAT('thing ', i), RANDOM_BYTES(400), JSON_ARRAY(i) FROM n",
+    "CREATE VIEW app.few AS SELECT * FROM app.things WHERE id < 10",
+    "CREATE PROCEDURE app.count_things () SELECT COUNT(*) FROM app.things",
+    "CREATE USER shop@'%' IDENTIFIED BY 'shop-secret'",
+    "GRANT SELECT ON app.* TO shop@'%'",
+)
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "backups"}, "spec": claim}
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    primary = namespace.status()["primary"]
+    for statement in SCHEMA:
+        namespace.sql(primary, statement)
+    return namespace
+
+
+def _listed(namespace: Namespace, *words: str) -> list[dict[str, Any]]:
+    done = namespace.mysqlops("backup", "list", "-o", "json", *words)
+    assert done.code == 0, done.err
+    found: list[dict[str, Any]] = done.json()
+    return found
+
+
+def _things(namespace: Namespace, pod: str) -> Any:
+    return namespace.sql(pod, "CHECKSUM TABLE app.things")[0][1], namespace.sql(pod, "SELECT COUNT(*) FROM app.few")
+
+
+def test_a_target_is_refused_with_what_is_wrong(cluster: Namespace) -> None:
+    done = cluster.mysqlops("backup", "create", "mysql")
+    assert done.code == 3
+    assert "backup target add" in done.err
+    done = cluster.mysqlops("backup", "target", "add", "local", "--claim", "backup")
+    assert done.code == 3
+    assert "--claim backup: no such claim" in done.err
+    done = cluster.mysqlops("backup", "target", "add", "local", "--claim", "backups", "--s3", "http://s3/x")
+    assert done.code == 2
+    done = cluster.mysqlops("backup", "target", "add", "far", "--s3", "http://key:secret@s3/x")
+    assert done.code == 2
+    assert "--credentials" in done.err
+    assert cluster.objects("secrets,jobs") == [
+        one for one in cluster.objects("secrets,jobs") if "backup" not in one["metadata"]["name"]
+    ]
+
+
+def test_a_backup_under_writes_is_verified_and_becomes_a_cluster(cluster: Namespace) -> None:
+    done = cluster.mysqlops("backup", "target", "add", "local", "--claim", "backups")
+    assert done.code == 0, done.err
+    assert "keep its password outside" in done.out
+    again = cluster.mysqlops("backup", "target", "add", "local", "--claim", "backups", "-o", "json")
+    assert again.json()["made"] is False
+
+    made: dict[str, Any] = {}
+
+    def back_up() -> None:
+        done = cluster.mysqlops("backup", "create", "mysql", "-o", "json")
+        assert done.code == 0, done.err
+        made.update(done.json())
+
+    outcome = Ledger(cluster).under_writes(back_up, ["mysql-0", "mysql-1", "mysql-2"])
+    assert outcome.is_clean(), outcome
+    assert (made["role"], made["level"], made["method"]) == ("replica", "checksum", "archive")
+    assert _listed(cluster)[0]["gtid"] == made["gtid"]
+
+    verified = cluster.mysqlops("backup", "verify", "mysql", made["id"], "-o", "json")
+    assert verified.code == 0, verified.err
+    assert verified.json()["level"] == "restored"
+    described = cluster.mysqlops("backup", "describe", made["id"]).out
+    assert "app.things: 900 rows" in described
+    assert "procedure app.count_things" in described
+
+    done = cluster.mysqlops("restore", made["id"], "--as", "copy", "--replicas", "1")
+    assert done.code == 0, done.err
+    assert _things(cluster, "copy-0") == _things(cluster, "mysql-0")
+    ledger = cluster.sql("copy-0", "SELECT COUNT(*) FROM app.ledger")[0][0]
+    assert 0 < ledger <= cluster.sql("mysql-0", "SELECT COUNT(*) FROM app.ledger")[0][0]
+    held = cluster.sql("copy-0", f"SELECT GTID_SUBSET('{made['gtid']}', @@gtid_executed)")
+    assert held == [[1]]
+    users = "SELECT user, authentication_string FROM mysql.user WHERE user = 'shop'"
+    assert cluster.sql("copy-0", users) == cluster.sql("mysql-0", users)
+    cluster.sql("copy-0", "INSERT INTO app.things (name) VALUES ('it takes writes')")
+
+    done = cluster.mysqlops("restore", made["id"], "--as", "copy")
+    assert done.code == 3
+    assert "a cluster of that name runs here" in done.err
+    cluster.mysqlops("delete", "copy", "--purge-data", "--confirm", "copy")
+
+
+def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None:
+    before = len(_listed(cluster))
+    killed(
+        cluster,
+        lambda: any(
+            "copy" in str(one["status"]) for one in cluster.objects("pods") if "backup" in one["metadata"]["name"]
+        ),
+        "backup",
+        "create",
+        "mysql",
+    )
+    done = cluster.mysqlops("backup", "create", "mysql")
+    assert done.code == 0, done.err
+    assert "waiting for the backup that runs already" in done.err
+    assert len(_listed(cluster)) == before + 1
+
+
+def test_a_killed_restore_is_finished_by_the_next_run(cluster: Namespace) -> None:
+    backup = _listed(cluster)[0]["id"]
+    words = ("restore", backup, "--as", "again", "--replicas", "1")
+    killed(cluster, lambda: any("again-restore" in one["metadata"]["name"] for one in cluster.objects("pods")), *words)
+    done = cluster.mysqlops(*words)
+    assert done.code == 0, done.err
+    assert _things(cluster, "again-0") == _things(cluster, "mysql-0")
+    cluster.mysqlops("delete", "again", "--purge-data", "--confirm", "again")
+
+
+def test_a_schedule_runs_and_status_says_when_it_does_not(cluster: Namespace) -> None:
+    done = cluster.mysqlops("backup", "schedule", "set", "mysql", "--cron", "61 3 * * *")
+    assert done.code == 2
+    assert "--cron '61 3 * * *'" in done.err
+    words = ("backup", "schedule", "set", "mysql", "--cron", "0 3 * * *", "--keep-last", "1")
+    done = cluster.mysqlops(*words)
+    assert done.code == 0, done.err
+    before = _listed(cluster)
+    done = cluster.mysqlops("backup", "schedule", "run-now", "mysql")
+    assert done.code == 0, done.err
+    after = _listed(cluster)
+    assert after[0]["id"] not in {one["id"] for one in before}
+    # The policy keeps one; the last one that was restored stays beside it.
+    assert [one["level"] for one in after] == ["checksum", "restored"]
+    assert cluster.status()["verdict"] == "healthy"
+    done = cluster.mysqlops(*words, "--max-age", "1s")
+    assert done.code == 0, done.err
+    time.sleep(2)
+    codes = [one["code"] for one in cluster.status()["conditions"]]
+    assert codes == ["backup-overdue"]
+    seen = {one["kind"]: one for one in cluster.mysqlops("backup", "schedule", "list", "-o", "json").json()}
+    assert seen["backup"]["last_success"]
+    assert seen["verify"]["last_success"] is None
+    assert cluster.mysqlops("backup", "schedule", "remove", "mysql").code == 0
+    assert cluster.objects("cronjobs") == []
+
+
+def test_the_last_good_backup_is_not_deleted(cluster: Namespace) -> None:
+    newest, restored = _listed(cluster)
+    for one in (newest, restored):
+        done = cluster.mysqlops("backup", "delete", one["id"], "--confirm", one["id"])
+        assert done.code == 3, done.out
+        assert "last-good-backup" in done.err
+    done = cluster.mysqlops("backup", "prune", "mysql", "--keep-last", "1", "--dry-run")
+    assert "would remove nothing" in done.out
+
+
+@pytest.fixture
+def s3(cluster: Namespace) -> str:
+    """The lab's server, or none on another cluster."""
+    subprocess.run([sys.executable, LAB, "s3", "up"], check=True, capture_output=True, timeout=120)
+    found = json.loads(cluster.kubectl("get", "secret", "s3-keys", "-n", "lab-s3", "-o", "json"))
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-keys"}, "data": found["data"]}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    return "http://s3.lab-s3.svc:9000/backups"
+
+
+def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s3: str) -> None:
+    done = cluster.mysqlops("backup", "target", "add", "offsite", "--s3", s3, "--credentials", "s3-keys")
+    assert done.code == 0, done.err
+    assert cluster.mysqlops("backup", "create", "mysql").code == 3  # which target?
+    done = cluster.mysqlops("backup", "create", "mysql", "--target", "offsite", "--no-check")
+    assert done.code == 0, done.err
+    assert [one["level"] for one in _listed(cluster, "--target", "offsite")] == ["none"]
+    wrong = {"stringData": {"password": "wrong"}}
+    cluster.kubectl("patch", "secret", "backup-target-offsite", "--type", "merge", "-p", json.dumps(wrong))
+    done = cluster.mysqlops("backup", "list", "--target", "offsite")
+    assert done.code == 30
+    assert "the password does not open the repository" in done.err
+    nowhere = s3.replace("9000", "9999")
+    words = ("backup", "target", "add", "nowhere", "--s3", nowhere, "--credentials", "s3-keys", "--timeout", "15s")
+    done = cluster.mysqlops(*words)
+    assert done.code == 30
+    assert "no answer" in done.err
+
+
+def test_a_corrupt_pack_is_found_and_named(cluster: Namespace) -> None:
+    """Last: it ruins the repository."""
+    script = "for f in /repository/data/*/*; do dd if=/dev/zero of=$f bs=1 seek=100 count=64 conv=notrunc; done"
+    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "ruin",
+        "image": RESTIC,
+        "command": ["sh", "-c", f"chmod -R u+w /repository/data; {script}"],
+        "securityContext": locked,
+        "volumeMounts": [{"name": "repository", "mountPath": "/repository"}],
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
+    volume = {"name": "repository", "persistentVolumeClaim": {"claimName": "backups"}}
+    spec = {"restartPolicy": "Never", "securityContext": security, "containers": [container], "volumes": [volume]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ruin"}, "spec": spec}
+    backup = _listed(cluster, "--target", "local")[0]["id"]
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    eventually(lambda: cluster.kubectl("get", "pod", "ruin", "-o", "jsonpath={.status.phase}") == "Succeeded", "ruined")
+    cluster.kubectl("delete", "pod", "ruin")
+    done = cluster.mysqlops("backup", "verify", "mysql", backup, "--target", "local")
+    assert done.code == 30, done.err
+    assert "error (repository): fetch" in done.err
+    done = cluster.mysqlops("restore", backup, "--as", "ruined", "--replicas", "1", "--target", "local")
+    assert done.code == 30, done.err
+    assert cluster.mysqlops("status", "ruined").code == 10
