@@ -63,14 +63,14 @@ def create(session: Session, name: str, wish: Wish) -> backup.Backup:
         wanted = job(session, name, wish, backup.new_id(name, session.clock.now()))
     else:
         session.progress.say(f"waiting for the backup that runs already: Job {wanted['metadata']['name']}")
-    _check_room(wanted, wish)
+    _check_same_target(wanted, wish)
     pod = jobs.run(session, wanted, planning.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     jobs.delete(session, wanted["metadata"]["name"])
     return replace(backup.told(copied, stored), target=wish.target.name)
 
 
-def _check_room(wanted: Json, wish: Wish) -> None:
+def _check_same_target(wanted: Json, wish: Wish) -> None:
     target = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "target")
     if target["secret"]["secretName"] != wish.target.secret:
         text = f"another backup runs: Job {wanted['metadata']['name']}, to {target['secret']['secretName']}"

@@ -14,7 +14,7 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.operations import configure, observe, orders, rollout, upgrade
+from mysqlops.operations import configure, observe, orders, rollout, schedule, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 from mysqlops.planning import storage as planning
@@ -86,6 +86,7 @@ def execute(session: Session, name: str, change: Change) -> None:
         _grow_claims(session, name, change.size)
         _make_template(session, name, change.size)
     _fit_settings(session, name)
+    schedule.refresh(session, name)
 
 
 def _grow_claims(session: Session, name: str, size: str) -> None:
