@@ -95,7 +95,10 @@ def catalogue(session: Session, target: Target) -> list[backup.Backup]:
 
 def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused that lists what there is."""
-    there = catalogue(session, target)
+    return _pick(catalogue(session, target), target, backup_id)
+
+
+def _pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
     found = next((one for one in there if one.id == backup_id), None)
     if found is None:
         some = ", ".join(one.id for one in there[:5]) or "none"
@@ -141,9 +144,10 @@ def prune_plan(session: Session, name: str, target: Target, policy: retention.Po
 
 def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused for the last one that is known to be good."""
-    chosen = find(session, target, backup_id)
-    own = [one for one in catalogue(session, target) if one.origin == chosen.origin]
-    why = retention.kept(own, retention.Policy(last=0)).get(chosen.id, [])
+    there = catalogue(session, target)
+    chosen = _pick(there, target, backup_id)
+    own = [one for one in there if one.origin == chosen.origin]
+    why = retention.kept(own, retention.Policy()).get(chosen.id, [])
     if why:
         text = f"{chosen.id} is the {' and the '.join(why)} good backup of {chosen.where}"
         raise Refused([Reason("last-good-backup", text, "make and verify a newer one first: mysqlops backup create")])
