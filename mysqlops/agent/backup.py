@@ -186,9 +186,19 @@ class Job:
         with self._local() as observer:
             watch = clone.Watch(observer, self._clock, self._say)
             with watch:
-                clone.take(server, donor.host, login)
+                self._take(server, donor.host, login)
         while (_WORK / "again").exists():
             self._clock.sleep(0.1)
+
+    def _take(self, server: connect.Server, host: str, login: connect.Login) -> None:
+        try:
+            clone.take(server, host, login)
+        except errors.StatementFailed:
+            with self._local() as observer:
+                clone.finished(
+                    observer
+                )  # raises with the server's own reason, which the statement's error may not show
+            raise
 
     def _local(self) -> connect.Server:
         """The sidecar's server, which may still be starting; raises StepFailed once it has ended."""

@@ -13,7 +13,7 @@ from mysqlops.core import backup, names, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import deploy, image_check, jobs, observe, restic
+from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import render
@@ -33,11 +33,10 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
     reasons = []
     if observe.running(session.client, spec.name) is not None:
         text = f"--as {spec.name}: a cluster of that name runs here"
-        reasons.append(Reason("name-taken", text, "choose another name"))
-    job = session.client.find("Job", names.restore_job(spec.name))
+        hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
+        reasons.append(Reason("name-taken", text, hint))
     there = observe.claims(session.client, spec.name)
-    placed = [one for one in there if one != names.claim(spec.name, 0)]
-    if there and (placed or not _is_ours(session, spec.name, chosen)) and job is None:
+    if there and not _is_ours(session, there, spec.name, chosen):
         text = f"--as {spec.name}: claims of that name hold data: {', '.join(there)}"
         reasons.append(Reason("name-taken", text, f"choose another name, or mysqlops delete {spec.name} --purge-data"))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
@@ -51,9 +50,11 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
         raise Refused(reasons)
 
 
-def _is_ours(session: Session, name: str, chosen: backup.Backup) -> bool:
-    """A claim that a killed run of this very restore made."""
-    claim = session.client.get("PersistentVolumeClaim", names.claim(name, 0))
+def _is_ours(session: Session, claims: list[str], name: str, chosen: backup.Backup) -> bool:
+    """The only claim is one that a killed run of this very restore made, and that no member has had yet."""
+    if claims != [names.claim(name, 0)]:
+        return False
+    claim = session.client.get("PersistentVolumeClaim", claims[0])
     return bool((claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_RESTORED) == chosen.id)
 
 
@@ -73,13 +74,17 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
 def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec) -> None:
     """Everything up to the start of the members; may be killed and run again."""
     wanted = deploy.objects(spec)
-    _make_claim(session, spec, wanted, chosen)
-    # What the Job's pod mounts; the StatefulSet comes when the volume is ready.
-    for item in wanted:
-        if item["kind"] != "StatefulSet":
-            session.client.apply(item)
-    _fill(session, chosen, target, spec)
-    session.client.apply(next(item for item in wanted if item["kind"] == "StatefulSet"))
+    with lock.held(session, spec.name, "restore"):
+        _make_claim(session, spec, wanted, chosen)
+        # What the Job's pod mounts; the StatefulSet comes when the volume is ready.
+        for item in wanted:
+            if item["kind"] != "StatefulSet":
+                session.client.apply(item)
+        _fill(session, chosen, target, spec)
+        # From here on the volume is not just the backup any more: a later run must not take it for that.
+        change = {"metadata": {"annotations": {names.ANNOTATION_RESTORED: None}}}
+        session.client.patch("PersistentVolumeClaim", names.claim(spec.name, 0), change)
+        session.client.apply(next(item for item in wanted if item["kind"] == "StatefulSet"))
 
 
 def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen: backup.Backup) -> None:

@@ -85,7 +85,10 @@ class Namespace:
             "server = member.Member(settings.read()).connect()\n"
             "print(json.dumps(server.query(sys.argv[1]), default=str))"
         )
-        text = self.kubectl("exec", pod, "-c", "agent", "--", "python3", "-c", program, statement)
+        words = ("exec", pod, "-c", "agent", "--", "python3", "-c", program, statement)
+        deadline = time.monotonic() + 30
+        while not (text := self.kubectl(*words, check=time.monotonic() > deadline)):
+            time.sleep(1)  # a killed agent's container may wait for its next start
         rows: list[list[Any]] = json.loads(text)
         return rows
 
