@@ -15,14 +15,17 @@ if [ -e /run/target/ca.crt ]; then export RESTIC_CACERT=/run/target/ca.crt; fi
 step=$1
 shift
 case $step in
-init) # a repository, unless there is one
-  code=0
-  restic --no-cache cat config >/dev/null || code=$?
-  if [ "$code" = 10 ]; then
-    restic --no-cache init
+init) # a repository, unless there is one; on S3 this makes the bucket too
+  if told=$(restic --no-cache init 2>&1); then
     echo made
   else
-    exit "$code"
+    case $told in
+    *'already exists'* | *'already initialized'*) restic --no-cache cat config >/dev/null ;;
+    *)
+      echo "$told" >&2
+      exit 1
+      ;;
+    esac
   fi
   ;;
 look) # what the repository holds: the next steps choose from it, and a bad target ends the Job before any copying
