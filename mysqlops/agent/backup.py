@@ -88,7 +88,7 @@ class Job:
             storage_size=self._env["STORAGE_SIZE"],
         )
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
-        _MANIFEST.write_text(json.dumps(manifest, indent=1))
+        _MANIFEST.write_text(json.dumps(manifest))
         _write_lines("tags", backup.tags(made))
         self._say(json.dumps(asdict(made)))
 
@@ -193,12 +193,13 @@ class Job:
     def _take(self, server: connect.Server, host: str, login: connect.Login) -> None:
         try:
             clone.take(server, host, login)
-        except errors.StatementFailed:
+        except errors.StatementFailed as error:
+            # A statement with a password tells no details; the server keeps them elsewhere.
             with self._local() as observer:
-                clone.finished(
-                    observer
-                )  # raises with the server's own reason, which the statement's error may not show
-            raise
+                why = clone.failure(observer)
+            if not why:
+                raise
+            raise errors.StepFailed(f"copying {host} failed: {why}") from error
 
     def _local(self) -> connect.Server:
         """The sidecar's server, which may still be starting; raises StepFailed once it has ended."""

@@ -58,6 +58,12 @@ def take(server: connect.Server, host: str, login: connect.Login) -> None:
             raise
 
 
+def failure(server: connect.Server) -> str:
+    """Why the last clone failed, in the server's words; empty if it does not say."""
+    rows = server.query("SELECT error_no, error_message FROM performance_schema.clone_status WHERE error_no <> 0")
+    return f"error {rows[0][0]}: {rows[0][1]}" if rows else ""
+
+
 def finished(server: connect.Server) -> Finished:
     """After the next start; raises StepFailed if the clone did not complete."""
     rows = server.query(

@@ -16,6 +16,7 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 
 Json = dict[str, Any]
+_ALL_LINES = 1_000_000
 
 
 def run(session: Session, target: Target, *words: str) -> str:
@@ -30,7 +31,7 @@ def steps(session: Session, target: Target, wanted: Sequence[planning.Step], hea
     job["spec"]["activeDeadlineSeconds"] = int(session.timeout_seconds) + 30
     try:
         pod = jobs.run(session, job, planning.progress, "restic-refused")
-        return session.client.logs(pod["metadata"]["name"], heard)
+        return session.client.logs(pod["metadata"]["name"], heard, lines=_ALL_LINES)
     except errors.WaitTimeout as error:
         raise errors.StorageError(f"target {target.name} ({target.place}): no answer: {error}") from error
     finally:
