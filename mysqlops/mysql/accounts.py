@@ -32,23 +32,24 @@ def discard_old_password(server: connect.Server, user: str, host: str) -> None:
 
 def create_temporary(server: connect.Server, user: str, password: str) -> None:
     """An account that may do everything, over TLS only; made anew if it is there."""
-    drop(server, user)
-    account = f"{quote(user)}@'%'"
-    server.execute_secret(
-        f"CREATE USER {account} IDENTIFIED BY {quote(password)} REQUIRE SSL", f"CREATE USER {account}"
-    )
+    account = _make_anew(server, user, password)
     server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
 
 
 def create_backup(server: connect.Server, user: str, password: str) -> None:
     """An account that the clone plugin may copy with, and that sees the group; made anew if it is there."""
+    account = _make_anew(server, user, password)
+    server.query(f"GRANT BACKUP_ADMIN ON *.* TO {account}")
+    server.query(f"GRANT SELECT ON performance_schema.* TO {account}")
+
+
+def _make_anew(server: connect.Server, user: str, password: str) -> str:
     drop(server, user)
     account = f"{quote(user)}@'%'"
     server.execute_secret(
         f"CREATE USER {account} IDENTIFIED BY {quote(password)} REQUIRE SSL", f"CREATE USER {account}"
     )
-    server.query(f"GRANT BACKUP_ADMIN ON *.* TO {account}")
-    server.query(f"GRANT SELECT ON performance_schema.* TO {account}")
+    return account
 
 
 def drop(server: connect.Server, user: str) -> None:
