@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,12 @@ class Job:
         donor, seen = self._choose()
         with self._local() as server:
             self._clone(server, donor)
+        now = self._clock.now()
         with self._local() as server:
             copied = clone.finished(server)
             checked = self._env.get("CHECK", backup.CHECKSUM)
             found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
             self._stop(server)
-        now = self._clock.now()
         made = backup.Backup(
             id=self._env.get("BACKUP_ID") or backup.new_id(self._env["MYSQLOPS_CLUSTER"], now),
             cluster=self._env["MYSQLOPS_CLUSTER"],
@@ -150,6 +150,7 @@ class Job:
     def place(self) -> None:
         """The last step of a restore: the volume is a member's from here on; `prepare` then sets the passwords."""
         if (_SCRATCH / "data").exists():
+            shutil.rmtree(_COPY, ignore_errors=True)
             return
         (_SCRATCH / "restored").touch()
         (_COPY / "data" / "auto.cnf").unlink(missing_ok=True)
@@ -187,8 +188,7 @@ class Job:
             watch = clone.Watch(observer, self._clock, self._say)
             with watch:
                 self._take(server, donor.host, login)
-        while (_WORK / "again").exists():
-            self._clock.sleep(0.1)
+        self._await(lambda: not (_WORK / "again").exists(), "start again")
 
     def _take(self, server: connect.Server, host: str, login: connect.Login) -> None:
         try:
@@ -217,10 +217,13 @@ class Job:
 
     def _stop(self, server: connect.Server) -> None:
         server.query("SHUTDOWN")
+        self._await((_WORK / "stopped").exists, "stop")
+
+    def _await(self, is_so: Callable[[], bool], what: str) -> None:
         deadline = self._clock.monotonic() + _STOP_SECONDS
-        while not (_WORK / "stopped").exists():
+        while not is_so():
             if self._clock.monotonic() > deadline:
-                raise errors.WaitTimeout(f"the server on the copy did not stop within {_STOP_SECONDS:.0f} s")
+                raise errors.WaitTimeout(f"the server on the copy did not {what} within {_STOP_SECONDS:.0f} s")
             self._clock.sleep(0.1)
 
     def _say(self, text: str) -> None:
