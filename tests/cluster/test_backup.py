@@ -186,7 +186,7 @@ def s3(cluster: Namespace, request: pytest.FixtureRequest) -> str:
     data = {name: found["data"][key] for name, key in _KEYS}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-keys"}, "data": data}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
-    return "http://s3.lab-s3.svc:9000/backups"
+    return f"http://s3.lab-s3.svc:9000/{cluster.name}"  # a bucket of its own: the lab keeps what earlier runs stored
 
 
 def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s3: str) -> None:
