@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from mysqlops.errors import ConfigError
 
@@ -38,6 +39,8 @@ ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: where, witho
 ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds the repository
 ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, what `backup schedule set` was told
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
+ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
+ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
 
 ROLE_PRIMARY = "primary"
@@ -81,6 +84,7 @@ PASSWORD_KEYS = (
 MAX_NAME_LENGTH = 40
 MAX_MEMBERS = 9  # Group Replication's own limit
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_TEMPLATE = re.compile(rf"^{CLAIM_TEMPLATE}-(r\d{{14}}-)?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -148,8 +152,13 @@ def member_host(cluster: str, ordinal: int, namespace: str) -> str:
     return f"{pod(cluster, ordinal)}.{cluster}.{namespace}.svc"
 
 
-def claim(cluster: str, ordinal: int) -> str:
-    return f"{CLAIM_TEMPLATE}-{pod(cluster, ordinal)}"
+def claim(cluster: str, ordinal: int, template: str = CLAIM_TEMPLATE) -> str:
+    return f"{template}-{pod(cluster, ordinal)}"
+
+
+def restored_template(now: datetime) -> str:
+    """The template of the claims that a restore in place makes at that moment (UTC)."""
+    return f"{CLAIM_TEMPLATE}-r{now:%Y%m%d%H%M%S}"
 
 
 def selector(cluster: str) -> dict[str, str]:
@@ -161,7 +170,13 @@ def selector_text(cluster: str) -> str:
 
 
 def pod_of_claim(claim_name: str) -> str:
-    return claim_name.removeprefix(f"{CLAIM_TEMPLATE}-")
+    return _TEMPLATE.sub("", claim_name)
+
+
+def is_claim_of(claim_name: str, cluster: str) -> bool:
+    """Of any template, whatever its labels say."""
+    pod_name = pod_of_claim(claim_name)
+    return pod_name != claim_name and re.fullmatch(rf"{re.escape(cluster)}-\d+", pod_name) is not None
 
 
 def adopt_job(cluster: str) -> str:

@@ -49,7 +49,7 @@ def copy(session: Session, name: str, request: planning.Request) -> Result:
     wanted = planning.job(
         manifests.load_one("adopt/job.yaml"),
         running.spec,
-        running.config_maps.agent,
+        running.in_use.agent,
         request,
         seconds=int(session.timeout_seconds),
     )
@@ -66,7 +66,7 @@ def abort(session: Session, name: str, source: planning.Source) -> None:
     running = observe.must_run(session.client, name)
     base = manifests.load_one("adopt/job.yaml")
     wanted = planning.release(
-        base, running.spec, running.config_maps.agent, planning.Request(source), seconds=int(session.timeout_seconds)
+        base, running.spec, running.in_use.agent, planning.Request(source), seconds=int(session.timeout_seconds)
     )
     with _account(session, name):
         jobs.delete(session, names.adopt_job(name))

@@ -48,7 +48,7 @@ def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
     steps: tuple[planning.Step, ...] = planning.CREATE
     if wish.keep:
         steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
-    source = planning.Source(running.spec, running.config_maps.config, running.config_maps.agent)
+    source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     job_name = names.backup_job(name, backup_id)
     made = planning.job(restic.templates(), job_name, wish.target, steps, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "create"
@@ -126,7 +126,7 @@ def verify(session: Session, name: str, target: Target, backup_id: str) -> backu
 def verify_job(session: Session, name: str, target: Target, chosen: backup.Backup | None) -> Json:
     """Of one backup, or of the newest that was not verified yet."""
     running = observe.must_run(session.client, name)
-    source = planning.Source(running.spec, running.config_maps.config, running.config_maps.agent)
+    source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     env = planning.environment_of(running.spec, origin(session, name)) | ({"BACKUP_ID": chosen.id} if chosen else {})
     job_name = f"{names.backup_job(name, chosen.id if chosen else '')}-v"
     made = planning.job(restic.templates(), job_name, target, planning.VERIFY, source, **env)

@@ -73,7 +73,7 @@ def plan(
     now = observe.judged(session, name)
     upgrade.check_whole(now)
     objects = upgrade.objects(running, spec, in_place=True)
-    config_map = next(one for one in objects if one["metadata"]["name"] == running.config_maps.config)
+    config_map = next(one for one in objects if one["metadata"]["name"] == running.in_use.config)
     values = settings.changes(running.settings.get(render.MY_CNF, ""), config_map["data"][render.MY_CNF])
     wanted = settings.values(config_map["data"][render.MY_CNF])
     kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])

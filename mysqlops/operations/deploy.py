@@ -21,10 +21,10 @@ Json = dict[str, Any]
 _PROOF_SECONDS = 30.0
 
 
-def objects(spec: ClusterSpec, config_maps: render.ConfigMaps | None = None) -> list[Json]:
+def objects(spec: ClusterSpec, in_use: render.InUse | None = None) -> list[Json]:
     """Exactly what deploy applies and render prints."""
     agent = bundle.build()
-    return render.cluster_objects(manifests.load_base(), spec, render.Agent(agent.content, agent.version), config_maps)
+    return render.cluster_objects(manifests.load_base(), spec, render.Agent(agent.content, agent.version), in_use)
 
 
 def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = None) -> tuple[list[Json], Plan]:
@@ -35,7 +35,7 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
     running = observe.running(client, spec.name)
     if running is not None:
         _refuse_changes(spec, running.spec, chosen)
-    wanted = objects(running.spec, running.config_maps) if running else objects(spec)
+    wanted = objects(running.spec, running.in_use) if running else objects(spec)
     live = observe.live_objects(client, wanted)
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mysqlops.core import names, record, view
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
+from mysqlops.planning import claims, status
 from mysqlops.planning import member as planning
-from mysqlops.planning import status
 
 
 def fence(session: Session, name: str, member: str, why: str) -> bool:
@@ -49,7 +49,7 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
     """
     client = session.client
     remembered: dict[str, str] = orders.read_one(client, name, "rebuilding") or {}
-    claim = names.claim(name, names.ordinal_of(member))
+    claim = claims.of(client.get("StatefulSet", name), names.ordinal_of(member))
     found = client.find("PersistentVolumeClaim", claim)
     if member not in remembered:
         planning.check_rebuild(observe.judged(session, name), member, accept_loss=accept_loss)
@@ -65,7 +65,7 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
 
 def empty(session: Session, name: str, member: str) -> None:
     """Give a member that holds nothing of its own a new pod and an empty claim; raises WaitTimeout."""
-    claim = names.claim(name, names.ordinal_of(member))
+    claim = claims.of(session.client.get("StatefulSet", name), names.ordinal_of(member))
     found = session.client.find("PersistentVolumeClaim", claim)
     if found is not None:
         _delete_claim_and_pods(session, member, claim, found["metadata"]["uid"])

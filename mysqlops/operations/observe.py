@@ -35,7 +35,7 @@ class Running:
 
     spec: ClusterSpec
     stateful_set: Json
-    config_maps: render.ConfigMaps
+    in_use: render.InUse
     settings: Json
 
 
@@ -45,9 +45,9 @@ def running(client: Client, name: str) -> Running | None:
     labels = (stateful_set or {"metadata": {}})["metadata"].get("labels") or {}
     if stateful_set is None or labels.get(names.LABEL_NAME) != names.APP_NAME:
         return None
-    config_maps = render.config_maps_of(stateful_set)
-    settings = (client.find("ConfigMap", config_maps.config) or {}).get("data") or {}
-    return Running(spec_of(stateful_set, settings), stateful_set, config_maps, settings)
+    in_use = render.in_use_of(stateful_set)
+    settings = (client.find("ConfigMap", in_use.config) or {}).get("data") or {}
+    return Running(spec_of(stateful_set, settings), stateful_set, in_use, settings)
 
 
 def must_run(client: Client, name: str) -> Running:
@@ -73,9 +73,8 @@ def _no_cluster(client: Client, name: str) -> errors.NotFound:
 
 def claims(client: Client, cluster: str) -> list[str]:
     """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
-    prefix = f"{names.CLAIM_TEMPLATE}-{cluster}-"
     found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]
-    return [name for name in found if name.startswith(prefix) and name[len(prefix) :].isdigit()]
+    return [name for name in found if names.is_claim_of(name, cluster)]
 
 
 def cluster(client: Client, name: str, clock: Clock) -> status.Observed:

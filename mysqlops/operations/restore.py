@@ -104,7 +104,7 @@ def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen:
 
 
 def _fill(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec) -> None:
-    maps = render.ConfigMaps(names.config_map(spec.name), names.agent_config_map(spec.name))
+    maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
     source = planning.Source(spec, maps.config, maps.agent)
     env = planning.environment_of(spec, chosen.origin) | {"BACKUP_ID": chosen.id}
     name = names.restore_job(spec.name)

@@ -15,7 +15,7 @@ from mysqlops import errors
 from mysqlops.core import names, rollout, version
 from mysqlops.operations import member, observe, schedule, switchover
 from mysqlops.operations.session import Session
-from mysqlops.planning import actions, render, revisions, status
+from mysqlops.planning import actions, claims, render, revisions, status
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 
@@ -45,10 +45,11 @@ class Limits:
 
 def old_of_template(seen: status.Observed) -> Collection[str]:
     """The pods that are still to be replaced by the newest template, or whose claim is going for an empty one."""
+    held = {name: claims.of(seen.stateful_set, names.ordinal_of(name)) for name in seen.pods}
     going = {
         name
-        for name in seen.pods
-        if "deletionTimestamp" in seen.claims.get(f"{names.CLAIM_TEMPLATE}-{name}", {"metadata": {}})["metadata"]
+        for name, claim in held.items()
+        if "deletionTimestamp" in seen.claims.get(claim, {"metadata": {}})["metadata"]
     }
     return revisions.outdated(seen.stateful_set, seen.pods) | going
 
@@ -130,7 +131,7 @@ def _close(session: Session, name: str) -> None:
     """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
     from the ConfigMap with the plain name: it follows last."""
     change = {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}}
-    used = render.config_maps_of(session.client.patch("StatefulSet", name, change))
+    used = render.in_use_of(session.client.patch("StatefulSet", name, change))
     plain = names.agent_config_map(name)
     if used.agent != plain:
         newest = session.client.get("ConfigMap", used.agent)

@@ -42,9 +42,9 @@ def execute(session: Session, name: str, target: int, *, claims: str, rebuild: b
         now = observe.judged(session, name)
         match planning.plan(now, target):
             case actions.Done():
-                _release_claims(session, name, target)
+                _release_claims(session, now, target)
                 if claims == DELETE:
-                    _delete_claims(session, name, target)
+                    _delete_claims(session, now, target)
                 return done
             case planning.Grow(member):
                 _prepare_claim(session, now, member, rebuild=rebuild)
@@ -93,7 +93,7 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     found = [
         claim
         for ordinal in range(now.replicas, target)
-        if (claim := session.client.find("PersistentVolumeClaim", names.claim(now.name, ordinal)))
+        if (claim := session.client.find("PersistentVolumeClaim", _claim_of(now, ordinal)))
     ]
     if not found:
         return []
@@ -124,7 +124,7 @@ def _undeletable_claims(session: Session, now: status.Status, target: int) -> li
     used = {one.claim for one in now.members if one.state != "ABSENT"}
     kept = [
         _kept(claim)
-        for claim in _claims(session, now.name)
+        for claim in _claims(session, now)
         if names.ordinal_of(claim["metadata"]["name"]) >= target and claim["metadata"]["name"] not in used
     ]
     if not kept:
@@ -135,7 +135,7 @@ def _undeletable_claims(session: Session, now: status.Status, target: int) -> li
 
 def _prepare_claim(session: Session, now: status.Status, member: str, *, rebuild: bool) -> None:
     """Looked at once more right before use: a claim may have come since the plan."""
-    claim = session.client.find("PersistentVolumeClaim", names.claim(now.name, names.ordinal_of(member)))
+    claim = session.client.find("PersistentVolumeClaim", _claim_of(now, names.ordinal_of(member)))
     if claim is None:
         return
     if not rebuild:
@@ -162,25 +162,31 @@ def _note_claim(session: Session, now: status.Status, member: str) -> None:
     executed = next((one.executed for one in now.members if one.name == member), None)
     notes = {names.ANNOTATION_KEPT_SINCE: now.taken_at, names.ANNOTATION_KEPT_EXECUTED: executed}
     change = {"metadata": {"labels": {names.LABEL_KEPT: "true"}, "annotations": notes}}
-    claim = names.claim(now.name, names.ordinal_of(member))
+    claim = _claim_of(now, names.ordinal_of(member))
     if session.client.find("PersistentVolumeClaim", claim) is not None:
         session.client.patch("PersistentVolumeClaim", claim, change)
 
 
-def _release_claims(session: Session, name: str, replicas: int) -> None:
+def _release_claims(session: Session, now: status.Status, replicas: int) -> None:
     """The notes on claims that are in use again are no longer true."""
     notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED))
     change = {"metadata": {"labels": {names.LABEL_KEPT: None}, "annotations": notes}}
-    for claim in _claims(session, name):
+    for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) < replicas and names.LABEL_KEPT in claim["metadata"]["labels"]:
             session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
 
 
-def _delete_claims(session: Session, name: str, replicas: int) -> None:
-    for claim in _claims(session, name):
+def _delete_claims(session: Session, now: status.Status, replicas: int) -> None:
+    for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) >= replicas:
             _delete_claim(session, claim)
 
 
-def _claims(session: Session, name: str) -> list[Json]:
-    return session.client.list("PersistentVolumeClaim", names.selector_text(name))
+def _claim_of(now: status.Status, ordinal: int) -> str:
+    return names.claim(now.name, ordinal, now.claims)
+
+
+def _claims(session: Session, now: status.Status) -> list[Json]:
+    """Not those that a restore in place has put aside."""
+    there = session.client.list("PersistentVolumeClaim", names.selector_text(now.name))
+    return [one for one in there if one["metadata"]["name"].startswith(f"{now.claims}-{now.name}-")]

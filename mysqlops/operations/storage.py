@@ -16,7 +16,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import configure, observe, orders, rollout, schedule, upgrade
 from mysqlops.operations.session import Session
-from mysqlops.planning import status
+from mysqlops.planning import claims, status
 from mysqlops.planning import storage as planning
 
 Json = dict[str, Any]
@@ -60,7 +60,7 @@ def _in_use(seen: status.Observed) -> dict[str, Json]:
     return {
         name: claim
         for ordinal in wanted
-        if (claim := seen.claims.get(name := names.claim(seen.name, ordinal))) is not None
+        if (claim := seen.claims.get(name := claims.of(seen.stateful_set, ordinal))) is not None
     }
 
 

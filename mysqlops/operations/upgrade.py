@@ -101,8 +101,8 @@ def must_be_open(session: Session, name: str) -> rollout.Rollout:
 def objects(running: observe.Running, spec: ClusterSpec, *, in_place: bool = False) -> list[Json]:
     """As wanted; settings or an agent that differ get ConfigMaps of their own, so that old pods keep theirs, unless the
     change is made in place. Claims cannot be changed here: their template stays as it is."""
-    wanted = deploy.objects(spec, running.config_maps)
-    maps = running.config_maps
+    wanted = deploy.objects(spec, running.in_use)
+    maps = running.in_use
     config = next(item for item in wanted if item["metadata"]["name"] == maps.config)
     if drift.differences(config["data"], running.settings) and not in_place:
         maps = replaced(maps, config=f"{names.config_map(spec.name)}-{render.digest(config['data'])}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from mysqlops.core import mysqld_config, names
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.planning import claims
 
 Json = dict[str, Any]
 BASE_NAME = "mysql"
@@ -28,12 +29,14 @@ PREVIOUS_CNF = "previous.cnf"  # that part before the last change, for --revert
 
 
 @dataclass(frozen=True)
-class ConfigMaps:
-    """The names of the two that a member starts with. A change that needs a restart gets new ones: pods that are not
-    replaced yet, and those of a rollback, go on with what they know."""
+class InUse:
+    """The names of what a member starts with: two ConfigMaps, and the template of its claims. A change that needs a
+    restart gets new ConfigMaps: pods that are not replaced yet, and those of a rollback, go on with what they know. A
+    restore in place gets new claims."""
 
     config: str
     agent: str
+    claims: str = names.CLAIM_TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,7 @@ class Agent:
     version: str
 
 
-def cluster_objects(
-    base: Sequence[Json], spec: ClusterSpec, agent: Agent, config_maps: ConfigMaps | None = None
-) -> list[Json]:
+def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_use: InUse | None = None) -> list[Json]:
     """The objects that `deploy` applies, in the order in which it does."""
     objects = [rename(copy.deepcopy(item), spec.name) for item in base]
     for item in objects:
@@ -61,10 +62,11 @@ def cluster_objects(
             subject["namespace"] = spec.namespace
     stateful_set = _find(objects, "StatefulSet", spec.name)
     _shape_stateful_set(stateful_set, spec, agent, digest(config["data"]))
-    if config_maps is not None:
-        config["metadata"]["name"], agent_map["metadata"]["name"] = config_maps.config, config_maps.agent
-        _volume(stateful_set, "config")["configMap"]["name"] = config_maps.config
-        _volume(stateful_set, "agent")["configMap"]["name"] = config_maps.agent
+    if in_use is not None:
+        config["metadata"]["name"], agent_map["metadata"]["name"] = in_use.config, in_use.agent
+        _volume(stateful_set, "config")["configMap"]["name"] = in_use.config
+        _volume(stateful_set, "agent")["configMap"]["name"] = in_use.agent
+        name_claims(stateful_set, in_use.claims)
     return sorted(objects, key=lambda item: _ORDER.index(item["kind"]))
 
 
@@ -125,11 +127,24 @@ def _volume(stateful_set: Json, name: str) -> Json:
     return next(volume for volume in volumes if volume["name"] == name)
 
 
-def config_maps_of(stateful_set: Json) -> ConfigMaps:
+def in_use_of(stateful_set: Json) -> InUse:
     """Those that the StatefulSet's pods start with."""
-    return ConfigMaps(
-        _volume(stateful_set, "config")["configMap"]["name"], _volume(stateful_set, "agent")["configMap"]["name"]
+    return InUse(
+        _volume(stateful_set, "config")["configMap"]["name"],
+        _volume(stateful_set, "agent")["configMap"]["name"],
+        claims.template_of(stateful_set),
     )
+
+
+def name_claims(stateful_set: Json, template: str) -> None:
+    """Give the members claims of that template, in place: a pod's volume has the name of its claim's template."""
+    old = claims.template_of(stateful_set)
+    stateful_set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] = template
+    pod = stateful_set["spec"]["template"]["spec"]
+    for container in (*pod["initContainers"], *pod["containers"]):
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] == old:
+                mount["name"] = template
 
 
 def renamed(config_map: Json, name: str) -> Json:

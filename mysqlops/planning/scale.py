@@ -148,6 +148,6 @@ def steps(now: Status, target: int, claims: str) -> tuple[Step, ...]:
             found.append(Step("switchover", "Pod", names.pod(now.name, 0), f"{member} leads and is to go"))
         found.append(Step("remove", "Pod", member, "leaves the group, then stops"))
         if claims == "delete":
-            claim = names.claim(now.name, ordinal)
+            claim = names.claim(now.name, ordinal, now.claims)
             found.append(Step("delete", "PersistentVolumeClaim", claim, "--pvc delete", destructive=True))
     return tuple(found)

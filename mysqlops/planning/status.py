@@ -11,7 +11,7 @@ from mysqlops.core import names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, load
 from mysqlops.errors import Reason
-from mysqlops.planning import pods, revisions
+from mysqlops.planning import claims, pods, revisions
 
 Json = dict[str, Any]
 SCHEMA = 1
@@ -87,6 +87,7 @@ class Status:
     members: tuple[Member, ...]
     services: Mapping[str, tuple[str, ...]]
     conditions: tuple[Condition, ...]
+    claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
     schema: int = field(default=SCHEMA)
 
     def as_json(self) -> Json:
@@ -124,6 +125,7 @@ def judge(seen: Observed) -> Status:
         members=members,
         services=seen.endpoints,
         conditions=conditions,
+        claims=claims.template_of(seen.stateful_set),
     )
 
 
@@ -137,7 +139,7 @@ def _publication(pod: Json, now: datetime) -> Publication | None:
 
 def _member(seen: Observed, name: str, published: Publication | None, everything: GtidSet) -> Member:
     pod = seen.pods.get(name)
-    claim = seen.claims.get(f"{names.CLAIM_TEMPLATE}-{name}")
+    claim = seen.claims.get(claims.of(seen.stateful_set, names.ordinal_of(name)))
     return Member(
         name=name,
         ordinal=names.ordinal_of(name),

@@ -14,7 +14,7 @@ from mysqlops.errors import Refused
 from mysqlops.kube import manifests
 from mysqlops.planning import actions, adopt, revisions, scale, settings, status, storage, switchover
 from mysqlops.planning import rollout as rolling
-from tests.unit.test_status import GROUP, HEALTHY, NOW, judge, pod
+from tests.unit.test_status import CLAIMS, GROUP, HEALTHY, NOW, judge, pod
 
 SEEN = judge(*HEALTHY)
 
@@ -26,7 +26,7 @@ def _status(replicas: int, primary: str = "mysql-0", running: int | None = None,
     for number, name in enumerate(names):
         facts = {"role": "primary" if name == primary else "replica", "online": len(names)}
         pods[name] = pod(name, **{**facts, **changed.get(f"m{number}", {})})
-    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas}}
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}
     return status.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": (primary,)}))
 
 
@@ -211,7 +211,7 @@ def test_an_open_rollout_is_a_condition_and_hinders_itself_not() -> None:
     record = rollout.Rollout("memory 1Gi -> 2Gi", "2026-01-01T00:00:00Z", {"spec": {}}, "9.7.4", "9.7.4")
     stateful_set: dict[str, Any] = {
         "metadata": {"name": "mysql", "namespace": "db", "generation": 2, "annotations": {}},
-        "spec": {"replicas": 3},
+        "spec": {"replicas": 3, **CLAIMS},
         "status": {"updateRevision": "new", "observedGeneration": 2},
     }
     stateful_set["metadata"]["annotations"] = {"mysqlops.io/rollout": rollout.dump(record)}

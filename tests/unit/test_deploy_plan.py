@@ -145,10 +145,10 @@ def test_a_template_changed_by_hand_is_not_mended_in_passing() -> None:
 
 
 def test_settings_and_agents_of_their_own_leave_the_running_ones_alone() -> None:
-    objects = deploy.objects(SPEC, render.ConfigMaps("orders-config-x", "orders-agent-y"))
+    objects = deploy.objects(SPEC, render.InUse("orders-config-x", "orders-agent-y"))
     named = {item["metadata"]["name"] for item in objects if item["kind"] == "ConfigMap"}
     assert named == {"orders-config-x", "orders-agent-y"}
-    assert render.config_maps_of(objects[-1]) == render.ConfigMaps("orders-config-x", "orders-agent-y")
+    assert render.in_use_of(objects[-1]) == render.InUse("orders-config-x", "orders-agent-y")
 
 
 def test_claims_without_their_secret_are_refused() -> None:

@@ -11,6 +11,7 @@ from mysqlops.core import names
 from mysqlops.core.publication import Publication, dump
 from mysqlops.planning import status
 
+CLAIMS: dict[str, Any] = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GROUP = "11111111-1111-1111-1111-111111111111"
 
@@ -42,7 +43,7 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
 
 
 def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",)) -> status.Status:
-    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3}}
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **CLAIMS}}
     found = {one["metadata"]["name"]: one for one in pods}
     return status.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
 
