@@ -3,59 +3,204 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mysqlops import errors
 from mysqlops.cli import context, options, output
 from mysqlops.core import names, quantity
+from mysqlops.core.backup import Backup
+
+if TYPE_CHECKING:
+    from mysqlops.core.timeline import Swap
+    from mysqlops.operations.in_place import Result, Source
+    from mysqlops.operations.session import Session
 
 
 @click.command()
-@click.argument("backup")
-@click.option("--as", "name", required=True, metavar="NAME", help="The name of the new cluster.")
+@click.argument("backup", required=False)
+@click.option("--as", "name", metavar="NAME", help="Make a new cluster of that name.")
+@click.option("--in-place", metavar="NAME", help="Replace the data of that cluster; its claims are kept.")
+@click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
+@click.option("--confirm", metavar="NAME", help="The cluster's name, for --in-place and --revert.")
 @options.target
 @options.spec
 @options.connection
 @options.timeout("6h")
 @options.output("table", "json", "yaml")
 @click.option("--dry-run", is_flag=True, help="Check everything and show what would be made; change nothing.")
-def command(backup: str, name: str, target: str | None, dry_run: bool, **given: Any) -> None:
-    """Make a new cluster of BACKUP.
+def command(
+    backup: str | None, name: str | None, in_place: str | None, revert: str | None, confirm: str | None, **given: Any
+) -> None:
+    """Make a new cluster of BACKUP, or put BACKUP in the place of a cluster's data.
 
-    Size, image and settings are those of the cluster that was backed up, unless you give others. The data is fetched,
-    started without a network and compared with what was recorded before any member serves it. The applications'
-    accounts keep their passwords; root, app and mysqlops' own get new ones, in the new cluster's Secret.
+    The data is fetched, started without a network and compared with what was recorded before any member serves it. The
+    applications' accounts keep their passwords; root, app and mysqlops' own get those of the cluster's Secret.
+
+    With --as, size, image and settings are those of the cluster that was backed up, unless you give others.
+
+    With --in-place the cluster keeps its name, Services, passwords, size and settings. Its members run until the backup
+    is there and proven on a new claim; then all stop, and start with new claims. What was written after the backup is
+    only in the claims of before, which are kept: --revert brings them back, also from a restore that was killed.
 
     \b
     Examples:
       mysqlops restore mysql-20261124-163000 --as mysql-copy
       mysqlops restore mysql-20261124-163000 --as mysql-copy --replicas 1 --target offsite
+      mysqlops restore mysql-20261124-163000 --in-place mysql --confirm mysql
+      mysqlops restore --revert mysql --confirm mysql
     """
-    from mysqlops.operations import backup as backups
-    from mysqlops.operations import deploy, restore, targets
-
-    names.check_cluster_name(name)
-    form, config_file = given.pop("output"), given.pop("config_file")
-    session_options = {key: given.pop(key) for key in ("context", "namespace", "timeout")}
     chosen = options.chosen()
+    cluster = _check_words(backup, {"--as": name, "--in-place": in_place, "--revert": revert}, chosen)
+    names.check_cluster_name(cluster)
+    form, dry_run = given.pop("output"), given.pop("dry_run")
+    session_options = {key: given.pop(key) for key in ("context", "namespace", "timeout")}
+    target = given.pop("target")
+    if name is None and confirm != cluster and not dry_run:
+        text = f"this replaces the data of {cluster}, and the name was not confirmed"
+        raise errors.Refused(
+            [errors.Reason("not-confirmed", text, f"--confirm {cluster}; --dry-run shows what it does")]
+        )
     with context.anywhere(session_options) as session:
-        place = targets.find(session.client, target)
-        found = backups.find(session, place, backup)
-        manifest = backups.manifest(session, place, found)
-        changed = {key: value for key, value in given.items() if key in chosen}
-        if config_file is not None:
-            changed["mysqld"] = context.make_spec(name, session.client.namespace, config_file, dict(given)).mysqld
-        spec = restore.spec_of(manifest, name, session.client.namespace, changed)
-        restore.check(session, found, spec)
-        if dry_run:
-            text = f"would restore {found.id} ({quantity.format_bytes(found.size)}, {found.at}) as {name}"
-            if found.verified:
-                text += f"; fetching and starting it took {found.verified.seconds:.0f} s when it was verified"
-            output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
-            return
-        restore.check_image(session, found, spec)
-        restore.execute(session, found, place, spec)
-        status = deploy.await_healthy(session, name)
+        if name is not None:
+            _restore_as(session, str(backup), target, name, form=form, dry_run=dry_run, changed=given, chosen=chosen)
+        elif revert is not None:
+            _revert(session, cluster, form=form, dry_run=dry_run)
+        else:
+            _restore_in_place(session, str(backup), target, cluster, form=form, dry_run=dry_run)
+
+
+def _check_words(backup: str | None, modes: dict[str, str | None], chosen: set[str]) -> str:
+    """The cluster that is meant; raises ConfigError."""
+    given = {option: value for option, value in modes.items() if value is not None}
+    hint = "mysqlops restore --help"
+    if len(given) != 1:
+        text = f"{' and '.join(given)}: one of them only" if given else "one of --as, --in-place and --revert is needed"
+        raise errors.ConfigError(text, hint=hint)
+    ((option, cluster),) = given.items()
+    if backup is None and option != "--revert":
+        raise errors.ConfigError(f"{option} {cluster}: which BACKUP?", hint="mysqlops backup list")
+    if backup is not None and option == "--revert":
+        raise errors.ConfigError(f"--revert {cluster} goes back to what was before, not to {backup}", hint=hint)
+    if option != "--as" and (extra := chosen & _SPEC & _on_the_command_line()):
+        listed = ", ".join(f"--{one.replace('_', '-')}" for one in sorted(extra))
+        text = f"{listed}: a restore in place keeps what the cluster has"
+        raise errors.ConfigError(text, hint="leave it away; upgrade, scale and storage resize change a cluster")
+    return str(cluster)
+
+
+_SPEC = {"replicas", "image", "agent_image", "storage_size", "storage_class", "memory", "cpu", "config_file"}
+
+
+def _on_the_command_line() -> set[str]:
+    """MYSQLOPS_IMAGE in the environment is no wish for this cluster."""
+    found = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    return {one for one in found.params if found.get_parameter_source(one) == source}
+
+
+def _find(session: Session, backup: str, target: str | None) -> Source:
+    from mysqlops.operations import backup as backups
+    from mysqlops.operations import targets
+    from mysqlops.operations.in_place import Source
+
+    place = targets.find(session.client, target)
+    return Source(backups.find(session, place, backup), place)
+
+
+def _restore_as(
+    session: Session,
+    backup: str,
+    target: str | None,
+    name: str,
+    *,
+    form: str,
+    dry_run: bool,
+    changed: dict[str, Any],
+    chosen: set[str],
+) -> None:
+    from mysqlops.operations import backup as backups
+    from mysqlops.operations import deploy, restore
+
+    source = _find(session, backup, target)
+    found, config_file = source.backup, changed.pop("config_file")
+    manifest = backups.manifest(session, source.target, found)
+    wanted = {key: value for key, value in changed.items() if key in chosen}
+    if config_file is not None:
+        wanted["mysqld"] = context.make_spec(name, session.client.namespace, config_file, dict(changed)).mysqld
+    spec = restore.spec_of(manifest, name, session.client.namespace, wanted)
+    restore.check(session, found, spec)
+    if dry_run:
+        text = f"would restore {_size(found)} as {name}{_estimate(found)}"
+        output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
+        return
+    restore.check_image(session, found, spec)
+    restore.execute(session, found, source.target, spec)
+    status = deploy.await_healthy(session, name)
     text = f"{name} in {status.namespace} holds {found.id}: {found.tables} tables, {found.rows} rows, as of {found.at}"
     output.result({"backup": found.id, "gtid": found.gtid, "status": status.as_json()}, form, text)
+
+
+def _restore_in_place(
+    session: Session, backup: str, target: str | None, name: str, *, form: str, dry_run: bool
+) -> None:
+    from mysqlops.operations import in_place, lock, remake
+
+    source = _find(session, backup, target)
+    found = source.backup
+    if dry_run:
+        swap = in_place.plan(session, name, source)
+        _show(swap, name, form, f"{_size(found)} of {found.where}{_estimate(found)}")
+        return
+    with lock.held(session, name, "restore"):
+        remake.finish(session, name)
+        swap = in_place.plan(session, name, source)
+        done = in_place.execute(session, name, swap, source)
+    text = f"{name} holds {found.id}: {found.tables} tables, {found.rows} rows, as of {found.at}"
+    _tell(swap, name, form, text, done)
+
+
+def _revert(session: Session, name: str, *, form: str, dry_run: bool) -> None:
+    from mysqlops.operations import in_place, lock, remake
+
+    if dry_run:
+        _show(in_place.plan_revert(session, name), name, form, "what was before the last restore")
+        return
+    with lock.held(session, name, "restore"):
+        remake.finish(session, name)
+        swap = in_place.plan_revert(session, name)
+        done = in_place.execute(session, name, swap, None)
+    _tell(swap, name, form, f"{name} has the claims {swap.new.claims}-… again", done)
+
+
+def _show(swap: Swap, name: str, form: str, what: str) -> None:
+    from mysqlops.planning import restore as planning
+
+    if form == "table":
+        click.echo(f"{name} would get {what}; what was written since is only in its claims of now")
+    output.show_steps(planning.steps(name, swap), form)
+
+
+def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
+    answer = {
+        "backup": swap.backup or None,
+        "kept": done.kept,
+        "stopped_seconds": done.stopped_seconds,
+        "status": done.status.as_json(),
+    }
+    if done.stopped_seconds is not None:
+        text += f"; it had no primary for {done.stopped_seconds:.0f} s"
+    text += f"; kept: {', '.join(done.kept) or 'no claim'}"
+    if not swap.abandons:
+        text += f"; mysqlops restore --revert {name} goes back"
+    output.result(answer, form, text)
+
+
+def _size(found: Backup) -> str:
+    return f"{found.id} ({quantity.format_bytes(found.size)}, {found.at})"
+
+
+def _estimate(found: Backup) -> str:
+    seconds = found.verified.seconds if found.verified else 0.0
+    return f"; fetching and starting it took {seconds:.0f} s when it was verified" if seconds else ""

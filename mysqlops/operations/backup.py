@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, names, quantity, retention
+from mysqlops.core import backup, names, quantity, retention, view
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, jobs, observe, restic
@@ -68,6 +68,24 @@ def create(session: Session, name: str, wish: Wish) -> backup.Backup:
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     jobs.delete(session, wanted["metadata"]["name"])
     return replace(backup.told(copied, stored), target=wish.target.name)
+
+
+def create_of_all(session: Session, name: str, wish: Wish) -> list[backup.Backup]:
+    """One of each member, one after another, replicas first; raises Refused unless all are ONLINE."""
+    now = observe.judged(session, name)
+    if silent := [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]:
+        text = f"--all-members: {', '.join(silent)}"
+        raise Refused([Reason("not-whole", text, f"mysqlops status {name}; or choose with --member")])
+    return [
+        _create_of(session, name, replace(wish, member=one.name))
+        for one in sorted(now.members, key=lambda one: (one.name == now.primary, one.ordinal))
+    ]
+
+
+def _create_of(session: Session, name: str, wish: Wish) -> backup.Backup:
+    """A backup that a killed run began may be of another member: then this one's is made after it."""
+    made = create(session, name, wish)
+    return made if made.member == wish.member else create(session, name, wish)
 
 
 def _check_same_target(wanted: Json, wish: Wish) -> None:

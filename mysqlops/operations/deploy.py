@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, view
+from mysqlops.core import names, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
@@ -35,9 +35,17 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
     running = observe.running(client, spec.name)
     if running is not None:
         _refuse_changes(spec, running.spec, chosen)
-    wanted = objects(running.spec, running.in_use) if running else objects(spec)
+    wanted = objects(running.spec, running.in_use) if running else objects(spec, _in_use_before(client, spec.name))
     live = observe.live_objects(client, wanted)
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name))
+
+
+def _in_use_before(client: Client, name: str) -> render.InUse:
+    """Of a cluster that was deleted and kept its data: the claims that it used last, not those of before a restore."""
+    lease = client.find("Lease", names.group_lease(name)) or {"metadata": {}}
+    history = timeline.history_of(lease["metadata"].get("annotations") or {})
+    maps = names.config_map(name), names.agent_config_map(name)
+    return render.InUse(*maps, history.now.claims) if history else render.InUse(*maps)
 
 
 def _refuse_changes(spec: ClusterSpec, running: ClusterSpec, chosen: Collection[str] | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import names
+from mysqlops.core import names, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.parallel import gather
@@ -60,10 +60,13 @@ def must_run(client: Client, name: str) -> Running:
 
 def _no_cluster(client: Client, name: str) -> errors.NotFound:
     lease = client.find("Lease", names.group_lease(name)) or {"metadata": {}}
-    if names.ANNOTATION_RECREATING in (lease["metadata"].get("annotations") or {}):
+    annotations = lease["metadata"].get("annotations") or {}
+    if names.ANNOTATION_RECREATING in annotations:
+        restoring = timeline.swap_of(annotations)
+        again = f"storage resize {name} --size SIZE" if restoring is None else f"restore {restoring.command(name)}"
         return errors.NotFound(
             f"StatefulSet {name} was to be made anew, and the command that did it was killed",
-            hint=f"mysqlops storage resize {name} --size SIZE goes on",
+            hint=f"mysqlops {again} goes on",
         )
     return errors.NotFound(
         f"no cluster {name} in namespace {client.namespace} of context {client.context}",

@@ -6,7 +6,7 @@ only then does the volume become a member's. Then the cluster is deployed: membe
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from mysqlops.core import backup, names, quantity, version
@@ -17,6 +17,7 @@ from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import render
+from mysqlops.planning import restore as swapping
 
 Json = dict[str, Any]
 
@@ -42,12 +43,17 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger one"))
-    if chosen.level == backup.FAILED:
-        assert chosen.verified is not None  # noqa: S101 (FAILED says so)
-        text = f"{chosen.id} failed its verification: {chosen.verified.why}"
-        reasons.append(Reason("backup-failed", text, "mysqlops backup list shows others"))
+    reasons += known_bad(chosen)
     if reasons:
         raise Refused(reasons)
+
+
+def known_bad(chosen: backup.Backup) -> list[Reason]:
+    """Why a backup is not to be restored."""
+    if chosen.verified is None or chosen.verified.ok:
+        return []
+    text = f"{chosen.id} failed its verification: {chosen.verified.why}"
+    return [Reason("backup-failed", text, "mysqlops backup list shows others")]
 
 
 def _is_ours(session: Session, claims: list[str], name: str, chosen: backup.Backup) -> bool:
@@ -80,39 +86,54 @@ def execute(session: Session, chosen: backup.Backup, target: Target, spec: Clust
         for item in wanted:
             if item["kind"] != "StatefulSet":
                 session.client.apply(item)
-        _fill(session, chosen, target, spec)
-        # From here on the volume is not just the backup any more: a later run must not take it for that.
-        change = {"metadata": {"annotations": {names.ANNOTATION_RESTORED: None}}}
-        session.client.patch("PersistentVolumeClaim", names.claim(spec.name, 0), change)
+        maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
+        fill(session, chosen, target, Filling(spec, maps, names.claim(spec.name, 0)))
         session.client.apply(next(item for item in wanted if item["kind"] == "StatefulSet"))
 
 
 def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen: backup.Backup) -> None:
     """As the StatefulSet would make it."""
     name = names.claim(spec.name, 0)
-    if session.client.find("PersistentVolumeClaim", name) is not None:
-        return
-    stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
-    template = stateful_set["spec"]["volumeClaimTemplates"][0]
-    metadata = {
-        "name": name,
-        "labels": template["metadata"]["labels"],
-        "annotations": {names.ANNOTATION_RESTORED: chosen.id},
-    }
-    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
-    session.client.create("PersistentVolumeClaim", claim)
+    if session.client.find("PersistentVolumeClaim", name) is None:
+        stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
+        session.client.create("PersistentVolumeClaim", swapping.first_claim(stateful_set, name, chosen.id))
 
 
-def _fill(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec) -> None:
-    maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
-    source = planning.Source(spec, maps.config, maps.agent)
+@dataclass(frozen=True)
+class Filling:
+    """The claim to fill, and the cluster whose images and settings the server on it has."""
+
+    spec: ClusterSpec
+    in_use: render.InUse
+    claim: str
+
+
+def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> None:
+    """Fetch the backup onto a claim, start it there without a network, and compare; raises what the Job raises."""
+    spec = filling.spec
+    source = planning.Source(spec, filling.in_use.config, filling.in_use.agent)
     env = planning.environment_of(spec, chosen.origin) | {"BACKUP_ID": chosen.id}
     name = names.restore_job(spec.name)
     made = planning.job(restic.templates(), name, target, planning.RESTORE, source, **env)
-    planning.onto_claim(made, names.claim(spec.name, 0))
+    planning.onto_claim(made, filling.claim)
     found = session.client.find("Job", name)
-    if found is not None and jobs.has_failed(found):
+    if found is not None and (jobs.has_failed(found) or not _fills(found, filling.claim)):
         jobs.delete(session, name)
     jobs.run(session, made, planning.progress, "restore-refused")
     jobs.delete(session, name)
+    # From here on the volume is not just the backup any more: a later run must not take it for that.
+    change = {"metadata": {"annotations": {names.ANNOTATION_RESTORED: None}}}
+    session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored and compared: {chosen.tables} tables, {chosen.rows} rows")
+
+
+def is_filled(session: Session, claim: str) -> bool:
+    """A claim that `fill` has finished, or that a member has had since."""
+    found = session.client.find("PersistentVolumeClaim", claim)
+    return found is not None and names.ANNOTATION_RESTORED not in (found["metadata"].get("annotations") or {})
+
+
+def _fills(job: Json, claim: str) -> bool:
+    """A Job that a killed run left may be of another restore, which was taken back."""
+    volumes = job["spec"]["template"]["spec"]["volumes"]
+    return any(one.get("persistentVolumeClaim", {}).get("claimName") == claim for one in volumes)

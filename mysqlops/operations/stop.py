@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import gtid, names, record, view
+from mysqlops.core import gtid, names, record, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
@@ -67,7 +67,11 @@ def _is_equal(now: status.Status) -> bool:
 
 def start(session: Session, name: str) -> Json:
     """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing."""
-    stopped = record.stopped(orders.read(session.client, name))
+    annotations = orders.read(session.client, name)
+    stopped = record.stopped(annotations)
+    if (swap := timeline.swap_of(annotations)) is not None:
+        text = f"a restore of {name} was begun and is not finished"
+        raise Refused([Reason("restore-open", text, f"mysqlops restore {swap.command(name)} --confirm {name}")])
     if not stopped:
         raise Refused([Reason("not-stopped", f"{name} was not stopped with mysqlops stop", f"mysqlops status {name}")])
     orders.write(session.client, name, fenced=stopped["fenced"])

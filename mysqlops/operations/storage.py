@@ -1,7 +1,6 @@
 """Grow the members' volumes: online where the class allows, else by rebuilding one member after another.
 
-A StatefulSet's claim template cannot be changed: it is deleted without its pods and made again. What is to be made
-stands in the group's Lease before, so that a killed run can be finished.
+A StatefulSet's claim template cannot be changed: it is made anew (operations/remake.py).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.operations import configure, observe, orders, rollout, schedule, upgrade
+from mysqlops.operations import configure, observe, remake, rollout, schedule, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 from mysqlops.planning import storage as planning
@@ -114,36 +113,9 @@ def _still_small(session: Session, name: str, size: str) -> str:
 
 def _make_template(session: Session, name: str, size: str) -> None:
     stateful_set = session.client.get("StatefulSet", name)
-    if not planning.template_differs(stateful_set, size):
-        return
-    wanted = planning.with_size(stateful_set, size)
-    orders.write(session.client, name, recreating=wanted)
-    session.progress.say(f"making StatefulSet {name} anew, its pods stay")
-    session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
-    finish_template(session, name)
-
-
-def finish_template(session: Session, name: str) -> None:
-    """Make the StatefulSet that a run left to be made; nothing if none did."""
-    wanted = orders.read_one(session.client, name, "recreating")
-    if not wanted:
-        return
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while (found := session.client.find("StatefulSet", name)) and "deletionTimestamp" in found["metadata"]:
-        observe.check_deadline(session, deadline, f"StatefulSet {name} deleted")
-        session.clock.sleep(_POLL_SECONDS)
-    if found is None:
-        session.client.apply(wanted)
-    elif planning.template_differs(found, planning.size_of(wanted)):
-        session.client.delete("StatefulSet", name, uid=found["metadata"]["uid"], orphan=True)
-        finish_template(session, name)
-        return
-    observe.until(session, name, _owns_its_pods, f"StatefulSet {name} to take its pods over")
-    orders.write(session.client, name, recreating=None)
-
-
-def _owns_its_pods(now: status.Status) -> bool:
-    return all(one.state != "ABSENT" for one in now.members)
+    if planning.template_differs(stateful_set, size):
+        session.progress.say(f"making StatefulSet {name} anew, its pods stay")
+        remake.begin(session, name, planning.with_size(stateful_set, size))
 
 
 def _rebuild(session: Session, name: str, size: str) -> None:

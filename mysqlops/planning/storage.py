@@ -9,6 +9,7 @@ from typing import Any
 from mysqlops.core import names, quantity
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
+from mysqlops.planning import claims
 
 Json = dict[str, Any]
 # Of what the API server adds to an object, what must not go into a new one.
@@ -29,17 +30,17 @@ def has_capacity(claim: Json, size: str) -> bool:
     return quantity.parse(capacity) >= quantity.parse(size)
 
 
-def check_larger(template: str, claims: Sequence[Json], size: str) -> None:
+def check_larger(template: str, there: Sequence[Json], size: str) -> None:
     """Volumes never shrink; raises Refused."""
-    largest = max([template, *map(requested, claims)], key=quantity.parse)
+    largest = max([template, *map(requested, there)], key=quantity.parse)
     if quantity.parse(size) < quantity.parse(largest):
         text = f"--size {size}: volumes of {largest} cannot become smaller"
         raise Refused([Reason("shrinks", text, "back up, and restore into a new cluster with smaller volumes")])
 
 
-def check_expandable(claims: Sequence[Json], expandable: Mapping[str, bool | None], size: str) -> None:
+def check_expandable(there: Sequence[Json], expandable: Mapping[str, bool | None], size: str) -> None:
     """Raises Refused if a class says that it cannot; one that we may not read is tried."""
-    stuck = [one for one in claims if expandable.get(one["spec"].get("storageClassName") or "") is False]
+    stuck = [one for one in there if expandable.get(one["spec"].get("storageClassName") or "") is False]
     small = [one for one in stuck if is_smaller(one, size)]
     if small:
         listed = ", ".join(f"{one['metadata']['name']} ({one['spec'].get('storageClassName')})" for one in small)
@@ -66,20 +67,32 @@ def template_differs(stateful_set: Json, size: str) -> bool:
     return not quantity.is_same(size_of(stateful_set), size)
 
 
-def with_size(stateful_set: Json, size: str) -> Json:
-    """The same StatefulSet, to be made anew with another size in its claim template."""
+def is_made_of(stateful_set: Json, wanted: Json) -> bool:
+    """It has the claim template that is wanted, as far as mysqlops ever changes one."""
+    return claims.template_of(stateful_set) == claims.template_of(wanted) and not template_differs(
+        stateful_set, size_of(wanted)
+    )
+
+
+def anew(stateful_set: Json) -> Json:
+    """The same StatefulSet, to be made anew: without what the API server added."""
     metadata = {key: stateful_set["metadata"][key] for key in _KEPT_METADATA if key in stateful_set["metadata"]}
     spec = copy.deepcopy(stateful_set["spec"])
-    claim = spec["volumeClaimTemplates"][0]
-    claim.pop("status", None)
-    claim["spec"]["resources"]["requests"]["storage"] = size
+    spec["volumeClaimTemplates"][0].pop("status", None)
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
 
 
-def steps(name: str, template: str, claims: Sequence[Json], size: str, *, by_rebuild: bool) -> tuple[Step, ...]:
+def with_size(stateful_set: Json, size: str) -> Json:
+    """The same with another size in its claim template."""
+    wanted = anew(stateful_set)
+    wanted["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] = size
+    return wanted
+
+
+def steps(name: str, template: str, there: Sequence[Json], size: str, *, by_rebuild: bool) -> tuple[Step, ...]:
     """What is left to do, for the eyes of a user."""
     found: list[Step] = []
-    for claim in claims:
+    for claim in there:
         claim_name = claim["metadata"]["name"]
         if by_rebuild and is_smaller(claim, size):
             found.append(Step("rebuild", "Pod", names.pod_of_claim(claim_name), f"a new claim of {size}", None, True))

@@ -208,6 +208,71 @@ def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s
     assert "9999" in done.err
 
 
+def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Namespace) -> None:
+    done = cluster.mysqlops("backup", "create", "mysql", "--target", "local", "-o", "json")
+    assert done.code == 0, done.err
+    backup = done.json()["id"]
+    before = cluster.await_healthy()
+    cluster.sql(before["primary"], "DELETE FROM app.things WHERE id > 100")
+    things = (("SELECT COUNT(*) FROM app.things"), ("SELECT @@group_replication_group_name"))
+    ((count,),), ((group,),) = (cluster.sql(before["primary"], one) for one in things)
+    assert count == 100
+    words = ("restore", backup, "--in-place", "mysql", "--target", "local")
+
+    for wrong, code, told in (
+        (words, 3, "--confirm mysql"),
+        ((*words, "--revert", "mysql"), 2, "one of them only"),
+        ((*words, "--replicas", "1"), 2, "--replicas"),
+        (("restore", "--revert", "mysql", "--confirm", "mysql"), 3, "never restored in place"),
+        (("restore", "nothing", *words[2:], "--confirm", "mysql"), 3, "no-such-backup"),
+        ((*words[:3], "other", *words[4:], "--confirm", "other"), 10, "no cluster other"),
+    ):
+        done = cluster.mysqlops(*wrong)
+        assert (done.code, told in done.err) == (code, True), done.err
+    plan = cluster.mysqlops(*words, "--dry-run")
+    assert plan.code == 0, plan.err
+    assert "would keep PersistentVolumeClaim data-mysql-0, data-mysql-1, data-mysql-2" in plan.out
+
+    # Killed while the members stop: nothing serves until the next run.
+    confirmed = (*words, "--confirm", "mysql")
+    killed(cluster, lambda: cluster.objects("statefulsets")[0]["spec"]["replicas"] == 0, *confirmed)
+    assert "restore-open" in cluster.mysqlops("start", "mysql").err
+    answers = []
+
+    def finished(*command: str) -> bool:
+        answers.append(cluster.mysqlops(*command, "-o", "json"))
+        assert answers[-1].code in (0, 4), answers[-1].err  # a killed run's lock lasts 15 s
+        return answers[-1].code == 0
+
+    eventually(lambda: finished(*confirmed), "the restore is finished", 240)
+    after = answers[-1].json()
+    assert after["kept"] == ["data-mysql-0", "data-mysql-1", "data-mysql-2"]
+    members = [one["name"] for one in after["status"]["members"]]
+    assert {cluster.sql(one, things[0])[0][0] for one in members} == {900}
+    assert cluster.sql("mysql-0", things[1]) != [[group]]
+    cluster.sql(after["status"]["primary"], "INSERT INTO app.things (name) VALUES ('after the restore')")
+    used = {
+        volume["persistentVolumeClaim"]["claimName"]
+        for pod in cluster.objects("pods")
+        for volume in pod["spec"]["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    assert len(used) == 3
+    assert not used & set(after["kept"])
+    assert cluster.mysqlops("deploy", "mysql", *SMALL).code == 0
+
+    eventually(lambda: finished("restore", "--revert", "mysql", "--confirm", "mysql"), "taken back", 240)
+    assert {cluster.sql(one, things[0])[0][0] for one in members} == {100}
+    assert cluster.sql("mysql-0", things[1]) == [[group]]
+    assert set(answers[-1].json()["kept"]) == used
+
+    # Deleted and deployed again, it goes on with the claims that it used last.
+    assert cluster.mysqlops("delete", "mysql", "--yes").code == 0
+    done = cluster.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    assert {cluster.sql(one, things[0])[0][0] for one in members} == {100}
+
+
 def test_a_corrupt_pack_is_found_and_named(cluster: Namespace) -> None:
     """Last: it ruins the repository."""
     script = "for f in /repository/data/*/*; do dd if=/dev/zero of=$f bs=1 seek=100 count=64 conv=notrunc; done"

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mysqlops.core import backup, retention, target, view
+from mysqlops.core import backup, names, retention, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Refused
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
 from mysqlops.operations import restic
+from mysqlops.planning import actions, claims, donor, render, schedule
 from mysqlops.planning import backup as planning
-from mysqlops.planning import donor, schedule
+from mysqlops.planning import restore as restoring
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TARGET = target.Target("local", "/repository", "restic/restic:0", "backups")
@@ -215,3 +216,108 @@ def test_what_a_restored_server_lacks_is_told() -> None:
         "view a.v: y instead of x",
     ]
     assert contents.load(before.as_json()) == before
+
+
+# Restore in place
+OLD, NEW = timeline.Timeline("data", "group-a"), timeline.Timeline("data-r20261124120000", "group-b")
+SWAP = timeline.Swap(OLD, NEW, 3, "orders-1", "local")
+
+
+def _stateful_set() -> dict[str, Any]:
+    agent = render.Agent(b"x", "1")
+    made: dict[str, Any] = render.cluster_objects(manifests.load_base(), SPEC, agent)[-1]
+    made["metadata"]["uid"] = "u"
+    return made
+
+
+def _after(seen: restoring.Seen, action: restoring.Action) -> restoring.Seen:
+    """What the cluster is once the action is done; pods stop one look later."""
+    match action:
+        case restoring.Fill():
+            return replace(seen, is_filled=True)
+        case restoring.Scale(replicas):
+            spec = {**seen.stateful_set["spec"], "replicas": replicas}
+            return replace(seen, stateful_set={**seen.stateful_set, "spec": spec})
+        case restoring.NameGroup(name):
+            assert not seen.pods, "a member that runs would start with a group that is not its data's"
+            return replace(seen, group=name)
+        case restoring.Remake(wanted):
+            assert not seen.pods, "a member that runs would keep a claim of before"
+            return replace(seen, stateful_set=wanted, pods=("orders-0", "orders-1", "orders-2"))
+        case _:
+            return replace(seen, pods=())
+
+
+def _walk(seen: restoring.Seen, swap: timeline.Swap, limit: int = 20) -> list[restoring.Seen]:
+    """All that is seen until nothing is left to do."""
+    walked = [seen]
+    while not isinstance(action := restoring.plan(walked[-1], swap), actions.Done):
+        assert len(walked) < limit, action
+        walked.append(_after(walked[-1], action))
+    return walked
+
+
+def _is(seen: restoring.Seen, line: timeline.Timeline) -> bool:
+    return (claims.template_of(seen.stateful_set), seen.group, seen.stateful_set["spec"]["replicas"]) == (
+        line.claims,
+        line.group,
+        3,
+    )
+
+
+def test_a_restore_in_place_arrives_and_goes_back_from_wherever_it_is_cut() -> None:
+    seen = restoring.Seen(_stateful_set(), ("orders-0", "orders-1", "orders-2"), "group-a", is_filled=False)
+    assert restoring.plan(seen, SWAP) == restoring.Fill("data-r20261124120000-orders-0")
+    walked = _walk(seen, SWAP)
+    assert _is(walked[-1], NEW)
+    for cut in walked:
+        assert _is(_walk(cut, SWAP)[-1], NEW)
+        back = timeline.Swap(NEW, OLD, 3, abandons=True)
+        assert _is(_walk(replace(cut, is_filled=True), back)[-1], OLD)
+
+
+def test_members_run_until_the_backup_is_proven() -> None:
+    seen = restoring.Seen(_stateful_set(), ("orders-0",), "group-a", is_filled=False)
+    for cut in _walk(seen, SWAP):
+        if not cut.is_filled:
+            assert cut.stateful_set["spec"]["replicas"] == 3
+
+
+def test_new_claims_are_mounted_wherever_the_old_ones_were() -> None:
+    made = restoring.remade(_stateful_set(), SWAP)
+    pod = made["spec"]["template"]["spec"]
+    mounts = [one for container in (*pod["initContainers"], *pod["containers"]) for one in container["volumeMounts"]]
+    paths = {one["mountPath"]: one["name"] for one in mounts if one["name"].startswith("data")}
+    assert paths == {"/var/lib/mysql": "data-r20261124120000"}
+    assert "uid" not in made["metadata"]
+    assert render.in_use_of(made).claims == NEW.claims
+    claim = restoring.first_claim(_stateful_set(), "data-r20261124120000-orders-0", "orders-1")
+    assert claim["metadata"]["name"] == "data-r20261124120000-orders-0"
+    assert claim["metadata"]["labels"]["app.kubernetes.io/instance"] == "orders"
+    assert claim["metadata"]["annotations"] == {"mysqlops.io/restored-from": "orders-1"}
+    there, back = (
+        " ".join(one.why for one in restoring.steps("orders", swap)) for swap in (SWAP, replace(SWAP, backup=""))
+    )
+    assert "orders-1, started and compared" in there
+    assert "group of before" in back
+
+
+def test_the_record_of_a_restore_is_read_as_it_was_written() -> None:
+    history = timeline.History(NEW, OLD, "orders-1", "2026-11-24T12:00:00Z")
+    lease = {"mysqlops.io/restoring": timeline.dump(SWAP), "mysqlops.io/claims": timeline.dump(history)}
+    assert (timeline.swap_of(lease), timeline.history_of(lease)) == (SWAP, history)
+    for text in ("", "nonsense", "[]", '{"old": 1}'):
+        broken = {"mysqlops.io/restoring": text, "mysqlops.io/claims": text}
+        assert (timeline.swap_of(broken), timeline.history_of(broken)) == (None, None)
+    assert SWAP.command("orders") == "orders-1 --in-place orders"
+    assert replace(SWAP, backup="").command("orders") == "--revert orders"
+
+
+def test_claims_are_known_by_their_names_whatever_their_template() -> None:
+    made = [names.claim("mysql", 1), names.claim("mysql", 2, names.restored_template(NOW))]
+    assert made == ["data-mysql-1", "data-r20261124120000-mysql-2"]
+    assert [names.pod_of_claim(one) for one in made] == ["mysql-1", "mysql-2"]
+    assert all(names.is_claim_of(one, "mysql") for one in made)
+    assert not any(
+        names.is_claim_of(one, "mysql") for one in ("mysql-1", "data-mysql-x-1", "data-x-mysql-1", "data-mysql-")
+    )

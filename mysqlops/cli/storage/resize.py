@@ -28,7 +28,7 @@ def command(name: str, size: str, **given: Any) -> None:
     Example:
       mysqlops storage resize mysql --size 50Gi
     """
-    from mysqlops.operations import storage
+    from mysqlops.operations import remake, storage
 
     form, by_rebuild, dry_run = given.pop("output"), given.pop("by_rebuild"), given.pop("dry_run")
     if given.pop("confirm") != name and by_rebuild and not dry_run:
@@ -36,7 +36,7 @@ def command(name: str, size: str, **given: Any) -> None:
         raise errors.Refused([errors.Reason("not-confirmed", text, f"--confirm {name}")])
     with context.changing(name, "storage", given) as session:
         if not dry_run:
-            storage.finish_template(session, name)
+            remake.finish(session, name)
         change = storage.plan(session, name, size, by_rebuild=by_rebuild)
         if dry_run:
             output.show_steps(change.steps, form)

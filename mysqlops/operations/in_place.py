@@ -1,0 +1,199 @@
+"""Put a backup in the place of a cluster's data, and take that back: under the same name, passwords and Services.
+
+The backup is fetched onto a new claim and compared while the members still run. Only then they are stopped, and start
+with new claims and under another group's name. The claims of before are kept; --revert brings them back.
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import backup, names, quantity, record, rollout, timeline
+from mysqlops.core.target import Target
+from mysqlops.core.timeline import History, Swap, Timeline
+from mysqlops.errors import NotFound, Reason, Refused
+from mysqlops.operations import deploy, jobs, observe, orders, remake, restore
+from mysqlops.operations.session import Session
+from mysqlops.planning import claims, status
+from mysqlops.planning import restore as planning
+from mysqlops.planning.actions import Done, Wait
+
+Json = dict[str, Any]
+_POLL_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a restore is made of."""
+
+    backup: backup.Backup
+    target: Target
+
+
+@dataclass(frozen=True)
+class Result:
+    """The cluster as it is then, the claims that were put aside, and for how many seconds there was no primary (None if
+    another run stopped the members)."""
+
+    status: status.Status
+    kept: list[str]
+    stopped_seconds: float | None
+
+
+def plan(session: Session, name: str, source: Source) -> Swap:
+    """The change, or the one that a killed run began; raises Refused."""
+    annotations = _annotations(session, name)
+    under_way = timeline.swap_of(annotations)
+    if under_way is not None and under_way.backup == source.backup.id:
+        return under_way
+    reasons = _unready(session, name, annotations)
+    if under_way is not None:
+        reasons.append(_other_restore(name, under_way))
+    running = observe.must_run(session.client, name)
+    if quantity.parse_bytes(running.spec.storage_size) < source.backup.size:
+        text = f"volumes of {running.spec.storage_size}: the backup has {quantity.format_bytes(source.backup.size)}"
+        reasons.append(Reason("volume-too-small", text, f"mysqlops storage resize {name} --size SIZE"))
+    reasons += restore.known_bad(source.backup)
+    if reasons:
+        raise Refused(reasons)
+    restore.check_image(session, source.backup, running.spec)
+    old = Timeline(claims.template_of(running.stateful_set), _group(session, name))
+    new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))
+    return Swap(old, new, running.spec.replicas, source.backup.id, source.target.name)
+
+
+def plan_revert(session: Session, name: str) -> Swap:
+    """Back from the last restore, or from one that a killed run began; raises Refused."""
+    annotations = _annotations(session, name)
+    under_way, history = timeline.swap_of(annotations), timeline.history_of(annotations)
+    if under_way is not None:
+        if not under_way.backup:
+            return under_way
+        return Swap(under_way.new, under_way.old, under_way.replicas, abandons=True)
+    if history is None or history.before is None:
+        text = f"{name} was never restored in place, so there is nothing to go back to"
+        raise Refused([Reason("nothing-to-revert", text, "mysqlops restore BACKUP --in-place NAME")])
+    running = observe.must_run(session.client, name)
+    reasons = _unready(session, name, annotations)
+    there = _claims(session, name, history.before.claims)
+    wanted = [names.claim(name, ordinal, history.before.claims) for ordinal in range(running.spec.replicas)]
+    if gone := [one for one in wanted if one not in there]:
+        text = f"the claims to go back to are not all there: {', '.join(gone)}"
+        hint = f"mysqlops scale {name} to the number of members that there was, or restore a backup"
+        reasons.append(Reason("claims-gone", text, hint))
+    if reasons:
+        raise Refused(reasons)
+    return Swap(history.now, history.before, running.spec.replicas)
+
+
+def execute(session: Session, name: str, swap: Swap, source: Source | None) -> Result:
+    """Step by step until the new timeline is in use; may be killed and run again. Raises StepFailed, StorageError or
+    WaitTimeout."""
+    began: float | None = None
+    if not swap.backup:
+        jobs.delete(session, names.restore_job(name))  # of a restore that is taken back
+    _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while not isinstance(action := planning.plan(_see(session, name, swap), swap), Done):
+        if isinstance(action, Wait):
+            session.progress.waiting(f"waiting for {action.why}")
+            observe.check_deadline(session, deadline, action.why)
+            session.clock.sleep(_POLL_SECONDS)
+            continue
+        if action == planning.Scale(0):
+            began = session.clock.monotonic()
+        _act(session, name, action, source)
+    observe.until(session, name, lambda now: now.primary is not None, f"a primary of {name}")
+    stopped = None if began is None else round(session.clock.monotonic() - began, 1)
+    now = deploy.await_healthy(session, name)
+    return Result(now, _close(session, name, swap), stopped)
+
+
+def _act(session: Session, name: str, action: planning.Action, source: Source | None) -> None:
+    match action:
+        case planning.Fill(claim):
+            _fill(session, name, claim, source)
+        case planning.Scale(replicas):
+            session.progress.say("stopping the members" if replicas == 0 else f"starting {replicas} members")
+            session.client.patch("StatefulSet", name, {"spec": {"replicas": replicas}})
+        case planning.NameGroup(group):
+            change = {"data": {names.KEY_GROUP_NAME: base64.b64encode(group.encode()).decode()}}
+            session.client.patch("Secret", names.credentials_secret(name), change)
+        case planning.Remake(wanted):
+            session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")
+            remake.begin(session, name, wanted)
+
+
+def _close(session: Session, name: str, swap: Swap) -> list[str]:
+    """Say of every claim whether it is in use; then the change is over. The claims that are not."""
+    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    used, kept = (_claims(session, name, one.claims) for one in (swap.new, swap.old))
+    for claims_there, label, since in ((used, None, None), (kept, "true", at)):
+        change = {"labels": {names.LABEL_KEPT: label}, "annotations": {names.ANNOTATION_KEPT_SINCE: since}}
+        for claim in claims_there:
+            session.client.patch("PersistentVolumeClaim", claim, {"metadata": change})
+    over: dict[str, str | None] = {names.ANNOTATION_RESTORING: None}
+    if not swap.abandons:
+        over[names.ANNOTATION_CLAIMS] = timeline.dump(History(swap.new, swap.old, swap.backup, at))
+    _note(session, name, over)
+    return kept
+
+
+def _claims(session: Session, name: str, template: str) -> list[str]:
+    there = observe.claims(session.client, name)
+    return [one for one in there if one == names.claim(name, names.ordinal_of(one), template)]
+
+
+def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
+    seen = observe.cluster(session.client, name, session.clock)
+    first = names.claim(name, 0, swap.new.claims)
+    filled = not swap.backup or restore.is_filled(session, first)
+    return planning.Seen(seen.stateful_set, list(seen.pods), _group(session, name), filled)
+
+
+def _fill(session: Session, name: str, claim: str, source: Source | None) -> None:
+    assert source is not None  # noqa: S101 (only a restore, which has one, asks for it)
+    running = observe.must_run(session.client, name)
+    if session.client.find("PersistentVolumeClaim", claim) is None:
+        made = planning.first_claim(running.stateful_set, claim, source.backup.id)
+        session.client.create("PersistentVolumeClaim", made)
+    restore.fill(session, source.backup, source.target, restore.Filling(running.spec, running.in_use, claim))
+
+
+def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[Reason]:
+    """What other verbs have begun and must end."""
+    stateful_set = observe.must_run(session.client, name).stateful_set
+    reasons = []
+    if record.stopped(annotations) or int(stateful_set["spec"]["replicas"]) == 0:
+        reasons.append(Reason("stopped", f"{name} is stopped", f"mysqlops start {name}"))
+    if rollout.read(stateful_set) is not None:
+        text = f"a rollout of {name} is under way"
+        reasons.append(Reason("rollout-open", text, f"mysqlops upgrade {name} --resume, or --rollback"))
+    return reasons
+
+
+def _other_restore(name: str, under_way: Swap) -> Reason:
+    what = f"a restore of {under_way.backup}" if under_way.backup else "a way back"
+    hint = f"mysqlops restore {under_way.command(name)}, or mysqlops restore --revert {name}"
+    return Reason("restore-open", f"{what} was begun on {name} and is not finished", hint)
+
+
+def _annotations(session: Session, name: str) -> dict[str, str]:
+    """The Lease's; raises NotFound with the way to a cluster if there is none."""
+    try:
+        return orders.read(session.client, name)
+    except NotFound:
+        observe.must_run(session.client, name)
+        raise
+
+
+def _group(session: Session, name: str) -> str:
+    secret = session.client.get("Secret", names.credentials_secret(name))
+    return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
+
+
+def _note(session: Session, name: str, annotations: dict[str, str | None]) -> None:
+    session.client.patch("Lease", names.group_lease(name), {"metadata": {"annotations": annotations}})

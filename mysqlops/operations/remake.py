@@ -1,0 +1,46 @@
+"""Make a StatefulSet anew: its claim template cannot be changed, so it is deleted without its pods and made again.
+
+What is to be made stands in the group's Lease before, so that a killed run can be finished.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mysqlops.operations import observe, orders
+from mysqlops.operations.session import Session
+from mysqlops.planning import status, storage
+
+Json = dict[str, Any]
+_POLL_SECONDS = 0.5
+
+
+def begin(session: Session, name: str, wanted: Json) -> None:
+    """Replace the StatefulSet by the one that is wanted; raises WaitTimeout."""
+    stateful_set = session.client.get("StatefulSet", name)
+    orders.write(session.client, name, recreating=wanted)
+    session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
+    finish(session, name)
+
+
+def finish(session: Session, name: str) -> None:
+    """Make the StatefulSet that a run left to be made; nothing if none did."""
+    wanted = orders.read_one(session.client, name, "recreating")
+    if not wanted:
+        return
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while (found := session.client.find("StatefulSet", name)) and "deletionTimestamp" in found["metadata"]:
+        observe.check_deadline(session, deadline, f"StatefulSet {name} deleted")
+        session.clock.sleep(_POLL_SECONDS)
+    if found is None:
+        session.client.apply(wanted)
+    elif not storage.is_made_of(found, wanted):
+        session.client.delete("StatefulSet", name, uid=found["metadata"]["uid"], orphan=True)
+        finish(session, name)
+        return
+    observe.until(session, name, _owns_its_pods, f"StatefulSet {name} to take its pods over")
+    orders.write(session.client, name, recreating=None)
+
+
+def _owns_its_pods(now: status.Status) -> bool:
+    return all(one.state != "ABSENT" for one in now.members)

@@ -1,0 +1,114 @@
+"""From one timeline of a cluster's data to another, step by step; the same steps lead there and back. Pure.
+
+The members are stopped only when the data that comes is there and proven, and nothing that goes is touched: a run that
+is killed anywhere is finished by the next one, or taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import names
+from mysqlops.core.plan import Step
+from mysqlops.core.timeline import Swap
+from mysqlops.planning import claims, render, storage
+from mysqlops.planning.actions import Done, Wait
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What counts of the cluster now; `group` is the name that members would start with."""
+
+    stateful_set: Json
+    pods: Sequence[str]
+    group: str
+    is_filled: bool  # the first member's new claim holds the backup, compared
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Put the backup onto this claim, beside the members that run."""
+
+    claim: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Let so many members run: none, or all."""
+
+    replicas: int
+
+
+@dataclass(frozen=True)
+class NameGroup:
+    """Members that start from now on count their transactions under this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Remake:
+    """Make the StatefulSet anew, with other claims."""
+
+    wanted: Json
+
+
+Action = Fill | Scale | NameGroup | Remake | Wait | Done
+
+
+def plan(seen: Seen, swap: Swap) -> Action:
+    """The next step."""
+    running = int(seen.stateful_set["spec"]["replicas"])
+    has_claims = claims.template_of(seen.stateful_set) == swap.new.claims
+    if not seen.is_filled:
+        return Fill(names.claim(seen.stateful_set["metadata"]["name"], 0, swap.new.claims))
+    if has_claims and seen.group == swap.new.group:
+        return Done() if running else Scale(swap.replicas)  # scaled since, perhaps: that is not undone
+    if running:
+        return Scale(0)
+    if seen.pods:
+        return Wait(f"{', '.join(sorted(seen.pods))} to stop")
+    if seen.group != swap.new.group:
+        return NameGroup(swap.new.group)
+    return Remake(remade(seen.stateful_set, swap))
+
+
+def remade(stateful_set: Json, swap: Swap) -> Json:
+    """The same StatefulSet with the claims and members of the new timeline."""
+    wanted = storage.anew(stateful_set)
+    render.name_claims(wanted, swap.new.claims)
+    wanted["spec"]["replicas"] = swap.replicas
+    return wanted
+
+
+def first_claim(stateful_set: Json, claim: str, backup: str) -> Json:
+    """The claim that the backup goes to, as a StatefulSet would make it, with a note of what fills it."""
+    template = storage.anew(stateful_set)["spec"]["volumeClaimTemplates"][0]
+    metadata = {
+        "name": claim,
+        "labels": template["metadata"].get("labels", {}),
+        "annotations": {names.ANNOTATION_RESTORED: backup},
+    }
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
+
+
+def steps(name: str, swap: Swap) -> tuple[Step, ...]:
+    """The whole way, for the eyes of a user."""
+    first = names.claim(name, 0, swap.new.claims)
+    old = ", ".join(names.claim(name, ordinal, swap.old.claims) for ordinal in range(swap.replicas))
+    found = [
+        Step("stop", "StatefulSet", name, "no member runs while the data changes; clients are refused"),
+        Step("replace", "StatefulSet", name, f"its claims are then called {swap.new.claims}-…"),
+        Step("keep", "PersistentVolumeClaim", old, "as they are; nothing of mysqlops deletes them but delete"),
+    ]
+    if swap.backup:
+        found.insert(0, Step("fill", "PersistentVolumeClaim", first, f"with {swap.backup}, started and compared"))
+        copies = f"{swap.replicas - 1} more members copy the first" if swap.replicas > 1 else "there is one member"
+        found.append(Step("start", "StatefulSet", name, copies))
+    else:
+        found.append(Step("start", "StatefulSet", name, "the members form their group of before"))
+    return tuple(found)
