@@ -1,5 +1,5 @@
 #!/bin/sh
-# One step with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | forget | run ARGUMENTS…
+# One step with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | forget | export | add-key | remove-key | run ARGUMENTS…
 # /run/target is the target's Secret. Keys named like variables are exported to restic; no argument holds a secret.
 set -eu
 for file in /run/target/*; do
@@ -50,6 +50,30 @@ forget) # the snapshots that /work/forget names, and what only they used
   while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
   [ $# -gt 0 ] || exit 0
   restic --no-cache --retry-lock 10m forget --prune "$@"
+  ;;
+export) # snapshot $1 as the tar file $2 on the volume, complete or not at all
+  if [ -e "/scratch/$2" ]; then
+    echo "export: the claim holds a file $2 already" >&2
+    exit 3
+  fi
+  rm -f "/scratch/$2.part"
+  restic --no-cache dump --archive tar "$1" / >"/scratch/$2.part"
+  sync
+  mv "/scratch/$2.part" "/scratch/$2"
+  sha256sum "/scratch/$2"
+  ;;
+add-key) # the second password of a rotation opens the repository too; nothing if it does already
+  if ! RESTIC_PASSWORD_FILE=/run/target/new-password restic --no-cache cat config >/dev/null 2>&1; then
+    restic --no-cache --retry-lock 2m key add --new-password-file /run/target/new-password
+  fi
+  # Only this proves that the old one may go.
+  RESTIC_PASSWORD_FILE=/run/target/new-password restic --no-cache cat config >/dev/null
+  ;;
+remove-key) # the key that the old password opens; those that somebody else added stay
+  if RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache cat config >/dev/null 2>&1; then
+    old=$(RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache key list | sed -n 's/^\*\([0-9a-f]*\).*/\1/p')
+    restic --no-cache --retry-lock 2m key remove "$old"
+  fi
   ;;
 run)
   restic --no-cache "$@"

@@ -13,6 +13,7 @@ from mysqlops.errors import ConfigError
 Json = dict[str, Any]
 DEFAULT_IMAGE = "restic/restic:0.18.1"
 KEY_REPOSITORY, KEY_PASSWORD, KEY_AWS, KEY_CA = "repository", "password", "aws-credentials", "ca.crt"
+KEY_NEW_PASSWORD, KEY_OLD_PASSWORD = "new-password", "old-password"  # only while the password is rotated
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _CREDENTIAL = re.compile(r"[A-Z][A-Z0-9_]*")
 _CLAIM_PATH = "/repository"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -129,6 +130,24 @@ def manifest(session: Session, target: Target, found: backup.Backup) -> Json:
     """What was recorded with it: every table's rows and checksum, the cluster's spec."""
     found_there: Json = json.loads(restic.run(session, target, "dump", found.snapshot, "/manifest.json"))
     return found_there
+
+
+def export(session: Session, target: Target, backup_id: str, claim: str, file: str) -> str:
+    """Write a backup as a tar file onto a claim; its SHA-256. Raises Refused, StorageError, WaitTimeout.
+
+    A run that is killed leaves the Job; the next one with the same words waits for it.
+    """
+    chosen = find(session, target, backup_id)
+    if session.client.find("PersistentVolumeClaim", claim) is None:
+        text = f"--claim {claim}: no such claim in namespace {session.client.namespace}"
+        raise Refused([Reason("no-such-claim", text, "kubectl get pvc")])
+    steps = planning.export(chosen.snapshot, file)
+    digest = hashlib.sha256(f"{target.name} {backup_id} {claim} {file}".encode()).hexdigest()[:8]
+    made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
+    pod = jobs.run(session, planning.onto_claim(made, claim), planning.progress, "file-exists")
+    told = jobs.last_line(session, pod, steps[0].name)
+    jobs.delete(session, made["metadata"]["name"])
+    return told.partition(" ")[0]
 
 
 def verify(session: Session, name: str, target: Target, backup_id: str) -> backup.Backup:

@@ -128,4 +128,6 @@ def _message(told: str) -> str:
     return str(facts.get("message", told)) if isinstance(facts, dict) else told
 
 
-_STORAGE_STEPS = {"init", "write", "read", "delete", "look", "look-again", "store", "fetch", "forget", "note", "run"}
+_STORAGE_STEPS = set(
+    "init write read delete look look-again store fetch forget note run export add-key remove-key".split()
+)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from mysqlops.core import names, target
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
-from mysqlops.operations import restic
+from mysqlops.operations import jobs, restic
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 
@@ -77,6 +78,51 @@ def unlock(session: Session, wanted: Target) -> None:
     restic.run(session, wanted, "unlock")
 
 
+def rotate(session: Session, wanted: Target) -> None:
+    """Give the repository another password; raises Refused, StorageError, WaitTimeout.
+
+    Both passwords are in the Secret until the repository is known to open with the new one, so that a run that is
+    killed anywhere is finished by the next, and nobody is locked out.
+    """
+    _check_idle(session, wanted)
+    values = _secret_values(session.client, wanted)
+    if not values.keys() & {target.KEY_NEW_PASSWORD, target.KEY_OLD_PASSWORD}:
+        values = _change_secret(session.client, wanted, {target.KEY_NEW_PASSWORD: secrets.token_urlsafe(32)})
+    if new := values.get(target.KEY_NEW_PASSWORD):
+        restic.steps(session, wanted, planning.ADD_KEY, planning.ADD_KEY[0].name)
+        change = {target.KEY_OLD_PASSWORD: values[target.KEY_PASSWORD], target.KEY_PASSWORD: new}
+        _change_secret(session.client, wanted, {**change, target.KEY_NEW_PASSWORD: None})
+    restic.steps(session, wanted, planning.REMOVE_KEY, planning.REMOVE_KEY[0].name)
+    _change_secret(session.client, wanted, {target.KEY_OLD_PASSWORD: None})
+
+
+def _check_idle(session: Session, wanted: Target) -> None:
+    """A Job that runs would have the old password in its next step."""
+    running = [
+        one["metadata"]["name"]
+        for one in session.client.list("Job")
+        if not jobs.is_over(one)
+        and any(
+            volume.get("secret", {}).get("secretName") == wanted.secret
+            for volume in one["spec"]["template"]["spec"].get("volumes", [])
+        )
+    ]
+    if running:
+        text = f"Job {', '.join(running)} uses target {wanted.name} now"
+        raise Refused([Reason("target-in-use", text, "wait until it has ended: kubectl get jobs")])
+
+
+def _secret_values(client: Client, wanted: Target) -> dict[str, str]:
+    return _decoded(client.get("Secret", wanted.secret))
+
+
+def _change_secret(client: Client, wanted: Target, values: dict[str, str | None]) -> dict[str, str]:
+    """Set and delete keys in one call; all values afterwards."""
+    data = {key: None if value is None else base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    client.patch("Secret", wanted.secret, {"data": data})
+    return _secret_values(client, wanted)
+
+
 def _password(client: Client, secret: str | None) -> str:
     if secret is None:
         return secrets.token_urlsafe(32)
@@ -91,4 +137,8 @@ def _values(client: Client, name: str, option: str) -> dict[str, str]:
     if found is None:
         text = f"{option} {name}: no such Secret in namespace {client.namespace}"
         raise Refused([Reason("no-such-secret", text, "kubectl create secret generic NAME --from-file=KEY=FILE")])
-    return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+    return _decoded(found)
+
+
+def _decoded(secret: dict[str, Any]) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}

@@ -69,6 +69,15 @@ PROBE = (
 INIT = (Step("init", RESTIC, ("init",)), *PROBE)
 
 
+ADD_KEY = (Step("add-key", RESTIC, ("add-key",)),)
+REMOVE_KEY = (Step("remove-key", RESTIC, ("remove-key",)),)
+
+
+def export(snapshot: str, file: str) -> tuple[Step, ...]:
+    """Of a Job that writes one backup as a tar file onto its volume."""
+    return (Step("export", RESTIC, ("export", snapshot, file)),)
+
+
 def one_command(*words: str) -> tuple[Step, ...]:
     """A Job that runs one restic command."""
     return (Step("run", RESTIC, ("run", *words)),)
@@ -158,10 +167,11 @@ def _fill_volumes(pod: Json, target: Target, source: Source, kinds: set[str]) ->
 
 
 def onto_claim(wanted: Json, claim: str) -> Json:
-    """The same Job with a member's own volume instead of a scratch one."""
+    """The same Job with a volume that stays instead of a scratch one."""
     volumes = wanted["spec"]["template"]["spec"]["volumes"]
     scratch = next(one for one in volumes if one["name"] == "scratch")
-    del scratch["ephemeral"]
+    scratch.clear()
+    scratch["name"] = "scratch"
     scratch["persistentVolumeClaim"] = {"claimName": claim}
     return wanted
 
@@ -191,6 +201,9 @@ _DOING = {
     "read": "reading the probe",
     "delete": "deleting an old probe",
     "forget": "pruning",
+    "export": "writing the file",
+    "add-key": "adding the new password",
+    "remove-key": "removing the old password",
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, killed
+from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, SMALL, Namespace, eventually, killed
 from tests.conftest import missing
 from tests.faults.ledger import Ledger
 
 LAB = Path(__file__).parents[2] / "scripts" / "lab"
 _KEYS = (("AWS_ACCESS_KEY_ID", "ROOT_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "ROOT_SECRET_KEY"))
-RESTIC = os.environ.get("MYSQLOPS_RESTIC_IMAGE", "restic/restic:0.18.1")
 SCHEMA = (
     "CREATE TABLE app.things (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40), born DATE, photo BLOB, tags JSON)",
     "INSERT INTO app.things (name, photo, tags) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
@@ -196,6 +194,24 @@ def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s
     done = cluster.mysqlops("backup", "create", "mysql", "--target", "offsite", "--no-check")
     assert done.code == 0, done.err
     assert [one["level"] for one in _listed(cluster, "--target", "offsite")] == ["none"]
+
+    secret = ("get", "secret", "backup-target-offsite", "-o", "json")
+    old = json.loads(cluster.kubectl(*secret))["data"]
+    for _ in range(2):  # the second rotates what the first made
+        done = cluster.mysqlops("backup", "target", "rotate", "offsite")
+        assert done.code == 0, done.err
+        now = json.loads(cluster.kubectl(*secret))["data"]
+        assert now.keys() == old.keys()
+        assert now["password"] != old["password"]
+        assert base64.b64decode(now["password"]).decode() not in done.out + done.err
+    assert len(_listed(cluster, "--target", "offsite")) == 1
+    # As a run leaves it that was killed before the old key went: the key is gone already, and nothing else goes.
+    cluster.kubectl(
+        "patch", "secret", "backup-target-offsite", "-p", json.dumps({"data": {"old-password": old["password"]}})
+    )
+    done = cluster.mysqlops("backup", "target", "rotate", "offsite")
+    assert done.code == 0, done.err
+    assert json.loads(cluster.kubectl(*secret))["data"] == now
     wrong = {"stringData": {"password": "wrong"}}
     cluster.kubectl("patch", "secret", "backup-target-offsite", "--type", "merge", "-p", json.dumps(wrong))
     done = cluster.mysqlops("backup", "list", "--target", "offsite")
@@ -206,6 +222,44 @@ def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s
     done = cluster.mysqlops(*words)
     assert done.code == 30
     assert "9999" in done.err
+
+
+def test_an_export_is_a_whole_tar_file(cluster: Namespace) -> None:
+    backup = _listed(cluster, "--target", "local")[0]["id"]
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "archive"}, "spec": claim}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    words = ("backup", "export", backup, "--target", "local", "--claim")
+    assert "no such claim" in cluster.mysqlops(*words, "nothing").err
+    assert cluster.mysqlops(*words, "archive", "--file", "../x").code == 2
+    done = cluster.mysqlops(*words, "archive", "-o", "json")
+    assert done.code == 0, done.err
+    again = cluster.mysqlops(*words, "archive")
+    assert (again.code, "holds a file" in again.err) == (3, True), again.err
+    file = f"/volume/{backup}.tar"
+    wanted = "('/manifest.json', '/data/ibdata1')"
+    count = f"import tarfile; print(sum(('/' + one).endswith({wanted}) for one in tarfile.open('{file}').getnames()))"
+    told = _in_pod(cluster, "archive", f'sha256sum {file}; python3 -c "{count}"')
+    assert told.split() == [done.json()["sha256"], file, "2"]
+
+
+def _in_pod(cluster: Namespace, claim: str, script: str) -> str:
+    """Run something on a claim's volume; what it printed."""
+    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    mount = {"name": "volume", "mountPath": "/volume"}
+    container = {"name": "script", "image": AGENT_IMAGE, "command": ["sh", "-ec", script], "securityContext": locked}
+    security = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
+    volume = {"name": "volume", "persistentVolumeClaim": {"claimName": claim}}
+    containers = [{**container, "volumeMounts": [mount]}]
+    spec = {"restartPolicy": "Never", "securityContext": security, "containers": containers, "volumes": [volume]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "script"}, "spec": spec}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    phase = ("get", "pod", "script", "-o", "jsonpath={.status.phase}")
+    eventually(lambda: cluster.kubectl(*phase) in ("Succeeded", "Failed"), "the script ends")
+    told, ended = cluster.kubectl("logs", "script"), cluster.kubectl(*phase)
+    cluster.kubectl("delete", "pod", "script")
+    assert ended == "Succeeded", told
+    return told
 
 
 def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Namespace) -> None:
@@ -275,23 +329,9 @@ def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Nam
 
 def test_a_corrupt_pack_is_found_and_named(cluster: Namespace) -> None:
     """Last: it ruins the repository."""
-    script = "for f in /repository/data/*/*; do dd if=/dev/zero of=$f bs=1 seek=100 count=64 conv=notrunc; done"
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "ruin",
-        "image": RESTIC,
-        "command": ["sh", "-c", f"chmod -R u+w /repository/data; {script}"],
-        "securityContext": locked,
-        "volumeMounts": [{"name": "repository", "mountPath": "/repository"}],
-    }
-    security = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
-    volume = {"name": "repository", "persistentVolumeClaim": {"claimName": "backups"}}
-    spec = {"restartPolicy": "Never", "securityContext": security, "containers": [container], "volumes": [volume]}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ruin"}, "spec": spec}
+    script = "for f in /volume/data/*/*; do dd if=/dev/zero of=$f bs=1 seek=100 count=64 conv=notrunc; done"
     backup = _listed(cluster, "--target", "local")[0]["id"]
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
-    eventually(lambda: cluster.kubectl("get", "pod", "ruin", "-o", "jsonpath={.status.phase}") == "Succeeded", "ruined")
-    cluster.kubectl("delete", "pod", "ruin")
+    _in_pod(cluster, "backups", f"chmod -R u+w /volume/data; {script}")
     done = cluster.mysqlops("backup", "verify", "mysql", backup, "--target", "local")
     assert done.code == 30, done.err
     assert "error (repository): fetch" in done.err

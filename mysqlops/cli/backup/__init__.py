@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup import create, delete, describe, list_, prune, schedule, target, verify
+from mysqlops.cli.backup import create, delete, describe, export, list_, prune, schedule, target, verify
 
 
 @click.group()
@@ -15,6 +15,7 @@ def command() -> None:
 command.add_command(create.command, "create")
 command.add_command(list_.command, "list")
 command.add_command(describe.command, "describe")
+command.add_command(export.command, "export")
 command.add_command(verify.command, "verify")
 command.add_command(prune.command, "prune")
 command.add_command(delete.command, "delete")

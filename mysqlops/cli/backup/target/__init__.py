@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup.target import add, check, list_, unlock
+from mysqlops.cli.backup.target import add, check, list_, rotate, unlock
 
 
 @click.group()
@@ -15,4 +15,5 @@ def command() -> None:
 command.add_command(add.command, "add")
 command.add_command(check.command, "check")
 command.add_command(list_.command, "list")
+command.add_command(rotate.command, "rotate")
 command.add_command(unlock.command, "unlock")
