@@ -189,7 +189,9 @@ def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
         "stopped_seconds": done.stopped_seconds,
         "status": done.status.as_json(),
     }
-    if done.stopped_seconds is not None:
+    if done.stopped_seconds is None:
+        text += "; a run before this one had made the change"
+    else:
         text += f"; it had no primary for {done.stopped_seconds:.0f} s"
     text += f"; kept: {', '.join(done.kept) or 'no claim'}"
     if not swap.abandons:
