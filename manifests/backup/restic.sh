@@ -1,5 +1,6 @@
 #!/bin/sh
-# One step with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | forget | export | add-key | remove-key | run ARGUMENTS…
+# One step with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | forget |
+# export SNAPSHOT FILE | add-key | remove-key | run ARGUMENTS…
 # /run/target is the target's Secret. Keys named like variables are exported to restic; no argument holds a secret.
 set -eu
 for file in /run/target/*; do

@@ -153,6 +153,7 @@ def _restore_in_place(
         swap = in_place.plan(session, name, source)
         _show(swap, name, form, f"{_size(found)} of {found.where}{_estimate(found)}")
         return
+    in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan(session, name, source)
@@ -167,6 +168,7 @@ def _revert(session: Session, name: str, *, form: str, dry_run: bool) -> None:
     if dry_run:
         _show(in_place.plan_revert(session, name), name, form, "what was before the last restore")
         return
+    in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan_revert(session, name)

@@ -45,7 +45,7 @@ class Result:
 
 def plan(session: Session, name: str, source: Source) -> Swap:
     """The change, or the one that a killed run began; raises Refused."""
-    annotations = _annotations(session, name)
+    annotations = annotations_of(session, name)
     under_way = timeline.swap_of(annotations)
     if under_way is not None and under_way.backup == source.backup.id:
         return under_way
@@ -67,7 +67,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
 
 def plan_revert(session: Session, name: str) -> Swap:
     """Back from the last restore, or from one that a killed run began; raises Refused."""
-    annotations = _annotations(session, name)
+    annotations = annotations_of(session, name)
     under_way, history = timeline.swap_of(annotations), timeline.history_of(annotations)
     if under_way is not None:
         if not under_way.backup:
@@ -181,8 +181,8 @@ def _other_restore(name: str, under_way: Swap) -> Reason:
     return Reason("restore-open", f"{what} was begun on {name} and is not finished", hint)
 
 
-def _annotations(session: Session, name: str) -> dict[str, str]:
-    """The Lease's; raises NotFound with the way to a cluster if there is none."""
+def annotations_of(session: Session, name: str) -> dict[str, str]:
+    """The group's Lease's; raises NotFound with the way to a cluster if there is none."""
     try:
         return orders.read(session.client, name)
     except NotFound:
