@@ -32,7 +32,6 @@ class Swap:
     new: Timeline
     replicas: int
     backup: str = ""
-    target: str = ""
     abandons: bool = False
 
     def command(self, name: str) -> str:

@@ -11,7 +11,7 @@ from mysqlops import errors
 from mysqlops.core import backup, names, quantity, retention, view
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, jobs, observe, restic
+from mysqlops.operations import agents, jobs, observe, restic, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 
@@ -138,9 +138,7 @@ def export(session: Session, target: Target, backup_id: str, claim: str, file: s
     A run that is killed leaves the Job; the next one with the same words waits for it.
     """
     chosen = find(session, target, backup_id)
-    if session.client.find("PersistentVolumeClaim", claim) is None:
-        text = f"--claim {claim}: no such claim in namespace {session.client.namespace}"
-        raise Refused([Reason("no-such-claim", text, "kubectl get pvc")])
+    targets.check_claim(session.client, claim)
     steps = planning.export(chosen.snapshot, file)
     digest = hashlib.sha256(f"{target.name} {backup_id} {claim} {file}".encode()).hexdigest()[:8]
     made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())

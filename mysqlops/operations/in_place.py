@@ -62,7 +62,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     restore.check_image(session, source.backup, running.spec)
     old = Timeline(claims.template_of(running.stateful_set), _group(session, name))
     new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))
-    return Swap(old, new, running.spec.replicas, source.backup.id, source.target.name)
+    return Swap(old, new, running.spec.replicas, source.backup.id)
 
 
 def plan_revert(session: Session, name: str) -> Swap:

@@ -50,7 +50,8 @@ def add(session: Session, wish: Wish) -> bool:
     A second run with the same name tries what is there. Raises Refused for another repository under the same name.
     """
     client, wanted = session.client, wish.target
-    _check_claim(client, wanted)
+    if wanted.claim:
+        check_claim(client, wanted.claim)
     found = client.find("Secret", wanted.secret)
     if found is None:
         credentials = _values(client, wish.credentials, "--credentials") if wish.credentials else {}
@@ -62,9 +63,10 @@ def add(session: Session, wish: Wish) -> bool:
     return "made" in restic.steps(session, wanted, planning.INIT, "init").split()
 
 
-def _check_claim(client: Client, wanted: Target) -> None:
-    if wanted.claim and client.find("PersistentVolumeClaim", wanted.claim) is None:
-        text = f"--claim {wanted.claim}: no such claim in namespace {client.namespace}"
+def check_claim(client: Client, claim: str) -> None:
+    """Raises Refused if the namespace has no such claim."""
+    if client.find("PersistentVolumeClaim", claim) is None:
+        text = f"--claim {claim}: no such claim in namespace {client.namespace}"
         raise Refused([Reason("no-such-claim", text, "kubectl get pvc")])
 
 

@@ -220,7 +220,7 @@ def test_what_a_restored_server_lacks_is_told() -> None:
 
 # Restore in place
 OLD, NEW = timeline.Timeline("data", "group-a"), timeline.Timeline("data-r20261124120000", "group-b")
-SWAP = timeline.Swap(OLD, NEW, 3, "orders-1", "local")
+SWAP = timeline.Swap(OLD, NEW, 3, "orders-1")
 
 
 def _stateful_set() -> dict[str, Any]:
