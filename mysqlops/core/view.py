@@ -51,6 +51,7 @@ class ServerView:
     behind: int = 0
     members: tuple[GroupMember, ...] = ()
     clone: Clone | None = None
+    recovery_error: int = 0  # of a RECOVERING member: the last error of its channel to the donor
 
     def online_members(self) -> int:
         return sum(member.state == ONLINE for member in self.members)

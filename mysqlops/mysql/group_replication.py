@@ -27,6 +27,10 @@ _RECEIVED = """
 SELECT received_transaction_set FROM performance_schema.replication_connection_status
 WHERE channel_name = 'group_replication_applier'
 """
+_RECOVERY_ERROR = """
+SELECT COALESCE(MAX(last_error_number), 0) FROM performance_schema.replication_connection_status
+WHERE channel_name = 'group_replication_recovery'
+"""
 _START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
 _ALREADY_STOPPED = {3093}
 _PORT = 3306  # group traffic shares it with clients: the MYSQL communication stack
@@ -42,6 +46,7 @@ def observe(server: connect.Server) -> view.ServerView:
     )
     own = next((member for member in members if member.server_uuid == uuid), None)
     received = server.query(_RECEIVED)
+    is_recovering = own is not None and own.state == view.RECOVERING
     return view.ServerView(
         server_uuid=uuid,
         version=version,
@@ -53,7 +58,8 @@ def observe(server: connect.Server) -> view.ServerView:
         view_id=next((row[5] for row in rows if row[0] == uuid), ""),
         behind=own.queue if own else 0,
         members=members,
-        clone=clone.running(server) if own and own.state == view.RECOVERING else None,
+        clone=clone.running(server) if is_recovering else None,
+        recovery_error=int(server.scalar(_RECOVERY_ERROR)) if is_recovering else 0,
     )
 
 

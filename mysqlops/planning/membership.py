@@ -121,6 +121,10 @@ class Serve:
 
 Action = FormGroup | Join | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve
 
+# A donor serves one copy at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,
+# also if it has purged them (ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG; the error of the donor itself is 1236).
+_PURGED = (13114, 1236)
+
 LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
 
@@ -134,6 +138,8 @@ def plan(situation: Situation) -> Action:
     if server.state == view.RECOVERING:
         if server.clone is not None:
             return Wait(f"recovering: copying a donor's data ({server.clone.stage})")
+        if server.recovery_error in _PURGED:
+            return Leave("its donor has not the binary logs any more that it asks for: joining again, to copy")
         return Wait("recovering: taking over what it missed")
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")
@@ -222,6 +228,9 @@ def _plan_join(name: str, around: Surroundings, server: view.ServerView, in_grou
     errant = _errant(around, server)
     if errant:
         return Wait(f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild")
+    copying = [peer.name for peer in in_group if peer.fresh and peer.publication and peer.publication.clone_size]
+    if copying and not server.known():
+        return Wait(f"{' and '.join(copying)} copies a donor's data, and a donor serves one at a time")
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)

@@ -176,7 +176,7 @@ def _conditions(
     found: list[Condition] = []
     if not primaries:
         found.append(_no_primary(seen, members))
-    if len(primaries) > 1 or sum(bool(member.writable) for member in members) > 1:
+    if len(primaries) > 1 or sum(map(_takes_writes, members)) > 1:
         text = f"more than one member is writable or primary: {', '.join(primaries)}"
         found.append(Condition("two-primaries", text, "stop the writers; kubectl logs POD -c agent", DOWN))
     for member in members:
@@ -195,6 +195,11 @@ def _conditions(
         text = f"agents of several versions run: {', '.join(sorted(versions))}"
         found.append(Condition("agents-differ", text, f"mysqlops status {seen.name} --watch"))
     return found
+
+
+def _takes_writes(member: Member) -> bool:
+    """A server that takes a donor's data is not read-only meanwhile, and all that it holds is replaced."""
+    return bool(member.writable) and not member.clone_size
 
 
 def _no_primary(seen: Observed, members: Sequence[Member]) -> Condition:

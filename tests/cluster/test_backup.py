@@ -292,8 +292,7 @@ def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Nam
     killed(cluster, lambda: cluster.objects("statefulsets")[0]["spec"]["replicas"] == 0, *confirmed)
     # The killed run's lock lasts 15 s.
     eventually(lambda: "restore-open" in cluster.mysqlops("start", "mysql").err, "start says what is to be done", 30)
-    # Two members that join in the same second may take the wrong way first (docs/backup.md): minutes then.
-    done = cluster.mysqlops(*confirmed, "-o", "json", timeout=1200)
+    done = cluster.mysqlops(*confirmed, "-o", "json")
     assert done.code == 0, done.err
     after = done.json()
     assert after["kept"] == ["data-mysql-0", "data-mysql-1", "data-mysql-2"]

@@ -102,6 +102,22 @@ def test_a_running_group_is_joined_through_its_online_members() -> None:
     assert action == membership.Join("mysql-1 and mysql-2 in the group", ("mysql-1",))
 
 
+def test_donors_serve_one_copy_at_a_time() -> None:
+    published = Publication("uid", "", 1, "1", state=view.RECOVERING, clone_copied=5, clone_size=9)
+    copying = view.Peer("mysql-1", True, published, fresh=True)
+    holding = peer("mysql-0", UP_TO_9, view.ONLINE)
+    assert isinstance(plan(server(), holding, copying, name="mysql-2"), membership.Wait)
+    # One that holds transactions applies what lacks, and is in nobody's way.
+    assert isinstance(plan(server(UP_TO_5), holding, copying, name="mysql-2"), membership.Join)
+
+
+@pytest.mark.parametrize(("error", "leaves"), [(13114, True), (1236, True), (2003, False), (0, False)])
+def test_a_member_whose_donor_has_purged_what_it_asks_for_joins_anew(error: int, leaves: bool) -> None:
+    recovering = server(state=view.RECOVERING, recovery_error=error)
+    action = plan(recovering, peer("mysql-0", UP_TO_9, view.ONLINE), name="mysql-2")
+    assert isinstance(action, membership.Leave if leaves else membership.Wait)
+
+
 def test_a_member_that_crashed_waits_until_the_group_has_removed_its_old_self() -> None:
     def holding(pods: str) -> view.Peer:
         published = Publication("uid", "", 1, "1", state=view.ONLINE, executed=UP_TO_9, group=pods)

@@ -79,6 +79,12 @@ def test_three_members_and_a_primary_are_healthy() -> None:
         ((pod("mysql-0"), *HEALTHY[1:]), (), "no-primary", "down"),
         ((HEALTHY[0], pod("mysql-1", role="primary"), HEALTHY[2]), ("mysql-0",), "two-primaries", "down"),
         ((*HEALTHY[:2], pod("mysql-2", writable=True)), ("mysql-0",), "two-primaries", "down"),
+        (
+            (*HEALTHY[:2], pod("mysql-2", state="RECOVERING", writable=True, clone_size=9)),
+            ("mysql-0",),
+            "member-not-online",
+            "degraded",
+        ),
         ((*HEALTHY[:2], pod("mysql-2", volume_size=100, volume_used=90)), ("mysql-0",), "volume-filling", "degraded"),
         ((*HEALTHY[:2], pod("mysql-2", at=NOW - timedelta(minutes=2))), ("mysql-0",), "member-not-online", "degraded"),
     ],
