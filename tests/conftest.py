@@ -19,6 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(_ROOT).parts[0]
         if folder in _MARKED:
             item.add_marker(folder)
+        if folder == "lab":
+            item.add_marker("alone")
 
 
 def missing(config: pytest.Config, kind: str, what: str) -> None:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# One step with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | forget |
-# export SNAPSHOT FILE | add-key | remove-key | run ARGUMENTS…
+# Steps with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | fetch-logs | forget |
+# forget-only | export SNAPSHOT FILE | add-key | remove-key | run ARGUMENTS… | serve, which does what /work/todo says.
 # /run/target is the target's Secret. Keys named like variables are exported to restic; no argument holds a secret.
 set -eu
 for file in /run/target/*; do
@@ -13,70 +13,115 @@ RESTIC_REPOSITORY=$(cat /run/target/repository)
 export RESTIC_REPOSITORY RESTIC_PASSWORD_FILE=/run/target/password RESTIC_PROGRESS_FPS=1
 if [ -e /run/target/aws-credentials ]; then export AWS_SHARED_CREDENTIALS_FILE=/run/target/aws-credentials; fi
 if [ -e /run/target/ca.crt ]; then export RESTIC_CACERT=/run/target/ca.crt; fi
-step=$1
-shift
-case $step in
-init) # a repository, unless there is one; on S3 this makes the bucket too
-  if told=$(restic --no-cache init 2>&1); then
-    echo made
-  else
-    case $told in
-    *'already exists'* | *'already initialized'*) restic --no-cache cat config >/dev/null ;;
-    *)
-      echo "$told" >&2
-      exit 1
-      ;;
-    esac
+run_step() {
+  step=$1
+  shift
+  case $step in
+  init) # a repository, unless there is one; on S3 this makes the bucket too
+    if told=$(restic --no-cache init 2>&1); then
+      echo made
+    else
+      case $told in
+      *'already exists'* | *'already initialized'*) restic --no-cache cat config >/dev/null ;;
+      *)
+        echo "$told" >&2
+        exit 1
+        ;;
+      esac
+    fi
+    ;;
+  look) # what the repository holds: the next steps choose from it, and a bad target ends the Job before any copying
+    restic --no-cache --json snapshots --tag mysqlops "$@" >/work/snapshots.json
+    ;;
+  store) # a folder, under the tags that /work/tags lists
+    cd "$1"
+    set -- --exclude auto.cnf --exclude '#innodb_temp'
+    while IFS= read -r tag; do set -- "$@" --tag "$tag"; done </work/tags
+    restic --no-cache --json --retry-lock 10m backup --host mysqlops ${LIMIT:+--limit-upload "$LIMIT"} "$@" .
+    ;;
+  fetch) # the snapshot that /work/chosen names
+    if [ -e /scratch/data ]; then
+      echo 'fetch: the volume holds data already: keeping it'
+      exit 0
+    fi
+    rm -rf /scratch/copy
+    restic --no-cache --json --retry-lock 10m restore "$(cat /work/chosen)" --target /scratch/copy --verify
+    ;;
+  fetch-logs) # the snapshots that /work/logs names, as one row of relay logs
+    if [ -e /scratch/data ]; then exit 0; fi
+    rm -rf /scratch/replay /scratch/chunk
+    mkdir /scratch/replay
+    count=0
+    while IFS= read -r snapshot; do
+      restic --no-cache --json --retry-lock 10m restore "$snapshot" --target /scratch/chunk --verify
+      for file in /scratch/chunk/relay.*; do
+        [ -e "$file" ] || continue # a chunk may hold the word alone that nothing came
+        count=$((count + 1))
+        name=/scratch/replay/$(printf 'relay.%06d' "$count")
+        mv "$file" "$name"
+        echo "$name" >>/scratch/replay/relay.index
+      done
+      rm -rf /scratch/chunk
+    done </work/logs
+    ;;
+  forget-only) # the snapshots that /work/forget names; what only they used is freed by the next pruning
+    set --
+    while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
+    restic --no-cache --retry-lock 2m forget "$@"
+    ;;
+  forget) # the snapshots that /work/forget names, and what only they used
+    set --
+    while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
+    [ $# -gt 0 ] || exit 0
+    restic --no-cache --retry-lock 10m forget --prune "$@"
+    ;;
+  export) # snapshot $1 as the tar file $2 on the volume, complete or not at all
+    if [ -e "/scratch/$2" ]; then
+      echo "export: the claim holds a file $2 already" >&2
+      exit 3
+    fi
+    rm -f "/scratch/$2.part"
+    restic --no-cache dump --archive tar "$1" / >"/scratch/$2.part"
+    sync
+    mv "/scratch/$2.part" "/scratch/$2"
+    sha256sum "/scratch/$2"
+    ;;
+  add-key) # the second password of a rotation opens the repository too; nothing if it does already
+    if ! RESTIC_PASSWORD_FILE=/run/target/new-password restic --no-cache cat config >/dev/null 2>&1; then
+      restic --no-cache --retry-lock 2m key add --new-password-file /run/target/new-password
+    fi
+    # Only this proves that the old one may go.
+    RESTIC_PASSWORD_FILE=/run/target/new-password restic --no-cache cat config >/dev/null
+    ;;
+  remove-key) # the key that the old password opens; those that somebody else added stay
+    if RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache cat config >/dev/null 2>&1; then
+      old=$(RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache key list | sed -n 's/^\*\([0-9a-f]*\).*/\1/p')
+      restic --no-cache --retry-lock 2m key remove "$old"
+    fi
+    ;;
+  run)
+    restic --no-cache "$@"
+    ;;
+  esac
+}
+
+if [ "$1" != serve ]; then
+  run_step "$@"
+  exit
+fi
+# One step at a time, as /work/todo says; /work/done then has its exit status, and what it said last.
+rm -f /work/todo
+trap 'exit 0' TERM
+while :; do
+  if [ -e /work/todo ]; then
+    code=0
+    # In the background, as `set -e` is off in a command whose status is looked at.
+    # shellcheck disable=SC2046
+    (run_step $(cat /work/todo)) >/work/said 2>&1 &
+    wait $! || code=$?
+    { echo "$code" && tail -c 2000 /work/said; } >/work/done.part
+    mv /work/done.part /work/done
+    rm /work/todo
   fi
-  ;;
-look) # what the repository holds: the next steps choose from it, and a bad target ends the Job before any copying
-  restic --no-cache --json snapshots --tag mysqlops "$@" >/work/snapshots.json
-  ;;
-store) # a folder, under the tags that /work/tags lists
-  cd "$1"
-  set -- --exclude auto.cnf --exclude '#innodb_temp'
-  while IFS= read -r tag; do set -- "$@" --tag "$tag"; done </work/tags
-  restic --no-cache --json --retry-lock 10m backup --host mysqlops ${LIMIT:+--limit-upload "$LIMIT"} "$@" .
-  ;;
-fetch) # the snapshot that /work/chosen names
-  if [ -e /scratch/data ]; then
-    echo 'fetch: the volume holds data already: keeping it'
-    exit 0
-  fi
-  rm -rf /scratch/copy
-  restic --no-cache --json --retry-lock 10m restore "$(cat /work/chosen)" --target /scratch/copy --verify
-  ;;
-forget) # the snapshots that /work/forget names, and what only they used
-  set --
-  while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
-  [ $# -gt 0 ] || exit 0
-  restic --no-cache --retry-lock 10m forget --prune "$@"
-  ;;
-export) # snapshot $1 as the tar file $2 on the volume, complete or not at all
-  if [ -e "/scratch/$2" ]; then
-    echo "export: the claim holds a file $2 already" >&2
-    exit 3
-  fi
-  rm -f "/scratch/$2.part"
-  restic --no-cache dump --archive tar "$1" / >"/scratch/$2.part"
-  sync
-  mv "/scratch/$2.part" "/scratch/$2"
-  sha256sum "/scratch/$2"
-  ;;
-add-key) # the second password of a rotation opens the repository too; nothing if it does already
-  if ! RESTIC_PASSWORD_FILE=/run/target/new-password restic --no-cache cat config >/dev/null 2>&1; then
-    restic --no-cache --retry-lock 2m key add --new-password-file /run/target/new-password
-  fi
-  # Only this proves that the old one may go.
-  RESTIC_PASSWORD_FILE=/run/target/new-password restic --no-cache cat config >/dev/null
-  ;;
-remove-key) # the key that the old password opens; those that somebody else added stay
-  if RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache cat config >/dev/null 2>&1; then
-    old=$(RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache key list | sed -n 's/^\*\([0-9a-f]*\).*/\1/p')
-    restic --no-cache --retry-lock 2m key remove "$old"
-  fi
-  ;;
-run)
-  restic --no-cache "$@"
-  ;;
-esac
+  sleep 0.2
+done

@@ -11,15 +11,15 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, member, settings
+from mysqlops.agent import api, local, member, settings
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, names, retention, view
+from mysqlops.core import backup, binlog, facts, names, retention, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, clone, connect, contents, group_replication
 from mysqlops.planning import donor as donors
@@ -27,12 +27,11 @@ from mysqlops.planning import donor as donors
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _COPY = _SCRATCH / "copy"
 _MANIFEST = _COPY / "manifest.json"
-_SOCKET = str(_WORK / "mysqld.sock")
-_START_SECONDS, _STOP_SECONDS = 600.0, 600.0
 
 
 def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
-    """An account that may be copied from, and see the group; its password is in the Secret. Only the primary can."""
+    """An account that may copy, see the group and receive its binary logs; its password is in the Secret. Only the
+    primary can."""
     secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
     password = api.decoded(secret).get(names.KEY_BACKUP_PASSWORD)
     if password is None:
@@ -44,10 +43,13 @@ def open_account(client: api.Api, me: settings.Settings, server: member.Member) 
         client.patch("v1", "secrets", names.credentials_secret(me.cluster), change)
     try:
         login = connect.Login(names.USER_BACKUP, password, str(settings.TLS / "ca.crt"))
-        connect.connect_tcp(me.host(me.ordinal), login).close()
+        with connect.connect_tcp(me.host(me.ordinal), login) as connection:
+            if accounts.may_receive(connection):
+                return
     except errors.AccessDenied:
-        with server.connect() as connection:
-            accounts.create_backup(connection, names.USER_BACKUP, password)
+        pass
+    with server.connect() as connection:
+        accounts.create_backup(connection, names.USER_BACKUP, password)
 
 
 class Job:
@@ -59,7 +61,7 @@ class Job:
     def copy(self) -> None:
         """Copy the best member's data into the sidecar, read it whole, and write down what it is."""
         started = self._clock.monotonic()
-        donor, seen = self._choose()
+        donor, seen, group = self._choose()
         with self._local() as server:
             self._clone(server, donor)
         now = self._clock.now()
@@ -86,6 +88,7 @@ class Job:
             rows=sum(one.rows for one in found.tables.values()),
             checked=checked,
             storage_size=self._env["STORAGE_SIZE"],
+            group=group,
         )
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
         _MANIFEST.write_text(json.dumps(manifest))
@@ -98,7 +101,9 @@ class Job:
         own = [one for one in backup.catalogue(snapshots) if one.origin == self._env["ORIGIN"]]
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
         gone = [one.id for one in retention.expired(own, policy)]
-        _write_lines("forget", backup.snapshots_of(snapshots, gone))
+        stays = [one for one in own if one.id not in gone]
+        logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"])
+        _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
         self._say(f"not kept: {', '.join(gone) or 'none'}")
 
     def choose(self) -> None:
@@ -121,7 +126,7 @@ class Job:
         if (_SCRATCH / "data").exists():
             return
         manifest = json.loads(_MANIFEST.read_text())
-        made = backup.Backup(**manifest["backup"])
+        made = facts.make(backup.Backup, manifest["backup"])
         recorded = contents.load(manifest["contents"])
         with self._local() as server:
             fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
@@ -160,7 +165,8 @@ class Job:
         os.sync()
         self._say("the volume is ready for its member")
 
-    def _choose(self) -> tuple[view.GroupMember, view.ServerView]:
+    def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:
+        """The donor, what a member says of the group, and the group's name."""
         login = connect.read_login(names.USER_BACKUP, "/run/login/password", "/run/ca/ca.crt")
         last = next((one.member for one in backup.catalogue(_snapshots()) if one.origin == self._env["ORIGIN"]), "")
         told = "no member answers"
@@ -168,13 +174,14 @@ class Job:
             try:
                 with connect.connect_tcp(host, login) as server:
                     seen = group_replication.observe(server)
+                    group = str(server.scalar("SELECT @@group_replication_group_name"))
             except errors.MysqlError as error:
                 told = str(error)
                 continue
             if seen.state == view.ONLINE and seen.has_majority():
                 donor = donors.choose(seen.members, self._env.get("MEMBER", ""), last)
                 self._say(f"from {donor.pod}, the {donor.role}, with {donor.queue} transactions to apply")
-                return donor, seen
+                return donor, seen, group
             told = f"{host} is {seen.state}"
         raise errors.StepFailed(f"no member of a whole group: {told}")
 
@@ -188,7 +195,7 @@ class Job:
             watch = clone.Watch(observer, self._clock, self._say)
             with watch:
                 self._take(server, donor.host, login)
-        self._await(lambda: not (_WORK / "again").exists(), "start again")
+        local.until(self._clock, lambda: not (_WORK / "again").exists(), "start again")
 
     def _take(self, server: connect.Server, host: str, login: connect.Login) -> None:
         try:
@@ -202,29 +209,10 @@ class Job:
             raise errors.StepFailed(f"copying {host} failed: {why}") from error
 
     def _local(self) -> connect.Server:
-        """The sidecar's server, which may still be starting; raises StepFailed once it has ended."""
-        deadline = self._clock.monotonic() + _START_SECONDS
-        while True:
-            try:
-                return connect.connect_socket(connect.Login("root", ""), path=_SOCKET, timeout_seconds=30)
-            except errors.MysqlError as error:
-                if (_WORK / "stopped").exists():
-                    text = "the server on the copy ended; the log of container mysqld says why"
-                    raise errors.StepFailed(text) from error
-                if self._clock.monotonic() > deadline:
-                    raise errors.WaitTimeout(f"no server on the copy after {_START_SECONDS:.0f} s: {error}") from error
-                self._clock.sleep(0.2)
+        return local.wait_for(self._clock, "mysqld", connect.Login("root", ""))
 
     def _stop(self, server: connect.Server) -> None:
-        server.query("SHUTDOWN")
-        self._await((_WORK / "stopped").exists, "stop")
-
-    def _await(self, is_so: Callable[[], bool], what: str) -> None:
-        deadline = self._clock.monotonic() + _STOP_SECONDS
-        while not is_so():
-            if self._clock.monotonic() > deadline:
-                raise errors.WaitTimeout(f"the server on the copy did not {what} within {_STOP_SECONDS:.0f} s")
-            self._clock.sleep(0.1)
+        local.stop(self._clock, "mysqld", server)
 
     def _say(self, text: str) -> None:
         print(text, flush=True)

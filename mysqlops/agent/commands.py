@@ -13,10 +13,12 @@ from mysqlops.agent import (
     adoption,
     api,
     backup,
+    binlog,
     certificates,
     credentials,
     handover,
     member,
+    replay,
     rotation,
     settings,
     surroundings,
@@ -41,6 +43,9 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=program)
     for name, step in backup.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, step=step: step(backup.Job()))
+    for name, part in replay.PROGRAMS.items():
+        commands.add_parser(name).set_defaults(action=lambda _, part=part: part(replay.Replay()))
+    commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())
     commands.add_parser("backup-open").set_defaults(action=backup_open)
     command = commands.add_parser("gtids")
     command.set_defaults(action=gtids)

@@ -16,7 +16,7 @@ from mysqlops import errors
 from mysqlops.agent import handover, health, log, member, publisher, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view, volume
-from mysqlops.planning import membership
+from mysqlops.planning import member_actions, membership
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
@@ -46,11 +46,11 @@ class Loop:
         self._stop = threading.Event()
         self._start_pause_until = 0.0
         self._start_failures = 0
-        self._plain: dict[type[membership.Action], Callable[[], None]] = {
-            membership.Leave: server.leave,
-            membership.Bar: server.bar,
-            membership.RefuseWrites: server.refuse_writes,
-            membership.AcceptClients: server.accept_clients,
+        self._plain: dict[type[member_actions.Action], Callable[[], None]] = {
+            member_actions.Leave: server.leave,
+            member_actions.Bar: server.bar,
+            member_actions.RefuseWrites: server.refuse_writes,
+            member_actions.AcceptClients: server.accept_clients,
         }
         self._was_primary = False
         self._close_again_at = math.inf
@@ -74,7 +74,7 @@ class Loop:
         """One round."""
         server, trouble = self._observe()
         situation = self._situation(server)
-        action = membership.plan(situation) if not trouble else membership.Wait(trouble)
+        action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", _sentence(action))
         self._close_clients_on_demotion(server)
         if not self._background.is_busy():
@@ -136,18 +136,23 @@ class Loop:
         except errors.MysqlError as error:
             self._log.say(f"could not close the clients' connections: {error}")
 
-    def _act(self, action: membership.Action) -> None:
+    def _act(self, action: member_actions.Action) -> None:
         match action:
-            case membership.FormGroup():
+            case member_actions.FormGroup():
                 self._start("form", self._form)
-            case membership.Join():
+            case member_actions.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
                 self._start("join", lambda: self._member.join(seeds))
-            case membership.HandOver():
+            case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
-            case membership.Serve():
+            case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
-            case membership.Leave() | membership.Bar() | membership.RefuseWrites() | membership.AcceptClients():
+            case (
+                member_actions.Leave()
+                | member_actions.Bar()
+                | member_actions.RefuseWrites()
+                | member_actions.AcceptClients()
+            ):
                 self._background.run(_DOING[type(action)], self._plain[type(action)])
 
     def _form(self) -> None:
@@ -168,7 +173,7 @@ class Loop:
         self._start_pause_until = now + pause
         self._background.run(name, action)
 
-    def _describe(self, situation: membership.Situation, action: membership.Action) -> publication.Publication:
+    def _describe(self, situation: membership.Situation, action: member_actions.Action) -> publication.Publication:
         size, used = member.volume_usage(settings.VOLUME)
         common = publication.Publication(
             pod_uid=self._me.pod_uid,
@@ -181,17 +186,17 @@ class Loop:
             certificate=self._chore.loaded,
             config=settings.config_digest(),
             secrets_trouble=self._chore.trouble,
-            waiting_for="" if isinstance(action, membership.Serve) else self._why(action),
+            waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )
         if situation.server is None:
             return common
         role = names.ROLE_NONE if situation.barred_because() else situation.server.role()
         return replace(_with_server(common, situation.server), role=role)
 
-    def _why(self, action: membership.Action) -> str:
+    def _why(self, action: member_actions.Action) -> str:
         failure = self._background.last_failure()
         text = _sentence(action)
-        return f"{text} (last try: {failure})" if failure and not isinstance(action, membership.Wait) else text
+        return f"{text} (last try: {failure})" if failure and not isinstance(action, member_actions.Wait) else text
 
     def _leave_for_good(self) -> None:
         """The pod is going: hand over, leave the group, then let mysqld stop (pre-stop.sh waits for `left`)."""
@@ -224,7 +229,7 @@ class Loop:
         except errors.MysqlopsError as error:
             self._log.say(f"while handing over: {error}")
         try:
-            stopping = membership.Wait("stopping")
+            stopping = member_actions.Wait("stopping")
             seen = self._describe(membership.Situation(self._me.pod, server), stopping)
             self._publisher.publish(replace(seen, role=names.ROLE_NONE))
         except errors.KubeError as error:
@@ -265,18 +270,18 @@ def _with_server(common: publication.Publication, server: view.ServerView) -> pu
 
 
 _DOING = {
-    membership.FormGroup: "forming the group",
-    membership.Join: "joining",
-    membership.Leave: "leaving",
-    membership.HandOver: "handing the primary over",
-    membership.Bar: "refusing clients",
-    membership.RefuseWrites: "refusing writes",
-    membership.AcceptClients: "accepting clients again",
-    membership.Wait: "waiting",
+    member_actions.FormGroup: "forming the group",
+    member_actions.Join: "joining",
+    member_actions.Leave: "leaving",
+    member_actions.HandOver: "handing the primary over",
+    member_actions.Bar: "refusing clients",
+    member_actions.RefuseWrites: "refusing writes",
+    member_actions.AcceptClients: "accepting clients again",
+    member_actions.Wait: "waiting",
 }
 
 
-def _sentence(action: membership.Action) -> str:
-    if isinstance(action, membership.Serve):
+def _sentence(action: member_actions.Action) -> str:
+    if isinstance(action, member_actions.Serve):
         return f"in the group as {action.role}"
     return f"{_DOING[type(action)]}: {action.why}"

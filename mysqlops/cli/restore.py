@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--as", "name", metavar="NAME", help="Make a new cluster of that name.")
 @click.option("--in-place", metavar="NAME", help="Replace the data of that cluster; its claims are kept.")
 @click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
+@click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
 @click.option("--confirm", metavar="NAME", help="The cluster's name, for --in-place and --revert.")
 @options.target
 @options.spec
@@ -44,9 +45,14 @@ def command(
     is there and proven on a new claim; then all stop, and start with new claims. What was written after the backup is
     only in the claims of before, which are kept: --revert brings them back, also from a restore that was killed.
 
+    With --to the binary logs in the target (backup binlog start) are applied to the backup up to a point: everything
+    that is there (latest), all that was committed at a moment (2026-11-25T10:30:00Z), a transaction (UUID:N, as in
+    gtid_executed), or all before one (before-UUID:N).
+
     \b
     Examples:
       mysqlops restore mysql-20261124-163000 --as mysql-copy
+      mysqlops restore mysql-20261124-163000 --as mysql-copy --to 2026-11-25T10:30:00Z
       mysqlops restore mysql-20261124-163000 --as mysql-copy --replicas 1 --target offsite
       mysqlops restore mysql-20261124-163000 --in-place mysql --confirm mysql
       mysqlops restore --revert mysql --confirm mysql
@@ -56,19 +62,26 @@ def command(
     names.check_cluster_name(cluster)
     form, dry_run = given.pop("output"), given.pop("dry_run")
     session_options = {key: given.pop(key) for key in ("context", "namespace", "timeout")}
-    target = given.pop("target")
+    from mysqlops.core import pitr
+
+    target, to = given.pop("target"), given.pop("to") or ""
+    to = str(pitr.parse(to)) if to else ""
+    if to and revert is not None:
+        raise errors.ConfigError(f"--to {to}: --revert only goes back to what was", hint="mysqlops restore --help")
     if name is None and confirm != cluster and not dry_run:
         text = f"this replaces the data of {cluster}, and the name was not confirmed"
         raise errors.Refused(
             [errors.Reason("not-confirmed", text, f"--confirm {cluster}; --dry-run shows what it does")]
         )
     with context.anywhere(session_options) as session:
-        if name is not None:
-            _restore_as(session, str(backup), target, name, form=form, dry_run=dry_run, changed=given, chosen=chosen)
-        elif revert is not None:
+        if revert is not None:
             _revert(session, cluster, form=form, dry_run=dry_run)
+            return
+        source = _find(session, str(backup), target, to)
+        if name is not None:
+            _restore_as(session, source, name, form=form, dry_run=dry_run, changed=given, chosen=chosen)
         else:
-            _restore_in_place(session, str(backup), target, cluster, form=form, dry_run=dry_run)
+            _restore_in_place(session, source, cluster, form=form, dry_run=dry_run)
 
 
 def _check_words(backup: str | None, modes: dict[str, str | None], chosen: set[str]) -> str:
@@ -100,30 +113,25 @@ def _on_the_command_line() -> set[str]:
     return {one for one in found.params if found.get_parameter_source(one) == source}
 
 
-def _find(session: Session, backup: str, target: str | None) -> Source:
+def _find(session: Session, backup: str, target: str | None, to: str) -> Source:
     from mysqlops.operations import backup as backups
-    from mysqlops.operations import targets
+    from mysqlops.operations import restore, targets
     from mysqlops.operations.in_place import Source
 
     place = targets.find(session.client, target)
-    return Source(backups.find(session, place, backup), place)
+    there, chunks = backups.held(session, place)
+    found = backups.pick(there, place, backup)
+    if to:
+        restore.check_point(found, chunks, to)
+    return Source(found, place, to)
 
 
 def _restore_as(
-    session: Session,
-    backup: str,
-    target: str | None,
-    name: str,
-    *,
-    form: str,
-    dry_run: bool,
-    changed: dict[str, Any],
-    chosen: set[str],
+    session: Session, source: Source, name: str, *, form: str, dry_run: bool, changed: dict[str, Any], chosen: set[str]
 ) -> None:
     from mysqlops.operations import backup as backups
     from mysqlops.operations import deploy, restore
 
-    source = _find(session, backup, target)
     found, config_file = source.backup, changed.pop("config_file")
     manifest = backups.manifest(session, source.target, found)
     wanted = {key: value for key, value in changed.items() if key in chosen}
@@ -132,34 +140,31 @@ def _restore_as(
     spec = restore.spec_of(manifest, name, session.client.namespace, wanted)
     restore.check(session, found, spec)
     if dry_run:
-        text = f"would restore {_size(found)} as {name}{_estimate(found)}"
+        text = f"would restore {_size(source)} as {name}{_estimate(found)}"
         output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
         return
     restore.check_image(session, found, spec)
-    restore.execute(session, found, source.target, spec)
+    reached = restore.execute(session, found, source.target, spec, source.to)
     status = deploy.await_healthy(session, name)
-    text = f"{name} in {status.namespace} holds {found.id}: {found.tables} tables, {found.rows} rows, as of {found.at}"
-    output.result({"backup": found.id, "gtid": found.gtid, "status": status.as_json()}, form, text)
+    text = f"{name} in {status.namespace} holds {_held(source, reached)}"
+    answer = {"backup": found.id, "gtid": found.gtid, "reached": reached, "status": status.as_json()}
+    output.result(answer, form, text)
 
 
-def _restore_in_place(
-    session: Session, backup: str, target: str | None, name: str, *, form: str, dry_run: bool
-) -> None:
+def _restore_in_place(session: Session, source: Source, name: str, *, form: str, dry_run: bool) -> None:
     from mysqlops.operations import in_place, lock, remake
 
-    source = _find(session, backup, target)
     found = source.backup
     if dry_run:
         swap = in_place.plan(session, name, source)
-        _show(swap, name, form, f"{_size(found)} of {found.where}{_estimate(found)}")
+        _show(swap, name, form, f"{_size(source)} of {found.where}{_estimate(found)}")
         return
     in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan(session, name, source)
         done = in_place.execute(session, name, swap, source)
-    text = f"{name} holds {found.id}: {found.tables} tables, {found.rows} rows, as of {found.at}"
-    _tell(swap, name, form, text, done)
+    _tell(swap, name, form, f"{name} holds {_held(source, done.reached)}", done)
 
 
 def _revert(session: Session, name: str, *, form: str, dry_run: bool) -> None:
@@ -189,6 +194,7 @@ def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
         "backup": swap.backup or None,
         "kept": done.kept,
         "stopped_seconds": done.stopped_seconds,
+        "reached": done.reached,
         "status": done.status.as_json(),
     }
     if done.stopped_seconds is None:
@@ -201,8 +207,20 @@ def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
     output.result(answer, form, text)
 
 
-def _size(found: Backup) -> str:
-    return f"{found.id} ({quantity.format_bytes(found.size)}, {found.at})"
+def _held(source: Source, reached: dict[str, Any] | None) -> str:
+    from mysqlops.planning import backup as planning
+
+    found = source.backup
+    text = f"{found.id}: {found.tables} tables, {found.rows} rows, as of {found.at}"
+    if not source.to:
+        return text
+    return f"{text}, {planning.reached(reached) if reached else f'brought to {source.to} by a run before this one'}"
+
+
+def _size(source: Source) -> str:
+    found = source.backup
+    text = f"{found.id} ({quantity.format_bytes(found.size)}, {found.at})"
+    return f"{text} brought to {source.to}" if source.to else text
 
 
 def _estimate(found: Backup) -> str:

@@ -1,22 +1,16 @@
-"""What a repository holds: backups and their verifications, as facts in the tags of restic's snapshots.
-
-One call lists everything, nothing has to be rewritten (a repository may allow appending only), and a repository alone
-is enough to restore from. A tag may hold no comma, hence the base64.
-"""
+"""What a repository holds: backups and their verifications, as facts (core/facts.py)."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from mysqlops.core import facts
+
 Json = dict[str, Any]
-FORMAT = 1
-TAG = "mysqlops"  # on every snapshot of ours
-_FACTS, _KIND = "facts:", "kind:"
 BACKUP, VERIFICATION = "backup", "verification"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
 
@@ -42,12 +36,14 @@ class Backup:
     rows: int
     checked: str  # NONE or CHECKSUM: whether every table of the copy was read before it was stored
     storage_size: str
+    group: str = ""  # the name under which the cluster counted transactions then (core/timeline.py)
     # What the repository adds:
     target: str = ""
     snapshot: str = ""  # restic's id
     stored: int = 0  # bytes that it added to the repository
     store_seconds: float = 0.0
     verified: Verification | None = None
+    restorable_to: str = ""  # with the binary logs there; empty: only to `at`
 
     @property
     def level(self) -> str:
@@ -78,9 +74,7 @@ def new_id(cluster: str, now: datetime) -> str:
 
 def tags(fact: Backup | Verification) -> list[str]:
     """The tags of its snapshot."""
-    kind = BACKUP if isinstance(fact, Backup) else VERIFICATION
-    text = json.dumps({"format": FORMAT, **asdict(fact)}, separators=(",", ":"))
-    return [TAG, f"{_KIND}{kind}", f"{_FACTS}{base64.urlsafe_b64encode(text.encode()).decode()}"]
+    return facts.tags(BACKUP if isinstance(fact, Backup) else VERIFICATION, fact)
 
 
 def told(copied: str, stored: str) -> Backup:
@@ -95,25 +89,26 @@ def told(copied: str, stored: str) -> Backup:
 
 
 def told_verification(checked: str) -> Verification:
-    return _verification(json.loads(checked))
+    return facts.make(Verification, json.loads(checked))
 
 
 def catalogue(snapshots: Sequence[Json], target: str = "") -> list[Backup]:
     """The backups in `restic snapshots --json`, the newest first, each with its last verification."""
-    known = [(one, facts) for one in snapshots if (facts := _facts(one)) is not None]
-    checks = [replace(_verification(facts), snapshot=one["id"]) for one, facts in known if _kind(one) == VERIFICATION]
+    checks = [
+        replace(facts.make(Verification, told), snapshot=one["id"])
+        for one, told in facts.of_kind(snapshots, VERIFICATION)
+    ]
     last = {one.of: one for one in sorted(checks, key=lambda one: one.at)}
     found = [
         replace(
-            _backup(facts),
+            _backup(told),
             target=target,
             snapshot=one["id"],
             stored=int(one.get("summary", {}).get("data_added_packed", 0)),
             store_seconds=_seconds(one.get("summary", {})),
-            verified=last.get(facts["id"]),
+            verified=last.get(told["id"]),
         )
-        for one, facts in known
-        if _kind(one) == BACKUP
+        for one, told in facts.of_kind(snapshots, BACKUP)
     ]
     return sorted(found, key=lambda one: one.at, reverse=True)
 
@@ -121,39 +116,12 @@ def catalogue(snapshots: Sequence[Json], target: str = "") -> list[Backup]:
 def snapshots_of(snapshots: Sequence[Json], backups: Iterable[str]) -> list[str]:
     """restic's ids of these backups and of everything recorded about them."""
     wanted = set(backups)
-    return [
-        one["id"]
-        for one in snapshots
-        if (facts := _facts(one)) is not None and facts.get("of", facts.get("id")) in wanted
-    ]
+    made = [one["id"] for one, told in facts.of_kind(snapshots, BACKUP) if told["id"] in wanted]
+    return made + [one["id"] for one, told in facts.of_kind(snapshots, VERIFICATION) if told["of"] in wanted]
 
 
-def _kind(snapshot: Json) -> str:
-    return next((tag.removeprefix(_KIND) for tag in snapshot["tags"] if tag.startswith(_KIND)), "")
-
-
-def _facts(snapshot: Json) -> Json | None:
-    """None for what mysqlops did not write, or wrote in a later format."""
-    for tag in snapshot.get("tags") or []:
-        if tag.startswith(_FACTS):
-            try:
-                facts = json.loads(base64.urlsafe_b64decode(tag.removeprefix(_FACTS)))
-            except ValueError:
-                return None
-            return facts if isinstance(facts, dict) and facts.get("format") == FORMAT else None
-    return None
-
-
-def _backup(facts: Json) -> Backup:
-    return Backup(**{**_known(facts, Backup), "verified": None})
-
-
-def _verification(facts: Json) -> Verification:
-    return Verification(**_known(facts, Verification))
-
-
-def _known(facts: Json, kind: type) -> Json:
-    return {key: value for key, value in facts.items() if key in kind.__dataclass_fields__}  # type: ignore[attr-defined]
+def _backup(told: Json) -> Backup:
+    return replace(facts.make(Backup, told), verified=None)
 
 
 def _seconds(summary: Json) -> float:

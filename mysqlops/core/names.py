@@ -33,7 +33,7 @@ ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTI
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 
-LABEL_TARGET = f"{DOMAIN}/backup-target"  # on the Secret of a target, whose name it is
+LABEL_TARGET = f"{DOMAIN}/backup-target"  # on the Secret of a target, whose name it is, and on pods that use its claim
 LABEL_STEPS = f"{DOMAIN}/backup"  # on a Job: what it is for
 ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: where, without any secret
 ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds the repository
@@ -41,6 +41,7 @@ ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, what `backup s
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
+ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
 
 ROLE_PRIMARY = "primary"
@@ -190,6 +191,11 @@ def backup_job(cluster: str, backup_id: str) -> str:
 
 def restore_job(cluster: str) -> str:
     return f"{cluster}-restore"
+
+
+def receiver(cluster: str) -> str:
+    """The Deployment, Lease and account of what receives the primary's binary logs."""
+    return f"{cluster}-binlog"
 
 
 def schedule(cluster: str, kind: str) -> str:

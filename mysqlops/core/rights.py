@@ -46,6 +46,7 @@ OWNER = (
     Right("", "services", ("get", "list", "create", "patch", "delete")),
     Right("", "serviceaccounts", ("get", "list", "create", "patch", "delete")),
     Right("apps", "statefulsets", ("create", "delete")),
+    Right("apps", "deployments", ("get", "list", "create", "patch", "delete")),
     Right("coordination.k8s.io", "leases", ("list",)),
     Right("networking.k8s.io", "networkpolicies", ("get", "list", "create", "patch", "delete")),
     Right("policy", "poddisruptionbudgets", ("get", "list", "create", "patch", "delete")),

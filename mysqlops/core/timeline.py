@@ -25,18 +25,21 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Swap:
-    """A change from one to another that is under way; `backup` is empty if it only goes back, and `abandons` says that
-    it goes back from one that was not finished."""
+    """A change from one to another that is under way. `backup` is empty if it only goes back; `to` is the point that it
+    is brought to (core/pitr.py); `abandons` says that it goes back from one that was not finished."""
 
     old: Timeline
     new: Timeline
     replicas: int
     backup: str = ""
     abandons: bool = False
+    to: str = ""
 
     def command(self, name: str) -> str:
         """The words after `mysqlops restore` that go on with it."""
-        return f"{self.backup} --in-place {name}" if self.backup else f"--revert {name}"
+        if not self.backup:
+            return f"--revert {name}"
+        return f"{self.backup} --in-place {name}" + (f" --to {self.to}" if self.to else "")
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,16 @@ def create_temporary(server: connect.Server, user: str, password: str) -> None:
 
 
 def create_backup(server: connect.Server, user: str, password: str) -> None:
-    """An account that the clone plugin may copy with, and that sees the group; made anew if it is there."""
+    """An account that the clone plugin may copy with, that sees the group and receives its binary logs; made anew if it
+    is there."""
     account = _make_anew(server, user, password)
-    server.query(f"GRANT BACKUP_ADMIN ON *.* TO {account}")
+    server.query(f"GRANT REPLICATION SLAVE, BACKUP_ADMIN ON *.* TO {account}")
     server.query(f"GRANT SELECT ON performance_schema.* TO {account}")
+
+
+def may_receive(server: connect.Server) -> bool:
+    """Whether the account of this connection may receive binary logs."""
+    return any("REPLICATION SLAVE" in str(grant) for (grant,) in server.query("SHOW GRANTS"))
 
 
 def _make_anew(server: connect.Server, user: str, password: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, names, quantity, retention, view
+from mysqlops.core import backup, binlog, names, quantity, retention, view
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, jobs, observe, restic, targets
@@ -108,16 +108,24 @@ def origin(session: Session, name: str) -> str:
 
 
 def catalogue(session: Session, target: Target) -> list[backup.Backup]:
-    """All that the target holds, the newest first."""
-    return backup.catalogue(restic.snapshots(session, target), target.name)
+    """All that the target holds, the newest first, each told how far it can be brought."""
+    return held(session, target)[0]
+
+
+def held(session: Session, target: Target) -> tuple[list[backup.Backup], list[binlog.Chunk]]:
+    """The backups, and the binary logs."""
+    snapshots = restic.snapshots(session, target)
+    chunks = binlog.chunks(snapshots)
+    return binlog.with_reach(backup.catalogue(snapshots, target.name), chunks), chunks
 
 
 def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused that lists what there is."""
-    return _pick(catalogue(session, target), target, backup_id)
+    return pick(catalogue(session, target), target, backup_id)
 
 
-def _pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
+def pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
+    """Raises Refused that lists what there is."""
     found = next((one for one in there if one.id == backup_id), None)
     if found is None:
         some = ", ".join(one.id for one in there[:5]) or "none"
@@ -180,7 +188,7 @@ def prune_plan(session: Session, name: str, target: Target, policy: retention.Po
 def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused for the last one that is known to be good."""
     there = catalogue(session, target)
-    chosen = _pick(there, target, backup_id)
+    chosen = pick(there, target, backup_id)
     own = [one for one in there if one.origin == chosen.origin]
     why = retention.kept(own, retention.Policy()).get(chosen.id, [])
     if why:
@@ -190,7 +198,13 @@ def check_delete(session: Session, target: Target, backup_id: str) -> backup.Bac
 
 
 def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
-    """Forget them, and free what only they used; one after another would lock the repository longer."""
-    ids = backup.snapshots_of(restic.snapshots(session, target), [one.id for one in gone])
+    """Forget them, the binary logs that only they needed, and free what only they used; one after another would lock
+    the repository longer."""
+    snapshots = restic.snapshots(session, target)
+    ids = backup.snapshots_of(snapshots, [one.id for one in gone])
+    names_gone = {one.id for one in gone}
+    stays = [one for one in backup.catalogue(snapshots) if one.id not in names_gone]
+    for own in {one.origin for one in gone}:
+        ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own)
     if ids:
         restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)

@@ -21,6 +21,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         steps.append(Step("delete", "Job", names.adopt_job(name), f"fills {name}"))
     for kind in (
         "CronJob",
+        "Deployment",
         "StatefulSet",
         "PodDisruptionBudget",
         "NetworkPolicy",
@@ -32,12 +33,13 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     ):
         found = client.list(kind, selector)
         steps += [Step("delete", kind, item["metadata"]["name"], f"belongs to {name}") for item in found]
+    if client.find("Lease", names.receiver(name)) is not None:
+        steps.append(Step("delete", "Lease", names.receiver(name), f"is what received {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):
-            found = client.list(kind, selector)
-            steps += [
-                Step("delete", kind, item["metadata"]["name"], "opens the data", destructive=True) for item in found
-            ]
+            there = [one["metadata"]["name"] for one in client.list(kind, selector)]
+            opening = [one for one in there if one != names.receiver(name)]
+            steps += [Step("delete", kind, one, "opens the data", destructive=True) for one in opening]
         claims = observe.claims(client, name)
         steps += [Step("delete", "PersistentVolumeClaim", one, "holds data", destructive=True) for one in claims]
     return Plan(tuple(steps))
@@ -47,7 +49,8 @@ def kept(client: Client, name: str) -> list[str]:
     """What a delete without --purge-data leaves: the claims, and what opens them."""
     selector = names.selector_text(name)
     secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
-    leases = [f"Lease {item['metadata']['name']}" for item in client.list("Lease", selector)]
+    found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
+    leases = [f"Lease {one}" for one in found if one != names.receiver(name)]
     return [*(f"PersistentVolumeClaim {claim}" for claim in observe.claims(client, name)), *secrets, *leases]
 
 

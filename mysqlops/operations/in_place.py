@@ -31,23 +31,25 @@ class Source:
 
     backup: backup.Backup
     target: Target
+    to: str = ""  # a point to which it is brought forward, as core/pitr.py reads it
 
 
 @dataclass(frozen=True)
 class Result:
-    """The cluster as it is then, the claims that were put aside, and for how many seconds there was no primary (None if
-    another run stopped the members)."""
+    """The cluster as it is then, the claims put aside, the seconds without a primary, and the proof that a point
+    was reached (both None if another run did that)."""
 
     status: status.Status
     kept: list[str]
     stopped_seconds: float | None
+    reached: Json | None = None
 
 
 def plan(session: Session, name: str, source: Source) -> Swap:
     """The change, or the one that a killed run began; raises Refused."""
     annotations = annotations_of(session, name)
     under_way = timeline.swap_of(annotations)
-    if under_way is not None and under_way.backup == source.backup.id:
+    if under_way is not None and (under_way.backup, under_way.to) == (source.backup.id, source.to):
         return under_way
     reasons = _unready(session, name, annotations)
     if under_way is not None:
@@ -62,7 +64,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     restore.check_image(session, source.backup, running.spec)
     old = Timeline(claims.template_of(running.stateful_set), _group(session, name))
     new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))
-    return Swap(old, new, running.spec.replicas, source.backup.id)
+    return Swap(old, new, running.spec.replicas, source.backup.id, to=source.to)
 
 
 def plan_revert(session: Session, name: str) -> Swap:
@@ -93,6 +95,7 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     """Step by step until the new timeline is in use; may be killed and run again. Raises StepFailed, StorageError or
     WaitTimeout."""
     began: float | None = None
+    reached: Json | None = None
     if not swap.backup:
         jobs.delete(session, names.restore_job(name))  # of a restore that is taken back
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
@@ -105,17 +108,17 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
             continue
         if action == planning.Scale(0):
             began = session.clock.monotonic()
-        _act(session, name, action, source)
+        reached = _act(session, name, action, source) or reached
     observe.until(session, name, lambda now: now.primary is not None, f"a primary of {name}")
     stopped = None if began is None else round(session.clock.monotonic() - began, 1)
     now = deploy.await_healthy(session, name)
-    return Result(now, _close(session, name, swap), stopped)
+    return Result(now, _close(session, name, swap), stopped, reached)
 
 
-def _act(session: Session, name: str, action: planning.Action, source: Source | None) -> None:
+def _act(session: Session, name: str, action: planning.Action, source: Source | None) -> Json | None:
     match action:
         case planning.Fill(claim):
-            _fill(session, name, claim, source)
+            return _fill(session, name, claim, source)
         case planning.Scale(replicas):
             session.progress.say("stopping the members" if replicas == 0 else f"starting {replicas} members")
             session.client.patch("StatefulSet", name, {"spec": {"replicas": replicas}})
@@ -125,6 +128,7 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
         case planning.Remake(wanted):
             session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")
             remake.begin(session, name, wanted)
+    return None
 
 
 def _close(session: Session, name: str, swap: Swap) -> list[str]:
@@ -154,13 +158,14 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     return planning.Seen(seen.stateful_set, list(seen.pods), _group(session, name), filled)
 
 
-def _fill(session: Session, name: str, claim: str, source: Source | None) -> None:
+def _fill(session: Session, name: str, claim: str, source: Source | None) -> Json | None:
     assert source is not None  # noqa: S101 (only a restore, which has one, asks for it)
     running = observe.must_run(session.client, name)
     if session.client.find("PersistentVolumeClaim", claim) is None:
         made = planning.first_claim(running.stateful_set, claim, source.backup.id)
         session.client.create("PersistentVolumeClaim", made)
-    restore.fill(session, source.backup, source.target, restore.Filling(running.spec, running.in_use, claim))
+    filling = restore.Filling(running.spec, running.in_use, claim, source.to)
+    return restore.fill(session, source.backup, source.target, filling)
 
 
 def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[Reason]:

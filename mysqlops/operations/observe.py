@@ -90,7 +90,8 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         partial(client.list, "PersistentVolumeClaim", selector),
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
-    stateful_sets, pods, claim_list, slices, cron_jobs = gather([*reads, partial(_schedules, client, selector)])
+    more = [partial(_schedules, client, selector), partial(_receiver, client, name)]
+    stateful_sets, pods, claim_list, slices, cron_jobs, leases = gather([*reads, *more])
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
         raise _no_cluster(client, name)
@@ -102,7 +103,13 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         claims=_by_name(claim_list),
         endpoints={service: _ready_behind(service, slices) for service in services[1:]},
         schedules=tuple(cron_jobs),
+        receiver=leases[0] if leases else None,
     )
+
+
+def _receiver(client: Client, name: str) -> list[Json]:
+    found = client.find("Lease", names.receiver(name))
+    return [found] if found is not None else []
 
 
 def _schedules(client: Client, selector: str) -> list[Json]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup
+from mysqlops.core import facts
 from mysqlops.core.target import Target
 from mysqlops.kube import manifests
 from mysqlops.operations import jobs
@@ -39,7 +39,7 @@ def steps(session: Session, target: Target, wanted: Sequence[planning.Step], hea
 
 
 def snapshots(session: Session, target: Target) -> list[Json]:
-    found: list[Json] = json.loads(run(session, target, "--json", "snapshots", "--tag", backup.TAG)) or []
+    found: list[Json] = json.loads(run(session, target, "--json", "snapshots", "--tag", facts.TAG)) or []
     return found
 
 

@@ -6,10 +6,12 @@ only then does the volume become a member's. Then the cluster is deployed: membe
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mysqlops.core import backup, names, quantity, version
+from mysqlops.core import backup, binlog, gtid, names, pitr, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -64,6 +66,13 @@ def _is_ours(session: Session, claims: list[str], name: str, chosen: backup.Back
     return bool((claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_RESTORED) == chosen.id)
 
 
+def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) -> binlog.Reach:
+    """Raises ConfigError for a point that is none, Refused for one that the backup cannot be brought to."""
+    reach = binlog.reach(chosen, chunks)
+    pitr.check(pitr.parse(to), chosen.id, gtid.GtidSet.parse(chosen.gtid), chosen.at, reach)
+    return reach
+
+
 def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
     """Try the images; data goes to the same or a newer server, never back. Raises Refused."""
     tried = image_check.check(session, spec, deploy.objects(spec))
@@ -77,8 +86,9 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
         raise Refused(reasons)
 
 
-def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec) -> None:
-    """Everything up to the start of the members; may be killed and run again."""
+def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str) -> Json | None:
+    """Everything up to the start of the members; the proof that the point `to` was reached, if there is one. May be
+    killed and run again."""
     wanted = deploy.objects(spec)
     with lock.held(session, spec.name, "restore"):
         _make_claim(session, spec, wanted, chosen)
@@ -87,8 +97,9 @@ def execute(session: Session, chosen: backup.Backup, target: Target, spec: Clust
             if item["kind"] != "StatefulSet":
                 session.client.apply(item)
         maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
-        fill(session, chosen, target, Filling(spec, maps, names.claim(spec.name, 0)))
+        reached = fill(session, chosen, target, Filling(spec, maps, names.claim(spec.name, 0), to))
         session.client.apply(next(item for item in wanted if item["kind"] == "StatefulSet"))
+    return reached
 
 
 def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen: backup.Backup) -> None:
@@ -101,30 +112,37 @@ def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen:
 
 @dataclass(frozen=True)
 class Filling:
-    """The claim to fill, and the cluster whose images and settings the server on it has."""
+    """The claim to fill, the cluster whose images and settings the server on it has, and the point to which the backup
+    is brought forward (core/pitr.py)."""
 
     spec: ClusterSpec
     in_use: render.InUse
     claim: str
+    to: str = ""
 
 
-def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> None:
-    """Fetch the backup onto a claim, start it there without a network, and compare; raises what the Job raises."""
+def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> Json | None:
+    """Fetch the backup onto a claim, start it there without a network, compare, and bring it forward if that is asked
+    for: then the proof, as planning.reached reads it. Raises what the Job raises."""
     spec = filling.spec
     source = planning.Source(spec, filling.in_use.config, filling.in_use.agent)
     env = planning.environment_of(spec, chosen.origin) | {"BACKUP_ID": chosen.id}
     name = names.restore_job(spec.name)
-    made = planning.job(restic.templates(), name, target, planning.RESTORE, source, **env)
+    made = planning.job(restic.templates(), name, target, planning.restore(filling.to), source, **env)
     planning.onto_claim(made, filling.claim)
     found = session.client.find("Job", name)
-    if found is not None and (jobs.has_failed(found) or not _fills(found, filling.claim)):
+    if found is not None and (jobs.has_failed(found) or not _fills(found, made)):
         jobs.delete(session, name)
-    jobs.run(session, made, planning.progress, "restore-refused")
+    pod = jobs.run(session, made, planning.progress, "restore-refused")
+    reached: Json | None = json.loads(jobs.last_line(session, pod, "apply-logs")) if filling.to else None
     jobs.delete(session, name)
     # From here on the volume is not just the backup any more: a later run must not take it for that.
     change = {"metadata": {"annotations": {names.ANNOTATION_RESTORED: None}}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored and compared: {chosen.tables} tables, {chosen.rows} rows")
+    if reached:
+        session.progress.say(planning.reached(reached))
+    return reached
 
 
 def is_filled(session: Session, claim: str) -> bool:
@@ -133,7 +151,18 @@ def is_filled(session: Session, claim: str) -> bool:
     return found is not None and names.ANNOTATION_RESTORED not in (found["metadata"].get("annotations") or {})
 
 
-def _fills(job: Json, claim: str) -> bool:
-    """A Job that a killed run left may be of another restore, which was taken back."""
-    volumes = job["spec"]["template"]["spec"]["volumes"]
-    return any(one.get("persistentVolumeClaim", {}).get("claimName") == claim for one in volumes)
+def _fills(found: Json, wanted: Json) -> bool:
+    """A Job that a killed run left may be of another restore, which was taken back, or to another point."""
+    return _aim(found) == _aim(wanted)
+
+
+def _aim(job: Json) -> tuple[str, ...]:
+    pod = job["spec"]["template"]["spec"]
+    claims = [one.get("persistentVolumeClaim", {}).get("claimName", "") for one in pod["volumes"]]
+    points = [
+        variable["value"]
+        for container in (*pod.get("initContainers", []), *pod["containers"])
+        for variable in container.get("env", [])
+        if variable["name"] in ("TO", "BACKUP_ID")
+    ]
+    return (*sorted(claims), *points)

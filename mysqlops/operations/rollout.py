@@ -13,7 +13,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names, rollout, version
-from mysqlops.operations import member, observe, schedule, switchover
+from mysqlops.operations import followers, member, observe, switchover
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, claims, render, revisions, status
 from mysqlops.planning import rollout as planning
@@ -139,7 +139,7 @@ def _close(session: Session, name: str) -> None:
     for found in session.client.list("ConfigMap", names.selector_text(name)):
         if found["metadata"]["name"] not in (used.config, used.agent, plain):
             session.client.delete("ConfigMap", found["metadata"]["name"])
-    schedule.refresh(session, name)
+    followers.refresh(session, name)
 
 
 def replace_all(session: Session, name: str, old: Old, limits: Limits, *, rebuild: bool = False) -> list[str]:

@@ -13,7 +13,7 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.operations import configure, observe, remake, rollout, schedule, upgrade
+from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 from mysqlops.planning import storage as planning
@@ -85,7 +85,7 @@ def execute(session: Session, name: str, change: Change) -> None:
         _grow_claims(session, name, change.size)
         _make_template(session, name, change.size)
     _fit_settings(session, name)
-    schedule.refresh(session, name)
+    followers.refresh(session, name)
 
 
 def _grow_claims(session: Session, name: str, size: str) -> None:

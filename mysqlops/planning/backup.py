@@ -59,6 +59,21 @@ RESTORE = (
     Step("place", PYTHON, ("backup-place",)),
 )
 
+_APPLY = (
+    Step("choose-logs", PYTHON, ("backup-choose-logs",)),
+    Step("fetch-logs", RESTIC, ("fetch-logs",)),
+    Step("applier", MYSQLD, env={"APPLY": "yes", "NAME": "applier"}),
+    Step("apply-logs", PYTHON, ("backup-apply-logs",)),
+)
+
+
+def restore(to: str) -> tuple[Step, ...]:
+    """Of a restore; brought forward to a point (core/pitr.py) if one is given."""
+    if not to:
+        return RESTORE
+    applied = tuple(replace(step, env={**step.env, "TO": to}) for step in _APPLY)
+    return (*RESTORE[:-1], *applied, RESTORE[-1])
+
 
 _PROBE = ("--host", "mysqlops-probe", "--tag", "mysqlops-probe")
 PROBE = (
@@ -111,7 +126,19 @@ def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], 
     containers = [_container(prototypes[step.kind], step, templates.scripts, target, source) for step in steps]
     pod["initContainers"], pod["containers"] = containers[:-1], containers[-1:]
     _fill_volumes(pod, target, source, {step.kind for step in steps})
+    stay_together(wanted["spec"]["template"], target)
     return wanted
+
+
+def stay_together(template: Json, target: Target) -> None:
+    """A repository on a claim can often be mounted on one node only: whoever uses it goes where the others are."""
+    if not target.claim:
+        return
+    template["metadata"]["labels"][names.LABEL_TARGET] = target.name
+    selector = {"matchLabels": {names.LABEL_TARGET: target.name}}
+    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
+    preferred = [{"weight": 100, "podAffinityTerm": term}]
+    template["spec"]["affinity"] = {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
 def _label(wanted: Json, name: str, cluster: str) -> None:
@@ -195,6 +222,9 @@ _DOING = {
     "choose": "choosing the backup",
     "fetch": "fetching",
     "check": "comparing",
+    "choose-logs": "choosing the binary logs",
+    "fetch-logs": "fetching the binary logs",
+    "apply-logs": "applying the binary logs",
     "note": "recording the result",
     "init": "asking for a repository",
     "write": "writing a probe",
@@ -217,6 +247,16 @@ def progress(step: str, last_line: str) -> str:
     if not isinstance(facts, dict):
         return doing
     return f"{doing}: {_rate(facts)}" if facts.get("total_bytes") else doing
+
+
+def reached(told: Json) -> str:
+    """The last line of apply-logs, for people: the proof that the point was reached."""
+    text = f"brought to {told['to']} by {told['transactions']} transactions"
+    if told["last"]:
+        text += f", the last {told['last']['gtid']} of {told['last']['committed']}"
+    if told["stopped_before"]:
+        text += f"; the next would be {told['stopped_before']['gtid']} of {told['stopped_before']['committed']}"
+    return text
 
 
 def _rate(facts: Mapping[str, Any]) -> str:

@@ -15,6 +15,18 @@ from dataclasses import dataclass
 
 from mysqlops.core import gtid, names, view, volume
 from mysqlops.core.publication import Publication
+from mysqlops.planning.member_actions import (
+    AcceptClients,
+    Action,
+    Bar,
+    FormGroup,
+    HandOver,
+    Join,
+    Leave,
+    RefuseWrites,
+    Serve,
+    Wait,
+)
 
 
 @dataclass(frozen=True)
@@ -51,76 +63,6 @@ class Situation:
         return "its volume is full" if self.volume_full else ""
 
 
-@dataclass(frozen=True)
-class FormGroup:
-    """Take the Lease, then start a group of one."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Join:
-    """Start Group Replication through the members seen in the group, or all if none can be seen.
-
-    It fails harmlessly if no group is there. Other joiners are no seeds: trying them costs ten seconds.
-    """
-
-    why: str
-    seeds: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Leave:
-    """Stop Group Replication: the member is in ERROR and must leave before it can join again."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class HandOver:
-    """Make another member the primary: this one must not serve any more."""
-
-    to: view.GroupMember
-    why: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """Turn offline mode on: clients are disconnected, and nobody but the agent gets in."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class RefuseWrites:
-    """Turn super_read_only on: outside a group nobody else would ever see a write."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class AcceptClients:
-    """Lift the offline mode that an expulsion or a bar left behind."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing to do now, because."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Serve:
-    """In the group: nothing to do."""
-
-    role: str
-
-
-Action = FormGroup | Join | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve
-
 # A donor serves one copy at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,
 # also if it has purged them (ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG; the error of the donor itself is 1236).
 _PURGED = (13114, 1236)
@@ -136,14 +78,18 @@ def plan(situation: Situation) -> Action:
     if server.state == view.ONLINE:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
-        if server.clone is not None:
-            return Wait(f"recovering: copying a donor's data ({server.clone.stage})")
-        if server.recovery_error in _PURGED:
-            return Leave("its donor has not the binary logs any more that it asks for: joining again, to copy")
-        return Wait("recovering: taking over what it missed")
+        return _plan_recovering(server)
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")
     return _plan_outside_group(situation, server)
+
+
+def _plan_recovering(server: view.ServerView) -> Action:
+    if server.clone is not None:
+        return Wait(f"recovering: copying a donor's data ({server.clone.stage})")
+    if server.recovery_error in _PURGED:
+        return Leave("its donor has not the binary logs any more that it asks for: joining again, to copy")
+    return Wait("recovering: taking over what it missed")
 
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:

@@ -11,7 +11,7 @@ from mysqlops.core import names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, load
 from mysqlops.errors import Reason
-from mysqlops.planning import claims, pods, revisions
+from mysqlops.planning import backup_state, claims, pods, revisions
 
 Json = dict[str, Any]
 SCHEMA = 1
@@ -30,6 +30,7 @@ class Observed:
     claims: Mapping[str, Json]
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
+    receiver: Json | None = None  # the Lease of what receives its binary logs
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Status:
 
 
 # They hinder no change: one is what a resize is for, another is what an upgrade ends.
-_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue"}
+_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue", "binlog-late", "binlog-gap"}
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:
@@ -189,7 +190,7 @@ def _conditions(
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
-    found += _backup_conditions(seen)
+    found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
         text = f"agents of several versions run: {', '.join(sorted(versions))}"
@@ -260,24 +261,6 @@ def _rollout_conditions(seen: Observed) -> list[Condition]:
     if under_way.failure:
         text = f"a rollout is being taken back ({under_way.failure}): {left} pods to go"
     return [Condition("rollout-open", text, f"mysqlops upgrade {seen.name} --resume, or --rollback")]
-
-
-def _backup_conditions(seen: Observed) -> list[Condition]:
-    """By the CronJobs' own word: a backup counts once it is stored, a verification once it was found equal."""
-    if not seen.schedules:
-        return []
-    from mysqlops.planning import schedule
-
-    judged = [schedule.judge(one, seen.taken_at) for one in seen.schedules]
-    return [
-        Condition(
-            "backup-overdue",
-            f"the last successful {one.kind} is of {one.last_success or 'never'}, {one.failures} runs failed since",
-            f"mysqlops backup schedule run-now {seen.name}{' --verify' if one.kind == schedule.VERIFY else ''}",
-        )
-        for one in judged
-        if one.is_overdue
-    ]
 
 
 def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]:

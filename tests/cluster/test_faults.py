@@ -11,6 +11,7 @@ from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
 from tests.conftest import missing
 from tests.faults import lab, scenarios
 
+pytestmark = pytest.mark.alone
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
 

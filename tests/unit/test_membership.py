@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mysqlops.core import view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
-from mysqlops.planning import membership
+from mysqlops.planning import member_actions, membership
 
 GROUP = "11111111-1111-1111-1111-111111111111"
 STRAY = "22222222-2222-2222-2222-222222222222"
@@ -39,7 +39,7 @@ def plan(  # noqa: PLR0913 (a table of what may differ)
     fenced: dict[str, str] | None = None,
     given_up: frozenset[str] = frozenset(),
     full: bool = False,
-) -> membership.Action:
+) -> member_actions.Action:
     record = view.GroupRecord(
         formed, holder[0] if holder else None, holder[1] if holder else 0.0, fenced or {}, given_up
     )
@@ -49,30 +49,30 @@ def plan(  # noqa: PLR0913 (a table of what may differ)
 
 def test_a_new_cluster_is_formed_by_member_0_and_by_no_other() -> None:
     nobody = (peer("mysql-1", None), peer("mysql-2", None))
-    assert isinstance(plan(server(), *nobody, formed=None), membership.FormGroup)
+    assert isinstance(plan(server(), *nobody, formed=None), member_actions.FormGroup)
     others = (peer("mysql-0", None), peer("mysql-2", None))
-    assert isinstance(plan(server(), *others, name="mysql-1", formed=None), membership.Wait)
+    assert isinstance(plan(server(), *others, name="mysql-1", formed=None), member_actions.Wait)
 
 
 def test_an_empty_member_0_never_forms_a_group_that_was_formed_before() -> None:
     silent = (peer("mysql-1", None), peer("mysql-2", None))
-    assert isinstance(plan(server(), *silent), membership.Wait)
+    assert isinstance(plan(server(), *silent), member_actions.Wait)
     holding = (peer("mysql-1", UP_TO_9), peer("mysql-2", UP_TO_5))
-    assert isinstance(plan(server(), *holding), membership.Wait)
-    assert isinstance(plan(server(), *holding, formed=None), membership.Wait)
+    assert isinstance(plan(server(), *holding), member_actions.Wait)
+    assert isinstance(plan(server(), *holding, formed=None), member_actions.Wait)
 
 
 def test_after_a_full_outage_the_holder_of_all_transactions_forms_the_group() -> None:
     others = (peer("mysql-0", UP_TO_5), peer("mysql-2", UP_TO_5))
-    assert isinstance(plan(server(UP_TO_9), *others, name="mysql-1"), membership.FormGroup)
+    assert isinstance(plan(server(UP_TO_9), *others, name="mysql-1"), member_actions.FormGroup)
     behind = (peer("mysql-0", UP_TO_9), peer("mysql-2", UP_TO_5))
-    assert isinstance(plan(server(UP_TO_5), *behind, name="mysql-1"), membership.Wait)
+    assert isinstance(plan(server(UP_TO_5), *behind, name="mysql-1"), member_actions.Wait)
 
 
 def test_what_was_received_and_not_applied_counts() -> None:
     received = server(UP_TO_5, received=GtidSet.parse(f"{GROUP}:6-9"))
     others = (peer("mysql-0", UP_TO_5), peer("mysql-1", f"{GROUP}:1-8"))
-    assert isinstance(plan(received, *others, name="mysql-2"), membership.FormGroup)
+    assert isinstance(plan(received, *others, name="mysql-2"), member_actions.FormGroup)
 
 
 @pytest.mark.parametrize(
@@ -87,35 +87,35 @@ def test_what_was_received_and_not_applied_counts() -> None:
 )
 def test_a_member_that_is_not_known_blocks_and_is_named(unknown: view.Peer) -> None:
     action = plan(server(UP_TO_9), peer("mysql-1", UP_TO_5), unknown)
-    assert isinstance(action, membership.Wait)
+    assert isinstance(action, member_actions.Wait)
     assert "mysql-2" in action.why
 
 
 def test_diverged_members_form_nothing_and_the_sets_are_shown() -> None:
     action = plan(server(f"{UP_TO_5},{STRAY}:1"), peer("mysql-1", UP_TO_9), peer("mysql-2", UP_TO_5))
-    assert isinstance(action, membership.Wait)
+    assert isinstance(action, member_actions.Wait)
     assert STRAY in action.why
 
 
 def test_a_running_group_is_joined_through_its_online_members() -> None:
     action = plan(server(), peer("mysql-1", UP_TO_9, view.ONLINE), peer("mysql-2", UP_TO_9, view.RECOVERING))
-    assert action == membership.Join("mysql-1 and mysql-2 in the group", ("mysql-1",))
+    assert action == member_actions.Join("mysql-1 and mysql-2 in the group", ("mysql-1",))
 
 
 def test_donors_serve_one_copy_at_a_time() -> None:
     published = Publication("uid", "", 1, "1", state=view.RECOVERING, clone_copied=5, clone_size=9)
     copying = view.Peer("mysql-1", True, published, fresh=True)
     holding = peer("mysql-0", UP_TO_9, view.ONLINE)
-    assert isinstance(plan(server(), holding, copying, name="mysql-2"), membership.Wait)
+    assert isinstance(plan(server(), holding, copying, name="mysql-2"), member_actions.Wait)
     # One that holds transactions applies what lacks, and is in nobody's way.
-    assert isinstance(plan(server(UP_TO_5), holding, copying, name="mysql-2"), membership.Join)
+    assert isinstance(plan(server(UP_TO_5), holding, copying, name="mysql-2"), member_actions.Join)
 
 
 @pytest.mark.parametrize(("error", "leaves"), [(13114, True), (1236, True), (2003, False), (0, False)])
 def test_a_member_whose_donor_has_purged_what_it_asks_for_joins_anew(error: int, leaves: bool) -> None:
     recovering = server(state=view.RECOVERING, recovery_error=error)
     action = plan(recovering, peer("mysql-0", UP_TO_9, view.ONLINE), name="mysql-2")
-    assert isinstance(action, membership.Leave if leaves else membership.Wait)
+    assert isinstance(action, member_actions.Leave if leaves else member_actions.Wait)
 
 
 def test_a_member_that_crashed_waits_until_the_group_has_removed_its_old_self() -> None:
@@ -123,32 +123,32 @@ def test_a_member_that_crashed_waits_until_the_group_has_removed_its_old_self() 
         published = Publication("uid", "", 1, "1", state=view.ONLINE, executed=UP_TO_9, group=pods)
         return view.Peer("mysql-1", True, published, fresh=True)
 
-    assert isinstance(plan(server(UP_TO_5), holding("mysql-0,mysql-1")), membership.Wait)
-    assert isinstance(plan(server(UP_TO_5), holding("mysql-1,mysql-2")), membership.Join)
+    assert isinstance(plan(server(UP_TO_5), holding("mysql-0,mysql-1")), member_actions.Wait)
+    assert isinstance(plan(server(UP_TO_5), holding("mysql-1,mysql-2")), member_actions.Join)
 
 
 def test_another_holder_of_the_lease_is_waited_for_until_it_is_stale() -> None:
     known = (peer("mysql-1", ""), peer("mysql-2", ""))
-    assert isinstance(plan(server(), *known, holder=("mysql-1", 3.0)), membership.Wait)
-    assert isinstance(plan(server(), *known, holder=("mysql-1", 300.0)), membership.FormGroup)
-    assert isinstance(plan(server(), *known, holder=("mysql-0", 3.0)), membership.FormGroup)
+    assert isinstance(plan(server(), *known, holder=("mysql-1", 3.0)), member_actions.Wait)
+    assert isinstance(plan(server(), *known, holder=("mysql-1", 300.0)), member_actions.FormGroup)
+    assert isinstance(plan(server(), *known, holder=("mysql-0", 3.0)), member_actions.FormGroup)
 
 
 def test_outside_a_group_nothing_is_writable() -> None:
     stray = server(UP_TO_5, writable=True)
-    assert isinstance(plan(stray, peer("mysql-1", UP_TO_9, view.ONLINE)), membership.RefuseWrites)
-    assert isinstance(membership.plan(membership.Situation("mysql-0", stray)), membership.RefuseWrites)
+    assert isinstance(plan(stray, peer("mysql-1", UP_TO_9, view.ONLINE)), member_actions.RefuseWrites)
+    assert isinstance(membership.plan(membership.Situation("mysql-0", stray)), member_actions.RefuseWrites)
 
 
 def test_without_the_api_server_a_member_joins_and_never_forms() -> None:
     assert isinstance(
-        membership.plan(membership.Situation("mysql-0", server(UP_TO_9), api_is_away=True)), membership.Join
+        membership.plan(membership.Situation("mysql-0", server(UP_TO_9), api_is_away=True)), member_actions.Join
     )
-    assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), membership.Wait)
+    assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), member_actions.Wait)
 
 
 def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
-    assert isinstance(plan(server(state=view.ERROR)), membership.Leave)
+    assert isinstance(plan(server(state=view.ERROR)), member_actions.Leave)
     rows = tuple(
         view.GroupMember(uuid, f"h{uuid}", state, role)
         for uuid, state, role in (
@@ -159,12 +159,12 @@ def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
     )
     cut_off = server(UP_TO_5, view.ONLINE, members=rows)
     assert cut_off.role() == "none"
-    assert isinstance(plan(cut_off), membership.Bar)
-    assert isinstance(plan(replace(cut_off, offline_mode=True)), membership.Wait)
+    assert isinstance(plan(cut_off), member_actions.Bar)
+    assert isinstance(plan(replace(cut_off, offline_mode=True)), member_actions.Wait)
     back = server(UP_TO_5, view.ONLINE, members=rows[:1], offline_mode=True)
-    assert isinstance(plan(back), membership.AcceptClients)
+    assert isinstance(plan(back), member_actions.AcceptClients)
     unread = membership.plan(membership.Situation("mysql-0", back))
-    assert isinstance(unread, membership.Wait)
+    assert isinstance(unread, member_actions.Wait)
 
 
 def group(role: str) -> tuple[view.GroupMember, ...]:
@@ -189,47 +189,47 @@ FULL = (in_group("mysql-1", "b", 1 << 30), in_group("mysql-2", "c", 1 << 30))
 
 def test_a_full_primary_hands_over_to_one_with_room_and_else_serves_nobody() -> None:
     primary = server(UP_TO_5, view.ONLINE, members=group("primary"))
-    assert isinstance(plan(primary, *ROOMY), membership.Serve)
+    assert isinstance(plan(primary, *ROOMY), member_actions.Serve)
     handing = plan(primary, FULL[0], ROOMY[1], full=True)
-    assert isinstance(handing, membership.HandOver)
+    assert isinstance(handing, member_actions.HandOver)
     assert handing.to.server_uuid == "c"
-    assert isinstance(plan(primary, *FULL, full=True), membership.Bar)
+    assert isinstance(plan(primary, *FULL, full=True), member_actions.Bar)
 
 
 def test_a_full_replica_leaves_only_while_a_majority_with_room_stays() -> None:
     replica = server(UP_TO_5, view.ONLINE, members=group("replica"))
-    assert isinstance(plan(replica, *ROOMY, full=True), membership.Leave)
+    assert isinstance(plan(replica, *ROOMY, full=True), member_actions.Leave)
     two = server(UP_TO_5, view.ONLINE, members=group("replica")[:2])
-    assert isinstance(plan(two, *ROOMY, full=True), membership.Bar)
-    assert isinstance(plan(replica, *FULL, full=True), membership.Bar)
-    assert isinstance(plan(server(UP_TO_5), *ROOMY, full=True), membership.Wait)
+    assert isinstance(plan(two, *ROOMY, full=True), member_actions.Bar)
+    assert isinstance(plan(replica, *FULL, full=True), member_actions.Bar)
+    assert isinstance(plan(server(UP_TO_5), *ROOMY, full=True), member_actions.Wait)
 
 
 def test_a_fenced_member_serves_nobody_until_it_is_unfenced() -> None:
     order = {"mysql-0": "slow disk"}
     replica = server(UP_TO_5, view.ONLINE, members=group("replica"))
-    assert plan(replica, *ROOMY, fenced=order) == membership.Bar("fenced: slow disk")
+    assert plan(replica, *ROOMY, fenced=order) == member_actions.Bar("fenced: slow disk")
     barred = replace(replica, offline_mode=True)
-    assert isinstance(plan(barred, *ROOMY, fenced=order), membership.Wait)
-    assert isinstance(plan(barred, *ROOMY), membership.AcceptClients)
+    assert isinstance(plan(barred, *ROOMY, fenced=order), member_actions.Wait)
+    assert isinstance(plan(barred, *ROOMY), member_actions.AcceptClients)
     primary = server(UP_TO_5, view.ONLINE, members=group("primary"))
-    assert isinstance(plan(primary, *ROOMY, fenced=order), membership.HandOver)
+    assert isinstance(plan(primary, *ROOMY, fenced=order), member_actions.HandOver)
 
 
 def test_errant_transactions_are_neither_joined_nor_wiped_and_are_named() -> None:
     errant = server(f"{UP_TO_5},{STRAY}:1-2")
     action = plan(errant, peer("mysql-1", UP_TO_9, view.ONLINE), peer("mysql-2", UP_TO_9, view.ONLINE))
-    assert isinstance(action, membership.Wait)
+    assert isinstance(action, member_actions.Wait)
     assert f"{STRAY}:1-2" in action.why
     assert "rebuild" in action.why
 
 
 def test_only_a_member_that_was_given_up_may_be_missing() -> None:
     others = (peer("mysql-1", UP_TO_5), peer("mysql-2", None))
-    assert isinstance(plan(server(UP_TO_9), *others), membership.Wait)
-    assert isinstance(plan(server(UP_TO_9), *others, given_up=frozenset({"mysql-2"})), membership.FormGroup)
+    assert isinstance(plan(server(UP_TO_9), *others), member_actions.Wait)
+    assert isinstance(plan(server(UP_TO_9), *others, given_up=frozenset({"mysql-2"})), member_actions.FormGroup)
     back = (peer("mysql-1", UP_TO_5), peer("mysql-2", f"{UP_TO_5},{STRAY}:1"))
-    assert isinstance(plan(server(UP_TO_9), *back, given_up=frozenset({"mysql-2"})), membership.Wait)
+    assert isinstance(plan(server(UP_TO_9), *back, given_up=frozenset({"mysql-2"})), member_actions.Wait)
 
 
 _SETS = st.sampled_from([None, "", UP_TO_5, UP_TO_9, f"{UP_TO_5},{STRAY}:1"])
@@ -248,7 +248,7 @@ def test_nobody_forms_a_group_beside_another_or_without_all_that_is_known(
             continue
         peers = [peer(f"mysql-{i}", e, s, fresh=f) for i, (e, s, f) in enumerate(world) if i != index]
         formed = "mysql-0" if formed_before else None
-        if isinstance(plan(server(executed), *peers, name=f"mysql-{index}", formed=formed), membership.FormGroup):
+        if isinstance(plan(server(executed), *peers, name=f"mysql-{index}", formed=formed), member_actions.FormGroup):
             forming.append(index)
     assert len(forming) <= 1
     for index in forming:

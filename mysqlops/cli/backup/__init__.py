@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup import create, delete, describe, export, list_, prune, schedule, target, verify
+from mysqlops.cli.backup import binlog, create, delete, describe, export, list_, prune, schedule, target, verify
 
 
 @click.group()
@@ -21,3 +21,4 @@ command.add_command(prune.command, "prune")
 command.add_command(delete.command, "delete")
 command.add_command(target.command, "target")
 command.add_command(schedule.command, "schedule")
+command.add_command(binlog.command, "binlog")

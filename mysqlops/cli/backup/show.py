@@ -49,7 +49,7 @@ def _row(one: Backup) -> tuple[str, ...]:
         quantity.format_bytes(one.stored),
         f"{one.seconds + one.store_seconds:.0f}s",
         verified(one),
-        one.at,
+        one.restorable_to or one.at,
     )
 
 

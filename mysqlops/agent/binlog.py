@@ -1,0 +1,263 @@
+"""Receives the primary's binary logs and stores them, a few seconds later, beside the backups.
+
+Two sidecars do the work: a mysqld that only receives, and restic. What is not stored yet is lost with the pod, and the
+primary is asked for it again. Where to go on stands in the repository alone.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+
+from mysqlops import errors
+from mysqlops.agent import api, log, settings, store
+from mysqlops.clock import Clock, SystemClock
+from mysqlops.core import backup, binlog, names, relay_log
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import connect, receiver
+
+_RELAY, _CHUNK = Path("/scratch/relay"), Path("/scratch/chunk")
+_SOCKET = "/scratch/mysqld.sock"
+_CA = "/run/ca/ca.crt"
+_CATCH_UP_SECONDS = 10.0
+_IDLE_SECONDS = 120.0  # with nothing new, so often the repository is told that it is still complete
+_GAP_SECONDS = 60.0
+_RETRY_SECONDS = 3.0
+_MIB = 1 << 20
+
+
+class Ship:
+    """One receiver's work; `environment` is what planning/binlog.py gives it."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
+        self._env, self._clock = environment, clock or SystemClock()
+        self._cluster, self._namespace = environment["MYSQLOPS_CLUSTER"], environment["MYSQLOPS_NAMESPACE"]
+        self._every = float(environment["EVERY"])
+        self._api = api.Api(self._namespace, settings.SERVICE_ACCOUNT)
+        self._store = store.Store(self._clock)
+        self._log = log.Log(self._clock)
+        self._over = threading.Event()
+        self._chunk: binlog.Chunk | None = None
+        self._stored: binlog.Chunk | None = None
+        self._began = self._looked_at = 0.0
+        self._scanned = GtidSet()
+        self._seen: set[str] = set()
+        self._asked: tuple[str, GtidSet] = ("", GtidSet())
+        self._source = ""
+        self._gap = ""
+
+    def run(self) -> None:
+        """For ever; at the pod's end what was received is stored first."""
+        signal.signal(signal.SIGTERM, lambda *_: self._over.set())
+        while not self._over.is_set():
+            started = self._clock.monotonic()
+            self._report(trouble := self._try_turn())
+            is_under_way = self._chunk is not None and self._chunk.until
+            pause = self._every if is_under_way and not trouble else _RETRY_SECONDS
+            self._over.wait(max(1.0, pause - (self._clock.monotonic() - started)))
+        if self._chunk is not None:
+            self._report(self._try_turn())
+
+    def _try_turn(self) -> str:
+        """What went wrong, or nothing."""
+        try:
+            self._turn()
+        except errors.MysqlopsError as error:
+            self._log.say_if_new("trouble", str(error))
+            return str(error)
+        self._log.say_if_new("trouble", "")
+        return ""
+
+    def _turn(self) -> None:
+        with connect.connect_tcp(self._primary(), self._login()) as primary:
+            now = f"{primary.scalar('SELECT UTC_TIMESTAMP(6)'):%Y-%m-%dT%H:%M:%S.%fZ}"
+            source = receiver.source(primary)
+        with self._local() as server:
+            if self._chunk is None:
+                self._begin(server, source)
+            self._keep_connected(server, source)
+            if why := self._cannot_go_on(server, source):
+                self._log.say(f"beginning anew: {why}")
+                self._collect(server)
+                self._store_if_new()
+                self._begin(server, source)
+                self._keep_connected(server, source)
+            self._await(server, source.executed)
+            self._collect(server)
+        self._note_until()
+        self._asked = (now, source.executed)
+        self._store_if_new()
+        self._let_go_if_due(source)
+        self._look_after_gap()
+
+    def _begin(self, server: connect.Server, source: binlog.Source) -> None:
+        snapshots = self._store.snapshots()
+        origin = self._env["ORIGIN"]
+        start = binlog.start(origin, source, backup.catalogue(snapshots), binlog.chunks(snapshots))
+        if start.gap:
+            self._log.say(f"gap: {start.gap}")
+        self._gap = start.gap
+        self._new_chunk(server, source.group, start.before)
+
+    def _new_chunk(self, server: connect.Server, group: str, before: GtidSet) -> None:
+        receiver.begin(server, self._primary(), _CA, before)
+        _CHUNK.mkdir(exist_ok=True)
+        for file in _CHUNK.iterdir():
+            file.unlink()
+        self._scanned, self._seen, self._source = GtidSet(), set(), ""
+        self._asked = ("", GtidSet())
+        self._began = self._clock.monotonic()
+        made = f"{self._cluster}-binlog-{self._clock.now():%Y%m%d-%H%M%S}"
+        origin = self._env["ORIGIN"]
+        self._chunk = binlog.Chunk(made, self._cluster, self._namespace, origin, group, str(before))
+        self._stored = None
+        self._log.say(f"{made} begins after {before or 'nothing'}")
+
+    def _keep_connected(self, server: connect.Server, source: binlog.Source) -> None:
+        """To the primary: another member might lag behind, and is left as soon as it is not primary any more."""
+        now = receiver.receiving(server)
+        if not now.is_connected or source.uuid not in (self._source, now.source):
+            receiver.connect_to_source(server, self._login())
+            self._source = source.uuid
+
+    def _cannot_go_on(self, server: connect.Server, source: binlog.Source) -> str:
+        assert self._chunk is not None  # noqa: S101
+        now = receiver.receiving(server)
+        if source.group != self._chunk.group:
+            return "the cluster's data was replaced by a restore"
+        if now.error in receiver.PURGED:
+            return now.why
+        if foreign := now.received.subtract(source.executed):
+            # Read after the primary was asked: what came since is no sign of anything.
+            with connect.connect_tcp(self._primary(), self._login()) as primary:
+                foreign = foreign.subtract(receiver.source(primary).executed)
+        return f"the primary does not have {foreign}" if foreign else ""
+
+    def _await(self, server: connect.Server, executed: GtidSet) -> None:
+        """Until all that the primary had is received; raises WaitTimeout with why it is not."""
+        assert self._chunk is not None  # noqa: S101
+        wanted = executed.subtract(GtidSet.parse(self._chunk.before))
+        deadline = self._clock.monotonic() + _CATCH_UP_SECONDS
+        while not wanted.is_subset((now := receiver.receiving(server)).received):
+            if now.error:
+                raise errors.WaitTimeout(f"not receiving: {now.why}")
+            if self._clock.monotonic() > deadline:
+                return  # much has come together: what is there already is stored meanwhile
+            self._clock.sleep(0.1)
+
+    def _collect(self, server: connect.Server) -> None:
+        """Put the files that are whole into the chunk's folder, and count what they hold."""
+        assert self._chunk is not None  # noqa: S101
+        receiver.rotate(server)
+        complete = receiver.receiving(server).received
+        for file in sorted(_RELAY.glob("relay.[0-9]*"))[:-1]:
+            if file.name not in self._seen:
+                self._take(file)
+        # One that goes on in the next file is not complete yet, and the server does not count it.
+        held = self._scanned.subtract(self._scanned.subtract(complete))
+        self._chunk = replace(self._chunk, gtid=str(held), transactions=held.count())
+
+    def _take(self, file: Path) -> None:
+        assert self._chunk is not None  # noqa: S101
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = list(relay_log.transactions(data, file.name))
+            is_empty = not found and relay_log.is_empty(data, file.name)
+        self._seen.add(file.name)
+        if is_empty:
+            return
+        os.link(file, _CHUNK / file.name)
+        self._scanned = self._scanned.union(GtidSet.parse(",".join(one.gtid for one in found)))
+        moments = [binlog.moment(one.committed) for one in found]
+        self._chunk = replace(
+            self._chunk,
+            size=self._chunk.size + file.stat().st_size,
+            first=min([*moments, self._chunk.first or "9999"]) if moments else self._chunk.first,
+            last=max([*moments, self._chunk.last]),
+        )
+
+    def _note_until(self) -> None:
+        """A commit gets its time shortly before it is seen: what was seen one turn ago is complete as of that turn. And
+        in the order of the logs nothing comes before the last one."""
+        assert self._chunk is not None  # noqa: S101
+        asked, executed = self._asked
+        is_complete = bool(asked) and executed.is_subset(self._chunk.after)
+        known = (self._chunk.until, self._chunk.last, asked if is_complete else "")
+        self._chunk = replace(self._chunk, until=max(known))
+
+    def _store_if_new(self) -> None:
+        chunk, stored = self._chunk, self._stored
+        assert chunk is not None  # noqa: S101
+        if stored is not None and chunk.gtid == stored.gtid and _seconds(stored.until, chunk.until) < _IDLE_SECONDS:
+            return
+        if not chunk.until:
+            return
+        (_CHUNK / "chunk.json").write_text(json.dumps(asdict(chunk)))
+        self._store.put(_CHUNK, binlog.tags(chunk))
+        self._stored = chunk
+        self._log.say(f"stored {chunk.transactions} transactions, complete until {chunk.until}")
+
+    def _let_go_if_due(self, source: binlog.Source) -> None:
+        """Begin another chunk: the receiver's disk does not grow, and snapshots of the old one's earlier states go."""
+        chunk = self._chunk
+        assert chunk is not None  # noqa: S101
+        is_large = chunk.size >= float(self._env["CHUNK_MIB"]) * _MIB
+        is_old = self._clock.monotonic() - self._began >= float(self._env["CHUNK_SECONDS"])
+        if chunk != self._stored or not chunk.transactions or not (is_large or is_old):
+            return
+        try:
+            self._store.forget(binlog.superseded(self._store.snapshots()))
+        except errors.StorageError as error:
+            self._log.say_if_new("forget", f"earlier states stay, perhaps nothing may be deleted: {error}")
+        with self._local() as server:
+            self._new_chunk(server, source.group, chunk.after)
+
+    def _look_after_gap(self) -> None:
+        """A backup that was made since is whole without what is missing."""
+        if not self._gap or self._clock.monotonic() - self._looked_at < _GAP_SECONDS:
+            return
+        self._looked_at = self._clock.monotonic()
+        assert self._chunk is not None  # noqa: S101
+        made = backup.catalogue(self._store.snapshots())
+        if any(binlog.reach(one, [self._chunk]).until for one in made):
+            self._gap = ""
+
+    def _report(self, trouble: str) -> None:
+        chunk, stored = self._chunk, self._stored
+        is_stored = chunk is not None and stored is not None and chunk.gtid == stored.gtid
+        known = chunk if is_stored else stored
+        told = binlog.Report(
+            at=f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
+            until=known.until if known else "",
+            target=self._env["TARGET"],
+            every=self._every,
+            transactions=stored.transactions if stored else 0,
+            size=stored.size if stored else 0,
+            trouble=trouble[:300],
+            gap=self._gap[:300],
+        )
+        change = {"metadata": {"annotations": {names.ANNOTATION_BINLOG: json.dumps(asdict(told))}}}
+        try:
+            self._api.patch("coordination.k8s.io/v1", "leases", names.receiver(self._cluster), change)
+            self._log.say_if_new("api", "")
+        except errors.KubeError as error:
+            self._log.say_if_new("api", f"the API server: {error}")
+
+    def _primary(self) -> str:
+        return f"{names.primary_service(self._cluster)}.{self._namespace}.svc"
+
+    def _login(self) -> connect.Login:
+        return connect.read_login(names.USER_BACKUP, "/run/login/password", _CA)
+
+    def _local(self) -> connect.Server:
+        return connect.connect_socket(connect.Login("root", ""), path=_SOCKET)
+
+
+def _seconds(before: str, after: str) -> float:
+    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()

@@ -1,0 +1,52 @@
+"""mysqlops backup binlog list"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from mysqlops.cli import context, options, output
+from mysqlops.core import binlog, quantity
+
+_COLUMNS = ("CHUNK", "CLUSTER", "FIRST", "COMPLETE UNTIL", "TRANSACTIONS", "SIZE", "CONTINUES")
+
+
+@click.command()
+@options.namespaced("2m")
+@options.target
+def command(target: str | None, **given: Any) -> None:
+    """List the binary logs that a target holds, and whether each chunk continues the one before.
+
+    `no` is a gap: no backup from before it can be brought beyond it.
+
+    \b
+    Example:
+      mysqlops backup binlog list --target offsite
+    """
+    from mysqlops.operations import backup as operations
+    from mysqlops.operations import targets
+
+    form = given.pop("output")
+    with context.anywhere(given) as session:
+        _, found = operations.held(session, targets.find(session.client, target))
+    continued = binlog.continued(found)
+    if form != "table":
+        output.data([{**asdict(one), "continues": continued[one.id]} for one in found], form)
+        return
+    if not found:
+        click.echo("no binary logs")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in _COLUMNS:
+        table.add_column(column, no_wrap=True)
+    for one in found:
+        where, size = f"{one.namespace}/{one.cluster}", quantity.format_bytes(one.size)
+        goes_on = {True: "yes", False: "no", None: "begins"}[continued[one.id]]
+        table.add_row(one.id, where, one.first or "-", one.until, str(one.transactions), size, goes_on)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 180).print(table)

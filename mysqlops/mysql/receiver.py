@@ -1,0 +1,113 @@
+"""A server that only receives another's binary logs, as relay logs on its own disk, and one that only applies them.
+
+The server's own replication does both: positions are GTIDs, so that nothing is received twice or left out when the
+primary changes (https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-auto-positioning.html).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mysqlops import errors
+from mysqlops.core import binlog
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import accounts, connect
+
+# The source has purged what the receiver asks for: 1236 of the source, 13114 as the receiver's own number for it.
+PURGED = (1236, 13114)
+_HEARTBEAT_SECONDS = 2
+_START_SECONDS, _ROTATE_SECONDS = 60.0, 60.0
+_STATUS = """
+SELECT service_state, source_uuid, received_transaction_set, last_error_number, last_error_message
+FROM performance_schema.replication_connection_status WHERE channel_name = ''
+"""
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """`source` is the server UUID; `error` 0 if none."""
+
+    is_connected: bool
+    source: str
+    received: GtidSet
+    error: int
+    why: str
+
+
+def source(server: connect.Server) -> binlog.Source:
+    """What a primary says of itself."""
+    rows = server.query(
+        "SELECT @@server_uuid, @@group_replication_group_name, @@global.gtid_executed, @@global.gtid_purged"
+    )
+    uuid, group, executed, purged = rows[0]
+    return binlog.Source(uuid, group, GtidSet.parse(executed), GtidSet.parse(purged))
+
+
+def begin(server: connect.Server, host: str, ca_file: str, before: GtidSet) -> None:
+    """Forget all that was received, and ask from then on only for what is not in `before`."""
+    connect.set_read_timeout(server, _START_SECONDS)
+    server.query("STOP REPLICA IO_THREAD")
+    server.query("RESET REPLICA ALL")
+    server.query("RESET BINARY LOGS AND GTIDS")
+    server.query("SET GLOBAL gtid_purged = %s", [str(before)])
+    server.query(
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = 3306, SOURCE_AUTO_POSITION = 1, "
+        "SOURCE_SSL = 1, SOURCE_SSL_CA = %s, SOURCE_SSL_VERIFY_SERVER_CERT = 1, SOURCE_CONNECT_RETRY = 1, "
+        "SOURCE_RETRY_COUNT = 0, SOURCE_HEARTBEAT_PERIOD = %s",
+        [host, ca_file, _HEARTBEAT_SECONDS],
+    )
+
+
+def connect_to_source(server: connect.Server, login: connect.Login) -> None:
+    """Anew, to whoever the Service leads to now."""
+    connect.set_read_timeout(server, _START_SECONDS)
+    server.query("STOP REPLICA IO_THREAD")
+    start = "START REPLICA IO_THREAD"
+    words = f"{start} USER = {accounts.quote(login.user)} PASSWORD = {accounts.quote(login.password)}"
+    server.execute_secret(words, start)
+
+
+def receiving(server: connect.Server) -> Receiving:
+    rows = server.query(_STATUS)
+    if not rows:
+        return Receiving(False, "", GtidSet(), 0, "")
+    state, uuid, received, error, why = rows[0]
+    return Receiving(state == "ON", str(uuid), GtidSet.parse(received), int(error), str(why))
+
+
+def rotate(server: connect.Server) -> None:
+    """Close the relay log that is being written; what was received until now is in whole files then."""
+    connect.set_read_timeout(server, _ROTATE_SECONDS)
+    server.query("FLUSH RELAY LOGS")
+
+
+def apply(server: connect.Server, first: str, before: str | None) -> None:
+    """Begin to apply the relay logs from that file on, up to the transaction `before`, or to the end."""
+    server.query(
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'nowhere', RELAY_LOG_FILE = %s, RELAY_LOG_POS = 4", [first]
+    )
+    if before is None:
+        server.query("START REPLICA SQL_THREAD")
+    else:
+        server.query("START REPLICA SQL_THREAD UNTIL SQL_BEFORE_GTIDS = %s", [before])
+
+
+def applied(server: connect.Server) -> tuple[GtidSet, bool]:
+    """What the server has, and whether it still applies; raises StepFailed with why it stopped early."""
+    executed = GtidSet.parse(str(server.scalar("SELECT @@global.gtid_executed")))
+    rows = server.query(
+        "SELECT service_state, last_error_number, last_error_message "
+        "FROM performance_schema.replication_applier_status_by_coordinator WHERE channel_name = '' UNION ALL "
+        "SELECT service_state, last_error_number, last_error_message "
+        "FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = ''"
+    )
+    if failed := [why for _, error, why in rows if int(error)]:
+        raise errors.StepFailed(f"a transaction of the binary logs cannot be applied: {failed[-1]}")
+    return executed, any(state == "ON" for state, _, _ in rows)
+
+
+def forget(server: connect.Server) -> None:
+    """Leave no trace of having been a replica."""
+    connect.set_read_timeout(server, _START_SECONDS)
+    server.query("STOP REPLICA")
+    server.query("RESET REPLICA ALL")

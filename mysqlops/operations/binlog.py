@@ -1,0 +1,78 @@
+"""Keep a cluster's binary logs in a target: start and stop what receives them, and show what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from mysqlops.core import binlog, names
+from mysqlops.core.target import Target
+from mysqlops.errors import Reason, Refused
+from mysqlops.kube import manifests
+from mysqlops.operations import backup as backups
+from mysqlops.operations import observe, targets
+from mysqlops.operations.session import Session
+from mysqlops.planning import binlog as planning
+
+Json = dict[str, Any]
+_FILES = ("serviceaccount.yaml", "role.yaml", "rolebinding.yaml", "lease.yaml", "deployment.yaml")
+_SCRIPTS = {"receiver.sh": "binlog/receiver.sh", "restic.sh": "backup/restic.sh"}
+_POLL_SECONDS = 0.5
+
+
+def start(session: Session, name: str, wish: planning.Wish) -> binlog.Report:
+    """Start it, or bring it in line with the cluster, and wait until something is stored; raises Refused, WaitTimeout
+    with what the receiver says."""
+    planning.check_every(wish.every)
+    backups.open_account(session, name)
+    _refuse_other_target(session, name, wish.target)
+    before = _report(session, name)
+    _apply(session, name, wish)
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while True:
+        found = _report(session, name)
+        if found is not None and found.until and not found.trouble and (before is None or found.at > before.at):
+            return found
+        why = (found.trouble if found else "") or "the first binary logs to be stored"
+        session.progress.waiting(f"waiting: {why}")
+        observe.check_deadline(session, deadline, why)
+        session.clock.sleep(_POLL_SECONDS)
+
+
+def _refuse_other_target(session: Session, name: str, target: Target) -> None:
+    """Two repositories would each have a part."""
+    found = session.client.find("Deployment", names.receiver(name))
+    if found is not None and (there := planning.noted(found)[0]) != target.name:
+        text = f"--target {target.name}: the binary logs of {name} go to {there}"
+        raise Refused([Reason("other-target", text, f"mysqlops backup binlog stop {name}, then start it again")])
+
+
+def refresh(session: Session, name: str) -> None:
+    """The cluster's image or agent changed: the receiver follows. Nothing if there is none."""
+    found = session.client.find("Deployment", names.receiver(name))
+    if found is not None:
+        target, every = planning.noted(found)
+        _apply(session, name, planning.Wish(targets.find(session.client, target), every))
+
+
+def _apply(session: Session, name: str, wish: planning.Wish) -> None:
+    running = observe.must_run(session.client, name)
+    source = planning.Source(running.spec, running.in_use.agent, backups.origin(session, name))
+    templates = [yaml.safe_load(manifests.read_text(f"binlog/{file}")) for file in _FILES]
+    scripts = {file: manifests.read_text(path) for file, path in _SCRIPTS.items()}
+    for item in planning.objects(templates, scripts, wish, source):
+        session.client.apply(item)
+
+
+def stop(session: Session, name: str) -> bool:
+    """What is stored stays; False if nothing ran. The last seconds are stored before the pod ends."""
+    there = session.client.find("Deployment", names.receiver(name)) is not None
+    for kind in ("Deployment", "RoleBinding", "Role", "ServiceAccount", "Lease"):
+        session.client.delete(kind, names.receiver(name))
+    return there
+
+
+def _report(session: Session, name: str) -> binlog.Report | None:
+    lease = session.client.find("Lease", names.receiver(name)) or {"metadata": {}}
+    return binlog.report_of(lease["metadata"].get("annotations") or {})

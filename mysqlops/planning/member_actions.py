@@ -1,0 +1,78 @@
+"""What a member may do next; planning/membership.py chooses, the agent acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mysqlops.core import view
+
+
+@dataclass(frozen=True)
+class FormGroup:
+    """Take the Lease, then start a group of one."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Join:
+    """Start Group Replication through the members seen in the group, or all if none can be seen.
+
+    It fails harmlessly if no group is there. Other joiners are no seeds: trying them costs ten seconds.
+    """
+
+    why: str
+    seeds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Stop Group Replication: the member is in ERROR and must leave before it can join again."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Make another member the primary: this one must not serve any more."""
+
+    to: view.GroupMember
+    why: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Turn offline mode on: clients are disconnected, and nobody but the agent gets in."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class RefuseWrites:
+    """Turn super_read_only on: outside a group nobody else would ever see a write."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class AcceptClients:
+    """Lift the offline mode that an expulsion or a bar left behind."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do now, because."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Serve:
+    """In the group: nothing to do."""
+
+    role: str
+
+
+Action = FormGroup | Join | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve

@@ -1,0 +1,198 @@
+"""Binary logs on the lab: received under writes while the primary moves, applied up to a moment or a transaction."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import SMALL, Namespace, eventually
+from tests.faults.ledger import TABLE, Ledger
+
+TARGET = ("--target", "local")
+
+
+@dataclass(frozen=True)
+class Written:
+    """The journal of clients that wrote while the primary moved twice, the backup from before, and some moments."""
+
+    lines: list[tuple[str, str, int, float]]
+    backup: str
+    moments: list[float]
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace) -> Namespace:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "backups"}, "spec": claim}
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    for words in (
+        ("deploy", "mysql", *SMALL),
+        ("backup", "target", "add", "local", "--claim", "backups"),
+        ("backup", "binlog", "start", "mysql", "--every", "5s"),
+    ):
+        done = namespace.mysqlops(*words)
+        assert done.code == 0, done.err
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def written(cluster: Namespace) -> Iterator[Written]:
+    cluster.sql(cluster.status()["primary"], TABLE)
+    done = cluster.mysqlops("backup", "create", "mysql", "-o", "json")
+    assert done.code == 0, done.err
+    ledger, moments = Ledger(cluster), []
+    ledger.start("main", f"mysql-primary.{cluster.name}.svc", cluster.objects("nodes")[0]["metadata"]["name"])
+    try:
+        for change in (
+            ("switchover", "mysql"),
+            None,  # the primary's pod dies
+        ):
+            moments.append(time.time())
+            if change is not None:
+                assert cluster.mysqlops(*change).code == 0
+            else:
+                cluster.kubectl("delete", "pod", cluster.status()["primary"], "--force", "--grace-period=0")
+                eventually(lambda: ledger.acknowledged_since("main", moments[-1] + 5) > 0, "writes again")
+            moments.append(time.time())
+            time.sleep(2)
+        ledger.stop()
+        time.sleep(1)
+        yield Written(ledger._lines("main"), done.json()["id"], moments)
+    finally:
+        ledger.remove()
+
+
+def _chunks(cluster: Namespace) -> list[dict[str, Any]]:
+    done = cluster.mysqlops("backup", "binlog", "list", *TARGET, "-o", "json")
+    assert done.code == 0, done.err
+    found: list[dict[str, Any]] = done.json()
+    return found
+
+
+def _is_stored(cluster: Namespace) -> bool:
+    """All that the primary has."""
+    last = _chunks(cluster)[-1]
+    query = f"SELECT GTID_SUBSET(@@gtid_executed, '{last['before']},{last['gtid']}')"
+    return cluster.sql(cluster.await_healthy()["primary"], query) == [[1]]
+
+
+def _iso(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def _rows(cluster: Namespace, pod: str) -> set[tuple[str, int]]:
+    return {(client, int(n)) for client, n in cluster.sql(pod, "SELECT client, sequence FROM app.ledger")}
+
+
+def _restore(cluster: Namespace, backup: str, to: str) -> dict[str, Any]:
+    words = ("restore", backup, "--as", "copy", "--replicas", "1", "--to", to, *TARGET, "-o", "json")
+    done = cluster.mysqlops(*words)
+    assert done.code == 0, done.err
+    found: dict[str, Any] = done.json()
+    return found
+
+
+def _away(cluster: Namespace) -> None:
+    done = cluster.mysqlops("delete", "copy", "--yes", "--purge-data", "--confirm", "copy")
+    assert done.code == 0, done.err
+
+
+def test_a_moment_between_two_moves_of_the_primary_is_restored_row_by_row(cluster: Namespace, written: Written) -> None:
+    eventually(lambda: _is_stored(cluster), "the last write is stored", 90)
+    assert all(one["continues"] in (True, None) for one in _chunks(cluster))
+    moment = (written.moments[1] + written.moments[2]) / 2
+    found = _restore(cluster, written.backup, _iso(moment))
+    assert found["reached"]["last"]["committed"] <= _iso(moment) < found["reached"]["stopped_before"]["committed"]
+    held = _rows(cluster, "copy-0")
+    # All nodes of the lab share one clock: what was acknowledged before is there, what was begun later is not.
+    before = {(line[1], line[2]) for line in written.lines if line[0] == "O" and line[3] < moment}
+    after = {(line[1], line[2]) for line in written.lines if line[0] == "I" and line[3] > moment}
+    assert before
+    assert after
+    assert not before - held
+    assert not after & held
+    _away(cluster)
+
+
+def test_the_latest_point_is_all_that_the_members_hold(cluster: Namespace, written: Written) -> None:
+    primary = cluster.await_healthy()["primary"]
+    ((executed,),) = cluster.sql(primary, "SELECT @@gtid_executed")
+    found = _restore(cluster, written.backup, "latest")
+    assert found["reached"]["stopped_before"] is None
+    assert _rows(cluster, "copy-0") == _rows(cluster, primary)
+    ((reached,),) = cluster.sql("copy-0", "SELECT @@gtid_purged")
+    assert cluster.sql("copy-0", f"SELECT GTID_SUBTRACT('{executed}', '{reached}')") == [[""]]
+    _away(cluster)
+
+
+def test_a_mistake_is_taken_back_in_place(cluster: Namespace, written: Written) -> None:
+    """Somebody deletes rows; the cluster goes back to right before that transaction."""
+    primary = cluster.await_healthy()["primary"]
+    held = _rows(cluster, primary)
+    ((before,),) = cluster.sql(primary, "SELECT @@gtid_executed")
+    cluster.sql(primary, "DELETE FROM app.ledger")
+    ((mistake,),) = cluster.sql(primary, f"SELECT GTID_SUBTRACT(@@gtid_executed, '{before}')")
+    to = f"before-{mistake}"
+    eventually(lambda: not cluster.sql(primary, "SELECT 1 FROM app.ledger LIMIT 1"), "deleted")
+    eventually(lambda: _is_stored(cluster), "it is stored", 90)
+    done = cluster.mysqlops(*_in_place(written, to), "--confirm", "mysql", "-o", "json", timeout=400)
+    assert done.code == 0, done.err
+    assert done.json()["reached"]["stopped_before"]["gtid"] == mistake
+    for member in ("mysql-0", "mysql-1", "mysql-2"):
+        assert _rows(cluster, member) == held
+    # The receiver begins another history with the data.
+    primary = cluster.status()["primary"]
+    ((group,),) = cluster.sql(primary, "SELECT @@group_replication_group_name")
+    cluster.sql(primary, "INSERT INTO app.ledger VALUES ('after', 1)")
+    eventually(lambda: _chunks(cluster)[-1]["group"] == group and _chunks(cluster)[-1]["transactions"] > 0, "new", 90)
+
+
+def _in_place(written: Written, to: str) -> tuple[str, ...]:
+    return ("restore", written.backup, "--in-place", "mysql", "--to", to, *TARGET)
+
+
+def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
+    done = cluster.mysqlops("backup", "create", "mysql", "-o", "json", *TARGET)
+    assert done.code == 0, done.err
+    old = done.json()["id"]
+    assert cluster.mysqlops("backup", "binlog", "stop", "mysql").code == 0
+    primary = cluster.status()["primary"]
+    for statement in (
+        "INSERT INTO app.ledger VALUES ('gap', 1)",
+        "FLUSH BINARY LOGS",
+        "PURGE BINARY LOGS BEFORE NOW(6)",
+    ):
+        cluster.sql(primary, statement)
+    done = cluster.mysqlops("backup", "binlog", "start", "mysql", "--every", "5s")
+    assert done.code == 0, done.err
+    assert [one["code"] for one in cluster.status()["conditions"]] == ["binlog-gap"]
+    assert _chunks(cluster)[-1]["continues"] is False
+    cluster.sql(primary, "INSERT INTO app.ledger VALUES ('gap', 2)")
+    done = cluster.mysqlops("restore", old, "--as", "copy", "--to", _iso(time.time()), *TARGET)
+    assert done.code == 3
+    assert "are nowhere" in done.err
+    assert cluster.mysqlops("backup", "create", "mysql", *TARGET).code == 0
+    eventually(lambda: cluster.status()["conditions"] == [], "the gap is behind the newest backup", 120)
+
+
+def test_what_cannot_be_is_refused(cluster: Namespace, written: Written) -> None:
+    words = ("restore", written.backup, "--as", "copy", *TARGET, "--to")
+    for to, code, told in (
+        ("yesterday", 2, "expected latest"),
+        ("2026-11-25T10:00:00", 2, "time zone"),
+        ("2020-01-01T00:00:00Z", 3, "out-of-reach"),
+        ("00000000-0000-0000-0000-000000000000:1", 3, "out-of-reach"),
+    ):
+        done = cluster.mysqlops(*words, to)
+        assert (done.code, told in done.err) == (code, True), done.err
+    done = cluster.mysqlops("backup", "binlog", "start", "mysql", "--every", "1s")
+    assert (done.code, "--every 1s" in done.err) == (2, True), done.err
+    assert cluster.mysqlops("restore", "--revert", "mysql", "--to", "latest").code == 2
+    assert cluster.mysqlops("backup", "binlog", "stop", "mysql").code == 0
+    assert not cluster.objects("deployments")
