@@ -9,21 +9,32 @@ name=${NAME:-mysqld}
 trap 'exit 0' TERM
 server() {
   mysqld --defaults-file=/etc/mysqlops/my.cnf --datadir="$data" --socket="/work/$name.sock" \
-    --pid-file="/work/$name.pid" --skip-networking --skip-log-bin --skip-replica-start \
+    --pid-file="/work/$name.pid" --skip-networking --skip-replica-start \
     --ssl-ca= --ssl-cert= --ssl-key= --require-secure-transport=OFF --event-scheduler=OFF \
     --loose-group-replication-start-on-boot=OFF --loose-clone-ssl-ca=/run/ca/ca.crt --innodb-flush-log-at-trx-commit=2 "$@"
 }
 copy() {
-  server --skip-grant-tables "$@"
+  server --skip-log-bin --skip-grant-tables "$@"
 }
 if [ ! -e "$data" ] && [ -n "${INITIALISE:-}" ]; then
   mkdir -p "$data"
   copy --initialize-insecure
 fi
+# Of a volume snapshot: as after a loss of power. Transactions that were being committed are decided by the binary log, so
+# this start has it; its end writes all GTIDs into the data, and the log is not needed any more.
+if [ -n "${RECOVER:-}" ] && [ -e /scratch/data ]; then
+  mkdir -p /scratch/copy
+  mv /scratch/data "$data"
+fi
+if [ -e "$data/binlog.index" ]; then
+  echo 'SHUTDOWN;' >/work/shutdown.sql
+  server --log-bin=binlog --super-read-only=ON --init-file=/work/shutdown.sql
+  rm -f "$data"/binlog.*
+fi
 code=0
 if [ -e "$data" ] && [ -n "${APPLY:-}" ]; then
   if [ -s /work/logs ]; then
-    server --init-file=/work/replay.sql --super-read-only=OFF --server-id=1000 --relay-log=/scratch/replay/relay \
+    server --skip-log-bin --init-file=/work/replay.sql --super-read-only=OFF --server-id=1000 --relay-log=/scratch/replay/relay \
       --relay-log-index=/scratch/replay/relay.index --relay-log-recovery=OFF || code=$?
   fi
 elif [ -e "$data" ]; then

@@ -39,7 +39,13 @@ run_step() {
     while IFS= read -r tag; do set -- "$@" --tag "$tag"; done </work/tags
     restic --no-cache --json --retry-lock 10m backup --host mysqlops ${LIMIT:+--limit-upload "$LIMIT"} "$@" .
     ;;
-  fetch) # the snapshot that /work/chosen names
+  fetch) # the snapshot that /work/chosen names; the data of a volume snapshot is on the volume, as its member left it
+    if [ "$(cat /work/method)" = snapshot ] && [ ! -e /scratch/restored ]; then
+      mkdir -p /scratch/copy
+      if [ -e /scratch/data ]; then mv /scratch/data /scratch/copy/data; fi
+      restic --no-cache --json --retry-lock 10m restore "$(cat /work/chosen)" --target /scratch/copy --verify
+      exit 0
+    fi
     if [ -e /scratch/data ]; then
       echo 'fetch: the volume holds data already: keeping it'
       exit 0

@@ -64,34 +64,42 @@ class Job:
         donor, seen, group = self._choose()
         with self._local() as server:
             self._clone(server, donor)
-        now = self._clock.now()
+        at = self._moment()
         with self._local() as server:
             copied = clone.finished(server)
-            checked = self._env.get("CHECK", backup.CHECKSUM)
-            found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
-            self._stop(server)
+            facts_of = {"method": backup.ARCHIVE, "member": donor.pod, "role": donor.role, "group": group}
+            facts_of |= {"server_version": seen.version, "gtid": copied.gtid, "binlog": copied.binlog}
+            self._record(server, started, {**facts_of, "at": at})
+
+    def examine(self) -> None:
+        """Read the data of a volume snapshot, which the sidecar has recovered, and write down what it is."""
+        started = self._clock.monotonic()
+        told = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
+        with self._local() as server:
+            own = {"server_version": server.scalar("SELECT @@version"), "gtid": _executed(server), "binlog": ""}
+            self._record(server, started, {"method": backup.SNAPSHOT, **told, **own})
+
+    def _record(self, server: connect.Server, started: float, told: Mapping[str, Any]) -> None:
+        checked = self._env.get("CHECK", backup.CHECKSUM)
+        found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
+        self._stop(server)
         made = backup.Backup(
-            id=self._env.get("BACKUP_ID") or backup.new_id(self._env["MYSQLOPS_CLUSTER"], now),
+            id=self._env.get("BACKUP_ID") or backup.new_id(self._env["MYSQLOPS_CLUSTER"], self._clock.now()),
             cluster=self._env["MYSQLOPS_CLUSTER"],
             namespace=self._env["MYSQLOPS_NAMESPACE"],
             origin=self._env["ORIGIN"],
-            method="archive",
-            member=donor.pod,
-            role=donor.role,
-            server_version=seen.version,
-            gtid=copied.gtid,
-            binlog=copied.binlog,
-            at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             seconds=round(self._clock.monotonic() - started, 1),
             size=_size(_COPY / "data"),
             tables=len(found.tables),
             rows=sum(one.rows for one in found.tables.values()),
             checked=checked,
             storage_size=self._env["STORAGE_SIZE"],
-            group=group,
+            **told,
         )
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
-        _MANIFEST.write_text(json.dumps(manifest))
+        (_WORK / "report").mkdir(exist_ok=True)
+        for file in (_MANIFEST, _WORK / "report" / _MANIFEST.name):
+            file.write_text(json.dumps(manifest))
         _write_lines("tags", backup.tags(made))
         self._say(json.dumps(asdict(made)))
 
@@ -118,6 +126,7 @@ class Job:
         if chosen is None:
             raise Refused([Reason("no-such-backup", f"the target holds no backup {wanted or 'of this cluster'}")])
         (_WORK / "chosen").write_text(chosen.snapshot)
+        (_WORK / "method").write_text(chosen.method)
         (_WORK / "started").write_text(str(self._clock.now().timestamp()))
         self._say(f"{chosen.id} of {chosen.where}, {chosen.size} bytes")
 
@@ -130,15 +139,16 @@ class Job:
         recorded = contents.load(manifest["contents"])
         with self._local() as server:
             fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
-            gtid = str(server.scalar("SELECT @@global.gtid_executed")).replace("\n", "")
+            gtid = _executed(server)
             with_checksums = made.checked == backup.CHECKSUM
             found = contents.of(server, self._say, with_checksums=with_checksums)
             self._stop(server)
         different = contents.differences(recorded, found)
         if gtid != made.gtid:
             different.append(f"GTID set {gtid} instead of {made.gtid}")
-        at = f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
-        result = backup.Verification(made.id, at, not different, round(fetched, 1), "; ".join(different)[:1000])
+        result = backup.Verification(
+            made.id, self._moment(), not different, round(fetched, 1), "; ".join(different)[:1000]
+        )
         (_WORK / "report").mkdir(exist_ok=True)
         (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
         _write_lines("tags", backup.tags(result))
@@ -214,6 +224,9 @@ class Job:
     def _stop(self, server: connect.Server) -> None:
         local.stop(self._clock, "mysqld", server)
 
+    def _moment(self) -> str:
+        return f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+
     def _say(self, text: str) -> None:
         print(text, flush=True)
 
@@ -240,12 +253,17 @@ def _write_lines(name: str, lines: list[str]) -> None:
     (_WORK / name).write_text("".join(f"{line}\n" for line in lines))
 
 
+def _executed(server: connect.Server) -> str:
+    return str(server.scalar("SELECT @@global.gtid_executed")).replace("\n", "")
+
+
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 PROGRAMS = {
     "backup-copy": Job.copy,
+    "backup-examine": Job.examine,
     "backup-expired": Job.expired,
     "backup-choose": Job.choose,
     "backup-check": Job.check,

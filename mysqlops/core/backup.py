@@ -13,6 +13,7 @@ from mysqlops.core import facts
 Json = dict[str, Any]
 BACKUP, VERIFICATION = "backup", "verification"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
+ARCHIVE, SNAPSHOT = "archive", "snapshot"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Backup:
     rows: int
     checked: str  # NONE or CHECKSUM: whether every table of the copy was read before it was stored
     storage_size: str
+    volume_snapshot: str = ""  # of the namespace: it holds the data, the repository only what is known of it
     group: str = ""  # the name under which the cluster counted transactions then (core/timeline.py)
     # What the repository adds:
     target: str = ""

@@ -41,6 +41,7 @@ ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, what `backup s
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
+ANNOTATION_PENDING = f"{DOMAIN}/pending"  # on a VolumeSnapshot that is in no catalogue yet: its member
 ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
 

@@ -40,6 +40,7 @@ _KINDS: Mapping[str, tuple[str, str, bool]] = {
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets", True),
     "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles", True),
     "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
+    "VolumeSnapshot": ("/apis/snapshot.storage.k8s.io/v1", "volumesnapshots", True),
     "StorageClass": ("/apis/storage.k8s.io/v1", "storageclasses", False),
 }
 _BY_STATUS: Mapping[int, type[errors.KubeError]] = {

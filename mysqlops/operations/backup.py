@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import backup, binlog, names, quantity, retention, view
+from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, jobs, observe, restic, targets
@@ -71,22 +73,25 @@ def create(session: Session, name: str, wish: Wish) -> backup.Backup:
     return replace(backup.told(copied, stored), target=wish.target.name)
 
 
-def create_of_all(session: Session, name: str, wish: Wish) -> list[backup.Backup]:
+Make = Callable[[Session, str, Wish], backup.Backup]
+
+
+def create_of_all(session: Session, name: str, wish: Wish, make: Make) -> list[backup.Backup]:
     """One of each member, one after another, replicas first; raises Refused unless all are ONLINE."""
     now = observe.judged(session, name)
     if silent := [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]:
         text = f"--all-members: {', '.join(silent)}"
         raise Refused([Reason("not-whole", text, f"mysqlops status {name}; or choose with --member")])
     return [
-        _create_of(session, name, replace(wish, member=one.name))
+        _create_of(session, name, replace(wish, member=one.name), make)
         for one in sorted(now.members, key=lambda one: (one.name == now.primary, one.ordinal))
     ]
 
 
-def _create_of(session: Session, name: str, wish: Wish) -> backup.Backup:
+def _create_of(session: Session, name: str, wish: Wish, make: Make) -> backup.Backup:
     """A backup that a killed run began may be of another member: then this one's is made after it."""
-    made = create(session, name, wish)
-    return made if made.member == wish.member else create(session, name, wish)
+    made = make(session, name, wish)
+    return made if made.member == wish.member else make(session, name, wish)
 
 
 def _check_same_target(wanted: Json, wish: Wish) -> None:
@@ -175,8 +180,15 @@ def verify_job(session: Session, name: str, target: Target, chosen: backup.Backu
     made = planning.job(restic.templates(), job_name, target, planning.VERIFY, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "verify"
     if chosen:
-        planning.grow_scratch(made, max(chosen.size, quantity.parse_bytes(running.spec.storage_size)))
+        planning.grow_scratch(made, max(chosen.size, *map(quantity.parse_bytes, _sizes(running.spec, chosen))))
+        if chosen.volume_snapshot:
+            planning.from_snapshot(planning.scratch_claim(made), chosen.volume_snapshot)
     return made
+
+
+def _sizes(spec: ClusterSpec, chosen: backup.Backup) -> tuple[str, ...]:
+    """A volume made of a snapshot must be at least as large as the one that it was taken of."""
+    return (spec.storage_size, chosen.storage_size) if chosen.volume_snapshot else (spec.storage_size,)
 
 
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
@@ -208,3 +220,7 @@ def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
         ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own)
     if ids:
         restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
+    for one in gone:
+        # After it is forgotten: a backup that is listed must be there.
+        if one.volume_snapshot and one.namespace == session.client.namespace:
+            session.client.delete("VolumeSnapshot", one.volume_snapshot)

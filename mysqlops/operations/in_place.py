@@ -15,7 +15,7 @@ from mysqlops.core import backup, names, quantity, record, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import NotFound, Reason, Refused
-from mysqlops.operations import deploy, jobs, observe, orders, remake, restore
+from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, snapshot
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 from mysqlops.planning import restore as planning
@@ -58,11 +58,11 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     if quantity.parse_bytes(running.spec.storage_size) < source.backup.size:
         text = f"volumes of {running.spec.storage_size}: the backup has {quantity.format_bytes(source.backup.size)}"
         reasons.append(Reason("volume-too-small", text, f"mysqlops storage resize {name} --size SIZE"))
-    reasons += restore.known_bad(source.backup)
+    reasons += restore.known_bad(source.backup) + snapshot.check_there(session, source.backup)
     if reasons:
         raise Refused(reasons)
     restore.check_image(session, source.backup, running.spec)
-    old = Timeline(claims.template_of(running.stateful_set), _group(session, name))
+    old = Timeline(claims.template_of(running.stateful_set), observe.group_name(session.client, name))
     new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))
     return Swap(old, new, running.spec.replicas, source.backup.id, to=source.to)
 
@@ -155,14 +155,14 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     seen = observe.cluster(session.client, name, session.clock)
     first = names.claim(name, 0, swap.new.claims)
     filled = not swap.backup or restore.is_filled(session, first)
-    return planning.Seen(seen.stateful_set, list(seen.pods), _group(session, name), filled)
+    return planning.Seen(seen.stateful_set, list(seen.pods), observe.group_name(session.client, name), filled)
 
 
 def _fill(session: Session, name: str, claim: str, source: Source | None) -> Json | None:
     assert source is not None  # noqa: S101 (only a restore, which has one, asks for it)
     running = observe.must_run(session.client, name)
     if session.client.find("PersistentVolumeClaim", claim) is None:
-        made = planning.first_claim(running.stateful_set, claim, source.backup.id)
+        made = planning.first_claim(running.stateful_set, claim, source.backup)
         session.client.create("PersistentVolumeClaim", made)
     filling = restore.Filling(running.spec, running.in_use, claim, source.to)
     return restore.fill(session, source.backup, source.target, filling)
@@ -193,11 +193,6 @@ def annotations_of(session: Session, name: str) -> dict[str, str]:
     except NotFound:
         observe.must_run(session.client, name)
         raise
-
-
-def _group(session: Session, name: str) -> str:
-    secret = session.client.get("Secret", names.credentials_secret(name))
-    return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
 
 
 def _note(session: Session, name: str, annotations: dict[str, str | None]) -> None:

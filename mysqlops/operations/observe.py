@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +73,12 @@ def _no_cluster(client: Client, name: str) -> errors.NotFound:
         f"no cluster {name} in namespace {client.namespace} of context {client.context}",
         hint=f"mysqlops deploy {name}, or choose with --namespace and --context",
     )
+
+
+def group_name(client: Client, cluster: str) -> str:
+    """The name under which members that start now count their transactions (core/timeline.py)."""
+    secret = client.get("Secret", names.credentials_secret(cluster))
+    return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
 
 
 def claims(client: Client, cluster: str) -> list[str]:

@@ -15,7 +15,7 @@ from mysqlops.core import backup, binlog, gtid, names, pitr, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic
+from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic, snapshot
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import render
@@ -45,7 +45,7 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger one"))
-    reasons += known_bad(chosen)
+    reasons += known_bad(chosen) + snapshot.check_there(session, chosen)
     if reasons:
         raise Refused(reasons)
 
@@ -107,7 +107,7 @@ def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen:
     name = names.claim(spec.name, 0)
     if session.client.find("PersistentVolumeClaim", name) is None:
         stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
-        session.client.create("PersistentVolumeClaim", swapping.first_claim(stateful_set, name, chosen.id))
+        session.client.create("PersistentVolumeClaim", swapping.first_claim(stateful_set, name, chosen))
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,12 @@ CREATE = (
     Step("copy", PYTHON, ("backup-copy",)),
     Step("store", RESTIC, ("store", "/scratch/copy")),
 )
+SNAPSHOT = (
+    _LOOK,
+    Step("mysqld", MYSQLD, env={"RECOVER": "yes"}),
+    Step("examine", PYTHON, ("backup-examine",)),
+    Step("store", RESTIC, ("store", "/work/report")),
+)
 PRUNE = (
     Step("look-again", RESTIC, ("look",)),
     Step("expired", PYTHON, ("backup-expired",)),
@@ -203,11 +209,35 @@ def onto_claim(wanted: Json, claim: str) -> Json:
     return wanted
 
 
+def from_snapshot(claim_spec: Json, snapshot: str) -> None:
+    """A claim, or a scratch volume, that begins as what a volume snapshot holds."""
+    group, _, _ = _SNAPSHOT_API.partition("/")
+    claim_spec["dataSource"] = {"apiGroup": group, "kind": "VolumeSnapshot", "name": snapshot}
+
+
+_SNAPSHOT_API = "snapshot.storage.k8s.io/v1"
+
+
+def volume_snapshot(name: str, claim: str, member: str, cluster: str, snapshot_class: str) -> Json:
+    """Of a member's claim; the annotation goes when it is in a catalogue."""
+    spec: Json = {"source": {"persistentVolumeClaimName": claim}}
+    if snapshot_class:
+        spec["volumeSnapshotClassName"] = snapshot_class
+    labels = {**names.selector(cluster), names.LABEL_MANAGED_BY: names.APP_NAME, names.LABEL_STEPS: "snapshot"}
+    metadata = {"name": name, "labels": labels, "annotations": {names.ANNOTATION_PENDING: member}}
+    return {"apiVersion": _SNAPSHOT_API, "kind": "VolumeSnapshot", "metadata": metadata, "spec": spec}
+
+
+def scratch_claim(wanted: Json) -> Json:
+    """The spec of the claim of a Job's scratch volume."""
+    volumes = wanted["spec"]["template"]["spec"]["volumes"]
+    found: Json = next(one for one in volumes if one["name"] == "scratch")["ephemeral"]["volumeClaimTemplate"]["spec"]
+    return found
+
+
 def grow_scratch(wanted: Json, size: int) -> None:
     """For a backup that is larger than the cluster's volumes are now."""
-    volumes = wanted["spec"]["template"]["spec"]["volumes"]
-    claim = next(one for one in volumes if one["name"] == "scratch")["ephemeral"]["volumeClaimTemplate"]["spec"]
-    claim["resources"]["requests"]["storage"] = str(size)
+    scratch_claim(wanted)["resources"]["requests"]["storage"] = str(size)
 
 
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
@@ -218,6 +248,7 @@ def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
 _DOING = {
     "look": "asking the repository",
     "copy": "copying",
+    "examine": "reading the snapshot",
     "store": "storing",
     "choose": "choosing the backup",
     "fetch": "fetching",

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import names
+from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap
-from mysqlops.planning import claims, render, storage
+from mysqlops.planning import backup, claims, render, storage
 from mysqlops.planning.actions import Done, Wait
 
 Json = dict[str, Any]
@@ -85,13 +86,15 @@ def remade(stateful_set: Json, swap: Swap) -> Json:
     return wanted
 
 
-def first_claim(stateful_set: Json, claim: str, backup: str) -> Json:
+def first_claim(stateful_set: Json, claim: str, found: Backup) -> Json:
     """The claim that the backup goes to, as a StatefulSet would make it, with a note of what fills it."""
     template = storage.anew(stateful_set)["spec"]["volumeClaimTemplates"][0]
+    if found.volume_snapshot:
+        backup.from_snapshot(template["spec"], found.volume_snapshot)
     metadata = {
         "name": claim,
         "labels": template["metadata"].get("labels", {}),
-        "annotations": {names.ANNOTATION_RESTORED: backup},
+        "annotations": {names.ANNOTATION_RESTORED: found.id},
     }
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
 

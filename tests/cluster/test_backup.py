@@ -136,6 +136,32 @@ def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None
     assert len(_listed(cluster)) == before + 1
 
 
+def test_a_volume_snapshot_is_recovered_before_it_counts(cluster: Namespace) -> None:
+    words = ("backup", "create", "mysql", "--method", "snapshot")
+    assert cluster.mysqlops(*words, "--rate", "5").code == 2
+    done = cluster.mysqlops(*words, "--snapshot-class", "nothing", "--timeout", "60s")
+    assert done.code == 6, done.err
+    assert "nothing" in done.err
+    assert cluster.objects("volumesnapshots") == []
+    killed(cluster, lambda: bool(cluster.objects("volumesnapshots")), *words)
+    done = cluster.mysqlops(*words, "-o", "json")
+    assert done.code == 0, done.err
+    assert "going on with VolumeSnapshot" in done.err
+    made = done.json()
+    assert (made["method"], made["level"], made["role"]) == ("snapshot", "checksum", "replica")
+    assert [one["metadata"]["name"] for one in cluster.objects("volumesnapshots")] == [made["id"]]
+    done = cluster.mysqlops("restore", made["id"], "--as", "shot", "--replicas", "1")
+    assert done.code == 0, done.err
+    assert _things(cluster, "shot-0") == _things(cluster, "mysql-0")
+    cluster.kubectl("delete", "statefulset", "shot", "--wait=false")
+    assert cluster.mysqlops("backup", "create", "mysql").code == 0
+    done = cluster.mysqlops("backup", "delete", made["id"], "--confirm", made["id"])
+    assert done.code == 0, done.err
+    assert cluster.objects("volumesnapshots") == []
+    done = cluster.mysqlops("restore", made["id"], "--as", "shot2")
+    assert "no-such-backup" in done.err
+
+
 def test_a_schedule_runs_and_status_says_when_it_does_not(cluster: Namespace) -> None:
     done = cluster.mysqlops("backup", "schedule", "set", "mysql", "--cron", "61 3 * * *")
     assert done.code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -16,40 +17,56 @@ from mysqlops.cli.backup import show
 @click.option(
     "--member", metavar="POD", default="", help="Copy this one (default: the replica with the least to apply)."
 )
+@click.option(
+    "--method",
+    type=click.Choice(["archive", "snapshot"]),
+    default="archive",
+    show_default=True,
+    help="Copy the data into the target, or have the storage make a VolumeSnapshot of the member's volume.",
+)
+@click.option("--snapshot-class", metavar="NAME", default="", help="VolumeSnapshotClass (default: the driver's).")
 @click.option("--all-members", is_flag=True, help="Copy each member's own volume, one after another.")
 @click.option("--rate", "rate_mib", type=click.IntRange(min=0), default=0, metavar="MIB", help="At most so many MiB/s.")
 @click.option("--no-check", is_flag=True, help="Store the copy without reading every table of it first.")
 @options.keep
-def command(
-    name: str, target: str | None, member: str, all_members: bool, rate_mib: int, no_check: bool, **given: Any
-) -> None:
+def command(name: str, target: str | None, method: str, snapshot_class: str, **given: Any) -> None:
     """Back the cluster NAME up: copy a replica, read the copy whole, store it.
 
     A Job in the namespace does it with a scratch volume as large as a member's; the members are only read. Killed, the
     command leaves the Job running, and the next run waits for it. With --keep-… older backups are pruned afterwards.
 
+    With --method snapshot the storage keeps the data, in the same place as the volume: quick, and no help if that place
+    is lost. It is as after a loss of power, so a server recovers it and reads every table before it counts.
+
     \b
     Examples:
       mysqlops backup create mysql
       mysqlops backup create mysql --all-members
+      mysqlops backup create mysql --method snapshot
       mysqlops backup create mysql --target offsite --rate 50 --keep-daily 7 --keep-weekly 4
     """
     from mysqlops import errors
     from mysqlops.core import backup, retention
     from mysqlops.operations import backup as operations
-    from mysqlops.operations import targets
+    from mysqlops.operations import snapshot, targets
 
+    member, all_members = given.pop("member"), given.pop("all_members")
+    rate, no_check, form = given.pop("rate_mib"), given.pop("no_check"), given.pop("output")
+    policy = retention.Policy(**{key: given.pop(f"keep_{key}") for key in retention.PERIODS})
     if member and all_members:
         raise errors.ConfigError(f"--member {member} and --all-members: one of them only")
-    form = given.pop("output")
-    policy = retention.Policy(**{key: given.pop(f"keep_{key}") for key in retention.PERIODS})
+    if method == backup.ARCHIVE and snapshot_class:
+        raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
+    if method == backup.SNAPSHOT and (rate or policy):
+        raise errors.ConfigError("--rate and --keep-…: only with --method archive", hint="mysqlops backup prune")
     with context.reading(name, given) as session:
         chosen = targets.find(session.client, target)
-        check = backup.NONE if no_check else backup.CHECKSUM
-        wish = operations.Wish(chosen, member, check, rate_mib, policy)
+        wish = operations.Wish(chosen, member, backup.NONE if no_check else backup.CHECKSUM, rate, policy)
+        as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
+        make = as_snapshot if method == backup.SNAPSHOT else operations.create
         if all_members:
-            every = operations.create_of_all(session, name, wish)
+            every = operations.create_of_all(session, name, wish, make)
             output.result([show.as_json(one) for one in every], form, "\n".join(map(show.sentence, every)))
             return
-        made = operations.create(session, name, wish)
+        made = make(session, name, wish)
     output.result(show.as_json(made), form, show.sentence(made))

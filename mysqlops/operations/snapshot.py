@@ -1,0 +1,130 @@
+"""Backups as volume snapshots: the storage keeps the data, the repository what is known of it.
+
+A snapshot is crash-consistent: as after a loss of power. So it counts only when a server has recovered it and read
+every table, in a pod of its own, right after it was made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import backup, names, view
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import backup as backups
+from mysqlops.operations import jobs, observe, restic
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup as planning
+from mysqlops.planning import donor, status
+
+Json = dict[str, Any]
+_POLL_SECONDS = 0.5
+
+
+def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str) -> backup.Backup:
+    """Make one, or go on with the one that a killed run began. What is not recorded in the end is deleted again; raises
+    Refused, StepFailed, StorageError, WaitTimeout."""
+    made = _pending(session, name)
+    if made is None:
+        made = _take(session, name, wish, snapshot_class)
+    else:
+        session.progress.say(f"going on with VolumeSnapshot {made['metadata']['name']}")
+    at = _await_ready(session, made["metadata"]["name"])
+    wanted = _job(session, name, wish, made, at)
+    try:
+        pod = jobs.run(session, wanted, planning.progress, "backup-refused")
+    except errors.WaitTimeout:
+        raise
+    except errors.MysqlopsError:
+        session.client.delete("VolumeSnapshot", made["metadata"]["name"])
+        raise
+    told, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
+    change = {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}}
+    session.client.patch("VolumeSnapshot", made["metadata"]["name"], change)
+    jobs.delete(session, wanted["metadata"]["name"])
+    return replace(backup.told(told, stored), target=wish.target.name)
+
+
+def _pending(session: Session, name: str) -> Json | None:
+    try:
+        found = session.client.list("VolumeSnapshot", names.selector_text(name))
+    except errors.NotFound as error:
+        text = "--method snapshot: the API server knows no VolumeSnapshots (snapshot.storage.k8s.io/v1)"
+        hint = "an administrator installs the snapshot controller; --method archive needs none"
+        raise Refused([Reason("no-snapshots", text, hint)]) from error
+    return next((one for one in found if names.ANNOTATION_PENDING in (one["metadata"].get("annotations") or {})), None)
+
+
+def _take(session: Session, name: str, wish: backups.Wish, snapshot_class: str) -> Json:
+    now = observe.judged(session, name)
+    member = _choose(now, wish.member)
+    claim = names.claim(name, member.ordinal, now.claims)
+    backup_id = backup.new_id(name, session.clock.now())
+    session.progress.say(f"taking a snapshot of {claim}, the volume of the {member.role} {member.name}")
+    made = planning.volume_snapshot(backup_id, claim, member.name, name, snapshot_class)
+    return session.client.create("VolumeSnapshot", made)
+
+
+def _choose(now: status.Status, wanted: str) -> status.Member:
+    """As for a copy: the replica with the least to apply; raises Refused."""
+    online = [
+        view.GroupMember(one.name, one.name, one.state, one.role, one.behind or 0)
+        for one in now.members
+        if one.state == view.ONLINE
+    ]
+    chosen = donor.choose(online, wanted, "").pod
+    return next(one for one in now.members if one.name == chosen)
+
+
+def _await_ready(session: Session, name: str) -> str:
+    """The moment of the snapshot; raises StepFailed with the storage's words, WaitTimeout."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while True:
+        told = session.client.get("VolumeSnapshot", name).get("status") or {}
+        if told.get("readyToUse"):
+            return str(told["creationTime"])
+        if failure := (told.get("error") or {}).get("message"):
+            session.client.delete("VolumeSnapshot", name)
+            hint = "kubectl get volumesnapshotclass; --snapshot-class NAME chooses one"
+            raise errors.StepFailed(f"VolumeSnapshot {name}: {failure}", hint=hint)
+        session.progress.waiting(f"waiting for VolumeSnapshot {name}")
+        observe.check_deadline(session, deadline, f"VolumeSnapshot {name} ready")
+        session.clock.sleep(_POLL_SECONDS)
+
+
+def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -> Json:
+    snapshot = made["metadata"]["name"]
+    member = made["metadata"]["annotations"][names.ANNOTATION_PENDING]
+    now = observe.judged(session, name)
+    role = next((one.role for one in now.members if one.name == member), "")
+    group = observe.group_name(session.client, name)
+    told = {"MEMBER": member, "ROLE": role, "GROUP": group, "AT": at, "VOLUME_SNAPSHOT": snapshot}
+    running = observe.must_run(session.client, name)
+    env = planning.environment_of(running.spec, backups.origin(session, name)) | told
+    source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
+    job_name = names.backup_job(name, snapshot)
+    wanted = planning.job(
+        restic.templates(),
+        job_name,
+        wish.target,
+        planning.SNAPSHOT,
+        source,
+        BACKUP_ID=snapshot,
+        CHECK=wish.check,
+        **env,
+    )
+    wanted["metadata"]["labels"][names.LABEL_STEPS] = "create"
+    planning.from_snapshot(planning.scratch_claim(wanted), snapshot)
+    return wanted
+
+
+def check_there(session: Session, found: backup.Backup) -> list[Reason]:
+    """Why a backup's data cannot be had here: a VolumeSnapshot is only of its own namespace."""
+    is_own = found.namespace == session.client.namespace
+    if not found.volume_snapshot or (is_own and session.client.find("VolumeSnapshot", found.volume_snapshot)):
+        return []
+    text = f"{found.id} is VolumeSnapshot {found.volume_snapshot} of namespace {found.namespace}, and is not there"
+    return [
+        Reason("snapshot-gone", text, "mysqlops backup list shows others; those of method archive need no snapshot")
+    ]
