@@ -208,13 +208,15 @@ def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
 
 
 def _held(source: Source, reached: dict[str, Any] | None) -> str:
-    from mysqlops.planning import backup as planning
+    from mysqlops.planning import backup_progress
 
     found = source.backup
     text = f"{found.id}: {found.tables} tables, {found.rows} rows, as of {found.at}"
     if not source.to:
         return text
-    return f"{text}, {planning.reached(reached) if reached else f'brought to {source.to} by a run before this one'}"
+    return (
+        f"{text}, {backup_progress.reached(reached) if reached else f'brought to {source.to} by a run before this one'}"
+    )
 
 
 def _size(source: Source) -> str:

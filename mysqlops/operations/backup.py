@@ -16,6 +16,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, jobs, observe, restic, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
+from mysqlops.planning import backup_progress
 
 Json = dict[str, Any]
 _OPEN_SECONDS = 30.0
@@ -67,7 +68,7 @@ def create(session: Session, name: str, wish: Wish) -> backup.Backup:
     else:
         session.progress.say(f"waiting for the backup that runs already: Job {wanted['metadata']['name']}")
     _check_same_target(wanted, wish)
-    pod = jobs.run(session, wanted, planning.progress, "backup-refused")
+    pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     jobs.delete(session, wanted["metadata"]["name"])
     return replace(backup.told(copied, stored), target=wish.target.name)
@@ -155,7 +156,7 @@ def export(session: Session, target: Target, backup_id: str, claim: str, file: s
     steps = planning.export(chosen.snapshot, file)
     digest = hashlib.sha256(f"{target.name} {backup_id} {claim} {file}".encode()).hexdigest()[:8]
     made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
-    pod = jobs.run(session, planning.onto_claim(made, claim), planning.progress, "file-exists")
+    pod = jobs.run(session, planning.onto_claim(made, claim), backup_progress.progress, "file-exists")
     told = jobs.last_line(session, pod, steps[0].name)
     jobs.delete(session, made["metadata"]["name"])
     return told.partition(" ")[0]
@@ -165,7 +166,7 @@ def verify(session: Session, name: str, target: Target, backup_id: str) -> backu
     """Restore it into a pod of its own, start it, and compare everything; raises StepFailed with what differs."""
     chosen = find(session, target, backup_id)
     made = verify_job(session, name, target, chosen)
-    pod = jobs.run(session, made, planning.progress, "verify-refused")
+    pod = jobs.run(session, made, backup_progress.progress, "verify-refused")
     checked = backup.told_verification(jobs.last_line(session, pod, "check"))
     jobs.delete(session, made["metadata"]["name"])
     return replace(chosen, verified=checked)

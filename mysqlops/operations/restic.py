@@ -14,6 +14,7 @@ from mysqlops.kube import manifests
 from mysqlops.operations import jobs
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
+from mysqlops.planning import backup_progress
 
 Json = dict[str, Any]
 _ALL_LINES = 1_000_000
@@ -30,7 +31,7 @@ def steps(session: Session, target: Target, wanted: Sequence[planning.Step], hea
     job = planning.job(templates(), name, target, wanted, planning.Source())
     job["spec"]["activeDeadlineSeconds"] = int(session.timeout_seconds) + 30
     try:
-        pod = jobs.run(session, job, planning.progress, "restic-refused")
+        pod = jobs.run(session, job, backup_progress.progress, "restic-refused")
         return session.client.logs(pod["metadata"]["name"], heard, lines=_ALL_LINES)
     except errors.WaitTimeout as error:
         raise errors.StorageError(f"target {target.name} ({target.place}): no answer: {error}") from error

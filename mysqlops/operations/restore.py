@@ -18,7 +18,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic, snapshot
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
-from mysqlops.planning import render
+from mysqlops.planning import backup_progress, render
 from mysqlops.planning import restore as swapping
 
 Json = dict[str, Any]
@@ -123,7 +123,7 @@ class Filling:
 
 def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> Json | None:
     """Fetch the backup onto a claim, start it there without a network, compare, and bring it forward if that is asked
-    for: then the proof, as planning.reached reads it. Raises what the Job raises."""
+    for: then the proof, as backup_progress.reached reads it. Raises what the Job raises."""
     spec = filling.spec
     source = planning.Source(spec, filling.in_use.config, filling.in_use.agent)
     env = planning.environment_of(spec, chosen.origin) | {"BACKUP_ID": chosen.id}
@@ -133,7 +133,7 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     found = session.client.find("Job", name)
     if found is not None and (jobs.has_failed(found) or not _fills(found, made)):
         jobs.delete(session, name)
-    pod = jobs.run(session, made, planning.progress, "restore-refused")
+    pod = jobs.run(session, made, backup_progress.progress, "restore-refused")
     reached: Json | None = json.loads(jobs.last_line(session, pod, "apply-logs")) if filling.to else None
     jobs.delete(session, name)
     # From here on the volume is not just the backup any more: a later run must not take it for that.
@@ -141,7 +141,7 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored and compared: {chosen.tables} tables, {chosen.rows} rows")
     if reached:
-        session.progress.say(planning.reached(reached))
+        session.progress.say(backup_progress.reached(reached))
     return reached
 
 

@@ -11,7 +11,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.operations import backup as backups
 from mysqlops.operations import jobs, targets
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as job_planning
+from mysqlops.planning import backup_progress
 from mysqlops.planning import schedule as planning
 
 Json = dict[str, Any]
@@ -89,7 +89,7 @@ def run_now(session: Session, name: str, kind: str, *, wait: bool) -> str:
     }
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
     if wait:
-        jobs.run(session, job, job_planning.progress, "backup-refused")
+        jobs.run(session, job, backup_progress.progress, "backup-refused")
     else:
         session.client.create("Job", job)
     return job_name

@@ -16,7 +16,7 @@ from mysqlops.operations import backup as backups
 from mysqlops.operations import jobs, observe, restic
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
-from mysqlops.planning import donor, status
+from mysqlops.planning import backup_progress, donor, status
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
@@ -33,7 +33,7 @@ def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str)
     at = _await_ready(session, made["metadata"]["name"])
     wanted = _job(session, name, wish, made, at)
     try:
-        pod = jobs.run(session, wanted, planning.progress, "backup-refused")
+        pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     except errors.WaitTimeout:
         raise
     except errors.MysqlopsError:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import names, quantity
+from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 
@@ -243,59 +243,3 @@ def grow_scratch(wanted: Json, size: int) -> None:
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
     """What the programs must know of the cluster. The spec goes into the backup, so that it alone is enough."""
     return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(asdict(spec), sort_keys=True)}
-
-
-_DOING = {
-    "look": "asking the repository",
-    "copy": "copying",
-    "examine": "reading the snapshot",
-    "store": "storing",
-    "choose": "choosing the backup",
-    "fetch": "fetching",
-    "check": "comparing",
-    "choose-logs": "choosing the binary logs",
-    "fetch-logs": "fetching the binary logs",
-    "apply-logs": "applying the binary logs",
-    "note": "recording the result",
-    "init": "asking for a repository",
-    "write": "writing a probe",
-    "read": "reading the probe",
-    "delete": "deleting an old probe",
-    "forget": "pruning",
-    "export": "writing the file",
-    "add-key": "adding the new password",
-    "remove-key": "removing the old password",
-}
-
-
-def progress(step: str, last_line: str) -> str:
-    """What a running step says of itself, for people."""
-    doing = _DOING.get(step, step)
-    try:
-        facts = json.loads(last_line)
-    except ValueError:
-        return f"{doing}: {last_line}" if last_line else doing
-    if not isinstance(facts, dict):
-        return doing
-    return f"{doing}: {_rate(facts)}" if facts.get("total_bytes") else doing
-
-
-def reached(told: Json) -> str:
-    """The last line of apply-logs, for people: the proof that the point was reached."""
-    text = f"brought to {told['to']} by {told['transactions']} transactions"
-    if told["last"]:
-        text += f", the last {told['last']['gtid']} of {told['last']['committed']}"
-    if told["stopped_before"]:
-        text += f"; the next would be {told['stopped_before']['gtid']} of {told['stopped_before']['committed']}"
-    return text
-
-
-def _rate(facts: Mapping[str, Any]) -> str:
-    """Bytes, their rate and what is left; restic's words, and the clone's."""
-    done = facts.get("bytes_done", facts.get("bytes_restored", 0))
-    size, seconds = facts["total_bytes"], facts.get("seconds_elapsed", 0)
-    text = f"{quantity.format_bytes(done)} of {quantity.format_bytes(size)}"
-    if not done or not seconds:
-        return text
-    rate = done / seconds
-    return f"{text}, {quantity.format_bytes(int(rate))}/s, {max(0, size - done) / rate:.0f} s to go"

@@ -149,8 +149,7 @@ def test_a_mistake_is_taken_back_in_place(cluster: Namespace, written: Written) 
     # The receiver begins another history with the data.
     primary = cluster.status()["primary"]
     ((group,),) = cluster.sql(primary, "SELECT @@group_replication_group_name")
-    cluster.sql(primary, "INSERT INTO app.ledger VALUES ('after', 1)")
-    eventually(lambda: _chunks(cluster)[-1]["group"] == group and _chunks(cluster)[-1]["transactions"] > 0, "new", 90)
+    eventually(lambda: _chunks(cluster)[-1]["group"] == group, "another history begins", 90)
 
 
 def _in_place(written: Written, to: str) -> tuple[str, ...]:

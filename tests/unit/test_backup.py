@@ -16,7 +16,7 @@ from mysqlops.errors import ConfigError, Refused
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
 from mysqlops.operations import restic
-from mysqlops.planning import actions, claims, donor, render, schedule
+from mysqlops.planning import actions, backup_progress, claims, donor, render, schedule
 from mysqlops.planning import backup as planning
 from mysqlops.planning import restore as restoring
 
@@ -149,7 +149,7 @@ def test_a_command_of_restic_needs_no_cluster() -> None:
     ],
 )
 def test_progress_has_bytes_rate_and_time_left(line: str, told: str) -> None:
-    assert planning.progress("store", line) == told
+    assert backup_progress.progress("store", line) == told
 
 
 @pytest.mark.parametrize(
