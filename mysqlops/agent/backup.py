@@ -167,7 +167,7 @@ class Job:
         if (_SCRATCH / "data").exists():
             shutil.rmtree(_COPY, ignore_errors=True)
             return
-        (_SCRATCH / "restored").touch()
+        (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
         (_COPY / "data" / "auto.cnf").unlink(missing_ok=True)
         os.sync()
         (_COPY / "data").rename(_SCRATCH / "data")

@@ -58,9 +58,10 @@ def write(folder: Path, values: Mapping[str, str]) -> None:
 
 
 def write_statements(folder: Path, values: Mapping[str, str]) -> None:
-    """The accounts' statements, for prepare: of a new data directory, and of a restored one."""
+    """The accounts' statements, for prepare: of a new data directory, of a restored one, of a restored member's."""
     _write_private(folder / "accounts.sql", accounts.init_file(values))
     _write_private(folder / "reset.sql", accounts.reset_file(values))
+    _write_private(folder / "rejoin.sql", accounts.rejoin_file(values))
 
 
 def read_login(folder: Path, user: str, key: str) -> connect.Login:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
 @click.argument("backup", required=False)
 @click.option("--as", "name", metavar="NAME", help="Make a new cluster of that name.")
 @click.option("--in-place", metavar="NAME", help="Replace the data of that cluster; its claims are kept.")
+@click.option("--member", metavar="POD", help="Make only this member's volume anew, from the backup.")
 @click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
 @click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
-@click.option("--confirm", metavar="NAME", help="The cluster's name, for --in-place and --revert.")
+@click.option("--confirm", metavar="NAME", help="The name again, for --in-place, --member and --revert.")
+@click.option("--accept-loss", is_flag=True, help="Although the member may hold transactions that no other has.")
 @options.target
 @options.spec
 @options.connection
 @options.timeout("6h")
 @options.output("table", "json", "yaml")
 @click.option("--dry-run", is_flag=True, help="Check everything and show what would be made; change nothing.")
-def command(
-    backup: str | None, name: str | None, in_place: str | None, revert: str | None, confirm: str | None, **given: Any
-) -> None:
-    """Make a new cluster of BACKUP, or put BACKUP in the place of a cluster's data.
+def command(backup: str | None, confirm: str | None, accept_loss: bool, **given: Any) -> None:
+    """Make a new cluster of BACKUP, or put BACKUP in the place of a cluster's or a member's data.
 
     The data is fetched, started without a network and compared with what was recorded before any member serves it. The
     applications' accounts keep their passwords; root, app and mysqlops' own get those of the cluster's Secret.
@@ -44,6 +45,8 @@ def command(
     With --in-place the cluster keeps its name, Services, passwords, size and settings. Its members run until the backup
     is there and proven on a new claim; then all stop, and start with new claims. What was written after the backup is
     only in the claims of before, which are kept: --revert brings them back, also from a restore that was killed.
+
+    With --member only that member's volume is made anew, and what was written since comes from the others' binary logs.
 
     With --to the binary logs in the target (backup binlog start) are applied to the backup up to a point: everything
     that is there (latest), all that was committed at a moment (2026-11-25T10:30:00Z), a transaction (UUID:N, as in
@@ -55,52 +58,63 @@ def command(
       mysqlops restore mysql-20261124-163000 --as mysql-copy --to 2026-11-25T10:30:00Z
       mysqlops restore mysql-20261124-163000 --as mysql-copy --replicas 1 --target offsite
       mysqlops restore mysql-20261124-163000 --in-place mysql --confirm mysql
+      mysqlops restore mysql-20261124-163000 --member mysql-2 --confirm mysql-2
       mysqlops restore --revert mysql --confirm mysql
     """
-    chosen = options.chosen()
-    cluster = _check_words(backup, {"--as": name, "--in-place": in_place, "--revert": revert}, chosen)
-    names.check_cluster_name(cluster)
-    form, dry_run = given.pop("output"), given.pop("dry_run")
-    session_options = {key: given.pop(key) for key in ("context", "namespace", "timeout")}
     from mysqlops.core import pitr
 
+    chosen = options.chosen()
+    modes = {option: given.pop(key) for option, key in _MODES.items()}
+    option, name = _check_words(backup, modes, chosen)
     target, to = given.pop("target"), given.pop("to") or ""
     to = str(pitr.parse(to)) if to else ""
-    if to and revert is not None:
-        raise errors.ConfigError(f"--to {to}: --revert only goes back to what was", hint="mysqlops restore --help")
-    if name is None and confirm != cluster and not dry_run:
-        text = f"this replaces the data of {cluster}, and the name was not confirmed"
-        raise errors.Refused(
-            [errors.Reason("not-confirmed", text, f"--confirm {cluster}; --dry-run shows what it does")]
-        )
+    if to and option in ("--revert", "--member"):
+        raise errors.ConfigError(f"--to {to}: only with --as and --in-place", hint="mysqlops restore --help")
+    form, dry_run = given.pop("output"), given.pop("dry_run")
+    if option != "--as" and confirm != name and not dry_run:
+        text = f"this replaces the data of {name}, and the name was not confirmed"
+        raise errors.Refused([errors.Reason("not-confirmed", text, f"--confirm {name}; --dry-run shows what it does")])
+    session_options = {key: given.pop(key) for key in ("context", "namespace", "timeout")}
     with context.anywhere(session_options) as session:
-        if revert is not None:
-            _revert(session, cluster, form=form, dry_run=dry_run)
+        if option == "--revert":
+            _revert(session, name, form=form, dry_run=dry_run)
             return
         source = _find(session, str(backup), target, to)
-        if name is not None:
+        if option == "--as":
             _restore_as(session, source, name, form=form, dry_run=dry_run, changed=given, chosen=chosen)
+        elif option == "--member":
+            _restore_member(session, source, name, form=form, dry_run=dry_run, accept_loss=accept_loss)
         else:
-            _restore_in_place(session, source, cluster, form=form, dry_run=dry_run)
+            _restore_in_place(session, source, name, form=form, dry_run=dry_run)
 
 
-def _check_words(backup: str | None, modes: dict[str, str | None], chosen: set[str]) -> str:
-    """The cluster that is meant; raises ConfigError."""
+_MODES = {"--as": "name", "--in-place": "in_place", "--member": "member", "--revert": "revert"}
+
+
+def _check_words(backup: str | None, modes: dict[str, str | None], chosen: set[str]) -> tuple[str, str]:
+    """The option that was given, and the cluster or member that is meant; raises ConfigError."""
     given = {option: value for option, value in modes.items() if value is not None}
     hint = "mysqlops restore --help"
     if len(given) != 1:
-        text = f"{' and '.join(given)}: one of them only" if given else "one of --as, --in-place and --revert is needed"
+        text = f"{' and '.join(given)}: one of them only" if given else f"one of {', '.join(_MODES)} is needed"
         raise errors.ConfigError(text, hint=hint)
-    ((option, cluster),) = given.items()
+    ((option, name),) = given.items()
     if backup is None and option != "--revert":
-        raise errors.ConfigError(f"{option} {cluster}: which BACKUP?", hint="mysqlops backup list")
+        raise errors.ConfigError(f"{option} {name}: which BACKUP?", hint="mysqlops backup list")
     if backup is not None and option == "--revert":
-        raise errors.ConfigError(f"--revert {cluster} goes back to what was before, not to {backup}", hint=hint)
+        raise errors.ConfigError(f"--revert {name} goes back to what was before, not to {backup}", hint=hint)
     if option != "--as" and (extra := chosen & _SPEC & _on_the_command_line()):
         listed = ", ".join(f"--{one.replace('_', '-')}" for one in sorted(extra))
         text = f"{listed}: a restore in place keeps what the cluster has"
         raise errors.ConfigError(text, hint="leave it away; upgrade, scale and storage resize change a cluster")
-    return str(cluster)
+    if option == "--member" and not re.fullmatch(r".+-\d", name):
+        raise errors.ConfigError(f"--member {name}: expected a pod such as mysql-2", hint="kubectl get pods")
+    names.check_cluster_name(_cluster_of(option, name))
+    return option, name
+
+
+def _cluster_of(option: str, name: str) -> str:
+    return name.rsplit("-", 1)[0] if option == "--member" else name
 
 
 _SPEC = {"replicas", "image", "agent_image", "storage_size", "storage_class", "memory", "cpu", "config_file"}
@@ -165,6 +179,20 @@ def _restore_in_place(session: Session, source: Source, name: str, *, form: str,
         swap = in_place.plan(session, name, source)
         done = in_place.execute(session, name, swap, source)
     _tell(swap, name, form, f"{name} holds {_held(source, done.reached)}", done)
+
+
+def _restore_member(session: Session, source: Source, pod: str, *, form: str, dry_run: bool, accept_loss: bool) -> None:
+    from mysqlops.operations import lock, restore_member
+
+    name, found = _cluster_of("--member", pod), source.backup
+    restore_member.check(session, name, pod, found, accept_loss=accept_loss)
+    answer = {"backup": found.id, "member": pod}
+    if dry_run:
+        output.result(answer, form, f"would delete the data of {pod} and put {_size(source)} there{_estimate(found)}")
+        return
+    with lock.held(session, name, "restore"):
+        restore_member.execute(session, name, pod, found, source.target)
+    output.result(answer, form, f"{pod} began with {found.id} and holds what the group holds")
 
 
 def _revert(session: Session, name: str, *, form: str, dry_run: bool) -> None:

@@ -25,6 +25,7 @@ ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON list of members
 ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` found and `start` brings back
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, since when `restart` replaces pods
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> UID of the claim that goes
+ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup that its volume gets before it starts
 ANNOTATION_RECREATING = f"{DOMAIN}/recreating"  # on the Lease: JSON, the StatefulSet that is to be made anew
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, since when passwords have a successor
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)

@@ -21,6 +21,12 @@ def given_up(annotations: Mapping[str, str]) -> frozenset[str]:
     return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
 
+def filling(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Member -> the backup that a Job puts onto its volume: until then it does not start."""
+    found = _read(annotations, names.ANNOTATION_FILLING)
+    return {str(name): str(backup) for name, backup in found.items()} if isinstance(found, dict) else {}
+
+
 def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:
     """What `stop` wrote: replicas and the GTID set of every member; empty if the cluster is not stopped."""
     found = _read(annotations, names.ANNOTATION_STOPPED)

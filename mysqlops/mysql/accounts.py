@@ -89,6 +89,17 @@ def reset_file(passwords: Mapping[str, str]) -> str:
     return "".join(f"{line};\n" for line in [*lines, *gone, "SHUTDOWN"])
 
 
+def rejoin_file(passwords: Mapping[str, str]) -> str:
+    """The statements that let a member with older data back into its own group: the passwords may have changed since,
+    and what changed them comes with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
+    own = (
+        (names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD),
+        (names.USER_REPLICATION, "%", names.KEY_REPLICATION_PASSWORD),
+    )
+    lines = [f"ALTER USER {quote(user)}@{quote(host)} IDENTIFIED BY {quote(passwords[key])}" for user, host, key in own]
+    return "".join(f"{line};\n" for line in [*lines, "SHUTDOWN"])
+
+
 def init_file(passwords: Mapping[str, str]) -> str:
     """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
     accounts = (

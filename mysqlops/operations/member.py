@@ -43,29 +43,66 @@ def _is_out(now: status.Status, member: str) -> bool:
 
 
 def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:
-    """Give a member an empty claim; it then takes everything from the group. Raises Refused or WaitTimeout.
+    """Give a member an empty claim; it then takes everything from the group. Raises Refused or WaitTimeout."""
+    if member not in _remembered(session, name):
+        planning.check_rebuild(observe.judged(session, name), member, accept_loss=accept_loss)
+    filling = record.filling(orders.read(session.client, name))
+    if member in filling:  # a restore onto it was given up
+        orders.write(session.client, name, filling={one: held for one, held in filling.items() if one != member})
+        session.client.delete("Job", names.restore_job(name))
+    empty_once(session, name, member)
+    await_service(session, name, member)
+    session.progress.say(f"{member} is rebuilt")
 
-    The old claim's UID is remembered, so that a second run knows whether the data went already.
-    """
-    client = session.client
-    remembered: dict[str, str] = orders.read_one(client, name, "rebuilding") or {}
-    claim = claims.of(client.get("StatefulSet", name), names.ordinal_of(member))
+
+def _remembered(session: Session, name: str) -> dict[str, str]:
+    """Member -> UID of the claim that goes."""
+    return orders.read_one(session.client, name, "rebuilding") or {}
+
+
+def is_emptied(session: Session, name: str, member: str) -> bool:
+    """True if a run that was killed has given it another claim already."""
+    old = _remembered(session, name).get(member)
+    found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
+    return old is not None and found is not None and found["metadata"]["uid"] != old
+
+
+def empty_once(session: Session, name: str, member: str) -> None:
+    """Give it another claim. The old one's UID is remembered, so that a second run knows whether the data went."""
+    client, remembered = session.client, _remembered(session, name)
+    claim = _claim(session, name, member)
     found = client.find("PersistentVolumeClaim", claim)
     if member not in remembered:
-        planning.check_rebuild(observe.judged(session, name), member, accept_loss=accept_loss)
         remembered[member] = found["metadata"]["uid"] if found else ""
         orders.write(client, name, rebuilding=remembered)
     if found is not None and found["metadata"]["uid"] == remembered[member]:
         session.progress.say(f"deleting claim {claim} and pod {member}")
         _delete_claim_and_pods(session, member, claim, remembered[member])
+
+
+def await_claim(session: Session, claim: str) -> None:
+    """Until the StatefulSet has made it; raises WaitTimeout."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while session.client.find("PersistentVolumeClaim", claim) is None:
+        session.progress.waiting(f"waiting for a new claim {claim}")
+        observe.check_deadline(session, deadline, f"claim {claim}")
+        session.clock.sleep(0.5)
+
+
+def await_service(session: Session, name: str, member: str) -> None:
+    """Until it serves with another claim; that it was to be rebuilt is forgotten then."""
     observe.until(session, name, lambda now: _serves(now, member), f"{member} to take its data from the group")
-    orders.write(client, name, rebuilding={one: uid for one, uid in remembered.items() if one != member})
-    session.progress.say(f"{member} is rebuilt")
+    left = {one: uid for one, uid in _remembered(session, name).items() if one != member}
+    orders.write(session.client, name, rebuilding=left)
+
+
+def _claim(session: Session, name: str, member: str) -> str:
+    return claims.of(session.client.get("StatefulSet", name), names.ordinal_of(member))
 
 
 def empty(session: Session, name: str, member: str) -> None:
     """Give a member that holds nothing of its own a new pod and an empty claim; raises WaitTimeout."""
-    claim = claims.of(session.client.get("StatefulSet", name), names.ordinal_of(member))
+    claim = _claim(session, name, member)
     found = session.client.find("PersistentVolumeClaim", claim)
     if found is not None:
         _delete_claim_and_pods(session, member, claim, found["metadata"]["uid"])

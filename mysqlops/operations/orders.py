@@ -21,6 +21,7 @@ _KEYS = {
     "stopped": names.ANNOTATION_STOPPED,
     "restarting": names.ANNOTATION_RESTARTING,
     "rebuilding": names.ANNOTATION_REBUILDING,
+    "filling": names.ANNOTATION_FILLING,
     "recreating": names.ANNOTATION_RECREATING,
     "rotated": names.ANNOTATION_ROTATED,
 }

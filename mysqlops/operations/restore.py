@@ -119,6 +119,7 @@ class Filling:
     in_use: render.InUse
     claim: str
     to: str = ""
+    member: str = ""  # that has the claim, waits, and goes on in its own group
 
 
 def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> Json | None:
@@ -128,8 +129,11 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     source = planning.Source(spec, filling.in_use.config, filling.in_use.agent)
     env = planning.environment_of(spec, chosen.origin) | {"BACKUP_ID": chosen.id}
     name = names.restore_job(spec.name)
-    made = planning.job(restic.templates(), name, target, planning.restore(filling.to), source, **env)
+    steps = planning.rejoin() if filling.member else planning.restore(filling.to)
+    made = planning.job(restic.templates(), name, target, steps, source, **env)
     planning.onto_claim(made, filling.claim)
+    if filling.member:
+        planning.beside(made, filling.member)
     found = session.client.find("Job", name)
     if found is not None and (jobs.has_failed(found) or not _fills(found, made)):
         jobs.delete(session, name)

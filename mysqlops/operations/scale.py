@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import gtid, names, view
+from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, observe, switchover
+from mysqlops.operations import gtids, observe, switchover
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, status
 from mysqlops.planning import scale as planning
@@ -97,26 +97,13 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     ]
     if not found:
         return []
-    held, purged = _held_and_purged(session, now)
+    held, purged = gtids.held_and_purged(session, now)
     hint = f"look at what it holds; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
     return [
         Reason("kept-claim", why, hint)
         for claim in found
         if (why := planning.unusable_because(_kept(claim), held, purged))
     ]
-
-
-def _held_and_purged(session: Session, now: status.Status) -> tuple[gtid.GtidSet, list[gtid.GtidSet]]:
-    """What the group has, and what each member has no binary logs for any more."""
-    sets = [
-        agents.run(session.client, one.name, "gtids", timeout_seconds=20)
-        for one in now.members
-        if one.state == view.ONLINE
-    ]
-    held = gtid.GtidSet()
-    for one in sets:
-        held = held.union(gtid.GtidSet.parse(one["executed"]))
-    return held, [gtid.GtidSet.parse(one["purged"]) for one in sets]
 
 
 def _undeletable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
@@ -129,7 +116,7 @@ def _undeletable_claims(session: Session, now: status.Status, target: int) -> li
     ]
     if not kept:
         return []
-    held, _ = _held_and_purged(session, now)
+    held, _ = gtids.held_and_purged(session, now)
     return [reason for one in kept if (reason := planning.kept_only_there(one, held)) is not None]
 
 

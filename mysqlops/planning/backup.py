@@ -73,6 +73,11 @@ _APPLY = (
 )
 
 
+def rejoin() -> tuple[Step, ...]:
+    """Of a restore onto the volume of a member, which then goes on in its own group."""
+    return (*RESTORE[:-1], replace(RESTORE[-1], env={"REJOINS": "yes"}))
+
+
 def restore(to: str) -> tuple[Step, ...]:
     """Of a restore; brought forward to a point (core/pitr.py) if one is given."""
     if not to:
@@ -206,6 +211,15 @@ def onto_claim(wanted: Json, claim: str) -> Json:
     scratch.clear()
     scratch["name"] = "scratch"
     scratch["persistentVolumeClaim"] = {"claimName": claim}
+    return wanted
+
+
+def beside(wanted: Json, pod: str) -> Json:
+    """The same Job on the node of a pod that has its volume already, and waits."""
+    selector = {"matchLabels": {"statefulset.kubernetes.io/pod-name": pod}}
+    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
+    affinity = wanted["spec"]["template"]["spec"].setdefault("affinity", {}).setdefault("podAffinity", {})
+    affinity["requiredDuringSchedulingIgnoredDuringExecution"] = [term]
     return wanted
 
 

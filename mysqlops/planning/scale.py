@@ -112,16 +112,20 @@ def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet])
     """
     if kept.executed is None:
         return f"claim {kept.name} exists, and nobody wrote down what it holds"
-    executed = gtid.GtidSet.parse(kept.executed)
+    what = f"claim {kept.name}, kept since {kept.since},"
+    return cannot_catch_up_because(what, gtid.GtidSet.parse(kept.executed), held, purged)
+
+
+def cannot_catch_up_because(
+    what: str, executed: gtid.GtidSet, held: gtid.GtidSet, purged: list[gtid.GtidSet]
+) -> str | None:
+    """Why data with these transactions cannot become a member's by the others' binary logs alone, or None."""
     strange = executed.subtract(held)
     if strange:
-        return f"claim {kept.name}, kept since {kept.since}, holds {strange}, which the group has not"
+        return f"{what} holds {strange}, which the group has not"
     if not any(one.is_subset(executed) for one in purged):
         missing = held.subtract(executed).count()
-        return (
-            f"claim {kept.name}, kept since {kept.since}, lacks {missing} transactions, "
-            "and no member has the binary logs for all of them any more"
-        )
+        return f"{what} lacks {missing} transactions, and no member has the binary logs for all of them any more"
     return None
 
 

@@ -136,6 +136,30 @@ def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None
     assert len(_listed(cluster)) == before + 1
 
 
+def test_one_member_begins_with_a_backup_and_catches_up(cluster: Namespace) -> None:
+    seen = cluster.await_healthy()
+    backup, primary = _listed(cluster)[0]["id"], seen["primary"]
+    replica = next(one["name"] for one in seen["members"] if one["role"] == "replica")
+    words = ("restore", backup, "--member")
+    for wrong, code, told in (
+        ((*words, primary, "--confirm", primary), 3, "is-primary"),
+        ((*words, replica), 3, f"--confirm {replica}"),
+        ((*words, "mysql"), 2, "--member mysql"),
+        ((*words, replica, "--to", "latest", "--confirm", replica), 2, "--to latest"),
+    ):
+        done = cluster.mysqlops(*wrong)
+        assert (done.code, told in done.err) == (code, True), done.err
+    cluster.sql(primary, "INSERT INTO app.things (name) VALUES ('since the backup')")
+    confirmed = (*words, replica, "--confirm", replica)
+    killed(cluster, lambda: "mysql-restore" in cluster.kubectl("get", "jobs", "-o", "name"), *confirmed)
+    # The killed run's lock lasts 15 s.
+    eventually(lambda: cluster.mysqlops(*confirmed).code == 0, "the restore finished", 120)
+    cluster.await_healthy()
+    assert _things(cluster, replica) == _things(cluster, primary)
+    assert "the data was restored" in cluster.kubectl("logs", replica, "-c", "prepare")
+    assert not cluster.kubectl("get", "jobs", "-o", "name")
+
+
 def test_a_volume_snapshot_is_recovered_before_it_counts(cluster: Namespace) -> None:
     words = ("backup", "create", "mysql", "--method", "snapshot")
     assert cluster.mysqlops(*words, "--rate", "5").code == 2

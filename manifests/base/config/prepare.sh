@@ -14,10 +14,12 @@ once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read
 
 if [ -d "$data" ]; then
   if [ -e "$volume/restored" ]; then
+    # It says what the data is to be: another cluster's, or this member's again.
+    statements=$(cat "$volume/restored")
     echo "prepare: the data was restored: giving its accounts this cluster's passwords"
     # shellcheck disable=SC2086
     timeout 600 mysqld --defaults-file=$config --datadir="$data" $once --skip-networking \
-      --init-file=/run/credentials/reset.sql
+      --init-file="/run/credentials/${statements:-reset}.sql"
     sync
     rm "$volume/restored"
   fi
