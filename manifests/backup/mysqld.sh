@@ -32,12 +32,20 @@ if [ -e "$data/binlog.index" ]; then
   rm -f "$data"/binlog.*
 fi
 code=0
-if [ -e "$data" ] && [ -n "${APPLY:-}" ]; then
+if [ -e "$dump" ] && [ ! -e "$data" ]; then
+  # In the background, as `set -e` is off in a command whose status is looked at.
+  (load_dump) &
+  wait $! || code=$?
+fi
+if [ "$code" != 0 ]; then
+  echo "mysqld.sh: the dump could not be loaded" >&2
+elif [ -e "$data" ] && [ -n "${APPLY:-}" ]; then
   if [ -s /work/logs ]; then
     server --skip-log-bin --init-file=/work/replay.sql --super-read-only=OFF --server-id=1000 --relay-log=/scratch/replay/relay \
       --relay-log-index=/scratch/replay/relay.index --relay-log-recovery=OFF || code=$?
   fi
 elif [ -e "$data" ]; then
+  if [ -n "${DUMP:-}" ]; then dump_when_told & fi
   copy --super-read-only="${READ_ONLY:-ON}" || code=$?
   if [ -e /work/again ]; then
     rm /work/again

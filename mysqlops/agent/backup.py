@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, local, member, settings
+from mysqlops.agent import api, local, logical, member, settings
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, names, retention, view
 from mysqlops.errors import Reason, Refused
@@ -67,7 +67,7 @@ class Job:
         at = self._moment()
         with self._local() as server:
             copied = clone.finished(server)
-            facts_of = {"method": backup.ARCHIVE, "member": donor.pod, "role": donor.role, "group": group}
+            facts_of = {"method": self._method(), "member": donor.pod, "role": donor.role, "group": group}
             facts_of |= {"server_version": seen.version, "gtid": copied.gtid, "binlog": copied.binlog}
             self._record(server, started, {**facts_of, "at": at})
 
@@ -81,7 +81,10 @@ class Job:
 
     def _record(self, server: connect.Server, started: float, told: Mapping[str, Any]) -> None:
         checked = self._env.get("CHECK", backup.CHECKSUM)
-        found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
+        if self._method() == backup.LOGICAL:
+            found = logical.dump(server, self._clock, self._say, str(told["gtid"]))
+        else:
+            found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
         self._stop(server)
         made = backup.Backup(
             id=self._env.get("BACKUP_ID") or backup.new_id(self._env["MYSQLOPS_CLUSTER"], self._clock.now()),
@@ -100,8 +103,13 @@ class Job:
         (_WORK / "report").mkdir(exist_ok=True)
         for file in (_MANIFEST, _WORK / "report" / _MANIFEST.name):
             file.write_text(json.dumps(manifest))
+        if made.method == backup.LOGICAL:
+            shutil.rmtree(_COPY / "data")
         _write_lines("tags", backup.tags(made))
         self._say(json.dumps(asdict(made)))
+
+    def _method(self) -> str:
+        return self._env.get("METHOD", backup.ARCHIVE)
 
     def expired(self) -> None:
         """Write down which backups the policy does not keep."""
@@ -140,8 +148,10 @@ class Job:
         with self._local() as server:
             fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
             gtid = _executed(server)
-            with_checksums = made.checked == backup.CHECKSUM
-            found = contents.of(server, self._say, with_checksums=with_checksums)
+            if made.method == backup.LOGICAL:
+                found = contents.of_any_version(server, self._say)
+            else:
+                found = contents.of(server, self._say, with_checksums=made.checked == backup.CHECKSUM)
             self._stop(server)
         different = contents.differences(recorded, found)
         if gtid != made.gtid:

@@ -33,12 +33,12 @@ def stop(clock: Clock, name: str, server: connect.Server) -> None:
     until(clock, _stopped(name).exists, "stop")
 
 
-def until(clock: Clock, is_so: Callable[[], bool], what: str) -> None:
+def until(clock: Clock, is_so: Callable[[], bool], what: str, seconds: float = _STOP_SECONDS) -> None:
     """Raises WaitTimeout."""
-    deadline = clock.monotonic() + _STOP_SECONDS
+    deadline = clock.monotonic() + seconds
     while not is_so():
         if clock.monotonic() > deadline:
-            raise errors.WaitTimeout(f"the server on the copy did not {what} within {_STOP_SECONDS:.0f} s")
+            raise errors.WaitTimeout(f"the server on the copy did not {what} within {seconds:.0f} s")
         clock.sleep(0.1)
 
 

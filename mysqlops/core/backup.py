@@ -13,7 +13,7 @@ from mysqlops.core import facts
 Json = dict[str, Any]
 BACKUP, VERIFICATION = "backup", "verification"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
-ARCHIVE, SNAPSHOT = "archive", "snapshot"
+ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mysqlops.mysql import comparison, connect
+from mysqlops.mysql import account_statements, comparison, connect
 
 _READ_SECONDS = 7 * 86400.0
 _RIGHTS = (
@@ -24,6 +24,12 @@ _DEFINITIONS = (
     "SELECT 'trigger', trigger_schema, trigger_name, action_statement FROM information_schema.triggers",
     "SELECT 'event', event_schema, event_name, event_definition FROM information_schema.events",
 )
+_VIEWS = """
+SELECT CONCAT('view ', table_schema, '.', table_name),
+  GROUP_CONCAT(column_name, ' ', column_type ORDER BY ordinal_position)
+FROM information_schema.views JOIN information_schema.columns USING (table_schema, table_name)
+GROUP BY table_schema, table_name
+"""
 
 
 @dataclass(frozen=True)
@@ -52,21 +58,42 @@ def load(found: dict[str, Any]) -> Contents:
 
 def of(server: connect.Server, say: Callable[[str], None], *, with_checksums: bool) -> Contents:
     """Reads everything; raises StatementFailed with the table that cannot be read."""
-    connect.set_read_timeout(server, _READ_SECONDS)
-    tables = {}
-    for database in comparison.databases(server):
-        for table in comparison.tables(server, database):
-            say(f"reading {database}.{table}")
-            tables[f"{database}.{table}"] = _table(server, database, table, with_checksums=with_checksums)
+    tables = _tables(server, say, lambda database, table: _table(server, database, table, with_checksums))
     rights = {name: _table(server, "mysql", name, with_checksums=True) for name in _RIGHTS}
     return Contents(tables, rights, _programs(server))
 
 
-def _table(server: connect.Server, database: str, table: str, *, with_checksums: bool) -> Table:
+def of_any_version(server: connect.Server, say: Callable[[str], None]) -> Contents:
+    """The same in numbers that do not depend on the server's version; accounts as the statements that make them. After
+    that nobody else gets in (account_statements.read)."""
+    found = _tables(server, say, lambda database, table: _digest(server, database, table))
+    # The server writes a view's text anew when it is loaded: what can be compared are its columns.
+    views = {name: _hash(columns) for name, columns in server.query(_VIEWS)}
+    programs = {name: views.get(name, text) for name, text in _programs(server).items()}
+    made = {f"account {name}": _hash("\n".join(lines)) for name, lines in account_statements.read(server).items()}
+    return Contents(found, {}, programs | made)
+
+
+def _tables(server: connect.Server, say: Callable[[str], None], read: Callable[[str, str], Table]) -> dict[str, Table]:
+    connect.set_read_timeout(server, _READ_SECONDS)
+    found = {}
+    for database in comparison.databases(server):
+        for table in comparison.tables(server, database):
+            say(f"reading {database}.{table}")
+            found[f"{database}.{table}"] = read(database, table)
+    return found
+
+
+def _table(server: connect.Server, database: str, table: str, with_checksums: bool) -> Table:
     name = comparison.quoted(database, table)
     rows = int(server.scalar(f"SELECT COUNT(*) FROM {name}"))  # noqa: S608 (quoted)
     checksum = server.query(f"CHECKSUM TABLE {name}")[0][1] if with_checksums else None
     return Table(rows, None if checksum is None else int(checksum))
+
+
+def _digest(server: connect.Server, database: str, table: str) -> Table:
+    found = comparison.contents(server, database, table)
+    return Table(found.rows, found.digest)
 
 
 def _programs(server: connect.Server) -> dict[str, str]:
@@ -74,9 +101,12 @@ def _programs(server: connect.Server) -> dict[str, str]:
     for query in _DEFINITIONS:
         for kind, database, name, text in server.query(query):
             if str(database).lower() not in comparison.SYSTEM:
-                digest = hashlib.sha256(str(text).encode()).hexdigest()[:16]
-                found[f"{str(kind).lower()} {database}.{name}"] = digest
+                found[f"{str(kind).lower()} {database}.{name}"] = _hash(str(text))
     return found
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def differences(recorded: Contents, found: Contents) -> list[str]:

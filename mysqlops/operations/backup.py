@@ -28,6 +28,7 @@ class Wish:
 
     target: Target
     member: str = ""
+    method: str = backup.ARCHIVE
     check: str = backup.CHECKSUM
     rate_mib: int = 0  # per second, 0: no limit
     keep: retention.Policy = field(default_factory=retention.Policy)
@@ -46,16 +47,20 @@ def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
     """The Job of one backup, followed by pruning if there is a policy; without an id it makes one itself."""
     running = observe.must_run(session.client, name)
     env = planning.environment_of(running.spec, origin(session, name))
-    env |= {"MEMBER": wish.member, "CHECK": wish.check} | ({"BACKUP_ID": backup_id} if backup_id else {})
+    env |= {"MEMBER": wish.member, "CHECK": wish.check, "METHOD": wish.method} | (
+        {"BACKUP_ID": backup_id} if backup_id else {}
+    )
     if wish.rate_mib:
         env |= {"RATE_MIB": str(wish.rate_mib), "LIMIT": str(wish.rate_mib * 1024)}
-    steps: tuple[planning.Step, ...] = planning.CREATE
+    steps: tuple[planning.Step, ...] = planning.LOGICAL if wish.method == backup.LOGICAL else planning.CREATE
     if wish.keep:
         steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     job_name = names.backup_job(name, backup_id)
     made = planning.job(restic.templates(), job_name, wish.target, steps, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "create"
+    if wish.method == backup.LOGICAL:  # the dump beside the data
+        planning.grow_scratch(made, 2 * quantity.parse_bytes(running.spec.storage_size))
     return made
 
 

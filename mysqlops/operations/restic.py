@@ -46,4 +46,5 @@ def snapshots(session: Session, target: Target) -> list[Json]:
 
 def templates() -> planning.Templates:
     scripts = {name: manifests.read_text(f"backup/{name}") for name in ("restic.sh", "mysqld.sh")}
+    scripts["mysqld.sh"] = manifests.read_text("backup/logical.sh") + scripts["mysqld.sh"]
     return planning.Templates(manifests.load_one("backup/job.yaml"), scripts)

@@ -74,10 +74,10 @@ def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) 
 
 
 def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
-    """Try the images; data goes to the same or a newer server, never back. Raises Refused."""
+    """Try the images; data goes to the same or a newer server, never back, SQL to any. Raises Refused."""
     tried = image_check.check(session, spec, deploy.objects(spec))
     reasons = list(tried.reasons)
-    if tried.version is not None:
+    if tried.version is not None and chosen.method != backup.LOGICAL:
         made = version.ServerVersion.parse(chosen.server_version)
         if why := version.upgrade_refused_because(made, tried.version):
             text = f"--image {spec.image} for a backup of MySQL {made}: {why}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mysqlops.core import backup, names
+from mysqlops.core import names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import backup as backups
@@ -45,7 +45,7 @@ def refresh(session: Session, name: str) -> None:
 
 
 def _apply(session: Session, name: str, target: Target, wish: planning.Wish) -> None:
-    chosen = backups.Wish(target, wish.member, backup.CHECKSUM, wish.rate_mib, wish.keep)
+    chosen = backups.Wish(target, wish.member, rate_mib=wish.rate_mib, keep=wish.keep)
     made = {
         planning.BACKUP: backups.job(session, name, chosen, ""),
         planning.VERIFY: backups.verify_job(session, name, target, None),

@@ -36,6 +36,11 @@ CREATE = (
     Step("copy", PYTHON, ("backup-copy",)),
     Step("store", RESTIC, ("store", "/scratch/copy")),
 )
+LOGICAL = (
+    CREATE[0],
+    replace(CREATE[1], env={**CREATE[1].env, "DUMP": "yes"}),
+    *CREATE[2:],
+)
 SNAPSHOT = (
     _LOOK,
     Step("mysqld", MYSQLD, env={"RECOVER": "yes"}),

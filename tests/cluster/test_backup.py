@@ -186,6 +186,25 @@ def test_a_volume_snapshot_is_recovered_before_it_counts(cluster: Namespace) -> 
     assert "no-such-backup" in done.err
 
 
+def test_a_dump_becomes_a_cluster_with_its_accounts(cluster: Namespace) -> None:
+    done = cluster.mysqlops("backup", "create", "mysql", "--method", "logical", "-o", "json")
+    assert done.code == 0, done.err
+    made = done.json()
+    assert (made["method"], made["rows"] >= 900) == ("logical", True)
+    done = cluster.mysqlops("restore", made["id"], "--as", "dumped", "--replicas", "1")
+    assert done.code == 0, done.err
+    for query in (
+        "SELECT * FROM app.things ORDER BY id",
+        "SELECT * FROM app.few ORDER BY id",
+        "SHOW CREATE USER shop@'%'",
+        "SHOW GRANTS FOR shop@'%'",
+        "SHOW CREATE PROCEDURE app.count_things",
+    ):
+        assert cluster.sql("dumped-0", query) == cluster.sql("mysql-0", query), query
+    assert cluster.sql("dumped-0", f"SELECT GTID_SUBTRACT('{made['gtid']}', @@gtid_purged)") == [[""]]
+    cluster.kubectl("delete", "statefulset", "dumped", "--wait=false")
+
+
 def test_a_schedule_runs_and_status_says_when_it_does_not(cluster: Namespace) -> None:
     done = cluster.mysqlops("backup", "schedule", "set", "mysql", "--cron", "61 3 * * *")
     assert done.code == 2

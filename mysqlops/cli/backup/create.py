@@ -19,10 +19,10 @@ from mysqlops.cli.backup import show
 )
 @click.option(
     "--method",
-    type=click.Choice(["archive", "snapshot"]),
+    type=click.Choice(["archive", "snapshot", "logical"]),
     default="archive",
     show_default=True,
-    help="Copy the data into the target, or have the storage make a VolumeSnapshot of the member's volume.",
+    help="Store a copy of the data, have the storage make a VolumeSnapshot, or store a dump as SQL.",
 )
 @click.option("--snapshot-class", metavar="NAME", default="", help="VolumeSnapshotClass (default: the driver's).")
 @click.option("--all-members", is_flag=True, help="Copy each member's own volume, one after another.")
@@ -38,11 +38,14 @@ def command(name: str, target: str | None, method: str, snapshot_class: str, **g
     With --method snapshot the storage keeps the data, in the same place as the volume: quick, and no help if that place
     is lost. It is as after a loss of power, so a server recovers it and reads every table before it counts.
 
+    With --method logical the copy is dumped as SQL, for a server of another version: larger and slower than its data.
+
     \b
     Examples:
       mysqlops backup create mysql
       mysqlops backup create mysql --all-members
       mysqlops backup create mysql --method snapshot
+      mysqlops backup create mysql --method logical
       mysqlops backup create mysql --target offsite --rate 50 --keep-daily 7 --keep-weekly 4
     """
     from mysqlops import errors
@@ -55,13 +58,16 @@ def command(name: str, target: str | None, method: str, snapshot_class: str, **g
     policy = retention.Policy(**{key: given.pop(f"keep_{key}") for key in retention.PERIODS})
     if member and all_members:
         raise errors.ConfigError(f"--member {member} and --all-members: one of them only")
-    if method == backup.ARCHIVE and snapshot_class:
+    if method != backup.SNAPSHOT and snapshot_class:
         raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
+    if method == backup.LOGICAL and no_check:
+        raise errors.ConfigError("--no-check: a dump reads every row anyway")
     if method == backup.SNAPSHOT and (rate or policy):
-        raise errors.ConfigError("--rate and --keep-…: only with --method archive", hint="mysqlops backup prune")
+        raise errors.ConfigError("--rate and --keep-…: not with --method snapshot", hint="mysqlops backup prune")
     with context.reading(name, given) as session:
         chosen = targets.find(session.client, target)
-        wish = operations.Wish(chosen, member, backup.NONE if no_check else backup.CHECKSUM, rate, policy)
+        check = backup.NONE if no_check else backup.CHECKSUM
+        wish = operations.Wish(chosen, member, method, check, rate, policy)
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
         if all_members:
