@@ -42,6 +42,7 @@ ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that f
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
+ANNOTATION_DRILL = f"{DOMAIN}/drill"  # on the Lease: JSON, a drill under way (core/drill.py)
 
 ROLE_PRIMARY = "primary"
 ROLE_REPLICA = "replica"
