@@ -115,6 +115,9 @@ def test_the_seed_alone_makes_the_choice() -> None:
     assert set(chosen) == {"mysql-0", "mysql-2"}
     assert {choice.target(about, seen(), 7, number, "a") for number in range(20)} == {"mysql-2"}
     assert choice.target(FAULTS["freeze"].about, seen(), 7, 1, None) == "mysql-1"
+    assert choice.must_move(FAULTS["freeze"].about, seen(), "b")
+    assert not choice.must_move(FAULTS["freeze"].about, seen(), "a")
+    assert not choice.must_move(FAULTS["switchover"].about, seen(), "b")
     assert choice.pause(7, 1) == choice.pause(7, 1) != choice.pause(8, 1)
 
 

@@ -98,8 +98,9 @@ def plant(lines: Sequence[str], seconds: float, token: str) -> None:
     file = _token(token)
     file.touch()
     script = f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {'; '.join(lines)}"
-    with open("/dev/null", "r+b") as null:
-        subprocess.Popen(["sh", "-c", script], stdin=null, stdout=null, stderr=null, start_new_session=True)
+    # The shell that is waited for leaves another one behind, in a session of its own: no signal of ours reaches it.
+    left = ["sh", "-c", '(sh -c "$0") </dev/null >/dev/null 2>&1 &', script]
+    subprocess.run(left, start_new_session=True, timeout=_CALL_SECONDS, check=True)
 
 
 def pull(token: str) -> None:

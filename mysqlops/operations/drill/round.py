@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core.drill import LAB, PRIMARY, Record, Round, Row, Verdict
+from mysqlops.core.drill import Record, Round, Row, Verdict
 from mysqlops.operations import observe, switchover
 from mysqlops.operations.drill import fleet, lab, record, rows
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
@@ -105,7 +105,7 @@ def _prepare(drill: Drill, number: int) -> Scene:
     """Healthy, and for a fault of the lab's its primary not beside the API server."""
     now = _healthy(drill)
     about, spared = drill.fault.about, drill.lab.control_plane if drill.lab else None
-    if about.needs == LAB and about.aim == PRIMARY and _node(now, str(now.primary)) == spared:
+    if choice.must_move(about, now, spared):
         to = next(one.name for one in now.members if one.name != now.primary and one.node != spared)
         chosen = switching.Switchover(str(now.primary), to)
         switchover.execute(drill.session, drill.name, chosen, switching.Limits(rolls_back=True))
@@ -119,10 +119,6 @@ def _prepare(drill: Drill, number: int) -> Scene:
         deadline_seconds=about.lasts + _MARGIN_SECONDS,
         options=drill.options,
     )
-
-
-def _node(now: status.Status, member: str) -> str | None:
-    return next((one.node for one in now.members if one.name == member), None)
 
 
 def _healthy(drill: Drill) -> status.Status:

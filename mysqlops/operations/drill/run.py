@@ -56,8 +56,12 @@ class Plan:
     lab: lab.Lab | None
 
     def preview(self) -> list[str]:
-        hit = choice.target(self.fault.about, self.status, self.seed, 1, self.lab.control_plane if self.lab else None)
-        return choice.preview(self.fault.about, self.status, hit, self.wish.count, self.wish.clients)
+        about, spared = self.fault.about, self.lab.control_plane if self.lab else None
+        hit = choice.target(about, self.status, self.seed, 1, spared)
+        lines = choice.preview(about, self.status, hit, self.wish.count, self.wish.clients)
+        if choice.must_move(about, self.status, spared):
+            lines.append(f"first: {hit} shares its node with the API server, so another member is made primary")
+        return lines
 
 
 def the_cluster(session: Session, name: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.core.drill import Round
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 _STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _BANDS = {WRITABLE: "takes-writes", READ_ONLY: "read-only", SILENT: "silent"}
 _LANE, _DOT = 19.0, 8.5
-_LANES = 3
+_LANES = 4
 _BAND, _BAND_STEP = 13.0, 21.0
 
 
@@ -43,16 +43,17 @@ def of_round(one: Round, *, width: int) -> Markup:
     line = one.timeline
     members = sorted(line["members"])
     end = line["from"] + line["step"] * len(line["writes"])
-    left, plot = (64.0, 190.0) if width > 600 else (50.0, 150.0)
-    lanes = _LANE * _LANES
-    frame = Frame(left, width - left - 12.0, lanes + 6.0, plot, line["from"], end)
+    left, plot = (64.0, 190.0) if width > 600 else (58.0, 150.0)
+    flat = Frame(left, width - left - 12.0, 0.0, plot, line["from"], end)
+    lanes = _lanes(flat, line["events"])
+    frame = replace(flat, top=_LANE * (1 + max(lanes, default=0)) + 6.0)
     height = frame.bottom + 30.0 + _BAND_STEP * len(members) + 4.0
     parts = [
         _grid(frame, line, width),
         _gap(frame, one),
         _area(frame, line["writes"], _most(line), "writes"),
         _area(frame, line["errors"], _most(line), "errors"),
-        _events(frame, line["events"]),
+        _events(frame, line["events"], lanes),
         *(_member(frame, name, line["members"][name], place) for place, name in enumerate(members)),
     ]
     text = f"Round {one.number}: acknowledged writes over time; the longest gap is {one.gap:.2f} s"
@@ -109,13 +110,22 @@ def _area(frame: Frame, counts: Sequence[int], most: int, kind: str) -> Markup:
     return element("path", d="".join(path), class_=kind)
 
 
-def _events(frame: Frame, events: Sequence[Sequence[Any]]) -> Markup:
-    """A number above each; those that are close stand in another lane."""
-    parts, last = [], [-1e9] * _LANES
-    for number, (at, _) in enumerate(events, 1):
+def _lanes(frame: Frame, events: Sequence[Sequence[Any]]) -> list[int]:
+    """Numbers that are close to each other stand in different lanes."""
+    lanes, last = [], [-1e9] * _LANES
+    for at, _ in events:
         x = frame.x(at)
         lane = next((one for one in range(_LANES) if x - last[one] > 2 * _DOT + 2), _LANES - 1)
         last[lane] = x
+        lanes.append(lane)
+    return lanes
+
+
+def _events(frame: Frame, events: Sequence[Sequence[Any]], lanes: Sequence[int]) -> Markup:
+    """A number above each: its words are below the drawing."""
+    parts = []
+    for number, ((at, _), lane) in enumerate(zip(events, lanes, strict=True), 1):
+        x = frame.x(at)
         y = frame.top - 12.0 - lane * _LANE
         parts.append(element("line", x1=x, x2=x, y1=y, y2=frame.bottom, class_="event"))
         parts.append(element("circle", cx=x, cy=y, r=_DOT, class_="event-dot"))
@@ -125,7 +135,7 @@ def _events(frame: Frame, events: Sequence[Sequence[Any]]) -> Markup:
 
 def _member(frame: Frame, name: str, bands: Sequence[Sequence[Any]], place: int) -> Markup:
     y = frame.bottom + 28.0 + place * _BAND_STEP
-    short = name if len(name) <= 9 else f"…{name[-7:]}"
+    short = name if len(name) <= 8 else f"…{name[-6:]}"
     parts = [element("text", short, x=frame.left - 6.0, y=y + 10.5, class_="axis end")]
     for start, end, kind in bands:
         left, right = frame.x(start), frame.x(end)

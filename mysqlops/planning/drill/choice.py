@@ -33,6 +33,15 @@ def target(about: About, seen: status.Status, seed: int, number: int, control_pl
     return spared[int(draw(seed, number, "target") * len(spared))].name
 
 
+def must_move(about: About, seen: status.Status, spared: str | None) -> bool:
+    """True if the primary is on the API server's node: a fault of that node would hit more than the database."""
+    return about.needs == LAB and about.aim == PRIMARY and node_of(seen, str(seen.primary)) == spared
+
+
+def node_of(seen: status.Status, member: str) -> str | None:
+    return next((one.node for one in seen.members if one.name == member), None)
+
+
 def check_count(count: int) -> None:
     if count < 1:
         raise ConfigError(f"--count {count}: expected 1 or more", hint="the default is 20")

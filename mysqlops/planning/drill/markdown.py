@@ -70,8 +70,8 @@ def summary_rows(report: Report) -> tuple[list[str], list[list[str]]]:
         if (found := report.summary.get(name))
     ]
     if latency := report.summary.get("latency"):
-        own = [f"{1000 * latency[key]:.1f} ms" for key in ("median", "p95", "max")]
-        rows.append(["write latency before the fault (p95)", f"{latency['n']:.0f}", *own])
+        own = [f"{latency[key]:.3f}" for key in ("median", "p95", "max")]
+        rows.append(["write latency before it (p95)", f"{latency['n']:.0f}", *own])
     return ["seconds", "n", "median", "p95", "worst"], rows
 
 
@@ -120,7 +120,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("journals", ", ".join(one.digest for one in report.rounds) or "none"),
     ]
     if report.forced:
-        found.append(("forced, without a fresh verified backup", report.forced))
+        found.append(("forced", f"without a fresh verified backup: {report.forced}"))
     return found
 
 

@@ -14,6 +14,7 @@ _KEY = (
     ("longest gap", "--gap"),
     ("takes writes", "--good"),
     ("read-only", "--idle"),
+    ("no answer", "--mute"),
 )
 
 
@@ -72,19 +73,19 @@ def _cards(report: Report) -> Markup:
     gap, back = report.summary["gap"], report.summary.get("redundancy")
     wrong = sum(report.totals[name] for name in statistic.MUST_BE_ZERO)
     cards = [
-        _card("Write gap, median", f"{gap['median']:.2f} s", f"p95 {gap['p95']:.2f} s, worst {gap['max']:.2f} s"),
+        _card("Write gap, median", f"{gap['median']:.2f} s", f"p95 {gap['p95']:.2f}, worst {gap['max']:.2f} s"),
         _card(
-            "Lost, ghosts, diverged",
+            "Wrong rows",
             str(wrong),
-            f"of {report.totals['acknowledged']:,} acknowledged writes",
+            f"{report.totals['acknowledged']:,} writes acknowledged",
             "bad" if wrong else "good",
         ),
     ]
     if back:
         cards.append(_card("All members back", f"{back['median']:.1f} s", f"worst {back['max']:.1f} s"))
     unknown, errors = report.totals["unknown"], report.totals["errors_with_one_retry"]
-    cards.append(_card("Outcome unknown", f"{unknown:,}", "the client never learnt it"))
-    cards.append(_card("Errors with one retry", f"{errors:,}", "a second later, by the same client"))
+    cards.append(_card("Outcome unknown", f"{unknown:,}", "never learnt"))
+    cards.append(_card("Errors with one retry", f"{errors:,}", "in all rounds"))
     return element("div", *cards, class_="cards")
 
 
@@ -149,13 +150,16 @@ def _overview(report: Report) -> Markup:
 
 def _figures(report: Report) -> Markup:
     heads, rows = markdown.summary_rows(report)
-    counts = [[text, f"{report.totals[name]:,}"] for name, text in statistic.COUNTS.items()]
+    counts = [
+        element("div", element("dt", text), element("dd", f"{report.totals[name]:,}"))
+        for name, text in statistic.COUNTS.items()
+    ]
     return element(
         "section",
         element("h2", "Figures"),
         table(heads, [list(row) for row in rows]),
-        element("h2", "Counts"),
-        table(["in all rounds", ""], [list(row) for row in counts]),
+        element("h2", "Counts, in all rounds"),
+        element("dl", *counts, class_="counts"),
     )
 
 
