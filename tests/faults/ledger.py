@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,7 +38,12 @@ class Outcome:
 
 def session(namespace: Namespace) -> Session:
     """As a command of the CLI has it, without a voice."""
-    client = Client(kubeconfig=KUBECONFIG, context=None, namespace=namespace.name)
+    return _session(namespace.name)
+
+
+@functools.cache  # a client's connections stay open as long as it is there
+def _session(namespace: str) -> Session:
+    client = Client(kubeconfig=KUBECONFIG, context=None, namespace=namespace)
     quiet = Progress(lambda _: None, lambda _: None, lambda _: None)
     return Session(client, SystemClock(), quiet, _SECONDS)
 
