@@ -259,7 +259,7 @@ def _events(seen: Seen, found: phases.Phases, cost: figures.Figures) -> list[tup
         "detected": found.detection,
         "elected": found.election,
         "label moved": found.label,
-        "first write": cost.first_write,
+        "gap ends": cost.first_write,
     }
     own = [(seen.since + at, text) for text, at in named.items() if at is not None]
     return [*own, (seen.whole_at, "all members back")]

@@ -28,7 +28,7 @@ for row in rows:
     print(json.dumps(row, default=str))
 """
 _SECONDS = 150.0
-_CAUGHT_UP_SECONDS = 60
+_CAUGHT_UP_SECONDS = 30
 _AGAIN_SECONDS = 30.0
 _EVERY_ROW = f"SELECT client, sequence, token FROM {choice.TABLE}"  # noqa: S608 (our own table)
 _TABLE = (
@@ -66,13 +66,14 @@ def drop(session: Session, primary: str) -> None:
 
 
 def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[str, list[Row]]:
-    """Every row of every member, each once it has applied all that the primary has; raises StepFailed."""
+    """Every row of every member, each once it has applied all that the primary has. One that never does is read as it
+    is: what it lacks is then lost there."""
     executed = str(sql(session, primary, "SELECT @@global.gtid_executed")[0][0]).replace("\n", "")
     held = {}
     for member in members:
         waiting = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', {_CAUGHT_UP_SECONDS})"
         if sql(session, member, waiting)[0][0] != 0:
-            raise errors.StepFailed(f"{member} has not caught up after {_CAUGHT_UP_SECONDS} s")
+            session.progress.warn(f"{member} has not applied all that {primary} has within {_CAUGHT_UP_SECONDS} s")
         rows = sql(session, member, _EVERY_ROW)
         held[member] = [(str(client), int(sequence), str(token)) for client, sequence, token in rows]
     return held
