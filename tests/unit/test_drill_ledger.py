@@ -109,6 +109,12 @@ def test_errors_with_one_retry_are_those_that_fail_again_a_second_later() -> Non
     assert figures.errors_with_one_retry(journal.writes(journal.parse(text))) == 1
 
 
+def test_a_minoritys_refused_writes_are_no_errors_of_the_service() -> None:
+    refused = "".join(f"I beside0 {n} {n}.0 t\nF beside0 {n} {n}.0 x\n" for n in range(101, 110))
+    assert figures.of(journal.parse(_writes(99.0, 100.5) + refused), 100.0).errors_with_one_retry == 0
+    assert figures.of(journal.parse(_writes(99.0) + refused.replace("beside", "main")), 100).errors_with_one_retry == 8
+
+
 def test_two_writable_members_at_once_are_seen() -> None:
     one = "W mysql-0 1 1.0\nW mysql-0 2 1.1\nR mysql-0 3 1.2\n"
     assert figures.two_writable(journal.parse(one + "R mysql-1 1 1.05\nW mysql-1 2 1.25\n")) == []
@@ -153,7 +159,8 @@ def test_phases_are_those_of_the_others_after_the_fault() -> None:
 
 def test_the_timeline_counts_writes_by_tenths_and_joins_what_members_were() -> None:
     sight = "W mysql-0 1 99.0\nW mysql-0 2 100.0\nS mysql-0 3 101.0\nS mysql-0 4 102.0\n"
-    text = _writes(99.05, 99.06, 101.55) + "I main0 9 100.2 x\nU main0 9 100.3 gone\n" + sight
+    minority = "I beside0 1 100.4 x\nF beside0 1 100.5 read-only\n"
+    text = _writes(99.05, 99.06, 101.55) + "I main0 9 100.2 x\nU main0 9 100.3 gone\n" + minority + sight
     line = phases.timeline(
         journal.parse(text), 100.0, 102.0, [(100.0, "fault"), (101.55, "first write"), (900.0, "no")]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,9 +39,14 @@ def of(lines: Sequence[Line], since: float) -> Figures:
         first_write=worst[1] - since if main else None,
         last_acknowledged={client: moments[-1] - since for client, moments in acknowledged.items()},
         longest_wait=_longest_wait(writes, since),
-        errors_with_one_retry=errors_with_one_retry(writes),
-        latency=latency(line for line in writes if line.at < since),
+        errors_with_one_retry=errors_with_one_retry(of_main(writes)),
+        latency=latency(line for line in of_main(writes) if line.at < since),
     )
+
+
+def of_main(writes: Iterable[Line]) -> list[Line]:
+    """Those of clients that go through the Service: those of a minority fail rightly, and for long."""
+    return [line for line in writes if line.who.startswith(MAIN)]
 
 
 def _acknowledged(writes: Iterable[Line]) -> dict[str, list[float]]:
@@ -82,7 +87,7 @@ def errors_with_one_retry(writes: Iterable[Line]) -> int:
         moments = [line.at for line in own]
         for line in own:
             if line.kind != journal.ACKNOWLEDGED:
-                later = bisect_right(moments, line.at + _RETRY_SECONDS)
+                later = bisect_left(moments, line.at + _RETRY_SECONDS)
                 seen += later < len(own) and own[later].kind != journal.ACKNOWLEDGED
     return seen
 

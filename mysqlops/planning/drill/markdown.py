@@ -17,7 +17,7 @@ MEANINGS = (
     "Lost: acknowledged, and missing on a member. Ghosts: there although refused for certain or never sent. Diverged: "
     "on one member and not, or otherwise, on another. Unknown: the client never learnt it, and either is right.",
     "Minority's last write: the last acknowledgement to clients on the primary's own node that talk to it directly.",
-    "Errors with one retry: failed writes whose client fails once more when it tries again a second later.",
+    "Errors with one retry: failed writes through the Service whose client fails again when it tries a second later.",
     "Stale read: one through the primary's Service that missed a write acknowledged before. Replicas behind: the age "
     "of the oldest acknowledged write that a read through the replicas' Service did not see.",
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import names
-from mysqlops.planning.drill import journal
+from mysqlops.planning.drill import figures, journal
 from mysqlops.planning.drill.journal import Line
 
 Json = dict[str, Any]
@@ -79,7 +79,7 @@ def timeline(lines: Sequence[Line], since: float, until: float, events: Sequence
     start = -_BEFORE_SECONDS
     count = max(1, int((min(until - since, _last(lines, since)) + _AFTER_SECONDS - start) / _BIN_SECONDS))
     writes, refused = [0] * count, [0] * count
-    for line in journal.writes(lines):
+    for line in figures.of_main(journal.writes(lines)):
         place = int((line.at - since - start) // _BIN_SECONDS)
         if 0 <= place < count and line.kind != journal.INTENT:
             (writes if line.kind == journal.ACKNOWLEDGED else refused)[place] += 1
