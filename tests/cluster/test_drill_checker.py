@@ -65,8 +65,12 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
     # Its agent would refuse, and is stopped: what is tested is the checker, not the agent.
     lab.run([nodes.inside(str(other.node), f"kill -STOP {pids[0]}")])
     try:
-        bootstrap = ("STOP GROUP_REPLICATION", "SET GLOBAL group_replication_bootstrap_group = ON")
-        rows.sql(session, other.name, *bootstrap, "START GROUP_REPLICATION", "SELECT 1")
+        program = (
+            "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
+            "from mysqlops.agent import member, settings\n"
+            "own = member.Member(settings.read()); own.leave(); own.form()"
+        )
+        cluster.kubectl("exec", other.name, "-c", "agent", "--", "python3", "-c", program)
         eventually(lambda: _is_writable(session, other.name), "a second primary", 60)
         verdict = _written(session, clients, fleet.cluster_of(session, seen), other)
     finally:
@@ -75,7 +79,7 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
     assert verdict.acknowledged > 20
     assert {row[0][:4] for row in verdict.lost} == {"main", "besi"}
     assert set(verdict.lost) <= set(verdict.diverged)
-    rows.sql(session, other.name, "SET GLOBAL group_replication_bootstrap_group = OFF", "STOP GROUP_REPLICATION")
+    rows.sql(session, other.name, "STOP GROUP_REPLICATION", "SELECT 1")
     eventually(lambda: "errant" in cluster.mysqlops("status", "mysql").out, "the agent names what is errant", 90)
     done = cluster.mysqlops("member", "rebuild", "mysql", other.name, "--confirm", other.name, "--accept-loss")
     assert done.code == 0, done.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,6 +157,21 @@ def test_phases_are_those_of_the_others_after_the_fault() -> None:
     assert found.election == pytest.approx(7.5)
     assert found.label == pytest.approx(7.9)
     assert phases.of(sights[:3], lines[:3], 100.0, "mysql-0") == phases.Phases()
+
+
+def test_all_members_are_back_when_the_last_one_is_online_in_the_whole_group() -> None:
+    start = [_sight(90.0, f"mysql-{n}", "replica") for n in range(3)]
+    assert phases.whole(start, 100.0, sorted(ALL)) == 0.0
+    gone = [*start, replace(start[0], at=101.0, state="DOWN"), _sight(107.0, "mysql-1", "primary", ALL - {"mysql-0"})]
+    assert phases.whole(gone, 100.0, sorted(ALL)) is None
+    back = [
+        *gone,
+        _sight(120.0, "mysql-1", "primary"),
+        _sight(125.0, "mysql-0", "replica"),
+        _sight(130.0, "mysql-9", ""),
+    ]
+    assert phases.whole(back, 100.0, sorted(ALL)) == pytest.approx(25.0)
+    assert phases.whole(back[1:], 100.0, ["mysql-7"]) is None
 
 
 def test_the_timeline_counts_writes_by_tenths_and_joins_what_members_were() -> None:

@@ -59,6 +59,7 @@ class Seen:
     events: list[tuple[float, str]] = field(default_factory=list)
     notes: Json = field(default_factory=dict)
     whole_at: float = 0.0
+    back: float = 0.0  # seconds until all members were
     primary: str = ""  # before the fault
     sights: list[phases.Sight] = field(default_factory=list)
 
@@ -225,6 +226,9 @@ def reckon(made: Round, seen: Seen, journals: dict[str, str], held: dict[str, li
     verdict = checker.check(lines, held, journal.digest(journals.values()))
     cost, reads = figures.of(lines, seen.since), figures.reads(lines)
     found = phases.of(seen.sights, lines, seen.since, seen.primary)
+    back = phases.whole(seen.sights, seen.since, sorted(held))
+    # By the status, which is looked at when the fault is healed, if the watch missed it.
+    seen.back = max(0.0, seen.whole_at - seen.since) if back is None else back
     last = [at for client, at in cost.last_acknowledged.items() if not client.startswith(figures.MAIN)]
     seen.events += _events(seen, found, cost)
     return replace(
@@ -236,7 +240,7 @@ def reckon(made: Round, seen: Seen, journals: dict[str, str], held: dict[str, li
         election=_rounded(found.election),
         label=_rounded(found.label),
         first_write=_rounded(cost.first_write),
-        redundancy=_rounded(max(0.0, seen.whole_at - seen.since)),
+        redundancy=round(seen.back, 3),
         minority_last=_rounded(max(last)) if last else None,
         longest_wait=round(cost.longest_wait, 3),
         errors_with_one_retry=cost.errors_with_one_retry,
@@ -262,7 +266,7 @@ def _events(seen: Seen, found: phases.Phases, cost: figures.Figures) -> list[tup
         "gap ends": cost.first_write,
     }
     own = [(seen.since + at, text) for text, at in named.items() if at is not None]
-    return [*own, (seen.whole_at, "all members back")]
+    return [*own, (seen.since + seen.back, "all members back")] if seen.back else own
 
 
 def _rounded(value: float | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, view
 from mysqlops.planning.drill import figures, journal
 from mysqlops.planning.drill.journal import Line
 
@@ -72,6 +72,24 @@ def _took_over(line: Line, primary: str) -> bool:
 
 def _in_order(lines: Iterable[Line]) -> list[Line]:
     return sorted(journal.sights(lines), key=lambda line: line.at)
+
+
+def whole(sights: Sequence[Sight], since: float, members: Sequence[str]) -> float | None:
+    """Seconds until every member was ONLINE in the whole group again; 0 if none was ever seen otherwise. None if that
+    was not seen, because the API server was away for example."""
+    latest: dict[str, Sight] = {}
+    last = 0.0
+    is_whole = True
+    for sight in sights:
+        latest[sight.member] = sight
+        before, is_whole = is_whole, all(_is_in(latest.get(one), members) for one in members)
+        if sight.at > since and is_whole and not before:
+            last = sight.at - since
+    return last if is_whole else None
+
+
+def _is_in(sight: Sight | None, members: Sequence[str]) -> bool:
+    return sight is not None and sight.state == view.ONLINE and sight.group >= set(members)
 
 
 def timeline(lines: Sequence[Line], since: float, until: float, events: Sequence[tuple[float, str]]) -> Json:
