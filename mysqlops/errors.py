@@ -12,7 +12,8 @@
     │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed(errno)
     └ StorageError              30   a backup's repository refused, or could not be reached
 
-`status` and `wait` add their own: 8 degraded, 9 down. docs/errors.md lists each code.
+`status` and `wait` add their own: 8 degraded, 9 down; `drill` too: 7 SLO missed, 40 rows are wrong.
+docs/errors.md lists each code.
 Only `cli/main.py` turns these into text and an exit status.
 """
 
@@ -21,8 +22,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+EXIT_SLO_MISSED = 7
 EXIT_DEGRADED = 8
 EXIT_DOWN = 9
+EXIT_NOT_CLEAN = 40
 EXIT_INTERRUPTED = 130
 
 

@@ -41,11 +41,15 @@ def run(client: Client, pod: str, container: str, command: list[str], *, timeout
             _request_timeout=timeout_seconds,
         )
     except ApiException as error:
-        raise errors.PodExecFailed(f"exec in {pod}/{container}: {error.reason}") from error
+        # The websocket library puts the answer's headers between the status and its body.
+        status, *_, body = f"{error.reason} -+-+- ".split(" -+-+- ")[:3]
+        raise errors.PodExecFailed(f"exec in {pod}/{container}: {status} {body}".strip()[:400]) from error
     try:
         return _collect(session, f"exec in {pod}/{container}", timeout_seconds)
     finally:
         session.close()
+        # After the server's own close the client believes that its socket is closed too, and leaves it open.
+        session.sock.shutdown()
 
 
 def _collect(session: Any, where: str, timeout_seconds: float) -> Output:

@@ -100,8 +100,8 @@ def test_a_backup_under_writes_is_verified_and_becomes_a_cluster(cluster: Namesp
     # The killed run's lock lasts 15 s.
     eventually(lambda: cluster.mysqlops(*words).code == 0, "the restore finished", 120)
     assert _things(cluster, "copy-0") == _things(cluster, "mysql-0")
-    ledger = cluster.sql("copy-0", "SELECT COUNT(*) FROM app.ledger")[0][0]
-    assert 0 < ledger <= cluster.sql("mysql-0", "SELECT COUNT(*) FROM app.ledger")[0][0]
+    ledger = cluster.sql("copy-0", "SELECT COUNT(*) FROM app.mysqlops_drill")[0][0]
+    assert 0 < ledger <= cluster.sql("mysql-0", "SELECT COUNT(*) FROM app.mysqlops_drill")[0][0]
     held = cluster.sql("copy-0", f"SELECT GTID_SUBSET('{made['gtid']}', @@gtid_executed)")
     assert held == [[1]]
     users = "SELECT user, authentication_string FROM mysql.user WHERE user = 'shop'"

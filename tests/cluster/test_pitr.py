@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from mysqlops.planning.drill import choice, journal
 from tests.cluster.conftest import SMALL, Namespace, eventually
-from tests.faults.ledger import TABLE, Ledger
+from tests.faults.ledger import Ledger
 
 TARGET = ("--target", "local")
 
 
 @dataclass(frozen=True)
 class Written:
-    """The journal of clients that wrote while the primary moved twice, the backup from before, and some moments."""
+    """What clients were told that wrote while the primary moved twice, the backup from before, and a moment between."""
 
-    lines: list[tuple[str, str, int, float]]
+    lines: list[journal.Line]
     backup: str
-    moments: list[float]
+    moment: float
 
 
 @pytest.fixture(scope="module")
@@ -42,30 +42,23 @@ def cluster(namespace: Namespace) -> Namespace:
 
 
 @pytest.fixture(scope="module")
-def written(cluster: Namespace) -> Iterator[Written]:
-    cluster.sql(cluster.status()["primary"], TABLE)
+def written(cluster: Namespace) -> Written:
     done = cluster.mysqlops("backup", "create", "mysql", "-o", "json")
     assert done.code == 0, done.err
-    ledger, moments = Ledger(cluster), []
-    ledger.start("main", f"mysql-primary.{cluster.name}.svc", cluster.objects("nodes")[0]["metadata"]["name"])
-    try:
-        for change in (
-            ("switchover", "mysql"),
-            None,  # the primary's pod dies
-        ):
-            moments.append(time.time())
-            if change is not None:
-                assert cluster.mysqlops(*change).code == 0
-            else:
-                cluster.kubectl("delete", "pod", cluster.status()["primary"], "--force", "--grace-period=0")
-                eventually(lambda: ledger.acknowledged_since("main", moments[-1] + 5) > 0, "writes again")
-            moments.append(time.time())
-            time.sleep(2)
-        ledger.stop()
+    moments = []
+
+    def move_twice() -> None:
+        assert cluster.mysqlops("switchover", "mysql").code == 0
         time.sleep(1)
-        yield Written(ledger._lines("main"), done.json()["id"], moments)
-    finally:
-        ledger.remove()
+        moments.append(time.time())
+        time.sleep(1)
+        cluster.kubectl("delete", "pod", cluster.status()["primary"], "--force", "--grace-period=0")
+        cluster.await_healthy()
+        time.sleep(2)
+
+    outcome = Ledger(cluster).under_writes(move_twice, ["mysql-0", "mysql-1", "mysql-2"])
+    assert outcome.is_clean(), outcome
+    return Written(outcome.lines, done.json()["id"], moments[0])
 
 
 def _chunks(cluster: Namespace) -> list[dict[str, Any]]:
@@ -87,7 +80,7 @@ def _iso(moment: float) -> str:
 
 
 def _rows(cluster: Namespace, pod: str) -> set[tuple[str, int]]:
-    return {(client, int(n)) for client, n in cluster.sql(pod, "SELECT client, sequence FROM app.ledger")}
+    return {(client, int(n)) for client, n in cluster.sql(pod, f"SELECT client, sequence FROM {choice.TABLE}")}
 
 
 def _restore(cluster: Namespace, backup: str, to: str) -> dict[str, Any]:
@@ -106,13 +99,13 @@ def _away(cluster: Namespace) -> None:
 def test_a_moment_between_two_moves_of_the_primary_is_restored_row_by_row(cluster: Namespace, written: Written) -> None:
     eventually(lambda: _is_stored(cluster), "the last write is stored", 90)
     assert all(one["continues"] in (True, None) for one in _chunks(cluster))
-    moment = (written.moments[1] + written.moments[2]) / 2
+    moment = written.moment
     found = _restore(cluster, written.backup, _iso(moment))
     assert found["reached"]["last"]["committed"] <= _iso(moment) < found["reached"]["stopped_before"]["committed"]
     held = _rows(cluster, "copy-0")
     # All nodes of the lab share one clock: what was acknowledged before is there, what was begun later is not.
-    before = {(line[1], line[2]) for line in written.lines if line[0] == "O" and line[3] < moment}
-    after = {(line[1], line[2]) for line in written.lines if line[0] == "I" and line[3] > moment}
+    before = {(one.who, one.number) for one in written.lines if one.kind == journal.ACKNOWLEDGED and one.at < moment}
+    after = {(one.who, one.number) for one in written.lines if one.kind == journal.INTENT and one.at > moment}
     assert before
     assert after
     assert not before - held
@@ -136,10 +129,10 @@ def test_a_mistake_is_taken_back_in_place(cluster: Namespace, written: Written) 
     primary = cluster.await_healthy()["primary"]
     held = _rows(cluster, primary)
     ((before,),) = cluster.sql(primary, "SELECT @@gtid_executed")
-    cluster.sql(primary, "DELETE FROM app.ledger")
+    cluster.sql(primary, f"DELETE FROM {choice.TABLE}")
     ((mistake,),) = cluster.sql(primary, f"SELECT GTID_SUBTRACT(@@gtid_executed, '{before}')")
     to = f"before-{mistake}"
-    eventually(lambda: not cluster.sql(primary, "SELECT 1 FROM app.ledger LIMIT 1"), "deleted")
+    eventually(lambda: not cluster.sql(primary, f"SELECT 1 FROM {choice.TABLE} LIMIT 1"), "deleted")
     eventually(lambda: _is_stored(cluster), "it is stored", 90)
     done = cluster.mysqlops(*_in_place(written, to), "--confirm", "mysql", "-o", "json", timeout=400)
     assert done.code == 0, done.err
@@ -163,7 +156,7 @@ def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
     assert cluster.mysqlops("backup", "binlog", "stop", "mysql").code == 0
     primary = cluster.status()["primary"]
     for statement in (
-        "INSERT INTO app.ledger VALUES ('gap', 1)",
+        f"INSERT INTO {choice.TABLE} VALUES ('gap', 1, 'x')",
         "FLUSH BINARY LOGS",
         "PURGE BINARY LOGS BEFORE NOW(6)",
     ):
@@ -172,7 +165,7 @@ def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
     assert done.code == 0, done.err
     assert [one["code"] for one in cluster.status()["conditions"]] == ["binlog-gap"]
     assert _chunks(cluster)[-1]["continues"] is False
-    cluster.sql(primary, "INSERT INTO app.ledger VALUES ('gap', 2)")
+    cluster.sql(primary, f"INSERT INTO {choice.TABLE} VALUES ('gap', 2, 'x')")
     done = cluster.mysqlops("restore", old, "--as", "copy", "--to", _iso(time.time()), *TARGET)
     assert done.code == 3
     assert "are nowhere" in done.err

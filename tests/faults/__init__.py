@@ -1,1 +1,1 @@
-"""Faults on a running cluster, and the ledger of what they cost; for tests/cluster and scripts/bench-faults."""
+"""The product's drills (mysqlops/operations/drill), as tests and scripts/bench-faults use them."""

@@ -1,0 +1,100 @@
+"""mysqlops drill all"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mysqlops import errors
+from mysqlops.cli import context, output
+from mysqlops.cli.drill import fault as one_fault
+from mysqlops.cli.drill import options, show
+from mysqlops.core import names
+
+if TYPE_CHECKING:
+    from mysqlops.operations.drill.run import Outcome
+
+
+@click.command()
+@options.drilling(1)
+def command(name: str | None, **given: Any) -> int:
+    """Drill every fault that can be made here, one after another; the others are named.
+
+    \b
+    Examples:
+      mysqlops drill all --cluster mysql --dry-run
+      mysqlops drill all --cluster mysql --count 3 --confirm mysql
+    """
+    from mysqlops.operations import lock
+    from mysqlops.operations.drill import faults
+    from mysqlops.operations.drill import run as drilling
+
+    form, confirmed = given.pop("output"), given.pop("confirm")
+    yes, dry_run, wish = given.pop("yes"), given.pop("dry_run"), options.wish(given)
+    with context.anywhere(given) as session:
+        cluster = names.check_cluster_name(drilling.the_cluster(session, name))
+        possible, skipped = drilling.possible(session, cluster, wish)
+        plans = [drilling.plan(session, cluster, faults.find(one), wish) for one in possible[:1]]
+    for one, why in skipped.items():
+        click.echo(f"left out: {one}: {why}", err=True)
+    if dry_run:
+        text = f"would drill {', '.join(possible)}; nothing was changed"
+        output.result({"faults": possible, "skipped": skipped, "changed": False}, form, text)
+        return 0
+    options.check_confirmed(cluster, confirmed, yes=yes)
+    wish = replace(wish, seed=plans[0].seed if plans else wish.seed)
+    done: list[Outcome] = []
+    with output.progress() as progress:
+        session = session.__class__(session.client, session.clock, progress, session.timeout_seconds)
+        with lock.held(session, cluster, "drill all"):
+            for one in possible:
+                done.append(drilling.execute(drilling.plan(session, cluster, faults.find(one), wish)))
+                if done[-1].failure is not None:
+                    break
+    return _finish(done, skipped, form)
+
+
+def _finish(done: list[Outcome], skipped: dict[str, str], form: str) -> int:
+    heads = ["fault", "n", "gap median", "worst", "all back", "acknowledged", "wrong", "slo", "report"]
+    show.rows(heads, [_row(one) for one in done], _facts(done, skipped), form)
+    failure = next((one.failure for one in done if one.failure is not None), None)
+    if failure is not None:
+        raise failure
+    found = {one_fault.status_of(one) for one in done}
+    return next((status for status in (errors.EXIT_NOT_CLEAN, errors.EXIT_SLO_MISSED) if status in found), 0)
+
+
+def _row(one: Outcome) -> list[str]:
+    from mysqlops.planning.drill import statistic
+
+    made = one.report
+    gap, back = made.summary.get("gap"), made.summary.get("redundancy")
+    return [
+        made.fault,
+        str(len(made.rounds)),
+        f"{gap['median']:.2f}" if gap else "-",
+        f"{gap['max']:.2f}" if gap else "-",
+        f"{back['median']:.1f}" if back else "-",
+        str(made.totals.get("acknowledged", 0)),
+        str(sum(made.totals.get(kind, 0) for kind in statistic.MUST_BE_ZERO)),
+        "missed" if made.missed else "met",
+        str(one.folder),
+    ]
+
+
+def _facts(done: list[Outcome], skipped: dict[str, str]) -> dict[str, Any]:
+    drills = [
+        {
+            "fault": one.report.fault,
+            "summary": one.report.summary,
+            "totals": one.report.totals,
+            "missed": one.report.missed,
+            "is_clean": one.report.is_clean,
+            "stopped": one.report.stopped,
+            "folder": str(one.folder),
+        }
+        for one in done
+    ]
+    return {"drills": drills, "skipped": skipped}

@@ -1,0 +1,46 @@
+"""mysqlops drill compare"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from mysqlops.cli import options
+from mysqlops.cli.drill import show
+
+
+@click.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@options.output("table", "json", "yaml")
+def command(before: Path, after: Path, output: str) -> None:
+    """Show what changed between two reports, and what is only noise.
+
+    Times are compared by the rank test of Mann and Whitney at 95 %; medians are shown. A lost row is never noise.
+
+    \b
+    Example:
+      mysqlops drill compare drills/drill-freeze-20261101T030000Z drills/drill-freeze-20261108T030000Z
+    """
+    from mysqlops.operations.drill import store
+    from mysqlops.planning.drill import compare
+
+    one, other = store.read(before), store.read(after)
+    lines, warnings = compare.compare(one, other), compare.warnings(one, other)
+    facts = {"before": str(before), "after": str(after), "figures": [asdict(line) for line in lines]}
+    cells = [
+        [
+            line.name,
+            f"{line.before:.2f}",
+            f"{line.after:.2f}",
+            line.unit,
+            f"{line.before_n}, {line.after_n}",
+            line.verdict,
+        ]
+        for line in lines
+    ]
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    show.rows(["figure", "before", "after", "unit", "n", "verdict"], cells, {**facts, "warnings": warnings}, output)

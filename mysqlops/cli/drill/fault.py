@@ -1,0 +1,97 @@
+"""mysqlops drill FAULT, made for each fault of the table"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mysqlops import errors
+from mysqlops.cli import context, output
+from mysqlops.cli.drill import options, show
+from mysqlops.core import names
+
+if TYPE_CHECKING:
+    from mysqlops.operations.drill.run import Outcome, Plan
+    from mysqlops.operations.drill.scene import Fault
+
+
+def commands() -> Iterator[click.Command]:
+    """One for each fault."""
+    from mysqlops.operations.drill import faults
+
+    for fault in faults.FAULTS.values():
+        yield _command(fault)
+
+
+def _command(fault: Fault) -> click.Command:
+    about = fault.about
+
+    @click.command(about.name, help=_help(fault), short_help=about.does)
+    @options.drilling(20)
+    def command(name: str | None, **given: Any) -> int:
+        return run(fault, name, given)
+
+    return command
+
+
+def _help(fault: Fault) -> str:
+    from mysqlops.core.drill import NAMESPACE, NEEDS
+
+    about = fault.about
+    hit = about.preview("the primary" if about.aim == "primary" else "a member", "the others")
+    needs = "" if about.needs == NAMESPACE else f"\n\nNeeds {NEEDS[about.needs]}."
+    example = f"\b\nExample:\n  mysqlops drill {about.name} --cluster mysql --confirm mysql"
+    return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}.{needs}\n\n{example}"
+
+
+def run(fault: Fault, name: str | None, given: dict[str, Any]) -> int:
+    """The exit status."""
+    from mysqlops.operations import lock
+    from mysqlops.operations.drill import run as drilling
+
+    form, confirmed = given.pop("output"), given.pop("confirm")
+    yes, dry_run, wish = given.pop("yes"), given.pop("dry_run"), options.wish(given)
+    with context.anywhere(given) as session:
+        cluster = names.check_cluster_name(drilling.the_cluster(session, name))
+        chosen = drilling.plan(session, cluster, fault, wish)
+        if dry_run:
+            preview(chosen, form)
+            return 0
+        show.announce(chosen)
+    # Asked outside the live line, which would hide the question.
+    options.check_confirmed(cluster, confirmed, yes=yes)
+    with output.progress() as progress:
+        session = session.__class__(session.client, session.clock, progress, session.timeout_seconds)
+        with lock.held(session, cluster, f"drill {fault.about.name}"):
+            chosen = drilling.plan(session, cluster, fault, _seeded(wish, chosen.seed))
+            done = drilling.execute(chosen)
+    return finish(done, form)
+
+
+def _seeded(wish: Any, seed: int) -> Any:
+    """What was announced is what is done."""
+    from dataclasses import replace
+
+    return replace(wish, seed=seed)
+
+
+def preview(chosen: Plan, form: str) -> None:
+    lines = chosen.preview()
+    facts = {"fault": chosen.fault.about.name, "cluster": chosen.name, "seed": chosen.seed, "preview": lines}
+    output.result({**facts, "changed": False}, form, "\n".join([*lines, "nothing was changed"]))
+
+
+def finish(done: Outcome, form: str) -> int:
+    """Results are printed whatever they are; then the failure, or the status that says how it went."""
+    show.report(done.report, done.folder, form)
+    if done.failure is not None:
+        raise done.failure
+    return status_of(done)
+
+
+def status_of(done: Outcome) -> int:
+    if not done.report.is_clean:
+        return errors.EXIT_NOT_CLEAN
+    return errors.EXIT_SLO_MISSED if done.report.missed else 0

@@ -1,0 +1,31 @@
+"""mysqlops drill list"""
+
+from __future__ import annotations
+
+import click
+
+from mysqlops.cli import options
+from mysqlops.cli.drill import show
+
+
+@click.command()
+@options.output("table", "json", "yaml")
+def command(output: str) -> None:
+    """Show every fault, what it does and what it needs.
+
+    \b
+    Example:
+      mysqlops drill list
+    """
+    from mysqlops.core.drill import NEEDS
+    from mysqlops.operations.drill import faults
+
+    found = [one.about for one in faults.FAULTS.values()]
+    facts = [
+        {"name": one.name, "does": one.does, "needs": one.needs, "aim": one.aim, "lasts": one.lasts} for one in found
+    ]
+    show.rows(["fault", "needs", "what"], [[one.name, one.needs, one.does] for one in found], {"faults": facts}, output)
+    if output == "table":
+        click.echo()
+        for name, text in NEEDS.items():
+            click.echo(f"{name}: {text}")

@@ -1,0 +1,69 @@
+"""Faults of the API server: the database has to go on without it."""
+
+from __future__ import annotations
+
+from mysqlops import errors
+from mysqlops.core.drill import LAB, NOBODY, About
+from mysqlops.operations.drill import lab
+from mysqlops.operations.drill.scene import Facts, Fault, Scene
+
+
+def _facts(scene: Scene) -> Facts:
+    own = scene.must_have_lab()
+    pids = " ".join(map(str, own.api_server()))
+    return {"pids": pids, "undo": [own.inside(own.control_plane, f"kill -CONT {pids}")]}
+
+
+def _with_mysqld(scene: Scene) -> Facts:
+    """The primary's mysqld is found before nobody can be asked any more."""
+    own = scene.must_have_lab()
+    return {**_facts(scene), "mysqld": own.mysqld(scene.node, scene.pod()["metadata"]["uid"])}
+
+
+def _inject(scene: Scene, facts: Facts) -> None:
+    own = scene.must_have_lab()
+    lab.run([own.inside(own.control_plane, f"kill -STOP {facts['pids']}")])
+    if "mysqld" in facts:
+        lab.run([own.inside(scene.node, f"kill -KILL {' '.join(map(str, facts['mysqld']))}")])
+
+
+def _heal(_: Scene, facts: Facts) -> None:
+    lab.try_to(facts["undo"])
+
+
+def _is_healed(scene: Scene, _: Facts) -> bool:
+    try:
+        return bool(scene.session.client.version())
+    except errors.KubeError:
+        return False
+
+
+FAULTS = (
+    Fault(
+        About(
+            "api-server-loss",
+            "the API server stands still for 14 s",
+            "everybody who needs the API server, for {seconds} s; clients of the database should notice nothing",
+            aim=NOBODY,
+            needs=LAB,
+            lasts=14,
+        ),
+        _inject,
+        prepare=_facts,
+        heal=_heal,
+        is_healed=_is_healed,
+    ),
+    Fault(
+        About(
+            "kill-mysqld-without-api",
+            "the primary's mysqld is killed while the API server stands still for 14 s",
+            "mysqld of {target}; {others} elect a primary, and no label follows before the API server is back",
+            needs=LAB,
+            lasts=14,
+        ),
+        _inject,
+        prepare=_with_mysqld,
+        heal=_heal,
+        is_healed=_is_healed,
+    ),
+)

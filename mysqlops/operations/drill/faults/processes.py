@@ -1,0 +1,118 @@
+"""Faults of one process of the primary's pod: killed, or standing still.
+
+Process 1 of a container takes no SIGKILL and no SIGSTOP from inside it. A limit of its processor time is enforced by
+the kernel all the same (setrlimit(2): at the hard limit SIGKILL is sent), and mysqld's own handler ends it on SIGSEGV.
+So both kills need no node; standing still does.
+"""
+
+from __future__ import annotations
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.core.drill import LAB, About
+from mysqlops.operations.drill import lab
+from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
+
+_KILL_AGENT = "import resource; resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))"
+_KILL_MYSQLD = "prlimit --pid 1 --cpu=1:1 2>/dev/null || kill -SEGV 1"
+_STOPPED = "T"
+
+
+def _kill_mysqld(scene: Scene, _: Facts) -> Json:
+    if scene.lab is not None:
+        pids = scene.lab.mysqld(scene.node, scene.pod()["metadata"]["uid"])
+        lab.run([scene.lab.inside(scene.node, f"kill -KILL {_words(pids)}")])
+        return {"signal": "SIGKILL, from the node"}
+    _until_dead(scene, names.CONTAINER_MYSQLD, ["sh", "-c", _KILL_MYSQLD])
+    return {"signal": "SIGKILL by its limit of processor time where there is prlimit, else SIGSEGV"}
+
+
+def _kill_agent(scene: Scene, _: Facts) -> Json:
+    _until_dead(scene, names.CONTAINER_AGENT, ["python3", "-c", _KILL_AGENT])
+    return {"signal": "SIGKILL by its limit of processor time"}
+
+
+def _until_dead(scene: Scene, container: str, command: list[str]) -> None:
+    """The exec dies with the container: that is no failure, and the container's own count of restarts is the proof."""
+    from mysqlops.kube import exec as kube_exec
+
+    before = _restarts(scene, container)
+    try:
+        kube_exec.run(scene.session.client, scene.target, container, command, timeout_seconds=10)
+    except errors.PodExecFailed as error:
+        scene.session.progress.waiting(f"the exec ended with its container: {error}")
+    deadline = scene.session.clock.monotonic() + 30
+    while _restarts(scene, container) == before:
+        if scene.session.clock.monotonic() > deadline:
+            raise errors.StepFailed(f"container {container} of {scene.target} was not killed")
+        scene.session.clock.sleep(0.1)
+
+
+def _restarts(scene: Scene, container: str) -> tuple[int, bool]:
+    """How often it was started again, and whether it runs."""
+    for one in scene.pod()["status"].get("containerStatuses", []):
+        if one["name"] == container:
+            return int(one["restartCount"]), "running" in one["state"]
+    return -1, False
+
+
+def _freeze_facts(scene: Scene) -> Facts:
+    own = scene.must_have_lab()
+    pids = own.mysqld(scene.node, scene.pod()["metadata"]["uid"])
+    return {"node": scene.node, "pids": pids, "undo": [own.inside(scene.node, f"kill -CONT {_words(pids)}")]}
+
+
+def _freeze(scene: Scene, facts: Facts) -> None:
+    lab.run([scene.must_have_lab().inside(facts["node"], f"kill -STOP {_words(facts['pids'])}")])
+
+
+def _thaw(_: Scene, facts: Facts) -> None:
+    lab.try_to(facts["undo"])
+
+
+def _is_thawed(scene: Scene, facts: Facts) -> bool:
+    words = f"cat /proc/{facts['pids'][0]}/stat"
+    try:
+        text = lab.output(scene.must_have_lab().inside(facts["node"], words))
+    except errors.StepFailed:
+        return True  # it is gone, and with it what was frozen
+    return text.rpartition(")")[2].split()[0] != _STOPPED
+
+
+def _words(pids: list[int]) -> str:
+    return " ".join(map(str, pids))
+
+
+FAULTS = (
+    Fault(
+        About(
+            "kill-mysqld",
+            "the primary's mysqld is killed with no chance to say anything",
+            "mysqld of {target}; its volume stays, kubelet starts it again; {others} elect a primary",
+        ),
+        _kill_mysqld,
+    ),
+    Fault(
+        About(
+            "kill-agent",
+            "the primary's agent is killed; mysqld runs on",
+            "the agent of {target}; no client should notice",
+            lasts=6,
+        ),
+        _kill_agent,
+    ),
+    Fault(
+        About(
+            "freeze",
+            "the primary's mysqld is stopped (SIGSTOP) for 14 s, then goes on as if nothing had been",
+            "mysqld of {target} for {seconds} s; {others} expel it and elect a primary",
+            needs=LAB,
+            lasts=14,
+            has_minority=True,
+        ),
+        _freeze,
+        prepare=_freeze_facts,
+        heal=_thaw,
+        is_healed=_is_thawed,
+    ),
+)

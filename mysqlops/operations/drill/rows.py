@@ -1,0 +1,79 @@
+"""The ledger's table: made anew on the primary, and read whole from each member, through its own socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.core.drill import Row
+from mysqlops.kube import exec as kube_exec
+from mysqlops.operations.session import Session
+from mysqlops.planning.drill import choice
+
+# As the agent does it: with its account, whose password is a file in its container. One line a row, so that a long
+# table needs little memory there.
+_PROGRAM = """
+import json, sys
+sys.path.insert(0, "/agent/agent.pyz")
+from mysqlops.agent import member, settings
+with member.Member(settings.read()).connect() as server:
+    from mysqlops.mysql import connect
+    connect.set_read_timeout(server, 120)
+    for statement in json.loads(sys.argv[1]):
+        rows = server.query(statement)
+for row in rows:
+    print(json.dumps(row, default=str))
+"""
+_SECONDS = 150.0
+_CAUGHT_UP_SECONDS = 30
+_AGAIN_SECONDS = 30.0
+_EVERY_ROW = f"SELECT client, sequence, token FROM {choice.TABLE}"  # noqa: S608 (our own table)
+_TABLE = (
+    f"CREATE TABLE {choice.TABLE} (client VARCHAR(32) NOT NULL, sequence INT NOT NULL, token CHAR(16) NOT NULL, "
+    "PRIMARY KEY (client, sequence, token))"
+)
+
+
+def sql(session: Session, member: str, *statements: str) -> list[list[Any]]:
+    """The rows of the last of them; raises StepFailed."""
+    command = ["python3", "-c", _PROGRAM, json.dumps(statements)]
+    deadline = session.clock.monotonic() + _AGAIN_SECONDS
+    while True:
+        try:
+            done = kube_exec.run(session.client, member, names.CONTAINER_AGENT, command, timeout_seconds=_SECONDS)
+            break
+        except (errors.PodExecFailed, errors.Unreachable):
+            # A killed agent's container waits for its next start. What could be run twice here does no harm twice.
+            if session.clock.monotonic() > deadline:
+                raise
+            session.clock.sleep(1)
+    if done.exit_code != 0:
+        text = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise errors.StepFailed(f"{member}: {text}", hint=f"kubectl logs {member} -c {names.CONTAINER_AGENT}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def make_anew(session: Session, primary: str) -> None:
+    """An empty ledger, on every member that will have caught up."""
+    sql(session, primary, f"DROP TABLE IF EXISTS {choice.TABLE}", _TABLE)
+
+
+def drop(session: Session, primary: str) -> None:
+    sql(session, primary, f"DROP TABLE IF EXISTS {choice.TABLE}")
+
+
+def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[str, list[Row]]:
+    """Every row of every member, each once it has applied all that the primary has. One that never does is read as it
+    is: what it lacks is then lost there."""
+    executed = str(sql(session, primary, "SELECT @@global.gtid_executed")[0][0]).replace("\n", "")
+    held = {}
+    for member in members:
+        waiting = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', {_CAUGHT_UP_SECONDS})"
+        if sql(session, member, waiting)[0][0] != 0:
+            session.progress.warn(f"{member} has not applied all that {primary} has within {_CAUGHT_UP_SECONDS} s")
+        rows = sql(session, member, _EVERY_ROW)
+        held[member] = [(str(client), int(sequence), str(token)) for client, sequence, token in rows]
+    return held

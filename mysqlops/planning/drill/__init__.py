@@ -1,0 +1,1 @@
+"""What a drill decides, reckons and draws; all of it pure."""

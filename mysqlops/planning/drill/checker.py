@@ -1,0 +1,57 @@
+"""What clients were told against what every member holds, row by row. Equal GTID sets would prove nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from mysqlops.core.drill import Row, Verdict
+from mysqlops.planning.drill import journal
+from mysqlops.planning.drill.journal import Line
+
+_Key = tuple[str, int]
+
+
+def check(lines: Iterable[Line], held: Mapping[str, Sequence[Row]], digest: str = "") -> Verdict:
+    """The verdict; `held` has the rows of every member, and must not be empty."""
+    writes = journal.writes(lines)
+    tokens = {(line.who, line.number): line.text for line in writes if line.kind == journal.INTENT}
+    told = _told(writes)
+    everywhere = set.intersection(*(set(rows) for rows in held.values()))
+    anywhere = set[Row]().union(*held.values())
+    acknowledged = [key for key, kind in told.items() if kind == journal.ACKNOWLEDGED]
+    return Verdict(
+        acknowledged=len(acknowledged),
+        refused=sum(kind == journal.REFUSED for kind in told.values()),
+        unknown=sum(kind in (journal.INTENT, journal.UNKNOWN) for kind in told.values()),
+        lost=tuple(sorted((*key, tokens.get(key, "")) for key in acknowledged if _row(key, tokens) not in everywhere)),
+        ghosts=tuple(sorted(row for row in anywhere if _is_ghost(row, told, tokens))),
+        diverged=tuple(sorted(anywhere - everywhere)),
+        duplicates=tuple(sorted({row for rows in held.values() for row in _twice(rows)})),
+        digest=digest,
+    )
+
+
+def _told(writes: Sequence[Line]) -> dict[_Key, str]:
+    """The last word on each write. An acknowledgement stands: nothing that follows takes it back."""
+    told: dict[_Key, str] = {}
+    for line in writes:
+        key = (line.who, line.number)
+        if told.get(key) != journal.ACKNOWLEDGED and not (line.kind == journal.INTENT and key in told):
+            told[key] = line.kind
+    return told
+
+
+def _row(key: _Key, tokens: Mapping[_Key, str]) -> Row:
+    return (*key, tokens.get(key, ""))
+
+
+def _is_ghost(row: Row, told: Mapping[_Key, str], tokens: Mapping[_Key, str]) -> bool:
+    """Refused for certain, never sent, or sent with another content."""
+    key = row[:2]
+    return told.get(key, journal.REFUSED) == journal.REFUSED or tokens.get(key) != row[2]
+
+
+def _twice(rows: Sequence[Row]) -> list[Row]:
+    counted = Counter(row[:2] for row in rows)
+    return [row for row in rows if counted[row[:2]] > 1]

@@ -1,0 +1,16 @@
+#!/bin/sh
+# A password or a key got out. Everything gets a successor while the old one still works; run it again with `finish` when
+# the applications have the new ones: then the old ones are gone. docs/runbooks/leaked-secret.md
+set -eu
+name=${1:?usage: leaked-secret.sh NAME [finish]}
+. "$(dirname "$0")/common.sh"
+
+if [ "${2:-}" = finish ]; then
+  mysqlops tls rotate "$name" --drop-old-ca
+  mysqlops users rotate "$name" --finish
+else
+  mysqlops users rotate "$name"
+  mysqlops tls rotate "$name" --new-ca
+  say "give the applications the password and ca.crt of now; then: leaked-secret.sh $name finish"
+fi
+await "$name" 120 healthy

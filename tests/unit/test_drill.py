@@ -1,0 +1,223 @@
+"""What a drill decides: whether it may begin, whom it hits, whether it kept its SLO, what changed since the last."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mysqlops.core import drill, names
+from mysqlops.core.drill import LAB, Record, Report, Round
+from mysqlops.errors import ConfigError
+from mysqlops.operations.drill.faults import FAULTS
+from mysqlops.planning import schedule, status
+from mysqlops.planning.drill import choice, compare, slo, statistic
+
+GOOD = {"lost": 0, "ghosts": 0, "diverged": 0, "duplicates": 0, "acknowledged": 500, "unknown": 1}
+
+
+def a_round(number: int = 1, gap: float = 1.0, **other: object) -> Round:
+    line = {
+        "from": -3.0, "step": 0.1, "writes": [4] * 60, "errors": [0] * 60,
+        "events": [[0.0, "freeze"], [gap, "first write"]], "members": {"mysql-0": [[-3.0, 3.0, "W"]]},
+    }  # fmt: skip
+    made = Round(number, "2026-11-25T10:00:00Z", "mysql-0", "lab-1", GOOD, gap, {"main0": gap}, timeline=line)
+    return replace(made, first_write=gap, redundancy=9.0, latency={"p95": 0.02}, **other)  # type: ignore[arg-type]
+
+
+def a_report(*rounds: Round, **other: object) -> Report:
+    limits = slo.parse(str(other.pop("slo", "")))
+    made = Report("freeze", "does", "mysql", "shop", "2026-11-25T10:00:00Z", 7, len(rounds), 4, limits)
+    return statistic.finish(replace(made, **other), rounds)  # type: ignore[arg-type]
+
+
+def member(name: str, role: str, node: str) -> status.Member:
+    return status.Member(
+        name, int(name[-1]), node, "ONLINE", role, role, True, role == "primary", "9.7.4", "", 0, 0, 0, f"data-{name}",
+        None, None, "",
+    )  # fmt: skip
+
+
+def seen(*conditions: status.Condition, verdict: str = status.HEALTHY) -> status.Status:
+    members = (member("mysql-0", "replica", "a"), member("mysql-1", "primary", "b"), member("mysql-2", "replica", "c"))
+    return status.Status("mysql", "shop", verdict, "", 3, 3, "mysql-1", members, {}, conditions)
+
+
+def schedules(**ages: int | None) -> list[schedule.Seen]:
+    return [
+        schedule.Seen("mysql", kind, "0 3 * * *", "local", "", None if age is None else "then", age or 0, 100, 0, False)
+        for kind, age in ages.items()
+    ]
+
+
+FRESH = schedules(backup=1, verify=1)
+
+
+def codes(name: str, now: status.Status, made: list[schedule.Seen], **other: object) -> list[str]:
+    given = {"has_lab": True, "has_target": True, "force": "", **other}
+    found = choice.refusals(FAULTS[name].about, now, made, **given)  # type: ignore[arg-type]
+    assert all(reason.hint for reason in found)
+    return [reason.code for reason in found]
+
+
+def test_a_healthy_cluster_with_a_fresh_verified_backup_may_be_drilled() -> None:
+    assert codes("freeze", seen(), FRESH) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ([], "no schedule makes a backup"),
+        (schedules(backup=1), "no schedule makes a verification"),
+        (schedules(backup=1, verify=None), "has made no verification"),
+        (schedules(backup=200, verify=1), "older than the schedule allows"),
+    ],
+)
+def test_without_a_fresh_verified_backup_it_is_refused_unless_forced(made: list[schedule.Seen], words: str) -> None:
+    assert codes("switchover", seen(), made) == ["no-fresh-backup"]
+    assert words in str(choice.no_fresh_backup(made))
+    assert codes("switchover", seen(), made, force="a test") == []
+
+
+def test_an_unhealthy_cluster_is_refused_whatever_is_forced() -> None:
+    broken = seen(status.Condition("member-not-online", "mysql-2 is OFFLINE", "look"), verdict=status.DEGRADED)
+    assert codes("switchover", broken, FRESH, force="a test") == ["not-healthy"]
+    overdue = seen(status.Condition("backup-overdue", "old", "run-now"), verdict=status.DEGRADED)
+    assert codes("switchover", overdue, FRESH) == []
+
+
+def test_what_lacks_is_named() -> None:
+    assert codes("freeze", seen(), FRESH, has_lab=False) == ["needs-lab"]
+    assert codes("restore", seen(), FRESH, has_target=False) == ["needs-target"]
+    assert codes("pod-delete", replace(seen(), replicas=1), FRESH) == ["too-few-members"]
+    assert choice.still_open("mysql", Record("freeze", "then", "me")).hint == "mysqlops drill abort mysql"
+
+
+def test_the_faults_of_the_issue_are_there_and_tell_whom_they_hit() -> None:
+    wanted = """switchover pod-delete kill-mysqld kill-agent freeze isolate-primary isolate-replica partition node-loss
+    full-outage disk-full slow-disk slow-network api-server-loss backup-under-load restore upgrade-under-load
+    scale-under-load""".split()
+    assert set(wanted) <= set(FAULTS)
+    for name, fault in FAULTS.items():
+        text = "\n".join(choice.preview(fault.about, seen(), "mysql-1", 20, 4))
+        assert name in text
+        assert "{" not in text
+        assert ("lab" in text) == (fault.about.needs == LAB)
+
+
+def test_the_seed_alone_makes_the_choice() -> None:
+    about = FAULTS["isolate-replica"].about
+    chosen = [choice.target(about, seen(), 7, number, None) for number in range(1, 21)]
+    assert chosen == [choice.target(about, seen(), 7, number, None) for number in range(1, 21)]
+    assert set(chosen) == {"mysql-0", "mysql-2"}
+    assert {choice.target(about, seen(), 7, number, "a") for number in range(20)} == {"mysql-2"}
+    assert choice.target(FAULTS["freeze"].about, seen(), 7, 1, None) == "mysql-1"
+    assert choice.must_move(FAULTS["freeze"].about, seen(), "b")
+    assert not choice.must_move(FAULTS["freeze"].about, seen(), "a")
+    assert not choice.must_move(FAULTS["switchover"].about, seen(), "b")
+    assert choice.pause(7, 1) == choice.pause(7, 1) != choice.pause(8, 1)
+
+
+@given(st.integers(), st.integers(), st.text())
+def test_draws_are_shares(seed: int, number: int, what: str) -> None:
+    assert 0 <= choice.draw(seed, number, what) < 1
+
+
+def test_a_count_below_one_is_refused() -> None:
+    choice.check_count(1)
+    with pytest.raises(ConfigError, match="expected 1 or more"):
+        choice.check_count(0)
+
+
+def test_an_slo_is_times_and_counts() -> None:
+    found = slo.parse("rto=500ms, redundancy=2m,unknown=3")
+    assert (found["rto"], found["redundancy"], found["unknown"], found["lost"]) == (0.5, 120.0, 3.0, 0.0)
+
+
+@pytest.mark.parametrize("text", ["rto", "rto=fast", "lost=-1", "lost=1s", "speed=3", "rto=10h"])
+def test_a_bad_slo_is_told(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        slo.parse(text)
+
+
+def test_each_round_must_keep_the_slo() -> None:
+    rounds = [a_round(1, 2.0), a_round(2, 12.0), a_round(3, 3.0, counts={**GOOD, "lost": 2}, stale_reads=1)]
+    missed = slo.missed(slo.parse("rto=10s,stale=0,minority=1s"), rounds)
+    assert len(missed) == 3
+    assert any("lost: 2 in round 3, 0 allowed" in one for one in missed)
+    assert any("rto: 12.00 s in round 2, 10.00 s allowed" in one and "1 of 3 rounds" in one for one in missed)
+    assert slo.missed(slo.parse("rto=12s"), rounds[:2]) == ()
+
+
+def test_a_report_sums_its_rounds_up() -> None:
+    report = a_report(*(a_round(n, float(n)) for n in range(1, 21)), slo="rto=10s")
+    assert report.summary["gap"] == {"n": 20, "median": 10.5, "p95": 19.0, "max": 20.0}
+    assert report.totals["acknowledged"] == 20 * 500
+    assert report.is_clean
+    assert len(report.missed) == 1
+    assert "minority_last" not in report.summary
+    wrong = a_report(a_round(counts={**GOOD, "diverged": 1}))
+    assert not wrong.is_clean
+    assert statistic.worst(report).number == 20
+
+
+def test_a_report_survives_its_file() -> None:
+    report = a_report(a_round(), a_round(2, 3.0), forced="a test")
+    assert drill.load_report(json.loads(json.dumps(report.as_json()))) == report
+
+
+@pytest.mark.parametrize("change", [{"kind": "other"}, {"schema": 99}])
+def test_what_is_no_report_is_told(change: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        drill.load_report({**a_report(a_round()).as_json(), **change})
+
+
+def test_a_record_is_enough_to_undo_and_never_overlooked() -> None:
+    record = Record("freeze", "then", "me", "mysql-1", "soon", {"pids": [7]})
+    assert drill.record_of({names.ANNOTATION_DRILL: drill.dump_record(record)}) == record
+    assert drill.record_of({}) is None
+    for text in ("{", "[]", '{"fault": "x"}'):
+        assert drill.record_of({names.ANNOTATION_DRILL: text}) is not None
+
+
+def _verdicts(before: Report, after: Report) -> dict[str, str]:
+    return {line.name: line.verdict for line in compare.compare(before, after)}
+
+
+def test_a_clear_change_is_told_from_noise() -> None:
+    slow = a_report(*(a_round(n, 8.0 + n / 10) for n in range(10)))
+    fast = a_report(*(a_round(n, 1.0 + n / 10) for n in range(10)))
+    assert _verdicts(slow, fast)["write gap"] == compare.BETTER
+    assert _verdicts(fast, slow)["write gap"] == compare.WORSE
+    assert _verdicts(slow, slow)["write gap"] == compare.SAME
+    shuffled = a_report(*(a_round(n, 8.05 + n / 10) for n in range(10)))
+    assert _verdicts(slow, shuffled)["write gap"] == compare.SAME
+
+
+def test_few_rounds_prove_nothing_but_a_lost_row_does() -> None:
+    one, other = a_report(a_round(1, 9.0)), a_report(a_round(1, 1.0, counts={**GOOD, "lost": 1, "unknown": 9}))
+    found = _verdicts(one, other)
+    assert found["write gap"] == compare.SAME
+    assert found["outcome unknown"] == compare.SAME
+    assert found["lost"] == compare.WORSE
+    assert _verdicts(other, one)["lost"] == compare.BETTER
+    assert any("fewer than" in text for text in compare.warnings(one, other))
+
+
+def test_counts_are_compared_by_the_round() -> None:
+    few = a_report(*(a_round(n, counts={**GOOD, "unknown": n % 2}) for n in range(10)))
+    many = a_report(*(a_round(n, counts={**GOOD, "unknown": 20 + n}) for n in range(10)))
+    assert _verdicts(few, many)["outcome unknown"] == compare.WORSE
+    assert _verdicts(many, few)["outcome unknown"] == compare.BETTER
+
+
+def test_unlike_drills_are_warned_of() -> None:
+    one = a_report(a_round(), versions={"MySQL": "8.4.1"})
+    other = replace(one, fault="calm", clients=9, versions={"MySQL": "9.7.4"})
+    text = "\n".join(compare.warnings(one, other))
+    assert "freeze and calm" in text
+    assert "4 and 9 clients" in text
+    assert "MySQL: 8.4.1 before, 9.7.4 now" in text
