@@ -27,10 +27,11 @@ class Written:
 
 
 @pytest.fixture(scope="module")
-def cluster(namespace: Namespace) -> Namespace:
+def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "backups"}, "spec": claim}
     namespace.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
     for words in (
         ("deploy", "mysql", *SMALL),
         ("backup", "target", "add", "local", "--claim", "backups"),
