@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Mapping
@@ -114,7 +115,8 @@ class Ship:
         self._scanned, self._seen, self._source = GtidSet(), set(), ""
         self._asked = ("", GtidSet())
         self._began = self._clock.monotonic()
-        made = f"{self._cluster}-binlog-{self._clock.now():%Y%m%d-%H%M%S}"
+        # For a moment two receivers may run, after a node was lost: never two chunks of one name.
+        made = f"{self._cluster}-binlog-{self._clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         origin = self._env["ORIGIN"]
         self._chunk = binlog.Chunk(made, self._cluster, self._namespace, origin, group, str(before))
         self._stored = None

@@ -17,6 +17,7 @@ from mysqlops.agent import (
     certificates,
     credentials,
     handover,
+    local,
     member,
     replay,
     rotation,
@@ -42,9 +43,9 @@ def add_to(commands: Any) -> None:
     for name, program in _ADOPTION.items():
         commands.add_parser(name).set_defaults(action=program)
     for name, step in backup.PROGRAMS.items():
-        commands.add_parser(name).set_defaults(action=lambda _, step=step: step(backup.Job()))
+        commands.add_parser(name).set_defaults(action=lambda _, step=step: local.explained(step, backup.Job()))
     for name, part in replay.PROGRAMS.items():
-        commands.add_parser(name).set_defaults(action=lambda _, part=part: part(replay.Replay()))
+        commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))
     commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())
     commands.add_parser("backup-open").set_defaults(action=backup_open)
     command = commands.add_parser("gtids")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.clock import Clock
+from mysqlops.core import quantity
 from mysqlops.mysql import connect
 
-_WORK = Path("/work")
+T = TypeVar("T")
+_WORK, _SCRATCH = Path("/work"), Path("/scratch")
+_ROOM_BYTES = 16 << 20
 _START_SECONDS, _STOP_SECONDS = 600.0, 600.0
 
 
@@ -40,6 +45,18 @@ def until(clock: Clock, is_so: Callable[[], bool], what: str, seconds: float = _
         if clock.monotonic() > deadline:
             raise errors.WaitTimeout(f"the server on the copy did not {what} within {seconds:.0f} s")
         clock.sleep(0.1)
+
+
+def explained(program: Callable[[T], None], job: T) -> None:
+    """Run a Job's program; whatever fails while its volume is full fails for that."""
+    try:
+        program(job)
+    except errors.MysqlopsError as error:
+        found = os.statvfs(_SCRATCH)
+        if found.f_bavail * found.f_frsize > _ROOM_BYTES:
+            raise
+        size = quantity.format_bytes(found.f_blocks * found.f_frsize)
+        raise errors.StepFailed(f"the scratch volume of {size} is full: {error}") from error
 
 
 def _stopped(name: str) -> Path:

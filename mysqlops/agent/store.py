@@ -17,42 +17,46 @@ class Store:
     """Raises StorageError with restic's words, or if it does not answer in time."""
 
     def __init__(self, clock: Clock, work: Path = _WORK) -> None:
-        self._clock, self._work = clock, work
+        self._clock, self._work, self._todo = clock, work, work / "todo"
 
     def snapshots(self) -> list[dict[str, Any]]:
         """All of mysqlops that the repository holds."""
+        self._await_idle()
         self._ask("look")
         found: list[dict[str, Any]] = json.loads((self._work / "snapshots.json").read_text() or "[]") or []
         return found
 
     def put(self, folder: Path, tags: list[str]) -> None:
         """Store a folder as one snapshot."""
+        self._await_idle()
         self._write("tags", tags)
         self._ask("store", str(folder))
 
     def forget(self, snapshots: list[str]) -> None:
         """Remove snapshots without freeing what only they used: the next pruning does."""
         if snapshots:
+            self._await_idle()
             self._write("forget", snapshots)
             self._ask("forget-only")
 
     def _write(self, name: str, lines: list[str]) -> None:
         (self._work / name).write_text("".join(f"{line}\n" for line in lines))
 
+    def _await_idle(self) -> None:
+        """A step that was given up may still run, with the files of then: its end says nothing of this one."""
+        deadline = self._clock.monotonic() + _ANSWER_SECONDS
+        while self._todo.exists():
+            if self._clock.monotonic() > deadline:
+                raise errors.StorageError(f"no answer from the repository: {self._todo.read_text()}")
+            self._clock.sleep(0.1)
+
     def _ask(self, *words: str) -> None:
         """The answer's first line is the exit status, the rest what was said."""
-        todo, done, half = (self._work / name for name in ("todo", "done", "todo.part"))
-        if not todo.exists():
-            done.unlink(missing_ok=True)
-            half.write_text(" ".join(words))
-            half.rename(todo)
-        elif todo.read_text() != " ".join(words):
-            raise errors.StorageError(f"the repository has not answered yet: {todo.read_text()}")
-        deadline = self._clock.monotonic() + _ANSWER_SECONDS
-        while todo.exists():
-            if self._clock.monotonic() > deadline:
-                raise errors.StorageError(f"no answer from the repository after {_ANSWER_SECONDS:.0f} s: {words[0]}")
-            self._clock.sleep(0.1)
+        done, half = self._work / "done", self._work / "todo.part"
+        done.unlink(missing_ok=True)
+        half.write_text(" ".join(words))
+        half.rename(self._todo)
+        self._await_idle()
         if not done.exists():
             raise errors.StorageError(f"{words[0]}: restic's container was started anew meanwhile")
         status, _, told = done.read_text().partition("\n")

@@ -86,7 +86,7 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
         raise Refused(reasons)
 
 
-def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str) -> Json | None:
+def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Json | None:
     """Everything up to the start of the members; the proof that the point `to` was reached, if there is one. May be
     killed and run again."""
     wanted = deploy.objects(spec)

@@ -157,6 +157,7 @@ def test_one_member_begins_with_a_backup_and_catches_up(cluster: Namespace) -> N
     cluster.await_healthy()
     assert _things(cluster, replica) == _things(cluster, primary)
     assert "the data was restored" in cluster.kubectl("logs", replica, "-c", "prepare")
+    cluster.sql(primary, "DELETE FROM app.things WHERE name = 'since the backup'")
     assert not cluster.kubectl("get", "jobs", "-o", "name")
 
 

@@ -92,7 +92,7 @@ def test_the_target_is_full(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
     cluster.sql(primary, "CREATE TABLE app.noise (id INT PRIMARY KEY AUTO_INCREMENT, b BLOB)")
     count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
-    cluster.sql(primary, f"INSERT INTO app.noise (b) {count} SELECT RANDOM_BYTES(9000) FROM n")
+    cluster.sql(primary, f"INSERT INTO app.noise (b) {count} SELECT RANDOM_BYTES(1000) FROM n")
     _on_target(cluster, "dd if=/dev/zero of=/volume/filler bs=64k; true")
     done = cluster.mysqlops("backup", "create", "mysql")
     assert done.code == 30, done.err
