@@ -23,7 +23,8 @@ from mysqlops.version import __version__
 _ENTRY = "mysqlops.agent.__main__"
 _LIBRARIES = ("pymysql", "prometheus_client")
 _NEVER_IMPORTED = {
-    "prometheus_client": ("bridge", "twisted", "aiohttp", "django"),
+    # What only reads metrics, or shares them between processes.
+    "prometheus_client": ("bridge", "twisted", "aiohttp", "django", "parser.py", "multiprocess.py"),
     "pymysql": (),
 }
 _MAIN = "import sys\nfrom mysqlops.agent.__main__ import main\nsys.exit(main())\n"
