@@ -58,7 +58,8 @@ def test_the_checker_sees_a_deleted_row_and_a_forged_acknowledgement(cluster: Na
 
 
 def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
-    """A replica is made a group of its own, as a wrong bootstrap does, and a client writes to either group."""
+    """A replica is made a group of its own, as a wrong bootstrap does, and clients write to either group. Both count
+    their transactions under the same name: by GTIDs alone the member comes back as if nothing had been."""
     session, nodes, seen, other = _split(cluster)
     pids = nodes.agent(str(other.node), str(session.client.get("Pod", other.name)["metadata"]["uid"]))
     clients = fleet.Fleet(session, fleet.cluster_of(session, seen))
@@ -79,8 +80,6 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
     assert verdict.acknowledged > 20
     assert {row[0][:4] for row in verdict.lost} == {"main", "besi"}
     assert set(verdict.lost) <= set(verdict.diverged)
-    rows.sql(session, other.name, "STOP GROUP_REPLICATION", "SELECT 1")
-    eventually(lambda: "errant" in cluster.mysqlops("status", "mysql").out, "the agent names what is errant", 90)
     done = cluster.mysqlops("member", "rebuild", "mysql", other.name, "--confirm", other.name, "--accept-loss")
     assert done.code == 0, done.err
     cluster.await_healthy(seconds=180)

@@ -52,11 +52,13 @@ class Scene:
             raise errors.StepFailed("this needs the lab's nodes, and there is no lab")
         return self.lab
 
-    def shell(self, container: str, script: str, *words: str, member: str = "") -> kube_exec.Output:
+    def shell(
+        self, container: str, script: str, *, member: str = "", seconds: float = _EXEC_SECONDS
+    ) -> kube_exec.Output:
         """Run a script in a container of the target, or of another member."""
-        command = ["sh", "-c", script, *words]
+        command = ["sh", "-c", script]
         pod = member or self.target
-        return kube_exec.run(self.session.client, pod, container, command, timeout_seconds=_EXEC_SECONDS)
+        return kube_exec.run(self.session.client, pod, container, command, timeout_seconds=seconds)
 
 
 Facts = Json

@@ -41,6 +41,10 @@ def _headline(report: Report) -> str:
     return "\n".join(verdict(report))
 
 
+def rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"
+
+
 def verdict(report: Report) -> list[str]:
     """The most important sentences."""
     found = [f"{report.does[:1].upper()}{report.does[1:]}."]
@@ -49,7 +53,7 @@ def verdict(report: Report) -> list[str]:
     gap, wrong = report.summary["gap"], {name: report.totals[name] for name in statistic.MUST_BE_ZERO}
     acknowledged = report.totals["acknowledged"]
     found.append(
-        f"Write gap over {len(report.rounds)} rounds: median {gap['median']:.2f} s, p95 {gap['p95']:.2f} s, "
+        f"Write gap over {rounds(len(report.rounds))}: median {gap['median']:.2f} s, p95 {gap['p95']:.2f} s, "
         f"worst {gap['max']:.2f} s."
     )
     if report.is_clean:

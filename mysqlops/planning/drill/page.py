@@ -43,7 +43,9 @@ def _sections(report: Report) -> list[Markup]:
 def _header(report: Report) -> Markup:
     badges = [element("span", text, class_=f"badge {kind}") for text, kind in _badges(report)]
     where = f"Cluster {report.cluster} in namespace {report.namespace}, {report.at.replace('T', ' ')}"
-    rounds = f"{len(report.rounds)} of {report.wanted} rounds" if report.stopped else f"{len(report.rounds)} rounds"
+    rounds = (
+        f"{len(report.rounds)} of {report.wanted} rounds" if report.stopped else markdown.rounds(len(report.rounds))
+    )
     missed = [element("p", one) for one in report.missed]
     stopped = [element("p", f"Stopped early: {report.stopped}")] if report.stopped else []
     return element(

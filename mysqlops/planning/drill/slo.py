@@ -54,7 +54,8 @@ def _count(part: str, value: str) -> float:
 
 
 def missed(limits: Mapping[str, float], rounds: Sequence[Round]) -> tuple[str, ...]:
-    """A sentence for each limit that a round did not keep. What was not measured is not kept."""
+    """A sentence for each limit that a round did not keep. A figure that a round has not, such as a detection where
+    nobody was lost, keeps every limit."""
     found = []
     for name, limit in limits.items():
         values = [(value_of(name, one), one.number) for one in rounds]

@@ -16,10 +16,14 @@ from mysqlops.planning.drill import objects
 _FILLER = "mysqlops-drill-filler"
 _VOLUME = "/var/lib/mysql"
 _LEFT_MIB = 40  # less than an agent wants free
+_MOST_MIB = 20480  # that are written byte by byte
+_FILL_SECONDS = 180
 _FILL = (
     f"free=$(($(stat -f -c '%a * %S' {_VOLUME} | sed 's/ //g') / 1048576)); size=$((free - {_LEFT_MIB})); "
-    f"fallocate -l ${{size}}M {_VOLUME}/{_FILLER} 2>/dev/null || "
-    f'dd if=/dev/zero of={_VOLUME}/{_FILLER} bs=1M count="$size" 2>/dev/null; sync; echo "$size"'
+    f"fallocate -l ${{size}}M {_VOLUME}/{_FILLER} 2>/dev/null || {{ "
+    f'[ "$size" -le {_MOST_MIB} ] || {{ echo "no fallocate in the image, and $size MiB are too many" >&2; exit 1; }}; '
+    f'timeout {_FILL_SECONDS - 10} dd if=/dev/zero of={_VOLUME}/{_FILLER} bs=1M count="$size" 2>/dev/null; }}; '
+    'sync; echo "$size"'
 )
 _LOAD_SECONDS = 15
 _BUSY = (
@@ -43,7 +47,7 @@ def _fill(scene: Scene, facts: Facts) -> Json:
     client.delete("Job", job["metadata"]["name"])
     _await_no_job(scene, job["metadata"]["name"])
     client.create("Job", job)
-    done = scene.shell(names.CONTAINER_MYSQLD, _FILL)
+    done = scene.shell(names.CONTAINER_MYSQLD, _FILL, seconds=_FILL_SECONDS)
     if done.exit_code != 0:
         raise errors.StepFailed(f"the volume of {scene.target} could not be filled: {done.stderr.strip()[-200:]}")
     return {"filled_mib": int(done.stdout.split()[-1])}
