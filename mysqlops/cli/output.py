@@ -61,6 +61,21 @@ def data(value: Any, form: str) -> None:
         click.echo(to_yaml([value]), nl=False)
 
 
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows for people; a column of numbers is set right. Never folded, so that a line can be searched for."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for place, head in enumerate(heads):
+        numbers = bool(place) and all(row[place][:1].isdigit() for row in rows)
+        made.add_column(head.upper(), justify="right" if numbers else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*map(escape, row))
+    Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200).print(made)
+
+
 def show_steps(steps: Sequence[Step], form: str) -> None:
     """What a command would do."""
     if form != "table":
@@ -81,14 +96,14 @@ def show_settings(values: Sequence[Value], form: str) -> None:
         data([one.as_json() for one in values], form)
         return
     members = sorted({member for one in values for member in one.running})
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("VARIABLE", "MY.CNF", "SET BY", *members):
-        table.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold")
     for one in values:
         by = "" if one.configured is None else "user" if one.by_user else "mysqlops"
         running = [_text_of(one.running.get(member)) for member in members]
-        table.add_row(one.name, _text_of(one.configured), by, *running)
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+        made.add_row(one.name, _text_of(one.configured), by, *running)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(made)
 
 
 def _text_of(value: str | None) -> str:
@@ -132,7 +147,7 @@ def show_status(status: Status) -> None:
         f"{status.name} in {status.namespace}: [bold {colour}]{status.verdict}[/], "
         f"{status.online} of {status.replicas} members ONLINE, primary {status.primary or 'none'}"
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold")
     for column in (
         "MEMBER",
         "ROLE",
@@ -146,10 +161,10 @@ def show_status(status: Status) -> None:
         "FILLED",
         "LABEL",
     ):
-        table.add_column(column, no_wrap=True)
+        made.add_column(column, no_wrap=True)
     for member in status.members:
-        table.add_row(*_row(member))
-    console.print(table)
+        made.add_row(*_row(member))
+    console.print(made)
     for service, pods in status.services.items():
         console.print(f"Service {service} -> {', '.join(pods) or 'nobody'}")
     for condition in status.conditions:

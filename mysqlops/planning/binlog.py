@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +98,3 @@ def late_because(report: binlog.Report | None, since: datetime, now: datetime) -
         return ""
     why = f": {report.trouble}" if report is not None and report.trouble else ""
     return f"what was written in the last {age:.0f} s is not stored in any target{why}"
-
-
-def as_json(report: binlog.Report) -> Json:
-    return asdict(report)

@@ -77,6 +77,32 @@ class Namespace:
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
         return items
 
+    def claim(self, name: str, size: str = "1Gi") -> None:
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+        manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+
+    def in_pod(self, claim: str, script: str) -> str:
+        """Run something on a claim's volume; what it printed."""
+        locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+        mounts = [{"name": "volume", "mountPath": "/volume"}]
+        container = {"name": "script", "image": AGENT_IMAGE, "command": ["sh", "-ec", script], "volumeMounts": mounts}
+        user = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
+        spec = {
+            "restartPolicy": "Never",
+            "securityContext": user,
+            "containers": [{**container, "securityContext": locked}],
+            "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim}}],
+        }
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "script"}, "spec": spec}
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+        phase = ("get", "pod", "script", "-o", "jsonpath={.status.phase}")
+        eventually(lambda: self.kubectl(*phase) in ("Succeeded", "Failed"), "the script ends", 90)
+        told, ended = self.kubectl("logs", "script"), self.kubectl(*phase)
+        self.kubectl("delete", "pod", "script")
+        assert ended == "Succeeded", told
+        return told
+
     def sql(self, pod: str, statement: str) -> list[list[Any]]:
         """Run a statement as the agent does: through the socket, with the password from its file."""
         program = (

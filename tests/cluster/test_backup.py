@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, SMALL, Namespace, eventually, killed
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, killed
 from tests.conftest import missing
 from tests.faults.ledger import Ledger
 
@@ -31,9 +31,7 @@ SCHEMA = (
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "backups"}, "spec": claim}
-    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    namespace.claim("backups")
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
     done = namespace.mysqlops("deploy", "mysql", *SMALL)
     assert done.code == 0, done.err
@@ -296,9 +294,7 @@ def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s
 
 def test_an_export_is_a_whole_tar_file(cluster: Namespace) -> None:
     backup = _listed(cluster, "--target", "local")[0]["id"]
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "archive"}, "spec": claim}
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    cluster.claim("archive")
     words = ("backup", "export", backup, "--target", "local", "--claim")
     assert "no such claim" in cluster.mysqlops(*words, "nothing").err
     assert cluster.mysqlops(*words, "archive", "--file", "../x").code == 2
@@ -309,27 +305,8 @@ def test_an_export_is_a_whole_tar_file(cluster: Namespace) -> None:
     file = f"/volume/{backup}.tar"
     wanted = "('/manifest.json', '/data/ibdata1')"
     count = f"import tarfile; print(sum(('/' + one).endswith({wanted}) for one in tarfile.open('{file}').getnames()))"
-    told = _in_pod(cluster, "archive", f'sha256sum {file}; python3 -c "{count}"')
+    told = cluster.in_pod("archive", f'sha256sum {file}; python3 -c "{count}"')
     assert told.split() == [done.json()["sha256"], file, "2"]
-
-
-def _in_pod(cluster: Namespace, claim: str, script: str) -> str:
-    """Run something on a claim's volume; what it printed."""
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    mount = {"name": "volume", "mountPath": "/volume"}
-    container = {"name": "script", "image": AGENT_IMAGE, "command": ["sh", "-ec", script], "securityContext": locked}
-    security = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
-    volume = {"name": "volume", "persistentVolumeClaim": {"claimName": claim}}
-    containers = [{**container, "volumeMounts": [mount]}]
-    spec = {"restartPolicy": "Never", "securityContext": security, "containers": containers, "volumes": [volume]}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "script"}, "spec": spec}
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
-    phase = ("get", "pod", "script", "-o", "jsonpath={.status.phase}")
-    eventually(lambda: cluster.kubectl(*phase) in ("Succeeded", "Failed"), "the script ends")
-    told, ended = cluster.kubectl("logs", "script"), cluster.kubectl(*phase)
-    cluster.kubectl("delete", "pod", "script")
-    assert ended == "Succeeded", told
-    return told
 
 
 def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Namespace) -> None:
@@ -398,7 +375,7 @@ def test_a_corrupt_pack_is_found_and_named(cluster: Namespace) -> None:
     """Last: it ruins the repository."""
     script = "for f in /volume/data/*/*; do dd if=/dev/zero of=$f bs=1 seek=100 count=64 conv=notrunc; done"
     backup = _listed(cluster, "--target", "local")[0]["id"]
-    _in_pod(cluster, "backups", f"chmod -R u+w /volume/data; {script}")
+    cluster.in_pod("backups", f"chmod -R u+w /volume/data; {script}")
     done = cluster.mysqlops("backup", "verify", "mysql", backup, "--target", "local")
     assert done.code == 30, done.err
     assert "error (repository): fetch" in done.err

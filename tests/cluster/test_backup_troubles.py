@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.conftest import AGENT_IMAGE, SMALL, Namespace, Result, eventually
+from tests.cluster.conftest import SMALL, Namespace, Result
 
 SLOW = ("backup", "create", "mysql", "--rate", "4")  # some 40 s of copying
 
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "300Mi"}}}
-    manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "backups"}, "spec": claim}
-    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    namespace.claim("backups", "300Mi")
     for words in (("deploy", "mysql", *SMALL), ("backup", "target", "add", "local", "--claim", "backups")):
         done = namespace.mysqlops(*words)
         assert done.code == 0, done.err
@@ -93,31 +89,12 @@ def test_the_target_is_full(cluster: Namespace) -> None:
     cluster.sql(primary, "CREATE TABLE app.noise (id INT PRIMARY KEY AUTO_INCREMENT, b BLOB)")
     count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
     cluster.sql(primary, f"INSERT INTO app.noise (b) {count} SELECT RANDOM_BYTES(1000) FROM n")
-    _on_target(cluster, "dd if=/dev/zero of=/volume/filler bs=64k; true")
+    cluster.in_pod("backups", "dd if=/dev/zero of=/volume/filler bs=64k; true")
     done = cluster.mysqlops("backup", "create", "mysql")
     assert done.code == 30, done.err
     assert "no space left" in done.err, done.err
-    _on_target(cluster, "rm /volume/filler")
+    cluster.in_pod("backups", "rm /volume/filler")
     done = cluster.mysqlops("backup", "create", "mysql", "-o", "json")
     assert done.code == 0, done.err
     done = cluster.mysqlops("backup", "verify", "mysql", done.json()["id"])
     assert done.code == 0, done.err
-
-
-def _on_target(cluster: Namespace, script: str) -> None:
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    mount = {"name": "volume", "mountPath": "/volume"}
-    container = {"name": "script", "image": AGENT_IMAGE, "command": ["sh", "-ec", script], "securityContext": locked}
-    security = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {
-        "restartPolicy": "Never",
-        "securityContext": security,
-        "containers": [{**container, "volumeMounts": [mount]}],
-        "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": "backups"}}],
-    }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "script"}, "spec": spec}
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
-    phase = ("get", "pod", "script", "-o", "jsonpath={.status.phase}")
-    eventually(lambda: cluster.kubectl(*phase) in ("Succeeded", "Failed"), "the script ends", 90)
-    cluster.kubectl("delete", "pod", "script")
-    time.sleep(0.1)

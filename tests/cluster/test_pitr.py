@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,9 +27,7 @@ class Written:
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "backups"}, "spec": claim}
-    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    namespace.claim("backups")
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
     for words in (
         ("deploy", "mysql", *SMALL),

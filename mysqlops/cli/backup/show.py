@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -27,15 +26,7 @@ def table(backups: Sequence[Backup], form: str) -> None:
     if not backups:
         click.echo("no backups")
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        made.add_column(column, no_wrap=True)
-    for one in backups:
-        made.add_row(*_row(one))
-    Console(highlight=False, width=None if sys.stdout.isatty() else 180).print(made)
+    output.table(_COLUMNS, [_row(one) for one in backups])
 
 
 def _row(one: Backup) -> tuple[str, ...]:

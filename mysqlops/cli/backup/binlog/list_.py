@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -39,14 +38,10 @@ def command(target: str | None, **given: Any) -> None:
     if not found:
         click.echo("no binary logs")
         return
-    from rich.console import Console
-    from rich.table import Table
+    output.table(_COLUMNS, [_row(one, continued[one.id]) for one in found])
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, no_wrap=True)
-    for one in found:
-        where, size = f"{one.namespace}/{one.cluster}", quantity.format_bytes(one.size)
-        goes_on = {True: "yes", False: "no", None: "begins"}[continued[one.id]]
-        table.add_row(one.id, where, one.first or "-", one.until, str(one.transactions), size, goes_on)
-    Console(highlight=False, width=None if sys.stdout.isatty() else 180).print(table)
+
+def _row(one: binlog.Chunk, continues: bool | None) -> tuple[str, ...]:
+    where, size = f"{one.namespace}/{one.cluster}", quantity.format_bytes(one.size)
+    goes_on = {True: "yes", False: "no", None: "begins"}[continues]
+    return (one.id, where, one.first or "-", one.until, str(one.transactions), size, goes_on)

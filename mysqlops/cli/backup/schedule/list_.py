@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mysqlops.cli import context, options, output
+
+if TYPE_CHECKING:
+    from mysqlops.planning.schedule import Seen
 
 _COLUMNS = ("CLUSTER", "WHAT", "CRON", "TARGET", "NEXT", "LAST SUCCESS", "FAILURES", "STATE")
 
@@ -30,16 +32,10 @@ def command(**given: Any) -> None:
     if form != "table":
         output.data([{**asdict(one), "overdue": one.is_overdue} for one in found], form)
         return
-    from rich.console import Console
-    from rich.table import Table
+    output.table(_COLUMNS, [_row(one) for one in found])
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, no_wrap=True)
-    for one in found:
-        state = "running" if one.running else "overdue" if one.is_overdue else "ok"
-        table.add_row(
-            *(one.cluster, one.kind, one.cron, one.target, one.next, one.last_success or "never"),
-            *(str(one.failures), state),
-        )
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+def _row(one: Seen) -> tuple[str, ...]:
+    state = "running" if one.running else "overdue" if one.is_overdue else "ok"
+    what = (one.cluster, one.kind, one.cron, one.target, one.next, one.last_success or "never")
+    return (*what, str(one.failures), state)
