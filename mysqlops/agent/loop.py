@@ -6,7 +6,6 @@ decision; it never makes one.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +15,12 @@ from mysqlops import errors
 from mysqlops.agent import handover, health, log, member, publisher, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view, volume
-from mysqlops.planning import member_actions, membership
+from mysqlops.planning import member_actions, membership, stale_clients
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
 _FROZEN_SECONDS = 5.0  # for less, Group Replication suspects nobody
 _DOUBT_SECONDS = 5.0
-_CLOSE_AGAIN_SECONDS = 2.0
 
 
 class Loop:
@@ -52,8 +50,7 @@ class Loop:
             member_actions.RefuseWrites: server.refuse_writes,
             member_actions.AcceptClients: server.accept_clients,
         }
-        self._was_primary = False
-        self._close_again_at = math.inf
+        self._clients = stale_clients.Memory()
         self._doubt_until = 0.0
 
     def run(self) -> None:
@@ -76,7 +73,7 @@ class Loop:
         situation = self._situation(server)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", _sentence(action))
-        self._close_clients_on_demotion(server)
+        self._close_stale_clients(server)
         if not self._background.is_busy():
             self._act(action)
         seen = self._describe(situation, action)
@@ -115,26 +112,19 @@ class Loop:
             was_frozen=self._clock.monotonic() < self._doubt_until,
         )
 
-    def _close_clients_on_demotion(self, server: view.ServerView | None) -> None:
-        """An open connection does not follow the Service: closed, its pool connects anew, to the new primary.
-
-        Twice: for a second or two kube-proxy may still have sent new ones here.
-        """
-        now = self._clock.monotonic()
-        is_primary = server is not None and server.role() == names.ROLE_PRIMARY
-        if self._was_primary and not is_primary and server is not None:
-            self._close_clients()
-            self._close_again_at = now + _CLOSE_AGAIN_SECONDS
-        elif now >= self._close_again_at and not is_primary and server is not None:
-            self._close_clients()
-            self._close_again_at = math.inf
-        self._was_primary = is_primary
-
-    def _close_clients(self) -> None:
+    def _close_stale_clients(self, server: view.ServerView | None) -> None:
+        """What planning.stale_clients says, done; a server that does not answer has no clients."""
+        seen = stale_clients.Seen(self._clock.monotonic(), None if server is None else (server.state, server.role()))
+        self._clients, why = stale_clients.plan(self._clients, seen)
+        if not why:
+            return
         try:
-            self._log.say(f"not primary any more: closed {self._member.close_clients()} connections of clients")
+            count = self._member.close_clients()
         except errors.MysqlError as error:
             self._log.say(f"could not close the clients' connections: {error}")
+            return
+        if count:
+            self._log.say(f"{why}: closed {count} connections of clients")
 
     def _act(self, action: member_actions.Action) -> None:
         match action:

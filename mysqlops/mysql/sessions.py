@@ -18,7 +18,7 @@ _OURS = (
 )
 _CLIENTS = """
 SELECT id FROM performance_schema.processlist
-WHERE id <> CONNECTION_ID() AND user NOT IN %s AND command <> 'Daemon'
+WHERE id <> CONNECTION_ID() AND user NOT IN %s AND command <> 'Daemon' AND host NOT LIKE 'localhost%%'
 """
 _TRANSACTIONS = """
 SELECT t.trx_mysql_thread_id, COALESCE(p.user, '?'), TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), t.trx_rows_modified
@@ -39,7 +39,8 @@ class Transaction:
 
 
 def close_clients(server: connect.Server) -> int:
-    """Close every client's connection, so that pools connect anew through the Service; how many there were."""
+    """Close every client's connection, so that pools connect anew through the Service; how many there were. Not those
+    through the socket: somebody looks at the server itself."""
     found = [int(row[0]) for row in server.query(_CLIENTS, [_OURS])]
     for connection in found:
         try:
