@@ -158,7 +158,10 @@ def killed(namespace: Namespace, when: Callable[[], bool], *words: str, cwd: Pat
     """Run a command and kill it with SIGKILL as soon as something is seen."""
     command = [sys.executable, "-m", "mysqlops", *words, "-n", namespace.name]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd) as running:
-        eventually(lambda: running.poll() is not None or when(), "the moment to kill", 120)
+        deadline = time.monotonic() + 120
+        while running.poll() is None and not when():
+            assert time.monotonic() < deadline, "the moment to kill did not come"
+            time.sleep(0.1)
         assert running.poll() is None, "it ended before the moment came"
         running.send_signal(signal.SIGKILL)
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cluster.conftest import SMALL, Namespace, Result
 
+pytestmark = pytest.mark.long
 SLOW = ("backup", "create", "mysql", "--rate", "4")  # some 40 s of copying
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.cluster.conftest import SMALL, Namespace, Result, eventually, fill, killed
 from tests.faults.ledger import Ledger, Outcome
 
+pytestmark = pytest.mark.alone  # some are about seconds
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
 FIVE = [*THREE, "mysql-3", "mysql-4"]
 
@@ -53,10 +54,13 @@ def _again(cluster: Namespace, *words: str) -> Result:
     return _succeeds(cluster, *words)
 
 
+def _is_locked(cluster: Namespace) -> bool:
+    done = cluster.mysqlops("switchover", "mysql", "--dry-run")
+    return (done.code, "try again in 15 s" in done.err) == (4, True)
+
+
 def _await_lock(cluster: Namespace) -> None:
     """As a user does: the lock of a killed command lasts a quarter of a minute."""
-    done = cluster.mysqlops("switchover", "mysql", "--dry-run")
-    assert (done.code, "try again in 15 s" in done.err) == (4, True)
     eventually(lambda: cluster.mysqlops("switchover", "mysql", "--dry-run").code != 4, "free", 30)
 
 
@@ -113,6 +117,7 @@ def test_a_rollout_under_writes_goes_on_where_it_was_killed(cluster: Namespace) 
 
     def change() -> None:
         killed(cluster, lambda: _uids(cluster).get(last) not in (None, before[last]), *words)
+        assert _is_locked(cluster)
         seen = cluster.mysqlops("status", "mysql").out
         assert "rollout-open: a rollout is open (settings): 1 of 3 pods are as wanted" in seen
         assert "settings, since" in _succeeds(cluster, "upgrade", "mysql", "--status").out

@@ -21,6 +21,7 @@ from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
 from tests.conftest import missing
 from tests.faults import ledger
 
+pytestmark = pytest.mark.long
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
 

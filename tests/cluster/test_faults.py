@@ -23,6 +23,8 @@ _NAMES = [
     for name, fault in FAULTS.items()
     if fault.about.needs != TARGET and not name.endswith("-under-load") and name != "calm"
 ]
+# One of a process, of the network, of a node, and of all.
+_FEW = ("kill-mysqld", "isolate-primary", "node-loss", "all-nodes")
 _OF_NODES = [name for name in _NAMES if FAULTS[name].about.needs != NAMESPACE]
 
 
@@ -35,7 +37,9 @@ def cluster(namespace: Namespace, request: pytest.FixtureRequest) -> Namespace:
     return namespace
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize(
+    "name", [name if name in _FEW else pytest.param(name, marks=pytest.mark.long) for name in _NAMES]
+)
 def test_nothing_acknowledged_is_lost(cluster: Namespace, name: str) -> None:
     before = _pods(cluster)
     result = ledger.one_round(cluster, name)

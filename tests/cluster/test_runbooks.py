@@ -13,6 +13,7 @@ import pytest
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, Result, eventually, fill, killed, run
 from tests.conftest import missing
 
+pytestmark = pytest.mark.long
 LAB = Path(__file__).parents[2] / "scripts" / "lab"
 FOLDER = Path(__file__).parents[2] / "scripts" / "runbooks"
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]

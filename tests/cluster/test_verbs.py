@@ -14,6 +14,7 @@ import pytest
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill
 from tests.unit.test_network_policy import allows
 
+pytestmark = pytest.mark.alone  # some are about seconds
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
 
