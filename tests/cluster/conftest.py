@@ -43,7 +43,7 @@ class Namespace:
     name: str
     logins: Mapping[str, str] = field(default_factory=dict)  # identity (core/rights.py) -> kubeconfig
 
-    def mysqlops(self, *words: str, timeout: float = 240, **environment: str) -> Result:
+    def mysqlops(self, *words: str, timeout: float = 420, **environment: str) -> Result:
         """Run a command; with `logins` as the identity that may do just that verb."""
         if self.logins:
             environment = {"MYSQLOPS_KUBECONFIG": self.logins[rights.identity_for(words[0])], **environment}

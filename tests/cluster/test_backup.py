@@ -290,6 +290,7 @@ def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s
     assert "9999" in done.err
 
 
+@pytest.mark.long
 def test_an_export_is_a_whole_tar_file(cluster: Namespace) -> None:
     backup = _listed(cluster, "--target", "local")[0]["id"]
     cluster.claim("archive")

@@ -101,6 +101,7 @@ def test_a_missed_slo_is_a_status_of_its_own(cluster: Namespace, tmp_path: Path)
     assert "none was lost" in done.out
 
 
+@pytest.mark.long
 def test_a_killed_drill_is_undone_by_abort_and_keeps_a_second_one_out(on_lab: Namespace, tmp_path: Path) -> None:
     words = ("drill", "freeze", *FORCE, "--count", "1", "--report", str(tmp_path))
     killed(on_lab, lambda: _is_frozen(on_lab), *words)
@@ -119,6 +120,7 @@ def test_a_killed_drill_is_undone_by_abort_and_keeps_a_second_one_out(on_lab: Na
     assert "no drill of mysql was open" in on_lab.mysqlops("drill", "abort", "mysql").out
 
 
+@pytest.mark.long
 def test_a_drill_that_is_told_to_stop_heals_first(on_lab: Namespace, tmp_path: Path) -> None:
     words = ["drill", "freeze", *FORCE, "--count", "1", "--report", str(tmp_path), "-n", on_lab.name]
     with subprocess.Popen([sys.executable, "-m", "mysqlops", *words], stderr=subprocess.PIPE, text=True) as running:
@@ -133,6 +135,7 @@ def test_a_drill_that_is_told_to_stop_heals_first(on_lab: Namespace, tmp_path: P
     _assert_nothing_left(on_lab)
 
 
+@pytest.mark.long
 def test_a_fault_undoes_itself_when_nobody_is_left(on_lab: Namespace) -> None:
     scene = _scene(on_lab)
     fault = faults.find("isolate-replica")
@@ -143,6 +146,7 @@ def test_a_fault_undoes_itself_when_nobody_is_left(on_lab: Namespace) -> None:
     eventually(lambda: fault.is_healed(scene, facts), "the planted undoing", 30)
 
 
+@pytest.mark.long
 def test_a_full_volume_is_emptied_by_a_job_when_nobody_is_left(cluster: Namespace) -> None:
     scene = _scene(cluster, deadline=40)
     fault = faults.find("disk-full")

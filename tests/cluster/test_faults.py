@@ -23,8 +23,8 @@ _NAMES = [
     for name, fault in FAULTS.items()
     if fault.about.needs != TARGET and not name.endswith("-under-load") and name != "calm"
 ]
-# One of a process, of the network, of a node, and of all.
-_FEW = ("kill-mysqld", "isolate-primary", "node-loss", "all-nodes")
+# One of a process, of the network, and of a node.
+_FEW = ("kill-mysqld", "isolate-primary", "node-loss")
 _OF_NODES = [name for name in _NAMES if FAULTS[name].about.needs != NAMESPACE]
 
 

@@ -111,6 +111,7 @@ def test_a_moment_between_two_moves_of_the_primary_is_restored_row_by_row(cluste
     _away(cluster)
 
 
+@pytest.mark.long
 def test_the_latest_point_is_all_that_the_members_hold(cluster: Namespace, written: Written) -> None:
     primary = cluster.await_healthy()["primary"]
     ((executed,),) = cluster.sql(primary, "SELECT @@gtid_executed")
@@ -147,6 +148,7 @@ def _in_place(written: Written, to: str) -> tuple[str, ...]:
     return ("restore", written.backup, "--in-place", "mysql", "--to", to, *TARGET)
 
 
+@pytest.mark.long
 def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
     done = cluster.mysqlops("backup", "create", "mysql", "-o", "json", *TARGET)
     assert done.code == 0, done.err
