@@ -54,7 +54,7 @@ class Lab:
         script = (
             "for p in /proc/[0-9]*; do"
             f' tr "\\0" " " <$p/cmdline 2>/dev/null | grep -q -- "{words}" || continue;'
-            f' grep -q "{pod_uid}" $p/cgroup 2>/dev/null && echo "${{p#/proc/}}"; done'
+            f' grep -q "{pod_uid}" $p/cgroup 2>/dev/null && echo "${{p#/proc/}}"; done; true'
         )
         found = sorted({int(word) for word in _output("docker", "exec", node, "bash", "-c", script).split()})
         if not found:
