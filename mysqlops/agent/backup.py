@@ -100,9 +100,10 @@ class Job:
             **told,
         )
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
-        (_WORK / "report").mkdir(exist_ok=True)
-        for file in (_MANIFEST, _WORK / "report" / _MANIFEST.name):
-            file.write_text(json.dumps(manifest))
+        _MANIFEST.write_text(json.dumps(manifest))
+        if made.method == backup.SNAPSHOT:  # its data stays where it is: this alone is stored
+            (_WORK / "report").mkdir(exist_ok=True)
+            shutil.copy(_MANIFEST, _WORK / "report")
         if made.method == backup.LOGICAL:
             shutil.rmtree(_COPY / "data")
         _write_lines("tags", backup.tags(made))

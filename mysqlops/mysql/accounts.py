@@ -31,15 +31,14 @@ def discard_old_password(server: connect.Server, user: str, host: str) -> None:
 
 
 def create_temporary(server: connect.Server, user: str, password: str) -> None:
-    """An account that may do everything, over TLS only; made anew if it is there."""
-    account = _make_anew(server, user, password)
+    """An account that may do everything, over TLS only."""
+    account = _provide(server, user, password)
     server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
 
 
 def create_backup(server: connect.Server, user: str, password: str) -> None:
-    """An account that the clone plugin may copy with, that sees the group and receives its binary logs; made anew if it
-    is there."""
-    account = _make_anew(server, user, password)
+    """An account that the clone plugin may copy with, that sees the group and receives its binary logs."""
+    account = _provide(server, user, password)
     server.query(f"GRANT REPLICATION SLAVE, BACKUP_ADMIN ON *.* TO {account}")
     server.query(f"GRANT SELECT ON performance_schema.* TO {account}")
 
@@ -49,12 +48,13 @@ def may_receive(server: connect.Server) -> bool:
     return any("REPLICATION SLAVE" in str(grant) for (grant,) in server.query("SHOW GRANTS"))
 
 
-def _make_anew(server: connect.Server, user: str, password: str) -> str:
-    drop(server, user)
+def _provide(server: connect.Server, user: str, password: str) -> str:
+    """Never dropped for a moment: the Job of a killed command may be working with it."""
     account = f"{quote(user)}@'%'"
-    server.execute_secret(
-        f"CREATE USER {account} IDENTIFIED BY {quote(password)} REQUIRE SSL", f"CREATE USER {account}"
-    )
+    for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"):
+        server.execute_secret(
+            f"{verb} {account} IDENTIFIED BY {quote(password)} REQUIRE SSL", f"{verb} {account} IDENTIFIED BY …"
+        )
     return account
 
 

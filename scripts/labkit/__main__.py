@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -88,15 +89,15 @@ def environment(options: argparse.Namespace) -> None:
 
 
 def load(options: argparse.Namespace) -> None:
-    """Put an image of Docker's, or an archive, into every node."""
-    lab = nodes.Lab(options.name)
-    archive = Path(options.image)
-    if not archive.is_file():
-        digest = run("docker", "image", "inspect", "-f", "{{.Id}}", options.image).strip().removeprefix("sha256:")[:12]
-        archive = cache.root() / "work" / f"load-{digest}.tar"
+    """Put images of Docker's, or archives, into every node; those of Docker's go together, as they may share layers."""
+    archives = [Path(one) for one in options.images if Path(one).is_file()]
+    if tags := [one for one in options.images if not Path(one).is_file()]:
+        ids = run("docker", "image", "inspect", "-f", "{{.Id}}", *tags)
+        archive = cache.root() / "work" / f"load-{hashlib.sha256(f'{tags}{ids}'.encode()).hexdigest()[:12]}.tar"
         archive.parent.mkdir(exist_ok=True)
-        run("docker", "save", "-o", archive, options.image)
-    nodes.load(lab, [archive])
+        run("docker", "save", "-o", archive, *tags)
+        archives.append(archive)
+    nodes.load(nodes.Lab(options.name), archives)
 
 
 def node(options: argparse.Namespace) -> None:
@@ -139,7 +140,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--output", choices=["table", "json"], default="table")
     add("kubeconfig", kubeconfig, "print the path of its kubeconfig")
     add("env", environment, 'print shell settings: eval "$(scripts/lab env)"')
-    add("load", load, "put an image into every node").add_argument("image", help="a tag in Docker, or an archive")
+    command = add("load", load, "put images into every node")
+    command.add_argument("images", nargs="+", metavar="image", help="a tag in Docker, or an archive")
     command = add("node", node, "stop|start, freeze|thaw, isolate|heal a node")
     command.add_argument("verb", choices=["stop", "start", "freeze", "thaw", "isolate", "heal"])
     command.add_argument("node")

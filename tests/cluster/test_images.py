@@ -19,12 +19,12 @@ THREE = ["mysql-0", "mysql-1", "mysql-2"]
 ROOT = Path(__file__).parents[2]
 _WRAPPER = """FROM {image}
 USER root
-RUN mv /usr/sbin/mysqld /usr/sbin/mysqld.real && printf '{script}' >/usr/sbin/mysqld && chmod 755 /usr/sbin/mysqld
+RUN mkdir -p /usr/local/sbin && printf '{script}' >/usr/local/sbin/mysqld && chmod 755 /usr/local/sbin/mysqld
 USER mysql
 """
 _SAYS = 'if [ "$1" = --version ]; then echo "mysqld  Ver {version} for Linux"; exit; fi'
-_CHECKS = 'case "$*" in *--validate-config*) exec mysqld.real "$@";; esac'
-_RUNS = 'exec mysqld.real "$@"'
+_CHECKS = 'case "$*" in *--validate-config*) exec /usr/sbin/mysqld "$@";; esac'
+_RUNS = 'exec /usr/sbin/mysqld "$@"'
 _FAILS = "echo wrapper: no way >&2; exit 1"
 IMAGES = {
     "same": [_RUNS],
@@ -44,7 +44,7 @@ def images(request: pytest.FixtureRequest) -> dict[str, str]:
         script = "\\n".join(["#!/bin/sh", *lines, ""]).replace("'", "'\\''")
         text = _WRAPPER.format(image=base, script=script.replace("%", "%%"))
         _run("docker", "build", "-q", "-t", tags[name], "-", stdin=text)
-        _run(str(ROOT / "scripts" / "lab"), "load", tags[name])
+    _run(str(ROOT / "scripts" / "lab"), "load", *tags.values())
     return tags
 
 
