@@ -12,6 +12,8 @@ from mysqlops.core import names
 from mysqlops.mysql import connect
 
 _REPLICATION_RIGHTS = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM"
+_PROVIDING = ("CREATE USER IF NOT EXISTS", "ALTER USER")
+_BACKUP_RIGHTS = ("REPLICATION SLAVE, BACKUP_ADMIN ON *.*", "SELECT ON performance_schema.*")
 
 
 def quote(text: str) -> str:
@@ -39,8 +41,8 @@ def create_temporary(server: connect.Server, user: str, password: str) -> None:
 def create_backup(server: connect.Server, user: str, password: str) -> None:
     """An account that the clone plugin may copy with, that sees the group and receives its binary logs."""
     account = _provide(server, user, password)
-    server.query(f"GRANT REPLICATION SLAVE, BACKUP_ADMIN ON *.* TO {account}")
-    server.query(f"GRANT SELECT ON performance_schema.* TO {account}")
+    for rights in _BACKUP_RIGHTS:
+        server.query(f"GRANT {rights} TO {account}")
 
 
 def may_receive(server: connect.Server) -> bool:
@@ -51,7 +53,7 @@ def may_receive(server: connect.Server) -> bool:
 def _provide(server: connect.Server, user: str, password: str) -> str:
     """Never dropped for a moment: the Job of a killed command may be working with it."""
     account = f"{quote(user)}@'%'"
-    for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"):
+    for verb in _PROVIDING:
         server.execute_secret(
             f"{verb} {account} IDENTIFIED BY {quote(password)} REQUIRE SSL", f"{verb} {account} IDENTIFIED BY …"
         )
@@ -72,7 +74,8 @@ def by_plugin(server: connect.Server) -> dict[str, list[str]]:
 
 def reset_file(passwords: Mapping[str, str]) -> str:
     """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The data's
-    own accounts of mysqlops stay otherwise as they are. Ends with SHUTDOWN."""
+    own accounts of mysqlops stay otherwise as they are, and the one for backups is there if this cluster has it: its
+    receiver of binary logs goes on. Ends with SHUTDOWN."""
     known = (
         ("root", "localhost", names.KEY_ROOT_PASSWORD),
         (names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD),
@@ -86,7 +89,12 @@ def reset_file(passwords: Mapping[str, str]) -> str:
         for change in (f"IDENTIFIED BY {quote(passwords[key])}", "DISCARD OLD PASSWORD")
     ]
     gone = [f"DROP USER IF EXISTS {quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
-    return "".join(f"{line};\n" for line in [*lines, *gone, "SHUTDOWN"])
+    made = []
+    if password := passwords.get(names.KEY_BACKUP_PASSWORD):
+        account = f"{quote(names.USER_BACKUP)}@'%'"
+        made = [f"CREATE USER {account} IDENTIFIED BY {quote(password)} REQUIRE SSL"]
+        made += [f"GRANT {rights} TO {account}" for rights in _BACKUP_RIGHTS]
+    return "".join(f"{line};\n" for line in [*lines, *gone, *made, "SHUTDOWN"])
 
 
 def rejoin_file(passwords: Mapping[str, str]) -> str:
