@@ -25,7 +25,7 @@ from mysqlops.agent import (
 )
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
-from mysqlops.core import names, record
+from mysqlops.core import names, record, timeline
 from mysqlops.mysql import connect, wait
 from mysqlops.version import __version__
 
@@ -61,22 +61,25 @@ def _addresses(host: str) -> set[str]:
 def make_credentials(_: argparse.Namespace) -> None:
     me = settings.read()
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
-    _await_filling(client, me)
+    notes = _await_filling(client, me)
     values = credentials.ensure(client, me.cluster, _CLOCK)
     credentials.write(settings.CREDENTIALS, values)
     credentials.write_statements(settings.CREDENTIALS, values)
+    if timeline.is_going_back(notes):
+        credentials.ask_for_reset(settings.CREDENTIALS)
     certificates.Certificates(client, me).ensure(_CLOCK)
     print(f"credentials: read from Secret {names.credentials_secret(me.cluster)}", flush=True)
 
 
-def _await_filling(client: api.Api, me: settings.Settings) -> None:
-    """While a Job puts a backup onto this member's volume, nothing of this pod may touch it."""
+def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
+    """While a Job puts a backup onto this member's volume, nothing of this pod may touch it; the group's notes then."""
     told = ""
     while True:
         lease = client.get("coordination.k8s.io/v1", "leases", names.group_lease(me.cluster))
-        backup = record.filling(lease["metadata"].get("annotations") or {}).get(me.pod, "")
+        notes: dict[str, str] = lease["metadata"].get("annotations") or {}
+        backup = record.filling(notes).get(me.pod, "")
         if not backup:
-            return
+            return notes
         if backup != told:
             print(
                 f"credentials: waiting until {backup} is on the volume: mysqlops restore --member {me.pod}", flush=True

@@ -64,6 +64,11 @@ def write_statements(folder: Path, values: Mapping[str, str]) -> None:
     _write_private(folder / "rejoin.sql", accounts.rejoin_file(values))
 
 
+def ask_for_reset(folder: Path) -> None:
+    """Tell prepare that the data is of before: its passwords may have been changed since."""
+    _write_private(folder / "of-before", "reset")
+
+
 def read_login(folder: Path, user: str, key: str) -> connect.Login:
     """A member's login; over the network it verifies the server by the cluster's CA."""
     return connect.Login(user, read(folder, key), str(settings.TLS / "ca.crt"))

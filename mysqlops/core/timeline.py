@@ -65,6 +65,12 @@ def swap_of(annotations: Mapping[str, str]) -> Swap | None:
         return None
 
 
+def is_going_back(annotations: Mapping[str, str]) -> bool:
+    """Whether the members are started with claims of before: passwords may have been changed since."""
+    swap = swap_of(annotations)
+    return swap is not None and not swap.backup
+
+
 def history_of(annotations: Mapping[str, str]) -> History | None:
     """None if the cluster was never restored in place, or nobody can read it."""
     found = _read(annotations, names.ANNOTATION_CLAIMS)

@@ -13,16 +13,18 @@ once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read
   --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2"
 
 if [ -d "$data" ]; then
-  if [ -e "$volume/restored" ]; then
-    # It says what the data is to be: another cluster's, or this member's again.
-    statements=$(cat "$volume/restored")
+  for asked in "$volume/restored" /run/credentials/of-before; do
+    [ -e "$asked" ] || continue
+    # It says what the data is to be: another cluster's or of another time, or this member's again.
+    statements=$(cat "$asked")
     echo "prepare: the data was restored: giving its accounts this cluster's passwords"
     # shellcheck disable=SC2086
     timeout 600 mysqld --defaults-file=$config --datadir="$data" $once --skip-networking \
       --init-file="/run/credentials/${statements:-reset}.sql"
     sync
-    rm "$volume/restored"
-  fi
+    rm -f "$volume/restored"
+    break
+  done
   echo "prepare: $data exists: keeping it"
   exit 0
 fi
