@@ -66,11 +66,18 @@ def _apply(session: Session, name: str, wish: planning.Wish) -> None:
 
 
 def stop(session: Session, name: str) -> bool:
-    """What is stored stays; False if nothing ran. The last seconds are stored before the pod ends."""
-    there = session.client.find("Deployment", names.receiver(name)) is not None
-    for kind in ("Deployment", "RoleBinding", "Role", "ServiceAccount", "Lease"):
+    """What is stored stays; False if nothing ran. The pod stores the last seconds at its end, which is waited for; raises
+    WaitTimeout."""
+    found = session.client.find("Deployment", names.receiver(name))
+    session.client.delete("Deployment", names.receiver(name))
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while session.client.list("Pod", planning.selector_text(name)):
+        session.progress.waiting("waiting until the last binary logs are stored")
+        observe.check_deadline(session, deadline, "the receiver's pod to end")
+        session.clock.sleep(_POLL_SECONDS)
+    for kind in ("RoleBinding", "Role", "ServiceAccount", "Lease"):
         session.client.delete(kind, names.receiver(name))
-    return there
+    return found is not None
 
 
 def _report(session: Session, name: str) -> binlog.Report | None:

@@ -79,6 +79,11 @@ def _fill(deployment: Json, scripts: Mapping[str, str], wish: Wish, source: Sour
     backup.stay_together(deployment["spec"]["template"], wish.target)
 
 
+def selector_text(name: str) -> str:
+    """Of the receiver's pods, as manifests/binlog/deployment.yaml has it."""
+    return f"app.kubernetes.io/component=binlog,{names.LABEL_CLIENT}={name}"
+
+
 def _noted(wish: Wish) -> Json:
     return {"target": wish.target.name, "every": wish.every}
 
