@@ -66,8 +66,8 @@ def _apply(session: Session, name: str, wish: planning.Wish) -> None:
 
 
 def stop(session: Session, name: str) -> bool:
-    """What is stored stays; False if nothing ran. The pod stores the last seconds at its end, which is waited for; raises
-    WaitTimeout."""
+    """What is stored stays; False if nothing ran. The pod stores the last seconds at its end, which is waited for;
+    raises WaitTimeout."""
     found = session.client.find("Deployment", names.receiver(name))
     session.client.delete("Deployment", names.receiver(name))
     deadline = session.clock.monotonic() + session.timeout_seconds
