@@ -21,6 +21,8 @@ from tests.conftest import missing
 
 KUBECONFIG = os.environ.get("MYSQLOPS_KUBECONFIG", "")
 AGENT_IMAGE = os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")
+LAB = Path(__file__).parents[2] / "scripts" / "lab"
+_S3_KEYS = (("AWS_ACCESS_KEY_ID", "ROOT_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "ROOT_SECRET_KEY"))
 SMALL = ("--storage-size", "1Gi", "--memory", "768Mi", "--cpu", "100m")
 
 
@@ -173,6 +175,20 @@ def fill(namespace: Namespace, member: str) -> None:
         "dd if=/dev/zero of=/var/lib/mysql/filler bs=1M count=$((free - 40)) 2>/dev/null; sync"
     )
     namespace.kubectl("exec", member, "-c", "mysqld", "--", "sh", "-c", script)
+
+
+def s3_target(namespace: Namespace, config: pytest.Config) -> tuple[str, ...]:
+    """The options of a target on the lab's S3 server; another cluster has none that we know."""
+    own = subprocess.run([sys.executable, LAB, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip()
+    if own != KUBECONFIG:
+        missing(config, "lab", "the lab's S3 server")
+    subprocess.run([sys.executable, LAB, "s3", "up"], check=True, capture_output=True, timeout=120)
+    found = json.loads(namespace.kubectl("get", "secret", "s3-keys", "-n", "lab-s3", "-o", "json"))
+    data = {name: found["data"][key] for name, key in _S3_KEYS}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-keys"}, "data": data}
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    # A bucket of its own: the lab keeps what earlier runs stored.
+    return ("--s3", f"http://s3.lab-s3.svc:9000/{namespace.name}", "--credentials", "s3-keys")
 
 
 @pytest.fixture(scope="module")

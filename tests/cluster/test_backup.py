@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, killed
-from tests.conftest import missing
+from tests.cluster import data
+from tests.cluster.conftest import SMALL, Namespace, eventually, killed, s3_target
 from tests.faults.ledger import Ledger
-
-LAB = Path(__file__).parents[2] / "scripts" / "lab"
-_KEYS = (("AWS_ACCESS_KEY_ID", "ROOT_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "ROOT_SECRET_KEY"))
-SCHEMA = (
-    "CREATE TABLE app.things (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40), born DATE, photo BLOB, tags JSON)",
-    "INSERT INTO app.things (name, photo, tags) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-    "WHERE i < 900) SELECT CONCAT('thing ', i), RANDOM_BYTES(400), JSON_ARRAY(i) FROM n",
-    "CREATE VIEW app.few AS SELECT * FROM app.things WHERE id < 10",
-    "CREATE PROCEDURE app.count_things () SELECT COUNT(*) FROM app.things",
-    "CREATE USER shop@'%' IDENTIFIED BY 'shop-secret'",
-    "GRANT SELECT ON app.* TO shop@'%'",
-)
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +20,7 @@ def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> N
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
     done = namespace.mysqlops("deploy", "mysql", *SMALL)
     assert done.code == 0, done.err
-    primary = namespace.status()["primary"]
-    for statement in SCHEMA:
-        namespace.sql(primary, statement)
+    data.seed(namespace, namespace.status()["primary"])
     return namespace
 
 
@@ -192,14 +175,7 @@ def test_a_dump_becomes_a_cluster_with_its_accounts(cluster: Namespace) -> None:
     assert (made["method"], made["rows"] >= 900) == ("logical", True)
     done = cluster.mysqlops("restore", made["id"], "--as", "dumped", "--replicas", "1")
     assert done.code == 0, done.err
-    for query in (
-        "SELECT * FROM app.things ORDER BY id",
-        "SELECT * FROM app.few ORDER BY id",
-        "SHOW CREATE USER shop@'%'",
-        "SHOW GRANTS FOR shop@'%'",
-        "SHOW CREATE PROCEDURE app.count_things",
-    ):
-        assert cluster.sql("dumped-0", query) == cluster.sql("mysql-0", query), query
+    assert data.seen(cluster, "dumped-0") == data.seen(cluster, "mysql-0")
     assert cluster.sql("dumped-0", f"SELECT GTID_SUBTRACT('{made['gtid']}', @@gtid_purged)") == [[""]]
     cluster.kubectl("delete", "statefulset", "dumped", "--wait=false")
 
@@ -241,22 +217,9 @@ def test_the_last_good_backup_is_not_deleted(cluster: Namespace) -> None:
     assert "would remove nothing" in done.out
 
 
-@pytest.fixture
-def s3(cluster: Namespace, request: pytest.FixtureRequest) -> str:
-    """The lab's server; another cluster has none that we know."""
-    own = subprocess.run([sys.executable, LAB, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip()
-    if own != KUBECONFIG:
-        missing(request.config, "lab", "the lab's S3 server")
-    subprocess.run([sys.executable, LAB, "s3", "up"], check=True, capture_output=True, timeout=120)
-    found = json.loads(cluster.kubectl("get", "secret", "s3-keys", "-n", "lab-s3", "-o", "json"))
-    data = {name: found["data"][key] for name, key in _KEYS}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-keys"}, "data": data}
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
-    return f"http://s3.lab-s3.svc:9000/{cluster.name}"  # a bucket of its own: the lab keeps what earlier runs stored
-
-
-def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s3: str) -> None:
-    done = cluster.mysqlops("backup", "target", "add", "offsite", "--s3", s3, "--credentials", "s3-keys")
+def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, request: pytest.FixtureRequest) -> None:
+    s3 = s3_target(cluster, request.config)
+    done = cluster.mysqlops("backup", "target", "add", "offsite", *s3)
     assert done.code == 0, done.err
     assert cluster.mysqlops("backup", "create", "mysql").code == 3  # which target?
     done = cluster.mysqlops("backup", "create", "mysql", "--target", "offsite", "--no-check")
@@ -285,8 +248,8 @@ def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, s
     done = cluster.mysqlops("backup", "list", "--target", "offsite")
     assert done.code == 30
     assert "the password does not open the repository" in done.err
-    nowhere = s3.replace("9000", "9999")
-    words = ("backup", "target", "add", "nowhere", "--s3", nowhere, "--credentials", "s3-keys", "--timeout", "15s")
+    nowhere = [one.replace("9000", "9999") for one in s3]
+    words = ("backup", "target", "add", "nowhere", *nowhere, "--timeout", "15s")
     done = cluster.mysqlops(*words)
     assert done.code == 30
     assert "9999" in done.err

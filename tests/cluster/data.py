@@ -1,0 +1,35 @@
+"""Data of every kind that a backup must bring back, and what is compared of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.cluster.conftest import Namespace
+
+SCHEMA = (
+    "CREATE TABLE app.things (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40), born DATE, photo BLOB, tags JSON)",
+    "INSERT INTO app.things (name, photo, tags) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+    "WHERE i < 900) SELECT CONCAT('thing ', i), RANDOM_BYTES(400), JSON_ARRAY(i) FROM n",
+    "CREATE VIEW app.few AS SELECT * FROM app.things WHERE id < 10",
+    "CREATE PROCEDURE app.count_things () SELECT COUNT(*) FROM app.things",
+    "CREATE USER shop@'%' IDENTIFIED BY 'shop-secret'",
+    "GRANT SELECT ON app.* TO shop@'%'",
+)
+_QUERIES = (
+    "SELECT * FROM app.things ORDER BY id",
+    "SELECT * FROM app.few ORDER BY id",
+    "SHOW CREATE TABLE app.things",
+    "SHOW CREATE PROCEDURE app.count_things",
+    "SHOW CREATE USER shop@'%'",
+    "SHOW GRANTS FOR shop@'%'",
+)
+
+
+def seed(namespace: Namespace, primary: str) -> None:
+    for statement in SCHEMA:
+        namespace.sql(primary, statement)
+
+
+def seen(namespace: Namespace, member: str) -> dict[str, Any]:
+    """Row by row, and the statements that make the rest."""
+    return {query: namespace.sql(member, query) for query in _QUERIES}
