@@ -117,6 +117,7 @@ def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None
     assert len(_listed(cluster)) == before + 1
 
 
+@pytest.mark.long
 def test_one_member_begins_with_a_backup_and_catches_up(cluster: Namespace) -> None:
     seen = cluster.await_healthy()
     backup, primary = _listed(cluster)[0]["id"], seen["primary"]
@@ -142,6 +143,7 @@ def test_one_member_begins_with_a_backup_and_catches_up(cluster: Namespace) -> N
     assert not cluster.kubectl("get", "jobs", "-o", "name")
 
 
+@pytest.mark.long
 def test_a_volume_snapshot_is_recovered_before_it_counts(cluster: Namespace) -> None:
     words = ("backup", "create", "mysql", "--method", "snapshot")
     assert cluster.mysqlops(*words, "--rate", "5").code == 2
@@ -168,6 +170,7 @@ def test_a_volume_snapshot_is_recovered_before_it_counts(cluster: Namespace) -> 
     assert "no-such-backup" in done.err
 
 
+@pytest.mark.long
 def test_a_dump_becomes_a_cluster_with_its_accounts(cluster: Namespace) -> None:
     done = cluster.mysqlops("backup", "create", "mysql", "--method", "logical", "-o", "json")
     assert done.code == 0, done.err

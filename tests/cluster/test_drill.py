@@ -93,6 +93,7 @@ def test_two_switchovers_lose_nothing_and_are_reported(cluster: Namespace, tmp_p
     _assert_nothing_left(cluster)
 
 
+@pytest.mark.long
 def test_a_missed_slo_is_a_status_of_its_own(cluster: Namespace, tmp_path: Path) -> None:
     words = ("pod-delete", *FORCE, "--count", "1", "--slo", "rto=1ms", "--report", str(tmp_path))
     done = cluster.mysqlops("drill", *words)

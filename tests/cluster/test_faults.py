@@ -23,8 +23,7 @@ _NAMES = [
     for name, fault in FAULTS.items()
     if fault.about.needs != TARGET and not name.endswith("-under-load") and name != "calm"
 ]
-# One of a process, of the network, and of a node.
-_FEW = ("kill-mysqld", "isolate-primary", "node-loss")
+_FEW = ("kill-mysqld",)
 _OF_NODES = [name for name in _NAMES if FAULTS[name].about.needs != NAMESPACE]
 
 

@@ -15,6 +15,7 @@ from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace
 from tests.conftest import missing
 from tests.faults.ledger import Ledger
 
+pytestmark = pytest.mark.long
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
 ROOT = Path(__file__).parents[2]
 _WRAPPER = """FROM {image}

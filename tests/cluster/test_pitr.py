@@ -123,6 +123,7 @@ def test_the_latest_point_is_all_that_the_members_hold(cluster: Namespace, writt
     _away(cluster)
 
 
+@pytest.mark.long
 def test_a_mistake_is_taken_back_in_place(cluster: Namespace, written: Written) -> None:
     """Somebody deletes rows; the cluster goes back to right before that transaction."""
     primary = cluster.await_healthy()["primary"]
