@@ -24,6 +24,8 @@ NEEDS = {
     LAB: "the lab's nodes (scripts/lab): it acts on a node, which nobody may from inside a namespace",
     TARGET: "a backup target of the namespace (mysqlops backup target add)",
 }
+# What undoes it when the command is killed.
+NOTHING, BY_ITSELF, BY_ABORT = "nothing", "itself", "abort"
 # Whom it hits.
 PRIMARY, REPLICA, EVERYBODY, NOBODY = "primary", "replica", "everybody", "nobody"
 
@@ -41,6 +43,7 @@ class About:
     has_minority: bool = False  # clients on the target's own node that talk to it directly
     on_node: bool = False  # the whole node is hit: it must not be the control plane's
     in_all: bool = True  # part of `drill all`
+    undone: str = NOTHING
 
     def preview(self, target: str, others: str) -> str:
         return self.blast.format(target=target, others=others, seconds=f"{self.lasts:.0f}")
@@ -126,6 +129,7 @@ class Round:
     digest: str = ""
     timeline: Json = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)  # what the fault itself tells
+    failed: str = ""  # why the cluster did not come back, or what was not measured; what could be read is compared
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,15 @@ class Report:
     rounds: tuple[Round, ...] = ()
     summary: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)  # of the command, beside those above
     missed: tuple[str, ...] = ()  # sentences: what the SLO allows and what was seen
     is_clean: bool = True
     stopped: str = ""  # why there are fewer rounds than wanted
     seconds: float = 0.0
+
+    def failures(self) -> list[str]:
+        """Of whole rounds: the cluster did not come back."""
+        return [f"round {one.number}: {one.failed}" for one in self.rounds if one.failed]
 
     def as_json(self) -> Json:
         return {"schema": SCHEMA, "kind": "mysqlops-drill", **asdict(self)}
@@ -157,13 +166,16 @@ class Report:
 
 def load_report(found: Json) -> Report:
     """Raises ConfigError for what is no report, or one of a later schema."""
-    if found.get("kind") != "mysqlops-drill":
+    if not isinstance(found, dict) or found.get("kind") != "mysqlops-drill":
         raise ConfigError("this is no report of a drill", hint="give report.json, or the folder that holds it")
     if found.get("schema") != SCHEMA:
         raise ConfigError(f"the report has schema {found.get('schema')}, this mysqlops reads {SCHEMA}")
     known = {key: value for key, value in found.items() if key in Report.__dataclass_fields__}
-    rounds = tuple(
-        Round(**{key: value for key, value in one.items() if key in Round.__dataclass_fields__})
-        for one in known.pop("rounds", ())
-    )
-    return Report(**{**known, "rounds": rounds, "missed": tuple(known.get("missed", ()))})
+    try:
+        rounds = tuple(
+            Round(**{key: value for key, value in one.items() if key in Round.__dataclass_fields__})
+            for one in known.pop("rounds", ())
+        )
+        return Report(**{**known, "rounds": rounds, "missed": tuple(known.get("missed", ()))})
+    except (TypeError, AttributeError) as error:
+        raise ConfigError(f"the report is damaged: {error}", hint="give report.json as a drill wrote it") from error

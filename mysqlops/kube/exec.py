@@ -24,6 +24,7 @@ def run(client: Client, pod: str, container: str, command: list[str], *, timeout
     from kubernetes import client as kubernetes_client
     from kubernetes.client.exceptions import ApiException
     from kubernetes.stream import stream
+    from websocket import WebSocketException
 
     core = kubernetes_client.CoreV1Api(client.new_connection())
     try:
@@ -41,11 +42,15 @@ def run(client: Client, pod: str, container: str, command: list[str], *, timeout
             _request_timeout=timeout_seconds,
         )
     except ApiException as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # the websocket library swallows it (ws_client.py)
+            raise KeyboardInterrupt from error
         # The websocket library puts the answer's headers between the status and its body.
         status, *_, body = f"{error.reason} -+-+- ".split(" -+-+- ")[:3]
         raise errors.PodExecFailed(f"exec in {pod}/{container}: {status} {body}".strip()[:400]) from error
     try:
         return _collect(session, f"exec in {pod}/{container}", timeout_seconds)
+    except (WebSocketException, OSError, ValueError) as error:
+        raise errors.PodExecFailed(f"exec in {pod}/{container}: the connection broke: {error}") from error
     finally:
         session.close()
         # After the server's own close the client believes that its socket is closed too, and leaves it open.

@@ -8,6 +8,9 @@ name=${1:?usage: leaked-secret.sh NAME [finish]}
 if [ "${2:-}" = finish ]; then
   mysqlops tls rotate "$name" --drop-old-ca
   mysqlops users rotate "$name" --finish
+  # The members use the replication account's old password until they start again.
+  mysqlops restart "$name"
+  mysqlops users rotate "$name" --finish
 else
   mysqlops users rotate "$name"
   mysqlops tls rotate "$name" --new-ca

@@ -108,7 +108,7 @@ def test_a_killed_drill_is_undone_by_abort_and_keeps_a_second_one_out(on_lab: Na
     killed(on_lab, lambda: _is_frozen(on_lab), *words)
     found = _record(on_lab)
     assert found is not None
-    assert found.facts["undo"]
+    assert found.facts["pids"]
     again = on_lab.mysqlops("drill", "switchover", *FORCE)
     assert again.code == 3
     assert "drill-open" in again.err
@@ -141,7 +141,8 @@ def test_a_fault_undoes_itself_when_nobody_is_left(on_lab: Namespace) -> None:
     scene = _scene(on_lab)
     fault = faults.find("isolate-replica")
     facts = fault.prepare(scene)
-    lab.plant(facts["undo"], 2, "a-test")
+    assert fault.undo is not None
+    lab.plant(fault.undo(scene, facts), 2, "a-test")
     fault.inject(scene, facts)
     assert not fault.is_healed(scene, facts)
     eventually(lambda: fault.is_healed(scene, facts), "the planted undoing", 30)

@@ -65,7 +65,7 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
     pids = nodes.agent(str(other.node), str(session.client.get("Pod", other.name)["metadata"]["uid"]))
     clients = fleet.Fleet(session, fleet.cluster_of(session, seen))
     # Its agent would refuse, and is stopped: what is tested is the checker, not the agent.
-    lab.run([nodes.inside(str(other.node), f"kill -STOP {pids[0]}")])
+    lab.run([nodes.inside(str(other.node), "kill", "-STOP", pids[0])])
     try:
         program = (
             "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
@@ -77,7 +77,7 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
         verdict = _written(session, clients, fleet.cluster_of(session, seen), other)
     finally:
         clients.remove()
-        lab.run([nodes.inside(str(other.node), f"kill -CONT {pids[0]}")])
+        lab.run([nodes.inside(str(other.node), "kill", "-CONT", pids[0])])
     assert verdict.acknowledged > 20
     assert {row[0][:4] for row in verdict.lost} == {"main", "besi"}
     assert set(verdict.lost) <= set(verdict.diverged)
@@ -102,11 +102,12 @@ def test_the_checker_sees_what_is_lost_without_durability(cluster: Namespace) ->
         time.sleep(4)
         found = observe.judged(session, "mysql").members
         uids = {one["metadata"]["name"]: one["metadata"]["uid"] for one in cluster.objects("pods")}
-        lines = [
-            nodes.inside(str(one.node), f"kill -KILL {nodes.mysqld(str(one.node), uids[one.name])[0]}") for one in found
+        commands = [
+            nodes.inside(str(one.node), "kill", "-KILL", nodes.mysqld(str(one.node), uids[one.name])[0])
+            for one in found
         ]
         with ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda line: lab.run([line]), lines))
+            list(pool.map(lambda command: lab.run([command]), commands))
         cluster.await_healthy(seconds=240)
 
     outcome = ledger.Ledger(cluster).under_writes(cut, MEMBERS)

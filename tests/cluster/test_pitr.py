@@ -157,7 +157,7 @@ def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
     assert cluster.mysqlops("backup", "binlog", "stop", "mysql").code == 0
     primary = cluster.status()["primary"]
     for statement in (
-        f"INSERT INTO {choice.TABLE} VALUES ('gap', 1, 'x')",
+        "CREATE TABLE app.gap (id INT PRIMARY KEY)",
         "FLUSH BINARY LOGS",
         "PURGE BINARY LOGS BEFORE NOW(6)",
     ):
@@ -166,7 +166,7 @@ def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
     assert done.code == 0, done.err
     assert [one["code"] for one in cluster.status()["conditions"]] == ["binlog-gap"]
     assert _chunks(cluster)[-1]["continues"] is False
-    cluster.sql(primary, f"INSERT INTO {choice.TABLE} VALUES ('gap', 2, 'x')")
+    cluster.sql(primary, "INSERT INTO app.gap VALUES (1)")
     done = cluster.mysqlops("restore", old, "--as", "copy", "--to", _iso(time.time()), *TARGET)
     assert done.code == 3
     assert "are nowhere" in done.err

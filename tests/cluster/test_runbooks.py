@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, Result, eventually, fill, killed, run
-from tests.conftest import missing
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, Result, eventually, fill, killed, run, s3_target
 
 pytestmark = pytest.mark.long
-LAB = Path(__file__).parents[2] / "scripts" / "lab"
 FOLDER = Path(__file__).parents[2] / "scripts" / "runbooks"
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 CONTENT = [[1], [2], [3]]
@@ -113,6 +110,7 @@ def test_leaked_secret_replaces_everything_in_two_runs(cluster: Namespace) -> No
     for words in ((), ("finish",)):
         done = book(cluster, "leaked-secret", "mysql", *words)
         assert done.code == 0, done.err
+    assert "the old passwords are gone\n" in done.out
     assert not set(before) & set(secrets())
     _assert_whole(cluster)
 
@@ -120,22 +118,12 @@ def test_leaked_secret_replaces_everything_in_two_runs(cluster: Namespace) -> No
 @pytest.fixture(scope="module")
 def backup(cluster: Namespace, request: pytest.FixtureRequest) -> str:
     """In the lab's S3, which other namespaces reach too."""
-    if "/state/lab/" not in KUBECONFIG:
-        missing(request.config, "lab", "two namespaces that share an S3 server: scripts/lab up")
-    subprocess.run([sys.executable, LAB, "s3", "up"], check=True, capture_output=True, timeout=120)
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(_keys(cluster)))
-    url = f"http://s3.lab-s3.svc:9000/{cluster.name}"
-    done = cluster.mysqlops("backup", "target", "add", "offsite", "--s3", url, "--credentials", "s3-keys")
+    s3 = s3_target(cluster, request.config)
+    done = cluster.mysqlops("backup", "target", "add", "offsite", *s3)
     assert done.code == 0, done.err
     done = cluster.mysqlops("backup", "create", "mysql", "-o", "json")
     assert done.code == 0, done.err
     return str(done.json()["id"])
-
-
-def _keys(cluster: Namespace) -> dict[str, object]:
-    found = json.loads(cluster.kubectl("get", "secret", "s3-keys", "-n", "lab-s3", "-o", "json"))["data"]
-    data = {"AWS_ACCESS_KEY_ID": found["ROOT_ACCESS_KEY"], "AWS_SECRET_ACCESS_KEY": found["ROOT_SECRET_KEY"]}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-keys"}, "data": data}
 
 
 def test_restore_makes_a_cluster_beside(cluster: Namespace, backup: str) -> None:
@@ -148,7 +136,9 @@ def test_restore_makes_a_cluster_beside(cluster: Namespace, backup: str) -> None
     _assert_whole(cluster)
 
 
-def test_region_moved_needs_no_more_than_the_repository(cluster: Namespace, backup: str) -> None:
+def test_region_moved_needs_no_more_than_the_repository(
+    cluster: Namespace, backup: str, request: pytest.FixtureRequest
+) -> None:
     there = Namespace(f"{cluster.name}-b")
     run("kubectl", f"--kubeconfig={KUBECONFIG}", "create", "namespace", there.name, timeout=30)
     try:
@@ -156,7 +146,7 @@ def test_region_moved_needs_no_more_than_the_repository(cluster: Namespace, back
         kept = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kept"}}
         password = {**kept, "data": {"password": secret["data"]["password"]}}
         there.kubectl("apply", "-f", "-", stdin=json.dumps(password))
-        there.kubectl("apply", "-f", "-", stdin=json.dumps(_keys(cluster)))
+        s3_target(there, request.config)  # its keys
         words = ("offsite", f"http://s3.lab-s3.svc:9000/{cluster.name}", "s3-keys", "kept", backup, "moved")
         done = book(there, "region-moved", *words, "--replicas", "1")
         assert done.code == 0, done.err

@@ -12,6 +12,7 @@ from mysqlops.core.drill import Verdict
 from mysqlops.kube.client import Client
 from mysqlops.operations import observe
 from mysqlops.operations.drill import faults, fleet, lab, round, rows
+from mysqlops.operations.drill.scene import Drill
 from mysqlops.operations.session import Progress, Session
 from mysqlops.planning.drill import checker, figures, journal, objects
 from tests.cluster.conftest import KUBECONFIG, Namespace
@@ -52,7 +53,7 @@ def _session(namespace: str) -> Session:
 def one_round(namespace: Namespace, fault: str, number: int = 1, seed: int = 0) -> round.Result:
     """A fault once, as `mysqlops drill` does it; raises what the drill raises."""
     own = session(namespace)
-    drill = round.Drill(own, "mysql", faults.find(fault), 4, seed, "a test", lab.find(own.client))
+    drill = Drill(own, "mysql", faults.find(fault), 4, seed, "a test", lab.find(own.client))
     return round.run(drill, number)
 
 

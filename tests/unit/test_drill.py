@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from mysqlops.core import drill, names
 from mysqlops.core.drill import LAB, Record, Report, Round
-from mysqlops.errors import ConfigError
+from mysqlops.errors import ConfigError, StepFailed
+from mysqlops.operations.drill import lab
 from mysqlops.operations.drill.faults import FAULTS
+from mysqlops.operations.drill.scene import Scene
 from mysqlops.planning import schedule, status
-from mysqlops.planning.drill import choice, compare, slo, statistic
+from mysqlops.planning.drill import choice, compare, markdown, objects, page, slo, statistic
 
 GOOD = {"lost": 0, "ghosts": 0, "diverged": 0, "duplicates": 0, "acknowledged": 500, "unknown": 1}
 
@@ -169,10 +172,53 @@ def test_a_report_survives_its_file() -> None:
     assert drill.load_report(json.loads(json.dumps(report.as_json()))) == report
 
 
-@pytest.mark.parametrize("change", [{"kind": "other"}, {"schema": 99}])
+def test_a_round_that_failed_is_no_good_result() -> None:
+    report = a_report(a_round(1), a_round(2, 240.0, failed="no client could write for 240 s after the fault"))
+    assert report.missed == ("round 2 failed: no client could write for 240 s after the fault",)
+    text = markdown.of(report)
+    assert "did not come back" in page.of(report)
+    assert "Nothing lost" not in page.of(report)
+    assert "**Round 2: no client could write" in text
+    assert "none was lost" not in text
+    assert report.summary["gap"]["max"] == 240.0
+
+
+def test_the_command_that_repeats_a_drill_is_whole() -> None:
+    report = a_report(a_round(), forced="a test's", options={"target": "far", "no-lab": ""})
+    assert "--target far --no-lab --force 'a test'" in markdown.command(report)
+
+
+def test_what_undoes_a_fault_is_made_of_checked_values() -> None:
+    """The record is in the cluster, where others write too."""
+    own = lab.Lab("lab", "lab-0", ("lab-0", "lab-1"))
+    scene = Scene(
+        cast("Any", None), seen(), objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent"), "mysql-0", own
+    )
+    for name, facts in (
+        ("freeze", {"node": "lab-1; reboot", "pids": [7]}),
+        ("freeze", {"node": "lab-1", "pids": ["7; reboot"]}),
+        ("isolate-primary", {"node": "lab-1", "pairs": [["10.0.0.1 -j ACCEPT", "eth0"]], "every": 1}),
+        ("node-loss", {"nodes": ["../lab"]}),
+        ("api-server-loss", {"pids": ["$(reboot)"]}),
+    ):
+        undo = FAULTS[name].undo
+        assert undo is not None
+        with pytest.raises((StepFailed, ValueError)):
+            undo(scene, facts)
+    undo = FAULTS["isolate-primary"].undo
+    assert undo is not None
+    (made,) = undo(scene, {"node": "lab-1", "pairs": [["10.0.0.1", "eth0"]], "every": 1})
+    assert made[:8] == ("docker", "exec", "lab-1", "iptables", "-w", "-D", "FORWARD", "-s")
+    with pytest.raises(StepFailed):
+        lab.pull("../etc/passwd")
+
+
+@pytest.mark.parametrize("change", [{"kind": "other"}, {"schema": 99}, {"rounds": [{"x": 1}]}])
 def test_what_is_no_report_is_told(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         drill.load_report({**a_report(a_round()).as_json(), **change})
+    with pytest.raises(ConfigError):
+        drill.load_report([])  # type: ignore[arg-type]
 
 
 def test_a_record_is_enough_to_undo_and_never_overlooked() -> None:
@@ -216,8 +262,13 @@ def test_counts_are_compared_by_the_round() -> None:
 
 def test_unlike_drills_are_warned_of() -> None:
     one = a_report(a_round(), versions={"MySQL": "8.4.1"})
-    other = replace(one, fault="calm", clients=9, versions={"MySQL": "9.7.4"})
+    other = replace(one, clients=9, versions={"MySQL": "9.7.4"}, namespace="stage", options={"no-lab": ""})
+    other = statistic.finish(other, [a_round(failed="nobody could write")], stopped="round 1")
     text = "\n".join(compare.warnings(one, other))
-    assert "freeze and calm" in text
-    assert "4 and 9 clients" in text
+    assert "namespace: shop before, stage now" in text
+    assert "options: none before" in text
+    assert "now: round 1: nobody could write" in text
+    assert "clients: 4 before, 9 now" in text
+    with pytest.raises(ConfigError, match="freeze and calm"):
+        compare.compare(one, replace(one, fault="calm"))
     assert "MySQL: 8.4.1 before, 9.7.4 now" in text

@@ -111,6 +111,30 @@ def test_errors_with_one_retry_are_those_that_fail_again_a_second_later() -> Non
     assert figures.errors_with_one_retry(journal.writes(journal.parse(text))) == 1
 
 
+def test_a_client_that_cannot_even_connect_hears_an_error() -> None:
+    """A write failed at 1.0; the next that could be sent was nine seconds later."""
+    text = "I main0 1 101.0 aa\nU main0 1 101.1 gone\nI main0 2 110.0 bb\nO main0 2 110.1 0.1\n"
+    assert figures.of(journal.parse(text), 100.9).errors_with_one_retry == 1
+    soon = text.replace("110.", "103.")
+    assert figures.of(journal.parse(soon), 100.9).errors_with_one_retry == 0
+    never = "I main0 1 101.0 aa\nU main0 1 101.1 gone\n"
+    assert figures.of(journal.parse(never), 100.9, until=120.0).errors_with_one_retry == 1
+
+
+def test_a_client_that_never_comes_back_has_the_longest_gap() -> None:
+    text = _writes(100.0, 101.0, 129.5) + _writes(100.0, 100.5, client="main1")
+    found = figures.of(journal.parse(text), 100.2, until=130.0, clients=["main0", "main1", "main2"])
+    assert found.gaps == {"main0": 28.5, "main1": 29.5, "main2": pytest.approx(29.8)}
+    assert found.gap == pytest.approx(29.8)
+    assert found.first_write is None
+
+
+def test_a_reader_that_died_is_told() -> None:
+    lines = journal.parse("X main-5 0 100.0 OSError: no space\n" + TWO)
+    assert journal.died(lines) == "main-5 died: OSError: no space"
+    assert journal.died(journal.parse(TWO)) == ""
+
+
 def test_a_minoritys_refused_writes_are_no_errors_of_the_service() -> None:
     refused = "".join(f"I beside0 {n} {n}.0 t\nF beside0 {n} {n}.0 x\n" for n in range(101, 110))
     assert figures.of(journal.parse(_writes(99.0, 100.5) + refused), 100.0).errors_with_one_retry == 0

@@ -57,10 +57,23 @@ class Clients:
         ]
         jobs += [lambda host=host: self.poll(host) for host in options.poll]  # type: ignore[misc]
         jobs += [lambda pair=pair: self.read(*pair.split("=", 1)) for pair in options.read]  # type: ignore[misc]
-        threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+        threads = [
+            threading.Thread(target=self._until_over, args=(job, number), daemon=True)
+            for number, job in enumerate(jobs)
+        ]
         for thread in threads:
             thread.start()
         return threads
+
+    def _until_over(self, job: Callable[[], None], number: int) -> None:
+        """One that dies says so: silence would look like a good result."""
+        try:
+            job()
+        except Exception as error:
+            Journal(self._folder / f"died-{self._options.name}-{number}.log").add(
+                "X", f"{self._options.name}-{number}", 0, f"{type(error).__name__}: {error}"
+            )
+            raise
 
     def is_over(self) -> bool:
         return (self._folder / "stop").exists()

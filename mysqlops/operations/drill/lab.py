@@ -1,13 +1,17 @@
 """The lab's machine, for faults that act on a node: processes by id, packets, whole nodes.
 
-Every fault's undoing is a list of shell lines. They are also given to a process of its own on this machine, which runs
+Every fault's undoing is a list of commands. They are also given to a process of its own on this machine, which runs
 them at the deadline, whatever became of the command: it looks for a token file first, and a fault that was healed in
-time has removed it.
+time has removed it. Commands are made here, of checked values: what heals is read from the cluster, where others write
+too, and no shell of this machine may see it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +27,8 @@ _CALL_SECONDS = 60
 _MYSQLD = "mysqld --defaults-file=/etc/mysqlops/my.cnf"
 _AGENT = "agent.pyz run"
 API_SERVER = "[k]ube kube-apiserver"
+_TOKEN = re.compile("[0-9a-z-]{1,40}")
+Command = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,27 @@ class Lab:
 
     name: str
     control_plane: str
+    nodes: tuple[str, ...]
 
-    def node(self, verb: str, node: str) -> str:
-        """The shell line that stops, starts, freezes, thaws a node."""
-        return f"{_LAB} --name {self.name} node {verb} {node}"
+    def node(self, verb: str, node: str) -> Command:
+        """Stops, starts, freezes, thaws a node."""
+        return (str(_LAB), "--name", self.name, "node", verb, self._checked(node))
 
-    def inside(self, node: str, line: str) -> str:
-        """The shell line that runs another one on a node."""
-        return f"docker exec {node} {line}"
+    def inside(self, node: str, *words: object) -> Command:
+        """Runs a program on a node."""
+        return ("docker", "exec", self._checked(node), *map(str, words))
+
+    def inspect(self, node: str, form: str) -> Command:
+        return ("docker", "inspect", "-f", form, self._checked(node))
+
+    def kill_all(self) -> Command:
+        """All nodes at once, as a power cut does."""
+        return ("docker", "kill", *self.nodes)
+
+    def _checked(self, node: str) -> str:
+        if node not in self.nodes:
+            raise errors.StepFailed(f"{node!r} is no node of the lab: {', '.join(self.nodes)}")
+        return node
 
     def mysqld(self, node: str, pod_uid: str) -> list[int]:
         return self._processes(node, _MYSQLD, pod_uid)
@@ -72,32 +91,36 @@ def find(client: Client) -> Lab | None:
     for node in found:
         addresses = [one["IPAddress"] for one in node["NetworkSettings"]["Networks"].values() if one["IPAddress"]]
         if any(f"://{address}:" in client.server for address in addresses):
-            return Lab(node["Config"]["Labels"][_LABEL], node["Name"].lstrip("/"))
+            name = node["Config"]["Labels"][_LABEL]
+            own = [one["Name"].lstrip("/") for one in found if one["Config"]["Labels"][_LABEL] == name]
+            return Lab(name, node["Name"].lstrip("/"), tuple(sorted(own)))
     return None
 
 
-def run(lines: Sequence[str]) -> None:
-    """Run shell lines one after another; raises StepFailed with the words of the first that fails."""
-    for line in lines:
-        _output("sh", "-c", line)
+def run(commands: Sequence[Command]) -> None:
+    """Run them one after another; raises StepFailed with the words of the first that fails."""
+    for command in commands:
+        _output(*command)
 
 
-def output(line: str) -> str:
-    """What a shell line prints; raises StepFailed."""
-    return _output("sh", "-c", line)
+def output(command: Command) -> str:
+    """What it prints; raises StepFailed."""
+    return _output(*command)
 
 
-def try_to(lines: Sequence[str]) -> None:
+def try_to(commands: Sequence[Command]) -> None:
     """The same, but each is tried whatever became of the one before: what is undone already cannot be undone again."""
-    for line in lines:
-        subprocess.run(["sh", "-c", line], capture_output=True, timeout=_CALL_SECONDS, check=False)
+    for command in commands:
+        with contextlib.suppress(errors.StepFailed):
+            _output(*command)
 
 
-def plant(lines: Sequence[str], seconds: float, token: str) -> None:
-    """Let a process that outlives this one run the lines after so many seconds, unless `pull` is called before."""
+def plant(commands: Sequence[Command], seconds: float, token: str) -> None:
+    """Let a process that outlives this one run them after so many seconds, unless `pull` is called before."""
     file = _token(token)
     file.touch()
-    script = f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {'; '.join(lines)}"
+    undoing = "; ".join(map(shlex.join, commands))
+    script = f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {undoing}"
     # The shell that is waited for leaves another one behind, in a session of its own: no signal of ours reaches it.
     left = ["sh", "-c", '(sh -c "$0") </dev/null >/dev/null 2>&1 &', script]
     subprocess.run(left, start_new_session=True, timeout=_CALL_SECONDS, check=True)
@@ -113,6 +136,8 @@ def is_planted(token: str) -> bool:
 
 
 def _token(token: str) -> Path:
+    if not _TOKEN.fullmatch(token):
+        raise errors.StepFailed(f"{token!r} is no token of a drill")
     return Path(tempfile.gettempdir()) / f"mysqlops-drill-{token}"
 
 

@@ -74,6 +74,21 @@ def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[s
         waiting = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', {_CAUGHT_UP_SECONDS})"
         if sql(session, member, waiting)[0][0] != 0:
             session.progress.warn(f"{member} has not applied all that {primary} has within {_CAUGHT_UP_SECONDS} s")
-        rows = sql(session, member, _EVERY_ROW)
-        held[member] = [(str(client), int(sequence), str(token)) for client, sequence, token in rows]
+        held[member] = _of(session, member)
     return held
+
+
+def of_those_that_answer(session: Session, members: Sequence[str]) -> tuple[dict[str, list[Row]], list[str]]:
+    """Of a cluster that is not whole: the rows of each member as they are, and the members that could not be read."""
+    held, silent = {}, []
+    for member in members:
+        try:
+            held[member] = _of(session, member)
+        except errors.MysqlopsError:
+            silent.append(member)
+    return held, silent
+
+
+def _of(session: Session, member: str) -> list[Row]:
+    rows = sql(session, member, _EVERY_ROW)
+    return [(str(client), int(sequence), str(token)) for client, sequence, token in rows]

@@ -15,10 +15,10 @@ from types import FrameType
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core.drill import TARGET, Record, Report, Round
+from mysqlops.core.drill import LAB, TARGET, Record, Report, Round
 from mysqlops.operations import lock, observe, targets
-from mysqlops.operations.drill import faults, fleet, lab, record, round, rows, store
-from mysqlops.operations.drill.scene import Fault, Scene
+from mysqlops.operations.drill import faults, fleet, healing, lab, record, round, rows, store
+from mysqlops.operations.drill.scene import Drill, Fault, Scene
 from mysqlops.operations.session import Session
 from mysqlops.planning import schedule, status
 from mysqlops.planning.drill import choice, statistic
@@ -128,9 +128,10 @@ def execute(chosen: Plan) -> Outcome:
     """All rounds. The report is written whatever happens; each round is on disk before the next begins."""
     session, name, wish = chosen.session, chosen.name, chosen.wish
     about, by = chosen.fault.about, _who()
-    drill = round.Drill(session, name, chosen.fault, wish.clients, chosen.seed, by, chosen.lab, {"target": wish.target})
+    drill = Drill(session, name, chosen.fault, wish.clients, chosen.seed, by, chosen.lab, {"target": wish.target})
     report = _new_report(chosen)
     folder, began = store.Folder(wish.folder, about.name, session.clock.now()), session.clock.monotonic()
+    folder.write(report)  # a folder that takes nothing is met before anything is broken
     done: list[Round] = []
     failure: BaseException | None = None
     try:
@@ -142,6 +143,8 @@ def execute(chosen: Plan) -> Outcome:
                 report = statistic.finish(report, done, seconds=session.clock.monotonic() - began)
                 folder.write(report)
                 session.progress.say(_sentence(result.round, wish.count))
+                if result.round.failed:
+                    raise errors.WaitTimeout(f"round {number}: {result.round.failed}", hint=f"mysqlops status {name}")
     except (errors.MysqlopsError, KeyboardInterrupt) as error:
         failure = error
     stopped = "" if failure is None else str(failure) or "interrupted"
@@ -151,6 +154,8 @@ def execute(chosen: Plan) -> Outcome:
 
 
 def _sentence(one: Round, count: int) -> str:
+    if one.failed:
+        return f"round {one.number} of {count}: {one.failed}"
     wrong = ", ".join(f"{one.counts[kind]} {kind}" for kind in statistic.MUST_BE_ZERO if one.counts.get(kind))
     return f"round {one.number} of {count}: write gap {one.gap:.2f} s, {one.counts['acknowledged']} writes" + (
         f", {wrong}" if wrong else ", nothing lost"
@@ -173,6 +178,7 @@ def _new_report(chosen: Plan) -> Report:
         slo=wish.slo,
         forced=wish.force,
         versions=versions,
+        options=({"target": wish.target} if wish.target else {}) | ({} if wish.uses_lab else {"no-lab": ""}),
     )
 
 
@@ -183,24 +189,24 @@ def _open(chosen: Plan, by: str) -> Iterator[None]:
     began = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     fleet.remove_all(session, name)  # what a killed drill before this one left would write among ours
     record.write(session, name, Record(chosen.fault.about.name, began, by))
-    failed = False
+    is_evidence = False
     try:
         yield
-    except errors.StepFailed:
-        # A fault that could not be undone stays on record, for `drill abort`.
-        found = record.read(session.client, name)
-        failed = found is not None and bool(found.deadline)
+    except errors.WaitTimeout:
+        is_evidence = True
         raise
     finally:
-        if not failed:
-            clean(session, name)
+        # A fault that is not undone, for whatever reason, stays on record for `drill abort`, as does what undoes it.
+        found = record.read(session.client, name)
+        if found is None or not found.deadline:
+            clean(session, name, keeps_table=is_evidence)
 
 
-def clean(session: Session, name: str) -> None:
-    """Remove clients, table and record."""
+def clean(session: Session, name: str, *, keeps_table: bool = False) -> None:
+    """Remove clients, table and record. The table of a cluster that did not come back is evidence."""
     fleet.remove_all(session, name)
     now = observe.judged(session, name)
-    if now.primary is not None:
+    if now.primary is not None and not keeps_table:
         with suppress(errors.MysqlopsError):
             rows.drop(session, now.primary)
     record.write(session, name, None)
@@ -234,16 +240,37 @@ def _who() -> str:
 
 
 def abort(session: Session, name: str) -> Record | None:
-    """Undo what a drill broke, at once; then, when no drill runs any more, remove what it left. None: there was none.
+    """Undo what a drill broke, and remove what it left. None: there was none.
 
-    Raises OperationLocked if the drill still runs: the fault is undone by then, and whoever runs it sees that.
+    Raises OperationLocked if the drill still runs, which heals by itself; Refused where nothing can be undone.
     """
     found = record.read(session.client, name)
-    if found is not None and found.fault in faults.FAULTS and found.deadline:
-        session.progress.say(f"undoing {found.fault} on {found.target}")
-        round.heal(faults.find(found.fault), _scene(session, name, found), found.facts)
-    _locked(session, name, lambda: clean(session, name))
+
+    def undo() -> None:
+        if found is not None and found.fault in faults.FAULTS and found.deadline:
+            _undo(session, name, found)
+        clean(session, name)
+
+    _locked(session, name, undo)
     return found
+
+
+def _undo(session: Session, name: str, found: Record) -> None:
+    fault, scene = faults.find(found.fault), _scene(session, name, found)
+    if fault.about.needs == LAB and scene.lab is None:
+        if f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}" <= found.deadline:
+            text = f"{found.fault} acts on the lab's nodes, which this machine is not"
+            hint = f"mysqlops drill abort {name} where {found.by} ran it; or wait: it is undone at {found.deadline}"
+            raise errors.Refused([errors.Reason("needs-lab", text, hint)])
+        session.progress.warn(
+            f"{found.fault} undid itself at {found.deadline}; this machine cannot look whether it did"
+        )
+        return
+    session.progress.say(f"undoing {found.fault} on {found.target}")
+    try:
+        healing.heal(fault, scene, found.facts)
+    except (KeyError, ValueError, TypeError) as error:
+        raise errors.StepFailed(f"the record of {found.fault} is damaged: {error!r}") from error
 
 
 def _scene(session: Session, name: str, found: Record) -> Scene:

@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core.drill import About
 from mysqlops.kube import exec as kube_exec
-from mysqlops.operations.drill.lab import Lab
+from mysqlops.operations.drill.lab import Command, Lab
 from mysqlops.operations.session import Session
 from mysqlops.planning.drill import objects
 from mysqlops.planning.status import Status
@@ -75,10 +75,26 @@ def always(_: Scene, __: Facts) -> bool:
 @dataclass(frozen=True)
 class Fault:
     """`prepare` finds out what healing needs and is recorded before anything is broken; `heal` may be called twice, by
-    another process, and when nothing was broken yet. `inject` may return facts of its own, for the report."""
+    another process, and when nothing was broken yet. `inject` may return facts of its own, for the report. `undo` makes
+    the commands that are planted beside it, of the same facts; they are values, never commands themselves."""
 
     about: About
     inject: Callable[[Scene, Facts], Json | None]
     prepare: Callable[[Scene], Facts] = lambda _: {}
     heal: Callable[[Scene, Facts], None] = nothing
     is_healed: Callable[[Scene, Facts], bool] = always
+    undo: Callable[[Scene, Facts], list[Command]] | None = None
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What is to be done, and with what."""
+
+    session: Session
+    name: str
+    fault: Fault
+    clients: int
+    seed: int
+    by: str
+    lab: Lab | None = None
+    options: Json = field(default_factory=dict)

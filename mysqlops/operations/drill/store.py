@@ -57,8 +57,11 @@ def _make(folder: Path) -> None:
 def _write(file: Path, text: str) -> None:
     """All or nothing: a reader never meets half a report."""
     half = file.with_name(f".{file.name}.half")
-    with half.open("w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    half.replace(file)
+    try:
+        with half.open("w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        half.replace(file)
+    except OSError as error:
+        raise errors.ConfigError(f"--report {file}: {error.strerror}") from error

@@ -6,7 +6,19 @@ import hashlib
 from collections.abc import Sequence
 
 from mysqlops.core import names
-from mysqlops.core.drill import EVERYBODY, LAB, NEEDS, NOBODY, PRIMARY, TARGET, About, Record
+from mysqlops.core.drill import (
+    BY_ABORT,
+    BY_ITSELF,
+    EVERYBODY,
+    LAB,
+    NEEDS,
+    NOBODY,
+    NOTHING,
+    PRIMARY,
+    TARGET,
+    About,
+    Record,
+)
 from mysqlops.errors import ConfigError, Reason
 from mysqlops.planning import schedule, status
 
@@ -101,11 +113,16 @@ def preview(about: About, seen: status.Status, hit: str, count: int, clients: in
         f"{about.name}: {about.does}",
         f"hits: {what}",
         f"rounds: {count}, each with {clients} clients that write to and read from table {TABLE} of {seen.name}",
-        "heals: when the round ends, when this command is stopped, and by its own deadline if it is killed",
+        f"heals: when the round ends and when this command is stopped; if it is killed, {_IF_KILLED[about.undone]}",
     ]
     if about.needs != "namespace":
         lines.append(f"needs: {NEEDS[about.needs]}")
     return lines
 
 
+_IF_KILLED = {
+    NOTHING: "there is nothing to undo",
+    BY_ITSELF: "by itself at a deadline",
+    BY_ABORT: "by `mysqlops drill abort`",
+}
 TABLE = f"{names.DATABASE_APP}.mysqlops_drill"

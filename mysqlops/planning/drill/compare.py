@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mysqlops.core.drill import Report
+from mysqlops.errors import ConfigError
 from mysqlops.planning.drill import statistic
 
 BETTER, WORSE, SAME = "better", "worse", "within the noise"
@@ -29,6 +30,10 @@ class Line:
 
 
 def compare(before: Report, after: Report) -> list[Line]:
+    """Raises ConfigError for drills of different faults."""
+    if before.fault != after.fault:
+        text = f"they are of different faults: {before.fault} and {after.fault}"
+        raise ConfigError(text, hint="compare two reports of the same fault")
     found = []
     for name, text in statistic.SECONDS.items():
         pair = [_values(one, name) for one in (before, after)]
@@ -89,14 +94,21 @@ def _ranks(values: Sequence[float]) -> list[float]:
 def warnings(before: Report, after: Report) -> list[str]:
     """Why the two may not be comparable."""
     found = []
-    if before.fault != after.fault:
-        found.append(f"they are of different faults: {before.fault} and {after.fault}")
-    if before.clients != after.clients:
-        found.append(f"they had {before.clients} and {after.clients} clients")
+    for what in ("cluster", "namespace", "clients", "options"):
+        one, other = getattr(before, what), getattr(after, what)
+        if one != other:
+            found.append(f"{what}: {one or 'none'} before, {other or 'none'} now")
     for what in sorted(set(before.versions) | set(after.versions)):
         one, other = before.versions.get(what, "unknown"), after.versions.get(what, "unknown")
         if one != other:
             found.append(f"{what}: {one} before, {other} now")
+    found += [f"{when}: {why}" for when, one in (("before", before), ("now", after)) for why in _cut_short(one)]
     if min(len(before.rounds), len(after.rounds)) < _FEWEST:
         found.append(f"with fewer than {_FEWEST} rounds on either side every difference counts as noise")
     return found
+
+
+def _cut_short(report: Report) -> list[str]:
+    if report.stopped and not report.failures():
+        return [f"stopped after {len(report.rounds)} of {report.wanted} rounds: {report.stopped}"]
+    return report.failures()

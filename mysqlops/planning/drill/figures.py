@@ -12,6 +12,7 @@ from mysqlops.planning.drill.journal import Line
 
 MAIN = "main"  # clients that go through the Service; others sit beside a member
 _RETRY_SECONDS = 1.0
+_PATIENCE_SECONDS = 2.0  # a client waits so long for an answer (operations/drill/client.py)
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,22 @@ class Figures:
     latency: Mapping[str, float]
 
 
-def of(lines: Sequence[Line], since: float) -> Figures:
+def of(lines: Sequence[Line], since: float, until: float | None = None, clients: Sequence[str] = ()) -> Figures:
+    """`until`: when the clients were stopped; one of `clients` that had no acknowledgement for long before that never
+    came back, and its gap is as long as it was waited for."""
     writes = journal.writes(lines)
     acknowledged = _acknowledged(writes)
-    gaps = {client: longest_gap(moments, since) for client, moments in acknowledged.items()}
+    moments = {client: acknowledged.get(client, []) for client in (*acknowledged, *clients)}
+    gaps = {client: longest_gap(_to_the_end(own, since, until), since) for client, own in moments.items()}
     main = {client: gap for client, gap in gaps.items() if client.startswith(MAIN)}
     worst = max(main.values(), key=lambda gap: gap[1] - gap[0], default=(since, since))
     return Figures(
         gaps={client: end - start for client, (start, end) in gaps.items()},
         gap=worst[1] - worst[0],
-        first_write=worst[1] - since if main else None,
+        first_write=worst[1] - since if main and worst[1] != until else None,
         last_acknowledged={client: moments[-1] - since for client, moments in acknowledged.items()},
         longest_wait=_longest_wait(writes, since),
-        errors_with_one_retry=errors_with_one_retry(of_main(writes)),
+        errors_with_one_retry=errors_with_one_retry(of_main(writes), until),
         latency=latency(line for line in of_main(writes) if line.at < since),
     )
 
@@ -55,6 +59,13 @@ def _acknowledged(writes: Iterable[Line]) -> dict[str, list[float]]:
         if line.kind == journal.ACKNOWLEDGED:
             found.setdefault(line.who, []).append(line.at)
     return found
+
+
+def _to_the_end(moments: Sequence[float], since: float, until: float | None) -> list[float]:
+    """One that writes until it is stopped has had its last acknowledgement just before."""
+    if until is None or (moments and until - moments[-1] <= _PATIENCE_SECONDS):
+        return list(moments)
+    return [*(moments or [since]), until]
 
 
 def longest_gap(moments: Sequence[float], since: float) -> tuple[float, float]:
@@ -75,9 +86,9 @@ def _longest_wait(writes: Iterable[Line], since: float) -> float:
     return longest
 
 
-def errors_with_one_retry(writes: Iterable[Line]) -> int:
-    """Failed tries of which a client would hear that tries once more a second later. These clients try again at once,
-    so the try of that moment says what it would have met."""
+def errors_with_one_retry(writes: Iterable[Line], until: float | None = None) -> int:
+    """Failed tries of which a client would hear that tries once more a second later, and waits two for an answer. These
+    clients try again at once, so the next try says what it would have met; there is none while nobody lets them in."""
     tries: dict[str, list[Line]] = {}
     for line in sorted(writes, key=lambda one: one.at):
         if line.kind != journal.INTENT:
@@ -87,8 +98,14 @@ def errors_with_one_retry(writes: Iterable[Line]) -> int:
         moments = [line.at for line in own]
         for line in own:
             if line.kind != journal.ACKNOWLEDGED:
-                later = bisect_left(moments, line.at + _RETRY_SECONDS)
-                seen += later < len(own) and own[later].kind != journal.ACKNOWLEDGED
+                later, limit = (
+                    bisect_left(moments, line.at + _RETRY_SECONDS),
+                    line.at + _RETRY_SECONDS + _PATIENCE_SECONDS,
+                )
+                if later < len(own):
+                    seen += own[later].kind != journal.ACKNOWLEDGED or own[later].at > limit
+                else:
+                    seen += until is not None and until > limit
     return seen
 
 

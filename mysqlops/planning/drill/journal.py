@@ -4,6 +4,7 @@ Writes: I intent (TEXT is the token), O acknowledged (TEXT: seconds it took), F 
 Members, asked ten times a second: W would take a write, R would not, S silent.
 Reads: P through the primary Service, Q through the replicas'. WHO is the writing client whose rows were read, NUMBER
 its last acknowledged write before the read began, TEXT the highest that was seen.
+X: a client, a poll or a reader died of something unforeseen (TEXT): what it should have seen was not seen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 INTENT, ACKNOWLEDGED, REFUSED, UNKNOWN = "I", "O", "F", "U"
 WRITABLE, READ_ONLY, SILENT = "W", "R", "S"
 READ_PRIMARY, READ_REPLICAS = "P", "Q"
+DIED = "X"
 _WRITES = {INTENT, ACKNOWLEDGED, REFUSED, UNKNOWN}
 _SIGHTS = {WRITABLE, READ_ONLY, SILENT}
 _READS = {READ_PRIMARY, READ_REPLICAS}
@@ -55,6 +57,11 @@ def sights(lines: Iterable[Line]) -> list[Line]:
 
 def reads(lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if line.kind in _READS]
+
+
+def died(lines: Iterable[Line]) -> str:
+    """Who died of what, or nothing."""
+    return "; ".join(f"{line.who} died: {line.text}" for line in lines if line.kind == DIED)
 
 
 def digest(texts: Iterable[str]) -> str:

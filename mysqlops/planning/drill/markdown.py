@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from mysqlops.core.drill import Report, Round
@@ -56,7 +57,10 @@ def verdict(report: Report) -> list[str]:
         f"Write gap over {rounds(len(report.rounds))}: median {gap['median']:.2f} s, p95 {gap['p95']:.2f} s, "
         f"worst {gap['max']:.2f} s."
     )
-    if report.is_clean:
+    found += [f"**{one[:1].upper()}{one[1:]}**" for one in report.failures()]
+    if report.is_clean and report.failures():
+        found.append(f"Of {acknowledged} acknowledged writes none was seen to be lost on the members that answered.")
+    elif report.is_clean:
         found.append(f"Of {acknowledged} acknowledged writes none was lost; all members hold the same rows.")
     else:
         listed = ", ".join(f"{count} {name}" for name, count in wrong.items() if count)
@@ -131,6 +135,11 @@ def facts(report: Report) -> list[tuple[str, str]]:
 def command(report: Report) -> str:
     limits = ",".join(f"{name}={limit:g}" for name, limit in report.slo.items())
     words = f"mysqlops drill {report.fault} --cluster {report.cluster} --namespace {report.namespace}"
+    words += "".join(
+        f" --{name} {shlex.quote(value) if value else ''}".rstrip() for name, value in report.options.items()
+    )
+    if report.forced:
+        words += f" --force {shlex.quote(report.forced)}"
     return f"{words} --count {report.wanted} --clients {report.clients} --seed {report.seed} --slo {limits}"
 
 

@@ -62,7 +62,11 @@ def _header(report: Report) -> Markup:
 def _badges(report: Report) -> list[tuple[str, str]]:
     if not report.rounds:
         return [("no round was finished", "warn")]
-    found = [("Nothing lost", "good") if report.is_clean else ("Rows are wrong", "bad")]
+    if report.failures():
+        found = [("The cluster did not come back", "bad")]
+        found.append(("No wrong row was seen", "warn") if report.is_clean else ("Rows are wrong", "bad"))
+    else:
+        found = [("Nothing lost", "good") if report.is_clean else ("Rows are wrong", "bad")]
     found.append(("SLO missed", "bad") if report.missed else ("SLO met", "good"))
     if report.stopped:
         found.append(("Stopped early", "warn"))

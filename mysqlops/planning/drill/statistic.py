@@ -68,7 +68,10 @@ def finish(report: Report, rounds: Sequence[Round], *, stopped: str = "", second
         rounds=tuple(rounds),
         summary=summary,
         totals=totals,
-        missed=slo.missed(report.slo, rounds),
+        missed=(
+            *(f"round {one.number} failed: {one.failed}" for one in rounds if one.failed),
+            *slo.missed(report.slo, rounds),
+        ),
         is_clean=all(totals[name] == 0 for name in MUST_BE_ZERO),
         stopped=stopped,
         seconds=seconds,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from mysqlops import errors
-from mysqlops.core.drill import LAB, NOBODY, About
+from mysqlops.core.drill import BY_ITSELF, LAB, NOBODY, About
 from mysqlops.operations.drill import lab
+from mysqlops.operations.drill.lab import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
 
 
 def _facts(scene: Scene) -> Facts:
-    own = scene.must_have_lab()
-    pids = " ".join(map(str, own.api_server()))
-    return {"pids": pids, "undo": [own.inside(own.control_plane, f"kill -CONT {pids}")]}
+    return {"pids": scene.must_have_lab().api_server()}
 
 
 def _with_mysqld(scene: Scene) -> Facts:
@@ -22,13 +21,18 @@ def _with_mysqld(scene: Scene) -> Facts:
 
 def _inject(scene: Scene, facts: Facts) -> None:
     own = scene.must_have_lab()
-    lab.run([own.inside(own.control_plane, f"kill -STOP {facts['pids']}")])
+    lab.run([own.inside(own.control_plane, "kill", "-STOP", *facts["pids"])])
     if "mysqld" in facts:
-        lab.run([own.inside(scene.node, f"kill -KILL {' '.join(map(str, facts['mysqld']))}")])
+        lab.run([own.inside(scene.node, "kill", "-KILL", *facts["mysqld"])])
 
 
-def _heal(_: Scene, facts: Facts) -> None:
-    lab.try_to(facts["undo"])
+def _undo(scene: Scene, facts: Facts) -> list[Command]:
+    own = scene.must_have_lab()
+    return [own.inside(own.control_plane, "kill", "-CONT", *map(int, facts["pids"]))]
+
+
+def _heal(scene: Scene, facts: Facts) -> None:
+    lab.try_to(_undo(scene, facts))
 
 
 def _is_healed(scene: Scene, _: Facts) -> bool:
@@ -46,12 +50,14 @@ FAULTS = (
             "everybody who needs the API server, for {seconds} s; clients of the database should notice nothing",
             aim=NOBODY,
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=14,
         ),
         _inject,
         prepare=_facts,
         heal=_heal,
         is_healed=_is_healed,
+        undo=_undo,
     ),
     Fault(
         About(
@@ -59,11 +65,13 @@ FAULTS = (
             "the primary's mysqld is killed while the API server stands still for 14 s",
             "mysqld of {target}; {others} elect a primary, and no label follows before the API server is back",
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=14,
         ),
         _inject,
         prepare=_with_mysqld,
         heal=_heal,
         is_healed=_is_healed,
+        undo=_undo,
     ),
 )

@@ -6,8 +6,11 @@ so that undoing removes just these. Pods of the same node are still reached: the
 
 from __future__ import annotations
 
-from mysqlops.core.drill import LAB, REPLICA, About
+from ipaddress import ip_address
+
+from mysqlops.core.drill import BY_ITSELF, LAB, REPLICA, About
 from mysqlops.operations.drill import lab
+from mysqlops.operations.drill.lab import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
 
 _MARK = "mysqlops-drill"
@@ -17,46 +20,73 @@ _OUTSIDE = "eth0"  # the device by which the lab's nodes see each other
 
 def _cut(scene: Scene) -> Facts:
     """From everything beyond its node, and from members on it."""
-    own = scene.pod()["status"]["podIP"]
-    rules = [f"-s {own} -o {_OUTSIDE}", f"-d {own} -i {_OUTSIDE}", *_pairs(scene, own)]
-    return _facts(scene, rules, "")
+    own = _address(scene)
+    return _facts(scene, [(own, _OUTSIDE), (_OUTSIDE, own), *_pairs(scene, own)])
 
 
 def _part(scene: Scene) -> Facts:
     """From the other members only: clients and the API server still reach both sides."""
-    return _facts(scene, _pairs(scene, scene.pod()["status"]["podIP"]), "")
+    return _facts(scene, _pairs(scene, _address(scene)))
 
 
 def _lose(scene: Scene) -> Facts:
     """Some packets of each direction."""
-    own = scene.pod()["status"]["podIP"]
-    chance = f"-m statistic --mode nth --every {_EVERY} --packet 0"
-    return _facts(scene, [f"-s {own} -o {_OUTSIDE}", f"-d {own} -i {_OUTSIDE}"], chance)
+    own = _address(scene)
+    return _facts(scene, [(own, _OUTSIDE), (_OUTSIDE, own)], every=_EVERY)
 
 
-def _pairs(scene: Scene, own: str) -> list[str]:
-    others = [scene.pod(member)["status"]["podIP"] for member in scene.others()]
-    return [rule for other in others for rule in (f"-s {own} -d {other}", f"-s {other} -d {own}")]
+def _address(scene: Scene, member: str = "") -> str:
+    return str(scene.pod(member)["status"]["podIP"])
 
 
-def _facts(scene: Scene, rules: list[str], chance: str) -> Facts:
-    own, node = scene.must_have_lab(), scene.node
-    whole = [f"{rule} {chance} -m comment --comment {_MARK}-{scene.name} -j DROP" for rule in rules]
-    undo = [own.inside(node, f"iptables -w -D FORWARD {rule}") for rule in whole]
-    return {"node": node, "rules": whole, "undo": undo, "mark": f"{_MARK}-{scene.name}"}
+def _pairs(scene: Scene, own: str) -> list[tuple[str, str]]:
+    others = [_address(scene, member) for member in scene.others()]
+    return [pair for other in others for pair in ((own, other), (other, own))]
+
+
+def _facts(scene: Scene, pairs: list[tuple[str, str]], every: int = 1) -> Facts:
+    scene.must_have_lab()
+    return {"node": scene.node, "pairs": [list(pair) for pair in pairs], "every": every}
+
+
+def _commands(scene: Scene, facts: Facts, verb: str) -> list[Command]:
+    own, every = scene.must_have_lab(), int(facts["every"])
+    chance = ["-m", "statistic", "--mode", "nth", "--every", every, "--packet", 0] if every > 1 else []
+    marked = ["-m", "comment", "--comment", _mark(scene), "-j", "DROP"]
+    return [
+        own.inside(facts["node"], "iptables", "-w", verb, "FORWARD", *_match(*pair), *chance, *marked)
+        for pair in facts["pairs"]
+    ]
+
+
+def _match(source: str, destination: str) -> list[str]:
+    if source == _OUTSIDE:
+        return ["-d", str(ip_address(destination)), "-i", _OUTSIDE]
+    if destination == _OUTSIDE:
+        return ["-s", str(ip_address(source)), "-o", _OUTSIDE]
+    return ["-s", str(ip_address(source)), "-d", str(ip_address(destination))]
+
+
+def _mark(scene: Scene) -> str:
+    return f"{_MARK}-{scene.name}"
 
 
 def _inject(scene: Scene, facts: Facts) -> None:
-    own = scene.must_have_lab()
-    lab.run([own.inside(facts["node"], f"iptables -w -I FORWARD {rule}") for rule in facts["rules"]])
+    lab.run(_commands(scene, facts, "-I"))
 
 
-def _heal(_: Scene, facts: Facts) -> None:
-    lab.try_to(facts["undo"])
+def _undo(scene: Scene, facts: Facts) -> list[Command]:
+    return _commands(scene, facts, "-D")
+
+
+def _heal(scene: Scene, facts: Facts) -> None:
+    lab.try_to(_undo(scene, facts))
 
 
 def _is_healed(scene: Scene, facts: Facts) -> bool:
-    return facts["mark"] not in lab.output(scene.must_have_lab().inside(facts["node"], "iptables -w -S FORWARD"))
+    return _mark(scene) not in lab.output(
+        scene.must_have_lab().inside(facts["node"], "iptables", "-w", "-S", "FORWARD")
+    )
 
 
 FAULTS = (
@@ -66,6 +96,7 @@ FAULTS = (
             "the primary's pod is cut from the network of its node for 20 s",
             "{target} for {seconds} s; {others} expel it and elect a primary; clients on its own node still reach it",
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=20,
             has_minority=True,
         ),
@@ -73,6 +104,7 @@ FAULTS = (
         prepare=_cut,
         heal=_heal,
         is_healed=_is_healed,
+        undo=_undo,
     ),
     Fault(
         About(
@@ -81,12 +113,14 @@ FAULTS = (
             "{target} for {seconds} s; writes wait until the group has removed it",
             aim=REPLICA,
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=15,
         ),
         _inject,
         prepare=_cut,
         heal=_heal,
         is_healed=_is_healed,
+        undo=_undo,
     ),
     Fault(
         About(
@@ -94,6 +128,7 @@ FAULTS = (
             "the primary is parted from the two other members for 20 s; clients reach all three",
             "{target} alone against {others} for {seconds} s; the API server and clients reach both sides",
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=20,
             has_minority=True,
         ),
@@ -101,6 +136,7 @@ FAULTS = (
         prepare=_part,
         heal=_heal,
         is_healed=_is_healed,
+        undo=_undo,
     ),
     Fault(
         About(
@@ -108,11 +144,13 @@ FAULTS = (
             "every fourth packet to and from the primary's pod is lost for 20 s",
             "{target} for {seconds} s; writes are slow, and the group may elect another primary",
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=20,
         ),
         _inject,
         prepare=_lose,
         heal=_heal,
         is_healed=_is_healed,
+        undo=_undo,
     ),
 )

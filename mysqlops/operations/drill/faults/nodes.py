@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mysqlops.core.drill import EVERYBODY, LAB, About
+from mysqlops.core.drill import BY_ITSELF, EVERYBODY, LAB, About
 from mysqlops.operations.drill import lab
+from mysqlops.operations.drill.lab import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
 
 
-def _one(verb: str, undo: str) -> Callable[[Scene], Facts]:
-    def prepare(scene: Scene) -> Facts:
-        own = scene.must_have_lab()
-        return {"do": [own.node(verb, scene.node)], "undo": [own.node(undo, scene.node)], "nodes": [scene.node]}
-
-    return prepare
+def _of_target(scene: Scene) -> Facts:
+    scene.must_have_lab()
+    return {"nodes": [scene.node]}
 
 
-def _all(scene: Scene) -> Facts:
-    own = scene.must_have_lab()
-    nodes = lab.output("docker ps -a --filter label=mysqlops-lab=" + own.name + " --format '{{.Names}}'").split()
-    return {
-        "do": [own.node("stop", node) for node in nodes],
-        "undo": [own.node("start", node) for node in sorted(nodes)],
-        "nodes": nodes,
-    }
+def _of_all(scene: Scene) -> Facts:
+    return {"nodes": list(scene.must_have_lab().nodes)}
 
 
-def _inject(_: Scene, facts: Facts) -> None:
-    lab.run(facts["do"])
+def _to(verb: str) -> Callable[[Scene, Facts], list[Command]]:
+    return lambda scene, facts: [scene.must_have_lab().node(verb, node) for node in facts["nodes"]]
 
 
-def _heal(_: Scene, facts: Facts) -> None:
-    lab.try_to(facts["undo"])
+def _do(verb: str) -> Callable[[Scene, Facts], None]:
+    return lambda scene, facts: lab.run(_to(verb)(scene, facts))
 
 
-def _is_healed(_: Scene, facts: Facts) -> bool:
-    states = [lab.output(f"docker inspect -f '{{{{.State.Status}}}}' {node}").strip() for node in facts["nodes"]]
+def _try_to(verb: str) -> Callable[[Scene, Facts], None]:
+    return lambda scene, facts: lab.try_to(_to(verb)(scene, facts))
+
+
+def _cut_power(scene: Scene, _: Facts) -> None:
+    lab.run([scene.must_have_lab().kill_all()])
+
+
+def _is_healed(scene: Scene, facts: Facts) -> bool:
+    own, form = scene.must_have_lab(), "{{.State.Status}}"
+    states = [lab.output(own.inspect(node, form)).strip() for node in facts["nodes"]]
     return set(states) == {"running"}
 
 
@@ -47,13 +48,15 @@ FAULTS = (
             "the primary's node is killed, and started again after 12 s",
             "all pods on the node of {target}, for {seconds} s and the time that the node takes to start",
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=12,
             on_node=True,
         ),
-        _inject,
-        prepare=_one("stop", "start"),
-        heal=_heal,
+        _do("stop"),
+        prepare=_of_target,
+        heal=_try_to("start"),
         is_healed=_is_healed,
+        undo=_to("start"),
     ),
     Fault(
         About(
@@ -61,14 +64,16 @@ FAULTS = (
             "the primary's node stands still for 14 s, then goes on",
             "all pods on the node of {target} for {seconds} s",
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=14,
             has_minority=True,
             on_node=True,
         ),
-        _inject,
-        prepare=_one("freeze", "thaw"),
-        heal=_heal,
+        _do("freeze"),
+        prepare=_of_target,
+        heal=_try_to("thaw"),
         is_healed=_is_healed,
+        undo=_to("thaw"),
     ),
     Fault(
         About(
@@ -77,10 +82,12 @@ FAULTS = (
             "everything",
             aim=EVERYBODY,
             needs=LAB,
+            undone=BY_ITSELF,
         ),
-        _inject,
-        prepare=_all,
-        heal=_heal,
+        _cut_power,
+        prepare=_of_all,
+        heal=_try_to("start"),
         is_healed=_is_healed,
+        undo=_to("start"),
     ),
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core import names
-from mysqlops.core.drill import LAB, About
+from mysqlops.core.drill import BY_ITSELF, LAB, About
 from mysqlops.operations.drill import lab
+from mysqlops.operations.drill.lab import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 
 _KILL_AGENT = "import resource; resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))"
@@ -18,10 +19,16 @@ _KILL_MYSQLD = "prlimit --pid 1 --cpu=1:1 2>/dev/null || kill -SEGV 1"
 _STOPPED = "T"
 
 
-def _kill_mysqld(scene: Scene, _: Facts) -> Json:
-    if scene.lab is not None:
-        pids = scene.lab.mysqld(scene.node, scene.pod()["metadata"]["uid"])
-        lab.run([scene.lab.inside(scene.node, f"kill -KILL {_words(pids)}")])
+def _mysqld_facts(scene: Scene) -> Facts:
+    """Looked up before the fault: that takes a second of a busy node."""
+    if scene.lab is None:
+        return {}
+    return {"node": scene.node, "pids": scene.lab.mysqld(scene.node, scene.pod()["metadata"]["uid"])}
+
+
+def _kill_mysqld(scene: Scene, facts: Facts) -> Json:
+    if "pids" in facts:
+        lab.run(_signal(scene, facts, "-KILL"))
         return {"signal": "SIGKILL, from the node"}
     _until_dead(scene, names.CONTAINER_MYSQLD, ["sh", "-c", _KILL_MYSQLD])
     return {"signal": "SIGKILL by its limit of processor time where there is prlimit, else SIGSEGV"}
@@ -57,30 +64,33 @@ def _restarts(scene: Scene, container: str) -> tuple[int, bool]:
 
 
 def _freeze_facts(scene: Scene) -> Facts:
-    own = scene.must_have_lab()
-    pids = own.mysqld(scene.node, scene.pod()["metadata"]["uid"])
-    return {"node": scene.node, "pids": pids, "undo": [own.inside(scene.node, f"kill -CONT {_words(pids)}")]}
+    scene.must_have_lab()
+    return _mysqld_facts(scene)
 
 
 def _freeze(scene: Scene, facts: Facts) -> None:
-    lab.run([scene.must_have_lab().inside(facts["node"], f"kill -STOP {_words(facts['pids'])}")])
+    lab.run(_signal(scene, facts, "-STOP"))
 
 
-def _thaw(_: Scene, facts: Facts) -> None:
-    lab.try_to(facts["undo"])
+def _go_on(scene: Scene, facts: Facts) -> list[Command]:
+    return _signal(scene, facts, "-CONT")
+
+
+def _thaw(scene: Scene, facts: Facts) -> None:
+    lab.try_to(_go_on(scene, facts))
 
 
 def _is_thawed(scene: Scene, facts: Facts) -> bool:
-    words = f"cat /proc/{facts['pids'][0]}/stat"
+    stat = f"/proc/{int(facts['pids'][0])}/stat"
     try:
-        text = lab.output(scene.must_have_lab().inside(facts["node"], words))
+        text = lab.output(scene.must_have_lab().inside(facts["node"], "cat", stat))
     except errors.StepFailed:
         return True  # it is gone, and with it what was frozen
     return text.rpartition(")")[2].split()[0] != _STOPPED
 
 
-def _words(pids: list[int]) -> str:
-    return " ".join(map(str, pids))
+def _signal(scene: Scene, facts: Facts, signal: str) -> list[Command]:
+    return [scene.must_have_lab().inside(facts["node"], "kill", signal, *map(int, facts["pids"]))]
 
 
 FAULTS = (
@@ -91,6 +101,7 @@ FAULTS = (
             "mysqld of {target}; its volume stays, kubelet starts it again; {others} elect a primary",
         ),
         _kill_mysqld,
+        prepare=_mysqld_facts,
     ),
     Fault(
         About(
@@ -107,6 +118,7 @@ FAULTS = (
             "the primary's mysqld is stopped (SIGSTOP) for 14 s, then goes on as if nothing had been",
             "mysqld of {target} for {seconds} s; {others} expel it and elect a primary",
             needs=LAB,
+            undone=BY_ITSELF,
             lasts=14,
             has_minority=True,
         ),
@@ -114,5 +126,6 @@ FAULTS = (
         prepare=_freeze_facts,
         heal=_thaw,
         is_healed=_is_thawed,
+        undo=_go_on,
     ),
 )

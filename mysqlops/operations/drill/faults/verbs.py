@@ -5,7 +5,7 @@ from __future__ import annotations
 from mysqlops import errors
 from mysqlops.core import backup as facts_of
 from mysqlops.core import names
-from mysqlops.core.drill import NOBODY, TARGET, About
+from mysqlops.core.drill import BY_ABORT, NOBODY, TARGET, About
 from mysqlops.operations import backup, delete, deploy, observe, restart, restore, scale, targets
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 
@@ -46,7 +46,9 @@ def _restore(scene: Scene, facts: Facts) -> Json:
 
 
 def _delete_copy(scene: Scene, facts: Facts) -> None:
-    client = scene.session.client
+    client, copy = scene.session.client, f"{scene.name}-drill"
+    if facts["copy"] != copy:
+        raise errors.StepFailed(f"the record names {facts['copy']!r}: a drill restores {copy} and deletes nothing else")
     delete.execute(scene.session, facts["copy"], delete.plan(client, facts["copy"], purge_data=True))
 
 
@@ -104,6 +106,7 @@ FAULTS = (
             "nobody: the copy has one member of its own",
             aim=NOBODY,
             needs=TARGET,
+            undone=BY_ABORT,
         ),
         _restore,
         prepare=_restore_facts,
@@ -116,6 +119,7 @@ FAULTS = (
             "every pod is replaced, one at a time, as an upgrade and mysqlops restart do",
             "{target} and {others}, one after another; one switchover",
             aim=NOBODY,
+            undone=BY_ABORT,
         ),
         _roll,
     ),
@@ -125,6 +129,7 @@ FAULTS = (
             "two members are added and removed again",
             "nobody: members come and go beside {target} and {others}; the claims that they had are deleted",
             aim=NOBODY,
+            undone=BY_ABORT,
         ),
         _scale,
         prepare=_scale_facts,

@@ -7,8 +7,8 @@ deadline. The load on the disk ends by itself.
 from __future__ import annotations
 
 from mysqlops import errors
-from mysqlops.core import names
-from mysqlops.core.drill import About
+from mysqlops.core import names, quantity
+from mysqlops.core.drill import BY_ITSELF, About
 from mysqlops.kube import manifests
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 from mysqlops.planning.drill import objects
@@ -16,6 +16,7 @@ from mysqlops.planning.drill import objects
 _FILLER = "mysqlops-drill-filler"
 _VOLUME = "/var/lib/mysql"
 _LEFT_MIB = 40  # less than an agent wants free
+_SHARED = 1.2  # a file system is at most so many times its claim, if it is its alone
 _MOST_MIB = 20480  # that are written byte by byte
 _FILL_SECONDS = 180
 _FILL = (
@@ -35,7 +36,16 @@ _CLEAN = f"rm -f {_VOLUME}/{_FILLER} {_VOLUME}/{_FILLER}-*"
 
 
 def _fill_facts(scene: Scene) -> Facts:
+    """Raises Refused where the volume is a folder of a larger file system: others would be full too."""
     claim = next(str(one.claim) for one in scene.status.members if one.name == scene.target)
+    found = scene.session.client.get("PersistentVolumeClaim", claim)
+    size = quantity.parse_bytes(found["status"]["capacity"]["storage"])
+    blocks, block = scene.shell(names.CONTAINER_MYSQLD, f"stat -f -c '%b %S' {_VOLUME}").stdout.split()
+    whole = int(blocks) * int(block)
+    if whole > _SHARED * size:
+        text = f"claim {claim} of {quantity.format_bytes(size)} lies in a file system of {quantity.format_bytes(whole)}"
+        hint = "drill disk-full where each claim has a file system of its own"
+        raise errors.Refused([errors.Reason("shared-volume", f"{text}, which others share", hint)])
     return {"target": scene.target, "node": scene.node, "claim": claim}
 
 
@@ -47,6 +57,7 @@ def _fill(scene: Scene, facts: Facts) -> Json:
     client.delete("Job", job["metadata"]["name"])
     _await_no_job(scene, job["metadata"]["name"])
     client.create("Job", job)
+    _await_running(scene, job["metadata"]["name"])
     done = scene.shell(names.CONTAINER_MYSQLD, _FILL, seconds=_FILL_SECONDS)
     if done.exit_code != 0:
         raise errors.StepFailed(f"the volume of {scene.target} could not be filled: {done.stderr.strip()[-200:]}")
@@ -58,6 +69,18 @@ def _await_no_job(scene: Scene, name: str) -> None:
     while scene.session.client.find("Job", name) is not None:
         if scene.session.clock.monotonic() > deadline:
             raise errors.WaitTimeout(f"Job {name} of an earlier drill does not go", hint=f"kubectl describe job {name}")
+        scene.session.clock.sleep(0.3)
+
+
+def _await_running(scene: Scene, name: str) -> None:
+    """A Job that a quota or an image holds back undoes nothing."""
+    client, deadline = scene.session.client, scene.session.clock.monotonic() + 60
+    while not any(one["status"].get("phase") == "Running" for one in client.list("Pod", f"job-name={name}")):
+        if scene.session.clock.monotonic() > deadline:
+            client.delete("Job", name)
+            raise errors.StepFailed(
+                f"Job {name}, which would undo it, does not run", hint=f"kubectl describe job {name}"
+            )
         scene.session.clock.sleep(0.3)
 
 
@@ -87,6 +110,7 @@ FAULTS = (
             "the primary's volume is filled but for 40 MiB, for 15 s",
             "the volume of {target} for {seconds} s; its agent hands the primary over to one of {others}",
             lasts=15,
+            undone=BY_ITSELF,
         ),
         _fill,
         prepare=_fill_facts,
