@@ -31,6 +31,8 @@ run_step() {
     fi
     ;;
   look) # what the repository holds: the next steps choose from it, and a bad target ends the Job before any copying
+    # Locks of runs that died over half an hour ago; an append-only target lets nobody remove them.
+    restic --no-cache unlock >/dev/null 2>&1 || true
     restic --no-cache --json snapshots --tag mysqlops "$@" >/work/snapshots.json
     ;;
   store) # a folder, under the tags that /work/tags lists
@@ -79,7 +81,8 @@ run_step() {
     set --
     while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
     [ $# -gt 0 ] || exit 0
-    restic --no-cache --retry-lock 10m forget --prune "$@"
+    # As process 1 it gets the signal that ends the pod, and takes its lock away.
+    exec restic --no-cache --retry-lock 10m forget --prune "$@"
     ;;
   export) # snapshot $1 as the tar file $2 on the volume, complete or not at all
     if [ -e "/scratch/$2" ]; then
@@ -106,7 +109,7 @@ run_step() {
     fi
     ;;
   run)
-    restic --no-cache "$@"
+    exec restic --no-cache "$@"
     ;;
   esac
 }

@@ -3,7 +3,7 @@
 # reaches it but the containers of its own pod, by the socket.
 set -eu
 data=/scratch/data
-small='--innodb-buffer-pool-size=8M --innodb-redo-log-capacity=8M --innodb-log-buffer-size=1M --performance-schema=OFF
+small='--innodb-buffer-pool-size=8M --loose-innodb-redo-log-capacity=8M --innodb-log-buffer-size=1M --performance-schema=OFF
   --max-connections=10 --table-open-cache=64 --table-definition-cache=400 --mysqlx=OFF'
 export MALLOC_ARENA_MAX=2
 mkdir -p /scratch/relay

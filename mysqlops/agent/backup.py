@@ -64,7 +64,7 @@ class Job:
         donor, seen, group = self._choose()
         with self._local() as server:
             self._clone(server, donor)
-        at = self._moment()
+        at = _as_of(donor, self._moment())
         with self._local() as server:
             copied = clone.finished(server)
             facts_of = {"method": self._method(), "member": donor.pod, "role": donor.role, "group": group}
@@ -117,7 +117,8 @@ class Job:
         snapshots = _snapshots()
         own = [one for one in backup.catalogue(snapshots) if one.origin == self._env["ORIGIN"]]
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
-        gone = [one.id for one in retention.expired(own, policy)]
+        # A volume snapshot goes with its entry, and this Job may not delete one: `backup prune` does.
+        gone = [one.id for one in retention.expired(own, policy) if not one.volume_snapshot]
         stays = [one for one in own if one.id not in gone]
         logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"])
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
@@ -145,6 +146,9 @@ class Job:
             return
         manifest = json.loads(_MANIFEST.read_text())
         made = facts.make(backup.Backup, manifest["backup"])
+        if made.method == backup.SNAPSHOT and local.APPLYING.exists():
+            text = "the volume was being brought forward when that was ended, and is not the snapshot any more"
+            raise Refused([Reason("half-applied", text, "delete the new claim, then run it again")])
         recorded = contents.load(manifest["contents"])
         with self._local() as server:
             fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
@@ -153,6 +157,8 @@ class Job:
                 found = contents.of_any_version(server, self._say)
             else:
                 found = contents.of(server, self._say, with_checksums=made.checked == backup.CHECKSUM)
+                if str(server.scalar("SELECT @@version")) != made.server_version:
+                    recorded, found = contents.of_whatever_version(recorded), contents.of_whatever_version(found)
             self._stop(server)
         different = contents.differences(recorded, found)
         if gtid != made.gtid:
@@ -175,14 +181,13 @@ class Job:
 
     def place(self) -> None:
         """The last step of a restore: the volume is a member's from here on; `prepare` then sets the passwords."""
-        if (_SCRATCH / "data").exists():
-            shutil.rmtree(_COPY, ignore_errors=True)
-            return
+        if not (_SCRATCH / "data").exists():
+            (_COPY / "data" / "auto.cnf").unlink(missing_ok=True)
+            os.sync()
+            (_COPY / "data").rename(_SCRATCH / "data")
+        # After the rename, and by a second run too: until then the data of a volume snapshot is fetched anew from here.
         (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
-        (_COPY / "data" / "auto.cnf").unlink(missing_ok=True)
-        os.sync()
-        (_COPY / "data").rename(_SCRATCH / "data")
-        shutil.rmtree(_COPY)
+        shutil.rmtree(_COPY, ignore_errors=True)
         os.sync()
         self._say("the volume is ready for its member")
 
@@ -240,6 +245,17 @@ class Job:
 
     def _say(self, text: str) -> None:
         print(text, flush=True)
+
+
+def _as_of(donor: view.GroupMember, now: str) -> str:
+    """The moment that a copy is of: of a member that lags, when the last of what it holds was committed."""
+    login = connect.read_login(names.USER_BACKUP, "/run/login/password", "/run/ca/ca.crt")
+    try:
+        with connect.connect_tcp(donor.host, login) as server:
+            behind = group_replication.applied_until(server)
+    except errors.MysqlError:
+        return now
+    return min(now, behind) if behind else now
 
 
 def _hosts(cluster: str, namespace: str) -> list[str]:

@@ -21,7 +21,7 @@ from mysqlops import errors
 from mysqlops.agent import api, log, settings, store
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, names, relay_log
-from mysqlops.core.gtid import GtidSet
+from mysqlops.core.gtid import Growing, GtidSet
 from mysqlops.mysql import connect, receiver
 
 _RELAY, _CHUNK = Path("/scratch/relay"), Path("/scratch/chunk")
@@ -29,7 +29,7 @@ _SOCKET = "/scratch/mysqld.sock"
 _CA = "/run/ca/ca.crt"
 _CATCH_UP_SECONDS = 10.0
 _IDLE_SECONDS = 120.0  # with nothing new, so often the repository is told that it is still complete
-_GAP_SECONDS = 60.0
+_GAP_SECONDS, _LOOK_SECONDS = 15.0, 600.0  # with a gap, and without
 _RETRY_SECONDS = 3.0
 _MIB = 1 << 20
 
@@ -47,8 +47,9 @@ class Ship:
         self._over = threading.Event()
         self._chunk: binlog.Chunk | None = None
         self._stored: binlog.Chunk | None = None
-        self._began = self._looked_at = 0.0
-        self._scanned = GtidSet()
+        self._began, self._looked_at = 0.0, -_LOOK_SECONDS
+        self._scanned = Growing()
+        self._open: relay_log.Transaction | None = None
         self._seen: set[str] = set()
         self._asked: tuple[str, GtidSet] = ("", GtidSet())
         self._source = ""
@@ -81,15 +82,12 @@ class Ship:
             now = f"{primary.scalar('SELECT UTC_TIMESTAMP(6)'):%Y-%m-%dT%H:%M:%S.%fZ}"
             source = receiver.source(primary)
         with self._local() as server:
+            # Before connecting: a new history must not come into the old one's chunk, and connecting forgets errors.
+            if self._chunk is not None and (why := self._cannot_go_on(server, source)):
+                self._end(server, source, why)
             if self._chunk is None:
                 self._begin(server, source)
             self._keep_connected(server, source)
-            if why := self._cannot_go_on(server, source):
-                self._log.say(f"beginning anew: {why}")
-                self._collect(server)
-                self._store_if_new()
-                self._begin(server, source)
-                self._keep_connected(server, source)
             self._await(server, source.executed)
             self._collect(server)
         self._note_until()
@@ -107,12 +105,24 @@ class Ship:
         self._gap = start.gap
         self._new_chunk(server, source.group, start.before)
 
+    def _end(self, server: connect.Server, source: binlog.Source, why: str) -> None:
+        """Store what is whole and of the chunk's own history; the next one begins with what the repository holds."""
+        self._log.say(f"beginning anew: {why}")
+        receiver.stop(server)
+        try:
+            assert self._chunk is not None  # noqa: S101
+            self._collect(server, foreign=source.group if source.group != self._chunk.group else "")
+            self._store_if_new()
+        finally:
+            self._chunk = None
+
     def _new_chunk(self, server: connect.Server, group: str, before: GtidSet) -> None:
+        self._chunk = None  # until all is done: half a beginning is begun again
         receiver.begin(server, self._primary(), _CA, before)
         _CHUNK.mkdir(exist_ok=True)
         for file in _CHUNK.iterdir():
             file.unlink()
-        self._scanned, self._seen, self._source = GtidSet(), set(), ""
+        self._scanned, self._seen, self._source, self._open = Growing(), set(), "", None
         self._asked = ("", GtidSet())
         self._began = self._clock.monotonic()
         # For a moment two receivers may run, after a node was lost: never two chunks of one name.
@@ -154,35 +164,52 @@ class Ship:
                 return  # much has come together: what is there already is stored meanwhile
             self._clock.sleep(0.1)
 
-    def _collect(self, server: connect.Server) -> None:
-        """Put the files that are whole into the chunk's folder, and count what they hold."""
+    def _collect(self, server: connect.Server, foreign: str = "") -> None:
+        """Put the files that are whole into the chunk's folder, and count what they hold; not files with transactions
+        of another history, the group `foreign`. A file that is damaged is received again: raises StorageError."""
         assert self._chunk is not None  # noqa: S101
         receiver.rotate(server)
-        complete = receiver.receiving(server).received
-        for file in sorted(_RELAY.glob("relay.[0-9]*"))[:-1]:
-            if file.name not in self._seen:
-                self._take(file)
-        # One that goes on in the next file is not complete yet, and the server does not count it.
-        held = self._scanned.subtract(self._scanned.subtract(complete))
+        complete = Growing(receiver.receiving(server).received)
+        if self._open is not None and self._open.gtid in complete:
+            self._count(self._open)
+            self._open = None
+        try:
+            for file in sorted(_RELAY.glob("relay.[0-9]*"))[:-1]:
+                if file.name not in self._seen:
+                    self._take(file, complete, foreign)
+        except errors.StorageError:
+            self._chunk = None
+            raise
+        held = self._scanned.whole()
         self._chunk = replace(self._chunk, gtid=str(held), transactions=held.count())
 
-    def _take(self, file: Path) -> None:
+    def _take(self, file: Path, complete: Growing, foreign: str) -> None:
+        """One transaction that goes on in the next file is not complete yet, and the server does not count it."""
         assert self._chunk is not None  # noqa: S101
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            found = list(relay_log.transactions(data, file.name))
-            is_empty = not found and relay_log.is_empty(data, file.name)
+            if foreign and any(one.gtid.startswith(foreign) for one in relay_log.transactions(data, file.name)):
+                self._log.say(f"{file.name} holds transactions of another history: not stored")
+                return
+            has_any = False
+            for one in relay_log.transactions(data, file.name):
+                has_any = True
+                if one.gtid in complete:
+                    self._count(one)
+                else:
+                    self._open = one
+            is_empty = not has_any and relay_log.is_empty(data, file.name)
         self._seen.add(file.name)
         if is_empty:
             return
         os.link(file, _CHUNK / file.name)
-        self._scanned = self._scanned.union(GtidSet.parse(",".join(one.gtid for one in found)))
-        moments = [binlog.moment(one.committed) for one in found]
-        self._chunk = replace(
-            self._chunk,
-            size=self._chunk.size + file.stat().st_size,
-            first=min([*moments, self._chunk.first or "9999"]) if moments else self._chunk.first,
-            last=max([*moments, self._chunk.last]),
-        )
+        self._chunk = replace(self._chunk, size=self._chunk.size + file.stat().st_size)
+
+    def _count(self, one: relay_log.Transaction) -> None:
+        chunk = self._chunk
+        assert chunk is not None  # noqa: S101
+        if self._scanned.add(one.gtid):
+            at = binlog.moment(one.committed)
+            self._chunk = replace(chunk, first=min(at, chunk.first or at), last=max(at, chunk.last))
 
     def _note_until(self) -> None:
         """A commit gets its time shortly before it is seen: what was seen one turn ago is complete as of that turn. And
@@ -221,14 +248,17 @@ class Ship:
             self._new_chunk(server, source.group, chunk.after)
 
     def _look_after_gap(self) -> None:
-        """A backup that was made since is whole without what is missing."""
-        if not self._gap or self._clock.monotonic() - self._looked_at < _GAP_SECONDS:
+        """Whether any backup can be brought to now. By what the repository holds: the receiver may be a new one, and a
+        backup that was made since is whole without what is missing."""
+        pause = _GAP_SECONDS if self._gap else _LOOK_SECONDS
+        if self._clock.monotonic() - self._looked_at < pause or self._chunk is None or self._stored is None:
             return
         self._looked_at = self._clock.monotonic()
-        assert self._chunk is not None  # noqa: S101
-        made = backup.catalogue(self._store.snapshots())
-        if any(binlog.reach(one, [self._chunk]).until for one in made):
+        snapshots = self._store.snapshots()
+        if binlog.can_reach_now(self._chunk, backup.catalogue(snapshots), binlog.chunks(snapshots)):
             self._gap = ""
+        else:
+            self._gap = self._gap or "no backup in the target can be brought to now"
 
     def _report(self, trouble: str) -> None:
         chunk, stored = self._chunk, self._stored

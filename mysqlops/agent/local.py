@@ -15,6 +15,7 @@ from mysqlops.mysql import connect
 T = TypeVar("T")
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _ROOM_BYTES = 16 << 20
+APPLYING = _SCRATCH / "copy" / "applying"  # there once binary logs are being applied to the data
 _START_SECONDS, _STOP_SECONDS = 600.0, 600.0
 
 

@@ -19,6 +19,7 @@ from mysqlops.mysql import accounts, connect, receiver
 
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _LOGS, _PASSWORD, _STATEMENTS = _WORK / "logs", _WORK / "replay-password", _WORK / "replay.sql"
+_REACH = _WORK / "reach"
 _REPLAY = _SCRATCH / "replay"
 _USER = "mysqlops_replay"
 
@@ -40,6 +41,7 @@ class Replay:
         pitr.check(self._point, made.id, GtidSet.parse(made.gtid), made.at, reach)
         needed = pitr.needed(self._point, reach.chunks)
         _LOGS.write_text("".join(f"{one.snapshot}\n" for one in needed))
+        _REACH.write_text(str(reach.gtid))
         password = secrets.token_urlsafe(24)
         for file in (_PASSWORD, _STATEMENTS):
             file.touch(0o600)
@@ -57,8 +59,9 @@ class Replay:
             return
         held = GtidSet.parse(self._backup().gtid)
         files = sorted(_REPLAY.glob("relay.[0-9]*")) if _LOGS.read_text() else []
-        wish = pitr.replay(self._point, held, _transactions(files))
+        wish = pitr.replay(self._point, held, _transactions(files), GtidSet.parse(_REACH.read_text()))
         if files:
+            local.APPLYING.touch()  # of a volume snapshot nobody can make the data of before again
             with local.wait_for(self._clock, "applier", connect.Login(_USER, _PASSWORD.read_text())) as server:
                 self._apply(server, files[0], held, wish)
                 receiver.forget(server)

@@ -104,6 +104,17 @@ def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
     return Reach(tuple(used), held, until if until > backup.at else "")
 
 
+def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk]) -> bool:
+    """Whether a good backup can be brought to the end of `now`, which a receiver is filling."""
+    chunks = [one for one in there if one.id != now.id]
+    for one in backups:
+        if one.level == FAILED or (one.origin, one.group) != (now.origin, now.group):
+            continue
+        if now.after.is_subset(reach(one, [*chunks, now]).gtid):
+            return True
+    return False
+
+
 def continued(there: Sequence[Chunk]) -> dict[str, bool | None]:
     """Of each chunk by id: whether the one before it in the same history reaches to it; None of the first."""
     found: dict[str, bool | None] = {}

@@ -7,6 +7,7 @@ Format: https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-concepts.html,
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -68,6 +69,45 @@ class GtidSet:
 
     def is_subset(self, other: GtidSet) -> bool:
         return not self.subtract(other)
+
+
+class Growing:
+    """A set that grows by single GTIDs, mostly by the next number of one of a few blocks; millions of them need no more
+    room than their intervals."""
+
+    def __init__(self, held: GtidSet = GtidSet()) -> None:
+        self._spans = {source: list(spans) for source, spans in held.intervals}
+
+    def add(self, gtid: str) -> bool:
+        """False if it was there already; `gtid` as the server writes a single one."""
+        source, number = _single(gtid)
+        spans = self._spans.setdefault(source, [])
+        at = bisect_right(spans, (number, _NO_END))
+        if at and spans[at - 1][1] >= number:
+            return False
+        if at and spans[at - 1][1] == number - 1:
+            spans[at - 1] = (spans[at - 1][0], number)
+        else:
+            spans.insert(at, (number, number))
+        return True
+
+    def __contains__(self, gtid: str) -> bool:
+        source, number = _single(gtid)
+        spans = self._spans.get(source, [])
+        at = bisect_right(spans, (number, _NO_END))
+        return bool(at) and spans[at - 1][1] >= number
+
+    def whole(self) -> GtidSet:
+        return GtidSet._of(self._spans)
+
+
+_NO_END = 1 << 63
+
+
+def _single(gtid: str) -> tuple[Source, int]:
+    before, _, number = gtid.rpartition(":")
+    uuid, _, tag = before.partition(":")
+    return (uuid, tag), int(number)
 
 
 def _dashed(uuid: str) -> str:

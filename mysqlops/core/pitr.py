@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mysqlops.core import binlog
-from mysqlops.core.gtid import GtidSet
+from mysqlops.core.gtid import Growing, GtidSet
 from mysqlops.core.relay_log import Transaction
 from mysqlops.errors import ConfigError, Reason, Refused
 
@@ -90,18 +90,19 @@ class Replay:
     stop: Transaction | None
 
 
-def replay(point: Point, held: GtidSet, logged: Iterable[Transaction]) -> Replay:
-    """`logged` in the order of the logs. Chunks may overlap; what is there already is skipped, as the server does."""
-    wanted: dict[str, None] = {}
+def replay(point: Point, held: GtidSet, logged: Iterable[Transaction], reach: GtidSet) -> Replay:
+    """`logged` in the order of the logs. Chunks may overlap; what is there already is skipped, as the server does. What
+    is not in `reach`, which the chunks count, is the beginning of a transaction that was never received whole."""
+    seen, whole = Growing(held), Growing(reach)
     last: Transaction | None = None
     for one in logged:
-        if one.gtid in wanted or GtidSet.parse(one.gtid).is_subset(held):
+        if one.gtid in seen:
             continue
-        if _is_past(point, one, last):
-            return Replay(_union(wanted), last, one)
-        wanted[one.gtid] = None
+        if one.gtid not in whole or _is_past(point, one, last):
+            return Replay(seen.whole().subtract(held), last, one)
+        seen.add(one.gtid)
         last = one
-    return Replay(_union(wanted), last, None)
+    return Replay(seen.whole().subtract(held), last, None)
 
 
 def _is_past(point: Point, one: Transaction, last: Transaction | None) -> bool:
@@ -110,7 +111,3 @@ def _is_past(point: Point, one: Transaction, last: Transaction | None) -> bool:
     if point.kind == BEFORE:
         return one.gtid == point.value
     return point.kind == GTID and last is not None and last.gtid == point.value
-
-
-def _union(gtids: Iterable[str]) -> GtidSet:
-    return GtidSet.parse(",".join(gtids))

@@ -35,6 +35,14 @@ _START_SECONDS = 120.0  # joining waits for the group's view; the server gives u
 _ALREADY_STOPPED = {3093}
 _PORT = 3306  # group traffic shares it with clients: the MYSQL communication stack
 
+_KEEPS_UP = 100  # transactions that wait to be applied: a fraction of a second
+_APPLIED = """
+SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schema.replication_group_member_stats
+    WHERE member_id = @@server_uuid),
+  (SELECT MAX(last_applied_transaction_original_commit_timestamp)
+    FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = 'group_replication_applier')
+"""
+
 
 def observe(server: connect.Server) -> view.ServerView:
     """What the server says of itself and of its group, within a few milliseconds."""
@@ -61,6 +69,13 @@ def observe(server: connect.Server) -> view.ServerView:
         clone=clone.running(server) if is_recovering else None,
         recovery_error=int(server.scalar(_RECOVERY_ERROR)) if is_recovering else 0,
     )
+
+
+def applied_until(server: connect.Server) -> str:
+    """When the last transaction that a lagging member has applied was committed (UTC, ISO 8601), else empty."""
+    server.query("SET time_zone = '+00:00'")
+    queue, at = server.query(_APPLIED)[0]
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at and int(queue or 0) > _KEEPS_UP else ""
 
 
 def start(

@@ -27,7 +27,7 @@ FROM performance_schema.replication_connection_status WHERE channel_name = ''
 class Receiving:
     """`source` is the server UUID; `error` 0 if none."""
 
-    is_connected: bool
+    is_connected: bool  # or connecting
     source: str
     received: GtidSet
     error: int
@@ -44,18 +44,30 @@ def source(server: connect.Server) -> binlog.Source:
 
 
 def begin(server: connect.Server, host: str, ca_file: str, before: GtidSet) -> None:
-    """Forget all that was received, and ask from then on only for what is not in `before`."""
+    """Forget all that was received, and ask from then on only for what is not in `before`. The server connects anew at
+    most once by itself: whom to receive from, and whether that has still the same history, is decided by its caller."""
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("STOP REPLICA IO_THREAD")
     server.query("RESET REPLICA ALL")
-    server.query("RESET BINARY LOGS AND GTIDS")
+    server.query(_reset(str(server.scalar("SELECT @@version"))))
     server.query("SET GLOBAL gtid_purged = %s", [str(before)])
     server.query(
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = 3306, SOURCE_AUTO_POSITION = 1, "
         "SOURCE_SSL = 1, SOURCE_SSL_CA = %s, SOURCE_SSL_VERIFY_SERVER_CERT = 1, SOURCE_CONNECT_RETRY = 1, "
-        "SOURCE_RETRY_COUNT = 0, SOURCE_HEARTBEAT_PERIOD = %s",
+        "SOURCE_RETRY_COUNT = 1, SOURCE_HEARTBEAT_PERIOD = %s",
         [host, ca_file, _HEARTBEAT_SECONDS],
     )
+
+
+def _reset(version: str) -> str:
+    """The statement's name since 8.2 (https://dev.mysql.com/doc/refman/8.4/en/reset-binary-logs-and-gtids.html)."""
+    return "RESET MASTER" if version.startswith(("8.0.", "8.1.")) else "RESET BINARY LOGS AND GTIDS"
+
+
+def stop(server: connect.Server) -> None:
+    """Receive nothing more."""
+    connect.set_read_timeout(server, _START_SECONDS)
+    server.query("STOP REPLICA IO_THREAD")
 
 
 def connect_to_source(server: connect.Server, login: connect.Login) -> None:
@@ -72,7 +84,7 @@ def receiving(server: connect.Server) -> Receiving:
     if not rows:
         return Receiving(False, "", GtidSet(), 0, "")
     state, uuid, received, error, why = rows[0]
-    return Receiving(state == "ON", str(uuid), GtidSet.parse(received), int(error), str(why))
+    return Receiving(state in ("ON", "CONNECTING"), str(uuid), GtidSet.parse(received), int(error), str(why))
 
 
 def rotate(server: connect.Server) -> None:

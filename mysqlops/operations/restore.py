@@ -138,7 +138,9 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     if found is not None and (jobs.has_failed(found) or not _fills(found, made)):
         jobs.delete(session, name)
     pod = jobs.run(session, made, backup_progress.progress, "restore-refused")
-    reached: Json | None = json.loads(jobs.last_line(session, pod, "apply-logs")) if filling.to else None
+    # A second run of a Job that had done it already has nothing to tell.
+    told = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
+    reached: Json | None = json.loads(told) if told else None
     jobs.delete(session, name)
     # From here on the volume is not just the backup any more: a later run must not take it for that.
     change = {"metadata": {"annotations": {names.ANNOTATION_RESTORED: None}}}

@@ -39,6 +39,7 @@ def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accep
     planning.check_rebuild(now, pod, accept_loss=accept_loss)
     held, purged = gtids.held_and_purged(session, now, but=pod)
     executed = gtid.GtidSet.parse(chosen.gtid)
+    restore.check_image(session, chosen, observe.must_run(session.client, name).spec)
     if why := scale.cannot_catch_up_because(f"{chosen.id} of {chosen.at}", executed, held, purged):
         hint = f"choose a newer backup, or mysqlops member rebuild {name} {pod}"
         raise Refused([Reason("cannot-catch-up", why, hint)])

@@ -34,16 +34,23 @@ def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str)
     wanted = _job(session, name, wish, made, at)
     try:
         pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
-    except errors.WaitTimeout:
-        raise
-    except errors.MysqlopsError:
-        session.client.delete("VolumeSnapshot", made["metadata"]["name"])
+    except (Refused, errors.StepFailed, errors.StorageError):
+        _give_up(session, wanted["metadata"]["name"], made["metadata"]["name"])
         raise
     told, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
     change = {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}}
     session.client.patch("VolumeSnapshot", made["metadata"]["name"], change)
     jobs.delete(session, wanted["metadata"]["name"])
     return replace(backup.told(told, stored), target=wish.target.name)
+
+
+def _give_up(session: Session, job: str, snapshot: str) -> None:
+    """Only of a Job that failed: one that succeeded has recorded the snapshot, though its pod may be gone already."""
+    found = session.client.find("Job", job)
+    if found is None or jobs.has_failed(found):
+        session.client.delete("VolumeSnapshot", snapshot)
+    else:
+        jobs.delete(session, job)  # the next run looks at the snapshot again
 
 
 def _pending(session: Session, name: str) -> Json | None:

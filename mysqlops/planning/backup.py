@@ -71,6 +71,8 @@ RESTORE = (
 )
 
 _APPLY = (
+    # A receiver stores its logs anew meanwhile, and forgets their earlier states.
+    Step("look-again", RESTIC, ("look",)),
     Step("choose-logs", PYTHON, ("backup-choose-logs",)),
     Step("fetch-logs", RESTIC, ("fetch-logs",)),
     Step("applier", MYSQLD, env={"APPLY": "yes", "NAME": "applier"}),

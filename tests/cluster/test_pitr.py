@@ -143,6 +143,11 @@ def test_a_mistake_is_taken_back_in_place(cluster: Namespace, written: Written) 
     primary = cluster.status()["primary"]
     ((group,),) = cluster.sql(primary, "SELECT @@group_replication_group_name")
     eventually(lambda: _chunks(cluster)[-1]["group"] == group, "another history begins", 90)
+    eventually(lambda: _codes(cluster) == ["binlog-gap"], "it is told that no backup can be brought to now", 60)
+
+
+def _codes(cluster: Namespace) -> list[str]:
+    return [one["code"] for one in cluster.status()["conditions"]]
 
 
 def _in_place(written: Written, to: str) -> tuple[str, ...]:
@@ -164,7 +169,7 @@ def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
         cluster.sql(primary, statement)
     done = cluster.mysqlops("backup", "binlog", "start", "mysql", "--every", "5s")
     assert done.code == 0, done.err
-    assert [one["code"] for one in cluster.status()["conditions"]] == ["binlog-gap"]
+    assert _codes(cluster) == ["binlog-gap"]
     assert _chunks(cluster)[-1]["continues"] is False
     cluster.sql(primary, "INSERT INTO app.gap VALUES (1)")
     done = cluster.mysqlops("restore", old, "--as", "copy", "--to", _iso(time.time()), *TARGET)
@@ -172,6 +177,25 @@ def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
     assert "are nowhere" in done.err
     assert cluster.mysqlops("backup", "create", "mysql", *TARGET).code == 0
     eventually(lambda: cluster.status()["conditions"] == [], "the gap is behind the newest backup", 120)
+
+
+@pytest.mark.long
+def test_logs_that_are_purged_before_they_are_received_are_a_gap(cluster: Namespace) -> None:
+    """The receiver runs, but is kept out while it happens."""
+    primary = cluster.await_healthy()["primary"]
+    account = "ALTER USER mysqlops_backup@'%' ACCOUNT"
+    cluster.sql(primary, f"{account} LOCK")
+    for (number,) in cluster.sql(
+        primary, "SELECT id FROM performance_schema.processlist WHERE user = 'mysqlops_backup'"
+    ):
+        cluster.sql(primary, f"KILL {number}")
+    for statement in ("INSERT INTO app.gap VALUES (2)", "FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE NOW(6)"):
+        cluster.sql(primary, statement)
+    cluster.sql(primary, f"{account} UNLOCK")
+    eventually(lambda: _codes(cluster) == ["binlog-gap"], "the gap is seen", 90)
+    assert cluster.mysqlops("backup", "create", "mysql", *TARGET).code == 0
+    eventually(lambda: _codes(cluster) == [], "the gap is behind the newest backup", 90)
+    assert _chunks(cluster)[-1]["continues"] is False
 
 
 def test_what_cannot_be_is_refused(cluster: Namespace, written: Written) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mysqlops.core.gtid import GtidSet
+from mysqlops.core.gtid import Growing, GtidSet
 from mysqlops.errors import ConfigError
 
 _UUIDS = [f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "ab1"]
@@ -50,3 +50,15 @@ def test_tags_and_line_breaks_as_the_server_writes_them() -> None:
 def test_what_is_no_set_is_refused_with_its_text(text: str) -> None:
     with pytest.raises(ConfigError, match="GTID set"):
         GtidSet.parse(text)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "tag"]), st.integers(1, 40)), max_size=60))
+def test_a_set_grows_by_single_gtids_as_by_union(ones: list[tuple[str, int]]) -> None:
+    uuid = "00000000-0000-0000-0000-000000000001"
+    names = [f"{uuid}:{tag}:{number}" if tag else f"{uuid}:{number}" for tag, number in ones]
+    growing, seen = Growing(GtidSet.parse(f"{uuid}:5-9")), set(f"{uuid}:{n}" for n in range(5, 10))
+    for name in names:
+        assert (name in growing) is (name in seen)
+        assert growing.add(name) is (name not in seen)
+        seen.add(name)
+    assert growing.whole() == GtidSet.parse(",".join(sorted(seen)))

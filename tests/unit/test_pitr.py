@@ -202,10 +202,29 @@ def test_applying_stops_in_the_order_of_commits(to: str, applied: int) -> None:
     held = GtidSet.parse(of("1-10"))
     # Chunks overlap, and begin with what the backup holds.
     logged = [Transaction(of("9"), LOGGED[0].committed), *LOGGED[:2], *LOGGED]
-    wish = pitr.replay(pitr.parse(to), held, logged)
+    wish = pitr.replay(pitr.parse(to), held, logged, GtidSet.parse(",".join(one.gtid for one in logged)))
     assert wish.wanted == GtidSet.parse(",".join(one.gtid for one in LOGGED[:applied]))
     assert wish.last == (LOGGED[applied - 1] if applied else None)
     assert wish.stop == (LOGGED[applied] if applied < 5 else None)
+
+
+def test_the_beginning_of_a_transaction_is_not_waited_for() -> None:
+    """The last file ends inside LOGGED[2], which the chunk does not count; in the middle its second copy is whole."""
+    held, counted = GtidSet.parse(of("1-10")), GtidSet.parse(",".join(one.gtid for one in LOGGED[:2]))
+    wish = pitr.replay(pitr.parse("latest"), held, LOGGED[:3], counted)
+    assert (wish.last, wish.stop) == (LOGGED[1], LOGGED[2])
+    whole = GtidSet.parse(",".join(one.gtid for one in LOGGED))
+    assert pitr.replay(pitr.parse("latest"), held, [*LOGGED[:3], *LOGGED[2:]], whole).stop is None
+
+
+def test_only_a_good_backup_that_the_chunks_continue_reaches_now() -> None:
+    now = chunk(2, of("1-20"), of("21-30"), 30)
+    before = chunk(1, of("1-10"), of("11-20"), 20)
+    assert binlog.can_reach_now(now, [made(of("1-15"))], [before, now])
+    assert not binlog.can_reach_now(now, [made(of("1-15"))], [now])
+    assert not binlog.can_reach_now(now, [], [before, now])
+    bad = replace(made(of("1-15")), verified=backup.Verification("b", at(0), False, 1.0, "differs"))
+    assert not binlog.can_reach_now(now, [bad], [before, now])
 
 
 def _receiver(wish: planning.Wish) -> dict[str, Any]:
