@@ -14,7 +14,7 @@ import pytest
 from mysqlops.core import names
 from mysqlops.core.drill import Record, record_of
 from mysqlops.operations import observe
-from mysqlops.operations.drill import faults, fleet, lab
+from mysqlops.operations.drill import back, faults, fleet, lab
 from mysqlops.operations.drill.scene import Scene
 from mysqlops.planning.drill import journal
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, killed, run
@@ -134,6 +134,21 @@ def test_a_drill_that_is_told_to_stop_heals_first(on_lab: Namespace, tmp_path: P
     assert [(one["stopped"], one["rounds"]) for one in reports] == [("interrupted", [])]
     on_lab.await_healthy(seconds=120)
     _assert_nothing_left(on_lab)
+
+
+@pytest.mark.long
+def test_a_cluster_that_does_not_come_back_is_a_result(cluster: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would, but is not waited for."""
+    cluster.await_healthy(seconds=120)
+    monkeypatch.setattr(back, "_HEALTHY_SECONDS", 6.0)
+    monkeypatch.setattr(back, "_STABLE_SECONDS", 60.0)
+    result = ledger.one_round(cluster, "kill-mysqld")
+    assert "is not whole 6 s after the fault" in result.round.failed
+    assert result.round.redundancy is None
+    assert result.round.counts["acknowledged"] > 20
+    assert result.round.witnesses == {}, "what a member lacks that is only behind is not lost"
+    assert result.journals
+    cluster.await_healthy(seconds=120)
 
 
 @pytest.mark.long

@@ -29,6 +29,10 @@ def test_what_all_members_hold_as_it_was_acknowledged_is_clean() -> None:
     assert _check(TWO, ROWS, ROWS, ROWS) == {"acknowledged": 2}
 
 
+def test_without_any_members_word_nothing_is_said_of_rows() -> None:
+    assert _check(TWO) == {"acknowledged": 2}
+
+
 def test_an_acknowledged_row_that_lacks_everywhere_is_lost() -> None:
     assert _check(TWO, ROWS[:1], ROWS[:1]) == {"acknowledged": 2, "lost": 1}
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mysqlops import errors
 from mysqlops.core.drill import Round, Row, Verdict
-from mysqlops.operations import switchover
+from mysqlops.operations import observe, switchover
 from mysqlops.operations.drill import back, fleet, healing, rows
 from mysqlops.operations.drill.scene import Drill, Scene
 from mysqlops.operations.drill.watch import Watch
@@ -78,7 +79,10 @@ def _held(drill: Drill, members: list[str], seen: Seen) -> dict[str, list[Row]]:
     """Of all members; of a cluster that did not come back those of the members that answer."""
     if not seen.back.trouble:
         return rows.of_members(drill.session, str(back.healthy(drill).primary), members)
-    held, silent = rows.of_those_that_answer(drill.session, members)
+    try:
+        held, silent = rows.of_a_broken_cluster(drill.session, observe.judged(drill.session, drill.name))
+    except errors.MysqlopsError:  # not even the cluster's state can be had
+        held, silent = {}, members
     if silent:
         seen.back = replace(seen.back, trouble=f"{seen.back.trouble}; rows not read: {', '.join(silent)}")
     return held

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import names, view
 from mysqlops.core.drill import Row
 from mysqlops.kube import exec as kube_exec
 from mysqlops.operations.session import Session
+from mysqlops.planning import status
 from mysqlops.planning.drill import choice
 
 # As the agent does it: with its account, whose password is a file in its container. One line a row, so that a long
@@ -78,12 +79,17 @@ def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[s
     return held
 
 
-def of_those_that_answer(session: Session, members: Sequence[str]) -> tuple[dict[str, list[Row]], list[str]]:
-    """Of a cluster that is not whole: the rows of each member as they are, and the members that could not be read."""
-    held, silent = {}, []
-    for member in members:
+def of_a_broken_cluster(session: Session, seen: status.Status) -> tuple[dict[str, list[Row]], list[str]]:
+    """Of a cluster that is not whole: the rows of each member, and the members that could not be read. One that is not
+    ONLINE may only be behind: what it lacks says nothing, what it has beyond the others does."""
+    online = [one.name for one in seen.members if one.state == view.ONLINE]
+    if seen.primary not in online:
+        return {}, [one.name for one in seen.members]  # nobody's word counts
+    held, silent = of_members(session, str(seen.primary), online), []
+    whole = set(held[str(seen.primary)])
+    for member in (one.name for one in seen.members if one.name not in online):
         try:
-            held[member] = _of(session, member)
+            held[member] = sorted(whole.union(_of(session, member)))
         except errors.MysqlopsError:
             silent.append(member)
     return held, silent

@@ -13,23 +13,30 @@ _Key = tuple[str, int]
 
 
 def check(lines: Iterable[Line], held: Mapping[str, Sequence[Row]], digest: str = "") -> Verdict:
-    """The verdict; `held` has the rows of every member, and must not be empty."""
+    """The verdict; `held` has the rows of every member. Without any, the clients' words alone are counted."""
     writes = journal.writes(lines)
     tokens = {(line.who, line.number): line.text for line in writes if line.kind == journal.INTENT}
     told = _told(writes)
+    if not held:
+        return Verdict(*_counts(told), digest=digest)
     everywhere = set.intersection(*(set(rows) for rows in held.values()))
     anywhere = set[Row]().union(*held.values())
     acknowledged = [key for key, kind in told.items() if kind == journal.ACKNOWLEDGED]
     return Verdict(
-        acknowledged=len(acknowledged),
-        refused=sum(kind == journal.REFUSED for kind in told.values()),
-        unknown=sum(kind in (journal.INTENT, journal.UNKNOWN) for kind in told.values()),
+        *_counts(told),
         lost=tuple(sorted((*key, tokens.get(key, "")) for key in acknowledged if _row(key, tokens) not in everywhere)),
         ghosts=tuple(sorted(row for row in anywhere if _is_ghost(row, told, tokens))),
         diverged=tuple(sorted(anywhere - everywhere)),
         duplicates=tuple(sorted({row for rows in held.values() for row in _twice(rows)})),
         digest=digest,
     )
+
+
+def _counts(told: Mapping[_Key, str]) -> tuple[int, int, int]:
+    """Acknowledged, refused, unknown."""
+    kinds = list(told.values())
+    unknown = sum(kind in (journal.INTENT, journal.UNKNOWN) for kind in kinds)
+    return kinds.count(journal.ACKNOWLEDGED), kinds.count(journal.REFUSED), unknown
 
 
 def _told(writes: Sequence[Line]) -> dict[_Key, str]:
