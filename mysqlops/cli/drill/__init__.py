@@ -40,7 +40,7 @@ _VERBS = {"list": list_.command, "all": all_.command, "compare": compare.command
 def command() -> None:
     """Prove on a running cluster what a fault costs: how long nothing can be written, and whether anything is lost.
 
-    Clients write to a table of their own and keep a ledger of what they were told, outside the cluster. Then the fault
+    Clients write to a table of their own and keep a ledger of what they were told, in pods of their own. Then the fault
     is made, and healed; every row of every member is compared with the ledger; a report is written. Only a healthy
     cluster with a fresh verified backup is drilled. docs/drills.md
 
