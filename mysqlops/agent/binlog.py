@@ -102,7 +102,7 @@ class Ship:
         start = binlog.start(origin, source, backup.catalogue(snapshots), binlog.chunks(snapshots))
         if start.gap:
             self._log.say(f"gap: {start.gap}")
-        self._gap = start.gap
+        self._gap, self._looked_at = start.gap, -_LOOK_SECONDS
         self._new_chunk(server, source.group, start.before)
 
     def _end(self, server: connect.Server, source: binlog.Source, why: str) -> None:
