@@ -168,6 +168,12 @@ def killed(namespace: Namespace, when: Callable[[], bool], *words: str, cwd: Pat
         running.send_signal(signal.SIGKILL)
 
 
+def purge(namespace: Namespace, member: str) -> None:
+    """All binary logs but the one that is being written: by a moment, one of this very second would stay."""
+    namespace.sql(member, "FLUSH BINARY LOGS")
+    namespace.sql(member, f"PURGE BINARY LOGS TO '{namespace.sql(member, 'SHOW BINARY LOGS')[-1][0]}'")
+
+
 def fill(namespace: Namespace, member: str) -> None:
     """Leave a member's volume less room than its agent wants."""
     script = (

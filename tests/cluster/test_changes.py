@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace, Result, eventually, fill, killed
+from tests.cluster.conftest import SMALL, Namespace, Result, eventually, fill, killed, purge
 from tests.faults.ledger import Ledger
 
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
@@ -256,8 +256,7 @@ def test_volumes_of_a_class_that_cannot_expand_are_replaced_one_by_one(cluster: 
 
 def test_a_kept_claim_that_the_group_cannot_bring_up_to_date_is_refused(cluster: Namespace) -> None:
     for member in THREE:
-        cluster.sql(member, "FLUSH BINARY LOGS")
-        cluster.sql(member, f"PURGE BINARY LOGS TO '{cluster.sql(member, 'SHOW BINARY LOGS')[-1][0]}'")
+        purge(cluster, member)
     done = cluster.mysqlops("scale", "mysql", "--replicas", "5")
     assert (done.code, "lacks" in done.err, "--rebuild" in done.err) == (3, True, True)
     done = _succeeds(cluster, "scale", "mysql", "--replicas", "5", "--rebuild", "--dry-run")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mysqlops.planning.drill import choice, journal
-from tests.cluster.conftest import SMALL, Namespace, eventually
+from tests.cluster.conftest import SMALL, Namespace, eventually, purge
 from tests.faults.ledger import Ledger
 
 TARGET = ("--target", "local")
@@ -150,12 +150,6 @@ def _codes(cluster: Namespace) -> list[str]:
     return [one["code"] for one in cluster.status()["conditions"]]
 
 
-def _purge(cluster: Namespace, primary: str) -> None:
-    """All but the log that is being written: by a moment, one of this very second would stay."""
-    cluster.sql(primary, "FLUSH BINARY LOGS")
-    cluster.sql(primary, f"PURGE BINARY LOGS TO '{cluster.sql(primary, 'SHOW BINARY LOGS')[-1][0]}'")
-
-
 def _in_place(written: Written, to: str) -> tuple[str, ...]:
     return ("restore", written.backup, "--in-place", "mysql", "--to", to, *TARGET)
 
@@ -168,7 +162,7 @@ def test_a_gap_is_shown_and_closed_by_a_backup(cluster: Namespace) -> None:
     assert cluster.mysqlops("backup", "binlog", "stop", "mysql").code == 0
     primary = cluster.status()["primary"]
     cluster.sql(primary, "CREATE TABLE app.gap (id INT PRIMARY KEY)")
-    _purge(cluster, primary)
+    purge(cluster, primary)
     done = cluster.mysqlops("backup", "binlog", "start", "mysql", "--every", "5s")
     assert done.code == 0, done.err
     assert _codes(cluster) == ["binlog-gap"]
@@ -192,7 +186,7 @@ def test_logs_that_are_purged_before_they_are_received_are_a_gap(cluster: Namesp
     ):
         cluster.sql(primary, f"KILL {number}")
     cluster.sql(primary, "INSERT INTO app.gap VALUES (2)")
-    _purge(cluster, primary)
+    purge(cluster, primary)
     cluster.sql(primary, f"{account} UNLOCK")
     eventually(lambda: _codes(cluster) == ["binlog-gap"], "the gap is seen", 90)
     assert cluster.mysqlops("backup", "create", "mysql", *TARGET).code == 0

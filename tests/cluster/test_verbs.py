@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
 from tests.unit.test_network_policy import allows
 
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
@@ -288,8 +288,7 @@ def test_a_member_that_diverged_is_named_and_rebuilt_only_when_told_to(cluster: 
 @pytest.mark.long
 def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(cluster: Namespace) -> None:
     for member in MEMBERS:
-        cluster.sql(member, "FLUSH BINARY LOGS")
-        cluster.sql(member, f"PURGE BINARY LOGS TO '{cluster.sql(member, 'SHOW BINARY LOGS')[-1][0]}'")
+        purge(cluster, member)
     replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
     done = cluster.mysqlops("member", "rebuild", "mysql", replica, "--confirm", replica)
     assert done.code == 0, done.err
