@@ -50,6 +50,7 @@ class Ship:
         self._began, self._looked_at = 0.0, -_LOOK_SECONDS
         self._scanned = Growing()
         self._open: relay_log.Transaction | None = None
+        self._moments: tuple[int, ...] = ()  # when the first and the last were committed
         self._seen: set[str] = set()
         self._asked: tuple[str, GtidSet] = ("", GtidSet())
         self._source = ""
@@ -122,8 +123,8 @@ class Ship:
         _CHUNK.mkdir(exist_ok=True)
         for file in _CHUNK.iterdir():
             file.unlink()
-        self._scanned, self._seen, self._source, self._open = Growing(), set(), "", None
-        self._asked = ("", GtidSet())
+        self._scanned, self._seen, self._source = Growing(), set(), ""
+        self._open, self._moments, self._asked = None, (), ("", GtidSet())
         self._began = self._clock.monotonic()
         # For a moment two receivers may run, after a node was lost: never two chunks of one name.
         made = f"{self._cluster}-binlog-{self._clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -180,8 +181,14 @@ class Ship:
         except errors.StorageError:
             self._chunk = None
             raise
-        held = self._scanned.whole()
-        self._chunk = replace(self._chunk, gtid=str(held), transactions=held.count())
+        held, moments = self._scanned.whole(), [binlog.moment(at) for at in self._moments]
+        self._chunk = replace(
+            self._chunk,
+            gtid=str(held),
+            transactions=held.count(),
+            first=min([*moments, self._chunk.first or "9999"]) if moments else self._chunk.first,
+            last=max([*moments, self._chunk.last]),
+        )
 
     def _take(self, file: Path, complete: Growing, foreign: str) -> None:
         """One transaction that goes on in the next file is not complete yet, and the server does not count it."""
@@ -205,11 +212,9 @@ class Ship:
         self._chunk = replace(self._chunk, size=self._chunk.size + file.stat().st_size)
 
     def _count(self, one: relay_log.Transaction) -> None:
-        chunk = self._chunk
-        assert chunk is not None  # noqa: S101
         if self._scanned.add(one.gtid):
-            at = binlog.moment(one.committed)
-            self._chunk = replace(chunk, first=min(at, chunk.first or at), last=max(at, chunk.last))
+            known = (*self._moments, one.committed)
+            self._moments = (min(known), max(known))
 
     def _note_until(self) -> None:
         """A commit gets its time shortly before it is seen: what was seen one turn ago is complete as of that turn. And

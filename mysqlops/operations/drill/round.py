@@ -78,7 +78,10 @@ def run(drill: Drill, number: int) -> Result:
 def _held(drill: Drill, members: list[str], seen: Seen) -> dict[str, list[Row]]:
     """Of all members; of a cluster that did not come back those of the members that answer."""
     if not seen.back.trouble:
-        return rows.of_members(drill.session, str(back.healthy(drill).primary), members)
+        try:
+            return rows.of_members(drill.session, str(back.healthy(drill).primary), members)
+        except errors.WaitTimeout as error:
+            seen.back = replace(seen.back, trouble=f"not whole any more: {error}")
     try:
         held, silent = rows.of_a_broken_cluster(drill.session, observe.judged(drill.session, drill.name))
     except errors.MysqlopsError:  # not even the cluster's state can be had
