@@ -71,7 +71,7 @@ def _one(session: Session, cluster: str, name: str, wish: Wish) -> Outcome | str
         made = drilling.execute(drilling.plan(session, cluster, faults.find(name), wish))
     except errors.Refused as error:
         return str(error)
-    return str(made.failure) if isinstance(made.failure, errors.Refused) else made
+    return str(made.failure) if isinstance(made.failure, errors.Refused) and not made.report.rounds else made
 
 
 def _finish(done: list[Outcome], skipped: dict[str, str], form: str) -> int:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.core import names
 from mysqlops.core.drill import LAB, TARGET, Record, Report, Round
 from mysqlops.operations import lock, observe, targets
 from mysqlops.operations.drill import faults, fleet, healing, lab, record, round, rows, store
@@ -68,8 +69,6 @@ def the_cluster(session: Session, name: str | None) -> str:
     """The one that is named, or the only one of the namespace; raises ConfigError."""
     if name is not None:
         return name
-    from mysqlops.core import names
-
     found = session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
     listed = sorted(str(one["metadata"]["name"]) for one in found)
     if len(listed) != 1:
@@ -198,7 +197,7 @@ def _open(chosen: Plan, by: str) -> Iterator[None]:
     finally:
         # A fault that is not undone, for whatever reason, stays on record for `drill abort`, as does what undoes it.
         found = record.read(session.client, name)
-        if found is None or not found.deadline:
+        if found is None or (found.fault == chosen.fault.about.name and not found.deadline):
             clean(session, name, keeps_table=is_evidence)
 
 
@@ -245,9 +244,14 @@ def abort(session: Session, name: str) -> Record | None:
     Raises OperationLocked if the drill still runs, which heals by itself; Refused where nothing can be undone.
     """
     found = record.read(session.client, name)
+    if found is not None and found.fault not in faults.FAULTS:
+        text = f"this mysqlops cannot read what the drill of {found.fault} by {found.by} broke"
+        remove = f"kubectl annotate lease {names.group_lease(name)} {names.ANNOTATION_DRILL}-"
+        hint = f"abort with the release that ran it; if nothing is broken: {remove}"
+        raise errors.Refused([errors.Reason("unreadable-drill", text, hint)])
 
     def undo() -> None:
-        if found is not None and found.fault in faults.FAULTS and found.deadline:
+        if found is not None and found.deadline:
             _undo(session, name, found)
         clean(session, name)
 

@@ -67,7 +67,8 @@ def _badges(report: Report) -> list[tuple[str, str]]:
         found.append(("No wrong row was seen", "warn") if report.is_clean else ("Rows are wrong", "bad"))
     else:
         found = [("Nothing lost", "good") if report.is_clean else ("Rows are wrong", "bad")]
-    found.append(("SLO missed", "bad") if report.missed else ("SLO met", "good"))
+    met = ("SLO met until it was stopped", "warn") if report.stopped else ("SLO met", "good")
+    found.append(("SLO missed", "bad") if report.missed else met)
     if report.stopped:
         found.append(("Stopped early", "warn"))
     if report.forced:

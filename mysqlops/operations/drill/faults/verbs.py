@@ -10,6 +10,7 @@ from mysqlops.operations import backup, delete, deploy, observe, restart, restor
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 
 _MORE = 2  # members that come and go
+_FEWEST = 3  # members whose claims are never touched, whatever a record says
 
 
 def _back_up(scene: Scene, _: Facts) -> Json:
@@ -80,7 +81,8 @@ def _scale(scene: Scene, facts: Facts) -> Json:
 
 def _scale_back(scene: Scene, facts: Facts) -> None:
     there = observe.claims(scene.session.client, scene.name)
-    claims = scale.DELETE if len(there) > len(facts["claims"]) == facts["replicas"] else "keep"
+    had_none_beside = len(there) > len(facts["claims"]) == facts["replicas"] >= _FEWEST
+    claims = scale.DELETE if had_none_beside else "keep"
     scale.execute(scene.session, scene.name, facts["replicas"], claims=claims, rebuild=False)
 
 

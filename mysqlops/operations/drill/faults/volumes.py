@@ -46,18 +46,22 @@ def _fill_facts(scene: Scene) -> Facts:
         text = f"claim {claim} of {quantity.format_bytes(size)} lies in a file system of {quantity.format_bytes(whole)}"
         hint = "drill disk-full where each claim has a file system of its own"
         raise errors.Refused([errors.Reason("shared-volume", f"{text}, which others share", hint)])
-    return {"target": scene.target, "node": scene.node, "claim": claim}
+    _plant(scene, claim)
+    return {"target": scene.target}
 
 
-def _fill(scene: Scene, facts: Facts) -> Json:
-    """The undoing is there before what it undoes."""
+def _plant(scene: Scene, claim: str) -> None:
+    """The undoing is there before what it undoes, and runs."""
     client, seconds = scene.session.client, int(scene.deadline_seconds)
-    undo = objects.Undo(facts["node"], facts["claim"], _FILLER, seconds)
+    undo = objects.Undo(scene.node, claim, _FILLER, seconds)
     job = objects.undo_job(manifests.load_one("drill/undo.yaml"), scene.cluster, undo)
     client.delete("Job", job["metadata"]["name"])
     _await_no_job(scene, job["metadata"]["name"])
     client.create("Job", job)
     _await_running(scene, job["metadata"]["name"])
+
+
+def _fill(scene: Scene, _: Facts) -> Json:
     done = scene.shell(names.CONTAINER_MYSQLD, _FILL, seconds=_FILL_SECONDS)
     if done.exit_code != 0:
         raise errors.StepFailed(f"the volume of {scene.target} could not be filled: {done.stderr.strip()[-200:]}")
