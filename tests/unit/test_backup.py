@@ -324,3 +324,16 @@ def test_claims_are_known_by_their_names_whatever_their_template() -> None:
     assert not any(
         names.is_claim_of(one, "mysql") for one in ("mysql-1", "data-mysql-x-1", "data-x-mysql-1", "data-mysql-")
     )
+
+
+def test_on_a_newer_server_rows_and_names_must_be_the_same_and_rights_may_have_grown() -> None:
+    recorded = contents.Contents({"app.t": contents.Table(5, 17)}, {"user": contents.Table(9, 3)}, {"view app.v": "aa"})
+    newer = contents.Contents({"app.t": contents.Table(5, 99)}, {"user": contents.Table(11, 4)}, {"view app.v": "bb"})
+    assert contents.differences(recorded, newer)
+    one, other = contents.of_whatever_version(recorded), contents.of_whatever_version(newer)
+    assert contents.differences(one, other) == []
+    fewer = contents.of_whatever_version(contents.Contents({"app.t": contents.Table(4, 17)}, {}, {}))
+    assert contents.differences(one, fewer) == [
+        "app.t: 4 rows, checksum None instead of 5 rows, checksum None",
+        "view app.v lacks",
+    ]
