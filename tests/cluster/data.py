@@ -33,3 +33,9 @@ def seed(namespace: Namespace, primary: str) -> None:
 def seen(namespace: Namespace, member: str) -> dict[str, Any]:
     """Row by row, and the statements that make the rest."""
     return {query: namespace.sql(member, query) for query in _QUERIES}
+
+
+def away(cluster: Namespace) -> None:
+    """A restored cluster named copy, with its data."""
+    done = cluster.mysqlops("delete", "copy", "--yes", "--purge-data", "--confirm", "copy")
+    assert done.code == 0, done.err

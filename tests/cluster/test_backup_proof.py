@@ -36,11 +36,6 @@ def _restored(cluster: Namespace, backup: str, target: str) -> None:
     assert done.code == 0, done.err
 
 
-def _away(cluster: Namespace) -> None:
-    done = cluster.mysqlops("delete", "copy", "--yes", "--purge-data", "--confirm", "copy")
-    assert done.code == 0, done.err
-
-
 @pytest.mark.parametrize("method", ["archive", "logical", "snapshot"])
 def test_an_empty_server(cluster: Namespace, method: str) -> None:
     done = cluster.mysqlops("backup", "create", "mysql", "--method", method, "--target", "claim", "-o", "json")
@@ -48,7 +43,7 @@ def test_an_empty_server(cluster: Namespace, method: str) -> None:
     _restored(cluster, done.json()["id"], "claim")
     assert cluster.sql("copy-0", "SHOW TABLES FROM app") == []
     assert cluster.sql("copy-0", f"SELECT GTID_SUBSET('{done.json()['gtid']}', @@gtid_executed)") == [[1]]
-    _away(cluster)
+    data.away(cluster)
 
 
 @pytest.mark.parametrize("target", ["claim", "s3"])
@@ -71,7 +66,7 @@ def test_a_backup_during_a_failover_is_the_source_row_by_row(cluster: Namespace,
     known = {(one.who, one.number) for one in lines if one.kind == journal.INTENT and one.at < ended}
     assert before
     assert before <= held <= known
-    _away(cluster)
+    data.away(cluster)
 
 
 def _made_during_a_failover(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mysqlops.planning.drill import choice, journal
+from tests.cluster import data
 from tests.cluster.conftest import SMALL, Namespace, eventually, purge
 from tests.faults.ledger import Ledger
 
@@ -89,11 +90,6 @@ def _restore(cluster: Namespace, backup: str, to: str) -> dict[str, Any]:
     return found
 
 
-def _away(cluster: Namespace) -> None:
-    done = cluster.mysqlops("delete", "copy", "--yes", "--purge-data", "--confirm", "copy")
-    assert done.code == 0, done.err
-
-
 def test_a_moment_between_two_moves_of_the_primary_is_restored_row_by_row(cluster: Namespace, written: Written) -> None:
     eventually(lambda: _is_stored(cluster), "the last write is stored", 90)
     assert all(one["continues"] in (True, None) for one in _chunks(cluster))
@@ -108,7 +104,7 @@ def test_a_moment_between_two_moves_of_the_primary_is_restored_row_by_row(cluste
     assert after
     assert not before - held
     assert not after & held
-    _away(cluster)
+    data.away(cluster)
 
 
 @pytest.mark.long
@@ -120,7 +116,7 @@ def test_the_latest_point_is_all_that_the_members_hold(cluster: Namespace, writt
     assert _rows(cluster, "copy-0") == _rows(cluster, primary)
     ((reached,),) = cluster.sql("copy-0", "SELECT @@gtid_purged")
     assert cluster.sql("copy-0", f"SELECT GTID_SUBTRACT('{executed}', '{reached}')") == [[""]]
-    _away(cluster)
+    data.away(cluster)
 
 
 @pytest.mark.long

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mysqlops.clock import SystemClock
 from mysqlops.core import drill, names
 from mysqlops.core.drill import LAB, Record, Report, Round
 from mysqlops.errors import ConfigError, StepFailed
-from mysqlops.operations.drill import lab
+from mysqlops.operations.drill import healing, lab
 from mysqlops.operations.drill.faults import FAULTS
 from mysqlops.operations.drill.scene import Scene
+from mysqlops.operations.session import Progress, Session
 from mysqlops.planning import schedule, status
 from mysqlops.planning.drill import choice, compare, markdown, objects, page, slo, statistic
 
@@ -211,6 +213,19 @@ def test_what_undoes_a_fault_is_made_of_checked_values() -> None:
     assert made[:8] == ("docker", "exec", "lab-1", "iptables", "-w", "-D", "FORWARD", "-s")
     with pytest.raises(StepFailed):
         lab.pull("../etc/passwd")
+
+
+def test_what_is_planted_is_what_heals(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = lab.Lab("lab", "lab-0", ("lab-0", "lab-1"))
+    ran: list[lab.Command] = []
+    session = Session(cast("Any", None), SystemClock(), Progress(print, print, print), 1)
+    scene = Scene(session, seen(), objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent"), "mysql-0", own)
+    monkeypatch.setattr(lab, "try_to", ran.extend)
+    fault = replace(FAULTS["freeze"], is_healed=lambda _, __: bool(ran))
+    facts = {"node": "lab-1", "pids": [7]}
+    healing.heal(fault, scene, facts)
+    assert fault.undo is not None
+    assert ran == fault.undo(scene, facts) == [("docker", "exec", "lab-1", "kill", "-CONT", "7")]
 
 
 @pytest.mark.parametrize("change", [{"kind": "other"}, {"schema": 99}, {"rounds": [{"x": 1}]}])

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from mysqlops import errors
 from mysqlops.core.drill import Record
-from mysqlops.operations.drill import lab, record
+from mysqlops.operations.drill import lab, record, signals
 from mysqlops.operations.drill.scene import Drill, Facts, Fault, Scene
 
 _HEAL_SECONDS = 90.0
@@ -40,24 +40,9 @@ def broken(drill: Drill, scene: Scene) -> Iterator[Facts]:
     try:
         yield facts
     finally:
-        with _undisturbed():
+        with signals.handled(_SIGNALS, signal.SIG_IGN):  # a second Ctrl-C must not leave the fault in
             heal(drill.fault, scene, facts)
             record.write(drill.session, drill.name, replace(made, facts={}, deadline=""))
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A second Ctrl-C must not leave the fault in."""
-    try:
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
-    except ValueError:  # not the main thread, which gets no signal
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
@@ -66,7 +51,10 @@ def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
     deadline, trouble = clock.monotonic() + _HEAL_SECONDS, ""
     while True:
         try:
-            fault.heal(scene, facts)
+            if fault.undo is None:
+                fault.heal(scene, facts)
+            else:
+                lab.try_to(fault.undo(scene, facts))
             if fault.is_healed(scene, facts):
                 break
             trouble = "it is still there"

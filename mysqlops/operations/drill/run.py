@@ -18,7 +18,7 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.drill import LAB, TARGET, Record, Report, Round
 from mysqlops.operations import lock, observe, targets
-from mysqlops.operations.drill import faults, fleet, healing, lab, record, round, rows, store
+from mysqlops.operations.drill import faults, fleet, healing, lab, record, round, rows, signals, store
 from mysqlops.operations.drill.scene import Drill, Fault, Scene
 from mysqlops.operations.session import Session
 from mysqlops.planning import schedule, status
@@ -27,7 +27,7 @@ from mysqlops.version import __version__
 
 Json = dict[str, Any]
 _LOCK_SECONDS = 25.0
-_RESTORE = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def execute(chosen: Plan) -> Outcome:
     done: list[Round] = []
     failure: BaseException | None = None
     try:
-        with _stopped_by_signals(), _open(chosen, by):
+        with signals.handled(_ENDING, _stop), _open(chosen, by):
             for number in range(1, wish.count + 1):
                 result = round.run(drill, number)
                 done.append(result.round)
@@ -211,23 +211,9 @@ def clean(session: Session, name: str, *, keeps_table: bool = False) -> None:
     record.write(session, name, None)
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def _stop(_: int, __: FrameType | None) -> None:
     """SIGTERM and SIGHUP end a drill as Ctrl-C does: by healing what it broke."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = {number: signal.signal(number, stop) for number in _RESTORE}
-    except ValueError:  # not the main thread: whoever owns it decides
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    raise KeyboardInterrupt
 
 
 def _who() -> str:

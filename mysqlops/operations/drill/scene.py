@@ -75,8 +75,8 @@ def always(_: Scene, __: Facts) -> bool:
 @dataclass(frozen=True)
 class Fault:
     """`prepare` finds out what healing needs and is recorded before anything is broken; `heal` may be called twice, by
-    another process, and when nothing was broken yet. `inject` may return facts of its own, for the report. `undo` makes
-    the commands that are planted beside it, of the same facts; they are values, never commands themselves."""
+    another process, and when nothing was broken yet. `inject` may return facts of its own, for the report. `undo`, in
+    the place of `heal`, makes the commands that undo it, which are planted too; facts are values, never commands."""
 
     about: About
     inject: Callable[[Scene, Facts], Json | None]

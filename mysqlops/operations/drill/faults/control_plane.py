@@ -31,10 +31,6 @@ def _undo(scene: Scene, facts: Facts) -> list[Command]:
     return [own.inside(own.control_plane, "kill", "-CONT", *map(int, facts["pids"]))]
 
 
-def _heal(scene: Scene, facts: Facts) -> None:
-    lab.try_to(_undo(scene, facts))
-
-
 def _is_healed(scene: Scene, _: Facts) -> bool:
     try:
         return bool(scene.session.client.version())
@@ -55,7 +51,6 @@ FAULTS = (
         ),
         _inject,
         prepare=_facts,
-        heal=_heal,
         is_healed=_is_healed,
         undo=_undo,
     ),
@@ -70,7 +65,6 @@ FAULTS = (
         ),
         _inject,
         prepare=_with_mysqld,
-        heal=_heal,
         is_healed=_is_healed,
         undo=_undo,
     ),

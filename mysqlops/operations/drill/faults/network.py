@@ -79,10 +79,6 @@ def _undo(scene: Scene, facts: Facts) -> list[Command]:
     return _commands(scene, facts, "-D")
 
 
-def _heal(scene: Scene, facts: Facts) -> None:
-    lab.try_to(_undo(scene, facts))
-
-
 def _is_healed(scene: Scene, facts: Facts) -> bool:
     return _mark(scene) not in lab.output(
         scene.must_have_lab().inside(facts["node"], "iptables", "-w", "-S", "FORWARD")
@@ -102,7 +98,6 @@ FAULTS = (
         ),
         _inject,
         prepare=_cut,
-        heal=_heal,
         is_healed=_is_healed,
         undo=_undo,
     ),
@@ -118,7 +113,6 @@ FAULTS = (
         ),
         _inject,
         prepare=_cut,
-        heal=_heal,
         is_healed=_is_healed,
         undo=_undo,
     ),
@@ -134,7 +128,6 @@ FAULTS = (
         ),
         _inject,
         prepare=_part,
-        heal=_heal,
         is_healed=_is_healed,
         undo=_undo,
     ),
@@ -149,7 +142,6 @@ FAULTS = (
         ),
         _inject,
         prepare=_lose,
-        heal=_heal,
         is_healed=_is_healed,
         undo=_undo,
     ),

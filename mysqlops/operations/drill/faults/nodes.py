@@ -27,10 +27,6 @@ def _do(verb: str) -> Callable[[Scene, Facts], None]:
     return lambda scene, facts: lab.run(_to(verb)(scene, facts))
 
 
-def _try_to(verb: str) -> Callable[[Scene, Facts], None]:
-    return lambda scene, facts: lab.try_to(_to(verb)(scene, facts))
-
-
 def _cut_power(scene: Scene, _: Facts) -> None:
     lab.run([scene.must_have_lab().kill_all()])
 
@@ -54,7 +50,6 @@ FAULTS = (
         ),
         _do("stop"),
         prepare=_of_target,
-        heal=_try_to("start"),
         is_healed=_is_healed,
         undo=_to("start"),
     ),
@@ -71,7 +66,6 @@ FAULTS = (
         ),
         _do("freeze"),
         prepare=_of_target,
-        heal=_try_to("thaw"),
         is_healed=_is_healed,
         undo=_to("thaw"),
     ),
@@ -86,7 +80,6 @@ FAULTS = (
         ),
         _cut_power,
         prepare=_of_all,
-        heal=_try_to("start"),
         is_healed=_is_healed,
         undo=_to("start"),
     ),

@@ -76,10 +76,6 @@ def _go_on(scene: Scene, facts: Facts) -> list[Command]:
     return _signal(scene, facts, "-CONT")
 
 
-def _thaw(scene: Scene, facts: Facts) -> None:
-    lab.try_to(_go_on(scene, facts))
-
-
 def _is_thawed(scene: Scene, facts: Facts) -> bool:
     stat = f"/proc/{int(facts['pids'][0])}/stat"
     try:
@@ -124,7 +120,6 @@ FAULTS = (
         ),
         _freeze,
         prepare=_freeze_facts,
-        heal=_thaw,
         is_healed=_is_thawed,
         undo=_go_on,
     ),
