@@ -2,7 +2,8 @@
 
 The roles change first, then the labels: the new primary's at once, the old one's after it. The other way round the
 Service leads nowhere until kube-proxy's next change, a second later (its minSyncPeriod), and clients lose another
-second to a lost SYN. No write can go astray meanwhile: the old primary is read-only before the labels move.
+second to a lost SYN. No write can go astray meanwhile: the old primary is read-only before the labels move. No read
+either: it refuses clients until the Service has followed (planning/stale_clients.py; the loop lets them in again).
 """
 
 from __future__ import annotations
@@ -85,12 +86,12 @@ def run(
         started = clock.monotonic()
         changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started
+        with contextlib.suppress(errors.MysqlError):
+            server.bar()
         # Without the API server the roles change all the same; the labels follow when it is back.
         with contextlib.suppress(errors.KubeError):
             around.label(to.pod, names.ROLE_PRIMARY)
             around.label(me.pod, names.ROLE_NONE)
-        with contextlib.suppress(errors.MysqlError):
-            server.close_clients()
         changing.join(transactions_seconds + 30.0)  # nobody may leave the group before it ended
         return Done(to.pod, seconds)
     finally:

@@ -21,6 +21,8 @@ from mysqlops.version import __version__
 TURN_SECONDS = 0.25
 _FROZEN_SECONDS = 5.0  # for less, Group Replication suspects nobody
 _DOUBT_SECONDS = 5.0
+_FROZEN = "it was frozen, and the group may have gone on without it"
+_WAS_PRIMARY = "it was primary a moment ago, and the Service may still lead here"
 
 
 class Loop:
@@ -70,10 +72,10 @@ class Loop:
     def turn(self) -> None:
         """One round."""
         server, trouble = self._observe()
+        self._close_stale_clients(server)
         situation = self._situation(server)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", _sentence(action))
-        self._close_stale_clients(server)
         if not self._background.is_busy():
             self._act(action)
         seen = self._describe(situation, action)
@@ -109,8 +111,14 @@ class Loop:
             self._publisher.record,
             volume_full=volume.is_full(*member.volume_usage(settings.VOLUME)),
             api_is_away=self._publisher.is_away(),
-            was_frozen=self._clock.monotonic() < self._doubt_until,
+            doubt=self._doubt(),
         )
+
+    def _doubt(self) -> str:
+        now = self._clock.monotonic()
+        if now < self._doubt_until:
+            return _FROZEN
+        return _WAS_PRIMARY if self._clients.misleads(now) else ""
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:
         """What planning.stale_clients says, done; a server that does not answer has no clients."""

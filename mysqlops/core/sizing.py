@@ -1,9 +1,9 @@
 """mysqld's memory and disk variables, derived from the memory limit and the volume's size.
 
 What must fit into the limit besides the buffer pool: Group Replication's message cache, which fills up to its size
-under writes; an applier worker's queue, 11 MiB each; the performance schema; and the server itself, 330 MiB in a
-group. Measured with 9.7 (docs/adr/0010). With less room members crawl or are killed while they recover, and take the
-group with them. A smaller buffer pool costs only reads from disk.
+under writes; an applier worker's queue, 11 MiB each; the performance schema; the server itself, 330 MiB in a group; and
+room for transactions on their way. Measured with 9.7 (docs/adr/0010). With less room members crawl or are killed while
+they recover, and take the group with them. A smaller buffer pool costs only reads from disk.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ SMALLEST_STORAGE = 1 * GIB
 _SERVER = 390 * MIB
 _PER_WORKER = 11 * MIB
 _PER_CONNECTION = 1 * MIB
+# Transactions are held several times over while they are sent, received, certified and applied, and wait in memory for
+# a member that comes or goes.
+_ROOM = 200 * MIB
+_TIMES_HELD = 8
+_LARGEST_TRANSACTION = 150_000_000  # the server's own default
 # Below this the performance schema does without its summaries per account, host and error: 100 MiB.
 _SMALL = 2 * GIB
 _WHOLE_PERFORMANCE_SCHEMA = 110 * MIB
@@ -29,12 +34,14 @@ class Sizing:
 
     buffer_pool_bytes: int
     message_cache_bytes: int
+    transaction_bytes: int
     redo_log_bytes: int
     max_binlog_bytes: int
     max_connections: int
     temporary_tables_bytes: int
     statement_digests: int
     applier_workers: int
+    applier_queue_bytes: int
     is_small: bool
 
     def variables(self) -> dict[str, str]:
@@ -46,8 +53,10 @@ class Sizing:
         }
         return (small if self.is_small else {}) | {
             "replica_parallel_workers": str(self.applier_workers),
+            "replica_pending_jobs_size_max": str(self.applier_queue_bytes),
             "innodb_buffer_pool_size": str(self.buffer_pool_bytes),
             "loose_group_replication_message_cache_size": str(self.message_cache_bytes),
+            "loose_group_replication_transaction_size_limit": str(self.transaction_bytes),
             "innodb_redo_log_capacity": str(self.redo_log_bytes),
             "max_binlog_size": str(self.max_binlog_bytes),
             "max_connections": str(self.max_connections),
@@ -75,16 +84,20 @@ def size_for(memory_bytes: int, storage_bytes: int) -> Sizing:
     workers = 8 if is_small else 16
     server = _SERVER + workers * _PER_WORKER + (0 if is_small else _WHOLE_PERFORMANCE_SCHEMA)
     free = memory_bytes - server - cache - connections * _PER_CONNECTION
-    pool = _clamp(_down_to(free * 3 // 4, 64 * MIB), 64 * MIB, memory_bytes)
+    pool = _clamp(_down_to(free - max(free // 4, _ROOM), 32 * MIB), 64 * MIB, memory_bytes)
     return Sizing(
         buffer_pool_bytes=pool,
         message_cache_bytes=cache,
-        redo_log_bytes=_clamp(_down_to(min(pool // 2, storage_bytes // 16), 8 * MIB), 64 * MIB, 8 * GIB),
+        transaction_bytes=_clamp(_down_to((free - pool) // _TIMES_HELD, MIB), 4 * MIB, _LARGEST_TRANSACTION),
+        redo_log_bytes=_clamp(
+            _down_to(min(max(pool // 2, 128 * MIB), storage_bytes // 16), 8 * MIB), 64 * MIB, 8 * GIB
+        ),
         max_binlog_bytes=_clamp(_down_to(storage_bytes // 40, 4096), 16 * MIB, 512 * MIB),
         max_connections=connections,
         temporary_tables_bytes=_clamp(_down_to(memory_bytes // 16, MIB), 16 * MIB, GIB),
         statement_digests=_clamp(memory_bytes // (512 * 1024), 1000, 10000),
         applier_workers=workers,
+        applier_queue_bytes=_clamp(_down_to(memory_bytes // 32, MIB), 16 * MIB, 128 * MIB),
         is_small=is_small,
     )
 

@@ -33,6 +33,13 @@ WHERE channel_name = 'group_replication_recovery'
 """
 _START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
 _ALREADY_STOPPED = {3093}
+# Single-primary groups need the written rows' keys of a transaction no longer once it is certified. By default each
+# member holds those of the last minute, 90 bytes a row: a bulk load had three members of 1Gi killed for memory
+# (docs/adr/0010). A member that differs from its group here is not let in, and says so in its error log.
+_FORGETS = "group_replication_preemptive_garbage_collection"
+_REFUSED_FOR_IT = """
+SELECT data FROM performance_schema.error_log WHERE error_code = 'MY-015124' ORDER BY logged DESC LIMIT 1
+"""
 _PORT = 3306  # group traffic shares it with clients: the MYSQL communication stack
 
 _KEEPS_UP = 100  # transactions that wait to be applied: a fraction of a second
@@ -83,6 +90,7 @@ def start(
 ) -> None:
     """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not."""
     connect.set_read_timeout(server, _START_SECONDS)
+    _forget_certified(server, bootstrap)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])
     command = (
@@ -98,6 +106,15 @@ def start(
         # Left ON, the next start would form a second group of the same name.
         with contextlib.suppress(errors.ConnectFailed):
             server.query("SET GLOBAL group_replication_bootstrap_group = OFF")
+
+
+def _forget_certified(server: connect.Server, bootstrap: bool) -> None:
+    """As a new group does, or as the group that refused this member: one formed by an older agent does not forget."""
+    if not server.query(f"SHOW GLOBAL VARIABLES LIKE '{_FORGETS}'"):
+        return  # before 8.4
+    refused = [] if bootstrap else server.query(_REFUSED_FOR_IT)
+    group_does_not = bool(refused) and "the group '0'" in str(refused[0][0])
+    server.query(f"SET GLOBAL {_FORGETS} = {'OFF' if group_does_not else 'ON'}")
 
 
 def stop(server: connect.Server) -> None:

@@ -71,11 +71,10 @@ def _measure(client: Client, bystander: str, to: str, token: str, seconds: int) 
 
 
 def _await_whole(session: Session, name: str, primary: str) -> None:
-    """Until the Services follow too; raises WaitTimeout."""
+    """Until the Services follow too, and the old primary serves as a replica; raises WaitTimeout."""
+    open_ends = ("service-stale", "label-stale", "serves-nobody")
 
     def is_done(now: status.Status) -> bool:
-        return now.primary == primary and not any(
-            one.code in ("service-stale", "label-stale") for one in now.conditions
-        )
+        return now.primary == primary and not any(one.code in open_ends for one in now.conditions)
 
     observe.until(session, name, is_done, f"{primary} to be primary and the Services to follow")

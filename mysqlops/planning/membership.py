@@ -51,16 +51,16 @@ class Situation:
     record: view.GroupRecord | None = None
     volume_full: bool = False
     api_is_away: bool = False
-    was_frozen: bool = False  # a moment ago: what the server says of its group may be old
+    doubt: str = (
+        ""  # why clients must not come for a moment: it was frozen, or the Service may still take it for primary
+    )
 
     def barred_because(self) -> str:
         """Why this member must serve nobody, or nothing."""
         fenced = self.record.fenced.get(self.name) if self.record else None
         if fenced is not None:
             return f"fenced: {fenced or 'no reason given'}"
-        if self.was_frozen:
-            return "it was frozen, and the group may have gone on without it"
-        return "its volume is full" if self.volume_full else ""
+        return self.doubt or ("its volume is full" if self.volume_full else "")
 
 
 # A donor serves one copy at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,
@@ -108,7 +108,7 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
 
 def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Action:
     """Serve nobody; a full volume must not count as a copy either, while enough others do."""
-    if situation.was_frozen:
+    if situation.doubt:
         return Wait(why) if server.offline_mode else Bar(why)
     able = _able_successors(situation, server)
     if server.role() == names.ROLE_PRIMARY and able:

@@ -1,8 +1,9 @@
-"""When a member closes its clients' connections: an open one does not follow the Service. Pure; the agent's loop asks.
+"""When a member keeps no client: an open connection does not follow the Service. Pure; the agent's loop asks.
 
-- A primary that is demoted: its clients must write elsewhere.
-- A member outside the group, such as one that was killed and comes back: until another leads it may still bear the
-  primary's label, and who connected then would read what it held when it died (found by drills of kill-mysqld).
+- A primary that is demoted refuses clients until the Service leads elsewhere: they must write to another, and who
+  connected to this one meanwhile would read old rows for as long as the connection lives.
+- A member outside the group, such as one that was killed and comes back, closes their connections: until another leads
+  it may still bear the primary's label (found by drills of kill-mysqld).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 
 from mysqlops.core import names, view
 
-# For a second or two kube-proxy may still send new ones here.
 _AGAIN_SECONDS = 2.0
+# The labels move within a tenth of a second, kube-proxy's rules within another one (its minSyncPeriod).
+ELSEWHERE_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Memory:
     was_primary: bool = False
     was_outside: bool = False
     again_at: float = math.inf
+    leads_until: float = -math.inf  # until then the Service may lead here, though another is primary
+
+    def misleads(self, at: float) -> bool:
+        """Whether clients that come now take this member for the primary."""
+        return at < self.leads_until
 
 
 def plan(memory: Memory, seen: Seen) -> tuple[Memory, str]:
@@ -46,12 +53,6 @@ def plan(memory: Memory, seen: Seen) -> tuple[Memory, str]:
         return Memory(was_primary=True), ""
     if memory.was_outside:
         return Memory(), "back in the group"
-    return _plan_replica(memory, seen)
-
-
-def _plan_replica(memory: Memory, seen: Seen) -> tuple[Memory, str]:
     if memory.was_primary:
-        return Memory(again_at=seen.at + _AGAIN_SECONDS), "not primary any more"
-    if seen.at >= memory.again_at:
-        return Memory(), "not primary any more"
+        return Memory(leads_until=seen.at + ELSEWHERE_SECONDS), ""
     return memory, ""

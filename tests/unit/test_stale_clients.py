@@ -26,10 +26,22 @@ def test_a_member_that_only_serves_closes_nothing() -> None:
     assert closings(*[REPLICA] * 9) == []
 
 
-def test_a_demoted_primary_closes_twice() -> None:
-    told = "not primary any more"
-    assert closings(PRIMARY, *[REPLICA] * 9) == [(0.5, told), (2.5, told)]
-    assert closings(PRIMARY, REPLICA, PRIMARY, *[PRIMARY] * 9) == [(0.5, told)]
+def misled(*servers: tuple[str, str] | None, step: float = 0.5) -> list[float]:
+    """When clients that come would take the member for the primary."""
+    memory, found = stale_clients.Memory(), []
+    for number, server in enumerate(servers):
+        memory, _ = stale_clients.plan(memory, stale_clients.Seen(number * step, server))
+        if memory.misleads(number * step):
+            found.append(number * step)
+    return found
+
+
+def test_a_demoted_primary_refuses_clients_until_the_service_leads_elsewhere() -> None:
+    assert closings(PRIMARY, *[REPLICA] * 9) == []
+    assert misled(PRIMARY, *[REPLICA] * 9) == [0.5, 1.0, 1.5]
+    assert misled(PRIMARY, None, *[REPLICA] * 9) == [1.0, 1.5, 2.0]
+    assert misled(PRIMARY, REPLICA, PRIMARY, *[PRIMARY] * 9) == [0.5], "it leads again, and must take writes at once"
+    assert misled(*[REPLICA] * 9) == misled(*[PRIMARY] * 9) == []
 
 
 def test_a_killed_primary_that_comes_back_keeps_nobody() -> None:

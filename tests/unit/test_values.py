@@ -64,7 +64,9 @@ def test_bad_names_are_refused(name: str) -> None:
 def test_what_mysqld_may_take_fits_its_limit(memory: int, storage: int) -> None:
     found = sizing.size_for(memory, storage)
     outside = found.message_cache_bytes + found.max_connections * MIB + (478 + (0 if found.is_small else 198)) * MIB
-    assert found.buffer_pool_bytes + outside <= memory
+    room = memory - outside - found.buffer_pool_bytes
+    assert room >= (200 * MIB if memory >= GIB else 38 * MIB), "for transactions on their way"
+    assert found.transaction_bytes * 8 <= room
     assert found.redo_log_bytes * 8 <= storage or found.redo_log_bytes == 64 * MIB
     assert found.max_binlog_bytes % 4096 == 0
 

@@ -2,12 +2,14 @@
 
 One INSERT of a unique key at a time, autocommit, over a kept connection. Every line about a write is on disk before the
 next write (planning/drill/journal.py tells their form). Beside them, unless they are told not to: one reader through
-each Service, and a poll of every member. The file runs by itself, with the agent's zip as its only library.
+each Service, and a poll of every member, in a process of their own: what observes may not slow what it measures, and
+the threads of one Python take turns. The file runs by itself, with the agent's zip as its only library.
 """
 
 from __future__ import annotations
 
 import argparse
+import mmap
 import os
 import secrets
 import sys
@@ -43,43 +45,51 @@ class Journal:
 
 
 class Clients:
-    """All of one pod, and what they share: which write of whom was acknowledged last."""
+    """All of one pod, and what they share: which write of each was acknowledged last."""
 
     def __init__(self, options: argparse.Namespace, login: connect.Login, folder: Path) -> None:
         self._options, self._login, self._folder = options, login, folder
-        self._acknowledged: dict[str, int] = {}
+        self._acknowledged = memoryview(mmap.mmap(-1, 8 * options.clients)).cast("Q")  # shared after a fork
 
-    def start(self) -> list[threading.Thread]:
-        options = self._options
-        jobs: list[Callable[[], None]] = [
-            lambda n=n: self.write(f"{options.name}{n}")  # type: ignore[misc]
-            for n in range(options.clients)
+    def start(self) -> None:
+        """Returns at once in the process that writes; never in the one that observes."""
+        observers: list[Callable[[], None]] = [
+            *(lambda host=host: self.poll(host) for host in self._options.poll),
+            *(lambda pair=pair: self.read(*pair.split("=", 1)) for pair in self._options.read),
         ]
-        jobs += [lambda host=host: self.poll(host) for host in options.poll]  # type: ignore[misc]
-        jobs += [lambda pair=pair: self.read(*pair.split("=", 1)) for pair in options.read]  # type: ignore[misc]
-        threads = [
-            threading.Thread(target=self._until_over, args=(job, number), daemon=True)
-            for number, job in enumerate(jobs)
-        ]
-        for thread in threads:
-            thread.start()
-        return threads
+        if observers:
+            self._fork(observers)
+        self._run("writer", [lambda n=n: self.write(n) for n in range(self._options.clients)])  # type: ignore[misc]
 
-    def _until_over(self, job: Callable[[], None], number: int) -> None:
+    def _fork(self, observers: list[Callable[[], None]]) -> None:
+        process = os.fork()
+        if process:
+            self._run("observers", [lambda: _never_ends(process)])
+            return
+        self._run("observer", observers)
+        while True:  # ends with the container
+            time.sleep(60)
+
+    def _run(self, what: str, jobs: list[Callable[[], None]]) -> None:
+        for number, job in enumerate(jobs):
+            threading.Thread(target=self._until_over, args=(job, f"{what}-{number}"), daemon=True).start()
+
+    def _until_over(self, job: Callable[[], None], name: str) -> None:
         """One that dies says so: silence would look like a good result."""
         try:
             job()
         except Exception as error:
-            Journal(self._folder / f"died-{self._options.name}-{number}.log").add(
-                "X", f"{self._options.name}-{number}", 0, f"{type(error).__name__}: {error}"
+            Journal(self._folder / f"died-{self._options.name}-{name}.log").add(
+                "X", f"{self._options.name}-{name}", 0, f"{type(error).__name__}: {error}"
             )
             raise
 
     def is_over(self) -> bool:
         return (self._folder / "stop").exists()
 
-    def write(self, client: str) -> None:
+    def write(self, one: int) -> None:
         """Until it is over. A restarted pod goes on after what it last intended."""
+        client = f"{self._options.name}{one}"
         path = self._folder / f"{client}.log"
         number, journal, server = _last_number(path), Journal(path), None
         while not self.is_over():
@@ -89,7 +99,9 @@ class Clients:
                 time.sleep(_PAUSE_SECONDS)
                 continue
             number += 1
-            if not self._write_once(server, journal, client, number):
+            if self._write_once(server, journal, client, number):
+                self._acknowledged[one] = number
+            else:
                 server.close()
                 server = None
             time.sleep(_PAUSE_SECONDS)
@@ -107,7 +119,6 @@ class Clients:
             journal.add("U", client, number, str(error))
             return False
         journal.add("O", client, number, f"{time.monotonic() - began:.6f}")
-        self._acknowledged[client] = number
         return True
 
     def poll(self, host: str) -> None:
@@ -130,9 +141,8 @@ class Clients:
         """Ten times a second: how far does the Service show what a client was promised? Each client in turn."""
         journal, server, turn = Journal(self._folder / f"read-{kind}.log"), None, 0
         while not self.is_over():
-            turn += 1
-            client = f"{self._options.name}{turn % self._options.clients}"
-            promised = self._acknowledged.get(client, 0)
+            turn = (turn + 1) % self._options.clients
+            client, promised = f"{self._options.name}{turn}", self._acknowledged[turn]
             try:
                 server = server or self._connect(host, self._options.timeout)
                 statement = f"SELECT MAX(sequence) FROM {self._options.table} WHERE client = %s"  # noqa: S608 (our own table)
@@ -146,6 +156,11 @@ class Clients:
         server = connect.connect_tcp(host, self._login, timeout_seconds=min(timeout, _CONNECT_SECONDS))
         connect.set_read_timeout(server, timeout)
         return server
+
+
+def _never_ends(process: int) -> None:
+    _, status = os.waitpid(process, 0)
+    raise RuntimeError(f"the process that observes ended with {os.waitstatus_to_exitcode(status)}")
 
 
 def _close(server: connect.Server | None) -> None:
