@@ -83,7 +83,7 @@ class Loop:
         # While a hand-over runs in this pod, it alone moves the labels.
         if not handover.is_running(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
-            self._publisher.offer(publisher.News(seen, _replicas(server), _lost_primaries(server), wants_look))
+            self._publisher.offer(_news(seen, server, wants_look=wants_look))
 
     def _notice_freeze(self, seconds: float) -> None:
         """A round that took far longer than it should: this pod, or its mysqld, stood still, and others may have taken
@@ -111,6 +111,7 @@ class Loop:
             self._publisher.record,
             volume_full=volume.is_full(*member.volume_usage(settings.VOLUME)),
             api_is_away=self._publisher.is_away(),
+            sightings=self._publisher.sightings,
             doubt=self._doubt(),
         )
 
@@ -232,6 +233,11 @@ class Loop:
             self._publisher.publish(replace(seen, role=names.ROLE_NONE))
         except errors.KubeError as error:
             self._log.say(f"while stopping: {error}")
+
+
+def _news(seen: publication.Publication, server: view.ServerView | None, *, wants_look: bool) -> publisher.News:
+    counted = frozenset(one.pod for one in server.members) if server is not None else frozenset()
+    return publisher.News(seen, counted, _replicas(server), _lost_primaries(server), wants_look)
 
 
 def _replicas(server: view.ServerView | None) -> frozenset[str]:

@@ -17,7 +17,7 @@ from mysqlops import errors
 from mysqlops.agent import log, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view
-from mysqlops.planning import membership
+from mysqlops.planning import ghosts, membership
 
 T = TypeVar("T")
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -30,10 +30,11 @@ _NOT_SERVING = (view.DOWN, view.OFFLINE, view.RECOVERING)
 
 @dataclass(frozen=True)
 class News:
-    """What the loop has to tell: the publication, the pods that the group shows ONLINE as replicas, the primaries that
-    a majority has lost, and whether the loop wants to know its surroundings."""
+    """What the loop has to tell: the publication, the other pods that the group counts, those that it shows ONLINE as
+    replicas, the primaries that a majority has lost, and whether the loop wants to know its surroundings."""
 
     seen: publication.Publication
+    counted: frozenset[str] = frozenset()
     replicas: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
     wants_look: bool = False
@@ -49,7 +50,8 @@ def _label(seen: publication.Publication) -> str | None:
 
 
 class Publisher:
-    """One agent's voice and ear. `seen` and `record` are what it last heard, None if it does not know."""
+    """One agent's voice and ear. `seen` and `record` are what it last heard, None if it does not know; `sightings`
+    tells of members that are outside the group that counts them."""
 
     def __init__(
         self, around: surroundings.Surroundings, words: log.Log, clock: Clock, chore: Callable[[], None]
@@ -66,6 +68,7 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self.seen: membership.Surroundings | None = None
         self.record: view.GroupRecord | None = None
+        self.sightings: ghosts.Sightings = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -148,10 +151,17 @@ class Publisher:
         now = self._clock.monotonic()
         if not news.wants_look:
             self.seen = None
+            self._watch_for_ghosts(news, now)
         elif now >= self._looked_at + _LOOK_SECONDS:
-            self._looked_at = now
+            self._looked_at, self.sightings = now, {}
             self.seen = self.ask(self._around.look)
             self.record = self.seen.record if self.seen else self.record
+
+    def _watch_for_ghosts(self, news: News, now: float) -> None:
+        if now >= self._looked_at + ghosts.LOOK_SECONDS:
+            self._looked_at = now
+            around = self.ask(self._around.look)
+            self.sightings = ghosts.look(self.sightings, news.counted, around.peers if around else ())
 
     def _do_chore_if_due(self) -> None:
         if self._clock.monotonic() >= self._chore_at:

@@ -27,7 +27,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Leave:
-    """Stop Group Replication: the member is in ERROR and must leave before it can join again."""
+    """Stop Group Replication: its group refused the member or stands still, and it must leave before it joins again."""
 
     why: str
 

@@ -11,10 +11,11 @@ Invariants (tests/unit/planning/test_membership.py):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mysqlops.core import gtid, names, view, volume
 from mysqlops.core.publication import Publication
+from mysqlops.planning import ghosts
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
@@ -51,9 +52,8 @@ class Situation:
     record: view.GroupRecord | None = None
     volume_full: bool = False
     api_is_away: bool = False
-    doubt: str = (
-        ""  # why clients must not come for a moment: it was frozen, or the Service may still take it for primary
-    )
+    sightings: ghosts.Sightings = field(default_factory=dict)
+    doubt: str = ""  # why no client may come for a moment
 
     def barred_because(self) -> str:
         """Why this member must serve nobody, or nothing."""
@@ -93,6 +93,8 @@ def _plan_recovering(server: view.ServerView) -> Action:
 
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
+    if stuck := ghosts.why_it_stands_still(server, situation.sightings):
+        return Leave(stuck)
     barred = situation.barred_because()
     if barred:
         return _plan_barred(situation, server, barred)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mysqlops.core import view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
-from mysqlops.planning import member_actions, membership
+from mysqlops.planning import ghosts, member_actions, membership
 
 GROUP = "11111111-1111-1111-1111-111111111111"
 STRAY = "22222222-2222-2222-2222-222222222222"
@@ -145,6 +145,40 @@ def test_without_the_api_server_a_member_joins_and_never_forms() -> None:
         membership.plan(membership.Situation("mysql-0", server(UP_TO_9), api_is_away=True)), member_actions.Join
     )
     assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), member_actions.Wait)
+
+
+def in_a_group(*pods: str, state: str = view.ONLINE) -> view.ServerView:
+    members = tuple(view.GroupMember(pod, f"{pod}.mysql.db.svc", state, "replica") for pod in pods)
+    return server(
+        UP_TO_9, view.ONLINE, members=(*members, view.GroupMember("me", "mysql-0.mysql", view.ONLINE, "primary"))
+    )
+
+
+def sightings(looks: int, *peers: view.Peer, counted: tuple[str, ...] = ("mysql-1", "mysql-2")) -> ghosts.Sightings:
+    found: ghosts.Sightings = {}
+    for _ in range(looks):
+        found = ghosts.look(found, counted, peers)
+    return found
+
+
+def test_a_group_that_counts_members_which_are_outside_it_is_left_after_three_looks() -> None:
+    gone = (peer("mysql-1", UP_TO_5), peer("mysql-2", UP_TO_5, view.DOWN))
+    stuck = membership.Situation("mysql-0", in_a_group("mysql-1"), sightings=sightings(3, *gone))
+    action = membership.plan(stuck)
+    assert isinstance(action, member_actions.Leave)
+    assert "mysql-1" in action.why
+    assert not isinstance(membership.plan(replace(stuck, sightings=sightings(2, *gone))), member_actions.Leave)
+
+
+def test_a_group_whose_majority_is_really_there_is_not_left() -> None:
+    one_gone = sightings(9, peer("mysql-1", UP_TO_5), peer("mysql-2", UP_TO_9, view.ONLINE))
+    silent = sightings(9, peer("mysql-1", UP_TO_5, fresh=False), peer("mysql-2", None))
+    unseen = sightings(9, peer("mysql-1", UP_TO_5), counted=("mysql-2",))
+    for found in (one_gone, silent, unseen, {}):
+        situation = membership.Situation("mysql-0", in_a_group("mysql-1", "mysql-2"), sightings=found)
+        assert not isinstance(membership.plan(situation), member_actions.Leave)
+    lost = membership.Situation("mysql-0", in_a_group("mysql-1", state=view.UNREACHABLE), sightings={"mysql-1": 9})
+    assert not isinstance(membership.plan(lost), member_actions.Leave), "it says itself that it has no majority"
 
 
 def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
