@@ -19,10 +19,6 @@ from mysqlops.planning import member_actions, membership, stale_clients
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
-_FROZEN_SECONDS = 5.0  # for less, Group Replication suspects nobody
-_DOUBT_SECONDS = 5.0
-_FROZEN = "it was frozen, and the group may have gone on without it"
-_WAS_PRIMARY = "it was primary a moment ago, and the Service may still lead here"
 
 
 class Loop:
@@ -53,17 +49,14 @@ class Loop:
             member_actions.AcceptClients: server.accept_clients,
         }
         self._clients = stale_clients.Memory()
-        self._doubt_until = 0.0
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
         self._log.say(f"agent {__version__} of {self._me.pod} in {self._me.namespace}")
         self._publisher.start()
         while not self._stop.is_set():
-            before = self._clock.monotonic()
             self.turn()
             self._stop.wait(TURN_SECONDS)
-            self._notice_freeze(self._clock.monotonic() - before)
         self._leave_for_good()
 
     def stop(self) -> None:
@@ -85,13 +78,6 @@ class Loop:
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
             self._publisher.offer(_news(seen, server, wants_look=wants_look))
 
-    def _notice_freeze(self, seconds: float) -> None:
-        """A round that took far longer than it should: this pod, or its mysqld, stood still, and others may have taken
-        over meanwhile."""
-        if seconds > _FROZEN_SECONDS:
-            self._log.say(f"stood still for {seconds:.0f} s: refusing clients until the group is sure to have spoken")
-            self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
-
     def _observe(self) -> tuple[view.ServerView | None, str]:
         try:
             return self._member.observe(), ""
@@ -112,14 +98,8 @@ class Loop:
             volume_full=volume.is_full(*member.volume_usage(settings.VOLUME)),
             api_is_away=self._publisher.is_away(),
             sightings=self._publisher.sightings,
-            doubt=self._doubt(),
+            doubt=self._clients.doubt(self._clock.monotonic()),
         )
-
-    def _doubt(self) -> str:
-        now = self._clock.monotonic()
-        if now < self._doubt_until:
-            return _FROZEN
-        return _WAS_PRIMARY if self._clients.misleads(now) else ""
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:
         """What planning.stale_clients says, done; a server that does not answer has no clients."""

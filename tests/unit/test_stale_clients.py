@@ -26,22 +26,33 @@ def test_a_member_that_only_serves_closes_nothing() -> None:
     assert closings(*[REPLICA] * 9) == []
 
 
-def misled(*servers: tuple[str, str] | None, step: float = 0.5) -> list[float]:
-    """When clients that come would take the member for the primary."""
+def refusals(*servers: tuple[str, str] | None, step: float = 0.5) -> list[float]:
+    """When no client may come."""
     memory, found = stale_clients.Memory(), []
     for number, server in enumerate(servers):
         memory, _ = stale_clients.plan(memory, stale_clients.Seen(number * step, server))
-        if memory.misleads(number * step):
+        if memory.doubt(number * step):
             found.append(number * step)
     return found
 
 
 def test_a_demoted_primary_refuses_clients_until_the_service_leads_elsewhere() -> None:
     assert closings(PRIMARY, *[REPLICA] * 9) == []
-    assert misled(PRIMARY, *[REPLICA] * 9) == [0.5, 1.0, 1.5]
-    assert misled(PRIMARY, None, *[REPLICA] * 9) == [1.0, 1.5, 2.0]
-    assert misled(PRIMARY, REPLICA, PRIMARY, *[PRIMARY] * 9) == [0.5], "it leads again, and must take writes at once"
-    assert misled(*[REPLICA] * 9) == misled(*[PRIMARY] * 9) == []
+    assert refusals(PRIMARY, *[REPLICA] * 9) == [0.5, 1.0, 1.5]
+    assert refusals(PRIMARY, None, *[REPLICA] * 9) == [1.0, 1.5, 2.0]
+    assert refusals(PRIMARY, REPLICA, PRIMARY, *[PRIMARY] * 9) == [0.5], "it leads again, and must take writes at once"
+    assert refusals(*[REPLICA] * 9) == refusals(*[PRIMARY] * 9) == []
+
+
+def test_a_server_that_was_silent_and_thinks_itself_a_member_refuses_clients_until_the_group_has_spoken() -> None:
+    for as_before in (PRIMARY, REPLICA):
+        found = refusals(as_before, *[None] * 11, *[as_before] * 20)
+        assert found == [6.0 + 0.5 * n for n in range(10)]
+        assert refusals(as_before, *[None] * 8, *[as_before] * 20) == [], "Group Replication suspects nobody so soon"
+        assert refusals(*[None] * 20, as_before, as_before) == [], "it starts"
+        assert refusals(as_before, *[None] * 20, OFFLINE, *[as_before] * 9) == [], (
+            "it was restarted, and the group knows"
+        )
 
 
 def test_a_killed_primary_that_comes_back_keeps_nobody() -> None:
