@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mysqlops.operations.drill import rows
 from tests.cluster.conftest import Namespace
+from tests.faults import ledger
 
 SCHEMA = (
     "CREATE TABLE app.things (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40), born DATE, photo BLOB, tags JSON)",
@@ -33,6 +35,23 @@ def seed(namespace: Namespace, primary: str) -> None:
 def seen(namespace: Namespace, member: str) -> dict[str, Any]:
     """Row by row, and the statements that make the rest."""
     return {query: namespace.sql(member, query) for query in _QUERIES}
+
+
+BATCH_ROWS = 8_000  # a transaction of 8 MB
+TOGETHER = 10  # such transactions in one call
+ROW_BYTES = 950  # of random bytes: nothing compresses, as bad as it gets
+
+
+def fill(namespace: Namespace, primary: str, mib: int) -> None:
+    """So much of random bytes into app.t, without a pause."""
+    namespace.sql(primary, "CREATE TABLE app.t (id INT PRIMARY KEY AUTO_INCREMENT, b BLOB)")
+    numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
+    for _ in range(-(-BATCH_ROWS // 900)):
+        namespace.sql(primary, f"INSERT INTO app.t (b) {numbers} SELECT RANDOM_BYTES({ROW_BYTES}) FROM n")
+    seeds = f"(SELECT id FROM app.t LIMIT {BATCH_ROWS}) seeds"
+    batch = f"INSERT INTO app.t (b) SELECT RANDOM_BYTES({ROW_BYTES}) FROM {seeds}"
+    for _ in range(mib * 1024 * 1024 // (BATCH_ROWS * 1024 * TOGETHER)):
+        rows.sql(ledger.session(namespace), primary, *[batch] * TOGETHER)
 
 
 def away(cluster: Namespace) -> None:

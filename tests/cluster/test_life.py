@@ -28,6 +28,19 @@ def test_deploy_makes_a_cluster_that_takes_writes(namespace: Namespace) -> None:
     namespace.sql(seen["primary"], "INSERT INTO app.kept VALUES (1), (2), (3)")
 
 
+def test_a_transaction_that_does_not_fit_into_the_members_memory_is_refused(namespace: Namespace) -> None:
+    """Let through, it could have all members killed for memory at once (docs/adr/0010)."""
+    primary = namespace.status()["primary"]
+    namespace.sql(primary, "CREATE TABLE app.large (id INT PRIMARY KEY, b LONGBLOB)")
+    namespace.sql(primary, "INSERT INTO app.large VALUES (1, REPEAT('x', 3000000))")
+    with pytest.raises(AssertionError, match="MySQL error 3100"):
+        namespace.sql(primary, "INSERT INTO app.large VALUES (2, REPEAT('x', 5000000))")
+    eventually(lambda: all(namespace.sql(one, "SELECT COUNT(*) FROM app.large") == [[1]] for one in MEMBERS), "one row")
+    forgets = "SELECT @@group_replication_preemptive_garbage_collection"
+    assert all(namespace.sql(member, forgets) == [[1]] for member in MEMBERS)
+    assert {member["restarts"] for member in namespace.status()["members"]} == {0}
+
+
 def test_a_second_deploy_changes_nothing_and_says_so(namespace: Namespace) -> None:
     before = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in namespace.objects("pods")}
     generations = {
