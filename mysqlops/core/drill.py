@@ -145,6 +145,7 @@ class Report:
     wanted: int  # rounds
     clients: int
     slo: Mapping[str, float]
+    members: int | None = None  # None in reports from before it was noted
     forced: str = ""  # why it ran without a fresh verified backup
     versions: Mapping[str, str] = field(default_factory=dict)
     rounds: tuple[Round, ...] = ()

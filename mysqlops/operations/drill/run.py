@@ -175,6 +175,7 @@ def _new_report(chosen: Plan) -> Report:
         wanted=wish.count,
         clients=wish.clients,
         slo=wish.slo,
+        members=len(chosen.status.members),
         forced=wish.force,
         versions=versions,
         options=({"target": wish.target} if wish.target else {}) | ({} if wish.uses_lab else {"no-lab": ""}),

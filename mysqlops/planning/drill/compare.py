@@ -94,10 +94,10 @@ def _ranks(values: Sequence[float]) -> list[float]:
 def warnings(before: Report, after: Report) -> list[str]:
     """Why the two may not be comparable."""
     found = []
-    for what in ("cluster", "namespace", "clients", "options"):
+    for what in ("cluster", "namespace", "members", "clients", "options"):
         one, other = getattr(before, what), getattr(after, what)
         if one != other:
-            found.append(f"{what}: {one or 'none'} before, {other or 'none'} now")
+            found.append(f"{what}: {_said(one)} before, {_said(other)} now")
     for what in sorted(set(before.versions) | set(after.versions)):
         one, other = before.versions.get(what, "unknown"), after.versions.get(what, "unknown")
         if one != other:
@@ -106,6 +106,10 @@ def warnings(before: Report, after: Report) -> list[str]:
     if min(len(before.rounds), len(after.rounds)) < _FEWEST:
         found.append(f"with fewer than {_FEWEST} rounds on either side every difference counts as noise")
     return found
+
+
+def _said(value: object) -> object:
+    return "unknown" if value is None else value or "none"
 
 
 def _cut_short(report: Report) -> list[str]:

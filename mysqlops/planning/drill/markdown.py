@@ -115,9 +115,13 @@ def _wrong(one: Round) -> list[tuple[str, str]]:
     return [(kind, row) for kind, listed in one.witnesses.items() for row in listed]
 
 
+def _members(report: Report) -> str:
+    return f", {report.members} members" if report.members else ""
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     found = [
-        ("cluster", f"{report.cluster} in namespace {report.namespace}"),
+        ("cluster", f"{report.cluster} in namespace {report.namespace}{_members(report)}"),
         ("began", report.at),
         ("took", f"{report.seconds:.0f} s"),
         ("rounds", f"{len(report.rounds)} of {report.wanted}"),
