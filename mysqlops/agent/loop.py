@@ -110,7 +110,7 @@ class Loop:
         try:
             count = self._member.close_clients()
         except errors.MysqlError as error:
-            self._log.say(f"could not close the clients' connections: {error}")
+            self._log.say_if_new("clients", f"could not close the clients' connections: {error}")
             return
         if count:
             self._log.say(f"{why}: closed {count} connections of clients")

@@ -60,7 +60,7 @@ class Situation:
         fenced = self.record.fenced.get(self.name) if self.record else None
         if fenced is not None:
             return f"fenced: {fenced or 'no reason given'}"
-        return self.doubt or ("its volume is full" if self.volume_full else "")
+        return "its volume is full" if self.volume_full else self.doubt
 
 
 # A donor serves one copy at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,

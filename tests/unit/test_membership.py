@@ -147,6 +147,17 @@ def test_without_the_api_server_a_member_joins_and_never_forms() -> None:
     assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), member_actions.Wait)
 
 
+def test_who_was_primary_a_moment_ago_waits_and_tells_the_better_reason() -> None:
+    mine = replace(in_a_group("mysql-1", "mysql-2"), offline_mode=True)
+    for full, why in ((False, "it was primary"), (True, "its volume is full")):
+        doubted = membership.Situation("mysql-0", mine, volume_full=full, doubt="it was primary")
+        assert doubted.barred_because() == why
+        assert isinstance(membership.plan(doubted), member_actions.Wait)
+        assert isinstance(
+            membership.plan(replace(doubted, server=replace(mine, offline_mode=False))), member_actions.Bar
+        )
+
+
 def in_a_group(*pods: str, state: str = view.ONLINE) -> view.ServerView:
     members = tuple(view.GroupMember(pod, f"{pod}.mysql.db.svc", state, "replica") for pod in pods)
     return server(
