@@ -76,7 +76,7 @@ class Loop:
         # While a hand-over runs in this pod, it alone moves the labels.
         if not handover.is_running(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
-            self._publisher.offer(_news(seen, server, wants_look=wants_look))
+            self._publisher.offer(publisher.News(seen, _replicas(server), _lost_primaries(server), wants_look))
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         try:
@@ -213,11 +213,6 @@ class Loop:
             self._publisher.publish(replace(seen, role=names.ROLE_NONE))
         except errors.KubeError as error:
             self._log.say(f"while stopping: {error}")
-
-
-def _news(seen: publication.Publication, server: view.ServerView | None, *, wants_look: bool) -> publisher.News:
-    counted = frozenset(one.pod for one in server.members) if server is not None else frozenset()
-    return publisher.News(seen, counted, _replicas(server), _lost_primaries(server), wants_look)
 
 
 def _replicas(server: view.ServerView | None) -> frozenset[str]:

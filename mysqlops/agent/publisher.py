@@ -30,11 +30,10 @@ _NOT_SERVING = (view.DOWN, view.OFFLINE, view.RECOVERING)
 
 @dataclass(frozen=True)
 class News:
-    """What the loop has to tell: the publication, the other pods that the group counts, those that it shows ONLINE as
-    replicas, the primaries that a majority has lost, and whether the loop wants to know its surroundings."""
+    """What the loop has to tell: the publication, the pods that the group shows ONLINE as replicas, the primaries that
+    a majority has lost, and whether the loop wants to know its surroundings."""
 
     seen: publication.Publication
-    counted: frozenset[str] = frozenset()
     replicas: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
     wants_look: bool = False
@@ -161,7 +160,7 @@ class Publisher:
         if now >= self._looked_at + ghosts.LOOK_SECONDS:
             self._looked_at = now
             around = self.ask(self._around.look)
-            self.sightings = ghosts.look(self.sightings, news.counted, around.peers if around else ())
+            self.sightings = ghosts.look(self.sightings, news.seen.group.split(","), around.peers if around else ())
 
     def _do_chore_if_due(self) -> None:
         if self._clock.monotonic() >= self._chore_at:

@@ -70,12 +70,12 @@ def test_rendering_is_the_same_each_time_and_fits_kubectl_apply() -> None:
 
 
 def test_the_agent_runs_and_fits_into_a_config_map_that_kubectl_applies() -> None:
-    """kubectl keeps a copy of the whole in an annotation of at most 262144 bytes."""
+    """kubectl keeps a copy of the whole ConfigMap in an annotation."""
     content = bundle.build().content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for name in archive.namelist():
             compile(archive.read(name), name, "exec")
-    assert len(base64.b64encode(content)) < 262_144 - 8_192
+    assert len(base64.b64encode(content)) < APPLY_ANNOTATION_LIMIT - 8_192
 
 
 def test_the_yaml_uses_the_names_of_the_code() -> None:
