@@ -53,6 +53,12 @@ class Namespace:
             sys.executable, "-m", "mysqlops", *words, timeout=timeout, MYSQLOPS_NAMESPACE=self.name, **environment
         )
 
+    def must(self, *words: str) -> Any:
+        """Run a command that has to succeed, however long it takes; its JSON if that is what it prints."""
+        done = self.mysqlops(*words, timeout=1200)
+        assert done.code == 0, done.err
+        return done.json() if "-o" in words else None
+
     def with_logins(self, folder: Path) -> Namespace:
         """The same namespace, each verb run by a service account that holds exactly its identity's Role."""
         config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
@@ -133,6 +139,14 @@ class Namespace:
         return self.status(name)
 
 
+def make_namespace(name: str) -> Namespace:
+    """As strict as the namespaces that mysqlops is for; one that is there already does as well."""
+    made = Namespace(name)
+    run("kubectl", f"--kubeconfig={KUBECONFIG}", "create", "namespace", name, timeout=30)
+    made.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
+    return made
+
+
 def run(*words: str, timeout: float, stdin: str | None = None, **environment: str) -> Result:
     done = subprocess.run(
         words,
@@ -201,8 +215,6 @@ def s3_target(namespace: Namespace, config: pytest.Config) -> tuple[str, ...]:
 def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
     if not KUBECONFIG or not os.path.exists(KUBECONFIG):
         missing(request.config, "cluster", 'MYSQLOPS_KUBECONFIG is not set: eval "$(scripts/lab env)"')
-    made = Namespace(f"test-{uuid.uuid4().hex[:8]}")
-    run("kubectl", f"--kubeconfig={KUBECONFIG}", "create", "namespace", made.name, timeout=30)
-    made.kubectl("label", "namespace", made.name, "pod-security.kubernetes.io/enforce=restricted")
+    made = make_namespace(f"test-{uuid.uuid4().hex[:8]}")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")
