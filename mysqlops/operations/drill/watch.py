@@ -59,7 +59,7 @@ def _differs(one: Sight, other: Sight) -> bool:
 def look(client: Client, cluster: str, at: float) -> list[Sight]:
     """All members' pods as they are now."""
     found = []
-    for pod in client.list("Pod", names.selector_text(cluster)):
+    for pod in client.list_metadata("Pod", names.selector_text(cluster)):
         metadata = pod["metadata"]
         if not _MEMBER.fullmatch(metadata["name"].removeprefix(f"{cluster}-")):
             continue  # helper pods bear the cluster's labels too
