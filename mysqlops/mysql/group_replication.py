@@ -7,6 +7,7 @@ https://dev.mysql.com/doc/refman/9.7/en/start-group-replication.html
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 
 from mysqlops import errors
@@ -40,6 +41,12 @@ _FORGETS = "group_replication_preemptive_garbage_collection"
 _REFUSED_FOR_IT = """
 SELECT data FROM performance_schema.error_log WHERE error_code = 'MY-015124' ORDER BY logged DESC LIMIT 1
 """
+_COMPLAINTS = """
+SELECT data FROM performance_schema.error_log
+WHERE subsystem = 'Repl' AND prio = 'Error' AND logged >= %s ORDER BY logged LIMIT 1
+"""
+_REPORTED = re.compile(r"^.*reported: '(.*)'$", re.DOTALL)
+_REASON_LENGTH = 300
 _PORT = 3306  # group traffic shares it with clients: the MYSQL communication stack
 
 _KEEPS_UP = 100  # transactions that wait to be applied: a fraction of a second
@@ -97,15 +104,26 @@ def start(
         f"START GROUP_REPLICATION USER = {accounts.quote(login.user)}, PASSWORD = {accounts.quote(login.password)}"
     )
     if not bootstrap:
-        server.execute_secret(command, "START GROUP_REPLICATION")
+        _execute(server, command, "START GROUP_REPLICATION")
         return
     server.query("SET GLOBAL group_replication_bootstrap_group = ON")
     try:
-        server.execute_secret(command, "START GROUP_REPLICATION (forming the group)")
+        _execute(server, command, "START GROUP_REPLICATION (forming the group)")
     finally:
         # Left ON, the next start would form a second group of the same name.
         with contextlib.suppress(errors.ConnectFailed):
             server.query("SET GLOBAL group_replication_bootstrap_group = OFF")
+
+
+def _execute(server: connect.Server, command: str, what: str) -> None:
+    """The statement itself says only that it failed; the error log says why, in its first complaint since."""
+    began = server.scalar("SELECT NOW(6)")
+    try:
+        server.execute_secret(command, what)
+    except errors.StatementFailed as error:
+        told = server.query(_COMPLAINTS, [began])
+        text = _REPORTED.sub(r"\1", str(told[0][0]))[:_REASON_LENGTH] if told else "its error log gives no reason"
+        raise errors.StatementFailed(f"{error}: {text}", errno=error.errno, hint=error.hint) from None
 
 
 def _forget_certified(server: connect.Server, bootstrap: bool) -> None:
