@@ -22,6 +22,7 @@ _COUNTS = {
     "unknown": "writes whose outcome the client never learnt",
     "errors": "errors of a client that retries once",
     "stale": "reads through the primary that missed an acknowledged write",
+    "backwards": "reads through the primary that showed less than one before",
 }
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
@@ -72,7 +73,7 @@ def value_of(name: str, one: Round) -> float | None:
     if name in _SECONDS:
         value = getattr(one, _SECONDS[name][0])
         return None if value is None else float(value)
-    own = {"errors": one.errors_with_one_retry, "stale": one.stale_reads}
+    own = {"errors": one.errors_with_one_retry, "stale": one.stale_reads, "backwards": one.backwards}
     return float(own[name] if name in own else one.counts.get(name, 0))
 
 
