@@ -149,7 +149,11 @@ def test_a_bad_slo_is_told(text: str) -> None:
 
 
 def test_each_round_must_keep_the_slo() -> None:
-    rounds = [a_round(1, 2.0), a_round(2, 12.0), a_round(3, 3.0, counts={**GOOD, "lost": 2}, stale_reads=1, backwards=2)]
+    rounds = [
+        a_round(1, 2.0),
+        a_round(2, 12.0),
+        a_round(3, 3.0, counts={**GOOD, "lost": 2}, stale_reads=1, backwards=2),
+    ]
     missed = slo.missed(slo.parse("rto=10s,stale=0,backwards=1,minority=1s"), rounds)
     assert len(missed) == 4
     assert any("lost: 2 in round 3, 0 allowed" in one for one in missed)
