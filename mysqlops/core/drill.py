@@ -18,12 +18,14 @@ Row = tuple[str, int, str]  # client, sequence, token
 SCHEMA = 1
 
 # What a fault needs beside the rights of the namespace.
-NAMESPACE, LAB, TARGET = "namespace", "lab", "target"
+NAMESPACE, NODE, LAB, TARGET = "namespace", "node", "lab", "target"
 NEEDS = {
     NAMESPACE: "the rights of the namespace",
-    LAB: "the lab's nodes (scripts/lab): it acts on a node, which nobody may from inside a namespace",
+    NODE: "a node: the lab's, or privileged pods in a namespace that admits them (--node-pods NAMESPACE)",
+    LAB: "the lab's nodes (scripts/lab): whole nodes, or the API server",
     TARGET: "a backup target of the namespace (mysqlops backup target add)",
 }
+DEFAULT_NODE_IMAGE = "nicolaka/netshoot:v0.13"
 # What undoes it when the command is killed.
 NOTHING, BY_ITSELF, BY_ABORT = "nothing", "itself", "abort"
 # Whom it hits.
@@ -59,6 +61,7 @@ class Record:
     target: str = ""
     deadline: str = ""  # when the fault undoes itself, empty while nothing is broken
     facts: Json = field(default_factory=dict)  # what the fault needs to heal
+    node_pods: str = ""  # the namespace of the pods that reach nodes, if any do
 
 
 def dump_record(record: Record) -> str:

@@ -14,6 +14,7 @@ LABEL_NAME = "app.kubernetes.io/name"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ROLE = f"{DOMAIN}/role"
+LABEL_DRILL = f"{DOMAIN}/drill"  # on pods that reach nodes for a drill: whose
 LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
 LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
 APP_NAME = "mysqlops"
@@ -103,11 +104,9 @@ def check_cluster_name(name: str) -> str:
     return name
 
 
-def check_namespace(name: str) -> str:
+def check_namespace(name: str, option: str = "--namespace") -> str:
     if not _NAMESPACE.fullmatch(name):
-        raise ConfigError(
-            f"--namespace {name!r}: expected at most 63 of a-z, 0-9 and '-'", hint="kubectl get namespaces"
-        )
+        raise ConfigError(f"{option} {name!r}: expected at most 63 of a-z, 0-9 and '-'", hint="kubectl get namespaces")
     return name
 
 

@@ -57,6 +57,11 @@ OWNER = (
     Right(_RBAC, "roles", ("get", "list", "create", "patch", "delete")),
     Right(_RBAC, "rolebindings", ("get", "list", "create", "patch", "delete")),
 )
+# In the namespace of `drill --node-pods`, for whoever drills; it has to admit privileged pods.
+NODE_PODS = (
+    Right("", "pods", ("create", "list", "delete")),
+    Right("", "pods/exec", ("create", "get")),
+)
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status",)),
     "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),

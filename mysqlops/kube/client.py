@@ -7,6 +7,7 @@ Plain dicts go in and out: typed models drop None and cannot delete a field by p
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -60,6 +61,12 @@ class Client:
         self.namespace = namespace or own or "default"
         self.server: str = self._api.configuration.host
 
+    def within(self, namespace: str) -> Client:
+        """The same login, in another namespace."""
+        other = copy.copy(self)
+        other.namespace = namespace
+        return other
+
     def get(self, kind: str, name: str) -> Json:
         return self._call("GET", self._path(kind, name))
 
@@ -70,15 +77,15 @@ class Client:
         except errors.NotFound:
             return None
 
-    def list(self, kind: str, selector: str = "") -> list[Json]:
-        query = {"labelSelector": selector} if selector else None
-        items: list[Json] = self._call("GET", self._path(kind), query=query)["items"]
-        return items
-
     def list_metadata(self, kind: str, selector: str) -> list[Json]:
         """Only `metadata` of each: half of the API server's and of our own work, for who looks many times a second."""
         query = {"labelSelector": selector}
         items: list[Json] = self._call("GET", self._path(kind), query=query, accept=_ONLY_METADATA)["items"]
+        return items
+
+    def list(self, kind: str, selector: str = "") -> list[Json]:
+        query = {"labelSelector": selector} if selector else None
+        items: list[Json] = self._call("GET", self._path(kind), query=query)["items"]
         return items
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
@@ -87,8 +94,8 @@ class Client:
         path = self._path(manifest["kind"], manifest["metadata"]["name"])
         return self._call("PATCH", path, manifest, content="application/apply-patch+yaml", query=query)
 
-    def create(self, kind: str, manifest: Json) -> Json:
-        return self._call("POST", self._path(kind), manifest)
+    def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+        return self._call("POST", self._path(kind), manifest, query={"dryRun": "All"} if dry_run else None)
 
     def replace(self, kind: str, manifest: Json) -> Json:
         """Replace the object; raises Conflict if its resourceVersion is not the newest."""

@@ -84,6 +84,7 @@ def environment(options: argparse.Namespace) -> None:
         ("MYSQLOPS_IMAGE", recipes.MYSQL.tag),
         ("MYSQLOPS_AGENT_IMAGE", recipes.PYTHON_3.tag),
         ("MYSQLOPS_RESTIC_IMAGE", recipes.RESTIC.tag),
+        ("MYSQLOPS_NODE_IMAGE", recipes.NETSHOOT.tag),
     ):
         print(f"export {variable}={value}")
 

@@ -11,6 +11,13 @@ _NEVER = (
 )
 _SHELL = ("base-files", "dash", "coreutils", "libc-bin", "sed", "grep", "hostname", "findutils", "mawk")
 _PYTHON = ("python3.14", "libpython3.14-stdlib", "libpython3.14-minimal", "python3.14-minimal", "python3", "libicu78")
+_NOT_IN_A_POD = ("systemd", "libsystemd-shared", "libglib2.0-0t64", "python3-dbus", "debconf")
+# What the package's scripts would have linked by update-alternatives.
+_IPTABLES = tuple(
+    (f"usr/sbin/{name}{what}", "xtables-nft-multi")
+    for name in ("iptables", "ip6tables")
+    for what in ("", "-save", "-restore")
+)
 NODE = "lab/node:1"
 
 
@@ -69,6 +76,13 @@ _TOOLS = Recipe(
     without=_NEVER,
     links=(("usr/bin/nc", "nc.openbsd"),),
 )
+# Instead of the image by which `mysqlops drill --node-pods` reaches a node.
+NETSHOOT = Recipe(
+    "lab/netshoot:1",
+    packages=("iptables", "util-linux", *_SHELL),
+    without=(*_NEVER, *_NOT_IN_A_POD),
+    links=_IPTABLES,
+)
 POD_IMAGES = (
     Recipe("lab/pause:1", entrypoint=("/pause",)),
     Recipe("lab/coredns:1", binary="coredns", entrypoint=("/coredns",)),
@@ -76,6 +90,7 @@ POD_IMAGES = (
     PYTHON_3,
     RESTIC,
     _TOOLS,
+    NETSHOOT,
 )
 NODE_RECIPE = Recipe(
     NODE,
@@ -95,18 +110,13 @@ NODE_RECIPE = Recipe(
         ),
         *("bash", "tar", "gzip", *_SHELL),
     ),
-    without=(*_NEVER, *_PYTHON, "systemd", "libsystemd-shared", "libglib2.0-0t64", "python3-dbus", "debconf"),
+    without=(*_NEVER, *_PYTHON, *_NOT_IN_A_POD),
     removed=(
         *("usr/bin/etcdutl", "usr/lib/cni/*", "usr/lib/containerd", "usr/share/systemd", "usr/lib/systemd"),
         *("usr/sbin/seccompagent", "usr/sbin/remap-rootfs", "usr/sbin/sd-helper", "usr/sbin/recvtty", "usr/lib/udev"),
     ),
     kept=frozenset({"bridge", "host-local", "loopback", "portmap"}),
-    # What the packages' scripts would have linked by update-alternatives.
-    links=(
-        *(("opt/cni/bin", "/usr/lib/cni"), ("usr/bin/awk", "mawk"), ("usr/sbin/iptables", "xtables-nft-multi")),
-        *((f"usr/sbin/{name}", "xtables-nft-multi") for name in ("iptables-save", "iptables-restore", "ip6tables")),
-        *((f"usr/sbin/{name}", "xtables-nft-multi") for name in ("ip6tables-save", "ip6tables-restore")),
-    ),
+    links=(("opt/cni/bin", "/usr/lib/cni"), ("usr/bin/awk", "mawk"), *_IPTABLES),
     entrypoint=("/usr/local/bin/node-entry",),
     programs=("kube", "storage", "s3"),
     scripts="images/node",

@@ -43,7 +43,8 @@ def on_lab(cluster: Namespace, request: pytest.FixtureRequest) -> Namespace:
     ("words", "code", "told"),
     [
         (("switchover", "--confirm", "mysql"), 3, "no-fresh-backup"),
-        (("freeze", "--no-lab", "--force", "a test", "--confirm", "mysql"), 3, "needs-lab"),
+        (("freeze", "--no-lab", "--force", "a test", "--confirm", "mysql"), 3, "needs-node"),
+        (("node-loss", "--no-lab", "--force", "a test", "--confirm", "mysql"), 3, "needs-lab"),
         (("restore", "--force", "a test", "--confirm", "mysql"), 3, "needs-target"),
         (("switchover", "--force", "a test"), 3, "not-confirmed"),
         (("switchover", "--force", "a test", "--confirm", "other"), 3, "not-confirmed"),
@@ -157,7 +158,7 @@ def test_a_fault_undoes_itself_when_nobody_is_left(on_lab: Namespace) -> None:
     fault = faults.find("isolate-replica")
     facts = fault.prepare(scene)
     assert fault.undo is not None
-    lab.plant(fault.undo(scene, facts), 2, "a-test")
+    scene.must_have_nodes().plant(fault.undo(scene, facts), 2, "a-test")
     fault.inject(scene, facts)
     assert not fault.is_healed(scene, facts)
     eventually(lambda: fault.is_healed(scene, facts), "the planted undoing", 30)
@@ -201,7 +202,7 @@ def _scene(cluster: Namespace, deadline: float = 60) -> Scene:
         for one in now.members
         if one.role == names.ROLE_REPLICA and (own is None or one.node != own.control_plane)
     )
-    return Scene(session, now, fleet.cluster_of(session, now), replica, own, deadline)
+    return Scene(session, now, fleet.cluster_of(session, now), replica, own, own, deadline)
 
 
 def _assert_nothing_left(cluster: Namespace) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.core.drill import Verdict
 from mysqlops.operations import observe
-from mysqlops.operations.drill import fleet, lab, rows
+from mysqlops.operations.drill import fleet, lab, nodes, rows
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 from mysqlops.planning.drill import checker, choice, journal, objects
@@ -61,11 +61,11 @@ def test_the_checker_sees_a_deleted_row_and_a_forged_acknowledgement(cluster: Na
 def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
     """A replica is made a group of its own, as a wrong bootstrap does, and clients write to either group. Both count
     their transactions under the same name: by GTIDs alone the member comes back as if nothing had been."""
-    session, nodes, seen, other = _split(cluster)
-    pids = nodes.agent(str(other.node), str(session.client.get("Pod", other.name)["metadata"]["uid"]))
+    session, own, seen, other = _split(cluster)
+    pids = nodes.agent(own, str(other.node), str(session.client.get("Pod", other.name)["metadata"]["uid"]))
     clients = fleet.Fleet(session, fleet.cluster_of(session, seen))
     # Its agent would refuse, and is stopped: what is tested is the checker, not the agent.
-    lab.run([nodes.inside(str(other.node), "kill", "-STOP", pids[0])])
+    own.run([own.inside(str(other.node), "kill", "-STOP", pids[0])])
     try:
         program = (
             "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
@@ -77,7 +77,7 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
         verdict = _written(session, clients, fleet.cluster_of(session, seen), other)
     finally:
         clients.remove()
-        lab.run([nodes.inside(str(other.node), "kill", "-CONT", pids[0])])
+        own.run([own.inside(str(other.node), "kill", "-CONT", pids[0])])
     assert verdict.acknowledged > 20
     assert {row[0][:4] for row in verdict.lost} == {"main", "besi"}
     assert set(verdict.lost) <= set(verdict.diverged)
@@ -95,19 +95,19 @@ def test_the_checker_sees_what_is_lost_without_durability(cluster: Namespace) ->
         rows.sql(session, member, "SET GLOBAL sync_binlog = 0", "SET GLOBAL innodb_flush_log_at_trx_commit = 0")
         # A page that is written takes the log with it.
         rows.sql(session, member, "SET GLOBAL innodb_flush_log_at_timeout = 2700")
-    nodes = lab.find(session.client)
-    assert nodes is not None
+    own = lab.find(session.client)
+    assert own is not None
 
     def cut() -> None:
         time.sleep(4)
         found = observe.judged(session, "mysql").members
         uids = {one["metadata"]["name"]: one["metadata"]["uid"] for one in cluster.objects("pods")}
         commands = [
-            nodes.inside(str(one.node), "kill", "-KILL", nodes.mysqld(str(one.node), uids[one.name])[0])
+            own.inside(str(one.node), "kill", "-KILL", nodes.mysqld(own, str(one.node), uids[one.name])[0])
             for one in found
         ]
         with ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda command: lab.run([command]), commands))
+            list(pool.map(lambda command: own.run([command]), commands))
         cluster.await_healthy(seconds=240)
 
     outcome = ledger.Ledger(cluster).under_writes(cut, MEMBERS)
@@ -120,11 +120,11 @@ def _split(cluster: Namespace) -> tuple[Session, lab.Lab, status.Status, status.
     """A replica that is not beside the API server, and a ledger that is empty."""
     cluster.await_healthy(seconds=120)
     session = ledger.session(cluster)
-    nodes, seen = lab.find(session.client), observe.judged(session, "mysql")
-    assert nodes is not None
+    own, seen = lab.find(session.client), observe.judged(session, "mysql")
+    assert own is not None
     rows.make_anew(session, str(seen.primary))
-    other = next(one for one in seen.members if one.role == "replica" and one.node != nodes.control_plane)
-    return session, nodes, seen, other
+    other = next(one for one in seen.members if one.role == "replica" and one.node != own.control_plane)
+    return session, own, seen, other
 
 
 def _is_writable(session: Session, member: str) -> bool:

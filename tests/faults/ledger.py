@@ -53,7 +53,8 @@ def _session(namespace: str) -> Session:
 def one_round(namespace: Namespace, fault: str, number: int = 1, seed: int = 0) -> round.Result:
     """A fault once, as `mysqlops drill` does it; raises what the drill raises."""
     own = session(namespace)
-    drill = Drill(own, "mysql", faults.find(fault), 4, seed, "a test", lab.find(own.client))
+    nodes = lab.find(own.client)
+    drill = Drill(own, "mysql", faults.find(fault), 4, seed, "a test", nodes, nodes)
     return round.run(drill, number)
 
 

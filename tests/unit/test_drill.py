@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from mysqlops.clock import SystemClock
 from mysqlops.core import drill, names
-from mysqlops.core.drill import LAB, Record, Report, Round
+from mysqlops.core.drill import LAB, NODE, Record, Report, Round
 from mysqlops.errors import ConfigError, StepFailed
-from mysqlops.operations.drill import healing, lab
+from mysqlops.operations.drill import healing, lab, nodes
 from mysqlops.operations.drill.faults import FAULTS
 from mysqlops.operations.drill.scene import Scene
 from mysqlops.operations.session import Progress, Session
 from mysqlops.planning import schedule, status
-from mysqlops.planning.drill import choice, compare, markdown, objects, page, slo, statistic
+from mysqlops.planning.drill import choice, compare, filters, markdown, objects, page, slo, statistic
 
 GOOD = {"lost": 0, "ghosts": 0, "diverged": 0, "duplicates": 0, "acknowledged": 500, "unknown": 1}
 
@@ -61,9 +61,11 @@ def schedules(**ages: int | None) -> list[schedule.Seen]:
 FRESH = schedules(backup=1, verify=1)
 
 
-def codes(name: str, now: status.Status, made: list[schedule.Seen], **other: object) -> list[str]:
-    given = {"has_lab": True, "has_target": True, "force": "", **other}
-    found = choice.refusals(FAULTS[name].about, now, made, **given)  # type: ignore[arg-type]
+EVERYTHING = choice.Has(lab=True, nodes=True, target=True)
+
+
+def codes(name: str, now: status.Status, made: list[schedule.Seen], force: str = "", **lacks: bool) -> list[str]:
+    found = choice.refusals(FAULTS[name].about, now, made, replace(EVERYTHING, **lacks), force=force)
     assert all(reason.hint for reason in found)
     return [reason.code for reason in found]
 
@@ -95,8 +97,9 @@ def test_an_unhealthy_cluster_is_refused_whatever_is_forced() -> None:
 
 
 def test_what_lacks_is_named() -> None:
-    assert codes("freeze", seen(), FRESH, has_lab=False) == ["needs-lab"]
-    assert codes("restore", seen(), FRESH, has_target=False) == ["needs-target"]
+    assert codes("node-loss", seen(), FRESH, lab=False) == ["needs-lab"]
+    assert codes("freeze", seen(), FRESH, nodes=False) == ["needs-node"]
+    assert codes("restore", seen(), FRESH, target=False) == ["needs-target"]
     assert codes("pod-delete", replace(seen(), replicas=1), FRESH) == ["too-few-members"]
     assert choice.still_open("mysql", Record("freeze", "then", "me")).hint == "mysqlops drill abort mysql"
 
@@ -110,7 +113,7 @@ def test_the_faults_of_the_issue_are_there_and_tell_whom_they_hit() -> None:
         text = "\n".join(choice.preview(fault.about, seen(), "mysql-1", 20, 4))
         assert name in text
         assert "{" not in text
-        assert ("lab" in text) == (fault.about.needs == LAB)
+        assert ("lab" in text) == (fault.about.needs in (LAB, NODE))
 
 
 def test_the_seed_alone_makes_the_choice() -> None:
@@ -120,7 +123,7 @@ def test_the_seed_alone_makes_the_choice() -> None:
     assert set(chosen) == {"mysql-0", "mysql-2"}
     assert {choice.target(about, seen(), 7, number, "a") for number in range(20)} == {"mysql-2"}
     assert choice.target(FAULTS["freeze"].about, seen(), 7, 1, None) == "mysql-1"
-    assert choice.must_move(FAULTS["freeze"].about, seen(), "b")
+    assert choice.must_move(FAULTS["node-loss"].about, seen(), "b")
     assert not choice.must_move(FAULTS["freeze"].about, seen(), "a")
     assert not choice.must_move(FAULTS["switchover"].about, seen(), "b")
     assert choice.pause(7, 1) == choice.pause(7, 1) != choice.pause(8, 1)
@@ -198,13 +201,15 @@ def test_the_command_that_repeats_a_drill_is_whole() -> None:
 def test_what_undoes_a_fault_is_made_of_checked_values() -> None:
     """The record is in the cluster, where others write too."""
     own = lab.Lab("lab", "lab-0", ("lab-0", "lab-1"))
-    scene = Scene(
-        cast("Any", None), seen(), objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent"), "mysql-0", own
-    )
+    cluster = objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent")
+    scene = Scene(cast("Any", None), seen(), cluster, "mysql-0", own, own)
+    good = {"node": "lab-1", "pod": "0b5f0a4e-0000-4000-8000-00000000000a", "versions": [4]}
     for name, facts in (
         ("freeze", {"node": "lab-1; reboot", "pids": [7]}),
         ("freeze", {"node": "lab-1", "pids": ["7; reboot"]}),
-        ("isolate-primary", {"node": "lab-1", "pairs": [["10.0.0.1 -j ACCEPT", "eth0"]], "every": 1}),
+        ("isolate-primary", {**good, "spared": ["10.0.0.1 -j ACCEPT"]}),
+        ("partition", {**good, "pod": "x; reboot", "peers": ["10.0.0.1"]}),
+        ("slow-network", {**good, "every": "4; reboot"}),
         ("node-loss", {"nodes": ["../lab"]}),
         ("api-server-loss", {"pids": ["$(reboot)"]}),
     ):
@@ -212,25 +217,48 @@ def test_what_undoes_a_fault_is_made_of_checked_values() -> None:
         assert undo is not None
         with pytest.raises((StepFailed, ValueError)):
             undo(scene, facts)
-    undo = FAULTS["isolate-primary"].undo
+    undo = FAULTS["partition"].undo
     assert undo is not None
-    (made,) = undo(scene, {"node": "lab-1", "pairs": [["10.0.0.1", "eth0"]], "every": 1})
-    assert made[:8] == ("docker", "exec", "lab-1", "iptables", "-w", "-D", "FORWARD", "-s")
+    (made,) = undo(scene, {**good, "peers": ["10.0.0.1"]})
+    assert made[:4] == ("docker", "exec", "lab-1", "sh")
+    assert "-D INPUT -s 10.0.0.1 -m comment --comment mysqlops-drill-mysql -j DROP" in made
     with pytest.raises(StepFailed):
-        lab.pull("../etc/passwd")
+        own.pull("../etc/passwd")
+
+
+def test_a_filter_drops_all_but_the_spared_or_the_peers_of_each_family() -> None:
+    cut = filters.Filter("mark", spared=["10.0.0.1", "fd00::1"])
+    mark = "-m comment --comment mark -j"
+    assert cut.lines("-I", 4)[1:-1] == [
+        f"-I INPUT ! -i lo {mark} DROP",
+        f"-I OUTPUT ! -o lo {mark} DROP",
+        f"-I INPUT -s 10.0.0.1 {mark} ACCEPT",
+        f"-I OUTPUT -d 10.0.0.1 {mark} ACCEPT",
+    ]
+    assert f"-I INPUT -s fd00::1 {mark} ACCEPT" in cut.lines("-I", 6)
+    assert filters.Filter("mark", peers=["10.0.0.2"]).lines("-D", 6) == ["*filter", "COMMIT"]
+    assert "--every 4 " in filters.Filter("mark", every=4).lines("-I", 4)[1]
+
+
+def test_the_gateways_are_those_of_the_default_routes() -> None:
+    table = """Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
+eth0 00000000 0103F40A 0003 0 0 0 00000000 0 0 0
+eth0 0003F40A 00000000 0001 0 0 0 00FFFFFF 0 0 0"""
+    assert filters.gateways(table) == ["10.244.3.1"]
 
 
 def test_what_is_planted_is_what_heals(monkeypatch: pytest.MonkeyPatch) -> None:
     own = lab.Lab("lab", "lab-0", ("lab-0", "lab-1"))
-    ran: list[lab.Command] = []
+    ran: list[nodes.Command] = []
     session = Session(cast("Any", None), SystemClock(), Progress(print, print, print), 1)
-    scene = Scene(session, seen(), objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent"), "mysql-0", own)
-    monkeypatch.setattr(lab, "try_to", ran.extend)
+    cluster = objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent")
+    scene = Scene(session, seen(), cluster, "mysql-0", own, own)
+    monkeypatch.setattr(lab.Lab, "run", lambda _, commands: ran.extend(commands))
     fault = replace(FAULTS["freeze"], is_healed=lambda _, __: bool(ran))
     facts = {"node": "lab-1", "pids": [7]}
     healing.heal(fault, scene, facts)
     assert fault.undo is not None
-    assert ran == fault.undo(scene, facts) == [("docker", "exec", "lab-1", "kill", "-CONT", "7")]
+    assert ran == fault.undo(scene, facts) == [("docker", "exec", "lab-1", "sh", "-c", 'kill "$0" "$@"', "-CONT", "7")]
 
 
 @pytest.mark.parametrize("change", [{"kind": "other"}, {"schema": 99}, {"rounds": [{"x": 1}]}])

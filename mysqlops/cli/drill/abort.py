@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from mysqlops.cli import context, options, output
+from mysqlops.cli.drill import options as drilling
 
 
 @click.command()
+@drilling.node_image
 @options.changing("5m")
 def command(name: str, **given: Any) -> None:
     """Undo what a drill of NAME broke, and remove what it left.
@@ -21,11 +23,11 @@ def command(name: str, **given: Any) -> None:
     Example:
       mysqlops drill abort mysql
     """
-    from mysqlops.operations.drill import run
+    from mysqlops.operations.drill import abort
 
-    form = given.pop("output")
+    form, image = given.pop("output"), given.pop("node_image")
     with context.reading(name, given) as session:
-        found = run.abort(session, name)
+        found = abort.execute(session, name, image)
     if found is None:
         output.result({"aborted": None, "changed": False}, form, f"no drill of {name} was open; nothing is left of one")
         return

@@ -11,11 +11,19 @@ import click
 
 from mysqlops import errors
 from mysqlops.cli import options
+from mysqlops.core.drill import DEFAULT_NODE_IMAGE
 
 if TYPE_CHECKING:
     from mysqlops.operations.drill.run import Wish
 
 F = TypeVar("F", bound=Callable[..., Any])
+node_image = click.option(
+    "--node-image",
+    envvar="MYSQLOPS_NODE_IMAGE",
+    default=DEFAULT_NODE_IMAGE,
+    show_default=True,
+    help="Of those pods: with nsenter and iptables.",
+)
 
 
 def drilling(count: int) -> Callable[[F], F]:
@@ -42,6 +50,8 @@ def drilling(count: int) -> Callable[[F], F]:
             click.option("--target", metavar="NAME", help="Of backups, for the faults that need one."),
             click.option("--force", metavar="REASON", default="", help="Without a fresh verified backup, because."),
             click.option("--lab/--no-lab", default=True, help="Use the lab's nodes if the cluster runs on them."),
+            click.option("--node-pods", metavar="NAMESPACE", help="Reach nodes by privileged pods made there."),
+            node_image,
             click.option("--confirm", metavar="NAME", help="The cluster's name, instead of typing it when asked."),
             click.option("--yes", is_flag=True, help="Do not ask."),
             click.option("--dry-run", is_flag=True, help="Check everything and show whom it would hit; break nothing."),
@@ -58,6 +68,7 @@ def drilling(count: int) -> Callable[[F], F]:
 
 def wish(given: dict[str, Any]) -> Wish:
     """Takes its options out of those that were given; raises ConfigError."""
+    from mysqlops.operations.drill.node_pods import Way
     from mysqlops.operations.drill.run import Wish
     from mysqlops.planning.drill import choice, slo
 
@@ -71,6 +82,7 @@ def wish(given: dict[str, Any]) -> Wish:
         target=given.pop("target"),
         folder=given.pop("folder"),
         uses_lab=given.pop("lab"),
+        way=Way(given.pop("node_pods") or "", given.pop("node_image")),
     )
 
 

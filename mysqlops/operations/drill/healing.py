@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from mysqlops import errors
 from mysqlops.core.drill import Record
-from mysqlops.operations.drill import lab, record, signals
+from mysqlops.operations.drill import nodes, record, signals
 from mysqlops.operations.drill.scene import Drill, Facts, Fault, Scene
 
 _HEAL_SECONDS = 90.0
@@ -32,11 +32,12 @@ def broken(drill: Drill, scene: Scene) -> Iterator[Facts]:
         by=drill.by,
         target=scene.target,
         deadline=f"{until:%Y-%m-%dT%H:%M:%SZ}",
+        node_pods=scene.nodes.namespace if scene.nodes else "",
         facts=facts,
     )
     record.write(drill.session, drill.name, made)
     if drill.fault.undo is not None:
-        lab.plant(drill.fault.undo(scene, facts), scene.deadline_seconds, facts["token"])
+        scene.must_have_nodes().plant(drill.fault.undo(scene, facts), scene.deadline_seconds, facts["token"])
     try:
         yield facts
     finally:
@@ -54,7 +55,7 @@ def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
             if fault.undo is None:
                 fault.heal(scene, facts)
             else:
-                lab.try_to(fault.undo(scene, facts))
+                nodes.try_to(scene.must_have_nodes(), fault.undo(scene, facts))
             if fault.is_healed(scene, facts):
                 break
             trouble = "it is still there"
@@ -64,5 +65,5 @@ def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
             text = f"{fault.about.name} on {scene.target} could not be undone: {trouble}"
             raise errors.StepFailed(text, hint=f"mysqlops drill abort {scene.name}")
         clock.sleep(_POLL_SECONDS)
-    if "token" in facts:
-        lab.pull(facts["token"])
+    if "token" in facts and fault.undo is not None:
+        scene.must_have_nodes().pull(facts["token"])

@@ -2,15 +2,12 @@
 
 Every fault's undoing is a list of commands. They are also given to a process of its own on this machine, which runs
 them at the deadline, whatever became of the command: it looks for a token file first, and a fault that was healed in
-time has removed it. Commands are made here, of checked values: what heals is read from the cluster, where others write
-too, and no shell of this machine may see it.
+time has removed it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
 import shlex
 import subprocess
 import tempfile
@@ -20,15 +17,13 @@ from pathlib import Path
 
 from mysqlops import errors
 from mysqlops.kube.client import Client
+from mysqlops.operations.drill import nodes
+from mysqlops.operations.drill.nodes import Command
 
 _LAB = Path(__file__).parents[3] / "scripts" / "lab"
 _LABEL = "mysqlops-lab"
 _CALL_SECONDS = 60
-_MYSQLD = "mysqld --defaults-file=/etc/mysqlops/my.cnf"
-_AGENT = "agent.pyz run"
-API_SERVER = "[k]ube kube-apiserver"
-_TOKEN = re.compile("[0-9a-z-]{1,40}")
-Command = tuple[str, ...]
+_API_SERVER = "[k]ube kube-apiserver"
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,7 @@ class Lab:
     name: str
     control_plane: str
     nodes: tuple[str, ...]
+    namespace: str = ""  # it needs no pods
 
     def node(self, verb: str, node: str) -> Command:
         """Stops, starts, freezes, thaws a node."""
@@ -59,26 +55,30 @@ class Lab:
             raise errors.StepFailed(f"{node!r} is no node of the lab: {', '.join(self.nodes)}")
         return node
 
-    def mysqld(self, node: str, pod_uid: str) -> list[int]:
-        return self._processes(node, _MYSQLD, pod_uid)
+    def run(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            _output(*command)
 
-    def agent(self, node: str, pod_uid: str) -> list[int]:
-        return self._processes(node, _AGENT, pod_uid)
+    def output(self, command: Command) -> str:
+        return _output(*command)
+
+    def plant(self, commands: Sequence[Command], seconds: float, token: str) -> None:
+        file = _file(token)
+        file.touch()
+        undoing = "; ".join(map(shlex.join, commands))
+        script = f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {undoing}"
+        # The shell that is waited for leaves another one behind, in a session of its own: no signal of ours reaches it.
+        left = ["sh", "-c", '(sh -c "$0") </dev/null >/dev/null 2>&1 &', script]
+        subprocess.run(left, start_new_session=True, timeout=_CALL_SECONDS, check=True)
+
+    def pull(self, token: str) -> None:
+        _file(token).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Nothing was made."""
 
     def api_server(self) -> list[int]:
-        return self._processes(self.control_plane, API_SERVER, "")
-
-    def _processes(self, node: str, words: str, pod_uid: str) -> list[int]:
-        """Process ids on a node, in its own numbering, by their command line and their pod; raises StepFailed."""
-        script = (
-            "for p in /proc/[0-9]*; do"
-            f' tr "\\0" " " <$p/cmdline 2>/dev/null | grep -q -- "{words}" || continue;'
-            f' grep -q "{pod_uid}" $p/cgroup 2>/dev/null && echo "${{p#/proc/}}"; done; true'
-        )
-        found = sorted({int(word) for word in _output("docker", "exec", node, "bash", "-c", script).split()})
-        if not found:
-            raise errors.StepFailed(f"no process {words!r} on node {node}", hint="kubectl get pods -o wide")
-        return found
+        return nodes.processes(self, self.control_plane, _API_SERVER)
 
 
 def find(client: Client) -> Lab | None:
@@ -97,48 +97,12 @@ def find(client: Client) -> Lab | None:
     return None
 
 
-def run(commands: Sequence[Command]) -> None:
-    """Run them one after another; raises StepFailed with the words of the first that fails."""
-    for command in commands:
-        _output(*command)
-
-
-def output(command: Command) -> str:
-    """What it prints; raises StepFailed."""
-    return _output(*command)
-
-
-def try_to(commands: Sequence[Command]) -> None:
-    """The same, but each is tried whatever became of the one before: what is undone already cannot be undone again."""
-    for command in commands:
-        with contextlib.suppress(errors.StepFailed):
-            _output(*command)
-
-
-def plant(commands: Sequence[Command], seconds: float, token: str) -> None:
-    """Let a process that outlives this one run them after so many seconds, unless `pull` is called before."""
-    file = _token(token)
-    file.touch()
-    undoing = "; ".join(map(shlex.join, commands))
-    script = f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {undoing}"
-    # The shell that is waited for leaves another one behind, in a session of its own: no signal of ours reaches it.
-    left = ["sh", "-c", '(sh -c "$0") </dev/null >/dev/null 2>&1 &', script]
-    subprocess.run(left, start_new_session=True, timeout=_CALL_SECONDS, check=True)
-
-
-def pull(token: str) -> None:
-    """The planted undoing is not needed any more."""
-    _token(token).unlink(missing_ok=True)
-
-
 def is_planted(token: str) -> bool:
-    return _token(token).exists()
+    return _file(token).exists()
 
 
-def _token(token: str) -> Path:
-    if not _TOKEN.fullmatch(token):
-        raise errors.StepFailed(f"{token!r} is no token of a drill")
-    return Path(tempfile.gettempdir()) / f"mysqlops-drill-{token}"
+def _file(token: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"mysqlops-drill-{nodes.checked_token(token)}"
 
 
 def _output(*words: str) -> str:

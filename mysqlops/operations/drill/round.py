@@ -106,6 +106,7 @@ def _prepare(drill: Drill, number: int) -> Scene:
         cluster=fleet.cluster_of(drill.session, now),
         target=choice.target(about, now, drill.seed, number, spared),
         lab=drill.lab,
+        nodes=drill.nodes,
         deadline_seconds=about.lasts + _MARGIN_SECONDS,
         options=drill.options,
     )

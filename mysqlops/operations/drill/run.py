@@ -1,4 +1,4 @@
-"""A whole drill: check, announce, round after round, report, and leave nothing behind; or undo one that was killed."""
+"""A whole drill: check, announce, round after round, report, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names
-from mysqlops.core.drill import LAB, TARGET, Record, Report, Round
-from mysqlops.operations import lock, observe, targets
-from mysqlops.operations.drill import faults, fleet, healing, lab, record, round, rows, signals, store
-from mysqlops.operations.drill.scene import Drill, Fault, Scene
+from mysqlops.core.drill import NODE, TARGET, Record, Report, Round
+from mysqlops.operations import observe, targets
+from mysqlops.operations.drill import abort, faults, fleet, lab, node_pods, record, round, signals, store
+from mysqlops.operations.drill.node_pods import Way
+from mysqlops.operations.drill.nodes import Nodes
+from mysqlops.operations.drill.scene import Drill, Fault
 from mysqlops.operations.session import Session
 from mysqlops.planning import schedule, status
 from mysqlops.planning.drill import choice, statistic
 from mysqlops.version import __version__
 
 Json = dict[str, Any]
-_LOCK_SECONDS = 25.0
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,6 +43,7 @@ class Wish:
     target: str | None = None
     folder: Path = Path("drills")
     uses_lab: bool = True
+    way: Way = field(default_factory=Way)  # to a node, where there is no lab
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,14 @@ class Plan:
     seed: int
     status: status.Status
     lab: lab.Lab | None
+    nodes: Nodes | None
 
     def preview(self) -> list[str]:
         about, spared = self.fault.about, self.lab.control_plane if self.lab else None
         hit = choice.target(about, self.status, self.seed, 1, spared)
         lines = choice.preview(about, self.status, hit, self.wish.count, self.wish.clients)
+        if self.nodes is not None and self.nodes.namespace and about.needs == NODE:
+            lines.append(f"reaches its node by: a privileged pod in namespace {self.nodes.namespace}")
         if choice.must_move(about, self.status, spared):
             lines.append(f"first: {hit} shares its node with the API server, so another member is made primary")
         return lines
@@ -85,13 +90,15 @@ def plan(session: Session, name: str, fault: Fault, wish: Wish) -> Plan:
     judged, own = status.judge(seen), lab.find(session.client) if wish.uses_lab else None
     has_target = fault.about.needs != TARGET or bool(targets.everything(session.client))
     schedules = [schedule.judge(one, session.clock.now()) for one in seen.schedules]
-    reasons = choice.refusals(
-        fault.about, judged, schedules, has_lab=own is not None, has_target=has_target, force=wish.force
-    )
+    reach = node_pods.choose(session, name, fault.about, own, wish.way)
+    has = choice.Has(lab=own is not None, nodes=reach is not None, target=has_target)
+    reasons = choice.refusals(fault.about, judged, schedules, has, force=wish.force)
     if reasons:
         raise errors.Refused(reasons)
+    if isinstance(reach, node_pods.NodePods):
+        reach.check()
     seed = wish.seed if wish.seed is not None else secrets.randbelow(1_000_000)
-    return Plan(session, name, fault, wish, seed, judged, own)
+    return Plan(session, name, fault, wish, seed, judged, own, reach)
 
 
 def possible(session: Session, name: str, wish: Wish) -> tuple[list[str], dict[str, str]]:
@@ -111,7 +118,7 @@ def possible(session: Session, name: str, wish: Wish) -> tuple[list[str], dict[s
     return here, skipped
 
 
-_OF_ONE_FAULT = {"needs-lab", "needs-target"}
+_OF_ONE_FAULT = {"needs-lab", "needs-node", "needs-target"}
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,8 @@ def execute(chosen: Plan) -> Outcome:
     """All rounds. The report is written whatever happens; each round is on disk before the next begins."""
     session, name, wish = chosen.session, chosen.name, chosen.wish
     about, by = chosen.fault.about, _who()
-    drill = Drill(session, name, chosen.fault, wish.clients, chosen.seed, by, chosen.lab, {"target": wish.target})
+    own = {"target": wish.target}
+    drill = Drill(session, name, chosen.fault, wish.clients, chosen.seed, by, chosen.lab, chosen.nodes, own)
     report = _new_report(chosen)
     folder, began = store.Folder(wish.folder, about.name, session.clock.now()), session.clock.monotonic()
     folder.write(report)  # a folder that takes nothing is met before anything is broken
@@ -178,7 +186,9 @@ def _new_report(chosen: Plan) -> Report:
         members=len(chosen.status.members),
         forced=wish.force,
         versions=versions,
-        options=({"target": wish.target} if wish.target else {}) | ({} if wish.uses_lab else {"no-lab": ""}),
+        options=({"target": wish.target} if wish.target else {})
+        | ({} if wish.uses_lab else {"no-lab": ""})
+        | ({"node-pods": wish.way.namespace} if wish.way.namespace else {}),
     )
 
 
@@ -188,7 +198,8 @@ def _open(chosen: Plan, by: str) -> Iterator[None]:
     session, name = chosen.session, chosen.name
     began = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     fleet.remove_all(session, name)  # what a killed drill before this one left would write among ours
-    record.write(session, name, Record(chosen.fault.about.name, began, by))
+    namespace = chosen.nodes.namespace if chosen.nodes else ""
+    record.write(session, name, Record(chosen.fault.about.name, began, by, node_pods=namespace))
     is_evidence = False
     try:
         yield
@@ -199,17 +210,7 @@ def _open(chosen: Plan, by: str) -> Iterator[None]:
         # A fault that is not undone, for whatever reason, stays on record for `drill abort`, as does what undoes it.
         found = record.read(session.client, name)
         if found is None or (found.fault == chosen.fault.about.name and not found.deadline):
-            clean(session, name, keeps_table=is_evidence)
-
-
-def clean(session: Session, name: str, *, keeps_table: bool = False) -> None:
-    """Remove clients, table and record. The table of a cluster that did not come back is evidence."""
-    fleet.remove_all(session, name)
-    now = observe.judged(session, name)
-    if now.primary is not None and not keeps_table:
-        with suppress(errors.MysqlopsError):
-            rows.drop(session, now.primary)
-    record.write(session, name, None)
+            abort.clean(session, name, chosen.nodes, keeps_table=is_evidence)
 
 
 def _stop(_: int, __: FrameType | None) -> None:
@@ -223,63 +224,3 @@ def _who() -> str:
     except (KeyError, OSError):
         user = "unknown"
     return f"{user} (process {os.getpid()} on {socket.gethostname()})"
-
-
-def abort(session: Session, name: str) -> Record | None:
-    """Undo what a drill broke, and remove what it left. None: there was none.
-
-    Raises OperationLocked if the drill still runs, which heals by itself; Refused where nothing can be undone.
-    """
-    found = record.read(session.client, name)
-    if found is not None and found.fault not in faults.FAULTS:
-        text = f"this mysqlops cannot read what the drill of {found.fault} by {found.by} broke"
-        remove = f"kubectl annotate lease {names.group_lease(name)} {names.ANNOTATION_DRILL}-"
-        hint = f"abort with the release that ran it; if nothing is broken: {remove}"
-        raise errors.Refused([errors.Reason("unreadable-drill", text, hint)])
-
-    def undo() -> None:
-        if found is not None and found.deadline:
-            _undo(session, name, found)
-        clean(session, name)
-
-    _locked(session, name, undo)
-    return found
-
-
-def _undo(session: Session, name: str, found: Record) -> None:
-    fault, scene = faults.find(found.fault), _scene(session, name, found)
-    if fault.about.needs == LAB and scene.lab is None:
-        if f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}" <= found.deadline:
-            text = f"{found.fault} acts on the lab's nodes, which this machine is not"
-            hint = f"mysqlops drill abort {name} where {found.by} ran it; or wait: it is undone at {found.deadline}"
-            raise errors.Refused([errors.Reason("needs-lab", text, hint)])
-        session.progress.warn(
-            f"{found.fault} undid itself at {found.deadline}; this machine cannot look whether it did"
-        )
-        return
-    session.progress.say(f"undoing {found.fault} on {found.target}")
-    try:
-        healing.heal(fault, scene, found.facts)
-    except (KeyError, ValueError, TypeError) as error:
-        raise errors.StepFailed(f"the record of {found.fault} is damaged: {error!r}") from error
-
-
-def _scene(session: Session, name: str, found: Record) -> Scene:
-    now = observe.judged(session, name)
-    cluster = fleet.cluster_of(session, now)
-    return Scene(session, now, cluster, found.target, lab.find(session.client))
-
-
-def _locked(session: Session, name: str, act: Callable[[], None]) -> None:
-    """A killed drill's lock is stale within seconds."""
-    deadline = session.clock.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            with lock.held(session, name, "drill abort"):
-                act()
-            return
-        except errors.OperationLocked as error:
-            session.progress.waiting(f"waiting for the lock of a killed drill: {error}")
-            if session.clock.monotonic() > deadline:
-                raise
-        session.clock.sleep(1)

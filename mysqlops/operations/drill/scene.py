@@ -9,7 +9,8 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core.drill import About
 from mysqlops.kube import exec as kube_exec
-from mysqlops.operations.drill.lab import Command, Lab
+from mysqlops.operations.drill.lab import Lab
+from mysqlops.operations.drill.nodes import Command, Nodes
 from mysqlops.operations.session import Session
 from mysqlops.planning.drill import objects
 from mysqlops.planning.status import Status
@@ -27,6 +28,7 @@ class Scene:
     cluster: objects.Cluster
     target: str
     lab: Lab | None = None
+    nodes: Nodes | None = None
     deadline_seconds: float = 120.0  # until the fault undoes itself
     options: Json = field(default_factory=dict)  # of the drill, such as the backup target
 
@@ -51,6 +53,11 @@ class Scene:
         if self.lab is None:
             raise errors.StepFailed("this needs the lab's nodes, and there is no lab")
         return self.lab
+
+    def must_have_nodes(self) -> Nodes:
+        if self.nodes is None:
+            raise errors.StepFailed("this needs a node, and nothing reaches one")
+        return self.nodes
 
     def shell(
         self, container: str, script: str, *, member: str = "", seconds: float = _EXEC_SECONDS
@@ -97,4 +104,5 @@ class Drill:
     seed: int
     by: str
     lab: Lab | None = None
+    nodes: Nodes | None = None  # what reaches them for this fault: the lab, or pods
     options: Json = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mysqlops.core import names
 from mysqlops.core.drill import (
@@ -13,6 +14,7 @@ from mysqlops.core.drill import (
     LAB,
     NEEDS,
     NOBODY,
+    NODE,
     NOTHING,
     PRIMARY,
     TARGET,
@@ -59,23 +61,29 @@ def check_count(count: int) -> None:
         raise ConfigError(f"--count {count}: expected 1 or more", hint="the default is 20")
 
 
+@dataclass(frozen=True)
+class Has:
+    """What is there beside the namespace."""
+
+    lab: bool = False
+    nodes: bool = False
+    target: bool = False
+
+
 def refusals(
-    about: About,
-    seen: status.Status,
-    schedules: Sequence[schedule.Seen],
-    *,
-    has_lab: bool,
-    has_target: bool,
-    force: str,
+    about: About, seen: status.Status, schedules: Sequence[schedule.Seen], has: Has, *, force: str
 ) -> list[Reason]:
     """Every reason not to begin."""
     found = []
     if seen.verdict != status.HEALTHY and (wrong := status.in_the_way(seen)):
         text = f"{seen.name} is {seen.verdict}: {'; '.join(one.message for one in wrong)}"
         found.append(Reason("not-healthy", text, f"mysqlops status {seen.name}; a drill measures a healthy cluster"))
-    if about.needs == LAB and not has_lab:
+    if about.needs == NODE and not has.nodes:
+        hint = "--node-pods NAMESPACE; mysqlops drill list shows the others"
+        found.append(Reason("needs-node", f"{about.name} needs {NEEDS[NODE]}", hint))
+    if about.needs == LAB and not has.lab:
         found.append(Reason("needs-lab", f"{about.name} needs {NEEDS[LAB]}", "mysqlops drill list shows the others"))
-    if about.needs == TARGET and not has_target:
+    if about.needs == TARGET and not has.target:
         found.append(Reason("needs-target", f"{about.name} needs {NEEDS[TARGET]}", "mysqlops backup target add"))
     if about.aim not in (EVERYBODY, NOBODY) and seen.replicas < 3:
         text = f"{seen.name} has {seen.replicas} members: without one of them nothing could be written"

@@ -122,6 +122,16 @@ def _words(cluster: Cluster, wish: Clients) -> list[str]:
     return [*words, "--poll", *(_host(cluster, member) for member in cluster.members), "--read", *reads]
 
 
+def node_pod(base: Json, owner: str, name: str, image: str, node: str) -> Json:
+    """The pod that reaches a node; `owner` is the value of its label."""
+    made = copy.deepcopy(base)
+    made["metadata"]["name"] = name
+    made["metadata"]["labels"][names.LABEL_DRILL] = owner
+    made["spec"]["nodeName"] = node
+    made["spec"]["containers"][0]["image"] = image
+    return made
+
+
 @dataclass(frozen=True)
 class Undo:
     """A file that goes from a claim after some seconds; the node is the one where the claim is mounted."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core.drill import BY_ITSELF, LAB, NOBODY, About
-from mysqlops.operations.drill import lab
-from mysqlops.operations.drill.lab import Command
+from mysqlops.operations.drill import nodes
+from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
 
 
@@ -16,19 +16,19 @@ def _facts(scene: Scene) -> Facts:
 def _with_mysqld(scene: Scene) -> Facts:
     """The primary's mysqld is found before nobody can be asked any more."""
     own = scene.must_have_lab()
-    return {**_facts(scene), "mysqld": own.mysqld(scene.node, scene.pod()["metadata"]["uid"])}
+    return {**_facts(scene), "mysqld": nodes.mysqld(own, scene.node, scene.pod()["metadata"]["uid"])}
 
 
 def _inject(scene: Scene, facts: Facts) -> None:
     own = scene.must_have_lab()
-    lab.run([own.inside(own.control_plane, "kill", "-STOP", *facts["pids"])])
+    own.run([nodes.send(own, own.control_plane, "-STOP", facts["pids"])])
     if "mysqld" in facts:
-        lab.run([own.inside(scene.node, "kill", "-KILL", *facts["mysqld"])])
+        own.run([nodes.send(own, scene.node, "-KILL", facts["mysqld"])])
 
 
 def _undo(scene: Scene, facts: Facts) -> list[Command]:
     own = scene.must_have_lab()
-    return [own.inside(own.control_plane, "kill", "-CONT", *map(int, facts["pids"]))]
+    return [nodes.send(own, own.control_plane, "-CONT", facts["pids"])]
 
 
 def _is_healed(scene: Scene, _: Facts) -> bool:

@@ -1,70 +1,68 @@
-"""Faults of one pod's network, made by packet filters on its node: cut off, parted from the other members, or lossy.
+"""Faults of one pod's network, made by packet filters inside it: cut off, parted from the other members, or lossy.
 
-Rules stand in the node's FORWARD chain, where a pod's packets have its own address on them; they bear the drill's mark,
-so that undoing removes just these. Pods of the same node are still reached: they are the clients of the minority.
+Rules stand in the pod's own INPUT and OUTPUT chains, so any network plugin will do, and go with the pod. They are made
+and removed all at once (iptables-restore), and bear the drill's mark. Kubelet on the same node is spared, and so are
+the clients of the minority.
 """
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 
-from mysqlops.core.drill import BY_ITSELF, LAB, REPLICA, About
-from mysqlops.operations.drill import lab
-from mysqlops.operations.drill.lab import Command
+from mysqlops.core.drill import BY_ITSELF, NODE, REPLICA, About
+from mysqlops.operations.drill import nodes
+from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
+from mysqlops.planning.drill import filters, objects
 
 _MARK = "mysqlops-drill"
 _EVERY = 4  # of so many packets one is lost
-_OUTSIDE = "eth0"  # the device by which the lab's nodes see each other
+_APPLY = 'printf "%s\\n" "$@" | "$0-restore" --noflush --wait'
 
 
 def _cut(scene: Scene) -> Facts:
-    """From everything beyond its node, and from members on it."""
-    own = _address(scene)
-    return _facts(scene, [(own, _OUTSIDE), (_OUTSIDE, own), *_pairs(scene, own)])
+    """From everything but its own node's kubelet and clients."""
+    facts, own = _facts(scene), scene.must_have_nodes()
+    routes = own.output(nodes.in_network_of(own, scene.node, facts["pod"], "cat", "/proc/net/route"))
+    near = [*_addresses(scene.pod(), "hostIP"), *filters.gateways(routes)]
+    for pod in scene.session.client.list("Pod", objects.selector(scene.name)):
+        if pod["spec"].get("nodeName") == scene.node:
+            near += _addresses(pod, "podIP")
+    return {**facts, "spared": sorted(set(near))}
 
 
 def _part(scene: Scene) -> Facts:
     """From the other members only: clients and the API server still reach both sides."""
-    return _facts(scene, _pairs(scene, _address(scene)))
+    peers = [one for member in scene.others() for one in _addresses(scene.pod(member), "podIP")]
+    return {**_facts(scene), "peers": peers}
 
 
 def _lose(scene: Scene) -> Facts:
     """Some packets of each direction."""
-    own = _address(scene)
-    return _facts(scene, [(own, _OUTSIDE), (_OUTSIDE, own)], every=_EVERY)
+    return {**_facts(scene), "every": _EVERY}
 
 
-def _address(scene: Scene, member: str = "") -> str:
-    return str(scene.pod(member)["status"]["podIP"])
+def _facts(scene: Scene) -> Facts:
+    scene.must_have_nodes()
+    pod = scene.pod()
+    versions = sorted({ip_address(one).version for one in _addresses(pod, "podIP")})
+    return {"node": scene.node, "pod": pod["metadata"]["uid"], "versions": versions}
 
 
-def _pairs(scene: Scene, own: str) -> list[tuple[str, str]]:
-    others = [_address(scene, member) for member in scene.others()]
-    return [pair for other in others for pair in ((own, other), (other, own))]
-
-
-def _facts(scene: Scene, pairs: list[tuple[str, str]], every: int = 1) -> Facts:
-    scene.must_have_lab()
-    return {"node": scene.node, "pairs": [list(pair) for pair in pairs], "every": every}
+def _addresses(pod: Facts, kind: str) -> list[str]:
+    """One of each family; servers before 1.28 tell but one of a host's."""
+    status = pod["status"]
+    return [str(one["ip"]) for one in status.get(f"{kind}s") or [{"ip": status[kind]}]]
 
 
 def _commands(scene: Scene, facts: Facts, verb: str) -> list[Command]:
-    own, every = scene.must_have_lab(), int(facts["every"])
-    chance = ["-m", "statistic", "--mode", "nth", "--every", every, "--packet", 0] if every > 1 else []
-    marked = ["-m", "comment", "--comment", _mark(scene), "-j", "DROP"]
+    own = scene.must_have_nodes()
+    made = filters.Filter(_mark(scene), facts.get("peers", ()), facts.get("spared", ()), int(facts.get("every", 1)))
     return [
-        own.inside(facts["node"], "iptables", "-w", verb, "FORWARD", *_match(*pair), *chance, *marked)
-        for pair in facts["pairs"]
+        nodes.in_network_of(own, facts["node"], facts["pod"], "sh", "-c", _APPLY, program, *made.lines(verb, version))
+        for version, program in filters.PROGRAMS.items()
+        if version in facts["versions"]
     ]
-
-
-def _match(source: str, destination: str) -> list[str]:
-    if source == _OUTSIDE:
-        return ["-d", str(ip_address(destination)), "-i", _OUTSIDE]
-    if destination == _OUTSIDE:
-        return ["-s", str(ip_address(source)), "-o", _OUTSIDE]
-    return ["-s", str(ip_address(source)), "-d", str(ip_address(destination))]
 
 
 def _mark(scene: Scene) -> str:
@@ -72,7 +70,7 @@ def _mark(scene: Scene) -> str:
 
 
 def _inject(scene: Scene, facts: Facts) -> None:
-    lab.run(_commands(scene, facts, "-I"))
+    scene.must_have_nodes().run(_commands(scene, facts, "-I"))
 
 
 def _undo(scene: Scene, facts: Facts) -> list[Command]:
@@ -80,18 +78,22 @@ def _undo(scene: Scene, facts: Facts) -> list[Command]:
 
 
 def _is_healed(scene: Scene, facts: Facts) -> bool:
-    return _mark(scene) not in lab.output(
-        scene.must_have_lab().inside(facts["node"], "iptables", "-w", "-S", "FORWARD")
-    )
+    """Rules go with their pod."""
+    own, pod = scene.must_have_nodes(), scene.session.client.find("Pod", scene.target)
+    if pod is None or pod["metadata"]["uid"] != facts["pod"]:
+        return True
+    programs = [program for version, program in filters.PROGRAMS.items() if version in facts["versions"]]
+    listed = [nodes.in_network_of(own, facts["node"], facts["pod"], program, "--wait", "-S") for program in programs]
+    return not any(_mark(scene) in own.output(command) for command in listed)
 
 
 FAULTS = (
     Fault(
         About(
             "isolate-primary",
-            "the primary's pod is cut from the network of its node for 20 s",
+            "the primary's pod is cut off from all but its own node for 20 s",
             "{target} for {seconds} s; {others} expel it and elect a primary; clients on its own node still reach it",
-            needs=LAB,
+            needs=NODE,
             undone=BY_ITSELF,
             lasts=20,
             has_minority=True,
@@ -104,10 +106,10 @@ FAULTS = (
     Fault(
         About(
             "isolate-replica",
-            "a replica's pod is cut from the network of its node for 15 s",
+            "a replica's pod is cut off from all but its own node for 15 s",
             "{target} for {seconds} s; writes wait until the group has removed it",
             aim=REPLICA,
-            needs=LAB,
+            needs=NODE,
             undone=BY_ITSELF,
             lasts=15,
         ),
@@ -121,7 +123,7 @@ FAULTS = (
             "partition",
             "the primary is parted from the two other members for 20 s; clients reach all three",
             "{target} alone against {others} for {seconds} s; the API server and clients reach both sides",
-            needs=LAB,
+            needs=NODE,
             undone=BY_ITSELF,
             lasts=20,
             has_minority=True,
@@ -136,7 +138,7 @@ FAULTS = (
             "slow-network",
             "every fourth packet to and from the primary's pod is lost for 20 s",
             "{target} for {seconds} s; writes are slow, and the group may elect another primary",
-            needs=LAB,
+            needs=NODE,
             undone=BY_ITSELF,
             lasts=20,
         ),

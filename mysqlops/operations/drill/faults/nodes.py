@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mysqlops.core.drill import BY_ITSELF, EVERYBODY, LAB, About
-from mysqlops.operations.drill import lab
-from mysqlops.operations.drill.lab import Command
+from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
 
 
@@ -24,16 +23,17 @@ def _to(verb: str) -> Callable[[Scene, Facts], list[Command]]:
 
 
 def _do(verb: str) -> Callable[[Scene, Facts], None]:
-    return lambda scene, facts: lab.run(_to(verb)(scene, facts))
+    return lambda scene, facts: scene.must_have_lab().run(_to(verb)(scene, facts))
 
 
 def _cut_power(scene: Scene, _: Facts) -> None:
-    lab.run([scene.must_have_lab().kill_all()])
+    own = scene.must_have_lab()
+    own.run([own.kill_all()])
 
 
 def _is_healed(scene: Scene, facts: Facts) -> bool:
     own, form = scene.must_have_lab(), "{{.State.Status}}"
-    states = [lab.output(own.inspect(node, form)).strip() for node in facts["nodes"]]
+    states = [own.output(own.inspect(node, form)).strip() for node in facts["nodes"]]
     return set(states) == {"running"}
 
 

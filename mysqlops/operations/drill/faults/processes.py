@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core import names
-from mysqlops.core.drill import BY_ITSELF, LAB, About
-from mysqlops.operations.drill import lab
-from mysqlops.operations.drill.lab import Command
+from mysqlops.core.drill import BY_ITSELF, NODE, About
+from mysqlops.operations.drill import nodes
+from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 
 _KILL_AGENT = "import resource; resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))"
@@ -21,14 +21,14 @@ _STOPPED = "T"
 
 def _mysqld_facts(scene: Scene) -> Facts:
     """Looked up before the fault: that takes a second of a busy node."""
-    if scene.lab is None:
+    if scene.nodes is None:
         return {}
-    return {"node": scene.node, "pids": scene.lab.mysqld(scene.node, scene.pod()["metadata"]["uid"])}
+    return {"node": scene.node, "pids": nodes.mysqld(scene.nodes, scene.node, scene.pod()["metadata"]["uid"])}
 
 
 def _kill_mysqld(scene: Scene, facts: Facts) -> Json:
     if "pids" in facts:
-        lab.run(_signal(scene, facts, "-KILL"))
+        scene.must_have_nodes().run(_signal(scene, facts, "-KILL"))
         return {"signal": "SIGKILL, from the node"}
     _until_dead(scene, names.CONTAINER_MYSQLD, ["sh", "-c", _KILL_MYSQLD])
     return {"signal": "SIGKILL by its limit of processor time where there is prlimit, else SIGSEGV"}
@@ -64,12 +64,12 @@ def _restarts(scene: Scene, container: str) -> tuple[int, bool]:
 
 
 def _freeze_facts(scene: Scene) -> Facts:
-    scene.must_have_lab()
+    scene.must_have_nodes()
     return _mysqld_facts(scene)
 
 
 def _freeze(scene: Scene, facts: Facts) -> None:
-    lab.run(_signal(scene, facts, "-STOP"))
+    scene.must_have_nodes().run(_signal(scene, facts, "-STOP"))
 
 
 def _go_on(scene: Scene, facts: Facts) -> list[Command]:
@@ -77,16 +77,16 @@ def _go_on(scene: Scene, facts: Facts) -> list[Command]:
 
 
 def _is_thawed(scene: Scene, facts: Facts) -> bool:
-    stat = f"/proc/{int(facts['pids'][0])}/stat"
+    own, stat = scene.must_have_nodes(), f"/proc/{int(facts['pids'][0])}/stat"
     try:
-        text = lab.output(scene.must_have_lab().inside(facts["node"], "cat", stat))
+        text = own.output(own.inside(facts["node"], "cat", stat))
     except errors.StepFailed:
         return True  # it is gone, and with it what was frozen
     return text.rpartition(")")[2].split()[0] != _STOPPED
 
 
 def _signal(scene: Scene, facts: Facts, signal: str) -> list[Command]:
-    return [scene.must_have_lab().inside(facts["node"], "kill", signal, *map(int, facts["pids"]))]
+    return [nodes.send(scene.must_have_nodes(), facts["node"], signal, facts["pids"])]
 
 
 FAULTS = (
@@ -113,7 +113,7 @@ FAULTS = (
             "freeze",
             "the primary's mysqld is stopped (SIGSTOP) for 14 s, then goes on as if nothing had been",
             "mysqld of {target} for {seconds} s; {others} expel it and elect a primary",
-            needs=LAB,
+            needs=NODE,
             undone=BY_ITSELF,
             lasts=14,
             has_minority=True,
