@@ -213,7 +213,6 @@ class Job:
 
     def _clone(self, server: connect.Server, donor: view.GroupMember) -> None:
         login = connect.read_login(names.USER_BACKUP, "/run/login/password")
-        server.query("SET GLOBAL clone_valid_donor_list = %s", [f"{donor.host}:{names.PORT_MYSQL}"])
         if self._env.get("RATE_MIB"):
             server.query("SET GLOBAL clone_max_data_bandwidth = %s", [int(self._env["RATE_MIB"])])
         (_WORK / "again").touch()

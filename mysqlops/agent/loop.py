@@ -99,6 +99,7 @@ class Loop:
             api_is_away=self._publisher.is_away(),
             sightings=self._publisher.sightings,
             doubt=self._clients.doubt(self._clock.monotonic()),
+            tries=self._start_failures,
         )
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:
@@ -122,6 +123,8 @@ class Loop:
             case member_actions.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
                 self._start("join", lambda: self._member.join(seeds))
+            case member_actions.Copy():
+                self._start("copy", lambda: self._member.copy(action.donor))
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
@@ -251,6 +254,7 @@ def _with_server(common: publication.Publication, server: view.ServerView) -> pu
 _DOING = {
     member_actions.FormGroup: "forming the group",
     member_actions.Join: "joining",
+    member_actions.Copy: "copying",
     member_actions.Leave: "leaving",
     member_actions.HandOver: "handing the primary over",
     member_actions.Bar: "refusing clients",

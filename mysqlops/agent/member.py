@@ -10,7 +10,7 @@ from pathlib import Path
 from mysqlops import errors
 from mysqlops.agent import credentials, settings
 from mysqlops.core import names, view
-from mysqlops.mysql import connect, group_replication, sessions, write_gap
+from mysqlops.mysql import clone, connect, group_replication, sessions, write_gap
 
 # Then open transactions are rolled back: an idle one would hold a stopping pod for ever.
 HAND_OVER_SECONDS = 10
@@ -41,6 +41,15 @@ class Member:
         """Join through the pods named."""
         hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
         self._start(hosts, bootstrap=False)
+
+    def copy(self, donor: str) -> None:
+        """Take a donor's data; mysqld stops then, and kubelet starts it again. Raises StatementFailed."""
+        login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        with self.connect() as server:
+            try:
+                clone.take(server, self._me.host(names.ordinal_of(donor)), login)
+            except errors.StatementFailed as error:
+                raise errors.StatementFailed(f"{error}: {clone.failure(server)}", errno=error.errno) from None
 
     def leave(self) -> None:
         with self.connect() as server:

@@ -44,6 +44,7 @@ def take(server: connect.Server, host: str, login: connect.Login) -> None:
 
     https://dev.mysql.com/doc/refman/9.7/en/clone-plugin-remote.html
     """
+    server.query("SET GLOBAL clone_valid_donor_list = %s", [f"{host}:{names.PORT_MYSQL}"])
     connect.set_read_timeout(server, _CLONE_SECONDS)
     statement = (
         f"CLONE INSTANCE FROM {accounts.quote(login.user)}@{accounts.quote(host)}:{names.PORT_MYSQL} "

@@ -41,11 +41,6 @@ _FORGETS = "group_replication_preemptive_garbage_collection"
 _REFUSED_FOR_IT = """
 SELECT data FROM performance_schema.error_log WHERE error_code = 'MY-015124' ORDER BY logged DESC LIMIT 1
 """
-# From how many missing transactions on a member copies a donor's data instead of applying them one by one, some 1100 a
-# second on two cores. An empty one loses nothing by that, and a copy costs it 14 s whatever its size (docs/adr/0010);
-# one that holds data would copy all of it again.
-_COPIES_FROM = 100_000
-_COPIES_IF_EMPTY_FROM = 20_000
 _COMPLAINTS = """
 SELECT data FROM performance_schema.error_log
 WHERE subsystem = 'Repl' AND prio = 'Error' AND logged >= %s ORDER BY logged LIMIT 1
@@ -74,6 +69,7 @@ def observe(server: connect.Server) -> view.ServerView:
     own = next((member for member in members if member.server_uuid == uuid), None)
     received = server.query(_RECEIVED)
     is_recovering = own is not None and own.state == view.RECOVERING
+    may_copy = is_recovering or own is None or own.state == view.OFFLINE
     return view.ServerView(
         server_uuid=uuid,
         version=version,
@@ -85,7 +81,7 @@ def observe(server: connect.Server) -> view.ServerView:
         view_id=next((row[5] for row in rows if row[0] == uuid), ""),
         behind=own.queue if own else 0,
         members=members,
-        clone=clone.running(server) if is_recovering else None,
+        clone=clone.running(server) if may_copy else None,
         recovery_error=int(server.scalar(_RECOVERY_ERROR)) if is_recovering else 0,
     )
 
@@ -103,9 +99,6 @@ def start(
     """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not."""
     connect.set_read_timeout(server, _START_SECONDS)
     _forget_certified(server, bootstrap)
-    is_empty = not server.scalar("SELECT @@global.gtid_executed")
-    copies_from = _COPIES_IF_EMPTY_FROM if is_empty else _COPIES_FROM
-    server.query(f"SET GLOBAL group_replication_clone_threshold = {copies_from}")
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])
     command = (

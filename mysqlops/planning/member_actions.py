@@ -26,6 +26,14 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """Replace this server's data, of which there is none, by a donor's; it stops then, and joins when it is back."""
+
+    why: str
+    donor: str  # the pod
+
+
+@dataclass(frozen=True)
 class Leave:
     """Stop Group Replication: its group refused the member or stands still, and it must leave before it joins again."""
 
@@ -75,4 +83,4 @@ class Serve:
     role: str
 
 
-Action = FormGroup | Join | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve
+Action = FormGroup | Join | Copy | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve

@@ -20,6 +20,7 @@ from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
     Bar,
+    Copy,
     FormGroup,
     HandOver,
     Join,
@@ -54,6 +55,7 @@ class Situation:
     api_is_away: bool = False
     sightings: ghosts.Sightings = field(default_factory=dict)
     doubt: str = ""  # why no client may come for a moment
+    tries: int = 0  # to copy, join or form since it was last in the group
 
     def barred_because(self) -> str:
         """Why this member must serve nobody, or nothing."""
@@ -67,6 +69,11 @@ class Situation:
 # also if it has purged them (ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG; the error of the donor itself is 1236).
 _PURGED = (13114, 1236)
 
+# From how many transactions on an empty member copies a donor's data instead of applying them one by one, some 1100 a
+# second on two cores; a copy and the restart after it take 14 s whatever there is (docs/adr/0023).
+COPIES_FROM = 20_000
+_TRIES_TO_COPY = 3  # then Group Replication does as it can
+
 LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
 
@@ -79,6 +86,8 @@ def plan(situation: Situation) -> Action:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
         return _plan_recovering(server)
+    if server.clone is not None:
+        return Wait(f"copying a donor's data ({server.clone.stage})")
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")
     return _plan_outside_group(situation, server)
@@ -150,7 +159,7 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
     alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
     if in_group:
-        return _plan_join(situation.name, around, server, in_group)
+        return _plan_join(situation, around, server, in_group)
     return _plan_without_group(situation.name, around, server)
 
 
@@ -168,20 +177,45 @@ def _is_in_group(publication: Publication | None) -> bool:
     return publication is not None and publication.state in (view.ONLINE, view.RECOVERING)
 
 
-def _plan_join(name: str, around: Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> Action:
-    """Not while the group still holds this member from before a crash: it would be refused, and its knocking would keep
-    the group from noticing that the old one is gone (a failover of 7 s then takes 10)."""
-    if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
-        return Wait("the group has not yet removed this member as it was before")
-    errant = _errant(around, server)
-    if errant:
-        return Wait(f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild")
-    copying = [peer.name for peer in in_group if peer.fresh and peer.publication and peer.publication.clone_size]
-    if copying and not server.known():
-        return Wait(f"{' and '.join(copying)} copies a donor's data, and a donor serves one at a time")
+def _plan_join(
+    situation: Situation, around: Surroundings, server: view.ServerView, in_group: list[view.Peer]
+) -> Action:
+    if why := _why_not_yet(situation.name, around, server, in_group):
+        return Wait(why)
+    if not server.known() and situation.tries < _TRIES_TO_COPY and (donor := _donor(server, in_group)):
+        return Copy(f"{donor} holds {COPIES_FROM} transactions or more", donor)
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)
+
+
+def _why_not_yet(name: str, around: Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
+    """Not while the group still holds this member from before a crash: it would be refused, and its knocking would keep
+    the group from noticing that the old one is gone (a failover of 7 s then takes 10)."""
+    if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
+        return "the group has not yet removed this member as it was before"
+    errant = _errant(around, server)
+    if errant:
+        return f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild"
+    copying = [peer.name for peer in around.peers if peer.fresh and peer.publication and peer.publication.clone_size]
+    if copying and not server.known():
+        return f"{' and '.join(copying)} copies a donor's data, and a donor serves one at a time"
+    return ""
+
+
+def _donor(server: view.ServerView, in_group: list[view.Peer]) -> str | None:
+    """Whom an empty member copies, if that is worth it: of the same version, as the clone plugin wants it; a replica
+    that has the least to apply, the primary only if there is no other."""
+    able = [
+        (peer.publication.role == names.ROLE_PRIMARY, peer.publication.behind, peer.name)
+        for peer in in_group
+        if peer.fresh
+        and peer.publication
+        and peer.publication.state == view.ONLINE
+        and peer.publication.server_version == server.version
+        and gtid.GtidSet.parse(peer.publication.executed).count() >= COPIES_FROM
+    ]
+    return min(able)[2] if able else None
 
 
 def _errant(around: Surroundings, server: view.ServerView) -> gtid.GtidSet:

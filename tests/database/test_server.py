@@ -144,20 +144,6 @@ def test_a_group_that_cannot_be_formed_tells_the_reason_of_the_error_log(databas
     assert login.password not in str(caught.value)
 
 
-@pytest.mark.parametrize(("held", "copies_from"), [("", 20_000), (f"{_UUIDS[0]}:1", 100_000)])
-def test_a_member_that_holds_nothing_copies_a_donors_data_sooner(
-    database: Database, held: str, copies_from: int
-) -> None:
-    login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])
-    with database.connect() as server:
-        server.query("RESET BINARY LOGS AND GTIDS")
-        server.query("SET GLOBAL gtid_purged = %s", [held])
-        with pytest.raises(errors.StatementFailed):
-            group_replication.start(server, login, group_name=_UUIDS[1], seeds=["nowhere.invalid"], bootstrap=False)
-        assert server.scalar("SELECT @@global.group_replication_clone_threshold") == copies_from
-        server.query("RESET BINARY LOGS AND GTIDS")
-
-
 def test_a_group_of_one_is_formed_and_left(database: Database) -> None:
     """Last in this file: it makes the server writable for a while."""
     login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])

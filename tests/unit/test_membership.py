@@ -111,6 +111,47 @@ def test_donors_serve_one_copy_at_a_time() -> None:
     assert isinstance(plan(server(UP_TO_5), holding, copying, name="mysql-2"), member_actions.Join)
 
 
+def holder(name: str, role: str = "replica", version: str = "9.7.4", behind: int = 0, count: int = 20_000) -> view.Peer:
+    """One in the group that holds so many transactions."""
+    published = Publication("uid", "", 1, "1", state=view.ONLINE, role=role, behind=behind, server_version=version)
+    return view.Peer(name, True, replace(published, executed=f"{GROUP}:1-{count}"), fresh=True)
+
+
+def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> None:
+    primary = holder("mysql-0", "primary")
+    action = plan(server(), primary, holder("mysql-1", behind=9), holder("mysql-3"), name="mysql-2")
+    assert isinstance(action, member_actions.Copy)
+    assert action.donor == "mysql-3"
+    alone = plan(server(), primary, name="mysql-2")
+    assert isinstance(alone, member_actions.Copy)
+    assert alone.donor == "mysql-0"
+
+
+@pytest.mark.parametrize(
+    ("own", "donor", "tries"),
+    [
+        (server(UP_TO_9), holder("mysql-1"), 0),  # it would copy again what it has
+        (server(), holder("mysql-1", count=19_999), 0),  # applied as fast
+        (server(), holder("mysql-1", version="9.7.5"), 0),  # the clone plugin refuses
+        (server(), holder("mysql-1"), 3),  # it did not work
+    ],
+)
+def test_otherwise_it_joins_as_group_replication_does(own: view.ServerView, donor: view.Peer, tries: int) -> None:
+    around = membership.Surroundings(3, (donor,), view.GroupRecord("mysql-0", None, 0.0))
+    action = membership.plan(membership.Situation("mysql-2", own, around, around.record, tries=tries))
+    assert isinstance(action, member_actions.Join)
+
+
+def test_a_copy_on_its_way_is_waited_for() -> None:
+    copying = server(clone=view.Clone("FILE COPY", 1, 2))
+    action = plan(copying, holder("mysql-1"), name="mysql-2")
+    assert action == member_actions.Wait("copying a donor's data (FILE COPY)")
+    # By a peer too, whose publication says so while it is outside the group.
+    published = Publication("uid", "", 1, "1", state=view.OFFLINE, clone_copied=5, clone_size=9)
+    other = view.Peer("mysql-3", True, published, fresh=True)
+    assert isinstance(plan(server(), holder("mysql-1"), other, name="mysql-2"), member_actions.Wait)
+
+
 @pytest.mark.parametrize(("error", "leaves"), [(13114, True), (1236, True), (2003, False), (0, False)])
 def test_a_member_whose_donor_has_purged_what_it_asks_for_joins_anew(error: int, leaves: bool) -> None:
     recovering = server(state=view.RECOVERING, recovery_error=error)
