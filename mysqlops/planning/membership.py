@@ -205,12 +205,11 @@ def _why_not_yet(name: str, around: Surroundings, server: view.ServerView, in_gr
 
 def _donor(server: view.ServerView, in_group: list[view.Peer]) -> str | None:
     """Whom an empty member copies, if that is worth it: of the same version, as the clone plugin wants it; a replica
-    that has the least to apply, the primary only if there is no other."""
+    that has the least to apply, the primary only if there is no other. At first sight too: it holds no less by now."""
     able = [
         (peer.publication.role == names.ROLE_PRIMARY, peer.publication.behind, peer.name)
         for peer in in_group
-        if peer.fresh
-        and peer.publication
+        if peer.publication
         and peer.publication.state == view.ONLINE
         and peer.publication.server_version == server.version
         and gtid.GtidSet.parse(peer.publication.executed).count() >= COPIES_FROM

@@ -114,7 +114,7 @@ def test_donors_serve_one_copy_at_a_time() -> None:
 def holder(name: str, role: str = "replica", version: str = "9.7.4", behind: int = 0, count: int = 20_000) -> view.Peer:
     """One in the group that holds so many transactions."""
     published = Publication("uid", "", 1, "1", state=view.ONLINE, role=role, behind=behind, server_version=version)
-    return view.Peer(name, True, replace(published, executed=f"{GROUP}:1-{count}"), fresh=True)
+    return view.Peer(name, True, replace(published, executed=f"{GROUP}:1-{count}"), seems_alive=True)
 
 
 def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> None:
