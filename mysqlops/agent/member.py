@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -46,10 +47,15 @@ class Member:
         """Take a donor's data; mysqld stops then, and kubelet starts it again. Raises StatementFailed."""
         login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         with self.connect() as server:
+            # The plugin wants it (error 1290); read_only stays, so that nobody writes who does not administer.
+            server.query("SET GLOBAL super_read_only = OFF")
             try:
                 clone.take(server, self._me.host(names.ordinal_of(donor)), login)
             except errors.StatementFailed as error:
                 raise errors.StatementFailed(f"{error}: {clone.failure(server)}", errno=error.errno) from None
+            finally:
+                with contextlib.suppress(errors.MysqlError):  # it has stopped
+                    group_replication.refuse_writes(server)
 
     def leave(self) -> None:
         with self.connect() as server:
