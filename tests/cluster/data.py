@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mysqlops.operations.drill import rows
@@ -37,6 +38,7 @@ def seen(namespace: Namespace, member: str) -> dict[str, Any]:
     return {query: namespace.sql(member, query) for query in _QUERIES}
 
 
+_SESSIONS = 16
 BATCH_ROWS = 8_000  # a transaction of 8 MB
 TOGETHER = 10  # such transactions in one call
 ROW_BYTES = 950  # of random bytes: nothing compresses, as bad as it gets
@@ -52,6 +54,16 @@ def fill(namespace: Namespace, primary: str, mib: int) -> None:
     batch = f"INSERT INTO app.t (b) SELECT RANDOM_BYTES({ROW_BYTES}) FROM {seeds}"
     for _ in range(mib * 1024 * 1024 // (BATCH_ROWS * 1024 * TOGETHER)):
         rows.sql(ledger.session(namespace), primary, *[batch] * TOGETHER)
+
+
+def commit_often(namespace: Namespace, primary: str, count: int) -> None:
+    """So many transactions, as fast as many sessions can."""
+    spin = "WHILE n > 0 DO INSERT INTO app.many VALUES (); SET n = n - 1; END WHILE"
+    namespace.sql(primary, "CREATE TABLE app.many (id INT PRIMARY KEY AUTO_INCREMENT)")
+    namespace.sql(primary, f"CREATE PROCEDURE app.spin (n INT) BEGIN {spin}; END")
+    calls = [f"CALL app.spin({-(-count // _SESSIONS)})"] * _SESSIONS
+    with ThreadPoolExecutor(_SESSIONS) as pool:
+        list(pool.map(lambda call: namespace.sql(primary, call), calls))
 
 
 def away(cluster: Namespace) -> None:

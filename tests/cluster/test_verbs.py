@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from mysqlops.planning import membership
+from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
 from tests.unit.test_network_policy import allows
 
@@ -295,6 +297,23 @@ def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(clu
     assert cluster.sql(replica, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
     assert "copying a donor's data" in done.err
     assert _rows(cluster) == [[[4]]] * 3
+
+
+def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) -> None:
+    """It joins once: with Group Replication's own copy the members would be counted anew thrice, and writes stop each time."""
+    now = cluster.await_healthy()
+    data.commit_often(cluster, now["primary"], membership.COPIES_FROM)
+    first, other = (one["name"] for one in now["members"] if one["role"] == "replica")
+    done = cluster.mysqlops("member", "rebuild", "mysql", first, "--confirm", first)
+    assert done.code == 0, done.err
+    assert cluster.sql(first, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
+    told = cluster.kubectl("logs", first, "-c", "agent")
+    assert f"copying: {other} holds" in told
+    assert told.index("copying: ") < told.index("joining: ")
+    assert "recovering: copying" not in told
+    counted = {member: cluster.sql(member, "SELECT COUNT(*) FROM app.many") for member in MEMBERS}
+    assert set(map(str, counted.values())) == {str(counted[now["primary"]])}
+    cluster.sql(now["primary"], "DROP TABLE app.many")
 
 
 @pytest.mark.long
