@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mysqlops.operations.drill import rows
@@ -39,6 +38,19 @@ def seen(namespace: Namespace, member: str) -> dict[str, Any]:
 
 
 _SESSIONS = 16
+_SPIN = f"""
+import sys
+from concurrent.futures import ThreadPoolExecutor
+sys.path.insert(0, "/agent/agent.pyz")
+from mysqlops.agent import member, settings
+from mysqlops.mysql import connect
+def spin(_):
+    with member.Member(settings.read()).connect() as server:
+        connect.set_read_timeout(server, 110)
+        server.query("CALL app.spin(%s)", [int(sys.argv[1])])
+with ThreadPoolExecutor({_SESSIONS}) as pool:
+    list(pool.map(spin, range({_SESSIONS})))
+"""
 BATCH_ROWS = 8_000  # a transaction of 8 MB
 TOGETHER = 10  # such transactions in one call
 ROW_BYTES = 950  # of random bytes: nothing compresses, as bad as it gets
@@ -61,9 +73,7 @@ def commit_often(namespace: Namespace, primary: str, count: int) -> None:
     spin = "WHILE n > 0 DO INSERT INTO app.many VALUES (); SET n = n - 1; END WHILE"
     namespace.sql(primary, "CREATE TABLE app.many (id INT PRIMARY KEY AUTO_INCREMENT)")
     namespace.sql(primary, f"CREATE PROCEDURE app.spin (n INT) BEGIN {spin}; END")
-    calls = [f"CALL app.spin({-(-count // _SESSIONS)})"] * _SESSIONS
-    with ThreadPoolExecutor(_SESSIONS) as pool:
-        list(pool.map(lambda call: namespace.sql(primary, call), calls))
+    namespace.kubectl("exec", primary, "-c", "agent", "--", "python3", "-c", _SPIN, str(-(-count // _SESSIONS)))
 
 
 def away(cluster: Namespace) -> None:

@@ -300,7 +300,7 @@ def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(clu
 
 
 def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) -> None:
-    """It joins once: with Group Replication's own copy the members would be counted anew thrice, and writes stop each time."""
+    """It joins once: with Group Replication's own copy the members change thrice, and writes stop each time."""
     now = cluster.await_healthy()
     data.commit_often(cluster, now["primary"], membership.COPIES_FROM)
     first, other = (one["name"] for one in now["members"] if one["role"] == "replica")
