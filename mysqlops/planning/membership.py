@@ -211,6 +211,7 @@ def _donor(server: view.ServerView, in_group: list[view.Peer]) -> str | None:
         for peer in in_group
         if peer.publication
         and peer.publication.state == view.ONLINE
+        and peer.publication.role in (names.ROLE_PRIMARY, names.ROLE_REPLICA)  # a fenced or full one lets nobody in
         and peer.publication.server_version == server.version
         and gtid.GtidSet.parse(peer.publication.executed).count() >= COPIES_FROM
     ]
