@@ -52,7 +52,8 @@ class Member:
             try:
                 clone.take(server, self._me.host(names.ordinal_of(donor)), login)
             except errors.StatementFailed as error:
-                raise errors.StatementFailed(f"{error}: {clone.failure(server)}", errno=error.errno) from None
+                why = clone.failure(server) or "it does not say why"
+                raise errors.StatementFailed(f"{error}: {why}", errno=error.errno) from None
             finally:
                 with contextlib.suppress(errors.MysqlError):  # it has stopped
                     group_replication.refuse_writes(server)
