@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from mysqlops.core import names, record, view
+from mysqlops.errors import Refused
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 from mysqlops.planning import member as planning
+
+_TOLD_SECONDS = 12.0  # each member publishes what it holds every five seconds (agent/publisher.py)
+_POLL_SECONDS = 0.5
 
 
 def fence(session: Session, name: str, member: str, why: str) -> bool:
@@ -42,10 +46,27 @@ def _is_out(now: status.Status, member: str) -> bool:
     return found.role == names.ROLE_NONE and found.label == names.ROLE_NONE and not found.ready
 
 
+def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> status.Status:
+    """The cluster as it is if the member's data may go; raises Refused. What the others hold is looked at for some
+    seconds more: each tells it at a moment of its own, and what this one had just taken seems to be nowhere else."""
+    now = observe.judged(session, name)
+    held, deadline = planning.find(now, member).executed, session.clock.monotonic() + _TOLD_SECONDS
+    while True:
+        try:
+            planning.check_rebuild(now, member, held, accept_loss=accept_loss)
+            return now
+        except Refused as error:
+            if session.clock.monotonic() > deadline or {reason.code for reason in error.reasons} != {"only-copy"}:
+                raise
+        session.progress.waiting(f"waiting for the others to tell whether they hold all that {member} holds")
+        session.clock.sleep(_POLL_SECONDS)
+        now = observe.judged(session, name)
+
+
 def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:
     """Give a member an empty claim; it then takes everything from the group. Raises Refused or WaitTimeout."""
     if member not in _remembered(session, name):
-        planning.check_rebuild(observe.judged(session, name), member, accept_loss=accept_loss)
+        check_rebuild(session, name, member, accept_loss=accept_loss)
     filling = record.filling(orders.read(session.client, name))
     if member in filling:  # a restore onto it was given up
         orders.write(session.client, name, filling={one: held for one, held in filling.items() if one != member})

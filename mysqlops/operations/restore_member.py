@@ -15,7 +15,6 @@ from mysqlops.operations import backup as backups
 from mysqlops.operations import gtids, member, observe, orders, restore
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, scale
-from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
 
@@ -35,8 +34,7 @@ def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accep
         reasons.append(Reason("not-an-archive", text, f"mysqlops member rebuild {name} {pod}, or another backup"))
     if reasons:
         raise Refused(reasons)
-    now = observe.judged(session, name)
-    planning.check_rebuild(now, pod, accept_loss=accept_loss)
+    now = member.check_rebuild(session, name, pod, accept_loss=accept_loss)
     held, purged = gtids.held_and_purged(session, now, but=pod)
     executed = gtid.GtidSet.parse(chosen.gtid)
     restore.check_image(session, chosen, observe.must_run(session.client, name).spec)

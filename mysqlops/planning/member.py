@@ -27,8 +27,11 @@ def check_fence(seen: Status, name: str, fenced: Mapping[str, str]) -> None:
         raise Refused([Reason("last-to-serve", text, f"mysqlops stop {seen.name} stops it cleanly")])
 
 
-def check_rebuild(seen: Status, name: str, *, accept_loss: bool) -> None:
-    """A member's data may go if the rest is a working group that has all of it; raises Refused."""
+def check_rebuild(seen: Status, name: str, held: str | None, *, accept_loss: bool) -> None:
+    """A member's data may go if the rest is a working group that has all of it; raises Refused.
+
+    `held` is the member's GTID set, of no later than what is seen of the others: under writes it would hold more.
+    """
     member = find(seen, name)
     reasons = []
     others = [one for one in seen.members if one.name != name and one.state == view.ONLINE]
@@ -39,19 +42,19 @@ def check_rebuild(seen: Status, name: str, *, accept_loss: bool) -> None:
         text = f"{len(others)} other members are ONLINE: without {name} they would be no majority of {seen.replicas}"
         reasons.append(Reason("no-majority", text, f"mysqlops status {seen.name}"))
     if not accept_loss:
-        reasons += _only_here(member, others)
+        reasons += _only_here(member, held, others)
     if reasons:
         raise Refused(reasons)
 
 
-def _only_here(member: Member, others: list[Member]) -> list[Reason]:
-    if member.executed is None:
+def _only_here(member: Member, held: str | None, others: list[Member]) -> list[Reason]:
+    if held is None:
         text = f"what {member.name} holds is not known ({member.waiting_for}): it may have what no other member has"
         return [Reason("unknown-data", text, "bring its pod up first, or give --accept-loss")]
     elsewhere = gtid.GtidSet()
     for one in others:
         elsewhere = elsewhere.union(gtid.GtidSet.parse(one.executed or ""))
-    only = gtid.GtidSet.parse(member.executed).subtract(elsewhere)
+    only = gtid.GtidSet.parse(held).subtract(elsewhere)
     if not only:
         return []
     text = f"only {member.name} holds {only}: {only.count()} transactions would be lost"
