@@ -219,19 +219,8 @@ class Job:
         with self._local() as observer:
             watch = clone.Watch(observer, self._clock, self._say)
             with watch:
-                self._take(server, donor.host, login)
+                clone.take(server, donor.host, login)
         local.until(self._clock, lambda: not (_WORK / "again").exists(), "start again")
-
-    def _take(self, server: connect.Server, host: str, login: connect.Login) -> None:
-        try:
-            clone.take(server, host, login)
-        except errors.StatementFailed as error:
-            # A statement with a password tells no details; the server keeps them elsewhere.
-            with self._local() as observer:
-                why = clone.failure(observer)
-            if not why:
-                raise
-            raise errors.StepFailed(f"copying {host} failed: {why}") from error
 
     def _local(self) -> connect.Server:
         return local.wait_for(self._clock, "mysqld", connect.Login("root", ""))

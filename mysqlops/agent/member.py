@@ -44,16 +44,13 @@ class Member:
         self._start(hosts, bootstrap=False)
 
     def copy(self, donor: str) -> None:
-        """Take a donor's data; mysqld stops then, and kubelet starts it again. Raises StatementFailed."""
+        """Take a donor's data; mysqld stops then, and kubelet starts it again. Raises StepFailed."""
         login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         with self.connect() as server:
             # The plugin wants it (error 1290); read_only stays, so that nobody writes who does not administer.
             server.query("SET GLOBAL super_read_only = OFF")
             try:
                 clone.take(server, self._me.host(names.ordinal_of(donor)), login)
-            except errors.StatementFailed as error:
-                why = clone.failure(server) or "it does not say why"
-                raise errors.StatementFailed(f"{error}: {why}", errno=error.errno) from None
             finally:
                 with contextlib.suppress(errors.MysqlError):  # it has stopped
                     group_replication.refuse_writes(server)

@@ -40,7 +40,7 @@ class Finished:
 
 
 def take(server: connect.Server, host: str, login: connect.Login) -> None:
-    """Replace this server's data by the donor's; the server stops then. Raises StatementFailed.
+    """Replace this server's data by the donor's; the server stops then. Raises StepFailed, with the reason.
 
     https://dev.mysql.com/doc/refman/9.7/en/clone-plugin-remote.html
     """
@@ -55,11 +55,15 @@ def take(server: connect.Server, host: str, login: connect.Login) -> None:
     except errors.ConnectFailed:
         return  # it stopped; finished() tells whether all came
     except errors.StatementFailed as error:
-        if error.errno != _STOPPED_AND_NOT_RESTARTED:
-            raise
+        if error.errno == _STOPPED_AND_NOT_RESTARTED:
+            return
+        # A statement with a password tells no details; the server keeps them elsewhere.
+        if why := _failure(server):
+            raise errors.StepFailed(f"copying {host} failed: {why}") from error
+        raise
 
 
-def failure(server: connect.Server) -> str:
+def _failure(server: connect.Server) -> str:
     """Why the last clone failed, in the server's words; empty if it does not say."""
     rows = server.query("SELECT error_no, error_message FROM performance_schema.clone_status WHERE error_no <> 0")
     return f"error {rows[0][0]}: {rows[0][1]}" if rows else ""

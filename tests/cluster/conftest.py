@@ -139,11 +139,11 @@ class Namespace:
         return self.status(name)
 
 
-def make_namespace(name: str) -> Namespace:
-    """As strict as the namespaces that mysqlops is for; one that is there already does as well."""
+def make_namespace(name: str, level: str = "restricted") -> Namespace:
+    """As strict as the namespaces that mysqlops is for, if not told otherwise; one that is there already will do."""
     made = Namespace(name)
     run("kubectl", f"--kubeconfig={KUBECONFIG}", "create", "namespace", name, timeout=30)
-    made.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
+    made.kubectl("label", "namespace", name, f"pod-security.kubernetes.io/enforce={level}", "--overwrite")
     return made
 
 
@@ -218,3 +218,12 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
     made = make_namespace(f"test-{uuid.uuid4().hex[:8]}")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
+    """A small one, each verb run with just its rights; modules that need another make their own."""
+    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
+    done = namespace.mysqlops("deploy", "mysql", *SMALL)
+    assert done.code == 0, done.err
+    return namespace

@@ -10,19 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace, Result, eventually, fill, killed, purge
+from tests.cluster.conftest import Namespace, Result, eventually, fill, killed, purge
 from tests.faults.ledger import Ledger
 
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
 FIVE = [*THREE, "mysql-3", "mysql-4"]
-
-
-@pytest.fixture(scope="module")
-def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
-    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
-    return namespace
 
 
 def _under_writes(cluster: Namespace, change: Callable[[], None], members: list[str]) -> None:

@@ -12,24 +12,15 @@ from typing import Any
 import pytest
 
 from mysqlops.core import names
-from mysqlops.core.drill import Record, record_of
 from mysqlops.operations import observe
 from mysqlops.operations.drill import back, faults, fleet, lab
 from mysqlops.operations.drill.scene import Scene
 from mysqlops.planning.drill import journal
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, killed, run
+from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, killed, run
 from tests.conftest import missing
 from tests.faults import ledger
 
 FORCE = ("--cluster", "mysql", "--force", "a test", "--confirm", "mysql")
-
-
-@pytest.fixture(scope="module")
-def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
-    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
-    return namespace
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +48,7 @@ def on_lab(cluster: Namespace, request: pytest.FixtureRequest) -> Namespace:
 def test_what_cannot_be_drilled_is_refused(cluster: Namespace, words: tuple[str, ...], code: int, told: str) -> None:
     done = cluster.mysqlops("drill", *words)
     assert (done.code, told in done.err) == (code, True), done.err
-    assert _record(cluster) is None
+    assert ledger.open_drill(cluster) is None
 
 
 def test_a_preview_breaks_nothing(cluster: Namespace) -> None:
@@ -107,7 +98,7 @@ def test_a_missed_slo_is_a_status_of_its_own(cluster: Namespace, tmp_path: Path)
 def test_a_killed_drill_is_undone_by_abort_and_keeps_a_second_one_out(on_lab: Namespace, tmp_path: Path) -> None:
     words = ("drill", "freeze", *FORCE, "--count", "1", "--report", str(tmp_path))
     killed(on_lab, lambda: _is_frozen(on_lab), *words)
-    found = _record(on_lab)
+    found = ledger.open_drill(on_lab)
     assert found is not None
     assert found.facts["pids"]
     again = on_lab.mysqlops("drill", "switchover", *FORCE)
@@ -176,15 +167,9 @@ def test_a_full_volume_is_emptied_by_a_job_when_nobody_is_left(cluster: Namespac
     cluster.await_healthy(seconds=120)
 
 
-def _record(cluster: Namespace) -> Record | None:
-    return record_of(
-        json.loads(cluster.kubectl("get", "lease", "mysql-group", "-o", "json"))["metadata"]["annotations"]
-    )
-
-
 def _is_frozen(cluster: Namespace) -> bool:
     """By the process's own state on its node, not by what the drill says."""
-    found = _record(cluster)
+    found = ledger.open_drill(cluster)
     if found is None or not found.deadline:
         return False
     stat = f"/proc/{found.facts['pids'][0]}/stat"
@@ -206,7 +191,7 @@ def _scene(cluster: Namespace, deadline: float = 60) -> Scene:
 
 
 def _assert_nothing_left(cluster: Namespace) -> None:
-    assert _record(cluster) is None
+    assert ledger.open_drill(cluster) is None
     left: list[dict[str, Any]] = [
         item
         for kind in ("pods", "configmaps", "jobs")

@@ -65,7 +65,7 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
     pids = nodes.agent(own, str(other.node), str(session.client.get("Pod", other.name)["metadata"]["uid"]))
     clients = fleet.Fleet(session, fleet.cluster_of(session, seen))
     # Its agent would refuse, and is stopped: what is tested is the checker, not the agent.
-    own.run([own.inside(str(other.node), "kill", "-STOP", pids[0])])
+    own.output(nodes.send(own, str(other.node), "-STOP", pids[:1]))
     try:
         program = (
             "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
@@ -77,7 +77,7 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
         verdict = _written(session, clients, fleet.cluster_of(session, seen), other)
     finally:
         clients.remove()
-        own.run([own.inside(str(other.node), "kill", "-CONT", pids[0])])
+        own.output(nodes.send(own, str(other.node), "-CONT", pids[:1]))
     assert verdict.acknowledged > 20
     assert {row[0][:4] for row in verdict.lost} == {"main", "besi"}
     assert set(verdict.lost) <= set(verdict.diverged)
@@ -103,11 +103,11 @@ def test_the_checker_sees_what_is_lost_without_durability(cluster: Namespace) ->
         found = observe.judged(session, "mysql").members
         uids = {one["metadata"]["name"]: one["metadata"]["uid"] for one in cluster.objects("pods")}
         commands = [
-            own.inside(str(one.node), "kill", "-KILL", nodes.mysqld(own, str(one.node), uids[one.name])[0])
+            nodes.send(own, str(one.node), "-KILL", nodes.mysqld(own, str(one.node), uids[one.name])[:1])
             for one in found
         ]
         with ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda command: own.run([command]), commands))
+            list(pool.map(own.output, commands))
         cluster.await_healthy(seconds=240)
 
     outcome = ledger.Ledger(cluster).under_writes(cut, MEMBERS)

@@ -6,35 +6,24 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mysqlops.core import names, rights
-from mysqlops.core.drill import DEFAULT_NODE_IMAGE, Record, record_of
+from mysqlops.core.drill import DEFAULT_NODE_IMAGE
 from mysqlops.operations import observe
 from mysqlops.operations.drill import faults, fleet, node_pods
 from mysqlops.operations.drill.scene import Scene
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, killed, run
+from tests.cluster.conftest import Namespace, eventually, killed, make_namespace
 from tests.faults import ledger
 
 NODE_IMAGE = os.environ.get("MYSQLOPS_NODE_IMAGE", DEFAULT_NODE_IMAGE)
 
 
 @pytest.fixture(scope="module")
-def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
-    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
-    return namespace
-
-
-@pytest.fixture(scope="module")
 def reach(cluster: Namespace) -> Iterator[Namespace]:
     """A namespace that admits privileged pods, in which the owner of the other one has just the rights for them."""
-    made = Namespace(f"{cluster.name}-nodes")
-    run("kubectl", f"--kubeconfig={KUBECONFIG}", "create", "namespace", made.name, timeout=30)
-    made.kubectl("label", "namespace", made.name, "pod-security.kubernetes.io/enforce=privileged")
+    made = make_namespace(f"{cluster.name}-nodes", "privileged")
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "node-pods"}}
     made.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rights.rules(rights.NODE_PODS)}))
     made.kubectl("create", "rolebinding", "owner", "--role=node-pods", f"--serviceaccount={cluster.name}:owner")
@@ -54,14 +43,14 @@ def _words(fault: str, reach: str, folder: Path | str = "drills") -> tuple[str, 
 def test_a_namespace_where_no_such_pod_may_be_is_refused(cluster: Namespace, reach: str, code: int, told: str) -> None:
     done = cluster.mysqlops(*_words("freeze", reach))
     assert (done.code, told in done.err) == (code, True), done.err
-    assert _record(cluster) is None
+    assert ledger.open_drill(cluster) is None
 
 
 def test_the_databases_own_namespace_admits_none(cluster: Namespace) -> None:
     done = cluster.mysqlops(*_words("freeze", cluster.name))
     assert done.code == 3
     assert "PodSecurity" in done.err
-    assert _record(cluster) is None
+    assert ledger.open_drill(cluster) is None
 
 
 def test_a_primary_is_isolated_by_a_pod_on_its_node(cluster: Namespace, reach: Namespace, tmp_path: Path) -> None:
@@ -73,13 +62,13 @@ def test_a_primary_is_isolated_by_a_pod_on_its_node(cluster: Namespace, reach: N
     assert 5 < one["gap"] < 15, "the group removes a silent member after five seconds, not before"
     assert one["minority_last"] < 5, "clients on its node were answered no longer"
     assert {pod["metadata"]["uid"] for pod in cluster.objects("pods")} == before, "no member is replaced, none is left"
-    assert _record(cluster) is None
+    assert ledger.open_drill(cluster) is None
     eventually(lambda: reach.objects("pods") == [], "no pod is left on a node", 30)
 
 
 def test_a_killed_drill_is_undone_by_abort_from_anywhere(cluster: Namespace, reach: Namespace, tmp_path: Path) -> None:
     killed(cluster, lambda: _is_frozen(cluster, reach), *_words("freeze", reach.name, tmp_path))
-    found = _record(cluster)
+    found = ledger.open_drill(cluster)
     assert found is not None
     assert found.node_pods == reach.name
     # The pod that froze it is gone as well, and what was planted in it: abort makes another.
@@ -87,7 +76,7 @@ def test_a_killed_drill_is_undone_by_abort_from_anywhere(cluster: Namespace, rea
     done = cluster.mysqlops("drill", "abort", "mysql")
     assert done.code == 0, done.err
     cluster.await_healthy(seconds=120)
-    assert _record(cluster) is None
+    assert ledger.open_drill(cluster) is None
     eventually(lambda: reach.objects("pods") == [], "no pod is left on a node", 30)
 
 
@@ -110,14 +99,9 @@ def test_a_fault_undoes_itself_when_nobody_is_left(cluster: Namespace, reach: Na
         own.remove()
 
 
-def _record(cluster: Namespace) -> Record | None:
-    lease: dict[str, Any] = json.loads(cluster.kubectl("get", "lease", "mysql-group", "-o", "json"))
-    return record_of(lease["metadata"]["annotations"])
-
-
 def _is_frozen(cluster: Namespace, reach: Namespace) -> bool:
     """By the process's own state on its node, not by what the drill says."""
-    found = _record(cluster)
+    found = ledger.open_drill(cluster)
     pods = [pod for pod in reach.objects("pods") if pod["status"].get("phase") == "Running"]
     if found is None or not found.deadline or not pods:
         return False

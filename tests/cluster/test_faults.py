@@ -60,7 +60,7 @@ def test_recover_goes_on_without_a_lost_member_only_when_told_to(cluster: Namesp
     member = next(one for one in now["members"] if one["role"] == "replica" and one["node"] != nodes.control_plane)
     lost, others = member["name"], [one for one in MEMBERS if one != member["name"]]
     assert cluster.mysqlops("recover", "mysql", "--accept-loss", "--confirm", "mysql").code == 3
-    nodes.run([nodes.node("stop", member["node"])])
+    nodes.output(nodes.node("stop", member["node"]))
     try:
         cluster.kubectl("delete", "pods", *others, "--grace-period=0", "--force", "--wait=false")
         eventually(lambda: _states(cluster, others) == ["OFFLINE", "OFFLINE"], "two members wait for the third", 120)
@@ -72,7 +72,7 @@ def test_recover_goes_on_without_a_lost_member_only_when_told_to(cluster: Namesp
         assert done.code == 0, done.err
         eventually(lambda: _states(cluster, others) == ["ONLINE", "ONLINE"], "two members form a group", 60)
     finally:
-        nodes.run([nodes.node("start", member["node"])])
+        nodes.output(nodes.node("start", member["node"]))
     cluster.await_healthy(seconds=240)
     held = rows.of_members(session, str(cluster.status()["primary"]), MEMBERS)
     assert held == {member: [("test", 1, "token")] for member in MEMBERS}

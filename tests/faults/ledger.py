@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mysqlops.clock import SystemClock
-from mysqlops.core.drill import Verdict
+from mysqlops.core.drill import Record, Verdict
 from mysqlops.kube.client import Client
 from mysqlops.operations import observe
-from mysqlops.operations.drill import faults, fleet, lab, round, rows
+from mysqlops.operations.drill import faults, fleet, lab, record, round, rows
 from mysqlops.operations.drill.scene import Drill
 from mysqlops.operations.session import Progress, Session
 from mysqlops.planning.drill import checker, figures, journal, objects
@@ -48,6 +48,11 @@ def _session(namespace: str) -> Session:
     client = Client(kubeconfig=KUBECONFIG, context=None, namespace=namespace)
     quiet = Progress(lambda _: None, lambda _: None, lambda _: None)
     return Session(client, SystemClock(), quiet, _SECONDS)
+
+
+def open_drill(namespace: Namespace) -> Record | None:
+    """What the group's Lease says of a drill under way."""
+    return record.read(session(namespace).client, "mysql")
 
 
 def one_round(namespace: Namespace, fault: str, number: int = 1, seed: int = 0) -> round.Result:

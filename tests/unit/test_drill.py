@@ -253,7 +253,7 @@ def test_what_is_planted_is_what_heals(monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session(cast("Any", None), SystemClock(), Progress(print, print, print), 1)
     cluster = objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent")
     scene = Scene(session, seen(), cluster, "mysql-0", own, own)
-    monkeypatch.setattr(lab.Lab, "run", lambda _, commands: ran.extend(commands))
+    monkeypatch.setattr(lab.Lab, "output", lambda _, command: ran.append(command))
     fault = replace(FAULTS["freeze"], is_healed=lambda _, __: bool(ran))
     facts = {"node": "lab-1", "pids": [7]}
     healing.heal(fault, scene, facts)

@@ -8,7 +8,6 @@ time has removed it.
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -55,18 +54,13 @@ class Lab:
             raise errors.StepFailed(f"{node!r} is no node of the lab: {', '.join(self.nodes)}")
         return node
 
-    def run(self, commands: Sequence[Command]) -> None:
-        for command in commands:
-            _output(*command)
-
     def output(self, command: Command) -> str:
         return _output(*command)
 
     def plant(self, commands: Sequence[Command], seconds: float, token: str) -> None:
         file = _file(token)
         file.touch()
-        undoing = "; ".join(map(shlex.join, commands))
-        script = f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {undoing}"
+        script = nodes.undo_later(commands, seconds, str(file))
         # The shell that is waited for leaves another one behind, in a session of its own: no signal of ours reaches it.
         left = ["sh", "-c", '(sh -c "$0") </dev/null >/dev/null 2>&1 &', script]
         subprocess.run(left, start_new_session=True, timeout=_CALL_SECONDS, check=True)
@@ -102,7 +96,7 @@ def is_planted(token: str) -> bool:
 
 
 def _file(token: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"mysqlops-drill-{nodes.checked_token(token)}"
+    return Path(nodes.token_file(tempfile.gettempdir(), token))
 
 
 def _output(*words: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,7 @@ from mysqlops.planning.drill import objects
 
 Json = dict[str, Any]
 _CONTAINER = "node"
+_FOLDER = "/tmp"  # noqa: S108 (of the pod, which nobody shares)
 _CALL_SECONDS = 60.0
 _START_SECONDS = 120.0
 
@@ -72,10 +72,6 @@ class NodePods:
     def inside(self, node: str, *words: object) -> Command:
         return (node, *map(str, words))
 
-    def run(self, commands: Sequence[Command]) -> None:
-        for command in commands:
-            self.output(command)
-
     def output(self, command: Command) -> str:
         node, *words = command
         try:
@@ -87,16 +83,15 @@ class NodePods:
         return done.stdout
 
     def plant(self, commands: Sequence[Command], seconds: float, token: str) -> None:
-        file = _file(token)
+        file = nodes.token_file(_FOLDER, token)
         for node in dict.fromkeys(node for node, *_ in commands):
-            undoing = "; ".join(shlex.join(words) for at, *words in commands if at == node)
-            script = f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {undoing}"
+            script = nodes.undo_later([words for at, *words in commands if at == node], seconds, file)
             left = f'touch {file}; (setsid sh -c "$0") </dev/null >/dev/null 2>&1 &'
             self.output(self.inside(node, "sh", "-c", left, script))
 
     def pull(self, token: str) -> None:
         for pod in self._found():
-            self.output(self.inside(pod["spec"]["nodeName"], "rm", "-f", _file(token)))
+            self.output(self.inside(pod["spec"]["nodeName"], "rm", "-f", nodes.token_file(_FOLDER, token)))
 
     def remove(self) -> None:
         for pod in self._found():
@@ -104,18 +99,18 @@ class NodePods:
 
     def _on(self, node: str) -> str:
         """The running pod on a node, which is made if there is none."""
-        deadline, made = self.session.clock.monotonic() + _START_SECONDS, ""
+        deadline = self.session.clock.monotonic() + _START_SECONDS
         while True:
             there = [pod for pod in self._found() if pod["spec"]["nodeName"] == node and not _has_ended(pod)]
             if running := [pod for pod in there if pod["status"].get("phase") == "Running"]:
                 return str(running[0]["metadata"]["name"])
             if not there:
-                made = str(self.client.create("Pod", self._pod(node))["metadata"]["name"])
+                self.client.create("Pod", self._pod(node))
             if self.session.clock.monotonic() > deadline:
                 why = pods.why_silent(there[0] if there else None)
                 raise errors.StepFailed(
                     f"the pod on node {node} in namespace {self.namespace} does not run: {why}",
-                    hint=f"kubectl describe pod {made} -n {self.namespace}",
+                    hint=f"kubectl describe pods -n {self.namespace} -l {names.LABEL_DRILL}={self._owner()}",
                 )
             self.session.clock.sleep(0.3)
 
@@ -135,7 +130,3 @@ class NodePods:
 
 def _has_ended(pod: Json) -> bool:
     return pod["status"].get("phase") in ("Failed", "Succeeded")
-
-
-def _file(token: str) -> str:
-    return f"/tmp/mysqlops-drill-{nodes.checked_token(token)}"  # noqa: S108 (of the pod, which nobody shares)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -38,11 +39,8 @@ class Nodes(Protocol):
     def inside(self, node: str, *words: object) -> Command:
         """Runs a program on a node, as root among all its processes."""
 
-    def run(self, commands: Sequence[Command]) -> None:
-        """One after another, until one fails."""
-
     def output(self, command: Command) -> str:
-        """What it prints."""
+        """Run it; what it prints."""
 
     def plant(self, commands: Sequence[Command], seconds: float, token: str) -> None:
         """Let something that outlives this process run them after so many seconds, unless `pull` is called before."""
@@ -54,11 +52,17 @@ class Nodes(Protocol):
         """Whatever a drill made to get there, and what was planted with it."""
 
 
+def run(nodes: Nodes, commands: Sequence[Command]) -> None:
+    """One after another, until one fails."""
+    for command in commands:
+        nodes.output(command)
+
+
 def try_to(nodes: Nodes, commands: Sequence[Command]) -> None:
     """Each, whatever became of the one before: what is undone already cannot be undone again."""
     for command in commands:
         with contextlib.suppress(errors.StepFailed):
-            nodes.run([command])
+            nodes.output(command)
 
 
 def mysqld(nodes: Nodes, node: str, pod_uid: str) -> list[int]:
@@ -87,10 +91,17 @@ def in_network_of(nodes: Nodes, node: str, pod_uid: str, *words: object) -> Comm
     return nodes.inside(node, "sh", "-c", _IN_POD, _pattern(pod_uid), *words)
 
 
-def checked_token(token: str) -> str:
+def token_file(folder: str, token: str) -> str:
+    """Where it is, the planted undoing is still wanted."""
     if not _TOKEN.fullmatch(token):
         raise errors.StepFailed(f"{token!r} is no token of a drill")
-    return token
+    return f"{folder}/mysqlops-drill-{token}"
+
+
+def undo_later(commands: Sequence[Sequence[str]], seconds: float, file: str) -> str:
+    """The script that runs them after so many seconds, unless the token's file is gone by then."""
+    undoing = "; ".join(map(shlex.join, commands))
+    return f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {undoing}"
 
 
 def _pattern(pod_uid: str) -> str:

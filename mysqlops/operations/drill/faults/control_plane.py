@@ -21,9 +21,9 @@ def _with_mysqld(scene: Scene) -> Facts:
 
 def _inject(scene: Scene, facts: Facts) -> None:
     own = scene.must_have_lab()
-    own.run([nodes.send(own, own.control_plane, "-STOP", facts["pids"])])
+    own.output(nodes.send(own, own.control_plane, "-STOP", facts["pids"]))
     if "mysqld" in facts:
-        own.run([nodes.send(own, scene.node, "-KILL", facts["mysqld"])])
+        own.output(nodes.send(own, scene.node, "-KILL", facts["mysqld"]))
 
 
 def _undo(scene: Scene, facts: Facts) -> list[Command]:

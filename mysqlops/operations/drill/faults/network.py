@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from mysqlops.core.drill import BY_ITSELF, NODE, REPLICA, About
 from mysqlops.operations.drill import nodes
 from mysqlops.operations.drill.nodes import Command
-from mysqlops.operations.drill.scene import Facts, Fault, Scene
+from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 from mysqlops.planning.drill import filters, objects
 
 _MARK = "mysqlops-drill"
@@ -22,9 +22,10 @@ _APPLY = 'printf "%s\\n" "$@" | "$0-restore" --noflush --wait'
 
 def _cut(scene: Scene) -> Facts:
     """From everything but its own node's kubelet and clients."""
-    facts, own = _facts(scene), scene.must_have_nodes()
+    own, member = scene.must_have_nodes(), scene.pod()
+    facts = _facts(scene, member)
     routes = own.output(nodes.in_network_of(own, scene.node, facts["pod"], "cat", "/proc/net/route"))
-    near = [*_addresses(scene.pod(), "hostIP"), *filters.gateways(routes)]
+    near = [*_addresses(member, "hostIP"), *filters.gateways(routes)]
     for pod in scene.session.client.list("Pod", objects.selector(scene.name)):
         if pod["spec"].get("nodeName") == scene.node:
             near += _addresses(pod, "podIP")
@@ -34,22 +35,21 @@ def _cut(scene: Scene) -> Facts:
 def _part(scene: Scene) -> Facts:
     """From the other members only: clients and the API server still reach both sides."""
     peers = [one for member in scene.others() for one in _addresses(scene.pod(member), "podIP")]
-    return {**_facts(scene), "peers": peers}
+    return {**_facts(scene, scene.pod()), "peers": peers}
 
 
 def _lose(scene: Scene) -> Facts:
     """Some packets of each direction."""
-    return {**_facts(scene), "every": _EVERY}
+    return {**_facts(scene, scene.pod()), "every": _EVERY}
 
 
-def _facts(scene: Scene) -> Facts:
+def _facts(scene: Scene, pod: Json) -> Facts:
     scene.must_have_nodes()
-    pod = scene.pod()
     versions = sorted({ip_address(one).version for one in _addresses(pod, "podIP")})
     return {"node": scene.node, "pod": pod["metadata"]["uid"], "versions": versions}
 
 
-def _addresses(pod: Facts, kind: str) -> list[str]:
+def _addresses(pod: Json, kind: str) -> list[str]:
     """One of each family; servers before 1.28 tell but one of a host's."""
     status = pod["status"]
     return [str(one["ip"]) for one in status.get(f"{kind}s") or [{"ip": status[kind]}]]
@@ -70,7 +70,7 @@ def _mark(scene: Scene) -> str:
 
 
 def _inject(scene: Scene, facts: Facts) -> None:
-    scene.must_have_nodes().run(_commands(scene, facts, "-I"))
+    nodes.run(scene.must_have_nodes(), _commands(scene, facts, "-I"))
 
 
 def _undo(scene: Scene, facts: Facts) -> list[Command]:

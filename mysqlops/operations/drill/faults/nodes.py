@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mysqlops.core.drill import BY_ITSELF, EVERYBODY, LAB, About
+from mysqlops.operations.drill import nodes
 from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Scene
 
@@ -23,12 +24,12 @@ def _to(verb: str) -> Callable[[Scene, Facts], list[Command]]:
 
 
 def _do(verb: str) -> Callable[[Scene, Facts], None]:
-    return lambda scene, facts: scene.must_have_lab().run(_to(verb)(scene, facts))
+    return lambda scene, facts: nodes.run(scene.must_have_lab(), _to(verb)(scene, facts))
 
 
 def _cut_power(scene: Scene, _: Facts) -> None:
     own = scene.must_have_lab()
-    own.run([own.kill_all()])
+    own.output(own.kill_all())
 
 
 def _is_healed(scene: Scene, facts: Facts) -> bool:

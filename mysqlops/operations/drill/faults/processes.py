@@ -28,7 +28,7 @@ def _mysqld_facts(scene: Scene) -> Facts:
 
 def _kill_mysqld(scene: Scene, facts: Facts) -> Json:
     if "pids" in facts:
-        scene.must_have_nodes().run(_signal(scene, facts, "-KILL"))
+        nodes.run(scene.must_have_nodes(), _signal(scene, facts, "-KILL"))
         return {"signal": "SIGKILL, from the node"}
     _until_dead(scene, names.CONTAINER_MYSQLD, ["sh", "-c", _KILL_MYSQLD])
     return {"signal": "SIGKILL by its limit of processor time where there is prlimit, else SIGSEGV"}
@@ -69,7 +69,7 @@ def _freeze_facts(scene: Scene) -> Facts:
 
 
 def _freeze(scene: Scene, facts: Facts) -> None:
-    scene.must_have_nodes().run(_signal(scene, facts, "-STOP"))
+    nodes.run(scene.must_have_nodes(), _signal(scene, facts, "-STOP"))
 
 
 def _go_on(scene: Scene, facts: Facts) -> list[Command]:
