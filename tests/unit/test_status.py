@@ -2,53 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from mysqlops.core import names
-from mysqlops.core.publication import Publication, dump
-from mysqlops.planning import status
-
-CLAIMS: dict[str, Any] = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-GROUP = "11111111-1111-1111-1111-111111111111"
-
-
-def pod(name: str, **published: Any) -> dict[str, Any]:
-    role = published.get("role", "replica")
-    facts = {
-        "state": "ONLINE",
-        "role": role,
-        "writable": role == "primary",
-        "executed": f"{GROUP}:1-5",
-        "online": 3,
-        "server_version": "9.7.4",
-        **published,
-    }
-    label = facts.pop("label", role)
-    at = facts.pop("at", NOW)
-    text = dump(Publication(name, f"{at:%Y-%m-%dT%H:%M:%SZ}", 1, "1", **facts))
-    return {
-        "metadata": {
-            "name": name,
-            "uid": name,
-            "labels": {names.LABEL_ROLE: label},
-            "annotations": {names.ANNOTATION_MEMBER: text},
-        },
-        "spec": {"nodeName": "node"},
-        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-    }
-
-
-def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",)) -> status.Status:
-    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **CLAIMS}}
-    found = {one["metadata"]["name"]: one for one in pods}
-    return status.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
-
-
-HEALTHY = (pod("mysql-0", role="primary"), pod("mysql-1"), pod("mysql-2"))
+from tests.unit.clusters import GROUP, HEALTHY, NOW, judge, pod
 
 
 def test_three_members_and_a_primary_are_healthy() -> None:

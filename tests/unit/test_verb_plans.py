@@ -10,7 +10,7 @@ from mysqlops.core import names, record, rights
 from mysqlops.errors import Refused
 from mysqlops.planning import member, switchover
 from mysqlops.planning.status import Status
-from tests.unit.test_status import GROUP, HEALTHY, judge, pod
+from tests.unit.clusters import GROUP, HEALTHY, judge, pod
 
 LIMITS = switchover.Limits()
 WHOLE = judge(*HEALTHY)

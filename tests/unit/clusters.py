@@ -1,0 +1,61 @@
+"""Clusters as the API server shows them, made for tests that only decide."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mysqlops.core import names
+from mysqlops.core.publication import Publication, dump
+from mysqlops.planning import status
+
+CLAIMS: dict[str, Any] = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GROUP = "11111111-1111-1111-1111-111111111111"
+
+
+def pod(name: str, **published: Any) -> dict[str, Any]:
+    role = published.get("role", "replica")
+    facts = {
+        "state": "ONLINE",
+        "role": role,
+        "writable": role == "primary",
+        "executed": f"{GROUP}:1-5",
+        "online": 3,
+        "server_version": "9.7.4",
+        **published,
+    }
+    label = facts.pop("label", role)
+    at = facts.pop("at", NOW)
+    text = dump(Publication(name, f"{at:%Y-%m-%dT%H:%M:%SZ}", 1, "1", **facts))
+    return {
+        "metadata": {
+            "name": name,
+            "uid": name,
+            "labels": {names.LABEL_ROLE: label},
+            "annotations": {names.ANNOTATION_MEMBER: text},
+        },
+        "spec": {"nodeName": "node"},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",)) -> status.Status:
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **CLAIMS}}
+    found = {one["metadata"]["name"]: one for one in pods}
+    return status.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
+
+
+HEALTHY = (pod("mysql-0", role="primary"), pod("mysql-1"), pod("mysql-2"))
+DOWN = {"state": "DOWN", "role": "none", "label": "none"}
+
+
+def of_members(replicas: int, primary: str = "mysql-0", running: int | None = None, **changed: Any) -> status.Status:
+    """A cluster of that many members, `running` of which have pods; `changed` by member's number, as `m2={…}`."""
+    names = [f"mysql-{number}" for number in range(replicas if running is None else running)]
+    pods = {}
+    for number, name in enumerate(names):
+        facts = {"role": "primary" if name == primary else "replica", "online": len(names)}
+        pods[name] = pod(name, **{**facts, **changed.get(f"m{number}", {})})
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}
+    return status.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": (primary,)}))

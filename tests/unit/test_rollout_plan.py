@@ -1,0 +1,130 @@
+"""Rollouts: in which order pods are replaced, when they are not, and the paths between versions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mysqlops.core import rollout, version
+from mysqlops.planning import actions, revisions, status, switchover
+from mysqlops.planning import rollout as rolling
+from tests.unit.clusters import CLAIMS, DOWN, HEALTHY, NOW, of_members
+
+
+def _roll(now: status.Status, old: set[str]) -> list[str]:
+    """The order in which pods are replaced if each comes back at once."""
+    order = []
+    while not isinstance(action := rolling.plan(now, old), actions.Done):
+        match action:
+            case rolling.Replace(name, _):
+                assert name != now.primary or len(now.members) == 1
+                order.append(name)
+                old = old - {name}
+            case switchover.Switchover(_, to):
+                order.append(f"primary {to}")
+                now = of_members(len(now.members), to)
+            case other:
+                raise AssertionError(other)
+    return order
+
+
+def test_replicas_first_then_a_switchover_then_the_old_primary() -> None:
+    everyone = {"mysql-0", "mysql-1", "mysql-2"}
+    assert _roll(of_members(3, "mysql-1"), everyone) == ["mysql-2", "mysql-0", "primary mysql-0", "mysql-1"]
+    assert _roll(of_members(3, "mysql-1"), {"mysql-1"}) == ["primary mysql-0", "mysql-1"]
+    assert _roll(of_members(1), {"mysql-0"}) == ["mysql-0"]
+    shown = [(one.action, one.name) for one in rolling.steps(of_members(3, "mysql-1"), "image")]
+    assert shown[1:] == [
+        ("replace", "mysql-2"),
+        ("replace", "mysql-0"),
+        ("switchover", "mysql-0"),
+        ("replace", "mysql-1"),
+    ]
+
+
+def test_nobody_is_replaced_while_another_is_away_but_one_that_is_away_may_be() -> None:
+    away = of_members(3, m2=DOWN)
+    assert isinstance(rolling.plan(away, {"mysql-0", "mysql-1"}), actions.Wait)
+    assert rolling.plan(away, {"mysql-1", "mysql-2"}) == rolling.Replace("mysql-2", "it is DOWN")
+    behind = of_members(3, m2={"behind": 5000})
+    assert rolling.plan(behind, {"mysql-1"}) == actions.Wait("mysql-2 has 5000 transactions to apply")
+
+
+def test_a_member_of_a_newer_version_is_not_made_primary_by_order() -> None:
+    newer = of_members(
+        3, m0={"server_version": "8.4.8"}, m1={"server_version": "9.7.0"}, m2={"server_version": "9.7.0"}
+    )
+    assert rolling.plan(newer, {"mysql-0"}) == rolling.Replace(
+        "mysql-0", "the primary, last: it hands over as it leaves"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "no such image"),
+        ({"waiting": {"reason": "CrashLoopBackOff"}, "restarts": 2}, "CrashLoopBackOff: boom"),
+        ({"waiting": {"reason": "CrashLoopBackOff"}, "restarts": 1}, None),
+        ({"waiting": {"reason": "ContainerCreating"}}, None),
+        ({"running": {}}, None),
+    ],
+)
+def test_a_new_pod_that_will_not_come_up_is_known(state: dict[str, Any], told: str | None) -> None:
+    container = {
+        "name": "mysqld",
+        "restartCount": state.pop("restarts", 0),
+        "state": state,
+        "lastState": {"terminated": {"message": "boom"}} if "CrashLoopBackOff" in str(state) else {},
+    }
+    why = rolling.failed_because({"metadata": {"name": "mysql-2"}, "status": {"containerStatuses": [container]}})
+    assert (why is None) if told is None else (told in str(why))
+
+
+def test_an_open_rollout_is_a_condition_and_hinders_itself_not() -> None:
+    record = rollout.Rollout("memory 1Gi -> 2Gi", "2026-01-01T00:00:00Z", {"spec": {}}, "9.7.4", "9.7.4")
+    stateful_set: dict[str, Any] = {
+        "metadata": {"name": "mysql", "namespace": "db", "generation": 2, "annotations": {}},
+        "spec": {"replicas": 3, **CLAIMS},
+        "status": {"updateRevision": "new", "observedGeneration": 2},
+    }
+    stateful_set["metadata"]["annotations"] = {"mysqlops.io/rollout": rollout.dump(record)}
+    assert rollout.read(stateful_set) == record
+    assert not record.changes_version()
+    pods = {one["metadata"]["name"]: one for one in HEALTHY}
+    seen = status.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": ("mysql-0",)}))
+    (condition,) = seen.conditions
+    assert "memory 1Gi -> 2Gi" in condition.message
+    assert rolling.held_up_by(seen) == []
+    assert revisions.is_told(stateful_set)
+    assert revisions.outdated(stateful_set, pods) == set(pods)
+    back = replace(record, failure="mysql-2 crashed")
+    stateful_set["metadata"]["annotations"] = {"mysqlops.io/rollout": rollout.dump(back)}
+    seen = status.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": ("mysql-0",)}))
+    assert "taken back (mysql-2 crashed)" in seen.conditions[0].message
+    assert rollout.read({"metadata": {"annotations": {"mysqlops.io/rollout": "{"}}}) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("8.0.42", "8.4.8", None),
+        ("8.4.8", "9.7.0", None),
+        ("9.1.0", "9.7.4", None),
+        ("9.7.3", "9.7.4", None),
+        ("8.0.42", "9.7.0", "leads through 8.4"),
+        ("9.7.4", "9.7.3", "older"),
+        ("9.7.4", "8.4.8", "older"),
+    ],
+)
+def test_version_paths(before: str, after: str, told: str | None) -> None:
+    why = version.upgrade_refused_because(version.ServerVersion.parse(before), version.ServerVersion.parse(after))
+    assert (why is None) if told is None else (told in str(why))
+
+
+def test_innovation_releases_and_removed_plugins_are_known() -> None:
+    found = {text: version.ServerVersion.parse(text) for text in ("8.4.8", "9.1.0", "9.7.4")}
+    assert [version.is_innovation(one) for one in found.values()] == [False, True, False]
+    assert [version.lacks_plugin(one, "mysql_native_password") for one in found.values()] == [False, True, True]
+    assert not version.lacks_plugin(found["9.7.4"], "caching_sha2_password")

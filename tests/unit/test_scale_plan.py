@@ -1,0 +1,116 @@
+"""Scaling: each decision, and what remains when a run is cut after any step."""
+
+from __future__ import annotations
+
+import pytest
+
+from mysqlops.core import gtid
+from mysqlops.errors import Refused
+from mysqlops.planning import actions, scale, switchover
+from mysqlops.planning import rollout as rolling
+from tests.unit.clusters import DOWN, GROUP, of_members
+
+
+def _walk(replicas: int, target: int, primary: str) -> tuple[list[scale.Action], str]:
+    """All actions of a run in which each has its effect at once; asserts that each can be the first of another run."""
+    done: list[scale.Action] = []
+    while True:
+        action = scale.plan(of_members(replicas, primary), target)
+        if isinstance(action, actions.Done):
+            return done, primary
+        done.append(action)
+        match action:
+            case scale.Grow():
+                replicas += 1
+            case scale.Shrink(member):
+                assert member != primary
+                replicas -= 1
+            case switchover.Switchover(_, to):
+                primary = to
+            case other:
+                raise AssertionError(other)
+        assert len(done) < 20
+
+
+@pytest.mark.parametrize("primary", [0, 1, 2])
+@pytest.mark.parametrize(("start", "target"), [(3, 5), (3, 1), (3, 3), (3, 9)])
+def test_scaling_goes_one_member_at_a_time_and_never_removes_the_primary(start: int, target: int, primary: int) -> None:
+    done, leader = _walk(start, target, f"mysql-{primary}")
+    moves = [one for one in done if not isinstance(one, switchover.Switchover)]
+    assert len(moves) == abs(target - start)
+    assert int(leader.rpartition("-")[2]) < target
+
+
+def test_nobody_comes_or_goes_while_a_member_is_on_its_way() -> None:
+    assert scale.plan(of_members(4, m3=DOWN), 5) == actions.Wait("mysql-3 is DOWN: no reason known")
+    assert scale.plan(of_members(3, running=4), 3) == actions.Wait("mysql-3 is leaving the group")
+
+
+def test_a_filling_volume_hinders_no_change() -> None:
+    filling = of_members(3, m1={"volume_size": 1000 << 20, "volume_used": 900 << 20})
+    assert filling.verdict == "degraded"
+    assert scale.plan(filling, 5) == scale.Grow("mysql-3")
+    assert rolling.held_up_by(filling) == []
+
+
+def test_a_scaling_may_be_turned_round_while_a_member_joins() -> None:
+    joining = of_members(4, m3={"state": "RECOVERING", "role": "none", "label": "none"})
+    assert scale.plan(joining, 3) == scale.Shrink("mysql-3")
+
+
+def test_a_dead_member_may_be_scaled_away_but_not_the_majority() -> None:
+    assert scale.plan(of_members(5, m4=DOWN), 3) == scale.Shrink("mysql-4")
+    with pytest.raises(Refused, match="of the 3 members that would stay too few"):
+        scale.check(of_members(5, "mysql-2", m0=DOWN, m1=DOWN), 3)
+    with pytest.raises(Refused, match="1 of 3 members are ONLINE"):
+        scale.check(of_members(3, m1=DOWN, m2=DOWN), 5)
+    with pytest.raises(Refused, match="stopped"):
+        scale.check(of_members(0), 3)
+
+
+def test_only_a_claim_that_the_others_could_replace_is_deleted() -> None:
+    scale.check_deletion(of_members(3), 1)
+    scale.check_deletion(of_members(3, m2={**DOWN, "executed": f"{GROUP}:1-4"}), 1)
+    with pytest.raises(Refused, match=f"only mysql-2 holds {GROUP}:6"):
+        scale.check_deletion(of_members(3, m2={**DOWN, "executed": f"{GROUP}:1-6"}), 1)
+    with pytest.raises(Refused, match="what mysql-2 holds is not known"):
+        scale.check_deletion(of_members(3, running=2), 1)
+
+
+@pytest.mark.parametrize(
+    ("executed", "purged", "told"),
+    [
+        (f"{GROUP}:1-5", "", None),
+        (f"{GROUP}:1-5", f"{GROUP}:1-5", None),
+        (f"{GROUP}:1-5", f"{GROUP}:1-6", "lacks 4 transactions"),
+        (f"{GROUP}:1-10", "", f"holds {GROUP}:10"),
+        (None, "", "nobody wrote down"),
+    ],
+)
+def test_a_kept_claim_is_used_again_only_if_the_group_can_bring_it_up_to_date(
+    executed: str | None, purged: str, told: str | None
+) -> None:
+    kept = scale.Kept("data-mysql-3", executed, "2026-01-01T00:00:00Z")
+    why = scale.unusable_because(kept, gtid.GtidSet.parse(f"{GROUP}:1-9"), [gtid.GtidSet.parse(purged)])
+    assert (why is None) if told is None else (told in str(why))
+
+
+@pytest.mark.parametrize(
+    ("executed", "told"),
+    [(f"{GROUP}:1-9", None), (f"{GROUP}:1-10", f"holds {GROUP}:10"), (None, "nobody wrote down")],
+)
+def test_a_kept_claim_with_a_copy_of_its_own_is_not_deleted(executed: str | None, told: str | None) -> None:
+    reason = scale.kept_only_there(scale.Kept("data-mysql-3", executed, None), gtid.GtidSet.parse(f"{GROUP}:1-9"))
+    assert (reason is None) if told is None else (told in str(reason))
+
+
+def test_the_steps_that_are_shown_are_those_that_are_made() -> None:
+    shown = [(one.action, one.name) for one in scale.steps(of_members(3, "mysql-2"), 1, "delete")]
+    assert shown == [
+        ("switchover", "mysql-0"),
+        ("remove", "mysql-2"),
+        ("delete", "data-mysql-2"),
+        ("remove", "mysql-1"),
+        ("delete", "data-mysql-1"),
+    ]
+    assert [one.name for one in scale.steps(of_members(1), 3, "keep")] == ["mysql-1", "mysql-2"]
