@@ -2,7 +2,8 @@
 
 Process 1 of a container takes no SIGKILL and no SIGSTOP from inside it. A limit of its processor time is enforced by
 the kernel all the same (setrlimit(2): at the hard limit SIGKILL is sent), and mysqld's own handler ends it on SIGSEGV.
-So both kills need no node; standing still does.
+So both kills need no node; standing still does. The limit is 0 (kernels before 5.4 take that for one second), and the
+kernel looks only when a tick finds the process at work: mysqld's clients see to that, an agent is knocked at.
 """
 
 from __future__ import annotations
@@ -14,8 +15,15 @@ from mysqlops.operations.drill import nodes
 from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 
-_KILL_AGENT = "import resource; resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))"
-_KILL_MYSQLD = "prlimit --pid 1 --cpu=1:1 2>/dev/null || kill -SEGV 1"
+_KILL_AGENT = f"""
+import http.client, resource
+resource.prlimit(1, resource.RLIMIT_CPU, (0, 0))
+door = http.client.HTTPConnection("localhost", {names.PORT_AGENT}, timeout=1)
+while True:
+    door.request("GET", "/readyz")
+    door.getresponse().read()
+"""
+_KILL_MYSQLD = "prlimit --pid 1 --cpu=0:0 2>/dev/null || kill -SEGV 1"
 _STOPPED = "T"
 
 
