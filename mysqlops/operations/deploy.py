@@ -14,7 +14,7 @@ from mysqlops.kube.client import Client
 from mysqlops.operations import agents, bundle, image_check, observe, preflight
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
-from mysqlops.planning import render, status
+from mysqlops.planning import render, status, verdict
 from mysqlops.planning.running import differences
 
 Json = dict[str, Any]
@@ -86,7 +86,7 @@ def await_healthy(session: Session, name: str) -> status.Status:
     deadline = session.clock.monotonic() + session.timeout_seconds
     seen_online: set[str] = set()
     while True:
-        now = status.judge(observe.cluster(session.client, name, session.clock))
+        now = verdict.judge(observe.cluster(session.client, name, session.clock))
         for member in now.members:
             if member.state == view.ONLINE and member.name not in seen_online:
                 seen_online.add(member.name)

@@ -15,7 +15,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.parallel import gather
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, status
+from mysqlops.planning import render, status, verdict
 from mysqlops.planning.deploy import Key
 from mysqlops.planning.running import spec_of
 
@@ -129,7 +129,7 @@ def _schedules(client: Client, selector: str) -> list[Json]:
 
 def judged(session: Session, name: str) -> status.Status:
     """The cluster as `status` shows it."""
-    return status.judge(cluster(session.client, name, session.clock))
+    return verdict.judge(cluster(session.client, name, session.clock))
 
 
 def until(session: Session, name: str, is_done: Callable[[status.Status], bool], what: str) -> status.Status:

@@ -9,7 +9,7 @@ from mysqlops.core.publication import load
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import status
+from mysqlops.planning import status, verdict
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Risk:
 def plan(session: Session, name: str) -> list[Risk]:
     """The members that hold the group up; raises Refused if it runs, or none is missing, or all are."""
     observed = observe.cluster(session.client, name, session.clock)
-    seen = status.judge(observed)
+    seen = verdict.judge(observed)
     if any(member.state in (view.ONLINE, view.RECOVERING) for member in seen.members):
         running = ", ".join(f"{one.name} {one.state}" for one in seen.members)
         raise Refused([Reason("group-runs", f"a group is running ({running}): there is nothing to recover")])

@@ -15,7 +15,7 @@ from mysqlops import errors
 from mysqlops.core import names, rollout, version
 from mysqlops.operations import followers, member, observe, switchover
 from mysqlops.operations.session import Session
-from mysqlops.planning import actions, claims, render, revisions, status
+from mysqlops.planning import actions, claims, render, revisions, status, verdict
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 
@@ -149,7 +149,7 @@ def replace_all(session: Session, name: str, old: Old, limits: Limits, *, rebuil
     while True:
         seen = observe.cluster(session.client, name, session.clock)
         left = old(seen)
-        now = status.judge(seen)
+        now = verdict.judge(seen)
         if not revisions.is_told(seen.stateful_set):
             session.clock.sleep(_POLL_SECONDS)  # its status still speaks of the template before
             continue

@@ -15,7 +15,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, status
+from mysqlops.planning import claims, status, verdict
 from mysqlops.planning import storage as planning
 
 Json = dict[str, Any]
@@ -37,7 +37,7 @@ def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
     _with_size(running.spec, size)
     seen = observe.cluster(session.client, name, session.clock)
     if by_rebuild:
-        upgrade.check_whole(status.judge(seen))
+        upgrade.check_whole(verdict.judge(seen))
     found = list(_in_use(seen).values())
     planning.check_larger(running.spec.storage_size, found, size)
     steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)

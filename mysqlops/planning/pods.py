@@ -26,6 +26,14 @@ def restarts(pod: Json | None) -> int:
     return sum(int(status.get("restartCount", 0)) for status in statuses)
 
 
+def is_away(pod: Json | None, container: str) -> bool:
+    """True if it ran in a pod that stays, and does not now: it ended, and kubelet has not started it again."""
+    if pod is None or "deletionTimestamp" in pod["metadata"]:
+        return False
+    own = [one for one in containers(pod) if one["name"] == container]
+    return bool(own) and "running" not in own[0].get("state", {})
+
+
 def why_silent(pod: Json | None) -> str:
     """What Kubernetes says of a pod whose agent says nothing."""
     if pod is None:
@@ -35,16 +43,25 @@ def why_silent(pod: Json | None) -> str:
         if condition["type"] == "PodScheduled" and condition["status"] != "True":
             return str(condition.get("message", "not scheduled"))
     for container in containers(pod):
-        state = container.get("state", {})
-        waiting = state.get("waiting")
-        if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
-            text = f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
-            return f"{text}: {last_words(container)}" if last_words(container) else text
-        if "running" in state and not container.get("ready") and container in status.get("initContainerStatuses", []):
-            return f"init container {container['name']} is running"
+        if why := _why_stuck(container, is_init=container in status.get("initContainerStatuses", [])):
+            return why
     if "deletionTimestamp" in pod["metadata"]:
         return "the pod is being deleted"
     return "its containers are starting" if status.get("phase") == "Pending" else "its agent is silent"
+
+
+def _why_stuck(container: Json, *, is_init: bool) -> str:
+    """Empty of a container that runs, is about to, or has done its part."""
+    state = container.get("state", {})
+    waiting = state.get("waiting")
+    if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+        text = f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+        return f"{text}: {last_words(container)}" if last_words(container) else text
+    if "terminated" in state and not is_init:
+        return f"container {container['name']} has ended ({state['terminated'].get('reason', 'no reason given')})"
+    if "running" in state and is_init and not container.get("ready"):
+        return f"init container {container['name']} is running"
+    return ""
 
 
 def last_words(container: Json) -> str:

@@ -85,6 +85,16 @@ def test_two_switchovers_lose_nothing_and_are_reported(cluster: Namespace, tmp_p
     _assert_nothing_left(cluster)
 
 
+def test_an_agent_that_has_hardly_run_is_killed_too_and_waited_for(cluster: Namespace, tmp_path: Path) -> None:
+    """The second round meets the agent that the first one had started anew."""
+    before = _restarts_of_agents(cluster)
+    done = cluster.mysqlops("drill", "kill-agent", *FORCE, "--no-lab", "--count", "2", "--report", str(tmp_path))
+    assert done.code == 0, done.err
+    assert _restarts_of_agents(cluster) == before + 2
+    assert cluster.status()["verdict"] == "healthy"
+    _assert_nothing_left(cluster)
+
+
 @pytest.mark.long
 def test_a_missed_slo_is_a_status_of_its_own(cluster: Namespace, tmp_path: Path) -> None:
     words = ("pod-delete", *FORCE, "--count", "1", "--slo", "rto=1ms", "--report", str(tmp_path))
@@ -201,3 +211,8 @@ def _assert_nothing_left(cluster: Namespace) -> None:
     assert left == []
     primary = cluster.status()["primary"]
     assert cluster.sql(primary, "SHOW TABLES FROM app LIKE 'mysqlops_drill'") == []
+
+
+def _restarts_of_agents(cluster: Namespace) -> int:
+    statuses = [status for pod in cluster.objects("pods") for status in pod["status"].get("containerStatuses", [])]
+    return sum(int(one["restartCount"]) for one in statuses if one["name"] == names.CONTAINER_AGENT)

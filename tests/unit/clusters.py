@@ -7,7 +7,7 @@ from typing import Any
 
 from mysqlops.core import names
 from mysqlops.core.publication import Publication, dump
-from mysqlops.planning import status
+from mysqlops.planning import status, verdict
 
 CLAIMS: dict[str, Any] = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
 def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",)) -> status.Status:
     stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **CLAIMS}}
     found = {one["metadata"]["name"]: one for one in pods}
-    return status.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
+    return verdict.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
 
 
 HEALTHY = (pod("mysql-0", role="primary"), pod("mysql-1"), pod("mysql-2"))
@@ -58,4 +58,4 @@ def of_members(replicas: int, primary: str = "mysql-0", running: int | None = No
         facts = {"role": "primary" if name == primary else "replica", "online": len(names)}
         pods[name] = pod(name, **{**facts, **changed.get(f"m{number}", {})})
     stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}
-    return status.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": (primary,)}))
+    return verdict.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": (primary,)}))

@@ -57,6 +57,50 @@ def test_what_is_wrong_has_a_code_and_a_next_command(
     assert all(condition.message and condition.hint for condition in seen.conditions)
 
 
+ALL = "mysql-0,mysql-1,mysql-2"
+SILENT = pod("mysql-0", role="primary", at=NOW - timedelta(minutes=2))
+
+
+@pytest.mark.parametrize(
+    ("others", "code", "verdict"),
+    [
+        ([pod("mysql-1", group=ALL), pod("mysql-2", group=ALL)], "primary-silent", "degraded"),
+        ([pod("mysql-1", group=ALL, online=2), pod("mysql-2", group=ALL)], "no-primary", "down"),
+        ([pod("mysql-1", group=ALL), pod("mysql-2", group="mysql-1,mysql-2")], "no-primary", "down"),
+        ([pod("mysql-1", group=ALL, role="none"), pod("mysql-2", group=ALL)], "no-primary", "down"),
+        ([pod("mysql-1", group=ALL)], "no-primary", "down"),
+        ([], "no-primary", "down"),
+    ],
+)
+def test_a_primary_whose_agent_is_silent_is_no_outage_if_the_others_are_sure_of_it(
+    others: list[dict[str, Any]], code: str, verdict: str
+) -> None:
+    seen = judge(SILENT, *others)
+    assert (seen.verdict, seen.primary) == (verdict, None)
+    assert {"no-primary", "primary-silent"} & {one.code for one in seen.conditions} == {code}
+
+
+@pytest.mark.parametrize(
+    ("state", "leaving", "told"),
+    [
+        ({"running": {}}, False, None),
+        ({"terminated": {"reason": "Error"}}, False, "container agent has ended (Error)"),
+        ({"waiting": {"reason": "CrashLoopBackOff"}}, False, "CrashLoopBackOff"),
+        ({"terminated": {"reason": "Completed"}}, True, None),
+    ],
+)
+def test_an_agent_that_ended_is_told_while_its_last_words_are_fresh(
+    state: dict[str, Any], leaving: bool, told: str | None
+) -> None:
+    primary = pod("mysql-0", role="primary")
+    primary["status"]["containerStatuses"] = [{"name": "agent", "state": state}]
+    if leaving:
+        primary["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    seen = judge(primary, *HEALTHY[1:])
+    found = [one.message for one in seen.conditions if one.code == "agent-away"]
+    assert (not found) if told is None else (told in found[0])
+
+
 def test_what_a_member_lacks_is_counted() -> None:
     seen = judge(HEALTHY[0], pod("mysql-1", executed=f"{GROUP}:1-3"), HEALTHY[2])
     assert [member.missing for member in seen.members] == [0, 2, 0]

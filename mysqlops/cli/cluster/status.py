@@ -31,11 +31,12 @@ def _run(name: str, chosen: str | None, namespace: str | None, form: str, watch:
     from mysqlops.clock import SystemClock
     from mysqlops.operations import observe
     from mysqlops.planning import status as planning
+    from mysqlops.planning import verdict
 
     names.check_cluster_name(name)
     client, clock = context.client(chosen, namespace), SystemClock()
     while True:
-        status = planning.judge(observe.cluster(client, name, clock))
+        status = verdict.judge(observe.cluster(client, name, clock))
         if watch and form == "table":
             click.clear()
         if form == "table":

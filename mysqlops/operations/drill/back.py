@@ -12,7 +12,7 @@ from mysqlops.operations.drill.scene import Drill
 from mysqlops.planning import status
 from mysqlops.planning.drill import objects
 
-_HEALTHY_SECONDS = 300.0
+_HEALTHY_SECONDS = 360.0  # kubelet waits up to five minutes before it starts a container that ended often
 _WRITES_SECONDS = 240.0
 _STABLE_SECONDS = 3.0
 _POLL_SECONDS = 0.3

@@ -23,7 +23,7 @@ from mysqlops.operations.drill.node_pods import Way
 from mysqlops.operations.drill.nodes import Nodes
 from mysqlops.operations.drill.scene import Drill, Fault
 from mysqlops.operations.session import Session
-from mysqlops.planning import schedule, status
+from mysqlops.planning import schedule, status, verdict
 from mysqlops.planning.drill import choice, statistic
 from mysqlops.version import __version__
 
@@ -87,7 +87,7 @@ def plan(session: Session, name: str, fault: Fault, wish: Wish) -> Plan:
     choice.check_count(wish.count)
     record.check_none(session.client, name)
     seen = observe.cluster(session.client, name, session.clock)
-    judged, own = status.judge(seen), lab.find(session.client) if wish.uses_lab else None
+    judged, own = verdict.judge(seen), lab.find(session.client) if wish.uses_lab else None
     has_target = fault.about.needs != TARGET or bool(targets.everything(session.client))
     schedules = [schedule.judge(one, session.clock.now()) for one in seen.schedules]
     reach = node_pods.choose(session, name, fault.about, own, wish.way)
