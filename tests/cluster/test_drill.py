@@ -178,13 +178,9 @@ def test_a_full_volume_is_emptied_by_a_job_when_nobody_is_left(cluster: Namespac
 
 
 def _is_frozen(cluster: Namespace) -> bool:
-    """By the process's own state on its node, not by what the drill says."""
-    found = ledger.open_drill(cluster)
-    if found is None or not found.deadline:
-        return False
-    stat = f"/proc/{found.facts['pids'][0]}/stat"
-    done = run("docker", "exec", found.facts["node"], "cat", stat, timeout=20)
-    return done.out.rpartition(")")[2].split()[:1] == ["T"]
+    return ledger.is_frozen(
+        cluster, lambda found, path: run("docker", "exec", found.facts["node"], "cat", path, timeout=20).out
+    )
 
 
 def _scene(cluster: Namespace, deadline: float = 60) -> Scene:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops.core import names, rights
-from mysqlops.core.drill import DEFAULT_NODE_IMAGE
+from mysqlops.core.drill import DEFAULT_NODE_IMAGE, Record
 from mysqlops.operations import observe
 from mysqlops.operations.drill import faults, fleet, node_pods
 from mysqlops.operations.drill.scene import Scene
@@ -100,11 +100,9 @@ def test_a_fault_undoes_itself_when_nobody_is_left(cluster: Namespace, reach: Na
 
 
 def _is_frozen(cluster: Namespace, reach: Namespace) -> bool:
-    """By the process's own state on its node, not by what the drill says."""
-    found = ledger.open_drill(cluster)
-    pods = [pod for pod in reach.objects("pods") if pod["status"].get("phase") == "Running"]
-    if found is None or not found.deadline or not pods:
-        return False
-    stat = f"/proc/{found.facts['pids'][0]}/stat"
-    told = reach.kubectl("exec", pods[0]["metadata"]["name"], "--", "cat", stat, check=False)
-    return told.rpartition(")")[2].split()[:1] == ["T"]
+    def cat(_: Record, path: str) -> str:
+        pods = [pod for pod in reach.objects("pods") if pod["status"].get("phase") == "Running"]
+        names_of = [str(pod["metadata"]["name"]) for pod in pods]
+        return reach.kubectl("exec", names_of[0], "--", "cat", path, check=False) if names_of else ""
+
+    return ledger.is_frozen(cluster, cat)

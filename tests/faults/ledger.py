@@ -55,6 +55,15 @@ def open_drill(namespace: Namespace) -> Record | None:
     return record.read(session(namespace).client, "mysql")
 
 
+def is_frozen(namespace: Namespace, cat: Callable[[Record, str], str]) -> bool:
+    """By the process's own state on its node, not by what the drill says; `cat` reads a file there."""
+    found = open_drill(namespace)
+    if found is None or not found.deadline:
+        return False
+    stat = cat(found, f"/proc/{found.facts['pids'][0]}/stat")
+    return stat.rpartition(")")[2].split()[:1] == ["T"]
+
+
 def one_round(namespace: Namespace, fault: str, number: int = 1, seed: int = 0) -> round.Result:
     """A fault once, as `mysqlops drill` does it; raises what the drill raises."""
     own = session(namespace)

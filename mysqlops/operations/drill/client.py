@@ -29,6 +29,7 @@ _REFUSED = {1290, 1836, 3032, 3100, 3101}
 _CONNECT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.02
 _LOOK_SECONDS = 0.1
+_POLITE = 10  # the observers' niceness: where both want the processor, the writers have it
 
 
 class Journal:
@@ -66,6 +67,7 @@ class Clients:
         if process:
             self._run("observers", [lambda: _never_ends(process)])
             return
+        os.nice(_POLITE)
         self._run("observer", observers)
         while True:  # ends with the container
             time.sleep(60)
