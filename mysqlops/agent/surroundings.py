@@ -65,7 +65,7 @@ class Surroundings:
             if is_labelled and metadata["name"] != self._me.pod:
                 text = (metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER)
                 published = publication.load(text, metadata["uid"])
-                found[metadata["name"]] = published.state if published else "UNKNOWN"
+                found[metadata["name"]] = published.state if published else publication.UNKNOWN
         return found
 
     def take_lease(self) -> bool:

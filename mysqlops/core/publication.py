@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 FORMAT = 1
+UNKNOWN = "UNKNOWN"  # the state of a member that says nothing
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Publication:
     agent_version: str
     server_uuid: str = ""
     server_version: str = ""
-    state: str = "UNKNOWN"  # GR's member state, or DOWN when mysqld does not answer
+    state: str = UNKNOWN  # GR's member state, or DOWN when mysqld does not answer
     role: str = "none"
     writable: bool = False
     view_id: str = ""

@@ -43,4 +43,4 @@ def finish(session: Session, name: str) -> None:
 
 
 def _owns_its_pods(now: status.Status) -> bool:
-    return all(one.state != "ABSENT" for one in now.members)
+    return all(one.state != status.ABSENT for one in now.members)

@@ -108,7 +108,7 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
 
 def _undeletable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
     """Of claims that no member uses: those that may hold what the group has not."""
-    used = {one.claim for one in now.members if one.state != "ABSENT"}
+    used = {one.claim for one in now.members if one.state != status.ABSENT}
     kept = [
         _kept(claim)
         for claim in _claims(session, now)

@@ -13,6 +13,16 @@ def containers(pod: Json) -> list[Json]:
     return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
 
 
+def container(pod: Json, name: str) -> Json | None:
+    """The status of one, None before kubelet has told any."""
+    return next((one for one in containers(pod) if one["name"] == name), None)
+
+
+def is_running(status: Json) -> bool:
+    """Of a container's status."""
+    return "running" in status.get("state", {})
+
+
 def is_ready(item: Json) -> bool:
     """The Ready condition, which pods and nodes have alike."""
     return any(
@@ -26,12 +36,12 @@ def restarts(pod: Json | None) -> int:
     return sum(int(status.get("restartCount", 0)) for status in statuses)
 
 
-def is_away(pod: Json | None, container: str) -> bool:
-    """True if it ran in a pod that stays, and does not now: it ended, and kubelet has not started it again."""
+def is_away(pod: Json | None, name: str) -> bool:
+    """True if that container ran in a pod that stays, and does not now: kubelet has not started it again."""
     if pod is None or "deletionTimestamp" in pod["metadata"]:
         return False
-    own = [one for one in containers(pod) if one["name"] == container]
-    return bool(own) and "running" not in own[0].get("state", {})
+    own = container(pod, name)
+    return own is not None and not is_running(own)
 
 
 def why_silent(pod: Json | None) -> str:

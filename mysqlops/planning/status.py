@@ -13,6 +13,7 @@ from mysqlops.errors import Reason
 Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
+ABSENT = "ABSENT"  # the state of a member that has no pod
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from typing import Any
 
 from mysqlops.core import names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
-from mysqlops.core.publication import Publication, load
+from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.planning import backup_state, claims, pods, revisions
-from mysqlops.planning.status import DEGRADED, DOWN, HEALTHY, Condition, Member, Observed, Status
+from mysqlops.planning.status import ABSENT, DEGRADED, DOWN, HEALTHY, Condition, Member, Observed, Status
 
 Json = dict[str, Any]
 _SILENT_SECONDS = 30.0
-_UNKNOWN, _ABSENT = "UNKNOWN", "ABSENT"  # of a member that publishes nothing: there is a pod, or none
 
 
 def judge(seen: Observed) -> Status:
@@ -58,7 +57,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         name=name,
         ordinal=names.ordinal_of(name),
         node=pod["spec"].get("nodeName") if pod else None,
-        state=published.state if published else (_ABSENT if pod is None else _UNKNOWN),
+        state=published.state if published else (ABSENT if pod is None else UNKNOWN),
         role=published.role if published else names.ROLE_NONE,
         label=(pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE) if pod else None,
         ready=pod is not None and pods.is_ready(pod),
@@ -152,7 +151,7 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
         text = f"{member.name} is {member.role} in the group and labelled {member.label}"
         found.append(Condition("label-stale", text, _logs(seen.name, member.ordinal)))
     pod = seen.pods.get(member.name)
-    if member.state not in (_UNKNOWN, _ABSENT) and pods.is_away(pod, names.CONTAINER_AGENT):
+    if member.state != UNKNOWN and pods.is_away(pod, names.CONTAINER_AGENT):
         text = f"the agent of {member.name}, lately {member.state}, does not run: {pods.why_silent(pod)}"
         found.append(Condition("agent-away", text, _logs(seen.name, member.ordinal)))
     if member.volume_size and member.volume_used and volume.is_filling(member.volume_size, member.volume_used):

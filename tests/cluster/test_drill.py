@@ -15,6 +15,7 @@ from mysqlops.core import names
 from mysqlops.operations import observe
 from mysqlops.operations.drill import back, faults, fleet, lab
 from mysqlops.operations.drill.scene import Scene
+from mysqlops.planning import pods
 from mysqlops.planning.drill import journal
 from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, killed, run
 from tests.conftest import missing
@@ -210,5 +211,5 @@ def _assert_nothing_left(cluster: Namespace) -> None:
 
 
 def _restarts_of_agents(cluster: Namespace) -> int:
-    statuses = [status for pod in cluster.objects("pods") for status in pod["status"].get("containerStatuses", [])]
-    return sum(int(one["restartCount"]) for one in statuses if one["name"] == names.CONTAINER_AGENT)
+    found = [pods.container(pod, names.CONTAINER_AGENT) for pod in cluster.objects("pods")]
+    return sum(int(one["restartCount"]) for one in found if one is not None)

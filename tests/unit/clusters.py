@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,8 +41,16 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
     }
 
 
-def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",)) -> status.Status:
-    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **CLAIMS}}
+def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",), replicas: int = 3) -> status.Status:
+    return judge_set(
+        {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}, pods, primary
+    )
+
+
+def judge_set(
+    stateful_set: dict[str, Any], pods: Iterable[dict[str, Any]], primary: tuple[str, ...] = ("mysql-0",)
+) -> status.Status:
+    """Of a StatefulSet of the test's own; `primary` is whom the Service leads to."""
     found = {one["metadata"]["name"]: one for one in pods}
     return verdict.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
 
@@ -52,10 +61,9 @@ DOWN = {"state": "DOWN", "role": "none", "label": "none"}
 
 def of_members(replicas: int, primary: str = "mysql-0", running: int | None = None, **changed: Any) -> status.Status:
     """A cluster of that many members, `running` of which have pods; `changed` by member's number, as `m2={…}`."""
-    names = [f"mysql-{number}" for number in range(replicas if running is None else running)]
-    pods = {}
-    for number, name in enumerate(names):
-        facts = {"role": "primary" if name == primary else "replica", "online": len(names)}
-        pods[name] = pod(name, **{**facts, **changed.get(f"m{number}", {})})
-    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}
-    return verdict.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": (primary,)}))
+    count = replicas if running is None else running
+    pods = []
+    for number, name in enumerate(f"mysql-{number}" for number in range(count)):
+        facts = {"role": "primary" if name == primary else "replica", "online": count}
+        pods.append(pod(name, **{**facts, **changed.get(f"m{number}", {})}))
+    return judge(*pods, primary=(primary,), replicas=replicas)

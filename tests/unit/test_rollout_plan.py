@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mysqlops.core import rollout, version
-from mysqlops.planning import actions, revisions, status, switchover, verdict
+from mysqlops.planning import actions, revisions, status, switchover
 from mysqlops.planning import rollout as rolling
-from tests.unit.clusters import CLAIMS, DOWN, HEALTHY, NOW, of_members
+from tests.unit.clusters import CLAIMS, DOWN, HEALTHY, judge_set, of_members
 
 
 def _roll(now: status.Status, old: set[str]) -> list[str]:
@@ -93,7 +93,7 @@ def test_an_open_rollout_is_a_condition_and_hinders_itself_not() -> None:
     assert rollout.read(stateful_set) == record
     assert not record.changes_version()
     pods = {one["metadata"]["name"]: one for one in HEALTHY}
-    seen = verdict.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": ("mysql-0",)}))
+    seen = judge_set(stateful_set, HEALTHY)
     (condition,) = seen.conditions
     assert "memory 1Gi -> 2Gi" in condition.message
     assert rolling.held_up_by(seen) == []
@@ -101,7 +101,7 @@ def test_an_open_rollout_is_a_condition_and_hinders_itself_not() -> None:
     assert revisions.outdated(stateful_set, pods) == set(pods)
     back = replace(record, failure="mysql-2 crashed")
     stateful_set["metadata"]["annotations"] = {"mysqlops.io/rollout": rollout.dump(back)}
-    seen = verdict.judge(status.Observed("mysql", NOW, stateful_set, pods, {}, {"mysql-primary": ("mysql-0",)}))
+    seen = judge_set(stateful_set, HEALTHY)
     assert "taken back (mysql-2 crashed)" in seen.conditions[0].message
     assert rollout.read({"metadata": {"annotations": {"mysqlops.io/rollout": "{"}}}) is None
 

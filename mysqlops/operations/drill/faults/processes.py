@@ -14,6 +14,7 @@ from mysqlops.core.drill import BY_ITSELF, NODE, About
 from mysqlops.operations.drill import nodes
 from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
+from mysqlops.planning import pods
 
 _KILL_AGENT = f"""
 import http.client, resource
@@ -65,10 +66,8 @@ def _until_dead(scene: Scene, container: str, command: list[str]) -> None:
 
 def _restarts(scene: Scene, container: str) -> tuple[int, bool]:
     """How often it was started again, and whether it runs."""
-    for one in scene.pod()["status"].get("containerStatuses", []):
-        if one["name"] == container:
-            return int(one["restartCount"]), "running" in one["state"]
-    return -1, False
+    own = pods.container(scene.pod(), container)
+    return (-1, False) if own is None else (int(own["restartCount"]), pods.is_running(own))
 
 
 def _freeze_facts(scene: Scene) -> Facts:
