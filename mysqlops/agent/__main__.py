@@ -19,6 +19,7 @@ from mysqlops.agent import (
     health,
     loop,
     member,
+    pod,
     secrets_watch,
     settings,
     surroundings,
@@ -106,13 +107,14 @@ def run_agent(_: argparse.Namespace) -> None:
     me = settings.read()
     probes = health.Health(_CLOCK)
     around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
-    own = member.Member(me)
-    chore = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, own)
-    turning = loop.Loop(me, own, around, chore, probes, clock=_CLOCK)
+    own = pod.Pod(me)
+    server = member.Member(own)
+    chore = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, server)
+    turning = loop.Loop(own, server, around, chore, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
-    server = health.serve(probes, names.PORT_AGENT)
+    door = health.serve(probes, names.PORT_AGENT)
     turning.run()
-    server.shutdown()
+    door.shutdown()
 
 
 def wait_for_application(options: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from mysqlops.agent import (
     handover,
     local,
     member,
+    pod,
     replay,
     rotation,
     settings,
@@ -80,21 +81,21 @@ def add_to(commands: Any) -> None:
 def adopt_open(_: argparse.Namespace) -> None:
     """Make the account that `adopt` copies with."""
     me = settings.read()
-    adoption.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(me))
+    adoption.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
     print("{}")
 
 
 def adopt_close(_: argparse.Namespace) -> None:
     """Drop that account."""
     me = settings.read()
-    adoption.close_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(me))
+    adoption.close_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
     print("{}")
 
 
 def backup_open(_: argparse.Namespace) -> None:
     """Make the account that backups copy with, unless it is there."""
     me = settings.read()
-    backup.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(me))
+    backup.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
     print("{}")
 
 
@@ -119,38 +120,38 @@ def prove(options: argparse.Namespace) -> None:
 
 def transactions(_: argparse.Namespace) -> None:
     """Print the clients' open transactions."""
-    found = member.Member(settings.read()).transactions()
+    found = member.Member(pod.Pod(settings.read())).transactions()
     print(json.dumps([asdict(one) for one in found]))
 
 
 def gtids(_: argparse.Namespace) -> None:
     """Print the transactions that this member has, and those that it has no binary logs for any more."""
-    with member.Member(settings.read()).connect() as server:
+    with member.Member(pod.Pod(settings.read())).connect() as server:
         executed, purged = server.query("SELECT @@global.gtid_executed, @@global.gtid_purged")[0]
     print(json.dumps({"executed": executed, "purged": purged}))
 
 
 def setting_kinds(options: argparse.Namespace) -> None:
     """Print which variables can be set live."""
-    with member.Member(settings.read()).connect() as server:
+    with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps({name: variables.kind(server, name) for name in options.names}))
 
 
 def get_settings(options: argparse.Namespace) -> None:
     """Print the variables' values in force."""
-    with member.Member(settings.read()).connect() as server:
+    with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps(variables.get(server, options.names)))
 
 
 def set_settings(options: argparse.Namespace) -> None:
     """Set variables live; print those that the server refuses, with its reason. Then none is changed."""
-    with member.Member(settings.read()).connect() as server:
+    with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps(variables.set_all(server, options.values)))
 
 
 def plugins(_: argparse.Namespace) -> None:
     """Print which accounts use which authentication plugin."""
-    with member.Member(settings.read()).connect() as server:
+    with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps(accounts.by_plugin(server)))
 
 
@@ -165,7 +166,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
 def rotate_users(options: argparse.Namespace) -> None:
     """Give the accounts new passwords, or drop the old ones; print the users. Only the primary can."""
     me = settings.read()
-    server = member.Member(me)
+    server = member.Member(pod.Pod(me))
     _check_primary(me, server.observe())
     made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, server)
     if options.stage == "begin":
@@ -183,7 +184,8 @@ def _check_primary(me: settings.Settings, seen: view.ServerView | None) -> view.
 def switchover(options: argparse.Namespace) -> None:
     """Hand the primary over to another member; raises Refused if this one is not the primary any more."""
     me = settings.read()
-    server = member.Member(me)
+    own = pod.Pod(me)
+    server = member.Member(own)
     seen = _check_primary(me, server.observe())
     to = next((one for one in seen.successors() if one.pod == options.to), None)
     if to is None:
@@ -193,7 +195,7 @@ def switchover(options: argparse.Namespace) -> None:
     while options.meter and not server.is_measured(options.meter) and _CLOCK.monotonic() < deadline:
         _CLOCK.sleep(0.05)
     around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
-    done = handover.run(me, server, around, to, _CLOCK, transactions_seconds=options.transactions_seconds)
+    done = handover.run(own, server, around, to, _CLOCK, transactions_seconds=options.transactions_seconds)
     print(json.dumps(asdict(done)))
 
 

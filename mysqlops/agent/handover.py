@@ -9,17 +9,13 @@ either: it refuses clients until the Service has followed (planning/stale_client
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import member, settings, surroundings
+from mysqlops.agent import member, pod, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import names, view
 
-_MARK = Path(settings.RUN) / "handing-over"
-_MARK_SECONDS = 60.0
 _POLL_SECONDS = 0.01
 PROXY_SECONDS = 1.1  # a little over kube-proxy's minSyncPeriod, unless a cluster's admin changed that
 
@@ -41,20 +37,11 @@ def successor(server: view.ServerView, record: view.GroupRecord | None) -> view.
     return able[0]
 
 
-def is_running(clock: Clock) -> bool:
-    """True while a hand-over started in this pod has not ended: the loop must not put the label back."""
-    try:
-        is_recent = clock.now().timestamp() - _MARK.stat().st_mtime < _MARK_SECONDS
-        return is_recent and Path(f"/proc/{int(_MARK.read_text())}").exists()
-    except (OSError, ValueError):
-        return False
-
-
 def _change_roles(
     server: member.Member, to: view.GroupMember, transactions_seconds: int, clock: Clock
 ) -> member.Background:
     """Return as soon as this member sees itself a replica: the server's function may run on for 0.3 s."""
-    changing = member.Background()
+    changing = member.Background(clock)
     changing.run("hand over", lambda: server.hand_over(to.server_uuid, transactions_seconds=transactions_seconds))
     while changing.is_busy():
         seen = server.observe()
@@ -67,7 +54,7 @@ def _change_roles(
 
 
 def run(
-    me: settings.Settings,
+    own: pod.Pod,
     server: member.Member,
     around: surroundings.Surroundings,
     to: view.GroupMember,
@@ -76,8 +63,7 @@ def run(
     transactions_seconds: int = member.HAND_OVER_SECONDS,
 ) -> Done:
     """Make `to` the primary. Raises MysqlError if it could not be; the loop then puts the old label back."""
-    _MARK.write_text(str(os.getpid()))
-    try:
+    with own.handing_over():
         # The successor leaves the replicas' Service before: as a second change at the same moment, that would make
         # kube-proxy wait a second with the one that matters.
         with contextlib.suppress(errors.KubeError):
@@ -91,8 +77,6 @@ def run(
         # Without the API server the roles change all the same; the labels follow when it is back.
         with contextlib.suppress(errors.KubeError):
             around.label(to.pod, names.ROLE_PRIMARY)
-            around.label(me.pod, names.ROLE_NONE)
+            around.label(around.pod, names.ROLE_NONE)
         changing.join(transactions_seconds + 30.0)  # nobody may leave the group before it ended
         return Done(to.pod, seconds)
-    finally:
-        _MARK.unlink(missing_ok=True)

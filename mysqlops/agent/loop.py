@@ -6,13 +6,11 @@ decision; it never makes one.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import handover, health, log, member, publisher, secrets_watch, settings, surroundings
+from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view, volume
 from mysqlops.planning import member_actions, membership, stale_clients
@@ -26,7 +24,7 @@ class Loop:
 
     def __init__(
         self,
-        me: settings.Settings,
+        own: pod.Pod,
         server: member.Member,
         around: surroundings.Surroundings,
         chore: secrets_watch.SecretsWatch,
@@ -34,12 +32,13 @@ class Loop:
         *,
         clock: Clock,
     ) -> None:
-        self._me, self._member, self._around, self._health, self._clock = me, server, around, probes, clock
+        self._me, self._pod, self._member, self._around = own.me, own, server, around
+        self._health, self._clock = probes, clock
         self._log = log.Log(clock)
         self._chore = chore
         self._publisher = publisher.Publisher(around, self._log, clock, lambda: chore.look(self._log))
-        self._background = member.Background()
-        self._stop = threading.Event()
+        self._background = member.Background(clock)
+        self._stop = clock.signal()
         self._start_pause_until = 0.0
         self._start_failures = 0
         self._plain: dict[type[member_actions.Action], Callable[[], None]] = {
@@ -74,7 +73,7 @@ class Loop:
         seen = self._describe(situation, action)
         self._health.turned(seen)
         # While a hand-over runs in this pod, it alone moves the labels.
-        if not handover.is_running(self._clock):
+        if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
             self._publisher.offer(publisher.News(seen, _replicas(server), _lost_primaries(server), wants_look))
 
@@ -95,7 +94,7 @@ class Loop:
             server,
             self._publisher.seen,
             self._publisher.record,
-            volume_full=volume.is_full(*member.volume_usage(settings.VOLUME)),
+            volume_full=volume.is_full(*self._pod.volume()),
             api_is_away=self._publisher.is_away(),
             sightings=self._publisher.sightings,
             doubt=self._clients.doubt(self._clock.monotonic()),
@@ -156,7 +155,7 @@ class Loop:
         self._background.run(name, action)
 
     def _describe(self, situation: membership.Situation, action: member_actions.Action) -> publication.Publication:
-        size, used = member.volume_usage(settings.VOLUME)
+        size, used = self._pod.volume()
         common = publication.Publication(
             pod_uid=self._me.pod_uid,
             at=f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
@@ -166,7 +165,7 @@ class Loop:
             volume_size=size,
             volume_used=used,
             certificate=self._chore.loaded,
-            config=settings.config_digest(),
+            config=self._pod.config(),
             secrets_trouble=self._chore.trouble,
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )
@@ -193,7 +192,7 @@ class Loop:
         except errors.MysqlopsError as error:
             self._log.say(f"could not leave cleanly: {error}")
         finally:
-            (Path(settings.RUN) / "left").touch()
+            self._pod.let_go()
         self._log.say("left")
 
     def _retire(self, server: view.ServerView) -> None:
@@ -203,7 +202,7 @@ class Loop:
                 # The pod's end changed the Service; kube-proxy makes the next change a second later.
                 self._clock.sleep(handover.PROXY_SECONDS)
                 done = handover.run(
-                    self._me, self._member, self._around, handover.successor(server, record), self._clock
+                    self._pod, self._member, self._around, handover.successor(server, record), self._clock
                 )
                 self._log.say(f"handed the primary over to {done.to} in {done.seconds:.2f} s")
                 # For another second kube-proxy may send clients here: they must be refused, not left without an answer.

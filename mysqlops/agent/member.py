@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import credentials, settings
+from mysqlops.agent import pod
+from mysqlops.clock import Clock, Task
 from mysqlops.core import names, view
 from mysqlops.mysql import clone, connect, group_replication, sessions, write_gap
 
@@ -20,8 +18,8 @@ HAND_OVER_SECONDS = 10
 class Member:
     """Observes and commands the mysqld behind the socket; raises MysqlError."""
 
-    def __init__(self, me: settings.Settings, folder: Path = settings.CREDENTIALS) -> None:
-        self._me, self._folder = me, folder
+    def __init__(self, own: pod.Pod) -> None:
+        self._me, self._pod = own.me, own
         self._kept: connect.Server | None = None
 
     def observe(self) -> view.ServerView | None:
@@ -45,7 +43,7 @@ class Member:
 
     def copy(self, donor: str) -> None:
         """Take a donor's data; mysqld stops then, and kubelet starts it again. Raises StepFailed."""
-        login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         with self.connect() as server:
             # The plugin wants it (error 1290); read_only stays, so that nobody writes who does not administer.
             server.query("SET GLOBAL super_read_only = OFF")
@@ -97,13 +95,13 @@ class Member:
             return sessions.transactions(server)
 
     def _start(self, seeds: list[str], *, bootstrap: bool) -> None:
-        login = credentials.read_login(self._folder, names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        group_name = credentials.read(self._folder, names.KEY_GROUP_NAME)
+        login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        group_name = self._pod.group_name()
         with self.connect() as server:
             group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
 
     def connect(self) -> connect.Server:
-        return connect.connect_socket(credentials.read_login(self._folder, names.USER_ADMIN, names.KEY_ADMIN_PASSWORD))
+        return self._pod.server()
 
     def _drop(self) -> None:
         if self._kept is not None:
@@ -114,12 +112,13 @@ class Member:
 class Background:
     """Runs one slow action at a time, so that the loop goes on observing and publishing."""
 
-    def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._task: Task | None = None
         self._failure = ""
 
     def is_busy(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return self._task is not None and self._task.is_alive()
 
     def last_failure(self) -> str:
         """Why the last action failed, or nothing."""
@@ -133,18 +132,8 @@ class Background:
             except errors.MysqlopsError as error:
                 self._failure = str(error)
 
-        self._thread = threading.Thread(target=body, name=name, daemon=True)
-        self._thread.start()
+        self._task = self._clock.start(name, body)
 
     def join(self, seconds: float) -> None:
-        if self._thread is not None:
-            self._thread.join(seconds)
-
-
-def volume_usage(volume: Path) -> tuple[int, int]:
-    """Size and used bytes of the volume, as `df` counts them; zeros if it cannot be told."""
-    try:
-        stat = os.statvfs(volume)
-    except OSError:
-        return 0, 0
-    return stat.f_blocks * stat.f_frsize, (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+        if self._task is not None:
+            self._task.join(seconds)

@@ -8,14 +8,13 @@ other agents.
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.agent import log, surroundings
-from mysqlops.clock import Clock
+from mysqlops.clock import Clock, Task
 from mysqlops.core import names, publication, view
 from mysqlops.planning import ghosts, membership
 
@@ -63,21 +62,21 @@ class Publisher:
         self._label: str | None = None
         self._beat = self._failures = 0
         self._said_at = self._looked_at = self._pause_until = 0.0
-        self._wake, self._over = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._wake, self._over = clock.signal(), clock.signal()
+        self._task: Task | None = None
         self.seen: membership.Surroundings | None = None
         self.record: view.GroupRecord | None = None
         self.sightings: ghosts.Sightings = {}
 
     def start(self) -> None:
-        self._thread.start()
+        self._task = self._clock.start("publisher", self._run)
 
     def stop(self) -> None:
         """Say nothing any more by itself."""
         self._over.set()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._task is not None:
+            self._task.join()
 
     def is_away(self) -> bool:
         """True if the API server did not answer when it was last asked."""

@@ -28,6 +28,7 @@ class Surroundings:
 
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
         self._api, self._me, self._clock = client, me, clock
+        self.pod = me.pod
         self._beats: dict[str, tuple[tuple[str, int], float]] = {}
 
     def look(self) -> membership.Surroundings:

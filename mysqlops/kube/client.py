@@ -6,17 +6,21 @@ Plain dicts go in and out: typed models drop None and cannot delete a field by p
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import copy
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.kube import exec as kube_exec
 
 Json = dict[str, Any]
+T = TypeVar("T")
 _TIMEOUT_SECONDS = 15.0
 _ONLY_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _CONNECT_SECONDS = 4.0
@@ -124,11 +128,23 @@ class Client:
         path, query = f"{self._path('Pod', pod)}/log", {"container": container, "tailLines": str(lines)}
         return self._send("GET", path, None, {"Accept": "application/json"}, query).decode()
 
+    def together(self, calls: Sequence[Callable[[], T]]) -> builtins.list[T]:
+        """The results of independent reads, in order: a dozen take one round trip's time. The first error is raised
+        after all calls have ended."""
+        with ThreadPoolExecutor(max(1, min(8, len(calls)))) as pool:
+            return [future.result() for future in [pool.submit(call) for call in calls]]
+
+    def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> kube_exec.Output:
+        """Run a program in a container, to its end; raises PodExecFailed."""
+        return kube_exec.run(
+            self._new_connection(), self.namespace, pod, container, command, timeout_seconds=timeout_seconds
+        )
+
     def version(self) -> str:
         """The API server's version; the cheapest call that proves it is there."""
         return str(self._call("GET", "/version")["gitVersion"])
 
-    def new_connection(self) -> Any:
+    def _new_connection(self) -> Any:
         """Another ApiClient with the same login, for exec: streams swap the client's methods (python#928)."""
         from kubernetes.client import ApiClient
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.kube.client import Client
 
 
 @dataclass(frozen=True)
@@ -19,21 +19,23 @@ class Output:
     exit_code: int
 
 
-def run(client: Client, pod: str, container: str, command: list[str], *, timeout_seconds: float) -> Output:
+def run(
+    connection: Any, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float
+) -> Output:
     """Run to the end; raises PodExecFailed if it could not be started or did not end in time."""
     from kubernetes import client as kubernetes_client
     from kubernetes.client.exceptions import ApiException
     from kubernetes.stream import stream
     from websocket import WebSocketException
 
-    core = kubernetes_client.CoreV1Api(client.new_connection())
+    core = kubernetes_client.CoreV1Api(connection)
     try:
         session = stream(
             core.connect_get_namespaced_pod_exec,
             pod,
-            client.namespace,
+            namespace,
             container=container,
-            command=command,
+            command=[*command],
             stdin=False,
             stdout=True,
             stderr=True,

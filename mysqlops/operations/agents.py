@@ -8,14 +8,13 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.errors import Reason
-from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.client import Client
 
 
 def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
     """The program's answer; raises Refused, WaitTimeout, StepFailed or PodExecFailed."""
     command = ["python3", "/agent/agent.pyz", *words]
-    done = kube_exec.run(client, pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
+    done = client.run_in(pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
     if done.exit_code == 0:
         return json.loads(done.stdout)
     lines = done.stderr.strip().splitlines()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.clock import Signal
 from mysqlops.core import names
 from mysqlops.operations.session import Session
 
@@ -25,9 +26,8 @@ def held(session: Session, name: str, verb: str) -> Iterator[None]:
     """Hold the cluster for one verb; raises OperationLocked with the holder's name."""
     holder = f"{verb} by {_who()} (process {os.getpid()} on {socket.gethostname()})"
     _take(session, name, holder)
-    over = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(session, name, holder, over), name="lease", daemon=True)
-    renewing.start()
+    over = session.clock.signal()
+    renewing = session.clock.start("lease", partial(_renew, session, name, holder, over))
     try:
         yield
     finally:
@@ -79,7 +79,7 @@ def _lease(session: Session, name: str, holder: str) -> Json:
     }
 
 
-def _renew(session: Session, name: str, holder: str, over: threading.Event) -> None:
+def _renew(session: Session, name: str, holder: str, over: Signal) -> None:
     while not over.wait(_RENEW_SECONDS):
         spec = _lease(session, name, holder)["spec"]
         with suppress(errors.KubeError):

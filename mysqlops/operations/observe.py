@@ -13,7 +13,6 @@ from mysqlops.clock import Clock
 from mysqlops.core import names, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
-from mysqlops.operations.parallel import gather
 from mysqlops.operations.session import Session
 from mysqlops.planning import render, status, verdict
 from mysqlops.planning.deploy import Key
@@ -26,7 +25,7 @@ _POLL_SECONDS = 0.3
 def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:
     """For each wanted object what is there now, or None."""
     keys = [(item["kind"], item["metadata"]["name"]) for item in wanted]
-    found = gather([partial(client.find, kind, name) for kind, name in keys])
+    found = client.together([partial(client.find, kind, name) for kind, name in keys])
     return dict(zip(keys, found, strict=True))
 
 
@@ -98,7 +97,7 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
     more = [partial(_schedules, client, selector), partial(_receiver, client, name)]
-    stateful_sets, pods, claim_list, slices, cron_jobs, leases = gather([*reads, *more])
+    stateful_sets, pods, claim_list, slices, cron_jobs, leases = client.together([*reads, *more])
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
         raise _no_cluster(client, name)

@@ -11,7 +11,6 @@ from mysqlops.core import rights
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations.parallel import gather
 from mysqlops.planning import pods
 
 Json = dict[str, Any]
@@ -58,7 +57,7 @@ def _check_namespace(client: Client) -> list[Reason]:
 
 def _check_rights(client: Client) -> list[Reason]:
     wanted = [(right.group, right.resource, verb) for right in rights.merged(rights.OWNER) for verb in right.verbs]
-    allowed = gather([partial(_may, client, *right) for right in wanted])
+    allowed = client.together([partial(_may, client, *right) for right in wanted])
     missing: dict[str, list[str]] = {}
     for (group, resource, verb), granted in zip(wanted, allowed, strict=True):
         if not granted:

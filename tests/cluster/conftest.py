@@ -115,8 +115,8 @@ class Namespace:
         """Run a statement as the agent does: through the socket, with the password from its file."""
         program = (
             "import sys, json; sys.path.insert(0, '/agent/agent.pyz')\n"
-            "from mysqlops.agent import member, settings\n"
-            "server = member.Member(settings.read()).connect()\n"
+            "from mysqlops.agent import member, pod, settings\n"
+            "server = member.Member(pod.Pod(settings.read())).connect()\n"
             "print(json.dumps(server.query(sys.argv[1]), default=str))"
         )
         inside = ("exec", pod, "-c", "agent", "--", "python3", "-c", program, statement)

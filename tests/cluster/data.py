@@ -42,10 +42,10 @@ _SPIN = f"""
 import sys
 from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, "/agent/agent.pyz")
-from mysqlops.agent import member, settings
+from mysqlops.agent import member, pod, settings
 from mysqlops.mysql import connect
 def spin(_):
-    with member.Member(settings.read()).connect() as server:
+    with member.Member(pod.Pod(settings.read())).connect() as server:
         connect.set_read_timeout(server, 110)
         server.query("CALL app.spin({_CALLS})")
 with ThreadPoolExecutor({_SESSIONS}) as pool:

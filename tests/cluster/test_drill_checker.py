@@ -69,8 +69,8 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
     try:
         program = (
             "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
-            "from mysqlops.agent import member, settings\n"
-            "own = member.Member(settings.read()); own.leave(); own.form()"
+            "from mysqlops.agent import member, pod, settings\n"
+            "own = member.Member(pod.Pod(settings.read())); own.leave(); own.form()"
         )
         cluster.kubectl("exec", other.name, "-c", "agent", "--", "python3", "-c", program)
         eventually(lambda: _is_writable(session, other.name), "a second primary", 60)

@@ -78,8 +78,8 @@ def test_replica_diverged_rebuilds_only_with_the_loss_accepted(cluster: Namespac
     replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
     program = (
         "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
-        "from mysqlops.agent import member, settings\n"
-        "server = member.Member(settings.read()).connect()\n"
+        "from mysqlops.agent import member, pod, settings\n"
+        "server = member.Member(pod.Pod(settings.read())).connect()\n"
         "for statement in ('STOP GROUP_REPLICATION', 'SET GLOBAL super_read_only = OFF',\n"
         "  'SET GLOBAL read_only = OFF', 'INSERT INTO app.kept VALUES (77)'): server.query(statement)"
     )

@@ -90,8 +90,8 @@ def test_switchover_does_not_roll_back_a_long_transaction_unless_told_to(cluster
     primary = cluster.status()["primary"]
     program = (
         "import sys, time; sys.path.insert(0, '/agent/agent.pyz')\n"
-        "from mysqlops.agent import member, settings\n"
-        "server = member.Member(settings.read()).connect()\n"
+        "from mysqlops.agent import member, pod, settings\n"
+        "server = member.Member(pod.Pod(settings.read())).connect()\n"
         "server.query('BEGIN'); server.query('INSERT INTO app.kept VALUES (99)'); time.sleep(30)"
     )
     words = ["kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name, "exec", primary, "-c", "agent", "--"]
@@ -261,8 +261,8 @@ def strayed(cluster: Namespace) -> Iterator[str]:
     replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
     program = (
         "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
-        "from mysqlops.agent import member, settings\n"
-        "server = member.Member(settings.read()).connect()\n"
+        "from mysqlops.agent import member, pod, settings\n"
+        "server = member.Member(pod.Pod(settings.read())).connect()\n"
         "for statement in ('STOP GROUP_REPLICATION', 'SET GLOBAL super_read_only = OFF',\n"
         "  'SET GLOBAL read_only = OFF', 'INSERT INTO app.kept VALUES (77)'): server.query(statement)"
     )

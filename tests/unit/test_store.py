@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from mysqlops.agent import store
+from mysqlops.clock import SystemClock
 from mysqlops.errors import StorageError
 
 
-class Restic:
+class Restic(SystemClock):
     """A clock whose sleep is the other container's time to act: it may be slow, and answers with a status."""
 
     def __init__(self, work: Path, *, slow: int = 0, status: str = "0") -> None:

@@ -99,7 +99,7 @@ class Fleet:
         return objects.names_of(self._cluster.name, f"{name}-{self._tag}")
 
     def _run(self, name: str, command: list[str]) -> kube_exec.Output:
-        return kube_exec.run(self._session.client, self._pod(name), _CONTAINER, command, timeout_seconds=_EXEC_SECONDS)
+        return self._session.client.run_in(self._pod(name), _CONTAINER, command, timeout_seconds=_EXEC_SECONDS)
 
     def _insist(self, name: str, command: list[str]) -> kube_exec.Output:
         """Again for a while: the node of the clients may be just coming back."""

@@ -15,7 +15,6 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.drill import DEFAULT_NODE_IMAGE, LAB, About
-from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.operations.drill import nodes
@@ -75,7 +74,7 @@ class NodePods:
     def output(self, command: Command) -> str:
         node, *words = command
         try:
-            done = kube_exec.run(self.client, self._on(node), _CONTAINER, words, timeout_seconds=_CALL_SECONDS)
+            done = self.client.run_in(self._on(node), _CONTAINER, words, timeout_seconds=_CALL_SECONDS)
         except (errors.PodExecFailed, errors.KubeError) as error:
             raise errors.StepFailed(f"node {node}: {error}") from error
         if done.exit_code != 0:

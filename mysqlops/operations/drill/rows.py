@@ -9,7 +9,6 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import names, view
 from mysqlops.core.drill import Row
-from mysqlops.kube import exec as kube_exec
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 from mysqlops.planning.drill import choice
@@ -44,7 +43,7 @@ def sql(session: Session, member: str, *statements: str) -> list[list[Any]]:
     deadline = session.clock.monotonic() + _AGAIN_SECONDS
     while True:
         try:
-            done = kube_exec.run(session.client, member, names.CONTAINER_AGENT, command, timeout_seconds=_SECONDS)
+            done = session.client.run_in(member, names.CONTAINER_AGENT, command, timeout_seconds=_SECONDS)
             break
         except (errors.PodExecFailed, errors.Unreachable):
             # A killed agent's container waits for its next start. What could be run twice here does no harm twice.

@@ -65,7 +65,7 @@ class Scene:
         """Run a script in a container of the target, or of another member."""
         command = ["sh", "-c", script]
         pod = member or self.target
-        return kube_exec.run(self.session.client, pod, container, command, timeout_seconds=seconds)
+        return self.session.client.run_in(pod, container, command, timeout_seconds=seconds)
 
 
 Facts = Json

@@ -50,11 +50,9 @@ def _kill_agent(scene: Scene, _: Facts) -> Json:
 
 def _until_dead(scene: Scene, container: str, command: list[str]) -> None:
     """The exec dies with the container: that is no failure, and the container's own count of restarts is the proof."""
-    from mysqlops.kube import exec as kube_exec
-
     before = _restarts(scene, container)
     try:
-        kube_exec.run(scene.session.client, scene.target, container, command, timeout_seconds=10)
+        scene.session.client.run_in(scene.target, container, command, timeout_seconds=10)
     except errors.PodExecFailed as error:
         scene.session.progress.waiting(f"the exec ended with its container: {error}")
     deadline = scene.session.clock.monotonic() + 30
