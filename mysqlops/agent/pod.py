@@ -10,7 +10,7 @@ from pathlib import Path
 from mysqlops.agent import credentials, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names
-from mysqlops.mysql import connect
+from mysqlops.mysql import connect, wait
 
 _MARK_SECONDS = 60.0
 
@@ -25,6 +25,10 @@ class Pod:
     def server(self) -> connect.Server:
         """To mysqld, as the agent's account; raises MysqlError."""
         return connect.connect_socket(self.login(names.USER_ADMIN, names.KEY_ADMIN_PASSWORD))
+
+    def reaches(self, host: str) -> bool:
+        """True if a database answers at the port of that host."""
+        return wait.why_not_ready(wait.Target(host), None) is None
 
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""

@@ -28,6 +28,11 @@ class Observed:
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
     receiver: Json | None = None  # the Lease of what receives its binary logs
+    lease: Json | None = None  # the Lease of its group: what is known of that, and users' orders
+
+
+def annotations_of(lease: Json | None) -> dict[str, str]:
+    return dict((lease or {"metadata": {}})["metadata"].get("annotations") or {})
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Status:
 
 
 # They hinder no change: one is what a resize is for, another is what an upgrade ends.
-_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue", "binlog-late", "binlog-gap"}
+_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue", "binlog-late", "binlog-gap", "order-open"}
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:
