@@ -73,7 +73,7 @@ class Loop:
         situation = self._situation(server)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", _sentence(action))
-        if not self._background.is_busy():
+        if not situation.is_busy:
             self._act(action, server)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
         self._health.turned(seen)
@@ -114,6 +114,7 @@ class Loop:
             doubt=self._clients.doubt(self._clock.monotonic()),
             tries=self._start_failures,
             since=self._since,
+            is_busy=self._background.is_busy(),
         )
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:

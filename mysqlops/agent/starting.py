@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from mysqlops import errors
 from mysqlops.agent import member, surroundings
 from mysqlops.clock import Clock
-from mysqlops.core import view
+from mysqlops.core import group, view
 
 # An agent may be stopped between its decision and its deed: it must look again then.
 _DECISION_SECONDS = 10.0
+_NOTE_PAUSES = (0.05, 0.1, 0.2, 0.4)
 # The server's words for "nobody there is in a group" (MY-011526 and others would say that there is a group).
 _NO_GROUP = ("connecting to all peers", "Timeout on wait for view", "No valid peers")
 
@@ -37,12 +39,20 @@ class Starting:
         """Note that this member may be in the group from now on, then join it. Without the API server only a member
         that is noted already comes here (planning/membership.py)."""
         try:
-            note = self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
+            note = self._note_joining(server)
         except errors.Unreachable:
             if known is None or not known.note.counts_on(self._around.pod, server.server_uuid):
                 raise
             note = known.note
         self._member.join(seeds, note.name)
+
+    def _note_joining(self, server: view.ServerView) -> group.Note:
+        """Other members write to the Lease in the same seconds: that is no reason to wait for the next try."""
+        for pause in _NOTE_PAUSES:
+            with contextlib.suppress(errors.Conflict):
+                return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
+            self._clock.sleep(pause)
+        return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
 
     def _joins_instead(self, given_up: list[str], decided_on: view.GroupRecord, server: view.ServerView) -> bool:
         """A user gave members up whose agents are silent. They may be a group that runs, cut off from the API server

@@ -49,6 +49,7 @@ class Situation:
     sightings: ghosts.Sightings = field(default_factory=dict)
     doubt: str = ""  # why no client may come for a moment
     tries: int = 0  # to copy, join or form since it was last in the group
+    is_busy: bool = False  # with an action of before: what that one has set is its own to undo
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
 
     def foreign_because(self) -> str:
@@ -80,7 +81,7 @@ def plan(situation: Situation) -> Action:
     server = situation.server
     if server is None:
         return Wait("mysqld does not answer on its socket yet")
-    if server.bootstraps:
+    if server.bootstraps and not situation.is_busy:
         return ClearBootstrap("an agent died while it formed the group: the next start would form a second one")
     return _plan_by_state(situation, server)
 

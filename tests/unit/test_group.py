@@ -57,6 +57,13 @@ def test_a_bootstrap_flag_that_was_left_on_is_cleared_before_anything_else(state
     assert isinstance(outage(left, peer(1), peer(2), seen=record()), member_actions.ClearBootstrap)
 
 
+def test_what_an_action_that_runs_has_set_is_its_own_to_undo() -> None:
+    forming = server(0, bootstraps=True)
+    around = view.Surroundings(3, (peer(1), peer(2)), record())
+    busy = membership.Situation("mysql-0", forming, around, record(), is_busy=True)
+    assert not isinstance(membership.plan(busy), member_actions.ClearBootstrap)
+
+
 # --- S11, U3, U5: who is expected
 
 
