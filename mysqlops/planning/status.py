@@ -60,6 +60,7 @@ class Member:
     config: str | None = None  # names the my.cnf that the member would start with now
     clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
     clone_size: int | None = None
+    server_uuid: str | None = None
 
 
 @dataclass(frozen=True)

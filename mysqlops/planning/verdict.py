@@ -85,6 +85,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
+        server_uuid=published.server_uuid or None if published else None,
     )
 
 
