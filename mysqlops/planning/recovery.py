@@ -103,7 +103,8 @@ def _last(seen: status.Observed, now: status.Status, pod: str) -> _Last:
     if last is None:
         return _Last(expected, None, is_outside=False)
     held = gtid.GtidSet.parse(last.held or last.executed).union(gtid.GtidSet.parse(last.received))
-    is_that_one = expected in ("", last.server_uuid)
+    # A server that does not answer has no UUID in the publication; its pod's volume is still the same.
+    is_that_one = "" in (expected, last.server_uuid) or expected == last.server_uuid
     is_outside = state in (view.OFFLINE, view.ERROR) and is_that_one
     said = bool(last.server_uuid or last.held) and is_that_one
     return _Last(expected or last.server_uuid, held if said else None, is_outside)
