@@ -62,8 +62,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     if reasons:
         raise Refused(reasons)
     restore.check_image(session, source.backup, running.spec)
-    members = group.note_of(annotations).expected()
-    old = Timeline(claims.template_of(running.stateful_set), observe.group_name(session.client, name), members)
+    old = _in_use(session, name, running.stateful_set, annotations)
     new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))
     return Swap(old, new, running.spec.replicas, source.backup.id, to=source.to)
 
@@ -90,7 +89,14 @@ def plan_revert(session: Session, name: str) -> Swap:
     reasons += claims.left_out(name, there, running.spec.replicas)
     if reasons:
         raise Refused(reasons)
-    return Swap(history.now, history.before, running.spec.replicas)
+    # What is in use may have another name by now than when it came into use: recover gives it one.
+    old = _in_use(session, name, running.stateful_set, annotations)
+    return Swap(old, history.before, running.spec.replicas)
+
+
+def _in_use(session: Session, name: str, stateful_set: Json, annotations: dict[str, str]) -> Timeline:
+    group_name, members = observe.group_name(session.client, name), group.note_of(annotations).expected()
+    return Timeline(claims.template_of(stateful_set), group_name, members)
 
 
 def execute(session: Session, name: str, swap: Swap, source: Source | None) -> Result:

@@ -1,0 +1,242 @@
+"""What an agent writes to the API server, and on what evidence (U1, U2, S6, S13); the API server is a dict."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import api, log, publisher, settings, surroundings
+from mysqlops.clock import SystemClock
+from mysqlops.core import group, names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.core.publication import Publication, dump, load
+
+ME = settings.Settings("mysql", "db", "mysql-0", "pod-0")
+LAST_VIEW = {"mysql-0": "u0", "mysql-1": "u1", "mysql-2": "u2"}
+PRIMARY = Publication("pod-0", "", 0, "1", server_uuid="u0", state=view.ONLINE, role="primary", held="g:1-9")
+
+
+class Time(SystemClock):
+    """Stands still until it is moved."""
+
+    at = 100.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+class Api(api.Api):
+    """Objects by their plural name and name, with resourceVersions."""
+
+    def __init__(self, note: group.Note | None, order: group.GoOnWithout | None = None) -> None:
+        super().__init__("db", Path("/nowhere"))
+        annotations = {names.ANNOTATION_BOOTSTRAPPED: "mysql-0 long ago"}
+        if note is not None:
+            annotations[names.ANNOTATION_GROUP] = group.dump(note)
+        if order is not None:
+            annotations[names.ANNOTATION_GIVEN_UP] = group.dump(order)
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {
+            ("leases", "mysql-group"): {
+                "metadata": {"resourceVersion": "1", "annotations": annotations},
+                "spec": {"acquireTime": "10:00", "holderIdentity": "mysql-1"},
+            },
+            ("secrets", "mysql-credentials"): {"metadata": {"annotations": {}}},
+            ("statefulsets", "mysql"): {"metadata": {}, "spec": {"replicas": 3}},
+            ("pods", "mysql-0"): {"metadata": {"name": "mysql-0", "uid": "pod-0", "annotations": {}}},
+        }
+
+    def get(self, group: str, kind: str, name: str) -> dict[str, Any]:
+        return copy.deepcopy(self.objects[kind, name])
+
+    def list(self, group: str, kind: str, selector: str) -> list[dict[str, Any]]:
+        return [copy.deepcopy(value) for (one, _), value in self.objects.items() if one == kind]
+
+    def patch(self, group: str, kind: str, name: str, change: dict[str, Any]) -> dict[str, Any]:
+        metadata = self.objects[kind, name]["metadata"]
+        for key in ("labels", "annotations"):
+            metadata[key] = (metadata.get(key) or {}) | change["metadata"].get(key, {})
+        return self.get(group, kind, name)
+
+    def update(self, group: str, kind: str, name: str, whole: dict[str, Any]) -> dict[str, Any]:
+        version = self.objects[kind, name]["metadata"]["resourceVersion"]
+        if whole["metadata"]["resourceVersion"] != version:
+            raise errors.Conflict("stale")
+        whole["metadata"]["resourceVersion"] = str(int(version) + 1)
+        self.objects[kind, name] = copy.deepcopy(whole)
+        return whole
+
+    @property
+    def lease(self) -> dict[str, Any]:
+        return self.objects["leases", "mysql-group"]
+
+    def note(self) -> group.Note:
+        return group.note_of(self.lease["metadata"]["annotations"])
+
+    def show(self, pod: str, created: str, **facts: Any) -> None:
+        told = dump(Publication(pod, "2026-01-01T00:00:00Z", agent_version="1", **facts))
+        metadata = {
+            "name": pod,
+            "uid": pod,
+            "creationTimestamp": created,
+            "annotations": {names.ANNOTATION_MEMBER: told},
+        }
+        self.objects["pods", pod] = {"metadata": metadata}
+
+
+def around(served: Api) -> tuple[surroundings.Surroundings, Time]:
+    clock = Time()
+    return surroundings.Surroundings(served, ME, clock), clock
+
+
+def test_the_lease_is_taken_only_as_it_was_when_that_was_decided() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, _ = around(served)
+    decided_on = sight.record()
+    served.update("", "leases", "mysql-group", served.get("", "leases", "mysql-group"))  # anybody wrote anything
+    assert sight.take_lease(decided_on, "u0") is None
+    assert served.lease["spec"]["holderIdentity"] == "mysql-1"
+    assert sight.take_lease(sight.record(), "u0") is not None
+    assert served.lease["spec"]["holderIdentity"] == "mysql-0"
+
+
+def test_an_order_is_obeyed_and_cleared_in_one_write() -> None:
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00")
+    served = Api(group.Note(name="old", members=LAST_VIEW), order)
+    sight, _ = around(served)
+    decided_on = sight.record()
+    assert decided_on.given_up() == {"mysql-2"}
+    sight.take_lease(decided_on, "u0")
+    assert names.ANNOTATION_GIVEN_UP not in served.lease["metadata"]["annotations"]
+    assert (served.note().name, served.note().outcasts) == ("another", {"mysql-2": "u2"})
+    assert sight.record().given_up() == frozenset()
+
+
+def test_an_order_that_an_outage_left_behind_is_none_in_the_next() -> None:
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", "09:00")
+    sight, _ = around(Api(group.Note(members=LAST_VIEW), order))
+    assert sight.record().order is None
+
+
+def test_an_outcast_is_not_noted_as_joining() -> None:
+    served = Api(group.Note(members={"mysql-1": "u1"}, outcasts={"mysql-0": "u0"}))
+    sight, _ = around(served)
+    with pytest.raises(errors.Refused):
+        sight.note_joining("u0", holds_data=True)
+    sight.note_joining("u0-rebuilt", holds_data=False)
+    assert served.note().joining == {"mysql-0": "u0-rebuilt"}
+
+
+def test_a_lease_that_was_made_again_does_not_make_the_cluster_new() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, _ = around(served)
+    sight.keep_copy(sight.record())
+    served.lease["metadata"]["annotations"] = {}
+    served.lease["spec"] = {}
+    assert sight.record().bootstrapped_by == "mysql-0 long ago"
+    assert sight.record().note.members == LAST_VIEW
+
+
+def test_a_word_that_was_heard_before_is_not_fresh_whatever_comes_between() -> None:
+    """Two API servers, one with a cache that stands still: the member has been dead for long."""
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, clock = around(served)
+    fresh = []
+    for turn in range(60):
+        clock.at += 1
+        served.show("mysql-1", "09:00", started="a", beat=90 if turn % 2 else 100, state=view.ONLINE)
+        fresh.append(next(one.fresh for one in sight.look().peers if one.name == "mysql-1"))
+    assert not any(fresh)
+    served.show("mysql-1", "09:00", started="a", beat=101, state=view.ONLINE)
+    assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [True]
+    clock.at += 1
+    served.show("mysql-1", "09:00", started="b", beat=1, state=view.ONLINE)  # its agent has started again
+    assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [True]
+    clock.at += 1
+    served.show("mysql-1", "08:00", started="c", beat=999, state=view.ONLINE)  # of an earlier pod
+    assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [False]
+
+
+def test_members_of_the_last_view_are_looked_for_whatever_the_replicas() -> None:
+    served = Api(group.Note(members={**LAST_VIEW, "mysql-4": "u4"}))
+    sight, _ = around(served)
+    assert [one.name for one in sight.look().peers] == ["mysql-1", "mysql-2", "mysql-4"]
+
+
+def voice(served: Api) -> tuple[publisher.Publisher, Time]:
+    sight, clock = around(served)
+    return publisher.Publisher(sight, log.Log(clock), clock, lambda: None), clock
+
+
+def said(served: Api) -> Publication:
+    text = served.objects["pods", "mysql-0"]["metadata"]["annotations"][names.ANNOTATION_MEMBER]
+    found = load(text, "pod-0")
+    assert found is not None
+    return found
+
+
+def test_a_server_that_does_not_answer_holds_what_it_last_said() -> None:
+    served = Api(None)
+    speaker, _ = voice(served)
+    speaker.publish(PRIMARY)
+    down = replace(PRIMARY, server_uuid="", state=view.DOWN, role="none", held="")
+    speaker.publish(down)
+    assert said(served).held == "g:1-9"
+    voice(served)[0].publish(down)  # an agent that has just started reads it on its own pod
+    assert said(served).held == "g:1-9"
+
+
+def news(clock: Time, *members: str, at: float) -> publisher.News:
+    seen = tuple(view.GroupMember(LAST_VIEW[pod], f"{pod}.x", view.ONLINE, "replica") for pod in members[1:])
+    leader = view.GroupMember("u0", "mysql-0.x", view.ONLINE, "primary")
+    server = view.ServerView("u0", "9.7.4", GtidSet(), state=view.ONLINE, view_id="7:3", members=(leader, *seen))
+    return publisher.News(PRIMARY, server, at, 0.0)
+
+
+def test_the_view_is_noted_only_if_it_was_seen_after_the_lease_was_read() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    speaker._hear(speaker._around.record())
+    speaker._keep_note(news(clock, "mysql-0", at=clock.at - 1))
+    assert served.note().members == LAST_VIEW
+    speaker._keep_note(news(clock, "mysql-0", "mysql-1", at=clock.at + 1))
+    assert set(served.note().members) == {"mysql-0", "mysql-1"}
+
+
+def test_a_view_is_not_noted_over_what_a_joiner_wrote_meanwhile() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    speaker._hear(speaker._around.record())
+    other = surroundings.Surroundings(served, replace(ME, pod="mysql-2"), clock)
+    other.note_joining("u2", holds_data=True)
+    speaker._keep_note(news(clock, "mysql-0", "mysql-1", at=clock.at + 1))
+    assert "mysql-2" in served.note().expected()
+
+
+def test_a_loop_that_is_stuck_does_not_look_alive() -> None:
+    served = Api(None)
+    speaker, clock = voice(served)
+    stuck = replace(news(clock, "mysql-0", at=clock.at), wants_look=True)
+    speaker._publish_if_due(stuck)
+    beat = said(served).beat
+    clock.at += 30
+    speaker._publish_if_due(stuck)
+    assert said(served).beat == beat
+
+
+def test_the_note_is_plain_json_of_texts() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    text = served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP]
+    assert json.loads(text)["members"] == LAST_VIEW
