@@ -96,8 +96,12 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         partial(client.list, "PersistentVolumeClaim", selector),
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
-    more = [partial(_schedules, client, selector), partial(_receiver, client, name)]
-    stateful_sets, pods, claim_list, slices, cron_jobs, leases = client.together([*reads, *more])
+    more = [
+        partial(_schedules, client, selector),
+        partial(_lease, client, names.receiver(name)),
+        partial(_lease, client, names.group_lease(name)),
+    ]
+    stateful_sets, pods, claim_list, slices, cron_jobs, receivers, leases = client.together([*reads, *more])
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
         raise _no_cluster(client, name)
@@ -109,12 +113,13 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         claims=_by_name(claim_list),
         endpoints={service: _ready_behind(service, slices) for service in services[1:]},
         schedules=tuple(cron_jobs),
-        receiver=leases[0] if leases else None,
+        receiver=receivers[0] if receivers else None,
+        lease=leases[0] if leases else None,
     )
 
 
-def _receiver(client: Client, name: str) -> list[Json]:
-    found = client.find("Lease", names.receiver(name))
+def _lease(client: Client, name: str) -> list[Json]:
+    found = client.find("Lease", name)
     return [found] if found is not None else []
 
 

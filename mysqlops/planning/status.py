@@ -28,6 +28,7 @@ class Observed:
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
     receiver: Json | None = None  # the Lease of what receives its binary logs
+    lease: Json | None = None  # the Lease NAME-group, whole
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,9 @@ class Status:
         return asdict(self)
 
 
-# They hinder no change: one is what a resize is for, another is what an upgrade ends.
-_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue", "binlog-late", "binlog-gap"}
+# They hinder no change: one is what a resize is for, another is what an upgrade ends. While a rotation of passwords is
+# open each member accepts both, a new one too, and a restart is what lets it end.
+_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue", "binlog-late", "binlog-gap", "rotation-open"}
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:
