@@ -49,12 +49,14 @@ class Rotation:
         if added:
             self._patch(secret, added)
             values |= added
-        for one in chosen:
-            password = values[names.next_key(one.key)]
-            if not self._pod.accepts(one, password):
-                with self._pod.server() as server:
-                    accounts.add_password(server, one, password)
         with self._pod.server() as server:
+            # Nobody else may add the password between the look and the change: added twice, it replaces the old one.
+            if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
+                raise errors.StepFailed("another rotation is at this point: run the command again")
+            for one in chosen:
+                password = values[names.next_key(one.key)]
+                if not self._pod.accepts(one, password):
+                    accounts.add_password(server, one, password)
             return Opened([one.user for one in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
 
     def switch(self) -> list[str]:

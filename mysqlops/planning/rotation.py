@@ -16,6 +16,8 @@ def check_rotate(now: Status, order: record.Rotation | None, seen: rotation.Seen
     """A member that is away would come back with data that knows no new password, and a second rotation would drop the
     passwords that are in use; raises Refused. What was begun and not ended goes on."""
     reasons = [one.as_reason() for one in in_the_way(now)]
+    # An agent from before this release gives new data the new passwords only.
+    reasons += [one.as_reason() for one in now.conditions if one.code == "agents-differ"]
     if order is not None and order.holders is not None:
         text = f"passwords of {now.name} were rotated at {order.since}, and the old ones are valid too"
         reasons.append(Reason(CODE, text, f"mysqlops users rotate {now.name} --finish"))

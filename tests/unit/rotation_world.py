@@ -60,6 +60,7 @@ class World:
         self.in_memory = {name: self.held(names.KEY_REPLICATION_PASSWORD) for name in PODS}
         self.clients_have = self.held(names.KEY_APP_PASSWORD)  # until the user finishes
         self.older: set[str] = set()  # members whose data is older than the rotation: not checked
+        self.is_locked = False
         self.down: dict[str, dict[str, Any]] = {}
         self.kill_at: int | None = None
         self.calls = 0
@@ -129,6 +130,8 @@ class _Server(connect.Server):
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[connect.Row]:
         if sql.startswith("SELECT user"):
             return [(one.user, one.host) for one in accounts.ALWAYS if len(self._world.data[self._name][one.user]) > 1]
+        if sql.startswith("SELECT GET_LOCK"):
+            return [(0 if self._world.is_locked else 1,)]
         if sql.startswith("SELECT"):
             return [(f"{clusters.GROUP}:1-{5 + len(self._world.history)}",)]
         self.execute_secret(sql, "")
