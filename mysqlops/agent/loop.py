@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mysqlops import errors
-from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, surroundings
+from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, starting, surroundings
 from mysqlops.clock import Clock
-from mysqlops.core import names, publication, view, volume
+from mysqlops.core import group, names, publication, view, volume
 from mysqlops.planning import member_actions, membership, stale_clients
 from mysqlops.version import __version__
 
@@ -37,17 +37,20 @@ class Loop:
         self._log = log.Log(clock)
         self._chore = chore
         self._publisher = publisher.Publisher(around, self._log, clock, lambda: chore.look(self._log))
+        self._starting = starting.Starting(server, around, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()
         self._start_pause_until = 0.0
         self._start_failures = 0
         self._plain: dict[type[member_actions.Action], Callable[[], None]] = {
+            member_actions.ClearBootstrap: server.clear_bootstrap,
             member_actions.Leave: server.leave,
             member_actions.Bar: server.bar,
             member_actions.RefuseWrites: server.refuse_writes,
             member_actions.AcceptClients: server.accept_clients,
         }
         self._clients = stale_clients.Memory()
+        self._incarnation, self._since = "", 0.0
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
@@ -63,19 +66,22 @@ class Loop:
 
     def turn(self) -> None:
         """One round."""
+        at = self._clock.monotonic()
         server, trouble = self._observe()
+        self._note_incarnation(server, at)
         self._close_stale_clients(server)
         situation = self._situation(server)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", _sentence(action))
-        if not self._background.is_busy():
-            self._act(action)
-        seen = self._describe(situation, action)
+        if not situation.is_busy:
+            self._act(action, server)
+        seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
         self._health.turned(seen)
         # While a hand-over runs in this pod, it alone moves the labels.
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
-            self._publisher.offer(publisher.News(seen, _replicas(server), _lost_primaries(server), wants_look))
+            news = publisher.News(seen, server, at, self._since, _replicas(server), _lost_primaries(server), wants_look)
+            self._publisher.offer(news)
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         try:
@@ -88,6 +94,14 @@ class Loop:
         except errors.ConfigError as error:
             return None, str(error)
 
+    def _note_incarnation(self, server: view.ServerView | None, at: float) -> None:
+        """A server that does not answer may still be in its group."""
+        if server is None:
+            return
+        own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
+        if own != self._incarnation:
+            self._incarnation, self._since = own, at
+
     def _situation(self, server: view.ServerView | None) -> membership.Situation:
         return membership.Situation(
             self._me.pod,
@@ -99,6 +113,8 @@ class Loop:
             sightings=self._publisher.sightings,
             doubt=self._clients.doubt(self._clock.monotonic()),
             tries=self._start_failures,
+            since=self._since,
+            is_busy=self._background.is_busy(),
         )
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:
@@ -115,13 +131,15 @@ class Loop:
         if count:
             self._log.say(f"{why}: closed {count} connections of clients")
 
-    def _act(self, action: member_actions.Action) -> None:
+    def _act(self, action: member_actions.Action, server: view.ServerView | None) -> None:
+        if server is None:
+            return
         match action:
             case member_actions.FormGroup():
-                self._start("form", self._form)
+                self._start("form", lambda: self._starting.form(action.record, server))
             case member_actions.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
-                self._start("join", lambda: self._member.join(seeds))
+                self._start("join", lambda: self._starting.join(seeds, self._publisher.record, server))
             case member_actions.Copy():
                 self._start("copy", lambda: self._member.copy(action.donor))
             case member_actions.HandOver():
@@ -129,18 +147,13 @@ class Loop:
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
             case (
-                member_actions.Leave()
+                member_actions.ClearBootstrap()
+                | member_actions.Leave()
                 | member_actions.Bar()
                 | member_actions.RefuseWrites()
                 | member_actions.AcceptClients()
             ):
                 self._background.run(_DOING[type(action)], self._plain[type(action)])
-
-    def _form(self) -> None:
-        """Only the holder of the Lease may; a lost race or a silent API server is a failure like any other."""
-        if not self._around.take_lease():
-            raise errors.Conflict("another member took the Lease")
-        self._member.form()
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure pause first, longer each time."""
@@ -154,14 +167,16 @@ class Loop:
         self._start_pause_until = now + pause
         self._background.run(name, action)
 
-    def _describe(self, situation: membership.Situation, action: member_actions.Action) -> publication.Publication:
+    def _describe(
+        self, situation: membership.Situation, action: member_actions.Action, silent: str = view.DOWN
+    ) -> publication.Publication:
         size, used = self._pod.volume()
         common = publication.Publication(
             pod_uid=self._me.pod_uid,
             at=f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
             beat=0,
             agent_version=__version__,
-            state=view.DOWN,
+            state=silent,
             volume_size=size,
             volume_used=used,
             certificate=self._chore.loaded,
@@ -244,6 +259,7 @@ def _with_server(common: publication.Publication, server: view.ServerView) -> pu
         group=",".join(one.pod for one in server.members) if server.state == view.ONLINE else "",
         executed=str(server.executed),
         received=str(server.received),
+        held=str(server.known()),
         behind=server.behind,
         clone_copied=server.clone.copied if server.clone else 0,
         clone_size=server.clone.size if server.clone else 0,
@@ -252,6 +268,7 @@ def _with_server(common: publication.Publication, server: view.ServerView) -> pu
 
 _DOING = {
     member_actions.FormGroup: "forming the group",
+    member_actions.ClearBootstrap: "turning off group_replication_bootstrap_group",
     member_actions.Join: "joining",
     member_actions.Copy: "copying",
     member_actions.Leave: "leaving",

@@ -33,13 +33,18 @@ class Member:
             self._drop()
             return None
 
-    def form(self) -> None:
-        self._start([self._me.host(self._me.ordinal)], bootstrap=True)
+    def form(self, group_name: str) -> None:
+        """Form a group of one under this name (empty: the Secret's); it refuses clients until accept_clients."""
+        self._start([self._me.host(self._me.ordinal)], group_name, bootstrap=True)
 
-    def join(self, seeds: Sequence[str]) -> None:
-        """Join through the pods named."""
+    def join(self, seeds: Sequence[str], group_name: str) -> None:
+        """Join the group of this name (empty: the Secret's) through the pods named."""
         hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
-        self._start(hosts, bootstrap=False)
+        self._start(hosts, group_name, bootstrap=False)
+
+    def clear_bootstrap(self) -> None:
+        with self.connect() as server:
+            group_replication.clear_bootstrap(server)
 
     def copy(self, donor: str) -> None:
         """Take a donor's data; mysqld stops then, and kubelet starts it again. Raises StepFailed."""
@@ -52,6 +57,10 @@ class Member:
             finally:
                 with contextlib.suppress(errors.MysqlError):  # it has stopped
                     group_replication.refuse_writes(server)
+
+    def answers(self, pod: str) -> bool:
+        """True if something listens on another member's database port."""
+        return self._pod.reaches(self._me.host(names.ordinal_of(pod)))
 
     def leave(self) -> None:
         with self.connect() as server:
@@ -94,9 +103,9 @@ class Member:
         with self.connect() as server:
             return sessions.transactions(server)
 
-    def _start(self, seeds: list[str], *, bootstrap: bool) -> None:
+    def _start(self, seeds: list[str], group_name: str, *, bootstrap: bool) -> None:
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        group_name = self._pod.group_name()
+        group_name = group_name or self._pod.group_name()
         rotation.admit(self._pod)
         with self.connect() as server:
             group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)

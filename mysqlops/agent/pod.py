@@ -11,7 +11,7 @@ from mysqlops import errors
 from mysqlops.agent import credentials, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, connect, wait
 
 _MARK_SECONDS = 60.0
 
@@ -35,6 +35,10 @@ class Pod:
 
     def _server(self, key: str) -> connect.Server:
         return connect.connect_socket(self.login(names.USER_ADMIN, key))
+
+    def reaches(self, host: str) -> bool:
+        """True if a database answers at the port of that host."""
+        return wait.why_not_ready(wait.Target(host), None) is None
 
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""

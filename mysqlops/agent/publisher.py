@@ -16,7 +16,7 @@ from mysqlops import errors
 from mysqlops.agent import log, surroundings
 from mysqlops.clock import Clock, Task
 from mysqlops.core import names, publication, view
-from mysqlops.planning import ghosts, membership
+from mysqlops.planning import ghosts, standing
 
 T = TypeVar("T")
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -24,15 +24,20 @@ _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 _CHORE_SECONDS = 15.0
 _TURN_SECONDS = 0.25
-_NOT_SERVING = (view.DOWN, view.OFFLINE, view.RECOVERING)
+_STALE_SECONDS = 10.0  # a loop that is stuck knows nothing: its old words must not look fresh
+_NOT_SERVING = (view.DOWN, publication.UNKNOWN, view.OFFLINE, view.RECOVERING)
 
 
 @dataclass(frozen=True)
 class News:
     """What the loop has to tell: the publication, the pods that the group shows ONLINE as replicas, the primaries that
-    a majority has lost, and whether the loop wants to know its surroundings."""
+    a majority has lost, and whether the loop wants to know its surroundings. `at` is when the server was asked, `since`
+    when the member first saw itself in its present group (seconds of the agent's clock)."""
 
     seen: publication.Publication
+    server: view.ServerView | None
+    at: float
+    since: float
     replicas: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
     wants_look: bool = False
@@ -60,11 +65,13 @@ class Publisher:
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
         self._label: str | None = None
+        self._held: str | None = None  # what the server held when it last answered; None until that is known
+        self._started = f"{clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
         self._beat = self._failures = 0
-        self._said_at = self._looked_at = self._pause_until = 0.0
+        self._said_at = self._looked_at = self._pause_until = self._heard_at = 0.0
         self._wake, self._over = clock.signal(), clock.signal()
         self._task: Task | None = None
-        self.seen: membership.Surroundings | None = None
+        self.seen: view.Surroundings | None = None
         self.record: view.GroupRecord | None = None
         self.sightings: ghosts.Sightings = {}
 
@@ -113,11 +120,21 @@ class Publisher:
         # A mere beat leaves the label alone: a hand-over in another pod may just have set it. Wrong twice, it is set.
         is_news = self._said is None or self._said.role != seen.role or self._said.state != seen.state
         label = _label(seen) if is_news or self._label not in (None, seen.role) else None
-        self._label = self._around.publish(label, publication.dump(replace(seen, beat=self._beat)))
+        told = replace(seen, held=self._still_held(seen), started=self._started, beat=self._beat)
+        self._label = self._around.publish(label, publication.dump(told))
         self._said, self._said_at = seen, self._clock.monotonic()
         for pod in harmless:
             self._strip(pod)
         return True
+
+    def _still_held(self, seen: publication.Publication) -> str:
+        """A server that does not answer holds what it last said, or more; an agent that was restarted reads that on its
+        own pod."""
+        if seen.server_uuid:
+            self._held = seen.held
+        elif self._held is None:
+            self._held = self._around.last_held()
+        return self._held or ""
 
     def _run(self) -> None:
         while not self._over.is_set():
@@ -125,17 +142,33 @@ class Publisher:
             self._wake.clear()
             news = self._news
             if news is not None and not self._over.is_set():
+                self._keep_note(news)
                 self._publish_if_due(news)
                 self._strip_lost(news.lost)
                 self._look_if_wanted(news)
-                self._do_chore_if_due()
+                self._do_chore_if_due(news)
 
     def _publish_if_due(self, news: News) -> None:
         changed = self._said is None or not self._said.is_same_but_for_time(news.seen)
-        if not changed and self._clock.monotonic() < self._said_at + _BEAT_SECONDS:
+        now = self._clock.monotonic()
+        if (not changed and now < self._said_at + _BEAT_SECONDS) or now > news.at + _STALE_SECONDS:
             return
         if self.ask(lambda: self.publish(news.seen, news.replicas)) and not news.wants_look:
-            self.record = self.ask(self._around.record) or self.record
+            self._hear(self.ask(self._around.record))
+
+    def _hear(self, record: view.GroupRecord | None) -> None:
+        if record is not None:
+            self.record, self._heard_at = record, self._clock.monotonic()
+
+    def _keep_note(self, news: News) -> None:
+        """Note the view that this member leads. The view was seen after the record was read, and the Lease must still
+        be as it was: nobody who has noted that it joins is left out."""
+        record = self.record
+        if record is None or news.server is None or news.at <= self._heard_at:
+            return
+        wanted = standing.noted(self._around.pod, news.server, record, news.since)
+        if wanted is not None and self.ask(lambda: self._around.note(wanted, record)) is not None:
+            self._hear(self.ask(self._around.record))
 
     def _strip_lost(self, lost: frozenset[str]) -> None:
         """The majority elects another in a second or two; by then the Service must not lead to the lost one."""
@@ -153,7 +186,7 @@ class Publisher:
         elif now >= self._looked_at + _LOOK_SECONDS:
             self._looked_at, self.sightings = now, {}
             self.seen = self.ask(self._around.look)
-            self.record = self.seen.record if self.seen else self.record
+            self._hear(self.seen.record if self.seen else None)
 
     def _watch_for_ghosts(self, news: News, now: float) -> None:
         if now >= self._looked_at + ghosts.LOOK_SECONDS:
@@ -161,10 +194,13 @@ class Publisher:
             around = self.ask(self._around.look)
             self.sightings = ghosts.look(self.sightings, news.seen.group.split(","), around.peers if around else ())
 
-    def _do_chore_if_due(self) -> None:
+    def _do_chore_if_due(self, news: News) -> None:
+        record = self.record
         if self._clock.monotonic() >= self._chore_at:
             self._chore_at = self._clock.monotonic() + _CHORE_SECONDS
             self.ask(self._chore)
+            if record is not None and news.seen.role == names.ROLE_PRIMARY:
+                self.ask(lambda: self._around.keep_copy(record))
 
     def _strip(self, pod: str) -> bool:
         self._around.label(pod, names.ROLE_NONE)

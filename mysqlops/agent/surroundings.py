@@ -1,7 +1,8 @@
 """What the API server tells an agent, and the few things that an agent tells it.
 
-Reads are done only outside the group or on a role change; in the steady state an agent makes one small PATCH of its
-own pod every few seconds.
+Reads of the other pods are done only outside the group or on a role change; in the steady state an agent makes one
+small PATCH of its own pod and reads the Lease every few seconds. Whatever it writes to the Lease it decided on a record
+of it, and the API server refuses the write if the Lease has changed since (compare-and-swap).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, settings
 from mysqlops.clock import Clock
-from mysqlops.core import names, publication, record, view
-from mysqlops.planning import membership
+from mysqlops.core import group, names, publication, record, view
+from mysqlops.planning import standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
 # and a dead node's last words stay on its pod for ever.
@@ -29,21 +30,23 @@ class Surroundings:
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
         self._api, self._me, self._clock = client, me, clock
         self.pod = me.pod
-        self._beats: dict[str, tuple[tuple[str, int], float]] = {}
+        self._beats: dict[str, tuple[tuple[str, str, int], float]] = {}  # the newest word of each, and when it came
 
-    def look(self) -> membership.Surroundings:
-        """Raises KubeError."""
+    def look(self) -> view.Surroundings:
+        """Raises KubeError. The Lease is read first: what is decided on all this is void once the Lease has changed."""
+        seen = self.record()
         stateful_set = self._api.get("apps/v1", "statefulsets", self._me.cluster)
         replicas = int(stateful_set["spec"]["replicas"])
         pods = {pod["metadata"]["name"]: pod for pod in self._list_pods()}
-        expected = {names.pod(self._me.cluster, ordinal) for ordinal in range(replicas)}
-        others = sorted((expected | set(pods)) - {self._me.pod}, key=names.ordinal_of)
+        wanted = {names.pod(self._me.cluster, ordinal) for ordinal in range(replicas)}
+        others = sorted((wanted | set(pods) | set(seen.note.expected())) - {self._me.pod}, key=names.ordinal_of)
         peers = tuple(self._peer(name, pods.get(name)) for name in others)
-        return membership.Surroundings(replicas, peers, self.record())
+        return view.Surroundings(replicas, peers, seen)
 
     def record(self) -> view.GroupRecord:
         """The Lease alone; raises KubeError."""
-        return self._record(self._lease())
+        asked_at = self._clock.monotonic()
+        return self._record(self._lease(), asked_at)
 
     def label(self, pod: str, role: str) -> None:
         """Set the role label of any member's pod; raises KubeError."""
@@ -58,6 +61,12 @@ class Surroundings:
         label: str | None = (pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE)
         return label
 
+    def last_held(self) -> str:
+        """What the own pod's last publication says that the member held; raises KubeError."""
+        metadata = self._api.get("v1", "pods", self._me.pod)["metadata"]
+        last = publication.load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), self._me.pod_uid)
+        return last.held if last else ""
+
     def labelled_primary(self) -> dict[str, str]:
         """The other pods that bear the primary label, with the state that each last published; raises KubeError."""
         found = {}
@@ -69,26 +78,69 @@ class Surroundings:
                 found[metadata["name"]] = published.state if published else publication.UNKNOWN
         return found
 
-    def take_lease(self) -> bool:
-        """Take the right to form the group, and record that it is formed; False if another was quicker."""
+    def take_lease(self, decided_on: view.GroupRecord, server_uuid: str) -> group.Note | None:
+        """Take the right to form the group, obey the order of a user to do without members if there is one, and note
+        all that in one write; None if the Lease is not as it was when that was decided."""
         lease = self._lease()
-        holder = self._record(lease).holder
-        if holder not in (None, self._me.pod) and self._record(lease).held_for_seconds < membership.LEASE_SECONDS:
-            return False
+        if decided_on.version != lease["metadata"].get("resourceVersion"):
+            return None
         now = f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
-        lease.setdefault("spec", {}).update(
-            holderIdentity=self._me.pod,
-            acquireTime=now,
-            renewTime=now,
-            leaseDurationSeconds=int(membership.LEASE_SECONDS),
-        )
+        lease["spec"] = {
+            **(lease.get("spec") or {}),
+            "holderIdentity": self._me.pod,
+            "acquireTime": now,
+            "renewTime": now,
+            "leaseDurationSeconds": int(view.LEASE_SECONDS),
+        }
+        note = group.forming(decided_on.note, decided_on.order, self._me.pod, server_uuid)
+        annotations = lease["metadata"].setdefault("annotations", {})
+        annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, decided_on.bootstrapped_by or f"{self._me.pod} {now}")
+        annotations.pop(names.ANNOTATION_GIVEN_UP, None)
+        return note if self._write(lease, note) else None
+
+    def note(self, wanted: group.Note, decided_on: view.GroupRecord) -> bool:
+        """Note what the primary sees of the group; False if the Lease is not as it was when that was decided."""
+        lease = self._lease()
+        if decided_on.version != lease["metadata"].get("resourceVersion"):
+            return False
         lease["metadata"].setdefault("annotations", {}).setdefault(
-            names.ANNOTATION_BOOTSTRAPPED, f"{self._me.pod} {now}"
+            names.ANNOTATION_BOOTSTRAPPED,
+            decided_on.bootstrapped_by or f"{self._me.pod} {self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
         )
+        return self._write(lease, wanted)
+
+    def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
+        """Note that this member may be in the group from now on, before it joins; raises Refused for one that the group
+        went on without, Conflict if the Lease is being changed."""
+        lease = self._lease()
+        before = self._record(lease).note
+        if before.casts_out(self._me.pod, server_uuid, holds_data=holds_data):
+            raise errors.Refused([errors.Reason("given-up", f"the group went on without {self._me.pod}")])
+        if before.garbled:
+            raise errors.Conflict("what the Lease notes of the group cannot be read: its primary corrects it")
+        wanted = standing.joining(self._me.pod, server_uuid, before)
+        if wanted is not None and not self._write(lease, wanted):
+            raise errors.Conflict("the Lease of the group is being changed")
+        return wanted or before
+
+    def _write(self, lease: api.Json, note: group.Note) -> bool:
+        lease["metadata"].setdefault("annotations", {})[names.ANNOTATION_GROUP] = group.dump(note)
         try:
             self._api.update("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster), lease)
         except errors.Conflict:
             return False
+        return True
+
+    def keep_copy(self, seen: view.GroupRecord) -> bool:
+        """Keep the note on the Secret too: a cluster with data is no new one because its Lease was deleted."""
+        name = names.credentials_secret(self._me.cluster)
+        wanted = {
+            names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
+            names.ANNOTATION_GROUP: group.dump(seen.note),
+        }
+        found = self._api.get("v1", "secrets", name)["metadata"].get("annotations") or {}
+        if any(found.get(key) != value for key, value in wanted.items()):
+            self._api.patch("v1", "secrets", name, {"metadata": {"annotations": wanted}})
         return True
 
     def _list_pods(self) -> list[api.Json]:
@@ -97,15 +149,24 @@ class Surroundings:
     def _lease(self) -> api.Json:
         return self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster))
 
-    def _record(self, lease: api.Json) -> view.GroupRecord:
+    def _record(self, lease: api.Json, asked_at: float = 0.0) -> view.GroupRecord:
         spec: dict[str, Any] = lease.get("spec") or {}
         annotations: dict[str, str] = lease["metadata"].get("annotations") or {}
+        acquired = spec.get("acquireTime") or ""
+        noted = annotations
+        if names.ANNOTATION_GROUP not in annotations:  # of a new cluster, or made again after somebody deleted it
+            secret = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
+            noted = secret["metadata"].get("annotations") or {}
         return view.GroupRecord(
-            bootstrapped_by=annotations.get(names.ANNOTATION_BOOTSTRAPPED),
+            bootstrapped_by=(annotations | noted).get(names.ANNOTATION_BOOTSTRAPPED) or None,
             holder=spec.get("holderIdentity"),
             held_for_seconds=self._seconds_since(spec.get("renewTime")),
             fenced=record.fenced(annotations),
-            given_up=record.given_up(annotations),
+            acquired=acquired,
+            note=group.note_of(noted),
+            order=group.order_of(annotations, acquired),
+            version=lease["metadata"].get("resourceVersion", ""),
+            read_at=asked_at,
         )
 
     def _seconds_since(self, text: str | None) -> float:
@@ -115,22 +176,23 @@ class Surroundings:
 
     def _peer(self, name: str, pod: api.Json | None) -> view.Peer:
         if pod is None:
-            self._beats.pop(name, None)
             return view.Peer(name, exists=False)
         metadata = pod["metadata"]
         text = (metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER)
         published = publication.load(text, metadata["uid"])
         if published is None:
             return view.Peer(name, exists=True)
-        seems_alive = self._seconds_since(published.at) < SEEMS_ALIVE_SECONDS
-        return view.Peer(name, True, published, self._is_fresh(name, published), seems_alive)
+        told = (str(metadata.get("creationTimestamp", "")), published.started, published.beat)
+        is_newest = name not in self._beats or told >= self._beats[name][0]
+        seems_alive = is_newest and self._seconds_since(published.at) < SEEMS_ALIVE_SECONDS
+        return view.Peer(name, True, published, self._is_fresh(name, told) and is_newest, seems_alive)
 
-    def _is_fresh(self, name: str, published: publication.Publication) -> bool:
-        """True if the beat moved lately. The first sight tells nothing: it may be a dead member's last word."""
-        now, beat = self._clock.monotonic(), (published.pod_uid, published.beat)
-        seen = self._beats.get(name)
+    def _is_fresh(self, name: str, told: tuple[str, str, int]) -> bool:
+        """True if its beat moved on lately. The first sight tells nothing: it may be a dead member's last word. Nor
+        does an earlier word that comes again: a second API server may have a cache that stands still."""
+        now, seen = self._clock.monotonic(), self._beats.get(name)
         if seen is None:
-            self._beats[name] = (beat, -math.inf)
-        elif seen[0] != beat:
-            self._beats[name] = (beat, now)
+            self._beats[name] = (told, -math.inf)
+        elif told > seen[0]:
+            self._beats[name] = (told, now)
         return now - self._beats[name][1] < FRESH_SECONDS

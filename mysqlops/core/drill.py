@@ -28,8 +28,8 @@ NEEDS = {
 DEFAULT_NODE_IMAGE = "nicolaka/netshoot:v0.13"
 # What undoes it when the command is killed.
 NOTHING, BY_ITSELF, BY_ABORT = "nothing", "itself", "abort"
-# Whom it hits.
-PRIMARY, REPLICA, EVERYBODY, NOBODY = "primary", "replica", "everybody", "nobody"
+# Whom it hits; the heir is the replica that the group elects if the primary goes.
+PRIMARY, REPLICA, HEIR, EVERYBODY, NOBODY = "primary", "replica", "heir", "everybody", "nobody"
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,12 @@ LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
 APP_NAME = "mysqlops"
 
 ANNOTATION_MEMBER = f"{DOMAIN}/member"  # on a pod: what its agent sees (core/publication.py)
-ANNOTATION_BOOTSTRAPPED = f"{DOMAIN}/bootstrapped"  # on the Lease: who formed the group first, and when
+ANNOTATION_BOOTSTRAPPED = (
+    f"{DOMAIN}/bootstrapped"  # on the Lease, and a copy on the Secret: who formed the group first, and when
+)
 ANNOTATION_FENCED = f"{DOMAIN}/fenced"  # on the Lease: JSON, member -> why
-ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON list of members that `recover` does without
+ANNOTATION_GROUP = f"{DOMAIN}/group"  # on the Lease, and a copy on the Secret: JSON, core/group.py's Note
+ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON, the order of `recover` (core/group.py)
 ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` found and `start` brings back
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, since when `restart` replaces pods
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> UID of the claim that goes
@@ -155,6 +158,16 @@ def operation_lease(cluster: str) -> str:
 
 def pod(cluster: str, ordinal: int) -> str:
     return f"{cluster}-{ordinal}"
+
+
+def is_pod(text: str) -> bool:
+    """True of what may be a member's pod, of any cluster."""
+    return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
+
+
+def pod_beside(pod_name: str, ordinal: int) -> str:
+    """Another member of the same cluster."""
+    return pod(pod_name.rpartition("-")[0], ordinal)
 
 
 def ordinal_of(pod_name: str) -> int:

@@ -23,6 +23,9 @@ class Publication:
     at: str
     beat: int  # grows with each publication, so that a reader needs no common clock
     agent_version: str
+    started: str = (
+        ""  # when the agent did (UTC, ISO 8601, microseconds), so that its beats can be told from earlier ones
+    )
     server_uuid: str = ""
     server_version: str = ""
     state: str = UNKNOWN  # GR's member state, or DOWN when mysqld does not answer
@@ -33,6 +36,7 @@ class Publication:
     group: str = ""  # the pods of all members that this one sees in its group, in whatever state, with commas
     executed: str = ""
     received: str = ""
+    held: str = ""  # all that it held, applied or not, when its server last answered; it may hold more
     behind: int = 0  # transactions received and not yet applied
     clone_copied: int = 0  # bytes of a donor's data copied so far
     clone_size: int = 0  # bytes in all, 0 if nothing is being copied
@@ -50,7 +54,16 @@ class Publication:
 
 def _without_motion(publication: Publication) -> Publication:
     return replace(
-        publication, at="", beat=0, executed="", received="", behind=0, volume_used=0, view_id="", clone_copied=0
+        publication,
+        at="",
+        beat=0,
+        executed="",
+        received="",
+        held="",
+        behind=0,
+        volume_used=0,
+        view_id="",
+        clone_copied=0,
     )
 
 

@@ -16,12 +16,6 @@ def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
     return {str(name): str(why) for name, why in found.items()} if isinstance(found, dict) else {}
 
 
-def given_up(annotations: Mapping[str, str]) -> frozenset[str]:
-    """The members that `recover --accept-loss` does without."""
-    found = _read(annotations, names.ANNOTATION_GIVEN_UP)
-    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
-
-
 def filling(annotations: Mapping[str, str]) -> dict[str, str]:
     """Member -> the backup that a Job puts onto its volume: until then it does not start."""
     found = _read(annotations, names.ANNOTATION_FILLING)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mysqlops.core import names
@@ -17,10 +17,12 @@ from mysqlops.core import names
 
 @dataclass(frozen=True)
 class Timeline:
-    """`claims` is the template of the claims' names, `group` the group's name (a UUID)."""
+    """`claims` is the template of the claims' names, `group` the group's name (a UUID), `members` who may hold what was
+    acknowledged when it was left (pod to server_uuid, as core/group.py notes it)."""
 
     claims: str
     group: str
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mysqlops.core import group
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
 
 ONLINE, RECOVERING, OFFLINE, ERROR, UNREACHABLE = "ONLINE", "RECOVERING", "OFFLINE", "ERROR", "UNREACHABLE"
 DOWN = "DOWN"
+LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ class ServerView:
     offline_mode: bool = False
     state: str = OFFLINE
     view_id: str = ""
+    group_name: str = ""
     behind: int = 0
     members: tuple[GroupMember, ...] = ()
     clone: Clone | None = None
     recovery_error: int = 0  # of a RECOVERING member: the last error of its channel to the donor
+    bootstraps: bool = False  # its next START GROUP_REPLICATION would form a group, whatever it was meant for
 
     def online_members(self) -> int:
         return sum(member.state == ONLINE for member in self.members)
@@ -95,10 +99,34 @@ class Peer:
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """The group's Lease: who formed it first (None: never), who may form it now, and what users ordered."""
+    """The group's Lease: who formed it first (None: never), who may form it now, what is known of the group, and what
+    users ordered. `version` is the Lease's resourceVersion: whatever is decided on this record is written only if the
+    Lease is still the same."""
 
     bootstrapped_by: str | None
     holder: str | None
     held_for_seconds: float  # since the holder's last renewal
     fenced: Mapping[str, str] = field(default_factory=dict)  # member -> why
-    given_up: frozenset[str] = frozenset()  # members that `recover --accept-loss` does without
+    acquired: str = ""  # when it was last taken (the API server's text)
+    note: group.Note = field(default_factory=group.Note)
+    order: group.GoOnWithout | None = None
+    version: str = ""
+    read_at: float = 0.0  # of the reader's own clock (seconds)
+
+    def given_up(self) -> frozenset[str]:
+        """The members that a user ordered to do without, in this outage."""
+        return frozenset(self.order.members) if self.order else frozenset()
+
+    def incarnation(self) -> str:
+        """Which run of the group is the cluster's; empty if that is not settled (yet)."""
+        return self.note.incarnation if self.note.acquired == self.acquired else ""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the API server tells a member: how many members are wanted, the other members, and the group's Lease, which
+    was read before the others were."""
+
+    replicas: int
+    peers: tuple[Peer, ...]
+    record: GroupRecord

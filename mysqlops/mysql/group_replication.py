@@ -16,7 +16,10 @@ from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
-_SERVER = "SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.offline_mode"
+_SERVER = """
+SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.offline_mode,
+  @@global.group_replication_group_name, @@global.group_replication_bootstrap_group
+"""
 _MEMBERS = """
 SELECT member_id, member_host, member_state, member_role, COALESCE(count_transactions_remote_in_applier_queue, 0),
   COALESCE(view_id, '')
@@ -60,7 +63,7 @@ SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schem
 
 def observe(server: connect.Server) -> view.ServerView:
     """What the server says of itself and of its group, within a few milliseconds."""
-    uuid, version, executed, read_only, offline = server.query(_SERVER)[0]
+    uuid, version, executed, read_only, offline, group_name, bootstraps = server.query(_SERVER)[0]
     rows = server.query(_MEMBERS)
     members = tuple(
         view.GroupMember(member_id, host, state, _ROLES.get(role, "none"), int(queue))
@@ -79,6 +82,8 @@ def observe(server: connect.Server) -> view.ServerView:
         offline_mode=bool(offline),
         state=own.state if own else view.OFFLINE,
         view_id=next((row[5] for row in rows if row[0] == uuid), ""),
+        group_name=group_name or "",
+        bootstraps=bool(bootstraps),
         behind=own.queue if own else 0,
         members=members,
         clone=clone.running(server) if may_copy else None,
@@ -96,8 +101,14 @@ def applied_until(server: connect.Server) -> str:
 def start(
     server: connect.Server, login: connect.Login, *, group_name: str, seeds: Sequence[str], bootstrap: bool
 ) -> None:
-    """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not."""
+    """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not.
+
+    Whoever calls may die between any two statements. An earlier one may have left group_replication_bootstrap_group on,
+    so it is turned off first, also for a join. A group that is formed refuses clients (offline_mode) until somebody
+    calls accept_clients.
+    """
     connect.set_read_timeout(server, _START_SECONDS)
+    clear_bootstrap(server)
     _forget_certified(server, bootstrap)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])
@@ -107,13 +118,18 @@ def start(
     if not bootstrap:
         _execute(server, command, "START GROUP_REPLICATION")
         return
+    bar(server)
     server.query("SET GLOBAL group_replication_bootstrap_group = ON")
     try:
         _execute(server, command, "START GROUP_REPLICATION (forming the group)")
     finally:
-        # Left ON, the next start would form a second group of the same name.
         with contextlib.suppress(errors.ConnectFailed):
-            server.query("SET GLOBAL group_replication_bootstrap_group = OFF")
+            clear_bootstrap(server)
+
+
+def clear_bootstrap(server: connect.Server) -> None:
+    """Left on, the next start would form a second group of the same name, whatever it was meant for."""
+    server.query("SET GLOBAL group_replication_bootstrap_group = OFF")
 
 
 def _execute(server: connect.Server, command: str, what: str) -> None:

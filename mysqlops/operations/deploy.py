@@ -13,8 +13,8 @@ from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.operations import agents, bundle, image_check, observe, preflight
 from mysqlops.operations.session import Session
+from mysqlops.planning import claims, render, status, verdict
 from mysqlops.planning import deploy as planning
-from mysqlops.planning import render, status, verdict
 from mysqlops.planning.running import differences
 
 Json = dict[str, Any]
@@ -35,7 +35,13 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
     running = observe.running(client, spec.name)
     if running is not None:
         _refuse_changes(spec, running.spec, chosen)
-    wanted = objects(running.spec, running.in_use) if running else objects(spec, _in_use_before(client, spec.name))
+        wanted = objects(running.spec, running.in_use)
+    else:
+        in_use = _in_use_before(client, spec.name)
+        there = observe.unaccounted_claims(client, spec.name, in_use.claims)
+        if reasons := claims.left_out(spec.name, there, spec.replicas):
+            raise errors.Refused(reasons)
+        wanted = objects(spec, in_use)
     live = observe.live_objects(client, wanted)
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name))
 
@@ -77,8 +83,22 @@ def execute(session: Session, plan: Plan) -> None:
         session.progress.waiting(f"applying {step.kind} {step.name}")
         assert step.manifest is not None  # noqa: S101 (deploy's plans only apply)
         session.client.apply(step.manifest)
+        if step.kind == "Lease":
+            _note_formed(session, step.manifest)
     if plan.steps:
         session.progress.say(f"applied {len(plan.steps)} objects")
+
+
+def _note_formed(session: Session, lease: Json) -> None:
+    """A Lease that was deleted does not make a cluster new: where claims exist, a group was formed once, and an empty
+    member must not form another."""
+    cluster = lease["metadata"]["labels"][names.LABEL_INSTANCE]
+    found = session.client.get("Lease", lease["metadata"]["name"])
+    if names.ANNOTATION_BOOTSTRAPPED in status.annotations_of(found) or not observe.claims(session.client, cluster):
+        return
+    text = f"deploy {session.clock.now():%Y-%m-%dT%H:%M:%SZ}: claims of {cluster} exist"
+    change = {"metadata": {"annotations": {names.ANNOTATION_BOOTSTRAPPED: text}}}
+    session.client.patch("Lease", lease["metadata"]["name"], change)
 
 
 def await_healthy(session: Session, name: str) -> status.Status:

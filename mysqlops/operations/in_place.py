@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import backup, names, quantity, record, rollout, timeline
+from mysqlops.core import backup, group, names, quantity, record, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import NotFound, Reason, Refused
@@ -62,7 +62,8 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     if reasons:
         raise Refused(reasons)
     restore.check_image(session, source.backup, running.spec)
-    old = Timeline(claims.template_of(running.stateful_set), observe.group_name(session.client, name))
+    members = group.note_of(annotations).expected()
+    old = Timeline(claims.template_of(running.stateful_set), observe.group_name(session.client, name), members)
     new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))
     return Swap(old, new, running.spec.replicas, source.backup.id, to=source.to)
 
@@ -86,6 +87,7 @@ def plan_revert(session: Session, name: str) -> Swap:
         text = f"the claims to go back to are not all there: {', '.join(gone)}"
         hint = f"mysqlops scale {name} to the number of members that there was, or restore a backup"
         reasons.append(Reason("claims-gone", text, hint))
+    reasons += claims.left_out(name, there, running.spec.replicas)
     if reasons:
         raise Refused(reasons)
     return Swap(history.now, history.before, running.spec.replicas)
@@ -122,13 +124,21 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
         case planning.Scale(replicas):
             session.progress.say("stopping the members" if replicas == 0 else f"starting {replicas} members")
             session.client.patch("StatefulSet", name, {"spec": {"replicas": replicas}})
-        case planning.NameGroup(group):
-            change = {"data": {names.KEY_GROUP_NAME: base64.b64encode(group.encode()).decode()}}
-            session.client.patch("Secret", names.credentials_secret(name), change)
+        case planning.NameGroup(timeline_now):
+            _name_group(session, name, timeline_now)
         case planning.Remake(wanted):
             session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")
             remake.begin(session, name, wanted)
     return None
+
+
+def _name_group(session: Session, name: str, now: Timeline) -> None:
+    """The Secret first: while the Lease names the group of before, the step is not done."""
+    change = {"data": {names.KEY_GROUP_NAME: base64.b64encode(now.group.encode()).decode()}}
+    session.client.patch("Secret", names.credentials_secret(name), change)
+    before = group.note_of(annotations_of(session, name))
+    wanted = group.Note(name=now.group, parent=before.name, members=now.members, outcasts=before.outcasts)
+    _note(session, name, {names.ANNOTATION_GROUP: group.dump(wanted)})
 
 
 def _close(session: Session, name: str, swap: Swap) -> list[str]:

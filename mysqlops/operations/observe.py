@@ -10,7 +10,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import names, timeline
+from mysqlops.core import group, names, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
@@ -75,7 +75,10 @@ def _no_cluster(client: Client, name: str) -> errors.NotFound:
 
 
 def group_name(client: Client, cluster: str) -> str:
-    """The name under which members that start now count their transactions (core/timeline.py)."""
+    """The name under which members that start now count their transactions: the Lease's, else that of the Secret."""
+    lease = client.find("Lease", names.group_lease(cluster))
+    if name := group.note_of(status.annotations_of(lease)).name:
+        return name
     secret = client.get("Secret", names.credentials_secret(cluster))
     return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
 
@@ -84,6 +87,18 @@ def claims(client: Client, cluster: str) -> list[str]:
     """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
     found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]
     return [name for name in found if names.is_claim_of(name, cluster)]
+
+
+def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]:
+    """Claims of this template whose members no `scale` has removed: what they hold was not noted."""
+    found = [item["metadata"] for item in client.list("PersistentVolumeClaim")]
+    return [
+        one["name"]
+        for one in found
+        if names.is_claim_of(one["name"], cluster)
+        and one["name"].startswith(f"{template}-{cluster}-")
+        and names.LABEL_KEPT not in (one.get("labels") or {})
+    ]
 
 
 def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
@@ -96,12 +111,8 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         partial(client.list, "PersistentVolumeClaim", selector),
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
-    more = [
-        partial(_schedules, client, selector),
-        partial(_lease, client, names.receiver(name)),
-        partial(_lease, client, names.group_lease(name)),
-    ]
-    stateful_sets, pods, claim_list, slices, cron_jobs, receivers, leases = client.together([*reads, *more])
+    more = [partial(_schedules, client, selector), *(partial(_lease, client, one(name)) for one in _LEASES)]
+    stateful_sets, pods, claim_list, slices, cron_jobs, receivers, groups = client.together([*reads, *more])
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
         raise _no_cluster(client, name)
@@ -114,8 +125,11 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         endpoints={service: _ready_behind(service, slices) for service in services[1:]},
         schedules=tuple(cron_jobs),
         receiver=receivers[0] if receivers else None,
-        lease=leases[0] if leases else None,
+        lease=groups[0] if groups else None,
     )
+
+
+_LEASES = (names.receiver, names.group_lease)
 
 
 def _lease(client: Client, name: str) -> list[Json]:

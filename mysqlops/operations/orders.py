@@ -17,7 +17,6 @@ def read(client: Client, cluster: str) -> dict[str, str]:
 
 _KEYS = {
     "fenced": names.ANNOTATION_FENCED,
-    "given_up": names.ANNOTATION_GIVEN_UP,
     "stopped": names.ANNOTATION_STOPPED,
     "restarting": names.ANNOTATION_RESTARTING,
     "rebuilding": names.ANNOTATION_REBUILDING,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mysqlops.core import names
+from mysqlops.errors import Reason
 
 Json = dict[str, Any]
 
@@ -12,6 +14,18 @@ Json = dict[str, Any]
 def template_of(stateful_set: Json) -> str:
     """The name of the claims' template: what their names begin with."""
     return str(stateful_set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"])
+
+
+def left_out(cluster: str, claims: Iterable[str], replicas: int) -> list[Reason]:
+    """Why a cluster of `replicas` members may not start beside these claims: one that would get no pod may hold what
+    was acknowledged last, for the members of a cluster that stops leave one after another."""
+    beyond = sorted(one for one in claims if names.ordinal_of(one) >= replicas)
+    if not beyond:
+        return []
+    members = max(names.ordinal_of(one) for one in beyond) + 1
+    text = f"{', '.join(beyond)} would get no pod with {replicas} members, and may hold what was acknowledged last"
+    hint = f"start {cluster} with at least {members} members first, then mysqlops scale {cluster} --replicas {replicas}"
+    return [Reason("claims-left-out", text, hint)]
 
 
 def of(stateful_set: Json, ordinal: int) -> str:

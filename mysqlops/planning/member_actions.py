@@ -9,7 +9,18 @@ from mysqlops.core import view
 
 @dataclass(frozen=True)
 class FormGroup:
-    """Take the Lease, then start a group of one."""
+    """Take the Lease, if it is still as it was when this was decided, then start a group of one.
+
+    The record holds the order of a user to do without members, if there is one.
+    """
+
+    why: str
+    record: view.GroupRecord
+
+
+@dataclass(frozen=True)
+class ClearBootstrap:
+    """Turn off what an agent that died has left on: the next start would form a group of its own."""
 
     why: str
 
@@ -83,4 +94,4 @@ class Serve:
     role: str
 
 
-Action = FormGroup | Join | Copy | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve
+Action = FormGroup | ClearBootstrap | Join | Copy | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve

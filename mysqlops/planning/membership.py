@@ -2,7 +2,9 @@
 
 Invariants (tests/unit/planning/test_membership.py):
 - a group is formed only by a member that holds every transaction that any expected member knows of, and only
-  when each expected member is known not to be in a group;
+  when each expected member is known not to be in a group; expected are those of the last view and those that were
+  joining it, each with the data directory that it had (core/group.py), never just `spec.replicas`;
+- a member serves nobody in a group that is not the one that the Lease notes (planning/standing.py);
 - an empty member forms a group only if none was ever formed (bitpoke, Percona PR #404 bootstrap from pod-0);
 - one that holds transactions which the group lacks neither joins nor is wiped: a user decides
   (`mysqlops member rebuild`);
@@ -15,13 +17,13 @@ from dataclasses import dataclass, field
 
 from mysqlops.core import gtid, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import ghosts
+from mysqlops.planning import ghosts, outage, standing
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
     Bar,
+    ClearBootstrap,
     Copy,
-    FormGroup,
     HandOver,
     Join,
     Leave,
@@ -29,15 +31,6 @@ from mysqlops.planning.member_actions import (
     Serve,
     Wait,
 )
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the API server tells: how many members are expected, the other members, and the group's Lease."""
-
-    replicas: int
-    peers: tuple[view.Peer, ...]
-    record: view.GroupRecord
 
 
 @dataclass(frozen=True)
@@ -49,16 +42,24 @@ class Situation:
 
     name: str
     server: view.ServerView | None
-    around: Surroundings | None = None
+    around: view.Surroundings | None = None
     record: view.GroupRecord | None = None
     volume_full: bool = False
     api_is_away: bool = False
     sightings: ghosts.Sightings = field(default_factory=dict)
     doubt: str = ""  # why no client may come for a moment
     tries: int = 0  # to copy, join or form since it was last in the group
+    is_busy: bool = False  # with an action of before: what that one has set is its own to undo
+    since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
+
+    def foreign_because(self) -> str:
+        """Why the group that it is in is not the cluster's, or nothing."""
+        return standing.foreign_because(self.name, self.server, self.record, self.since) if self.server else ""
 
     def barred_because(self) -> str:
         """Why this member must serve nobody, or nothing."""
+        if foreign := self.foreign_because():
+            return foreign
         fenced = self.record.fenced.get(self.name) if self.record else None
         if fenced is not None:
             return f"fenced: {fenced or 'no reason given'}"
@@ -74,14 +75,18 @@ _PURGED = (13114, 1236)
 COPIES_FROM = 20_000
 _TRIES_TO_COPY = 3  # then Group Replication does as it can
 
-LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
-
 
 def plan(situation: Situation) -> Action:
     """The next action of one member."""
     server = situation.server
     if server is None:
         return Wait("mysqld does not answer on its socket yet")
+    if server.bootstraps and not situation.is_busy:
+        return ClearBootstrap("an agent died while it formed the group: the next start would form a second one")
+    return _plan_by_state(situation, server)
+
+
+def _plan_by_state(situation: Situation, server: view.ServerView) -> Action:
     if server.state == view.ONLINE:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
@@ -102,8 +107,9 @@ def _plan_recovering(server: view.ServerView) -> Action:
 
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
-    if stuck := ghosts.why_it_stands_still(server, situation.sightings):
-        return Leave(stuck)
+    foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
+    if why := ghosts.why_it_stands_still(server, situation.sightings) or foreign:
+        return Leave(why)
     barred = situation.barred_because()
     if barred:
         return _plan_barred(situation, server, barred)
@@ -111,15 +117,15 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
         why = f"it reaches {server.reachable_members()} of {len(server.members)} members, no majority"
         return Wait(why) if server.offline_mode else Bar(why)
     if server.offline_mode:
-        if situation.record is None:
-            return Wait("in offline mode, and whether that was ordered is not known: the API server does not answer")
+        if unsettled := standing.unsettled_because(situation.name, server, situation.record, situation.since):
+            return Wait(unsettled)
         return AcceptClients("in the group with a majority")
     return Serve(server.role())
 
 
 def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Action:
     """Serve nobody; a full volume must not count as a copy either, while enough others do."""
-    if situation.doubt:
+    if situation.doubt or situation.foreign_because():
         return Wait(why) if server.offline_mode else Bar(why)
     able = _able_successors(situation, server)
     if server.role() == names.ROLE_PRIMARY and able:
@@ -152,10 +158,10 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
         return RefuseWrites("writable outside any group")
     if situation.volume_full:
         return Wait("its volume is full: not joining until there is room")
-    if around is None and not situation.api_is_away:
-        return Wait("looking at the other members")
     if around is None:
-        return Join("the API server does not answer; the group may still be there")
+        return _plan_unseen(situation, server)
+    if outcast := standing.outcast_because(situation.name, server, around.record):
+        return Wait(outcast)
     alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
     if in_group:
@@ -163,14 +169,25 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
     return _plan_without_group(situation.name, around, server)
 
 
-def _plan_without_group(name: str, around: Surroundings, server: view.ServerView) -> Action:
+def _plan_unseen(situation: Situation, server: view.ServerView) -> Action:
+    """Without the API server only a member on which the next outage waits anyway may join: who joined unnoted could end
+    up with what was acknowledged last, and nobody would wait for it."""
+    if not situation.api_is_away:
+        return Wait("looking at the other members")
+    record = situation.record
+    if record is None or not record.note.counts_on(situation.name, server.server_uuid):
+        return Wait("the API server does not answer, so nobody could note that this member joins the group")
+    return Join("the API server does not answer; the group may still be there")
+
+
+def _plan_without_group(name: str, around: view.Surroundings, server: view.ServerView) -> Action:
     if names.ordinal_of(name) >= around.replicas:
         return Wait(f"no group to join, and only {around.replicas} members are wanted")
     if _is_first_start(around, server):
         if names.ordinal_of(name) == 0:
-            return _form_unless_held(name, around, "the cluster is new")
+            return outage.form_unless_held(name, around, "the cluster is new")
         return Wait("the cluster is new: member 0 forms the group")
-    return _plan_full_outage(name, around, server)
+    return outage.plan(name, around, server)
 
 
 def _is_in_group(publication: Publication | None) -> bool:
@@ -178,7 +195,7 @@ def _is_in_group(publication: Publication | None) -> bool:
 
 
 def _plan_join(
-    situation: Situation, around: Surroundings, server: view.ServerView, in_group: list[view.Peer]
+    situation: Situation, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]
 ) -> Action:
     if why := _why_not_yet(situation.name, around, server, in_group):
         return Wait(why)
@@ -189,7 +206,7 @@ def _plan_join(
     return Join(f"{' and '.join(members)} in the group", online or members)
 
 
-def _why_not_yet(name: str, around: Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
+def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
     """Not while the group still holds this member from before a crash: it would be refused, and its knocking would keep
     the group from noticing that the old one is gone (a failover of 7 s then takes 10)."""
     if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
@@ -218,7 +235,7 @@ def _donor(server: view.ServerView, in_group: list[view.Peer]) -> str | None:
     return min(able)[2] if able else None
 
 
-def _errant(around: Surroundings, server: view.ServerView) -> gtid.GtidSet:
+def _errant(around: view.Surroundings, server: view.ServerView) -> gtid.GtidSet:
     """What this member executed and the group did not. A peer's publication may be some seconds old: then the next
     one, which is looked at again, has what seems to lack."""
     group = gtid.GtidSet()
@@ -229,55 +246,8 @@ def _errant(around: Surroundings, server: view.ServerView) -> gtid.GtidSet:
     return server.executed.subtract(group) if group else gtid.GtidSet()
 
 
-def _is_first_start(around: Surroundings, server: view.ServerView) -> bool:
+def _is_first_start(around: view.Surroundings, server: view.ServerView) -> bool:
     """No group was ever formed, and nobody is seen to hold data."""
-    peers_hold_data = any(peer.publication and peer.publication.executed for peer in around.peers)
+    told = [peer.publication for peer in around.peers if peer.publication]
+    peers_hold_data = any(one.executed or one.held for one in told)
     return around.record.bootstrapped_by is None and not server.known() and not peers_hold_data
-
-
-def _plan_full_outage(name: str, around: Surroundings, server: view.ServerView) -> Action:
-    """Every expected member's set must be known; the holder of all transactions forms the group again."""
-    sets = {name: server.known()}
-    unknown = []
-    for peer in around.peers:
-        known = _known(peer)
-        if known is not None:
-            sets[peer.name] = known
-        elif names.ordinal_of(peer.name) < around.replicas and peer.name not in around.record.given_up:
-            unknown.append(peer.name)
-    if unknown:
-        return Wait(f"no group is running, and what {', '.join(unknown)} holds is not known")
-    holders = holders_of_all(sets)
-    if not holders:
-        return Wait("no group is running, and no member holds all transactions: " + describe(sets))
-    if holders[0] != name:
-        return Wait(f"no group is running; {holders[0]} holds all transactions and forms it")
-    return _form_unless_held(name, around, "all members are known and this one holds all transactions")
-
-
-def _known(peer: view.Peer) -> gtid.GtidSet | None:
-    """What a peer holds, if its agent says so now and says that it is outside any group."""
-    publication = peer.publication
-    if not peer.fresh or publication is None or publication.state not in (view.OFFLINE, view.ERROR):
-        return None
-    return gtid.GtidSet.parse(publication.executed).union(gtid.GtidSet.parse(publication.received))
-
-
-def holders_of_all(sets: dict[str, gtid.GtidSet]) -> list[str]:
-    """The members whose set contains every other's, in the order of their names' ordinals."""
-    everything = gtid.GtidSet()
-    for known in sets.values():
-        everything = everything.union(known)
-    holders = [name for name, known in sets.items() if everything.is_subset(known)]
-    return sorted(holders, key=names.ordinal_of)
-
-
-def describe(sets: dict[str, gtid.GtidSet]) -> str:
-    return "; ".join(f"{name} {known or 'nothing'}" for name, known in sorted(sets.items()))
-
-
-def _form_unless_held(name: str, around: Surroundings, why: str) -> Action:
-    holder = around.record.holder
-    if holder and holder != name and around.record.held_for_seconds < LEASE_SECONDS:
-        return Wait(f"{holder} holds the Lease and forms the group")
-    return FormGroup(why)

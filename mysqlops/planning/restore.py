@@ -13,7 +13,7 @@ from typing import Any
 from mysqlops.core import names
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
-from mysqlops.core.timeline import Swap
+from mysqlops.core.timeline import Swap, Timeline
 from mysqlops.planning import backup, claims, render, storage
 from mysqlops.planning.actions import Done, Wait
 
@@ -46,9 +46,9 @@ class Scale:
 
 @dataclass(frozen=True)
 class NameGroup:
-    """Members that start from now on count their transactions under this name."""
+    """Members that start from now on continue this timeline: under its name, and with its members expected."""
 
-    name: str
+    timeline: Timeline
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def plan(seen: Seen, swap: Swap) -> Action:
     if seen.pods:
         return Wait(f"{', '.join(sorted(seen.pods))} to stop")
     if seen.group != swap.new.group:
-        return NameGroup(swap.new.group)
+        return NameGroup(swap.new)
     return Remake(remade(seen.stateful_set, swap))
 
 

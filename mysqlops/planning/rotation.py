@@ -7,7 +7,7 @@ from typing import Any
 
 from mysqlops.core import gtid, record, rotation, view
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning.status import Condition, Observed, Status, in_the_way
+from mysqlops.planning.status import Condition, Observed, Status, annotations_of, in_the_way
 
 CODE = "rotation-open"
 
@@ -66,8 +66,7 @@ def holders(order: record.Rotation, pods: Iterable[Mapping[str, Any]]) -> Collec
 
 def conditions(seen: Observed) -> list[Condition]:
     """An open rotation, since when, and the next command."""
-    annotations = ((seen.lease or {}).get("metadata") or {}).get("annotations") or {}
-    order = record.rotation(annotations)
+    order = record.rotation(annotations_of(seen.lease))
     if order is None:
         return []
     text, hint = f"a rotation of passwords began at {order.since} and did not end", f"mysqlops users rotate {seen.name}"

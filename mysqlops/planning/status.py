@@ -28,7 +28,11 @@ class Observed:
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
     receiver: Json | None = None  # the Lease of what receives its binary logs
-    lease: Json | None = None  # the Lease NAME-group, whole
+    lease: Json | None = None  # the Lease of its group: what is known of that, and users' orders
+
+
+def annotations_of(lease: Json | None) -> dict[str, str]:
+    return dict((lease or {"metadata": {}})["metadata"].get("annotations") or {})
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Member:
     config: str | None = None  # names the my.cnf that the member would start with now
     clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
     clone_size: int | None = None
+    server_uuid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,15 @@ class Status:
 
 # They hinder no change: one is what a resize is for, another is what an upgrade ends. While a rotation of passwords is
 # open each member accepts both, a new one too, and a restart is what lets it end.
-_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue", "binlog-late", "binlog-gap", "rotation-open"}
+_HARMLESS = {
+    "volume-filling",
+    "agents-differ",
+    "backup-overdue",
+    "binlog-late",
+    "binlog-gap",
+    "order-open",
+    "rotation-open",
+}
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:

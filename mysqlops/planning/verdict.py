@@ -6,11 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import names, quantity, rollout, view, volume
+from mysqlops.core import group, names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.planning import backup_state, claims, pods, revisions, rotation
-from mysqlops.planning.status import ABSENT, DEGRADED, DOWN, HEALTHY, Condition, Member, Observed, Status
+from mysqlops.planning.status import (
+    ABSENT,
+    DEGRADED,
+    DOWN,
+    HEALTHY,
+    Condition,
+    Member,
+    Observed,
+    Status,
+    annotations_of,
+)
 
 Json = dict[str, Any]
 _SILENT_SECONDS = 30.0
@@ -75,6 +85,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
+        server_uuid=published.server_uuid or None if published else None,
     )
 
 
@@ -103,6 +114,7 @@ def _conditions(
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
     found += rotation.conditions(seen)
+    found += _order_conditions(seen)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
@@ -195,6 +207,33 @@ def _rollout_conditions(seen: Observed) -> list[Condition]:
     if under_way.failure:
         text = f"a rollout is being taken back ({under_way.failure}): {left} pods to go"
     return [Condition("rollout-open", text, f"mysqlops upgrade {seen.name} --resume, or --rollback")]
+
+
+# What a command notes on the Lease while it works -> what that means, and what goes on with it.
+_ORDERS = {
+    names.ANNOTATION_REBUILDING: ("a member is being rebuilt", "mysqlops member rebuild {name} MEMBER"),
+    names.ANNOTATION_FILLING: ("a backup is being restored onto a member", "mysqlops restore BACKUP --member MEMBER"),
+    names.ANNOTATION_RESTARTING: ("the members are being restarted", "mysqlops restart {name}"),
+    names.ANNOTATION_RECREATING: ("the StatefulSet is being made again", "mysqlops storage resize {name} --size SIZE"),
+    names.ANNOTATION_RESTORING: ("a restore in place is under way", "mysqlops restore --revert {name} takes it back"),
+}
+
+
+def _order_conditions(seen: Observed) -> list[Condition]:
+    """Every order stands until it is obeyed, whoever gave it."""
+    annotations = annotations_of(seen.lease)
+    found = [
+        Condition("order-open", f"{text}; if that command has ended, run it again", hint.format(name=seen.name))
+        for key, (text, hint) in _ORDERS.items()
+        if annotations.get(key)
+    ]
+    order = group.order_of(annotations, (seen.lease or {}).get("spec", {}).get("acquireTime") or "")
+    if order is not None:
+        text = (
+            f"the members are ordered to go on without {', '.join(sorted(order.members))}, and have formed no group yet"
+        )
+        found.append(Condition("order-open", text, f"mysqlops recover {seen.name} --withdraw takes the order back"))
+    return found
 
 
 def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]:

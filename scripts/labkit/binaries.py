@@ -32,6 +32,7 @@ GROUPS = {
     "kube": Group("kube", (".",), f"-s -w {_STAMP}.gitVersion=v{KUBERNETES} {_STAMP}.gitMajor=1 {_STAMP}.gitMinor=36"),
     "coredns": Group("coredns", (".",)),
     "storage": Group("storage", ("./csi-lab", *_SIDECARS)),
+    "holder": Group("watch-holder", (".",)),
     "s3": Group("storage", ("github.com/versity/versitygw/cmd/versitygw",)),
 }
 

@@ -118,6 +118,6 @@ NODE_RECIPE = Recipe(
     kept=frozenset({"bridge", "host-local", "loopback", "portmap"}),
     links=(("opt/cni/bin", "/usr/lib/cni"), ("usr/bin/awk", "mawk"), *_IPTABLES),
     entrypoint=("/usr/local/bin/node-entry",),
-    programs=("kube", "storage", "s3"),
+    programs=("kube", "storage", "s3", "holder"),
     scripts="images/node",
 )

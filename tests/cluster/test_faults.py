@@ -5,12 +5,14 @@ These need the lab's nodes: on another cluster they say so.
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from mysqlops.core.drill import NAMESPACE, TARGET
 from mysqlops.operations.drill import lab, rows
 from mysqlops.operations.drill.faults import FAULTS
-from mysqlops.planning.drill import choice
+from mysqlops.planning.drill import choice, journal
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
 from tests.conftest import missing
 from tests.faults import ledger
@@ -47,6 +49,9 @@ def test_nothing_acknowledged_is_lost(cluster: Namespace, name: str) -> None:
     assert result.round.witnesses == {}
     if name in ("isolate-replica", "partition", "slow-network"):
         assert _pods(cluster) == before, "a member that is only cut off is not replaced"
+    if name == "agent-frozen":
+        assert _leaders(result.journals)[-1] == result.round.target, "the agent that stood still was the next primary's"
+        assert (result.round.election or 0) < 15 < (result.round.label or 0)
 
 
 def test_recover_goes_on_without_a_lost_member_only_when_told_to(cluster: Namespace) -> None:
@@ -84,6 +89,12 @@ def _pods(cluster: Namespace) -> dict[str, str]:
         for one in cluster.objects("pods")
         if one["metadata"]["name"] in MEMBERS
     }
+
+
+def _leaders(journals: dict[str, str]) -> list[str]:
+    """Who would take writes, one after another."""
+    lines = sorted((line for text in journals.values() for line in journal.parse(text)), key=lambda line: line.at)
+    return [who for who, _ in itertools.groupby(line.who for line in lines if line.kind == journal.WRITABLE)]
 
 
 def _states(cluster: Namespace, members: list[str]) -> list[str]:

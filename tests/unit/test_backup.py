@@ -238,9 +238,9 @@ def _after(seen: restoring.Seen, action: restoring.Action) -> restoring.Seen:
         case restoring.Scale(replicas):
             spec = {**seen.stateful_set["spec"], "replicas": replicas}
             return replace(seen, stateful_set={**seen.stateful_set, "spec": spec})
-        case restoring.NameGroup(name):
+        case restoring.NameGroup(now):
             assert not seen.pods, "a member that runs would start with a group that is not its data's"
-            return replace(seen, group=name)
+            return replace(seen, group=now.group)
         case restoring.Remake(wanted):
             assert not seen.pods, "a member that runs would keep a claim of before"
             return replace(seen, stateful_set=wanted, pods=("orders-0", "orders-1", "orders-2"))

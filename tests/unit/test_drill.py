@@ -107,7 +107,7 @@ def test_what_lacks_is_named() -> None:
 def test_the_faults_of_the_issue_are_there_and_tell_whom_they_hit() -> None:
     wanted = """switchover pod-delete kill-mysqld kill-agent freeze isolate-primary isolate-replica partition node-loss
     full-outage disk-full slow-disk slow-network api-server-loss backup-under-load restore upgrade-under-load
-    scale-under-load""".split()
+    scale-under-load agent-frozen stale-api""".split()
     assert set(wanted) <= set(FAULTS)
     for name, fault in FAULTS.items():
         text = "\n".join(choice.preview(fault.about, seen(), "mysql-1", 20, 4))
@@ -204,7 +204,11 @@ def test_what_undoes_a_fault_is_made_of_checked_values() -> None:
     cluster = objects.Cluster("mysql", "shop", ("mysql-0",), "image", "agent")
     scene = Scene(cast("Any", None), seen(), cluster, "mysql-0", own, own)
     good = {"node": "lab-1", "pod": "0b5f0a4e-0000-4000-8000-00000000000a", "versions": [4]}
+    agents = {"address": "172.28.0.10", "mysqld": [], "pods": [{**good, "uid": good["pod"], "name": "mysql-0"}]}
     for name, facts in (
+        ("stale-api", {**agents, "address": "10.0.0.1 -j ACCEPT"}),
+        ("stale-api", {**agents, "pods": [{"node": "../lab", "uid": good["pod"]}]}),
+        ("stale-api", {**agents, "pods": [{"node": "lab-1", "uid": "x; reboot"}]}),
         ("freeze", {"node": "lab-1; reboot", "pids": [7]}),
         ("freeze", {"node": "lab-1", "pids": ["7; reboot"]}),
         ("isolate-primary", {**good, "spared": ["10.0.0.1 -j ACCEPT"]}),
@@ -222,6 +226,13 @@ def test_what_undoes_a_fault_is_made_of_checked_values() -> None:
     (made,) = undo(scene, {**good, "peers": ["10.0.0.1"]})
     assert made[:4] == ("docker", "exec", "lab-1", "sh")
     assert "-D INPUT -s 10.0.0.1 -m comment --comment mysqlops-drill-mysql -j DROP" in made
+    undo = FAULTS["stale-api"].undo
+    assert undo is not None
+    back, stopped = undo(scene, agents)
+    assert any(
+        "-D OUTPUT -p tcp --dport 443 " in word and "DNAT --to-destination 172.28.0.10:" in word for word in back
+    )
+    assert stopped == ("docker", "exec", "lab-0", "second-api-entry", "stop")
     with pytest.raises(StepFailed):
         own.pull("../etc/passwd")
 
@@ -238,6 +249,19 @@ def test_a_filter_drops_all_but_the_spared_or_the_peers_of_each_family() -> None
     assert f"-I INPUT -s fd00::1 {mark} ACCEPT" in cut.lines("-I", 6)
     assert filters.Filter("mark", peers=["10.0.0.2"]).lines("-D", 6) == ["*filter", "COMMIT"]
     assert "--every 4 " in filters.Filter("mark", every=4).lines("-I", 4)[1]
+
+
+def test_a_detour_leads_new_connections_elsewhere_and_resets_the_old_ones() -> None:
+    """The nat table sees a connection's first packet only; what it has led elsewhere has another port by then."""
+    match = "OUTPUT -p tcp --dport 443 -m comment --comment mark -j"
+    assert filters.detour("mark", "-I", 443, "172.28.0.10", 6444) == [
+        "*nat",
+        f"-I {match} DNAT --to-destination 172.28.0.10:6444",
+        "COMMIT",
+        "*filter",
+        f"-I {match} REJECT --reject-with tcp-reset",
+        "COMMIT",
+    ]
 
 
 def test_the_gateways_are_those_of_the_default_routes() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mysqlops.agent import credentials
+from mysqlops.core import names
 from mysqlops.core.drill import Row
+from mysqlops.mysql import connect
+from mysqlops.operations.drill import rows
 from mysqlops.planning.drill import checker, figures, journal, phases
 
 TWO = """\
@@ -74,6 +79,35 @@ def test_a_forged_acknowledgement_is_seen() -> None:
 def test_only_complete_members_are_clean(one: list[Row], other: list[Row]) -> None:
     verdict = checker.check(journal.parse(TWO), {"mysql-0": one, "mysql-1": other})
     assert verdict.is_clean() == (set(one) == set(other) == set(ROWS))
+
+
+def test_the_program_that_reads_rows_runs_with_the_agents_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a text that no type checker sees; it once called a function that had changed."""
+    asked: list[object] = []
+
+    class Server:
+        def __init__(self, login: connect.Login) -> None:
+            asked.append(login.password)
+
+        def __enter__(self) -> Server:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def query(self, statement: str) -> list[tuple[object, ...]]:
+            asked.append(statement)
+            return [("main0", 1, "aa")]
+
+    monkeypatch.setattr(credentials, "read", lambda _, key: key)
+    monkeypatch.setattr(connect, "connect_socket", Server)
+    monkeypatch.setattr(connect, "set_read_timeout", lambda _, __: None)
+    monkeypatch.setattr("sys.argv", ["-c", '["SELECT 1", "SELECT 2"]'])
+    monkeypatch.setattr("sys.path", [*sys.path])
+    exec(rows._PROGRAM, {})  # noqa: S102 (as the agent's container does)
+    assert asked == [names.KEY_ADMIN_PASSWORD, "SELECT 1", "SELECT 2"]
+    assert capsys.readouterr().out == '["main0", 1, "aa"]\n'
 
 
 def test_half_a_line_and_noise_do_not_count() -> None:

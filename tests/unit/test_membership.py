@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mysqlops.core import view
+from mysqlops.core import group, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
 from mysqlops.planning import ghosts, member_actions, membership
@@ -40,10 +40,11 @@ def plan(  # noqa: PLR0913 (a table of what may differ)
     given_up: frozenset[str] = frozenset(),
     full: bool = False,
 ) -> member_actions.Action:
+    order = group.GoOnWithout(dict.fromkeys(given_up, ""), "new", "") if given_up else None
     record = view.GroupRecord(
-        formed, holder[0] if holder else None, holder[1] if holder else 0.0, fenced or {}, given_up
+        formed, holder[0] if holder else None, holder[1] if holder else 0.0, fenced or {}, order=order
     )
-    around = membership.Surroundings(3, peers, record)
+    around = view.Surroundings(3, peers, record)
     return membership.plan(membership.Situation(name, own, around, record, full))
 
 
@@ -138,7 +139,7 @@ def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> Non
     ],
 )
 def test_otherwise_it_joins_as_group_replication_does(own: view.ServerView, donor: view.Peer, tries: int) -> None:
-    around = membership.Surroundings(3, (donor,), view.GroupRecord("mysql-0", None, 0.0))
+    around = view.Surroundings(3, (donor,), view.GroupRecord("mysql-0", None, 0.0))
     action = membership.plan(membership.Situation("mysql-2", own, around, around.record, tries=tries))
     assert isinstance(action, member_actions.Join)
 
@@ -183,10 +184,14 @@ def test_outside_a_group_nothing_is_writable() -> None:
 
 
 def test_without_the_api_server_a_member_joins_and_never_forms() -> None:
-    assert isinstance(
-        membership.plan(membership.Situation("mysql-0", server(UP_TO_9), api_is_away=True)), member_actions.Join
-    )
-    assert isinstance(membership.plan(membership.Situation("mysql-0", server(UP_TO_9))), member_actions.Wait)
+    away = membership.Situation("mysql-0", server(UP_TO_9), api_is_away=True)
+    assert isinstance(membership.plan(away), member_actions.Wait), "nobody could note that it joins"
+    for note in (group.Note(members={"mysql-0": "me"}), group.Note(joining={"mysql-0": "me"})):
+        counted = replace(away, record=view.GroupRecord("mysql-0", None, 0.0, note=note))
+        assert isinstance(membership.plan(counted), member_actions.Join)
+    other = view.GroupRecord("mysql-0", None, 0.0, note=group.Note(members={"mysql-0": "the volume before"}))
+    assert isinstance(membership.plan(replace(away, record=other)), member_actions.Wait)
+    assert isinstance(membership.plan(replace(away, api_is_away=False)), member_actions.Wait)
 
 
 def test_who_was_primary_a_moment_ago_waits_and_tells_the_better_reason() -> None:
@@ -254,7 +259,7 @@ def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
     assert isinstance(unread, member_actions.Wait)
 
 
-def group(role: str) -> tuple[view.GroupMember, ...]:
+def group_of_three(role: str) -> tuple[view.GroupMember, ...]:
     """Three members ONLINE; `me` has the role."""
     others = ("replica", "replica") if role == "primary" else ("primary", "replica")
     return tuple(
@@ -275,7 +280,7 @@ FULL = (in_group("mysql-1", "b", 1 << 30), in_group("mysql-2", "c", 1 << 30))
 
 
 def test_a_full_primary_hands_over_to_one_with_room_and_else_serves_nobody() -> None:
-    primary = server(UP_TO_5, view.ONLINE, members=group("primary"))
+    primary = server(UP_TO_5, view.ONLINE, members=group_of_three("primary"))
     assert isinstance(plan(primary, *ROOMY), member_actions.Serve)
     handing = plan(primary, FULL[0], ROOMY[1], full=True)
     assert isinstance(handing, member_actions.HandOver)
@@ -284,9 +289,9 @@ def test_a_full_primary_hands_over_to_one_with_room_and_else_serves_nobody() -> 
 
 
 def test_a_full_replica_leaves_only_while_a_majority_with_room_stays() -> None:
-    replica = server(UP_TO_5, view.ONLINE, members=group("replica"))
+    replica = server(UP_TO_5, view.ONLINE, members=group_of_three("replica"))
     assert isinstance(plan(replica, *ROOMY, full=True), member_actions.Leave)
-    two = server(UP_TO_5, view.ONLINE, members=group("replica")[:2])
+    two = server(UP_TO_5, view.ONLINE, members=group_of_three("replica")[:2])
     assert isinstance(plan(two, *ROOMY, full=True), member_actions.Bar)
     assert isinstance(plan(replica, *FULL, full=True), member_actions.Bar)
     assert isinstance(plan(server(UP_TO_5), *ROOMY, full=True), member_actions.Wait)
@@ -294,12 +299,12 @@ def test_a_full_replica_leaves_only_while_a_majority_with_room_stays() -> None:
 
 def test_a_fenced_member_serves_nobody_until_it_is_unfenced() -> None:
     order = {"mysql-0": "slow disk"}
-    replica = server(UP_TO_5, view.ONLINE, members=group("replica"))
+    replica = server(UP_TO_5, view.ONLINE, members=group_of_three("replica"))
     assert plan(replica, *ROOMY, fenced=order) == member_actions.Bar("fenced: slow disk")
     barred = replace(replica, offline_mode=True)
     assert isinstance(plan(barred, *ROOMY, fenced=order), member_actions.Wait)
     assert isinstance(plan(barred, *ROOMY), member_actions.AcceptClients)
-    primary = server(UP_TO_5, view.ONLINE, members=group("primary"))
+    primary = server(UP_TO_5, view.ONLINE, members=group_of_three("primary"))
     assert isinstance(plan(primary, *ROOMY, fenced=order), member_actions.HandOver)
 
 
@@ -316,7 +321,8 @@ def test_only_a_member_that_was_given_up_may_be_missing() -> None:
     assert isinstance(plan(server(UP_TO_9), *others), member_actions.Wait)
     assert isinstance(plan(server(UP_TO_9), *others, given_up=frozenset({"mysql-2"})), member_actions.FormGroup)
     back = (peer("mysql-1", UP_TO_5), peer("mysql-2", f"{UP_TO_5},{STRAY}:1"))
-    assert isinstance(plan(server(UP_TO_9), *back, given_up=frozenset({"mysql-2"})), member_actions.Wait)
+    assert isinstance(plan(server(UP_TO_9), *back), member_actions.Wait)
+    assert isinstance(plan(server(UP_TO_9), *back, given_up=frozenset({"mysql-2"})), member_actions.FormGroup)
 
 
 _SETS = st.sampled_from([None, "", UP_TO_5, UP_TO_9, f"{UP_TO_5},{STRAY}:1"])

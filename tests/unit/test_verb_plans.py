@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mysqlops.core import names, record, rights
+from mysqlops.core import group, names, record, rights
 from mysqlops.errors import Refused
 from mysqlops.planning import member, switchover
 from mysqlops.planning.status import Status
@@ -94,7 +94,7 @@ def test_an_order_that_cannot_be_read_is_no_order(text: str | None) -> None:
         (names.ANNOTATION_FENCED, names.ANNOTATION_GIVEN_UP, names.ANNOTATION_STOPPED), text
     )  # fmt: skip
     assert record.fenced(annotations) == {}
-    assert record.given_up(annotations) == frozenset()
+    assert group.order_of(annotations, "") is None
     assert record.stopped(annotations) == {}
 
 
@@ -103,7 +103,8 @@ def test_orders_are_read_as_they_were_written() -> None:
     assert text is not None
     assert record.fenced({names.ANNOTATION_FENCED: text}) == {"mysql-1": "slow disk"}
     assert record.stopped({names.ANNOTATION_STOPPED: text}) == {"mysql-1": "slow disk"}
-    assert record.given_up({names.ANNOTATION_GIVEN_UP: '["mysql-2"]'}) == frozenset({"mysql-2"})
+    order = group.GoOnWithout({"mysql-2": "uuid"}, "new", "10:00")
+    assert group.order_of({names.ANNOTATION_GIVEN_UP: group.dump(order)}, "10:00") == order
     assert record.write({}) is None
 
 

@@ -13,34 +13,53 @@ from mysqlops.cli import context, options, output
 
 @click.command()
 @options.changing("10m")
-@click.option("--accept-loss", is_flag=True, help="Do without the members that are missing.")
+@click.option("--accept-loss", is_flag=True, help="Go on without the members that are missing or named.")
+@click.option("--without", multiple=True, metavar="MEMBER", help="Give this member up too, for its data has diverged.")
 @click.option("--confirm", metavar="NAME", help="The cluster's name: with --accept-loss transactions may be lost.")
-def command(name: str, accept_loss: bool, confirm: str | None, **given: Any) -> None:
-    """After a full outage, form the group of NAME again although a member is missing for good.
+@click.option("--withdraw", is_flag=True, help="Take back an order that no member has obeyed yet.")
+def command(name: str, accept_loss: bool, without: tuple[str, ...], confirm: str | None, **given: Any) -> None:
+    """After a full outage, form the group of NAME again without members that are lost or have diverged.
 
-    Members form it by themselves once all of them are there. This is the only way past a missing one: what only it
-    holds is lost, and when it comes back it must be rebuilt. Without --accept-loss only that is shown.
+    Members form it by themselves once all of them are back and one of them holds everything. This is the only way past
+    a missing or diverged one: what only it holds is lost to the cluster. The history goes on under another name, and
+    the member comes back only by `member rebuild`. Without --accept-loss, only the risk is shown.
 
     \b
     Examples:
       mysqlops recover mysql
       mysqlops recover mysql --accept-loss --confirm mysql
+      mysqlops recover mysql --without mysql-2 --accept-loss --confirm mysql
     """
     from mysqlops.operations import recover
 
-    form = given.pop("output")
+    form, withdraw = given.pop("output"), given.pop("withdraw")
     with context.changing(name, "recover", given) as session:
-        risks = recover.plan(session, name)
+        if withdraw:
+            recover.withdraw(session, name)
+            output.result({"withdrawn": True}, form, f"{name} has no order to go on without a member")
+            return
+        risks = recover.plan(session, name, without)
         for risk in risks:
-            known = "what only it holds is not known" if risk.only_there is None else f"only it holds {risk.only_there}"
             session.progress.warn(
-                f"{risk.member} is missing ({risk.why}): "
-                + (known if risk.only_there != "" else "as far as is known, nothing is only there")
+                f"{risk.member} would be given up ({risk.why}): {_risk(risk.only_there, risk.is_known)}"
             )
         if not accept_loss or confirm != name:
             text = f"{', '.join(risk.member for risk in risks)} would be given up, with what only they hold"
-            hint = f"bring them back, or: mysqlops recover {name} --accept-loss --confirm {name}"
+            words = "".join(f" --without {member}" for member in without)
+            hint = f"bring them back, or: mysqlops recover {name}{words} --accept-loss --confirm {name}"
             raise errors.Refused([errors.Reason("loss-not-accepted", text, hint)])
         recover.execute(session, name, risks)
     given_up = [asdict(risk) for risk in risks]
-    output.result({"given_up": given_up}, form, f"{name} has a primary again, without {risks[0].member}")
+    left = ", ".join(risk.member for risk in risks)
+    text = (
+        f"{name} has a primary again, without {left}; mysqlops member rebuild {name} {risks[0].member} brings it back"
+    )
+    output.result({"given_up": given_up}, form, text)
+
+
+def _risk(only_there: str | None, is_known: bool) -> str:
+    if only_there is None:
+        return "what only it holds is not known"
+    if only_there:
+        return f"only it holds {only_there}" + ("" if is_known else ", or more")
+    return "nothing is only there" if is_known else "it does not answer; when it last did, nothing was only there"

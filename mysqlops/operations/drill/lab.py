@@ -71,6 +71,14 @@ class Lab:
     def remove(self) -> None:
         """Nothing was made."""
 
+    def second_api(self, verb: str) -> Command:
+        """Starts, holds, stops, or tells the status of an API server whose lists of pods can be made to stand still."""
+        return self.inside(self.control_plane, "second-api-entry", verb)
+
+    def address(self, node: str) -> str:
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return self.output(self.inspect(node, form)).strip()
+
     def api_server(self) -> list[int]:
         return nodes.processes(self, self.control_plane, _API_SERVER)
 

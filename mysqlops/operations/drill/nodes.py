@@ -27,6 +27,7 @@ _IN_POD = (
     'for p in /proc/[0-9]*; do grep -q "$0" $p/cgroup 2>/dev/null && exec nsenter -t "${p#/proc/}" -n "$@"; done; '
     'echo "the pod has no process here" >&2; exit 1'
 )
+_APPLY = 'printf "%s\\n" "$@" | "$0-restore" --noflush --wait'
 
 
 class Nodes(Protocol):
@@ -89,6 +90,11 @@ def send(nodes: Nodes, node: str, signal: str, pids: Sequence[int]) -> Command:
 def in_network_of(nodes: Nodes, node: str, pod_uid: str, *words: object) -> Command:
     """Runs a program of the node in the network of a pod, by any process that the pod has at that time."""
     return nodes.inside(node, "sh", "-c", _IN_POD, _pattern(pod_uid), *words)
+
+
+def filter_in(nodes: Nodes, node: str, pod_uid: str, program: str, lines: Sequence[str]) -> Command:
+    """Applies lines to the packet filters of a pod's own network, a table all at once."""
+    return in_network_of(nodes, node, pod_uid, "sh", "-c", _APPLY, program, *lines)
 
 
 def token_file(folder: str, token: str) -> str:

@@ -13,14 +13,16 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import status
 from mysqlops.planning.drill import choice
 
-# As the agent does it: with its account, whose password is a file in its container. One line a row, so that a long
-# table needs little memory there.
+# As the agent does it: with its account, whose password is a file in its container. It takes no more of the agent's
+# code than that, for the agent may be of another release. One line a row, so that a long table needs little memory.
 _PROGRAM = """
 import json, sys
 sys.path.insert(0, "/agent/agent.pyz")
-from mysqlops.agent import member, settings
-with member.Member(settings.read()).connect() as server:
-    from mysqlops.mysql import connect
+from mysqlops.agent import credentials, settings
+from mysqlops.core import names
+from mysqlops.mysql import connect
+login = credentials.read_login(settings.CREDENTIALS, names.USER_ADMIN, names.KEY_ADMIN_PASSWORD)
+with connect.connect_socket(login) as server:
     connect.set_read_timeout(server, 120)
     for statement in json.loads(sys.argv[1]):
         rows = server.query(statement)

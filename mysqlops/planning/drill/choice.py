@@ -11,6 +11,7 @@ from mysqlops.core.drill import (
     BY_ABORT,
     BY_ITSELF,
     EVERYBODY,
+    HEIR,
     LAB,
     NEEDS,
     NOBODY,
@@ -42,9 +43,18 @@ def target(about: About, seen: status.Status, seed: int, number: int, control_pl
     """The member to hit. With `control_plane`, its node is spared where another can be had."""
     if about.aim in (EVERYBODY, NOBODY, PRIMARY):
         return str(seen.primary)
+    if about.aim == HEIR:
+        return heir(seen)
     replicas = [one for one in seen.members if one.role == names.ROLE_REPLICA]
     spared = [one for one in replicas if one.node != control_plane] or replicas
     return spared[int(draw(seed, number, "target") * len(spared))].name
+
+
+def heir(seen: status.Status) -> str:
+    """Whom the group elects if its primary goes: of members of one version and weight, the one with the least UUID.
+    https://dev.mysql.com/doc/refman/9.7/en/group-replication-single-primary-mode.html"""
+    replicas = [one for one in seen.members if one.role == names.ROLE_REPLICA]
+    return min(replicas, key=lambda one: (one.server_uuid is None, one.server_uuid or "")).name
 
 
 def must_move(about: About, seen: status.Status, spared: str | None) -> bool:

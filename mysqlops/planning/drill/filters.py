@@ -30,6 +30,13 @@ class Filter:
         return ["*filter", *(f"{verb} {chain} {match}{comment} -j {to}" for chain, match, to in rules), "COMMIT"]
 
 
+def detour(mark: str, verb: str, port: int, to: str, to_port: int) -> list[str]:
+    """Connections to a port lead to an address elsewhere; those that were open before, and do not, are reset."""
+    match = f"{verb} OUTPUT -p tcp --dport {int(port)} -m comment --comment {mark} -j"
+    led = f"{match} DNAT --to-destination {IPv4Address(to)}:{int(to_port)}"
+    return ["*nat", led, "COMMIT", "*filter", f"{match} REJECT --reject-with tcp-reset", "COMMIT"]
+
+
 def _ends(addresses: Sequence[str], version: int) -> Iterator[tuple[str, str]]:
     for address in map(ip_address, addresses):
         if address.version == version:

@@ -17,7 +17,6 @@ from mysqlops.planning.drill import filters, objects
 
 _MARK = "mysqlops-drill"
 _EVERY = 4  # of so many packets one is lost
-_APPLY = 'printf "%s\\n" "$@" | "$0-restore" --noflush --wait'
 
 
 def _cut(scene: Scene) -> Facts:
@@ -59,7 +58,7 @@ def _commands(scene: Scene, facts: Facts, verb: str) -> list[Command]:
     own = scene.must_have_nodes()
     made = filters.Filter(_mark(scene), facts.get("peers", ()), facts.get("spared", ()), int(facts.get("every", 1)))
     return [
-        nodes.in_network_of(own, facts["node"], facts["pod"], "sh", "-c", _APPLY, program, *made.lines(verb, version))
+        nodes.filter_in(own, facts["node"], facts["pod"], program, made.lines(verb, version))
         for version, program in filters.PROGRAMS.items()
         if version in facts["versions"]
     ]

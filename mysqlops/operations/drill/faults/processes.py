@@ -1,4 +1,4 @@
-"""Faults of one process of the primary's pod: killed, or standing still.
+"""Faults of single processes of a member: killed, or standing still.
 
 Process 1 of a container takes no SIGKILL and no SIGSTOP from inside it. A limit of its processor time is enforced by
 the kernel all the same (setrlimit(2): at the hard limit SIGKILL is sent), and mysqld's own handler ends it on SIGSEGV.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core import names
-from mysqlops.core.drill import BY_ITSELF, NODE, About
+from mysqlops.core.drill import BY_ITSELF, HEIR, NODE, About
 from mysqlops.operations.drill import nodes
 from mysqlops.operations.drill.nodes import Command
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
@@ -77,6 +77,25 @@ def _freeze(scene: Scene, facts: Facts) -> None:
     nodes.run(scene.must_have_nodes(), _signal(scene, facts, "-STOP"))
 
 
+def _agent_facts(scene: Scene) -> Facts:
+    """The target's agent, which will stand still, and the primary's mysqld, which will be killed."""
+    own, primary = scene.must_have_nodes(), str(scene.status.primary)
+    node = scene.node_of(primary)
+    return {
+        "node": scene.node,
+        "pids": nodes.agent(own, scene.node, scene.pod()["metadata"]["uid"]),
+        "mysqld": {"node": node, "pids": nodes.mysqld(own, node, scene.pod(primary)["metadata"]["uid"])},
+    }
+
+
+def _freeze_agent(scene: Scene, facts: Facts) -> Json:
+    """The election falls into the agent's absence: the group needs up to nine seconds for it, the agent stands still
+    for thirty. Kubelet's liveness probe fails three times meanwhile, and six times are needed to kill it."""
+    _freeze(scene, facts)
+    nodes.run(scene.must_have_nodes(), _signal(scene, facts["mysqld"], "-KILL"))
+    return {"killed": f"mysqld of {scene.status.primary}"}
+
+
 def _go_on(scene: Scene, facts: Facts) -> list[Command]:
     return _signal(scene, facts, "-CONT")
 
@@ -123,6 +142,35 @@ FAULTS = (
         ),
         _freeze,
         prepare=_freeze_facts,
+        is_healed=_is_thawed,
+        undo=_go_on,
+    ),
+    Fault(
+        About(
+            "agent-frozen",
+            "the agent of the next primary is stopped (SIGSTOP) for 30 s, and the primary's mysqld is killed",
+            "the agent of {target}, which the group elects: nobody moves the label to it for {seconds} s",
+            aim=HEIR,
+            needs=NODE,
+            undone=BY_ITSELF,
+            lasts=30,
+        ),
+        _freeze_agent,
+        prepare=_agent_facts,
+        is_healed=_is_thawed,
+        undo=_go_on,
+    ),
+    Fault(
+        About(
+            "agent-frozen-primary",
+            "the primary's agent is stopped (SIGSTOP) for 30 s, and its mysqld is killed",
+            "agent and mysqld of {target}, which cannot take its own label off; {others} elect a primary",
+            needs=NODE,
+            undone=BY_ITSELF,
+            lasts=30,
+        ),
+        _freeze_agent,
+        prepare=_agent_facts,
         is_healed=_is_thawed,
         undo=_go_on,
     ),

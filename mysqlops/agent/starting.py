@@ -1,0 +1,69 @@
+"""Form the group, or join it: what must be written to the Lease before, so that no death in between does harm."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from mysqlops import errors
+from mysqlops.agent import member, surroundings
+from mysqlops.clock import Clock
+from mysqlops.core import group, view
+
+# An agent may be stopped between its decision and its deed: it must look again then.
+_DECISION_SECONDS = 10.0
+_NOTE_PAUSES = (0.05, 0.1, 0.2, 0.4)
+# The server's words for "nobody there is in a group" (MY-011526 and others would say that there is a group).
+_NO_GROUP = ("connecting to all peers", "Timeout on wait for view", "No valid peers")
+
+
+class Starting:
+    """One member's starts; called in the background, one at a time. Raises MysqlopsError: the next try looks again."""
+
+    def __init__(self, server: member.Member, around: surroundings.Surroundings, clock: Clock) -> None:
+        self._member, self._around, self._clock = server, around, clock
+
+    def form(self, decided_on: view.GroupRecord, server: view.ServerView) -> None:
+        """Take the Lease as it was when that was decided, then form the group. No client gets in until the Lease notes
+        the new incarnation (planning/standing.py): should another member form one meanwhile, this one leaves."""
+        if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
+            raise errors.Conflict("the decision to form the group is too old: looking again")
+        if decided_on.order is not None and self._joins_instead(list(decided_on.order.members), decided_on, server):
+            return
+        note = self._around.take_lease(decided_on, server.server_uuid)
+        if note is None:
+            raise errors.Conflict("the Lease has changed since that was decided: looking again")
+        self._member.form(note.name)
+
+    def join(self, seeds: Sequence[str], known: view.GroupRecord | None, server: view.ServerView) -> None:
+        """Note that this member may be in the group from now on, then join it. Without the API server only a member
+        that is noted already comes here (planning/membership.py)."""
+        try:
+            note = self._note_joining(server)
+        except errors.Unreachable:
+            if known is None or not known.note.counts_on(self._around.pod, server.server_uuid):
+                raise
+            note = known.note
+        self._member.join(seeds, note.name)
+
+    def _note_joining(self, server: view.ServerView) -> group.Note:
+        """Other members write to the Lease in the same seconds: that is no reason to wait for the next try."""
+        for pause in _NOTE_PAUSES:
+            with contextlib.suppress(errors.Conflict):
+                return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
+            self._clock.sleep(pause)
+        return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
+
+    def _joins_instead(self, given_up: list[str], decided_on: view.GroupRecord, server: view.ServerView) -> bool:
+        """A user gave members up whose agents are silent. They may be a group that runs, cut off from the API server
+        only: whoever answers is asked to let this member in before another group is formed."""
+        answering = [pod for pod in given_up if self._member.answers(pod)]
+        if not answering:
+            return False
+        try:
+            self.join(answering, decided_on, server)
+        except errors.StatementFailed as error:
+            if not any(words in str(error) for words in _NO_GROUP):
+                raise
+            return False
+        return True

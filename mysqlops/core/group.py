@@ -1,0 +1,128 @@
+"""The group of a cluster, as an annotation of the Lease NAME-group remembers it. Values only; never an object.
+
+- `members` are those of the last view, and `joining` those that may have joined since: only they can hold what was
+  acknowledged, so an outage is over only when each of them is accounted for. A member is its pod and its data directory
+  (server_uuid): an empty volume in a pod of the same name is not that member.
+- `incarnation` is one run of a group, from its bootstrap until its last member has left. Two runs of the same name can
+  exist for a moment, but only one of them stands here, and members of another one serve nobody.
+- `name` is the name of the history: the UUID under which the group counts transactions. Where a group goes on without
+  what a member may hold, it goes on under another name, and that member is an outcast: it never joins by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from mysqlops.core import names
+
+
+@dataclass(frozen=True)
+class Note:
+    """`members`, `joining` and `outcasts` map a pod to its server_uuid; an empty UUID is any that holds data."""
+
+    name: str = ""  # empty: as the Secret has it
+    parent: str = ""  # the history that `name` continues
+    incarnation: str = ""
+    acquired: str = ""  # when the Lease was taken for that incarnation: a later taking makes it the one before
+    members: Mapping[str, str] = field(default_factory=dict)
+    joining: Mapping[str, str] = field(default_factory=dict)
+    outcasts: Mapping[str, str] = field(default_factory=dict)
+    garbled: bool = False  # somebody wrote what cannot be read: then nobody knows who is expected
+
+    def expected(self) -> dict[str, str]:
+        """Who must be accounted for before anybody forms the group again."""
+        return {**self.members, **self.joining}
+
+    def counts_on(self, pod: str, server_uuid: str) -> bool:
+        """True if an outage waits for this very data directory."""
+        return server_uuid in (self.members.get(pod), self.joining.get(pod))
+
+    def casts_out(self, pod: str, server_uuid: str, *, holds_data: bool = True) -> bool:
+        """True if the group went on without this data directory: only a rebuild brings the pod back."""
+        barred = self.outcasts.get(pod)
+        return barred is not None and (barred == server_uuid or (barred == "" and holds_data))
+
+
+@dataclass(frozen=True)
+class GoOnWithout:
+    """A user's order to form the group without these members (pod to server_uuid), under the name `group`.
+
+    It belongs to one outage: `after` is when the Lease was last taken, so the next taking makes it void.
+    """
+
+    members: Mapping[str, str]
+    group: str
+    after: str
+
+
+def incarnation(view_id: str) -> str:
+    """What all view ids of one run of a group have in common; empty if there is no view.
+
+    https://dev.mysql.com/doc/refman/9.7/en/group-replication-view-changes.html
+    """
+    return view_id.partition(":")[0]
+
+
+def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str) -> Note:
+    """The note of a group that this member is about to form; whom the order gives up is an outcast from then on."""
+    found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid})
+    if order is None:
+        return found
+    return replace(
+        found,
+        name=order.group,
+        parent=note.name,
+        members=_without(note.members, order.members),
+        joining=_without(found.joining, order.members),
+        outcasts={**note.outcasts, **order.members},
+    )
+
+
+def _without(members: Mapping[str, str], left: Mapping[str, str]) -> dict[str, str]:
+    return {pod: uuid for pod, uuid in members.items() if pod not in left}
+
+
+def dump(record: Note | GoOnWithout) -> str:
+    values = {key: value for key, value in asdict(record).items() if key != "garbled"}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def note_of(annotations: Mapping[str, str]) -> Note:
+    """An empty note if there is none; whoever may write the Lease may write anything there."""
+    text = annotations.get(names.ANNOTATION_GROUP)
+    found = _read(text, _NOTE_TEXTS, _NOTE_MAPS)
+    if text and found is None:
+        return Note(garbled=True)
+    return Note(**found) if found else Note()
+
+
+def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | None:
+    """The order that stands, None if there is none, or it belongs to an outage that is over."""
+    found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members",))
+    if found is None or len(found) < 3 or found["after"] != acquired or not found["members"] or not found["group"]:
+        return None
+    return GoOnWithout(**found)
+
+
+_NOTE_TEXTS = ("name", "parent", "incarnation", "acquired")
+_NOTE_MAPS = ("members", "joining", "outcasts")
+
+
+def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[str, Any] | None:
+    """The values of these keys, each of its kind; None if that is not what stands there."""
+    try:
+        told = json.loads(text or "null")
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    is_text = all(isinstance(told.get(key, ""), str) for key in texts)
+    is_map = all(_is_map(told.get(key, {})) for key in maps)
+    return {key: told[key] for key in (*texts, *maps) if key in told} if is_text and is_map else None
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict) and all(names.is_pod(pod) and isinstance(uuid, str) for pod, uuid in value.items())

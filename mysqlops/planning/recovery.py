@@ -1,0 +1,125 @@
+"""Who holds a full outage up, what only each of them holds, and the order to go on without some. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mysqlops.core import group, gtid, names, view
+from mysqlops.core.publication import load
+from mysqlops.errors import Reason, Refused
+from mysqlops.planning import status, verdict
+
+
+@dataclass(frozen=True)
+class Risk:
+    """A member that is to be given up. `only_there` is what it held when it last said so, and nobody else that stays
+    holds (None: it never said). If `is_known` it says so now; else it may hold more by now."""
+
+    member: str
+    why: str
+    server_uuid: str
+    only_there: str | None
+    is_known: bool = False
+
+
+@dataclass(frozen=True)
+class _Last:
+    """A member's last words, however old."""
+
+    server_uuid: str
+    held: gtid.GtidSet | None
+    is_outside: bool  # it answers now, and is in no group
+
+
+def plan(seen: status.Observed, without: Collection[str] = ()) -> list[Risk]:
+    """The members to give up: those that are missing, and those named in `without`, which may have diverged. Raises
+    Refused if a group runs, if nobody is in the way, or if nobody would be left."""
+    now = verdict.judge(seen)
+    running = [one for one in now.members if one.state in (view.ONLINE, view.RECOVERING)]
+    if running:
+        text = ", ".join(f"{one.name} {one.state}" for one in now.members)
+        raise Refused([Reason("group-runs", f"a group is running ({text}): there is nothing to recover")])
+    waiting = {one.name: one.waiting_for for one in now.members}
+    lasts = {pod: _last(seen, now, pod) for pod in _expected(seen, now)}
+    if strangers := sorted(set(without) - set(lasts)):
+        text = f"--without {strangers[0]}: {now.name} has {', '.join(lasts)}"
+        raise Refused([Reason("no-such-member", text, f"mysqlops status {now.name}")])
+    missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
+    staying = {pod: last.held or gtid.GtidSet() for pod, last in lasts.items() if pod not in missing}
+    if not staying:
+        raise Refused([Reason("all-missing", "no member is left that could form the group", "kubectl get pods")])
+    if not missing:
+        raise Refused(_nobody_missing(now.name, staying))
+    everything = _union(staying)
+    return [
+        Risk(
+            pod,
+            waiting.get(pod, "it was in the last group, and has no pod now"),
+            lasts[pod].server_uuid,
+            _only(lasts[pod].held, everything),
+            lasts[pod].is_outside,
+        )
+        for pod in missing
+    ]
+
+
+def order(seen: status.Observed, risks: Collection[Risk], new_name: str) -> group.GoOnWithout:
+    """What the members are told: it belongs to this outage, and the history goes on under another name."""
+    return group.GoOnWithout({risk.member: risk.server_uuid for risk in risks}, new_name, _acquired(seen))
+
+
+def _nobody_missing(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
+    everything = _union(sets)
+    if any(everything.is_subset(held) for held in sets.values()):
+        text = "all members are known and form the group by themselves"
+        return [Reason("none-missing", text, f"mysqlops status {name} shows what each waits for")]
+    hint = f"choose whose transactions are given up: mysqlops recover {name} --without MEMBER"
+    found = []
+    for pod, held in sets.items():
+        only = _only(held, _union({other: theirs for other, theirs in sets.items() if other != pod}))
+        found.append(
+            Reason("diverged", f"only {pod} holds {only}" if only else f"{pod} holds nothing of its own", hint)
+        )
+    return found
+
+
+def _expected(seen: status.Observed, now: status.Status) -> list[str]:
+    """Those of the last view, and those that the StatefulSet wants; not those that were given up before."""
+    note = group.note_of(status.annotations_of(seen.lease))
+    pods = {one.name for one in now.members} | set(note.expected())
+    uuids = {pod: last.server_uuid for pod in pods if (last := _last(seen, now, pod)).is_outside}
+    left = {pod for pod in pods if note.casts_out(pod, uuids.get(pod, note.outcasts.get(pod, "")))}
+    return sorted(pods - left, key=names.ordinal_of)
+
+
+def _last(seen: status.Observed, now: status.Status, pod: str) -> _Last:
+    note = group.note_of(status.annotations_of(seen.lease))
+    found = seen.pods.get(pod)
+    state = next((one.state for one in now.members if one.name == pod), status.ABSENT)
+    text = (found["metadata"].get("annotations") or {}).get(names.ANNOTATION_MEMBER) if found else None
+    last = load(text, found["metadata"]["uid"]) if found else None
+    expected = note.expected().get(pod, "")
+    if last is None:
+        return _Last(expected, None, is_outside=False)
+    held = gtid.GtidSet.parse(last.held or last.executed).union(gtid.GtidSet.parse(last.received))
+    # A server that does not answer has no UUID in the publication; its pod's volume is still the same.
+    is_that_one = "" in (expected, last.server_uuid) or expected == last.server_uuid
+    is_outside = state in (view.OFFLINE, view.ERROR) and is_that_one
+    said = bool(last.server_uuid or last.held) and is_that_one
+    return _Last(expected or last.server_uuid, held if said else None, is_outside)
+
+
+def _only(held: gtid.GtidSet | None, elsewhere: gtid.GtidSet) -> str | None:
+    return None if held is None else str(held.subtract(elsewhere))
+
+
+def _union(sets: dict[str, gtid.GtidSet]) -> gtid.GtidSet:
+    everything = gtid.GtidSet()
+    for held in sets.values():
+        everything = everything.union(held)
+    return everything
+
+
+def _acquired(seen: status.Observed) -> str:
+    return str((seen.lease or {}).get("spec", {}).get("acquireTime") or "")

@@ -1,0 +1,89 @@
+"""Whether a member's group is the cluster's group, and what the Lease must note of it. Pure.
+
+Two groups of one cluster can run for a moment: an agent that was frozen between its decision and its deed may form
+one long after another member did. The Lease notes the incarnation that counts. A member that forms a group lets no
+client in before its own is noted there, and a member of another incarnation serves nobody and leaves.
+
+`since` is when the member's agent first saw its present incarnation: what was read of the Lease before says nothing
+of it (both in seconds of the agent's own clock).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mysqlops.core import group, names, view
+
+
+def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
+    """Why the group that this member is in is not the cluster's, or nothing."""
+    if record is None or record.read_at < since or server.state != view.ONLINE or _is_noted(server, record):
+        return ""
+    own, noted = group.incarnation(server.view_id), record.incarnation()
+    if not own:
+        return ""
+    if noted:
+        return f"another group was formed without it: the Lease notes incarnation {noted}, it is in {own}"
+    holder = record.holder
+    is_here = holder in (None, "", pod) or any(one.pod == holder for one in server.members)
+    if is_here or record.held_for_seconds >= view.LEASE_SECONDS:  # whoever took it died before it formed a group
+        return ""
+    return f"{holder} took the Lease to form the group, and is not in this member's group"
+
+
+def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
+    """Why a member in offline mode may not let clients in yet, or nothing."""
+    if record is None or (record.read_at < since and not _is_noted(server, record)):
+        return "in offline mode, and what the Lease says of that is not known yet"
+    formed_it = record.holder in (None, "", pod) and server.role() == names.ROLE_PRIMARY
+    if formed_it and group.incarnation(server.view_id) and not record.incarnation():
+        return "it formed the group; nobody gets in before the Lease notes that"
+    return ""
+
+
+def _is_noted(server: view.ServerView, record: view.GroupRecord) -> bool:
+    return bool(record.incarnation()) and record.incarnation() == group.incarnation(server.view_id)
+
+
+def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord) -> str:
+    """Why this member may not come back by itself, or nothing."""
+    if record.note.casts_out(pod, server.server_uuid, holds_data=bool(server.known())):
+        return "the group went on without it (recover --accept-loss): mysqlops member rebuild brings it back"
+    if pod in record.given_up():
+        return "a user ordered the others to go on without it (recover --accept-loss)"
+    return ""
+
+
+def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: float) -> group.Note | None:
+    """What the Lease must say of the group that this member leads; None if it says so, or it is not for it to say.
+
+    Only the primary with a majority may say it: nobody else knows the whole view. Whoever is joining stays noted until
+    it is seen in the group, for it may be in by now.
+    """
+    own = group.incarnation(server.view_id)
+    if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
+        return None
+    before = record.note
+    members = {one.pod: one.server_uuid for one in server.members}
+    wanted = replace(
+        before,
+        garbled=False,
+        incarnation=own,
+        acquired=record.acquired,
+        name=server.group_name or before.name,
+        members=members,
+        joining={name: uuid for name, uuid in before.joining.items() if members.get(name) != uuid},
+        outcasts={name: uuid for name, uuid in before.outcasts.items() if members.get(name, uuid) == uuid},
+    )
+    return None if wanted == before and record.bootstrapped_by else wanted
+
+
+def joining(pod: str, server_uuid: str, note: group.Note) -> group.Note | None:
+    """The note with this member as one that may be in the group from now on; None if it stands there already.
+
+    Another data directory of the same pod has left the group, or the group would not let this one in.
+    """
+    if note.joining.get(pod) == server_uuid:
+        return None
+    members = {name: uuid for name, uuid in note.members.items() if name != pod or uuid == server_uuid}
+    return replace(note, members=members, joining={**note.joining, pod: server_uuid})

@@ -1,0 +1,3 @@
+module mysqlops/lab/watch-holder
+
+go 1.26.0

@@ -1,0 +1,265 @@
+"""One history has one name and one group: what the Lease notes, and what members make of it (S1-S12, U1-U5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mysqlops.core import group, names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.core.publication import Publication
+from mysqlops.planning import member_actions, membership, standing
+
+GROUP = "11111111-1111-1111-1111-111111111111"
+UP_TO_9 = f"{GROUP}:1-9"
+LAST_VIEW = {"mysql-0": "u0", "mysql-1": "u1", "mysql-2": "u2"}
+
+
+def server(number: int, held: str = UP_TO_9, **more: object) -> view.ServerView:
+    return replace(view.ServerView(f"u{number}", "9.7.4", GtidSet.parse(held)), **more)  # type: ignore[arg-type]
+
+
+def peer(number: int, held: str = UP_TO_9, uuid: str = "") -> view.Peer:
+    """One that is outside any group, and says so now."""
+    told = Publication(
+        "pod", "", 1, "1", server_uuid=uuid or f"u{number}", state=view.OFFLINE, executed=held, held=held
+    )
+    return view.Peer(f"mysql-{number}", True, told, fresh=True)
+
+
+def record(note: group.Note | None = None, **more: object) -> view.GroupRecord:
+    made = view.GroupRecord("mysql-0", "mysql-0", 900.0, acquired="10:00", note=note or group.Note(members=LAST_VIEW))
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def outage(own: view.ServerView, *peers: view.Peer, seen: view.GroupRecord, replicas: int = 3) -> member_actions.Action:
+    name = f"mysql-{own.server_uuid[1:2]}"
+    around = view.Surroundings(replicas, peers, seen)
+    return membership.plan(membership.Situation(name, own, around, seen))
+
+
+def online(incarnation: str, *numbers: int, primary: int, me: int, **more: object) -> view.ServerView:
+    members = tuple(
+        view.GroupMember(f"u{n}", f"mysql-{n}.mysql.db.svc", view.ONLINE, "primary" if n == primary else "replica")
+        for n in numbers
+    )
+    seen = server(me, state=view.ONLINE, members=members, view_id=f"{incarnation}:{len(numbers)}")
+    return replace(seen, **more)  # type: ignore[arg-type]
+
+
+# --- S1: what an agent that died has left on
+
+
+@pytest.mark.parametrize("state", [view.OFFLINE, view.ONLINE, view.ERROR])
+def test_a_bootstrap_flag_that_was_left_on_is_cleared_before_anything_else(state: str) -> None:
+    left = server(0, state=state, bootstraps=True)
+    assert isinstance(outage(left, peer(1), peer(2), seen=record()), member_actions.ClearBootstrap)
+
+
+def test_what_an_action_that_runs_has_set_is_its_own_to_undo() -> None:
+    forming = server(0, bootstraps=True)
+    around = view.Surroundings(3, (peer(1), peer(2)), record())
+    busy = membership.Situation("mysql-0", forming, around, record(), is_busy=True)
+    assert not isinstance(membership.plan(busy), member_actions.ClearBootstrap)
+
+
+# --- S11, U3, U5: who is expected
+
+
+def test_an_outage_is_over_when_every_member_of_the_last_view_is_there_with_its_data() -> None:
+    assert isinstance(outage(server(0), peer(1), peer(2), seen=record()), member_actions.FormGroup)
+
+
+def test_fewer_replicas_make_nobody_less_expected() -> None:
+    last_alone = record(group.Note(members={"mysql-2": "u2"}))
+    action = outage(server(0), seen=last_alone, replicas=1)
+    assert isinstance(action, member_actions.Wait)
+    assert "mysql-2" in action.why
+    five = record(group.Note(members={**LAST_VIEW, "mysql-3": "u3"}))
+    assert isinstance(outage(server(0), peer(1), peer(2), seen=five), member_actions.Wait)
+
+
+def test_who_was_joining_may_have_been_in_and_is_expected_too() -> None:
+    joined = record(group.Note(members={"mysql-0": "u0"}, joining={"mysql-1": "u1"}))
+    assert isinstance(outage(server(0), peer(2), seen=joined), member_actions.Wait)
+    assert isinstance(outage(server(0), peer(1), seen=joined), member_actions.FormGroup)
+
+
+def test_an_empty_volume_in_a_members_pod_is_not_that_member() -> None:
+    action = outage(server(0), peer(1), peer(2, "", uuid="new"), seen=record())
+    assert isinstance(action, member_actions.Wait)
+    assert "mysql-2 has another data directory" in action.why
+
+
+def test_who_left_the_group_before_the_outage_is_not_waited_for() -> None:
+    two = record(group.Note(members={"mysql-0": "u0", "mysql-1": "u1"}))
+    assert isinstance(outage(server(0), peer(1), seen=two), member_actions.FormGroup)
+
+
+def test_without_a_note_every_wanted_member_is_expected() -> None:
+    assert isinstance(outage(server(0), peer(1), seen=record(group.Note())), member_actions.Wait)
+    assert isinstance(outage(server(0), peer(1), peer(2), seen=record(group.Note())), member_actions.FormGroup)
+
+
+# --- S2, S6, S12: members that were given up
+
+
+def order(*pods: str, after: str = "10:00") -> group.GoOnWithout:
+    return group.GoOnWithout({pod: LAST_VIEW[pod] for pod in pods}, "the-new-name", after)
+
+
+def test_an_order_is_of_one_outage() -> None:
+    text = {names.ANNOTATION_GIVEN_UP: group.dump(order("mysql-2"))}
+    assert group.order_of(text, "10:00") == order("mysql-2")
+    assert group.order_of(text, "11:00") is None, "a group was formed since"
+
+
+def test_whom_the_order_names_is_not_waited_for_and_stays_out() -> None:
+    ordered = record(order=order("mysql-2"))
+    assert isinstance(outage(server(0), peer(1), seen=ordered), member_actions.FormGroup)
+    assert isinstance(outage(server(2), peer(0), peer(1), seen=ordered), member_actions.Wait)
+
+
+def test_a_diverged_member_that_is_given_up_is_no_longer_in_the_way() -> None:
+    strayed = peer(2, f"{GROUP}:1-5:20-25")
+    assert isinstance(outage(server(0), peer(1), strayed, seen=record()), member_actions.Wait)
+    assert isinstance(
+        outage(server(0), peer(1), strayed, seen=record(order=order("mysql-2"))), member_actions.FormGroup
+    )
+
+
+def test_the_history_goes_on_under_another_name_and_the_order_is_obeyed_in_the_same_note() -> None:
+    before = group.Note(name="old", incarnation="7", acquired="09:00", members=LAST_VIEW)
+    after = group.forming(before, order("mysql-2"), "mysql-0", "u0")
+    assert (after.name, after.parent, after.incarnation) == ("the-new-name", "old", "")
+    assert after.outcasts == {"mysql-2": "u2"}
+    assert set(after.expected()) == {"mysql-0", "mysql-1"}
+    assert group.forming(before, None, "mysql-0", "u0").name == "old"
+
+
+def test_an_outcast_never_joins_by_itself_and_its_rebuilt_pod_does() -> None:
+    seen = record(group.Note(members={"mysql-0": "u0"}, outcasts={"mysql-2": "u2"}))
+    told = Publication("pod", "", 1, "1", server_uuid="u0", state=view.ONLINE, role="primary", executed=UP_TO_9)
+    running = view.Peer("mysql-0", True, told, fresh=True)
+    action = outage(server(2, f"{GROUP}:1-5"), running, seen=seen)
+    assert isinstance(action, member_actions.Wait)
+    assert "member rebuild" in action.why
+    rebuilt = replace(server(2, ""), server_uuid="u2-rebuilt")
+    assert isinstance(outage(rebuilt, running, seen=seen), member_actions.Join)
+
+
+def test_an_outcast_whose_data_directory_nobody_knew_is_barred_while_it_holds_data() -> None:
+    note = group.Note(outcasts={"mysql-2": ""})
+    assert note.casts_out("mysql-2", "any", holds_data=True)
+    assert not note.casts_out("mysql-2", "any", holds_data=False)
+
+
+# --- U1: one incarnation is the cluster's
+
+
+def committed(incarnation: str, **more: object) -> view.GroupRecord:
+    note = group.Note(incarnation=incarnation, acquired="10:00", members=LAST_VIEW)
+    return record(note, **more)
+
+
+def in_group(own: view.ServerView, seen: view.GroupRecord | None, since: float = 0.0) -> member_actions.Action:
+    name = f"mysql-{own.server_uuid[1:]}"
+    return membership.plan(membership.Situation(name, own, record=seen, since=since))
+
+
+def test_a_member_of_another_incarnation_refuses_clients_and_then_leaves() -> None:
+    own = online("8", 0, primary=0, me=0)
+    seen = committed("7", read_at=5.0)
+    assert isinstance(in_group(own, seen), member_actions.Bar)
+    assert isinstance(in_group(replace(own, offline_mode=True), seen), member_actions.Leave)
+    situation = membership.Situation("mysql-0", own, record=seen)
+    assert situation.barred_because(), "its role must not be published as primary"
+
+
+def test_what_the_lease_said_before_the_member_was_in_its_group_is_no_evidence() -> None:
+    own = online("8", 0, primary=0, me=0)
+    assert isinstance(in_group(own, committed("7", read_at=5.0), since=6.0), member_actions.Serve)
+    barred = replace(own, offline_mode=True)
+    assert isinstance(in_group(barred, committed("7", read_at=5.0), since=6.0), member_actions.Wait)
+
+
+def test_who_formed_the_group_lets_nobody_in_before_the_lease_notes_it() -> None:
+    own = online("8", 0, primary=0, me=0, offline_mode=True)
+    taken = record(group.Note(incarnation="7", acquired="09:00", members=LAST_VIEW), read_at=5.0)
+    assert isinstance(in_group(own, taken), member_actions.Wait)
+    wanted = standing.noted("mysql-0", own, taken, 0.0)
+    assert wanted is not None
+    assert (wanted.incarnation, wanted.acquired, wanted.members) == ("8", "10:00", {"mysql-0": "u0"})
+    assert isinstance(in_group(own, record(wanted, read_at=6.0)), member_actions.AcceptClients)
+
+
+def test_a_former_that_thaws_after_another_took_the_lease_leaves_its_own_group() -> None:
+    own = online("8", 0, primary=0, me=0, offline_mode=True)
+    other = record(holder="mysql-1", held_for_seconds=3.0, read_at=5.0)
+    assert isinstance(in_group(own, other), member_actions.Leave)
+    assert standing.noted("mysql-0", own, other, 0.0) is None
+    died = record(holder="mysql-1", held_for_seconds=99.0, read_at=5.0)
+    assert standing.noted("mysql-0", own, died, 0.0) is not None
+
+
+def test_a_group_that_older_agents_formed_is_taken_for_the_clusters_and_noted_by_its_primary() -> None:
+    old = record(group.Note(), holder="mysql-1", read_at=5.0)
+    assert isinstance(in_group(online("3", 0, 1, 2, primary=0, me=0), old), member_actions.Serve)
+    wanted = standing.noted("mysql-0", online("3", 0, 1, 2, primary=0, me=0), old, 0.0)
+    assert wanted is not None
+    assert wanted.members == LAST_VIEW
+    assert standing.noted("mysql-1", online("3", 0, 1, 2, primary=0, me=1), old, 0.0) is None, "not the primary"
+
+
+# --- the note follows the view, and whoever joins is never left out
+
+
+def test_the_note_follows_the_view() -> None:
+    seen = committed("7", read_at=5.0)
+    assert standing.noted("mysql-0", online("7", 0, 1, 2, primary=0, me=0), seen, 0.0) is None, "nothing to change"
+    left = standing.noted("mysql-0", online("7", 0, 1, primary=0, me=0), seen, 0.0)
+    assert left is not None
+    assert set(left.members) == {"mysql-0", "mysql-1"}
+
+
+def test_who_is_joining_stays_noted_until_it_is_seen_in_the_group() -> None:
+    before = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"})
+    joining = standing.joining("mysql-1", "u1", before)
+    assert joining is not None
+    assert standing.joining("mysql-1", "u1", joining) is None
+    not_yet = standing.noted("mysql-0", online("7", 0, primary=0, me=0), record(joining, read_at=5.0), 0.0)
+    assert not_yet is None
+    seen = standing.noted("mysql-0", online("7", 0, 1, primary=0, me=0), record(joining, read_at=5.0), 0.0)
+    assert seen is not None
+    assert (seen.joining, set(seen.members)) == ({}, {"mysql-0", "mysql-1"})
+
+
+def test_a_rebuilt_pod_takes_the_place_of_the_data_that_it_had() -> None:
+    before = group.Note(incarnation="7", acquired="10:00", members=LAST_VIEW)
+    joining = standing.joining("mysql-2", "u2-new", before)
+    assert joining is not None
+    assert joining.expected() == {**LAST_VIEW, "mysql-2": "u2-new"}
+    outcast = replace(joining, outcasts={"mysql-2": "u2"}, joining={})
+    own = online("7", 0, primary=0, me=0)
+    rebuilt = view.GroupMember("u2-new", "mysql-2.mysql.db.svc", view.ONLINE, "replica")
+    wanted = standing.noted("mysql-0", replace(own, members=(*own.members, rebuilt)), record(outcast, read_at=5.0), 0.0)
+    assert wanted is not None
+    assert wanted.outcasts == {}
+
+
+@pytest.mark.parametrize("text", ["7", "[]", '{"members":7}', '{"members":{"x/../y":"u"}}', '{"name":{"a":"b"}}', "{"])
+def test_a_note_that_cannot_be_read_is_not_an_empty_one(text: str) -> None:
+    note = group.note_of({names.ANNOTATION_GROUP: text})
+    assert note.garbled
+    action = outage(server(0), peer(1), peer(2), seen=record(note))
+    assert isinstance(action, member_actions.Wait)
+    corrected = standing.noted("mysql-0", online("7", 0, primary=0, me=0), record(note, read_at=5.0), 0.0)
+    assert corrected is not None
+    assert not corrected.garbled
+
+
+def test_notes_are_read_as_they_were_written() -> None:
+    note = group.Note("name", "parent", "7", "10:00", LAST_VIEW, {"mysql-3": "u3"}, {"mysql-4": ""})
+    assert group.note_of({names.ANNOTATION_GROUP: group.dump(note)}) == note
+    assert group.note_of({}) == group.Note()

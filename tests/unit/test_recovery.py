@@ -1,0 +1,121 @@
+"""Who is given up after a full outage, what only they hold, and what the order says (S2, S6, S12, S13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mysqlops.core import group, names, view
+from mysqlops.errors import Refused
+from mysqlops.planning import recovery, status, verdict
+from tests.unit.clusters import CLAIMS, GROUP, NOW, pod
+
+UP_TO_5, UP_TO_9 = f"{GROUP}:1-5", f"{GROUP}:1-9"
+LAST_VIEW = {"mysql-0": "u0", "mysql-1": "u1", "mysql-2": "u2"}
+
+
+def outside(number: int, held: str = UP_TO_5, uuid: str = "", state: str = view.OFFLINE, **more: Any) -> dict[str, Any]:
+    facts = {"executed": held, "held": held, "server_uuid": uuid or f"u{number}", "state": state, **more}
+    return pod(f"mysql-{number}", role="none", online=0, **facts)
+
+
+def silent(number: int) -> dict[str, Any]:
+    made = pod(f"mysql-{number}")
+    made["metadata"]["annotations"] = {}
+    return made
+
+
+def observed(
+    *pods: dict[str, Any], note: group.Note | None = None, notes: dict[str, str] | None = None
+) -> status.Observed:
+    annotations = {names.ANNOTATION_GROUP: group.dump(note or group.Note(members=LAST_VIEW)), **(notes or {})}
+    lease = {"metadata": {"annotations": annotations}, "spec": {"acquireTime": "10:00"}}
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **CLAIMS}}
+    found = {one["metadata"]["name"]: one for one in pods}
+    return status.Observed("mysql", NOW, stateful_set, found, {}, {}, lease=lease)
+
+
+def codes(refused: pytest.ExceptionInfo[Refused]) -> list[str]:
+    return [reason.code for reason in refused.value.reasons]
+
+
+def test_a_member_that_never_said_what_it_holds_is_a_risk_that_nobody_knows() -> None:
+    (risk,) = recovery.plan(observed(outside(0), outside(1), silent(2)))
+    assert (risk.member, risk.only_there, risk.server_uuid, risk.is_known) == ("mysql-2", None, "u2", False)
+
+
+def test_a_member_that_does_not_answer_holds_what_it_last_said_or_more() -> None:
+    down = pod("mysql-2", role="none", state=view.DOWN, executed="", held=UP_TO_9, online=0)
+    (risk,) = recovery.plan(observed(outside(0), outside(1), down))
+    assert (risk.only_there, risk.is_known) == (f"{GROUP}:6-9", False)
+    never = pod("mysql-2", role="none", state=view.DOWN, executed="", online=0)
+    (risk,) = recovery.plan(observed(outside(0), outside(1), never))
+    assert risk.only_there is None
+
+
+def test_a_member_of_the_last_group_without_a_pod_is_missing_too() -> None:
+    note = group.Note(members={**LAST_VIEW, "mysql-3": "u3"})
+    (risk,) = recovery.plan(observed(outside(0), outside(1), outside(2), note=note))
+    assert risk.member == "mysql-3"
+
+
+def test_an_empty_volume_does_not_stand_for_the_member_that_it_replaced() -> None:
+    (risk,) = recovery.plan(observed(outside(0), outside(1), outside(2, "", uuid="new")))
+    assert (risk.member, risk.only_there) == ("mysql-2", None)
+
+
+def test_members_that_diverged_are_shown_one_by_one_and_one_can_be_named() -> None:
+    strayed = outside(2, f"{GROUP}:1-4:20-25")
+    seen = observed(outside(0), outside(1), strayed)
+    with pytest.raises(Refused) as refused:
+        recovery.plan(seen)
+    assert codes(refused) == ["diverged"] * 3
+    assert any(f"only mysql-2 holds {GROUP}:20-25" in reason.message for reason in refused.value.reasons)
+    (risk,) = recovery.plan(seen, ["mysql-2"])
+    assert (risk.member, risk.only_there, risk.is_known) == ("mysql-2", f"{GROUP}:20-25", True)
+    with pytest.raises(Refused) as refused:
+        recovery.plan(seen, ["mysql-7"])
+    assert codes(refused) == ["no-such-member"]
+
+
+def test_nothing_is_recovered_that_runs_or_comes_back_by_itself_or_has_nobody_left() -> None:
+    with pytest.raises(Refused) as refused:
+        recovery.plan(observed(outside(0), outside(1), pod("mysql-2")))
+    assert codes(refused) == ["group-runs"]
+    with pytest.raises(Refused) as refused:
+        recovery.plan(observed(outside(0), outside(1), outside(2)))
+    assert codes(refused) == ["none-missing"]
+    with pytest.raises(Refused) as refused:
+        recovery.plan(observed(silent(0), silent(1), silent(2)))
+    assert codes(refused) == ["all-missing"]
+    with pytest.raises(Refused) as refused:
+        recovery.plan(observed(outside(0), outside(1), outside(2)), ["mysql-0", "mysql-1", "mysql-2"])
+    assert codes(refused) == ["all-missing"]
+
+
+def test_who_was_given_up_before_is_neither_missing_nor_a_holder() -> None:
+    note = group.Note(members={"mysql-0": "u0", "mysql-1": "u1"}, outcasts={"mysql-2": "u2"})
+    with pytest.raises(Refused) as refused:
+        recovery.plan(observed(outside(0), outside(1), silent(2), note=note))
+    assert codes(refused) == ["none-missing"]
+
+
+def test_the_order_names_the_outage_and_the_data_that_is_given_up() -> None:
+    seen = observed(outside(0), outside(1), silent(2))
+    order = recovery.order(seen, recovery.plan(seen), "another")
+    assert order == group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00")
+
+
+def test_an_order_that_stands_shows_in_status_and_one_of_an_outage_before_does_not() -> None:
+    for after, shown in (("10:00", True), ("09:00", False)):
+        text = group.dump(group.GoOnWithout({"mysql-2": "u2"}, "another", after))
+        seen = observed(outside(0), outside(1), silent(2), notes={names.ANNOTATION_GIVEN_UP: text})
+        found = [one for one in verdict.judge(seen).conditions if one.code == "order-open"]
+        assert bool(found) is shown
+
+
+@pytest.mark.parametrize("key", [names.ANNOTATION_REBUILDING, names.ANNOTATION_RESTARTING, names.ANNOTATION_RESTORING])
+def test_what_a_command_noted_shows_in_status_while_it_stands(key: str) -> None:
+    seen = verdict.judge(observed(outside(0), notes={key: '{"mysql-2": "x"}'}))
+    assert [one.code for one in seen.conditions].count("order-open") == 1
