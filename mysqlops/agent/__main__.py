@@ -109,7 +109,7 @@ def run_agent(_: argparse.Namespace) -> None:
     around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     own = pod.Pod(me)
     server = member.Member(own)
-    chore = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, server)
+    chore = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
     turning = loop.Loop(own, server, around, chore, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
     door = health.serve(probes, names.PORT_AGENT)

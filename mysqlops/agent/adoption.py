@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, member, settings
+from mysqlops.agent import api, credentials, member, settings
 from mysqlops.core import names
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, comparison, connect
@@ -30,7 +29,7 @@ _NOT_COPIED = ("mysql.sys", "mysql.session", "mysql.infoschema", "root", *names.
 def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
     """An account that may create everything, with a password that only the Secret and the Job know."""
     secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
-    password = api.decoded(secret).get(names.KEY_ADOPT_PASSWORD) or secrets.token_urlsafe(24)
+    password = api.decoded(secret).get(names.KEY_ADOPT_PASSWORD) or credentials.password()
     change = {
         "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
         "data": api.encoded({names.KEY_ADOPT_PASSWORD: password}),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import socket
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, local, logical, member, settings
+from mysqlops.agent import api, credentials, local, logical, member, settings
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, names, retention, view
 from mysqlops.errors import Reason, Refused
@@ -35,7 +34,7 @@ def open_account(client: api.Api, me: settings.Settings, server: member.Member) 
     secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
     password = api.decoded(secret).get(names.KEY_BACKUP_PASSWORD)
     if password is None:
-        password = secrets.token_urlsafe(24)
+        password = credentials.password()
         change = {
             "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
             "data": api.encoded({names.KEY_BACKUP_PASSWORD: password}),

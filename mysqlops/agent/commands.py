@@ -64,7 +64,7 @@ def add_to(commands: Any) -> None:
     command.add_argument("stage", choices=["certificate", "ca", "drop"])
     command.set_defaults(action=rotate_tls)
     command = commands.add_parser("rotate-users")
-    command.add_argument("stage", choices=["begin", "finish", "finish-without-replication"])
+    command.add_argument("stage", choices=list(rotation.STEPS))
     command.set_defaults(action=rotate_users)
     command = commands.add_parser("switchover")
     command.add_argument("--to", required=True, metavar="POD")
@@ -164,15 +164,12 @@ def rotate_tls(options: argparse.Namespace) -> None:
 
 
 def rotate_users(options: argparse.Namespace) -> None:
-    """Give the accounts new passwords, or drop the old ones; print the users. Only the primary can."""
+    """Do one step of a rotation of passwords; print what it tells. Only the primary can."""
     me = settings.read()
-    server = member.Member(pod.Pod(me))
-    _check_primary(me, server.observe())
-    made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, server)
-    if options.stage == "begin":
-        print(json.dumps(made.begin()))
-    else:
-        print(json.dumps(made.finish(spare_replication=options.stage != "finish")))
+    own = pod.Pod(me)
+    _check_primary(me, member.Member(own).observe())
+    made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own)
+    print(json.dumps(rotation.STEPS[options.stage](made)))
 
 
 def _check_primary(me: settings.Settings, seen: view.ServerView | None) -> view.ServerView:

@@ -41,20 +41,38 @@ def ensure(client: api.Api, cluster: str, clock: Clock) -> dict[str, str]:
 
 
 def _generate(present: Mapping[str, str]) -> dict[str, str]:
-    """New values for the keys that lack: 192 random bits as 32 characters that need no quoting.
-
-    32 is the longest password that START GROUP_REPLICATION takes (error 3972).
-    """
-    lacking = {key: secrets.token_urlsafe(24) for key in names.PASSWORD_KEYS if not present.get(key)}
+    """New values for the keys that are missing."""
+    lacking = {key: password() for key in names.PASSWORD_KEYS if not present.get(key)}
     if not present.get(names.KEY_GROUP_NAME):
         lacking[names.KEY_GROUP_NAME] = str(uuid.uuid4())
     return lacking
 
 
-def write(folder: Path, values: Mapping[str, str]) -> None:
-    """Put the values where only this pod's containers reach them: in memory."""
+def password() -> str:
+    """192 random bits as 32 characters that need no quoting, of all four kinds that validate_password may ask for.
+
+    32 is the longest password that START GROUP_REPLICATION takes (error 3972).
+    """
+    while True:  # two in five will not do
+        made = secrets.token_urlsafe(24)
+        kinds = (str.islower, str.isupper, str.isdigit, "-_".__contains__)
+        if all(any(map(is_of_kind, made)) for is_of_kind in kinds):
+            return made
+
+
+def write(folder: Path, values: Mapping[str, str | None]) -> None:
+    """Put the values where only this pod's containers reach them: in memory. None takes one away."""
     for key, value in values.items():
-        _write_private(folder / key, value)
+        if value is None:
+            (folder / key).unlink(missing_ok=True)
+        else:
+            _write_private(folder / key, value)
+
+
+def find(folder: Path, key: str) -> str | None:
+    """One value, None if there is none."""
+    path = folder / key
+    return path.read_text() if path.exists() else None
 
 
 def write_statements(folder: Path, values: Mapping[str, str]) -> None:

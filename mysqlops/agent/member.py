@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from mysqlops import errors
-from mysqlops.agent import pod
+from mysqlops.agent import pod, rotation
 from mysqlops.clock import Clock, Task
 from mysqlops.core import names, view
 from mysqlops.mysql import clone, connect, group_replication, sessions, write_gap
@@ -106,6 +106,7 @@ class Member:
     def _start(self, seeds: list[str], group_name: str, *, bootstrap: bool) -> None:
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         group_name = group_name or self._pod.group_name()
+        rotation.admit(self._pod)
         with self.connect() as server:
             group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
 

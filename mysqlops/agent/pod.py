@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mysqlops import errors
 from mysqlops.agent import credentials, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names
-from mysqlops.mysql import connect, wait
+from mysqlops.mysql import accounts, connect, wait
 
 _MARK_SECONDS = 60.0
 
@@ -23,8 +24,17 @@ class Pod:
         self._mark = settings.RUN / "handing-over"
 
     def server(self) -> connect.Server:
-        """To mysqld, as the agent's account; raises MysqlError."""
-        return connect.connect_socket(self.login(names.USER_ADMIN, names.KEY_ADMIN_PASSWORD))
+        """To mysqld, as the agent's account; raises MysqlError. While a rotation is open, data that is older than it
+        (of a member that was away, or a claim that was kept) knows the previous password only."""
+        try:
+            return self._server(names.KEY_ADMIN_PASSWORD)
+        except errors.AccessDenied as denied:
+            with contextlib.suppress(errors.ConfigError, errors.AccessDenied):
+                return self._server(names.previous_key(names.KEY_ADMIN_PASSWORD))
+            raise denied
+
+    def _server(self, key: str) -> connect.Server:
+        return connect.connect_socket(self.login(names.USER_ADMIN, key))
 
     def reaches(self, host: str) -> bool:
         """True if a database answers at the port of that host."""
@@ -33,6 +43,26 @@ class Pod:
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""
         return credentials.read_login(settings.CREDENTIALS, user, key)
+
+    def accepts(self, one: accounts.Account, password: str) -> bool:
+        """Whether this member's account has that password; raises MysqlError if mysqld does not answer."""
+        login = connect.Login(one.user, password, str(settings.TLS / "ca.crt"))
+        try:
+            if one.host == "localhost":
+                connect.connect_socket(login).close()
+            else:
+                connect.connect_tcp(self.me.host(self.me.ordinal), login).close()
+        except errors.AccessDenied:
+            return False
+        return True
+
+    def find(self, key: str) -> str | None:
+        """What this pod's memory holds of the Secret under that key, None if nothing."""
+        return credentials.find(settings.CREDENTIALS, key)
+
+    def keep(self, values: Mapping[str, str | None]) -> None:
+        """Put values into this pod's memory; None takes one away."""
+        credentials.write(settings.CREDENTIALS, values)
 
     def group_name(self) -> str:
         """The name that the Secret held when the pod started."""

@@ -1,106 +1,155 @@
 """New passwords beside the old ones (dual passwords), so that no connection fails; later the old ones go.
 
-The next passwords are in the Secret before any account has them, and an account that has its next one already is left
-alone: a rotation that was killed is finished by the next run with the same passwords.
+Where a rotation is, the Secret tells: `next-` passwords are in it before any account has them, and take their places
+only once every member has them; from then on the old ones are in it as `previous-`, until they are dropped. A run that
+was killed is gone on with, never begun again: that would drop the passwords that are in use.
 https://dev.mysql.com/doc/refman/9.7/en/password-management.html#dual-passwords
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, member, settings
-from mysqlops.core import names
-from mysqlops.mysql import accounts, connect
-
-_NEXT = "next-"
+from mysqlops.agent import api, credentials, pod
+from mysqlops.core import names, rotation
+from mysqlops.mysql import accounts, group_replication
 
 
 @dataclass(frozen=True)
-class Account:
-    """One account, and the Secret's key of its password."""
+class Opened:
+    """The users that have a second password, and the primary's transactions by then."""
 
-    user: str
-    host: str
-    key: str
-
-
-ACCOUNTS = (
-    Account("root", "localhost", names.KEY_ROOT_PASSWORD),
-    Account(names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD),
-    Account(names.USER_REPLICATION, "%", names.KEY_REPLICATION_PASSWORD),
-    Account(names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD),
-    Account(names.USER_APP, "%", names.KEY_APP_PASSWORD),
-)
-_BACKUP = Account(names.USER_BACKUP, "%", names.KEY_BACKUP_PASSWORD)  # only where backups are made
+    users: list[str]
+    executed: str
 
 
 class Rotation:
-    """Runs in the primary's pod; the group replicates what it does to the accounts."""
+    """Runs in the primary's pod; the group replicates what it does to the accounts. Raises KubeError, MysqlError."""
 
-    def __init__(self, client: api.Api, me: settings.Settings, server: member.Member) -> None:
-        self._api, self._me, self._member = client, me, server
+    def __init__(self, client: api.Api, own: pod.Pod) -> None:
+        self._api, self._me, self._pod = client, own.me, own
 
-    def begin(self) -> list[str]:
-        """Give every account a new password beside its old one; the users. Raises KubeError or MysqlError."""
+    def look(self) -> rotation.Seen:
+        """How far a rotation is, and which accounts have two passwords."""
+        values = self._read()[1]
+        with self._pod.server() as server:
+            return rotation.Seen(rotation.stage_of(values), accounts.with_two_passwords(server, _of(values)))
+
+    def open(self) -> Opened:
+        """Give every account its next password beside its own. The Secret's own stay: members may not have it yet."""
         secret, values = self._read()
         chosen = _of(values)
-        lacking = {_NEXT + one.key: secrets.token_urlsafe(24) for one in chosen if _NEXT + one.key not in values}
-        if lacking:
-            secret = self._patch(secret, lacking)
-            values |= lacking
+        added = {
+            names.next_key(one.key): credentials.password() for one in chosen if names.next_key(one.key) not in values
+        }
+        if added:
+            self._patch(secret, added)
+            values |= added
+        with self._pod.server() as server:
+            # Nobody else may add the password between the look and the change: added twice, it replaces the old one.
+            if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
+                raise errors.StepFailed("another rotation is at this point: run the command again")
+            for one in chosen:
+                password = values[names.next_key(one.key)]
+                if not self._pod.accepts(one, password):
+                    accounts.add_password(server, one, password)
+            return Opened([one.user for one in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
+
+    def switch(self) -> list[str]:
+        """Every member accepts the next passwords by now: put them into their places; the users."""
+        secret, values = self._read()
+        chosen = [one for one in _of(values) if names.next_key(one.key) in values]
+        changed: dict[str, str | None] = {}
         for one in chosen:
-            password = values[_NEXT + one.key]
-            if not self._accepts(one, password):
-                with self._member.connect() as server:
-                    accounts.add_password(server, one.user, one.host, password)
-        changed: dict[str, str | None] = {one.key: values[_NEXT + one.key] for one in chosen}
-        self._patch(secret, changed | {_NEXT + one.key: None for one in chosen})
-        credentials.write(settings.CREDENTIALS, {one.key: values[_NEXT + one.key] for one in chosen})
+            if not self._pod.accepts(one, values[names.next_key(one.key)]):
+                raise errors.StepFailed(f"{one.user} does not accept its next password: run the command again")
+            changed[names.previous_key(one.key)] = values[one.key]
+            changed[one.key] = values[names.next_key(one.key)]
+            changed[names.next_key(one.key)] = None
+        if changed:
+            self._patch(secret, changed)
+            refresh(self._api, self._pod)
         return [one.user for one in chosen]
 
     def finish(self, *, spare_replication: bool) -> list[str]:
         """Drop the old passwords; the users. Running members may still use the replication account's old one."""
-        chosen = [one for one in _of(self._read()[1]) if not (spare_replication and one.user == names.USER_REPLICATION)]
-        with self._member.connect() as server:
+        secret, values = self._read()
+        chosen = [one for one in _of(values) if not (spare_replication and one == accounts.REPLICATION)]
+        with self._pod.server() as server:
             for one in chosen:
-                accounts.discard_old_password(server, one.user, one.host)
+                accounts.keep_only(server, one, values[one.key])
+        gone = [names.previous_key(one.key) for one in chosen if names.previous_key(one.key) in values]
+        if gone:
+            self._patch(secret, dict.fromkeys(gone))
+            refresh(self._api, self._pod)
         return [one.user for one in chosen]
-
-    def _accepts(self, one: Account, password: str) -> bool:
-        login = connect.Login(one.user, password, str(settings.TLS / "ca.crt"))
-        try:
-            if one.host == "localhost":
-                connect.connect_socket(login).close()
-            else:
-                connect.connect_tcp(self._me.host(self._me.ordinal), login).close()
-        except errors.AccessDenied:
-            return False
-        return True
 
     def _read(self) -> tuple[api.Json, dict[str, str]]:
         secret = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
         return secret, api.decoded(secret)
 
-    def _patch(self, secret: api.Json, values: Mapping[str, str | None]) -> api.Json:
+    def _patch(self, secret: api.Json, values: Mapping[str, str | None]) -> None:
         version = secret["metadata"]["resourceVersion"]
         change = {"metadata": {"resourceVersion": version}, "data": api.encoded(values)}
-        return self._api.patch("v1", "secrets", names.credentials_secret(self._me.cluster), change)
+        self._api.patch("v1", "secrets", names.credentials_secret(self._me.cluster), change)
 
 
-def _of(values: Mapping[str, str]) -> tuple[Account, ...]:
-    return (*ACCOUNTS, _BACKUP) if _BACKUP.key in values else ACCOUNTS
+# What the primary's agent is asked for by name; the answers are JSON.
+STEPS: dict[str, Callable[[Rotation], Any]] = {
+    "look": lambda made: asdict(made.look()),
+    "open": lambda made: asdict(made.open()),
+    "switch": Rotation.switch,
+    "finish": lambda made: made.finish(spare_replication=False),
+    "finish-without-replication": lambda made: made.finish(spare_replication=True),
+}
 
 
-def refresh(client: api.Api, me: settings.Settings, folder: Path = settings.CREDENTIALS) -> bool:
-    """Write the passwords that the Secret holds now to this pod's memory; True if any changed. Raises KubeError."""
-    secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
-    held = api.decoded(secret)
-    values = {one.key: held[one.key] for one in ACCOUNTS if one.key in held}
-    changed = {key: value for key, value in values.items() if credentials.read(folder, key) != value}
-    credentials.write(folder, changed)
-    return bool(changed)
+def admit(own: pod.Pod) -> None:
+    """While a rotation is open, members log in to this one with either password of the replication account, as each has
+    in memory the one with which it started. A member whose data is older than the rotation accepts only one: let it
+    accept both before it joins. Raises MysqlError."""
+    one = accounts.REPLICATION
+    found = {key: own.find(key) for key in (one.key, names.previous_key(one.key))}
+    passwords = {key: password for key, password in found.items() if password}
+    is_open = names.previous_key(one.key) in passwords
+    if not is_open or all(own.accepts(one, password) for password in passwords.values()):
+        return
+    with own.server() as server:
+        server.query("SET GLOBAL super_read_only = OFF")  # read_only stays
+        try:
+            accounts.accept_both(server, one, passwords)
+        finally:
+            with contextlib.suppress(errors.MysqlError):
+                group_replication.refuse_writes(server)
+
+
+def refresh(client: api.Api, own: pod.Pod) -> bool:
+    """Write the passwords that the Secret holds now to this pod's memory; True if any changed. One that somebody else
+    put there, and that the server refuses, is not taken over. Raises KubeError, MysqlError, StepFailed."""
+    name = names.credentials_secret(own.me.cluster)
+    held = api.decoded(client.get("v1", "secrets", name))
+    # The previous ones first: at every moment one of the two in memory is right.
+    previous = {key: held.get(key) for key in (names.previous_key(one.key) for one in accounts.ALWAYS)}
+    changed = {key: value for key, value in previous.items() if own.find(key) != value}
+    own.keep(changed)
+    differing = [one for one in accounts.ALWAYS if one.key in held and own.find(one.key) != held[one.key]]
+    refused = [one.key for one in differing if _is_refused(own, one, held[one.key])]
+    own.keep({one.key: held[one.key] for one in differing if one.key not in refused})
+    if refused:
+        text = f"mysqld refuses {', '.join(refused)} of Secret {name}"
+        raise errors.StepFailed(f"{text}: only mysqlops users rotate {own.me.cluster} changes passwords")
+    return bool(changed or differing)
+
+
+def _is_refused(own: pod.Pod, one: accounts.Account, password: str) -> bool:
+    """Whether the account still has the password that this pod knows. (One that was dropped has neither.)"""
+    known = own.find(one.key)
+    return known is not None and not own.accepts(one, password) and own.accepts(one, known)
+
+
+def _of(values: Mapping[str, str]) -> tuple[accounts.Account, ...]:
+    return (*accounts.ALWAYS, accounts.BACKUP) if accounts.BACKUP.key in values else accounts.ALWAYS

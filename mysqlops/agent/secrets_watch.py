@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from mysqlops import errors
-from mysqlops.agent import api, certificates, log, member, rotation, settings
+from mysqlops.agent import api, certificates, log, member, pod, rotation
 
 
 class SecretsWatch:
     """One member's watch; `loaded` names the certificate that its mysqld has loaded, `trouble` what cannot be taken."""
 
-    def __init__(self, client: api.Api, me: settings.Settings, server: member.Member) -> None:
-        self._api, self._me, self._member = client, me, server
-        self._certificates = certificates.Certificates(client, me)
+    def __init__(self, client: api.Api, own: pod.Pod, server: member.Member) -> None:
+        self._api, self._pod, self._member = client, own, server
+        self._certificates = certificates.Certificates(client, own.me)
         self.loaded = certificates.fingerprint()
         self.trouble = ""
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
         try:
-            if rotation.refresh(self._api, self._me):
+            if rotation.refresh(self._api, self._pod):
                 words.say("took over the passwords that the Secret holds now")
             if self._certificates.refresh() or certificates.fingerprint() != self.loaded:
                 self._member.reload_tls()

@@ -31,7 +31,7 @@ ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, since when
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> UID of the claim that goes
 ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup that its volume gets before it starts
 ANNOTATION_RECREATING = f"{DOMAIN}/recreating"  # on the Lease: JSON, the StatefulSet that is to be made anew
-ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, since when passwords have a successor
+ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/record.py)
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)
 ANNOTATION_KEPT_SINCE = f"{DOMAIN}/kept-since"  # on such a claim
 ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTID set that it holds at least
@@ -86,6 +86,17 @@ PASSWORD_KEYS = (
     KEY_PROBE_PASSWORD,
     KEY_APP_PASSWORD,
 )
+
+
+def next_key(key: str) -> str:
+    """The Secret's key of the password that follows, while the members are given it."""
+    return f"next-{key}"
+
+
+def previous_key(key: str) -> str:
+    """The Secret's key of the password that is valid too until the rotation is finished."""
+    return f"previous-{key}"
+
 
 # StatefulSet pods carry a 63-character label `<name>-<revision hash>`; the suffixes below need room too
 # (moco limits its names to 40 for the same reason).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops.core import names
@@ -25,6 +26,30 @@ def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:
     """What `stop` wrote: replicas and the GTID set of every member; empty if the cluster is not stopped."""
     found = _read(annotations, names.ANNOTATION_STOPPED)
     return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """An open rotation of passwords. `holders` are the UIDs of the pods that ran when the Secret changed, None until
+    then: their servers may have the replication account's old password in memory. Once `dropped`, that one is the last
+    old password."""
+
+    since: str
+    holders: tuple[str, ...] | None = None
+    dropped: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def rotation(annotations: Mapping[str, str]) -> Rotation | None:
+    """The open rotation of passwords, or None."""
+    found = _read(annotations, names.ANNOTATION_ROTATED)
+    if not isinstance(found, dict):
+        return None
+    holders = found.get("holders")
+    listed = tuple(map(str, holders)) if isinstance(holders, list) else None
+    return Rotation(str(found.get("since", "")), listed, bool(found.get("dropped")))
 
 
 def write(value: Any) -> str | None:

@@ -77,7 +77,7 @@ def start(session: Session, name: str) -> Json:
     orders.write(session.client, name, fenced=stopped["fenced"])
     _scale(session, name, int(stopped["replicas"]))
     session.progress.say(f"starting {stopped['replicas']} members")
-    now = observe.until(session, name, lambda one: one.verdict == status.HEALTHY, f"{name} to be whole")
+    now = observe.until(session, name, lambda one: not status.in_the_way(one), f"{name} to be whole")
     for member in now.members:
         before = gtid.GtidSet.parse(stopped["executed"].get(member.name, ""))
         if not before.is_subset(gtid.GtidSet.parse(member.executed or "")):

@@ -1,14 +1,22 @@
-"""Rotate the passwords of all accounts that mysqlops made; old ones stay valid until `finish`."""
+"""Rotate the passwords of all accounts that mysqlops made; old ones stay valid until `finish`.
+
+The Lease remembers an open rotation, from before anything changes until nothing of it is left. Each step may be killed:
+the same command goes on, as the Secret tells how far it came.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, record, rotation
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
+from mysqlops.planning import rotation as planning
+from mysqlops.planning import status
+
+_STEP_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -20,31 +28,46 @@ class Result:
 
 
 def rotate(session: Session, name: str) -> Result:
-    """Raises Refused."""
-    users = agents.run(session.client, _primary(session, name), "rotate-users", "begin", timeout_seconds=60)
-    orders.write(session.client, name, rotated=f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}")
+    """Raises Refused, or WaitTimeout if a member does not apply the change; the old passwords are in force then."""
+    client = session.client
+    order = record.rotation(orders.read(client, name))
+    now = observe.judged(session, name)
+    seen = rotation.Seen(**_step(session, now, "look"))
+    planning.check_rotate(now, order, seen)
+    if order is None:
+        order = record.Rotation(f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}")
+        orders.write(client, name, rotated=order.as_json())
+    users = []
+    if seen.stage != rotation.SWITCHED:
+        opened = _step(session, now, "open")
+        users = opened["users"]
+        what = "every member to have the new passwords"
+        now = observe.until(session, name, lambda one: planning.have_applied(one, opened["executed"]), what)
+        _step(session, now, "switch")
+    # Now that the Secret has changed: a pod that is not among these reads the new passwords.
+    holders = planning.uids(observe.cluster(client, name, session.clock).pods.values())
+    orders.write(client, name, rotated=replace(order, holders=holders).as_json())
     return Result(users, [])
 
 
 def finish(session: Session, name: str) -> Result:
     """Drop the old passwords. Members that run since before keep the replication account's old one in memory, and need
     it to reach each other: that account waits for a restart. Raises Refused."""
-    rotated = orders.read_one(session.client, name, "rotated")
-    if rotated is None:
-        raise Refused([Reason("not-rotated", f"no rotation of {name} is open", f"mysqlops users rotate {name}")])
-    primary = _primary(session, name)
-    pods = observe.cluster(session.client, name, session.clock).pods.values()
-    since = datetime.fromisoformat(rotated)
-    older = [pod for pod in pods if datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) <= since]
-    stage = "finish-without-replication" if older else "finish"
-    users = agents.run(session.client, primary, "rotate-users", stage, timeout_seconds=60)
-    if not older:
-        orders.write(session.client, name, rotated=None)
-    return Result(users, [names.USER_REPLICATION] if older else [])
+    client = session.client
+    order = record.rotation(orders.read(client, name))
+    now = observe.judged(session, name)
+    order = planning.check_finish(now, order)
+    older = planning.holders(order, observe.cluster(client, name, session.clock).pods.values())
+    if older:
+        users = _step(session, now, "finish-without-replication")
+        orders.write(client, name, rotated=replace(order, dropped=True).as_json())
+        return Result(users, [names.USER_REPLICATION])
+    users = _step(session, now, "finish")
+    orders.write(client, name, rotated=None)
+    return Result(users, [])
 
 
-def _primary(session: Session, name: str) -> str:
-    primary = observe.judged(session, name).primary
-    if primary is None:
-        raise Refused([Reason("no-primary", f"{name} has no primary", f"mysqlops status {name}")])
-    return primary
+def _step(session: Session, now: status.Status, stage: str) -> Any:
+    if now.primary is None:
+        raise Refused([Reason("no-primary", f"{now.name} has no primary", f"mysqlops status {now.name}")])
+    return agents.run(session.client, now.primary, "rotate-users", stage, timeout_seconds=_STEP_SECONDS)

@@ -98,8 +98,17 @@ class Status:
         return asdict(self)
 
 
-# They hinder no change: one is what a resize is for, another is what an upgrade ends.
-_HARMLESS = {"volume-filling", "agents-differ", "backup-overdue", "binlog-late", "binlog-gap", "order-open"}
+# They hinder no change: one is what a resize is for, another is what an upgrade ends. While a rotation of passwords is
+# open each member accepts both, a new one too, and a restart is what lets it end.
+_HARMLESS = {
+    "volume-filling",
+    "agents-differ",
+    "backup-overdue",
+    "binlog-late",
+    "binlog-gap",
+    "order-open",
+    "rotation-open",
+}
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:

@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import group, names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
-from mysqlops.planning import backup_state, claims, pods, revisions
+from mysqlops.planning import backup_state, claims, pods, revisions, rotation
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
@@ -113,6 +113,7 @@ def _conditions(
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
+    found += rotation.conditions(seen)
     found += _order_conditions(seen)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
     versions = {one.agent_version for one in published.values() if one}

@@ -11,9 +11,10 @@ if [ "${2:-}" = finish ]; then
   # The members use the replication account's old password until they start again.
   mysqlops restart "$name"
   mysqlops users rotate "$name" --finish
+  await "$name" 120 healthy
 else
   mysqlops users rotate "$name"
   mysqlops tls rotate "$name" --new-ca
+  await "$name" 120 healthy degraded # `status` shows the open rotation
   say "give the applications the password and ca.crt of now; then: leaked-secret.sh $name finish"
 fi
-await "$name" 120 healthy

@@ -179,23 +179,6 @@ def test_a_fenced_primary_hands_over_first(cluster: Namespace) -> None:
     cluster.await_healthy()
 
 
-def test_passwords_rotate_beside_the_old_ones(cluster: Namespace) -> None:
-    old = _password(cluster)
-    done = cluster.mysqlops("users", "rotate", "mysql")
-    assert done.code == 0, done.err
-    new = _password(cluster)
-    assert new != old
-    assert (_login(cluster, old), _login(cluster, new)) == ("mysql-0", "mysql-0")
-    assert old not in done.out + done.err
-    assert new not in done.out + done.err
-    done = cluster.mysqlops("users", "rotate", "mysql", "--finish")
-    assert done.code == 0, done.err
-    assert "mysqlops_replication" in done.out
-    assert "mysql-access-denied" in _login(cluster, old)
-    assert _login(cluster, new) == "mysql-0"
-    cluster.await_healthy()
-
-
 def test_the_certificate_rotates_without_a_restart(cluster: Namespace) -> None:
     def containers() -> list[int]:
         return [one["restarts"] for one in cluster.status()["members"]]
@@ -226,6 +209,23 @@ def test_a_new_ca_is_trusted_beside_the_old_one_until_that_is_dropped(cluster: N
     assert (done.code, authorities()) == (0, 1), done.err
     cluster.await_healthy()
     assert _login(cluster, _password(cluster)) == "mysql-0"
+
+
+def test_passwords_rotate_beside_the_old_ones(cluster: Namespace) -> None:
+    old = _password(cluster)
+    done = cluster.mysqlops("users", "rotate", "mysql")
+    assert done.code == 0, done.err
+    new = _password(cluster)
+    assert new != old
+    assert (_login(cluster, old), _login(cluster, new)) == ("mysql-0", "mysql-0")
+    assert old not in done.out + done.err
+    assert new not in done.out + done.err
+    done = cluster.mysqlops("users", "rotate", "mysql", "--finish")
+    assert done.code == 0, done.err
+    assert "mysqlops_replication" in done.out
+    assert "mysql-access-denied" in _login(cluster, old)
+    assert _login(cluster, new) == "mysql-0"
+    assert [one["code"] for one in cluster.status()["conditions"]] == ["rotation-open"]
 
 
 def test_restart_replaces_every_pod_and_the_last_old_password_goes(cluster: Namespace) -> None:

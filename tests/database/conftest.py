@@ -19,6 +19,8 @@ from tests.conftest import missing
 _CONFIG = Path(__file__).parents[2] / "manifests" / "base" / "config"
 # START GROUP_REPLICATION takes at most 32 characters; these need quoting.
 PASSWORDS = {key: f"pa's\\{key}"[:32] for key in names.PASSWORD_KEYS}
+# The data directory is made while a rotation is open: it accepts these too.
+PREVIOUS = {names.previous_key(key): f"of'd\\{key}"[:32] for key in names.PASSWORD_KEYS}
 _TESTER = (
     "CREATE USER 'tester'@'%' IDENTIFIED BY 'tester';\nGRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;\nSHUTDOWN;\n"
 )
@@ -52,7 +54,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("credentials")
     folder.chmod(0o755)
     file = folder / "accounts.sql"
-    file.write_text(accounts.init_file(PASSWORDS).removesuffix("SHUTDOWN;\n") + _TESTER)
+    file.write_text(accounts.init_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n") + _TESTER)
     file.chmod(0o644)
     tls = tmp_path_factory.mktemp("tls")
     made = certificates.make_ca(tls)

@@ -17,6 +17,9 @@ from mysqlops.core import names
 def command(name: str, finish: bool, **given: Any) -> None:
     """Give the accounts of NAME new passwords; the old ones stay valid until --finish, so that no connection fails.
 
+    Refused unless all members are ONLINE: the Secret changes once each of them has the new passwords. Killed, the same
+    command goes on where it was.
+
     \b
     Examples:
       mysqlops users rotate mysql

@@ -1,0 +1,25 @@
+"""How far a rotation of passwords is, by the keys of the Secret; and what stands against a step of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mysqlops.core import names
+
+NONE, PREPARED, SWITCHED = "none", "prepared", "switched"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the primary's agent tells: the stage, and the users that accept two passwords."""
+
+    stage: str
+    doubled: list[str]
+
+
+def stage_of(keys: Collection[str]) -> str:
+    """PREPARED while the next passwords are being given to the members, SWITCHED while the previous ones are valid."""
+    if any(names.next_key(key) in keys for key in names.PASSWORD_KEYS):
+        return PREPARED
+    return SWITCHED if any(names.previous_key(key) in keys for key in names.PASSWORD_KEYS) else NONE

@@ -1,0 +1,79 @@
+"""When a rotation of passwords may begin, go on and end, and what `status` says while it is open. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from mysqlops.core import gtid, record, rotation, view
+from mysqlops.errors import Reason, Refused
+from mysqlops.planning.status import Condition, Observed, Status, annotations_of, in_the_way
+
+CODE = "rotation-open"
+
+
+def check_rotate(now: Status, order: record.Rotation | None, seen: rotation.Seen) -> None:
+    """A member that is away would come back with data that knows no new password, and a second rotation would drop the
+    passwords that are in use; raises Refused. What was begun and not ended goes on."""
+    reasons = [one.as_reason() for one in in_the_way(now)]
+    # An agent from before this release gives new data the new passwords only.
+    reasons += [one.as_reason() for one in now.conditions if one.code == "agents-differ"]
+    if order is not None and order.holders is not None:
+        text = f"passwords of {now.name} were rotated at {order.since}, and the old ones are valid too"
+        reasons.append(Reason(CODE, text, f"mysqlops users rotate {now.name} --finish"))
+    elif seen.stage == rotation.NONE and seen.doubled:
+        text = f"these accounts have a second password, which a rotation would drop: {', '.join(seen.doubled)}"
+        reasons.append(Reason("second-password", text, "ALTER USER … DISCARD OLD PASSWORD, once nobody uses it"))
+    if reasons:
+        raise Refused(reasons)
+
+
+def check_finish(now: Status, order: record.Rotation | None) -> record.Rotation:
+    """What may be ended: a rotation that came through, with every member ONLINE; raises Refused."""
+    if order is None:
+        text = f"no rotation of {now.name} is open"
+        raise Refused([Reason("not-rotated", text, f"mysqlops users rotate {now.name}")])
+    if order.holders is None:
+        text = f"the rotation of {now.name} that began at {order.since} has not given every member the new passwords"
+        raise Refused([Reason(CODE, text, f"mysqlops users rotate {now.name}")])
+    reasons = [
+        Reason("member-not-online", f"{one.name} is {one.state}: {one.waiting_for}", "bring it back, or rebuild it")
+        for one in now.members
+        if one.state != view.ONLINE
+    ]
+    if reasons:
+        raise Refused(reasons)
+    return order
+
+
+def have_applied(now: Status, executed: str) -> bool:
+    """Whether every expected member is ONLINE and has these transactions."""
+    wanted = gtid.GtidSet.parse(executed)
+    there = [one for one in now.members if one.state == view.ONLINE]
+    return len(there) >= now.replicas and all(
+        wanted.is_subset(gtid.GtidSet.parse(one.executed or "")) for one in now.members
+    )
+
+
+def uids(pods: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted(str(pod["metadata"]["uid"]) for pod in pods))
+
+
+def holders(order: record.Rotation, pods: Iterable[Mapping[str, Any]]) -> Collection[str]:
+    """The pods that may still use the replication account's old password, by UID."""
+    return set(uids(pods)) & set(order.holders or ())
+
+
+def conditions(seen: Observed) -> list[Condition]:
+    """An open rotation, since when, and the next command."""
+    order = record.rotation(annotations_of(seen.lease))
+    if order is None:
+        return []
+    text, hint = f"a rotation of passwords began at {order.since} and did not end", f"mysqlops users rotate {seen.name}"
+    if order.holders is not None:
+        text, hint = f"passwords were rotated at {order.since}, and the old ones are valid too", f"{hint} --finish"
+    if order.dropped:
+        text = f"passwords were rotated at {order.since}, and the replication account's old one is valid too"
+        if holders(order, seen.pods.values()):
+            hint = f"mysqlops restart {seen.name}, then {hint}"
+    return [Condition(CODE, text, hint)]

@@ -1,0 +1,259 @@
+"""Three members' accounts, the Secret and the Lease in memory, under the real code of `users rotate`.
+
+Each call that changes something is counted; the world can end before any one of them, as a killed command does. After
+each call it checks what must hold at every moment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from mysqlops.agent import api, pod, rotation, settings
+from mysqlops.clock import SystemClock
+from mysqlops.core import names
+from mysqlops.kube import client, exec
+from mysqlops.mysql import accounts, connect
+from mysqlops.operations.session import Progress, Session
+from tests.unit import clusters
+
+PODS = ("mysql-0", "mysql-1", "mysql-2")
+_ACCOUNT = re.compile(r"'(?P<user>\w+)'@'(?P<host>[^']+)'")
+_PASSWORD = re.compile(r"IDENTIFIED BY '([^']+)'")
+Passwords = dict[str, list[str]]  # user -> its current password, and the one that is valid beside it
+
+
+class Killed(Exception):
+    """The command ended here."""
+
+
+def execute(known: Passwords, statement: str) -> None:
+    """What a statement does to the accounts: MySQL's rules of dual passwords."""
+    found = _ACCOUNT.search(statement)
+    if found is None or statement.startswith("GRANT"):
+        return
+    user, made = found["user"], _PASSWORD.search(statement)
+    if statement.startswith("CREATE USER") and made:
+        known[user] = [made[1]]
+    elif user in known and "DISCARD OLD PASSWORD" in statement:
+        known[user] = known[user][:1]
+    elif user in known and made:
+        beside = known[user][:1] if "RETAIN CURRENT PASSWORD" in statement else known[user][1:]
+        known[user] = [made[1], *beside]
+
+
+class World:
+    """`kill_at` counts calls. Replicas apply nothing until time passes."""
+
+    def __init__(self) -> None:
+        self.first = {key: f"old-{key}" for key in names.PASSWORD_KEYS}
+        self.secret: api.Json = {"metadata": {"resourceVersion": "1"}, "data": api.encoded(self.first)}
+        self.lease: dict[str, str] = {}
+        self.history: list[str] = []  # what the group replicates
+        self.data: dict[str, Passwords] = {name: self.new_data() for name in PODS}
+        self.applied = dict.fromkeys(PODS, 0)
+        self.starts = dict.fromkeys(PODS, 0)  # how often each pod was replaced
+        self.in_memory = {name: self.held(names.KEY_REPLICATION_PASSWORD) for name in PODS}
+        self.clients_have = self.held(names.KEY_APP_PASSWORD)  # until the user finishes
+        self.older: set[str] = set()  # members whose data is older than the rotation: not checked
+        self.is_locked = False
+        self.down: dict[str, dict[str, Any]] = {}
+        self.kill_at: int | None = None
+        self.calls = 0
+
+    def held(self, key: str) -> str:
+        return api.decoded(self.secret)[key]
+
+    def new_data(self) -> Passwords:
+        """The accounts of a new data directory."""
+        known: Passwords = {"root": [""]}
+        for line in accounts.init_file(api.decoded(self.secret)).splitlines():
+            execute(known, line)
+        return known
+
+    def before_call(self) -> None:
+        self.check()
+        if self.calls == self.kill_at:
+            raise Killed
+        self.calls += 1
+
+    def catch_up(self) -> None:
+        for name in PODS:
+            for statement in self.history[self.applied[name] :]:
+                execute(self.data[name], statement)
+            self.applied[name] = len(self.history)
+
+    def restart(self) -> None:
+        """As `mysqlops restart` does: new pods read the Secret."""
+        for name in PODS:
+            self.starts[name] += 1
+            self.in_memory[name] = self.held(names.KEY_REPLICATION_PASSWORD)
+
+    def check(self) -> None:
+        """Whoever has a password that is valid by what the user was told gets in, everywhere, at every moment."""
+        for name in set(PODS) - self.older:
+            self._check_member(self.data[name], name)
+        known = self.new_data()
+        self._check_member(known, "a new member")
+        for statement in self.history:
+            execute(known, statement)
+            self._check_member(known, f"a new member after {statement}")
+
+    def _check_member(self, known: Passwords, who: str) -> None:
+        for one in accounts.ALWAYS:
+            assert self.held(one.key) in known[one.user], f"{who} refuses {one.user} what the Secret holds"
+        assert self.clients_have in known[names.USER_APP], f"{who} refuses the application"
+        for name in PODS:
+            assert self.in_memory[name] in known[names.USER_REPLICATION], f"{who} refuses {name}"
+
+    def session(self) -> Session:
+        silent: Callable[[str], None] = lambda _: None  # noqa: E731
+        return Session(_Kube(self), _Clock(self), Progress(silent, silent, silent), 60.0)
+
+    def run(self, operation: Callable[[Session, str], Any], kill_at: int | None = None) -> bool:
+        """Run it; True if it came to its end, False if it was killed before that call."""
+        self.kill_at, self.calls = kill_at, 0
+        with suppress(Killed):
+            operation(self.session(), "mysql")
+            return True
+        return False
+
+
+class _Server(connect.Server):
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name, self._logs = world, name, True
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[connect.Row]:
+        if sql.startswith("SELECT user"):
+            return [(one.user, one.host) for one in accounts.ALWAYS if len(self._world.data[self._name][one.user]) > 1]
+        if sql.startswith("SELECT GET_LOCK"):
+            return [(0 if self._world.is_locked else 1,)]
+        if sql.startswith("SELECT"):
+            return [(f"{clusters.GROUP}:1-{5 + len(self._world.history)}",)]
+        self.execute_secret(sql, "")
+        return []
+
+    def execute_secret(self, sql: str, what: str) -> None:
+        self._world.before_call()
+        if sql.startswith("SET sql_log_bin"):
+            self._logs = sql.endswith("ON")
+        if sql.startswith("ALTER USER"):
+            execute(self._world.data[self._name], sql)
+            if self._logs:
+                self._world.history.append(sql)
+                self._world.applied[self._name] = len(self._world.history)
+
+    def close(self) -> None:
+        pass
+
+
+class Pod(pod.Pod):
+    """A member's pod; its memory holds what the Secret held when it was last read."""
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(settings.Settings("mysql", "db", name, name))
+        self._world = world
+        self.memory: dict[str, str] = api.decoded(world.secret)
+
+    def server(self) -> connect.Server:
+        return _Server(self._world, self.me.pod)
+
+    def accepts(self, one: accounts.Account, password: str) -> bool:
+        return password in self._world.data[self.me.pod].get(one.user, [])
+
+    def find(self, key: str) -> str | None:
+        return self.memory.get(key)
+
+    def keep(self, values: Mapping[str, str | None]) -> None:
+        for key, value in values.items():
+            self.memory.pop(key, None)
+            if value is not None:
+                self.memory[key] = value
+
+
+class Api(api.Api):
+    """The agent's: the Secret alone."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get(self, group: str, kind: str, name: str) -> api.Json:
+        return json.loads(json.dumps(self._world.secret))  # type: ignore[no-any-return]
+
+    def patch(self, group: str, kind: str, name: str, change: api.Json) -> api.Json:
+        self._world.before_call()
+        secret = self._world.secret
+        assert change["metadata"]["resourceVersion"] == secret["metadata"]["resourceVersion"]
+        data = {**secret["data"], **change["data"]}
+        version = str(int(secret["metadata"]["resourceVersion"]) + 1)
+        self._world.secret = {
+            "metadata": {"resourceVersion": version},
+            "data": {key: value for key, value in data.items() if value is not None},
+        }
+        return self._world.secret
+
+
+class _Kube(client.Client):
+    def __init__(self, world: World) -> None:
+        self._world, self.namespace = world, "db"
+
+    def find(self, kind: str, name: str) -> api.Json | None:
+        lease = {"metadata": {"annotations": dict(self._world.lease)}}
+        return lease if name == names.group_lease("mysql") else None
+
+    def get(self, kind: str, name: str) -> api.Json:
+        return self.find(kind, name) or {}
+
+    def list(self, kind: str, selector: str = "") -> list[api.Json]:
+        if kind == "StatefulSet":
+            return [{"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **clusters.CLAIMS}}]
+        if kind == "EndpointSlice":
+            endpoints = [{"conditions": {"ready": True}, "targetRef": {"name": "mysql-0"}}]
+            labels = {"kubernetes.io/service-name": names.primary_service("mysql")}
+            return [{"metadata": {"labels": labels}, "endpoints": endpoints}]
+        return [self._pod(name) for name in PODS] if kind == "Pod" else []
+
+    def _pod(self, name: str) -> api.Json:
+        executed = f"{clusters.GROUP}:1-{5 + self._world.applied[name]}"
+        role = "primary" if name == "mysql-0" else "replica"
+        made = clusters.pod(name, **{"role": role, "executed": executed, **self._world.down.get(name, {})})
+        uid = f"{name}-{self._world.starts[name]}"
+        text = made["metadata"]["annotations"][names.ANNOTATION_MEMBER]
+        made["metadata"]["annotations"][names.ANNOTATION_MEMBER] = text.replace(f'"{name}"', f'"{uid}"', 1)
+        owner = {"kind": "StatefulSet", "name": "mysql"}
+        made["metadata"].update(uid=uid, ownerReferences=[owner])
+        return made
+
+    def together(self, calls: Any) -> Any:
+        return [call() for call in calls]
+
+    def patch(self, kind: str, name: str, change: api.Json) -> api.Json:
+        self._world.before_call()
+        for key, value in change["metadata"]["annotations"].items():
+            self._world.lease.pop(key, None)
+            if value is not None:
+                self._world.lease[key] = value
+        return {}
+
+    def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> exec.Output:
+        made = rotation.Rotation(Api(self._world), Pod(self._world, pod))
+        return exec.Output(json.dumps(rotation.STEPS[command[-1]](made)), "", 0)
+
+
+class _Clock(SystemClock):
+    def __init__(self, world: World) -> None:
+        self._world, self._passed = world, 0.0
+
+    def now(self) -> datetime:
+        return clusters.NOW + timedelta(seconds=0)
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        self._passed += seconds
+        self._world.catch_up()
