@@ -136,7 +136,7 @@ class Loop:
             return
         match action:
             case member_actions.FormGroup():
-                self._start("form", lambda: self._starting.form(action.record, server))
+                self._start("form", lambda: self._starting.form(action, server))
             case member_actions.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
                 self._start("join", lambda: self._starting.join(seeds, self._publisher.record, server))

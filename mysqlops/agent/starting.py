@@ -9,12 +9,14 @@ from mysqlops import errors
 from mysqlops.agent import member, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import group, view
+from mysqlops.planning import member_actions
 
 # An agent may be stopped between its decision and its deed: it must look again then.
 _DECISION_SECONDS = 10.0
+_ASKED_SECONDS = 120.0  # asking takes a minute, and more looks follow before the group is formed
 _NOTE_PAUSES = (0.05, 0.1, 0.2, 0.4)
 # The server's words for "nobody there is in a group" (MY-011526 and others would say that there is a group).
-_NO_GROUP = ("connecting to all peers", "Timeout on wait for view", "No valid peers")
+_NO_GROUP = ("connecting to all peers", "connection delegation", "Timeout on wait for view", "No valid peers")
 
 
 class Starting:
@@ -22,14 +24,16 @@ class Starting:
 
     def __init__(self, server: member.Member, around: surroundings.Surroundings, clock: Clock) -> None:
         self._member, self._around, self._clock = server, around, clock
+        self._asked: tuple[Sequence[str], float] = ((), 0.0)  # who is in no group, though somebody answers there
 
-    def form(self, decided_on: view.GroupRecord, server: view.ServerView) -> None:
+    def form(self, action: member_actions.FormGroup, server: view.ServerView) -> None:
         """Take the Lease as it was when that was decided, then form the group. No client gets in until the Lease notes
         the new incarnation (planning/standing.py): should another member form one meanwhile, this one leaves."""
+        decided_on = action.record
+        if self._joins_instead(action.ask, decided_on, server):
+            return
         if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
             raise errors.Conflict("the decision to form the group is too old: looking again")
-        if decided_on.order is not None and self._joins_instead(list(decided_on.order.members), decided_on, server):
-            return
         note = self._around.take_lease(decided_on, server.server_uuid)
         if note is None:
             raise errors.Conflict("the Lease has changed since that was decided: looking again")
@@ -54,10 +58,13 @@ class Starting:
             self._clock.sleep(pause)
         return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
 
-    def _joins_instead(self, given_up: list[str], decided_on: view.GroupRecord, server: view.ServerView) -> bool:
+    def _joins_instead(self, silent: Sequence[str], decided_on: view.GroupRecord, server: view.ServerView) -> bool:
         """A user gave members up whose agents are silent. They may be a group that runs, cut off from the API server
         only: whoever answers is asked to let this member in before another group is formed."""
-        answering = [pod for pod in given_up if self._member.answers(pod)]
+        asked, at = self._asked
+        if silent == asked and self._clock.monotonic() < at + _ASKED_SECONDS:
+            return False
+        answering = [pod for pod in silent if self._member.answers(pod)]
         if not answering:
             return False
         try:
@@ -65,5 +72,6 @@ class Starting:
         except errors.StatementFailed as error:
             if not any(words in str(error) for words in _NO_GROUP):
                 raise
+            self._asked = silent, self._clock.monotonic()
             return False
         return True

@@ -11,11 +11,13 @@ from mysqlops.core import view
 class FormGroup:
     """Take the Lease, if it is still as it was when this was decided, then start a group of one.
 
-    The record holds the order of a user to do without members, if there is one.
+    The record holds the order of a user to do without members, if there is one. `ask` are those of them that are
+    silent: they may be a group that runs, cut off from the API server only.
     """
 
     why: str
     record: view.GroupRecord
+    ask: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -79,4 +79,5 @@ def form_unless_held(name: str, around: view.Surroundings, why: str) -> FormGrou
     holder = around.record.holder
     if holder and holder != name and around.record.held_for_seconds < view.LEASE_SECONDS:
         return Wait(f"{holder} holds the Lease and forms the group")
-    return FormGroup(why, around.record)
+    known = {peer.name for peer in around.peers if _known(peer) is not None}
+    return FormGroup(why, around.record, tuple(sorted(around.record.given_up() - known)))

@@ -129,6 +129,13 @@ def test_a_diverged_member_that_is_given_up_is_no_longer_in_the_way() -> None:
     )
 
 
+def test_only_silent_members_are_asked_whether_they_are_a_group_that_runs() -> None:
+    ordered = record(order=order("mysql-1", "mysql-2"))
+    action = outage(server(0), peer(1), seen=ordered)
+    assert isinstance(action, member_actions.FormGroup)
+    assert action.ask == ("mysql-2",)
+
+
 def test_the_history_goes_on_under_another_name_and_the_order_is_obeyed_in_the_same_note() -> None:
     before = group.Note(name="old", incarnation="7", acquired="09:00", members=LAST_VIEW)
     after = group.forming(before, order("mysql-2"), "mysql-0", "u0")
