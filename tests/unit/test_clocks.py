@@ -284,6 +284,18 @@ def test_a_receiver_that_was_cut_off_cannot_lend_what_the_history_does_not_have(
     assert binlog.reach(made, others).gap == ""
 
 
+def test_a_moment_at_which_another_commit_may_still_come_is_not_accepted() -> None:
+    """The last commit is of a primary whose clock was ahead: its successor may commit at the very same time."""
+    made = World([], [0], [], []).made(0, clock=0, gtid=f"{GROUP}:1-10", committed=at(0))
+    log = [Transaction(f"{GROUP}:11", NOON + 9 * SECOND), Transaction(f"{GROUP}:12", NOON + 5 * SECOND)]
+    chunk = _chunk(1, "1-10", "11-12", first=at(5), last=at(9), until=at(6))
+    reach = binlog.reach(made, [chunk])
+    with pytest.raises(Refused):
+        pitr.check(pitr.parse(at(9)), made, reach)
+    pitr.check(pitr.parse(reach.until), made, reach)
+    assert pitr.replay(pitr.parse(reach.until), GtidSet.parse(made.gtid), log, [chunk]).stop == log[0]
+
+
 def test_the_clock_of_the_primary_that_commits_says_until_when_a_chunk_is_complete() -> None:
     held, chunk = GtidSet.parse(f"{GROUP}:1-10"), _chunk(1, "1-10", "")
     ahead = receiving.Asked("ahead", at(600), held)
@@ -304,6 +316,8 @@ def test_of_two_chunks_that_end_alike_the_later_one_says_until_when_they_are_com
     second = _chunk(2, "1-10", "", until=at(30))
     assert binlog.reach(made, [first]).until == at(600)
     assert binlog.reach(made, [second, first]).until == at(30)
+    third = _chunk(3, "1-10", "", until=at(900))
+    assert binlog.reach(made, [third, second, first]).until == at(900)
     # That it went back is a later state too.
     idle = [replace(second, until=at(600), revision=1), replace(second, until=at(40), revision=2)]
     assert [one.until for one in binlog.chunks(_stored(idle))] == [at(40)]
