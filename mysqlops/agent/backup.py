@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, local, logical, member, settings
+from mysqlops.agent import api, credentials, local, logical, member, peers, settings
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, names, retention, view
 from mysqlops.errors import Reason, Refused
@@ -63,17 +62,18 @@ class Job:
         donor, seen, group = self._choose()
         with self._local() as server:
             self._clone(server, donor)
-        at = _as_of(donor, self._moment())
+        at, committed = peers.as_of(donor, self._moment()), self._committed_until()
         with self._local() as server:
             copied = clone.finished(server)
             facts_of = {"method": self._method(), "member": donor.pod, "role": donor.role, "group": group}
             facts_of |= {"server_version": seen.version, "gtid": copied.gtid, "binlog": copied.binlog}
-            self._record(server, started, {**facts_of, "at": at})
+            self._record(server, started, {**facts_of, "at": at, "committed": committed})
 
     def examine(self) -> None:
         """Read the data of a volume snapshot, which the sidecar has recovered, and write down what it is."""
         started = self._clock.monotonic()
         told = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
+        told["committed"] = self._committed_until()
         with self._local() as server:
             own = {"server_version": server.scalar("SELECT @@version"), "gtid": _executed(server), "binlog": ""}
             self._record(server, started, {"method": backup.SNAPSHOT, **told, **own})
@@ -192,12 +192,11 @@ class Job:
 
     def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:
         """The donor, what a member says of the group, and the group's name."""
-        login = connect.read_login(names.USER_BACKUP, "/run/login/password", "/run/ca/ca.crt")
         last = next((one.member for one in backup.catalogue(_snapshots()) if one.origin == self._env["ORIGIN"]), "")
         told = "no member answers"
-        for host in _hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
+        for host in peers.hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
             try:
-                with connect.connect_tcp(host, login) as server:
+                with connect.connect_tcp(host, peers.login()) as server:
                     seen = group_replication.observe(server)
                     group = str(server.scalar("SELECT @@group_replication_group_name"))
             except errors.MysqlError as error:
@@ -221,6 +220,9 @@ class Job:
                 clone.take(server, donor.host, login)
         local.until(self._clock, lambda: not (_WORK / "again").exists(), "start again")
 
+    def _committed_until(self) -> str:
+        return peers.committed_until(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"])
+
     def _local(self) -> connect.Server:
         return local.wait_for(self._clock, "mysqld", connect.Login("root", ""))
 
@@ -232,30 +234,6 @@ class Job:
 
     def _say(self, text: str) -> None:
         print(text, flush=True)
-
-
-def _as_of(donor: view.GroupMember, now: str) -> str:
-    """The moment that a copy is of: of a member that lags, when the last of what it holds was committed."""
-    login = connect.read_login(names.USER_BACKUP, "/run/login/password", "/run/ca/ca.crt")
-    try:
-        with connect.connect_tcp(donor.host, login) as server:
-            behind = group_replication.applied_until(server)
-    except errors.MysqlError:
-        return now
-    return min(now, behind) if behind else now
-
-
-def _hosts(cluster: str, namespace: str) -> list[str]:
-    """The members that have an address."""
-    found = []
-    for ordinal in range(names.MAX_MEMBERS):
-        host = names.member_host(cluster, ordinal, namespace)
-        try:
-            socket.getaddrinfo(host, names.PORT_MYSQL)
-        except OSError:
-            continue
-        found.append(host)
-    return found
 
 
 def _snapshots() -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from mysqlops import errors
 from mysqlops.agent import api, log, settings, store
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, names, relay_log
+from mysqlops.core import backup, binlog, names, receiving, relay_log
 from mysqlops.core.gtid import Growing, GtidSet
 from mysqlops.mysql import connect, receiver
 
@@ -32,6 +32,7 @@ _IDLE_SECONDS = 120.0  # with nothing new, so often the repository is told that 
 _GAP_SECONDS, _LOOK_SECONDS = 15.0, 600.0  # with a gap, and without
 _RETRY_SECONDS = 3.0
 _MIB = 1 << 20
+_UNSETTLED = "the primary has not taken over yet all that was received from the one before it"
 
 
 class Ship:
@@ -52,7 +53,7 @@ class Ship:
         self._open: relay_log.Transaction | None = None
         self._moments: tuple[int, ...] = ()  # when the first and the last were committed
         self._seen: set[str] = set()
-        self._asked: tuple[str, GtidSet] = ("", GtidSet())
+        self._asked, self._said = receiving.Asked(), receiving.Asked()
         self._source = ""
         self._gap = ""
 
@@ -79,34 +80,37 @@ class Ship:
         return ""
 
     def _turn(self) -> None:
-        with connect.connect_tcp(self._primary(), self._login()) as primary:
-            now = f"{primary.scalar('SELECT UTC_TIMESTAMP(6)'):%Y-%m-%dT%H:%M:%S.%fZ}"
-            source = receiver.source(primary)
         with self._local() as server:
+            # Before the primary is asked: what comes meanwhile is no sign of anything.
+            had = receiver.receiving(server)
+            with connect.connect_tcp(self._primary(), self._login()) as primary:
+                now, source = receiver.now(primary), receiver.source(primary)
             # Before connecting: a new history must not come into the old one's chunk, and connecting forgets errors.
-            if self._chunk is not None and (why := self._cannot_go_on(server, source)):
+            if self._chunk is not None and (why := self._cannot_go_on(had, source)):
                 self._end(server, source, why)
             if self._chunk is None:
                 self._begin(server, source)
             self._keep_connected(server, source)
             self._await(server, source.executed)
             self._collect(server)
-        self._note_until()
-        self._asked = (now, source.executed)
+        self._note_until(source)
+        self._asked = receiving.Asked(source.uuid, now, source.executed)
         self._store_if_new()
         self._let_go_if_due(source)
         self._look_after_gap()
 
-    def _begin(self, server: connect.Server, source: binlog.Source) -> None:
+    def _begin(self, server: connect.Server, source: receiving.Source) -> None:
         snapshots = self._store.snapshots()
         origin = self._env["ORIGIN"]
-        start = binlog.start(origin, source, backup.catalogue(snapshots), binlog.chunks(snapshots))
+        start = receiving.start(origin, source, backup.catalogue(snapshots), binlog.chunks(snapshots))
+        if start.gap and not source.is_settled:
+            raise errors.WaitTimeout(_UNSETTLED)
         if start.gap:
             self._log.say(f"gap: {start.gap}")
         self._gap, self._looked_at = start.gap, -_LOOK_SECONDS
-        self._new_chunk(server, source.group, start.before)
+        self._new_chunk(server, source.group, start)
 
-    def _end(self, server: connect.Server, source: binlog.Source, why: str) -> None:
+    def _end(self, server: connect.Server, source: receiving.Source, why: str) -> None:
         """Store what is whole and of the chunk's own history; the next one begins with what the repository holds."""
         self._log.say(f"beginning anew: {why}")
         receiver.stop(server)
@@ -117,41 +121,37 @@ class Ship:
         finally:
             self._chunk = None
 
-    def _new_chunk(self, server: connect.Server, group: str, before: GtidSet) -> None:
+    def _new_chunk(self, server: connect.Server, group: str, start: receiving.Start) -> None:
         self._chunk = None  # until all is done: half a beginning is begun again
-        receiver.begin(server, self._primary(), _CA, before)
+        receiver.begin(server, self._primary(), _CA, start.before)
         _CHUNK.mkdir(exist_ok=True)
         for file in _CHUNK.iterdir():
             file.unlink()
         self._scanned, self._seen, self._source = Growing(), set(), ""
-        self._open, self._moments, self._asked = None, (), ("", GtidSet())
+        self._open, self._moments, self._asked, self._said = None, (), receiving.Asked(), receiving.Asked()
         self._began = self._clock.monotonic()
         # For a moment two receivers may run, after a node was lost: never two chunks of one name.
         made = f"{self._cluster}-binlog-{self._clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         origin = self._env["ORIGIN"]
-        self._chunk = binlog.Chunk(made, self._cluster, self._namespace, origin, group, str(before))
-        self._stored = None
-        self._log.say(f"{made} begins after {before or 'nothing'}")
+        facts = (made, self._cluster, self._namespace, origin, group, str(start.before))
+        self._chunk, self._stored = binlog.Chunk(*facts, number=start.number), None
+        self._log.say(f"{made} begins after {start.before or 'nothing'}")
 
-    def _keep_connected(self, server: connect.Server, source: binlog.Source) -> None:
+    def _keep_connected(self, server: connect.Server, source: receiving.Source) -> None:
         """To the primary: another member might lag behind, and is left as soon as it is not primary any more."""
         now = receiver.receiving(server)
         if not now.is_connected or source.uuid not in (self._source, now.source):
             receiver.connect_to_source(server, self._login())
             self._source = source.uuid
 
-    def _cannot_go_on(self, server: connect.Server, source: binlog.Source) -> str:
+    def _cannot_go_on(self, had: receiver.Receiving, source: receiving.Source) -> str:
         assert self._chunk is not None  # noqa: S101
-        now = receiver.receiving(server)
-        if source.group != self._chunk.group:
-            return "the cluster's data was replaced by a restore"
-        if now.error in receiver.PURGED:
-            return now.why
-        if foreign := now.received.subtract(source.executed):
-            # Read after the primary was asked: what came since is no sign of anything.
-            with connect.connect_tcp(self._primary(), self._login()) as primary:
-                foreign = foreign.subtract(receiver.source(primary).executed)
-        return f"the primary does not have {foreign}" if foreign else ""
+        if had.error in receiver.PURGED and source.group == self._chunk.group:
+            return had.why
+        why = receiving.not_on_because(self._chunk, had.received, source)
+        if why is None:
+            raise errors.WaitTimeout(_UNSETTLED)
+        return why
 
     def _await(self, server: connect.Server, executed: GtidSet) -> None:
         """Until all that the primary had is received; raises WaitTimeout with why it is not."""
@@ -216,28 +216,26 @@ class Ship:
             known = (*self._moments, one.committed)
             self._moments = (min(known), max(known))
 
-    def _note_until(self) -> None:
-        """A commit gets its time shortly before it is seen: what was seen one turn ago is complete as of that turn. And
-        in the order of the logs nothing comes before the last one."""
+    def _note_until(self, source: receiving.Source) -> None:
+        """A commit gets its time shortly before it is seen: what was seen one turn ago is complete as of that turn."""
         assert self._chunk is not None  # noqa: S101
-        asked, executed = self._asked
-        is_complete = bool(asked) and executed.is_subset(self._chunk.after)
-        known = (self._chunk.until, self._chunk.last, asked if is_complete else "")
-        self._chunk = replace(self._chunk, until=max(known))
+        self._said = receiving.said(self._said, self._asked, self._chunk, source)
+        self._chunk = replace(self._chunk, until=max(binlog.just_before(self._chunk.last), self._said.now))
 
     def _store_if_new(self) -> None:
         chunk, stored = self._chunk, self._stored
         assert chunk is not None  # noqa: S101
-        if stored is not None and chunk.gtid == stored.gtid and _seconds(stored.until, chunk.until) < _IDLE_SECONDS:
-            return
         if not chunk.until:
             return
+        if stored is not None and chunk.gtid == stored.gtid and not _is_worth(stored.until, chunk.until):
+            return
+        chunk = self._chunk = replace(chunk, revision=chunk.revision + 1)
         (_CHUNK / "chunk.json").write_text(json.dumps(asdict(chunk)))
         self._store.put(_CHUNK, binlog.tags(chunk))
         self._stored = chunk
         self._log.say(f"stored {chunk.transactions} transactions, complete until {chunk.until}")
 
-    def _let_go_if_due(self, source: binlog.Source) -> None:
+    def _let_go_if_due(self, source: receiving.Source) -> None:
         """Begin another chunk: the receiver's disk does not grow, and snapshots of the old one's earlier states go."""
         chunk = self._chunk
         assert chunk is not None  # noqa: S101
@@ -250,7 +248,7 @@ class Ship:
         except errors.StorageError as error:
             self._log.say_if_new("forget", f"earlier states stay, perhaps nothing may be deleted: {error}")
         with self._local() as server:
-            self._new_chunk(server, source.group, chunk.after)
+            self._new_chunk(server, source.group, receiving.Start(chunk.after, number=chunk.number + 1))
 
     def _look_after_gap(self) -> None:
         """Whether any backup can be brought to now. By what the repository holds: the receiver may be a new one, and a
@@ -296,5 +294,7 @@ class Ship:
         return connect.connect_socket(connect.Login("root", ""), path=_SOCKET)
 
 
-def _seconds(before: str, after: str) -> float:
-    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
+def _is_worth(stored: str, until: str) -> bool:
+    """Of a chunk to which nothing came: it was idle for long, or another primary's clock counts from now on."""
+    passed = datetime.fromisoformat(until) - datetime.fromisoformat(stored)
+    return not 0 <= passed.total_seconds() < _IDLE_SECONDS

@@ -7,6 +7,7 @@ import mmap
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mysqlops.mysql import accounts, connect, receiver
 
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _LOGS, _PASSWORD, _STATEMENTS = _WORK / "logs", _WORK / "replay-password", _WORK / "replay.sql"
-_REACH = _WORK / "reach"
+_CHUNKS = _WORK / "chunks.json"  # what is recorded of those that are needed
 _REPLAY = _SCRATCH / "replay"
 _USER = "mysqlops_replay"
 
@@ -38,10 +39,10 @@ class Replay:
         snapshots = json.loads((_WORK / "snapshots.json").read_text())
         made = self._backup()
         reach = binlog.reach(made, binlog.chunks(snapshots))
-        pitr.check(self._point, made.id, GtidSet.parse(made.gtid), made.at, reach)
+        pitr.check(self._point, made, reach)
         needed = pitr.needed(self._point, reach.chunks)
         _LOGS.write_text("".join(f"{one.snapshot}\n" for one in needed))
-        _REACH.write_text(str(reach.gtid))
+        _CHUNKS.write_text(json.dumps([asdict(one) for one in needed]))
         password = secrets.token_urlsafe(24)
         for file in (_PASSWORD, _STATEMENTS):
             file.touch(0o600)
@@ -54,12 +55,14 @@ class Replay:
         print(f"{len(needed)} chunks of binary logs, {size} bytes, up to {reach.until}", flush=True)
 
     def apply(self) -> None:
-        """Apply them up to the point, and prove that it was reached; raises StepFailed."""
+        """Apply them up to the point, and prove that it was reached; raises StepFailed. Before it applies anything:
+        StorageError if the logs are not all that the chunks count, Refused if the backup is past the point."""
         if (_SCRATCH / "data").exists():
             return
         held = GtidSet.parse(self._backup().gtid)
         files = sorted(_REPLAY.glob("relay.[0-9]*")) if _LOGS.read_text() else []
-        wish = pitr.replay(self._point, held, _transactions(files), GtidSet.parse(_REACH.read_text()))
+        chunks = [facts.make(binlog.Chunk, one) for one in json.loads(_CHUNKS.read_text())]
+        wish = pitr.replay(self._point, held, _transactions(files), chunks)
         if files:
             local.APPLYING.touch()  # of a volume snapshot nobody can make the data of before again
             with local.wait_for(self._clock, "applier", connect.Login(_USER, _PASSWORD.read_text())) as server:

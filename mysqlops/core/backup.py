@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mysqlops.core import facts
+from mysqlops.core.gtid import GtidSet
 
 Json = dict[str, Any]
 BACKUP, VERIFICATION = "backup", "verification"
@@ -39,6 +40,7 @@ class Backup:
     storage_size: str
     volume_snapshot: str = ""  # of the namespace: it holds the data, the repository only what is known of it
     group: str = ""  # the name under which the cluster counted transactions then (core/timeline.py)
+    committed: str = ""  # no transaction in it is later, by the clock of its server (UTC, microseconds); empty: unknown
     # What the repository adds:
     target: str = ""
     snapshot: str = ""  # restic's id
@@ -112,7 +114,23 @@ def catalogue(snapshots: Sequence[Json], target: str = "") -> list[Backup]:
         )
         for one, told in facts.of_kind(snapshots, BACKUP)
     ]
-    return sorted(found, key=lambda one: one.at, reverse=True)
+    return newest_first(found)
+
+
+def newest_first(backups: Iterable[Backup]) -> list[Backup]:
+    """What holds all of another backup of the same cluster, and more, is newer, whatever the clocks of their Jobs said;
+    time orders only what GTIDs do not: equal sets, and histories that went different ways."""
+    dated: list[tuple[str, GtidSet, Backup]] = []
+    pairs = [(GtidSet.parse(one.gtid), one) for one in backups]
+    for held, one in sorted(pairs, key=lambda pair: pair[0].count()):
+        later = (
+            at
+            for at, less, other in dated
+            if at > one.at and other.origin == one.origin and less != held and less.is_subset(held)
+        )
+        dated.append((max(later, default=one.at), held, one))
+    dated.sort(key=lambda row: (row[0], row[1].count(), row[2].at), reverse=True)
+    return [one for _, _, one in dated]
 
 
 def snapshots_of(snapshots: Sequence[Json], backups: Iterable[str]) -> list[str]:

@@ -1,7 +1,10 @@
 """The binary logs that a repository holds, chunk by chunk, and how far a backup can be brought forward with them. Pure.
 
 A chunk is what a receiver got since it began or since it last let go: whole relay logs of the server, in one snapshot
-that is stored anew as it grows. A chunk continues the one before if that, or the backup, holds all that it began with.
+that is stored again as it grows. A chunk continues the one before if that, or the backup, holds all that it began with.
+
+What comes before what is decided by GTID sets: one history is one row of commits, so of two of its states one includes
+the other. Neither ids nor times order anything: primaries and receivers run on nodes whose clocks differ.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from mysqlops.core import facts, names
@@ -23,7 +27,8 @@ CHUNK = "binlog"
 @dataclass(frozen=True)
 class Chunk:
     """`before` and `gtid` are GTID sets: what the receiver had when it began, and what came since. Moments are UTC, ISO
-    8601 with microseconds; before `until` the cluster committed nothing that is neither in `before` nor in `gtid`."""
+    8601 with microseconds, each by the clock of the primary that committed; what the primary of its end committed until
+    `until` is in `before` or in `gtid`."""
 
     id: str
     cluster: str
@@ -34,25 +39,41 @@ class Chunk:
     gtid: str = ""
     transactions: int = 0
     size: int = 0  # bytes
-    first: str = ""  # when its first transaction was committed
-    last: str = ""
+    first: str = ""  # the earliest commit in it
+    last: str = ""  # the latest
     until: str = ""
+    number: int = 0  # larger than that of every chunk that its receiver knew of when it began; 0 before there were any
+    revision: int = 0  # counts the states of it that were stored
     snapshot: str = ""  # restic's id
 
     @property
+    def history(self) -> tuple[str, str]:
+        return self.origin, self.group
+
+    @cached_property
+    def had(self) -> GtidSet:
+        return GtidSet.parse(self.before)
+
+    @cached_property
+    def came(self) -> GtidSet:
+        return GtidSet.parse(self.gtid)
+
+    @cached_property
     def after(self) -> GtidSet:
         """All that the receiver had at its end."""
-        return GtidSet.parse(self.before).union(GtidSet.parse(self.gtid))
+        return self.had.union(self.came)
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What a backup becomes with the chunks: to `until` (empty: there are none), and why not further."""
+    """What a backup becomes with the chunks: to `until` (empty: there are none), and why not further. `within` is the
+    latest commit that the backup holds, as far as the chunks show."""
 
     chunks: tuple[Chunk, ...] = ()
     gtid: GtidSet = field(default_factory=GtidSet)
     until: str = ""
     gap: str = ""
+    within: str = ""
 
 
 def moment(microseconds: int) -> str:
@@ -60,18 +81,38 @@ def moment(microseconds: int) -> str:
     return f"{datetime.fromtimestamp(microseconds / 1e6, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
+def just_before(commit: str) -> str:
+    """The last moment of which a stored commit shows, whatever is stored later, what comes before it."""
+    return moment(round(datetime.fromisoformat(commit).timestamp() * 1e6) - 1) if commit else ""
+
+
 def tags(chunk: Chunk) -> list[str]:
     return facts.tags(CHUNK, chunk)
 
 
 def chunks(snapshots: Sequence[Json]) -> list[Chunk]:
-    """Those in `restic snapshots --json`, in the order in which they began; of each its last state."""
+    """Those in `restic snapshots --json`, history by history, each in its order; of each chunk its last state."""
     newest: dict[str, Chunk] = {}
     for chunk in _all(snapshots):
         known = newest.get(chunk.id)
-        if known is None or (chunk.transactions, chunk.until) >= (known.transactions, known.until):
+        if known is None or _state(chunk) >= _state(known):
             newest[chunk.id] = chunk
-    return sorted(newest.values(), key=lambda one: one.id)
+    begins: dict[tuple[str, str], tuple[int, str]] = {}
+    for chunk in newest.values():
+        begin = (chunk.number, chunk.first or chunk.until)
+        begins[chunk.history] = min(begin, begins.get(chunk.history, begin))
+    # Which history is shown first decides nothing.
+    shown = sorted(begins, key=lambda one: (one[0], *begins[one]))
+    return [one for history in shown for one in ordered(one for one in newest.values() if one.history == history)]
+
+
+def _state(chunk: Chunk) -> tuple[int, int, str]:
+    return chunk.transactions, chunk.revision, chunk.until
+
+
+def ordered(there: Iterable[Chunk]) -> list[Chunk]:
+    """Chunks of one history: what is included comes first, and an included set has fewer transactions."""
+    return sorted(there, key=lambda one: (one.had.count(), one.after.count(), one.number, one.id))
 
 
 def superseded(snapshots: Sequence[Json]) -> list[str]:
@@ -86,29 +127,58 @@ def _all(snapshots: Sequence[Json]) -> list[Chunk]:
 
 def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
     """How far this backup can be brought. Only chunks of its own history count: of the same group's name."""
-    held, until = GtidSet.parse(backup.gtid), ""
+    history = backup.origin, backup.group
+    own = ordered(one for one in there if backup.group and one.history == history)
+    held = begun = GtidSet.parse(backup.gtid)
     used: list[Chunk] = []
-    for chunk in there:
-        if chunk.origin != backup.origin or not backup.group or chunk.group != backup.group:
-            continue
-        new = GtidSet.parse(chunk.gtid).subtract(held)
-        if missing := GtidSet.parse(chunk.before).subtract(held):
-            if new or chunk.until > until:
-                why = f"{missing.count()} transactions before {chunk.first or chunk.until} are nowhere: {missing}"
-                return Reach(tuple(used), held, until, why)
-            continue
-        until = max(until, chunk.until)
-        if new:
-            used.append(chunk)
-            held = held.union(new)
-    return Reach(tuple(used), held, until if until > backup.at else "")
+    left, tried = own, -1
+    while len(used) != tried:
+        tried, rest = len(used), []
+        for one in left:
+            if _continues(one, held):
+                used.append(one)
+                held = held.union(one.came)
+            elif not one.after.is_subset(held):
+                rest.append(one)
+        left = rest
+    gap = _gap(left[0], held) if left else ""
+    until = max([*(just_before(one.last) for one in used), _complete_until(own, held)])
+    within = max((_within(one, begun) for one in own), default="")
+    return Reach(tuple(used), held, until, gap, within)
+
+
+def _within(chunk: Chunk, held: GtidSet) -> str:
+    """A moment that some commit in it has reached which is held."""
+    new = chunk.came.subtract(held)
+    return chunk.last if not new else "" if new == chunk.came else chunk.first
+
+
+def _continues(chunk: Chunk, held: GtidSet) -> bool:
+    """It brings something new, begins with nothing else than what is held, and knows all that is held: a receiver that
+    was cut off may have stored what the history does not have."""
+    return chunk.had.is_subset(held) and held.is_subset(chunk.after) and not chunk.came.is_subset(held)
+
+
+def _gap(chunk: Chunk, held: GtidSet) -> str:
+    if missing := chunk.had.subtract(held):
+        return f"{missing.count()} transactions before {chunk.first or chunk.until} are nowhere: {missing}"
+    foreign = held.subtract(chunk.after)
+    return f"{foreign.count()} transactions are not in the history that {chunk.id} continues: {foreign}"
+
+
+def _complete_until(own: Iterable[Chunk], held: GtidSet) -> str:
+    """What the last primary said when it had committed just this. Of two that end alike the one that began with the
+    other in sight says it; of two that did not know of each other, the earlier time is safe."""
+    ends = [one for one in own if one.after == held]
+    last = max((one.number for one in ends), default=0)
+    return min((one.until for one in ends if one.number == last), default="")
 
 
 def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk]) -> bool:
     """Whether a good backup can be brought to the end of `now`, which a receiver is filling."""
     chunks = [one for one in there if one.id != now.id]
     for one in backups:
-        if one.level == FAILED or (one.origin, one.group) != (now.origin, now.group):
+        if one.level == FAILED or (one.origin, one.group) != now.history:
             continue
         if now.after.is_subset(reach(one, [*chunks, now]).gtid):
             return True
@@ -116,31 +186,43 @@ def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk])
 
 
 def continued(there: Sequence[Chunk]) -> dict[str, bool | None]:
-    """Of each chunk by id: whether the one before it in the same history reaches to it; None of the first."""
+    """Of each chunk by id: whether those before it in the same history reach to it; None of the first."""
     found: dict[str, bool | None] = {}
-    last: dict[tuple[str, str], Chunk] = {}
+    furthest: dict[tuple[str, str], Chunk] = {}
     for one in there:
-        history = one.origin, one.group
-        before = last.get(history)
-        found[one.id] = None if before is None else GtidSet.parse(one.before).is_subset(before.after)
-        last[history] = one
+        before = furthest.get(one.history)
+        found[one.id] = None if before is None else one.had.is_subset(before.after)
+        if before is None or before.after.is_subset(one.after):
+            furthest[one.history] = one
     return found
 
 
 def with_reach(backups: Sequence[Backup], there: Sequence[Chunk]) -> list[Backup]:
-    """Each told how far it can be brought."""
-    return [replace(one, restorable_to=reach(one, there).until) for one in backups]
+    """Each with how far it can be brought, if that is further than what it holds."""
+    return [replace(one, restorable_to=_beyond(one, reach(one, there))) for one in backups]
+
+
+def _beyond(backup: Backup, found: Reach) -> str:
+    return found.until if found.chunks or found.until > _as_moment(backup.at) else ""
+
+
+def _as_moment(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], origin: str) -> list[str]:
-    """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. Its last chunk
-    stays: the receiver goes on from it."""
+    """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. Where a history
+    ends its chunks stay: a receiver goes on from there, also after a restore that goes back to it."""
     there = chunks(snapshots)
     needed = {chunk.id for backup in kept for chunk in reach(backup, there).chunks}
     own = [one for one in there if one.origin == origin]
-    needed.update(one.id for one in own[-1:])
+    needed.update(one.id for one in own if not any(_goes_further(other, one) for other in reversed(own)))
     current = {one.snapshot for one in own if one.id in needed}
     return [one.snapshot for one in _all(snapshots) if one.origin == origin and one.snapshot not in current]
+
+
+def _goes_further(other: Chunk, one: Chunk) -> bool:
+    return other.history == one.history and other.after != one.after and one.after.is_subset(other.after)
 
 
 @dataclass(frozen=True)
@@ -164,44 +246,3 @@ def report_of(annotations: Mapping[str, str]) -> Report | None:
         return None if found is None else facts.make(Report, found)
     except (ValueError, TypeError, AttributeError):
         return None
-
-
-@dataclass(frozen=True)
-class Source:
-    """What the primary says: its group's name, what it has, and what it has no binary logs for any more."""
-
-    uuid: str
-    group: str
-    executed: GtidSet
-    purged: GtidSet
-
-
-@dataclass(frozen=True)
-class Start:
-    """The transactions that a receiver does not ask for, and what of those since the last chunk cannot be had."""
-
-    before: GtidSet
-    gap: str = ""
-
-
-def start(origin: str, source: Source, backups: Iterable[Backup], there: Iterable[Chunk]) -> Start:
-    """Where a receiver goes on: at the end of the last chunk if the primary still has all that came after; else at the
-    newest good backup, so that this one can be brought forward; else at the primary's present."""
-    own = [one for one in there if (one.origin, one.group) == (origin, source.group)]
-    gap = ""
-    if own:
-        after = own[-1].after
-        lost, foreign = source.purged.subtract(after), after.subtract(source.executed)
-        if not lost and not foreign:
-            return Start(after)
-        gap = (
-            f"the primary lacks {foreign.count()} transactions that were stored: {foreign}"
-            if foreign
-            else f"{lost.count()} transactions after {own[-1].until} were purged before they were stored: {lost}"
-        )
-    for backup in backups:
-        held = GtidSet.parse(backup.gtid)
-        is_ours = (backup.origin, backup.group) == (origin, source.group) and backup.level != FAILED
-        if is_ours and held.is_subset(source.executed) and source.purged.is_subset(held):
-            return Start(held)  # a gap before it is in the way of older backups only
-    return Start(source.executed, gap)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from mysqlops.core.backup import FAILED, RESTORED, Backup
+from mysqlops.core.backup import FAILED, RESTORED, Backup, newest_first
 from mysqlops.errors import ConfigError
 
 
@@ -40,14 +40,16 @@ _STARTS: tuple[tuple[str, Callable[[datetime], str]], ...] = (
 def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
     """The id of each backup that is kept, with why. One that failed its verification never counts for a period:
     a run of bad backups must not push the last good one out (bitpoke's trap)."""
-    newest_first = sorted(backups, key=lambda one: one.at, reverse=True)
-    good = [one for one in newest_first if one.level != FAILED]
+    good = [one for one in newest_first(backups) if one.level != FAILED]
     why: dict[str, list[str]] = {}
     for one in good[: policy.last]:
         why.setdefault(one.id, []).append("last")
     for name, period in _STARTS:
-        firsts = {period(datetime.fromisoformat(one.at)): one for one in reversed(good)}
-        for one in sorted(firsts.values(), key=lambda one: one.at, reverse=True)[: getattr(policy, name)]:
+        # Of each period the newest; the clock says only which period a backup is of.
+        newest: dict[str, Backup] = {}
+        for one in good:
+            newest.setdefault(period(datetime.fromisoformat(one.at)), one)
+        for one in list(newest.values())[: getattr(policy, name)]:
             why.setdefault(one.id, []).append(name)
     if good:
         why.setdefault(good[0].id, []).append("newest")

@@ -7,9 +7,10 @@ primary changes (https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-auto-
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from mysqlops import errors
-from mysqlops.core import binlog
+from mysqlops.core import receiving as core
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, connect
 
@@ -20,6 +21,19 @@ _START_SECONDS, _ROTATE_SECONDS = 60.0, 60.0
 _STATUS = """
 SELECT service_state, source_uuid, received_transaction_set, last_error_number, last_error_message
 FROM performance_schema.replication_connection_status WHERE channel_name = ''
+"""
+# A new primary commits what it has received from the one before it; what it has not certified yet it cannot name.
+_SOURCE = """
+SELECT @@server_uuid, @@group_replication_group_name, @@global.gtid_executed, @@global.gtid_purged,
+  COALESCE((SELECT received_transaction_set FROM performance_schema.replication_connection_status
+    WHERE channel_name = 'group_replication_applier'), ''),
+  COALESCE((SELECT member_state = 'ONLINE' AND count_transactions_in_queue = 0
+    FROM performance_schema.replication_group_members JOIN performance_schema.replication_group_member_stats
+    USING (member_id) WHERE member_id = @@server_uuid), 0)
+"""
+_OTHERS = """
+SELECT MAX(last_applied_transaction_original_commit_timestamp)
+FROM performance_schema.replication_applier_status_by_worker
 """
 
 
@@ -34,13 +48,29 @@ class Receiving:
     why: str
 
 
-def source(server: connect.Server) -> binlog.Source:
+def source(server: connect.Server) -> core.Source:
     """What a primary says of itself."""
-    rows = server.query(
-        "SELECT @@server_uuid, @@group_replication_group_name, @@global.gtid_executed, @@global.gtid_purged"
-    )
-    uuid, group, executed, purged = rows[0]
-    return binlog.Source(uuid, group, GtidSet.parse(executed), GtidSet.parse(purged))
+    uuid, group, executed, purged, received, is_settled = server.query(_SOURCE)[0]
+    has, gone, got = (GtidSet.parse(text) for text in (executed, purged, received))
+    return core.Source(uuid, group, has, gone, got, bool(is_settled))
+
+
+def now(server: connect.Server) -> str:
+    """The server's clock, which gives its commits their times; as the chunks write moments."""
+    return _moment(server.scalar("SELECT UTC_TIMESTAMP(6)"))
+
+
+def committed_until(server: connect.Server) -> str:
+    """A moment that no transaction has reached which this member has committed, or has lately applied for others: each
+    by the clock of the server that committed it."""
+    server.query("SET time_zone = '+00:00'")
+    others = server.scalar(_OTHERS)
+    return max(now(server), _moment(others))
+
+
+def _moment(at: object) -> str:
+    """Empty for the server's 0000-00-00: there was none."""
+    return "" if not isinstance(at, datetime) else f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def begin(server: connect.Server, host: str, ca_file: str, before: GtidSet) -> None:

@@ -32,7 +32,7 @@ def start(session: Session, name: str, wish: planning.Wish) -> binlog.Report:
     deadline = session.clock.monotonic() + session.timeout_seconds
     while True:
         found = _report(session, name)
-        if found is not None and found.until and not found.trouble and (before is None or found.at > before.at):
+        if found is not None and found.until and not found.trouble and (before is None or found.at != before.at):
             return found
         why = (found.trouble if found else "") or "the first binary logs to be stored"
         session.progress.waiting(f"waiting: {why}")

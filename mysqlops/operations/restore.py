@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mysqlops.core import backup, binlog, gtid, names, pitr, quantity, version
+from mysqlops.core import backup, binlog, names, pitr, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -69,7 +69,7 @@ def _is_ours(session: Session, claims: list[str], name: str, chosen: backup.Back
 def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) -> binlog.Reach:
     """Raises ConfigError for a point that is none, Refused for one that the backup cannot be brought to."""
     reach = binlog.reach(chosen, chunks)
-    pitr.check(pitr.parse(to), chosen.id, gtid.GtidSet.parse(chosen.gtid), chosen.at, reach)
+    pitr.check(pitr.parse(to), chosen, reach)
     return reach
 
 

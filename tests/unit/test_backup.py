@@ -23,12 +23,13 @@ from mysqlops.planning import restore as restoring
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TARGET = target.Target("local", "/repository", "restic/restic:0", "backups")
 SPEC = ClusterSpec("orders", "db")
+GROUP = "a471ad45-d50b-450d-9104-65c08b7c3c14"
 
 
 def made(number: int, at: datetime = NOW, **facts: Any) -> backup.Backup:
     common = {
         **{"id": f"orders-{number}", "cluster": "orders", "namespace": "db", "origin": "uid", "method": "archive"},
-        **{"member": "orders-1", "role": "replica", "server_version": "9.7.4", "gtid": "a:1-5,b:1", "binlog": "x:4"},
+        **{"member": "orders-1", "role": "replica", "server_version": "9.7.4", "gtid": f"{GROUP}:1-5", "binlog": "x:4"},
         **{"at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "seconds": 1.0, "size": 10, "tables": 1, "rows": 2},
         **{"checked": backup.CHECKSUM, "storage_size": "1Gi"},
     }

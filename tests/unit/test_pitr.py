@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mysqlops.core import backup, binlog, pitr, relay_log
+from mysqlops.core import backup, binlog, pitr, receiving, relay_log
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.relay_log import Transaction
 from mysqlops.core.spec import ClusterSpec
@@ -38,7 +38,7 @@ def made(gtid: str, minutes: float = 0, group: str = GROUP, number: int = 1) -> 
         **{"member": "mysql-1", "role": "replica", "server_version": "9.7.4", "gtid": gtid, "binlog": "b:4"},
         **{"at": at(minutes), "seconds": 1.0, "size": 1, "tables": 1, "rows": 1, "checked": "checksum"},
     }
-    return backup.Backup(**facts, storage_size="1Gi", group=group)
+    return backup.Backup(**facts, storage_size="1Gi", group=group, committed=at(minutes))
 
 
 def chunk(number: int, before: str, gtid: str, until: float, **more: Any) -> binlog.Chunk:
@@ -126,18 +126,19 @@ def test_pruning_keeps_what_a_kept_backup_needs_and_the_last_chunk() -> None:
 def test_a_receiver_goes_on_where_the_last_chunk_ended() -> None:
     chunks = [chunk(1, of("1-10"), of("11-20"), 10)]
 
-    def start(executed: str, purged: str, *backups: backup.Backup, group: str = GROUP) -> binlog.Start:
-        source = binlog.Source("uuid", group, GtidSet.parse(executed), GtidSet.parse(purged))
-        return binlog.start("uid", source, backups, chunks)
+    def start(executed: str, purged: str, *backups: backup.Backup, group: str = GROUP) -> receiving.Start:
+        source = receiving.Source("uuid", group, GtidSet.parse(executed), GtidSet.parse(purged))
+        return receiving.start("uid", source, backups, chunks)
 
-    assert start(of("1-30"), of("1-5")) == binlog.Start(GtidSet.parse(of("1-20")))
+    assert start(of("1-30"), of("1-5")) == receiving.Start(GtidSet.parse(of("1-20")), number=1)
     gap = start(of("1-30"), of("1-25"))
     assert "5 transactions" in gap.gap
     assert str(gap.before) == of("1-30")
     # A backup from after the gap is where it goes on, and then nothing is missing.
-    assert start(of("1-30"), of("1-25"), made(of("1-26"), 20)) == binlog.Start(GtidSet.parse(of("1-26")))
+    assert start(of("1-30"), of("1-25"), made(of("1-26"), 20)) == receiving.Start(GtidSet.parse(of("1-26")), number=1)
     assert "the primary lacks 5" in start(of("1-15"), "").gap
-    assert start(of("1-30"), "", group="new") == binlog.Start(GtidSet.parse(of("1-30")))
+    other = start(of("1-30"), "", group="new")
+    assert (str(other.before), other.number, "as group new" in other.gap) == (of("1-30"), 1, True)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_a_wrong_point_is_refused_with_what_is_expected(text: str) -> None:
 @pytest.mark.parametrize(
     ("to", "why"),
     [
-        ("2026-11-25T11:59:59Z", "is of"),
+        ("2026-11-25T11:59:59Z", "may hold what was committed until"),
         ("2026-11-25T12:30:00Z", "can be brought to"),
         (of("5"), "holds that transaction already"),
         (f"before-{of('99')}", "not among those"),
@@ -174,9 +175,9 @@ def test_a_point_out_of_reach_is_refused(to: str, why: str) -> None:
     chosen = made(of("1-10"))
     reach = binlog.reach(chosen, [chunk(1, of("1-10"), of("11-20"), 10)])
     with pytest.raises(Refused, match=why):
-        pitr.check(pitr.parse(to), chosen.id, GtidSet.parse(chosen.gtid), chosen.at, reach)
+        pitr.check(pitr.parse(to), chosen, reach)
     with pytest.raises(Refused, match="no binary logs"):
-        pitr.check(pitr.parse(to), chosen.id, GtidSet.parse(chosen.gtid), chosen.at, binlog.reach(chosen, []))
+        pitr.check(pitr.parse(to), chosen, binlog.reach(chosen, []))
 
 
 NUMBERS = [11, 12, 1_000_001, 13, 1_000_002]  # as after a failover: another member's block
@@ -202,7 +203,7 @@ def test_applying_stops_in_the_order_of_commits(to: str, applied: int) -> None:
     held = GtidSet.parse(of("1-10"))
     # Chunks overlap, and begin with what the backup holds.
     logged = [Transaction(of("9"), LOGGED[0].committed), *LOGGED[:2], *LOGGED]
-    wish = pitr.replay(pitr.parse(to), held, logged, GtidSet.parse(",".join(one.gtid for one in logged)))
+    wish = pitr.replay(pitr.parse(to), held, logged, [chunk(1, of("1-8"), ",".join(one.gtid for one in logged), 9)])
     assert wish.wanted == GtidSet.parse(",".join(one.gtid for one in LOGGED[:applied]))
     assert wish.last == (LOGGED[applied - 1] if applied else None)
     assert wish.stop == (LOGGED[applied] if applied < 5 else None)
@@ -210,11 +211,12 @@ def test_applying_stops_in_the_order_of_commits(to: str, applied: int) -> None:
 
 def test_the_beginning_of_a_transaction_is_not_waited_for() -> None:
     """The last file ends inside LOGGED[2], which the chunk does not count; in the middle its second copy is whole."""
-    held, counted = GtidSet.parse(of("1-10")), GtidSet.parse(",".join(one.gtid for one in LOGGED[:2]))
-    wish = pitr.replay(pitr.parse("latest"), held, LOGGED[:3], counted)
+    held = GtidSet.parse(of("1-10"))
+    first = chunk(1, of("1-10"), ",".join(one.gtid for one in LOGGED[:2]), 9)
+    wish = pitr.replay(pitr.parse("latest"), held, LOGGED[:3], [first])
     assert (wish.last, wish.stop) == (LOGGED[1], LOGGED[2])
-    whole = GtidSet.parse(",".join(one.gtid for one in LOGGED))
-    assert pitr.replay(pitr.parse("latest"), held, [*LOGGED[:3], *LOGGED[2:]], whole).stop is None
+    second = chunk(2, str(first.after), ",".join(one.gtid for one in LOGGED[2:]), 9)
+    assert pitr.replay(pitr.parse("latest"), held, [*LOGGED[:3], *LOGGED[2:]], [first, second]).stop is None
 
 
 def test_only_a_good_backup_that_the_chunks_continue_reaches_now() -> None:

@@ -1,0 +1,49 @@
+"""What the Job of a backup asks a cluster's members, over TLS, as the account that copies."""
+
+from __future__ import annotations
+
+import socket
+
+from mysqlops import errors
+from mysqlops.core import names, view
+from mysqlops.mysql import connect, group_replication, receiver
+
+
+def login() -> connect.Login:
+    return connect.read_login(names.USER_BACKUP, "/run/login/password", "/run/ca/ca.crt")
+
+
+def hosts(cluster: str, namespace: str) -> list[str]:
+    """The members that have an address."""
+    found = []
+    for ordinal in range(names.MAX_MEMBERS):
+        host = names.member_host(cluster, ordinal, namespace)
+        try:
+            socket.getaddrinfo(host, names.PORT_MYSQL)
+        except OSError:
+            continue
+        found.append(host)
+    return found
+
+
+def as_of(donor: view.GroupMember, now: str) -> str:
+    """The moment that a copy is of: of a member that lags, when the last of what it holds was committed."""
+    try:
+        with connect.connect_tcp(donor.host, login()) as server:
+            behind = group_replication.applied_until(server)
+    except errors.MysqlError:
+        return now
+    return min(now, behind) if behind else now
+
+
+def committed_until(cluster: str, namespace: str) -> str:
+    """Asked after a copy was made: no transaction in it was committed later, by the clock of any member that answers.
+    Empty if none does."""
+    found = [""]
+    for host in hosts(cluster, namespace):
+        try:
+            with connect.connect_tcp(host, login()) as server:
+                found.append(receiver.committed_until(server))
+        except errors.MysqlError:
+            continue
+    return max(found)
