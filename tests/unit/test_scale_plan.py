@@ -95,15 +95,6 @@ def test_a_kept_claim_is_used_again_only_if_the_group_can_bring_it_up_to_date(
     assert (why is None) if told is None else (told in str(why))
 
 
-@pytest.mark.parametrize(
-    ("executed", "told"),
-    [(f"{GROUP}:1-9", None), (f"{GROUP}:1-10", f"holds {GROUP}:10"), (None, "nobody wrote down")],
-)
-def test_a_kept_claim_with_a_copy_of_its_own_is_not_deleted(executed: str | None, told: str | None) -> None:
-    reason = scale.kept_only_there(scale.Kept("data-mysql-3", executed, None), gtid.GtidSet.parse(f"{GROUP}:1-9"))
-    assert (reason is None) if told is None else (told in str(reason))
-
-
 def test_the_steps_that_are_shown_are_those_that_are_made() -> None:
     shown = [(one.action, one.name) for one in scale.steps(of_members(3, "mysql-2"), 1, "delete")]
     assert shown == [
