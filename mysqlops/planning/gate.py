@@ -54,6 +54,9 @@ def reasons(
     now: Status, going: Going, answers: Mapping[str, gtid.GtidSet], *, accept_loss: bool = False
 ) -> list[Reason]:
     """Why the claim may not go; empty if it may."""
+    is_expected = names.ordinal_of(going.member) < now.replicas
+    if is_expected and (single := only_member(now, f"{going.claim} is the only copy")):
+        return single
     others = [
         one
         for one in now.members
@@ -74,9 +77,6 @@ def only_member(now: Status, what: str) -> list[Reason]:
 
 
 def _who_remains(now: Status, going: Going, others: list[Member]) -> list[Reason]:
-    is_expected = names.ordinal_of(going.member) < now.replicas
-    if is_expected and (single := only_member(now, f"{going.claim} is the only copy")):
-        return single
     if going.member == now.primary:
         return [Reason("is-primary", f"{going.member} is the primary", f"mysqlops switchover {now.name}")]
     hint = f"mysqlops status {now.name}"
