@@ -8,8 +8,8 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import names, rollout
+from mysqlops.operations import followers, observe, storage, upgrade
 from mysqlops.operations import rollout as rolling
-from mysqlops.operations import storage, upgrade
 from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, Cluster
 
 SINCE = "2026-01-01T00:00:00Z"
@@ -46,7 +46,7 @@ def _crash_when_new(cluster: Cluster) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_followers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rolling.followers, "refresh", lambda *_: None)
+    monkeypatch.setattr(followers, "refresh", lambda *_: None)
     monkeypatch.setattr(rolling, "_close", lambda *_: None)
 
 
@@ -114,7 +114,7 @@ def test_a_rollback_without_a_primary_that_holds_everything_is_refused(monkeypat
         cluster.facts[pod] = {**ONLINE, **waits, "server_version": "9.7.5"}
     cluster.silence("mysql-0")
     cluster.pod("mysql-0")["metadata"]["annotations"] = {}
-    monkeypatch.setattr(upgrade.observe, "must_run", lambda *_: type("R", (), {"stateful_set": cluster.stateful_set()}))
+    monkeypatch.setattr(observe, "must_run", lambda *_: type("R", (), {"stateful_set": cluster.stateful_set()}))
     with pytest.raises(errors.Refused, match="no primary is seen that holds all their data: mysql-0 is UNKNOWN"):
         upgrade.roll_back(cluster.session(), NAME, LIMITS)
     assert (cluster.lost, cluster.store.deleted("Pod")) == ({}, [])
@@ -152,7 +152,7 @@ def test_the_volume_of_the_only_member_is_not_replaced(monkeypatch: pytest.Monke
     with pytest.raises(errors.StepFailed, match="has one member, so nobody else holds its data"):
         storage._rebuild(cluster.session(), NAME, "2Gi")
     running = type("R", (), {"spec": type("S", (), {"storage_size": "1Gi"})})
-    monkeypatch.setattr(storage.observe, "must_run", lambda *_: running)
+    monkeypatch.setattr(observe, "must_run", lambda *_: running)
     monkeypatch.setattr(storage, "_with_size", lambda *_: None)
     with pytest.raises(errors.Refused, match="has one member"):
         storage.plan(cluster.session(), NAME, "2Gi", by_rebuild=True)
