@@ -53,6 +53,15 @@ def test_a_rebuild_that_was_killed_before_the_claim_went_is_asked_again() -> Non
     assert cluster.lost == {}
 
 
+def test_a_rebuild_that_was_killed_before_the_claim_went_is_asked_again_also_of_a_member_that_is_down() -> None:
+    cluster = Cluster(3)
+    _killed(cluster, "rebuilding", member.rebuild, "mysql-1", accept_loss=False)
+    cluster.facts["mysql-1"] = {"state": "DOWN", "role": "none", "executed": ""}
+    with pytest.raises(errors.Refused, match="is not known"):
+        member.rebuild(cluster.session(20.0), NAME, "mysql-1", accept_loss=False)
+    assert cluster.lost == {}
+
+
 def test_a_rebuild_that_was_killed_after_the_claim_went_goes_on() -> None:
     cluster = Cluster(3)
     _killed(cluster, "DELETE Pod", member.rebuild, "mysql-1", accept_loss=False)
