@@ -185,13 +185,13 @@ def _restore_member(session: Session, source: Source, pod: str, *, form: str, dr
     from mysqlops.operations import lock, restore_member
 
     name, found = _cluster_of("--member", pod), source.backup
-    restore_member.check(session, name, pod, found, accept_loss=accept_loss)
     answer = {"backup": found.id, "member": pod}
     if dry_run:
+        restore_member.check(session, name, pod, found, accept_loss=accept_loss)
         output.result(answer, form, f"would delete the data of {pod} and put {_size(source)} there{_estimate(found)}")
         return
     with lock.held(session, name, "restore"):
-        restore_member.execute(session, name, pod, found, source.target)
+        restore_member.execute(session, name, pod, found, source.target, accept_loss=accept_loss)
     output.result(answer, form, f"{pod} began with {found.id} and holds what the group holds")
 
 

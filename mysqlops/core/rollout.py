@@ -29,7 +29,29 @@ class Rollout:
         return self.version_before != self.version_after
 
 
-def dump(rollout: Rollout) -> str:
+@dataclass(frozen=True)
+class Replaced:
+    """What a claim held when the rollout that began at `since` replaced its member's pod, which served until then.
+
+    A new server that never comes up cannot be asked. Whatever it would acknowledge later, it would acknowledge as a
+    member of the group, whose majority then has it: so the group has all if it has this.
+    """
+
+    since: str
+    executed: str
+
+
+def read_replaced(claim: Mapping[str, Any], rollout: Rollout) -> str | None:
+    """The GTID set that the claim held, if that very rollout noted it."""
+    text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
+    try:
+        found = Replaced(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None
+    return found.executed if found is not None and found.since == rollout.since else None
+
+
+def dump(rollout: Rollout | Replaced) -> str:
     return json.dumps(asdict(rollout), sort_keys=True, separators=(",", ":"))
 
 

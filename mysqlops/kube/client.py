@@ -64,11 +64,19 @@ class Client:
         self._api, self.context, own = _login(kubeconfig, context)
         self.namespace = namespace or own or "default"
         self.server: str = self._api.configuration.host
+        # Asked before each change, and before each program in a pod; raises to prevent it (operations/lock.py).
+        self.before_change: Callable[[], None] | None = None
 
     def within(self, namespace: str) -> Client:
         """The same login, in another namespace."""
         other = copy.copy(self)
         other.namespace = namespace
+        return other
+
+    def unguarded(self) -> Client:
+        """The same without `before_change`: for the lock's own Lease."""
+        other = copy.copy(self)
+        other.before_change = None
         return other
 
     def get(self, kind: str, name: str) -> Json:
@@ -96,17 +104,21 @@ class Client:
         """Server-side apply; a field that another manager owns raises Conflict with the field's name."""
         query = {"fieldManager": names.FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         path = self._path(manifest["kind"], manifest["metadata"]["name"])
+        self._check(manifest["kind"], dry_run=dry_run)
         return self._call("PATCH", path, manifest, content="application/apply-patch+yaml", query=query)
 
     def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+        self._check(kind, dry_run=dry_run)
         return self._call("POST", self._path(kind), manifest, query={"dryRun": "All"} if dry_run else None)
 
     def replace(self, kind: str, manifest: Json) -> Json:
         """Replace the object; raises Conflict if its resourceVersion is not the newest."""
+        self._check(kind)
         return self._call("PUT", self._path(kind, manifest["metadata"]["name"]), manifest)
 
     def patch(self, kind: str, name: str, change: Json) -> Json:
         """A JSON merge patch (RFC 7396)."""
+        self._check(kind)
         return self._call("PATCH", self._path(kind, name), change, content="application/merge-patch+json")
 
     def delete(
@@ -120,8 +132,17 @@ class Client:
             options["preconditions"] = {"uid": uid}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
+        self._check(kind)
         with contextlib.suppress(errors.NotFound):
             self._call("DELETE", self._path(kind, name), options)
+
+    def delete_unchanged(self, kind: str, found: Json) -> None:
+        """Delete that very version of an object; no error if there is none, Conflict if somebody changed it."""
+        exactly = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+        self._check(kind)
+        with contextlib.suppress(errors.NotFound):
+            options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": exactly}
+            self._call("DELETE", self._path(kind, found["metadata"]["name"]), options)
 
     def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
         """The last lines of a container's log."""
@@ -136,6 +157,7 @@ class Client:
 
     def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> kube_exec.Output:
         """Run a program in a container, to its end; raises PodExecFailed."""
+        self._check("Pod")
         return kube_exec.run(
             self._new_connection(), self.namespace, pod, container, command, timeout_seconds=timeout_seconds
         )
@@ -143,6 +165,10 @@ class Client:
     def version(self) -> str:
         """The API server's version; the cheapest call that proves it is there."""
         return str(self._call("GET", "/version")["gitVersion"])
+
+    def _check(self, kind: str, *, dry_run: bool = False) -> None:
+        if self.before_change is not None and not dry_run and kind != "SelfSubjectAccessReview":
+            self.before_change()
 
     def _new_connection(self) -> Any:
         """Another ApiClient with the same login, for exec: streams swap the client's methods (python#928)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from mysqlops import errors
 from mysqlops.core import gtid, view
 from mysqlops.operations import agents
 from mysqlops.operations.session import Session
@@ -12,12 +15,24 @@ _ASK_SECONDS = 20
 
 def held_and_purged(session: Session, now: status.Status, but: str = "") -> tuple[gtid.GtidSet, list[gtid.GtidSet]]:
     """What the ONLINE members (without one) have together, and what each has purged."""
-    sets = [
-        agents.run(session.client, one.name, "gtids", timeout_seconds=_ASK_SECONDS)
-        for one in now.members
-        if one.state == view.ONLINE and one.name != but
-    ]
+    sets = [_ask(session, one.name) for one in now.members if one.state == view.ONLINE and one.name != but]
     held = gtid.GtidSet()
     for one in sets:
         held = held.union(gtid.GtidSet.parse(one["executed"]))
     return held, [gtid.GtidSet.parse(one["purged"]) for one in sets]
+
+
+def answers(session: Session, now: status.Status, but: str) -> dict[str, gtid.GtidSet]:
+    """What each ONLINE member but one has executed, asked of its server now; who does not answer is not in it."""
+    found = {}
+    for one in now.members:
+        if one.state == view.ONLINE and one.name != but:
+            # A pod or server that fails to answer is no holder of anybody's data; a lost lock is no such failure.
+            with suppress(errors.KubeError, errors.StepFailed, errors.WaitTimeout, errors.Refused):
+                found[one.name] = gtid.GtidSet.parse(_ask(session, one.name)["executed"])
+    return found
+
+
+def _ask(session: Session, pod: str) -> dict[str, str]:
+    found: dict[str, str] = agents.run(session.client, pod, "gtids", timeout_seconds=_ASK_SECONDS)
+    return found

@@ -1,86 +1,173 @@
-"""One command at a time changes a cluster: a Lease, renewed while the command runs, stale soon after a kill."""
+"""One command at a time changes a cluster: a Lease that is renewed by compare-and-swap while the command runs.
+
+A command that lost it (a closed laptop, SIGSTOP, an API server that was away) makes no further change: every change
+asks `Holding.check` first (kube/client.py, `before_change`). No clock of another machine counts: a Lease is free when
+it was not renewed for as long as this process has watched it.
+"""
 
 from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.clock import Signal
 from mysqlops.core import names
+from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
-_LEASE_SECONDS = 15
+_LEASE_SECONDS = 15.0  # without a renewal, seen by who waits: then the holder counts as dead
+_SAFE_SECONDS = 8.0  # after its last renewal the holder makes no change without another; what is sent needs time too
 _RENEW_SECONDS = 4.0
+_POLL_SECONDS = 0.5
+_TRIES = 3
 
 
 @contextmanager
 def held(session: Session, name: str, verb: str) -> Iterator[None]:
     """Hold the cluster for one verb; raises OperationLocked with the holder's name."""
-    holder = f"{verb} by {_who()} (process {os.getpid()} on {socket.gethostname()})"
-    _take(session, name, holder)
+    holding = Holding(session, name, f"{verb} by {who()}")
+    holding.take()
     over = session.clock.signal()
-    renewing = session.clock.start("lease", partial(_renew, session, name, holder, over))
+    renewing = session.clock.start("lease", lambda: holding.keep(over))
+    before, session.client.before_change = session.client.before_change, holding.check
     try:
         yield
     finally:
+        session.client.before_change = before
         over.set()
         renewing.join()
         with suppress(errors.KubeError):
-            session.client.delete("Lease", names.operation_lease(name))
+            holding.release()
 
 
-def _who() -> str:
+def who() -> str:
+    """The user, process and machine, for the eyes of others."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):
-        return "unknown"
+        user = "unknown"
+    return f"{user} (process {os.getpid()} on {socket.gethostname()})"
 
 
-def _take(session: Session, name: str, holder: str) -> None:
-    wanted = _lease(session, name, holder)
-    found = session.client.find("Lease", names.operation_lease(name))
-    if found is not None:
-        if not _is_over(session, found):
-            raise errors.OperationLocked(
-                f"{name} is being changed: {found['spec'].get('holderIdentity')}",
-                hint=f"wait for it; if it was killed, try again in {_LEASE_SECONDS} s",
-            )
-        wanted["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-    try:
-        if found is None:
-            session.client.create("Lease", wanted)
-        else:
-            session.client.replace("Lease", wanted)
-    except errors.Conflict as error:
-        raise errors.OperationLocked(f"{name} is being changed by another command", hint="try again") from error
+class Holding:
+    """One process's hold of the Lease. `keep` and `check` may run at once: each renewal is a compare-and-swap, and who
+    meets the other's sees its own token."""
+
+    def __init__(self, session: Session, name: str, holder: str) -> None:
+        self._client: Client = session.client.unguarded()
+        self._session, self._cluster, self._holder = session, name, holder
+        self._token = secrets.token_hex(8)
+        self._lease: Json = {}
+        self._renewed: tuple[float, datetime] = (0.0, session.clock.now())
+        self._lost_to = ""
+
+    def take(self) -> None:
+        """Raises OperationLocked if another command renews it, or takes it at the same moment."""
+        found = self._client.find("Lease", names.operation_lease(self._cluster))
+        if found is not None:
+            self._await_death(found)
+        moment = self._moment()
+        try:
+            self._swapped(self._written(found), moment)
+        except (errors.Conflict, errors.NotFound) as error:
+            text = f"{self._cluster} is being changed by another command"
+            raise errors.OperationLocked(text, hint="try again") from error
+
+    def _await_death(self, found: Json) -> None:
+        """Until the Lease was not renewed for its time, by this process's own clock. A live holder renews soon."""
+        clock, began, version = self._session.clock, self._session.clock.monotonic(), _version(found)
+        holder = _holder(found)
+        while clock.monotonic() - began <= _LEASE_SECONDS:
+            self._session.progress.waiting(f"waiting to see whether {holder} still changes {self._cluster}")
+            clock.sleep(_POLL_SECONDS)
+            now = self._client.find("Lease", names.operation_lease(self._cluster))
+            if now is None or _version(now) != version:
+                text = f"{self._cluster} is being changed: {_holder(now or found)}"
+                raise errors.OperationLocked(text, hint="wait for it, then try again")
+
+    def keep(self, over: Signal) -> None:
+        """Renew until the command is over, or the Lease is another's."""
+        while not over.wait(_RENEW_SECONDS) and not self._lost_to:
+            with suppress(errors.KubeError):
+                self.renew()
+
+    def renew(self) -> None:
+        """Compare and swap; notes the loss if the Lease is another's, or gone. Raises KubeError."""
+        for _ in range(_TRIES):
+            moment = self._moment()
+            try:
+                self._swapped(self._written(self._lease), moment)
+                return
+            except errors.Conflict:
+                found = self._client.find("Lease", names.operation_lease(self._cluster))
+            except errors.NotFound:
+                found = None
+            if found is None or _token(found) != self._token:
+                self._lost_to = _holder(found) if found is not None else "whoever deleted it"
+                return
+            self._lease = found  # the other thread's renewal, or one whose answer was lost
+
+    def check(self) -> None:
+        """Before a change: the Lease is held, surely. Raises OperationLocked, or KubeError if nobody can tell."""
+        if not self._lost_to and not self._is_fresh():
+            self.renew()
+        if self._lost_to or not self._is_fresh():
+            self._fail()
+
+    def _fail(self) -> NoReturn:
+        text = f"lost the lock of {self._cluster} to {self._lost_to or 'a slow API server'}; nothing more was changed"
+        hint = f"run mysqlops status {self._cluster}, then the command again"
+        raise errors.OperationLocked(text, hint=hint)
+
+    def release(self) -> None:
+        """Delete the Lease if it is as this process wrote it last."""
+        if not self._lost_to:
+            self._client.delete_unchanged("Lease", self._lease)
+
+    def _is_fresh(self) -> bool:
+        """By both clocks: the monotonic one stands still while a laptop sleeps, the other may be set."""
+        monotonic, wall = self._renewed
+        passed = (self._session.clock.monotonic() - monotonic, (self._session.clock.now() - wall).total_seconds())
+        return all(-1.0 <= seconds < _SAFE_SECONDS for seconds in passed)
+
+    def _moment(self) -> tuple[float, datetime]:
+        return self._session.clock.monotonic(), self._session.clock.now()
+
+    def _swapped(self, lease: Json, moment: tuple[float, datetime]) -> None:
+        """From the moment of the request on, for its answer may take its time."""
+        is_new = "resourceVersion" not in lease["metadata"]
+        self._lease = self._client.create("Lease", lease) if is_new else self._client.replace("Lease", lease)
+        self._renewed = moment
+
+    def _written(self, over: Json | None) -> Json:
+        """The Lease as this process writes it, over that very version of it."""
+        metadata: Json = {
+            "name": names.operation_lease(self._cluster),
+            "labels": {**names.selector(self._cluster), names.LABEL_MANAGED_BY: names.APP_NAME},
+            "annotations": {names.ANNOTATION_HOLDER: self._token},
+        }
+        if over is not None:
+            metadata |= {key: over["metadata"][key] for key in ("uid", "resourceVersion")}
+        now = f"{self._session.clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+        spec = {"holderIdentity": self._holder, "renewTime": now, "leaseDurationSeconds": int(_LEASE_SECONDS)}
+        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
 
-def _is_over(session: Session, lease: Json) -> bool:
-    renewed = lease["spec"].get("renewTime")
-    return not renewed or (session.clock.now() - datetime.fromisoformat(renewed)).total_seconds() > _LEASE_SECONDS
+def _version(lease: Json) -> tuple[str, str]:
+    return lease["metadata"]["uid"], lease["metadata"]["resourceVersion"]
 
 
-def _lease(session: Session, name: str, holder: str) -> Json:
-    now = f"{session.clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
-    labels = {**names.selector(name), names.LABEL_MANAGED_BY: names.APP_NAME}
-    return {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {"name": names.operation_lease(name), "labels": labels},
-        "spec": {"holderIdentity": holder, "renewTime": now, "leaseDurationSeconds": _LEASE_SECONDS},
-    }
+def _holder(lease: Json) -> str:
+    return str(lease["spec"].get("holderIdentity") or "another command")
 
 
-def _renew(session: Session, name: str, holder: str, over: Signal) -> None:
-    while not over.wait(_RENEW_SECONDS):
-        spec = _lease(session, name, holder)["spec"]
-        with suppress(errors.KubeError):
-            session.client.patch("Lease", names.operation_lease(name), {"spec": spec})
+def _token(lease: Json) -> str:
+    return str((lease["metadata"].get("annotations") or {}).get(names.ANNOTATION_HOLDER, ""))

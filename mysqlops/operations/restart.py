@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.operations import observe, orders, rollout, upgrade
 from mysqlops.operations.session import Session
+from mysqlops.planning import restart as planning
 from mysqlops.planning import status
 
 
 def execute(session: Session, name: str) -> list[str]:
     """The pods restarted, in order; raises Refused, StepFailed or WaitTimeout. Goes on with a run that was killed."""
     client = session.client
-    since = orders.read_one(client, name, "restarting") or f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
-    orders.write(client, name, restarting=since)
-    began = datetime.fromisoformat(since)
+    pods = observe.cluster(client, name, session.clock).pods
+    noted = planning.left(orders.read_one(client, name, "restarting"), uids(pods), session.clock.now())
+    wanted = noted or uids(pods)
+    if not noted:
+        note = planning.note(wanted, session.clock.now())
+        orders.write(client, name, restarting=note)
 
     def old(seen: status.Observed) -> Collection[str]:
-        made = {one: datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for one, pod in seen.pods.items()}
-        return [one for one, at in made.items() if at < began]
+        return [one for one, uid in uids(seen.pods).items() if wanted.get(one) == uid]
 
     try:
         restarted = rollout.replace_all(session, name, old, rollout.Limits(session.timeout_seconds))
@@ -28,6 +31,10 @@ def execute(session: Session, name: str) -> list[str]:
         raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to go on") from failure
     orders.write(client, name, restarting=None)
     return restarted
+
+
+def uids(pods: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(pod["metadata"]["uid"]) for name, pod in pods.items()}
 
 
 def check(session: Session, name: str) -> None:

@@ -12,23 +12,23 @@ from mysqlops.core import backup, gtid, names, record
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import backup as backups
-from mysqlops.operations import gtids, member, observe, orders, restore
+from mysqlops.operations import claims, gtids, member, observe, orders, restore
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, scale
+from mysqlops.planning import claims as naming
+from mysqlops.planning import scale
 
 Json = dict[str, Any]
 
 
 def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accept_loss: bool) -> None:
-    """Raises Refused; a run that was killed is not asked again."""
-    annotations = orders.read(session.client, name)
-    filling = record.filling(annotations)
-    if filling.get(pod) == chosen.id or member.is_emptied(session, name, pod):
+    """Raises Refused. A run that was killed is not asked again once the member's claim has gone."""
+    note = member.under_way(session, name, pod)
+    if note is not None and note.backup == chosen.id:
         return
     reasons = restore.known_bad(chosen) + _foreign(session, name, chosen)
-    if pod in filling:
-        text = f"{filling[pod]} is being restored onto {pod}"
-        reasons.append(Reason("restore-open", text, f"mysqlops restore {filling[pod]} --member {pod} goes on"))
+    if note is not None and note.backup:
+        text = f"{note.backup} is being restored onto {pod}"
+        reasons.append(Reason("restore-open", text, f"mysqlops restore {note.backup} --member {pod} goes on"))
     if chosen.volume_snapshot:
         text = f"{chosen.id} is a volume snapshot, and a member's claim is made by its StatefulSet"
         reasons.append(Reason("not-an-archive", text, f"mysqlops member rebuild {name} {pod}, or another backup"))
@@ -52,18 +52,20 @@ def _foreign(session: Session, name: str, chosen: backup.Backup) -> list[Reason]
     return [Reason("other-history", text, f"mysqlops backup list --cluster {name} shows others")]
 
 
-def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target: Target) -> None:
-    """May be killed and run again; raises WaitTimeout, or what the Job raises."""
-    filling = record.filling(orders.read(session.client, name))
-    if pod not in filling and not member.is_emptied(session, name, pod):
-        orders.write(session.client, name, filling={**filling, pod: chosen.id})
-        filling = {**filling, pod: chosen.id}
-    member.empty_once(session, name, pod)
-    if pod in filling:
-        claim = claims.of(session.client.get("StatefulSet", name), names.ordinal_of(pod))
-        member.await_claim(session, claim)
+def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target: Target, *, accept_loss: bool) -> None:
+    """May be killed and run again; raises Refused, WaitTimeout, or what the Job raises."""
+    if member.under_way(session, name, pod) is None:
+        # Of a run that was killed before the claim went: the pod would wait for a Job that nobody starts.
+        member.give_up_filling(session, name, pod)
+    check(session, name, pod, chosen, accept_loss=accept_loss)
+    if member.under_way(session, name, pod) is None:
+        member.empty(session, name, pod, accept_loss=accept_loss, backup=chosen.id)
+    if pod in record.filling(orders.read(session.client, name)):
+        claim = naming.of(session.client.get("StatefulSet", name), names.ordinal_of(pod))
+        claims.await_new(session, claim)
         running = observe.must_run(session.client, name)
         what = restore.Filling(running.spec, running.in_use, claim, member=pod)
         restore.fill(session, chosen, target, what)
+        filling = record.filling(orders.read(session.client, name))
         orders.write(session.client, name, filling={one: held for one, held in filling.items() if one != pod})
     member.await_service(session, name, pod)

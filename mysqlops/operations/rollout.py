@@ -12,15 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, rollout, version
-from mysqlops.operations import followers, member, observe, switchover
+from mysqlops.core import gtid, names, rollout
+from mysqlops.core.view import ONLINE
+from mysqlops.operations import claims, followers, observe, switchover
 from mysqlops.operations.session import Session
-from mysqlops.planning import actions, claims, render, revisions, status, verdict
+from mysqlops.planning import actions, gate, render, revisions, status, verdict
+from mysqlops.planning import claims as naming
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.3
+_GATE_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
 Old = Callable[[status.Observed], Collection[str]]
 
 
@@ -32,7 +35,7 @@ class RolledBack(errors.StepFailed):
     """The change that was asked for was not made; all is as before."""
 
     def __init__(self, message: str, replaced: list[str]) -> None:
-        super().__init__(message, hint="mend what is named, then run it again")
+        super().__init__(message, hint="correct what is named, then run it again")
         self.replaced = replaced
 
 
@@ -45,13 +48,12 @@ class Limits:
 
 def old_of_template(seen: status.Observed) -> Collection[str]:
     """The pods that are still to be replaced by the newest template, or whose claim is going for an empty one."""
-    held = {name: claims.of(seen.stateful_set, names.ordinal_of(name)) for name in seen.pods}
-    going = {
-        name
-        for name, claim in held.items()
-        if "deletionTimestamp" in seen.claims.get(claim, {"metadata": {}})["metadata"]
-    }
+    going = {name for name in seen.pods if (claim := _claim(seen, name)) and "deletionTimestamp" in claim["metadata"]}
     return revisions.outdated(seen.stateful_set, seen.pods) | going
+
+
+def _claim(seen: status.Observed, pod: str) -> Json | None:
+    return seen.claims.get(naming.of(seen.stateful_set, names.ordinal_of(pod)))
 
 
 def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stateful_set: Json) -> None:
@@ -69,11 +71,14 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
     if record is not None and record.failure:
         return _go_back(session, name, record, limits)
     try:
-        replaced = replace_all(session, name, old_of_template, limits)
+        replaced = replace_all(session, name, old_of_template, limits, record=record)
     except NewPodFailed as failure:
         if record is None:
             raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}") from failure
         record = replace(record, failure=str(failure))
+        now = observe.judged(session, name)
+        if reasons := planning.no_way_back(now, record) + planning.stays_as_it_is(now, record):
+            raise errors.StepFailed(f"{failure}; {reasons[0].message}", hint=reasons[0].hint) from failure
         turn_back(session, name, record)
         return _go_back(session, name, record, limits)
     _close(session, name)
@@ -81,8 +86,9 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
 
 
 def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
-    """Put the template from before back, in one call with the reason; raises StepFailed if there is no way back."""
-    _check_way_back(session, name, record)
+    """Put the template from before back, in one call with the reason; raises Refused if there is no way back."""
+    if reasons := planning.no_way_back(observe.judged(session, name), record):
+        raise errors.Refused(reasons)
     session.progress.warn(f"{record.failure}; going back")
     found = session.client.get("StatefulSet", name)
     kept = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
@@ -100,28 +106,17 @@ def _record(session: Session, name: str) -> rollout.Rollout | None:
     return rollout.read(session.client.get("StatefulSet", name))
 
 
-def _check_way_back(session: Session, name: str, record: rollout.Rollout) -> None:
-    """Once a member of the newer version leads, the older ones cannot follow it: there is only the way forward."""
-    now = observe.judged(session, name)
-    leader = next((one for one in now.members if one.name == now.primary), None)
-    after = record.version_after
-    if record.changes_version() and leader is not None and version.is_same(leader.version, after):
-        raise errors.StepFailed(
-            f"{record.failure}; {leader.name} leads with {after} already, so there is no way back to "
-            f"{record.version_before}",
-            hint=f"mend what is named, then mysqlops upgrade {name} --resume",
-        )
-
-
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
-    """Always ends in RolledBack or another StepFailed: the change that was asked for was not made."""
+    """Always ends in RolledBack or another StepFailed: the change that was asked for was not made. The only member of
+    a cluster keeps its claim: its old server starts on it, or refuses and leaves it as it is."""
+    members = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
+    rebuild = record.changes_version() and members > 1
     try:
-        replaced = replace_all(session, name, old_of_template, limits, rebuild=record.changes_version())
+        replaced = replace_all(session, name, old_of_template, limits, record=record, rebuild=rebuild)
     except NewPodFailed as failure:
-        text = f"{failure}, also with the template from before"
-        raise errors.StepFailed(
-            text, hint=f"mysqlops status {name}; then mysqlops upgrade {name} --resume"
-        ) from failure
+        text = f"{failure}, also with the template from before; its data was kept"
+        hint = f"mysqlops status {name}; then mysqlops upgrade {name} --resume, or mysqlops restore BACKUP --as NAME"
+        raise errors.StepFailed(text, hint=hint) from failure
     _close(session, name)
     back = f"{', '.join(replaced)} replaced by what was before" if replaced else "all is as before"
     raise RolledBack(f"{record.failure}; rolled back: {back}", replaced)
@@ -142,8 +137,17 @@ def _close(session: Session, name: str) -> None:
     followers.refresh(session, name)
 
 
-def replace_all(session: Session, name: str, old: Old, limits: Limits, *, rebuild: bool = False) -> list[str]:
-    """Replace the old pods in their order; raises NewPodFailed, WaitTimeout, Refused or StepFailed."""
+def replace_all(
+    session: Session,
+    name: str,
+    old: Old,
+    limits: Limits,
+    *,
+    record: rollout.Rollout | None = None,
+    rebuild: bool = False,
+) -> list[str]:
+    """Replace the old pods in their order, with `rebuild` their claims too; raises NewPodFailed, WaitTimeout, Refused
+    or StepFailed."""
     replaced: list[str] = []
     since = session.clock.monotonic()
     while True:
@@ -153,12 +157,12 @@ def replace_all(session: Session, name: str, old: Old, limits: Limits, *, rebuil
         if not revisions.is_told(seen.stateful_set):
             session.clock.sleep(_POLL_SECONDS)  # its status still speaks of the template before
             continue
-        match planning.plan(now, left):
+        match planning.plan(now, left, planning.dead(seen.pods)):
             case actions.Done():
                 return replaced
             case planning.Replace(pod, why):
                 session.progress.say(f"replacing {pod}: {why}")
-                _replace(session, name, pod, rebuild=rebuild)
+                _replace(session, seen, pod, record=record, rebuild=rebuild)
                 replaced.append(pod)
                 since = session.clock.monotonic()
             case switching.Switchover() as chosen:
@@ -176,10 +180,19 @@ def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> Non
         raise errors.StepFailed(str(refusal), hint="run the same command again to go on") from refusal
 
 
-def _replace(session: Session, name: str, pod: str, *, rebuild: bool) -> None:
-    if rebuild:
-        member.empty(session, name, pod)
+def _replace(
+    session: Session, seen: status.Observed, pod: str, *, record: rollout.Rollout | None, rebuild: bool
+) -> None:
+    claim = _claim(seen, pod)
+    if claim is not None and (rebuild or "deletionTimestamp" in claim["metadata"]):
+        claims.delete(session, _let_pass(session, seen.name, claim, record))
         return
+    if claim is not None and record is not None and record.changes_version():
+        _note_held(session, seen, claim, record)
+    _replace_pod(session, pod)
+
+
+def _replace_pod(session: Session, pod: str) -> None:
     found = session.client.get("Pod", pod)
     session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
     deadline = session.clock.monotonic() + session.timeout_seconds
@@ -187,6 +200,34 @@ def _replace(session: Session, name: str, pod: str, *, rebuild: bool) -> None:
         session.progress.waiting(f"waiting for {pod} to stop")
         observe.check_deadline(session, deadline, f"a new pod {pod}")
         session.clock.sleep(_POLL_SECONDS)
+
+
+def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gate.Passed:
+    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
+    noted = rollout.read_replaced(claim, record) if record is not None else None
+    wish = claims.Wish(noted=gtid.GtidSet.parse(noted) if noted is not None else None)
+    deadline = session.clock.monotonic() + _GATE_SECONDS
+    while True:
+        try:
+            return claims.ask(session, name, claim, wish)
+        except errors.Refused as refusal:
+            first = refusal.reasons[0]
+            if session.clock.monotonic() > deadline:
+                text = f"claim {claim['metadata']['name']} is kept: {refusal}"
+                raise errors.StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
+            session.progress.waiting(f"waiting before claim {claim['metadata']['name']} goes: {first.message}")
+        session.clock.sleep(_POLL_SECONDS)
+
+
+def _note_held(session: Session, seen: status.Observed, claim: Json, record: rollout.Rollout) -> None:
+    """Of a member that serves: a server of the newer version that does not come up cannot be asked any more."""
+    now, member = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
+    serves = any(one.name == member and one.state == ONLINE for one in now.members)
+    held = gate.held_by(seen, now, member)
+    if serves and held is not None:
+        note = rollout.dump(rollout.Replaced(record.since, str(held)))
+        change = {"metadata": {"annotations": {names.ANNOTATION_REPLACED: note}}}
+        session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
 
 
 def _check_new_pods(

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import gtids, observe, switchover
+from mysqlops.operations import claims, gtids, observe, switchover
 from mysqlops.operations.session import Session
-from mysqlops.planning import actions, status
+from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
 from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.3
 _ASK_SECONDS = 15.0
-DELETE = "delete"
+KEEP, DELETE = "keep", "delete"
 
 
-def plan(session: Session, name: str, target: int, *, claims: str, rebuild: bool) -> tuple[Step, ...]:
-    """The steps; raises Refused for what waiting would not mend."""
+@dataclass(frozen=True)
+class Wish:
+    """What becomes of claims: those of members that go, and those that were kept for members that come; and whether
+    the user accepted the loss of what only they hold."""
+
+    claims: str = KEEP
+    rebuild: bool = False
+    accept_loss: bool = False
+
+
+def plan(session: Session, name: str, target: int, wish: Wish) -> tuple[Step, ...]:
+    """The steps; raises Refused for what waiting would not change."""
     now = observe.judged(session, name)
     planning.check(now, target)
-    reasons = [] if rebuild else _unusable_claims(session, now, target)
-    if claims == DELETE:
-        planning.check_deletion(now, target)
-        reasons += _undeletable_claims(session, now, target)
-    if reasons:
+    if wish.claims == DELETE:
+        planning.check_deletion(now, target, accept_loss=wish.accept_loss)
+        _check_kept(session, now, target, wish)
+    if wish.rebuild:
+        _check_kept(session, now, now.replicas, wish)
+    elif reasons := _unusable_claims(session, now, target):
         raise Refused(reasons)
-    return planning.steps(now, target, claims)
+    return planning.steps(now, target, wish.claims)
 
 
-def execute(session: Session, name: str, target: int, *, claims: str, rebuild: bool) -> list[str]:
+def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
     """The members added or removed, in order; raises Refused, WaitTimeout or StepFailed. May be killed, repeated, and
     turned round."""
     done: list[str] = []
@@ -43,11 +55,11 @@ def execute(session: Session, name: str, target: int, *, claims: str, rebuild: b
         match planning.plan(now, target):
             case actions.Done():
                 _release_claims(session, now, target)
-                if claims == DELETE:
-                    _delete_claims(session, now, target)
+                if wish.claims == DELETE:
+                    _delete_claims(session, now, target, wish)
                 return done
             case planning.Grow(member):
-                _prepare_claim(session, now, member, rebuild=rebuild)
+                _prepare_claim(session, now, member, wish)
                 session.progress.say(f"adding {member}")
                 _ask_for(session, name, now.replicas, now.replicas + 1)
                 done.append(member)
@@ -106,42 +118,42 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     ]
 
 
-def _undeletable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
-    """Of claims that no member uses: those that may hold what the group has not."""
+def _check_kept(session: Session, now: status.Status, first: int, wish: Wish) -> None:
+    """Of claims from ordinal `first` on that no member uses: the gate must let all of them pass; raises Refused."""
     used = {one.claim for one in now.members if one.state != status.ABSENT}
-    kept = [
-        _kept(claim)
-        for claim in _claims(session, now)
-        if names.ordinal_of(claim["metadata"]["name"]) >= target and claim["metadata"]["name"] not in used
-    ]
-    if not kept:
-        return []
-    held, _ = gtids.held_and_purged(session, now)
-    return [reason for one in kept if (reason := planning.kept_only_there(one, held)) is not None]
+    for claim in _claims(session, now):
+        if names.ordinal_of(claim["metadata"]["name"]) >= first and claim["metadata"]["name"] not in used:
+            _let_pass(session, now.name, claim, wish)
 
 
-def _prepare_claim(session: Session, now: status.Status, member: str, *, rebuild: bool) -> None:
+def _let_pass(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
+    """By the note that was made when its member left; raises Refused."""
+    executed = _kept(claim).executed
+    noted = gtid.GtidSet.parse(executed) if executed is not None else None
+    return claims.ask(session, name, claim, claims.Wish(wish.accept_loss, "--accept-loss", noted))
+
+
+def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish) -> None:
     """Looked at once more right before use: a claim may have come since the plan."""
     claim = session.client.find("PersistentVolumeClaim", _claim_of(now, names.ordinal_of(member)))
     if claim is None:
         return
-    if not rebuild:
+    if not wish.rebuild:
         if reasons := _unusable_claims(session, now, now.replicas + 1):
             raise Refused(reasons)
         session.progress.say(f"{member} goes on with claim {claim['metadata']['name']}")
         return
-    _delete_claim(session, claim)
+    _delete_claim(session, now.name, claim, wish)
 
 
-def _delete_claim(session: Session, claim: Json) -> None:
-    """Wait until it has gone: a pod made before that would get it again."""
-    name, uid = claim["metadata"]["name"], claim["metadata"]["uid"]
-    session.progress.say(f"deleting claim {name}")
-    session.client.delete("PersistentVolumeClaim", name, uid=uid)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while (found := session.client.find("PersistentVolumeClaim", name)) and found["metadata"]["uid"] == uid:
-        observe.check_deadline(session, deadline, f"claim {name} gone")
-        session.clock.sleep(_POLL_SECONDS)
+def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
+    """Members may have come or gone already: a refusal now is a step that failed."""
+    try:
+        passed = _let_pass(session, name, claim, wish)
+    except Refused as refusal:
+        text = f"claim {claim['metadata']['name']} is kept: {refusal}"
+        raise errors.StepFailed(text, hint=refusal.reasons[0].hint) from refusal
+    claims.delete(session, passed)
 
 
 def _note_claim(session: Session, now: status.Status, member: str) -> None:
@@ -163,10 +175,10 @@ def _release_claims(session: Session, now: status.Status, replicas: int) -> None
             session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
 
 
-def _delete_claims(session: Session, now: status.Status, replicas: int) -> None:
+def _delete_claims(session: Session, now: status.Status, replicas: int, wish: Wish) -> None:
     for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) >= replicas:
-            _delete_claim(session, claim)
+            _delete_claim(session, now.name, claim, wish)
 
 
 def _claim_of(now: status.Status, ordinal: int) -> str:

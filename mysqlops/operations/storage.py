@@ -15,7 +15,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, status, verdict
+from mysqlops.planning import claims, gate, status, verdict
 from mysqlops.planning import storage as planning
 
 Json = dict[str, Any]
@@ -41,6 +41,8 @@ def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
     found = list(_in_use(seen).values())
     planning.check_larger(running.spec.storage_size, found, size)
     steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)
+    if by_rebuild and (reasons := gate.only_member(verdict.judge(seen), "--by-rebuild would delete it")):
+        raise errors.Refused(reasons)
     if steps and not by_rebuild:
         planning.check_expandable(found, _expandable(session, found), size)
     return Change(size, by_rebuild, steps)

@@ -52,6 +52,9 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     since = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     before = max(_versions(now).values(), default=after)
     record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
+    if record.changes_version() and now.replicas == 1:
+        text = f"{name} has one member: if {after} does not come up, no other copy is there to go back to"
+        session.progress.warn(f"{text}; mysqlops backup create {name}, or scale {name} --replicas 3 first")
     return Change(why, others, stateful_set, record, planning.steps(now, why))
 
 

@@ -1,12 +1,60 @@
-"""Fence and rebuild: why not, or nothing. Pure."""
+"""Fence: why not, or nothing; and the note of a member that is being rebuilt. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from mysqlops.core import gtid, view
+from mysqlops.core import view
+from mysqlops.core.publication import UNKNOWN
 from mysqlops.errors import Reason, Refused
+from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
+
+_GOES_ON_HOURS = 24  # afterwards a command begins again, with all its checks
+_STARTING = (UNKNOWN, status.ABSENT, view.DOWN)  # nobody has asked its new server for data yet
+
+
+@dataclass(frozen=True)
+class Emptying:
+    """The note of a claim that goes: its UID, when the run began (UTC, ISO 8601), who ran it, and the backup that the
+    new claim is to begin with (empty: the member copies another one)."""
+
+    uid: str
+    at: str = ""
+    by: str = ""
+    backup: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def emptying(notes: Any, member: str) -> Emptying | None:
+    """What a run noted of a member, None if none did; a bare UID is from before notes had a date."""
+    found = notes.get(member) if isinstance(notes, dict) else None
+    if isinstance(found, str):
+        return Emptying(found)
+    keys = Emptying.__dataclass_fields__
+    return Emptying(**{key: str(found.get(key, "")) for key in keys}) if isinstance(found, dict) else None
+
+
+def is_under_way(seen: Status, member: str, note: Emptying | None, claim_uid: str | None) -> bool:
+    """Whether a killed run's work goes on: the claim that it noted has gone, lately, and the member has not yet what it
+    is to get. A member that serves, or holds data outside the group, is no such case: that run is over."""
+    if note is None or not note.uid or claim_uid == note.uid or not _is_recent(note, seen.taken_at):
+        return False
+    found = find(seen, member)
+    is_getting = found.state == view.RECOVERING or bool(found.clone_size)
+    return is_getting or found.state in _STARTING or (found.state != view.ONLINE and not found.executed)
+
+
+def _is_recent(note: Emptying, now: str) -> bool:
+    if not note.at:
+        return False
+    age = datetime.fromisoformat(now) - datetime.fromisoformat(note.at)
+    return abs(age) < timedelta(hours=_GOES_ON_HOURS)
 
 
 def find(seen: Status, name: str) -> Member:
@@ -25,37 +73,3 @@ def check_fence(seen: Status, name: str, fenced: Mapping[str, str]) -> None:
     if not others:
         text = f"no other member is ONLINE and serves: fencing {name} would stop {seen.name}"
         raise Refused([Reason("last-to-serve", text, f"mysqlops stop {seen.name} stops it cleanly")])
-
-
-def check_rebuild(seen: Status, name: str, held: str | None, *, accept_loss: bool) -> None:
-    """A member's data may go if the rest is a working group that has all of it; raises Refused.
-
-    `held` is the member's GTID set, of no later than what is seen of the others: under writes it would hold more.
-    """
-    member = find(seen, name)
-    reasons = []
-    others = [one for one in seen.members if one.name != name and one.state == view.ONLINE]
-    if name == seen.primary:
-        text = f"{name} is the primary"
-        reasons.append(Reason("is-primary", text, f"mysqlops switchover {seen.name}"))
-    elif seen.primary is None or 2 * len(others) <= seen.replicas:
-        text = f"{len(others)} other members are ONLINE: without {name} they would be no majority of {seen.replicas}"
-        reasons.append(Reason("no-majority", text, f"mysqlops status {seen.name}"))
-    if not accept_loss:
-        reasons += _only_here(member, held, others)
-    if reasons:
-        raise Refused(reasons)
-
-
-def _only_here(member: Member, held: str | None, others: list[Member]) -> list[Reason]:
-    if held is None:
-        text = f"what {member.name} holds is not known ({member.waiting_for}): it may have what no other member has"
-        return [Reason("unknown-data", text, "bring its pod up first, or give --accept-loss")]
-    elsewhere = gtid.GtidSet()
-    for one in others:
-        elsewhere = elsewhere.union(gtid.GtidSet.parse(one.executed or ""))
-    only = gtid.GtidSet.parse(held).subtract(elsewhere)
-    if not only:
-        return []
-    text = f"only {member.name} holds {only}: {only.count()} transactions would be lost"
-    return [Reason("only-copy", text, "look at them with mysqlbinlog in the pod first, then give --accept-loss")]

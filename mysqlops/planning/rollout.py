@@ -6,15 +6,17 @@ the group is not whole, except a pod that is out of it anyway.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import names, version, view
 from mysqlops.core.plan import Step
+from mysqlops.core.rollout import Rollout
+from mysqlops.errors import Reason
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.pods import containers, last_words
-from mysqlops.planning.status import Member, Status, in_the_way
+from mysqlops.planning.pods import container, containers, is_running, last_words
+from mysqlops.planning.status import ABSENT, Member, Status, in_the_way
 from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
@@ -34,18 +36,21 @@ class Replace:
 Action = Replace | Switchover | Wait | Done
 
 
-def plan(now: Status, old: Collection[str]) -> Action:
-    """The next action; `old` are the pods that are still to be replaced."""
+def plan(now: Status, old: Collection[str], dead: Collection[str] = ()) -> Action:
+    """The next action; `old` are the pods that are still to be replaced, `dead` those whose mysqld does not run."""
     out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
     if out_of_group:
-        return Replace(out_of_group[-1].name, f"it is {out_of_group[-1].state}")
-    blocking = held_up_by(now)
-    if blocking:
+        last = out_of_group[-1]
+        if why := _may_lead(last, now, dead):
+            return Wait(why)
+        return Replace(last.name, f"it is {last.state}")
+    if blocking := held_up_by(now):
         return Wait(blocking[0])
     waiting = sorted((one for one in now.members if one.name in old), key=lambda one: (_leads(one, now), -one.ordinal))
-    if not waiting:
-        return Done()
-    first = waiting[0]
+    return _next_of(now, waiting[0], old) if waiting else Done()
+
+
+def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
     if not _leads(first, now):
         return Replace(first.name, "a replica")
     successor = next((one for one in now.members if one.name not in old and one.role == names.ROLE_REPLICA), None)
@@ -53,6 +58,60 @@ def plan(now: Status, old: Collection[str]) -> Action:
     if successor is not None and version.is_same(successor.version, first.version):
         return Switchover(first.name, successor.name)
     return Replace(first.name, "the primary, last: it hands over as it leaves")
+
+
+def _may_lead(member: Member, now: Status, dead: Collection[str]) -> str | None:
+    """Why a member that does not serve as far as is known may yet lead the group, or None. An agent that is silent, or
+    that its mysqld refuses, says nothing of mysqld: the group goes on without its agents, and so does a primary."""
+    if member.state in (view.OFFLINE, view.ERROR, ABSENT) or member.name in dead:
+        return None
+    others = sum(one.state == view.ONLINE and one.name != member.name for one in now.members)
+    if now.primary not in (None, member.name) and 2 * others > now.replicas:
+        return None
+    why = f"{member.name} is {member.state} ({member.waiting_for or 'no reason known'})"
+    return f"{why} and may lead the group: no primary with a majority of the others is seen"
+
+
+def dead(pods: Mapping[str, Json]) -> frozenset[str]:
+    """The pods whose mysqld does not run, by kubelet's word: nothing is cut off by deleting them."""
+    return frozenset(name for name, pod in pods.items() if _is_dead(pod))
+
+
+def _is_dead(pod: Json) -> bool:
+    own = container(pod, names.CONTAINER_MYSQLD)
+    return not is_running(own) if own is not None else not pod.get("spec", {}).get("nodeName")
+
+
+def no_way_back(now: Status, record: Rollout) -> list[Reason]:
+    """Why a rollout may not be taken back. A member that another version has touched begins empty on the way back, so
+    somebody must be seen who leads with all the data, and with the version from before."""
+    if not record.changes_version():
+        return []
+    leader = next((one for one in now.members if one.name == now.primary), None)
+    forward = f"correct what is named, then mysqlops upgrade {now.name} --resume"
+    if leader is not None and version.is_same(leader.version, record.version_after):
+        text = f"{leader.name} leads with {record.version_after} already, so there is no way back to"
+        return [Reason("newer-leads", f"{text} {record.version_before}", forward)]
+    if leader is None and now.replicas > 1:
+        states = ", ".join(f"{one.name} is {one.state} ({one.waiting_for or 'no reason known'})" for one in now.members)
+        text = (
+            f"going back to {record.version_before} gives the members that were replaced empty claims, and no primary"
+        )
+        return [Reason("no-primary", f"{text} is seen that holds all their data: {states}", forward)]
+    return []
+
+
+def stays_as_it_is(now: Status, record: Rollout) -> list[Reason]:
+    """Why a rollout that failed is not taken back without being asked: the only member's data may be of the newer
+    version by now, and there is no other copy to begin with."""
+    if not record.changes_version() or now.replicas > 1:
+        return []
+    text = f"{now.name} has one member, so its data is not thrown away to go back; nothing was deleted"
+    hint = (
+        f"correct what is named, then mysqlops upgrade {now.name} --resume; or --rollback starts the version from "
+        f"before on the same data; or mysqlops restore BACKUP --as NAME"
+    )
+    return [Reason("only-member", text, hint)]
 
 
 def _leads(member: Member, now: Status) -> bool:
@@ -70,12 +129,12 @@ def held_up_by(now: Status) -> list[str]:
 
 def failed_because(pod: Json) -> str | None:
     """Why a new pod will not come up by itself, or None while it still may."""
-    for container in containers(pod):
-        waiting = container.get("state", {}).get("waiting") or {}
-        crashed = waiting.get("reason") == "CrashLoopBackOff" and int(container.get("restartCount", 0)) >= _CRASHES
+    for one in containers(pod):
+        waiting = one.get("state", {}).get("waiting") or {}
+        crashed = waiting.get("reason") == "CrashLoopBackOff" and int(one.get("restartCount", 0)) >= _CRASHES
         if waiting.get("reason") in _HOPELESS or crashed:
-            told = last_words(container) or str(waiting.get("message", ""))[:300]
-            return f"container {container['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
+            told = last_words(one) or str(waiting.get("message", ""))[:300]
+            return f"container {one['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
     return None
 
 

@@ -84,21 +84,21 @@ def check(now: Status, target: int) -> None:
         raise Refused([Reason("no-majority", text, f"mysqlops member rebuild {now.name} MEMBER, or wait for them")])
 
 
-def check_deletion(now: Status, target: int) -> None:
-    """A claim may be deleted only if the others have all that it holds; raises Refused."""
+def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> None:
+    """Before anybody leaves: what a member that goes holds must be known. An ONLINE one leaves cleanly, and what only
+    it holds by now is on its way to the others; the gate looks again when its claim goes. Raises Refused."""
     staying = gtid.GtidSet()
     for one in now.members:
-        if one.ordinal < target and one.state == view.ONLINE:
-            staying = staying.union(gtid.GtidSet.parse(one.executed or ""))
-    reasons = [_only_there(one, staying) for one in now.members if one.ordinal >= target]
+        if one.ordinal < target and one.state == view.ONLINE and one.executed is not None:
+            staying = staying.union(gtid.GtidSet.parse(one.executed))
+    leaving = [one for one in now.members if one.ordinal >= target and one.state != view.ONLINE]
+    reasons = [] if accept_loss else [_only_there(one, staying) for one in leaving]
     if found := [reason for reason in reasons if reason is not None]:
         raise Refused(found)
 
 
 def _only_there(member: Member, staying: gtid.GtidSet) -> Reason | None:
-    hint = "keep the claim: leave --pvc delete away"
-    if member.state == view.ONLINE:
-        return None  # what it has of its own is still on its way to the others, and it leaves cleanly
+    hint = "keep the claim: omit --pvc delete; or give --accept-loss"
     if member.executed is None:
         return Reason("unknown-data", f"what {member.name} holds is not known ({member.waiting_for})", hint)
     only = gtid.GtidSet.parse(member.executed).subtract(staying)
@@ -127,15 +127,6 @@ def cannot_catch_up_because(
         missing = held.subtract(executed).count()
         return f"{what} lacks {missing} transactions, and no member has the binary logs for all of them any more"
     return None
-
-
-def kept_only_there(kept: Kept, held: gtid.GtidSet) -> Reason | None:
-    """Why a kept claim may not be deleted, or None; `held` is the group's set."""
-    hint = "look at what it holds first; kubectl delete pvc deletes it all the same"
-    if kept.executed is None:
-        return Reason("unknown-data", f"claim {kept.name} exists, and nobody wrote down what it holds", hint)
-    only = gtid.GtidSet.parse(kept.executed).subtract(held)
-    return Reason("only-copy", f"only claim {kept.name}, kept since {kept.since}, holds {only}", hint) if only else None
 
 
 def steps(now: Status, target: int, claims: str) -> tuple[Step, ...]:

@@ -63,6 +63,8 @@ def _publication(pod: Json, now: datetime) -> Publication | None:
 def _member(seen: Observed, name: str, published: Publication | None, everything: GtidSet) -> Member:
     pod = seen.pods.get(name)
     claim = seen.claims.get(claims.of(seen.stateful_set, names.ordinal_of(name)))
+    # Without a server that answered, an agent publishes no set: that is unknown, not empty.
+    told = published if published and published.server_uuid else None
     return Member(
         name=name,
         ordinal=names.ordinal_of(name),
@@ -73,9 +75,9 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         ready=pod is not None and pods.is_ready(pod),
         writable=published.writable if published else None,
         version=published.server_version or None if published else None,
-        executed=published.executed if published else None,
-        behind=published.behind if published else None,
-        missing=everything.subtract(GtidSet.parse(published.executed)).count() if published else None,
+        executed=told.executed if told else None,
+        behind=told.behind if told else None,
+        missing=everything.subtract(GtidSet.parse(told.executed)).count() if told else None,
         restarts=pods.restarts(pod),
         claim=claim["metadata"]["name"] if claim else None,
         volume_size=published.volume_size or None if published else None,

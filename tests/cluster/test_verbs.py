@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -107,22 +110,44 @@ def test_switchover_does_not_roll_back_a_long_transaction_unless_told_to(cluster
 
 
 def test_one_command_at_a_time(cluster: Namespace) -> None:
+    """Another command's Lease is one that is renewed; whatever moment is written in it."""
     results = []
     first = threading.Thread(target=lambda: results.append(cluster.mysqlops("member", "fence", "mysql", "mysql-9")))
     lease = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {"name": "mysql-operation"},
-        "spec": {
-            "holderIdentity": "somebody",
-            "renewTime": f"{time.strftime('%Y-%m-%dT%H:%M:%S.000000Z', time.gmtime())}",
-        },
+        "spec": {"holderIdentity": "somebody", "renewTime": "2020-01-01T00:00:00.000000Z"},
     }
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(lease))
     first.start()
-    first.join()
+    while first.is_alive():
+        moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.000000Z"
+        cluster.kubectl("patch", "lease", "mysql-operation", "-p", json.dumps({"spec": {"renewTime": moment}}))
+        first.join(2)
     cluster.kubectl("delete", "lease", "mysql-operation")
     assert (results[0].code, "somebody" in results[0].err) == (4, True)
+
+
+@pytest.mark.long
+def test_a_command_that_slept_and_lost_the_lock_changes_nothing_more(cluster: Namespace) -> None:
+    """SIGSTOP for as long as the lock lasts: the other command takes it, and the first one ends without a change."""
+    words = [sys.executable, "-m", "mysqlops", "restart", "mysql"]
+    environment = {**os.environ, "MYSQLOPS_NAMESPACE": cluster.name}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as first:
+        eventually(lambda: bool(cluster.kubectl("get", "lease", "mysql-operation", check=False)), "it has the lock", 60)
+        first.send_signal(signal.SIGSTOP)
+        done = cluster.mysqlops("member", "fence", "mysql", "mysql-2", "--reason", "held meanwhile")
+        assert done.code == 0, done.err
+        before = {pod["metadata"]["uid"] for pod in cluster.objects("pods")}
+        first.send_signal(signal.SIGCONT)
+        _, told = first.communicate(timeout=120)
+    assert (first.returncode, "lost the lock" in told) == (4, True), told
+    assert {pod["metadata"]["uid"] for pod in cluster.objects("pods")} == before
+    done = cluster.mysqlops("member", "unfence", "mysql", "mysql-2")
+    assert done.code == 0, done.err
+    cluster.mysqlops("restart", "mysql", timeout=900)
+    cluster.await_healthy()
 
 
 def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespace) -> None:

@@ -26,6 +26,7 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
         "server_version": "9.7.4",
         **published,
     }
+    facts.setdefault("server_uuid", "" if facts["state"] in ("DOWN", "UNKNOWN") else f"uuid of {name}")
     label = facts.pop("label", role)
     at = facts.pop("at", NOW)
     text = dump(Publication(name, f"{at:%Y-%m-%dT%H:%M:%SZ}", 1, "1", **facts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from mysqlops.core import rollout, version
 from mysqlops.planning import actions, revisions, status, switchover
 from mysqlops.planning import rollout as rolling
-from tests.unit.clusters import CLAIMS, DOWN, HEALTHY, judge_set, of_members
+from tests.unit.clusters import CLAIMS, DOWN, HEALTHY, NOW, judge_set, of_members
 
 
 def _roll(now: status.Status, old: set[str]) -> list[str]:
@@ -50,6 +51,28 @@ def test_nobody_is_replaced_while_another_is_away_but_one_that_is_away_may_be() 
     assert rolling.plan(away, {"mysql-1", "mysql-2"}) == rolling.Replace("mysql-2", "it is DOWN")
     behind = of_members(3, m2={"behind": 5000})
     assert rolling.plan(behind, {"mysql-1"}) == actions.Wait("mysql-2 has 5000 transactions to apply")
+
+
+@pytest.mark.parametrize("away", [{"at": NOW - timedelta(seconds=31)}, {**DOWN, "executed": ""}])
+def test_a_member_that_may_lead_although_nothing_is_heard_of_it_is_not_replaced(away: dict[str, Any]) -> None:
+    """An agent that is silent, or that its mysqld refuses: a healthy primary goes on without it."""
+    leads = of_members(3, m0=away)
+    action = rolling.plan(leads, {"mysql-0"})
+    assert isinstance(action, actions.Wait)
+    assert "may lead the group" in action.why
+    assert isinstance(rolling.plan(of_members(1, m0=away), {"mysql-0"}), actions.Wait)
+    # Somebody else leads a majority, or kubelet says that its mysqld does not run.
+    assert isinstance(rolling.plan(of_members(3, "mysql-1", m0=away), {"mysql-0"}), rolling.Replace)
+    assert isinstance(rolling.plan(leads, {"mysql-0"}, {"mysql-0"}), rolling.Replace)
+    assert isinstance(rolling.plan(of_members(3, "mysql-1", m0=away, m2=away), {"mysql-0"}), actions.Wait)
+
+
+def test_a_pod_whose_mysqld_does_not_run_is_known_by_kubelet() -> None:
+    def pod(state: dict[str, Any]) -> dict[str, Any]:
+        return {"spec": {"nodeName": "n"}, "status": {"containerStatuses": [{"name": "mysqld", "state": state}]}}
+
+    pods = {"a": pod({"running": {}}), "b": pod({"waiting": {}}), "c": pod({"terminated": {}}), "d": {"spec": {}}}
+    assert rolling.dead({**pods, "e": {"spec": {"nodeName": "n"}}}) == {"b", "c", "d"}
 
 
 def test_a_member_of_a_newer_version_is_not_made_primary_by_order() -> None:

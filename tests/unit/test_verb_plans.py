@@ -10,7 +10,7 @@ from mysqlops.core import group, names, record, rights
 from mysqlops.errors import Refused
 from mysqlops.planning import member, switchover
 from mysqlops.planning.status import Status
-from tests.unit.clusters import GROUP, HEALTHY, judge, pod
+from tests.unit.clusters import HEALTHY, judge, pod
 
 LIMITS = switchover.Limits()
 WHOLE = judge(*HEALTHY)
@@ -61,31 +61,6 @@ def test_a_fence_leaves_somebody_to_serve() -> None:
     with pytest.raises(Refused) as error:
         member.check_fence(WHOLE, "mysql-7", {})
     assert refused(error) == {"no-such-member"}
-
-
-@pytest.mark.parametrize(
-    ("seen", "name", "codes"),
-    [
-        (WHOLE, "mysql-0", {"is-primary"}),
-        (judge(HEALTHY[0], HEALTHY[1], pod("mysql-2", state="ERROR", role="none")), "mysql-1", {"no-majority"}),
-        (judge(*HEALTHY[:2]), "mysql-2", {"unknown-data"}),
-        (judge(*HEALTHY[:2], pod("mysql-2", executed=f"{GROUP}:1-7")), "mysql-2", {"only-copy"}),
-    ],
-)
-def test_a_rebuild_that_could_lose_something_is_refused(seen: Status, name: str, codes: set[str]) -> None:
-    with pytest.raises(Refused) as error:
-        member.check_rebuild(seen, name, member.find(seen, name).executed, accept_loss=False)
-    assert refused(error) == codes
-
-
-def test_a_rebuild_that_loses_nothing_or_what_was_accepted_may_go_on() -> None:
-    held = member.find(WHOLE, "mysql-1").executed
-    member.check_rebuild(WHOLE, "mysql-1", held, accept_loss=False)
-    strayed = judge(*HEALTHY[:2], pod("mysql-2", executed=f"{GROUP}:1-7"))
-    # Under writes it holds more by now; what it held before has come to the others.
-    member.check_rebuild(strayed, "mysql-2", held, accept_loss=False)
-    member.check_rebuild(strayed, "mysql-2", f"{GROUP}:1-7", accept_loss=True)
-    member.check_rebuild(judge(*HEALTHY[:2]), "mysql-2", None, accept_loss=True)
 
 
 @pytest.mark.parametrize("text", [None, "", "nonsense", "[1", "7"])

@@ -67,13 +67,13 @@ def _roll(scene: Scene, _: Facts) -> Json:
 def _scale_facts(scene: Scene) -> Facts:
     """Claims that were there before stay; raises Refused where members cannot be added."""
     replicas = scene.status.replicas
-    scale.plan(scene.session, scene.name, replicas + _MORE, claims="keep", rebuild=False)
+    scale.plan(scene.session, scene.name, replicas + _MORE, scale.Wish())
     return {"replicas": replicas, "claims": observe.claims(scene.session.client, scene.name)}
 
 
 def _scale(scene: Scene, facts: Facts) -> Json:
     clock, began = scene.session.clock, scene.session.clock.monotonic()
-    scale.execute(scene.session, scene.name, facts["replicas"] + _MORE, claims="keep", rebuild=False)
+    scale.execute(scene.session, scene.name, facts["replicas"] + _MORE, scale.Wish())
     up = clock.monotonic()
     _scale_back(scene, facts)
     return {"up_seconds": round(up - began, 1), "down_seconds": round(clock.monotonic() - up, 1)}
@@ -83,7 +83,7 @@ def _scale_back(scene: Scene, facts: Facts) -> None:
     there = observe.claims(scene.session.client, scene.name)
     had_none_beside = len(there) > len(facts["claims"]) == facts["replicas"] >= _FEWEST
     claims = scale.DELETE if had_none_beside else "keep"
-    scale.execute(scene.session, scene.name, facts["replicas"], claims=claims, rebuild=False)
+    scale.execute(scene.session, scene.name, facts["replicas"], scale.Wish(claims))
 
 
 def _is_scaled_back(scene: Scene, facts: Facts) -> bool:

@@ -1,0 +1,124 @@
+"""The one gate before data goes: who else holds it, seen now, and would a majority remain without it. Pure.
+
+No claim is deleted but with a `Passed`, which only `check` makes. A state in which nobody asked the server (UNKNOWN,
+DOWN, no pod) is never a licence: what a member holds is known, or the user accepted its loss by a flag of that verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import gtid, names, view
+from mysqlops.core.publication import load
+from mysqlops.errors import Reason, Refused
+from mysqlops.planning.status import Member, Observed, Status
+
+Json = dict[str, Any]
+_CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
+
+
+@dataclass(frozen=True)
+class Going:
+    """A claim that is to be deleted, the member it belongs to, and all that is on it (None: nobody knows).
+
+    `flag` is the verb's own option to accept a loss, empty if it has none.
+    """
+
+    claim: str
+    uid: str
+    member: str
+    held: gtid.GtidSet | None
+    flag: str = ""
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The claim with that UID may be deleted. Nothing but `check` makes one (a unit test looks)."""
+
+    claim: str
+    uid: str
+    member: str
+
+
+def check(now: Status, going: Going, answers: Mapping[str, gtid.GtidSet], *, accept_loss: bool = False) -> Passed:
+    """`answers` is what the other members' servers said that they have executed, asked after `going.held` was read:
+    under writes the member holds more by then, and the group has that too. Raises Refused."""
+    if found := reasons(now, going, answers, accept_loss=accept_loss):
+        raise Refused(found)
+    return Passed(going.claim, going.uid, going.member)
+
+
+def reasons(
+    now: Status, going: Going, answers: Mapping[str, gtid.GtidSet], *, accept_loss: bool = False
+) -> list[Reason]:
+    """Why the claim may not go; empty if it may."""
+    is_expected = names.ordinal_of(going.member) < now.replicas
+    if is_expected and (single := only_member(now, f"{going.claim} is the only copy")):
+        return single
+    others = [
+        one
+        for one in now.members
+        if one.name != going.member and one.ordinal < now.replicas and one.state == view.ONLINE and one.name in answers
+    ]
+    found = _who_remains(now, going, others)
+    if not accept_loss:
+        found += _only_here(now, going, [answers[one.name] for one in others])
+    return found
+
+
+def only_member(now: Status, what: str) -> list[Reason]:
+    """A cluster of one has no other copy of its data."""
+    if now.replicas > 1:
+        return []
+    text = f"{now.name} has one member, so nobody else holds its data: {what}"
+    return [Reason("only-member", text, f"mysqlops scale {now.name} --replicas 3 makes copies first")]
+
+
+def _who_remains(now: Status, going: Going, others: list[Member]) -> list[Reason]:
+    if going.member == now.primary:
+        return [Reason("is-primary", f"{going.member} is the primary", f"mysqlops switchover {now.name}")]
+    hint = f"mysqlops status {now.name}"
+    if now.primary is None:
+        return [Reason("no-primary", f"no primary of {now.name} is seen: {_states(now)}", hint)]
+    if now.primary not in {one.name for one in others}:
+        return [Reason("no-primary", f"the primary {now.primary} does not answer now", hint)]
+    if 2 * len(others) <= now.replicas:
+        text = f"{len(others)} other members are ONLINE and answer: without {going.member} they would be no majority"
+        return [Reason("no-majority", f"{text} of {now.replicas} ({_states(now)})", hint)]
+    return [one.as_reason() for one in now.conditions if one.code in _CONTRADICTIONS]
+
+
+def _states(now: Status) -> str:
+    return ", ".join(f"{one.name} is {one.state}" for one in now.members) or "it has no members"
+
+
+def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[Reason]:
+    accepting = f", or give {going.flag}" if going.flag else ""
+    if going.held is None:
+        waiting = next((one.waiting_for for one in now.members if one.name == going.member), "")
+        why = f" ({waiting})" if waiting else ""
+        text = (
+            f"what {going.member} holds on claim {going.claim} is not known{why}: it may have what no other member has"
+        )
+        return [Reason("unknown-data", text, f"bring its pod up first{accepting}")]
+    elsewhere = gtid.GtidSet()
+    for one in answers:
+        elsewhere = elsewhere.union(one)
+    only = going.held.subtract(elsewhere)
+    if not only:
+        return []
+    text = f"only {going.member} (claim {going.claim}) holds {only}: {only.count()} transactions would be lost"
+    return [Reason("only-copy", text, f"look at them with mysqlbinlog in the pod first{accepting}")]
+
+
+def held_by(seen: Observed, now: Status, member: str) -> gtid.GtidSet | None:
+    """All that a member holds, applied or only received, if its server was asked within the last half minute."""
+    found = next((one for one in now.members if one.name == member), None)
+    pod = seen.pods.get(member)
+    if found is None or pod is None or found.executed is None:
+        return None
+    said = load((pod["metadata"].get("annotations") or {}).get(names.ANNOTATION_MEMBER), pod["metadata"]["uid"])
+    received = said.received if said is not None else ""
+    return gtid.GtidSet.parse(found.executed).union(gtid.GtidSet.parse(received))

@@ -1,0 +1,24 @@
+"""Which pods a restart has still to replace: those that were there when it began, by their UIDs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+_GOES_ON_HOURS = 24  # a restart that was asked for later means every member again
+
+
+def note(pods: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """What a run writes down before it begins; `pods` are pod -> UID."""
+    return {"at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "pods": dict(pods)}
+
+
+def left(noted: Any, pods: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """The pods that a killed run has still to replace; empty if its note is old, or all of them were replaced: then the
+    command begins again."""
+    if not isinstance(noted, dict) or not isinstance(noted.get("pods"), dict):
+        return {}
+    if abs(now - datetime.fromisoformat(str(noted["at"]))) > timedelta(hours=_GOES_ON_HOURS):
+        return {}
+    return {pod: uid for pod, uid in noted["pods"].items() if pods.get(pod) == uid}

@@ -1,0 +1,160 @@
+"""A cluster on the API server in memory: its StatefulSet makes pods and claims, members publish what a test says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names, record
+from mysqlops.core.publication import Publication, dump
+from mysqlops.operations.session import Progress, Session
+from tests.unit.fakes.api import Client as FakeClient
+from tests.unit.fakes.api import Clock, Json, Store
+
+GROUP = "11111111-1111-1111-1111-111111111111"
+NAME = "mysql"
+CRASHED = {"restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {}}
+ONLINE = {"state": "ONLINE", "server_version": "9.7.4", "server_uuid": "uuid"}
+
+
+class Cluster:
+    """`facts` is what each member's agent publishes, `data` what each claim holds, by UID. A member that is SILENT
+    publishes nothing more. `new` says what a pod is like that begins with an empty claim."""
+
+    def __init__(self, replicas: int = 3, primary: str = "mysql-0", **held: str) -> None:
+        self.clock = Clock()
+        self.store = Store(self.clock)
+        self.facts: dict[str, Json] = {}
+        self.data: dict[str, str] = {}
+        self.lost: dict[str, str] = {}  # claim -> what it held when it went
+        self.said: list[str] = []
+        self.on_pod: Callable[[str], None] = lambda _: None
+        self.store.put(_stateful_set(replicas))
+        self.store.put({"kind": "Lease", **_labelled(names.group_lease(NAME)), "spec": {}})
+        for ordinal in range(replicas):
+            pod = names.pod(NAME, ordinal)
+            self.new_claim(pod, held.get(f"m{ordinal}", f"{GROUP}:1-5"))
+            role = "primary" if pod == primary else "replica"
+            self.facts[pod] = {**ONLINE, "role": role, "online": replicas}
+        self.store.settle = self.settle
+        self.settle()
+
+    def session(self, timeout: float = 600.0) -> Session:
+        client = FakeClient(self.store)
+        client.answer = self._answer
+        voice = Progress(self.said.append, lambda _: None, self.said.append)
+        return Session(client, self.clock, voice, timeout)
+
+    def new_claim(self, pod: str, held: str = "", size: str = "1Gi") -> None:
+        spec = {"resources": {"requests": {"storage": size}}, "storageClassName": "fixed"}
+        made = self.store.put({"kind": "PersistentVolumeClaim", **_labelled(f"data-{pod}"), "spec": spec})
+        self.data[made["metadata"]["uid"]] = held
+
+    def claim(self, pod: str) -> Json | None:
+        return self.store.objects.get(("PersistentVolumeClaim", f"data-{pod}"))
+
+    def held(self, pod: str) -> str:
+        claim = self.claim(pod)
+        return self.data[claim["metadata"]["uid"]] if claim else ""
+
+    def write(self, pod: str, held: str) -> None:
+        claim = self.claim(pod)
+        assert claim is not None
+        self.data[claim["metadata"]["uid"]] = held
+
+    def pod(self, name: str) -> Json:
+        return self.store.objects["Pod", name]
+
+    def silence(self, *pods: str) -> None:
+        for pod in pods:
+            self.facts[pod]["silent"] = True
+
+    def notes(self) -> dict[str, str]:
+        return dict(self.store.objects["Lease", names.group_lease(NAME)]["metadata"].get("annotations") or {})
+
+    def fenced(self) -> dict[str, str]:
+        return record.fenced(self.notes())
+
+    def stateful_set(self) -> Json:
+        return self.store.objects["StatefulSet", NAME]
+
+    def settle(self) -> None:
+        if ("StatefulSet", NAME) not in self.store.objects:
+            return
+        stateful_set = self.stateful_set()
+        revision = str(hash(json.dumps(stateful_set["spec"]["template"], sort_keys=True)))
+        stateful_set["status"] = {"updateRevision": revision, "observedGeneration": 1}
+        wanted = [names.pod(NAME, ordinal) for ordinal in range(stateful_set["spec"]["replicas"])]
+        for kind, name in list(self.store.objects):
+            if kind == "Pod" and name not in wanted:
+                del self.store.objects[kind, name]
+        self._let_claims_go()
+        for name in wanted:
+            self._make(name, revision, stateful_set)
+            self.on_pod(name)
+            self._publish(name)
+        self._lead_service()
+
+    def _let_claims_go(self) -> None:
+        for (kind, name), one in list(self.store.objects.items()):
+            is_going = kind == "PersistentVolumeClaim" and "deletionTimestamp" in one["metadata"]
+            if is_going and ("Pod", names.pod_of_claim(name)) not in self.store.objects:
+                del self.store.objects[kind, name]
+                self.lost[name] = self.data[one["metadata"]["uid"]]
+
+    def _make(self, name: str, revision: str, stateful_set: Json) -> None:
+        if self.claim(name) is None:
+            template = stateful_set["spec"]["volumeClaimTemplates"][0]
+            self.new_claim(name, "", template["spec"]["resources"]["requests"]["storage"])
+            self.facts[name] = {**ONLINE, "state": "OFFLINE", "role": "none"}
+        if ("Pod", name) not in self.store.objects:
+            made: Json = {"kind": "Pod", **_labelled(name), "spec": {"nodeName": "node"}}
+            made["metadata"]["labels"]["controller-revision-hash"] = revision
+            made["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": NAME}]
+            self.store.put(made)
+
+    def _publish(self, name: str) -> None:
+        facts, pod = dict(self.facts[name]), self.pod(name)
+        is_silent, mysqld = facts.pop("silent", False), facts.pop("mysqld", {"state": {"running": {}}})
+        pod["status"] = {
+            "conditions": [{"type": "Ready", "status": str(facts["role"] != "none")}],
+            "containerStatuses": [{"name": "mysqld", **mysqld}],
+        }
+        if is_silent:
+            return
+        facts = {"executed": self.held(name), "writable": facts["role"] == "primary", **facts}
+        at = f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        pod["metadata"]["labels"][names.LABEL_ROLE] = facts["role"]
+        text = dump(Publication(pod["metadata"]["uid"], at, 1, "1", **facts))
+        pod["metadata"].setdefault("annotations", {})[names.ANNOTATION_MEMBER] = text
+
+    def _lead_service(self) -> None:
+        service = names.primary_service(NAME)
+        leads = [pod for pod, facts in self.facts.items() if facts["role"] == "primary"]
+        ends = [{"conditions": {"ready": True}, "targetRef": {"name": pod}} for pod in leads]
+        made = {"kind": "EndpointSlice", **_labelled("slice"), "endpoints": ends}
+        made["metadata"]["labels"]["kubernetes.io/service-name"] = service
+        self.store.put(made)
+
+    def _answer(self, pod: str, words: Sequence[str]) -> Json:
+        facts = self.facts[pod]
+        if facts["state"] != "ONLINE":
+            raise errors.PodExecFailed(f"exec in {pod}")
+        if words[0] == "gtids":
+            return {"executed": self.held(pod), "purged": ""}
+        if words[0] == "switchover":
+            self.facts[pod]["role"], self.facts[words[2]]["role"] = "replica", "primary"
+        return {"seconds": 0.1, "failures": 0}
+
+
+def _labelled(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "labels": names.selector(NAME), "annotations": {}}}
+
+
+def _stateful_set(replicas: int) -> Json:
+    claim = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    spec: Json = {"replicas": replicas, "volumeClaimTemplates": [claim], "template": {"metadata": {}}}
+    spec["template"]["spec"] = {"containers": [{"name": "mysqld", "image": "mysql:9.7.4"}]}
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", **_labelled(NAME), "spec": spec}

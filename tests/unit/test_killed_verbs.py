@@ -1,0 +1,227 @@
+"""Verbs that were killed: what a run noted counts only with its identity, its age, and the evidence of what it did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.operations import member, orders, remake, restart, rollout, stop
+from mysqlops.planning import restart as restarting
+from mysqlops.planning import storage
+from tests.unit.fakes.api import Killed
+from tests.unit.fakes.cluster import GROUP, NAME, ONLINE, Cluster
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _killed(cluster: Cluster, after: str, verb: Any, *words: Any, **more: Any) -> None:
+    cluster.store.kill_after = lambda text: after in text
+    with pytest.raises(Killed):
+        verb(cluster.session(), NAME, *words, **more)
+    cluster.store.kill_after = lambda _: False
+
+
+def _copy_when_empty(cluster: Cluster) -> None:
+    """A member with an empty claim takes the group's data with the next turn."""
+
+    def turn() -> None:
+        for name in cluster.facts:
+            if not cluster.held(name):
+                cluster.write(name, f"{GROUP}:1-5")
+                cluster.facts[name] = {**ONLINE, "role": "replica", "online": len(cluster.facts)}
+
+    cluster.clock.turn = turn
+
+
+# member rebuild
+
+
+def test_a_rebuild_that_was_killed_before_the_claim_went_is_asked_again() -> None:
+    """Days later the member leads, and only it holds what was written since."""
+    cluster = Cluster(3)
+    _killed(cluster, "rebuilding", member.rebuild, "mysql-1", accept_loss=False)
+    cluster.write("mysql-1", f"{GROUP}:1-500")
+    for name in ("mysql-0", "mysql-2"):
+        cluster.facts[name] = {"state": "DOWN", "role": "none"}
+    cluster.facts["mysql-1"] = {**ONLINE, "role": "primary", "online": 1}
+    with pytest.raises(errors.Refused) as error:
+        member.rebuild(cluster.session(), NAME, "mysql-1", accept_loss=False)
+    assert {one.code for one in error.value.reasons} == {"is-primary", "only-copy"}
+    assert cluster.lost == {}
+
+
+def test_a_rebuild_that_was_killed_before_the_claim_went_is_asked_again_also_of_a_member_that_is_down() -> None:
+    cluster = Cluster(3)
+    _killed(cluster, "rebuilding", member.rebuild, "mysql-1", accept_loss=False)
+    cluster.facts["mysql-1"] = {"state": "DOWN", "role": "none", "executed": ""}
+    with pytest.raises(errors.Refused, match="is not known"):
+        member.rebuild(cluster.session(20.0), NAME, "mysql-1", accept_loss=False)
+    assert cluster.lost == {}
+
+
+def test_a_rebuild_that_was_killed_after_the_claim_went_goes_on() -> None:
+    cluster = Cluster(3)
+    _killed(cluster, "DELETE Pod", member.rebuild, "mysql-1", accept_loss=False)
+    assert list(cluster.lost) == ["data-mysql-1"]
+    note = orders.read_one(cluster.session().client, NAME, "rebuilding")["mysql-1"]
+    assert (note["at"], "process" in note["by"]) == ("2026-01-01T00:00:00Z", True)
+    cluster.lost.clear()
+    _copy_when_empty(cluster)
+    member.rebuild(cluster.session(), NAME, "mysql-1", accept_loss=False)
+    assert (cluster.lost, cluster.held("mysql-1")) == ({}, f"{GROUP}:1-5")
+    assert "mysqlops.io/rebuilding" not in cluster.notes()
+
+
+@pytest.mark.parametrize("note", [{"uid": "long-gone", "at": "2026-01-01T00:00:00Z", "by": "x"}, "long-gone"])
+def test_a_note_of_a_run_that_is_over_does_not_make_a_rebuild_do_nothing(note: Any) -> None:
+    cluster = Cluster(3)
+    orders.write(cluster.session().client, NAME, rebuilding={"mysql-1": note})
+    _copy_when_empty(cluster)
+    member.rebuild(cluster.session(), NAME, "mysql-1", accept_loss=False)
+    assert cluster.lost == {"data-mysql-1": f"{GROUP}:1-5"}
+
+
+def test_a_down_member_s_data_is_unknown_not_empty() -> None:
+    cluster = Cluster(3, m2=f"{GROUP}:1-7")
+    cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": ""}
+    with pytest.raises(errors.Refused, match="what mysql-2 holds on claim data-mysql-2 is not known"):
+        member.rebuild(cluster.session(), NAME, "mysql-2", accept_loss=False)
+    assert cluster.lost == {}
+
+
+def test_a_restore_that_was_killed_before_the_claim_went_holds_the_member_up_no_longer() -> None:
+    cluster = Cluster(3)
+    session = cluster.session()
+    orders.write(session.client, NAME, filling={"mysql-1": "b1"}, rebuilding={"mysql-1": {"uid": "other"}})
+    member.give_up_filling(session, NAME, "mysql-1")
+    assert "mysqlops.io/filling" not in cluster.notes()
+
+
+# stop and start
+
+
+def _obey(cluster: Cluster, after: float = 0.0) -> None:
+    """The agents do what the fences say, some seconds later."""
+    roles = {name: facts["role"] for name, facts in cluster.facts.items()}
+    cluster.facts = {name: dict(facts) for name, facts in cluster.facts.items()}
+
+    def on_pod(name: str) -> None:
+        why = cluster.fenced().get(name, "")
+        serves = not why or cluster.clock.seconds < after
+        waiting = "" if serves else f"fenced: {why}"
+        cluster.facts[name] = {**ONLINE, "role": roles[name] if serves else "none", "online": 3, "waiting_for": waiting}
+
+    cluster.on_pod = on_pod
+    cluster.settle()
+
+
+@pytest.mark.parametrize("obeyed_after", [0.0, 3.0])
+@pytest.mark.parametrize(
+    "point", ["mysqlops.io/fenced", '"mysqlops.io/stopped": "{\\"executed\\": {\\"mysql-0', '"replicas": 0']
+)
+def test_a_stop_that_was_killed_anywhere_goes_on_and_back(point: str, obeyed_after: float) -> None:
+    cluster = Cluster(3)
+    orders.write(cluster.session().client, NAME, fenced={"mysql-2": "slow disk"})
+    _obey(cluster, obeyed_after)
+    _killed(cluster, point, stop.stop)
+    stop.start(cluster.session(60.0), NAME)
+    assert (cluster.fenced(), cluster.stateful_set()["spec"]["replicas"]) == ({"mysql-2": "slow disk"}, 3)
+    assert "mysqlops.io/stopped" not in cluster.notes()
+
+
+@pytest.mark.parametrize("obeyed_after", [0.0, 3.0])
+@pytest.mark.parametrize(
+    "point", ["mysqlops.io/fenced", '"mysqlops.io/stopped": "{\\"executed\\": {\\"mysql-0', '"replicas": 0']
+)
+def test_a_stop_that_was_killed_anywhere_is_finished_by_the_next(point: str, obeyed_after: float) -> None:
+    cluster = Cluster(3)
+    _obey(cluster, obeyed_after)
+    _killed(cluster, point, stop.stop)
+    stopped = stop.stop(cluster.session(60.0), NAME)
+    assert (stopped["replicas"], stopped["fenced"]) == (3, {})
+    assert set(stopped["executed"]) == {"mysql-0", "mysql-1", "mysql-2"}
+    assert cluster.stateful_set()["spec"]["replicas"] == 0
+    stop.start(cluster.session(60.0), NAME)
+    assert (cluster.fenced(), cluster.stateful_set()["spec"]["replicas"]) == ({}, 3)
+
+
+def test_members_that_were_started_by_hand_are_made_equal_again_before_a_stop() -> None:
+    cluster = Cluster(3)
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME)
+    cluster.stateful_set()["spec"]["replicas"] = 3
+    orders.write(cluster.session().client, NAME, fenced={})
+    cluster.settle()
+    for name in cluster.facts:
+        cluster.write(name, f"{GROUP}:1-9")
+    assert stop.stop(cluster.session(60.0), NAME)["executed"]["mysql-0"] == f"{GROUP}:1-9"
+
+
+def test_a_start_that_finds_a_member_unknown_does_not_call_it_equal() -> None:
+    cluster = Cluster(3)
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME)
+    lost = cluster.on_pod
+
+    def on_pod(name: str) -> None:
+        lost(name)
+        cluster.facts[name]["server_uuid"] = "" if name == "mysql-1" else "uuid"
+
+    cluster.on_pod = on_pod
+    with pytest.raises(errors.StepFailed, match="what it has now is not known"):
+        stop.start(cluster.session(60.0), NAME)
+
+
+# restart, and the StatefulSet that is to be made again
+
+
+def test_a_restart_goes_on_with_the_pods_that_it_noted() -> None:
+    pods = {"mysql-0": "a", "mysql-1": "b"}
+    note = restarting.note(pods, NOW)
+    assert restarting.left(note, {"mysql-0": "a", "mysql-1": "new"}, NOW) == {"mysql-0": "a"}
+    assert restarting.left(note, {"mysql-0": "x", "mysql-1": "y"}, NOW) == {}
+    assert restarting.left(note, pods, NOW + timedelta(days=2)) == {}
+    assert restarting.left("2025-12-31T00:00:00Z", pods, NOW) == {}
+
+
+def test_a_restart_after_an_old_note_restarts_everybody() -> None:
+    cluster = Cluster(1)
+    orders.write(cluster.session().client, NAME, restarting="2025-01-01T00:00:00Z")
+    before = cluster.pod("mysql-0")["metadata"]["uid"]
+    assert restart.execute(cluster.session(), NAME) == ["mysql-0"]
+    assert cluster.pod("mysql-0")["metadata"]["uid"] != before
+    assert "mysqlops.io/restarting" not in cluster.notes()
+
+
+def test_an_order_to_make_a_stateful_set_again_counts_only_while_there_is_none() -> None:
+    cluster = Cluster(3)
+    session = cluster.session()
+    wanted = storage.with_size(cluster.stateful_set(), "2Gi")
+    wanted["spec"]["replicas"] = 1
+    orders.write(session.client, NAME, recreating=wanted)
+    assert not remake.finish(session, NAME)
+    assert (cluster.stateful_set()["spec"]["replicas"], cluster.store.deleted("StatefulSet")) == (3, [])
+    assert "mysqlops.io/recreating" not in cluster.notes()
+    wanted["spec"]["replicas"] = 3
+    orders.write(session.client, NAME, recreating=wanted)
+    del cluster.store.objects["StatefulSet", NAME]
+    assert remake.finish(session, NAME)
+    assert storage.size_of(cluster.stateful_set()) == "2Gi"
+    remake.begin(session, NAME, storage.with_size(cluster.stateful_set(), "3Gi"))
+    assert storage.size_of(cluster.stateful_set()) == "3Gi"
+    assert not remake.finish(session, NAME)
+
+
+def test_a_claim_that_is_going_is_asked_for_before_its_pod_is_replaced() -> None:
+    """A rollout meets the claim of a rebuild that was killed: with the pod its data would go."""
+    cluster = Cluster(3, m1=f"{GROUP}:1-7")
+    claim = cluster.claim("mysql-1")
+    assert claim is not None
+    claim["metadata"]["deletionTimestamp"] = "now"
+    with pytest.raises(errors.StepFailed, match="claim data-mysql-1 is kept: only mysql-1"):
+        rollout.replace_all(cluster.session(), NAME, rollout.old_of_template, rollout.Limits())
+    assert cluster.lost == {}
+    assert cluster.store.deleted("Pod") == []

@@ -1,0 +1,159 @@
+"""Rollouts that fail, and volumes that are replaced: no claim goes that holds what nobody else is seen to hold."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.core import names, rollout
+from mysqlops.operations import followers, observe, storage, upgrade
+from mysqlops.operations import rollout as rolling
+from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, Cluster
+
+SINCE = "2026-01-01T00:00:00Z"
+LIMITS = rolling.Limits(60)
+
+
+def _upgrade(cluster: Cluster) -> None:
+    """Put the template of another version in."""
+    stateful_set = copy.deepcopy(cluster.stateful_set())
+    record = rollout.Rollout("image", SINCE, copy.deepcopy(stateful_set["spec"]["template"]), "9.7.4", "9.7.5")
+    stateful_set["spec"]["template"]["spec"]["containers"][0]["image"] = "mysql:9.7.5"
+    rolling.begin(cluster.session(), [], record, stateful_set)
+
+
+def _crash_when_new(cluster: Cluster) -> None:
+    """A pod of the newer version crashes; its agent never saw a server. One that began empty copies and serves."""
+
+    def on_pod(name: str) -> None:
+        pod = cluster.pod(name)
+        is_new = cluster.stateful_set()["spec"]["template"]["spec"]["containers"][0]["image"] == "mysql:9.7.5"
+        first = pod["metadata"].setdefault("annotations", {}).setdefault("image", "9.7.5" if is_new else "9.7.4")
+        if first == "9.7.5":
+            pod["metadata"]["annotations"].pop(names.ANNOTATION_MEMBER, None)
+            cluster.facts[name] = {"silent": True, "role": "none", "state": "", "mysqld": CRASHED}
+        elif cluster.facts[name]["state"] != "ONLINE":
+            leads = {"role": "primary"} if len(cluster.facts) == 1 else {"role": "replica"}
+            cluster.facts[name] = {**ONLINE, **leads, "online": len(cluster.facts)}
+            cluster.write(name, cluster.held(name) or f"{GROUP}:1-5")
+
+    cluster.on_pod = on_pod
+    cluster.settle()
+    cluster.store.put({"kind": "ConfigMap", "metadata": {"name": names.agent_config_map(NAME)}})
+
+
+@pytest.fixture(autouse=True)
+def _no_followers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followers, "refresh", lambda *_: None)
+    monkeypatch.setattr(rolling, "_close", lambda *_: None)
+
+
+def test_the_only_member_s_data_is_kept_when_its_new_version_fails() -> None:
+    cluster = Cluster(1, m0=f"{GROUP}:1-5000")
+    _crash_when_new(cluster)
+    _upgrade(cluster)
+    with pytest.raises(errors.StepFailed, match="one member, so its data is not thrown away") as error:
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert "--resume" in str(error.value.hint)
+    assert (cluster.store.deleted("PersistentVolumeClaim"), cluster.held("mysql-0")) == ([], f"{GROUP}:1-5000")
+    # The version from before is started on the same data, if that is asked for.
+    record = rollout.read(cluster.stateful_set())
+    assert record is not None
+    rolling.turn_back(cluster.session(), NAME, rollout.Rollout(**{**vars(record), "failure": "--rollback"}))
+    with pytest.raises(rolling.RolledBack):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert (cluster.store.deleted("PersistentVolumeClaim"), cluster.held("mysql-0")) == ([], f"{GROUP}:1-5000")
+
+
+def test_a_failed_canary_begins_empty_while_a_majority_holds_what_it_held() -> None:
+    cluster = Cluster(3)
+    _crash_when_new(cluster)
+    _upgrade(cluster)
+    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by what was before"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert cluster.lost == {"data-mysql-2": f"{GROUP}:1-5"}
+
+
+def test_a_failed_canary_keeps_its_claim_if_only_it_holds_something() -> None:
+    cluster = Cluster(3, m2=f"{GROUP}:1-7")
+    _crash_when_new(cluster)
+    _upgrade(cluster)
+    with pytest.raises(errors.StepFailed, match=f"claim data-mysql-2 is kept: only mysql-2 .* holds {GROUP}:6-7"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert cluster.lost == {}
+
+
+def test_the_note_of_another_rollout_is_no_licence() -> None:
+    cluster = Cluster(3)
+    _crash_when_new(cluster)
+    _upgrade(cluster)
+    claim = cluster.claim("mysql-2")
+    assert claim is not None
+    cluster.store.kill_after = lambda text: "mysqlops.io/replaced" in text
+    with pytest.raises(BaseException, match="replaced"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    note = claim["metadata"]["annotations"] or cluster.claim("mysql-2")["metadata"]["annotations"]  # type: ignore[index]
+    record = rollout.read(cluster.stateful_set())
+    assert record is not None
+    assert rollout.read_replaced({"metadata": {"annotations": note}}, record) == f"{GROUP}:1-5"
+    other = rollout.Rollout(**{**vars(record), "since": "2026-02-02T00:00:00Z"})
+    assert rollout.read_replaced({"metadata": {"annotations": note}}, other) is None
+
+
+def test_a_rollback_without_a_primary_that_holds_everything_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old member died, a new one led and took writes, then the power failed: the new ones hold what counts."""
+    cluster = Cluster(3, m0=f"{GROUP}:1-5000", m1=f"{GROUP}:1-9000", m2=f"{GROUP}:1-9000")
+    _upgrade(cluster)
+    for pod in ("mysql-1", "mysql-2"):
+        cluster.pod(pod)["metadata"]["labels"]["controller-revision-hash"] = cluster.stateful_set()["status"][
+            "updateRevision"
+        ]
+        waits = {"state": "OFFLINE", "role": "none", "waiting_for": "what mysql-0 holds is not known"}
+        cluster.facts[pod] = {**ONLINE, **waits, "server_version": "9.7.5"}
+    cluster.silence("mysql-0")
+    cluster.pod("mysql-0")["metadata"]["annotations"] = {}
+    monkeypatch.setattr(observe, "must_run", lambda *_: type("R", (), {"stateful_set": cluster.stateful_set()}))
+    with pytest.raises(errors.Refused, match="no primary is seen that holds all their data: mysql-0 is UNKNOWN"):
+        upgrade.roll_back(cluster.session(), NAME, LIMITS)
+    assert (cluster.lost, cluster.store.deleted("Pod")) == ({}, [])
+
+
+def test_members_whose_agents_are_silent_for_a_while_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server was away for a minute: all three serve on, and their agents speak again some seconds later."""
+    cluster = Cluster(3)
+    cluster.silence("mysql-0", "mysql-1", "mysql-2")
+    cluster.clock.sleep(31)
+    deleted: list[list[str]] = []
+
+    def turn() -> None:
+        if cluster.clock.seconds < 39:
+            deleted.append(cluster.store.deleted("Pod") + cluster.store.deleted("PersistentVolumeClaim"))
+        else:
+            for name, facts in cluster.facts.items():
+                facts.pop("silent", None)
+                if facts["state"] == "OFFLINE":
+                    cluster.facts[name] = {**ONLINE, "role": "replica", "online": 3}
+                    cluster.write(name, f"{GROUP}:1-5")
+
+    cluster.clock.turn = turn
+    claims = cluster.stateful_set()["spec"]["volumeClaimTemplates"][0]
+    claims["spec"]["resources"]["requests"]["storage"] = "2Gi"
+    storage._rebuild(cluster.session(), NAME, "2Gi")
+    assert deleted
+    assert not any(deleted)
+    assert set(cluster.lost) == {"data-mysql-0", "data-mysql-1", "data-mysql-2"}
+    assert cluster.held("mysql-0") == f"{GROUP}:1-5"
+
+
+def test_the_volume_of_the_only_member_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(1, m0=f"{GROUP}:1-5000")
+    with pytest.raises(errors.StepFailed, match="has one member, so nobody else holds its data"):
+        storage._rebuild(cluster.session(), NAME, "2Gi")
+    running = type("R", (), {"spec": type("S", (), {"storage_size": "1Gi"})})
+    monkeypatch.setattr(observe, "must_run", lambda *_: running)
+    monkeypatch.setattr(storage, "_with_size", lambda *_: None)
+    with pytest.raises(errors.Refused, match="has one member"):
+        storage.plan(cluster.session(), NAME, "2Gi", by_rebuild=True)
+    assert cluster.lost == {}
