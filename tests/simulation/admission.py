@@ -113,7 +113,8 @@ def _check_claim(old: Json, new: Json, classes: list[Json]) -> None:
     name = old["metadata"]["name"]
     before, after = dict(old["spec"]), dict(new["spec"])
     was, wanted = _requested(before.pop("resources", {})), _requested(after.pop("resources", {}))
-    if before != after or wanted < was:
+    is_bound = (old.get("status") or {}).get("phase") == "Bound"
+    if before != after or wanted < was or (wanted != was and not is_bound):
         raise errors.KubeError(
             f'422 PersistentVolumeClaim "{name}" is invalid: spec: Forbidden: spec is immutable after creation except '
             "resources.requests and volumeAttributesClassName for bound claims"

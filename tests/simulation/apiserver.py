@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,12 +22,20 @@ _ANYTIME = frozenset({"Lease"})  # a PUT of these makes the object if there is n
 _ORPHAN = "orphan"
 
 
-@dataclass(frozen=True)
 class Stored:
     """One object, and which manager owns which fields; neither is ever changed in place."""
 
-    thing: Json
-    owners: ownership.Owners = field(default_factory=dict)
+    __slots__ = ("_packed", "owners", "thing")
+
+    def __init__(self, thing: Json, owners: ownership.Owners) -> None:
+        self.thing = thing
+        self.owners = owners
+        self._packed: bytes | None = None
+
+    def copy(self) -> Json:
+        if self._packed is None:
+            self._packed = objects.packed(self.thing)
+        return objects.unpacked(self._packed, self.thing)
 
 
 class ApiServer:
@@ -46,15 +53,15 @@ class ApiServer:
     # Reading
 
     def get(self, kind: str, name: str) -> Json:
-        return objects.copied(self._stored(kind, name).thing)
+        return self._stored(kind, name).copy()
 
     def list(self, kind: str, selector: str = "", *, cached: bool = False) -> list[Json]:
         tables = self._cache if cached and self._cache is not None else self._tables
-        things = [one.thing for one in tables.get(kind, {}).values()]
+        found = [one for _, one in sorted(tables.get(kind, {}).items())]
         if selector:
             selects = objects.selects(selector)
-            things = [one for one in things if selects(objects.labels_of(one))]
-        return [objects.copied(one) for one in sorted(things, key=_name)]
+            found = [one for one in found if selects(objects.labels_of(one.thing))]
+        return [one.copy() for one in found]
 
     def peek(self, kind: str, name: str) -> Json | None:
         """The stored object itself, for who looks at all of them after each step; it must not be changed."""
@@ -222,13 +229,13 @@ class ApiServer:
         if not dry_run:
             stored = Stored(self._numbered(thing), {manager: frozenset(ownership.fields(manifest))})
             self._tables.setdefault(kind, {})[meta["name"]] = stored
-            thing = stored.thing
-            self._tell("ADDED", thing)
+            self._tell("ADDED", stored.thing)
+            return stored.copy()
         return objects.copied(thing)
 
     def _update_by(self, manager: str, kind: str, found: Stored, new: Json) -> Json:
         if new is found.thing:
-            return objects.copied(new)
+            return found.copy()
         return self._update(kind, found, new, ownership.updated(found.owners, manager, found.thing, new))
 
     def _update(self, kind: str, found: Stored, new: Json, owners: ownership.Owners, *, dry_run: bool = False) -> Json:
@@ -245,15 +252,18 @@ class ApiServer:
     def _store(self, kind: str, found: Stored, new: Json, owners: ownership.Owners) -> Json:
         """Only what differs is written, and gets a new resourceVersion."""
         if new is found.thing or (new == found.thing and owners == found.owners):
-            return objects.copied(found.thing)
+            return found.copy()
         stored = Stored(self._numbered(new), owners)
         self._tables[kind][new["metadata"]["name"]] = stored
         self._tell("MODIFIED", stored.thing)
-        return objects.copied(stored.thing)
+        return stored.copy()
 
     def _numbered(self, thing: Json) -> Json:
         self._version += 1
-        return {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self._version)}}
+        numbered = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self._version)}}
+        if thing["kind"] == "Pod":
+            numbered["spec"] = objects.frozen(thing["spec"])
+        return numbered
 
     def _tell(self, event: str, thing: Json) -> None:
         if self.on_change is not None:
@@ -291,10 +301,6 @@ class ApiServer:
     def _remove(self, kind: str, name: str) -> None:
         found = self._tables[kind].pop(name)
         self._tell("DELETED", self._numbered(found.thing))
-
-
-def _name(thing: Json) -> str:
-    return str(thing["metadata"]["name"])
 
 
 def _without_nulls(value: Any) -> Any:
