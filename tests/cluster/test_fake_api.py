@@ -11,7 +11,7 @@ import pytest
 
 from mysqlops.kube import client
 from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, Namespace, eventually
-from tests.simulation import api_cases, pod_cases
+from tests.simulation import api_cases, apply_cases, pod_cases
 from tests.simulation.backend import Backend
 
 Json = dict[str, Any]
@@ -70,6 +70,8 @@ class Real:
         eventually(check, what, _SECONDS)
 
 
-@pytest.mark.parametrize("case", [*api_cases.CASES, *pod_cases.CASES], ids=lambda case: case.__name__)
+@pytest.mark.parametrize(
+    "case", [*api_cases.CASES, *apply_cases.CASES, *pod_cases.CASES], ids=lambda case: case.__name__
+)
 def test_contract(case: Callable[[Backend], None], namespace: Namespace) -> None:
     case(Real(namespace.name))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mysqlops import errors
-from tests.simulation import admission, controllers, objects, ownership
+from tests.simulation import admission, controllers, objects, ownership, preconditions, sharing
 
 Json = dict[str, Any]
 Table = dict[str, dict[str, "Stored"]]
@@ -89,7 +89,7 @@ class ApiServer:
     # Writing
 
     def create(self, kind: str, manifest: Json, *, dry_run: bool = False, manager: str = _UPDATER) -> Json:
-        manifest = _without_nulls(objects.received(manifest))
+        manifest = preconditions.without_nulls(objects.received(manifest))
         if kind == "SelfSubjectAccessReview":
             return {**manifest, "status": {"allowed": True}}
         name = manifest["metadata"]["name"]
@@ -101,7 +101,7 @@ class ApiServer:
 
     def apply(self, manifest: Json, *, manager: str, dry_run: bool = False) -> Json:
         """Server-side apply; Conflict names each field that another manager owns with another value."""
-        manifest = _without_nulls(objects.received(manifest))
+        manifest = preconditions.without_nulls(objects.received(manifest))
         kind, meta = manifest["kind"], manifest["metadata"]
         applier, wanted = f"{manager}/Apply", ownership.fields(manifest)
         found = self._tables.get(kind, {}).get(meta["name"])
@@ -109,7 +109,7 @@ class ApiServer:
             if meta.get("uid") or meta.get("resourceVersion"):
                 raise errors.Conflict(f"PATCH {kind}/{meta['name']}: 409 it names an object that does not exist")
             return self._add(kind, manifest, applier, dry_run=dry_run)
-        self._check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
+        preconditions.of_patch(kind, found.thing, meta)
         if against := ownership.conflicts(found.owners, applier, found.thing, wanted):
             who = ", ".join(
                 f'conflict with "{name.partition("/")[0]}": {ownership.text(path)}' for name, path in against
@@ -118,21 +118,21 @@ class ApiServer:
                 f"PATCH {kind}/{meta['name']}: 409 Apply failed with {len(against)} conflict(s): {who}"
             )
         gone = ownership.dropped(found.owners, applier, wanted)
-        new = ownership.applied(found.thing, _without_system(manifest), gone)
+        new = ownership.applied(found.thing, preconditions.without_system(manifest), gone)
         owners = {**found.owners, applier: frozenset(wanted)}
         return self._update(kind, found, new, owners, dry_run=dry_run)
 
     def replace(self, kind: str, manifest: Json, *, manager: str = _UPDATER) -> Json:
-        manifest = _without_nulls(objects.received(manifest))
+        manifest = preconditions.without_nulls(objects.received(manifest))
         meta = manifest["metadata"]
         found = self._tables.get(kind, {}).get(meta["name"])
         if found is None:
             return self._replace_missing(kind, manifest, manager)
         if not meta.get("resourceVersion") and kind in _ANYTIME:
             raise errors.KubeError(f"PUT {kind}: 422 metadata.resourceVersion: must be specified for an update")
-        self._check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
-        new = {"apiVersion": found.thing.get("apiVersion"), "kind": kind, **_without_system(manifest)}
-        new["metadata"] = {**_system(found.thing), **new["metadata"]}
+        preconditions.check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
+        new = {"apiVersion": found.thing.get("apiVersion"), "kind": kind, **preconditions.without_system(manifest)}
+        new["metadata"] = {**preconditions.system_of(found.thing), **new["metadata"]}
         return self._update_by(f"{manager}/Update", kind, found, new)
 
     def _replace_missing(self, kind: str, manifest: Json, manager: str) -> Json:
@@ -148,8 +148,8 @@ class ApiServer:
         """RFC 7396; a resourceVersion or uid in the change is a precondition."""
         found, change = self._stored(kind, name), objects.received(change)
         if meta := change.get("metadata"):
-            self._check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
-            change = _without_system(change)
+            preconditions.of_patch(kind, found.thing, meta)
+            change = preconditions.without_system(change)
         return self._update_by(f"{manager}/Update", kind, found, objects.merged(found.thing, change))
 
     def set_status(self, kind: str, name: str, change: Json) -> Json:
@@ -168,7 +168,7 @@ class ApiServer:
         grace_seconds: int | None = None,
     ) -> None:
         thing = self._stored(kind, name).thing
-        self._check(kind, thing, uid=uid, version=resource_version)
+        preconditions.check(kind, thing, uid=uid, version=resource_version)
         if orphan:
             thing = self._with_finalizer(thing)
         if kind == "Pod":
@@ -207,21 +207,8 @@ class ApiServer:
             raise errors.NotFound(f'{kind}: 404 {kind} "{name}" not found')
         return found
 
-    def _check(self, kind: str, thing: Json, *, uid: str | None, version: str | None) -> None:
-        meta = thing["metadata"]
-        if uid and uid != meta["uid"]:
-            raise errors.Conflict(
-                f"{kind}/{meta['name']}: 409 Precondition failed: UID in precondition: {uid}, UID in object meta: "
-                f"{meta['uid']}"
-            )
-        if version and version != meta["resourceVersion"]:
-            raise errors.Conflict(
-                f"{kind}/{meta['name']}: 409 the object has been modified; please apply your changes to the latest "
-                f"version and try again (resourceVersion {version}, newest {meta['resourceVersion']})"
-            )
-
     def _add(self, kind: str, manifest: Json, manager: str, *, dry_run: bool) -> Json:
-        thing = {"kind": kind, **_without_system(manifest)}
+        thing = {"kind": kind, **preconditions.without_system(manifest)}
         made = f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
         meta = {"name": manifest["metadata"]["name"], "namespace": self.namespace, "uid": self._new_uid()}
         thing["metadata"] = {**thing["metadata"], **meta, "creationTimestamp": made}
@@ -262,7 +249,7 @@ class ApiServer:
         self._version += 1
         numbered = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self._version)}}
         if thing["kind"] == "Pod":
-            numbered["spec"] = objects.frozen(thing["spec"])
+            numbered["spec"] = sharing.frozen(thing["spec"])
         return numbered
 
     def _tell(self, event: str, thing: Json) -> None:
@@ -301,23 +288,3 @@ class ApiServer:
     def _remove(self, kind: str, name: str) -> None:
         found = self._tables[kind].pop(name)
         self._tell("DELETED", self._numbered(found.thing))
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
-
-
-_GIVEN = ("annotations", "finalizers", "labels", "ownerReferences")
-
-
-def _without_system(manifest: Json) -> Json:
-    """Of metadata only what users give."""
-    meta = manifest["metadata"]
-    return {**manifest, "metadata": {key: meta[key] for key in _GIVEN if key in meta}}
-
-
-def _system(thing: Json) -> Json:
-    """Of metadata only what the server keeps."""
-    return {key: value for key, value in thing["metadata"].items() if key not in _GIVEN}

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import pytest
+
 from mysqlops import errors
 from tests.simulation import objects
 from tests.simulation.apiserver import ApiServer
@@ -86,3 +88,8 @@ def find(backend: Backend, kind: str, name: str) -> Json | None:
         return backend.get(kind, name)
     except errors.NotFound:
         return None
+
+
+def is_refused(error: pytest.ExceptionInfo[errors.KubeError]) -> bool:
+    """Refused as invalid: neither a conflict nor missing."""
+    return type(error.value) in (errors.KubeError, errors.Forbidden)

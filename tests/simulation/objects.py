@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from tests.simulation import sharing
+
 Json = dict[str, Any]
 Test = Callable[[Mapping[str, str]], bool]
 _IN = re.compile(r"^(\S+) (in|notin) \(([^)]*)\)$")
@@ -25,14 +27,14 @@ def received(value: Json) -> Json:
 def packed(thing: Json) -> bytes:
     """An object ready to be unpacked many times; marshal is three times quicker than JSON. A pod's spec is most of the
     pod and never changes but for its node: it is left out, and shared."""
-    return marshal.dumps({key: value for key, value in thing.items() if type(value) is not Frozen})
+    return marshal.dumps({key: value for key, value in thing.items() if type(value) is not sharing.Frozen})
 
 
 def unpacked(data: bytes, thing: Json) -> Json:
     """A copy of the object that was packed."""
     copy: Json = marshal.loads(data)  # noqa: S302 (our own bytes)
     spec = thing.get("spec")
-    if type(spec) is Frozen:
+    if type(spec) is sharing.Frozen:
         copy["spec"] = spec
     return copy
 
@@ -40,44 +42,6 @@ def unpacked(data: bytes, thing: Json) -> Json:
 def copied(thing: Json) -> Json:
     """A deep copy, but for what is frozen."""
     return unpacked(packed(thing), thing)
-
-
-class Frozen(dict[str, Any]):
-    """A dict that readers share: it refuses changes, and a copy of it is an ordinary dict."""
-
-    def _refuse(self, *_: object, **__: object) -> Any:
-        raise TypeError("this part of the object is shared between readers: copy it first")
-
-    __setitem__ = __delitem__ = pop = popitem = clear = update = setdefault = __ior__ = _refuse
-
-    def __copy__(self) -> Json:
-        return dict(self)
-
-    def __deepcopy__(self, _: object) -> Json:
-        return received(self)
-
-
-class FrozenList(list[Any]):
-    """A list that readers share."""
-
-    def _refuse(self, *_: object, **__: object) -> Any:
-        raise TypeError("this part of the object is shared between readers: copy it first")
-
-    __setitem__ = __delitem__ = append = extend = insert = pop = remove = clear = sort = reverse = _refuse
-    __iadd__ = __imul__ = _refuse
-
-    def __deepcopy__(self, _: object) -> list[Any]:
-        copy: list[Any] = json.loads(json.dumps(self))
-        return copy
-
-
-def frozen(value: Any) -> Any:
-    """The same value, of dicts and lists that can be shared."""
-    if isinstance(value, (Frozen, FrozenList)):
-        return value
-    if isinstance(value, dict):
-        return Frozen((key, frozen(inner)) for key, inner in value.items())
-    return FrozenList(frozen(inner) for inner in value) if isinstance(value, list) else value
 
 
 def merged(target: Any, change: Any) -> Any:
