@@ -31,7 +31,7 @@ def create_twice_conflicts(api: Backend) -> None:
         api.create("ConfigMap", manifests.config_map("twice"))
 
 
-def create_with_a_versionis_refused(api: Backend) -> None:
+def create_with_a_version_is_refused(api: Backend) -> None:
     with pytest.raises(errors.KubeError) as refused:
         api.create("ConfigMap", manifests.config_map("versioned", resourceVersion="1"))
     assert is_refused(refused)
@@ -234,7 +234,7 @@ def a_claim_does_not_shrink(api: Backend) -> None:
 CASES = [
     create_gives_identity,
     create_twice_conflicts,
-    create_with_a_versionis_refused,
+    create_with_a_version_is_refused,
     dry_runs_store_nothing,
     what_is_missing_is_not_found,
     replace_compares_the_version,

@@ -49,6 +49,7 @@ class ApiServer:
         self._version = 0
         self._tables: Table = {}
         self._cache: Table | None = None
+        self._settled: dict[tuple[str, ...], int] = {}
 
     # Reading
 
@@ -152,10 +153,11 @@ class ApiServer:
             change = preconditions.without_system(change)
         return self._update_by(f"{manager}/Update", kind, found, objects.merged(found.thing, change))
 
-    def set_status(self, kind: str, name: str, change: Json) -> Json:
+    def set_status(self, kind: str, name: str, change: Json) -> None:
         """A merge patch by a controller or the kubelet: of status, and of what users may not change (a pod's node)."""
         found = self._stored(kind, name)
-        return self._store(kind, found, objects.merged(found.thing, objects.received(change)), found.owners)
+        if objects.merged(found.thing, change) is not found.thing:
+            self._store(kind, found, objects.merged(found.thing, objects.received(change)), found.owners)
 
     def delete(
         self,
@@ -197,7 +199,11 @@ class ApiServer:
 
     def run_controllers(self, *names: str) -> None:
         """One round of all controllers, or of those named, in the order of controllers.ALL."""
-        controllers.run(self, self._now(), *names)
+        if self._settled.get(names) != self._version:
+            before = self._version
+            controllers.run(self, *names)
+            # They look at nothing but objects: after a round without a change the next has nothing to do either.
+            self._settled[names] = self._version if before == self._version else -1
 
     # Within
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
@@ -18,19 +17,19 @@ if TYPE_CHECKING:
     from tests.simulation.apiserver import ApiServer
 
 Json = dict[str, Any]
-Controller = Callable[["ApiServer", datetime], None]
+Controller = Callable[["ApiServer"], None]
 _MANAGER = "kube-controller-manager"
 _ORPHAN = "orphan"
 
 
-def run(api: ApiServer, now: datetime, *names: str) -> None:
+def run(api: ApiServer, *names: str) -> None:
     """One round of each, or of those named."""
     for name, controller in ALL.items():
         if not names or name in names:
-            controller(api, now)
+            controller(api)
 
 
-def collect_garbage(api: ApiServer, _: datetime) -> None:
+def collect_garbage(api: ApiServer) -> None:
     """Free the dependents of what is deleted as an orphan; delete what has lost every owner."""
     things = [(kind, thing) for kind in api.kinds() for thing in api.peek_all(kind)]
     for kind, thing in things:
@@ -57,7 +56,7 @@ def _free(api: ApiServer, things: list[tuple[str, Json]], owner: str) -> None:
                 continue
 
 
-def protect_claims(api: ApiServer, _: datetime) -> None:
+def protect_claims(api: ApiServer) -> None:
     """Let a deleted claim go once no pod that has a node uses it."""
     pods = [pod for pod in api.peek_all("Pod") if pod["spec"].get("nodeName") and not objects.is_ended(pod)]
     used = {claim for pod in pods for claim in objects.claims_of(pod)}
@@ -68,7 +67,7 @@ def protect_claims(api: ApiServer, _: datetime) -> None:
             api.release("PersistentVolumeClaim", name, admission.PVC_PROTECTION)
 
 
-def bind_claims(api: ApiServer, _: datetime) -> None:
+def bind_claims(api: ApiServer) -> None:
     """Give each claim a volume of its size, and let the volume grow with the claim."""
     late = {
         one["metadata"]["name"]
@@ -87,7 +86,7 @@ def bind_claims(api: ApiServer, _: datetime) -> None:
         api.set_status("PersistentVolumeClaim", name, {"spec": {"volumeName": volume}, "status": status})
 
 
-def fill_slices(api: ApiServer, _: datetime) -> None:
+def fill_slices(api: ApiServer) -> None:
     """One EndpointSlice for each Service that selects pods; a pod without an address is in none."""
     pods = sorted(api.peek_all("Pod"), key=lambda pod: str(pod["metadata"]["name"]))
     for service in api.peek_all("Service"):

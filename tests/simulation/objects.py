@@ -49,21 +49,16 @@ def merged(target: Any, change: Any) -> Any:
     if not isinstance(change, dict):
         return change
     base = target if isinstance(target, dict) else {}
-    result = base
-    for key, value in change.items():
-        old = base.get(key)
-        new = None if value is None else merged(old, value)
-        if key in base if value is None else (key not in base or _differ(old, new)):
-            result = dict(base) if result is base else result
-            if value is None:
-                del result[key]
-            else:
-                result[key] = new
-    return result if isinstance(target, dict) else dict(result)
+    news = {key: merged(base.get(key), value) for key, value in change.items()}
+    news = {key: new for key, new in news.items() if _is_news(base, key, new)}
+    if not news and base is target:
+        return target
+    return {key: value for key, value in {**base, **news}.items() if value is not None}
 
 
-def _differ(old: Any, new: Any) -> bool:
-    return old is not new and (type(old) is not type(new) or old != new)
+def _is_news(base: Json, key: str, new: Any) -> bool:
+    old = base.get(key)
+    return old is not new and (old != new or isinstance(old, bool) is not isinstance(new, bool))
 
 
 def labels_of(thing: Json) -> Mapping[str, str]:

@@ -84,20 +84,36 @@ def _items(path: Path, value: list[Any]) -> Iterator[tuple[Json, str]]:
         yield item, ",".join(f"{key}={json.dumps(item.get(key, _DEFAULTS.get(key)))}" for key in keys)
 
 
-def changed(old: Any, new: Any, path: Path = ()) -> set[Path]:
+def changed(old: Json, new: Json) -> set[Path]:
     """The fields in which two objects differ; what they share is not looked at."""
+    found: set[Path] = set()
+    for key in old.keys() | new.keys():
+        if key not in ("status", "apiVersion", "kind"):
+            _compare(old.get(key, _MISSING), new.get(key, _MISSING), (key,), found)
+    return found
+
+
+def _compare(old: Any, new: Any, path: Path, found: set[Path]) -> None:
     if old is new:
-        return set()
-    if isinstance(old, dict) and isinstance(new, dict) and not _is_atomic(path):
-        keys = [key for key in old.keys() | new.keys() if path or key not in ("status", "apiVersion", "kind")]
-        if path == ("metadata",):
-            keys = [key for key in keys if key not in _SYSTEM]
-        result: set[Path] = set()
-        for key in keys:
-            result |= changed(old.get(key, _MISSING), new.get(key, _MISSING), (*path, key))
-        return result
-    before, after = _leaves(old, path), _leaves(new, path)
-    return {one for one in before.keys() | after.keys() if not _same(before, after, one)}
+        return
+    if type(old) is str and type(new) is str:
+        if old != new:
+            found.add(path)
+    elif isinstance(old, dict) and isinstance(new, dict) and not _is_atomic(path):
+        _compare_maps(old, new, path, found)
+    else:
+        before, after = _leaves(old, path), _leaves(new, path)
+        found.update(one for one in before.keys() | after.keys() if not _same(before, after, one))
+
+
+def _compare_maps(old: Json, new: Json, path: Path, found: set[Path]) -> None:
+    own = _SYSTEM if path == ("metadata",) else ()
+    for key, value in new.items():
+        if key not in own:
+            _compare(old.get(key, _MISSING), value, (*path, key), found)
+    for key, value in old.items():
+        if key not in new and key not in own:
+            _compare(value, _MISSING, (*path, key), found)
 
 
 def _leaves(value: Any, path: Path) -> dict[Path, Any]:
@@ -117,7 +133,7 @@ def updated(owners: Owners, manager: str, old: Json, new: Json) -> Owners:
     if not paths:
         return owners
     kept = {name: held if held.isdisjoint(paths) else held - paths for name, held in owners.items()}
-    gone = {path for path in paths if value_at(new, path) is None and not _exists(new, path)}
+    gone = {path for path in paths if value_at(new, path) is None}
     mine = kept.get(manager, frozenset())
     if not (wanted := paths - gone) <= mine:
         kept[manager] = mine | wanted
@@ -204,11 +220,6 @@ def value_at(thing: Any, path: Path) -> Any:
             return None
         thing = thing.get(key)
     return thing
-
-
-def _exists(thing: Any, path: Path) -> bool:
-    parent = value_at(thing, path[:-1])
-    return isinstance(parent, dict) and path[-1] in parent
 
 
 def text(path: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
@@ -22,7 +21,7 @@ _MANAGER = "kube-controller-manager"
 _REVISION = "controller-revision-hash"
 
 
-def reconcile_all(api: ApiServer, _: datetime) -> None:
+def reconcile_all(api: ApiServer) -> None:
     for stateful_set in api.peek_all("StatefulSet"):
         if not objects.is_going(stateful_set):
             reconcile(api, stateful_set)
