@@ -101,9 +101,42 @@ def test_together_ends_every_call_before_it_fails() -> None:
     ]
 
 
-def test_the_clients_have_every_public_call_of_the_real_ones() -> None:
-    """A call that is inherited would go to a network that is not there; `find` is made of `get`."""
-    inherited = {"find"}
-    for fake, real in ((AgentApi, api.Api), (CliClient, client.Client)):
-        public = {name for name in vars(real) if not name.startswith("_")}
-        assert public - vars(fake).keys() <= inherited, real
+def test_every_call_of_the_cli_arrives() -> None:
+    server, seen = Simulated(), list[str]()
+    cli = CliClient(server, seen.append)
+    made = cli.create("Lease", manifests.lease("one", labels={"a": "b"}), dry_run=True)
+    cli.apply(made | {"metadata": {"name": "one", "labels": {"a": "b"}}})
+    found = cli.patch("Lease", "one", {"spec": {"holderIdentity": "me"}})
+    cli.replace("Lease", found)
+    assert [one["metadata"]["name"] for one in cli.list_metadata("Lease", "a in (b)")] == ["one"]
+    assert "spec" not in cli.list_metadata("Lease", "a=b")[0]
+    with pytest.raises(errors.Conflict):
+        cli.delete("Lease", "one", uid="another")
+    cli.delete("Lease", "one", uid=found["metadata"]["uid"])
+    cli.delete("Lease", "one")
+    assert cli.find("Lease", "one") is None
+    assert cli.version().startswith("v1.")
+    assert seen[:5] == [
+        "DRY CREATE Lease one",
+        "APPLY Lease one",
+        "PATCH Lease one",
+        "PUT Lease one",
+        "LIST Lease a in (b)",
+    ]
+    assert seen[6:] == ["DELETE Lease one", "DELETE Lease one", "DELETE Lease one", "GET Lease one", "VERSION"]
+
+
+def test_nothing_goes_to_a_network() -> None:
+    """Whatever opens a connection in the real clients is only reached through what these replace."""
+    for fake, real, replaced in (
+        (AgentApi, api.Api, {"_call"}),
+        (CliClient, client.Client, {"_call", "logs", "run_in", "together"}),
+    ):
+        users = {
+            name
+            for name, function in vars(real).items()
+            if {"_send", "_send_again_if_closed", "_new_connection", "ThreadPoolExecutor"}
+            & set(getattr(getattr(function, "__code__", None), "co_names", ()))
+        }
+        assert users - {"_send_again_if_closed"} == replaced, real
+        assert replaced <= vars(fake).keys()
