@@ -127,8 +127,24 @@ def _check_claim(old: Json, new: Json, classes: list[Json]) -> None:
         )
 
 
+def _check_pod(old: Json, new: Json, _: list[Json]) -> None:
+    if _fixed(old["spec"]) != _fixed(new["spec"]):
+        raise errors.KubeError(
+            f'422 Pod "{old["metadata"]["name"]}" is invalid: spec: Forbidden: pod updates may not change fields other '
+            "than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, "
+            "`spec.tolerations`, `spec.terminationGracePeriodSeconds`"
+        )
+
+
+def _fixed(spec: Json) -> Json:
+    left = {key: value for key, value in spec.items() if key not in ("activeDeadlineSeconds", "tolerations")}
+    for key in ("containers", "initContainers"):
+        left[key] = [{**one, "image": ""} for one in spec.get(key) or []]
+    return left
+
+
 def _requested(resources: Json) -> int:
     return quantity.parse_bytes(str((resources.get("requests") or {}).get("storage", "0")))
 
 
-_CHECKS = {"PersistentVolumeClaim": _check_claim, "StatefulSet": _check_stateful_set}
+_CHECKS = {"PersistentVolumeClaim": _check_claim, "Pod": _check_pod, "StatefulSet": _check_stateful_set}

@@ -19,6 +19,7 @@ Table = dict[str, dict[str, "Stored"]]
 Listener = Callable[[str, Json], None]
 _UPDATER = "python-urllib3"  # who sends no field manager is known by its user agent
 _ANYTIME = frozenset({"Lease"})  # a PUT of these makes the object if there is none, and must name a resourceVersion
+_WITHOUT_NAMESPACE = frozenset({"Namespace", "Node", "StorageClass"})
 _ORPHAN = "orphan"
 
 
@@ -216,7 +217,8 @@ class ApiServer:
     def _add(self, kind: str, manifest: Json, manager: str, *, dry_run: bool) -> Json:
         thing = {"kind": kind, **preconditions.without_system(manifest)}
         made = f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
-        meta = {"name": manifest["metadata"]["name"], "namespace": self.namespace, "uid": self._new_uid()}
+        meta = {"name": manifest["metadata"]["name"], "uid": self._new_uid()}
+        meta |= {} if kind in _WITHOUT_NAMESPACE else {"namespace": self.namespace}
         thing["metadata"] = {**thing["metadata"], **meta, "creationTimestamp": made}
         thing = admission.created(kind, thing, self.peek_all("StorageClass"))
         if not dry_run:

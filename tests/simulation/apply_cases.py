@@ -84,6 +84,48 @@ def apply_of_a_gone_incarnation_is_refused(api: Backend) -> None:
     assert is_refused(refused)
 
 
+def the_manifest_of_mysqlops_applies_as_it_is(api: Backend) -> None:
+    """Applied again it changes nothing; what is taken out of it goes, and what is put in comes."""
+    wanted = manifests.of_mysqlops("real")
+    first = api.apply(wanted, manager="one")
+    api.until(lambda: "observedGeneration" in api.get("StatefulSet", "real")["status"], "it is observed")
+    version = api.get("StatefulSet", "real")["metadata"]["resourceVersion"]
+    assert api.apply(wanted, manager="one")["metadata"]["resourceVersion"] == version
+    pod = wanted["spec"]["template"]["spec"]
+    dropped, agent = pod["initContainers"].pop(0), pod["containers"][1]
+    del agent["env"][-1], agent["volumeMounts"][0], agent["livenessProbe"], pod["topologySpreadConstraints"][0]
+    pod["volumes"][-1]["emptyDir"] = {"medium": "Memory"}
+    pod["containers"][0]["resources"]["limits"]["cpu"] = "2"
+    pod["containers"].append({"name": "third", "image": "python"})
+    found = api.apply(wanted, manager="one")
+    assert found["metadata"]["generation"] == first["metadata"]["generation"] + 1
+    live = found["spec"]["template"]["spec"]
+    assert dropped["name"] not in [one["name"] for one in live["initContainers"]]
+    assert [one["name"] for one in live["containers"]] == ["mysqld", "agent", "third"]
+    assert [one["name"] for one in live["containers"][1]["env"]] == [one["name"] for one in agent["env"]]
+    assert live["containers"][1]["volumeMounts"] == agent["volumeMounts"]
+    assert "livenessProbe" not in live["containers"][1]
+    assert [one["topologyKey"] for one in live["topologySpreadConstraints"]] == ["topology.kubernetes.io/zone"]
+    assert live["volumes"][-1]["emptyDir"] == {"medium": "Memory"}
+    assert live["containers"][0]["resources"]["limits"] == {"cpu": "2", "memory": "1Gi"}
+
+
+def a_template_that_is_put_back_is_the_old_one(api: Backend) -> None:
+    """As a rollout turns back: the whole live spec is applied, with the template from before."""
+    wanted = manifests.of_mysqlops("back")
+    before = api.apply(wanted, manager="one")["spec"]["template"]
+    wanted["spec"]["template"]["spec"]["containers"][0]["image"] = "mysql:9.9"
+    wanted["spec"]["template"]["metadata"]["annotations"] = {"x": "1"}
+    found = api.apply(wanted, manager="one")
+    assert found["spec"]["template"] != before
+    spec = {**found["spec"], "template": before}
+    kept = {key: found[key] for key in ("apiVersion", "kind")}
+    meta = {key: found["metadata"][key] for key in ("name", "labels")}
+    again = api.apply({**kept, "metadata": {**meta, "annotations": {"why": "x"}}, "spec": spec}, manager="one")
+    assert again["spec"]["template"] == before
+    assert again["metadata"]["annotations"] == {"why": "x"}
+
+
 CASES = [
     apply_conflicts_on_anothers_value,
     apply_removes_what_it_no_longer_names,
@@ -91,4 +133,6 @@ CASES = [
     an_update_that_removes_leaves_no_owner,
     apply_merges_lists_by_their_keys,
     apply_of_a_gone_incarnation_is_refused,
+    the_manifest_of_mysqlops_applies_as_it_is,
+    a_template_that_is_put_back_is_the_old_one,
 ]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from mysqlops import errors
-from tests.simulation import objects
+from tests.simulation import manifests, objects
 from tests.simulation.apiserver import ApiServer
 
 Json = dict[str, Any]
@@ -57,6 +57,8 @@ class Simulated(ApiServer):
     def __init__(self) -> None:
         ticks, uids = itertools.count(), itertools.count(1)
         super().__init__(lambda: datetime.fromtimestamp(1_800_000_000 + next(ticks), UTC), lambda: f"uid-{next(uids)}")
+        self.create("StorageClass", manifests.storage_class("standard", is_default=True, grows=True))
+        self.create("StorageClass", manifests.storage_class("fixed", is_default=False, grows=False))
 
     def until(self, check: Callable[[], bool], what: str) -> None:
         for _ in range(_ROUNDS):

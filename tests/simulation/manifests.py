@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 Json = dict[str, Any]
 _LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
@@ -23,9 +26,16 @@ def lease(name: str, holder: str = "me", **meta: Any) -> Json:
     }
 
 
-def claim(name: str) -> Json:
+def claim(name: str, **more: Any) -> Json:
     metadata = {"name": name, "labels": {"app": name}}
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": _claim_spec()}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": _claim_spec() | more}
+
+
+def storage_class(name: str, *, is_default: bool, grows: bool) -> Json:
+    annotations = {"storageclass.kubernetes.io/is-default-class": "true" if is_default else "false"}
+    found: Json = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "simulated"}
+    found |= {"allowVolumeExpansion": grows, "volumeBindingMode": "WaitForFirstConsumer"}
+    return {**found, "metadata": {"name": name, "annotations": annotations}}
 
 
 def _claim_spec() -> Json:
@@ -74,3 +84,12 @@ def stateful_set(name: str, image: str, *, replicas: int, policy: str = "Paralle
 def service(name: str, selector: Json) -> Json:
     spec = {"selector": selector, "ports": [{"name": "sql", "port": 3306}], "clusterIP": "None"}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def of_mysqlops(name: str) -> Json:
+    """The StatefulSet that mysqlops deploys, without members."""
+    text = (Path(__file__).parents[2] / "manifests" / "base" / "statefulset.yaml").read_text()
+    found: Json = yaml.safe_load(text)
+    found["metadata"]["name"] = name
+    found["spec"]["replicas"] = 0
+    return found

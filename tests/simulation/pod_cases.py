@@ -8,7 +8,7 @@ import pytest
 
 from mysqlops import errors
 from tests.simulation import manifests, objects
-from tests.simulation.backend import Backend, find
+from tests.simulation.backend import Backend, find, is_refused
 
 Json = dict[str, Any]
 
@@ -158,6 +158,32 @@ def a_claim_stays_while_a_pod_uses_it(api: Backend) -> None:
     api.until(lambda: find(api, "PersistentVolumeClaim", "used") is None, "the claim goes with the pod")
 
 
+def a_bound_claim_grows_if_its_class_does(api: Backend) -> None:
+    fixed = [one["metadata"]["name"] for one in api.list("StorageClass") if not one.get("allowVolumeExpansion")]
+    more = {"spec": {"resources": {"requests": {"storage": "32Mi"}}}}
+    for name, options in {"grows": {}, "stays": {"storageClassName": fixed[0]}}.items():
+        api.create("PersistentVolumeClaim", manifests.claim(name, **options))
+        api.create("Pod", manifests.pod_with_claim(name, api.image, name))
+    api.until(lambda: all(objects.is_ready(api.get("Pod", name)) for name in ("grows", "stays")), "the pods run")
+    assert api.merge_patch("PersistentVolumeClaim", "grows", more)["spec"]["resources"] == more["spec"]["resources"]
+    with pytest.raises(errors.Forbidden):
+        api.merge_patch("PersistentVolumeClaim", "stays", more)
+    api.until(
+        lambda: api.get("PersistentVolumeClaim", "grows")["status"]["capacity"]["storage"] == "32Mi", "it has grown"
+    )
+    for name in ("grows", "stays"):
+        api.delete("Pod", name)
+
+
+def a_pods_spec_cannot_change(api: Backend) -> None:
+    _run(api, "constant", 1)
+    with pytest.raises(errors.KubeError) as refused:
+        api.merge_patch("Pod", "constant-0", {"spec": {"hostname": "other"}})
+    assert is_refused(refused)
+    found = api.merge_patch("Pod", "constant-0", {"metadata": {"labels": {"x": "1"}}, "status": {"phase": "Failed"}})
+    assert (found["metadata"]["labels"]["x"], found["status"]["phase"]) == ("1", "Running")
+
+
 def an_unused_claim_goes(api: Backend) -> None:
     api.create("PersistentVolumeClaim", manifests.claim("unused"))
     api.delete("PersistentVolumeClaim", "unused")
@@ -245,6 +271,8 @@ CASES = [
     ordered_pods_go_from_the_top,
     parallel_pods_go_at_once,
     a_claim_stays_while_a_pod_uses_it,
+    a_bound_claim_grows_if_its_class_does,
+    a_pods_spec_cannot_change,
     an_unused_claim_goes,
     a_pod_waits_for_its_claim_to_go,
     a_deleted_pod_takes_its_time,
