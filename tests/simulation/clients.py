@@ -1,0 +1,207 @@
+"""The agent's and the CLI's clients over the API server in memory, with a hook before and after each request.
+
+They are the real clients down to the request: only what would go over the network goes to the API server in memory.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote
+
+from mysqlops import errors
+from mysqlops.agent import api
+from mysqlops.kube import client
+from mysqlops.kube import exec as kube_exec
+from tests.simulation.apiserver import ApiServer
+
+Json = dict[str, Any]
+T = TypeVar("T")
+# Called with a short text such as "PATCH Pod mysql-0": may switch actors, wait, raise Unreachable, or kill the caller.
+Hook = Callable[[str], None]
+RunIn = Callable[[str, str, Sequence[str], float], kube_exec.Output]
+Logs = Callable[[str, str, int], str]
+_KIND_OF = {(prefix.split("/", 2)[2], plural): kind for kind, (prefix, plural, _) in client._KINDS.items()}
+_PATH = re.compile(r"^/apis?/(v1|[^/]+/[^/]+)(?:/namespaces/[^/]+)?/([^/]+)(?:/([^/]+))?$")
+_APPLY = "application/apply-patch+yaml"
+
+
+def nothing(_: str) -> None:
+    """The hook that does nothing."""
+
+
+@lru_cache(maxsize=4096)
+def _target(path: str) -> tuple[str, str]:
+    """The kind and the name that a path leads to."""
+    found = _PATH.match(path)
+    if found is None:
+        raise AssertionError(f"the simulated API server does not know {path}")
+    return _KIND_OF[found[1], found[2]], unquote(found[3] or "")
+
+
+@lru_cache(maxsize=4096)
+def _query(text: str) -> Mapping[str, str]:
+    return {key: values[0] for key, values in parse_qs(text).items()}
+
+
+class _Wire:
+    """A request: the hook before it, its effect, the hook after which the answer arrives."""
+
+    def __init__(self, server: ApiServer, before: Hook, after: Hook) -> None:
+        self._server = server
+        self._before = before
+        self._after = after
+
+    def send(self, text: str, effect: Callable[[], T]) -> T:
+        self._before(text)
+        try:
+            answer = effect()
+        except errors.KubeError:
+            self._after(text)  # a refusal is an answer, and can be lost like one
+            raise
+        self._after(text)
+        return answer
+
+    def read(self, path: str, query: Mapping[str, str]) -> Json:
+        kind, name = _target(path)
+        if name:
+            return self.send(f"GET {kind} {name}", lambda: self._server.get(kind, name))
+        selector, cached = query.get("labelSelector", ""), query.get("resourceVersion") == "0"
+        text = f"LIST {kind} {selector}".rstrip()
+        return {"items": self.send(text, lambda: self._server.list(kind, selector, cached=cached))}
+
+    def create(self, path: str, body: Json, query: Mapping[str, str]) -> Json:
+        kind, _ = _target(path)
+        dry = "dryRun" in query
+        text = f"{'DRY ' if dry else ''}CREATE {kind} {body.get('metadata', {}).get('name', '')}".rstrip()
+        return self.send(text, lambda: self._server.create(kind, body, dry_run=dry))
+
+    def replace(self, path: str, body: Json, manager: str) -> Json:
+        kind, name = _target(path)
+        if body["metadata"].get("name") != name:
+            raise errors.KubeError(f"PUT {kind}/{name}: 400 the name of the object does not match the name on the URL")
+        return self.send(f"PUT {kind} {name}", lambda: self._server.replace(kind, body, manager=manager))
+
+    def patch(self, path: str, body: Json, manager: str) -> Json:
+        kind, name = _target(path)
+        return self.send(f"PATCH {kind} {name}", lambda: self._server.merge_patch(kind, name, body, manager=manager))
+
+    def apply(self, path: str, body: Json, query: Mapping[str, str]) -> Json:
+        kind, name = _target(path)
+        dry, manager = "dryRun" in query, query["fieldManager"]
+        text = f"{'DRY ' if dry else ''}APPLY {kind} {name}"
+        return self.send(text, lambda: self._server.apply(body, manager=manager, dry_run=dry))
+
+    def delete(self, path: str, options: Json) -> Json:
+        kind, name = _target(path)
+        only = options.get("preconditions") or {}
+
+        def effect() -> None:
+            self._server.delete(
+                kind,
+                name,
+                uid=only.get("uid"),
+                resource_version=only.get("resourceVersion"),
+                orphan=options.get("propagationPolicy") == "Orphan",
+                grace_seconds=options.get("gracePeriodSeconds"),
+            )
+
+        self.send(f"DELETE {kind} {name}", effect)
+        return {}
+
+
+class AgentApi(api.Api):
+    """What an agent has of mysqlops/agent/api.py."""
+
+    def __init__(self, server: ApiServer, before: Hook = nothing, after: Hook = nothing) -> None:
+        self._namespace = server.namespace
+        self._wire = _Wire(server, before, after)
+
+    def _call(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Json:
+        bare, _, text = path.partition("?")
+        if method == "GET":
+            return self._wire.read(bare, _query(text))
+        write = {"PATCH": self._wire.patch, "PUT": self._wire.replace}[method]
+        return write(bare, body or {}, "unknown")
+
+
+class CliClient(client.Client):
+    """What a command has of mysqlops/kube/client.py; another namespace is the same one under another name."""
+
+    def __init__(
+        self,
+        server: ApiServer,
+        before: Hook = nothing,
+        after: Hook = nothing,
+        *,
+        run_in: RunIn | None = None,
+        logs: Logs | None = None,
+    ) -> None:
+        self.context = "simulated"
+        self.namespace = server.namespace
+        self.server = "https://simulated:6443"
+        self.before_change: Callable[[], None] | None = None
+        self._wire = _Wire(server, before, after)
+        self._memory = server
+        self._run_in = run_in
+        self._logs = logs
+
+    def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
+        def effect() -> str:
+            self._memory.get("Pod", pod)
+            return self._logs(pod, container, lines) if self._logs else ""
+
+        return self._wire.send(f"LOGS Pod {pod} {container}", effect)
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> builtins.list[T]:
+        """One after the other, so that worlds repeat; the first error is raised after all calls have ended."""
+        results, failures = [], []
+        for call in calls:
+            try:
+                results.append(call())
+            except errors.MysqlopsError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return results
+
+    def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> kube_exec.Output:
+        if self.before_change is not None:
+            self.before_change()
+        run = self._run_in
+        if run is None:
+            raise errors.PodExecFailed(f"{pod}: this world runs no programs")
+        return self._wire.send(f"EXEC Pod {pod} {container}", lambda: run(pod, container, command, timeout_seconds))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        content: str = "application/json",
+        accept: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        given, parameters = body or {}, query or {}
+        if path == "/version":
+            return self._wire.send("VERSION", lambda: {"gitVersion": "v1.36.0"})
+        if method == "GET":
+            found = self._wire.read(path, parameters)
+            return found if accept == "application/json" else _only_metadata(found)
+        if method == "PATCH":
+            is_apply = content == _APPLY
+            return self._wire.apply(path, given, parameters) if is_apply else self._wire.patch(path, given, _CLI)
+        if method == "PUT":
+            return self._wire.replace(path, given, _CLI)
+        return self._wire.create(path, given, parameters) if method == "POST" else self._wire.delete(path, given)
+
+
+_CLI = "python-urllib3"  # no field manager is sent: the server takes the user agent's name
+
+
+def _only_metadata(found: Json) -> Json:
+    return {"items": [{"metadata": one["metadata"]} for one in found["items"]]}

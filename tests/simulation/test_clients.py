@@ -1,0 +1,142 @@
+"""What only the simulated API server has: hooks around each request, a watch cache that stands still, listeners."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import api
+from mysqlops.kube import client
+from tests.simulation import manifests
+from tests.simulation.backend import Simulated
+from tests.simulation.clients import AgentApi, CliClient
+
+Json = dict[str, Any]
+
+
+def _pod(name: str) -> Json:
+    pod = manifests.pod_with_claim(name, "pause", "data")
+    pod["metadata"]["labels"] = {"app": "x"}
+    return pod
+
+
+def test_each_request_is_announced_takes_effect_and_is_answered() -> None:
+    server, seen = Simulated(), list[str]()
+
+    def before(text: str) -> None:
+        seen.append(f"{text}: {len(server.peek_all('Lease'))}")
+
+    cli = CliClient(server, before, lambda text: seen.append(f"{len(server.peek_all('Lease'))} after {text}"))
+    cli.create("Lease", manifests.lease("one"))
+    assert seen == ["CREATE Lease one: 0", "1 after CREATE Lease one"]
+
+
+def test_a_request_that_is_cut_off_has_no_effect_and_a_lost_answer_has_one() -> None:
+    server = Simulated()
+    server.create("Lease", manifests.lease("one"))
+
+    def cut(_: str) -> None:
+        raise errors.Unreachable("cut off")
+
+    change = {"spec": {"holderIdentity": "you"}}
+    with pytest.raises(errors.Unreachable):
+        AgentApi(server, before=cut).patch("coordination.k8s.io/v1", "leases", "one", change)
+    assert server.get("Lease", "one")["spec"]["holderIdentity"] == "me"
+    with pytest.raises(errors.Unreachable):
+        AgentApi(server, after=cut).patch("coordination.k8s.io/v1", "leases", "one", change)
+    assert server.get("Lease", "one")["spec"]["holderIdentity"] == "you"
+
+
+def test_only_agents_lists_are_of_the_cache_that_stands_still() -> None:
+    server = Simulated()
+    agent, cli = AgentApi(server), CliClient(server)
+    server.create("Pod", _pod("one"))
+    server.freeze_cache()
+    server.create("Pod", _pod("two"))
+    cli.patch("Pod", "one", {"metadata": {"labels": {"role": "primary"}}})
+    assert [one["metadata"]["labels"] for one in agent.list("v1", "pods", "app=x")] == [{"app": "x"}]
+    assert agent.get("v1", "pods", "one")["metadata"]["labels"] == {"app": "x", "role": "primary"}
+    assert len(cli.list("Pod", "app=x")) == 2
+    server.thaw_cache()
+    assert [one["metadata"]["name"] for one in agent.list("v1", "pods", "app=x")] == ["one", "two"]
+
+
+def test_listeners_see_each_write_and_no_other() -> None:
+    server, seen = Simulated(), list[str]()
+    server.on_change = lambda event, thing: seen.append(f"{event} {thing['kind']} {thing['metadata']['name']}")
+    server.create("Lease", manifests.lease("one"))
+    server.merge_patch("Lease", "one", {"spec": {"holderIdentity": "me"}})
+    server.merge_patch("Lease", "one", {"spec": {"holderIdentity": "you"}})
+    server.delete("Lease", "one")
+    assert seen == ["ADDED Lease one", "MODIFIED Lease one", "DELETED Lease one"]
+
+
+def test_answers_are_the_callers_own() -> None:
+    server = Simulated()
+    server.create("Pod", _pod("one"))
+    got = server.get("Pod", "one")
+    got["metadata"]["labels"]["app"] = "changed"
+    assert server.get("Pod", "one")["metadata"]["labels"] == {"app": "x"}
+    with pytest.raises(TypeError, match="shared"):
+        got["spec"]["nodeName"] = "elsewhere"
+    with pytest.raises(TypeError, match="shared"):
+        got["spec"]["containers"].append({})
+    whole = copy.deepcopy(got)
+    whole["spec"]["containers"][0]["image"] = "other"
+    assert server.get("Pod", "one")["spec"]["containers"][0]["image"] == "pause"
+
+
+def test_together_ends_every_call_before_it_fails() -> None:
+    server = Simulated()
+    cli = CliClient(server)
+    calls = [lambda: cli.get("Lease", "first"), lambda: cli.create("Lease", manifests.lease("second"))]
+    with pytest.raises(errors.NotFound, match="first"):
+        cli.together(calls)
+    assert cli.together([lambda: cli.find("Lease", "second") is not None, lambda: cli.find("Lease", "x") is None]) == [
+        True,
+        True,
+    ]
+
+
+def test_every_call_of_the_cli_arrives() -> None:
+    server, seen = Simulated(), list[str]()
+    cli = CliClient(server, seen.append)
+    made = cli.create("Lease", manifests.lease("one", labels={"a": "b"}), dry_run=True)
+    cli.apply(made | {"metadata": {"name": "one", "labels": {"a": "b"}}})
+    found = cli.patch("Lease", "one", {"spec": {"holderIdentity": "me"}})
+    cli.replace("Lease", found)
+    assert [one["metadata"]["name"] for one in cli.list_metadata("Lease", "a in (b)")] == ["one"]
+    assert "spec" not in cli.list_metadata("Lease", "a=b")[0]
+    with pytest.raises(errors.Conflict):
+        cli.delete("Lease", "one", uid="another")
+    cli.delete("Lease", "one", uid=found["metadata"]["uid"])
+    cli.delete("Lease", "one")
+    assert cli.find("Lease", "one") is None
+    assert cli.version().startswith("v1.")
+    assert seen[:5] == [
+        "DRY CREATE Lease one",
+        "APPLY Lease one",
+        "PATCH Lease one",
+        "PUT Lease one",
+        "LIST Lease a in (b)",
+    ]
+    assert seen[6:] == ["DELETE Lease one", "DELETE Lease one", "DELETE Lease one", "GET Lease one", "VERSION"]
+
+
+def test_nothing_goes_to_a_network() -> None:
+    """Whatever opens a connection in the real clients is only reached through what these replace."""
+    for fake, real, replaced in (
+        (AgentApi, api.Api, {"_call"}),
+        (CliClient, client.Client, {"_call", "logs", "run_in", "together"}),
+    ):
+        users = {
+            name
+            for name, function in vars(real).items()
+            if {"_send", "_send_again_if_closed", "_new_connection", "ThreadPoolExecutor"}
+            & set(getattr(getattr(function, "__code__", None), "co_names", ()))
+        }
+        assert users - {"_send_again_if_closed"} == replaced, real
+        assert replaced <= vars(fake).keys()
