@@ -42,7 +42,8 @@ def _unaccounted(name: str, around: view.Surroundings, server: view.ServerView) 
         if peer.publication and _known(peer) is not None
     }
     uuids[name] = server.server_uuid
-    expected = note.expected() or {names.pod_beside(name, ordinal): "" for ordinal in range(around.replicas)}
+    wanted = {names.pod_beside(name, ordinal): "" for ordinal in range(around.replicas)}
+    expected = note.expected() or {**wanted, **note.joining}
     for pod in sorted(expected.keys() - around.record.given_up(), key=names.ordinal_of):
         if pod not in uuids:
             found.append(f"what {pod} holds is not known")

@@ -102,6 +102,14 @@ def test_without_a_note_every_wanted_member_is_expected() -> None:
     assert isinstance(outage(server(0), peer(1), peer(2), seen=record(group.Note())), member_actions.FormGroup)
 
 
+def test_who_joined_a_group_of_older_agents_is_not_the_only_one_expected() -> None:
+    """In the middle of an upgrade: no primary has noted a view yet."""
+    half = record(group.Note(joining={"mysql-0": "u0"}))
+    assert isinstance(outage(server(0), seen=half), member_actions.Wait)
+    assert isinstance(outage(server(0), peer(1), seen=half), member_actions.Wait)
+    assert isinstance(outage(server(0), peer(1), peer(2), seen=half), member_actions.FormGroup)
+
+
 # --- S2, S6, S12: members that were given up
 
 
