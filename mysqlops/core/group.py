@@ -33,8 +33,8 @@ class Note:
     garbled: bool = False  # somebody wrote what cannot be read: then nobody knows who is expected
 
     def expected(self) -> dict[str, str]:
-        """Who must be accounted for before anybody forms the group again; empty if no view was ever noted, as of a group
-        that older agents formed."""
+        """Who must be accounted for before anybody forms the group again; empty if no view was ever noted, as of a
+        group that older agents formed."""
         return {**self.members, **self.joining} if self.members else {}
 
     def counts_on(self, pod: str, server_uuid: str) -> bool:
