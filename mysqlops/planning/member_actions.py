@@ -70,6 +70,13 @@ class AcceptClients:
 
 
 @dataclass(frozen=True)
+class DropReceived:
+    """Delete the relay log that cannot be read on; all of it that can be read was applied before."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """Nothing to do now, because."""
 
@@ -83,4 +90,4 @@ class Serve:
     role: str
 
 
-Action = FormGroup | Join | Copy | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve
+Action = FormGroup | Join | Copy | Leave | HandOver | Bar | RefuseWrites | AcceptClients | DropReceived | Wait | Serve

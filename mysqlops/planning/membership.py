@@ -21,6 +21,7 @@ from mysqlops.planning.member_actions import (
     Action,
     Bar,
     Copy,
+    DropReceived,
     FormGroup,
     HandOver,
     Join,
@@ -55,6 +56,7 @@ class Situation:
     api_is_away: bool = False
     sightings: ghosts.Sightings = field(default_factory=dict)
     doubt: str = ""  # why no client may come for a moment
+    torn: str = ""  # why the relay log may go (planning.torn_relay_log)
     tries: int = 0  # to copy, join or form since it was last in the group
 
     def barred_because(self) -> str:
@@ -90,6 +92,8 @@ def plan(situation: Situation) -> Action:
         return Wait(f"copying a donor's data ({server.clone.stage})")
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")
+    if situation.torn:
+        return DropReceived(situation.torn)
     return _plan_outside_group(situation, server)
 
 
