@@ -92,9 +92,7 @@ def plan(situation: Situation) -> Action:
         return Wait(f"copying a donor's data ({server.clone.stage})")
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")
-    if situation.torn:
-        return DropReceived(situation.torn)
-    return _plan_outside_group(situation, server)
+    return DropReceived(situation.torn) if situation.torn else _plan_outside_group(situation, server)
 
 
 def _plan_recovering(server: view.ServerView) -> Action:

@@ -1,7 +1,7 @@
 """When a relay log that cannot be read to its end may be deleted. Pure; the agent's loop asks.
 
-A loss of power may tear what was received and not yet flushed (docs/adr/0025). MySQL 9.7 cuts a torn tail off when it
-starts. Where a server cannot, its applier stops at the tear each time it starts, and the member never gets into a group.
+A loss of power may tear what was received and not yet flushed (docs/adr/0025). MySQL 9.7 cuts a torn tail off when
+it starts. Where it cannot, the applier stops at the tear each time, and the member never gets into a group.
 What can be read may be nowhere else. So the relay log goes only after the applier stopped at the tear several times and
 had nothing left to apply on its way there.
 """

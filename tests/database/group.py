@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -79,9 +80,16 @@ class Member:
         self.container = f"{group.prefix}-{number}"
         self.volume = f"{group.prefix}-data-{number}"
         self._run = group.folder / self.name
+        self._lock: connect.Server | None = None
 
     # As the agent does it.
     def server(self, seconds: float = 5) -> connect.Server:
+        # pymysql leaves a socket open that nobody listens to, which pytest takes for an error.
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(self._run / "mysqld.sock"))
+        except OSError as error:
+            raise errors.ConnectFailed(f"{self.name}: {error}") from error
         return connect.connect_socket(TESTER, path=str(self._run / "mysqld.sock"), timeout_seconds=seconds)
 
     def observe(self) -> view.ServerView:
@@ -121,6 +129,15 @@ class Member:
             for statement in statements:
                 rows = server.query(statement)
         return rows
+
+    def hold_up(self) -> None:
+        """It receives and applies nothing, until `go_on` or its end. The lock lives as long as its connection."""
+        self._lock = self.server(600)
+        self._lock.query("FLUSH TABLES WITH READ LOCK")
+
+    def go_on(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
 
     def log(self) -> str:
         return docker("logs", "--tail", "200", self.container, check=False)

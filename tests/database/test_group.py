@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import names, view
+from mysqlops.core import names
 from mysqlops.core.gtid import GtidSet
 from mysqlops.planning import torn_relay_log
 from tests.database.group import NAME, OTHER_NAME, Group, Member, Settings, Template, eventually
@@ -49,26 +49,42 @@ def _receive_unapplied(primary: Member, replica: Member, each: int) -> GtidSet:
     """Acknowledged writes that the replica holds in its relay log only; it stays so until it is killed."""
     before = _write(primary, 1)
     replica.await_executed(before)
-    lock = replica.server(600)
-    lock.query("FLUSH TABLES WITH READ LOCK")
+    replica.hold_up()
     written = _write(primary, each)
     eventually(lambda: written.is_subset(replica.observe().known()), "all is received")
     assert written.subtract(replica.observe().executed).count() == each * _CLIENTS
     return written
 
 
-def test_a_flag_that_a_dead_agent_left_on_forms_no_second_group(group: Group) -> None:
+def test_a_flag_that_a_dead_agent_left_on_forms_no_second_group_and_nobody_gets_in_too_early(group: Group) -> None:
+    """Also: a member in offline mode forms, joins and leads, and stays in offline mode; the part of view_id before the
+    colon is the same for all members and all views of a group, and a new one each time a group is formed."""
     first, second, _ = group.members
+    for member in (first, second):
+        member.query("SET GLOBAL offline_mode = ON")
     first.form()
+    alone = eventually(lambda: seen if (seen := first.observe()).writable else None, "it takes writes")
+    assert (alone.role(), alone.offline_mode, bool(alone.executed)) == (names.ROLE_PRIMARY, True, False)
+    with pytest.raises(errors.StatementFailed):
+        first.drop_received()  # never in a group
+
     first.query(_BOOTSTRAP)  # as after SIGKILL of the agent in the middle of START GROUP_REPLICATION
     second.join(first)
-    first.await_members(first, second)
+    both = first.await_members(first, second)
+    assert second.observe().offline_mode
+    assert not both.executed
     first.leave()
     second.await_members(second)
     first.join(second)
-    seen = second.await_members(first, second)
-    assert first.observe().view_id.partition(":")[0] == seen.view_id.partition(":")[0]
-    assert [one.role() for one in (first.observe(), second.observe())] == [names.ROLE_REPLICA, names.ROLE_PRIMARY]
+    again = second.await_members(first, second)
+    incarnation = alone.view_id.partition(":")[0]
+    assert [one.view_id.partition(":")[0] for one in (both, again, first.observe())] == [incarnation] * 3
+    assert [one.observe().role() for one in (first, second)] == [names.ROLE_REPLICA, names.ROLE_PRIMARY]
+
+    first.leave()
+    second.leave()
+    second.form()
+    assert second.await_members(second).view_id.partition(":")[0] != incarnation
 
 
 def test_what_was_received_survives_kill_9_and_is_applied_when_the_member_joins_and_when_it_forms(group: Group) -> None:
@@ -128,6 +144,7 @@ def test_all_before_a_tear_of_the_relay_log_is_applied(group: Group, tear: str) 
     assert sum(_rows(second)) == readable.count() - (written.count() - 31 * _CLIENTS)
 
 
+@pytest.mark.long
 def test_a_relay_log_that_cannot_be_read_at_all_is_deleted_after_three_stops(group: Group) -> None:
     first, second, third = group.members
     group.form()
@@ -150,13 +167,6 @@ def test_a_relay_log_that_cannot_be_read_at_all_is_deleted_after_three_stops(gro
     second.join(first)
     first.await_members(first, second, third)
     second.await_executed(written)
-
-
-def test_what_is_received_cannot_be_deleted_in_a_group(group: Group) -> None:
-    first, *_ = group.members
-    first.form()
-    with pytest.raises(errors.StatementFailed):
-        first.drop_received()
 
 
 @pytest.mark.long
@@ -199,27 +209,3 @@ def test_a_history_that_was_left_behind_does_not_come_back_by_itself(group: Grou
     with pytest.raises(errors.StatementFailed):
         first.join(second, group_name=NAME)
     second.await_members(second, third)
-
-
-def test_nobody_gets_in_before_the_agent_says_so(group: Group) -> None:
-    """A member in offline mode forms and joins, and is still in offline mode as the primary. The name of the group's
-    incarnation, the part of view_id before the colon, is everybody's, and each forming makes a new one."""
-    first, second, _ = group.members
-    for member in (first, second):
-        member.query("SET GLOBAL offline_mode = ON")
-    first.form()
-    alone = first.await_members(first)
-    eventually(lambda: first.observe().writable, "it takes writes")
-    assert first.observe().offline_mode
-    assert not alone.executed
-    second.join(first)
-    both = first.await_members(first, second)
-    assert second.observe().offline_mode
-    incarnation = alone.view_id.partition(":")[0]
-    assert both.view_id == second.await_members(first, second).view_id == f"{incarnation}:2"
-    assert not both.executed
-    second.leave()
-    first.leave()
-    first.form()
-    assert first.await_members(first).view_id.partition(":")[0] != incarnation
-    assert first.observe().state == view.ONLINE
