@@ -13,7 +13,7 @@ from mysqlops import errors
 from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, starting, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, publication, view, volume
-from mysqlops.planning import member_actions, membership, stale_clients
+from mysqlops.planning import member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
@@ -48,9 +48,11 @@ class Loop:
             member_actions.Bar: server.bar,
             member_actions.RefuseWrites: server.refuse_writes,
             member_actions.AcceptClients: server.accept_clients,
+            member_actions.DropReceived: server.drop_received,
         }
         self._clients = stale_clients.Memory()
         self._incarnation, self._since = "", 0.0
+        self._torn = torn_relay_log.Memory()
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
@@ -70,6 +72,7 @@ class Loop:
         server, trouble = self._observe()
         self._note_incarnation(server, at)
         self._close_stale_clients(server)
+        self._torn = torn_relay_log.look(self._torn, server)
         situation = self._situation(server)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", _sentence(action))
@@ -112,6 +115,7 @@ class Loop:
             api_is_away=self._publisher.is_away(),
             sightings=self._publisher.sightings,
             doubt=self._clients.doubt(self._clock.monotonic()),
+            torn=self._torn.why_to_drop(),
             tries=self._start_failures,
             since=self._since,
             is_busy=self._background.is_busy(),
@@ -152,6 +156,7 @@ class Loop:
                 | member_actions.Bar()
                 | member_actions.RefuseWrites()
                 | member_actions.AcceptClients()
+                | member_actions.DropReceived()
             ):
                 self._background.run(_DOING[type(action)], self._plain[type(action)])
 
@@ -276,6 +281,7 @@ _DOING = {
     member_actions.Bar: "refusing clients",
     member_actions.RefuseWrites: "refusing writes",
     member_actions.AcceptClients: "accepting clients again",
+    member_actions.DropReceived: "deleting the relay log",
     member_actions.Wait: "waiting",
 }
 

@@ -88,6 +88,10 @@ class Member:
         with self.connect() as server:
             group_replication.accept_clients(server)
 
+    def drop_received(self) -> None:
+        with self.connect() as server:
+            group_replication.drop_received(server)
+
     def hand_over(self, successor_uuid: str, *, transactions_seconds: int = HAND_OVER_SECONDS) -> None:
         """Returns when the other is primary; raises StatementFailed if it could not be made so."""
         with self.connect() as server:

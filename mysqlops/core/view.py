@@ -54,6 +54,7 @@ class ServerView:
     behind: int = 0
     members: tuple[GroupMember, ...] = ()
     clone: Clone | None = None
+    unreadable_at: str = ""  # when the applier last stopped outside the group, as it could not read the relay log on
     recovery_error: int = 0  # of a RECOVERING member: the last error of its channel to the donor
     bootstraps: bool = False  # its next START GROUP_REPLICATION would form a group, whatever it was meant for
 

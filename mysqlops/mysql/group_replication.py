@@ -35,6 +35,15 @@ _RECOVERY_ERROR = """
 SELECT COALESCE(MAX(last_error_number), 0) FROM performance_schema.replication_connection_status
 WHERE channel_name = 'group_replication_recovery'
 """
+# ER_REPLICA_RELAY_LOG_READ_FAILURE, of 8.0.27 and of later servers. Without a coordinator a worker reads.
+_UNREADABLE = """
+SELECT COALESCE(MAX(CAST(last_error_timestamp AS CHAR)), '') FROM (
+  SELECT channel_name, last_error_number, last_error_timestamp
+  FROM performance_schema.replication_applier_status_by_coordinator
+  UNION ALL SELECT channel_name, last_error_number, last_error_timestamp
+  FROM performance_schema.replication_applier_status_by_worker) AS applier
+WHERE channel_name = 'group_replication_applier' AND last_error_number IN (13121, 1594)
+"""
 _START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
 _ALREADY_STOPPED = {3093}
 # Single-primary groups need the written rows' keys of a transaction no longer once it is certified. By default each
@@ -72,7 +81,7 @@ def observe(server: connect.Server) -> view.ServerView:
     own = next((member for member in members if member.server_uuid == uuid), None)
     received = server.query(_RECEIVED)
     is_recovering = own is not None and own.state == view.RECOVERING
-    may_copy = is_recovering or own is None or own.state == view.OFFLINE
+    is_outside = own is None or own.state == view.OFFLINE
     return view.ServerView(
         server_uuid=uuid,
         version=version,
@@ -86,7 +95,8 @@ def observe(server: connect.Server) -> view.ServerView:
         bootstraps=bool(bootstraps),
         behind=own.queue if own else 0,
         members=members,
-        clone=clone.running(server) if may_copy else None,
+        clone=clone.running(server) if is_recovering or is_outside else None,
+        unreadable_at=str(server.scalar(_UNREADABLE)) if is_outside else "",
         recovery_error=int(server.scalar(_RECOVERY_ERROR)) if is_recovering else 0,
     )
 
@@ -162,6 +172,11 @@ def stop(server: connect.Server) -> None:
         if error.errno not in _ALREADY_STOPPED:
             raise
     refuse_writes(server)
+
+
+def drop_received(server: connect.Server) -> None:
+    """Delete the relay log of the group's channel, applied or not; the server refuses that while it is in a group."""
+    server.query("RESET REPLICA FOR CHANNEL 'group_replication_applier'")
 
 
 def refuse_writes(server: connect.Server) -> None:

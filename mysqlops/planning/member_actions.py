@@ -83,6 +83,13 @@ class AcceptClients:
 
 
 @dataclass(frozen=True)
+class DropReceived:
+    """Delete the relay log that cannot be read on; all of it that can be read was applied before."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """Nothing to do now, because."""
 
@@ -96,4 +103,17 @@ class Serve:
     role: str
 
 
-Action = FormGroup | ClearBootstrap | Join | Copy | Leave | HandOver | Bar | RefuseWrites | AcceptClients | Wait | Serve
+Action = (
+    FormGroup
+    | ClearBootstrap
+    | Join
+    | Copy
+    | Leave
+    | HandOver
+    | Bar
+    | RefuseWrites
+    | AcceptClients
+    | DropReceived
+    | Wait
+    | Serve
+)

@@ -24,6 +24,7 @@ from mysqlops.planning.member_actions import (
     Bar,
     ClearBootstrap,
     Copy,
+    DropReceived,
     HandOver,
     Join,
     Leave,
@@ -48,6 +49,7 @@ class Situation:
     api_is_away: bool = False
     sightings: ghosts.Sightings = field(default_factory=dict)
     doubt: str = ""  # why no client may come for a moment
+    torn: str = ""  # why the relay log may go (planning.torn_relay_log)
     tries: int = 0  # to copy, join or form since it was last in the group
     is_busy: bool = False  # with an action of before: what that one has set is its own to undo
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
@@ -95,7 +97,7 @@ def _plan_by_state(situation: Situation, server: view.ServerView) -> Action:
         return Wait(f"copying a donor's data ({server.clone.stage})")
     if server.state == view.ERROR:
         return Leave("the group expelled or refused this member")
-    return _plan_outside_group(situation, server)
+    return DropReceived(situation.torn) if situation.torn else _plan_outside_group(situation, server)
 
 
 def _plan_recovering(server: view.ServerView) -> Action:
@@ -236,14 +238,14 @@ def _donor(server: view.ServerView, in_group: list[view.Peer]) -> str | None:
 
 
 def _errant(around: view.Surroundings, server: view.ServerView) -> gtid.GtidSet:
-    """What this member executed and the group did not. A peer's publication may be some seconds old: then the next
-    one, which is looked at again, has what seems to lack."""
+    """What this member executed or received, and the group did not. A peer's publication may be some seconds old: the
+    next one, which is looked at again, then has what seems to be missing."""
     group = gtid.GtidSet()
     for peer in around.peers:
         if peer.fresh and peer.publication and peer.publication.state == view.ONLINE:
             group = group.union(gtid.GtidSet.parse(peer.publication.executed))
             group = group.union(gtid.GtidSet.parse(peer.publication.received))
-    return server.executed.subtract(group) if group else gtid.GtidSet()
+    return server.known().subtract(group) if group else gtid.GtidSet()
 
 
 def _is_first_start(around: view.Surroundings, server: view.ServerView) -> bool:

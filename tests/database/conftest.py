@@ -11,19 +11,10 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import certificates, tls_check
-from mysqlops.core import names
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import connect
 from tests.conftest import missing
+from tests.database import files, group
 
-_CONFIG = Path(__file__).parents[2] / "manifests" / "base" / "config"
-# START GROUP_REPLICATION takes at most 32 characters; these need quoting.
-PASSWORDS = {key: f"pa's\\{key}"[:32] for key in names.PASSWORD_KEYS}
-# The data directory is made while a rotation is open: it accepts these too.
-PREVIOUS = {names.previous_key(key): f"of'd\\{key}"[:32] for key in names.PASSWORD_KEYS}
-_TESTER = (
-    "CREATE USER 'tester'@'%' IDENTIFIED BY 'tester';\nGRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;\nSHUTDOWN;\n"
-)
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
 _ENVIRONMENT = {"MYSQLOPS_CLUSTER": "mysql", "MYSQLOPS_NAMESPACE": "db"}
 
@@ -52,21 +43,15 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     except docker.errors.DockerException:
         missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
     folder = tmp_path_factory.mktemp("credentials")
-    folder.chmod(0o755)
-    file = folder / "accounts.sql"
-    file.write_text(accounts.init_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n") + _TESTER)
-    file.chmod(0o644)
+    files.write_accounts(folder)
     tls = tmp_path_factory.mktemp("tls")
-    made = certificates.make_ca(tls)
-    made |= certificates.make_certificate(tls, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
-    for file in tls.iterdir():
-        file.chmod(0o644)
-    tls.chmod(0o755)
-    image = os.environ.get("MYSQLOPS_TEST_IMAGE") or os.environ.get("MYSQLOPS_IMAGE") or "mysql:9.7"
+    files.write_certificate(tls)
     container = (
-        DockerContainer(image, hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS)
+        DockerContainer(
+            group.image(), hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS
+        )
         .with_command(["sh", "-c", "sh /etc/mysqlops/prepare.sh && exec sh /etc/mysqlops/start.sh"])
-        .with_volume_mapping(str(_CONFIG), "/etc/mysqlops", "ro")
+        .with_volume_mapping(str(files.CONFIG), "/etc/mysqlops", "ro")
         .with_volume_mapping(str(folder), "/run/credentials", "ro")
         .with_volume_mapping(str(tls), "/run/tls", "ro")
         .with_exposed_ports(3306)
@@ -79,6 +64,16 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         server = Database("127.0.0.1", int(container.get_exposed_port(3306)), tls)
         _await(server, container)
         yield server
+
+
+@pytest.fixture(scope="session")
+def template(request: pytest.FixtureRequest) -> Iterator[group.Template]:
+    try:
+        group.docker("info")
+    except (AssertionError, OSError):
+        missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
+    with group.Template() as made:
+        yield made
 
 
 def _await(server: Database, container: object) -> None:

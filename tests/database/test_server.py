@@ -15,7 +15,8 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, comparison, connect, group_replication, sessions, variables, wait
-from tests.database.conftest import PASSWORDS, PREVIOUS, Database
+from tests.database.conftest import Database
+from tests.database.files import PASSWORDS, PREVIOUS
 
 _UUIDS = [f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "1a"]
 _SETS = st.dictionaries(st.sampled_from(_UUIDS), st.sets(st.integers(1, 12), min_size=1))

@@ -278,3 +278,12 @@ def test_notes_are_read_as_they_were_written() -> None:
     note = group.Note("name", "parent", "7", "10:00", LAST_VIEW, {"mysql-3": "u3"}, {"mysql-4": ""})
     assert group.note_of({names.ANNOTATION_GROUP: group.dump(note)}) == note
     assert group.note_of({}) == group.Note()
+
+
+def test_what_was_received_and_the_group_does_not_have_is_errant_too() -> None:
+    """Since the relay log survives a restart (docs/adr/0025), Group Replication would refuse it, and not say what."""
+    told = Publication("pod", "", 1, "1", server_uuid="u1", state=view.ONLINE, role="primary", executed=UP_TO_9)
+    own = server(0, received=GtidSet.parse(f"{GROUP}:1-12"))
+    action = outage(own, view.Peer("mysql-1", True, told, fresh=True), seen=record())
+    assert isinstance(action, member_actions.Wait)
+    assert f"{GROUP}:10-12" in action.why

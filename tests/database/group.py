@@ -1,0 +1,339 @@
+"""Up to three real mysqlds in containers, with the manifests' own files, under the project's own code for groups.
+
+Each container is what a pod's mysqld is: start.sh, my.cnf, a certificate, a name that the others resolve, a volume that
+outlives it. The socket lies in a folder of this machine, so a member is reached as its agent reaches it: also while its
+network is cut. `start` takes kubelet's part: a container that ended does not come back by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from mysqlops import errors
+from mysqlops.core import names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import clone, connect, group_replication
+from tests.database.files import CONFIG, PASSWORDS, write_accounts, write_certificate
+
+T = TypeVar("T")
+NAME = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
+OTHER_NAME = "bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb"
+TESTER = connect.Login("tester", "tester")
+_REPLICATION = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])
+_ENVIRONMENT = ("MYSQLOPS_CLUSTER=mysql", "MYSQLOPS_NAMESPACE=db")
+_IMAGE_VARIABLES = ("MYSQLOPS_TEST_IMAGE", "MYSQLOPS_IMAGE")
+
+
+def image() -> str:
+    return next((os.environ[key] for key in _IMAGE_VARIABLES if os.environ.get(key)), "mysql:9.7")
+
+
+def docker(*words: str, check: bool = True, seconds: float = 120) -> str:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=seconds, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"docker {' '.join(words[:3])} failed: {done.stderr.strip()[-800:]}")
+    return done.stdout.strip()
+
+
+def eventually(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
+    """The first look that is true; a look may fail while a server is away."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen: object
+        try:
+            if found := look():
+                return found
+            seen = found
+        except errors.MysqlError as error:
+            seen = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds:.0f} s: {what}; last seen: {seen}")
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the members differ from what the manifests say: settings of my.cnf over theirs."""
+
+    config: tuple[tuple[str, str], ...] = ()
+    members: int = 3
+    memory: str = "1g"
+
+
+class Member:
+    """One mysqld."""
+
+    def __init__(self, group: Group, number: int) -> None:
+        self._group, self.number = group, number
+        self.name = f"mysql-{number}"
+        self.host = f"{self.name}.mysql.db.svc"
+        self.container = f"{group.prefix}-{number}"
+        self.volume = f"{group.prefix}-data-{number}"
+        self._run = group.folder / self.name
+        self._lock: connect.Server | None = None
+
+    # As the agent does it.
+    def server(self, seconds: float = 5) -> connect.Server:
+        # pymysql leaves a socket open that nobody listens to, which pytest takes for an error.
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(self._run / "mysqld.sock"))
+        except OSError as error:
+            raise errors.ConnectFailed(f"{self.name}: {error}") from error
+        return connect.connect_socket(TESTER, path=str(self._run / "mysqld.sock"), timeout_seconds=seconds)
+
+    def observe(self) -> view.ServerView:
+        with self.server() as server:
+            return group_replication.observe(server)
+
+    def form(self, group_name: str = NAME) -> None:
+        self._start([self.host], group_name, bootstrap=True)
+
+    def join(self, *through: Member, group_name: str = NAME) -> None:
+        self._start([one.host for one in through], group_name, bootstrap=False)
+
+    def _start(self, seeds: Sequence[str], group_name: str, *, bootstrap: bool) -> None:
+        with self.server() as server:
+            group_replication.start(server, _REPLICATION, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
+
+    def leave(self) -> None:
+        with self.server() as server:
+            group_replication.stop(server)
+
+    def drop_received(self) -> None:
+        with self.server() as server:
+            group_replication.drop_received(server)
+
+    def copy(self, donor: Member) -> None:
+        """Ends with a server that has stopped."""
+        with self.server() as server:
+            server.query("SET GLOBAL super_read_only = OFF")
+            clone.take(server, donor.host, _REPLICATION)
+        docker("wait", self.container)
+
+    # As a client or a person does it.
+    def query(self, *statements: str) -> list[connect.Row]:
+        """The last statement's rows."""
+        rows: list[connect.Row] = []
+        with self.server(60) as server:
+            for statement in statements:
+                rows = server.query(statement)
+        return rows
+
+    def hold_up(self) -> None:
+        """It receives and applies nothing, until `go_on` or its end. The lock lives as long as its connection."""
+        self._lock = self.server(600)
+        self._lock.query("FLUSH TABLES WITH READ LOCK")
+
+    def go_on(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    def log(self) -> str:
+        return docker("logs", "--tail", "200", self.container, check=False)
+
+    # What may happen to it.
+    def start(self) -> None:
+        """As kubelet would after its end; returns when it answers."""
+        docker("start", self.container)
+        self.await_answer()
+
+    def kill(self) -> None:
+        """SIGKILL, as for memory or when a node dies; what it wrote stays in the kernel's cache."""
+        docker("kill", "-s", "KILL", self.container)
+        docker("wait", self.container)
+
+    def stop(self) -> None:
+        docker("stop", "-t", "60", self.container)
+
+    def pause(self) -> None:
+        docker("pause", self.container)
+
+    def resume(self) -> None:
+        docker("unpause", self.container)
+
+    def cut(self) -> None:
+        """No packet reaches or leaves it any more."""
+        docker("network", "disconnect", self._group.prefix, self.container)
+
+    def reconnect(self) -> None:
+        docker("network", "connect", "--alias", self.host, self._group.prefix, self.container)
+
+    def in_volume(self, script: str) -> str:
+        """Run a shell script on its data, which is at /data; for a member that is stopped."""
+        return self._group.shell(script, {self.volume: "/data"})
+
+    # What is waited for.
+    def is_running(self) -> bool:
+        return docker("inspect", "-f", "{{.State.Running}}", self.container) == "true"
+
+    def await_answer(self, seconds: float = 90) -> None:
+        try:
+            eventually(lambda: self.query("SELECT 1"), f"{self.name} answers", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-3000:]}") from None
+
+    def await_state(self, *states: str, seconds: float = 60) -> view.ServerView:
+        return eventually(
+            lambda: seen if (seen := self.observe()).state in states else None,
+            f"{self.name} is {' or '.join(states)}",
+            seconds,
+        )
+
+    def await_members(self, *members: Member, seconds: float = 60) -> view.ServerView:
+        """Until it sees exactly these in its group, and each ONLINE."""
+        wanted = sorted(one.name for one in members)
+        return eventually(
+            lambda: seen if _online(seen := self.observe()) == wanted and len(seen.members) == len(wanted) else None,
+            f"{self.name} sees {', '.join(wanted)} ONLINE",
+            seconds,
+        )
+
+    def await_executed(self, wanted: GtidSet, seconds: float = 60) -> None:
+        eventually(lambda: wanted.is_subset(self.observe().executed), f"{self.name} has executed {wanted}", seconds)
+
+    def _create(self) -> None:
+        self._run.mkdir()
+        shutil.chown(self._run, 999, 999)
+        group = self._group
+        docker(
+            *("create", "--name", self.container, "--hostname", self.name, "--user", "999:999", "--read-only"),
+            *("--network", group.prefix, "--network-alias", self.host, "--memory", group.settings.memory),
+            *("--tmpfs", "/tmp:uid=999,gid=999", "-v", f"{self.volume}:/var/lib/mysql"),
+            *("-v", f"{self._run}:/run/mysqlops", "-v", f"{group.folder / 'tls'}:/run/tls:ro"),
+            *("-v", f"{group.folder / 'config'}:/etc/mysqlops:ro"),
+            *(word for one in _ENVIRONMENT for word in ("--env", one)),
+            *("--entrypoint", "", image(), "sh", "/etc/mysqlops/start.sh"),
+        )
+
+    def recreate(self) -> None:
+        """The container again, as a new pod on the same claim."""
+        docker("rm", "-f", self.container, check=False)
+        shutil.rmtree(self._run, ignore_errors=True)
+        self._create()
+
+
+def _online(seen: view.ServerView) -> list[str]:
+    return sorted(one.pod for one in seen.members if one.state == view.ONLINE)
+
+
+class Group:
+    """The servers; none is in a group yet."""
+
+    def __init__(self, settings: Settings, template: Template) -> None:
+        self.settings = settings
+        self.prefix = f"mysqlops-test-{secrets.token_hex(3)}"
+        # A socket's path has 107 characters at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="mo-"))
+        self._template = template
+        self.members = [Member(self, number) for number in range(settings.members)]
+
+    def __enter__(self) -> Group:
+        try:
+            self._create()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def _create(self) -> None:
+        self.folder.chmod(0o755)
+        shutil.copytree(self._template.folder / "tls", self.folder / "tls")
+        shutil.copytree(CONFIG, self.folder / "config")
+        self.configure(dict(self.settings.config))
+        docker("network", "create", self.prefix)
+        for member in self.members:
+            docker("volume", "create", member.volume)
+        self.wipe(*self.members)
+        for member in self.members:
+            member.recreate()
+            docker("start", member.container)
+        for member in self.members:
+            member.await_answer()
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """From each member's next start on, over what the manifests say."""
+        lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        (self.folder / "config" / "my.cnf").write_text((CONFIG / "my.cnf").read_text() + lines)
+
+    def wipe(self, *members: Member) -> None:
+        """Volumes as prepare.sh leaves a new one."""
+        mounts = {one.volume: f"/to/{one.number}" for one in members} | {self._template.volume: "/from"}
+        self.shell('for to in /to/*; do rm -rf "$to"/*; cp -a /from/. "$to"; done', mounts)
+
+    def shell(self, script: str, mounts: Mapping[str, str]) -> str:
+        volumes = [word for volume, path in mounts.items() for word in ("-v", f"{volume}:{path}")]
+        return docker("run", "--rm", "--user", "0:0", *volumes, "--entrypoint", "", image(), "sh", "-euc", script)
+
+    def form(self, *joining: Member) -> None:
+        """mysql-0 forms the group, the others join it, all are ONLINE."""
+        first, others = self.members[0], joining or self.members[1:]
+        first.form()
+        first.await_members(first)
+        for member in others:
+            member.join(first)
+        first.await_members(first, *others)
+
+    def remove(self) -> None:
+        for member in self.members:
+            docker("rm", "-f", member.container, check=False)
+        docker("volume", "rm", "-f", *(one.volume for one in self.members), check=False)
+        docker("network", "rm", self.prefix, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Template:
+    """A data directory that prepare.sh made once, accounts included; each member begins with a copy of it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mo-"))
+        self.volume = f"mysqlops-test-{secrets.token_hex(3)}-template"
+
+    def __enter__(self) -> Template:
+        try:
+            self._create()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def _create(self) -> None:
+        self.folder.chmod(0o755)
+        for name in ("credentials", "tls"):
+            (self.folder / name).mkdir()
+        write_accounts(self.folder / "credentials")
+        write_certificate(self.folder / "tls")
+        docker("volume", "create", self.volume)
+        docker(*self._run("0:0"), "sh", "-euc", "chown 999:999 /var/lib/mysql")
+        docker(*self._run("999:999"), "sh", "/etc/mysqlops/prepare.sh")
+
+    def _run(self, user: str) -> tuple[str, ...]:
+        mounts = {
+            self.volume: "/var/lib/mysql",
+            str(CONFIG): "/etc/mysqlops:ro",
+            str(self.folder / "credentials"): "/run/credentials:ro",
+            str(self.folder / "tls"): "/run/tls:ro",
+        }
+        volumes = [word for source, path in mounts.items() for word in ("-v", f"{source}:{path}")]
+        tmpfs = ("--tmpfs", "/run/mysqlops:uid=999,gid=999", "--tmpfs", "/tmp:uid=999,gid=999")
+        return ("run", "--rm", "--user", user, *tmpfs, *volumes, "--entrypoint", "", image())
+
+    def remove(self) -> None:
+        docker("volume", "rm", "-f", self.volume, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
