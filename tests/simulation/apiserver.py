@@ -1,0 +1,317 @@
+"""An API server in memory, for one namespace: the verbs with the preconditions and conflicts of the real one.
+
+Contract: tests/simulation/api_cases.py holds for it and for the lab's API server. Nothing here reads a clock, draws a
+random number or waits; the order of everything is the order of creation, or of names where the real one sorts.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from mysqlops import errors
+from tests.simulation import admission, controllers, objects, ownership
+
+Json = dict[str, Any]
+Table = dict[str, dict[str, "Stored"]]
+Listener = Callable[[str, Json], None]
+_UPDATER = "python-urllib3"  # who sends no field manager is known by its user agent
+_ANYTIME = frozenset({"Lease"})  # a PUT of these makes the object if there is none, and must name a resourceVersion
+_ORPHAN = "orphan"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object, and which manager owns which fields; neither is ever changed in place."""
+
+    thing: Json
+    owners: ownership.Owners = field(default_factory=dict)
+
+
+class ApiServer:
+    """The verbs raise errors.KubeError and its kin as the real clients do, and answer with copies."""
+
+    def __init__(self, now: Callable[[], datetime], new_uid: Callable[[], str]) -> None:
+        self.namespace = "db"
+        self.on_change: Listener | None = None
+        self._now = now
+        self._new_uid = new_uid
+        self._version = 0
+        self._tables: Table = {}
+        self._cache: Table | None = None
+
+    # Reading
+
+    def get(self, kind: str, name: str) -> Json:
+        return objects.copied(self._stored(kind, name).thing)
+
+    def list(self, kind: str, selector: str = "", *, cached: bool = False) -> list[Json]:
+        tables = self._cache if cached and self._cache is not None else self._tables
+        things = [one.thing for one in tables.get(kind, {}).values()]
+        if selector:
+            selects = objects.selects(selector)
+            things = [one for one in things if selects(objects.labels_of(one))]
+        return [objects.copied(one) for one in sorted(things, key=_name)]
+
+    def peek(self, kind: str, name: str) -> Json | None:
+        """The stored object itself, for who looks at all of them after each step; it must not be changed."""
+        found = self._tables.get(kind, {}).get(name)
+        return found.thing if found else None
+
+    def peek_all(self, kind: str) -> builtins.list[Json]:
+        """The stored objects of a kind, in order of creation; they must not be changed."""
+        return [one.thing for one in self._tables.get(kind, {}).values()]
+
+    def kinds(self) -> builtins.list[str]:
+        return sorted(kind for kind, table in self._tables.items() if table)
+
+    def owners(self, kind: str, name: str) -> ownership.Owners:
+        """Which manager owns which fields of an object."""
+        return self._stored(kind, name).owners
+
+    def freeze_cache(self) -> None:
+        """From now on cached lists answer what was there now, as a second API server with a watch that hangs."""
+        self._cache = {kind: dict(table) for kind, table in self._tables.items()}
+
+    def thaw_cache(self) -> None:
+        self._cache = None
+
+    # Writing
+
+    def create(self, kind: str, manifest: Json, *, dry_run: bool = False, manager: str = _UPDATER) -> Json:
+        manifest = _without_nulls(objects.received(manifest))
+        if kind == "SelfSubjectAccessReview":
+            return {**manifest, "status": {"allowed": True}}
+        name = manifest["metadata"]["name"]
+        if self.peek(kind, name) is not None:
+            raise errors.Conflict(f'POST {kind}: 409 {kind} "{name}" already exists')
+        if manifest["metadata"].get("resourceVersion"):
+            raise errors.KubeError(f"POST {kind}: 400 resourceVersion should not be set on objects to be created")
+        return self._add(kind, manifest, f"{manager}/Update", dry_run=dry_run)
+
+    def apply(self, manifest: Json, *, manager: str, dry_run: bool = False) -> Json:
+        """Server-side apply; Conflict names each field that another manager owns with another value."""
+        manifest = _without_nulls(objects.received(manifest))
+        kind, meta = manifest["kind"], manifest["metadata"]
+        applier, wanted = f"{manager}/Apply", ownership.fields(manifest)
+        found = self._tables.get(kind, {}).get(meta["name"])
+        if found is None:
+            if meta.get("uid") or meta.get("resourceVersion"):
+                raise errors.Conflict(f"PATCH {kind}/{meta['name']}: 409 it names an object that does not exist")
+            return self._add(kind, manifest, applier, dry_run=dry_run)
+        self._check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
+        if against := ownership.conflicts(found.owners, applier, found.thing, wanted):
+            who = ", ".join(
+                f'conflict with "{name.partition("/")[0]}": {ownership.text(path)}' for name, path in against
+            )
+            raise errors.Conflict(
+                f"PATCH {kind}/{meta['name']}: 409 Apply failed with {len(against)} conflict(s): {who}"
+            )
+        gone = ownership.dropped(found.owners, applier, wanted)
+        new = ownership.applied(found.thing, _without_system(manifest), gone)
+        owners = {**found.owners, applier: frozenset(wanted)}
+        return self._update(kind, found, new, owners, dry_run=dry_run)
+
+    def replace(self, kind: str, manifest: Json, *, manager: str = _UPDATER) -> Json:
+        manifest = _without_nulls(objects.received(manifest))
+        meta = manifest["metadata"]
+        found = self._tables.get(kind, {}).get(meta["name"])
+        if found is None:
+            return self._replace_missing(kind, manifest, manager)
+        if not meta.get("resourceVersion") and kind in _ANYTIME:
+            raise errors.KubeError(f"PUT {kind}: 422 metadata.resourceVersion: must be specified for an update")
+        self._check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
+        new = {"apiVersion": found.thing.get("apiVersion"), "kind": kind, **_without_system(manifest)}
+        new["metadata"] = {**_system(found.thing), **new["metadata"]}
+        return self._update_by(f"{manager}/Update", kind, found, new)
+
+    def _replace_missing(self, kind: str, manifest: Json, manager: str) -> Json:
+        """A Lease is made by a PUT, even by one that names the resourceVersion of a Lease that was deleted."""
+        meta = manifest["metadata"]
+        if kind not in _ANYTIME:
+            raise errors.NotFound(f'PUT {kind}: 404 {kind} "{meta["name"]}" not found')
+        if meta.get("uid"):
+            raise errors.Conflict(f"PUT {kind}/{meta['name']}: 409 Precondition failed: UID in precondition")
+        return self._add(kind, manifest, f"{manager}/Update", dry_run=False)
+
+    def merge_patch(self, kind: str, name: str, change: Json, *, manager: str = _UPDATER) -> Json:
+        """RFC 7396; a resourceVersion or uid in the change is a precondition."""
+        found, change = self._stored(kind, name), objects.received(change)
+        if meta := change.get("metadata"):
+            self._check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
+            change = _without_system(change)
+        return self._update_by(f"{manager}/Update", kind, found, objects.merged(found.thing, change))
+
+    def set_status(self, kind: str, name: str, change: Json) -> Json:
+        """A merge patch by a controller or the kubelet: of status, and of what users may not change (a pod's node)."""
+        found = self._stored(kind, name)
+        return self._store(kind, found, objects.merged(found.thing, objects.received(change)), found.owners)
+
+    def delete(
+        self,
+        kind: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        orphan: bool = False,
+        grace_seconds: int | None = None,
+    ) -> None:
+        thing = self._stored(kind, name).thing
+        self._check(kind, thing, uid=uid, version=resource_version)
+        if orphan:
+            thing = self._with_finalizer(thing)
+        if kind == "Pod":
+            self._delete_pod(thing, grace_seconds)
+        elif thing["metadata"].get("finalizers"):
+            self._mark(kind, thing, 0)
+        else:
+            self._remove(kind, name)
+
+    def finish_pod(self, name: str, uid: str) -> None:
+        """The kubelet reports that a deleted pod has stopped; nothing if that pod is no longer the one."""
+        thing = self.peek("Pod", name)
+        if thing is not None and thing["metadata"]["uid"] == uid and objects.is_going(thing):
+            self._remove_or_wait("Pod", thing)
+
+    def release(self, kind: str, name: str, finalizer: str) -> None:
+        """A controller takes its finalizer off; a deleted object goes with the last one."""
+        found = self._stored(kind, name)
+        left = [one for one in found.thing["metadata"].get("finalizers") or [] if one != finalizer]
+        meta = {key: value for key, value in found.thing["metadata"].items() if key != "finalizers"}
+        new = {**found.thing, "metadata": {**meta, **({"finalizers": left} if left else {})}}
+        if objects.is_going(new) and not left:
+            self._remove(kind, name)
+        else:
+            self._store(kind, found, new, found.owners)
+
+    def run_controllers(self, *names: str) -> None:
+        """One round of all controllers, or of those named, in the order of controllers.ALL."""
+        controllers.run(self, self._now(), *names)
+
+    # Within
+
+    def _stored(self, kind: str, name: str) -> Stored:
+        found = self._tables.get(kind, {}).get(name)
+        if found is None:
+            raise errors.NotFound(f'{kind}: 404 {kind} "{name}" not found')
+        return found
+
+    def _check(self, kind: str, thing: Json, *, uid: str | None, version: str | None) -> None:
+        meta = thing["metadata"]
+        if uid and uid != meta["uid"]:
+            raise errors.Conflict(
+                f"{kind}/{meta['name']}: 409 Precondition failed: UID in precondition: {uid}, UID in object meta: "
+                f"{meta['uid']}"
+            )
+        if version and version != meta["resourceVersion"]:
+            raise errors.Conflict(
+                f"{kind}/{meta['name']}: 409 the object has been modified; please apply your changes to the latest "
+                f"version and try again (resourceVersion {version}, newest {meta['resourceVersion']})"
+            )
+
+    def _add(self, kind: str, manifest: Json, manager: str, *, dry_run: bool) -> Json:
+        thing = {"kind": kind, **_without_system(manifest)}
+        made = f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
+        meta = {"name": manifest["metadata"]["name"], "namespace": self.namespace, "uid": self._new_uid()}
+        thing["metadata"] = {**thing["metadata"], **meta, "creationTimestamp": made}
+        thing = admission.created(kind, thing, self.peek_all("StorageClass"))
+        if not dry_run:
+            stored = Stored(self._numbered(thing), {manager: frozenset(ownership.fields(manifest))})
+            self._tables.setdefault(kind, {})[meta["name"]] = stored
+            thing = stored.thing
+            self._tell("ADDED", thing)
+        return objects.copied(thing)
+
+    def _update_by(self, manager: str, kind: str, found: Stored, new: Json) -> Json:
+        if new is found.thing:
+            return objects.copied(new)
+        return self._update(kind, found, new, ownership.updated(found.owners, manager, found.thing, new))
+
+    def _update(self, kind: str, found: Stored, new: Json, owners: ownership.Owners, *, dry_run: bool = False) -> Json:
+        new = admission.updated(kind, found.thing, new, self.peek_all("StorageClass"))
+        if admission.is_counted(kind, found.thing, new):
+            new = {**new, "metadata": {**new["metadata"], "generation": new["metadata"]["generation"] + 1}}
+        if dry_run:
+            return objects.copied(new)
+        answer = self._store(kind, found, new, owners)
+        if kind != "Pod" and objects.is_going(new) and not new["metadata"].get("finalizers"):
+            self._remove(kind, new["metadata"]["name"])
+        return answer
+
+    def _store(self, kind: str, found: Stored, new: Json, owners: ownership.Owners) -> Json:
+        """Only what differs is written, and gets a new resourceVersion."""
+        if new is found.thing or (new == found.thing and owners == found.owners):
+            return objects.copied(found.thing)
+        stored = Stored(self._numbered(new), owners)
+        self._tables[kind][new["metadata"]["name"]] = stored
+        self._tell("MODIFIED", stored.thing)
+        return objects.copied(stored.thing)
+
+    def _numbered(self, thing: Json) -> Json:
+        self._version += 1
+        return {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self._version)}}
+
+    def _tell(self, event: str, thing: Json) -> None:
+        if self.on_change is not None:
+            self.on_change(event, thing)
+
+    def _with_finalizer(self, thing: Json) -> Json:
+        finalizers = thing["metadata"].get("finalizers") or []
+        wanted = finalizers if _ORPHAN in finalizers else [*finalizers, _ORPHAN]
+        return {**thing, "metadata": {**thing["metadata"], "finalizers": wanted}}
+
+    def _delete_pod(self, pod: Json, grace_seconds: int | None) -> None:
+        """Without a node, or ended, there is nothing to wait for; a later delete can only hurry the first."""
+        given = pod["spec"].get("terminationGracePeriodSeconds", 30) if grace_seconds is None else grace_seconds
+        if not given or not pod["spec"].get("nodeName") or objects.is_ended(pod):
+            self._remove_or_wait("Pod", pod)
+        elif not objects.is_going(pod) or given < pod["metadata"]["deletionGracePeriodSeconds"]:
+            self._mark("Pod", pod, given)
+
+    def _remove_or_wait(self, kind: str, thing: Json) -> None:
+        if thing["metadata"].get("finalizers"):
+            self._mark(kind, thing, 0)
+        else:
+            self._remove(kind, thing["metadata"]["name"])
+
+    def _mark(self, kind: str, thing: Json, grace_seconds: int) -> None:
+        found = self._stored(kind, thing["metadata"]["name"])
+        gone_at = f"{self._now() + timedelta(seconds=grace_seconds):%Y-%m-%dT%H:%M:%SZ}"
+        meta = {"deletionTimestamp": gone_at, "deletionGracePeriodSeconds": grace_seconds, **thing["metadata"]}
+        if kind == "Pod":
+            meta |= {"deletionTimestamp": gone_at, "deletionGracePeriodSeconds": grace_seconds}
+        if "generation" in meta and not objects.is_going(found.thing):
+            meta["generation"] += 1
+        self._store(kind, found, {**thing, "metadata": meta}, found.owners)
+
+    def _remove(self, kind: str, name: str) -> None:
+        found = self._tables[kind].pop(name)
+        self._tell("DELETED", self._numbered(found.thing))
+
+
+def _name(thing: Json) -> str:
+    return str(thing["metadata"]["name"])
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
+_GIVEN = ("annotations", "finalizers", "labels", "ownerReferences")
+
+
+def _without_system(manifest: Json) -> Json:
+    """Of metadata only what users give."""
+    meta = manifest["metadata"]
+    return {**manifest, "metadata": {key: meta[key] for key in _GIVEN if key in meta}}
+
+
+def _system(thing: Json) -> Json:
+    """Of metadata only what the server keeps."""
+    return {key: value for key, value in thing["metadata"].items() if key not in _GIVEN}
