@@ -11,7 +11,7 @@ from mysqlops.agent import health, log, loop, member, pod, secrets_watch, settin
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication
 from mysqlops.mysql import connect
-from tests.simulation.interim import AgentApi
+from tests.simulation.clients import AgentApi
 from tests.simulation.scheduler import Process
 from tests.simulation.sql import SimServer
 
@@ -107,7 +107,7 @@ class Agent:
         api = AgentApi(world.api, world.before_call, world.after_call)
         own = OwnPod(me, world, containers)
         self._probes = Probes(clock)
-        around = surroundings.Surroundings(api, me, clock)  # type: ignore[arg-type]
+        around = surroundings.Surroundings(api, me, clock)
         self._loop = loop.Loop(own, member.Member(own), around, Chore(), self._probes, clock=clock)
         if containers.terminating_since is not None:
             self._loop.stop()

@@ -13,7 +13,7 @@ from tests.simulation.scheduler import Killed, Process
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_WRITES = ("replace ", "patch ", "create ", "apply ", "delete ", "SET ", "START ", "STOP ", "CLONE ", "exec ")
+_WRITES = ("PUT ", "PATCH ", "CREATE ", "APPLY ", "DELETE ", "EXEC ", "SET ", "START ", "STOP ", "CLONE ")
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Traps:
         self._set.clear()
 
     def reached(self, process: Process, text: str) -> None:
-        if not self._set or not text.startswith(_WRITES) or "mysqlops.io/member" in text:
+        if not self._set or not text.startswith(_WRITES):
             return
         for trap in [one for one in self._set if one.then != "lose"]:
-            if not process.name.startswith(trap.process) or text.startswith(f"patch Pod"):
+            if not process.name.startswith(trap.process) or text.startswith("PATCH Pod"):
                 continue
             if trap.skip:
                 trap.skip -= 1
@@ -72,7 +72,7 @@ class Traps:
 
     def loses_answer(self, process: Process, text: str) -> bool:
         for trap in [one for one in self._set if one.then == "lose"]:
-            if process.name.startswith(trap.process) and text.startswith(_WRITES) and not text.startswith("patch Pod"):
+            if process.name.startswith(trap.process) and text.startswith(_WRITES) and not text.startswith("PATCH Pod"):
                 self._set.remove(trap)
                 self._world.say(f"the answer to {process.name} of {text[:60]} is lost")
                 return True

@@ -150,6 +150,7 @@ class Containers:
         failing = self.phase == "running" and not self.server.is_up and self.mysqld_restarts > 1
         state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}} if failing else {"running": {}}
         status = {
+            "podIP": "10.0.0.1",
             "phase": "Pending" if self.phase == "init" else "Running",
             "conditions": [
                 {"type": "PodScheduled", "status": "True"},
@@ -216,13 +217,12 @@ class Kubelet:
             self._world.is_changed = True
             return
         self.pods[uid] = Containers(self._world, pod, claim, volume)
-        change = {"spec": {"nodeName": volume.node}}
-        self._world.api.merge_patch("Pod", name, change)
+        self._world.api.set_status("Pod", name, {"spec": {"nodeName": volume.node}})
 
     def tell(self, one: Containers, status: Json) -> None:
         found = self._world.find("Pod", one.name)
         if found is not None and found["metadata"]["uid"] == one.uid:
-            self._world.api.merge_patch("Pod", one.name, {"status": status})
+            self._world.api.set_status("Pod", one.name, {"status": status})
 
     def finish(self, one: Containers) -> None:
         if not self._world.api_down:

@@ -15,18 +15,18 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.operations import deploy
 from tests.simulation import kubelet, mysqld
+from tests.simulation.apiserver import ApiServer
 from tests.simulation.clock import EPOCH, SimClock
 from tests.simulation.faults import Traps
 from tests.simulation.group import TICK_SECONDS, Replication
-from tests.simulation.interim import ApiServer
 from tests.simulation.ledger import Ledger
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.volume import Volume
 
 Json = dict[str, Any]
-NAME, NAMESPACE = "mysql", "shop"
+NAME, NAMESPACE = "mysql", "db"
 _CLIENT_SECONDS = (0.4, 2.0)
-_CHANGES = ("create", "apply", "replace", "patch", "delete")
+_CHANGES = ("CREATE", "APPLY", "PUT", "PATCH", "DELETE")
 
 
 class World(mysqld.Around):
@@ -43,7 +43,7 @@ class World(mysqld.Around):
         self.drops_relay_log = _drops_relay_log()
         self.replication = Replication(self.now, self.reaches, self.say)
         self.api = ApiServer(self._date, self.new_uuid)
-        self.api.on_change(self._on_change)
+        self.api.on_change = self._on_change
         self.api_down = False
         self.api_cut: set[str] = set()  # pods, or "cli"
         self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
@@ -97,7 +97,7 @@ class World(mysqld.Around):
 
     # --- objects, as the world itself sees them
     def find(self, kind: str, name: str) -> Json | None:
-        return self.api.store.get((kind, name))
+        return self.api.peek(kind, name)
 
     def object(self, kind: str, name: str) -> Json:
         found = self.find(kind, name)
@@ -106,7 +106,7 @@ class World(mysqld.Around):
         return found
 
     def objects(self, kind: str) -> list[Json]:
-        return [thing for (one, _), thing in sorted(self.api.store.items()) if one == kind]
+        return self.api.peek_all(kind)
 
     def claim_of(self, pod: Json) -> Json | None:
         for volume in pod["spec"].get("volumes", []):
@@ -127,15 +127,14 @@ class World(mysqld.Around):
     def existing(self) -> list[Volume]:
         return [one for one in self.volumes.values() if one.exists]
 
-    def _on_change(self, kind: str, name: str, thing: Json | None) -> None:
-        if kind == "PersistentVolumeClaim" and thing is None:
-            there = {one["metadata"]["uid"] for one in self.objects(kind)}
-            for volume in self.volumes.values():
-                if volume.exists and volume.uid not in there:
-                    volume.exists = False
-                    self.say(f"the data of {volume.claim} is gone")
-                    self.ledger.volume_gone(volume)
-        self.is_changed = True
+    def _on_change(self, event: str, thing: Json) -> None:
+        if event == "DELETED" and thing["kind"] == "PersistentVolumeClaim":
+            volume = self.volumes.get(thing["metadata"]["uid"])
+            if volume is not None:
+                volume.exists = False
+                self.say(f"the data of {volume.claim} is gone")
+        if thing["kind"] != "Lease":
+            self.is_changed = True
 
     # --- the API server as a process sees it
     def api_is_away(self, caller: str) -> bool:
@@ -183,8 +182,12 @@ class World(mysqld.Around):
     def make_cluster(self, replicas: int) -> None:
         """What deploy applies, without the wait; the group has its name already."""
         group = base64.b64encode(self.new_uuid().encode()).decode()
+        annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
+        meta = {"name": "local", "annotations": annotations}
+        self.api.create("StorageClass", {"kind": "StorageClass", "metadata": meta, "provisioner": "local"})
+        self.api.create("Namespace", {"kind": "Namespace", "metadata": {"name": NAMESPACE}})
         for wanted in _objects(replicas):
-            self.api.apply(wanted)
+            self.api.apply(wanted, manager=names.FIELD_MANAGER)
         self.api.merge_patch("Secret", names.credentials_secret(NAME), {"data": {names.KEY_GROUP_NAME: group}})
 
 
