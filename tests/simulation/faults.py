@@ -108,8 +108,7 @@ class Faults:
     def _kill_agent(self, event: Event) -> None:
         found = self._pod(event)
         if found is not None and found.agent is not None:
-            found.agent.kill()
-            found.agent_due = self._world.now() + self._world.random.uniform(0.5, 4.0)
+            found.kill_agent()
 
     def _stop_agent(self, event: Event) -> None:
         found = self._pod(event)

@@ -50,6 +50,7 @@ class Containers:
         self.terminating_since: float | None = None
         self.has_left = False
         self.handing_over: Process | None = None
+        self.programs: list[Process] = []  # of `kubectl exec`, in the agent's container
         self.is_ready = False
         self.told: Json = {}
 
@@ -104,9 +105,13 @@ class Containers:
                 self.server.boot(version)
                 self.mysqld_due = now + _BACKOFF[min(self.mysqld_restarts, 3)]
                 self.mysqld_restarts += 1
+        if self.program is not None and self.program.is_stuck() and self.agent is not None and self.agent.is_alive:
+            self.world.say(f"the liveness probe kills the agent of {self.name}")
+            self.kill_agent()
         if (self.agent is None or not self.agent.is_alive) and now >= self.agent_due:
             self.agent_due = now + _BACKOFF[min(self.agent_restarts, 3)]
             self.agent_restarts += 1
+            self.kill_agent()
             self.program = agents.Agent(self.world, self)
             self.agent = self.program.process
         self.is_ready = bool(self.agent and self.agent.is_alive and self.program and self.program.is_ready())
@@ -135,10 +140,16 @@ class Containers:
         """All of its processes, at once."""
         if self.server.is_up:
             self.server.die(power=power)
-        for process in (self.agent, self.handing_over):
+        self.kill_agent()
+
+    def kill_agent(self) -> None:
+        """The agent's container ends, and with it what was run in it."""
+        for process in (self.agent, *self.programs):
             if process is not None:
                 process.kill()
+        self.programs.clear()
         self.is_ready = False
+        self.agent_due = max(self.agent_due, self.world.now() + self.world.random.uniform(0.3, 2.0))
 
     def reboot(self) -> None:
         """Its node is back: kubelet starts all over, with the same emptyDir."""
@@ -188,6 +199,7 @@ class Kubelet:
             one.turn()
 
     def _take_over(self) -> None:
+        self._end_checks()
         objects = {pod["metadata"]["uid"]: pod for pod in self._world.objects("Pod") if _is_member(pod)}
         for uid, one in [*self.pods.items()]:
             if uid not in objects:  # deleted by force
@@ -199,6 +211,14 @@ class Kubelet:
         for uid, pod in objects.items():
             if uid not in self.pods:
                 self._begin(uid, pod)
+
+    def _end_checks(self) -> None:
+        """A pod that only tries images has run: the trouble of a bad one shows later, in a member's pod."""
+        for pod in [*self._world.objects("Pod")]:
+            if not _is_member(pod) and not pod.get("status", {}).get("containerStatuses"):
+                ended = {"terminated": {"exitCode": 0}}
+                statuses = [{"name": one["name"], "state": ended} for one in pod["spec"]["containers"]]
+                self._world.api.set_status("Pod", pod["metadata"]["name"], {"status": {"containerStatuses": statuses}})
 
     def _begin(self, uid: str, pod: Json) -> None:
         name = pod["metadata"]["name"]
@@ -266,4 +286,4 @@ def _image(pod: Json, container: str) -> str:
 
 
 def _is_member(pod: Json) -> bool:
-    return bool(pod["metadata"].get("ownerReferences")) or names.LABEL_NAME in (pod["metadata"].get("labels") or {})
+    return names.LABEL_NAME in (pod["metadata"].get("labels") or {})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mysqlops.core import names
 from tests.simulation.group import ONLINE, Group, Seat
-from tests.simulation.volume import Gtid, Volume
+from tests.simulation.volume import Gtid
 
 if TYPE_CHECKING:
     from tests.simulation.mysqld import Mysqld
@@ -36,7 +36,7 @@ class Ledger:
         self._world = world
         self.writes: list[Acknowledged] = []
         self.attempts = 0
-        self.last_at = -1.0
+        self.last_at, self.last_on = -1.0, ""
         self._proven: dict[Seat, int] = {}  # leader -> how many writes it was seen to hold
         self._equal: set[Seat] = set()
         self.by_hand: set[str] = set()  # UIDs of claims whose data a user destroyed
@@ -72,7 +72,7 @@ class Ledger:
         if found is None:
             return False
         self.writes.append(Acknowledged(content, found, self._world.now(), seat.group.incarnation))
-        self.last_at = self._world.now()
+        self.last_at, self.last_on = self._world.now(), server.pod
         return True
 
     # --- what users accept
@@ -140,9 +140,6 @@ class Ledger:
             and volume.holds(one.gtid, one.content)
             and not any(other.holds(one.gtid, one.content) for other in others)
         ]
-
-    def volume_gone(self, volume: Volume) -> None:
-        pass
 
     def check_end(self) -> None:
         """All is healed and everybody is ONLINE: each acknowledged write is everywhere, and all are alike."""

@@ -20,6 +20,7 @@ from tests.simulation.clock import EPOCH, SimClock
 from tests.simulation.faults import Traps
 from tests.simulation.group import TICK_SECONDS, Replication
 from tests.simulation.ledger import Ledger
+from tests.simulation.programs import Programs
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.volume import Volume
 
@@ -51,7 +52,9 @@ class World(mysqld.Around):
         self.kubelet = kubelet.Kubelet(self)
         self.ledger = Ledger(self)
         self.traps = Traps(self)
-        self.on_change_by: Callable[[Process, str], None] = lambda process, text: None
+        self.programs = Programs(self)
+        self.user_clock = SimClock(self.scheduler)
+        self.on_any_call_by: Callable[[Process, str], None] = lambda process, text: None
         self.before_change_by: Callable[[Process, str], None] = lambda process, text: None
         self.scheduler.after(TICK_SECONDS, self._tick)
         self.scheduler.after(5.0, self._client)
@@ -94,6 +97,15 @@ class World(mysqld.Around):
         """Empty for an image that does not start."""
         tag = image.rpartition(":")[2]
         return "" if "bad" in tag else {"9.7": "9.7.4"}.get(tag, tag)
+
+    def logs(self, pod: str, container: str, lines: int) -> str:
+        """Of the image check, the only pod whose logs anybody reads."""
+        found = self.object("Pod", pod)
+        image = next(one["image"] for one in found["spec"]["containers"] if one["name"] == container)
+        if container == "python":
+            return "python 3 13 /usr/bin/openssl"
+        version = self.version_of(image) or image.rpartition(":")[2].partition("-")[0]
+        return f"/usr/sbin/mysqld  Ver {version} for Linux on x86_64 (MySQL Community Server - GPL)"
 
     # --- objects, as the world itself sees them
     def find(self, kind: str, name: str) -> Json | None:
@@ -148,13 +160,12 @@ class World(mysqld.Around):
         if self.api_is_away(process.name.partition(" ")[2] if process.name.startswith("agent") else "cli"):
             self.scheduler.pause(self.random.uniform(0.5, 3.0))
             raise errors.Unreachable("the API server does not answer")
+        self.on_any_call_by(process, text)
         if text.partition(" ")[0] in _CHANGES:
             self.before_change_by(process, text)
 
     def after_call(self, text: str) -> None:
         process = self.scheduler.running().process
-        if text.partition(" ")[0] in _CHANGES:
-            self.on_change_by(process, text)
         if self.traps.loses_answer(process, text):
             self.scheduler.pause(self.random.uniform(0.5, 3.0))
             raise errors.Unreachable("the answer was lost")
