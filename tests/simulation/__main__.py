@@ -73,6 +73,7 @@ class Summary:
         if result.violations:
             found = self.violations.setdefault(result.kind(), [])
             found.append((result.seed, result.scenario))
+            _print(f"seed {result.seed} {result.scenario}: {result.violations[0][1][:240]}")
             if len(found) <= self._stories:
                 _print(run.story(run.shrink(result)))
                 _print(f"again: scripts/simulate --from {result.seed} --seeds 1 --scenario {result.scenario} --trace\n")

@@ -29,6 +29,7 @@ class Seat:
         self.uuid, self.host = server.volume.uuid, server.host
         self.state = RECOVERING
         self.ready_at = 0.0
+        self.is_founder = False
         self.away = 0.0  # seconds since it was last with the majority
         self.lost: dict[Seat, float] = {}  # whom it does not hear, for how many seconds
         self.sight: list[Seat] = []  # the view as it last agreed to it
@@ -96,7 +97,7 @@ class Replication:
         group = Group(name, f"1767{self._formed:013d}")
         self.groups.append(group)
         seat = Seat(group, server)
-        group.seats, group.number = [seat], 1
+        group.seats, group.number, seat.is_founder = [seat], 1, True
         server.seat = seat
         seat.ready_at = self._now() + server.random.uniform(0.5, 2.0)
         self._agree(group, [seat])
@@ -235,7 +236,8 @@ class Replication:
                 donor = next((one for one in best if one.state == ONLINE), None)
                 if donor is not None:
                     _take_over(seat.server.volume, donor.server.volume)
-                elif len(seat.group.seats) > 1:
+                elif not seat.is_founder:
+                    self._fail(seat, "nobody is ONLINE to take the data from")
                     continue
                 seat.server.volume.apply()
                 seat.state = ONLINE
