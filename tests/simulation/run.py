@@ -15,6 +15,7 @@ from tests.simulation import faults, scenarios
 from tests.simulation.faults import Event, Faults
 from tests.simulation.group import ONLINE
 from tests.simulation.invariants import Watch
+from tests.simulation.standins import stand_ins
 from tests.simulation.verbs import Verbs
 from tests.simulation.world import World
 
@@ -68,7 +69,7 @@ class Run:
 
     def go(self) -> Result:
         random.seed(self.seed)
-        with redirect_stdout(_Sink(self.world)):
+        with redirect_stdout(_Sink(self.world)), stand_ins(self.world):
             self.world.make_cluster(3)
             self.faults.schedule(self.events)
             self._let(self.scenario.until)

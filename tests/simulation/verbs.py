@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
@@ -72,7 +71,6 @@ class Verbs:
         self.world = world
         self.commands: list[Command] = []
         self.wanted_replicas = 3
-        _patch_lock(world)
 
     def run(self, verb: str, who: int) -> Command:
         command = Command(verb, who)
@@ -258,9 +256,3 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "resize-by-rebuild": partial(_resize, by_rebuild=True),
 }
 
-
-def _patch_lock(world: World) -> None:
-    """The holder's name has the process in it: here each command is one."""
-    pids = SimpleNamespace(getpid=lambda: world.scheduler.running().process.pid)
-    if hasattr(lock, "os"):
-        lock.os = pids
