@@ -87,7 +87,7 @@ class Summary:
         _print("faults: " + ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items())))
         _print("commands: " + ", ".join(f"{kind} {count}" for kind, count in sorted(self.commands.items())))
         for kind, count in self.outside.most_common(12):
-            _print(f"not whole at the end: {count} × {kind}")
+            _print(f"not whole at the end: {count} times {kind}")
         for kind, found in sorted(self.violations.items()):
             first = ", ".join(f"{seed} ({scenario})" for seed, scenario in found[:8])
             _print(f"VIOLATION {kind}: {len(found)} worlds, first {first}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mysqlops import errors
 from mysqlops.agent import health, log, loop, member, pod, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
-from mysqlops.core import names, publication
+from mysqlops.core import publication
 from mysqlops.mysql import connect
 from tests.simulation.clients import AgentApi
 from tests.simulation.scheduler import Process

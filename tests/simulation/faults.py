@@ -1,4 +1,4 @@
-"""What goes wrong, as an explicit list drawn from the seed before anything runs: leaving one out is how a trace shrinks."""
+"""What goes wrong, as an explicit list drawn from the seed before anything runs: traces shrink by leaving events out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Event:
     text: str = ""
 
     def __str__(self) -> str:
-        return f"{self.at:6.1f} s  {self.kind} {self.who}{f' {self.figure:.1f}' if self.figure else ''} {self.text}".rstrip()
+        return f"{self.at:6.1f} s  {self.kind} {self.who} {self.figure:.1f} {self.text}".rstrip()
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Trap:
 
     process: str  # how its name begins
     skip: int
-    then: str  # kill, stop, lose
+    then: str  # kill, kill-during, stop, lose
     figure: float
 
 
@@ -67,6 +67,9 @@ class Traps:
             if trap.then == "kill":
                 process.kill()
                 raise Killed
+            if trap.then == "kill-during":
+                self._world.scheduler.after(self._world.random.uniform(0.05, 1.5), process.kill)
+                continue
             process.stop()
             self._world.scheduler.after(trap.figure, process.cont)
 
@@ -117,10 +120,12 @@ class Faults:
             self._world.scheduler.after(event.figure, found.agent.cont)
 
     def _trap_agent(self, event: Event) -> None:
-        self._world.traps.arm(Trap(f"agent {self._world.name}-{event.who}", int(event.figure) % 5, event.text, event.figure))
+        self._world.traps.arm(
+            Trap(f"agent {self._world.name}-{event.who}", int(event.figure) % 8, event.text, event.figure)
+        )
 
     def _trap_cli(self, event: Event) -> None:
-        self._world.traps.arm(Trap("cli", int(event.figure) % 9, event.text, event.figure))
+        self._world.traps.arm(Trap("cli", int(event.figure) % 9, event.text, event.figure + 12.0))
 
     def _kill_mysqld(self, event: Event) -> None:
         found = self._pod(event)
@@ -144,7 +149,7 @@ class Faults:
         node = self._node(event)
         if node.state == kubelet.UP:
             self._world.kubelet.lose(node)
-            self._world.scheduler.after(event.figure * 2, lambda: self._world.kubelet.come_back(node))
+            self._world.scheduler.after(event.figure * 3, lambda: self._world.kubelet.come_back(node))
 
     def _freeze_node(self, event: Event) -> None:
         node = self._node(event)
@@ -201,6 +206,18 @@ class Faults:
     def _delete_pod(self, event: Event) -> None:
         self._delete("Pod", f"{self._world.name}-{event.who}")
 
+    def _drain(self, event: Event) -> None:
+        """The pod leaves cleanly, and its local volume has no other node to start on for a while."""
+        node = self._node(event)
+        node.is_cordoned = True
+        self._delete("Pod", f"{self._world.name}-{event.who}")
+
+        def back() -> None:
+            node.is_cordoned = False
+            self._world.is_changed = True
+
+        self._world.scheduler.after(event.figure * 3, back)
+
     def _delete_lease(self, event: Event) -> None:
         self._delete("Lease", f"{self._world.name}-group")
 
@@ -230,7 +247,7 @@ class Faults:
         world.api_cut.clear()
         world.cuts.clear()
         for node in world.nodes.values():
-            node.skew = 0.0
+            node.skew, node.is_cordoned = 0.0, False
             world.kubelet.thaw(node)
             world.kubelet.come_back(node)
         for one in world.kubelet.pods.values():
@@ -258,10 +275,13 @@ KINDS: dict[str, int] = {
     "skew-clock": 1,
     "fill-volume": 1,
     "delete-pod": 3,
+    "drain": 2,
 }
 
 
-def draw(random: random.Random, kinds: dict[str, int], verbs: dict[str, int], count: int, until: float) -> list[Event]:
+def draw(
+    random: random.Random, kinds: dict[str, int], verbs: dict[str, int], count: int, between: tuple[float, float]
+) -> list[Event]:
     """A list of events, in the order of their times."""
     chosen = {kind: weight for kind, weight in kinds.items() if random.random() < 0.5} or kinds
     choices = [*chosen, *(["verb"] if verbs else [])]
@@ -271,9 +291,9 @@ def draw(random: random.Random, kinds: dict[str, int], verbs: dict[str, int], co
         kind = random.choices(choices, weights)[0]
         text = ""
         if kind.startswith("trap"):
-            text = random.choice(("kill", "kill", "stop", "lose"))
+            text = random.choice(("kill", "kill-during", "stop", "lose"))
         if kind == "verb":
             text = random.choices([*verbs], [*verbs.values()])[0]
         figure = random.choice((random.uniform(0.5, 6.0), random.uniform(4.0, 30.0)))
-        events.append(Event(round(random.uniform(20.0, until), 1), kind, random.randrange(3), round(figure, 1), text))
+        events.append(Event(round(random.uniform(*between), 1), kind, random.randrange(3), round(figure, 1), text))
     return sorted(events, key=lambda event: event.at)

@@ -1,9 +1,9 @@
-"""Group Replication: groups of servers that agree by majority on who is in them, who leads, and in which order they write.
+"""Group Replication: servers that agree by majority on who is in their group, who leads, and in which order they write.
 
-Modelled after what the real one was seen to do (docs/simulation.md says how faithfully): a bootstrap START forms a group of
-one under whatever name the server has; a join is refused for errant transactions, another group name, or while the view
-still counts the same host; a member that is away for 5 s is expelled if a majority remains; a minority goes to ERROR and
-offline mode after another 3 s; what was certified has reached a majority.
+Modelled after what the real one was seen to do (docs/simulation.md says how faithfully): a bootstrap START forms a
+group of one under whatever name the server has; a join is refused for errant transactions, another group name, or while
+the view still counts the same host; a member that is away for 5 s is expelled if a majority remains; a minority goes to
+ERROR and offline mode after another 3 s; what was certified has reached a majority.
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ class Replication:
         if not seat.is_alive() or seat in best:
             return
         if seat not in group.seats:
-            if best and any(self._reaches(seat.server, one.server) for one in best) or not group.seats:
+            if (best and any(self._reaches(seat.server, one.server) for one in best)) or not group.seats:
                 self._fail(seat, "was expelled")
             elif seat.away > SUSPECT_SECONDS + MAJORITY_SECONDS:
                 self._fail(seat, "reaches no majority")

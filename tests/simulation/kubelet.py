@@ -1,5 +1,5 @@
-"""Nodes and what runs on them: pods become init containers, a mysqld and an agent; containers that end start again; a pod
-that is deleted leaves the group first; data lies on the volume of the claim's UID, whatever becomes of the pod.
+"""Nodes and what runs on them: pods become init containers, a mysqld and an agent; containers that end start again; a
+pod that is deleted leaves the group first; data lies on the volume of the claim's UID, whatever becomes of the pod.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Node:
     name: str
     state: str = UP
     skew: float = 0.0  # of its clock, in seconds
+    is_cordoned: bool = False
 
 
 class Containers:
@@ -171,7 +172,11 @@ class Containers:
             if self.phase == "init"
             else [
                 {"name": names.CONTAINER_MYSQLD, "restartCount": max(0, self.mysqld_restarts - 1), "state": state},
-                {"name": names.CONTAINER_AGENT, "restartCount": max(0, self.agent_restarts - 1), "state": {"running": {}}},
+                {
+                    "name": names.CONTAINER_AGENT,
+                    "restartCount": max(0, self.agent_restarts - 1),
+                    "state": {"running": {}},
+                },
             ],
         }
         if status != self.told:
@@ -233,7 +238,7 @@ class Kubelet:
             self._world.is_changed = True
             return
         volume = self._world.volume(claim)
-        if self._world.nodes[volume.node].state != UP:
+        if self._world.nodes[volume.node].state != UP or self._world.nodes[volume.node].is_cordoned:
             self._world.is_changed = True
             return
         self.pods[uid] = Containers(self._world, pod, claim, volume)

@@ -79,7 +79,9 @@ class Ledger:
     def accept_loss(self, members: list[str], why: str) -> None:
         """What only these members' claims hold, or nobody any more, is given up by order."""
         kept = [one for one in self._world.existing() if names.pod_of_claim(one.claim) not in members]
-        lost = [one for one in self.writes if not one.is_excused and not any(v.holds(one.gtid, one.content) for v in kept)]
+        lost = [
+            one for one in self.writes if not one.is_excused and not any(v.holds(one.gtid, one.content) for v in kept)
+        ]
         for one in lost:
             one.is_excused = True
         self._world.say(f"{why}: the loss of {len(lost)} writes is accepted")
@@ -127,8 +129,8 @@ class Ledger:
                     )
                     return
 
-    def last_holder(self, claim: str, uid: str) -> list[Acknowledged]:
-        """The acknowledged writes that go with this claim."""
+    def last_holder(self, uid: str, *, excused_too: bool) -> list[Acknowledged]:
+        """The acknowledged writes that go with this claim; also those that a `recover` was allowed to do without."""
         volume = self._world.volumes.get(uid)
         if volume is None:
             return []
@@ -136,7 +138,7 @@ class Ledger:
         return [
             one
             for one in self.writes
-            if not one.is_excused
+            if (excused_too or not one.is_excused)
             and volume.holds(one.gtid, one.content)
             and not any(other.holds(one.gtid, one.content) for other in others)
         ]

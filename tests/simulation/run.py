@@ -1,17 +1,15 @@
-"""Runs worlds: a seed and a scenario give a list of events; what they lead to is checked, shrunk and told in plain words."""
+"""Runs worlds: a seed and a scenario give a list of events; what they lead to is checked, shrunk and told plainly."""
 
 from __future__ import annotations
 
 import io
 import random
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from typing import Any
 
 from mysqlops.core import names, record, rollout
-from tests.simulation import faults, scenarios
+from tests.simulation import scenarios
 from tests.simulation.faults import Event, Faults
 from tests.simulation.group import ONLINE
 from tests.simulation.invariants import Watch

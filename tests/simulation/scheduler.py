@@ -1,7 +1,7 @@
-"""Owns time and the order of everything: one heap of due events, one seed, actors that run until they ask for something.
+"""Owns time and the order of everything: one heap of due events, one seed, actors that run until they ask for more.
 
-An actor is a greenlet of a process. It runs on without interruption until it calls a seam (API server, SQL, clock), which
-pauses it here; so every place where a real process could lose the processor, freeze or die is one of those calls.
+An actor is a greenlet of a process. It runs on without interruption until it calls a seam (API server, SQL, clock),
+which pauses it here; so every place where a real process could lose the processor, freeze or die is one of those calls.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Scheduler:
     """The only source of time and of chance."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 (a seed is one world)
         self.now = 0.0
         self.current: Actor | None = None
         self.reports: list[tuple[str, str, str]] = []

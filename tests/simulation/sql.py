@@ -1,4 +1,4 @@
-"""The SQL seam: one connection to a model mysqld, with the statements that the real code sends. An unknown one is a Gap."""
+"""The SQL seam: one connection to a model mysqld, with the statements that the real code sends. Others are a Gap."""
 
 from __future__ import annotations
 

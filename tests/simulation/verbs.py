@@ -1,4 +1,4 @@
-"""Users' commands: each verb as cli/* runs it, lock included, as a process that can be killed, stopped and run again."""
+"""Users' commands: each verb as cli/* runs it, lock included, as a process that can be killed, stopped and repeated."""
 
 from __future__ import annotations
 
@@ -255,4 +255,3 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "roll-back": partial(_upgrade_way, back=True),
     "resize-by-rebuild": partial(_resize, by_rebuild=True),
 }
-
