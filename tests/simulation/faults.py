@@ -1,4 +1,4 @@
-"""What goes wrong, as an explicit list drawn from the seed before anything runs: traces shrink by leaving events out."""
+"""What goes wrong, as an explicit list drawn from the seed before anything runs; traces shrink by leaving some out."""
 
 from __future__ import annotations
 

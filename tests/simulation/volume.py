@@ -1,7 +1,7 @@
 """What lies on one claim's volume: transactions with their content, so that the same GTID with other content is seen.
 
 `executed` is flushed at each commit (sync_binlog = 1). `relay` holds what the group delivered and this member has not
-yet applied; it survives mysqld's death in the page cache, loses its tail (`unsynced`) with the power, and all of it at a
+yet applied; it survives mysqld's death in the page cache, loses its tail (`unsynced`) with the power, all of it at a
 start of mysqld with relay_log_recovery = ON (S16).
 """
 
