@@ -164,6 +164,9 @@ class SimServer(connect.Server):
     def zero(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(0,)]
 
+    def empty(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [("",)]
+
     def time(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(datetime(2026, 1, 1, tzinfo=UTC),)]
 
@@ -182,6 +185,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT member_id", _others(SimServer.members)),
     ("SELECT received_transaction_set", _others(SimServer.received)),
     ("SELECT COALESCE(MAX(last_error_number)", SimServer.zero),
+    ("SELECT COALESCE(MAX(CAST(last_error_timestamp", SimServer.empty),
     ("SELECT p.stage", _others(SimServer.clone_status)),
     ("SELECT error_no", SimServer.nothing),
     ("SHOW GLOBAL VARIABLES", SimServer.on),
