@@ -67,7 +67,9 @@ class Programs:
                 return {"executed": executed, "purged": purged}
             case "plugins":
                 return {}
-            case "setting-kinds" | "get-settings" | "set-settings":
+            case "setting-kinds":
+                return dict.fromkeys(words[1:], "dynamic")
+            case "get-settings" | "set-settings":
                 return {}
             case "probe":
                 return self._probe()
