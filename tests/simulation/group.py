@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.simulation.volume import Gtid, Volume
+from tests.simulation.volume import Gtid
 
 if TYPE_CHECKING:
     from tests.simulation.mysqld import Mysqld
@@ -225,7 +225,7 @@ class Replication:
         if len(counts) > 1:
             for one in online:
                 for other in online:
-                    _take_over(one.server.volume, other.server.volume, one.group.name)
+                    one.server.volume.take_over(other.server.volume, one.group.name)
         for one in online:
             if not one.server.applier_held:
                 one.server.volume.apply()
@@ -235,7 +235,7 @@ class Replication:
             if seat.state == RECOVERING and self._now() >= seat.ready_at:
                 donor = next((one for one in best if one.state == ONLINE), None)
                 if donor is not None:
-                    _take_over(seat.server.volume, donor.server.volume)
+                    seat.server.volume.take_over(donor.server.volume)
                 elif not seat.is_founder:
                     self._fail(seat, "nobody is ONLINE to take the data from")
                     continue
@@ -297,9 +297,3 @@ class Replication:
     def _fail(self, seat: Seat, why: str) -> None:
         seat.state = ERROR
         seat.server.exits(why)
-
-
-def _take_over(into: Volume, of: Volume, name: str = "") -> None:
-    for gtid, content in (*of.executed.content.items(), *of.relay.content.items()):
-        if not name or gtid[0] == name:
-            into.receive(gtid, content)

@@ -107,6 +107,12 @@ class Volume:
             self.relay.add(gtid, content)
             self.unsynced.add(gtid)
 
+    def take_over(self, other: Volume, name: str = "") -> None:
+        """All that the other one holds; with a name only transactions of that group."""
+        for gtid, content in (*other.executed.content.items(), *other.relay.content.items()):
+            if not name or gtid[0] == name:
+                self.receive(gtid, content)
+
     def apply(self) -> None:
         if len(self.relay):
             for gtid, content in self.relay.content.items():
