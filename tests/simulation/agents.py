@@ -143,4 +143,4 @@ class Agent:
         random = self._world.scheduler.random
         if self._world.now() < self.is_restless_until:
             return random.uniform(0.2, 0.4)
-        return random.uniform(1.0, 2.0)
+        return random.uniform(1.5, 3.0)

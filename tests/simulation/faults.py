@@ -211,6 +211,14 @@ class Faults:
             volume.is_full = True
             self._world.scheduler.after(event.figure * 2, lambda: setattr(volume, "is_full", False))
 
+    def _break_mysqld(self, event: Event) -> None:
+        """It runs on, and starts no more: a file of its data is damaged, or its configuration."""
+        found = self._pod(event)
+        if found is not None:
+            volume = found.volume
+            volume.is_broken = True
+            self._world.scheduler.after(event.figure * 6, lambda: setattr(volume, "is_broken", False))
+
     def _delete_pod(self, event: Event) -> None:
         self._delete("Pod", f"{self._world.name}-{event.who}")
 
@@ -258,6 +266,8 @@ class Faults:
             node.skew, node.is_cordoned = 0.0, False
             world.kubelet.thaw(node)
             world.kubelet.come_back(node)
+        for volume in world.volumes.values():
+            volume.is_broken = False
         for one in world.kubelet.pods.values():
             one.server.is_stopped = one.server.applier_held = one.volume.is_full = False
             if one.agent is not None:

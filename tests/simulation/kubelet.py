@@ -53,7 +53,7 @@ class Containers:
         self.handing_over: Process | None = None
         self.programs: list[Process] = []  # of `kubectl exec`, in the agent's container
         self.is_ready = False
-        self.told: Json = {}
+        self.told: tuple[object, ...] = ()
 
     # --- turns
     def turn(self) -> None:
@@ -99,7 +99,7 @@ class Containers:
         now = self.world.now()
         if not self.server.is_up and now >= self.mysqld_due:
             version = self.world.version_of(self.image)
-            if version == "" or version < self.volume.version:
+            if version == "" or version < self.volume.version or self.volume.is_broken:
                 self.mysqld_restarts += 1
                 self.mysqld_due = now + _BACKOFF[min(self.mysqld_restarts, 3)] / 2
             else:
@@ -160,6 +160,10 @@ class Containers:
         if self.world.api_is_away(self.name):
             return
         failing = self.phase == "running" and not self.server.is_up and self.mysqld_restarts > 1
+        marks = (self.phase, self.is_ready, failing, self.mysqld_restarts, self.agent_restarts)
+        if marks == self.told:
+            return
+        self.told = marks
         state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}} if failing else {"running": {}}
         status = {
             "podIP": "10.0.0.1",
@@ -179,9 +183,7 @@ class Containers:
                 },
             ],
         }
-        if status != self.told:
-            self.world.kubelet.tell(self, status)
-            self.told = status
+        self.world.kubelet.tell(self, status)
 
 
 class Kubelet:

@@ -58,8 +58,30 @@ def draw(
 
 
 @dataclass(frozen=True)
+class Phase:
+    """One part of a story: so many of these between two times. A key is `kind:text@whom`: the text of a trap or the name
+    of a verb; `focus` is the same member in the whole world, `others` are the rest, and without either it is anybody."""
+
+    since: float
+    until: float
+    kinds: Mapping[str, int]
+    events: tuple[int, int] = (1, 1)
+
+    def draw(self, chance: random.Random, focus: int) -> list[Event]:
+        return [self._event(chance, focus) for _ in range(chance.randint(*self.events))]
+
+    def _event(self, chance: random.Random, focus: int) -> Event:
+        key, _, whom = chance.choices([*self.kinds], [*self.kinds.values()])[0].partition("@")
+        kind, _, text = key.partition(":")
+        others = [one for one in range(3) if one != focus]
+        who = focus if whom == "focus" else chance.choice(others if whom == "others" else range(3))
+        at, figure = chance.uniform(self.since, self.until), chance.uniform(4.0, 30.0)
+        return Event(round(at, 1), kind, who, round(figure, 1), text)
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """Faults and verbs by weight, how many events, and until when they come."""
+    """Faults and verbs by weight, how many events, and until when they come; or phases, one after the other."""
 
     name: str
     kinds: Mapping[str, int]
@@ -68,9 +90,14 @@ class Scenario:
     until: float = 140.0
     since: float = 20.0
     keeps_replicas: bool = False
+    phases: tuple[Phase, ...] = ()
 
     def draw(self, seed: int) -> list[Event]:
         chance = random.Random(f"{self.name}/{seed}")  # noqa: S311 (a seed is one world)
+        if self.phases:
+            focus = chance.randrange(3)
+            found = [event for phase in self.phases for event in phase.draw(chance, focus)]
+            return sorted(found, key=lambda event: event.at)
         count = chance.randint(*self.events)
         between = (self.since, self.until - 20.0)
         return draw(chance, dict(self.kinds), dict(self.verbs), count, between)
@@ -107,6 +134,39 @@ _VERBS = {
     "delete-and-deploy": 1,
     "deploy": 1,
 }
+_FALLS_ALONE = {"drain@others": 6, "kill-mysqld@others": 1, "lose-node@others": 1, "verb:switchover": 1}
+# A run that is killed between its note and the deletion; later the member leads, perhaps alone; then the same again.
+_REBUILD_KILLED = (
+    Phase(15.0, 17.0, {"trap-cli:kill DELETE": 4, "trap-cli:stop DELETE": 1, "trap-cli:kill": 1}),
+    Phase(17.0, 24.0, {"verb:rebuild@focus": 1}),
+    Phase(42.0, 75.0, _FALLS_ALONE, (2, 4)),
+    Phase(70.0, 115.0, {"verb:rebuild@focus": 4, "verb:rebuild-with-loss@others": 1, "verb:recover": 1}, (1, 3)),
+)
+# An outage whose order is left behind, and a second one in which the member that was given up holds the newest.
+_RECOVER_KILLED = (
+    Phase(18.0, 22.0, {"power-cut@focus": 4, "lose-node@focus": 1}),
+    Phase(23.0, 28.0, {"trap-cli:kill PATCH Lease": 4, "trap-cli:lose PATCH Lease": 1, "trap-cli:kill": 1}),
+    Phase(32.0, 50.0, {"verb:recover": 1}, (1, 2)),
+    Phase(85.0, 140.0, _FALLS_ALONE, (2, 4)),
+    Phase(138.0, 155.0, {"power-cut@focus": 4, "lose-node@focus": 1}),
+    Phase(150.0, 185.0, {"verb:recover": 1, "kill-agent": 2, "cut-agent-off": 1}, (0, 1)),
+)
+# A member that acknowledged alone is back, and its mysqld does not start.
+_DOWN = (
+    Phase(18.0, 40.0, _FALLS_ALONE, (2, 3)),
+    Phase(40.0, 48.0, {"break-mysqld@focus": 4, "break-mysqld": 1}),
+    Phase(48.0, 58.0, {"power-cut@focus": 3, "kill-mysqld@focus": 1, "lose-node@focus": 1}),
+    Phase(62.0, 135.0, {"verb:recover": 3, "verb:rebuild@focus": 4, "kill-agent": 1, "verb:scale-and-delete": 1}, (3, 5)),
+)
+_LONG_VERBS = {"verb:restart": 3, "verb:upgrade": 2, "verb:rebuild": 3, "verb:switchover": 1}
+# A command that is stopped for longer than its lock lasts, and others that begin meanwhile.
+_LOCK = (
+    Phase(15.0, 18.0, {"trap-cli:stop": 3, "trap-cli:stop DELETE": 2, "trap-cli:lose": 1}, (1, 2)),
+    Phase(18.0, 24.0, _LONG_VERBS),
+    Phase(36.0, 55.0, _LONG_VERBS, (1, 3)),
+    Phase(55.0, 60.0, {"trap-cli:stop": 3, "stop-agent": 1, "kill-agent": 1}),
+    Phase(58.0, 90.0, _LONG_VERBS, (1, 3)),
+)
 ALL = {
     one.name: one
     for one in (
@@ -119,9 +179,11 @@ ALL = {
         ),
         Scenario("user", {**_KINDS, **_USER}),
         Scenario("recover", _OUTAGES, {"recover": 5, "rebuild": 1}),
-        Scenario("recover-killed", {**_OUTAGES, "trap-cli": 6}, {"recover": 5}),
         Scenario("wipe", {**_OUTAGES, "delete-claim": 5}),
         Scenario("members", {**_OUTAGES, "trap-cli": 4}, {"rebuild": 5, "fence": 1, "unfence": 1, "switchover": 2}),
+        Scenario("recover-killed", {}, until=210.0, phases=_RECOVER_KILLED),
+        Scenario("rebuild-killed", {}, phases=_REBUILD_KILLED),
+        Scenario("down", {}, until=160.0, phases=_DOWN),
         Scenario(
             "redeploy", {"kill-mysqld": 1, "kill-agent": 1, "partition": 1}, {"delete-and-deploy": 5, "switchover": 3}
         ),
@@ -131,12 +193,7 @@ ALL = {
             {**_OUTAGES, "trap-cli": 3},
             {"upgrade": 3, "upgrade-to-bad": 3, "roll-back": 2, "resume": 2, "resize-by-rebuild": 2, "restart": 1},
         ),
-        Scenario(
-            "lock",
-            {"trap-cli": 8, "stop-agent": 1},
-            {"switchover": 3, "rebuild": 3, "restart": 2, "fence": 2, "unfence": 2},
-            events=(8, 18),
-        ),
+        Scenario("lock", {}, phases=_LOCK),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),
     )
 }

@@ -1,5 +1,6 @@
 """What has no seam and is replaced while a world runs: the agent's zipapp (its bytes do not matter), process numbers,
-and the base manifests, which are parsed once and not in each world.
+and the base manifests, which are parsed once and not in each world. Pure functions that read the same text again and
+again remember their answers.
 """
 
 from __future__ import annotations
@@ -7,9 +8,11 @@ from __future__ import annotations
 import marshal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from mysqlops.core import gtid, publication
 from mysqlops.kube import manifests
 from mysqlops.operations import bundle, lock
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 _BUNDLE = bundle.Bundle(b"the agent", "0.1.0-simulated")
 _BASE = marshal.dumps(manifests.load_base())
+_PARSE = lru_cache(maxsize=4096)(gtid.GtidSet.parse)
+_WITHOUT_MOTION = lru_cache(maxsize=4096)(publication._without_motion)
 
 
 @contextmanager
@@ -31,6 +36,7 @@ def stand_ins(world: World) -> Iterator[None]:
         (bundle, "build", lambda: _BUNDLE),
         (manifests, "load_base", lambda: marshal.loads(_BASE)),  # noqa: S302 (our own bytes)
     ]
+    replaced += [(gtid.GtidSet, "parse", _PARSE), (publication, "_without_motion", _WITHOUT_MOTION)]
     if hasattr(lock, "os"):
         replaced.append((lock, "os", SimpleNamespace(getpid=pid)))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]

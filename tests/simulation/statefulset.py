@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _MANAGER = "kube-controller-manager"
 _REVISION = "controller-revision-hash"
+_revisions: dict[tuple[int, str], tuple[Json, str]] = {}  # of the newest template, which is never changed in place
 
 
 def reconcile_all(api: ApiServer) -> None:
@@ -41,8 +42,13 @@ def reconcile(api: ApiServer, stateful_set: Json) -> None:
 
 def revision(stateful_set: Json) -> str:
     """The name of the template's revision; the same template has the same name again."""
-    text = json.dumps(stateful_set["spec"]["template"], sort_keys=True)
-    return f"{stateful_set['metadata']['name']}-{zlib.crc32(text.encode()):08x}"
+    template = stateful_set["spec"]["template"]
+    key = (id(template), stateful_set["metadata"]["name"])
+    if key not in _revisions or _revisions[key][0] is not template:
+        text = json.dumps(template, sort_keys=True)
+        _revisions.clear()
+        _revisions[key] = template, f"{stateful_set['metadata']['name']}-{zlib.crc32(text.encode()):08x}"
+    return _revisions[key][1]
 
 
 def _adopt(api: ApiServer, stateful_set: Json) -> None:

@@ -91,6 +91,7 @@ class Volume:
     purged: str = ""
     size: int = 10 << 30
     is_full: bool = False
+    is_broken: bool = False  # no mysqld starts on it
 
     def holds(self, gtid: Gtid, content: int) -> bool:
         return self.executed.content.get(gtid) == content or self.relay.content.get(gtid) == content
