@@ -63,6 +63,7 @@ class Run:
         self.verbs = Verbs(self.world)
         self.watch = Watch(self.world, self.verbs)
         self.faults = Faults(self.world, self.verbs.by_event)
+        self._healed = 0.0
         self.events = [*(self.scenario.draw(seed) if events is None else events)]
 
     def go(self) -> Result:
@@ -87,7 +88,8 @@ class Run:
     def _end(self) -> None:
         """All is healed, users do what they are told, and then the cluster has to be whole again."""
         self.faults.heal()
-        healed, since = self.world.now(), len(self.world.ledger.writes)
+        healed = self._healed = self.world.now()
+        since = len(self.world.ledger.writes)
         while self.world.now() < healed + _LATEST_SECONDS and not self._reports():
             self._let(self.world.now() + 5.0)
             if not any(one.outcome == "running" for one in self.verbs.commands):
@@ -126,9 +128,24 @@ class Run:
             verbs.run("resume", 0)
         elif record.fenced(notes):
             verbs.run("unfence", names.ordinal_of(next(iter(record.fenced(notes)))))
+        elif verb := self._way_out(int(stateful_set["spec"]["replicas"])):
+            verbs.run(*verb)
         elif stateful_set["spec"]["replicas"] != verbs.wanted_replicas and not self.scenario.keeps_replicas:
             world.say(f"the user sets replicas to {verbs.wanted_replicas} again")
             world.api.merge_patch("StatefulSet", world.name, {"spec": {"replicas": verbs.wanted_replicas}})
+
+    def _way_out(self, replicas: int) -> tuple[str, int] | None:
+        """After a while without a group the user does something about whatever everybody waits for."""
+        world, now = self.world, self.world.now()
+        if now < max(self._healed, world.ledger.last_at, *(one.ended_at for one in self.verbs.commands), 0.0) + 60.0:
+            return None
+        words = " ".join(self._words())
+        if "and nobody has that one" in words:
+            return "recover", 0
+        absent = [one for one in range(replicas, 5) if f"what {names.pod(world.name, one)} holds" in words]
+        if absent:
+            self.verbs.wanted_replicas = 3 if absent[-1] < 3 else 5  # then kubectl scale
+        return None
 
     def _is_whole(self) -> bool:
         world = self.world

@@ -135,6 +135,20 @@ _VERBS = {
     "deploy": 1,
 }
 _FALLS_ALONE = {"drain@others": 6, "kill-mysqld@others": 1, "lose-node@others": 1, "verb:switchover": 1}
+_DIES_FORMING = {
+    "trap-agent:kill-during START": 4,
+    "trap-agent:kill START": 1,
+    "trap-agent:kill SET": 2,
+    "kill-agent": 1,
+}
+_PARTED = {"freeze-node": 4, "partition": 4, "stop-mysqld": 2, "kill-mysqld": 1, "kill-agent": 1}
+# Agents that die while they form the group, and members that are parted from it later.
+_FORMING = (
+    Phase(3.0, 8.0, _DIES_FORMING, (1, 3)),
+    Phase(25.0, 60.0, _PARTED, (2, 4)),
+    Phase(55.0, 65.0, {**_DIES_FORMING, "power-cut": 3}, (0, 3)),
+    Phase(65.0, 115.0, _PARTED, (1, 4)),
+)
 # A run that is killed between its note and the deletion; later the member leads, perhaps alone; then the same again.
 _REBUILD_KILLED = (
     Phase(15.0, 17.0, {"trap-cli:kill DELETE": 4, "trap-cli:stop DELETE": 1, "trap-cli:kill": 1}),
@@ -144,10 +158,11 @@ _REBUILD_KILLED = (
 )
 # An outage whose order is left behind, and a second one in which the member that was given up holds the newest.
 _RECOVER_KILLED = (
-    Phase(18.0, 22.0, {"power-cut@focus": 4, "lose-node@focus": 1}),
-    Phase(23.0, 28.0, {"trap-cli:kill PATCH Lease": 4, "trap-cli:lose PATCH Lease": 1, "trap-cli:kill": 1}),
-    Phase(32.0, 50.0, {"verb:recover": 1}, (1, 2)),
-    Phase(85.0, 140.0, _FALLS_ALONE, (2, 4)),
+    Phase(16.0, 19.0, {"drain@focus": 5, "verb:switchover": 1}),
+    Phase(19.0, 23.0, {"power-cut@focus": 4, "lose-node@others": 1}),
+    Phase(23.0, 28.0, {f"trap-cli:kill PATCH Lease mysql-{one}": 1 for one in ("group", "operation")}),
+    Phase(40.0, 50.0, {"verb:recover": 1}, (1, 2)),
+    Phase(110.0, 138.0, {"drain@others": 1}, (3, 4)),
     Phase(138.0, 155.0, {"power-cut@focus": 4, "lose-node@focus": 1}),
     Phase(150.0, 185.0, {"verb:recover": 1, "kill-agent": 2, "cut-agent-off": 1}, (0, 1)),
 )
@@ -156,7 +171,9 @@ _DOWN = (
     Phase(18.0, 40.0, _FALLS_ALONE, (2, 3)),
     Phase(40.0, 48.0, {"break-mysqld@focus": 4, "break-mysqld": 1}),
     Phase(48.0, 58.0, {"power-cut@focus": 3, "kill-mysqld@focus": 1, "lose-node@focus": 1}),
-    Phase(62.0, 135.0, {"verb:recover": 3, "verb:rebuild@focus": 4, "kill-agent": 1, "verb:scale-and-delete": 1}, (3, 5)),
+    Phase(
+        62.0, 135.0, {"verb:recover": 3, "verb:rebuild@focus": 4, "kill-agent": 1, "verb:scale-and-delete": 1}, (3, 5)
+    ),
 )
 _LONG_VERBS = {"verb:restart": 3, "verb:upgrade": 2, "verb:rebuild": 3, "verb:switchover": 1}
 # A command that is stopped for longer than its lock lasts, and others that begin meanwhile.
@@ -171,12 +188,7 @@ ALL = {
     one.name: one
     for one in (
         Scenario("base", _KINDS),
-        Scenario(
-            "forming",
-            {"trap-agent": 8, "power-cut": 3, "partition": 4, "freeze-node": 3, "kill-agent": 1, "kill-mysqld": 2},
-            since=3.0,
-            events=(6, 14),
-        ),
+        Scenario("forming", {}, phases=_FORMING),
         Scenario("user", {**_KINDS, **_USER}),
         Scenario("recover", _OUTAGES, {"recover": 5, "rebuild": 1}),
         Scenario("wipe", {**_OUTAGES, "delete-claim": 5}),

@@ -50,6 +50,7 @@ class Command:
     outcome: str = "running"
     last_words: str = ""
     tries: int = 0
+    ended_at: float = 0.0
     took_lock_at: float | None = None
     accepts_loss_of: tuple[str, ...] = ()
 
@@ -90,6 +91,7 @@ class Verbs:
         return seconds if seconds > 1.0 else self.world.random.uniform(0.5, 2.0)
 
     def _ended(self, command: Command) -> None:
+        command.ended_at = self.world.now()
         if command.outcome == "running":
             command.outcome = "killed"
         self.world.say(f"CLI {command}: {command.outcome[:200]}")

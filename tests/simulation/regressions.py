@@ -1,0 +1,102 @@
+"""What seeds found on the code before issue 17 (tag `before-17`), shrunk: events, because a seed draws others as soon as
+`scenarios.py` changes. Each must hold now, and did not then (docs/simulation.md says which invariant saw it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.simulation.faults import Event
+
+
+@dataclass(frozen=True)
+class Case:
+    """One world: its scenario and seed still decide how long it lasts and what chance does in it."""
+
+    finding: str
+    scenario: str
+    seed: int
+    saw: str  # the kind of violation on the old code
+    events: tuple[Event, ...]
+
+
+CASES = (
+    Case(
+        "S2",
+        "down",
+        4,
+        "members differ",
+        (
+            Event(35.8, "drain", 1, 22.6),
+            Event(36.6, "drain", 2, 24.0),
+            Event(54.8, "power-cut", 0, 20.3),
+            Event(68.9, "verb", 0, 26.1, "recover"),
+            Event(84.0, "verb", 0, 27.2, "rebuild"),
+            Event(109.5, "verb", 0, 20.4, "recover"),
+        ),
+    ),
+    Case(
+        "S4",
+        "rebuild-killed",
+        22,
+        "last copy deleted",
+        (
+            Event(15.3, "trap-cli", 1, 24.0, "kill DELETE"),
+            Event(18.2, "verb", 2, 18.8, "rebuild"),
+            Event(50.6, "lose-node", 1, 8.3),
+            Event(67.2, "drain", 0, 9.1),
+            Event(80.1, "verb", 2, 18.2, "rebuild"),
+        ),
+    ),
+    Case(
+        "S6",
+        "recover-killed",
+        36,
+        "led without acknowledged writes",
+        (
+            Event(16.0, "drain", 1, 26.9),
+            Event(20.7, "power-cut", 1, 8.5),
+            Event(26.6, "trap-cli", 1, 10.7, "kill PATCH Lease mysql-operation"),
+            Event(45.8, "verb", 1, 23.8, "recover"),
+            Event(126.5, "drain", 0, 4.7),
+            Event(148.2, "power-cut", 1, 20.4),
+        ),
+    ),
+    Case(
+        "S7",
+        "lock",
+        0,
+        "lock",
+        (
+            Event(15.1, "trap-cli", 0, 4.7, "stop"),
+            Event(16.0, "trap-cli", 0, 9.5, "stop DELETE"),
+            Event(23.8, "verb", 2, 15.7, "restart"),
+            Event(40.2, "verb", 1, 4.4, "rebuild"),
+        ),
+    ),
+    Case(
+        "S7",
+        "lock",
+        1,
+        "lock",
+        (
+            Event(57.6, "trap-cli", 1, 29.7, "stop"),
+            Event(68.9, "verb", 1, 11.9, "rebuild"),
+            Event(84.8, "verb", 1, 5.1, "restart"),
+        ),
+    ),
+    Case(
+        "S13",
+        "down",
+        18,
+        "last copy deleted",
+        (
+            Event(18.4, "drain", 2, 29.6),
+            Event(22.9, "drain", 1, 12.5),
+            Event(46.5, "break-mysqld", 0, 29.0),
+            Event(54.7, "power-cut", 0, 12.6),
+            Event(87.1, "verb", 2, 5.7, "recover"),
+            Event(129.3, "verb", 0, 7.1, "rebuild"),
+        ),
+    ),
+)
