@@ -1,5 +1,5 @@
-"""What seeds found on the code before issue 17 (tag `before-17`), shrunk: events, because a seed draws others as soon as
-`scenarios.py` changes. Each must hold now, and did not then (docs/simulation.md says which invariant saw it).
+"""What seeds found on the code before issue 17 (tag `before-17`), shrunk: events, because a seed draws others as soon
+as `scenarios.py` changes. Each must hold now, and did not then (docs/simulation.md says which invariant saw it).
 """
 
 from __future__ import annotations
@@ -98,5 +98,41 @@ CASES = (
             Event(87.1, "verb", 2, 5.7, "recover"),
             Event(129.3, "verb", 0, 7.1, "rebuild"),
         ),
+    ),
+    Case(
+        "U3",
+        "wipe",
+        1,
+        "led without acknowledged writes",
+        (
+            Event(59.7, "drain", 1, 27.1),
+            Event(88.7, "drain", 2, 7.5),
+            Event(102.2, "delete-claim", 0, 8.9),
+        ),
+    ),
+    Case(
+        "S11",
+        "redeploy",
+        7,
+        "led without acknowledged writes",
+        (Event(21.6, "verb", 0, 23.4, "switchover"), Event(25.2, "verb", 0, 12.0, "delete-and-deploy")),
+    ),
+    Case(
+        "S3",
+        "rollout",
+        33,
+        "last copy deleted",
+        (
+            Event(48.0, "verb", 2, 21.5, "resize-by-rebuild"),
+            Event(64.1, "lose-node", 2, 16.9),
+            Event(108.6, "power-cut", 0, 24.8),
+        ),
+    ),
+    Case(
+        "S1",
+        "forming",
+        14,
+        "two groups",
+        (Event(3.4, "trap-agent", 0, 6.3, "kill-during START"), Event(35.1, "partition", 0, 16.2)),
     ),
 )

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from typing import Any
 
 from mysqlops.core import names, record, rollout
 from tests.simulation import scenarios
@@ -109,30 +110,37 @@ class Run:
         world, verbs = self.world, self.verbs
         killed = next((one for one in verbs.commands if one.outcome == "killed"), None)
         stateful_set = world.find("StatefulSet", world.name)
-        lease = world.find("Lease", names.group_lease(world.name)) or {"metadata": {}}
-        notes: dict[str, str] = lease["metadata"].get("annotations") or {}
         if killed is not None:
             killed.outcome = "killed, and run again"
             verbs.run(killed.verb, killed.who)
-        elif stateful_set is None and names.ANNOTATION_RECREATING not in notes:
-            if verbs.commands and "would get no pod with" in verbs.commands[-1].outcome:
-                verbs.wanted_replicas = 3  # as the refusal says
-            verbs.run("deploy", verbs.wanted_replicas)
-        elif world.find("Lease", names.group_lease(world.name)) is None:
-            verbs.run("deploy", int(stateful_set["spec"]["replicas"]))  # as `status` says
-        elif stateful_set is None:
-            verbs.run("resize-by-rebuild", 0)
-        elif record.stopped(notes):
-            verbs.run("start", 0)
-        elif rollout.read(stateful_set) is not None:
-            verbs.run("resume", 0)
-        elif record.fenced(notes):
-            verbs.run("unfence", names.ordinal_of(next(iter(record.fenced(notes)))))
-        elif verb := self._way_out(int(stateful_set["spec"]["replicas"])):
-            verbs.run(*verb)
-        elif stateful_set["spec"]["replicas"] != verbs.wanted_replicas and not self.scenario.keeps_replicas:
+        elif next_verb := self._without_members() if stateful_set is None else self._unfinished(stateful_set):
+            verbs.run(*next_verb)
+        elif stateful_set and stateful_set["spec"]["replicas"] != verbs.wanted_replicas:
             world.say(f"the user sets replicas to {verbs.wanted_replicas} again")
             world.api.merge_patch("StatefulSet", world.name, {"spec": {"replicas": verbs.wanted_replicas}})
+
+    def _notes(self) -> dict[str, str] | None:
+        lease = self.world.find("Lease", names.group_lease(self.world.name))
+        return None if lease is None else lease["metadata"].get("annotations") or {}
+
+    def _without_members(self) -> tuple[str, int]:
+        if names.ANNOTATION_RECREATING in (self._notes() or {}):
+            return "resize-by-rebuild", 0
+        if self.verbs.commands and "would get no pod with" in self.verbs.commands[-1].outcome:
+            self.verbs.wanted_replicas = 3  # as the refusal says
+        return "deploy", self.verbs.wanted_replicas
+
+    def _unfinished(self, stateful_set: dict[str, Any]) -> tuple[str, int] | None:
+        notes, replicas = self._notes(), int(stateful_set["spec"]["replicas"])
+        if notes is None:
+            return "deploy", replicas  # as `status` says
+        if record.stopped(notes):
+            return "start", 0
+        if rollout.read(stateful_set) is not None:
+            return "resume", 0
+        if fenced := record.fenced(notes):
+            return "unfence", names.ordinal_of(next(iter(fenced)))
+        return self._way_out(replicas)
 
     def _way_out(self, replicas: int) -> tuple[str, int] | None:
         """After a while without a group the user does something about whatever everybody waits for."""

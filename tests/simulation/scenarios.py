@@ -59,8 +59,8 @@ def draw(
 
 @dataclass(frozen=True)
 class Phase:
-    """One part of a story: so many of these between two times. A key is `kind:text@whom`: the text of a trap or the name
-    of a verb; `focus` is the same member in the whole world, `others` are the rest, and without either it is anybody."""
+    """One part of a story: so many of these between two times. A key is `kind:text@whom`, the text being a trap's or a
+    verb's name; `focus` is one member in the whole world, `others` are the rest, and without either it is anybody."""
 
     since: float
     until: float
@@ -89,7 +89,6 @@ class Scenario:
     events: tuple[int, int] = (4, 14)
     until: float = 140.0
     since: float = 20.0
-    keeps_replicas: bool = False
     phases: tuple[Phase, ...] = ()
 
     def draw(self, seed: int) -> list[Event]:
