@@ -167,6 +167,11 @@ def is_pod(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
 
 
+def is_pod_of(cluster: str, text: str) -> bool:
+    """True of a member's pod of that cluster."""
+    return re.fullmatch(rf"{re.escape(cluster)}-\d", text) is not None
+
+
 def pod_beside(pod_name: str, ordinal: int) -> str:
     """Another member of the same cluster."""
     return pod(pod_name.rpartition("-")[0], ordinal)

@@ -223,13 +223,16 @@ _ORDERS = {
 
 def _order_conditions(seen: Observed) -> list[Condition]:
     """Every order stands until it is obeyed, whoever gave it."""
+    if seen.lease is None:
+        text = f"Lease {names.group_lease(seen.name)} is gone: no member can join or form the group"
+        return [Condition("lease-missing", text, f"mysqlops deploy {seen.name} makes it again")]
     annotations = annotations_of(seen.lease)
     found = [
         Condition("order-open", f"{text}; if that command has ended, run it again", hint.format(name=seen.name))
         for key, (text, hint) in _ORDERS.items()
         if annotations.get(key)
     ]
-    order = group.order_of(annotations, (seen.lease or {}).get("spec", {}).get("acquireTime") or "")
+    order = group.order_of(annotations, (seen.lease.get("spec") or {}).get("acquireTime") or "")
     if order is not None:
         text = (
             f"the members are ordered to go on without {', '.join(sorted(order.members))}, and have formed no group yet"

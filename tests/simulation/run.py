@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from typing import Any
 
 from mysqlops.core import names, record, rollout
 from tests.simulation import scenarios
@@ -107,20 +108,30 @@ class Run:
         world, verbs = self.world, self.verbs
         killed = next((one for one in verbs.commands if one.outcome == "killed"), None)
         stateful_set = world.find("StatefulSet", world.name)
-        lease = world.find("Lease", names.group_lease(world.name)) or {"metadata": {}}
-        notes: dict[str, str] = lease["metadata"].get("annotations") or {}
+        lease = world.find("Lease", names.group_lease(world.name))
+        notes: dict[str, str] = (lease or {"metadata": {}})["metadata"].get("annotations") or {}
         if killed is not None:
             killed.outcome = "killed, and run again"
             verbs.run(killed.verb, killed.who)
-        elif stateful_set is None and names.ANNOTATION_RECREATING not in notes:
-            if verbs.commands and "would get no pod with" in verbs.commands[-1].outcome:
-                verbs.wanted_replicas = 3  # as the refusal says
-            verbs.run("deploy", verbs.wanted_replicas)
-        elif world.find("Lease", names.group_lease(world.name)) is None:
-            verbs.run("deploy", int(stateful_set["spec"]["replicas"]))  # as `status` says
         elif stateful_set is None:
+            self._bring_back(notes)
+        elif lease is None:
+            verbs.run("deploy", int(stateful_set["spec"]["replicas"]))  # as `status` says
+        else:
+            self._finish(stateful_set, notes)
+
+    def _bring_back(self, notes: dict[str, str]) -> None:
+        verbs = self.verbs
+        if names.ANNOTATION_RECREATING in notes:
             verbs.run("resize-by-rebuild", 0)
-        elif record.stopped(notes):
+            return
+        if verbs.commands and "would get no pod with" in verbs.commands[-1].outcome:
+            verbs.wanted_replicas = 3  # as the refusal says
+        verbs.run("deploy", verbs.wanted_replicas)
+
+    def _finish(self, stateful_set: dict[str, Any], notes: dict[str, str]) -> None:
+        world, verbs = self.world, self.verbs
+        if record.stopped(notes):
             verbs.run("start", 0)
         elif rollout.read(stateful_set) is not None:
             verbs.run("resume", 0)

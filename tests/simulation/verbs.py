@@ -176,9 +176,9 @@ def _scale_and_delete(verbs: Verbs, session: Session, command: Command) -> None:
 
 def _recover(verbs: Verbs, session: Session, command: Command) -> None:
     with verbs.changing(session, command):
-        risks = recover.plan(session, verbs.world.name)
-        verbs.world.ledger.accept_loss([risk.member for risk in risks], "recover")
-        recover.execute(session, verbs.world.name, risks)
+        found, order = recover.plan(session, verbs.world.name)
+        verbs.world.ledger.accept_loss([risk.member for risk in found.risks], "recover")
+        recover.execute(session, verbs.world.name, order)
 
 
 def _rebuild(verbs: Verbs, session: Session, command: Command, *, accept_loss: bool = False) -> None:

@@ -58,7 +58,7 @@ def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> Non
     pods["mysql-2"] = pod("mysql-2", **{**DOWN, "executed": ""})
     stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3}}
     now = of_members(3, m2={**DOWN, "executed": ""})
-    seen = status.Observed("mysql", NOW, stateful_set, pods, {}, {})
+    seen = status.Observed("mysql", NOW, stateful_set, pods, {}, {}, lease={"metadata": {}})
     assert (now.members[2].executed, now.members[2].behind, now.members[2].missing) == (None, None, None)
     assert gate.held_by(seen, now, "mysql-2") is None
     assert gate.held_by(seen, now, "mysql-9") is None
