@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mysqlops.kube.client import Client
+from mysqlops import errors
 from mysqlops.operations import agents, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
@@ -45,14 +44,13 @@ def execute(session: Session, name: str, chosen: planning.Switchover, limits: pl
     members = [member.name for member in observe.judged(session, name).members if member.state == "ONLINE"]
     bystander = next((one for one in members if one not in (chosen.primary, chosen.to)), None)
     seconds, token = limits.transactions_seconds, secrets.token_hex(8)
-    with ThreadPoolExecutor(1) as pool:
-        measuring = pool.submit(_measure, client, bystander, chosen.to, token, seconds) if bystander else None
-        session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")
-        words = ["switchover", "--to", chosen.to, "--transactions-seconds", str(seconds)]
-        words += ["--meter", token] if bystander else []
-        done = agents.run(client, chosen.primary, *words, timeout_seconds=seconds + 60.0)
-        session.progress.say(f"{chosen.to} is primary; the roles changed in {done['seconds']:.2f} s")
-        gap = measuring.result() if measuring else None
+    measuring = _Measuring(session, bystander, chosen.to, token, seconds) if bystander else None
+    session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")
+    words = ["switchover", "--to", chosen.to, "--transactions-seconds", str(seconds)]
+    words += ["--meter", token] if measuring else []
+    done = agents.run(client, chosen.primary, *words, timeout_seconds=seconds + 60.0)
+    session.progress.say(f"{chosen.to} is primary; the roles changed in {done['seconds']:.2f} s")
+    gap = measuring.result() if measuring else None
     _await_whole(session, name, chosen.to)
     return Result(
         primary=chosen.to,
@@ -63,11 +61,29 @@ def execute(session: Session, name: str, chosen: planning.Switchover, limits: pl
     )
 
 
-def _measure(client: Client, bystander: str, to: str, token: str, seconds: int) -> Json:
-    """From a third member's pod: a pod cannot reach itself through a Service everywhere (hairpin)."""
-    words = ("write-gap", "--token", token, "--until", to, "--timeout", str(seconds + 60))
-    gap: Json = agents.run(client, bystander, *words, timeout_seconds=seconds + 75.0)
-    return gap
+class _Measuring:
+    """The write gap's meter, while the roles change. It writes from a third member's pod: a pod cannot reach itself
+    through a Service everywhere (hairpin)."""
+
+    def __init__(self, session: Session, bystander: str, to: str, token: str, seconds: int) -> None:
+        self._client, self._bystander, self._seconds = session.client, bystander, seconds
+        self._words = ("write-gap", "--token", token, "--until", to, "--timeout", str(seconds + 60))
+        self._gap: Json = {}
+        self._failure: errors.MysqlopsError | None = None
+        self._task = session.clock.start("write gap", self._run)
+
+    def _run(self) -> None:
+        try:
+            self._gap = agents.run(self._client, self._bystander, *self._words, timeout_seconds=self._seconds + 75.0)
+        except errors.MysqlopsError as error:
+            self._failure = error
+
+    def result(self) -> Json:
+        """Raises what the meter failed with."""
+        self._task.join()
+        if self._failure is not None:
+            raise self._failure
+        return self._gap
 
 
 def _await_whole(session: Session, name: str, primary: str) -> None:

@@ -1,0 +1,138 @@
+"""One agent: the real loop, publisher, surroundings and member, over this world's clock, API server and mysqld."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mysqlops import errors
+from mysqlops.agent import health, log, loop, member, pod, secrets_watch, settings, surroundings
+from mysqlops.clock import Clock
+from mysqlops.core import publication
+from mysqlops.mysql import connect
+from tests.simulation.clients import AgentApi
+from tests.simulation.scheduler import Process
+from tests.simulation.sql import SimServer
+
+if TYPE_CHECKING:
+    from tests.simulation.kubelet import Containers
+    from tests.simulation.world import World
+
+_TURN = 0.3
+
+
+class OwnPod(pod.Pod):
+    """What the agent touches in its pod."""
+
+    def __init__(self, me: settings.Settings, world: World, containers: Containers) -> None:
+        self.me, self._world, self._containers = me, world, containers
+
+    def server(self) -> connect.Server:
+        model, world = self._containers.server, self._world
+        world.scheduler.running()
+        if model.is_frozen():
+            world.scheduler.pause(5.0)
+        if not model.is_up or model.is_frozen():
+            raise errors.ConnectFailed("the local server: connect failed with MySQL error 2002")
+        return SimServer(model, world.scheduler, world.before_statement, is_admin=True)
+
+    def login(self, user: str, key: str) -> connect.Login:
+        return connect.Login(user, "secret")
+
+    def group_name(self) -> str:
+        return self._containers.group_name
+
+    def volume(self) -> tuple[int, int]:
+        data = self._containers.volume
+        return data.size, data.size - (1 << 20) if data.is_full else data.size // 4
+
+    def config(self) -> str:
+        return "config"
+
+    def let_go(self) -> None:
+        self._world.scheduler.running()
+        self._containers.has_left = True
+
+    @contextlib.contextmanager
+    def handing_over(self) -> Iterator[None]:
+        self._containers.handing_over = self._world.scheduler.running().process
+        try:
+            yield
+        finally:
+            self._world.scheduler.running()
+            self._containers.handing_over = None
+
+    def is_handing_over(self, clock: Clock) -> bool:
+        process = self._containers.handing_over
+        return process is not None and process.is_alive
+
+
+class Probes(health.Health):
+    """Without the gauges, which are slow and which nobody reads here."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._turned = clock, clock.monotonic()
+        self._last: publication.Publication | None = None
+
+    def turned(self, seen: publication.Publication) -> None:
+        self._turned, self._last = self._clock.monotonic(), seen
+
+
+class Chore(secrets_watch.SecretsWatch):
+    """Passwords and certificates never change here."""
+
+    def __init__(self) -> None:
+        self.loaded = self.trouble = ""
+
+    def look(self, words: log.Log) -> None:
+        pass
+
+
+class Agent:
+    """One run of the agent's program."""
+
+    def __init__(self, world: World, containers: Containers) -> None:
+        self._world, self._containers = world, containers
+        self._loop: loop.Loop | None = None
+        self._probes: Probes | None = None
+        self.is_restless_until = 0.0
+        self.process = Process(world.scheduler, f"agent {containers.name}", self._main)
+        self.process.nap = self._nap
+
+    def _main(self) -> None:
+        world, containers = self._world, self._containers
+        me = settings.Settings(world.name, world.namespace, containers.name, containers.uid)
+        clock = world.clock_of(containers.node)
+        api = AgentApi(world.api, world.before_call, world.after_call)
+        own = OwnPod(me, world, containers)
+        self._probes = Probes(clock)
+        around = surroundings.Surroundings(api, me, clock)
+        self._loop = loop.Loop(own, member.Member(own), around, Chore(), self._probes, clock=clock)
+        if containers.terminating_since is not None:
+            self._loop.stop()
+        self._loop.run()
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        if self._loop is not None:
+            self._loop.stop()
+
+    def is_ready(self) -> bool:
+        return self._probes is not None and self._probes.is_ready()
+
+    def is_stuck(self) -> bool:
+        """What the liveness probe would say."""
+        return self._probes is not None and not self._probes.is_alive()
+
+    def waits_for(self) -> str:
+        return self._probes.why() if self._probes else "starting"
+
+    def _nap(self, seconds: float) -> float:
+        """Turns come quickly only while something changes: a busy machine is as slow, and the world is cheaper."""
+        if seconds > _TURN:
+            return seconds
+        random = self._world.scheduler.random
+        if self._world.now() < self.is_restless_until:
+            return random.uniform(0.2, 0.4)
+        return random.uniform(1.0, 2.0)

@@ -1,0 +1,294 @@
+"""Nodes and what runs on them: pods become init containers, a mysqld and an agent; containers that end start again; a
+pod that is deleted leaves the group first; data lies on the volume of the claim's UID, whatever becomes of the pod.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mysqlops.core import names
+from tests.simulation import agents
+from tests.simulation.mysqld import Mysqld
+from tests.simulation.scheduler import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Json = dict[str, Any]
+UP, DOWN, FROZEN = "up", "down", "frozen"
+_BACKOFF = (0.5, 5.0, 10.0, 20.0)
+_LEAVE_SECONDS = 30.0
+
+
+@dataclass
+class Node:
+    """One machine."""
+
+    name: str
+    state: str = UP
+    skew: float = 0.0  # of its clock, in seconds
+    is_cordoned: bool = False
+
+
+class Containers:
+    """One pod as its kubelet runs it."""
+
+    def __init__(self, world: World, pod: Json, claim: Json, volume: Any) -> None:
+        self.world, self.name, self.uid = world, pod["metadata"]["name"], pod["metadata"]["uid"]
+        self.claim, self.volume, self.node = claim, volume, world.nodes[volume.node]
+        self.image = _image(pod, names.CONTAINER_MYSQLD)
+        self.server = Mysqld(self.name, f"{self.name}.{world.name}.{world.namespace}.svc", volume, world)
+        self.agent: Process | None = None
+        self.program: agents.Agent | None = None
+        self.group_name = ""
+        self.phase = "init"
+        self.due = world.now() + world.random.uniform(0.5, 2.5)
+        self.was_initialised = False
+        self.mysqld_restarts = self.agent_restarts = 0
+        self.mysqld_due = self.agent_due = 0.0
+        self.terminating_since: float | None = None
+        self.has_left = False
+        self.handing_over: Process | None = None
+        self.programs: list[Process] = []  # of `kubectl exec`, in the agent's container
+        self.is_ready = False
+        self.told: Json = {}
+
+    # --- turns
+    def turn(self) -> None:
+        if self.node.state != UP:
+            return
+        if self.terminating_since is not None:
+            self._end()
+        elif self.phase == "init":
+            self._init()
+        else:
+            self._keep_running()
+        self._tell()
+
+    def _init(self) -> None:
+        if self.world.now() < self.due:
+            return
+        if not self.group_name and not self._read_secret():
+            return
+        if not self.volume.uuid:
+            self.volume.uuid, self.was_initialised = self.world.new_uuid(), True
+            self.world.say(f"{self.name} initialises an empty volume")
+            self.due = self.world.now() + self.world.random.uniform(0.5, 2.0)
+            return
+        ordinal = names.ordinal_of(self.name)
+        if self.was_initialised and ordinal > 0 and not self._peer_answers(ordinal):
+            return
+        self.phase = "running"
+        self.mysqld_due = self.world.now() + self.world.random.uniform(0.5, 2.0)
+        self.agent_due = self.world.now() + self.world.random.uniform(0.1, 1.5)
+
+    def _read_secret(self) -> bool:
+        if self.world.api_is_away(self.name):
+            return False
+        data = self.world.object("Secret", names.credentials_secret(self.world.name)).get("data") or {}
+        self.group_name = base64.b64decode(data.get(names.KEY_GROUP_NAME, "")).decode()
+        return bool(self.group_name)
+
+    def _peer_answers(self, ordinal: int) -> bool:
+        peers = [self.world.server(names.pod(self.world.name, one)) for one in range(ordinal)]
+        return any(one is not None and one.is_up and not one.is_frozen() for one in peers)
+
+    def _keep_running(self) -> None:
+        now = self.world.now()
+        if not self.server.is_up and now >= self.mysqld_due:
+            version = self.world.version_of(self.image)
+            if version == "" or version < self.volume.version:
+                self.mysqld_restarts += 1
+                self.mysqld_due = now + _BACKOFF[min(self.mysqld_restarts, 3)] / 2
+            else:
+                self.server.boot(version)
+                self.mysqld_due = now + _BACKOFF[min(self.mysqld_restarts, 3)]
+                self.mysqld_restarts += 1
+        if self.program is not None and self.program.is_stuck() and self.agent is not None and self.agent.is_alive:
+            self.world.say(f"the liveness probe kills the agent of {self.name}")
+            self.kill_agent()
+        if (self.agent is None or not self.agent.is_alive) and now >= self.agent_due:
+            self.agent_due = now + _BACKOFF[min(self.agent_restarts, 3)]
+            self.agent_restarts += 1
+            self.kill_agent()
+            self.program = agents.Agent(self.world, self)
+            self.agent = self.program.process
+        self.is_ready = bool(self.agent and self.agent.is_alive and self.program and self.program.is_ready())
+
+    def terminate(self) -> None:
+        """SIGTERM to the agent; pre-stop.sh holds mysqld back until the agent has left, or for 30 s."""
+        if self.terminating_since is None:
+            self.terminating_since = self.world.now()
+            self.is_ready = False
+            if self.program is not None and self.agent is not None and self.agent.is_alive:
+                self.program.stop()
+
+    def _end(self) -> None:
+        since = self.world.now() - (self.terminating_since or 0.0)
+        waits = self.server.is_up and not self.has_left and since < _LEAVE_SECONDS
+        if waits or since < 0.5:
+            return
+        if self.server.is_up:
+            if self.server.is_frozen() and since < 4 * _LEAVE_SECONDS:
+                return
+            self.server.shut_down()
+        self.kill()
+        self.world.kubelet.finish(self)
+
+    def kill(self, *, power: bool = False) -> None:
+        """All of its processes, at once."""
+        if self.server.is_up:
+            self.server.die(power=power)
+        self.kill_agent()
+
+    def kill_agent(self) -> None:
+        """The agent's container ends, and with it what was run in it."""
+        for process in (self.agent, *self.programs):
+            if process is not None:
+                process.kill()
+        self.programs.clear()
+        self.is_ready = False
+        self.agent_due = max(self.agent_due, self.world.now() + self.world.random.uniform(0.3, 2.0))
+
+    def reboot(self) -> None:
+        """Its node is back: kubelet starts all over, with the same emptyDir."""
+        self.phase, self.due = "init", self.world.now() + self.world.random.uniform(1.0, 8.0)
+
+    def _tell(self) -> None:
+        if self.world.api_is_away(self.name):
+            return
+        failing = self.phase == "running" and not self.server.is_up and self.mysqld_restarts > 1
+        state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}} if failing else {"running": {}}
+        status = {
+            "podIP": "10.0.0.1",
+            "phase": "Pending" if self.phase == "init" else "Running",
+            "conditions": [
+                {"type": "PodScheduled", "status": "True"},
+                {"type": "Ready", "status": str(self.is_ready)},
+            ],
+            "containerStatuses": []
+            if self.phase == "init"
+            else [
+                {"name": names.CONTAINER_MYSQLD, "restartCount": max(0, self.mysqld_restarts - 1), "state": state},
+                {
+                    "name": names.CONTAINER_AGENT,
+                    "restartCount": max(0, self.agent_restarts - 1),
+                    "state": {"running": {}},
+                },
+            ],
+        }
+        if status != self.told:
+            self.world.kubelet.tell(self, status)
+            self.told = status
+
+
+class Kubelet:
+    """All kubelets and the scheduler of pods; told by the API server, and only while that answers."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.pods: dict[str, Containers] = {}  # by UID
+
+    def of(self, pod: str) -> Containers | None:
+        """The pod of that name whose processes run; the newest."""
+        found = [one for one in self.pods.values() if one.name == pod]
+        return found[-1] if found else None
+
+    def turn(self) -> None:
+        if self._world.is_changed and not self._world.api_down:
+            self._world.is_changed = False
+            self._take_over()
+        for one in [*self.pods.values()]:
+            one.turn()
+
+    def _take_over(self) -> None:
+        self._end_checks()
+        objects = {pod["metadata"]["uid"]: pod for pod in self._world.objects("Pod") if _is_member(pod)}
+        for uid, one in [*self.pods.items()]:
+            if uid not in objects:  # deleted by force
+                if one.node.state == UP:
+                    one.kill()
+                    del self.pods[uid]
+            elif "deletionTimestamp" in objects[uid]["metadata"]:
+                one.terminate()
+        for uid, pod in objects.items():
+            if uid not in self.pods:
+                self._begin(uid, pod)
+
+    def _end_checks(self) -> None:
+        """A pod that only tries images has run: the trouble of a bad one shows later, in a member's pod."""
+        for pod in [*self._world.objects("Pod")]:
+            if not _is_member(pod) and not pod.get("status", {}).get("containerStatuses"):
+                ended = {"terminated": {"exitCode": 0}}
+                statuses = [{"name": one["name"], "state": ended} for one in pod["spec"]["containers"]]
+                self._world.api.set_status("Pod", pod["metadata"]["name"], {"status": {"containerStatuses": statuses}})
+
+    def _begin(self, uid: str, pod: Json) -> None:
+        name = pod["metadata"]["name"]
+        if "deletionTimestamp" in pod["metadata"]:
+            self._world.api.finish_pod(name, uid)
+            return
+        if any(one.name == name for one in self.pods.values()):
+            self._world.is_changed = True  # the one before has not ended
+            return
+        claim = self._world.claim_of(pod)
+        if claim is None:
+            self._world.is_changed = True
+            return
+        volume = self._world.volume(claim)
+        if self._world.nodes[volume.node].state != UP or self._world.nodes[volume.node].is_cordoned:
+            self._world.is_changed = True
+            return
+        self.pods[uid] = Containers(self._world, pod, claim, volume)
+        self._world.api.set_status("Pod", name, {"spec": {"nodeName": volume.node}})
+
+    def tell(self, one: Containers, status: Json) -> None:
+        found = self._world.find("Pod", one.name)
+        if found is not None and found["metadata"]["uid"] == one.uid:
+            self._world.api.set_status("Pod", one.name, {"status": status})
+
+    def finish(self, one: Containers) -> None:
+        if not self._world.api_down:
+            self.pods.pop(one.uid, None)
+            self._world.api.finish_pod(one.name, one.uid)
+            self._world.is_changed = True
+
+    # --- nodes
+    def lose(self, node: Node) -> None:
+        """The power of one node goes."""
+        node.state = DOWN
+        for one in self.pods.values():
+            if one.node is node:
+                one.kill(power=True)
+
+    def come_back(self, node: Node) -> None:
+        if node.state == DOWN:
+            node.state = UP
+            self._world.is_changed = True
+            for one in self.pods.values():
+                if one.node is node:
+                    one.reboot()
+
+    def freeze(self, node: Node) -> None:
+        if node.state == UP:
+            node.state = FROZEN
+            for one in self.pods.values():
+                if one.node is node and one.agent is not None:
+                    one.agent.stop()
+
+    def thaw(self, node: Node) -> None:
+        if node.state == FROZEN:
+            node.state = UP
+            for one in self.pods.values():
+                if one.node is node and one.agent is not None:
+                    one.agent.cont()
+
+
+def _image(pod: Json, container: str) -> str:
+    return str(next(one["image"] for one in pod["spec"]["containers"] if one["name"] == container))
+
+
+def _is_member(pod: Json) -> bool:
+    return names.LABEL_NAME in (pod["metadata"].get("labels") or {})

@@ -1,0 +1,204 @@
+"""One mysqld: what dies with its process (variables, membership) over what lies on its volume; START, STOP, CLONE."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.simulation import group as groups
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.volume import Volume
+
+
+class Operation:
+    """A statement that the server goes on with although its client dies."""
+
+    def __init__(self) -> None:
+        self.is_done, self.trouble = False, ""
+
+
+class Mysqld:
+    """The mysqld container of one pod."""
+
+    def __init__(self, pod: str, host: str, volume: Volume, around: Around) -> None:
+        self.pod, self.host, self.volume, self._around = pod, host, volume, around
+        self.random: random.Random = around.scheduler.random
+        self.is_up = self.is_stopped = False
+        self.starts = 0
+        self.version = "9.7.4"
+        self.seat: groups.Seat | None = None
+        self.variables: dict[str, Any] = {}
+        self.applier_held = self.was_made_primary = False
+        self.is_cloning = False
+        self.token = ""  # of the probe table
+
+    # --- its process
+    def boot(self, version: str) -> None:
+        """Start: read-only and outside any group; relay_log_recovery = ON drops what was received and not applied."""
+        self.starts += 1
+        self.is_up, self.is_stopped, self.seat, self.version = True, False, None, version
+        self.was_made_primary = self.is_cloning = False
+        self.volume.version = max(self.volume.version, version)
+        self.variables = {
+            "super_read_only": 1,
+            "read_only": 1,
+            "offline_mode": 0,
+            "group_replication_bootstrap_group": 0,
+            "group_replication_group_name": "",
+            "group_replication_group_seeds": "",
+            "relay_log_recovery": int(self._around.drops_relay_log),
+        }
+        if self._around.drops_relay_log:
+            self.volume.relay.clear()
+        self.volume.unsynced.clear()
+        self.touch()
+
+    def die(self, *, power: bool = False) -> None:
+        """kill -9, or the power goes: then what was not flushed is gone."""
+        if power:
+            self.volume.lose_tail()
+        self.is_up, self.seat = False, None
+        self.touch()
+
+    def shut_down(self) -> None:
+        """SIGTERM: the plugin leaves the group by itself."""
+        if self.is_up and not self.is_stopped:
+            self.refuse_writes()
+            self._around.replication.leave(self)
+        self.die()
+
+    def is_frozen(self) -> bool:
+        return self.is_stopped or self._around.is_down(self.volume.node)
+
+    def host_name(self) -> str:
+        return self.pod
+
+    def touch(self) -> None:
+        """Something changed that its agent should see soon."""
+        self._around.changed(self.pod)
+
+    # --- what the group does to it
+    def refuse_writes(self) -> None:
+        self.variables["super_read_only"] = self.variables["read_only"] = 1
+        self.was_made_primary = False
+
+    def exits(self, why: str) -> None:
+        """exit_state_action = OFFLINE_MODE."""
+        self.refuse_writes()
+        self.variables["offline_mode"] = 1
+        self._around.say(f"{self.pod} goes to ERROR: {why}")
+        self.touch()
+
+    def takes_writes(self) -> bool:
+        """From a client without any privilege."""
+        if not self.is_up:
+            return False
+        values = self.variables
+        writable = not values["super_read_only"] and not values["read_only"] and not values["offline_mode"]
+        return bool(not self.is_frozen() and writable)
+
+    # --- statements that take their time
+    def start_group_replication(self) -> Operation:
+        operation = Operation()
+        if self.seat is not None:
+            operation.is_done, operation.trouble = True, "3093 The START GROUP_REPLICATION command failed: running"
+            return operation
+        self.variables["super_read_only"] = self.variables["read_only"] = 1
+        self._later(self.random.uniform(0.3, 2.5), operation, self._start)
+        return operation
+
+    def _start(self) -> str:
+        if self.seat is not None:
+            return "3093 it runs already"
+        name = self.variables["group_replication_group_name"]
+        if not name:
+            return "3092 the group name is empty"
+        if self.variables["group_replication_bootstrap_group"]:
+            self._around.replication.form(self, name)
+            return ""
+        seeds = [host.partition(".")[0] for host in self.variables["group_replication_group_seeds"].split(",")]
+        found = [server for pod in seeds if (server := self._around.server(pod)) is not None]
+        why = self._around.replication.join(self, name, found)
+        return f"3092 {why}" if why else ""
+
+    def stop_group_replication(self) -> Operation:
+        operation = Operation()
+        self._later(self.random.uniform(0.1, 1.0), operation, self._stop)
+        return operation
+
+    def _stop(self) -> str:
+        self.refuse_writes()
+        self._around.replication.leave(self)
+        self.touch()
+        return ""
+
+    def make_primary(self, uuid: str) -> Operation:
+        operation = Operation()
+
+        def change() -> str:
+            why = self._around.replication.set_primary(self, uuid)
+            return f"3910 {why}" if why else ""
+
+        self._later(self.random.uniform(0.1, 1.0), operation, change)
+        return operation
+
+    def clone(self, host: str) -> Operation:
+        """Replaces the data; mysqld stops at the end, and kubelet starts it again."""
+        operation = Operation()
+        donor = self._around.server(host.partition(".")[0])
+        if donor is None or not donor.is_up or donor.is_frozen() or not self._around.reaches(self, donor):
+            operation.is_done, operation.trouble = True, "3862 Clone Donor Error"
+            return operation
+        self.is_cloning = True
+        self.volume.empty()
+
+        def finish() -> str:
+            self.is_cloning = False
+            if not donor.is_up or donor.is_frozen() or not self._around.reaches(self, donor):
+                return "3862 Clone Donor Error: the connection broke"
+            self.volume.copy_from(donor.volume)
+            self._around.say(f"{self.pod} has cloned {donor.pod}")
+            self.die()
+            return "2013 the server stopped"
+
+        self._later(self.random.uniform(2.0, 6.0), operation, finish)
+        return operation
+
+    def _later(self, seconds: float, operation: Operation, act: Callable[[], str]) -> None:
+        """Only if this very process still lives then; frozen, it goes on once thawed."""
+        start = self.starts
+
+        def run() -> None:
+            if self.starts != start or not self.is_up:
+                return
+            if self.is_frozen():
+                self._around.scheduler.after(0.5, run)
+                return
+            operation.trouble = act()
+            operation.is_done = True
+
+        self._around.scheduler.after(seconds, run)
+
+
+class Around:
+    """What a mysqld needs of the world; world.py fills it in."""
+
+    scheduler: Scheduler
+    replication: groups.Replication
+    drops_relay_log: bool
+
+    def is_down(self, node: str) -> bool:
+        raise NotImplementedError
+
+    def server(self, pod: str) -> Mysqld | None:
+        raise NotImplementedError
+
+    def reaches(self, one: Mysqld, other: Mysqld) -> bool:
+        raise NotImplementedError
+
+    def changed(self, pod: str) -> None:
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        raise NotImplementedError

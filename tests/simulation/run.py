@@ -1,0 +1,221 @@
+"""Runs worlds: a seed and a scenario give a list of events; what they lead to is checked, shrunk and told plainly."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+
+from mysqlops.core import names, record, rollout
+from tests.simulation import scenarios
+from tests.simulation.faults import Event, Faults
+from tests.simulation.group import ONLINE
+from tests.simulation.invariants import Watch
+from tests.simulation.standins import stand_ins
+from tests.simulation.verbs import Verbs
+from tests.simulation.world import World
+
+_LATEST_SECONDS = 320.0  # after the last fault is healed
+_QUIET_SECONDS = 8.0
+
+
+@dataclass
+class Result:
+    """How one world ended."""
+
+    seed: int
+    scenario: str
+    events: list[Event]
+    violations: list[tuple[str, str, str]]
+    trace: list[tuple[float, str]]
+    acknowledged: int
+    faults: dict[str, int]
+    commands: dict[str, int]
+    seconds: float
+    is_waiting: bool = False
+    outside: list[str] = field(default_factory=list)
+
+    def kind(self) -> str:
+        return self.violations[0][0] if self.violations else ""
+
+
+class _Sink(io.TextIOBase):
+    """The agents' own words go into the trace."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def write(self, text: str) -> int:
+        if len(text) > 1:
+            actor = self._world.scheduler.current
+            self._world.say(f"  [{actor.process.name if actor else '-'}] {text[25:].rstrip()}")
+        return len(text)
+
+
+class Run:
+    """One world from its beginning to its end."""
+
+    def __init__(self, seed: int, scenario: str, events: Sequence[Event] | None = None) -> None:
+        self.seed, self.scenario = seed, scenarios.ALL[scenario]
+        self.world = World(seed)
+        self.verbs = Verbs(self.world)
+        self.watch = Watch(self.world, self.verbs)
+        self.faults = Faults(self.world, self.verbs.by_event)
+        self.events = [*(self.scenario.draw(seed) if events is None else events)]
+
+    def go(self) -> Result:
+        random.seed(self.seed)
+        with redirect_stdout(_Sink(self.world)), stand_ins(self.world):
+            self.world.make_cluster(3)
+            self.faults.schedule(self.events)
+            self._let(self.scenario.until)
+            if not self._reports():
+                self._end()
+        result = self._result()
+        self._clear()
+        return result
+
+    def _reports(self) -> list[tuple[str, str, str]]:
+        return self.world.scheduler.reports
+
+    def _let(self, until: float) -> None:
+        self.world.scheduler.run(until, lambda: bool(self._reports()))
+
+    # --- the end
+    def _end(self) -> None:
+        """All is healed, users do what they are told, and then the cluster has to be whole again."""
+        self.faults.heal()
+        healed, since = self.world.now(), len(self.world.ledger.writes)
+        while self.world.now() < healed + _LATEST_SECONDS and not self._reports():
+            self._let(self.world.now() + 5.0)
+            if not any(one.outcome == "running" for one in self.verbs.commands):
+                self._tidy()
+            if self._is_whole():
+                self._let(self.world.now() + _QUIET_SECONDS)
+                if self._is_whole():
+                    break
+        if self._reports():
+            return
+        self.world.ledger.check_end()
+        if len(self.world.ledger.writes) == since and not self._waits_for_user():
+            self._not_writable()
+
+    def _tidy(self) -> None:
+        """What a user would do next."""
+        world, verbs = self.world, self.verbs
+        killed = next((one for one in verbs.commands if one.outcome == "killed"), None)
+        stateful_set = world.find("StatefulSet", world.name)
+        lease = world.find("Lease", names.group_lease(world.name)) or {"metadata": {}}
+        notes: dict[str, str] = lease["metadata"].get("annotations") or {}
+        if killed is not None:
+            killed.outcome = "killed, and run again"
+            verbs.run(killed.verb, killed.who)
+        elif stateful_set is None and names.ANNOTATION_RECREATING not in notes:
+            verbs.run("deploy", verbs.wanted_replicas)
+        elif stateful_set is None:
+            verbs.run("resize-by-rebuild", 0)
+        elif record.stopped(notes):
+            verbs.run("start", 0)
+        elif rollout.read(stateful_set) is not None:
+            verbs.run("resume", 0)
+        elif record.fenced(notes):
+            verbs.run("unfence", names.ordinal_of(next(iter(record.fenced(notes)))))
+        elif stateful_set["spec"]["replicas"] != verbs.wanted_replicas and not self.scenario.keeps_replicas:
+            world.say(f"the user sets replicas to {verbs.wanted_replicas} again")
+            world.api.merge_patch("StatefulSet", world.name, {"spec": {"replicas": verbs.wanted_replicas}})
+
+    def _is_whole(self) -> bool:
+        world = self.world
+        stateful_set = world.find("StatefulSet", world.name)
+        if stateful_set is None or any(one.outcome == "running" for one in self.verbs.commands):
+            return False
+        servers = [one.server for one in world.kubelet.pods.values()]
+        inside = {one.seat.group.incarnation for one in servers if one.seat is not None and one.seat.state == ONLINE}
+        everybody = all(one.seat is not None and one.seat.state == ONLINE for one in servers)
+        writes = world.ledger.last_at > world.now() - 5.0
+        return everybody and len(inside) == 1 and writes and len(servers) == stateful_set["spec"]["replicas"]
+
+    def _words(self) -> list[str]:
+        found = []
+        for one in self.world.kubelet.pods.values():
+            words = one.program.waits_for() if one.program else one.phase
+            if words:
+                found.append(f"{one.name}: {words}")
+        return found
+
+    def _waits_for_user(self) -> bool:
+        """Only if something was destroyed or diverged by hand or by order may it wait."""
+        return bool(self.world.ledger.by_hand) or any(one.is_excused for one in self.world.ledger.writes)
+
+    def _not_writable(self) -> None:
+        text = f"nothing can be written {_LATEST_SECONDS:.0f} s after all was healed: {'; '.join(self._words())}"
+        last = [f"{one}: {one.outcome[:150]}" for one in self.verbs.commands[-3:]]
+        self.world.scheduler.report("not writable", f"{text}; {'; '.join(last)}")
+
+    def _result(self) -> Result:
+        world = self.world
+        commands: dict[str, int] = {}
+        for one in self.verbs.commands:
+            how = one.outcome.partition(":")[0]
+            commands[f"{one.verb} {how}"] = commands.get(f"{one.verb} {how}", 0) + 1
+        return Result(
+            self.seed,
+            self.scenario.name,
+            self.events,
+            [*self._reports()],
+            world.trace,
+            len(world.ledger.writes),
+            self.faults.counts,
+            commands,
+            world.now(),
+            outside=[] if self._is_whole() else self._words(),
+        )
+
+    def _clear(self) -> None:
+        """End every greenlet, so that nothing of this world runs on into the next."""
+        for one in self.world.kubelet.pods.values():
+            one.kill()
+        for command in self.verbs.commands:
+            if command.process is not None:
+                command.process.kill()
+        with redirect_stdout(io.StringIO()):
+            self.world.scheduler.run(self.world.now())
+
+
+def run(seed: int, scenario: str, events: Sequence[Event] | None = None) -> Result:
+    return Run(seed, scenario, events).go()
+
+
+def shrink(result: Result, tries: int = 200) -> Result:
+    """The same violation with as few events as possible: halves first, then one at a time."""
+    best, size = result, max(1, len(result.events) // 2)
+    while tries > 0:
+        found = None
+        for start in range(0, len(best.events), size):
+            tries -= 1
+            left = [*best.events[:start], *best.events[start + size :]]
+            again = run(best.seed, best.scenario, left)
+            if again.kind() == result.kind():
+                found = again
+                break
+        if found is not None:
+            best = found
+            size = min(size, max(1, len(best.events) // 2))
+        elif size == 1:
+            break
+        else:
+            size = max(1, size // 2)
+    return best
+
+
+def story(result: Result) -> str:
+    """What happened, in plain words."""
+    lines = [f"seed {result.seed}, scenario {result.scenario}: {result.violations[0][1]}", "events:"]
+    lines += [f"  {event}" for event in result.events]
+    lines.append("what happened:")
+    lines += [f"  {at:7.2f}  {text}" for at, text in result.trace]
+    if result.violations[0][2]:
+        lines.append(result.violations[0][2])
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""Mixtures of faults and verbs; each looks where a kind of trouble is near. `all` has everything."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.simulation import faults
+from tests.simulation.faults import Event
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Faults and verbs by weight, how many events, and until when they come."""
+
+    name: str
+    kinds: Mapping[str, int]
+    verbs: Mapping[str, int] = field(default_factory=dict)
+    events: tuple[int, int] = (4, 14)
+    until: float = 140.0
+    since: float = 20.0
+    keeps_replicas: bool = False
+
+    def draw(self, seed: int) -> list[Event]:
+        chance = random.Random(f"{self.name}/{seed}")  # noqa: S311 (a seed is one world)
+        count = chance.randint(*self.events)
+        between = (self.since, self.until - 20.0)
+        return faults.draw(chance, dict(self.kinds), dict(self.verbs), count, between)
+
+
+_KINDS = faults.KINDS
+_USER = {"delete-claim": 2, "delete-lease": 1, "replicas": 2}
+_OUTAGES = {
+    "power-cut": 4,
+    "lose-node": 4,
+    "kill-mysqld": 3,
+    "kill-agent": 2,
+    "cut-agent-off": 2,
+    "delete-pod": 1,
+    "drain": 4,
+}
+_VERBS = {
+    "scale": 2,
+    "scale-and-delete": 1,
+    "recover": 2,
+    "rebuild": 3,
+    "rebuild-with-loss": 1,
+    "fence": 1,
+    "unfence": 1,
+    "switchover": 3,
+    "stop": 1,
+    "start": 1,
+    "restart": 2,
+    "upgrade": 2,
+    "upgrade-to-bad": 2,
+    "resume": 1,
+    "roll-back": 1,
+    "resize-by-rebuild": 1,
+    "delete-and-deploy": 1,
+    "deploy": 1,
+}
+ALL = {
+    one.name: one
+    for one in (
+        Scenario("base", _KINDS),
+        Scenario(
+            "forming",
+            {"trap-agent": 8, "power-cut": 3, "partition": 4, "freeze-node": 3, "kill-agent": 1, "kill-mysqld": 2},
+            since=3.0,
+            events=(6, 14),
+        ),
+        Scenario("user", {**_KINDS, **_USER}),
+        Scenario("recover", _OUTAGES, {"recover": 5, "rebuild": 1}),
+        Scenario("recover-killed", {**_OUTAGES, "trap-cli": 6}, {"recover": 5}),
+        Scenario("wipe", {**_OUTAGES, "delete-claim": 5}),
+        Scenario("members", {**_OUTAGES, "trap-cli": 4}, {"rebuild": 5, "fence": 1, "unfence": 1, "switchover": 2}),
+        Scenario(
+            "redeploy", {"kill-mysqld": 1, "kill-agent": 1, "partition": 1}, {"delete-and-deploy": 5, "switchover": 3}
+        ),
+        Scenario("scale", {**_KINDS, "trap-cli": 3}, {"scale": 4, "scale-and-delete": 3, "switchover": 2}),
+        Scenario(
+            "rollout",
+            {**_OUTAGES, "trap-cli": 3},
+            {"upgrade": 3, "upgrade-to-bad": 3, "roll-back": 2, "resume": 2, "resize-by-rebuild": 2, "restart": 1},
+        ),
+        Scenario(
+            "lock",
+            {"trap-cli": 8, "stop-agent": 1},
+            {"switchover": 3, "rebuild": 3, "restart": 2, "fence": 2, "unfence": 2},
+            events=(8, 18),
+        ),
+        Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),
+    )
+}

@@ -1,0 +1,195 @@
+"""The SQL seam: one connection to a model mysqld, with the statements that the real code sends. Others are a Gap."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.mysql import connect
+from tests.simulation import group as groups
+from tests.simulation.mysqld import Mysqld, Operation
+from tests.simulation.scheduler import Gap, Scheduler
+
+Row = tuple[Any, ...]
+Hook = Callable[[str], None]
+_READ = re.compile(r"^SELECT ((?:@@[\w.]+|\s|,)+)$")
+_SET = re.compile(r"^SET (?:GLOBAL|PERSIST) (\w+) = (.*)$")
+_ROLES = ("PRIMARY", "SECONDARY")
+
+
+class SimServer(connect.Server):
+    """One open connection; it breaks when the server's process ends."""
+
+    def __init__(self, server: Mysqld, scheduler: Scheduler, before: Hook, *, is_admin: bool) -> None:
+        self._model, self._scheduler, self._before, self._is_admin = server, scheduler, before, is_admin
+        self._start = server.starts
+        self._read_timeout = 5.0
+        self._connection = self  # type: ignore[assignment]  # for connect.set_read_timeout
+        self.where = server.pod
+
+    def close(self) -> None:
+        pass
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        known = _KNOWN.get(sql)
+        if known is None:
+            text = " ".join(sql.split())
+            handler = next((handler for start, handler in _STARTS if text.startswith(start)), None)
+            if handler is None:
+                raise Gap(f"a statement that no model knows: {text}")
+            known = _KNOWN[sql] = text, handler
+        text, handler = known
+        self._wait(text)
+        return handler(self, text, parameters)
+
+    def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        return self.query(sql, parameters)[0][0]
+
+    def execute_secret(self, sql: str, what: str) -> None:
+        text = " ".join(sql.split())
+        self._wait(what)
+        if text.startswith("START GROUP_REPLICATION"):
+            self._finish(self._model.start_group_replication(), what)
+        elif text.startswith("CLONE INSTANCE"):
+            host = text.partition("@'")[2].partition("'")[0]
+            self._finish(self._model.clone(host), what)
+        else:
+            raise Gap(f"a secret statement that no model knows: {what}")
+
+    # --- the connection
+    def _wait(self, text: str) -> None:
+        """Until the server takes the statement; raises ConnectFailed if it is gone or stays frozen."""
+        self._before(text)
+        self._scheduler.pause(self._scheduler.random.uniform(0.0002, 0.004))
+        deadline = self._scheduler.now + self._read_timeout
+        while self._model.is_frozen() and self._is_same():
+            if self._scheduler.now >= deadline:
+                raise errors.ConnectFailed(f"{self.where}: {text[:40]} failed with MySQL error 2013: timed out")
+            self._scheduler.pause(0.5)
+        self._check()
+
+    def _is_same(self) -> bool:
+        return self._model.is_up and self._model.starts == self._start
+
+    def _check(self) -> None:
+        if not self._is_same():
+            raise errors.ConnectFailed(f"{self.where}: MySQL error 2013: lost connection")
+
+    def _finish(self, operation: Operation, what: str) -> None:
+        deadline = self._scheduler.now + self._read_timeout
+        while not operation.is_done:
+            self._scheduler.pause(0.1)
+            self._check()
+            if self._scheduler.now >= deadline:
+                raise errors.ConnectFailed(f"{self.where}: {what} failed with MySQL error 2013: timed out")
+        if operation.trouble:
+            number, _, why = operation.trouble.partition(" ")
+            if number == "2013":
+                raise errors.ConnectFailed(f"{self.where}: {why}")
+            raise errors.StatementFailed(f"{what} failed with MySQL error {number}: {why}", errno=int(number))
+
+    # --- handlers
+    def variable(self, name: str) -> Any:
+        model = self._model
+        plain = name.removeprefix("@@").removeprefix("global.")
+        special: dict[str, Callable[[], Any]] = {
+            "server_uuid": lambda: model.volume.uuid,
+            "version": lambda: model.version,
+            "gtid_executed": model.volume.executed.text,
+            "gtid_purged": lambda: model.volume.purged,
+            "report_host": lambda: model.host,
+        }
+        if plain in special:
+            return special[plain]()
+        if plain not in model.variables:
+            raise Gap(f"a variable that no model knows: {name}")
+        return model.variables[plain]
+
+    def read(self, text: str, _: Sequence[Any]) -> list[Row]:
+        match = _READ.match(text)
+        if match is None:
+            raise Gap(f"a SELECT that no model knows: {text}")
+        return [tuple(self.variable(one.strip()) for one in match[1].split(","))]
+
+    def set(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        match = _SET.match(text)
+        if match is None:
+            raise Gap(f"a SET that no model knows: {text}")
+        name, value = match[1], parameters[0] if parameters else match[2].strip("'")
+        value = {"ON": 1, "OFF": 0}.get(value, value)
+        self._model.variables[name] = value
+        if name == "super_read_only" and value:
+            self._model.variables["read_only"] = 1
+        self._model.touch()
+        return []
+
+    def members(self, _: Sequence[Any]) -> list[Row]:
+        model = self._model
+        seat = model.seat
+        if seat is None or seat.state == groups.ERROR:
+            state = groups.OFFLINE if seat is None else groups.ERROR
+            return [(model.volume.uuid, model.host, state, "", 0, "")]
+        rows = []
+        for one in seat.sight:
+            is_silent = one is not seat and seat.lost.get(one, 0.0) > groups.SUSPECT_SECONDS
+            state = groups.UNREACHABLE if is_silent else one.state
+            state = groups.ONLINE if state == groups.ERROR else state  # nobody was told yet
+            role = "" if state == groups.RECOVERING else _ROLES[one is not seat.leader]
+            rows.append((one.uuid, one.host, state, role, len(one.server.volume.relay), seat.group.view_id()))
+        return sorted(rows, key=lambda row: str(row[1]))
+
+    def received(self, _: Sequence[Any]) -> list[Row]:
+        return [(self._model.volume.relay.text(),)]
+
+    def clone_status(self, _: Sequence[Any]) -> list[Row]:
+        return [("FILE COPY", 1, 2)] if self._model.is_cloning else []
+
+    def stop_replication(self, text: str, _: Sequence[Any]) -> list[Row]:
+        self._finish(self._model.stop_group_replication(), text)
+        return []
+
+    def make_primary(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        self._finish(self._model.make_primary(str(parameters[0])), text)
+        return []
+
+    def nothing(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return []
+
+    def on(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [("it", "ON")]
+
+    def zero(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [(0,)]
+
+    def time(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [(datetime(2026, 1, 1, tzinfo=UTC),)]
+
+
+_Handler = Callable[[SimServer, str, Sequence[Any]], list[Row]]
+
+
+def _others(handler: Callable[[SimServer, Sequence[Any]], list[Row]]) -> _Handler:
+    return lambda server, _, parameters: handler(server, parameters)
+
+
+_KNOWN: dict[str, tuple[str, _Handler]] = {}
+_STARTS: list[tuple[str, _Handler]] = [
+    ("SELECT @@", SimServer.read),
+    ("SET ", SimServer.set),
+    ("SELECT member_id", _others(SimServer.members)),
+    ("SELECT received_transaction_set", _others(SimServer.received)),
+    ("SELECT COALESCE(MAX(last_error_number)", SimServer.zero),
+    ("SELECT p.stage", _others(SimServer.clone_status)),
+    ("SELECT error_no", SimServer.nothing),
+    ("SHOW GLOBAL VARIABLES", SimServer.on),
+    ("SELECT data FROM performance_schema.error_log", SimServer.nothing),
+    ("SELECT NOW(6)", SimServer.time),
+    ("SELECT group_replication_set_as_primary", SimServer.make_primary),
+    ("STOP GROUP_REPLICATION", SimServer.stop_replication),
+    ("SELECT id FROM performance_schema.processlist", SimServer.nothing),
+    ("SELECT t.trx_mysql_thread_id", SimServer.nothing),
+    ("ALTER INSTANCE", SimServer.nothing),
+]

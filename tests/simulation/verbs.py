@@ -1,0 +1,257 @@
+"""Users' commands: each verb as cli/* runs it, lock included, as a process that can be killed, stopped and repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.operations import (
+    delete,
+    deploy,
+    lock,
+    member,
+    observe,
+    recover,
+    remake,
+    restart,
+    rollout,
+    scale,
+    stop,
+    storage,
+    switchover,
+    upgrade,
+)
+from mysqlops.operations.session import Progress, Session
+from mysqlops.planning import switchover as switching
+from tests.simulation.clients import CliClient
+from tests.simulation.faults import Event
+from tests.simulation.scheduler import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_TIMEOUT_SECONDS = 150.0
+Json = dict[str, Any]
+
+
+@dataclass
+class Command:
+    """One run of a verb."""
+
+    verb: str
+    who: int
+    process: Process | None = None
+    outcome: str = "running"
+    last_words: str = ""
+    took_lock_at: float | None = None
+    accepts_loss_of: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.who}"
+
+
+class UserClient(CliClient):
+    """A user who may do everything: the sixty questions whether he may are not asked one by one."""
+
+    def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+        if kind == "SelfSubjectAccessReview":
+            return {"status": {"allowed": True}}
+        return super().create(kind, manifest, dry_run=dry_run)
+
+
+class Verbs:
+    """Runs commands and remembers how they ended."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.commands: list[Command] = []
+        self.wanted_replicas = 3
+
+    def run(self, verb: str, who: int) -> Command:
+        command = Command(verb, who)
+        command.process = Process(
+            self.world.scheduler, f"cli {verb}", lambda: self._body(command), partial(self._ended, command)
+        )
+        command.process.nap = self._nap
+        self.commands.append(command)
+        return command
+
+    def by_event(self, verb: str, event: Event) -> None:
+        self.run(verb, event.who)
+
+    def _nap(self, seconds: float) -> float:
+        return seconds if seconds > 1.0 else self.world.random.uniform(0.5, 2.0)
+
+    def _ended(self, command: Command) -> None:
+        if command.outcome == "running":
+            command.outcome = "killed"
+        self.world.say(f"CLI {command}: {command.outcome[:200]}")
+
+    def _body(self, command: Command) -> None:
+        self.world.say(f"CLI {command}: begins")
+        try:
+            VERBS[command.verb](self, self._session(command), command)
+            command.outcome = "ok"
+        except errors.MysqlopsError as error:
+            command.outcome = f"{error.code}: {error}"
+
+    def _session(self, command: Command) -> Session:
+        def say(text: str) -> None:
+            command.last_words = text
+            self.world.say(f"  [cli {command.verb}] {text}")
+
+        def waiting(text: str) -> None:
+            command.last_words = text
+
+        world = self.world
+        client = UserClient(
+            world.api, world.before_call, world.after_call, run_in=world.programs.run_in, logs=world.logs
+        )
+        return Session(client, world.user_clock, Progress(say, waiting, say), _TIMEOUT_SECONDS)
+
+    @contextmanager
+    def changing(self, session: Session, command: Command) -> Iterator[None]:
+        """As cli/context.py does it."""
+        with lock.held(session, self.world.name, command.verb):
+            command.took_lock_at = self.world.now()
+            yield
+
+    def member(self, command: Command) -> str:
+        return names.pod(self.world.name, command.who)
+
+
+def _deploy(verbs: Verbs, session: Session, command: Command) -> None:
+    """`deploy` takes no lock."""
+    spec = verbs.world.spec(command.who)
+    deploy.check(session, spec)
+    wanted, plan = deploy.prepare(session.client, spec, {"replicas"})
+    deploy.try_images(session, spec, wanted, plan)
+    deploy.execute(session, plan)
+    status = deploy.await_healthy(session, spec.name)
+    if plan.steps:
+        deploy.prove(session.client, status)
+
+
+def _delete(verbs: Verbs, session: Session, command: Command) -> None:
+    plan = delete.plan(session.client, verbs.world.name, purge_data=False)
+    delete.execute(session, verbs.world.name, plan)
+
+
+def _delete_and_deploy(verbs: Verbs, session: Session, command: Command) -> None:
+    """The same cluster again, perhaps with fewer members."""
+    _delete(verbs, session, command)
+    command.who = (1, 3, 3)[command.who % 3]
+    verbs.wanted_replicas = command.who
+    _deploy(verbs, session, command)
+
+
+def _scale(verbs: Verbs, session: Session, command: Command) -> None:
+    target = (1, 3, 5)[command.who % 3]
+    with verbs.changing(session, command):
+        scale.plan(session, verbs.world.name, target, claims="keep", rebuild=False)
+        verbs.wanted_replicas = target
+        scale.execute(session, verbs.world.name, target, claims="keep", rebuild=False)
+
+
+def _scale_and_delete(verbs: Verbs, session: Session, command: Command) -> None:
+    target = (1, 3)[command.who % 2]
+    with verbs.changing(session, command):
+        scale.plan(session, verbs.world.name, target, claims="delete", rebuild=False)
+        verbs.wanted_replicas = target
+        scale.execute(session, verbs.world.name, target, claims="delete", rebuild=False)
+
+
+def _recover(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        risks = recover.plan(session, verbs.world.name)
+        verbs.world.ledger.accept_loss([risk.member for risk in risks], "recover")
+        recover.execute(session, verbs.world.name, risks)
+
+
+def _rebuild(verbs: Verbs, session: Session, command: Command, *, accept_loss: bool = False) -> None:
+    with verbs.changing(session, command):
+        if accept_loss:
+            verbs.world.ledger.accept_loss([verbs.member(command)], "rebuild --accept-loss")
+        member.rebuild(session, verbs.world.name, verbs.member(command), accept_loss=accept_loss)
+
+
+def _fence(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        member.fence(session, verbs.world.name, verbs.member(command), "by hand")
+
+
+def _unfence(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        member.unfence(session, verbs.world.name, verbs.member(command))
+
+
+def _switchover(verbs: Verbs, session: Session, command: Command) -> None:
+    limits = switching.Limits()
+    with verbs.changing(session, command):
+        chosen = switchover.plan(session, verbs.world.name, None, limits)
+        if chosen is not None:
+            switchover.execute(session, verbs.world.name, chosen, limits)
+
+
+def _stop(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        stop.stop(session, verbs.world.name)
+
+
+def _start(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        stop.start(session, verbs.world.name)
+
+
+def _restart(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        restart.check(session, verbs.world.name)
+        restart.execute(session, verbs.world.name)
+
+
+def _upgrade(verbs: Verbs, session: Session, command: Command, image: str = "mysql:9.7.5") -> None:
+    with verbs.changing(session, command):
+        running = observe.must_run(session.client, verbs.world.name)
+        change = upgrade.plan(session, verbs.world.name, running, upgrade.wanted_spec(running, {"image": image}))
+        upgrade.execute(session, verbs.world.name, change, rollout.Limits(60.0))
+
+
+def _upgrade_way(verbs: Verbs, session: Session, command: Command, *, back: bool) -> None:
+    with verbs.changing(session, command):
+        act = upgrade.roll_back if back else upgrade.resume
+        act(session, verbs.world.name, rollout.Limits(60.0))
+
+
+def _resize(verbs: Verbs, session: Session, command: Command, *, by_rebuild: bool) -> None:
+    with verbs.changing(session, command):
+        remake.finish(session, verbs.world.name)
+        size = f"{20 + 10 * command.who}Gi"
+        change = storage.plan(session, verbs.world.name, size, by_rebuild=by_rebuild)
+        storage.execute(session, verbs.world.name, change)
+
+
+VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
+    "deploy": _deploy,
+    "delete-and-deploy": _delete_and_deploy,
+    "scale": _scale,
+    "scale-and-delete": _scale_and_delete,
+    "recover": _recover,
+    "rebuild": _rebuild,
+    "rebuild-with-loss": partial(_rebuild, accept_loss=True),
+    "fence": _fence,
+    "unfence": _unfence,
+    "switchover": _switchover,
+    "stop": _stop,
+    "start": _start,
+    "restart": _restart,
+    "upgrade": _upgrade,
+    "upgrade-to-bad": partial(_upgrade, image="mysql:9.7.99-bad"),
+    "resume": partial(_upgrade_way, back=False),
+    "roll-back": partial(_upgrade_way, back=True),
+    "resize-by-rebuild": partial(_resize, by_rebuild=True),
+}

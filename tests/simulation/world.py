@@ -1,0 +1,217 @@
+"""The whole world of one seed: it puts the models together, and is what they know of each other."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.kube import manifests
+from mysqlops.operations import deploy
+from tests.simulation import kubelet, mysqld
+from tests.simulation.apiserver import ApiServer
+from tests.simulation.clock import EPOCH, SimClock
+from tests.simulation.faults import Traps
+from tests.simulation.group import TICK_SECONDS, Replication
+from tests.simulation.ledger import Ledger
+from tests.simulation.programs import Programs
+from tests.simulation.scheduler import Process, Scheduler
+from tests.simulation.volume import Volume
+
+Json = dict[str, Any]
+NAME, NAMESPACE = "mysql", "db"
+_CLIENT_SECONDS = (0.4, 2.0)
+_CHANGES = ("CREATE", "APPLY", "PUT", "PATCH", "DELETE")
+
+
+class World(mysqld.Around):
+    """Everything that there is."""
+
+    name, namespace = NAME, NAMESPACE
+
+    def __init__(self, seed: int) -> None:
+        self.scheduler = Scheduler(seed)
+        self.random: random.Random = self.scheduler.random
+        self.trace: list[tuple[float, str]] = []
+        self.nodes = {name: kubelet.Node(name) for name in ("node-a", "node-b", "node-c", "node-d")}
+        self.volumes: dict[str, Volume] = {}
+        self.drops_relay_log = _drops_relay_log()
+        self.replication = Replication(self.now, self.reaches, self.say)
+        self.api = ApiServer(self._date, self.new_uuid)
+        self.api.on_change = self._on_change
+        self.api_down = False
+        self.api_cut: set[str] = set()  # pods, or "cli"
+        self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
+        self.is_changed = True
+        self.kubelet = kubelet.Kubelet(self)
+        self.ledger = Ledger(self)
+        self.traps = Traps(self)
+        self.programs = Programs(self)
+        self.user_clock = SimClock(self.scheduler)
+        self.on_any_call_by: Callable[[Process, str], None] = lambda process, text: None
+        self.before_change_by: Callable[[Process, str], None] = lambda process, text: None
+        self.scheduler.after(TICK_SECONDS, self._tick)
+        self.scheduler.after(5.0, self._client)
+
+    # --- what the models ask for
+    def now(self) -> float:
+        return self.scheduler.now
+
+    def _date(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.scheduler.now)
+
+    def say(self, text: str) -> None:
+        self.trace.append((self.scheduler.now, text))
+
+    def new_uuid(self) -> str:
+        text = f"{self.random.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def clock_of(self, node: kubelet.Node) -> SimClock:
+        return SimClock(self.scheduler, lambda: node.skew)
+
+    def is_down(self, node: str) -> bool:
+        return self.nodes[node].state != kubelet.UP
+
+    def server(self, pod: str) -> mysqld.Mysqld | None:
+        found = self.kubelet.of(pod)
+        return found.server if found else None
+
+    def reaches(self, one: mysqld.Mysqld, other: mysqld.Mysqld) -> bool:
+        if not one.is_up or not other.is_up or other.is_frozen() or one.is_frozen():
+            return False
+        return not self.cuts or frozenset((one.pod, other.pod)) not in self.cuts
+
+    def changed(self, pod: str) -> None:
+        found = self.kubelet.of(pod)
+        if found is not None and found.program is not None:
+            found.program.is_restless_until = self.now() + 2.0
+
+    def version_of(self, image: str) -> str:
+        """Empty for an image that does not start."""
+        tag = image.rpartition(":")[2]
+        return "" if "bad" in tag else {"9.7": "9.7.4"}.get(tag, tag)
+
+    def logs(self, pod: str, container: str, lines: int) -> str:
+        """Of the image check, the only pod whose logs anybody reads."""
+        found = self.object("Pod", pod)
+        image = next(one["image"] for one in found["spec"]["containers"] if one["name"] == container)
+        if container == "python":
+            return "python 3 13 /usr/bin/openssl"
+        version = self.version_of(image) or image.rpartition(":")[2].partition("-")[0]
+        return f"/usr/sbin/mysqld  Ver {version} for Linux on x86_64 (MySQL Community Server - GPL)"
+
+    # --- objects, as the world itself sees them
+    def find(self, kind: str, name: str) -> Json | None:
+        return self.api.peek(kind, name)
+
+    def object(self, kind: str, name: str) -> Json:
+        found = self.find(kind, name)
+        if found is None:
+            raise errors.NotFound(f"{kind} {name}")
+        return found
+
+    def objects(self, kind: str) -> list[Json]:
+        return self.api.peek_all(kind)
+
+    def claim_of(self, pod: Json) -> Json | None:
+        for volume in pod["spec"].get("volumes", []):
+            if "persistentVolumeClaim" in volume:
+                return self.find("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+        return None
+
+    def volume(self, claim: Json) -> Volume:
+        """Made on a node of its own when it is first used."""
+        uid = claim["metadata"]["uid"]
+        if uid not in self.volumes:
+            used = [one.node for one in self.volumes.values() if one.exists]
+            up = [name for name, node in self.nodes.items() if node.state == kubelet.UP] or [*self.nodes]
+            node = min(up, key=used.count)
+            self.volumes[uid] = Volume(uid, claim["metadata"]["name"], node)
+        return self.volumes[uid]
+
+    def existing(self) -> list[Volume]:
+        return [one for one in self.volumes.values() if one.exists]
+
+    def _on_change(self, event: str, thing: Json) -> None:
+        if event == "DELETED" and thing["kind"] == "PersistentVolumeClaim":
+            volume = self.volumes.get(thing["metadata"]["uid"])
+            if volume is not None:
+                volume.exists = False
+                self.say(f"the data of {volume.claim} is gone")
+        if thing["kind"] != "Lease":
+            self.is_changed = True
+
+    # --- the API server as a process sees it
+    def api_is_away(self, caller: str) -> bool:
+        return self.api_down or caller in self.api_cut
+
+    def before_call(self, text: str) -> None:
+        """A request goes out: time passes, and it may not arrive."""
+        process = self.scheduler.running().process
+        self.traps.reached(process, text)
+        self.scheduler.pause(self.random.uniform(0.001, 0.02))
+        if self.api_is_away(process.name.partition(" ")[2] if process.name.startswith("agent") else "cli"):
+            self.scheduler.pause(self.random.uniform(0.5, 3.0))
+            raise errors.Unreachable("the API server does not answer")
+        self.on_any_call_by(process, text)
+        if text.partition(" ")[0] in _CHANGES:
+            self.before_change_by(process, text)
+
+    def after_call(self, text: str) -> None:
+        process = self.scheduler.running().process
+        if self.traps.loses_answer(process, text):
+            self.scheduler.pause(self.random.uniform(0.5, 3.0))
+            raise errors.Unreachable("the answer was lost")
+
+    def before_statement(self, text: str) -> None:
+        self.traps.reached(self.scheduler.running().process, text)
+
+    # --- time
+    def _tick(self) -> None:
+        self.replication.tick()
+        if not self.api_down and self.is_changed:
+            self.api.run_controllers()
+        self.kubelet.turn()
+        self.ledger.check()
+        self.scheduler.after(TICK_SECONDS, self._tick)
+
+    def _client(self) -> None:
+        self.ledger.write()
+        self.scheduler.after(self.random.uniform(*_CLIENT_SECONDS), self._client)
+
+    # --- the beginning
+    def spec(self, replicas: int) -> ClusterSpec:
+        return ClusterSpec(name=NAME, namespace=NAMESPACE, replicas=replicas)
+
+    def make_cluster(self, replicas: int) -> None:
+        """What deploy applies, without the wait; the group has its name already."""
+        group = base64.b64encode(self.new_uuid().encode()).decode()
+        annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
+        meta = {"name": "local", "annotations": annotations}
+        self.api.create("StorageClass", {"kind": "StorageClass", "metadata": meta, "provisioner": "local"})
+        self.api.create("Namespace", {"kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        for wanted in _objects(replicas):
+            self.api.apply(wanted, manager=names.FIELD_MANAGER)
+        self.api.merge_patch("Secret", names.credentials_secret(NAME), {"data": {names.KEY_GROUP_NAME: group}})
+
+
+@cache
+def _objects(replicas: int) -> tuple[Json, ...]:
+    return tuple(deploy.objects(ClusterSpec(name=NAME, namespace=NAMESPACE, replicas=replicas)))
+
+
+@cache
+def _drops_relay_log() -> bool:
+    """What today's my.cnf says."""
+    text = manifests.read_text("base/config/my.cnf")
+    values = {
+        key.strip(): value.strip() for key, _, value in (line.partition("=") for line in text.splitlines()) if value
+    }
+    return values.get("relay_log_recovery", "OFF") == "ON"
