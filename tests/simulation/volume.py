@@ -98,6 +98,9 @@ class Volume:
     def known(self) -> set[Gtid]:
         return self.executed.content.keys() | self.relay.content.keys()
 
+    def highest(self, name: str) -> int:
+        return max(self.executed.highest(name), self.relay.highest(name))
+
     def find(self, gtid: Gtid) -> int | None:
         found = self.executed.content.get(gtid)
         return self.relay.content.get(gtid) if found is None else found
@@ -106,6 +109,12 @@ class Volume:
         if gtid not in self.executed and gtid not in self.relay:
             self.relay.add(gtid, content)
             self.unsynced.add(gtid)
+
+    def take_over(self, of: Volume, name: str = "") -> None:
+        """Receive what the other holds; with a name only what was written under it."""
+        for gtid, content in (*of.executed.content.items(), *of.relay.content.items()):
+            if not name or gtid[0] == name:
+                self.receive(gtid, content)
 
     def apply(self) -> None:
         if len(self.relay):
