@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,9 +34,13 @@ class Trap:
     """Waits for one of the next changing calls of a process, and then strikes."""
 
     process: str  # how its name begins
-    skip: int
     then: str  # kill, kill-during, stop, lose
+    target: str  # how the call's text begins; empty for any
+    skip: int
     figure: float
+
+    def is_met(self, process: Process, text: str) -> bool:
+        return process.name.startswith(self.process) and text.startswith(self.target)
 
 
 class Traps:
@@ -57,7 +60,7 @@ class Traps:
         if not self._set or not text.startswith(_WRITES):
             return
         for trap in [one for one in self._set if one.then != "lose"]:
-            if not process.name.startswith(trap.process) or text.startswith("PATCH Pod"):
+            if not trap.is_met(process, text) or text.startswith("PATCH Pod"):
                 continue
             if trap.skip:
                 trap.skip -= 1
@@ -75,7 +78,7 @@ class Traps:
 
     def loses_answer(self, process: Process, text: str) -> bool:
         for trap in [one for one in self._set if one.then == "lose"]:
-            if process.name.startswith(trap.process) and text.startswith(_WRITES) and not text.startswith("PATCH Pod"):
+            if trap.is_met(process, text) and text.startswith(_WRITES) and not text.startswith("PATCH Pod"):
                 self._set.remove(trap)
                 self._world.say(f"the answer to {process.name} of {text[:60]} is lost")
                 return True
@@ -120,12 +123,17 @@ class Faults:
             self._world.scheduler.after(event.figure, found.agent.cont)
 
     def _trap_agent(self, event: Event) -> None:
-        self._world.traps.arm(
-            Trap(f"agent {self._world.name}-{event.who}", int(event.figure) % 8, event.text, event.figure)
-        )
+        """Of one member's agent, or of whichever comes first."""
+        process = "agent" if event.figure % 2 > 1 else f"agent {self._world.name}-{event.who}"
+        self._trap(process, event, event.figure)
 
     def _trap_cli(self, event: Event) -> None:
-        self._world.traps.arm(Trap("cli", int(event.figure) % 9, event.text, event.figure + 12.0))
+        self._trap("cli", event, event.figure + 12.0)
+
+    def _trap(self, process: str, event: Event, seconds: float) -> None:
+        then, _, target = event.text.partition(" ")
+        skip = int(event.figure) % (2 if target else 8)
+        self._world.traps.arm(Trap(process, then, target, skip, seconds))
 
     def _kill_mysqld(self, event: Event) -> None:
         found = self._pod(event)
@@ -255,45 +263,3 @@ class Faults:
             if one.agent is not None:
                 one.agent.cont()
         world.is_changed = True
-
-
-# kind -> (weight, how many members it may name)
-KINDS: dict[str, int] = {
-    "kill-agent": 4,
-    "stop-agent": 3,
-    "trap-agent": 5,
-    "kill-mysqld": 4,
-    "stop-mysqld": 2,
-    "lose-node": 3,
-    "freeze-node": 2,
-    "power-cut": 2,
-    "cut-agent-off": 2,
-    "api-away": 2,
-    "stale-cache": 2,
-    "partition": 4,
-    "hold-applier": 2,
-    "skew-clock": 1,
-    "fill-volume": 1,
-    "delete-pod": 3,
-    "drain": 2,
-}
-
-
-def draw(
-    random: random.Random, kinds: dict[str, int], verbs: dict[str, int], count: int, between: tuple[float, float]
-) -> list[Event]:
-    """A list of events, in the order of their times."""
-    chosen = {kind: weight for kind, weight in kinds.items() if random.random() < 0.5} or kinds
-    choices = [*chosen, *(["verb"] if verbs else [])]
-    weights = [*chosen.values(), *([max(4, sum(chosen.values()) // 2)] if verbs else [])]
-    events = []
-    for _ in range(count):
-        kind = random.choices(choices, weights)[0]
-        text = ""
-        if kind.startswith("trap"):
-            text = random.choice(("kill", "kill-during", "stop", "lose"))
-        if kind == "verb":
-            text = random.choices([*verbs], [*verbs.values()])[0]
-        figure = random.choice((random.uniform(0.5, 6.0), random.uniform(4.0, 30.0)))
-        events.append(Event(round(random.uniform(*between), 1), kind, random.randrange(3), round(figure, 1), text))
-    return sorted(events, key=lambda event: event.at)

@@ -56,7 +56,7 @@ class Programs:
         except errors.MysqlopsError as error:
             return kube_exec.Output("", f"{error.code}: {error}\n", error.exit_code)
 
-    def _answer(self, containers: Containers, words: list[str]) -> Any:  # noqa: PLR0911 (one a program)
+    def _answer(self, containers: Containers, words: list[str]) -> Any:  # noqa: C901, PLR0911 (one case a program)
         server = member.Member(OwnPod(self._me(containers), self._world, containers))
         match words[0]:
             case "transactions":
@@ -67,7 +67,9 @@ class Programs:
                 return {"executed": executed, "purged": purged}
             case "plugins":
                 return {}
-            case "setting-kinds" | "get-settings" | "set-settings":
+            case "setting-kinds":
+                return dict.fromkeys(words[1:], "dynamic")
+            case "get-settings" | "set-settings":
                 return {}
             case "probe":
                 return self._probe()

@@ -6,8 +6,55 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.simulation import faults
 from tests.simulation.faults import Event
+
+# kind -> weight
+KINDS: dict[str, int] = {
+    "kill-agent": 4,
+    "stop-agent": 3,
+    "trap-agent": 5,
+    "kill-mysqld": 4,
+    "stop-mysqld": 2,
+    "lose-node": 3,
+    "freeze-node": 2,
+    "power-cut": 2,
+    "cut-agent-off": 2,
+    "api-away": 2,
+    "stale-cache": 2,
+    "partition": 4,
+    "hold-applier": 2,
+    "skew-clock": 1,
+    "fill-volume": 1,
+    "delete-pod": 3,
+    "drain": 2,
+}
+
+
+_STRIKES = ("kill", "kill-during", "stop", "lose")
+_TARGETS = {
+    "trap-agent": ("", "START", "SET", "STOP", "PUT Lease"),
+    "trap-cli": ("", "DELETE", "PATCH Lease", "EXEC", "PATCH", "APPLY"),
+}
+
+
+def draw(
+    random: random.Random, kinds: dict[str, int], verbs: dict[str, int], count: int, between: tuple[float, float]
+) -> list[Event]:
+    """A list of events, in the order of their times."""
+    chosen = {kind: weight for kind, weight in kinds.items() if random.random() < 0.5} or kinds
+    choices = [*chosen, *(["verb"] if verbs else [])]
+    weights = [*chosen.values(), *([max(4, sum(chosen.values()) // 2)] if verbs else [])]
+    events = []
+    for _ in range(count):
+        kind = random.choices(choices, weights)[0]
+        text = ""
+        if kind.startswith("trap"):
+            text = f"{random.choice(_STRIKES)} {random.choice(_TARGETS[kind])}".rstrip()
+        if kind == "verb":
+            text = random.choices([*verbs], [*verbs.values()])[0]
+        figure = random.choice((random.uniform(0.5, 6.0), random.uniform(4.0, 30.0)))
+        events.append(Event(round(random.uniform(*between), 1), kind, random.randrange(3), round(figure, 1), text))
+    return sorted(events, key=lambda event: event.at)
 
 
 @dataclass(frozen=True)
@@ -26,10 +73,10 @@ class Scenario:
         chance = random.Random(f"{self.name}/{seed}")  # noqa: S311 (a seed is one world)
         count = chance.randint(*self.events)
         between = (self.since, self.until - 20.0)
-        return faults.draw(chance, dict(self.kinds), dict(self.verbs), count, between)
+        return draw(chance, dict(self.kinds), dict(self.verbs), count, between)
 
 
-_KINDS = faults.KINDS
+_KINDS = KINDS
 _USER = {"delete-claim": 2, "delete-lease": 1, "replicas": 2}
 _OUTAGES = {
     "power-cut": 4,

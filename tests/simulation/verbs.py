@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _TIMEOUT_SECONDS = 150.0
+_TRIES = 6  # of a command that found the cluster locked
 Json = dict[str, Any]
 
 
@@ -48,6 +49,7 @@ class Command:
     process: Process | None = None
     outcome: str = "running"
     last_words: str = ""
+    tries: int = 0
     took_lock_at: float | None = None
     accepts_loss_of: tuple[str, ...] = ()
 
@@ -91,6 +93,12 @@ class Verbs:
         if command.outcome == "running":
             command.outcome = "killed"
         self.world.say(f"CLI {command}: {command.outcome[:200]}")
+        if command.outcome.startswith("locked") and command.tries < _TRIES:
+            self.world.scheduler.after(self.world.random.uniform(2.0, 9.0), partial(self._again, command))
+
+    def _again(self, command: Command) -> None:
+        """The user does what he is told: he waits, and tries again."""
+        self.run(command.verb, command.who).tries = command.tries + 1
 
     def _body(self, command: Command) -> None:
         self.world.say(f"CLI {command}: begins")

@@ -110,9 +110,9 @@ class Volume:
             self.relay.add(gtid, content)
             self.unsynced.add(gtid)
 
-    def take_over(self, of: Volume, name: str = "") -> None:
-        """Receive what the other holds; with a name only what was written under it."""
-        for gtid, content in (*of.executed.content.items(), *of.relay.content.items()):
+    def take_over(self, other: Volume, name: str = "") -> None:
+        """All that the other one holds; with a name only transactions of that group."""
+        for gtid, content in (*other.executed.content.items(), *other.relay.content.items()):
             if not name or gtid[0] == name:
                 self.receive(gtid, content)
 
