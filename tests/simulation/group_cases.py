@@ -18,6 +18,7 @@ from tests.simulation.group_contract import (
     pods,
     refused,
     until,
+    until_followed,
     until_members,
     until_writable,
 )
@@ -61,14 +62,19 @@ def who_leaves_is_out_of_the_view_at_once_and_read_only(servers: Servers) -> Non
     after = until_members(servers, 0, 0, 1, seconds=3)
     assert incarnation(after) == incarnation(before)
     acknowledged(servers, 0)
+
+
+@long_case
+def a_primary_that_leaves_is_followed_at_once(servers: Servers) -> None:
+    group(servers, 1, 2)
     servers.leave(0)
     assert not servers.observe(0).writable
-    until_writable(servers, 1, seconds=8)
-    acknowledged(servers, 1)
+    lead = until_followed(servers, 1, 2, seconds=8)
+    acknowledged(servers, lead)
     refused(servers, 0)
 
 
-@case
+@long_case
 def a_stop_of_the_primary_hands_over_at_once(servers: Servers) -> None:
     before = group(servers, 1)
     servers.stop(0)

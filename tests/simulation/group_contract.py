@@ -164,14 +164,14 @@ def refused(servers: Servers, number: int) -> None:
     assert not answer(servers, send(servers, number))
 
 
-def until_followed(servers: Servers, *others: int) -> int:
+def until_followed(servers: Servers, *others: int, seconds: float = 40) -> int:
     """Who of them leads, and takes writes."""
 
     def look() -> int | None:
         leads = (number for number in others if servers.observe(number).role() == names.ROLE_PRIMARY)
         return next((number + 1 for number in leads if servers.observe(number).writable), None)
 
-    return until(servers, look, "another primary takes writes") - 1
+    return until(servers, look, "another primary takes writes", seconds) - 1
 
 
 def group(servers: Servers, *others: int) -> view.ServerView:
