@@ -5,6 +5,7 @@ They are built and loaded into the lab's nodes: on another cluster they say so.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -97,3 +98,28 @@ def test_a_broken_newer_version_is_taken_back_and_its_canary_begins_anew(
     after = {one["metadata"]["name"]: one["metadata"]["uid"] for one in cluster.objects("pvc")}
     assert sum(before[name] != after[name] for name in before) == 1
     assert {pod["spec"]["containers"][0]["image"] for pod in cluster.objects("pods")} == {images["same"]}
+
+
+def test_a_failed_version_never_costs_the_only_copy(namespace: Namespace, images: dict[str, str]) -> None:
+    """One member has no other copy: going back by itself would mean to delete it (finding S3)."""
+    done = namespace.mysqlops("deploy", "one", *SMALL, "--replicas", "1")
+    assert done.code == 0, done.err
+    namespace.sql("one-0", "CREATE TABLE app.kept (id INT PRIMARY KEY)")
+    namespace.sql("one-0", "INSERT INTO app.kept VALUES (1), (2)")
+    uid = _claim_uid(namespace, "data-one-0")
+    done = namespace.mysqlops("upgrade", "one", "--image", images["newer-broken"])
+    assert done.code == 6, done.out
+    assert _claim_uid(namespace, "data-one-0") == uid
+    done = namespace.mysqlops("upgrade", "one", "--rollback")
+    assert done.code == 0, done.err
+    assert _claim_uid(namespace, "data-one-0") == uid
+    namespace.await_healthy("one")
+    assert namespace.sql("one-0", "SELECT COUNT(*) FROM app.kept") == [[2]]
+    refused = namespace.mysqlops("storage", "resize", "one", "--size", "1200Mi", "--by-rebuild")
+    assert refused.code == 3
+    assert "only-member" in refused.err
+    assert _claim_uid(namespace, "data-one-0") == uid
+
+
+def _claim_uid(namespace: Namespace, claim: str) -> str:
+    return str(json.loads(namespace.kubectl("get", "pvc", claim, "-o", "json"))["metadata"]["uid"])

@@ -202,11 +202,8 @@ def test_a_member_that_cannot_be_asked_is_not_rebuilt_as_if_it_held_nothing(clus
     claim = f"data-{member}"
     before = json.loads(cluster.kubectl("get", "pvc", claim, "-o", "json"))["metadata"]["uid"]
     # Its agent starts again, and cannot log in.
-    subprocess.run(
-        ["kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name, "exec", member, "-c", "agent", "--", "kill", "1"],
-        check=False,
-        timeout=60,
-    )
+    end = ("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name, "exec", member, "-c", "agent", "--")
+    subprocess.run([*end, "python3", "-c", "import os; os.kill(1, 15)"], check=False, timeout=60, capture_output=True)
     eventually(lambda: "password" in _waiting_for(cluster, member), "the agent cannot log in", 120)
     refused = cluster.mysqlops("member", "rebuild", "mysql", member, "--confirm", member)
     assert refused.code == 3

@@ -37,6 +37,14 @@ class OwnPod(pod.Pod):
             raise errors.ConnectFailed("the local server: connect failed with MySQL error 2002")
         return SimServer(model, world.scheduler, world.before_statement, is_admin=True)
 
+    def reaches(self, host: str) -> bool:
+        other = self._world.server(host.partition(".")[0])
+        self._world.scheduler.pause(0.01)
+        return other is not None and self._world.reaches(self._containers.server, other)
+
+    def find(self, key: str) -> str | None:
+        return None
+
     def login(self, user: str, key: str) -> connect.Login:
         return connect.Login(user, "secret")
 

@@ -113,7 +113,11 @@ class Run:
             killed.outcome = "killed, and run again"
             verbs.run(killed.verb, killed.who)
         elif stateful_set is None and names.ANNOTATION_RECREATING not in notes:
+            if verbs.commands and "would get no pod with" in verbs.commands[-1].outcome:
+                verbs.wanted_replicas = 3  # as the refusal says
             verbs.run("deploy", verbs.wanted_replicas)
+        elif world.find("Lease", names.group_lease(world.name)) is None:
+            verbs.run("deploy", int(stateful_set["spec"]["replicas"]))  # as `status` says
         elif stateful_set is None:
             verbs.run("resize-by-rebuild", 0)
         elif record.stopped(notes):

@@ -184,7 +184,7 @@ class SimServer(connect.Server):
     def zero(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(0,)]
 
-    def never(self, _: str, __: Sequence[Any]) -> list[Row]:
+    def empty(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [("",)]
 
     def time(self, _: str, __: Sequence[Any]) -> list[Row]:
@@ -205,7 +205,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT member_id", _others(SimServer.members)),
     ("SELECT received_transaction_set", _others(SimServer.received)),
     ("SELECT COALESCE(MAX(last_error_number)", SimServer.zero),
-    ("SELECT COALESCE(MAX(CAST(last_error_timestamp", SimServer.never),
+    ("SELECT COALESCE(MAX(CAST(last_error_timestamp", SimServer.empty),
     ("SELECT p.stage", _others(SimServer.clone_status)),
     ("SELECT error_no", SimServer.nothing),
     ("SHOW GLOBAL VARIABLES", SimServer.on),

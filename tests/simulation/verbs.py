@@ -161,17 +161,17 @@ def _delete_and_deploy(verbs: Verbs, session: Session, command: Command) -> None
 def _scale(verbs: Verbs, session: Session, command: Command) -> None:
     target = (1, 3, 5)[command.who % 3]
     with verbs.changing(session, command):
-        scale.plan(session, verbs.world.name, target, claims="keep", rebuild=False)
+        scale.plan(session, verbs.world.name, target, scale.Wish())
         verbs.wanted_replicas = target
-        scale.execute(session, verbs.world.name, target, claims="keep", rebuild=False)
+        scale.execute(session, verbs.world.name, target, scale.Wish())
 
 
 def _scale_and_delete(verbs: Verbs, session: Session, command: Command) -> None:
     target = (1, 3)[command.who % 2]
     with verbs.changing(session, command):
-        scale.plan(session, verbs.world.name, target, claims="delete", rebuild=False)
+        scale.plan(session, verbs.world.name, target, scale.Wish(scale.DELETE))
         verbs.wanted_replicas = target
-        scale.execute(session, verbs.world.name, target, claims="delete", rebuild=False)
+        scale.execute(session, verbs.world.name, target, scale.Wish(scale.DELETE))
 
 
 def _recover(verbs: Verbs, session: Session, command: Command) -> None:
