@@ -63,6 +63,9 @@ def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
 def _may_lead(member: Member, now: Status, dead: Collection[str]) -> str | None:
     """Why a member that does not serve as far as is known may yet lead the group, or None. An agent that is silent, or
     that its mysqld refuses, says nothing of mysqld: the group goes on without its agents, and so does a primary."""
+    if member.state in (view.OFFLINE, view.ERROR) and now.primary is None:
+        # After a loss of power it is about to form the group or join it: with an untried template nobody might.
+        return f"no group runs, and {member.name}, which is {member.state}, is needed to form it"
     if member.state in (view.OFFLINE, view.ERROR, ABSENT) or member.name in dead:
         return None
     others = sum(one.state == view.ONLINE and one.name != member.name for one in now.members)
