@@ -124,17 +124,18 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
 
 def _close(session: Session, name: str) -> None:
     """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
-    from the ConfigMap with the plain name: it follows last."""
-    change = {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}}
-    used = render.in_use_of(session.client.patch("StatefulSet", name, change))
+    from the ConfigMap with the plain name, and what is made of the cluster: both follow before ConfigMaps go. The
+    record goes last: until then the rollout is open, and --resume ends what a killed run left."""
+    used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:
         newest = session.client.get("ConfigMap", used.agent)
         session.client.apply(render.renamed(newest, plain))
+    followers.refresh(session, name)
     for found in session.client.list("ConfigMap", names.selector_text(name)):
         if found["metadata"]["name"] not in (used.config, used.agent, plain):
             session.client.delete("ConfigMap", found["metadata"]["name"])
-    followers.refresh(session, name)
+    session.client.patch("StatefulSet", name, {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}})
 
 
 def replace_all(
