@@ -105,7 +105,8 @@ def previous_key(key: str) -> str:
 MAX_NAME_LENGTH = 40
 MAX_MEMBERS = 9  # Group Replication's own limit
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_TEMPLATE = re.compile(rf"^{CLAIM_TEMPLATE}-(r\d{{14}}-)?")
+_RESTORED = re.compile(r"r\d{14}-")
+_TEMPLATE = re.compile(rf"^{CLAIM_TEMPLATE}-({_RESTORED.pattern})?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -117,6 +118,9 @@ def check_cluster_name(name: str) -> str:
             "beginning with a letter and not ending with '-'",
             hint="choose a name such as mysql or orders-db",
         )
+    if _RESTORED.match(f"{name}-"):
+        text = f"NAME {name!r}: its claims would have the names of another cluster's, after a restore in place"
+        raise ConfigError(text, hint="choose a name such as mysql or orders-db")
     return name
 
 
@@ -208,7 +212,7 @@ def pod_of_claim(claim_name: str) -> str:
 
 
 def is_claim_of(claim_name: str, cluster: str) -> bool:
-    """Of any template, whatever its labels say."""
+    """Of any template, by its name alone: a StatefulSet takes it, whatever its labels say."""
     pod_name = pod_of_claim(claim_name)
     return pod_name != claim_name and re.fullmatch(rf"{re.escape(cluster)}-\d+", pod_name) is not None
 

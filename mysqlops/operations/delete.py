@@ -40,7 +40,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
             there = [one["metadata"]["name"] for one in client.list(kind, selector)]
             opening = [one for one in there if one != names.receiver(name)]
             steps += [Step("delete", kind, one, "opens the data", destructive=True) for one in opening]
-        claims = observe.claims(client, name)
+        claims = observe.own_claims(client, name)
         steps += [Step("delete", "PersistentVolumeClaim", one, "holds data", destructive=True) for one in claims]
     return Plan(tuple(steps))
 
@@ -51,7 +51,7 @@ def kept(client: Client, name: str) -> list[str]:
     secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
     found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
     leases = [f"Lease {one}" for one in found if one != names.receiver(name)]
-    return [*(f"PersistentVolumeClaim {claim}" for claim in observe.claims(client, name)), *secrets, *leases]
+    return [*(f"PersistentVolumeClaim {claim}" for claim in observe.own_claims(client, name)), *secrets, *leases]
 
 
 def check_confirmation(name: str, confirmed: str | None) -> None:

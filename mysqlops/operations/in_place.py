@@ -108,12 +108,17 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
         jobs.delete(session, names.restore_job(name))  # of a restore that is taken back
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
     deadline = session.clock.monotonic() + session.timeout_seconds
+    done: list[planning.Action] = []
     while not isinstance(action := planning.plan(_see(session, name, swap), swap), Done):
         if isinstance(action, Wait):
             session.progress.waiting(f"waiting for {action.why}")
             observe.check_deadline(session, deadline, action.why)
             session.clock.sleep(_POLL_SECONDS)
             continue
+        if action in done:  # such as by a tool that applies manifests
+            observe.check_deadline(session, deadline, f"{name} as this restore makes it: somebody undoes its steps")
+            session.clock.sleep(_POLL_SECONDS)
+        done.append(action)
         if action == planning.Scale(0):
             began = session.clock.monotonic()
         reached = _act(session, name, action, source) or reached

@@ -89,6 +89,13 @@ def claims(client: Client, cluster: str) -> list[str]:
     return [name for name in found if names.is_claim_of(name, cluster)]
 
 
+def own_claims(client: Client, cluster: str) -> list[str]:
+    """Those among them that no label calls another cluster's: what may be deleted with this one."""
+    found = {one["metadata"]["name"]: one["metadata"] for one in client.list("PersistentVolumeClaim")}
+    instances = {name: (one.get("labels") or {}).get(names.LABEL_INSTANCE, cluster) for name, one in found.items()}
+    return [name for name in found if names.is_claim_of(name, cluster) and instances[name] == cluster]
+
+
 def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]:
     """Claims of this template whose members no `scale` has removed: what they hold was not noted."""
     found = [item["metadata"] for item in client.list("PersistentVolumeClaim")]

@@ -124,17 +124,18 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
 
 def _close(session: Session, name: str) -> None:
     """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
-    from the ConfigMap with the plain name: it follows last."""
-    change = {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}}
-    used = render.in_use_of(session.client.patch("StatefulSet", name, change))
+    from the ConfigMap with the plain name, and what is made of the cluster: both follow before ConfigMaps go. The
+    record goes last: until then the rollout is open, and --resume ends what a killed run left."""
+    used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:
         newest = session.client.get("ConfigMap", used.agent)
         session.client.apply(render.renamed(newest, plain))
+    followers.refresh(session, name)
     for found in session.client.list("ConfigMap", names.selector_text(name)):
         if found["metadata"]["name"] not in (used.config, used.agent, plain):
             session.client.delete("ConfigMap", found["metadata"]["name"])
-    followers.refresh(session, name)
+    session.client.patch("StatefulSet", name, {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}})
 
 
 def replace_all(
@@ -151,12 +152,9 @@ def replace_all(
     replaced: list[str] = []
     since = session.clock.monotonic()
     while True:
-        seen = observe.cluster(session.client, name, session.clock)
+        seen = _see(session, name)
         left = old(seen)
         now = verdict.judge(seen)
-        if not revisions.is_told(seen.stateful_set):
-            session.clock.sleep(_POLL_SECONDS)  # its status still speaks of the template before
-            continue
         match planning.plan(now, left, planning.dead(seen.pods)):
             case actions.Done():
                 return replaced
@@ -171,6 +169,22 @@ def replace_all(
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
                 session.clock.sleep(_POLL_SECONDS)
+
+
+def _see(session: Session, name: str) -> status.Observed:
+    """Once the StatefulSet's status speaks of its newest template: until then nobody knows which pods are old. Raises
+    WaitTimeout."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while True:
+        seen = observe.cluster(session.client, name, session.clock)
+        if revisions.is_told(seen.stateful_set):
+            return seen
+        observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
+        what = f"the controller of StatefulSet {name} to see its change"
+        session.progress.waiting(f"waiting for {what}")
+        wanted = seen.stateful_set["metadata"]["generation"]
+        observe.check_deadline(session, deadline, f"{what} (it saw generation {observed}, not {wanted})")
+        session.clock.sleep(_POLL_SECONDS)
 
 
 def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:

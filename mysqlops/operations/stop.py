@@ -65,11 +65,13 @@ def _await_equal(session: Session, name: str) -> status.Status:
     """Equal at two looks with every agent's next beat in between: nothing was still on its way."""
     what = f"all members to refuse clients and hold the same transactions (mysqlops start {name} takes them back)"
     first = observe.until(session, name, _is_equal, what)
+    deadline = session.clock.monotonic() + session.timeout_seconds
     while True:
         session.clock.sleep(_BEAT_SECONDS)
         second = observe.until(session, name, _is_equal, what)
         if second.members[0].executed == first.members[0].executed:
             return second
+        observe.check_deadline(session, deadline, f"{what}; something still writes: {second.members[0].executed}")
         first = second
 
 

@@ -10,20 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mysqlops.core import backup, names, retention, target, timeline, view
+from mysqlops.core import backup, group, names, retention, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Refused
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
+from mysqlops.operations import backup as backups
 from mysqlops.operations import restic
 from mysqlops.planning import actions, backup_progress, claims, donor, render, schedule
 from mysqlops.planning import backup as planning
 from mysqlops.planning import restore as restoring
+from tests.unit.fakes.cluster import NAME, Cluster
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TARGET = target.Target("local", "/repository", "restic/restic:0", "backups")
 SPEC = ClusterSpec("orders", "db")
 GROUP = "a471ad45-d50b-450d-9104-65c08b7c3c14"
+NEXT = "b471ad45-d50b-450d-9104-65c08b7c3c14"
 
 
 def made(number: int, at: datetime = NOW, **facts: Any) -> backup.Backup:
@@ -91,6 +94,46 @@ def test_failed_backups_push_no_good_one_out() -> None:
     good = made(9, NOW - timedelta(hours=9))
     bad = [proven(made(n, NOW - timedelta(hours=n)), ok=False) for n in range(5)]
     assert {one.id for one in retention.expired([good, *bad], retention.Policy(last=1))} == {one.id for one in bad}
+
+
+def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
+    """Restored in place, a backup made, then reverted: the older backup is of what is in use again."""
+    old = [made(n, NOW + timedelta(hours=n), gtid=f"{GROUP}:1-{n}", group=GROUP) for n in (1, 2)]
+    new = made(3, NOW + timedelta(hours=3), gtid=f"{GROUP}:1-1,{NEXT}:1-5", group=NEXT)
+    there = [*old, proven(new)]
+    assert retention.expired(there, retention.Policy(last=1)) == old[:1]
+    assert retention.kept(there, retention.Policy()) == {
+        "orders-2": ["newest"],
+        "orders-3": ["newest", "last restored"],
+    }
+    other = replace(new, id="other", origin="other")
+    assert retention.expired([*there, other], retention.Policy(last=1)) == old[:1]
+
+
+def test_the_last_backup_of_a_history_may_be_deleted_when_the_cluster_cannot_go_back_to_it() -> None:
+    old, new = made(1, group=GROUP), made(2, NOW + timedelta(hours=1), gtid=f"{GROUP}:1-5,{NEXT}:1", group=NEXT)
+    assert retention.irreplaceable(old, [old, new], {NEXT, GROUP}) == ["newest"]
+    assert retention.irreplaceable(old, [old, new], {NEXT}) == []
+    assert retention.irreplaceable(old, [old, new], set()) == ["newest"]  # the cluster is gone: nobody knows
+    assert retention.irreplaceable(old, [old], {NEXT}) == ["newest"]
+    assert retention.irreplaceable(old, [old, proven(new, ok=False)], {NEXT}) == ["newest"]
+    assert retention.irreplaceable(proven(old), [proven(old), new], {NEXT}) == ["newest", "last restored"]
+
+
+def test_a_cluster_can_go_back_to_the_history_before_a_restore_in_place() -> None:
+    cluster = Cluster(1)
+    session = cluster.session()
+    lease = session.client.get("Lease", names.group_lease(NAME))
+    note = {names.ANNOTATION_GROUP: group.dump(group.Note(name=NEXT))}
+    session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
+    one = made(1, cluster=NAME, origin=lease["metadata"]["uid"])
+    assert backups.histories(session, one) == {NEXT}
+    history = timeline.History(timeline.Timeline("data-r1", NEXT), timeline.Timeline("data", GROUP))
+    note = {names.ANNOTATION_CLAIMS: timeline.dump(history)}
+    session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
+    assert backups.histories(session, one) == {NEXT, GROUP}
+    assert backups.histories(session, replace(one, origin="another cluster of that name")) == set()
+    assert backups.histories(session, replace(one, cluster="gone")) == set()
 
 
 @pytest.mark.parametrize(
