@@ -167,6 +167,11 @@ def is_pod(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
 
 
+def is_member(text: str, cluster: str) -> bool:
+    """True of what may be a member's pod of this cluster."""
+    return is_pod(text) and text.rpartition("-")[0] == cluster
+
+
 def pod_beside(pod_name: str, ordinal: int) -> str:
     """Another member of the same cluster."""
     return pod(pod_name.rpartition("-")[0], ordinal)
