@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
@@ -23,9 +22,6 @@ OLD, NEW = timeline.Timeline("data", GROUP), timeline.Timeline("data-r2026010100
 
 def _without_stateful_set(*, pods_stay: bool = False) -> Cluster:
     cluster = Cluster(3)
-    data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
-    secret = {"name": names.credentials_secret(NAME), "labels": names.selector(NAME)}
-    cluster.store.put({"kind": "Secret", "metadata": secret, "data": data})
     for key in list(cluster.store.objects):
         if key[0] == "StatefulSet" or (key[0] == "Pod" and not pods_stay):
             del cluster.store.objects[key]

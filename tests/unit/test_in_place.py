@@ -28,8 +28,6 @@ def _cluster(replicas: int = 3) -> Cluster:
     cluster = Cluster(replicas)
     spec = ClusterSpec(name=NAME, namespace="db", replicas=replicas)
     cluster.store.put(render.cluster_objects(manifests.load_base(), spec, render.Agent(b"x", "1"))[-1])
-    data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
-    cluster.store.put({"kind": "Secret", "metadata": {"name": SECRET, "labels": names.selector(NAME)}, "data": data})
     return cluster
 
 
