@@ -247,7 +247,7 @@ def _fill(session: Session, name: str, claim: str, source: Source | None) -> Jso
     assert source is not None  # noqa: S101 (only a restore, which has one, asks for it)
     running = observe.must_run(session.client, name)
     if session.client.find("PersistentVolumeClaim", claim) is None:
-        made = planning.first_claim(running.stateful_set, claim, source.backup)
+        made = planning.first_claim(running.stateful_set, claim, source.backup, source.to)
         session.client.create("PersistentVolumeClaim", made)
     filling = restore.Filling(running.spec, running.in_use, claim, source.to)
     return restore.fill(session, source.backup, source.target, filling)
