@@ -9,8 +9,10 @@ import pytest
 from mysqlops.core import backup, names, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import restore
+from mysqlops.operations import jobs, restic, restore
 from mysqlops.operations.session import Session
+from mysqlops.planning import backup as jobs_planning
+from mysqlops.planning import render
 from mysqlops.planning import restore as planning
 from tests.unit.fakes.cluster import GROUP, Cluster
 
@@ -65,7 +67,7 @@ def test_a_claim_that_was_begun_for_another_point_is_refused(begun: str, to: str
     (reason,) = _reasons(session, to)
     assert reason.code == "other-point"
     again = f"mysqlops restore {BACKUP.id} --as copy" + (f" --to {begun}" if begun else "")
-    assert reason.hint.startswith(f"{again} goes on")
+    assert (reason.hint or "").startswith(f"{again} goes on")
     # Another run may have made the claim after the check.
     with pytest.raises(Refused):
         restore.execute(session, BACKUP, TARGET, SPEC, to)
@@ -75,12 +77,12 @@ def test_a_claim_that_was_begun_for_another_point_is_refused(begun: str, to: str
 def test_a_claim_that_is_filled_aims_at_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster, session = _begun(AT)
     job: dict[str, Any] = {"metadata": {"name": "copy-restore"}, "spec": {"template": {"spec": {}}}}
-    monkeypatch.setattr(restore.planning, "job", lambda *_, **__: job)
-    monkeypatch.setattr(restore.planning, "onto_claim", lambda *_: None)
-    monkeypatch.setattr(restore.restic, "templates", list)
-    monkeypatch.setattr(restore.jobs, "run", lambda *_: {"metadata": {"name": "pod"}})
-    monkeypatch.setattr(restore.jobs, "last_line", lambda *_: "")
-    filling = restore.Filling(SPEC, restore.render.InUse("a", "b"), "data-copy-0", AT)
+    monkeypatch.setattr(jobs_planning, "job", lambda *_, **__: job)
+    monkeypatch.setattr(jobs_planning, "onto_claim", lambda *_: None)
+    monkeypatch.setattr(restic, "templates", list)
+    monkeypatch.setattr(jobs, "run", lambda *_: {"metadata": {"name": "pod"}})
+    monkeypatch.setattr(jobs, "last_line", lambda *_: "")
+    filling = restore.Filling(SPEC, render.InUse("a", "b"), "data-copy-0", AT)
     restore.fill(session, BACKUP, TARGET, filling)
     claim = cluster.store.objects["PersistentVolumeClaim", "data-copy-0"]
     assert claim["metadata"]["annotations"] == {}
