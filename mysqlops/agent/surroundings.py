@@ -157,7 +157,7 @@ class Surroundings:
     def _list_pods(self) -> list[api.Json]:
         """Members' only: somebody may have given a pod of another name the cluster's labels."""
         found = self._api.list("v1", "pods", names.selector_text(self._me.cluster))
-        return [one for one in found if names.is_pod_of(self._me.cluster, one["metadata"]["name"])]
+        return [one for one in found if names.is_member(one["metadata"]["name"], self._me.cluster)]
 
     def _lease(self) -> api.Json:
         return self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster))

@@ -46,6 +46,7 @@ ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: where, witho
 ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds the repository
 ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, what `backup schedule set` was told
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
+ANNOTATION_POINT = f"{DOMAIN}/restored-to"  # on such a claim: the point to which it is brought, none if to none
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
 ANNOTATION_PENDING = f"{DOMAIN}/pending"  # on a VolumeSnapshot that is in no catalogue yet: its member
@@ -171,9 +172,9 @@ def is_pod(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
 
 
-def is_pod_of(cluster: str, text: str) -> bool:
-    """True of a member's pod of that cluster."""
-    return re.fullmatch(rf"{re.escape(cluster)}-\d", text) is not None
+def is_member(text: str, cluster: str) -> bool:
+    """True of what may be a member's pod of this cluster."""
+    return is_pod(text) and text.rpartition("-")[0] == cluster
 
 
 def pod_beside(pod_name: str, ordinal: int) -> str:

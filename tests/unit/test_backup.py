@@ -335,12 +335,12 @@ def test_new_claims_are_mounted_wherever_the_old_ones_were() -> None:
     assert paths == {"/var/lib/mysql": "data-r20261124120000"}
     assert "uid" not in anew["metadata"]
     assert render.in_use_of(anew).claims == NEW.claims
-    claim = restoring.first_claim(_stateful_set(), "data-r20261124120000-orders-0", made(1))
+    claim = restoring.first_claim(_stateful_set(), "data-r20261124120000-orders-0", made(1), "")
     assert claim["metadata"]["name"] == "data-r20261124120000-orders-0"
     assert claim["metadata"]["labels"]["app.kubernetes.io/instance"] == "orders"
     assert claim["metadata"]["annotations"] == {"mysqlops.io/restored-from": "orders-1"}
     assert "dataSource" not in claim["spec"]
-    of_snapshot = restoring.first_claim(_stateful_set(), "c", made(1, volume_snapshot="orders-1"))
+    of_snapshot = restoring.first_claim(_stateful_set(), "c", made(1, volume_snapshot="orders-1"), "")
     assert of_snapshot["spec"]["dataSource"]["name"] == "orders-1"
     there, back = (
         " ".join(one.why for one in restoring.steps("orders", swap)) for swap in (SWAP, replace(SWAP, backup=""))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
+from mysqlops.core import group, timeline
 from mysqlops.operations import member, orders, remake, restart, rollout, stop
 from mysqlops.planning import restart as restarting
 from mysqlops.planning import storage
@@ -173,6 +174,56 @@ def test_a_start_that_finds_a_member_unknown_does_not_call_it_equal() -> None:
     cluster.on_pod = on_pod
     with pytest.raises(errors.StepFailed, match="what it has now is not known"):
         stop.start(cluster.session(60.0), NAME)
+
+
+OTHER = "33333333-3333-3333-3333-333333333333"
+
+
+def _left_behind(cluster: Cluster) -> None:
+    """Stopped, and started by hand: the note stays, and the cluster lives on."""
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME)
+    cluster.stateful_set()["spec"]["replicas"] = 3
+    orders.write(cluster.session().client, NAME, fenced={})
+    cluster.settle()
+
+
+def test_a_cluster_is_not_stopped_while_a_restore_of_it_is_open() -> None:
+    cluster = Cluster(3)
+    swap = timeline.Swap(timeline.Timeline("data", GROUP), timeline.Timeline("data-r20260101000000", OTHER), 3, "b1")
+    session = cluster.session()
+    session.client.patch(
+        "Lease", "mysql-group", {"metadata": {"annotations": {"mysqlops.io/restoring": timeline.dump(swap)}}}
+    )
+    for verb in (stop.stop, stop.start):
+        with pytest.raises(errors.Refused) as error:
+            verb(session, NAME)
+        assert [one.code for one in error.value.reasons] == ["restore-open"]
+    assert (cluster.fenced(), cluster.stateful_set()["spec"]["replicas"]) == ({}, 3)
+
+
+def test_sets_of_another_history_are_not_compared_after_a_stop() -> None:
+    cluster = Cluster(3)
+    _left_behind(cluster)
+    for name in cluster.facts:
+        cluster.write(name, f"{OTHER}:1-9")
+    with pytest.raises(errors.StepFailed):
+        stop.start(cluster.session(60.0), NAME)
+    note = group.dump(group.Note(name=OTHER, parent=GROUP))
+    cluster.session().client.patch("Lease", "mysql-group", {"metadata": {"annotations": {"mysqlops.io/group": note}}})
+    stop.start(cluster.session(60.0), NAME)
+    assert "mysqlops.io/stopped" not in cluster.notes()
+
+
+def test_a_note_that_was_left_behind_scales_and_fences_nobody() -> None:
+    cluster = Cluster(3)
+    orders.write(cluster.session().client, NAME, fenced={"mysql-2": "slow disk"})
+    _left_behind(cluster)
+    cluster.stateful_set()["spec"]["replicas"] = 2
+    cluster.settle()
+    started = stop.start(cluster.session(60.0), NAME)
+    assert (started["replicas"], cluster.stateful_set()["spec"]["replicas"], cluster.fenced()) == (2, 2, {})
+    assert "mysqlops.io/stopped" not in cluster.notes()
 
 
 # restart, and the StatefulSet that is to be made again

@@ -121,7 +121,15 @@ def test_an_order_that_stands_shows_in_status_and_one_of_an_outage_before_does_n
         assert bool(found) is shown
 
 
-@pytest.mark.parametrize("key", [names.ANNOTATION_REBUILDING, names.ANNOTATION_RESTARTING, names.ANNOTATION_RESTORING])
+@pytest.mark.parametrize(
+    "key",
+    [
+        names.ANNOTATION_REBUILDING,
+        names.ANNOTATION_RESTARTING,
+        names.ANNOTATION_RESTORING,
+        names.ANNOTATION_STOPPED,
+    ],
+)
 def test_what_a_command_noted_shows_in_status_while_it_stands(key: str) -> None:
     seen = verdict.judge(observed(outside(0), notes={key: '{"mysql-2": "x"}'}))
     assert [one.code for one in seen.conditions].count("order-open") == 1

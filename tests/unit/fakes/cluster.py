@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,6 +34,8 @@ class Cluster:
         self.on_pod: Callable[[str], None] = lambda _: None
         self.store.put(_stateful_set(replicas))
         self.store.put({"kind": "Lease", **_labelled(names.group_lease(NAME)), "spec": {}})
+        data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
+        self.store.put({"kind": "Secret", **_labelled(names.credentials_secret(NAME)), "data": data})
         for ordinal in range(replicas):
             pod = names.pod(NAME, ordinal)
             self.new_claim(pod, held.get(f"m{ordinal}", f"{GROUP}:1-5"))
