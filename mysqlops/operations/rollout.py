@@ -223,7 +223,7 @@ def _note_held(session: Session, seen: status.Observed, claim: Json, record: rol
     """Of a member that serves: a server of the newer version that does not come up cannot be asked any more."""
     now, member = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
     serves = any(one.name == member and one.state == ONLINE for one in now.members)
-    held = gate.held_by(seen, now, member)
+    held = gate.held_by(now, member)
     if serves and held is not None:
         note = rollout.dump(rollout.Replaced(record.since, str(held)))
         change = {"metadata": {"annotations": {names.ANNOTATION_REPLACED: note}}}

@@ -158,8 +158,8 @@ def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
 
 def _note_claim(session: Session, now: status.Status, member: str) -> None:
     """What it holds at least, and since when nobody uses it. Written before the member goes."""
-    executed = next((one.executed for one in now.members if one.name == member), None)
-    notes = {names.ANNOTATION_KEPT_SINCE: now.taken_at, names.ANNOTATION_KEPT_EXECUTED: executed}
+    held = next((one.held for one in now.members if one.name == member), None)
+    notes = {names.ANNOTATION_KEPT_SINCE: now.taken_at, names.ANNOTATION_KEPT_EXECUTED: held}
     change = {"metadata": {"labels": {names.LABEL_KEPT: "true"}, "annotations": notes}}
     claim = _claim_of(now, names.ordinal_of(member))
     if session.client.find("PersistentVolumeClaim", claim) is not None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import gtid, names, view
-from mysqlops.core.publication import load
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning.status import Member, Observed, Status
+from mysqlops.planning.status import Member, Status
 
-Json = dict[str, Any]
 _CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
 
 
@@ -113,12 +110,7 @@ def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[R
     return [Reason("only-copy", text, f"look at them with mysqlbinlog in the pod first{accepting}")]
 
 
-def held_by(seen: Observed, now: Status, member: str) -> gtid.GtidSet | None:
+def held_by(now: Status, member: str) -> gtid.GtidSet | None:
     """All that a member holds, applied or only received, if its server was asked within the last half minute."""
-    found = next((one for one in now.members if one.name == member), None)
-    pod = seen.pods.get(member)
-    if found is None or pod is None or found.executed is None:
-        return None
-    said = load((pod["metadata"].get("annotations") or {}).get(names.ANNOTATION_MEMBER), pod["metadata"]["uid"])
-    received = said.received if said is not None else ""
-    return gtid.GtidSet.parse(found.executed).union(gtid.GtidSet.parse(received))
+    held = next((one.held for one in now.members if one.name == member), None)
+    return gtid.GtidSet.parse(held) if held is not None else None

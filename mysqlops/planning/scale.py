@@ -99,9 +99,9 @@ def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> No
 
 def _only_there(member: Member, staying: gtid.GtidSet) -> Reason | None:
     hint = "keep the claim: omit --pvc delete; or give --accept-loss"
-    if member.executed is None:
+    if member.held is None:
         return Reason("unknown-data", f"what {member.name} holds is not known ({member.waiting_for})", hint)
-    only = gtid.GtidSet.parse(member.executed).subtract(staying)
+    only = gtid.GtidSet.parse(member.held).subtract(staying)
     return Reason("only-copy", f"only {member.name} holds {only}", hint) if only else None
 
 

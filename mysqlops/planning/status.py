@@ -61,6 +61,7 @@ class Member:
     clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
     clone_size: int | None = None
     server_uuid: str | None = None
+    held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
 
 
 @dataclass(frozen=True)

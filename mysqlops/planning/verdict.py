@@ -88,7 +88,12 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
         server_uuid=published.server_uuid or None if published else None,
+        held=_held(told) if told else None,
     )
+
+
+def _held(told: Publication) -> str:
+    return str(GtidSet.parse(told.executed).union(GtidSet.parse(told.received)))
 
 
 def _conditions(
