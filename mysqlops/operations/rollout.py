@@ -47,9 +47,13 @@ class Limits:
 
 
 def old_of_template(seen: status.Observed) -> Collection[str]:
-    """The pods that are still to be replaced by the newest template, or whose claim is going for an empty one."""
-    going = {name for name in seen.pods if (claim := _claim(seen, name)) and "deletionTimestamp" in claim["metadata"]}
-    return revisions.outdated(seen.stateful_set, seen.pods) | going
+    """The pods that are still to be replaced by the newest template."""
+    return revisions.outdated(seen.stateful_set, seen.pods)
+
+
+def _going(seen: status.Observed) -> Collection[str]:
+    """The pods whose claim goes as soon as they stop: whatever a verb replaces, these are part of it."""
+    return {name for name in seen.pods if (claim := _claim(seen, name)) and naming.is_going(claim)}
 
 
 def _claim(seen: status.Observed, pod: str) -> Json | None:
@@ -152,7 +156,7 @@ def replace_all(
     since = session.clock.monotonic()
     while True:
         seen = observe.cluster(session.client, name, session.clock)
-        left = old(seen)
+        left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
         if not revisions.is_told(seen.stateful_set):
             session.clock.sleep(_POLL_SECONDS)  # its status still speaks of the template before
@@ -184,7 +188,7 @@ def _replace(
     session: Session, seen: status.Observed, pod: str, *, record: rollout.Rollout | None, rebuild: bool
 ) -> None:
     claim = _claim(seen, pod)
-    if claim is not None and (rebuild or "deletionTimestamp" in claim["metadata"]):
+    if claim is not None and (rebuild or naming.is_going(claim)):
         claims.delete(session, _let_pass(session, seen.name, claim, record))
         return
     if claim is not None and record is not None and record.changes_version():

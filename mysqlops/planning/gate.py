@@ -61,7 +61,8 @@ def reasons(
     ]
     found = _who_remains(now, going, others)
     if not accept_loss:
-        found += _only_here(now, going, [answers[one.name] for one in others])
+        # A claim that goes as soon as its pod stops is no copy.
+        found += _only_here(now, going, [answers[one.name] for one in others if not one.claim_going])
     return found
 
 

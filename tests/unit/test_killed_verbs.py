@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.operations import member, orders, remake, restart, rollout, stop
+from mysqlops.operations import member, orders, remake, restart, stop
 from mysqlops.planning import restart as restarting
 from mysqlops.planning import storage
 from tests.unit.fakes.api import Killed
@@ -213,15 +213,3 @@ def test_an_order_to_make_a_stateful_set_again_counts_only_while_there_is_none()
     remake.begin(session, NAME, storage.with_size(cluster.stateful_set(), "3Gi"))
     assert storage.size_of(cluster.stateful_set()) == "3Gi"
     assert not remake.finish(session, NAME)
-
-
-def test_a_claim_that_is_going_is_asked_for_before_its_pod_is_replaced() -> None:
-    """A rollout meets the claim of a rebuild that was killed: with the pod its data would go."""
-    cluster = Cluster(3, m1=f"{GROUP}:1-7")
-    claim = cluster.claim("mysql-1")
-    assert claim is not None
-    claim["metadata"]["deletionTimestamp"] = "now"
-    with pytest.raises(errors.StepFailed, match="claim data-mysql-1 is kept: only mysql-1"):
-        rollout.replace_all(cluster.session(), NAME, rollout.old_of_template, rollout.Limits())
-    assert cluster.lost == {}
-    assert cluster.store.deleted("Pod") == []
