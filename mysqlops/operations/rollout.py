@@ -208,12 +208,10 @@ def _replace_pod(session: Session, pod: str) -> None:
 
 def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gate.Passed:
     """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
-    noted = rollout.read_replaced(claim, record) if record is not None else None
-    wish = claims.Wish(noted=gtid.GtidSet.parse(noted) if noted is not None else None)
     deadline = session.clock.monotonic() + _GATE_SECONDS
     while True:
         try:
-            return claims.ask(session, name, claim, wish)
+            return claims.ask(session, name, claim, claims.Wish(noted=_noted(session, name, claim, record)))
         except errors.Refused as refusal:
             first = refusal.reasons[0]
             if session.clock.monotonic() > deadline:
@@ -223,13 +221,21 @@ def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout 
         session.clock.sleep(_POLL_SECONDS)
 
 
+def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gtid.GtidSet | None:
+    if record is None:
+        return None
+    noted = rollout.read_replaced(claim, record, observe.group_name(session.client, name))
+    return gtid.GtidSet.parse(noted) if noted is not None else None
+
+
 def _note_held(session: Session, seen: status.Observed, claim: Json, record: rollout.Rollout) -> None:
     """Of a member that serves: a server of the newer version that does not come up cannot be asked any more."""
     now, member = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
     serves = any(one.name == member and one.state == ONLINE for one in now.members)
     held = gate.held_by(now, member)
     if serves and held is not None:
-        note = rollout.dump(rollout.Replaced(record.since, str(held)))
+        history = observe.group_name(session.client, seen.name)
+        note = rollout.dump(rollout.Replaced(record.since, str(held), history))
         change = {"metadata": {"annotations": {names.ANNOTATION_REPLACED: note}}}
         session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
 

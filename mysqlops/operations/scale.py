@@ -19,6 +19,7 @@ Json = dict[str, Any]
 _POLL_SECONDS = 0.3
 _ASK_SECONDS = 15.0
 KEEP, DELETE = "keep", "delete"
+_NOTES = (names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY)
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,6 @@ def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
         session.clock.sleep(_POLL_SECONDS)
 
 
-def _kept(claim: Json) -> planning.Kept:
-    notes = claim["metadata"].get("annotations") or {}
-    since = notes.get(names.ANNOTATION_KEPT_SINCE)
-    return planning.Kept(claim["metadata"]["name"], notes.get(names.ANNOTATION_KEPT_EXECUTED), since)
-
-
 def _unusable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
     found = [
         claim
@@ -110,11 +105,12 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     if not found:
         return []
     held, purged = gtids.held_and_purged(session, now)
+    history = observe.group_name(session.client, now.name)
     hint = f"look at what it holds; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
     return [
         Reason("kept-claim", why, hint)
         for claim in found
-        if (why := planning.unusable_because(_kept(claim), held, purged))
+        if (why := planning.unusable_because(planning.kept_of(claim, history), held, purged))
     ]
 
 
@@ -128,7 +124,7 @@ def _check_kept(session: Session, now: status.Status, first: int, wish: Wish) ->
 
 def _let_pass(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     """By the note that was made when its member left; raises Refused."""
-    executed = _kept(claim).executed
+    executed = planning.kept_of(claim, observe.group_name(session.client, name)).executed
     noted = gtid.GtidSet.parse(executed) if executed is not None else None
     return claims.ask(session, name, claim, claims.Wish(wish.accept_loss, "--accept-loss", noted))
 
@@ -159,7 +155,11 @@ def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
 def _note_claim(session: Session, now: status.Status, member: str) -> None:
     """What it holds at least, and since when nobody uses it. Written before the member goes."""
     held = next((one.held for one in now.members if one.name == member), None)
-    notes = {names.ANNOTATION_KEPT_SINCE: now.taken_at, names.ANNOTATION_KEPT_EXECUTED: held}
+    notes = {
+        names.ANNOTATION_KEPT_SINCE: now.taken_at,
+        names.ANNOTATION_KEPT_EXECUTED: held,
+        names.ANNOTATION_KEPT_HISTORY: observe.group_name(session.client, now.name),
+    }
     change = {"metadata": {"labels": {names.LABEL_KEPT: "true"}, "annotations": notes}}
     claim = _claim_of(now, names.ordinal_of(member))
     if session.client.find("PersistentVolumeClaim", claim) is not None:
@@ -168,7 +168,7 @@ def _note_claim(session: Session, now: status.Status, member: str) -> None:
 
 def _release_claims(session: Session, now: status.Status, replicas: int) -> None:
     """The notes on claims that are in use again are no longer true."""
-    notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED))
+    notes = dict.fromkeys(_NOTES)
     change = {"metadata": {"labels": {names.LABEL_KEPT: None}, "annotations": notes}}
     for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) < replicas and names.LABEL_KEPT in claim["metadata"]["labels"]:

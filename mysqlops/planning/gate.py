@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mysqlops.core import gtid, names, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning.status import Member, Status
 
+Json = dict[str, Any]
 _CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
 
 
@@ -109,6 +111,18 @@ def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[R
         return []
     text = f"only {going.member} (claim {going.claim}) holds {only}: {only.count()} transactions would be lost"
     return [Reason("only-copy", text, f"look at them with mysqlbinlog in the pod first{accepting}")]
+
+
+def going(now: Status, claim: Json, noted: gtid.GtidSet | None, flag: str) -> Going:
+    """What is on the claim: what its member's server says now; else what was noted of it, and what its agent said last,
+    for the member may have served after the note. Without either, nobody knows."""
+    metadata = claim["metadata"]
+    member = names.pod_of_claim(metadata["name"])
+    held = held_by(now, member)
+    if held is None and noted is not None:
+        last = next((one.held_at_least for one in now.members if one.name == member), None)
+        held = noted.union(gtid.GtidSet.parse(last or ""))
+    return Going(metadata["name"], metadata["uid"], member, held, flag)
 
 
 def held_by(now: Status, member: str) -> gtid.GtidSet | None:

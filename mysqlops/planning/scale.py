@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mysqlops.core import gtid, names, view
 from mysqlops.core.plan import Step
@@ -11,6 +12,8 @@ from mysqlops.planning import claims
 from mysqlops.planning.actions import Done, Wait
 from mysqlops.planning.status import Member, Status, in_the_way, reasons_of
 from mysqlops.planning.switchover import Switchover
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,20 @@ Action = Grow | Shrink | Switchover | Wait | Done
 
 @dataclass(frozen=True)
 class Kept:
-    """A claim that a scaling down left: the transactions it held for sure (None: nobody wrote that down)."""
+    """A claim that a scaling down left: the transactions it held for sure (None: nobody knows)."""
 
     name: str
     executed: str | None
     since: str | None
+
+
+def kept_of(claim: Json, history: str) -> Kept:
+    """By the note of the scaling that left it, if the history still has the name that was noted: where a group went on
+    without what a member may hold, it has another one."""
+    notes = claim["metadata"].get("annotations") or {}
+    is_of = notes.get(names.ANNOTATION_KEPT_HISTORY) == history
+    executed = notes.get(names.ANNOTATION_KEPT_EXECUTED) if is_of else None
+    return Kept(claim["metadata"]["name"], executed, notes.get(names.ANNOTATION_KEPT_SINCE))
 
 
 def plan(now: Status, target: int) -> Action:
@@ -114,7 +126,7 @@ def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet])
     `held` is the group's set, `purged` what each member has no binary logs for any more.
     """
     if kept.executed is None:
-        return f"claim {kept.name} exists, and nobody wrote down what it holds"
+        return f"claim {kept.name} exists, and what it holds was not written down since this history began"
     what = f"claim {kept.name}, kept since {kept.since},"
     return cannot_catch_up_because(what, gtid.GtidSet.parse(kept.executed), held, purged)
 

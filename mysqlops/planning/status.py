@@ -62,6 +62,7 @@ class Member:
     clone_size: int | None = None
     server_uuid: str | None = None
     claim_going: bool = False  # its claim is being deleted: it goes as soon as the pod stops
+    held_at_least: str | None = None  # what its agent published of that last, however long ago
     held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
 
 

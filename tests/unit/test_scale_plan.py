@@ -90,7 +90,7 @@ def test_only_a_claim_that_the_others_could_replace_is_deleted() -> None:
         (f"{GROUP}:1-5", f"{GROUP}:1-5", None),
         (f"{GROUP}:1-5", f"{GROUP}:1-6", "lacks 4 transactions"),
         (f"{GROUP}:1-10", "", f"holds {GROUP}:10"),
-        (None, "", "nobody wrote down"),
+        (None, "", "was not written down"),
     ],
 )
 def test_a_kept_claim_is_used_again_only_if_the_group_can_bring_it_up_to_date(

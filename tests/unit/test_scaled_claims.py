@@ -35,3 +35,18 @@ def test_what_a_member_only_received_is_noted_and_counts_before_its_claim_goes()
         scale.execute(cluster.session(), NAME, 1, DELETE)
     assert _note(cluster, "mysql-2")[names.ANNOTATION_KEPT_EXECUTED] == f"{GROUP}:1-20"
     assert "data-mysql-2" not in cluster.lost
+
+
+def test_a_note_on_a_kept_claim_ends_with_the_history_s_name() -> None:
+    """A member that left may have acknowledged what the group went on without later."""
+    cluster = Cluster(5)
+    assert scale.execute(cluster.session(), NAME, 3, scale.Wish()) == ["mysql-4", "mysql-3"]
+    assert scale.plan(cluster.session(), NAME, 5, scale.Wish())
+    assert scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
+    cluster.rename("22222222-2222-2222-2222-222222222222")
+    with pytest.raises(errors.Refused, match="was not written down since this history began"):
+        scale.plan(cluster.session(), NAME, 5, scale.Wish())
+    with pytest.raises(errors.Refused) as error:
+        scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
+    assert {one.code for one in error.value.reasons} == {"unknown-data"}
+    assert scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True, accept_loss=True))
