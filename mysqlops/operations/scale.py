@@ -55,7 +55,7 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
         now = observe.judged(session, name)
         match planning.plan(now, target):
             case actions.Done():
-                _release_claims(session, now, target)
+                _settle_claims(session, now, target)
                 if wish.claims == DELETE:
                     _delete_claims(session, now, target, wish)
                 return done
@@ -138,6 +138,9 @@ def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish
         if reasons := _unusable_claims(session, now, now.replicas + 1):
             raise Refused(reasons)
         session.progress.say(f"{member} goes on with claim {claim['metadata']['name']}")
+        # From here on it may come to hold more, wherever this run is killed.
+        unlabel: Json = {"metadata": {"labels": {names.LABEL_KEPT: None}}}
+        session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], unlabel)
         return
     _delete_claim(session, now.name, claim, wish)
 
@@ -153,26 +156,38 @@ def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
 
 
 def _note_claim(session: Session, now: status.Status, member: str) -> None:
-    """What it holds at least, and since when nobody uses it. Written before the member goes."""
+    """What it holds at least, and since when nobody uses it. Written before the member goes, so it says nothing yet of
+    whether it went: the label does."""
     held = next((one.held for one in now.members if one.name == member), None)
     notes = {
         names.ANNOTATION_KEPT_SINCE: now.taken_at,
         names.ANNOTATION_KEPT_EXECUTED: held,
         names.ANNOTATION_KEPT_HISTORY: observe.group_name(session.client, now.name),
     }
-    change = {"metadata": {"labels": {names.LABEL_KEPT: "true"}, "annotations": notes}}
+    change = {"metadata": {"annotations": notes}}
     claim = _claim_of(now, names.ordinal_of(member))
     if session.client.find("PersistentVolumeClaim", claim) is not None:
         session.client.patch("PersistentVolumeClaim", claim, change)
 
 
-def _release_claims(session: Session, now: status.Status, replicas: int) -> None:
-    """The notes on claims that are in use again are no longer true."""
-    notes = dict.fromkeys(_NOTES)
-    change = {"metadata": {"labels": {names.LABEL_KEPT: None}, "annotations": notes}}
+def _settle_claims(session: Session, now: status.Status, replicas: int) -> None:
+    """Once the members are as many as wanted: the notes on claims in use are no longer true, and those on the others
+    have become final. Not before: a run may be killed after its note, and the member serve on."""
     for claim in _claims(session, now):
-        if names.ordinal_of(claim["metadata"]["name"]) < replicas and names.LABEL_KEPT in claim["metadata"]["labels"]:
-            session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
+        metadata = claim["metadata"]
+        noted, labels = _noted_in(metadata), metadata.get("labels") or {}
+        is_kept = names.ordinal_of(metadata["name"]) >= replicas
+        change: Json = {}
+        if is_kept and noted and names.LABEL_KEPT not in labels:
+            change = {"labels": {names.LABEL_KEPT: "true"}}
+        if not is_kept and (noted or names.LABEL_KEPT in labels):
+            change = {"labels": {names.LABEL_KEPT: None}, "annotations": dict.fromkeys(_NOTES)}
+        if change:
+            session.client.patch("PersistentVolumeClaim", metadata["name"], {"metadata": change})
+
+
+def _noted_in(metadata: Json) -> bool:
+    return any(note in (metadata.get("annotations") or {}) for note in _NOTES)
 
 
 def _delete_claims(session: Session, now: status.Status, replicas: int, wish: Wish) -> None:
