@@ -37,6 +37,7 @@ ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held whe
 ANNOTATION_HOLDER = f"{DOMAIN}/holder"  # on the Lease of a running command: which process holds it
 ANNOTATION_KEPT_SINCE = f"{DOMAIN}/kept-since"  # on such a claim
 ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTID set that it holds at least
+ANNOTATION_KEPT_HISTORY = f"{DOMAIN}/kept-history"  # on such a claim: the history's name when that was noted
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 

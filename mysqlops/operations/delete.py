@@ -11,6 +11,7 @@ from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
+from mysqlops.planning import claims as naming
 from mysqlops.planning import status
 
 Json = dict[str, Any]
@@ -19,7 +20,7 @@ _RUNNING = ("Job", "CronJob", "Deployment", "StatefulSet", "Pod")  # what makes 
 
 
 def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
-    """What goes, in order: the StatefulSet first, so that members stop before anything they use."""
+    """What goes, in order: the StatefulSet first, so that members stop before anything they use. Raises Refused."""
     selector = names.selector_text(name)
     steps = []
     if client.find("Job", names.adopt_job(name)) is not None:
@@ -48,6 +49,8 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
             steps += [Step("delete", kind, one, "opens the data", destructive=True) for one in opening]
         claims = observe.own_claims(client, name)
         steps += [Step("delete", "PersistentVolumeClaim", one, "holds data", destructive=True) for one in claims]
+    elif any(one.kind == "StatefulSet" for one in steps):
+        _check_kept(client, name)
     return Plan(tuple(steps))
 
 
@@ -71,6 +74,13 @@ def kept(client: Client, name: str) -> list[str]:
     found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
     leases = [f"Lease {one}" for one in found if one not in _not_data(name)]
     return [*(f"PersistentVolumeClaim {claim}" for claim in observe.own_claims(client, name)), *secrets, *leases]
+
+
+def _check_kept(client: Client, name: str) -> None:
+    """What is to stay must not be going already; raises Refused."""
+    there = [one for one in client.list("PersistentVolumeClaim") if names.is_claim_of(one["metadata"]["name"], name)]
+    if reasons := naming.going(name, there):
+        raise errors.Refused(reasons)
 
 
 def check_confirmation(name: str, confirmed: str | None) -> None:

@@ -47,9 +47,13 @@ class Limits:
 
 
 def old_of_template(seen: status.Observed) -> Collection[str]:
-    """The pods that are still to be replaced by the newest template, or whose claim is going for an empty one."""
-    going = {name for name in seen.pods if (claim := _claim(seen, name)) and "deletionTimestamp" in claim["metadata"]}
-    return revisions.outdated(seen.stateful_set, seen.pods) | going
+    """The pods that are still to be replaced by the newest template."""
+    return revisions.outdated(seen.stateful_set, seen.pods)
+
+
+def _going(seen: status.Observed) -> Collection[str]:
+    """The pods whose claim goes as soon as they stop: whatever a verb replaces, these are part of it."""
+    return {name for name in seen.pods if (claim := _claim(seen, name)) and naming.is_going(claim)}
 
 
 def _claim(seen: status.Observed, pod: str) -> Json | None:
@@ -153,7 +157,7 @@ def replace_all(
     since = session.clock.monotonic()
     while True:
         seen = _see(session, name)
-        left = old(seen)
+        left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
         match planning.plan(now, left, planning.dead(seen.pods)):
             case actions.Done():
@@ -198,7 +202,7 @@ def _replace(
     session: Session, seen: status.Observed, pod: str, *, record: rollout.Rollout | None, rebuild: bool
 ) -> None:
     claim = _claim(seen, pod)
-    if claim is not None and (rebuild or "deletionTimestamp" in claim["metadata"]):
+    if claim is not None and (rebuild or naming.is_going(claim)):
         claims.delete(session, _let_pass(session, seen.name, claim, record))
         return
     if claim is not None and record is not None and record.changes_version():
@@ -218,12 +222,10 @@ def _replace_pod(session: Session, pod: str) -> None:
 
 def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gate.Passed:
     """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
-    noted = rollout.read_replaced(claim, record) if record is not None else None
-    wish = claims.Wish(noted=gtid.GtidSet.parse(noted) if noted is not None else None)
     deadline = session.clock.monotonic() + _GATE_SECONDS
     while True:
         try:
-            return claims.ask(session, name, claim, wish)
+            return claims.ask(session, name, claim, claims.Wish(noted=_noted(session, name, claim, record)))
         except errors.Refused as refusal:
             first = refusal.reasons[0]
             if session.clock.monotonic() > deadline:
@@ -233,13 +235,21 @@ def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout 
         session.clock.sleep(_POLL_SECONDS)
 
 
+def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gtid.GtidSet | None:
+    if record is None:
+        return None
+    noted = rollout.read_replaced(claim, record, observe.group_name(session.client, name))
+    return gtid.GtidSet.parse(noted) if noted is not None else None
+
+
 def _note_held(session: Session, seen: status.Observed, claim: Json, record: rollout.Rollout) -> None:
     """Of a member that serves: a server of the newer version that does not come up cannot be asked any more."""
     now, member = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
     serves = any(one.name == member and one.state == ONLINE for one in now.members)
-    held = gate.held_by(seen, now, member)
+    held = gate.held_by(now, member)
     if serves and held is not None:
-        note = rollout.dump(rollout.Replaced(record.since, str(held)))
+        history = observe.group_name(session.client, seen.name)
+        note = rollout.dump(rollout.Replaced(record.since, str(held), history))
         change = {"metadata": {"annotations": {names.ANNOTATION_REPLACED: note}}}
         session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
 

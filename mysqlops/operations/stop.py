@@ -10,7 +10,7 @@ from mysqlops.core import gtid, names, record, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import status
+from mysqlops.planning import claims, status
 
 Json = dict[str, Any]
 _BEAT_SECONDS = 6.0  # more than the five of an agent
@@ -47,6 +47,8 @@ def _quiesce(session: Session, name: str, noted: Json) -> Json:
     the user fenced is known by its reason, whatever was noted."""
     now = observe.judged(session, name)
     fenced = record.fenced(orders.read(session.client, name))
+    if reasons := status.reasons_of(now, claims.GOING):  # also of a run that goes on
+        raise Refused(reasons)
     if not noted and _WHY not in fenced.values():
         _check_whole(now)
     by_user = _by_user(fenced)

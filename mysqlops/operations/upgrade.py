@@ -70,9 +70,10 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
     return rolling.finish(session, name, limits)
 
 
-def check_whole(now: status.Status) -> None:
-    """Nothing is rolled out over a group that is not whole, or over another rollout; raises Refused."""
-    reasons = [one.as_reason() for one in status.in_the_way(now)]
+def check_whole(now: status.Status, *but: str) -> None:
+    """Nothing is rolled out over a group that is not whole, or over another rollout, but for conditions that the verb
+    itself ends; raises Refused."""
+    reasons = [one.as_reason() for one in status.in_the_way(now, *but)]
     if reasons:
         raise Refused(reasons)
 

@@ -15,6 +15,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.rollout import Rollout
 from mysqlops.errors import Reason
 from mysqlops.planning.actions import Done, Wait
+from mysqlops.planning.claims import GOING
 from mysqlops.planning.pods import container, containers, is_running, last_words
 from mysqlops.planning.status import ABSENT, Member, Status, in_the_way
 from mysqlops.planning.switchover import Switchover
@@ -122,8 +123,9 @@ def _leads(member: Member, now: Status) -> bool:
 
 
 def held_up_by(now: Status) -> list[str]:
-    """Why nobody may be replaced now."""
-    found = [one.message for one in in_the_way(now, "rollout-open")]
+    """Why nobody may be replaced now. A claim that is being deleted is no reason: its pod is among the old ones, and
+    replacing that, through the gate, is what ends it."""
+    found = [one.message for one in in_the_way(now, "rollout-open", GOING)]
     found += [
         f"{one.name} has {one.behind} transactions to apply" for one in now.members if (one.behind or 0) > _CAUGHT_UP
     ]

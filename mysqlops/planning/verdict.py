@@ -88,7 +88,22 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
         server_uuid=published.server_uuid or None if published else None,
+        held=_held(told) if told else None,
+        held_at_least=_last_words(pod),
+        claim_going=pod is not None and claim is not None and claims.is_going(claim),
     )
+
+
+def _last_words(pod: Json | None) -> str | None:
+    """A server that stopped may hold more than its agent knew, and surely not less."""
+    metadata = (pod or {"metadata": {}})["metadata"]
+    last = load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata.get("uid", ""))
+    return _held(last) if last is not None and (last.server_uuid or last.held) else None
+
+
+def _held(told: Publication) -> str:
+    applied = GtidSet.parse(told.executed).union(GtidSet.parse(told.held))
+    return str(applied.union(GtidSet.parse(told.received)))
 
 
 def _conditions(
@@ -165,6 +180,8 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
     if member.state == view.ONLINE and member.label != member.role:
         text = f"{member.name} is {member.role} in the group and labelled {member.label}"
         found.append(Condition("label-stale", text, _logs(seen.name, member.ordinal)))
+    if member.claim_going:
+        found.append(_claim_going(seen, member))
     pod = seen.pods.get(member.name)
     if member.state != UNKNOWN and pods.is_away(pod, names.CONTAINER_AGENT):
         text = f"the agent of {member.name}, lately {member.state}, does not run: {pods.why_silent(pod)}"
@@ -179,6 +196,14 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
             )
         )
     return found
+
+
+def _claim_going(seen: Observed, member: Member) -> Condition:
+    text = f"claim {member.claim} of {member.name} is being deleted: it goes as soon as the pod stops"
+    hint = f"mysqlops member rebuild {seen.name} {member.name}"
+    if int(seen.stateful_set["spec"]["replicas"]) == 1:
+        hint = f"mysqlops scale {seen.name} --replicas 3 makes copies first; then mysqlops switchover, and {hint}"
+    return Condition(claims.GOING, text, hint)
 
 
 def _copied(member: Member) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, timeline
-from mysqlops.operations import member, orders, remake, restart, rollout, stop
+from mysqlops.core import group, names, timeline
+from mysqlops.operations import member, orders, remake, restart, stop
 from mysqlops.planning import restart as restarting
 from mysqlops.planning import storage
 from tests.unit.fakes.api import Killed
@@ -99,6 +99,41 @@ def test_a_restore_that_was_killed_before_the_claim_went_holds_the_member_up_no_
     orders.write(session.client, NAME, filling={"mysql-1": "b1"}, rebuilding={"mysql-1": {"uid": "other"}})
     member.give_up_filling(session, NAME, "mysql-1")
     assert "mysqlops.io/filling" not in cluster.notes()
+
+
+def _half_restored() -> Cluster:
+    """A restore of b1 onto mysql-2 was killed while its Job filled the new claim: the pod's agent never speaks."""
+    cluster = Cluster(3)
+    member.empty(cluster.session(), NAME, "mysql-2", accept_loss=False, backup="b1")
+    cluster.silence("mysql-2")
+    del cluster.store.objects["Pod", "mysql-2"]
+    cluster.settle()
+    cluster.store.put({"kind": "Job", "metadata": {"name": names.restore_job(NAME)}})
+    cluster.lost.clear()
+    return cluster
+
+
+def test_what_a_restore_left_half_done_is_no_rebuild_that_goes_on() -> None:
+    cluster = _half_restored()
+    with pytest.raises(errors.Refused) as error:
+        member.rebuild(cluster.session(60.0), NAME, "mysql-2", accept_loss=False)
+    assert [one.code for one in error.value.reasons] == ["unknown-data"]
+    assert "give --accept-loss" in str(error.value.reasons[0].hint)
+    # It goes on if that is asked for instead: nothing was given up.
+    assert ("mysqlops.io/filling" in cluster.notes(), cluster.store.deleted("Job")) == (True, [])
+    _copy_when_empty(cluster)
+    member.rebuild(cluster.session(60.0), NAME, "mysql-2", accept_loss=True)
+    assert (cluster.lost, cluster.held("mysql-2")) == ({"data-mysql-2": ""}, f"{GROUP}:1-5")
+    assert ("mysqlops.io/filling" in cluster.notes(), len(cluster.store.deleted("Job"))) == (False, 1)
+
+
+def test_a_second_rebuild_with_accept_loss_goes_through_the_gate() -> None:
+    cluster = Cluster(3)
+    _killed(cluster, "DELETE Pod", member.rebuild, "mysql-1", accept_loss=True)
+    before = len(cluster.store.deleted("PersistentVolumeClaim"))
+    _copy_when_empty(cluster)
+    member.rebuild(cluster.session(60.0), NAME, "mysql-1", accept_loss=True)
+    assert len(cluster.store.deleted("PersistentVolumeClaim")) == before + 1
 
 
 # stop and start
@@ -264,15 +299,3 @@ def test_an_order_to_make_a_stateful_set_again_counts_only_while_there_is_none()
     remake.begin(session, NAME, storage.with_size(cluster.stateful_set(), "3Gi"))
     assert storage.size_of(cluster.stateful_set()) == "3Gi"
     assert not remake.finish(session, NAME)
-
-
-def test_a_claim_that_is_going_is_asked_for_before_its_pod_is_replaced() -> None:
-    """A rollout meets the claim of a rebuild that was killed: with the pod its data would go."""
-    cluster = Cluster(3, m1=f"{GROUP}:1-7")
-    claim = cluster.claim("mysql-1")
-    assert claim is not None
-    claim["metadata"]["deletionTimestamp"] = "now"
-    with pytest.raises(errors.StepFailed, match="claim data-mysql-1 is kept: only mysql-1"):
-        rollout.replace_all(cluster.session(), NAME, rollout.old_of_template, rollout.Limits())
-    assert cluster.lost == {}
-    assert cluster.store.deleted("Pod") == []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, record
+from mysqlops.core import group, names, record
 from mysqlops.core.publication import Publication, dump
 from mysqlops.operations.session import Progress, Session
 from tests.unit.fakes.api import Client as FakeClient
@@ -57,6 +57,11 @@ class Cluster:
 
     def claim(self, pod: str) -> Json | None:
         return self.store.objects.get(("PersistentVolumeClaim", f"data-{pod}"))
+
+    def rename(self, name: str) -> None:
+        """The group goes on without what a member may hold, and so under another name."""
+        note = {names.ANNOTATION_GROUP: group.dump(group.Note(name=name, parent=GROUP))}
+        self.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"].update(note)
 
     def held(self, pod: str) -> str:
         claim = self.claim(pod)
