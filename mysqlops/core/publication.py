@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 FORMAT = 1
@@ -75,7 +75,7 @@ def config_digest(my_cnf: bytes) -> str:
 
 
 def dump(publication: Publication) -> str:
-    return json.dumps({"format": FORMAT, **asdict(publication)}, separators=(",", ":"))
+    return json.dumps({"format": FORMAT, **vars(publication)}, separators=(",", ":"))
 
 
 def load(text: str | None, pod_uid: str) -> Publication | None:

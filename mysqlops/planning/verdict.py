@@ -53,11 +53,25 @@ def judge(seen: Observed) -> Status:
 
 
 def _publication(pod: Json, now: datetime) -> Publication | None:
+    """None if it is old, or from the future: by a clock that is wrong, nobody knows how old it is."""
+    published = _last_words(pod)
+    return published if published is not None and abs(_age(published, now)) <= _SILENT_SECONDS else None
+
+
+def _last_words(pod: Json) -> Publication | None:
     metadata = pod["metadata"]
-    published = load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
-    if published is None or (now - datetime.fromisoformat(published.at)).total_seconds() > _SILENT_SECONDS:
-        return None
-    return published
+    return load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
+
+
+def _age(published: Publication, now: datetime) -> float:
+    return (now - datetime.fromisoformat(published.at)).total_seconds()
+
+
+def _why_silent(pod: Json | None, now: datetime) -> str:
+    last = _last_words(pod) if pod else None
+    if last is not None and (ahead := -_age(last, now)) > _SILENT_SECONDS:
+        return f"the clock of its node is {ahead:.0f} s ahead of the one here, so nobody knows how old its report is"
+    return pods.why_silent(pod)
 
 
 def _member(seen: Observed, name: str, published: Publication | None, everything: GtidSet) -> Member:
@@ -82,7 +96,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         claim=claim["metadata"]["name"] if claim else None,
         volume_size=published.volume_size or None if published else None,
         volume_used=published.volume_used or None if published else None,
-        waiting_for=published.waiting_for if published else pods.why_silent(pod),
+        waiting_for=published.waiting_for if published else _why_silent(pod, seen.taken_at),
         certificate=published.certificate or None if published else None,
         config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,

@@ -246,6 +246,7 @@ def test_a_schedule_counts_what_failed_and_says_when_it_is_too_long() -> None:
     assert (running.failures, running.running) == (1, True)
     fine = schedule.judge(_cron_job(wish, "verify", lastSuccessfulTime="2026-11-22T05:09:00Z"), NOW)
     assert (fine.cron, fine.is_overdue) == ("0 5 * * 0", False)
+    assert schedule.judge(_cron_job(wish, "backup", lastSuccessfulTime="2026-12-22T05:09:00Z"), NOW).is_overdue
     with pytest.raises(ConfigError, match="--cron '61"):
         schedule.check_cron("--cron", "61 * * * *", NOW)
 

@@ -92,7 +92,7 @@ def _restore(cluster: Cluster, session: Session) -> None:
 def test_no_wait_is_without_end(verb: Callable[[Cluster, Session], None], said: str) -> None:
     cluster = Cluster(2)
     with pytest.raises(errors.WaitTimeout, match=said):
-        verb(cluster, cluster.session(30.0))
+        verb(cluster, cluster.session(5.0))
 
 
 def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
@@ -104,4 +104,4 @@ def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
     failed = {"conditions": [{"type": "Failed", "status": "True"}]}
     cluster.store.put({"kind": "Job", "metadata": {"name": "copy"}, "status": failed})
     with pytest.raises(errors.StepFailed, match="copy: no such table"):
-        jobs.run(cluster.session(30.0), {"metadata": {"name": "copy"}}, lambda *_: "", "refused")
+        jobs.run(cluster.session(5.0), {"metadata": {"name": "copy"}}, lambda *_: "", "refused")
