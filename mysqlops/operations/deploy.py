@@ -55,7 +55,9 @@ def _in_use_before(client: Client, name: str) -> render.InUse:
     history, restoring = timeline.history_of(annotations), timeline.swap_of(annotations)
     maps = names.config_map(name), names.agent_config_map(name)
     if restoring is not None:  # whose claims go with the group's name; then the restore goes on, or is taken back
-        is_new = group.note_of(annotations).name == restoring.new.group
+        note = group.note_of(annotations)
+        is_renamed = note.name not in ("", restoring.old.group)  # by the restore, or by `recover`, before it or since
+        is_new = is_renamed and restoring.new.group in (note.name, note.parent)
         return render.InUse(*maps, (restoring.new if is_new else restoring.old).claims)
     return render.InUse(*maps, history.now.claims) if history else render.InUse(*maps)
 

@@ -183,9 +183,7 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     last. One compare-and-swap writes both, and the Secret follows. A Conflict leaves the step to be done."""
     lease = session.client.get("Lease", names.group_lease(name))
     note = group.note_of(status.annotations_of(lease))
-    left = swap.old
-    if (note.name or left.group) == left.group or _has_claims(session, name, left):
-        left = left if note.garbled else _as_noted(left, note)
+    left = swap.old if note.garbled else _as_noted(swap.old, note)
     now, changed = swap.new, replace(swap, old=left)
     wanted = group.Note(name=now.group, parent=note.name or left.group, members=now.members, outcasts=now.outcasts)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
@@ -199,10 +197,6 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
 
 def _as_noted(line: Timeline, note: group.Note) -> Timeline:
     return replace(line, group=note.name or line.group, members=note.expected(), outcasts=note.outcasts)
-
-
-def _has_claims(session: Session, name: str, line: Timeline) -> bool:
-    return claims.template_of(session.client.get("StatefulSet", name)) == line.claims
 
 
 def _name_in_secret(session: Session, name: str, group_name: str) -> None:

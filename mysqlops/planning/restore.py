@@ -62,12 +62,12 @@ Action = Fill | Scale | NameGroup | Remake | Wait | Done
 
 
 def plan(seen: Seen, swap: Swap) -> Action:
-    """The next step."""
+    """The next step. A group that has the new claims and neither name goes on under one that `recover` gave it."""
     running = int(seen.stateful_set["spec"]["replicas"])
     has_claims = claims.template_of(seen.stateful_set) == swap.new.claims
     if not seen.is_filled:
         return Fill(names.claim(seen.stateful_set["metadata"]["name"], 0, swap.new.claims))
-    if has_claims and seen.group == swap.new.group:
+    if has_claims and seen.group != swap.old.group:
         return Done() if running else Scale(swap.replicas)  # scaled since, perhaps: that is not undone
     if running:
         return Scale(0)

@@ -321,6 +321,12 @@ def test_a_restore_in_place_arrives_and_goes_back_from_wherever_it_is_cut() -> N
         assert _is(_walk(replace(cut, is_filled=True), back)[-1], OLD)
 
 
+def test_a_group_that_recover_renamed_on_the_new_claims_keeps_its_name() -> None:
+    """Under the name of before, the same GTIDs would stand for other transactions."""
+    seen = restoring.Seen(restoring.remade(_stateful_set(), SWAP), ("orders-0",), "group-c", is_filled=True)
+    assert restoring.plan(seen, SWAP) == actions.Done()
+
+
 def test_members_run_until_the_backup_is_proven() -> None:
     seen = restoring.Seen(_stateful_set(), ("orders-0",), "group-a", is_filled=False)
     for cut in _walk(seen, SWAP):

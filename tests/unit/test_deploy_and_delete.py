@@ -16,6 +16,7 @@ from mysqlops.planning import claims, storage
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
 RESTORED = "33333333-3333-3333-3333-333333333333"
+RENAMED = "44444444-4444-4444-4444-444444444444"
 SPEC = ClusterSpec(name=NAME, namespace="db")
 OLD, NEW = timeline.Timeline("data", GROUP), timeline.Timeline("data-r20260101000000", RESTORED)
 
@@ -28,9 +29,9 @@ def _without_stateful_set(*, pods_stay: bool = False) -> Cluster:
     return cluster
 
 
-def _open_restore(cluster: Cluster, group_name: str) -> None:
+def _open_restore(cluster: Cluster, group_name: str, parent: str = "") -> None:
     swap = timeline.Swap(OLD, NEW, 3, "b1")
-    note = group.dump(group.Note(name=group_name))
+    note = group.dump(group.Note(name=group_name, parent=parent))
     in_place._note(
         cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(swap), names.ANNOTATION_GROUP: note}
     )
@@ -54,12 +55,22 @@ def test_deploy_makes_no_stateful_set_while_another_one_is_to_be_made() -> None:
     assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} goes on"
 
 
-@pytest.mark.parametrize(("group_name", "line"), [("", OLD), (GROUP, OLD), (RESTORED, NEW)])
+@pytest.mark.parametrize(
+    ("group_name", "parent", "line"),
+    [
+        ("", "", OLD),
+        (GROUP, RESTORED, OLD),
+        (RENAMED, GROUP, OLD),
+        (RENAMED, "", OLD),
+        (RESTORED, GROUP, NEW),
+        (RENAMED, RESTORED, NEW),
+    ],
+)
 def test_deploy_after_a_delete_takes_the_claims_that_belong_to_the_group_of_an_open_restore(
-    group_name: str, line: timeline.Timeline
+    group_name: str, parent: str, line: timeline.Timeline
 ) -> None:
     cluster = _without_stateful_set()
-    _open_restore(cluster, group_name)
+    _open_restore(cluster, group_name, parent)
     history = timeline.History(timeline.Timeline("data-r20250101000000", "x"), None)
     in_place._note(cluster.session(), NAME, {names.ANNOTATION_CLAIMS: timeline.dump(history)})
     wanted, _ = deploy.prepare(cluster.session().client, SPEC)
