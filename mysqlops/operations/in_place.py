@@ -210,7 +210,7 @@ def _close(session: Session, name: str, swap: Swap) -> list[str]:
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     replicas = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
     used, kept = (_claims(session, name, one.claims) for one in (swap.new, swap.old))
-    notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED))
+    notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY))
     in_use: Json = {"labels": {names.LABEL_KEPT: None}, "annotations": notes}
     put_aside: Json = {"labels": {names.LABEL_KEPT: "true"}, "annotations": {names.ANNOTATION_KEPT_SINCE: at}}
     # What `scale` put aside, on either side, stays as it noted it.
@@ -261,7 +261,7 @@ def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[R
     if rollout.read(stateful_set) is not None:
         text = f"a rollout of {name} is under way"
         reasons.append(Reason("rollout-open", text, f"mysqlops upgrade {name} --resume, or --rollback"))
-    return reasons
+    return reasons + status.reasons_of(observe.judged(session, name), claims.GOING)
 
 
 def _other_restore(name: str, under_way: Swap) -> Reason:

@@ -103,15 +103,14 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         clone_size=published.clone_size or None if published else None,
         server_uuid=published.server_uuid or None if published else None,
         held=_held(told) if told else None,
-        held_at_least=_last_words(pod),
+        held_at_least=_held_at_least(pod),
         claim_going=pod is not None and claim is not None and claims.is_going(claim),
     )
 
 
-def _last_words(pod: Json | None) -> str | None:
+def _held_at_least(pod: Json | None) -> str | None:
     """A server that stopped may hold more than its agent knew, and surely not less."""
-    metadata = (pod or {"metadata": {}})["metadata"]
-    last = load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata.get("uid", ""))
+    last = _last_words(pod) if pod else None
     return _held(last) if last is not None and (last.server_uuid or last.held) else None
 
 
