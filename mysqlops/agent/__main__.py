@@ -40,7 +40,7 @@ def wait_for_dns(_: argparse.Namespace) -> None:
     """
     me = settings.read()
     own, told = _addresses(socket.gethostname()), ""
-    while True:
+    while True:  # without a deadline: nothing of this pod can go on before, and its own log says why
         try:
             found = _addresses(me.host(me.ordinal))
             if found & own:
@@ -75,7 +75,7 @@ def make_credentials(_: argparse.Namespace) -> None:
 def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
     """While a Job puts a backup onto this member's volume, nothing of this pod may touch it; the group's notes then."""
     told = ""
-    while True:
+    while True:  # until the order is obeyed or withdrawn: any deadline could put another server onto half a volume
         lease = client.get("coordination.k8s.io/v1", "leases", names.group_lease(me.cluster))
         notes: dict[str, str] = lease["metadata"].get("annotations") or {}
         backup = record.filling(notes).get(me.pod, "")

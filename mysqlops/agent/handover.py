@@ -43,7 +43,7 @@ def _change_roles(
     """Return as soon as this member sees itself a replica: the server's function may run on for 0.3 s."""
     changing = member.Background(clock)
     changing.run("hand over", lambda: server.hand_over(to.server_uuid, transactions_seconds=transactions_seconds))
-    while changing.is_busy():
+    while changing.is_busy():  # as long as the statement may take: its connection has a timeout
         seen = server.observe()
         if seen is not None and seen.role() == names.ROLE_REPLICA:
             return changing

@@ -64,6 +64,7 @@ class Health:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64  # of five, a sixth connection on a busy node waits a second, as long as a probe may take
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever asked has hung up: no news, and no traceback in the log."""

@@ -17,6 +17,7 @@ from mysqlops.planning import member_actions, membership, stale_clients, torn_re
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
+_SILENT_SECONDS = 60.0  # a publisher that hangs is a fault of the agent: kubelet starts it again
 
 
 class Loop:
@@ -79,7 +80,8 @@ class Loop:
         if not situation.is_busy:
             self._act(action, server)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
-        self._health.turned(seen)
+        if self._clock.monotonic() < self._publisher.turned_at + _SILENT_SECONDS:
+            self._health.turned(seen)
         # While a hand-over runs in this pod, it alone moves the labels.
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
@@ -143,9 +145,9 @@ class Loop:
                 self._start("form", lambda: self._starting.form(action, server))
             case member_actions.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
-                self._start("join", lambda: self._starting.join(seeds, self._publisher.record, server))
+                self._start("join", lambda: self._starting.join(seeds, server))
             case member_actions.Copy():
-                self._start("copy", lambda: self._member.copy(action.donor))
+                self._start("copy", lambda: self._starting.copy(action.donor, server))
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
@@ -187,6 +189,7 @@ class Loop:
             certificate=self._chore.loaded,
             config=self._pod.config(),
             secrets_trouble=self._chore.trouble,
+            tries=self._start_failures,
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )
         if situation.server is None:

@@ -37,8 +37,8 @@ class Pod:
         return connect.connect_socket(self.login(names.USER_ADMIN, key))
 
     def reaches(self, host: str) -> bool:
-        """True if a database answers at the port of that host."""
-        return wait.why_not_ready(wait.Target(host), None) is None
+        """True if anything answers at the database port of that host; it may refuse all connections."""
+        return wait.is_there(wait.Target(host))
 
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""

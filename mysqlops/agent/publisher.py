@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from mysqlops import errors
@@ -23,6 +24,7 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 _CHORE_SECONDS = 15.0
+_GONE_CHORES = 5  # a minute
 _TURN_SECONDS = 0.25
 _STALE_SECONDS = 10.0  # a loop that is stuck knows nothing: its old words must not look fresh
 _NOT_SERVING = (view.DOWN, publication.UNKNOWN, view.OFFLINE, view.RECOVERING)
@@ -62,6 +64,8 @@ class Publisher:
         self._around, self._log, self._clock, self._chore = around, words, clock, chore
         self._chore_at = clock.monotonic() + _CHORE_SECONDS
         self._news: News | None = None
+        self._gone: dict[str, int] = {}  # who is noted as joining and has no pod -> chores in a row
+        self.turned_at = clock.monotonic()
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
         self._label: str | None = None
@@ -140,13 +144,26 @@ class Publisher:
         while not self._over.is_set():
             self._wake.wait(_TURN_SECONDS)
             self._wake.clear()
-            news = self._news
-            if news is not None and not self._over.is_set():
-                self._keep_note(news)
-                self._publish_if_due(news)
-                self._strip_lost(news.lost)
-                self._look_if_wanted(news)
-                self._do_chore_if_due(news)
+            self._try_turn()
+
+    def _try_turn(self) -> None:
+        """The top of a thread: whatever goes wrong, the next turn tries again."""
+        news = self._news
+        if news is None or self._over.is_set():
+            return
+        try:
+            self._turn(news)
+        except Exception as error:
+            self._log.say_if_new("turn", f"unexpected {type(error).__name__}: {error}")
+        else:
+            self.turned_at = self._clock.monotonic()
+
+    def _turn(self, news: News) -> None:
+        self._keep_note(news)
+        self._publish_if_due(news)
+        self._strip_lost(news.lost)
+        self._look_if_wanted(news)
+        self._do_chore_if_due(news)
 
     def _publish_if_due(self, news: News) -> None:
         changed = self._said is None or not self._said.is_same_but_for_time(news.seen)
@@ -198,9 +215,19 @@ class Publisher:
         record = self.record
         if self._clock.monotonic() >= self._chore_at:
             self._chore_at = self._clock.monotonic() + _CHORE_SECONDS
-            self.ask(self._chore)
-            if record is not None and news.seen.role == names.ROLE_PRIMARY:
+            if record is not None and news.server is not None and news.seen.role == names.ROLE_PRIMARY:
                 self.ask(lambda: self._around.keep_copy(record))
+                self._drop_joining(record, news.server)
+            self.ask(self._chore)
+
+    def _drop_joining(self, record: view.GroupRecord, server: view.ServerView) -> None:
+        """Of members that were scaled away before they ever got in."""
+        absent = [pod for pod in record.note.joining if self.ask(partial(self._around.exists, pod)) is False]
+        self._gone = {pod: self._gone.get(pod, 0) + 1 for pod in absent}
+        long_gone = [pod for pod, chores in self._gone.items() if chores >= _GONE_CHORES]
+        wanted = standing.without_joining(long_gone, server, record)
+        if wanted is not None:
+            self.ask(lambda: self._around.note(wanted, record))
 
     def _strip(self, pod: str) -> bool:
         self._around.label(pod, names.ROLE_NONE)

@@ -76,7 +76,7 @@ class Replay:
         wanted = held.union(wish.wanted)
         if wish.wanted:
             receiver.apply(server, str(first), wish.stop.gtid if wish.stop else None)
-        while True:
+        while True:  # the Job has a deadline: how long it takes depends on how much is applied
             executed, is_running = receiver.applied(server)
             if wanted.is_subset(executed) or not is_running:
                 break

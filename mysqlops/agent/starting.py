@@ -13,10 +13,10 @@ from mysqlops.planning import member_actions
 
 # An agent may be stopped between its decision and its deed: it must look again then.
 _DECISION_SECONDS = 10.0
-_ASKED_SECONDS = 120.0  # asking takes a minute, and more looks follow before the group is formed
+_ASKED_SECONDS = 30.0  # asking takes a minute, and more looks follow before the group is formed
 _NOTE_PAUSES = (0.05, 0.1, 0.2, 0.4)
-# The server's words for "nobody there is in a group" (MY-011526 and others would say that there is a group).
-_NO_GROUP = ("connecting to all peers", "connection delegation", "Timeout on wait for view", "No valid peers")
+# What only a server that is in no group causes. Whatever else fails may be a wrong password or a slow group.
+_NO_GROUP = "connection delegation"
 
 
 class Starting:
@@ -30,7 +30,7 @@ class Starting:
         """Take the Lease as it was when that was decided, then form the group. No client gets in until the Lease notes
         the new incarnation (planning/standing.py): should another member form one meanwhile, this one leaves."""
         decided_on = action.record
-        if self._joins_instead(action.ask, decided_on, server):
+        if self._joins_instead(action.ask, server):
             return
         if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
             raise errors.Conflict("the decision to form the group is too old: looking again")
@@ -39,16 +39,14 @@ class Starting:
             raise errors.Conflict("the Lease has changed since that was decided: looking again")
         self._member.form(note.name)
 
-    def join(self, seeds: Sequence[str], known: view.GroupRecord | None, server: view.ServerView) -> None:
-        """Note that this member may be in the group from now on, then join it. Without the API server only a member
-        that is noted already comes here (planning/membership.py)."""
-        try:
-            note = self._note_joining(server)
-        except errors.Unreachable:
-            if known is None or not known.note.counts_on(self._around.pod, server.server_uuid):
-                raise
-            note = known.note
-        self._member.join(seeds, note.name)
+    def join(self, seeds: Sequence[str], server: view.ServerView) -> None:
+        """Note that this member may be in the group from now on, then join it."""
+        self._member.join(seeds, self._note_joining(server).name)
+
+    def copy(self, donor: str, server: view.ServerView) -> None:
+        """Note the same before a donor's data comes: this data directory is no outcast's, whatever it holds then."""
+        self._note_joining(server)
+        self._member.copy(donor)
 
     def _note_joining(self, server: view.ServerView) -> group.Note:
         """Other members write to the Lease in the same seconds: that is no reason to wait for the next try."""
@@ -58,20 +56,20 @@ class Starting:
             self._clock.sleep(pause)
         return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
 
-    def _joins_instead(self, silent: Sequence[str], decided_on: view.GroupRecord, server: view.ServerView) -> bool:
+    def _joins_instead(self, silent: Sequence[str], server: view.ServerView) -> bool:
         """A user gave members up whose agents are silent. They may be a group that runs, cut off from the API server
         only: whoever answers is asked to let this member in before another group is formed."""
         asked, at = self._asked
         if silent == asked and self._clock.monotonic() < at + _ASKED_SECONDS:
             return False
         answering = [pod for pod in silent if self._member.answers(pod)]
-        if not answering:
-            return False
         try:
-            self.join(answering, decided_on, server)
+            if answering:
+                self.join(answering, server)
+                return True
         except errors.StatementFailed as error:
-            if not any(words in str(error) for words in _NO_GROUP):
-                raise
-            self._asked = silent, self._clock.monotonic()
-            return False
-        return True
+            if _NO_GROUP not in str(error):
+                text = f"{', '.join(answering)} answers, and whether a group runs there is not known: {error}"
+                raise errors.StepFailed(text, hint="stop it first, or bring its agent back") from error
+        self._asked = silent, self._clock.monotonic()
+        return False

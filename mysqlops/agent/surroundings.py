@@ -30,7 +30,10 @@ class Surroundings:
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
         self._api, self._me, self._clock = client, me, clock
         self.pod = me.pod
-        self._beats: dict[str, tuple[tuple[str, str, int], float]] = {}  # the newest word of each, and when it came
+        self._renewed: tuple[str | None, float] = (None, 0.0)
+        self._beats: dict[
+            str, dict[tuple[str, str], tuple[int, float]]
+        ] = {}  # pod -> its agents -> beat, and since when
 
     def look(self) -> view.Surroundings:
         """Raises KubeError. The Lease is read first: what is decided on all this is void once the Lease has changed."""
@@ -60,6 +63,14 @@ class Surroundings:
         pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
         label: str | None = (pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE)
         return label
+
+    def exists(self, pod: str) -> bool:
+        """Whether a member has a pod, by the API server's own store; raises KubeError."""
+        try:
+            self._api.get("v1", "pods", pod)
+        except errors.NotFound:
+            return False
+        return True
 
     def last_held(self) -> str:
         """What the own pod's last publication says that the member held; raises KubeError."""
@@ -93,38 +104,38 @@ class Surroundings:
             "leaseDurationSeconds": int(view.LEASE_SECONDS),
         }
         note = group.forming(decided_on.note, decided_on.order, self._me.pod, server_uuid)
-        annotations = lease["metadata"].setdefault("annotations", {})
-        annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, decided_on.bootstrapped_by or f"{self._me.pod} {now}")
-        annotations.pop(names.ANNOTATION_GIVEN_UP, None)
-        return note if self._write(lease, note) else None
+        lease["metadata"].setdefault("annotations", {}).pop(names.ANNOTATION_GIVEN_UP, None)
+        return note if self._write(lease, note, decided_on) else None
 
     def note(self, wanted: group.Note, decided_on: view.GroupRecord) -> bool:
         """Note what the primary sees of the group; False if the Lease is not as it was when that was decided."""
         lease = self._lease()
         if decided_on.version != lease["metadata"].get("resourceVersion"):
             return False
-        lease["metadata"].setdefault("annotations", {}).setdefault(
-            names.ANNOTATION_BOOTSTRAPPED,
-            decided_on.bootstrapped_by or f"{self._me.pod} {self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
-        )
-        return self._write(lease, wanted)
+        lease["metadata"].setdefault("annotations", {}).pop(names.ANNOTATION_GIVEN_UP, None)
+        return self._write(lease, wanted, decided_on)
 
     def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
         """Note that this member may be in the group from now on, before it joins; raises Refused for one that the group
         went on without, Conflict if the Lease is being changed."""
         lease = self._lease()
-        before = self._record(lease).note
+        record = self._record(lease)
+        before = record.note
         if before.casts_out(self._me.pod, server_uuid, holds_data=holds_data):
             raise errors.Refused([errors.Reason("given-up", f"the group went on without {self._me.pod}")])
         if before.garbled:
             raise errors.Conflict("what the Lease notes of the group cannot be read: its primary corrects it")
-        wanted = standing.joining(self._me.pod, server_uuid, before)
-        if wanted is not None and not self._write(lease, wanted):
+        wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
+        if not self._write(lease, wanted, record):
             raise errors.Conflict("the Lease of the group is being changed")
-        return wanted or before
+        return wanted
 
-    def _write(self, lease: api.Json, note: group.Note) -> bool:
-        lease["metadata"].setdefault("annotations", {})[names.ANNOTATION_GROUP] = group.dump(note)
+    def _write(self, lease: api.Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
+        """Whoever writes the note says that a group was formed once: one without the other would be a new cluster."""
+        annotations = lease["metadata"].setdefault("annotations", {})
+        formed = decided_on.bootstrapped_by or f"{self._me.pod} {self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, formed)
+        annotations[names.ANNOTATION_GROUP] = group.dump(note)
         try:
             self._api.update("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster), lease)
         except errors.Conflict:
@@ -144,7 +155,9 @@ class Surroundings:
         return True
 
     def _list_pods(self) -> list[api.Json]:
-        return self._api.list("v1", "pods", names.selector_text(self._me.cluster))
+        """Members' only: somebody may have given a pod of another name the cluster's labels."""
+        found = self._api.list("v1", "pods", names.selector_text(self._me.cluster))
+        return [one for one in found if names.is_member(one["metadata"]["name"], self._me.cluster)]
 
     def _lease(self) -> api.Json:
         return self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster))
@@ -160,7 +173,7 @@ class Surroundings:
         return view.GroupRecord(
             bootstrapped_by=(annotations | noted).get(names.ANNOTATION_BOOTSTRAPPED) or None,
             holder=spec.get("holderIdentity"),
-            held_for_seconds=self._seconds_since(spec.get("renewTime")),
+            held_for_seconds=self._held_for(spec.get("renewTime")),
             fenced=record.fenced(annotations),
             acquired=acquired,
             note=group.note_of(noted),
@@ -168,6 +181,13 @@ class Surroundings:
             version=lease["metadata"].get("resourceVersion", ""),
             read_at=asked_at,
         )
+
+    def _held_for(self, renewed: str | None) -> float:
+        """By the two nodes' clocks, or since this agent first saw that renewal if that is longer: the holder's clock
+        may be ahead. (If it is behind, two may form a group, of which the Lease notes one.)"""
+        if renewed is None or self._renewed[0] != renewed:
+            self._renewed = renewed, self._clock.monotonic()
+        return max(self._seconds_since(renewed), self._clock.monotonic() - self._renewed[1])
 
     def _seconds_since(self, text: str | None) -> float:
         if not text:
@@ -182,17 +202,18 @@ class Surroundings:
         published = publication.load(text, metadata["uid"])
         if published is None:
             return view.Peer(name, exists=True)
-        told = (str(metadata.get("creationTimestamp", "")), published.started, published.beat)
-        is_newest = name not in self._beats or told >= self._beats[name][0]
-        seems_alive = is_newest and self._seconds_since(published.at) < SEEMS_ALIVE_SECONDS
-        return view.Peer(name, True, published, self._is_fresh(name, told) and is_newest, seems_alive)
+        seems_alive = self._seconds_since(published.at) < SEEMS_ALIVE_SECONDS
+        return view.Peer(name, True, published, self._is_fresh(name, published), seems_alive)
 
-    def _is_fresh(self, name: str, told: tuple[str, str, int]) -> bool:
-        """True if its beat moved on lately. The first sight tells nothing: it may be a dead member's last word. Nor
-        does an earlier word that comes again: a second API server may have a cache that stands still."""
-        now, seen = self._clock.monotonic(), self._beats.get(name)
-        if seen is None:
-            self._beats[name] = (told, -math.inf)
-        elif told > seen[0]:
-            self._beats[name] = (told, now)
-        return now - self._beats[name][1] < FRESH_SECONDS
+    def _is_fresh(self, name: str, told: publication.Publication) -> bool:
+        """True if the beat of this very agent has grown lately. The first sight tells nothing: it may be a dead
+        member's last word. Nor does an earlier word that comes again, for a second API server may have a cache that
+        stands still; nor any clock of a node."""
+        now, agents = self._clock.monotonic(), self._beats.setdefault(name, {})
+        identity = (told.pod_uid, told.started)
+        beat, grown_at = agents.setdefault(identity, (told.beat, -math.inf))
+        # Older agents do not say when they started, and begin at one again.
+        if told.beat > beat or (not told.started and told.beat != beat):
+            beat, grown_at = told.beat, now
+            self._beats[name] = {identity: (beat, grown_at)}
+        return now - grown_at < FRESH_SECONDS

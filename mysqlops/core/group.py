@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -29,34 +29,40 @@ class Note:
     acquired: str = ""  # when the Lease was taken for that incarnation: a later taking makes it the one before
     members: Mapping[str, str] = field(default_factory=dict)
     joining: Mapping[str, str] = field(default_factory=dict)
+    joins: str = "0"  # grows with each member that joins: whoever decided on the note before must read it again
     outcasts: Mapping[str, str] = field(default_factory=dict)
     garbled: bool = False  # somebody wrote what cannot be read: then nobody knows who is expected
 
-    def expected(self) -> dict[str, str]:
-        """Who must be accounted for before anybody forms the group again; empty if no view was ever noted, as of a
-        group that older agents formed."""
-        return {**self.members, **self.joining} if self.members else {}
-
-    def counts_on(self, pod: str, server_uuid: str) -> bool:
-        """True if an outage waits for this very data directory."""
-        return server_uuid in (self.members.get(pod), self.joining.get(pod))
+    def expected(self, wanted: Iterable[str] = ()) -> dict[str, str]:
+        """Who must be accounted for before anybody forms the group again, with the data directory that counts: of the
+        last view, though its pod may have another one by now. If no view was ever noted, as of a group that older
+        agents formed, those that are `wanted`, whatever their data."""
+        if self.members:
+            return {**self.joining, **self.members}
+        return {
+            pod: uuid for pod, uuid in {**dict.fromkeys(wanted, ""), **self.joining}.items() if pod not in self.outcasts
+        }
 
     def casts_out(self, pod: str, server_uuid: str, *, holds_data: bool = True) -> bool:
         """True if the group went on without this data directory: only a rebuild brings the pod back."""
         barred = self.outcasts.get(pod)
-        return barred is not None and (barred == server_uuid or (barred == "" and holds_data))
+        if barred is None:
+            return False
+        return barred == server_uuid or (barred == "" and holds_data and self.joining.get(pod) != server_uuid)
 
 
 @dataclass(frozen=True)
 class GoOnWithout:
     """A user's order to form the group without these members (pod to server_uuid), under the name `group`.
 
-    It belongs to one outage: `after` is when the Lease was last taken, so the next taking makes it void.
+    It belongs to one outage: `after` is when the Lease was last taken, so the next taking makes it void. `back` are
+    outcasts that are taken back, where nobody else is left.
     """
 
     members: Mapping[str, str]
     group: str
     after: str
+    back: Mapping[str, str] = field(default_factory=dict)
 
 
 def incarnation(view_id: str) -> str:
@@ -76,9 +82,10 @@ def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str) -
         found,
         name=order.group,
         parent=note.name,
-        members=_without(note.members, order.members),
+        # Never empty: that would be a group of which no view was noted.
+        members=_without(note.members, order.members) or {pod: server_uuid},
         joining=_without(found.joining, order.members),
-        outcasts={**note.outcasts, **order.members},
+        outcasts={**_without(note.outcasts, order.back), **order.members},
     )
 
 
@@ -102,13 +109,13 @@ def note_of(annotations: Mapping[str, str]) -> Note:
 
 def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | None:
     """The order that stands, None if there is none, or it belongs to an outage that is over."""
-    found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members",))
-    if found is None or len(found) < 3 or found["after"] != acquired or not found["members"] or not found["group"]:
+    found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members", "back"))
+    if found is None or not {"group", "after", "members"} <= found.keys() or found["after"] != acquired:
         return None
-    return GoOnWithout(**found)
+    return GoOnWithout(**found) if found["members"] and found["group"] else None
 
 
-_NOTE_TEXTS = ("name", "parent", "incarnation", "acquired")
+_NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins")
 _NOTE_MAPS = ("members", "joining", "outcasts")
 
 

@@ -37,6 +37,7 @@ ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held whe
 ANNOTATION_HOLDER = f"{DOMAIN}/holder"  # on the Lease of a running command: which process holds it
 ANNOTATION_KEPT_SINCE = f"{DOMAIN}/kept-since"  # on such a claim
 ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTID set that it holds at least
+ANNOTATION_KEPT_HISTORY = f"{DOMAIN}/kept-history"  # on such a claim: the history's name when that was noted
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 
@@ -46,6 +47,7 @@ ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: where, witho
 ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds the repository
 ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, what `backup schedule set` was told
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
+ANNOTATION_POINT = f"{DOMAIN}/restored-to"  # on such a claim: the point to which it is brought, none if to none
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
 ANNOTATION_PENDING = f"{DOMAIN}/pending"  # on a VolumeSnapshot that is in no catalogue yet: its member
@@ -105,7 +107,8 @@ def previous_key(key: str) -> str:
 MAX_NAME_LENGTH = 40
 MAX_MEMBERS = 9  # Group Replication's own limit
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_TEMPLATE = re.compile(rf"^{CLAIM_TEMPLATE}-(r\d{{14}}-)?")
+_RESTORED = re.compile(r"r\d{14}-")
+_TEMPLATE = re.compile(rf"^{CLAIM_TEMPLATE}-({_RESTORED.pattern})?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -117,6 +120,9 @@ def check_cluster_name(name: str) -> str:
             "beginning with a letter and not ending with '-'",
             hint="choose a name such as mysql or orders-db",
         )
+    if _RESTORED.match(f"{name}-"):
+        text = f"NAME {name!r}: its claims would have the names of another cluster's, after a restore in place"
+        raise ConfigError(text, hint="choose a name such as mysql or orders-db")
     return name
 
 
@@ -167,6 +173,11 @@ def is_pod(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
 
 
+def is_member(text: str, cluster: str) -> bool:
+    """True of what may be a member's pod of this cluster."""
+    return is_pod(text) and text.rpartition("-")[0] == cluster
+
+
 def pod_beside(pod_name: str, ordinal: int) -> str:
     """Another member of the same cluster."""
     return pod(pod_name.rpartition("-")[0], ordinal)
@@ -203,7 +214,7 @@ def pod_of_claim(claim_name: str) -> str:
 
 
 def is_claim_of(claim_name: str, cluster: str) -> bool:
-    """Of any template, whatever its labels say."""
+    """Of any template, by its name alone: a StatefulSet takes it, whatever its labels say."""
     pod_name = pod_of_claim(claim_name)
     return pod_name != claim_name and re.fullmatch(rf"{re.escape(cluster)}-\d+", pod_name) is not None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 FORMAT = 1
@@ -45,6 +45,7 @@ class Publication:
     certificate: str = ""  # a hash of the CA and certificate that mysqld has loaded
     config: str = ""  # a hash of the my.cnf that mysqld would start with now
     secrets_trouble: str = ""  # why the member does not take over what the Secrets hold now
+    tries: int = 0  # to copy, join or form since the member was last in the group
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
 
     def is_same_but_for_time(self, other: Publication) -> bool:
@@ -64,6 +65,7 @@ def _without_motion(publication: Publication) -> Publication:
         volume_used=0,
         view_id="",
         clone_copied=0,
+        tries=0,
     )
 
 
@@ -73,7 +75,7 @@ def config_digest(my_cnf: bytes) -> str:
 
 
 def dump(publication: Publication) -> str:
-    return json.dumps({"format": FORMAT, **asdict(publication)}, separators=(",", ":"))
+    return json.dumps({"format": FORMAT, **vars(publication)}, separators=(",", ":"))
 
 
 def load(text: str | None, pod_uid: str) -> Publication | None:

@@ -1,8 +1,9 @@
-"""Which backups a policy keeps. Pure. The newest good one is kept whatever the policy says."""
+"""Which backups a policy keeps. Pure. The newest good one of each history is kept whatever the policy says: after a
+restore in place or `recover`, a newer backup holds another history, and `restore --revert` goes back to the first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -51,11 +52,28 @@ def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
             newest.setdefault(period(datetime.fromisoformat(one.at)), one)
         for one in list(newest.values())[: getattr(policy, name)]:
             why.setdefault(one.id, []).append(name)
-    if good:
-        why.setdefault(good[0].id, []).append("newest")
-    if restored := next((one for one in good if one.level == RESTORED), None):
-        why.setdefault(restored.id, []).append("last restored")
+    for reason, those in (("newest", good), ("last restored", [one for one in good if one.level == RESTORED])):
+        for one in _first_of_each_history(those):
+            why.setdefault(one.id, []).append(reason)
     return why
+
+
+def _first_of_each_history(backups: Sequence[Backup]) -> list[Backup]:
+    """A history is a cluster and the name under which it counted transactions (core/timeline.py)."""
+    found: dict[tuple[str, str], Backup] = {}
+    for one in backups:
+        found.setdefault((one.origin, one.group), one)
+    return list(found.values())
+
+
+def irreplaceable(chosen: Backup, own: Sequence[Backup], histories: Collection[str]) -> list[str]:
+    """Why this backup of a cluster must stay although somebody wants it deleted. `histories` are those that the cluster
+    is in or can go back to: once they have backups as good, those of other histories may go. Empty: nobody knows."""
+    why = kept(own, Policy()).get(chosen.id, [])
+    if not histories or chosen.group in histories:
+        return why
+    others = kept([one for one in own if one.group in histories], Policy()).values()
+    return [] if set(why) <= {reason for reasons in others for reason in reasons} else why
 
 
 def expired(backups: Sequence[Backup], policy: Policy) -> list[Backup]:

@@ -34,21 +34,24 @@ class Replaced:
     """What a claim held when the rollout that began at `since` replaced its member's pod, which served until then.
 
     A new server that never comes up cannot be asked. Whatever it would acknowledge later, it would acknowledge as a
-    member of the group, whose majority then has it: so the group has all if it has this.
+    member of the group, whose majority then has it: so the group has all if it has this. That ends where the group
+    goes on without what a member may hold, and so under another name than `history`.
     """
 
     since: str
     executed: str
+    history: str = ""
 
 
-def read_replaced(claim: Mapping[str, Any], rollout: Rollout) -> str | None:
-    """The GTID set that the claim held, if that very rollout noted it."""
+def read_replaced(claim: Mapping[str, Any], rollout: Rollout, history: str) -> str | None:
+    """The GTID set that the claim held, if that very rollout noted it, and the history still has that name."""
     text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
     try:
         found = Replaced(**json.loads(text)) if text else None
     except (ValueError, TypeError):
         return None
-    return found.executed if found is not None and found.since == rollout.since else None
+    is_of = found is not None and (found.since, found.history) == (rollout.since, history)
+    return found.executed if found is not None and is_of else None
 
 
 def dump(rollout: Rollout | Replaced) -> str:

@@ -17,12 +17,14 @@ from mysqlops.core import names
 
 @dataclass(frozen=True)
 class Timeline:
-    """`claims` is the template of the claims' names, `group` the group's name (a UUID), `members` who may hold what was
-    acknowledged when it was left (pod to server_uuid, as core/group.py notes it)."""
+    """`claims` is the template of the claims' names, `group` the group's name (a UUID). `members` are those who may
+    hold what was acknowledged when it was left, `outcasts` whom its group had given up by then: both map a pod to its
+    server_uuid, as core/group.py notes them."""
 
     claims: str
     group: str
     members: Mapping[str, str] = field(default_factory=dict)
+    outcasts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,15 @@ def why_not_ready(target: Target, login: connect.Login | None, *, timeout_second
     return _why_not_writable(target, login, timeout_seconds)
 
 
+def is_there(target: Target, *, timeout_seconds: float = 2) -> bool:
+    """False only if nothing listens, or nobody answers at all: a server that is full of connections is there."""
+    try:
+        socket.create_connection((target.host, target.port), timeout_seconds).close()
+    except OSError:
+        return False
+    return True
+
+
 def _why_no_greeting(target: Target, timeout_seconds: float) -> str | None:
     """A port that accepts is not enough: kube-proxy or another server may hold it."""
     try:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, names, quantity, retention, view
+from mysqlops.core import backup, binlog, group, names, quantity, retention, timeline, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -204,15 +204,29 @@ def prune_plan(session: Session, name: str, target: Target, policy: retention.Po
 
 
 def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
-    """Raises Refused for the last one that is known to be good."""
+    """Raises Refused for the last one of its history that is known to be good."""
     there = catalogue(session, target)
     chosen = pick(there, target, backup_id)
     own = [one for one in there if one.origin == chosen.origin]
-    why = retention.kept(own, retention.Policy()).get(chosen.id, [])
-    if why:
-        text = f"{chosen.id} is the {' and the '.join(why)} good backup of {chosen.where}"
+    if why := retention.irreplaceable(chosen, own, histories(session, chosen)):
+        history = f", in the history {chosen.group}" if chosen.group else ""
+        text = f"{chosen.id} is the {' and the '.join(why)} good backup of {chosen.where}{history}"
         raise Refused([Reason("last-good-backup", text, "make and verify a newer one first: mysqlops backup create")])
     return chosen
+
+
+def histories(session: Session, chosen: backup.Backup) -> set[str]:
+    """The names of the histories that the backup's cluster is in or can go back to; empty if nobody knows."""
+    lease = session.client.find("Lease", names.group_lease(chosen.cluster))
+    if lease is None or lease["metadata"]["uid"] != chosen.origin:
+        return set()
+    annotations = lease["metadata"].get("annotations") or {}
+    if group.note_of(annotations).garbled:
+        return set()
+    swap, history = timeline.swap_of(annotations), timeline.history_of(annotations)
+    ways = [swap.old, swap.new] if swap else []
+    ways += [one for one in (history.now, history.before) if one] if history else []
+    return {observe.group_name(session.client, chosen.cluster), *(one.group for one in ways)}
 
 
 def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:

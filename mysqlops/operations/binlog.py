@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from mysqlops.core import binlog, names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -59,7 +57,7 @@ def refresh(session: Session, name: str) -> None:
 def _apply(session: Session, name: str, wish: planning.Wish) -> None:
     running = observe.must_run(session.client, name)
     source = planning.Source(running.spec, running.in_use.agent, backups.origin(session, name))
-    templates = [yaml.safe_load(manifests.read_text(f"binlog/{file}")) for file in _FILES]
+    templates = [manifests.load_one(f"binlog/{file}") for file in _FILES]
     scripts = {file: manifests.read_text(path) for file, path in _SCRIPTS.items()}
     for item in planning.objects(templates, scripts, wish, source):
         session.client.apply(item)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import gtid, names
+from mysqlops.core import gtid
 from mysqlops.errors import Refused
 from mysqlops.operations import gtids, observe
 from mysqlops.operations.session import Session
-from mysqlops.planning import gate, status, verdict
+from mysqlops.planning import gate
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
@@ -33,9 +33,8 @@ class Wish:
 def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     """Let the gate decide on what is seen now; raises Refused. What the claim's member holds is read first, then the
     others' servers are asked, for some seconds: what the member had just applied, they may still have to apply."""
-    seen = observe.cluster(session.client, name, session.clock)
-    now = verdict.judge(seen)
-    going = going_of(seen, now, claim, wish)
+    now = observe.judged(session, name)
+    going = gate.going(now, claim, wish.noted, wish.flag)
     deadline = session.clock.monotonic() + _TOLD_SECONDS
     while True:
         answers = gtids.answers(session, now, but=going.member)
@@ -47,14 +46,6 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
         session.progress.waiting(f"waiting for the others to hold all that {going.member} holds")
         session.clock.sleep(_POLL_SECONDS)
         now = observe.judged(session, name)
-
-
-def going_of(seen: status.Observed, now: status.Status, claim: Json, wish: Wish) -> gate.Going:
-    """The claim, its member, and what is on it as far as somebody knows."""
-    member = names.pod_of_claim(claim["metadata"]["name"])
-    held = gate.held_by(seen, now, member)
-    held = wish.noted if held is None else held
-    return gate.Going(claim["metadata"]["name"], claim["metadata"]["uid"], member, held, wish.flag)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import observe
+from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
+from mysqlops.planning import claims as naming
+from mysqlops.planning import status
 
+Json = dict[str, Any]
 _POLL_SECONDS = 0.3
+_RUNNING = ("Job", "CronJob", "Deployment", "StatefulSet", "Pod")  # what makes pods goes before what pods use
 
 
 def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
-    """What goes, in order: the StatefulSet first, so that members stop before anything they use."""
+    """What goes, in order: the StatefulSet first, so that members stop before anything they use. Raises Refused."""
     selector = names.selector_text(name)
     steps = []
     if client.find("Job", names.adopt_job(name)) is not None:
@@ -23,6 +29,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         "CronJob",
         "Deployment",
         "StatefulSet",
+        "Pod",
         "PodDisruptionBudget",
         "NetworkPolicy",
         "Service",
@@ -31,18 +38,33 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         "ServiceAccount",
         "ConfigMap",
     ):
-        found = client.list(kind, selector)
+        found = _orphans(client, name) if kind == "Pod" else client.list(kind, selector)
         steps += [Step("delete", kind, item["metadata"]["name"], f"belongs to {name}") for item in found]
     if client.find("Lease", names.receiver(name)) is not None:
         steps.append(Step("delete", "Lease", names.receiver(name), f"is what received {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):
             there = [one["metadata"]["name"] for one in client.list(kind, selector)]
-            opening = [one for one in there if one != names.receiver(name)]
+            opening = [one for one in there if one not in _not_data(name)]
             steps += [Step("delete", kind, one, "opens the data", destructive=True) for one in opening]
-        claims = observe.claims(client, name)
+        claims = observe.own_claims(client, name)
         steps += [Step("delete", "PersistentVolumeClaim", one, "holds data", destructive=True) for one in claims]
+    elif any(one.kind == "StatefulSet" for one in steps):
+        _check_kept(client, name)
     return Plan(tuple(steps))
+
+
+def _orphans(client: Client, name: str) -> list[Json]:
+    """Members that run on without their StatefulSet, which was to be replaced."""
+    if client.find("StatefulSet", name) is not None:
+        return []
+    there = client.list("Pod", names.selector_text(name))
+    return [one for one in there if names.is_member(one["metadata"]["name"], name)]
+
+
+def _not_data(name: str) -> tuple[str, ...]:
+    """Leases of commands: that of `delete` itself goes at its end."""
+    return names.receiver(name), names.operation_lease(name)
 
 
 def kept(client: Client, name: str) -> list[str]:
@@ -50,8 +72,15 @@ def kept(client: Client, name: str) -> list[str]:
     selector = names.selector_text(name)
     secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
     found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
-    leases = [f"Lease {one}" for one in found if one != names.receiver(name)]
-    return [*(f"PersistentVolumeClaim {claim}" for claim in observe.claims(client, name)), *secrets, *leases]
+    leases = [f"Lease {one}" for one in found if one not in _not_data(name)]
+    return [*(f"PersistentVolumeClaim {claim}" for claim in observe.own_claims(client, name)), *secrets, *leases]
+
+
+def _check_kept(client: Client, name: str) -> None:
+    """What is to stay must not be going already; raises Refused."""
+    there = [one for one in client.list("PersistentVolumeClaim") if names.is_claim_of(one["metadata"]["name"], name)]
+    if reasons := naming.going(name, there):
+        raise errors.Refused(reasons)
 
 
 def check_confirmation(name: str, confirmed: str | None) -> None:
@@ -69,12 +98,22 @@ def check_confirmation(name: str, confirmed: str | None) -> None:
 
 
 def execute(session: Session, name: str, plan: Plan) -> None:
-    """Delete step by step; wait until the pods are gone before what they use goes. Raises WaitTimeout."""
+    """Delete step by step; wait until the pods are gone before what they use goes. Raises WaitTimeout.
+
+    An order to make the StatefulSet again is withdrawn first, or it would bring one back.
+    """
+    lease = session.client.find("Lease", names.group_lease(name))
+    if names.ANNOTATION_RECREATING in status.annotations_of(lease):
+        orders.write(session.client, name, recreating=None)
+    has_members = any(step.kind in ("StatefulSet", "Pod") for step in plan.steps)
     for step in plan.steps:
+        if has_members and step.kind not in _RUNNING:
+            _await_no_pods(session, name)
+            has_members = False
         session.progress.waiting(f"deleting {step.kind} {step.name}")
         session.client.delete(step.kind, step.name)
-        if step.kind == "StatefulSet":
-            _await_no_pods(session, name)
+    if has_members:
+        _await_no_pods(session, name)
     session.progress.say(f"deleted {len(plan.steps)} objects")
 
 

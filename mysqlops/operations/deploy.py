@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, timeline, view
+from mysqlops.core import group, names, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
@@ -47,10 +47,18 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
 
 
 def _in_use_before(client: Client, name: str) -> render.InUse:
-    """Of a cluster that was deleted and kept its data: the claims that it used last, not those of before a restore."""
-    lease = client.find("Lease", names.group_lease(name)) or {"metadata": {}}
-    history = timeline.history_of(lease["metadata"].get("annotations") or {})
+    """Of a cluster that was deleted and kept its data: the claims that it used last, not those of before a restore.
+    Raises Refused while its StatefulSet is being replaced."""
+    annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
+    if (remaking := observe.half_remade(name, annotations)) is not None:
+        raise errors.Refused([remaking])
+    history, restoring = timeline.history_of(annotations), timeline.swap_of(annotations)
     maps = names.config_map(name), names.agent_config_map(name)
+    if restoring is not None:  # whose claims go with the group's name; then the restore goes on, or is taken back
+        note = group.note_of(annotations)
+        is_renamed = note.name not in ("", restoring.old.group)  # by the restore, or by `recover`, before it or since
+        is_new = is_renamed and restoring.new.group in (note.name, note.parent)
+        return render.InUse(*maps, (restoring.new if is_new else restoring.old).claims)
     return render.InUse(*maps, history.now.claims) if history else render.InUse(*maps)
 
 
@@ -68,6 +76,14 @@ def check(session: Session, spec: ClusterSpec) -> None:
         session.progress.warn(warning)
     if findings.reasons:
         raise errors.Refused(findings.reasons)
+
+
+def apply(session: Session, spec: ClusterSpec, chosen: Collection[str] | None = None) -> Plan:
+    """All up to the start of the members, by who holds the cluster; the steps that were done. Raises Refused."""
+    wanted, plan = prepare(session.client, spec, chosen)
+    try_images(session, spec, wanted, plan)
+    execute(session, plan)
+    return plan
 
 
 def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Plan) -> None:

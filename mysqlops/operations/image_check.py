@@ -17,6 +17,7 @@ from mysqlops.core import names, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
+from mysqlops.operations import observe
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -66,8 +67,11 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
 
 
 def _delete(session: Session, name: str) -> None:
-    while session.client.find("Pod", name) is not None:
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while (found := session.client.find("Pod", name)) is not None:
         session.client.delete("Pod", name, grace_seconds=0)
+        where = f"pod {name} of an earlier run gone, on node {found['spec'].get('nodeName')}"
+        observe.check_deadline(session, deadline, where)
         session.clock.sleep(0.2)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import uuid
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.core import backup, group, names, quantity, record, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
-from mysqlops.errors import NotFound, Reason, Refused
+from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, snapshot
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
@@ -50,7 +51,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     annotations = annotations_of(session, name)
     under_way = timeline.swap_of(annotations)
     if under_way is not None and (under_way.backup, under_way.to) == (source.backup.id, source.to):
-        return under_way
+        return _with_all(session, name, under_way)
     reasons = _unready(session, name, annotations)
     if under_way is not None:
         reasons.append(_other_restore(name, under_way))
@@ -72,9 +73,10 @@ def plan_revert(session: Session, name: str) -> Swap:
     annotations = annotations_of(session, name)
     under_way, history = timeline.swap_of(annotations), timeline.history_of(annotations)
     if under_way is not None:
-        if not under_way.backup:
-            return under_way
-        return Swap(under_way.new, under_way.old, under_way.replicas, abandons=True)
+        if under_way.backup:
+            back = _way_back(session, name, under_way, annotations)
+            under_way = Swap(under_way.new, back, under_way.replicas, abandons=True)
+        return _with_all(session, name, under_way)
     if history is None or history.before is None:
         text = f"{name} was never restored in place, so there is nothing to go back to"
         raise Refused([Reason("nothing-to-revert", text, "mysqlops restore BACKUP --in-place NAME")])
@@ -86,7 +88,7 @@ def plan_revert(session: Session, name: str) -> Swap:
         text = f"the claims to go back to are not all there: {', '.join(gone)}"
         hint = f"mysqlops scale {name} to the number of members that there was, or restore a backup"
         reasons.append(Reason("claims-gone", text, hint))
-    reasons += claims.left_out(name, there, running.spec.replicas)
+    reasons += claims.left_out(name, _counting(session, name, history.before, is_left=True), running.spec.replicas)
     if reasons:
         raise Refused(reasons)
     # What is in use may have another name by now than when it came into use: recover gives it one.
@@ -95,8 +97,39 @@ def plan_revert(session: Session, name: str) -> Swap:
 
 
 def _in_use(session: Session, name: str, stateful_set: Json, annotations: dict[str, str]) -> Timeline:
-    group_name, members = observe.group_name(session.client, name), group.note_of(annotations).expected()
-    return Timeline(claims.template_of(stateful_set), group_name, members)
+    note = group.note_of(annotations)
+    group_name = observe.group_name(session.client, name)
+    return Timeline(claims.template_of(stateful_set), group_name, note.expected(), note.outcasts)
+
+
+def _way_back(session: Session, name: str, under_way: Swap, annotations: dict[str, str]) -> Timeline:
+    """What is in use, while it still is: its group may have other members and another name than at the plan."""
+    found = session.client.find("StatefulSet", name)
+    if found is None or claims.template_of(found) != under_way.old.claims:
+        return under_way.old
+    in_use = _in_use(session, name, found, annotations)
+    return under_way.old if in_use.group == under_way.new.group else in_use
+
+
+def _with_all(session: Session, name: str, swap: Swap) -> Swap:
+    """Started again with as many members as there are now, and no fewer than the claims that it leads to have: the
+    cluster may have been scaled since the change was planned."""
+    found = session.client.find("StatefulSet", name)
+    running = int(found["spec"]["replicas"]) if found is not None else 0
+    counting = [names.ordinal_of(one) + 1 for one in _counting(session, name, swap.new, is_left=not swap.abandons)]
+    return replace(swap, replicas=max([swap.replicas, running, *counting]))
+
+
+def _counting(session: Session, name: str, line: Timeline, *, is_left: bool) -> list[str]:
+    """Its claims that may hold what was acknowledged last: those of the members that its group had. Where no group was
+    noted, all of a timeline that was left, for all of them were put aside then; else those that no `scale` did."""
+    if line.members:
+        return [one for one in _claims(session, name, line.claims) if names.pod_of_claim(one) in line.members]
+    return (
+        _claims(session, name, line.claims)
+        if is_left
+        else observe.unaccounted_claims(session.client, name, line.claims)
+    )
 
 
 def execute(session: Session, name: str, swap: Swap, source: Source | None) -> Result:
@@ -107,12 +140,21 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     if not swap.backup:
         jobs.delete(session, names.restore_job(name))  # of a restore that is taken back
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
+    _name_in_secret(session, name, observe.group_name(session.client, name))  # a killed run may have left that to do
     deadline = session.clock.monotonic() + session.timeout_seconds
+    done: list[planning.Action] = []
     while not isinstance(action := planning.plan(_see(session, name, swap), swap), Done):
         if isinstance(action, Wait):
             session.progress.waiting(f"waiting for {action.why}")
             observe.check_deadline(session, deadline, action.why)
             session.clock.sleep(_POLL_SECONDS)
+            continue
+        if action in done:  # such as by a tool that applies manifests
+            observe.check_deadline(session, deadline, f"{name} as this restore makes it: somebody undoes its steps")
+            session.clock.sleep(_POLL_SECONDS)
+        done.append(action)
+        if isinstance(action, planning.NameGroup):
+            swap = _name_group(session, name, swap)
             continue
         if action == planning.Scale(0):
             began = session.clock.monotonic()
@@ -130,36 +172,62 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
         case planning.Scale(replicas):
             session.progress.say("stopping the members" if replicas == 0 else f"starting {replicas} members")
             session.client.patch("StatefulSet", name, {"spec": {"replicas": replicas}})
-        case planning.NameGroup(timeline_now):
-            _name_group(session, name, timeline_now)
         case planning.Remake(wanted):
             session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")
             remake.begin(session, name, wanted)
     return None
 
 
-def _name_group(session: Session, name: str, now: Timeline) -> None:
-    """The Secret first: while the Lease names the group of before, the step is not done."""
-    change = {"data": {names.KEY_GROUP_NAME: base64.b64encode(now.group.encode()).decode()}}
+def _name_group(session: Session, name: str, swap: Swap) -> Swap:
+    """The change, with the way back as it is now: no member runs, so the note says who may hold what was acknowledged
+    last. One compare-and-swap writes both, and the Secret follows. A Conflict leaves the step to be done."""
+    lease = session.client.get("Lease", names.group_lease(name))
+    note = group.note_of(status.annotations_of(lease))
+    left = swap.old if note.garbled else _as_noted(swap.old, note)
+    now, changed = swap.new, replace(swap, old=left)
+    wanted = group.Note(name=now.group, parent=note.name or left.group, members=now.members, outcasts=now.outcasts)
+    change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
+    metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
+    with suppress(Conflict):
+        session.client.patch("Lease", names.group_lease(name), {"metadata": metadata})
+        _name_in_secret(session, name, now.group)
+        return changed
+    return swap
+
+
+def _as_noted(line: Timeline, note: group.Note) -> Timeline:
+    return replace(line, group=note.name or line.group, members=note.expected(), outcasts=note.outcasts)
+
+
+def _name_in_secret(session: Session, name: str, group_name: str) -> None:
+    """Where the Lease names no group, or is lost, members start with the name that stands there."""
+    change = {"data": {names.KEY_GROUP_NAME: base64.b64encode(group_name.encode()).decode()}}
     session.client.patch("Secret", names.credentials_secret(name), change)
-    before = group.note_of(annotations_of(session, name))
-    wanted = group.Note(name=now.group, parent=before.name, members=now.members, outcasts=before.outcasts)
-    _note(session, name, {names.ANNOTATION_GROUP: group.dump(wanted)})
 
 
 def _close(session: Session, name: str, swap: Swap) -> list[str]:
     """Say of every claim whether it is in use; then the change is over. The claims that are not."""
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    replicas = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
     used, kept = (_claims(session, name, one.claims) for one in (swap.new, swap.old))
-    for claims_there, label, since in ((used, None, None), (kept, "true", at)):
-        change = {"labels": {names.LABEL_KEPT: label}, "annotations": {names.ANNOTATION_KEPT_SINCE: since}}
-        for claim in claims_there:
-            session.client.patch("PersistentVolumeClaim", claim, {"metadata": change})
+    notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY))
+    in_use: Json = {"labels": {names.LABEL_KEPT: None}, "annotations": notes}
+    put_aside: Json = {"labels": {names.LABEL_KEPT: "true"}, "annotations": {names.ANNOTATION_KEPT_SINCE: at}}
+    # What `scale` put aside, on either side, stays as it noted it.
+    changes = {one: in_use for one in used if names.ordinal_of(one) < replicas}
+    changes |= {one: put_aside for one in kept if not _is_kept(session, one)}
+    for claim, change in changes.items():
+        session.client.patch("PersistentVolumeClaim", claim, {"metadata": change})
     over: dict[str, str | None] = {names.ANNOTATION_RESTORING: None}
     if not swap.abandons:
         over[names.ANNOTATION_CLAIMS] = timeline.dump(History(swap.new, swap.old, swap.backup, at))
     _note(session, name, over)
     return kept
+
+
+def _is_kept(session: Session, claim: str) -> bool:
+    found = session.client.get("PersistentVolumeClaim", claim)
+    return names.LABEL_KEPT in (found["metadata"].get("labels") or {})
 
 
 def _claims(session: Session, name: str, template: str) -> list[str]:
@@ -178,7 +246,7 @@ def _fill(session: Session, name: str, claim: str, source: Source | None) -> Jso
     assert source is not None  # noqa: S101 (only a restore, which has one, asks for it)
     running = observe.must_run(session.client, name)
     if session.client.find("PersistentVolumeClaim", claim) is None:
-        made = planning.first_claim(running.stateful_set, claim, source.backup)
+        made = planning.first_claim(running.stateful_set, claim, source.backup, source.to)
         session.client.create("PersistentVolumeClaim", made)
     filling = restore.Filling(running.spec, running.in_use, claim, source.to)
     return restore.fill(session, source.backup, source.target, filling)
@@ -193,7 +261,7 @@ def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[R
     if rollout.read(stateful_set) is not None:
         text = f"a rollout of {name} is under way"
         reasons.append(Reason("rollout-open", text, f"mysqlops upgrade {name} --resume, or --rollback"))
-    return reasons
+    return reasons + status.reasons_of(observe.judged(session, name), claims.GOING)
 
 
 def _other_restore(name: str, under_way: Swap) -> Reason:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from mysqlops import errors
@@ -46,10 +47,20 @@ def run(session: Session, wanted: Json, tell: Callable[[str, str], str], code: s
 
 
 def delete(session: Session, name: str) -> None:
-    """With its pod: the next one must not meet it."""
+    """With its pod: the next one must not meet it. Raises WaitTimeout."""
     session.client.delete("Job", name)
-    while session.client.find("Job", name) or session.client.list("Pod", f"job-name={name}"):
-        session.clock.sleep(0.3)
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while left := _left(session, name):
+        session.progress.waiting(f"waiting for {left} to go")
+        observe.check_deadline(session, deadline, f"{left} gone")
+        session.clock.sleep(_POLL_SECONDS)
+
+
+def _left(session: Session, name: str) -> str:
+    """What still exists of a Job, and why a pod may stay: its node may be away."""
+    job = [f"Job {name}"] if session.client.find("Job", name) else []
+    made = session.client.list("Pod", f"job-name={name}")
+    return ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
 
 
 def has_failed(job: Json) -> bool:
@@ -99,11 +110,17 @@ def _raise_failure(session: Session, name: str, pod: Json, code: str) -> None:
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld":
             told = pods.last_words(container) or str(ended.get("reason"))
-            delete(session, name)
+            _clear(session, name)
             _raise(container["name"], int(ended["exitCode"]), told, code)
     reason = pod["status"].get("message", "no reason given")
-    delete(session, name)
+    _clear(session, name)
     raise errors.StepFailed(f"the Job failed: {pod['status'].get('reason', '')} {reason}".replace("  ", " "))
+
+
+def _clear(session: Session, name: str) -> None:
+    """What failed is the news, not that the pod of it stays."""
+    with suppress(errors.WaitTimeout):
+        delete(session, name)
 
 
 def _raise(step: str, exit_code: int, told: str, code: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import names, record, view
 from mysqlops.operations import claims, lock, observe, orders
 from mysqlops.operations.session import Session
@@ -59,8 +57,11 @@ def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool
 
 def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:
     """Give a member an empty claim; it then takes everything from the group. Raises Refused or WaitTimeout."""
-    give_up_filling(session, name, member)
-    if under_way(session, name, member):
+    note = under_way(session, name, member)
+    if note is None:
+        give_up_filling(session, name, member)
+    # What a restore left half done on the new claim is no member's data; and who accepts a loss wants another claim.
+    if note is not None and not note.backup and not accept_loss:
         session.progress.say(f"a run before this one gave {member} an empty claim: going on")
     else:
         empty(session, name, member, accept_loss=accept_loss)
@@ -69,11 +70,17 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
 
 
 def give_up_filling(session: Session, name: str, member: str) -> None:
-    """A restore onto the member was given up, or was killed before its claim went: its pod waits for it no longer."""
+    """A restore onto the member was killed before its claim went: its pod waits for it no longer."""
+    filling = _without_filling(session, name, member)
+    orders.write(session.client, name, filling=filling)
+
+
+def _without_filling(session: Session, name: str, member: str) -> dict[str, str]:
+    """The orders to fill other members' claims; the Job that fills this one's is no longer there."""
     filling = record.filling(orders.read(session.client, name))
     if member in filling:
-        orders.write(session.client, name, filling={one: held for one, held in filling.items() if one != member})
         session.client.delete("Job", names.restore_job(name))
+    return {one: backup for one, backup in filling.items() if one != member}
 
 
 def under_way(session: Session, name: str, member: str) -> planning.Emptying | None:
@@ -85,16 +92,18 @@ def under_way(session: Session, name: str, member: str) -> planning.Emptying | N
 
 
 def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup: str = "") -> None:
-    """Give it another claim; with `backup` its pod waits until that is on it. Raises Refused."""
+    """Give it another claim; with `backup` its pod waits until that is on it. A restore onto the old claim is given up,
+    once the gate has let that pass. Raises Refused."""
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     passed = None if found is None else claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS))
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     noted = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
     notes = orders.read_one(session.client, name, "rebuilding") or {}
-    change: dict[str, Any] = {"rebuilding": {**notes, member: noted.as_json()}}
-    if backup:  # in one call: the new pod must not start before the order is there
-        change["filling"] = {**record.filling(orders.read(session.client, name)), member: backup}
-    orders.write(session.client, name, **change)
+    filling = _without_filling(session, name, member)
+    if backup:
+        filling[member] = backup
+    # In one call: the new pod must not start before the order is there.
+    orders.write(session.client, name, rebuilding={**notes, member: noted.as_json()}, filling=filling)
     if passed is not None:
         claims.delete(session, passed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -59,19 +59,24 @@ def must_run(client: Client, name: str) -> Running:
 
 
 def _no_cluster(client: Client, name: str) -> errors.NotFound:
-    lease = client.find("Lease", names.group_lease(name)) or {"metadata": {}}
-    annotations = lease["metadata"].get("annotations") or {}
-    if names.ANNOTATION_RECREATING in annotations:
-        restoring = timeline.swap_of(annotations)
-        again = f"storage resize {name} --size SIZE" if restoring is None else f"restore {restoring.command(name)}"
-        return errors.NotFound(
-            f"StatefulSet {name} was to be made anew, and the command that did it was killed",
-            hint=f"mysqlops {again} goes on",
-        )
+    annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
+    if (remaking := half_remade(name, annotations)) is not None:
+        return errors.NotFound(remaking.message, hint=remaking.hint)
     return errors.NotFound(
         f"no cluster {name} in namespace {client.namespace} of context {client.context}",
         hint=f"mysqlops deploy {name}, or choose with --namespace and --context",
     )
+
+
+def half_remade(name: str, annotations: Mapping[str, str]) -> errors.Reason | None:
+    """Why nothing but the command that was to replace the StatefulSet may make one, while there is none: the claims,
+    the group and the pods that run without it belong to the one that is noted."""
+    if names.ANNOTATION_RECREATING not in annotations:
+        return None
+    restoring = timeline.swap_of(annotations)
+    again = f"storage resize {name} --size SIZE" if restoring is None else f"restore {restoring.command(name)}"
+    text = f"StatefulSet {name} was to be replaced, and the command that did it was killed"
+    return errors.Reason("remake-open", text, f"mysqlops {again} goes on")
 
 
 def group_name(client: Client, cluster: str) -> str:
@@ -87,6 +92,13 @@ def claims(client: Client, cluster: str) -> list[str]:
     """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
     found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]
     return [name for name in found if names.is_claim_of(name, cluster)]
+
+
+def own_claims(client: Client, cluster: str) -> list[str]:
+    """Those among them that no label calls another cluster's: what may be deleted with this one."""
+    found = {one["metadata"]["name"]: one["metadata"] for one in client.list("PersistentVolumeClaim")}
+    instances = {name: (one.get("labels") or {}).get(names.LABEL_INSTANCE, cluster) for name, one in found.items()}
+    return [name for name in found if names.is_claim_of(name, cluster) and instances[name] == cluster]
 
 
 def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]:

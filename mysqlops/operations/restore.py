@@ -31,17 +31,14 @@ def spec_of(manifest: Json, name: str, namespace: str, changed: dict[str, Any]) 
     return ClusterSpec(**{**recorded, **changed, "name": name, "namespace": namespace})
 
 
-def check(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
+def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = "") -> None:
     """Raises Refused: a cluster of that name, claims of one, a volume too small, a backup known to be bad."""
     reasons = []
     if observe.running(session.client, spec.name) is not None:
         text = f"--as {spec.name}: a cluster of that name runs here"
         hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
         reasons.append(Reason("name-taken", text, hint))
-    there = observe.claims(session.client, spec.name)
-    if there and not _is_ours(session, there, spec.name, chosen):
-        text = f"--as {spec.name}: claims of that name hold data: {', '.join(there)}"
-        reasons.append(Reason("name-taken", text, f"choose another name, or mysqlops delete {spec.name} --purge-data"))
+    reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger one"))
@@ -58,12 +55,22 @@ def known_bad(chosen: backup.Backup) -> list[Reason]:
     return [Reason("backup-failed", text, "mysqlops backup list shows others")]
 
 
-def _is_ours(session: Session, claims: list[str], name: str, chosen: backup.Backup) -> bool:
-    """The only claim is one that a killed run of this very restore made, and that no member has had yet."""
-    if claims != [names.claim(name, 0)]:
-        return False
-    claim = session.client.get("PersistentVolumeClaim", claims[0])
-    return bool((claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_RESTORED) == chosen.id)
+def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
+    """Claims of that name, unless the only one is what a killed run of this very restore made, and no member had."""
+    there = observe.claims(session.client, name)
+    if not there:
+        return []
+    first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(there) == 1 else None
+    begun = swapping.aim_of(first) if first is not None else None
+    if begun is None:
+        text = f"--as {name}: claims of that name hold data: {', '.join(there)}"
+        return [Reason("name-taken", text, f"choose another name, or mysqlops delete {name} --purge-data")]
+    if begun == aim:
+        return []
+    text = f"--as {name}: claim {there[0]} was made for {begun}, and may hold that already; wanted is {aim}"
+    again = f"mysqlops restore {begun.backup} --as {name}{f' --to {begun.to}' if begun.to else ''}"
+    hint = f"{again} goes on with it; mysqlops delete {name} --purge-data deletes it, and lets you begin again"
+    return [Reason("other-point", text, hint)]
 
 
 def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) -> binlog.Reach:
@@ -89,25 +96,26 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
 def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Json | None:
     """Everything up to the start of the members; the proof that the point `to` was reached, if there is one. May be
     killed and run again."""
-    wanted = deploy.objects(spec)
+    wanted, claim = deploy.objects(spec), names.claim(spec.name, 0)
+    stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
     with lock.held(session, spec.name, "restore"):
-        _make_claim(session, spec, wanted, chosen)
+        _make_claim(session, spec.name, swapping.first_claim(stateful_set, claim, chosen, to))
         # What the Job's pod mounts; the StatefulSet comes when the volume is ready.
         for item in wanted:
             if item["kind"] != "StatefulSet":
                 session.client.apply(item)
         maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
-        reached = fill(session, chosen, target, Filling(spec, maps, names.claim(spec.name, 0), to))
-        session.client.apply(next(item for item in wanted if item["kind"] == "StatefulSet"))
+        reached = fill(session, chosen, target, Filling(spec, maps, claim, to))
+        session.client.apply(stateful_set)
     return reached
 
 
-def _make_claim(session: Session, spec: ClusterSpec, wanted: list[Json], chosen: backup.Backup) -> None:
-    """As the StatefulSet would make it."""
-    name = names.claim(spec.name, 0)
-    if session.client.find("PersistentVolumeClaim", name) is None:
-        stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
-        session.client.create("PersistentVolumeClaim", swapping.first_claim(stateful_set, name, chosen))
+def _make_claim(session: Session, name: str, made: Json) -> None:
+    """As the StatefulSet would make it. One that came since `check` must be for the same; raises Refused."""
+    if reasons := _taken(session, name, swapping.aim_of(made)):
+        raise Refused(reasons)
+    if session.client.find("PersistentVolumeClaim", made["metadata"]["name"]) is None:
+        session.client.create("PersistentVolumeClaim", made)
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,7 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     reached: Json | None = json.loads(told) if told else None
     jobs.delete(session, name)
     # From here on the volume is not just the backup any more: a later run must not take it for that.
-    change = {"metadata": {"annotations": {names.ANNOTATION_RESTORED: None}}}
+    change = {"metadata": {"annotations": swapping.aim_notes(None)}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored and compared: {chosen.tables} tables, {chosen.rows} rows")
     if reached:
@@ -154,7 +162,7 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
 def is_filled(session: Session, claim: str) -> bool:
     """A claim that `fill` has finished, or that a member has had since."""
     found = session.client.find("PersistentVolumeClaim", claim)
-    return found is not None and names.ANNOTATION_RESTORED not in (found["metadata"].get("annotations") or {})
+    return found is not None and swapping.aim_of(found) is None
 
 
 def _fills(found: Json, wanted: Json) -> bool:

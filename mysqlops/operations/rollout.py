@@ -47,9 +47,13 @@ class Limits:
 
 
 def old_of_template(seen: status.Observed) -> Collection[str]:
-    """The pods that are still to be replaced by the newest template, or whose claim is going for an empty one."""
-    going = {name for name in seen.pods if (claim := _claim(seen, name)) and "deletionTimestamp" in claim["metadata"]}
-    return revisions.outdated(seen.stateful_set, seen.pods) | going
+    """The pods that are still to be replaced by the newest template."""
+    return revisions.outdated(seen.stateful_set, seen.pods)
+
+
+def _going(seen: status.Observed) -> Collection[str]:
+    """The pods whose claim goes as soon as they stop: whatever a verb replaces, these are part of it."""
+    return {name for name in seen.pods if (claim := _claim(seen, name)) and naming.is_going(claim)}
 
 
 def _claim(seen: status.Observed, pod: str) -> Json | None:
@@ -124,17 +128,18 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
 
 def _close(session: Session, name: str) -> None:
     """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
-    from the ConfigMap with the plain name: it follows last."""
-    change = {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}}
-    used = render.in_use_of(session.client.patch("StatefulSet", name, change))
+    from the ConfigMap with the plain name, and what is made of the cluster: both follow before ConfigMaps go. The
+    record goes last: until then the rollout is open, and --resume ends what a killed run left."""
+    used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:
         newest = session.client.get("ConfigMap", used.agent)
         session.client.apply(render.renamed(newest, plain))
+    followers.refresh(session, name)
     for found in session.client.list("ConfigMap", names.selector_text(name)):
         if found["metadata"]["name"] not in (used.config, used.agent, plain):
             session.client.delete("ConfigMap", found["metadata"]["name"])
-    followers.refresh(session, name)
+    session.client.patch("StatefulSet", name, {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}})
 
 
 def replace_all(
@@ -151,12 +156,9 @@ def replace_all(
     replaced: list[str] = []
     since = session.clock.monotonic()
     while True:
-        seen = observe.cluster(session.client, name, session.clock)
-        left = old(seen)
+        seen = _see(session, name)
+        left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
-        if not revisions.is_told(seen.stateful_set):
-            session.clock.sleep(_POLL_SECONDS)  # its status still speaks of the template before
-            continue
         match planning.plan(now, left, planning.dead(seen.pods)):
             case actions.Done():
                 return replaced
@@ -173,6 +175,22 @@ def replace_all(
                 session.clock.sleep(_POLL_SECONDS)
 
 
+def _see(session: Session, name: str) -> status.Observed:
+    """Once the StatefulSet's status speaks of its newest template: until then nobody knows which pods are old. Raises
+    WaitTimeout."""
+    deadline = session.clock.monotonic() + session.timeout_seconds
+    while True:
+        seen = observe.cluster(session.client, name, session.clock)
+        if revisions.is_told(seen.stateful_set):
+            return seen
+        observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
+        what = f"the controller of StatefulSet {name} to see its change"
+        session.progress.waiting(f"waiting for {what}")
+        wanted = seen.stateful_set["metadata"]["generation"]
+        observe.check_deadline(session, deadline, f"{what} (it saw generation {observed}, not {wanted})")
+        session.clock.sleep(_POLL_SECONDS)
+
+
 def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:
     try:
         switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
@@ -184,7 +202,7 @@ def _replace(
     session: Session, seen: status.Observed, pod: str, *, record: rollout.Rollout | None, rebuild: bool
 ) -> None:
     claim = _claim(seen, pod)
-    if claim is not None and (rebuild or "deletionTimestamp" in claim["metadata"]):
+    if claim is not None and (rebuild or naming.is_going(claim)):
         claims.delete(session, _let_pass(session, seen.name, claim, record))
         return
     if claim is not None and record is not None and record.changes_version():
@@ -204,12 +222,10 @@ def _replace_pod(session: Session, pod: str) -> None:
 
 def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gate.Passed:
     """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
-    noted = rollout.read_replaced(claim, record) if record is not None else None
-    wish = claims.Wish(noted=gtid.GtidSet.parse(noted) if noted is not None else None)
     deadline = session.clock.monotonic() + _GATE_SECONDS
     while True:
         try:
-            return claims.ask(session, name, claim, wish)
+            return claims.ask(session, name, claim, claims.Wish(noted=_noted(session, name, claim, record)))
         except errors.Refused as refusal:
             first = refusal.reasons[0]
             if session.clock.monotonic() > deadline:
@@ -219,13 +235,21 @@ def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout 
         session.clock.sleep(_POLL_SECONDS)
 
 
+def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gtid.GtidSet | None:
+    if record is None:
+        return None
+    noted = rollout.read_replaced(claim, record, observe.group_name(session.client, name))
+    return gtid.GtidSet.parse(noted) if noted is not None else None
+
+
 def _note_held(session: Session, seen: status.Observed, claim: Json, record: rollout.Rollout) -> None:
     """Of a member that serves: a server of the newer version that does not come up cannot be asked any more."""
     now, member = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
     serves = any(one.name == member and one.state == ONLINE for one in now.members)
-    held = gate.held_by(seen, now, member)
+    held = gate.held_by(now, member)
     if serves and held is not None:
-        note = rollout.dump(rollout.Replaced(record.since, str(held)))
+        history = observe.group_name(session.client, seen.name)
+        note = rollout.dump(rollout.Replaced(record.since, str(held), history))
         change = {"metadata": {"annotations": {names.ANNOTATION_REPLACED: note}}}
         session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
 

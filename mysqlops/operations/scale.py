@@ -19,6 +19,7 @@ Json = dict[str, Any]
 _POLL_SECONDS = 0.3
 _ASK_SECONDS = 15.0
 KEEP, DELETE = "keep", "delete"
+_NOTES = (names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
         now = observe.judged(session, name)
         match planning.plan(now, target):
             case actions.Done():
-                _release_claims(session, now, target)
+                _settle_claims(session, now, target)
                 if wish.claims == DELETE:
                     _delete_claims(session, now, target, wish)
                 return done
@@ -95,12 +96,6 @@ def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
         session.clock.sleep(_POLL_SECONDS)
 
 
-def _kept(claim: Json) -> planning.Kept:
-    notes = claim["metadata"].get("annotations") or {}
-    since = notes.get(names.ANNOTATION_KEPT_SINCE)
-    return planning.Kept(claim["metadata"]["name"], notes.get(names.ANNOTATION_KEPT_EXECUTED), since)
-
-
 def _unusable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
     found = [
         claim
@@ -110,11 +105,12 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     if not found:
         return []
     held, purged = gtids.held_and_purged(session, now)
+    history = observe.group_name(session.client, now.name)
     hint = f"look at what it holds; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
     return [
         Reason("kept-claim", why, hint)
         for claim in found
-        if (why := planning.unusable_because(_kept(claim), held, purged))
+        if (why := planning.unusable_because(planning.kept_of(claim, history), held, purged))
     ]
 
 
@@ -128,7 +124,7 @@ def _check_kept(session: Session, now: status.Status, first: int, wish: Wish) ->
 
 def _let_pass(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     """By the note that was made when its member left; raises Refused."""
-    executed = _kept(claim).executed
+    executed = planning.kept_of(claim, observe.group_name(session.client, name)).executed
     noted = gtid.GtidSet.parse(executed) if executed is not None else None
     return claims.ask(session, name, claim, claims.Wish(wish.accept_loss, "--accept-loss", noted))
 
@@ -142,6 +138,9 @@ def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish
         if reasons := _unusable_claims(session, now, now.replicas + 1):
             raise Refused(reasons)
         session.progress.say(f"{member} goes on with claim {claim['metadata']['name']}")
+        # From here on it may come to hold more, wherever this run is killed.
+        unlabel: Json = {"metadata": {"labels": {names.LABEL_KEPT: None}}}
+        session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], unlabel)
         return
     _delete_claim(session, now.name, claim, wish)
 
@@ -157,22 +156,38 @@ def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
 
 
 def _note_claim(session: Session, now: status.Status, member: str) -> None:
-    """What it holds at least, and since when nobody uses it. Written before the member goes."""
-    executed = next((one.executed for one in now.members if one.name == member), None)
-    notes = {names.ANNOTATION_KEPT_SINCE: now.taken_at, names.ANNOTATION_KEPT_EXECUTED: executed}
-    change = {"metadata": {"labels": {names.LABEL_KEPT: "true"}, "annotations": notes}}
+    """What it holds at least, and since when nobody uses it. Written before the member goes, so it says nothing yet of
+    whether it went: the label does."""
+    held = next((one.held for one in now.members if one.name == member), None)
+    notes = {
+        names.ANNOTATION_KEPT_SINCE: now.taken_at,
+        names.ANNOTATION_KEPT_EXECUTED: held,
+        names.ANNOTATION_KEPT_HISTORY: observe.group_name(session.client, now.name),
+    }
+    change = {"metadata": {"annotations": notes}}
     claim = _claim_of(now, names.ordinal_of(member))
     if session.client.find("PersistentVolumeClaim", claim) is not None:
         session.client.patch("PersistentVolumeClaim", claim, change)
 
 
-def _release_claims(session: Session, now: status.Status, replicas: int) -> None:
-    """The notes on claims that are in use again are no longer true."""
-    notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED))
-    change = {"metadata": {"labels": {names.LABEL_KEPT: None}, "annotations": notes}}
+def _settle_claims(session: Session, now: status.Status, replicas: int) -> None:
+    """Once the members are as many as wanted: the notes on claims in use are no longer true, and those on the others
+    have become final. Not before: a run may be killed after its note, and the member serve on."""
     for claim in _claims(session, now):
-        if names.ordinal_of(claim["metadata"]["name"]) < replicas and names.LABEL_KEPT in claim["metadata"]["labels"]:
-            session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
+        metadata = claim["metadata"]
+        noted, labels = _noted_in(metadata), metadata.get("labels") or {}
+        is_kept = names.ordinal_of(metadata["name"]) >= replicas
+        change: Json = {}
+        if is_kept and noted and names.LABEL_KEPT not in labels:
+            change = {"labels": {names.LABEL_KEPT: "true"}}
+        if not is_kept and (noted or names.LABEL_KEPT in labels):
+            change = {"labels": {names.LABEL_KEPT: None}, "annotations": dict.fromkeys(_NOTES)}
+        if change:
+            session.client.patch("PersistentVolumeClaim", metadata["name"], {"metadata": change})
+
+
+def _noted_in(metadata: Json) -> bool:
+    return any(note in (metadata.get("annotations") or {}) for note in _NOTES)
 
 
 def _delete_claims(session: Session, now: status.Status, replicas: int, wish: Wish) -> None:

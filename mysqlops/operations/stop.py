@@ -10,7 +10,7 @@ from mysqlops.core import gtid, names, record, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import status
+from mysqlops.planning import claims, status
 
 Json = dict[str, Any]
 _BEAT_SECONDS = 6.0  # more than the five of an agent
@@ -21,9 +21,12 @@ def stop(session: Session, name: str) -> Json:
     """Refuse clients, wait until all members are equal, remember that, scale to none. Raises Refused or WaitTimeout.
 
     The note for `start` is written in the same call as the fences, and again with the sets once the members are equal:
-    from the first call on `start` leads back, and `stop` on, wherever a run was killed.
+    from the first call on `start` leads back, and `stop` on, wherever a run was killed. A restore that is under way
+    stops and starts the members itself, and `start` would wait for it.
     """
-    stopped = record.stopped(orders.read(session.client, name))
+    annotations = orders.read(session.client, name)
+    _check_no_restore(name, annotations)
+    stopped = record.stopped(annotations)
     if int(session.client.get("StatefulSet", name)["spec"]["replicas"]) > 0 or not stopped:
         stopped = _quiesce(session, name, stopped)
     session.progress.say("stopping the members")
@@ -32,15 +35,25 @@ def stop(session: Session, name: str) -> Json:
     return stopped
 
 
+def _check_no_restore(name: str, annotations: Mapping[str, str]) -> None:
+    if (swap := timeline.swap_of(annotations)) is None:
+        return
+    text = f"a restore of {name} was begun and is not finished"
+    raise Refused([Reason("restore-open", text, f"mysqlops restore {swap.command(name)} --confirm {name}")])
+
+
 def _quiesce(session: Session, name: str, noted: Json) -> Json:
     """Of members that run: also those of a run that was killed, or that somebody started by hand since its note. What
     the user fenced is known by its reason, whatever was noted."""
     now = observe.judged(session, name)
     fenced = record.fenced(orders.read(session.client, name))
+    if reasons := status.reasons_of(now, claims.GOING):  # also of a run that goes on
+        raise Refused(reasons)
     if not noted and _WHY not in fenced.values():
         _check_whole(now)
     by_user = _by_user(fenced)
-    stopped: Json = {"replicas": now.replicas, "executed": {}, "fenced": by_user}
+    group_name = observe.group_name(session.client, name)
+    stopped: Json = {"replicas": now.replicas, "executed": {}, "fenced": by_user, "group": group_name}
     wanted = {one.name: by_user.get(one.name, _WHY) for one in now.members}
     orders.write(session.client, name, fenced=wanted, stopped=stopped)
     session.progress.say("refusing clients")
@@ -65,11 +78,13 @@ def _await_equal(session: Session, name: str) -> status.Status:
     """Equal at two looks with every agent's next beat in between: nothing was still on its way."""
     what = f"all members to refuse clients and hold the same transactions (mysqlops start {name} takes them back)"
     first = observe.until(session, name, _is_equal, what)
+    deadline = session.clock.monotonic() + session.timeout_seconds
     while True:
         session.clock.sleep(_BEAT_SECONDS)
         second = observe.until(session, name, _is_equal, what)
         if second.members[0].executed == first.members[0].executed:
             return second
+        observe.check_deadline(session, deadline, f"{what}; something still writes: {second.members[0].executed}")
         first = second
 
 
@@ -83,27 +98,37 @@ def start(session: Session, name: str) -> Json:
     """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing."""
     annotations = orders.read(session.client, name)
     stopped = record.stopped(annotations)
-    if (swap := timeline.swap_of(annotations)) is not None:
-        text = f"a restore of {name} was begun and is not finished"
-        raise Refused([Reason("restore-open", text, f"mysqlops restore {swap.command(name)} --confirm {name}")])
+    _check_no_restore(name, annotations)
     fenced = record.fenced(annotations)
     if not stopped and _WHY not in fenced.values():
         raise Refused([Reason("not-stopped", f"{name} was not stopped with mysqlops stop", f"mysqlops status {name}")])
+    running = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
     if not stopped:  # fenced by a release that noted it later, and was killed before
-        replicas = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
-        stopped = {"replicas": replicas, "executed": {}, "fenced": {}}
+        stopped = {"replicas": running, "executed": {}, "fenced": {}}
+    if running:  # a run that was killed, or a note that was left behind: what was scaled or unfenced since stays so
+        stopped = {**stopped, "replicas": running, "fenced": _by_user(fenced)}
     kept = _by_user({**stopped["fenced"], **fenced})
     orders.write(session.client, name, fenced=kept)
-    _scale(session, name, int(stopped["replicas"]))
-    session.progress.say(f"starting {stopped['replicas']} members")
+    if not running:
+        session.progress.say(f"starting {stopped['replicas']} members")
+        _scale(session, name, int(stopped["replicas"]))
     now = observe.until(session, name, lambda one: _is_up(one, kept), f"{name} to be whole")
+    _compare(session, now, stopped)
+    orders.write(session.client, name, stopped={})
+    return stopped
+
+
+def _compare(session: Session, now: status.Status, stopped: Json) -> None:
+    """Each member has what it had; sets of another history cannot be compared. Raises StepFailed."""
+    group_name = observe.group_name(session.client, now.name)
+    if stopped.get("group", group_name) != group_name:
+        session.progress.say(f"{now.name} has another history than when it was stopped: nothing to compare with")
+        return
     for member in now.members:
         before = gtid.GtidSet.parse(stopped["executed"].get(member.name, ""))
         if member.executed is None or not before.is_subset(gtid.GtidSet.parse(member.executed)):
             has = "what it has now is not known" if member.executed is None else f"has {member.executed} now"
             raise errors.StepFailed(f"{member.name} had {before} before the stop and {has}")
-    orders.write(session.client, name, stopped={})
-    return stopped
 
 
 def _is_up(now: status.Status, fenced: Collection[str]) -> bool:

@@ -37,7 +37,7 @@ def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
     _with_size(running.spec, size)
     seen = observe.cluster(session.client, name, session.clock)
     if by_rebuild:
-        upgrade.check_whole(verdict.judge(seen))
+        upgrade.check_whole(verdict.judge(seen), claims.GOING)  # of a run that was killed
     found = list(_in_use(seen).values())
     planning.check_larger(running.spec.storage_size, found, size)
     steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)

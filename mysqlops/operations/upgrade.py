@@ -11,7 +11,7 @@ from mysqlops.core import names, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, bundle, deploy, image_check, observe
+from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import drift, render, status
@@ -63,15 +63,17 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
     if change.record is None:
         for manifest in change.manifests:
             session.client.apply(manifest)
+        followers.refresh(session, name)  # also what an older version or somebody else left behind
         return []
     rolling.begin(session, list(change.manifests), change.record, change.stateful_set)
     session.progress.say(change.why)
     return rolling.finish(session, name, limits)
 
 
-def check_whole(now: status.Status) -> None:
-    """Nothing is rolled out over a group that is not whole, or over another rollout; raises Refused."""
-    reasons = [one.as_reason() for one in status.in_the_way(now)]
+def check_whole(now: status.Status, *but: str) -> None:
+    """Nothing is rolled out over a group that is not whole, or over another rollout, but for conditions that the verb
+    itself ends; raises Refused."""
+    reasons = [one.as_reason() for one in status.in_the_way(now, *but)]
     if reasons:
         raise Refused(reasons)
 

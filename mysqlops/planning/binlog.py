@@ -99,7 +99,9 @@ def late_because(report: binlog.Report | None, since: datetime, now: datetime) -
     known = report.until if report is not None else ""
     at = datetime.fromisoformat(known) if known else since
     age = (now - at).total_seconds()
-    if age <= (2 * report.every if report is not None else DEFAULT_SECONDS) + _PATIENCE_SECONDS:
+    if abs(age) <= (2 * report.every if report is not None else DEFAULT_SECONDS) + _PATIENCE_SECONDS:
         return ""
+    if age < 0:
+        return f"what is stored reaches until {at:%Y-%m-%dT%H:%M:%SZ}, {-age:.0f} s from now: a clock is wrong"
     why = f": {report.trouble}" if report is not None and report.trouble else ""
     return f"what was written in the last {age:.0f} s is not stored in any target{why}"

@@ -9,6 +9,7 @@ from mysqlops.core import names
 from mysqlops.errors import Reason
 
 Json = dict[str, Any]
+GOING = "claim-going"  # the condition and reason: a claim that goes as soon as its pod stops
 
 
 def template_of(stateful_set: Json) -> str:
@@ -26,6 +27,18 @@ def left_out(cluster: str, claims: Iterable[str], replicas: int) -> list[Reason]
     text = f"{', '.join(beyond)} would get no pod with {replicas} members, and may hold what was acknowledged last"
     hint = f"start {cluster} with at least {members} members first, then mysqlops scale {cluster} --replicas {replicas}"
     return [Reason("claims-left-out", text, hint)]
+
+
+def is_going(claim: Json) -> bool:
+    """Somebody deleted it, and a pod still uses it."""
+    return "deletionTimestamp" in claim["metadata"]
+
+
+def going(cluster: str, claims: Iterable[Json]) -> list[Reason]:
+    """Why the pods of a cluster may not stop while their data is to be kept."""
+    gone = sorted(one["metadata"]["name"] for one in claims if is_going(one))
+    hint = f"mysqlops member rebuild {cluster} MEMBER finishes that"
+    return [Reason(GOING, f"claim {one} is being deleted: it goes as soon as its pod stops", hint) for one in gone]
 
 
 def of(stateful_set: Json, ordinal: int) -> str:

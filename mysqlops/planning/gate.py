@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import gtid, names, view
-from mysqlops.core.publication import load
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning.status import Member, Observed, Status
+from mysqlops.planning.status import Member, Status
 
 Json = dict[str, Any]
 _CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
@@ -64,7 +63,8 @@ def reasons(
     ]
     found = _who_remains(now, going, others)
     if not accept_loss:
-        found += _only_here(now, going, [answers[one.name] for one in others])
+        # A claim that goes as soon as its pod stops is no copy.
+        found += _only_here(now, going, [answers[one.name] for one in others if not one.claim_going])
     return found
 
 
@@ -113,12 +113,19 @@ def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[R
     return [Reason("only-copy", text, f"look at them with mysqlbinlog in the pod first{accepting}")]
 
 
-def held_by(seen: Observed, now: Status, member: str) -> gtid.GtidSet | None:
+def going(now: Status, claim: Json, noted: gtid.GtidSet | None, flag: str) -> Going:
+    """What is on the claim: what its member's server says now; else what was noted of it, and what its agent said last,
+    for the member may have served after the note. Without either, nobody knows."""
+    metadata = claim["metadata"]
+    member = names.pod_of_claim(metadata["name"])
+    held = held_by(now, member)
+    if held is None and noted is not None:
+        last = next((one.held_at_least for one in now.members if one.name == member), None)
+        held = noted.union(gtid.GtidSet.parse(last or ""))
+    return Going(metadata["name"], metadata["uid"], member, held, flag)
+
+
+def held_by(now: Status, member: str) -> gtid.GtidSet | None:
     """All that a member holds, applied or only received, if its server was asked within the last half minute."""
-    found = next((one for one in now.members if one.name == member), None)
-    pod = seen.pods.get(member)
-    if found is None or pod is None or found.executed is None:
-        return None
-    said = load((pod["metadata"].get("annotations") or {}).get(names.ANNOTATION_MEMBER), pod["metadata"]["uid"])
-    received = said.received if said is not None else ""
-    return gtid.GtidSet.parse(found.executed).union(gtid.GtidSet.parse(received))
+    held = next((one.held for one in now.members if one.name == member), None)
+    return gtid.GtidSet.parse(held) if held is not None else None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mysqlops.core import gtid, names, view, volume
+from mysqlops.core import group, gtid, names, view, volume
 from mysqlops.core.publication import Publication
 from mysqlops.planning import ghosts, outage, standing
 from mysqlops.planning.member_actions import (
@@ -158,38 +158,36 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
     around = situation.around
     if server.writable:
         return RefuseWrites("writable outside any group")
-    if situation.volume_full:
-        return Wait("its volume is full: not joining until there is room")
-    if around is None:
-        return _plan_unseen(situation, server)
+    if around is None or situation.volume_full:
+        return Wait(_why_no_start(situation))
     if outcast := standing.outcast_because(situation.name, server, around.record):
         return Wait(outcast)
     alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
     if in_group:
         return _plan_join(situation, around, server, in_group)
-    return _plan_without_group(situation.name, around, server)
+    return _plan_without_group(situation, around, server)
 
 
-def _plan_unseen(situation: Situation, server: view.ServerView) -> Action:
-    """Without the API server only a member on which the next outage waits anyway may join: who joined unnoted could end
-    up with what was acknowledged last, and nobody would wait for it."""
-    if not situation.api_is_away:
-        return Wait("looking at the other members")
-    record = situation.record
-    if record is None or not record.note.counts_on(situation.name, server.server_uuid):
-        return Wait("the API server does not answer, so nobody could note that this member joins the group")
-    return Join("the API server does not answer; the group may still be there")
+def _why_no_start(situation: Situation) -> str:
+    if situation.volume_full:
+        return "its volume is full: not joining until there is room"
+    if situation.api_is_away:
+        # Who joined unnoted could end up with what was acknowledged last, and nobody would wait for it.
+        return "the API server, or the group's Lease, is away: nobody could note that this member joins the group"
+    return "looking at the other members"
 
 
-def _plan_without_group(name: str, around: view.Surroundings, server: view.ServerView) -> Action:
-    if names.ordinal_of(name) >= around.replicas:
+def _plan_without_group(situation: Situation, around: view.Surroundings, server: view.ServerView) -> Action:
+    name = situation.name
+    is_noted = name in around.record.note.expected()
+    if names.ordinal_of(name) >= around.replicas and not is_noted:
         return Wait(f"no group to join, and only {around.replicas} members are wanted")
     if _is_first_start(around, server):
         if names.ordinal_of(name) == 0:
             return outage.form_unless_held(name, around, "the cluster is new")
         return Wait("the cluster is new: member 0 forms the group")
-    return outage.plan(name, around, server)
+    return outage.plan(name, around, server, situation.tries)
 
 
 def _is_in_group(publication: Publication | None) -> bool:
@@ -252,4 +250,5 @@ def _is_first_start(around: view.Surroundings, server: view.ServerView) -> bool:
     """No group was ever formed, and nobody is seen to hold data."""
     told = [peer.publication for peer in around.peers if peer.publication]
     peers_hold_data = any(one.executed or one.held for one in told)
-    return around.record.bootstrapped_by is None and not server.known() and not peers_hold_data
+    is_new = around.record.bootstrapped_by is None and around.record.note == group.Note()
+    return is_new and not server.known() and not peers_hold_data

@@ -6,45 +6,76 @@ acknowledged. Fewer replicas, an empty volume or a pod that is gone do not make 
 
 from __future__ import annotations
 
-from mysqlops.core import gtid, names, view
+from mysqlops.core import gtid, names, view, volume
 from mysqlops.planning.member_actions import FormGroup, Wait
 
+_FAILED_OFTEN = 5  # tries to form the group: another member that holds the same goes first then
 
-def plan(name: str, around: view.Surroundings, server: view.ServerView) -> FormGroup | Wait:
-    """Every expected member's set must be known; the holder of all transactions forms the group again."""
-    given_up = around.record.given_up()
-    peers = [peer for peer in around.peers if peer.name not in given_up and not _is_outcast(peer, around.record)]
-    sets = {name: server.known()}
-    sets |= {peer.name: known for peer in peers if (known := _known(peer)) is not None}
-    if unknown := _unaccounted(name, around, server):
+
+def plan(name: str, around: view.Surroundings, server: view.ServerView, tries: int = 0) -> FormGroup | Wait:
+    """Every expected member's set must be known; the holder of all transactions forms the group again. If a view was
+    noted, nobody else counts: what only others hold, the group has never had."""
+    note = around.record.note
+    if note.garbled:
+        hint = f"remove annotation {names.ANNOTATION_GROUP} of the Lease, and the copy on the Secret counts"
+        return Wait(f"no group is running, and what the Lease notes of the last one cannot be read: {hint}")
+    expected = _expected(name, around)
+    if unknown := _unaccounted(expected, name, around, server):
         return Wait(f"no group is running, and {'; '.join(unknown)}")
+    if note.members and name not in expected:
+        return Wait(f"no group is running; {', '.join(expected)} were in the last one, and one of them forms it")
+    sets = {name: server.known()}
+    for peer in around.peers:
+        known = _known(peer)
+        if known is not None and (peer.name in expected or (not note.members and _counts(peer, around.record))):
+            sets[peer.name] = known
     holders = holders_of_all(sets)
     if not holders:
         return Wait("no group is running, and no member holds all transactions: " + describe(sets))
-    if holders[0] != name:
-        return Wait(f"no group is running; {holders[0]} holds all transactions and forms it")
+    first = _able(holders, name, around, tries)
+    if first != name:
+        return Wait(f"no group is running; {first} holds all transactions and forms it")
     return form_unless_held(name, around, "all members are known and this one holds all transactions")
 
 
-def _is_outcast(peer: view.Peer, record: view.GroupRecord) -> bool:
+def _expected(name: str, around: view.Surroundings) -> dict[str, str]:
+    wanted = [names.pod_beside(name, ordinal) for ordinal in range(around.replicas)]
+    order = around.record.order
+    expected = around.record.note.expected(wanted)
+    if order is not None:
+        expected = {pod: uuid for pod, uuid in expected.items() if pod not in order.members} | dict(order.back)
+    return expected
+
+
+def _counts(peer: view.Peer, record: view.GroupRecord) -> bool:
     told = peer.publication
-    return told is not None and record.note.casts_out(peer.name, told.server_uuid, holds_data=bool(told.held))
+    is_outcast = told is not None and record.note.casts_out(peer.name, told.server_uuid, holds_data=bool(told.held))
+    return not is_outcast and peer.name not in record.given_up()
 
 
-def _unaccounted(name: str, around: view.Surroundings, server: view.ServerView) -> list[str]:
+def _able(holders: list[str], name: str, around: view.Surroundings, tries: int) -> str:
+    """Of equal holders the first that has room and has not failed often."""
+    told = {peer.name: peer.publication for peer in around.peers if peer.publication}
+
+    def hindered(pod: str) -> tuple[bool, bool]:
+        seen = told.get(pod)
+        if pod == name or seen is None:
+            return False, pod == name and tries >= _FAILED_OFTEN
+        return volume.is_full(seen.volume_size, seen.volume_used), seen.tries >= _FAILED_OFTEN
+
+    return min(holders, key=lambda pod: (hindered(pod), names.ordinal_of(pod)))
+
+
+def _unaccounted(expected: dict[str, str], name: str, around: view.Surroundings, server: view.ServerView) -> list[str]:
     """Of each member that may hold what nobody else does, why that is not known."""
-    note, found = around.record.note, []
-    if note.garbled:
-        return ["what the Lease notes of the last group cannot be read"]
+    found = []
     uuids = {
         peer.name: peer.publication.server_uuid
         for peer in around.peers
         if peer.publication and _known(peer) is not None
     }
     uuids[name] = server.server_uuid
-    wanted = {names.pod_beside(name, ordinal): "" for ordinal in range(around.replicas)}
-    expected = note.expected() or {**wanted, **note.joining}
-    for pod in sorted(expected.keys() - around.record.given_up(), key=names.ordinal_of):
+    for pod in sorted(expected, key=names.ordinal_of):
         if pod not in uuids:
             found.append(f"what {pod} holds is not known")
         elif expected[pod] not in ("", uuids[pod]):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from mysqlops.core import group, gtid, names, view
 from mysqlops.core.publication import load
@@ -32,48 +32,80 @@ class _Last:
     is_outside: bool  # it answers now, and is in no group
 
 
-def plan(seen: status.Observed, without: Collection[str] = ()) -> list[Risk]:
+@dataclass(frozen=True)
+class Recovery:
+    """Whom to give up; and outcasts to take back (pod to server_uuid), where nobody else is left."""
+
+    risks: tuple[Risk, ...]
+    back: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     """The members to give up: those that are missing, and those named in `without`, which may have diverged. Raises
-    Refused if a group runs, if nobody is in the way, or if nobody would be left."""
+    Refused if a group runs, nobody is in the way, nobody would be left, or those who are left have diverged."""
     now = verdict.judge(seen)
     running = [one for one in now.members if one.state in (view.ONLINE, view.RECOVERING)]
     if running:
         text = ", ".join(f"{one.name} {one.state}" for one in now.members)
         raise Refused([Reason("group-runs", f"a group is running ({text}): there is nothing to recover")])
-    waiting = {one.name: one.waiting_for for one in now.members}
-    lasts = {pod: _last(seen, now, pod) for pod in _expected(seen, now)}
+    note = group.note_of(status.annotations_of(seen.lease))
+    if note.garbled:
+        lease = names.group_lease(now.name)
+        hint = f"remove annotation {names.ANNOTATION_GROUP} of Lease {lease}: the copy on the Secret counts"
+        raise Refused([Reason("note-unreadable", "what the Lease notes of the last group cannot be read", hint)])
+    lasts = {pod: _last(seen, now, pod) for pod in sorted(_expected(note, now), key=names.ordinal_of)}
     if strangers := sorted(set(without) - set(lasts)):
-        text = f"--without {strangers[0]}: {now.name} has {', '.join(lasts)}"
+        text = f"--without {strangers[0]}: the last group of {now.name} had {', '.join(lasts)}"
         raise Refused([Reason("no-such-member", text, f"mysqlops status {now.name}")])
     missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
     staying = {pod: last.held or gtid.GtidSet() for pod, last in lasts.items() if pod not in missing}
+    back = {} if staying else _back(seen, now, note)
+    staying = staying or {pod: last.held or gtid.GtidSet() for pod, last in back.items()}
     if not staying:
         raise Refused([Reason("all-missing", "no member is left that could form the group", "kubectl get pods")])
     if not missing:
         raise Refused(_nobody_missing(now.name, staying))
-    everything = _union(staying)
-    return [
-        Risk(
-            pod,
-            waiting.get(pod, "it was in the last group, and has no pod now"),
-            lasts[pod].server_uuid,
-            _only(lasts[pod].held, everything),
-            lasts[pod].is_outside,
-        )
-        for pod in missing
-    ]
+    if _diverged(staying):
+        raise Refused(_shown(now.name, staying))
+    return Recovery(tuple(_risk(pod, now, lasts[pod], _union(staying)) for pod in missing), _uuids(back))
 
 
-def order(seen: status.Observed, risks: Collection[Risk], new_name: str) -> group.GoOnWithout:
+def _back(seen: status.Observed, now: status.Status, note: group.Note) -> dict[str, _Last]:
+    """Outcasts that are here: if nobody else is left, they are all that there is."""
+    found = {pod: _last(seen, now, pod) for pod in note.outcasts}
+    return {pod: last for pod, last in found.items() if last.is_outside and last.held}
+
+
+def _uuids(lasts: dict[str, _Last]) -> dict[str, str]:
+    return {pod: last.server_uuid for pod, last in lasts.items()}
+
+
+def _risk(pod: str, now: status.Status, last: _Last, everything: gtid.GtidSet) -> Risk:
+    waiting = next((one.waiting_for for one in now.members if one.name == pod), "")
+    why = waiting or "it was in the last group, and has no pod now"
+    return Risk(pod, why, last.server_uuid, _only(last.held, everything), last.is_outside)
+
+
+def order(seen: status.Observed, found: Recovery, new_name: str) -> group.GoOnWithout:
     """What the members are told: it belongs to this outage, and the history goes on under another name."""
-    return group.GoOnWithout({risk.member: risk.server_uuid for risk in risks}, new_name, _acquired(seen))
+    members = {risk.member: risk.server_uuid for risk in found.risks}
+    return group.GoOnWithout(members, new_name, _acquired(seen), found.back)
 
 
 def _nobody_missing(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
-    everything = _union(sets)
-    if any(everything.is_subset(held) for held in sets.values()):
+    if not _diverged(sets):
         text = "all members are known and form the group by themselves"
         return [Reason("none-missing", text, f"mysqlops status {name} shows what each waits for")]
+    return _shown(name, sets)
+
+
+def _diverged(sets: dict[str, gtid.GtidSet]) -> bool:
+    everything = _union(sets)
+    return not any(everything.is_subset(held) for held in sets.values())
+
+
+def _shown(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
+    """What each holds that nobody else does."""
     hint = f"choose whose transactions are given up: mysqlops recover {name} --without MEMBER"
     found = []
     for pod, held in sets.items():
@@ -84,13 +116,10 @@ def _nobody_missing(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
     return found
 
 
-def _expected(seen: status.Observed, now: status.Status) -> list[str]:
-    """Those of the last view, and those that the StatefulSet wants; not those that were given up before."""
-    note = group.note_of(status.annotations_of(seen.lease))
-    pods = {one.name for one in now.members} | set(note.expected())
-    uuids = {pod: last.server_uuid for pod in pods if (last := _last(seen, now, pod)).is_outside}
-    left = {pod for pod in pods if note.casts_out(pod, uuids.get(pod, note.outcasts.get(pod, "")))}
-    return sorted(pods - left, key=names.ordinal_of)
+def _expected(note: group.Note, now: status.Status) -> dict[str, str]:
+    """As the agents have it (planning/outage.py): an outage that waits for somebody else would never end."""
+    wanted = [names.pod(now.name, ordinal) for ordinal in range(now.replicas)]
+    return note.expected(wanted)
 
 
 def _last(seen: status.Observed, now: status.Status, pod: str) -> _Last:
@@ -99,7 +128,7 @@ def _last(seen: status.Observed, now: status.Status, pod: str) -> _Last:
     state = next((one.state for one in now.members if one.name == pod), status.ABSENT)
     text = (found["metadata"].get("annotations") or {}).get(names.ANNOTATION_MEMBER) if found else None
     last = load(text, found["metadata"]["uid"]) if found else None
-    expected = note.expected().get(pod, "")
+    expected = note.expected().get(pod, "") or note.outcasts.get(pod, "")
     if last is None:
         return _Last(expected, None, is_outside=False)
     held = gtid.GtidSet.parse(last.held or last.executed).union(gtid.GtidSet.parse(last.received))

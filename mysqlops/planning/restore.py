@@ -62,12 +62,12 @@ Action = Fill | Scale | NameGroup | Remake | Wait | Done
 
 
 def plan(seen: Seen, swap: Swap) -> Action:
-    """The next step."""
+    """The next step. A group that has the new claims and neither name goes on under one that `recover` gave it."""
     running = int(seen.stateful_set["spec"]["replicas"])
     has_claims = claims.template_of(seen.stateful_set) == swap.new.claims
     if not seen.is_filled:
         return Fill(names.claim(seen.stateful_set["metadata"]["name"], 0, swap.new.claims))
-    if has_claims and seen.group == swap.new.group:
+    if has_claims and seen.group != swap.old.group:
         return Done() if running else Scale(swap.replicas)  # scaled since, perhaps: that is not undone
     if running:
         return Scale(0)
@@ -86,15 +86,42 @@ def remade(stateful_set: Json, swap: Swap) -> Json:
     return wanted
 
 
-def first_claim(stateful_set: Json, claim: str, found: Backup) -> Json:
-    """The claim that the backup goes to, as a StatefulSet would make it, with a note of what fills it."""
+@dataclass(frozen=True)
+class Aim:
+    """What fills a claim: a backup, and the point to which it is brought (core/pitr.py), empty if to none."""
+
+    backup: str
+    to: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.backup} brought to {self.to}" if self.to else self.backup
+
+
+def aim_of(claim: Json) -> Aim | None:
+    """None once the claim is filled: then it holds more than that, or a member has had it."""
+    notes = claim["metadata"].get("annotations") or {}
+    found = notes.get(names.ANNOTATION_RESTORED)
+    return Aim(found, notes.get(names.ANNOTATION_POINT) or "") if found else None
+
+
+def aim_notes(aim: Aim | None) -> dict[str, str | None]:
+    """The annotations of a claim that say so."""
+    return {
+        names.ANNOTATION_RESTORED: aim.backup if aim else None,
+        names.ANNOTATION_POINT: (aim.to or None) if aim else None,
+    }
+
+
+def first_claim(stateful_set: Json, claim: str, found: Backup, to: str) -> Json:
+    """The claim that the backup goes to, as a StatefulSet would make it, with a note of what fills it. The steps of a
+    Job do nothing that they find done: another run goes on with the claim only if it aims at the same."""
     template = storage.anew(stateful_set)["spec"]["volumeClaimTemplates"][0]
     if found.volume_snapshot:
         backup.from_snapshot(template["spec"], found.volume_snapshot)
     metadata = {
         "name": claim,
         "labels": template["metadata"].get("labels", {}),
-        "annotations": {names.ANNOTATION_RESTORED: found.id},
+        "annotations": {key: value for key, value in aim_notes(Aim(found.id, to)).items() if value},
     }
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
 

@@ -15,6 +15,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.rollout import Rollout
 from mysqlops.errors import Reason
 from mysqlops.planning.actions import Done, Wait
+from mysqlops.planning.claims import GOING
 from mysqlops.planning.pods import container, containers, is_running, last_words
 from mysqlops.planning.status import ABSENT, Member, Status, in_the_way
 from mysqlops.planning.switchover import Switchover
@@ -63,6 +64,9 @@ def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
 def _may_lead(member: Member, now: Status, dead: Collection[str]) -> str | None:
     """Why a member that does not serve as far as is known may yet lead the group, or None. An agent that is silent, or
     that its mysqld refuses, says nothing of mysqld: the group goes on without its agents, and so does a primary."""
+    if member.state in (view.OFFLINE, view.ERROR) and now.primary is None:
+        # After a loss of power it is about to form the group or join it: with an untried template nobody might.
+        return f"no group runs, and {member.name}, which is {member.state}, is needed to form it"
     if member.state in (view.OFFLINE, view.ERROR, ABSENT) or member.name in dead:
         return None
     others = sum(one.state == view.ONLINE and one.name != member.name for one in now.members)
@@ -119,8 +123,9 @@ def _leads(member: Member, now: Status) -> bool:
 
 
 def held_up_by(now: Status) -> list[str]:
-    """Why nobody may be replaced now."""
-    found = [one.message for one in in_the_way(now, "rollout-open")]
+    """Why nobody may be replaced now. A claim that is being deleted is no reason: its pod is among the old ones, and
+    replacing that, through the gate, is what ends it."""
+    found = [one.message for one in in_the_way(now, "rollout-open", GOING)]
     found += [
         f"{one.name} has {one.behind} transactions to apply" for one in now.members if (one.behind or 0) > _CAUGHT_UP
     ]

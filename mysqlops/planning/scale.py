@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mysqlops.core import gtid, names, view
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
+from mysqlops.planning import claims
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.status import Member, Status, in_the_way
+from mysqlops.planning.status import Member, Status, in_the_way, reasons_of
 from mysqlops.planning.switchover import Switchover
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,20 @@ Action = Grow | Shrink | Switchover | Wait | Done
 
 @dataclass(frozen=True)
 class Kept:
-    """A claim that a scaling down left: the transactions it held for sure (None: nobody wrote that down)."""
+    """A claim that a scaling down left: the transactions it held for sure (None: nobody knows)."""
 
     name: str
     executed: str | None
     since: str | None
+
+
+def kept_of(claim: Json, history: str) -> Kept:
+    """By the note of the scaling that left it, if the history still has the name that was noted: where a group went on
+    without what a member may hold, it has another one."""
+    notes = claim["metadata"].get("annotations") or {}
+    is_of = notes.get(names.ANNOTATION_KEPT_HISTORY) == history
+    executed = notes.get(names.ANNOTATION_KEPT_EXECUTED) if is_of else None
+    return Kept(claim["metadata"]["name"], executed, notes.get(names.ANNOTATION_KEPT_SINCE))
 
 
 def plan(now: Status, target: int) -> Action:
@@ -45,13 +58,15 @@ def plan(now: Status, target: int) -> Action:
         return Wait(f"{leaving[-1]} is leaving the group")
     if now.replicas > target:
         return _plan_down(now, target)
-    if blocking := in_the_way(now):
+    if blocking := in_the_way(now, claims.GOING):  # more copies are what such a claim needs
         return Wait("; ".join(one.message for one in blocking))
     return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
 
 
 def _plan_down(now: Status, target: int) -> Action:
     last = names.pod(now.name, now.replicas - 1)
+    if going := reasons_of(now, claims.GOING):
+        return Wait(going[0].message)
     if now.primary == last:
         heirs = [one for one in now.members if one.ordinal < target and one.role == names.ROLE_REPLICA]
         return Switchover(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
@@ -71,9 +86,9 @@ def check(now: Status, target: int) -> None:
     """What waiting would not mend; raises Refused."""
     if now.replicas == 0:
         raise Refused([Reason("stopped", f"{now.name} is stopped", f"mysqlops start {now.name}")])
-    under_way = [one.as_reason() for one in now.conditions if one.code == "rollout-open"]
-    if under_way:
-        raise Refused(under_way)
+    forbidding = ("rollout-open", claims.GOING) if target < now.replicas else ("rollout-open",)
+    if reasons := reasons_of(now, *forbidding):
+        raise Refused(reasons)
     online = sum(one.state == view.ONLINE for one in now.members)
     if 2 * online <= now.replicas:
         text = f"{online} of {now.replicas} members are ONLINE, no majority: nobody can join or leave"
@@ -99,9 +114,9 @@ def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> No
 
 def _only_there(member: Member, staying: gtid.GtidSet) -> Reason | None:
     hint = "keep the claim: omit --pvc delete; or give --accept-loss"
-    if member.executed is None:
+    if member.held is None:
         return Reason("unknown-data", f"what {member.name} holds is not known ({member.waiting_for})", hint)
-    only = gtid.GtidSet.parse(member.executed).subtract(staying)
+    only = gtid.GtidSet.parse(member.held).subtract(staying)
     return Reason("only-copy", f"only {member.name} holds {only}", hint) if only else None
 
 
@@ -111,7 +126,7 @@ def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet])
     `held` is the group's set, `purged` what each member has no binary logs for any more.
     """
     if kept.executed is None:
-        return f"claim {kept.name} exists, and nobody wrote down what it holds"
+        return f"claim {kept.name} exists, and what it holds was not written down since this history began"
     what = f"claim {kept.name}, kept since {kept.since},"
     return cannot_catch_up_because(what, gtid.GtidSet.parse(kept.executed), held, purged)
 
@@ -129,8 +144,8 @@ def cannot_catch_up_because(
     return None
 
 
-def steps(now: Status, target: int, claims: str) -> tuple[Step, ...]:
-    """The whole way, for the eyes of a user; `claims` is "keep" or "delete"."""
+def steps(now: Status, target: int, kept: str) -> tuple[Step, ...]:
+    """The whole way, for the eyes of a user; `kept` is "keep" or "delete"."""
     if target > now.replicas:
         return tuple(
             Step("add", "Pod", names.pod(now.name, ordinal), "joins, catches up, is healthy before the next")
@@ -142,7 +157,7 @@ def steps(now: Status, target: int, claims: str) -> tuple[Step, ...]:
         if now.primary == member:
             found.append(Step("switchover", "Pod", names.pod(now.name, 0), f"{member} leads and is to go"))
         found.append(Step("remove", "Pod", member, "leaves the group, then stops"))
-        if claims == "delete":
+        if kept == "delete":
             claim = names.claim(now.name, ordinal, now.claims)
             found.append(Step("delete", "PersistentVolumeClaim", claim, "--pvc delete", destructive=True))
     return tuple(found)

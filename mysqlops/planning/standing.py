@@ -10,6 +10,7 @@ of it (both in seconds of the agent's own clock).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from mysqlops.core import group, names, view
@@ -35,8 +36,7 @@ def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecor
     """Why a member in offline mode may not let clients in yet, or nothing."""
     if record is None or (record.read_at < since and not _is_noted(server, record)):
         return "in offline mode, and what the Lease says of that is not known yet"
-    formed_it = record.holder in (None, "", pod) and server.role() == names.ROLE_PRIMARY
-    if formed_it and group.incarnation(server.view_id) and not record.incarnation():
+    if server.role() == names.ROLE_PRIMARY and group.incarnation(server.view_id) and not record.incarnation():
         return "it formed the group; nobody gets in before the Lease notes that"
     return ""
 
@@ -47,8 +47,11 @@ def _is_noted(server: view.ServerView, record: view.GroupRecord) -> bool:
 
 def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord) -> str:
     """Why this member may not come back by itself, or nothing."""
-    if record.note.casts_out(pod, server.server_uuid, holds_data=bool(server.known())):
+    is_back = record.order is not None and pod in record.order.back
+    if record.note.casts_out(pod, server.server_uuid, holds_data=bool(server.known())) and not is_back:
         return "the group went on without it (recover --accept-loss): mysqlops member rebuild brings it back"
+    if record.order is not None and pod in record.order.back:
+        return ""
     if pod in record.given_up():
         return "a user ordered the others to go on without it (recover --accept-loss)"
     return ""
@@ -58,10 +61,13 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     """What the Lease must say of the group that this member leads; None if it says so, or it is not for it to say.
 
     Only the primary with a majority may say it: nobody else knows the whole view. Whoever is joining stays noted until
-    it is seen in the group, for it may be in by now.
+    it is seen in the group, for it may be in by now. What the Lease said before this group was seen is no licence: it
+    may have been of another one, which counts. An order of a user that stands is none any more: a group runs.
     """
     own = group.incarnation(server.view_id)
     if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
+        return None
+    if record.read_at < since and not _is_noted(server, record):
         return None
     before = record.note
     members = {one.pod: one.server_uuid for one in server.members}
@@ -73,17 +79,30 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
         name=server.group_name or before.name,
         members=members,
         joining={name: uuid for name, uuid in before.joining.items() if members.get(name) != uuid},
-        outcasts={name: uuid for name, uuid in before.outcasts.items() if members.get(name, uuid) == uuid},
+        outcasts={name: uuid for name, uuid in before.outcasts.items() if name not in members},
     )
-    return None if wanted == before and record.bootstrapped_by else wanted
+    return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
 
 
-def joining(pod: str, server_uuid: str, note: group.Note) -> group.Note | None:
-    """The note with this member as one that may be in the group from now on; None if it stands there already.
+def without_joining(pods: Collection[str], server: view.ServerView, record: view.GroupRecord) -> group.Note | None:
+    """The note without those who noted that they join and whose pods have been gone for long; None if it has none such.
 
-    Another data directory of the same pod has left the group, or the group would not let this one in.
+    A pod is scaled away, and nobody would ever account for it in an outage. Only the noted group's primary may say it.
     """
-    if note.joining.get(pod) == server_uuid:
+    inside = {one.pod for one in server.members}
+    gone = {pod for pod in pods if pod in record.note.joining and pod not in inside}
+    if not gone or server.role() != names.ROLE_PRIMARY or not _is_noted(server, record):
         return None
-    members = {name: uuid for name, uuid in note.members.items() if name != pod or uuid == server_uuid}
-    return replace(note, members=members, joining={**note.joining, pod: server_uuid})
+    return replace(record.note, joining={pod: uuid for pod, uuid in record.note.joining.items() if pod not in gone})
+
+
+def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -> group.Note:
+    """The note with this member as one that may be in the group from now on.
+
+    Another data directory of the same pod stays a member until the group's primary no longer sees it. Where nobody knew
+    which data directory of a pod was given up, an empty one is not that.
+    """
+    drops = note.outcasts.get(pod) == "" and not holds_data
+    outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}
+    joins = str(int(note.joins) + 1) if note.joins.isdecimal() else "1"
+    return replace(note, joining={**note.joining, pod: server_uuid}, joins=joins, outcasts=outcasts)

@@ -61,6 +61,9 @@ class Member:
     clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
     clone_size: int | None = None
     server_uuid: str | None = None
+    claim_going: bool = False  # its claim is being deleted: it goes as soon as the pod stops
+    held_at_least: str | None = None  # what its agent published of that last, however long ago
+    held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
 
 
 @dataclass(frozen=True)
@@ -114,3 +117,8 @@ _HARMLESS = {
 def in_the_way(now: Status, *but: str) -> list[Condition]:
     """The conditions under which nothing may be changed that takes a whole group; codes in `but` do not count."""
     return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
+
+
+def reasons_of(now: Status, *codes: str) -> list[Reason]:
+    """Why a verb refuses that only these conditions forbid."""
+    return [one.as_reason() for one in now.conditions if one.code in codes]

@@ -53,11 +53,25 @@ def judge(seen: Observed) -> Status:
 
 
 def _publication(pod: Json, now: datetime) -> Publication | None:
+    """None if it is old, or from the future: by a clock that is wrong, nobody knows how old it is."""
+    published = _last_words(pod)
+    return published if published is not None and abs(_age(published, now)) <= _SILENT_SECONDS else None
+
+
+def _last_words(pod: Json) -> Publication | None:
     metadata = pod["metadata"]
-    published = load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
-    if published is None or (now - datetime.fromisoformat(published.at)).total_seconds() > _SILENT_SECONDS:
-        return None
-    return published
+    return load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
+
+
+def _age(published: Publication, now: datetime) -> float:
+    return (now - datetime.fromisoformat(published.at)).total_seconds()
+
+
+def _why_silent(pod: Json | None, now: datetime) -> str:
+    last = _last_words(pod) if pod else None
+    if last is not None and (ahead := -_age(last, now)) > _SILENT_SECONDS:
+        return f"the clock of its node is {ahead:.0f} s ahead of the one here, so nobody knows how old its report is"
+    return pods.why_silent(pod)
 
 
 def _member(seen: Observed, name: str, published: Publication | None, everything: GtidSet) -> Member:
@@ -82,13 +96,27 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         claim=claim["metadata"]["name"] if claim else None,
         volume_size=published.volume_size or None if published else None,
         volume_used=published.volume_used or None if published else None,
-        waiting_for=published.waiting_for if published else pods.why_silent(pod),
+        waiting_for=published.waiting_for if published else _why_silent(pod, seen.taken_at),
         certificate=published.certificate or None if published else None,
         config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
         server_uuid=published.server_uuid or None if published else None,
+        held=_held(told) if told else None,
+        held_at_least=_held_at_least(pod),
+        claim_going=pod is not None and claim is not None and claims.is_going(claim),
     )
+
+
+def _held_at_least(pod: Json | None) -> str | None:
+    """A server that stopped may hold more than its agent knew, and surely not less."""
+    last = _last_words(pod) if pod else None
+    return _held(last) if last is not None and (last.server_uuid or last.held) else None
+
+
+def _held(told: Publication) -> str:
+    applied = GtidSet.parse(told.executed).union(GtidSet.parse(told.held))
+    return str(applied.union(GtidSet.parse(told.received)))
 
 
 def _conditions(
@@ -165,6 +193,8 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
     if member.state == view.ONLINE and member.label != member.role:
         text = f"{member.name} is {member.role} in the group and labelled {member.label}"
         found.append(Condition("label-stale", text, _logs(seen.name, member.ordinal)))
+    if member.claim_going:
+        found.append(_claim_going(seen, member))
     pod = seen.pods.get(member.name)
     if member.state != UNKNOWN and pods.is_away(pod, names.CONTAINER_AGENT):
         text = f"the agent of {member.name}, lately {member.state}, does not run: {pods.why_silent(pod)}"
@@ -179,6 +209,14 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
             )
         )
     return found
+
+
+def _claim_going(seen: Observed, member: Member) -> Condition:
+    text = f"claim {member.claim} of {member.name} is being deleted: it goes as soon as the pod stops"
+    hint = f"mysqlops member rebuild {seen.name} {member.name}"
+    if int(seen.stateful_set["spec"]["replicas"]) == 1:
+        hint = f"mysqlops scale {seen.name} --replicas 3 makes copies first; then mysqlops switchover, and {hint}"
+    return Condition(claims.GOING, text, hint)
 
 
 def _copied(member: Member) -> str:
@@ -217,19 +255,23 @@ _ORDERS = {
     names.ANNOTATION_FILLING: ("a backup is being restored onto a member", "mysqlops restore BACKUP --member MEMBER"),
     names.ANNOTATION_RESTARTING: ("the members are being restarted", "mysqlops restart {name}"),
     names.ANNOTATION_RECREATING: ("the StatefulSet is being made again", "mysqlops storage resize {name} --size SIZE"),
+    names.ANNOTATION_STOPPED: ("a stop was begun, or its note was left behind", "mysqlops start {name} takes it back"),
     names.ANNOTATION_RESTORING: ("a restore in place is under way", "mysqlops restore --revert {name} takes it back"),
 }
 
 
 def _order_conditions(seen: Observed) -> list[Condition]:
     """Every order stands until it is obeyed, whoever gave it."""
+    if seen.lease is None:
+        text = f"Lease {names.group_lease(seen.name)} is gone: no member can join or form the group"
+        return [Condition("lease-missing", text, f"mysqlops deploy {seen.name} makes it again")]
     annotations = annotations_of(seen.lease)
     found = [
         Condition("order-open", f"{text}; if that command has ended, run it again", hint.format(name=seen.name))
         for key, (text, hint) in _ORDERS.items()
         if annotations.get(key)
     ]
-    order = group.order_of(annotations, (seen.lease or {}).get("spec", {}).get("acquireTime") or "")
+    order = group.order_of(annotations, (seen.lease.get("spec") or {}).get("acquireTime") or "")
     if order is not None:
         text = (
             f"the members are ordered to go on without {', '.join(sorted(order.members))}, and have formed no group yet"

@@ -70,7 +70,7 @@ def test_the_checker_sees_two_groups(cluster: Namespace) -> None:
         program = (
             "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
             "from mysqlops.agent import member, pod, settings\n"
-            "own = member.Member(pod.Pod(settings.read())); own.leave(); own.form()"
+            "own = member.Member(pod.Pod(settings.read())); own.leave(); own.form(''); own.accept_clients()"
         )
         cluster.kubectl("exec", other.name, "-c", "agent", "--", "python3", "-c", program)
         eventually(lambda: _is_writable(session, other.name), "a second primary", 60)

@@ -70,7 +70,7 @@ def test_recover_goes_on_without_a_lost_member_only_when_told_to(cluster: Namesp
         cluster.kubectl("delete", "pods", *others, "--grace-period=0", "--force", "--wait=false")
         eventually(lambda: _states(cluster, others) == ["OFFLINE", "OFFLINE"], "two members wait for the third", 120)
         # Until its agent has been silent for long, the lost member counts as a part of a running group.
-        refusal = f"{lost} is missing"
+        refusal = f"{lost} would be given up"
         eventually(lambda: refusal in cluster.mysqlops("recover", "mysql").err, "what would be lost is shown", 60)
         assert cluster.status()["primary"] is None
         done = cluster.mysqlops("recover", "mysql", "--accept-loss", "--confirm", "mysql")
@@ -78,6 +78,14 @@ def test_recover_goes_on_without_a_lost_member_only_when_told_to(cluster: Namesp
         eventually(lambda: _states(cluster, others) == ["ONLINE", "ONLINE"], "two members form a group", 60)
     finally:
         nodes.output(nodes.node("start", member["node"]))
+
+    def stays_out() -> bool:
+        found = next(one for one in cluster.status()["members"] if one["name"] == lost)
+        return "member rebuild" in str(found["waiting_for"])
+
+    eventually(stays_out, f"{lost} is back and stays out", 240)
+    done = cluster.mysqlops("member", "rebuild", "mysql", lost, "--confirm", lost)
+    assert done.code == 0, done.err
     cluster.await_healthy(seconds=240)
     held = rows.of_members(session, str(cluster.status()["primary"]), MEMBERS)
     assert held == {member: [("test", 1, "token")] for member in MEMBERS}

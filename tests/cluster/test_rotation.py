@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.cluster.conftest import Namespace, eventually
 
+pytestmark = pytest.mark.long
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 _ONE_POD_LESS = {
     "apiVersion": "v1",

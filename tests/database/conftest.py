@@ -13,7 +13,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.mysql import connect
 from tests.conftest import missing
-from tests.database import files, group
+from tests.database import containers, files
 
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
 _ENVIRONMENT = {"MYSQLOPS_CLUSTER": "mysql", "MYSQLOPS_NAMESPACE": "db"}
@@ -48,7 +48,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     files.write_certificate(tls)
     container = (
         DockerContainer(
-            group.image(), hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS
+            containers.image(), hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS
         )
         .with_command(["sh", "-c", "sh /etc/mysqlops/prepare.sh && exec sh /etc/mysqlops/start.sh"])
         .with_volume_mapping(str(files.CONFIG), "/etc/mysqlops", "ro")
@@ -67,12 +67,12 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def template(request: pytest.FixtureRequest) -> Iterator[group.Template]:
+def template(request: pytest.FixtureRequest) -> Iterator[containers.Template]:
     try:
-        group.docker("info")
+        containers.docker("info")
     except (AssertionError, OSError):
         missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
-    with group.Template() as made:
+    with containers.Template() as made:
         yield made
 
 

@@ -11,7 +11,9 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.gtid import GtidSet
 from mysqlops.planning import torn_relay_log
-from tests.database.group import NAME, OTHER_NAME, Group, Member, Settings, Template, eventually
+from tests.database.containers import Template, eventually
+from tests.database.group import Group, Member, Settings
+from tests.simulation.group_contract import NAME, OTHER_NAME
 
 _CLIENTS = 8
 _BOOTSTRAP = "SET GLOBAL group_replication_bootstrap_group = ON"

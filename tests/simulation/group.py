@@ -1,9 +1,7 @@
 """Group Replication: servers that agree by majority on who is in their group, who leads, and in which order they write.
 
-Modelled after what the real one was seen to do (docs/simulation.md says how faithfully): a bootstrap START forms a
-group of one under whatever name the server has; a join is refused for errant transactions, another group name, or while
-the view still counts the same host; a member that is away for 5 s is expelled if a majority remains; a minority goes to
-ERROR and offline mode after another 3 s; what was certified has reached a majority.
+Modelled after what real servers do in the same cases (group_contract.py, docs/group-replication.md): whom it refuses,
+whom it expels and when a minority gives up. What was certified has reached a majority.
 """
 
 from __future__ import annotations
@@ -17,7 +15,10 @@ if TYPE_CHECKING:
     from tests.simulation.mysqld import Mysqld
 
 ONLINE, RECOVERING, ERROR, OFFLINE, UNREACHABLE = "ONLINE", "RECOVERING", "ERROR", "OFFLINE", "UNREACHABLE"
-SUSPECT_SECONDS, MAJORITY_SECONDS = 5.0, 3.0
+SUSPECT_SECONDS, EXPEL_SECONDS, MAJORITY_SECONDS = 5.0, 6.0, 3.0
+NOTICE_SECONDS = 3.0  # until one that was expelled while it was frozen has heard of it
+NO_PEER, OLD_SELF = "Error connecting to all peers", "the group still counts this member's old incarnation"
+PARTING_SECONDS = (14.0, 20.0)  # for which a member in ERROR still lists those whom it lost
 TICK_SECONDS = 0.5
 
 
@@ -34,6 +35,9 @@ class Seat:
         self.lost: dict[Seat, float] = {}  # whom it does not hear, for how many seconds
         self.sight: list[Seat] = []  # the view as it last agreed to it
         self.leader: Seat | None = None
+        self.view_id = ""  # of that view
+        self.thawed = 0.0  # seconds in which it could have heard that it was expelled
+        self.parts_at = 0.0  # in ERROR: until then it lists those whom it lost
 
     def is_running(self) -> bool:
         """True while the server process that took it lives and has not left."""
@@ -115,22 +119,20 @@ class Replication:
             if contact not in group.seats or not self.has_majority(contact):
                 continue
             if group.name != name:
-                return "the seed is a member of a group of another name"
+                break  # whose members do not let it speak
             if any(one.host == server.host for one in group.seats):
-                return "the group still counts this member: old incarnation"
+                return OLD_SELF
             return self._seat(group, server)
-        return "Error connecting to all peers"
+        return NO_PEER
 
     def _seat(self, group: Group, server: Mysqld) -> str:
         members = self.majority(group)
         held: set[Gtid] = set().union(*(one.server.volume.known() for one in members))
-        seat = Seat(group, server)
         if not server.volume.known() <= held:
-            seat.state = ERROR
-            server.seat = seat
-            server.exits("errant transactions")
-            return "The member contains transactions not present in the group"
-        server.seat = seat
+            group.number += 2  # it was in the view for a moment
+            self._agree(group, members)
+            return "This member has more executed transactions than those present in the group"
+        seat = server.seat = Seat(group, server)
         group.seats.append(seat)
         group.number += 1
         seat.ready_at = self._now() + server.random.uniform(0.5, 3.0)
@@ -167,10 +169,7 @@ class Replication:
             return None
         members = self.component(seat)
         name = seat.group.name
-        top = max(
-            max(one.server.volume.executed.highest(name), one.server.volume.relay.highest(name)) for one in members
-        )
-        gtid = (name, top + 1)
+        gtid = (name, 1 + max(one.server.volume.highest(name) for one in members))
         for one in members:
             if one is not seat:
                 one.server.volume.receive(gtid, content)
@@ -212,7 +211,8 @@ class Replication:
             seat.lost[other] = 0.0 if hears else seat.lost.get(other, 0.0) + TICK_SECONDS
 
     def _expel(self, group: Group, best: list[Seat]) -> None:
-        for seat in [one for one in group.seats if one not in best and one.away > SUSPECT_SECONDS]:
+        late = max(float(one.server.variables["group_replication_member_expel_timeout"]) for one in best)
+        for seat in [one for one in group.seats if one not in best and one.away >= EXPEL_SECONDS + late]:
             group.seats.remove(seat)
             group.cut_off.append(seat)
             group.number += 1
@@ -252,7 +252,7 @@ class Replication:
         old, group.primary = group.primary, seat
         if old is seat:
             return
-        if old is not None and old.is_running():
+        if old is not None and old in self.majority(group):  # one that is frozen or cut off does not hear of it
             old.server.refuse_writes()
         if seat is not None:
             self._say(f"{seat.server.host_name()} is elected in group {group.incarnation[-2:]}")
@@ -278,20 +278,21 @@ class Replication:
 
     def _agree(self, group: Group, members: list[Seat]) -> None:
         for seat in members:
-            if seat.sight != group.seats or seat.leader is not group.primary:
-                seat.sight, seat.leader = [*group.seats], group.primary
+            if seat.view_id != group.view_id() or seat.sight != group.seats or seat.leader is not group.primary:
+                seat.sight, seat.leader, seat.view_id = [*group.seats], group.primary, group.view_id()
                 seat.lost = {}
                 seat.server.touch()
 
     def _despair(self, seat: Seat, group: Group, best: list[Seat]) -> None:
         if not seat.is_alive() or seat in best:
             return
-        if seat not in group.seats:
-            if (best and any(self._reaches(seat.server, one.server) for one in best)) or not group.seats:
-                self._fail(seat, "was expelled")
-            elif seat.away > SUSPECT_SECONDS + MAJORITY_SECONDS:
-                self._fail(seat, "reaches no majority")
-        elif seat.away > SUSPECT_SECONDS + MAJORITY_SECONDS:
+        hears = any(self._reaches(seat.server, one.server) for one in best)
+        seat.thawed = seat.thawed + TICK_SECONDS if hears or not group.seats else 0.0
+        if seat not in group.seats and seat.thawed >= NOTICE_SECONDS:
+            seat.view_id = group.view_id()
+            self._fail(seat, "was expelled")
+        elif not seat.thawed and seat.away >= SUSPECT_SECONDS + MAJORITY_SECONDS:
+            seat.parts_at = self._now() + seat.server.random.uniform(*PARTING_SECONDS)
             self._fail(seat, "reaches no majority")
 
     def _fail(self, seat: Seat, why: str) -> None:

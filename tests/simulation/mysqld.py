@@ -10,6 +10,9 @@ from tests.simulation import group as groups
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.volume import Volume
 
+# START GROUP_REPLICATION waits so long for a view that has it, and asks again if the group still counted its old self.
+JOIN_SECONDS, AGAIN_SECONDS = 60.0, 43.0
+
 
 class Operation:
     """A statement that the server goes on with although its client dies."""
@@ -38,7 +41,7 @@ class Mysqld:
         """Start: read-only and outside any group; relay_log_recovery = ON drops what was received and not applied."""
         self.starts += 1
         self.is_up, self.is_stopped, self.seat, self.version = True, False, None, version
-        self.was_made_primary = self.is_cloning = False
+        self.was_made_primary = self.is_cloning = self.applier_held = False
         self.volume.version = max(self.volume.version, version)
         self.variables = {
             "super_read_only": 1,
@@ -47,6 +50,7 @@ class Mysqld:
             "group_replication_bootstrap_group": 0,
             "group_replication_group_name": "",
             "group_replication_group_seeds": "",
+            "group_replication_member_expel_timeout": 0,
             "relay_log_recovery": int(self._around.drops_relay_log),
         }
         if self._around.drops_relay_log:
@@ -104,23 +108,38 @@ class Mysqld:
         if self.seat is not None:
             operation.is_done, operation.trouble = True, "3093 The START GROUP_REPLICATION command failed: running"
             return operation
+        before = self.variables["super_read_only"], self.variables["read_only"]
         self.variables["super_read_only"] = self.variables["read_only"] = 1
-        self._later(self.random.uniform(0.3, 2.5), operation, self._start)
+        self._later(self.random.uniform(0.3, 2.5), operation, lambda: self._start(operation, before, JOIN_SECONDS))
         return operation
 
-    def _start(self) -> str:
+    def _start(self, operation: Operation, before: tuple[Any, Any], left: float) -> str | None:
+        """A START that fails leaves the server as writable as it was."""
         if self.seat is not None:
             return "3093 it runs already"
+        number, why, again = self._enter()
+        if again is not None and left > 0:
+            wait = min(left, again)
+            self._later(wait, operation, lambda: self._start(operation, before, left - wait))
+            return None
+        if why:
+            self.variables["super_read_only"], self.variables["read_only"] = before
+        return f"{number} {why}" if why else ""
+
+    def _enter(self) -> tuple[int, str, float | None]:
+        """Which error, why, and after how many seconds it tries again."""
         name = self.variables["group_replication_group_name"]
         if not name:
-            return "3092 the group name is empty"
+            return 3092, "the group name is empty", None
         if self.variables["group_replication_bootstrap_group"]:
             self._around.replication.form(self, name)
-            return ""
+            return 0, "", None
         seeds = [host.partition(".")[0] for host in self.variables["group_replication_group_seeds"].split(",")]
         found = [server for pod in seeds if (server := self._around.server(pod)) is not None]
+        if not found:
+            return 3096, "None of the provided peer address is valid", None
         why = self._around.replication.join(self, name, found)
-        return f"3092 {why}" if why else ""
+        return 3092, why, {groups.NO_PEER: JOIN_SECONDS, groups.OLD_SELF: AGAIN_SECONDS}.get(why)
 
     def stop_group_replication(self) -> Operation:
         operation = Operation()
@@ -165,8 +184,8 @@ class Mysqld:
         self._later(self.random.uniform(2.0, 6.0), operation, finish)
         return operation
 
-    def _later(self, seconds: float, operation: Operation, act: Callable[[], str]) -> None:
-        """Only if this very process still lives then; frozen, it goes on once thawed."""
+    def _later(self, seconds: float, operation: Operation, act: Callable[[], str | None]) -> None:
+        """Only if this very process still lives then; frozen, it goes on once thawed. None: it takes longer."""
         start = self.starts
 
         def run() -> None:
@@ -175,8 +194,9 @@ class Mysqld:
             if self.is_frozen():
                 self._around.scheduler.after(0.5, run)
                 return
-            operation.trouble = act()
-            operation.is_done = True
+            trouble = act()
+            if trouble is not None:
+                operation.trouble, operation.is_done = trouble, True
 
         self._around.scheduler.after(seconds, run)
 

@@ -17,6 +17,7 @@ Row = tuple[Any, ...]
 Hook = Callable[[str], None]
 _READ = re.compile(r"^SELECT ((?:@@[\w.]+|\s|,)+)$")
 _SET = re.compile(r"^SET (?:GLOBAL|PERSIST) (\w+) = (.*)$")
+_FIXED_IN_A_GROUP = ("group_replication_group_name", "group_replication_preemptive_garbage_collection")
 _ROLES = ("PRIMARY", "SECONDARY")
 
 
@@ -120,6 +121,8 @@ class SimServer(connect.Server):
             raise Gap(f"a SET that no model knows: {text}")
         name, value = match[1], parameters[0] if parameters else match[2].strip("'")
         value = {"ON": 1, "OFF": 0}.get(value, value)
+        if name in _FIXED_IN_A_GROUP and self._model.seat is not None:
+            raise errors.StatementFailed(f"{text} failed with MySQL error 3093: it is running", errno=3093)
         self._model.variables[name] = value
         if name == "super_read_only" and value:
             self._model.variables["read_only"] = 1
@@ -129,17 +132,28 @@ class SimServer(connect.Server):
     def members(self, _: Sequence[Any]) -> list[Row]:
         model = self._model
         seat = model.seat
-        if seat is None or seat.state == groups.ERROR:
-            state = groups.OFFLINE if seat is None else groups.ERROR
-            return [(model.volume.uuid, model.host, state, "", 0, "")]
-        rows = []
-        for one in seat.sight:
-            is_silent = one is not seat and seat.lost.get(one, 0.0) > groups.SUSPECT_SECONDS
-            state = groups.UNREACHABLE if is_silent else one.state
-            state = groups.ONLINE if state == groups.ERROR else state  # nobody was told yet
-            role = "" if state == groups.RECOVERING else _ROLES[one is not seat.leader]
-            rows.append((one.uuid, one.host, state, role, len(one.server.volume.relay), seat.group.view_id()))
+        if seat is None:
+            return [(model.volume.uuid, model.host, groups.OFFLINE, "", 0, "")]
+        rows = [(one.uuid, one.host, *self._sees(seat, one)) for one in seat.sight if self._lists(seat, one)]
         return sorted(rows, key=lambda row: str(row[1]))
+
+    def _lists(self, seat: groups.Seat, one: groups.Seat) -> bool:
+        """One in ERROR for want of a majority lists those whom it lost for a while; an expelled one only itself."""
+        return one is seat or seat.state != groups.ERROR or self._scheduler.now < seat.parts_at
+
+    def _sees(self, seat: groups.Seat, one: groups.Seat) -> Row:
+        """State, role, queue, view."""
+        view_id = seat.view_id
+        if seat.state == groups.ERROR:
+            if one is seat:
+                has_parted = 0 < seat.parts_at <= self._scheduler.now
+                return groups.ERROR, "", 0, "" if has_parted else view_id
+            return groups.UNREACHABLE, _ROLES[one is not seat.leader], 0, view_id
+        is_silent = one is not seat and seat.lost.get(one, 0.0) >= groups.SUSPECT_SECONDS
+        state = groups.UNREACHABLE if is_silent else one.state
+        state = groups.ONLINE if state == groups.ERROR else state  # nobody was told yet
+        role = "" if state == groups.RECOVERING else _ROLES[one is not seat.leader]
+        return state, role, len(one.server.volume.relay), view_id
 
     def received(self, _: Sequence[Any]) -> list[Row]:
         return [(self._model.volume.relay.text(),)]
@@ -149,6 +163,12 @@ class SimServer(connect.Server):
 
     def stop_replication(self, text: str, _: Sequence[Any]) -> list[Row]:
         self._finish(self._model.stop_group_replication(), text)
+        return []
+
+    def drop_received(self, text: str, _: Sequence[Any]) -> list[Row]:
+        if self._model.seat is not None:
+            raise errors.StatementFailed(f"{text} failed with MySQL error 3081", errno=3081)
+        self._model.volume.relay.clear()
         return []
 
     def make_primary(self, text: str, parameters: Sequence[Any]) -> list[Row]:
@@ -193,6 +213,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT NOW(6)", SimServer.time),
     ("SELECT group_replication_set_as_primary", SimServer.make_primary),
     ("STOP GROUP_REPLICATION", SimServer.stop_replication),
+    ("RESET REPLICA FOR CHANNEL 'group_replication_applier'", SimServer.drop_received),
     ("SELECT id FROM performance_schema.processlist", SimServer.nothing),
     ("SELECT t.trx_mysql_thread_id", SimServer.nothing),
     ("ALTER INSTANCE", SimServer.nothing),

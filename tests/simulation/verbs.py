@@ -136,20 +136,19 @@ class Verbs:
 
 
 def _deploy(verbs: Verbs, session: Session, command: Command) -> None:
-    """`deploy` takes no lock."""
     spec = verbs.world.spec(command.who)
     deploy.check(session, spec)
-    wanted, plan = deploy.prepare(session.client, spec, {"replicas"})
-    deploy.try_images(session, spec, wanted, plan)
-    deploy.execute(session, plan)
+    with verbs.changing(session, command):
+        plan = deploy.apply(session, spec, {"replicas"})
     status = deploy.await_healthy(session, spec.name)
     if plan.steps:
         deploy.prove(session.client, status)
 
 
 def _delete(verbs: Verbs, session: Session, command: Command) -> None:
-    plan = delete.plan(session.client, verbs.world.name, purge_data=False)
-    delete.execute(session, verbs.world.name, plan)
+    with verbs.changing(session, command):
+        plan = delete.plan(session.client, verbs.world.name, purge_data=False)
+        delete.execute(session, verbs.world.name, plan)
 
 
 def _delete_and_deploy(verbs: Verbs, session: Session, command: Command) -> None:
@@ -178,9 +177,9 @@ def _scale_and_delete(verbs: Verbs, session: Session, command: Command) -> None:
 
 def _recover(verbs: Verbs, session: Session, command: Command) -> None:
     with verbs.changing(session, command):
-        risks = recover.plan(session, verbs.world.name)
-        verbs.world.ledger.accept_loss([risk.member for risk in risks], "recover")
-        recover.execute(session, verbs.world.name, risks)
+        found, order = recover.plan(session, verbs.world.name)
+        verbs.world.ledger.accept_loss([risk.member for risk in found.risks], "recover")
+        recover.execute(session, verbs.world.name, order)
 
 
 def _rebuild(verbs: Verbs, session: Session, command: Command, *, accept_loss: bool = False) -> None:

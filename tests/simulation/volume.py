@@ -99,6 +99,9 @@ class Volume:
     def known(self) -> set[Gtid]:
         return self.executed.content.keys() | self.relay.content.keys()
 
+    def highest(self, name: str) -> int:
+        return max(self.executed.highest(name), self.relay.highest(name))
+
     def find(self, gtid: Gtid) -> int | None:
         found = self.executed.content.get(gtid)
         return self.relay.content.get(gtid) if found is None else found

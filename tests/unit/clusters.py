@@ -12,6 +12,7 @@ from mysqlops.planning import status, verdict
 
 CLAIMS: dict[str, Any] = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LEASE: dict[str, Any] = {"metadata": {}}
 GROUP = "11111111-1111-1111-1111-111111111111"
 
 
@@ -53,7 +54,9 @@ def judge_set(
 ) -> status.Status:
     """Of a StatefulSet of the test's own; `primary` is whom the Service leads to."""
     found = {one["metadata"]["name"]: one for one in pods}
-    return verdict.judge(status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}))
+    return verdict.judge(
+        status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}, lease=LEASE)
+    )
 
 
 HEALTHY = (pod("mysql-0", role="primary"), pod("mysql-1"), pod("mysql-2"))

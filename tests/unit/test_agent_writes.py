@@ -59,6 +59,8 @@ class Api(api.Api):
         }
 
     def get(self, group: str, kind: str, name: str) -> dict[str, Any]:
+        if (kind, name) not in self.objects:
+            raise errors.NotFound(name)
         return copy.deepcopy(self.objects[kind, name])
 
     def list(self, group: str, kind: str, selector: str) -> list[dict[str, Any]]:
@@ -162,11 +164,61 @@ def test_a_word_that_was_heard_before_is_not_fresh_whatever_comes_between() -> N
     served.show("mysql-1", "09:00", started="a", beat=101, state=view.ONLINE)
     assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [True]
     clock.at += 1
-    served.show("mysql-1", "09:00", started="b", beat=1, state=view.ONLINE)  # its agent has started again
-    assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [True]
+    # Its agent has started again, by a clock that was set back meanwhile.
+    for beat, expected in ((1, False), (2, True)):
+        served.show("mysql-1", "09:00", started="0", beat=beat, state=view.ONLINE)
+        assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [expected]
     clock.at += 1
-    served.show("mysql-1", "08:00", started="c", beat=999, state=view.ONLINE)  # of an earlier pod
+    served.show("mysql-1", "09:00", started="a", beat=999, state=view.ONLINE)  # of before, from a cache
     assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [False]
+
+
+def test_a_pod_of_another_name_is_no_member_whatever_its_labels() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    served.show("mysql-0-debug", "09:00", started="a", beat=1)
+    sight, _ = around(served)
+    assert [one.name for one in sight.look().peers] == ["mysql-1", "mysql-2"]
+
+
+def test_a_holder_whose_clock_is_ahead_blocks_nobody_for_long() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    served.lease["spec"]["renewTime"] = "2026-01-01T09:00:00.000000Z"
+    sight, clock = around(served)
+    assert sight.record().held_for_seconds < view.LEASE_SECONDS
+    clock.at += 61
+    assert sight.record().held_for_seconds > view.LEASE_SECONDS
+
+
+def test_whatever_goes_wrong_in_a_turn_the_next_one_tries_again() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    began = speaker.turned_at
+    clock.at += 5
+    speaker.offer(replace(news(clock, "mysql-0", at=clock.at), wants_look=True))
+    served.objects["statefulsets", "mysql"] = {"metadata": {}, "spec": {"replicas": "not a number"}}
+    speaker._try_turn()
+    assert speaker.turned_at == began
+    served.objects["statefulsets", "mysql"]["spec"]["replicas"] = 3
+    clock.at += 5
+    speaker._try_turn()
+    assert speaker.turned_at == clock.at
+
+
+def test_who_was_scaled_away_while_it_was_joining_is_forgotten_after_a_minute() -> None:
+    note = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"}, joining={"mysql-4": "u4"})
+    served = Api(note)
+    del served.objects["pods", "mysql-0"]
+    speaker, clock = voice(served)
+    for _ in range(6):
+        assert "mysql-4" in served.note().joining
+        speaker._hear(speaker._around.record())
+        server = news(clock, "mysql-0", at=clock.at).server
+        assert server is not None
+        assert speaker.record is not None
+        speaker._drop_joining(speaker.record, server)
+        if "mysql-4" not in served.note().joining:
+            break
+    assert served.note().joining == {}
 
 
 def test_members_of_the_last_view_are_looked_for_whatever_the_replicas() -> None:

@@ -10,20 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mysqlops.core import backup, names, retention, target, timeline, view
+from mysqlops.core import backup, group, names, retention, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Refused
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
+from mysqlops.operations import backup as backups
 from mysqlops.operations import restic
 from mysqlops.planning import actions, backup_progress, claims, donor, render, schedule
 from mysqlops.planning import backup as planning
 from mysqlops.planning import restore as restoring
+from tests.unit.fakes.cluster import NAME, Cluster
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TARGET = target.Target("local", "/repository", "restic/restic:0", "backups")
 SPEC = ClusterSpec("orders", "db")
 GROUP = "a471ad45-d50b-450d-9104-65c08b7c3c14"
+NEXT = "b471ad45-d50b-450d-9104-65c08b7c3c14"
 
 
 def made(number: int, at: datetime = NOW, **facts: Any) -> backup.Backup:
@@ -91,6 +94,46 @@ def test_failed_backups_push_no_good_one_out() -> None:
     good = made(9, NOW - timedelta(hours=9))
     bad = [proven(made(n, NOW - timedelta(hours=n)), ok=False) for n in range(5)]
     assert {one.id for one in retention.expired([good, *bad], retention.Policy(last=1))} == {one.id for one in bad}
+
+
+def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
+    """Restored in place, a backup made, then reverted: the older backup is of what is in use again."""
+    old = [made(n, NOW + timedelta(hours=n), gtid=f"{GROUP}:1-{n}", group=GROUP) for n in (1, 2)]
+    new = made(3, NOW + timedelta(hours=3), gtid=f"{GROUP}:1-1,{NEXT}:1-5", group=NEXT)
+    there = [*old, proven(new)]
+    assert retention.expired(there, retention.Policy(last=1)) == old[:1]
+    assert retention.kept(there, retention.Policy()) == {
+        "orders-2": ["newest"],
+        "orders-3": ["newest", "last restored"],
+    }
+    other = replace(new, id="other", origin="other")
+    assert retention.expired([*there, other], retention.Policy(last=1)) == old[:1]
+
+
+def test_the_last_backup_of_a_history_may_be_deleted_when_the_cluster_cannot_go_back_to_it() -> None:
+    old, new = made(1, group=GROUP), made(2, NOW + timedelta(hours=1), gtid=f"{GROUP}:1-5,{NEXT}:1", group=NEXT)
+    assert retention.irreplaceable(old, [old, new], {NEXT, GROUP}) == ["newest"]
+    assert retention.irreplaceable(old, [old, new], {NEXT}) == []
+    assert retention.irreplaceable(old, [old, new], set()) == ["newest"]  # the cluster is gone: nobody knows
+    assert retention.irreplaceable(old, [old], {NEXT}) == ["newest"]
+    assert retention.irreplaceable(old, [old, proven(new, ok=False)], {NEXT}) == ["newest"]
+    assert retention.irreplaceable(proven(old), [proven(old), new], {NEXT}) == ["newest", "last restored"]
+
+
+def test_a_cluster_can_go_back_to_the_history_before_a_restore_in_place() -> None:
+    cluster = Cluster(1)
+    session = cluster.session()
+    lease = session.client.get("Lease", names.group_lease(NAME))
+    note = {names.ANNOTATION_GROUP: group.dump(group.Note(name=NEXT))}
+    session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
+    one = made(1, cluster=NAME, origin=lease["metadata"]["uid"])
+    assert backups.histories(session, one) == {NEXT}
+    history = timeline.History(timeline.Timeline("data-r1", NEXT), timeline.Timeline("data", GROUP))
+    note = {names.ANNOTATION_CLAIMS: timeline.dump(history)}
+    session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
+    assert backups.histories(session, one) == {NEXT, GROUP}
+    assert backups.histories(session, replace(one, origin="another cluster of that name")) == set()
+    assert backups.histories(session, replace(one, cluster="gone")) == set()
 
 
 @pytest.mark.parametrize(
@@ -203,6 +246,7 @@ def test_a_schedule_counts_what_failed_and_says_when_it_is_too_long() -> None:
     assert (running.failures, running.running) == (1, True)
     fine = schedule.judge(_cron_job(wish, "verify", lastSuccessfulTime="2026-11-22T05:09:00Z"), NOW)
     assert (fine.cron, fine.is_overdue) == ("0 5 * * 0", False)
+    assert schedule.judge(_cron_job(wish, "backup", lastSuccessfulTime="2026-12-22T05:09:00Z"), NOW).is_overdue
     with pytest.raises(ConfigError, match="--cron '61"):
         schedule.check_cron("--cron", "61 * * * *", NOW)
 
@@ -277,6 +321,12 @@ def test_a_restore_in_place_arrives_and_goes_back_from_wherever_it_is_cut() -> N
         assert _is(_walk(replace(cut, is_filled=True), back)[-1], OLD)
 
 
+def test_a_group_that_recover_renamed_on_the_new_claims_keeps_its_name() -> None:
+    """Under the name of before, the same GTIDs would stand for other transactions."""
+    seen = restoring.Seen(restoring.remade(_stateful_set(), SWAP), ("orders-0",), "group-c", is_filled=True)
+    assert restoring.plan(seen, SWAP) == actions.Done()
+
+
 def test_members_run_until_the_backup_is_proven() -> None:
     seen = restoring.Seen(_stateful_set(), ("orders-0",), "group-a", is_filled=False)
     for cut in _walk(seen, SWAP):
@@ -292,12 +342,12 @@ def test_new_claims_are_mounted_wherever_the_old_ones_were() -> None:
     assert paths == {"/var/lib/mysql": "data-r20261124120000"}
     assert "uid" not in anew["metadata"]
     assert render.in_use_of(anew).claims == NEW.claims
-    claim = restoring.first_claim(_stateful_set(), "data-r20261124120000-orders-0", made(1))
+    claim = restoring.first_claim(_stateful_set(), "data-r20261124120000-orders-0", made(1), "")
     assert claim["metadata"]["name"] == "data-r20261124120000-orders-0"
     assert claim["metadata"]["labels"]["app.kubernetes.io/instance"] == "orders"
     assert claim["metadata"]["annotations"] == {"mysqlops.io/restored-from": "orders-1"}
     assert "dataSource" not in claim["spec"]
-    of_snapshot = restoring.first_claim(_stateful_set(), "c", made(1, volume_snapshot="orders-1"))
+    of_snapshot = restoring.first_claim(_stateful_set(), "c", made(1, volume_snapshot="orders-1"), "")
     assert of_snapshot["spec"]["dataSource"]["name"] == "orders-1"
     there, back = (
         " ".join(one.why for one in restoring.steps("orders", swap)) for swap in (SWAP, replace(SWAP, backup=""))

@@ -129,7 +129,7 @@ def test_the_seed_alone_makes_the_choice() -> None:
     assert choice.pause(7, 1) == choice.pause(7, 1) != choice.pause(8, 1)
 
 
-@given(st.integers(), st.integers(), st.text())
+@given(st.integers(), st.integers(), st.text("ab-é \n\0"))
 def test_draws_are_shares(seed: int, number: int, what: str) -> None:
     assert 0 <= choice.draw(seed, number, what) < 1
 

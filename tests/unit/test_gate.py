@@ -11,7 +11,7 @@ import pytest
 
 from mysqlops.core import gtid
 from mysqlops.planning import gate, status
-from tests.unit.clusters import DOWN, GROUP, NOW, of_members, pod
+from tests.unit.clusters import DOWN, GROUP, of_members
 
 SOURCES = Path(gate.__file__).parents[1]
 ALL = gtid.GtidSet.parse(f"{GROUP}:1-5")
@@ -54,16 +54,11 @@ def test_what_the_gate_keeps(now: status.Status, given: dict[str, Any], codes: s
 
 
 def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> None:
-    pods = {name: pod(name) for name in ("mysql-0", "mysql-1")}
-    pods["mysql-2"] = pod("mysql-2", **{**DOWN, "executed": ""})
-    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3}}
-    now = of_members(3, m2={**DOWN, "executed": ""})
-    seen = status.Observed("mysql", NOW, stateful_set, pods, {}, {})
+    now = of_members(3, m1={"received": f"{GROUP}:6-7"}, m2={**DOWN, "executed": ""})
     assert (now.members[2].executed, now.members[2].behind, now.members[2].missing) == (None, None, None)
-    assert gate.held_by(seen, now, "mysql-2") is None
-    assert gate.held_by(seen, now, "mysql-9") is None
-    pods["mysql-1"] = pod("mysql-1", received=f"{GROUP}:6-7")
-    assert gate.held_by(seen, now, "mysql-1") == gtid.GtidSet.parse(f"{GROUP}:1-7")
+    assert gate.held_by(now, "mysql-2") is None
+    assert gate.held_by(now, "mysql-9") is None
+    assert gate.held_by(now, "mysql-1") == gtid.GtidSet.parse(f"{GROUP}:1-7")
 
 
 def _calls(*names: str) -> Iterator[tuple[str, ast.Call]]:

@@ -238,11 +238,14 @@ def test_the_note_follows_the_view() -> None:
     assert set(left.members) == {"mysql-0", "mysql-1"}
 
 
+def joined(number: int, note: group.Note, uuid: str = "", *, holds_data: bool = True) -> group.Note:
+    return standing.joining(f"mysql-{number}", uuid or f"u{number}", note, holds_data=holds_data)
+
+
 def test_who_is_joining_stays_noted_until_it_is_seen_in_the_group() -> None:
     before = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"})
-    joining = standing.joining("mysql-1", "u1", before)
-    assert joining is not None
-    assert standing.joining("mysql-1", "u1", joining) is None
+    joining = joined(1, before)
+    assert joined(1, joining).joins > joining.joins, "whoever decided on the note before must read it again"
     not_yet = standing.noted("mysql-0", online("7", 0, primary=0, me=0), record(joining, read_at=5.0), 0.0)
     assert not_yet is None
     seen = standing.noted("mysql-0", online("7", 0, 1, primary=0, me=0), record(joining, read_at=5.0), 0.0)
@@ -250,17 +253,105 @@ def test_who_is_joining_stays_noted_until_it_is_seen_in_the_group() -> None:
     assert (seen.joining, set(seen.members)) == ({}, {"mysql-0", "mysql-1"})
 
 
-def test_a_rebuilt_pod_takes_the_place_of_the_data_that_it_had() -> None:
-    before = group.Note(incarnation="7", acquired="10:00", members=LAST_VIEW)
-    joining = standing.joining("mysql-2", "u2-new", before)
-    assert joining is not None
-    assert joining.expected() == {**LAST_VIEW, "mysql-2": "u2-new"}
-    outcast = replace(joining, outcasts={"mysql-2": "u2"}, joining={})
+def test_an_empty_data_directory_does_not_take_a_member_out_of_the_note() -> None:
+    """It tries to join by old words of members that are gone: no group runs that let the old one go."""
+    joining = joined(2, group.Note(incarnation="7", acquired="10:00", members=LAST_VIEW), "u2-new", holds_data=False)
+    assert joining.expected() == LAST_VIEW
+    action = outage(server(0), peer(1), peer(2, "", uuid="u2-new"), seen=record(joining))
+    assert isinstance(action, member_actions.Wait)
+
+
+def test_the_primary_notes_a_rebuilt_pod_that_it_sees() -> None:
+    outcast = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"}, outcasts={"mysql-2": "u2"})
     own = online("7", 0, primary=0, me=0)
     rebuilt = view.GroupMember("u2-new", "mysql-2.mysql.db.svc", view.ONLINE, "replica")
     wanted = standing.noted("mysql-0", replace(own, members=(*own.members, rebuilt)), record(outcast, read_at=5.0), 0.0)
     assert wanted is not None
+    assert (wanted.outcasts, wanted.members["mysql-2"]) == ({}, "u2-new")
+
+
+# --- what a second reading found
+
+
+def test_a_former_that_thaws_does_not_note_its_group_over_the_one_that_counts() -> None:
+    """It read the Lease after the other group was noted, and before it saw its own: the Lease has not changed since."""
+    other = group.Note(incarnation="8", acquired="10:00", members={"mysql-1": "u1"}, outcasts={"mysql-0": "u0"})
+    own = online("7", 0, primary=0, me=0, offline_mode=True)
+    assert standing.noted("mysql-0", own, record(other, holder="mysql-1", read_at=5.0), since=6.0) is None
+
+
+def test_who_is_in_the_noted_view_is_no_outcast() -> None:
+    seen = committed("7", read_at=5.0)
+    seen = replace(seen, note=replace(seen.note, outcasts={"mysql-1": "u1"}))
+    wanted = standing.noted("mysql-0", online("7", 0, 1, 2, primary=0, me=0), seen, 0.0)
+    assert wanted is not None
     assert wanted.outcasts == {}
+
+
+def test_an_order_that_a_group_made_pointless_is_a_reason_to_write_the_note() -> None:
+    seen = committed("7", read_at=5.0, order=order("mysql-2"))
+    assert standing.noted("mysql-0", online("7", 0, 1, 2, primary=0, me=0), seen, 0.0) is not None
+
+
+def test_an_order_that_is_obeyed_by_a_member_outside_the_note_leaves_it_expected() -> None:
+    before = group.Note(members={"mysql-0": "u0", "mysql-1": "u1"})
+    after = group.forming(before, order("mysql-0", "mysql-1"), "mysql-2", "u2")
+    assert after.expected() == {"mysql-2": "u2"}
+    assert isinstance(outage(server(2), peer(0), peer(1), seen=record(after)), member_actions.FormGroup)
+
+
+def test_outcasts_of_a_group_without_a_note_are_not_wanted() -> None:
+    note = group.Note(outcasts={"mysql-2": "u2"})
+    assert isinstance(outage(server(0), peer(1), seen=record(note)), member_actions.FormGroup)
+
+
+def test_an_empty_member_of_a_pod_that_was_given_up_unknown_copies_and_stays() -> None:
+    given_up = group.Note(members={"mysql-0": "u0"}, outcasts={"mysql-2": ""})
+    joining = joined(2, given_up, "new", holds_data=False)
+    assert not joining.casts_out("mysql-2", "new", holds_data=True)
+    assert joined(2, given_up, "u2", holds_data=True).outcasts == {"mysql-2": ""}
+
+
+def test_only_expected_members_count_once_a_view_was_noted() -> None:
+    two = record(group.Note(members={"mysql-0": "u0", "mysql-1": "u1"}))
+    strayed = peer(2, f"{GROUP}:1-5:20-25")
+    assert isinstance(outage(server(0), peer(1), strayed, seen=two), member_actions.FormGroup)
+    action = outage(server(2, f"{GROUP}:1-12"), peer(0), peer(1), seen=two)
+    assert isinstance(action, member_actions.Wait)
+
+
+def test_a_holder_without_room_or_that_fails_lets_an_equal_one_go_first() -> None:
+    full = Publication("pod", "", 1, "1", server_uuid="u0", state=view.OFFLINE, executed=UP_TO_9)
+    failing = replace(full, tries=9)
+    full = replace(full, volume_size=1 << 30, volume_used=1 << 30)
+    for told in (full, failing):
+        hindered = view.Peer("mysql-0", True, told, fresh=True)
+        assert isinstance(outage(server(1), hindered, peer(2), seen=record()), member_actions.FormGroup)
+    tired = membership.Situation("mysql-0", server(0), view.Surroundings(3, (peer(1), peer(2)), record()), tries=9)
+    assert isinstance(membership.plan(tired), member_actions.Wait)
+
+
+def test_a_noted_member_beyond_the_replicas_may_form() -> None:
+    four = record(group.Note(members={**LAST_VIEW, "mysql-3": "u3"}))
+    others = [peer(number, f"{GROUP}:1-5") for number in range(3)]
+    assert isinstance(outage(server(3), *others, seen=four), member_actions.FormGroup)
+
+
+def test_a_lease_with_a_note_is_not_a_new_clusters() -> None:
+    seen = record(group.Note(joining={"mysql-1": "u1"}), bootstrapped_by=None)
+    assert not isinstance(
+        outage(server(0, ""), peer(1, ""), peer(2, ""), seen=seen, replicas=5), member_actions.FormGroup
+    )
+
+
+def test_who_noted_that_it_joins_and_was_scaled_away_is_dropped_by_the_primary() -> None:
+    note = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"}, joining={"mysql-4": "u4"})
+    own, seen = online("7", 0, primary=0, me=0), record(note, read_at=5.0)
+    wanted = standing.without_joining(["mysql-4"], own, seen)
+    assert wanted is not None
+    assert wanted.joining == {}
+    assert standing.without_joining([], own, seen) is None
+    assert standing.without_joining(["mysql-4"], online("8", 0, primary=0, me=0), seen) is None, "not the noted group"
 
 
 @pytest.mark.parametrize("text", ["7", "[]", '{"members":7}', '{"members":{"x/../y":"u"}}', '{"name":{"a":"b"}}', "{"])
@@ -275,7 +366,7 @@ def test_a_note_that_cannot_be_read_is_not_an_empty_one(text: str) -> None:
 
 
 def test_notes_are_read_as_they_were_written() -> None:
-    note = group.Note("name", "parent", "7", "10:00", LAST_VIEW, {"mysql-3": "u3"}, {"mysql-4": ""})
+    note = group.Note("name", "parent", "7", "10:00", LAST_VIEW, {"mysql-3": "u3"}, "3", {"mysql-4": ""})
     assert group.note_of({names.ANNOTATION_GROUP: group.dump(note)}) == note
     assert group.note_of({}) == group.Note()
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.operations import member, orders, remake, restart, rollout, stop
+from mysqlops.core import group, names, timeline
+from mysqlops.operations import member, orders, remake, restart, stop
 from mysqlops.planning import restart as restarting
 from mysqlops.planning import storage
 from tests.unit.fakes.api import Killed
@@ -100,6 +101,41 @@ def test_a_restore_that_was_killed_before_the_claim_went_holds_the_member_up_no_
     assert "mysqlops.io/filling" not in cluster.notes()
 
 
+def _half_restored() -> Cluster:
+    """A restore of b1 onto mysql-2 was killed while its Job filled the new claim: the pod's agent never speaks."""
+    cluster = Cluster(3)
+    member.empty(cluster.session(), NAME, "mysql-2", accept_loss=False, backup="b1")
+    cluster.silence("mysql-2")
+    del cluster.store.objects["Pod", "mysql-2"]
+    cluster.settle()
+    cluster.store.put({"kind": "Job", "metadata": {"name": names.restore_job(NAME)}})
+    cluster.lost.clear()
+    return cluster
+
+
+def test_what_a_restore_left_half_done_is_no_rebuild_that_goes_on() -> None:
+    cluster = _half_restored()
+    with pytest.raises(errors.Refused) as error:
+        member.rebuild(cluster.session(60.0), NAME, "mysql-2", accept_loss=False)
+    assert [one.code for one in error.value.reasons] == ["unknown-data"]
+    assert "give --accept-loss" in str(error.value.reasons[0].hint)
+    # It goes on if that is asked for instead: nothing was given up.
+    assert ("mysqlops.io/filling" in cluster.notes(), cluster.store.deleted("Job")) == (True, [])
+    _copy_when_empty(cluster)
+    member.rebuild(cluster.session(60.0), NAME, "mysql-2", accept_loss=True)
+    assert (cluster.lost, cluster.held("mysql-2")) == ({"data-mysql-2": ""}, f"{GROUP}:1-5")
+    assert ("mysqlops.io/filling" in cluster.notes(), len(cluster.store.deleted("Job"))) == (False, 1)
+
+
+def test_a_second_rebuild_with_accept_loss_goes_through_the_gate() -> None:
+    cluster = Cluster(3)
+    _killed(cluster, "DELETE Pod", member.rebuild, "mysql-1", accept_loss=True)
+    before = len(cluster.store.deleted("PersistentVolumeClaim"))
+    _copy_when_empty(cluster)
+    member.rebuild(cluster.session(60.0), NAME, "mysql-1", accept_loss=True)
+    assert len(cluster.store.deleted("PersistentVolumeClaim")) == before + 1
+
+
 # stop and start
 
 
@@ -175,6 +211,56 @@ def test_a_start_that_finds_a_member_unknown_does_not_call_it_equal() -> None:
         stop.start(cluster.session(60.0), NAME)
 
 
+OTHER = "33333333-3333-3333-3333-333333333333"
+
+
+def _left_behind(cluster: Cluster) -> None:
+    """Stopped, and started by hand: the note stays, and the cluster lives on."""
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME)
+    cluster.stateful_set()["spec"]["replicas"] = 3
+    orders.write(cluster.session().client, NAME, fenced={})
+    cluster.settle()
+
+
+def test_a_cluster_is_not_stopped_while_a_restore_of_it_is_open() -> None:
+    cluster = Cluster(3)
+    swap = timeline.Swap(timeline.Timeline("data", GROUP), timeline.Timeline("data-r20260101000000", OTHER), 3, "b1")
+    session = cluster.session()
+    session.client.patch(
+        "Lease", "mysql-group", {"metadata": {"annotations": {"mysqlops.io/restoring": timeline.dump(swap)}}}
+    )
+    for verb in (stop.stop, stop.start):
+        with pytest.raises(errors.Refused) as error:
+            verb(session, NAME)
+        assert [one.code for one in error.value.reasons] == ["restore-open"]
+    assert (cluster.fenced(), cluster.stateful_set()["spec"]["replicas"]) == ({}, 3)
+
+
+def test_sets_of_another_history_are_not_compared_after_a_stop() -> None:
+    cluster = Cluster(3)
+    _left_behind(cluster)
+    for name in cluster.facts:
+        cluster.write(name, f"{OTHER}:1-9")
+    with pytest.raises(errors.StepFailed):
+        stop.start(cluster.session(60.0), NAME)
+    note = group.dump(group.Note(name=OTHER, parent=GROUP))
+    cluster.session().client.patch("Lease", "mysql-group", {"metadata": {"annotations": {"mysqlops.io/group": note}}})
+    stop.start(cluster.session(60.0), NAME)
+    assert "mysqlops.io/stopped" not in cluster.notes()
+
+
+def test_a_note_that_was_left_behind_scales_and_fences_nobody() -> None:
+    cluster = Cluster(3)
+    orders.write(cluster.session().client, NAME, fenced={"mysql-2": "slow disk"})
+    _left_behind(cluster)
+    cluster.stateful_set()["spec"]["replicas"] = 2
+    cluster.settle()
+    started = stop.start(cluster.session(60.0), NAME)
+    assert (started["replicas"], cluster.stateful_set()["spec"]["replicas"], cluster.fenced()) == (2, 2, {})
+    assert "mysqlops.io/stopped" not in cluster.notes()
+
+
 # restart, and the StatefulSet that is to be made again
 
 
@@ -213,15 +299,3 @@ def test_an_order_to_make_a_stateful_set_again_counts_only_while_there_is_none()
     remake.begin(session, NAME, storage.with_size(cluster.stateful_set(), "3Gi"))
     assert storage.size_of(cluster.stateful_set()) == "3Gi"
     assert not remake.finish(session, NAME)
-
-
-def test_a_claim_that_is_going_is_asked_for_before_its_pod_is_replaced() -> None:
-    """A rollout meets the claim of a rebuild that was killed: with the pod its data would go."""
-    cluster = Cluster(3, m1=f"{GROUP}:1-7")
-    claim = cluster.claim("mysql-1")
-    assert claim is not None
-    claim["metadata"]["deletionTimestamp"] = "now"
-    with pytest.raises(errors.StepFailed, match="claim data-mysql-1 is kept: only mysql-1"):
-        rollout.replace_all(cluster.session(), NAME, rollout.old_of_template, rollout.Limits())
-    assert cluster.lost == {}
-    assert cluster.store.deleted("Pod") == []

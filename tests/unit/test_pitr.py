@@ -267,3 +267,4 @@ def test_status_says_when_binary_logs_are_late_or_missing() -> None:
     assert codes(1, lease()) == []
     assert codes(9, lease(trouble="no answer")) == ["binlog-late"]
     assert codes(1, lease(gap="5 transactions")) == ["binlog-gap"]
+    assert codes(-9, lease()) == ["binlog-late"]  # a report from the future says nothing of now

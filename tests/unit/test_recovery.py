@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,32 +38,36 @@ def observed(
     return status.Observed("mysql", NOW, stateful_set, found, {}, {}, lease=lease)
 
 
+def risks(seen: status.Observed, without: Sequence[str] = ()) -> tuple[recovery.Risk, ...]:
+    return recovery.plan(seen, without).risks
+
+
 def codes(refused: pytest.ExceptionInfo[Refused]) -> list[str]:
     return [reason.code for reason in refused.value.reasons]
 
 
 def test_a_member_that_never_said_what_it_holds_is_a_risk_that_nobody_knows() -> None:
-    (risk,) = recovery.plan(observed(outside(0), outside(1), silent(2)))
+    (risk,) = risks(observed(outside(0), outside(1), silent(2)))
     assert (risk.member, risk.only_there, risk.server_uuid, risk.is_known) == ("mysql-2", None, "u2", False)
 
 
 def test_a_member_that_does_not_answer_holds_what_it_last_said_or_more() -> None:
     down = pod("mysql-2", role="none", state=view.DOWN, executed="", held=UP_TO_9, online=0)
-    (risk,) = recovery.plan(observed(outside(0), outside(1), down))
+    (risk,) = risks(observed(outside(0), outside(1), down))
     assert (risk.only_there, risk.is_known) == (f"{GROUP}:6-9", False)
     never = pod("mysql-2", role="none", state=view.DOWN, executed="", online=0)
-    (risk,) = recovery.plan(observed(outside(0), outside(1), never))
+    (risk,) = risks(observed(outside(0), outside(1), never))
     assert risk.only_there is None
 
 
 def test_a_member_of_the_last_group_without_a_pod_is_missing_too() -> None:
     note = group.Note(members={**LAST_VIEW, "mysql-3": "u3"})
-    (risk,) = recovery.plan(observed(outside(0), outside(1), outside(2), note=note))
+    (risk,) = risks(observed(outside(0), outside(1), outside(2), note=note))
     assert risk.member == "mysql-3"
 
 
 def test_an_empty_volume_does_not_stand_for_the_member_that_it_replaced() -> None:
-    (risk,) = recovery.plan(observed(outside(0), outside(1), outside(2, "", uuid="new")))
+    (risk,) = risks(observed(outside(0), outside(1), outside(2, "", uuid="new")))
     assert (risk.member, risk.only_there) == ("mysql-2", None)
 
 
@@ -72,7 +78,7 @@ def test_members_that_diverged_are_shown_one_by_one_and_one_can_be_named() -> No
         recovery.plan(seen)
     assert codes(refused) == ["diverged"] * 3
     assert any(f"only mysql-2 holds {GROUP}:20-25" in reason.message for reason in refused.value.reasons)
-    (risk,) = recovery.plan(seen, ["mysql-2"])
+    (risk,) = risks(seen, ["mysql-2"])
     assert (risk.member, risk.only_there, risk.is_known) == ("mysql-2", f"{GROUP}:20-25", True)
     with pytest.raises(Refused) as refused:
         recovery.plan(seen, ["mysql-7"])
@@ -115,7 +121,49 @@ def test_an_order_that_stands_shows_in_status_and_one_of_an_outage_before_does_n
         assert bool(found) is shown
 
 
-@pytest.mark.parametrize("key", [names.ANNOTATION_REBUILDING, names.ANNOTATION_RESTARTING, names.ANNOTATION_RESTORING])
+@pytest.mark.parametrize(
+    "key",
+    [
+        names.ANNOTATION_REBUILDING,
+        names.ANNOTATION_RESTARTING,
+        names.ANNOTATION_RESTORING,
+        names.ANNOTATION_STOPPED,
+    ],
+)
 def test_what_a_command_noted_shows_in_status_while_it_stands(key: str) -> None:
     seen = verdict.judge(observed(outside(0), notes={key: '{"mysql-2": "x"}'}))
     assert [one.code for one in seen.conditions].count("order-open") == 1
+
+
+def test_who_is_left_must_not_have_diverged() -> None:
+    """The order would be given, and nobody could obey it."""
+    with pytest.raises(Refused) as refused:
+        recovery.plan(observed(outside(0, f"{GROUP}:1-5:20"), outside(1, f"{GROUP}:1-5:30"), silent(2)))
+    assert codes(refused) == ["diverged"] * 2
+    (risk, other) = risks(
+        observed(outside(0, f"{GROUP}:1-5:20"), outside(1, f"{GROUP}:1-5:30"), silent(2)), ["mysql-1"]
+    )
+    assert {risk.member, other.member} == {"mysql-1", "mysql-2"}
+
+
+def test_outcasts_are_taken_back_where_nobody_else_is_left() -> None:
+    note = group.Note(members={"mysql-1": "u1"}, outcasts={"mysql-0": "u0", "mysql-2": "u2"})
+    found = recovery.plan(observed(outside(0), silent(1), outside(2), note=note))
+    assert [risk.member for risk in found.risks] == ["mysql-1"]
+    assert found.back == {"mysql-0": "u0", "mysql-2": "u2"}
+    order = recovery.order(observed(outside(0), silent(1), outside(2), note=note), found, "another")
+    after = group.forming(note, order, "mysql-0", "u0")
+    assert after.outcasts == {"mysql-1": "u1"}
+    assert set(after.expected()) == {"mysql-0"}
+
+
+def test_a_note_that_cannot_be_read_is_named_with_the_way_out() -> None:
+    seen = observed(outside(0), outside(1), silent(2), notes={names.ANNOTATION_GROUP: "["})
+    with pytest.raises(Refused) as refused:
+        recovery.plan(seen)
+    assert codes(refused) == ["note-unreadable"]
+
+
+def test_a_lease_that_is_gone_shows_in_status() -> None:
+    seen = replace(observed(outside(0)), lease=None)
+    assert "lease-missing" in [one.code for one in verdict.judge(seen).conditions]

@@ -10,8 +10,10 @@ from mysqlops import errors
 from mysqlops.core import names, rollout
 from mysqlops.operations import followers, observe, storage, upgrade
 from mysqlops.operations import rollout as rolling
+from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, Cluster
 
+OTHER = "22222222-2222-2222-2222-222222222222"
 SINCE = "2026-01-01T00:00:00Z"
 LIMITS = rolling.Limits(60)
 
@@ -97,9 +99,54 @@ def test_the_note_of_another_rollout_is_no_licence() -> None:
     note = claim["metadata"]["annotations"] or cluster.claim("mysql-2")["metadata"]["annotations"]  # type: ignore[index]
     record = rollout.read(cluster.stateful_set())
     assert record is not None
-    assert rollout.read_replaced({"metadata": {"annotations": note}}, record) == f"{GROUP}:1-5"
+    assert rollout.read_replaced({"metadata": {"annotations": note}}, record, GROUP) == f"{GROUP}:1-5"
     other = rollout.Rollout(**{**vars(record), "since": "2026-02-02T00:00:00Z"})
-    assert rollout.read_replaced({"metadata": {"annotations": note}}, other) is None
+    assert rollout.read_replaced({"metadata": {"annotations": note}}, other, GROUP) is None
+    assert rollout.read_replaced({"metadata": {"annotations": note}}, record, OTHER) is None
+
+
+def _canary_that_served(cluster: Cluster) -> rollout.Rollout:
+    """The canary came up with the newer version, acknowledged more than was noted of it, and died."""
+    _upgrade(cluster)
+    cluster.store.kill_after = lambda text: text.startswith("DELETE Pod mysql-2")
+    with pytest.raises(Killed):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    cluster.store.kill_after = lambda _: False
+    cluster.write("mysql-2", f"{GROUP}:1-20")
+    record = rollout.read(cluster.stateful_set())
+    assert record is not None
+    return rollout.Rollout(**{**vars(record), "failure": "asked for by --rollback"})
+
+
+def _dies(cluster: Cluster, held: str) -> None:
+    cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": "", "held": held}
+    for pod in ("mysql-0", "mysql-1"):
+        cluster.facts[pod]["online"] = 2
+    cluster.settle()
+
+
+def test_the_note_of_a_canary_ends_with_the_history_s_name() -> None:
+    """The group went on without it (recover --accept-loss): what only it acknowledged is nowhere else."""
+    cluster = Cluster(3)
+    record = _canary_that_served(cluster)
+    _dies(cluster, "")
+    cluster.rename(OTHER)
+    rolling.turn_back(cluster.session(), NAME, record)
+    with pytest.raises(errors.StepFailed, match=r"claim data-mysql-2 is kept: what mysql-2 holds .* is not known"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert cluster.lost == {}
+
+
+def test_what_a_canary_s_agent_said_last_counts_beside_the_note() -> None:
+    cluster = Cluster(3)
+    record = _canary_that_served(cluster)
+    _dies(cluster, f"{GROUP}:1-20")
+    cluster.silence("mysql-2")
+    cluster.clock.sleep(3600)
+    rolling.turn_back(cluster.session(), NAME, record)
+    with pytest.raises(errors.StepFailed, match=f"claim data-mysql-2 is kept: only mysql-2 .* holds {GROUP}:6-20"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert cluster.lost == {}
 
 
 def test_a_rollback_without_a_primary_that_holds_everything_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,3 +151,14 @@ def test_innovation_releases_and_removed_plugins_are_known() -> None:
     assert [version.is_innovation(one) for one in found.values()] == [False, True, False]
     assert [version.lacks_plugin(one, "mysql_native_password") for one in found.values()] == [False, True, True]
     assert not version.lacks_plugin(found["9.7.4"], "caching_sha2_password")
+
+
+def test_while_no_group_runs_nobody_gets_an_untried_template() -> None:
+    """Found by the simulator (rollout, seed 2001): the power went after the canary, and every member got its image."""
+    outside = {"state": "OFFLINE", "role": "none", "label": "none"}
+    now = of_members(3, m0=outside, m1=outside, m2=DOWN)
+    action = rolling.plan(now, {"mysql-0", "mysql-1"}, {"mysql-2"})
+    assert isinstance(action, actions.Wait)
+    assert "no group runs" in action.why
+    led = of_members(3, m1=outside)
+    assert isinstance(rolling.plan(led, {"mysql-1"}), rolling.Replace)

@@ -74,6 +74,8 @@ def test_only_a_claim_that_the_others_could_replace_is_deleted() -> None:
     scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-4"}), 1)
     with pytest.raises(Refused, match=f"only mysql-2 holds {GROUP}:6"):
         scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-6"}), 1)
+    with pytest.raises(Refused, match=f"only mysql-2 holds {GROUP}:6-20"):
+        scale.check_deletion(of_members(3, m2={**outside, "received": f"{GROUP}:6-20"}), 1)
     with pytest.raises(Refused, match="what mysql-2 holds is not known"):
         scale.check_deletion(of_members(3, m2={**DOWN, "executed": ""}), 1)
     scale.check_deletion(of_members(3, m2={**DOWN, "executed": ""}), 1, accept_loss=True)
@@ -88,7 +90,7 @@ def test_only_a_claim_that_the_others_could_replace_is_deleted() -> None:
         (f"{GROUP}:1-5", f"{GROUP}:1-5", None),
         (f"{GROUP}:1-5", f"{GROUP}:1-6", "lacks 4 transactions"),
         (f"{GROUP}:1-10", "", f"holds {GROUP}:10"),
-        (None, "", "nobody wrote down"),
+        (None, "", "was not written down"),
     ],
 )
 def test_a_kept_claim_is_used_again_only_if_the_group_can_bring_it_up_to_date(

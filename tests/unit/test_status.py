@@ -46,6 +46,7 @@ def test_three_members_and_a_primary_are_healthy() -> None:
         ),
         ((*HEALTHY[:2], pod("mysql-2", volume_size=100, volume_used=90)), ("mysql-0",), "volume-filling", "degraded"),
         ((*HEALTHY[:2], pod("mysql-2", at=NOW - timedelta(minutes=2))), ("mysql-0",), "member-not-online", "degraded"),
+        ((*HEALTHY[:2], pod("mysql-2", at=NOW + timedelta(minutes=2))), ("mysql-0",), "member-not-online", "degraded"),
     ],
 )
 def test_what_is_wrong_has_a_code_and_a_next_command(
@@ -125,3 +126,10 @@ def test_a_failed_containers_last_words_are_told() -> None:
 def test_a_secret_that_is_not_taken_over_is_a_condition() -> None:
     refusing = pod("mysql-2", secrets_trouble="tls.crt does not prove the name mysql-2.mysql.db.svc")
     assert "secrets-refused" in {one.code for one in judge(*HEALTHY[:2], refusing).conditions}
+
+
+def test_a_report_from_the_future_says_which_clock_is_ahead() -> None:
+    seen = judge(*HEALTHY[:2], pod("mysql-2", at=NOW + timedelta(minutes=2)))
+    assert seen.members[2].executed is None
+    assert "the clock of its node is 120 s ahead" in seen.members[2].waiting_for
+    assert judge(*HEALTHY[:2], pod("mysql-2", at=NOW + timedelta(seconds=20))).conditions == ()

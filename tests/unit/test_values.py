@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mysqlops.core import mysqld_config, names, publication, quantity, sizing, spec, version
 from mysqlops.core.quantity import GIB, MIB
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
+from mysqlops.operations import delete, observe
+from tests.unit.fakes.cluster import NAME, Cluster
 
 
 def test_quantities_are_numbers_and_not_texts() -> None:
@@ -54,10 +57,39 @@ def test_mysqld_tells_its_version_and_mariadb_is_not_mysql() -> None:
     assert version.parse_mysqld_output("sh: mysqld: not found") is None
 
 
-@pytest.mark.parametrize("name", ["", "Mysql", "1db", "db-", "a" * 41, "a.b", "a_b"])
+@pytest.mark.parametrize(
+    "name", ["", "Mysql", "1db", "db-", "a" * 41, "a.b", "a_b", "r20261124163000", "r20261124163000-a"]
+)
 def test_bad_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="NAME"):
         names.check_cluster_name(name)
+
+
+@given(st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True), st.integers(0, names.MAX_MEMBERS))
+@example("r20261124163000-a", 0)
+@example("r2026112416300-a", 0)
+def test_no_claim_is_that_of_two_clusters(cluster: str, ordinal: int) -> None:
+    try:
+        names.check_cluster_name(cluster)
+    except ConfigError:
+        return
+    for template in ("data", names.restored_template(datetime(2026, 11, 24, tzinfo=UTC))):
+        claim = names.claim(cluster, ordinal, template)
+        assert names.pod_of_claim(claim) == names.pod(cluster, ordinal)
+        assert names.is_claim_of(claim, cluster)
+
+
+def test_a_delete_leaves_the_claims_that_are_labelled_as_another_cluster_s() -> None:
+    """A release that allowed such a name may have made that cluster."""
+    cluster = Cluster(1)
+    name = "data-r20261124163000-mysql-0"
+    for claim, labels in ((name, names.selector("r20261124163000-mysql")), ("data-mysql-1", {}), ("data-other-0", {})):
+        cluster.store.put({"kind": "PersistentVolumeClaim", "metadata": {"name": claim, "labels": labels}})
+    client = cluster.session().client
+    assert observe.own_claims(client, NAME) == ["data-mysql-0", "data-mysql-1"]
+    steps = delete.plan(client, NAME, purge_data=True).steps
+    assert [one.name for one in steps if one.kind == "PersistentVolumeClaim"] == ["data-mysql-0", "data-mysql-1"]
+    assert observe.claims(client, NAME) == ["data-mysql-0", name, "data-mysql-1"]
 
 
 @given(st.integers(768 * MIB, 512 * GIB), st.integers(GIB, 64 * 1024 * GIB))

@@ -13,6 +13,8 @@ once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read
   --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2"
 
 if [ -d "$data" ]; then
+  # Left by this pod's first start: after a reboot of its node this member would wait for others as a new one does.
+  rm -f /run/mysqlops/initialised
   for asked in "$volume/restored" /run/credentials/of-before; do
     [ -e "$asked" ] || continue
     # It says what the data is to be: another cluster's or of another time, or this member's again.

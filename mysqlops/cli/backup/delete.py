@@ -16,7 +16,9 @@ from mysqlops.cli import context, options, output
 @options.target
 @click.option("--confirm", metavar="BACKUP", help="The backup's name: it is gone for good.")
 def command(backup: str, target: str | None, confirm: str | None, **given: Any) -> None:
-    """Delete one backup. Refused for the last good one of its cluster, and for the last one that was restored.
+    """Delete one backup. Refused for the last good one of its history, and for the last one that was restored.
+
+    A restore in place and `recover` begin another history; one that is over needs no backup of its own any more.
 
     \b
     Example:

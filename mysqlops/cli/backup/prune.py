@@ -17,8 +17,8 @@ from mysqlops.cli import context, options, output
 def command(name: str, target: str | None, dry_run: bool, **given: Any) -> None:
     """Remove the backups of the cluster NAME that a policy does not keep.
 
-    The newest good backup and the last one that was restored stay whatever the policy says; backups of other clusters
-    are not touched.
+    The newest good backup and the last one that was restored, of each history, stay whatever the policy says; backups
+    of other clusters are not touched.
 
     \b
     Example:

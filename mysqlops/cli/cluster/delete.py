@@ -40,7 +40,7 @@ def command(
       mysqlops delete mysql --purge-data --confirm mysql
     """
     from mysqlops.clock import SystemClock
-    from mysqlops.operations import delete
+    from mysqlops.operations import delete, lock
     from mysqlops.operations.session import Session
 
     names.check_cluster_name(name)
@@ -66,7 +66,9 @@ def command(
     elif not yes and sys.stdin.isatty():
         click.confirm(f"Stop and delete {name}, keeping its data?", abort=True)
     with out.progress() as progress:
-        delete.execute(Session(client, SystemClock(), progress, timeout), name, plan)
+        session = Session(client, SystemClock(), progress, timeout)
+        with lock.held(session, name, "delete"):  # what a command made until now goes too
+            delete.execute(session, name, delete.plan(client, name, purge_data=purge_data))
 
 
 def _ask(question: str) -> str | None:

@@ -34,7 +34,7 @@ def command(**given: Any) -> None:
       mysqlops deploy orders --storage-size 50Gi --memory 4Gi --config my.cnf
     """
     from mysqlops.clock import SystemClock
-    from mysqlops.operations import deploy
+    from mysqlops.operations import deploy, lock
     from mysqlops.operations.session import Session
 
     name, form, timeout = given.pop("name"), given.pop("output"), given.pop("timeout")
@@ -45,12 +45,11 @@ def command(**given: Any) -> None:
     with output.progress() as progress:
         session = Session(client, SystemClock(), progress, timeout)
         deploy.check(session, spec)
-        wanted, plan = deploy.prepare(client, spec, options.chosen())
         if dry_run:
-            output.show_steps(plan.steps, form)
+            output.show_steps(deploy.prepare(client, spec, options.chosen())[1].steps, form)
             return
-        deploy.try_images(session, spec, wanted, plan)
-        deploy.execute(session, plan)
+        with lock.held(session, name, "deploy"):  # not for the waiting: a member may need another verb to come up
+            plan = deploy.apply(session, spec, options.chosen())
         if no_wait:
             return
         status = deploy.await_healthy(session, name)

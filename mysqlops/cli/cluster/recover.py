@@ -38,7 +38,10 @@ def command(name: str, accept_loss: bool, without: tuple[str, ...], confirm: str
             recover.withdraw(session, name)
             output.result({"withdrawn": True}, form, f"{name} has no order to go on without a member")
             return
-        risks = recover.plan(session, name, without)
+        found, order = recover.plan(session, name, without)
+        risks = found.risks
+        if found.back:
+            session.progress.warn(f"{', '.join(found.back)} would be taken back: nobody else is left")
         for risk in risks:
             session.progress.warn(
                 f"{risk.member} would be given up ({risk.why}): {_risk(risk.only_there, risk.is_known)}"
@@ -48,7 +51,7 @@ def command(name: str, accept_loss: bool, without: tuple[str, ...], confirm: str
             words = "".join(f" --without {member}" for member in without)
             hint = f"bring them back, or: mysqlops recover {name}{words} --accept-loss --confirm {name}"
             raise errors.Refused([errors.Reason("loss-not-accepted", text, hint)])
-        recover.execute(session, name, risks)
+        recover.execute(session, name, order)
     given_up = [asdict(risk) for risk in risks]
     left = ", ".join(risk.member for risk in risks)
     text = (

@@ -127,13 +127,16 @@ def _unpacked(told: str) -> dict[str, str]:
 
 
 def _remove_pod(session: Session, pod: str) -> None:
-    """Gone for its kubelet too, so that it writes no more; a silent kubelet is not waited for longer."""
+    """Gone for its kubelet too, so that it writes no more; a silent kubelet is not waited for longer. Raises
+    WaitTimeout."""
     client, clock = session.client, session.clock
     client.delete("Pod", pod)
     deadline = clock.monotonic() + _GONE_SECONDS
     while client.find("Pod", pod) is not None:
         if clock.monotonic() > deadline:
             client.delete("Pod", pod, grace_seconds=0)
+        if clock.monotonic() > deadline + _GONE_SECONDS:
+            raise errors.WaitTimeout(f"pod {pod} does not go", hint=f"kubectl get pod {pod} -o yaml; is a node down?")
         clock.sleep(0.2)
 
 

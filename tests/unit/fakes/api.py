@@ -128,11 +128,15 @@ class Client(client.Client):
 
     def list(self, kind: str, selector: str = "") -> builtins.list[Json]:
         self.store.settle()
-        wanted = dict(part.split("=") for part in selector.split(",") if "=" in part)
+        parts = [part for part in selector.split(",") if part and " in " not in selector]
+        wanted = dict(part.split("=") for part in parts if "=" in part)
+        present = {part for part in parts if "=" not in part}
         return [
             copy.deepcopy(one)
             for (of_kind, _), one in self.store.objects.items()
-            if of_kind == kind and wanted.items() <= (one["metadata"].get("labels") or {}).items()
+            if of_kind == kind
+            and wanted.items() <= (one["metadata"].get("labels") or {}).items()
+            and present <= (one["metadata"].get("labels") or {}).keys()
         ]
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:

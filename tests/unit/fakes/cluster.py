@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, record
+from mysqlops.core import group, names, record
 from mysqlops.core.publication import Publication, dump
 from mysqlops.operations.session import Progress, Session
 from tests.unit.fakes.api import Client as FakeClient
@@ -33,6 +34,8 @@ class Cluster:
         self.on_pod: Callable[[str], None] = lambda _: None
         self.store.put(_stateful_set(replicas))
         self.store.put({"kind": "Lease", **_labelled(names.group_lease(NAME)), "spec": {}})
+        data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
+        self.store.put({"kind": "Secret", **_labelled(names.credentials_secret(NAME)), "data": data})
         for ordinal in range(replicas):
             pod = names.pod(NAME, ordinal)
             self.new_claim(pod, held.get(f"m{ordinal}", f"{GROUP}:1-5"))
@@ -54,6 +57,11 @@ class Cluster:
 
     def claim(self, pod: str) -> Json | None:
         return self.store.objects.get(("PersistentVolumeClaim", f"data-{pod}"))
+
+    def rename(self, name: str) -> None:
+        """The group goes on without what a member may hold, and so under another name."""
+        note = {names.ANNOTATION_GROUP: group.dump(group.Note(name=name, parent=GROUP))}
+        self.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"].update(note)
 
     def held(self, pod: str) -> str:
         claim = self.claim(pod)

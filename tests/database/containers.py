@@ -1,0 +1,90 @@
+"""Docker, and a data directory that prepare.sh made once: each real server in a test begins with a copy of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from mysqlops import errors
+from tests.database.files import CONFIG, write_accounts, write_certificate
+
+T = TypeVar("T")
+_IMAGE_VARIABLES = ("MYSQLOPS_TEST_IMAGE", "MYSQLOPS_IMAGE")
+
+
+def image() -> str:
+    return next((os.environ[key] for key in _IMAGE_VARIABLES if os.environ.get(key)), "mysql:9.7")
+
+
+def docker(*words: str, check: bool = True, seconds: float = 120) -> str:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=seconds, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"docker {' '.join(words[:3])} failed: {done.stderr.strip()[-800:]}")
+    return done.stdout.strip()
+
+
+def eventually(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
+    """The first look that is true; a look may fail while a server is away."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen: object
+        try:
+            if found := look():
+                return found
+            seen = found
+        except errors.MysqlError as error:
+            seen = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds:.0f} s: {what}; last seen: {seen}")
+        time.sleep(0.1)
+
+
+class Template:
+    """A data directory that prepare.sh made once, accounts included; each member begins with a copy of it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mo-"))
+        self.volume = f"mysqlops-test-{secrets.token_hex(3)}-template"
+
+    def __enter__(self) -> Template:
+        try:
+            self._create()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def _create(self) -> None:
+        self.folder.chmod(0o755)
+        for name in ("credentials", "tls"):
+            (self.folder / name).mkdir()
+        write_accounts(self.folder / "credentials")
+        write_certificate(self.folder / "tls")
+        docker("volume", "create", self.volume)
+        docker(*self._run("0:0"), "sh", "-euc", "chown 999:999 /var/lib/mysql")
+        docker(*self._run("999:999"), "sh", "/etc/mysqlops/prepare.sh")
+
+    def _run(self, user: str) -> tuple[str, ...]:
+        mounts = {
+            self.volume: "/var/lib/mysql",
+            str(CONFIG): "/etc/mysqlops:ro",
+            str(self.folder / "credentials"): "/run/credentials:ro",
+            str(self.folder / "tls"): "/run/tls:ro",
+        }
+        volumes = [word for source, path in mounts.items() for word in ("-v", f"{source}:{path}")]
+        tmpfs = ("--tmpfs", "/run/mysqlops:uid=999,gid=999", "--tmpfs", "/tmp:uid=999,gid=999")
+        return ("run", "--rm", "--user", user, *tmpfs, *volumes, "--entrypoint", "", image())
+
+    def remove(self) -> None:
+        docker("volume", "rm", "-f", self.volume, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)

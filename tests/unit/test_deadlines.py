@@ -1,0 +1,107 @@
+"""A command that waits for what never comes ends at its deadline, says what it saw last, and lets its lock go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.core import group, names
+from mysqlops.core.timeline import Swap, Timeline
+from mysqlops.operations import image_check, in_place, jobs, rollout, stop
+from mysqlops.operations.drill import fleet
+from mysqlops.operations.session import Session
+from tests.unit.fakes.api import Json
+from tests.unit.fakes.cluster import GROUP, NAME, Cluster
+
+NEXT = "33333333-3333-3333-3333-333333333333"
+
+
+def _pod(name: str) -> Json:
+    return {"kind": "Pod", "metadata": {"name": name, "labels": {"job-name": "copy"}}, "spec": {"nodeName": "away"}}
+
+
+def _keep(cluster: Cluster, thing: Json) -> None:
+    """It is there again at each look, as a pod on a node that is away."""
+    before = cluster.store.settle
+
+    def settle() -> None:
+        before()
+        cluster.store.objects.setdefault((thing["kind"], thing["metadata"]["name"]), thing)
+
+    cluster.store.settle = settle
+
+
+def _delete_job(cluster: Cluster, session: Session) -> None:
+    _keep(cluster, _pod("copy-x"))
+    jobs.delete(session, "copy")
+
+
+def _roll_out(cluster: Cluster, session: Session) -> None:
+    cluster.stateful_set()["metadata"]["generation"] = 5
+    rollout.replace_all(session, NAME, rollout.old_of_template, rollout.Limits())
+
+
+def _try_image(cluster: Cluster, session: Session) -> None:
+    _keep(cluster, _pod("mysql-image-check"))
+    image_check._delete(session, "mysql-image-check")
+
+
+def _stop(cluster: Cluster, session: Session) -> None:
+    numbers = iter(range(6, 100_000))
+
+    def turn() -> None:  # as an event that the members' accounts do not bar
+        number = next(numbers)
+        for name in cluster.facts:
+            cluster.facts[name]["role"] = "none"
+            cluster.write(name, f"{GROUP}:1-{number}")
+
+    cluster.clock.turn = turn
+    stop.stop(session, NAME)
+
+
+def _end_clients(cluster: Cluster, session: Session) -> None:
+    _keep(cluster, _pod("client"))
+    fleet._remove_pod(session, "client")
+
+
+def _restore(cluster: Cluster, session: Session) -> None:
+    def settle(before: Callable[[], None] = cluster.store.settle) -> None:
+        before()
+        cluster.stateful_set()["spec"]["replicas"] = 2  # a tool that applies manifests
+
+    cluster.store.settle = settle
+    note = {names.ANNOTATION_GROUP: group.dump(group.Note(name=GROUP))}
+    session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
+    swap = Swap(Timeline("data", GROUP), Timeline("data-r20260101000000", NEXT), 2)
+    in_place.execute(session, NAME, swap, None)
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        (_delete_job, "Pod copy-x on node away gone"),
+        (_roll_out, "it saw generation 1, not 5"),
+        (_try_image, "pod mysql-image-check of an earlier run gone, on node away"),
+        (_stop, "something still writes"),
+        (_end_clients, "pod client does not go"),
+        (_restore, "somebody undoes its steps"),
+    ],
+)
+def test_no_wait_is_without_end(verb: Callable[[Cluster, Session], None], said: str) -> None:
+    cluster = Cluster(2)
+    with pytest.raises(errors.WaitTimeout, match=said):
+        verb(cluster, cluster.session(5.0))
+
+
+def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
+    cluster = Cluster(1)
+    ended = {"terminated": {"exitCode": 5, "message": "no such table", "reason": "Error"}}
+    made = _pod("copy-x")
+    made["status"] = {"phase": "Failed", "initContainerStatuses": [{"name": "copy", "state": ended}]}
+    _keep(cluster, made)
+    failed = {"conditions": [{"type": "Failed", "status": "True"}]}
+    cluster.store.put({"kind": "Job", "metadata": {"name": "copy"}, "status": failed})
+    with pytest.raises(errors.StepFailed, match="copy: no such table"):
+        jobs.run(cluster.session(5.0), {"metadata": {"name": "copy"}}, lambda *_: "", "refused")

@@ -1,0 +1,129 @@
+"""`deploy` and `delete` while another verb's work is open: one command at a time, and claims that belong together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.cli.cluster import delete as delete_command
+from mysqlops.cli.cluster import deploy as deploy_command
+from mysqlops.core import group, names, timeline
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.operations import delete, deploy, in_place, lock, orders
+from mysqlops.planning import claims, storage
+from tests.unit.fakes.cluster import GROUP, NAME, Cluster
+
+RESTORED = "33333333-3333-3333-3333-333333333333"
+RENAMED = "44444444-4444-4444-4444-444444444444"
+SPEC = ClusterSpec(name=NAME, namespace="db")
+OLD, NEW = timeline.Timeline("data", GROUP), timeline.Timeline("data-r20260101000000", RESTORED)
+
+
+def _without_stateful_set(*, pods_stay: bool = False) -> Cluster:
+    cluster = Cluster(3)
+    for key in list(cluster.store.objects):
+        if key[0] == "StatefulSet" or (key[0] == "Pod" and not pods_stay):
+            del cluster.store.objects[key]
+    return cluster
+
+
+def _open_restore(cluster: Cluster, group_name: str, parent: str = "") -> None:
+    swap = timeline.Swap(OLD, NEW, 3, "b1")
+    note = group.dump(group.Note(name=group_name, parent=parent))
+    in_place._note(
+        cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(swap), names.ANNOTATION_GROUP: note}
+    )
+
+
+def _recreating(cluster: Cluster) -> None:
+    orders.write(cluster.session().client, NAME, recreating=storage.anew(Cluster(3).stateful_set()))
+
+
+def test_deploy_makes_no_stateful_set_while_another_one_is_to_be_made() -> None:
+    cluster = _without_stateful_set()
+    _recreating(cluster)
+    with pytest.raises(errors.Refused) as error:
+        deploy.prepare(cluster.session().client, SPEC)
+    assert [(one.code, one.hint) for one in error.value.reasons] == [
+        ("remake-open", f"mysqlops storage resize {NAME} --size SIZE goes on")
+    ]
+    _open_restore(cluster, RESTORED)
+    with pytest.raises(errors.Refused) as error:
+        deploy.prepare(cluster.session().client, SPEC)
+    assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} goes on"
+
+
+@pytest.mark.parametrize(
+    ("group_name", "parent", "line"),
+    [
+        ("", "", OLD),
+        (GROUP, RESTORED, OLD),
+        (RENAMED, GROUP, OLD),
+        (RENAMED, "", OLD),
+        (RESTORED, GROUP, NEW),
+        (RENAMED, RESTORED, NEW),
+    ],
+)
+def test_deploy_after_a_delete_takes_the_claims_that_belong_to_the_group_of_an_open_restore(
+    group_name: str, parent: str, line: timeline.Timeline
+) -> None:
+    cluster = _without_stateful_set()
+    _open_restore(cluster, group_name, parent)
+    history = timeline.History(timeline.Timeline("data-r20250101000000", "x"), None)
+    in_place._note(cluster.session(), NAME, {names.ANNOTATION_CLAIMS: timeline.dump(history)})
+    wanted, _ = deploy.prepare(cluster.session().client, SPEC)
+    assert claims.template_of(wanted[-1]) == line.claims
+
+
+def test_deploy_during_an_open_restore_leaves_no_claim_of_its_group_out() -> None:
+    cluster = _without_stateful_set()
+    _open_restore(cluster, GROUP)
+    with pytest.raises(errors.Refused, match="would get no pod"):
+        deploy.prepare(cluster.session().client, ClusterSpec(name=NAME, namespace="db", replicas=1))
+
+
+def test_delete_withdraws_the_order_to_make_a_stateful_set_and_stops_the_members_that_lost_theirs() -> None:
+    cluster = _without_stateful_set(pods_stay=True)
+    _recreating(cluster)
+    session = cluster.session()
+    plan = delete.plan(session.client, NAME, purge_data=False)
+    assert [step.name for step in plan.steps if step.kind == "Pod"] == ["mysql-0", "mysql-1", "mysql-2"]
+    delete.execute(session, NAME, plan)
+    assert "mysqlops.io/recreating" not in cluster.notes()
+    assert session.client.list("Pod") == []
+    deploy.prepare(session.client, SPEC)
+
+
+def test_the_members_of_a_stateful_set_go_with_it() -> None:
+    cluster = Cluster(3)
+    client = cluster.session().client
+    assert [step.kind for step in delete.plan(client, NAME, purge_data=False).steps] == ["StatefulSet"]
+
+
+def test_delete_does_not_delete_the_lock_that_it_holds() -> None:
+    cluster = Cluster(3)
+    session = cluster.session()
+    with lock.held(session, NAME, "delete"):
+        plan = delete.plan(session.client, NAME, purge_data=True)
+        assert "mysql-group" in [step.name for step in plan.steps]
+        assert "mysql-operation" not in [step.name for step in plan.steps]
+        assert "Lease mysql-operation" not in delete.kept(session.client, NAME)
+
+
+@pytest.mark.parametrize("verb", [deploy_command.command, delete_command.command])
+def test_deploy_and_delete_wait_for_whoever_changes_the_cluster(verb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(3)
+    session = cluster.session()
+    monkeypatch.setattr("mysqlops.cli.context.client", lambda *_: session.client)
+    monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: cluster.clock)
+    monkeypatch.setattr(deploy, "check", lambda *_: None)
+    words = [NAME] if verb is deploy_command.command else [NAME, "--yes"]
+    with lock.held(cluster.session(), NAME, "restore"):
+        holder = cluster.store.objects["Lease", names.operation_lease(NAME)]
+        cluster.clock.turn = lambda: holder["metadata"].update(resourceVersion=f"{cluster.clock.seconds}")
+        log = len(cluster.store.log)
+        with pytest.raises(errors.OperationLocked, match="restore by"):
+            verb.main(words, standalone_mode=False)
+        assert cluster.store.log[log:] == []

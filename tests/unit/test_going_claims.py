@@ -1,0 +1,141 @@
+"""A claim that is being deleted under a live member goes as soon as the pod stops: it is seen, and it is no copy."""
+
+from __future__ import annotations
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.core import gtid
+from mysqlops.operations import delete, member, observe, rollout, scale, stop, storage
+from mysqlops.planning import gate, status
+from mysqlops.planning import rollout as rolling
+from tests.unit.fakes.api import Killed
+from tests.unit.fakes.cluster import GROUP, NAME, ONLINE, Cluster
+
+GOING = "claim data-mysql-0 of mysql-0 is being deleted: it goes as soon as the pod stops"
+
+
+def _killed_rebuild(replicas: int = 3, **held: str) -> Cluster:
+    """A rebuild of mysql-0 was killed after it had deleted the claim, which the pod still uses."""
+    cluster = Cluster(replicas, primary="mysql-1", **held)
+    cluster.store.kill_after = lambda text: text.startswith("DELETE PersistentVolumeClaim data-mysql-0")
+    with pytest.raises(Killed):
+        member.rebuild(cluster.session(), NAME, "mysql-0", accept_loss=False)
+    cluster.store.kill_after = lambda _: False
+    return cluster
+
+
+def _alone(cluster: Cluster) -> Cluster:
+    """Somebody made its member the only one all the same."""
+    cluster.stateful_set()["spec"]["replicas"] = 1
+    cluster.facts = {"mysql-0": {**ONLINE, "role": "primary", "online": 1}}
+    cluster.settle()
+    return cluster
+
+
+def _now(cluster: Cluster) -> status.Status:
+    return observe.judged(cluster.session(), NAME)
+
+
+def _refused_with(error: pytest.ExceptionInfo[errors.Refused]) -> set[str]:
+    return {one.code for one in error.value.reasons}
+
+
+def test_a_claim_that_goes_under_a_live_member_is_a_condition() -> None:
+    now = _now(_killed_rebuild())
+    assert [one.message for one in status.in_the_way(now)] == [GOING]
+    assert status.in_the_way(now)[0].hint == "mysqlops member rebuild mysql mysql-0"
+    assert status.in_the_way(_now(Cluster(3))) == []
+    assert "--replicas 3 makes copies first" in status.in_the_way(_now(_alone(_killed_rebuild())))[0].hint
+
+
+def test_nothing_that_stops_the_pod_and_keeps_its_data_begins() -> None:
+    cluster = _killed_rebuild()
+    for wish in (scale.Wish(), scale.Wish(scale.DELETE, accept_loss=True)):
+        with pytest.raises(errors.Refused) as error:
+            scale.plan(cluster.session(), NAME, 1, wish)
+        assert _refused_with(error) == {"claim-going"}
+    with pytest.raises(errors.WaitTimeout, match=GOING):
+        scale.execute(cluster.session(20.0), NAME, 1, scale.Wish())
+    with pytest.raises(errors.Refused) as error:
+        stop.stop(cluster.session(20.0), NAME)
+    assert (_refused_with(error), cluster.fenced()) == ({"claim-going"}, {})
+    with pytest.raises(errors.Refused) as error:
+        delete.plan(cluster.session().client, NAME, purge_data=False)
+    assert _refused_with(error) == {"claim-going"}
+    delete.plan(cluster.session().client, NAME, purge_data=True)
+    assert (cluster.lost, cluster.store.deleted("Pod")) == ({}, [])
+
+
+def test_the_last_member_s_claim_gets_copies() -> None:
+    cluster = _alone(_killed_rebuild())
+
+    def on_pod(name: str) -> None:
+        cluster.write(name, cluster.held("mysql-0"))
+        role = "primary" if name == "mysql-0" else "replica"
+        cluster.facts[name] = {**ONLINE, "role": role, "online": cluster.stateful_set()["spec"]["replicas"]}
+
+    cluster.on_pod = on_pod
+    for name in ("mysql-1", "mysql-2"):
+        del cluster.store.objects["PersistentVolumeClaim", f"data-{name}"]
+    scale.plan(cluster.session(), NAME, 3, scale.Wish())
+    assert scale.execute(cluster.session(60.0), NAME, 3, scale.Wish()) == ["mysql-1", "mysql-2"]
+    assert cluster.lost == {}
+
+
+def test_the_same_rebuild_finishes_it() -> None:
+    cluster = _killed_rebuild()
+
+    def turn() -> None:
+        if not cluster.held("mysql-0"):
+            cluster.write("mysql-0", f"{GROUP}:1-5")
+            cluster.facts["mysql-0"] = {**ONLINE, "role": "replica", "online": 3}
+
+    cluster.clock.turn = turn
+    member.rebuild(cluster.session(60.0), NAME, "mysql-0", accept_loss=False)
+    assert (cluster.lost, status.in_the_way(_now(cluster))) == ({"data-mysql-0": f"{GROUP}:1-5"}, [])
+
+
+def test_a_claim_that_goes_is_no_copy_of_another() -> None:
+    """What mysql-2 holds, beside it only mysql-0 holds."""
+    more = gtid.GtidSet.parse(f"{GROUP}:1-7")
+    cluster = _killed_rebuild(m0=f"{GROUP}:1-5", m1=f"{GROUP}:1-5")
+    answers = {"mysql-0": more, "mysql-1": gtid.GtidSet.parse(f"{GROUP}:1-5")}
+    going = gate.Going("data-mysql-2", "uid", "mysql-2", more)
+    assert [one.code for one in gate.reasons(_now(cluster), going, answers)] == ["only-copy"]
+    assert gate.reasons(_now(Cluster(3, primary="mysql-1")), going, answers) == []
+
+
+def test_a_rollout_takes_the_pod_with_it_and_waits_for_nothing() -> None:
+    """Also one that has nothing else to replace, or whose own run was killed."""
+    cluster = _killed_rebuild()
+    assert rolling.held_up_by(_now(cluster)) == []
+
+    def turn() -> None:
+        if not cluster.held("mysql-0"):
+            cluster.write("mysql-0", f"{GROUP}:1-5")
+            cluster.facts["mysql-0"] = {**ONLINE, "role": "replica", "online": 3}
+
+    cluster.clock.turn = turn
+    assert rollout.replace_all(cluster.session(60.0), NAME, lambda _: [], rollout.Limits(60)) == ["mysql-0"]
+    assert cluster.lost == {"data-mysql-0": f"{GROUP}:1-5"}
+
+
+def test_a_resize_by_rebuild_that_was_killed_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = _killed_rebuild()
+    running = type("R", (), {"spec": type("S", (), {"storage_size": "1Gi"})})
+    monkeypatch.setattr(observe, "must_run", lambda *_: running)
+    monkeypatch.setattr(storage, "_with_size", lambda *_: None)
+    assert storage.plan(cluster.session(), NAME, "2Gi", by_rebuild=True).steps
+
+
+def test_a_claim_that_is_going_is_asked_for_before_its_pod_is_replaced() -> None:
+    """A rollout meets the claim of a rebuild that was killed: with the pod its data would go."""
+    cluster = Cluster(3, m1=f"{GROUP}:1-7")
+    claim = cluster.claim("mysql-1")
+    assert claim is not None
+    claim["metadata"]["deletionTimestamp"] = "now"
+    with pytest.raises(errors.StepFailed, match="claim data-mysql-1 is kept: only mysql-1"):
+        rollout.replace_all(cluster.session(), NAME, rollout.old_of_template, rollout.Limits())
+    assert cluster.lost == {}
+    assert cluster.store.deleted("Pod") == []

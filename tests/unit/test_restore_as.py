@@ -1,0 +1,91 @@
+"""A restore to a new cluster goes on only with a claim that aims at the same backup and the same point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mysqlops.core import backup, names, target
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Reason, Refused
+from mysqlops.operations import jobs, restic, restore
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup as jobs_planning
+from mysqlops.planning import render
+from mysqlops.planning import restore as planning
+from tests.unit.fakes.cluster import GROUP, Cluster
+
+TARGET = target.Target("t", "/repository", "restic")
+AT, LATER = "2026-01-01T10:00:00.000000Z", "2026-01-01T11:00:00.000000Z"
+SPEC = ClusterSpec(name="copy", namespace="db", replicas=1)
+BACKUP = backup.Backup(
+    id="mysql-20260101-000000",
+    cluster="mysql",
+    namespace="db",
+    origin="o",
+    method="archive",
+    member="mysql-0",
+    role="replica",
+    server_version="9.7.4",
+    gtid=f"{GROUP}:1-5",
+    binlog="b:1",
+    at="2026-01-01T00:00:00Z",
+    size=1,
+    tables=1,
+    rows=1,
+    seconds=1,
+    checked="checksum",
+    storage_size="1Gi",
+)
+
+
+def _begun(to: str) -> tuple[Cluster, Session]:
+    cluster = Cluster(1)
+    session = cluster.session()
+    restore._make_claim(session, "copy", planning.first_claim(cluster.stateful_set(), "data-copy-0", BACKUP, to))
+    return cluster, session
+
+
+def _reasons(session: Session, to: str) -> list[Reason]:
+    try:
+        restore.check(session, BACKUP, SPEC, to)
+    except Refused as refusal:
+        return list(refusal.reasons)
+    return []
+
+
+@pytest.mark.parametrize("to", ["", AT])
+def test_a_killed_restore_goes_on_to_its_own_point(to: str) -> None:
+    _, session = _begun(to)
+    assert _reasons(session, to) == []
+
+
+@pytest.mark.parametrize(("begun", "to"), [(AT, LATER), (AT, ""), ("", AT)])
+def test_a_claim_that_was_begun_for_another_point_is_refused(begun: str, to: str) -> None:
+    cluster, session = _begun(begun)
+    (reason,) = _reasons(session, to)
+    assert reason.code == "other-point"
+    again = f"mysqlops restore {BACKUP.id} --as copy" + (f" --to {begun}" if begun else "")
+    assert (reason.hint or "").startswith(f"{again} goes on")
+    # Another run may have made the claim after the check.
+    with pytest.raises(Refused):
+        restore.execute(session, BACKUP, TARGET, SPEC, to)
+    assert ("Lease", "copy-operation") not in cluster.store.objects
+
+
+def test_a_claim_that_is_filled_aims_at_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, session = _begun(AT)
+    job: dict[str, Any] = {"metadata": {"name": "copy-restore"}, "spec": {"template": {"spec": {}}}}
+    monkeypatch.setattr(jobs_planning, "job", lambda *_, **__: job)
+    monkeypatch.setattr(jobs_planning, "onto_claim", lambda *_: None)
+    monkeypatch.setattr(restic, "templates", list)
+    monkeypatch.setattr(jobs, "run", lambda *_: {"metadata": {"name": "pod"}})
+    monkeypatch.setattr(jobs, "last_line", lambda *_: "")
+    filling = restore.Filling(SPEC, render.InUse("a", "b"), "data-copy-0", AT)
+    restore.fill(session, BACKUP, TARGET, filling)
+    claim = cluster.store.objects["PersistentVolumeClaim", "data-copy-0"]
+    assert claim["metadata"]["annotations"] == {}
+    assert restore.is_filled(session, "data-copy-0")
+    assert [one.code for one in _reasons(session, AT)] == ["name-taken"]
+    assert names.ANNOTATION_POINT not in claim["metadata"]["annotations"]
