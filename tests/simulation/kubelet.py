@@ -153,7 +153,8 @@ class Containers:
         self.agent_due = max(self.agent_due, self.world.now() + self.world.random.uniform(0.3, 2.0))
 
     def reboot(self) -> None:
-        """Its node is back: kubelet starts all over, with the same emptyDir."""
+        """Its node is back: kubelet starts all over, with the same emptyDir, less prepare.sh's mark."""
+        self.was_initialised = False
         self.phase, self.due = "init", self.world.now() + self.world.random.uniform(1.0, 8.0)
 
     def _tell(self) -> None:
