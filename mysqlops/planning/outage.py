@@ -39,12 +39,15 @@ def plan(name: str, around: view.Surroundings, server: view.ServerView, tries: i
 
 
 def _expected(name: str, around: view.Surroundings) -> dict[str, str]:
+    """Those of the last view hold all that members hold which had left it before. Once some of them are given up, that
+    is no longer so: then every member counts that is wanted and not given up too."""
+    note, order = around.record.note, around.record.order
     wanted = [names.pod_beside(name, ordinal) for ordinal in range(around.replicas)]
-    order = around.record.order
-    expected = around.record.note.expected(wanted)
-    if order is not None:
-        expected = {pod: uuid for pod, uuid in expected.items() if pod not in order.members} | dict(order.back)
-    return expected
+    if order is None:
+        return note.expected(wanted)
+    everybody = {**dict.fromkeys(wanted, ""), **note.expected(wanted)}
+    gone = order.members.keys() | (note.outcasts.keys() - note.members.keys())
+    return {pod: uuid for pod, uuid in everybody.items() if pod not in gone} | dict(order.back)
 
 
 def _counts(peer: view.Peer, record: view.GroupRecord) -> bool:

@@ -54,10 +54,14 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
         hint = f"remove annotation {names.ANNOTATION_GROUP} of Lease {lease}: the copy on the Secret counts"
         raise Refused([Reason("note-unreadable", "what the Lease notes of the last group cannot be read", hint)])
     lasts = {pod: _last(seen, now, pod) for pod in sorted(_expected(note, now), key=names.ordinal_of)}
-    if strangers := sorted(set(without) - set(lasts)):
-        text = f"--without {strangers[0]}: the last group of {now.name} had {', '.join(lasts)}"
+    if strangers := sorted(set(without) - set(lasts) - set(_others(seen, now, note))):
+        text = f"--without {strangers[0]}: {now.name} has {', '.join(lasts)}"
         raise Refused([Reason("no-such-member", text, f"mysqlops status {now.name}")])
     missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
+    if missing:
+        # Those of the last view held all that the others hold. Without them, what the others hold counts.
+        lasts |= {pod: _last(seen, now, pod) for pod in _others(seen, now, note) if pod not in lasts}
+        missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
     staying = {pod: last.held or gtid.GtidSet() for pod, last in lasts.items() if pod not in missing}
     back = {} if staying else _back(seen, now, note)
     staying = staying or {pod: last.held or gtid.GtidSet() for pod, last in back.items()}
@@ -68,6 +72,19 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     if _diverged(staying):
         raise Refused(_shown(now.name, staying))
     return Recovery(tuple(_risk(pod, now, lasts[pod], _union(staying)) for pod in missing), _uuids(back))
+
+
+def _others(seen: status.Observed, now: status.Status, note: group.Note) -> list[str]:
+    """Members that are wanted, or whose claims exist, and that had left the group before its last view."""
+    wanted = {names.pod(now.name, ordinal) for ordinal in range(now.replicas)}
+    beyond = {
+        names.pod_of_claim(claim)
+        for claim, found in seen.claims.items()
+        if claim.startswith(f"{now.claims}-{now.name}-")
+        and names.LABEL_KEPT not in (found["metadata"].get("labels") or {})
+    }
+    left = {pod for pod in note.outcasts if pod not in note.members}
+    return sorted((wanted | {pod for pod in beyond if names.is_pod(pod)}) - left, key=names.ordinal_of)
 
 
 def _back(seen: status.Observed, now: status.Status, note: group.Note) -> dict[str, _Last]:

@@ -42,7 +42,7 @@ def plan(now: Status, old: Collection[str], dead: Collection[str] = ()) -> Actio
     out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
     if out_of_group:
         last = out_of_group[-1]
-        if why := _may_lead(last, now, dead):
+        if why := _needed_because(last, now, old, dead):
             return Wait(why)
         return Replace(last.name, f"it is {last.state}")
     if blocking := held_up_by(now):
@@ -61,12 +61,21 @@ def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
     return Replace(first.name, "the primary, last: it hands over as it leaves")
 
 
-def _may_lead(member: Member, now: Status, dead: Collection[str]) -> str | None:
-    """Why a member that does not serve as far as is known may yet lead the group, or None. An agent that is silent, or
+def _is_proven(now: Status, old: Collection[str]) -> bool:
+    """True if nobody has the new template yet, or one that has it is in the group."""
+    new = [one for one in now.members if one.name not in old]
+    return not new or any(one.state == view.ONLINE for one in new)
+
+
+def _needed_because(member: Member, now: Status, old: Collection[str], dead: Collection[str]) -> str | None:
+    """Why a member that does not serve as far as is known is not replaced now: it may yet lead, or join. None if it may
+    go. An agent that is silent, or
     that its mysqld refuses, says nothing of mysqld: the group goes on without its agents, and so does a primary."""
     if member.state in (view.OFFLINE, view.ERROR) and now.primary is None:
         # After a loss of power it is about to form the group or join it: with an untried template nobody might.
         return f"no group runs, and {member.name}, which is {member.state}, is needed to form it"
+    if member.state in (view.OFFLINE, view.ERROR) and not _is_proven(now, old):
+        return f"no new pod has come up yet, and {member.name}, which is {member.state}, is about to join as it is"
     if member.state in (view.OFFLINE, view.ERROR, ABSENT) or member.name in dead:
         return None
     others = sum(one.state == view.ONLINE and one.name != member.name for one in now.members)

@@ -300,6 +300,18 @@ def test_an_order_that_is_obeyed_by_a_member_outside_the_note_leaves_it_expected
     assert isinstance(outage(server(2), peer(0), peer(1), seen=record(after)), member_actions.FormGroup)
 
 
+def test_once_somebody_is_given_up_members_that_had_left_before_count_too() -> None:
+    """Found by the simulator (down, seed 4004): mysql-1 had left, and it alone held what mysql-2 had acknowledged."""
+    last = group.Note(members={"mysql-2": "u2"}, joining={"mysql-0": "u0"})
+    ordered = record(last, order=order("mysql-2"))
+    action = outage(server(0, f"{GROUP}:1-5"), seen=ordered)
+    assert isinstance(action, member_actions.Wait)
+    assert "mysql-1" in action.why
+    behind = outage(server(0, f"{GROUP}:1-5"), peer(1), seen=ordered)
+    assert isinstance(behind, member_actions.Wait)
+    assert isinstance(outage(server(1), peer(0, f"{GROUP}:1-5"), seen=ordered), member_actions.FormGroup)
+
+
 def test_outcasts_of_a_group_without_a_note_are_not_wanted() -> None:
     note = group.Note(outcasts={"mysql-2": "u2"})
     assert isinstance(outage(server(0), peer(1), seen=record(note)), member_actions.FormGroup)

@@ -167,3 +167,25 @@ def test_a_note_that_cannot_be_read_is_named_with_the_way_out() -> None:
 def test_a_lease_that_is_gone_shows_in_status() -> None:
     seen = replace(observed(outside(0)), lease=None)
     assert "lease-missing" in [one.code for one in verdict.judge(seen).conditions]
+
+
+def test_once_the_last_member_is_missing_those_that_had_left_before_it_are_named_too() -> None:
+    """Found by the simulator (down, seed 4004)."""
+    note = group.Note(members={"mysql-2": "u2"}, joining={"mysql-0": "u0"})
+    assert {risk.member for risk in risks(observed(outside(0), silent(1), silent(2), note=note))} == {
+        "mysql-1",
+        "mysql-2",
+    }
+    assert {risk.member for risk in risks(observed(outside(0), outside(1, UP_TO_9), silent(2), note=note))} == {
+        "mysql-2"
+    }
+    with pytest.raises(Refused) as refused:
+        recovery.plan(observed(outside(0), silent(1), outside(2, UP_TO_9), note=note))
+    assert codes(refused) == ["none-missing"], "the last view is all there, and holds everything"
+
+
+def test_a_claim_beyond_the_replicas_may_hold_it_too() -> None:
+    claim = {"metadata": {"name": "data-mysql-3"}}
+    kept = {"metadata": {"name": "data-mysql-4", "labels": {names.LABEL_KEPT: "true"}}}
+    seen = replace(observed(outside(0), outside(1), silent(2)), claims={"data-mysql-3": claim, "data-mysql-4": kept})
+    assert {risk.member for risk in risks(seen)} == {"mysql-2", "mysql-3"}

@@ -162,3 +162,12 @@ def test_while_no_group_runs_nobody_gets_an_untried_template() -> None:
     assert "no group runs" in action.why
     led = of_members(3, m1=outside)
     assert isinstance(rolling.plan(led, {"mysql-1"}), rolling.Replace)
+
+
+def test_before_the_first_new_pod_has_come_up_nobody_else_that_answers_is_replaced() -> None:
+    """Found by the simulator (rollout, seed 2001): one that was about to join got the image that nobody could run."""
+    outside = {"state": "OFFLINE", "role": "none", "label": "none"}
+    now = of_members(3, m1=outside, m2=DOWN)
+    assert isinstance(rolling.plan(now, {"mysql-0", "mysql-1"}, {"mysql-2"}), actions.Wait)
+    assert isinstance(rolling.plan(now, {"mysql-0", "mysql-1"}, {"mysql-1", "mysql-2"}), actions.Wait)
+    assert isinstance(rolling.plan(of_members(3, m1=outside), {"mysql-0", "mysql-1"}), rolling.Replace)
