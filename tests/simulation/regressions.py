@@ -1,4 +1,4 @@
-"""What seeds found on the code before issue 17 (tag `before-17`), shrunk: events, because a seed draws others as soon
+"""What seeds found on the code before issue 17 (commit `9a46e4a`), shrunk: events, because a seed draws others as soon
 as `scenarios.py` changes. Each must hold now, and did not then (docs/simulation.md says which invariant saw it).
 """
 
