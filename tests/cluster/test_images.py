@@ -115,7 +115,7 @@ def test_a_failed_version_never_costs_the_only_copy(namespace: Namespace, images
     assert _claim_uid(namespace, "data-one-0") == uid
     namespace.await_healthy("one")
     assert namespace.sql("one-0", "SELECT COUNT(*) FROM app.kept") == [[2]]
-    refused = namespace.mysqlops("storage", "resize", "one", "--size", "1200Mi", "--by-rebuild")
+    refused = namespace.mysqlops("storage", "resize", "one", "--size", "1200Mi", "--by-rebuild", "--confirm", "one")
     assert refused.code == 3
     assert "only-member" in refused.err
     assert _claim_uid(namespace, "data-one-0") == uid
