@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Protocol, TypeVar
 
 from mysqlops import errors
+from mysqlops.core import group as noted
 from mysqlops.core import names, view
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ def pods(seen: view.ServerView, *states: str) -> list[int]:
 
 
 def incarnation(seen: view.ServerView) -> str:
-    return seen.view_id.partition(":")[0]
+    return noted.incarnation(seen.view_id)
 
 
 def until(servers: Servers, look: Callable[[], T | None], what: str, seconds: float = 40) -> T:
