@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import mysqld_config, names
+from mysqlops.core import mysqld_config, names, sizing
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.planning import claims
 
@@ -73,7 +73,16 @@ def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_us
 def my_cnf(base_text: str, spec: ClusterSpec) -> str:
     """The base, the sizes over it, and the user's settings over both."""
     base = mysqld_config.parse(base_text, "manifests/base/config/my.cnf")
-    return mysqld_config.layer(base, spec.sizing().variables(), spec.mysqld)
+    return mysqld_config.layer(base, spec.sizing().variables(), _connections(spec), spec.mysqld)
+
+
+def _connections(spec: ClusterSpec) -> dict[str, str | None]:
+    """What one account may take of a user's own max_connections; nothing is kept of one that is too small for that."""
+    given = spec.mysqld.get("max_connections") or ""
+    if not given.isdigit():
+        return {}
+    rest = int(given) - sizing.KEPT_CONNECTIONS
+    return {"max_user_connections": str(rest if rest > sizing.KEPT_CONNECTIONS else 0)}
 
 
 def rename(node: Any, name: str) -> Any:

@@ -95,7 +95,7 @@ def test_a_delete_leaves_the_claims_that_are_labelled_as_another_cluster_s() -> 
 @given(st.integers(768 * MIB, 512 * GIB), st.integers(GIB, 64 * 1024 * GIB))
 def test_what_mysqld_may_take_fits_its_limit(memory: int, storage: int) -> None:
     found = sizing.size_for(memory, storage)
-    outside = found.message_cache_bytes + found.max_connections * MIB + (478 + (0 if found.is_small else 198)) * MIB
+    outside = found.message_cache_bytes + found.client_connections * MIB + (478 + (0 if found.is_small else 198)) * MIB
     room = memory - outside - found.buffer_pool_bytes
     assert room >= (200 * MIB if memory >= GIB else 38 * MIB), "for transactions on their way"
     assert found.transaction_bytes * 8 <= room
