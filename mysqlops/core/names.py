@@ -132,6 +132,12 @@ def check_namespace(name: str, option: str = "--namespace") -> str:
     return name
 
 
+def check_object_name(name: str, option: str) -> str:
+    if len(name) > 253 or not all(_NAMESPACE.fullmatch(part) for part in name.split(".")):
+        raise ConfigError(f"{option} {name!r}: expected a name of a-z, 0-9, '-' and '.'")
+    return name
+
+
 def primary_service(cluster: str) -> str:
     return f"{cluster}-primary"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from mysqlops.core import mysqld_config, names, sizing
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.planning import claims
+from mysqlops.planning import claims, network
 
 Json = dict[str, Any]
 BASE_NAME = "mysql"
@@ -60,6 +60,7 @@ def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_us
     for binding in (item for item in objects if item["kind"] == "RoleBinding"):
         for subject in binding["subjects"]:
             subject["namespace"] = spec.namespace
+    network.shape(_find(objects, "NetworkPolicy", spec.name), spec)
     stateful_set = _find(objects, "StatefulSet", spec.name)
     _shape_stateful_set(stateful_set, spec, agent, digest(config["data"]))
     if in_use is not None:
@@ -125,6 +126,7 @@ def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent, con
             }
         else:
             container["image"] = spec.agent_image
+    template["spec"]["imagePullSecrets"] = spec.pull_references()
     claim = body["volumeClaimTemplates"][0]["spec"]
     claim["resources"]["requests"]["storage"] = spec.storage_size
     if spec.storage_class is not None:
