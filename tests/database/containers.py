@@ -25,11 +25,11 @@ def image() -> str:
     return next((os.environ[key] for key in _IMAGE_VARIABLES if os.environ.get(key)), "mysql:9.7")
 
 
-def docker(*words: str, check: bool = True, seconds: float = 120) -> str:
+def docker(*words: str, check: bool = True, seconds: float = 120, stderr: bool = False) -> str:
     done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=seconds, check=False)
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(words[:3])} failed: {done.stderr.strip()[-800:]}")
-    return done.stdout.strip()
+    return (done.stderr if stderr else done.stdout).strip()
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:

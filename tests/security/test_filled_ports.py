@@ -43,7 +43,7 @@ _HOG = """
     while time.monotonic() < until:
         for user in ("hog1", "hog2"):
             try:
-                held.append(pymysql.connect(host=sys.argv[1], user=user, password="hog", ssl=context, connect_timeout=3))
+                held.append(pymysql.connect(host=sys.argv[1], user=user, password="hog", ssl=context))
             except (pymysql.Error, OSError) as error:
                 if error.args[0] == 1040:
                     print("full", flush=True)
