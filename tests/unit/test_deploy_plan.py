@@ -127,7 +127,11 @@ def test_a_service_changed_by_hand_is_restored() -> None:
         ({"replicas": 5}, "--replicas 5: orders runs with 3", "scale orders --replicas 5"),
         ({"image": "mysql:8.4"}, "--image mysql:8.4", "upgrade orders --image mysql:8.4"),
         ({"storage_size": "4Gi"}, "--storage-size 4Gi: orders runs with 2Gi", "storage resize orders --size 4Gi"),
-        ({"client_namespaces": ("a", "b")}, "--client-namespaces a,b: orders runs with ''", "--client-namespaces a,b"),
+        (
+            {"client_namespaces": ("a", "b")},
+            "--client-namespaces a,b: orders runs with ''",
+            "upgrade orders --client-namespaces a,b",
+        ),
         ({"limit_egress": True}, "--limit-egress True", "upgrade orders --limit-egress"),
         ({"pull_secrets": ("own",)}, "--image-pull-secrets own", "upgrade orders --image-pull-secrets own"),
         ({"mysqld": {"max_connections": "43"}}, "differ from those that run: max_connections", "config set orders"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pytest
+import yaml
+from click.testing import CliRunner
 
+from mysqlops.cli.main import root
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
-from mysqlops.operations import deploy
+from mysqlops.operations import deploy, restore
 from mysqlops.planning import drift, network
 
 Json = dict[str, Any]
@@ -170,3 +173,18 @@ def test_nobody_connects_to_what_works_for_a_cluster(file: str) -> None:
 def test_a_name_that_cannot_be_one_is_refused(field: str) -> None:
     with pytest.raises(ConfigError, match=f"--.*{field.split('_', maxsplit=1)[0]}"):
         replace(SPEC, **{field: ("no such name",)})
+
+
+def test_the_options_say_who_may_connect() -> None:
+    words = ["render", "mysql", "-n", HERE, "--client-namespaces", "web,shop", "--image-pull-secrets", "own"]
+    done = CliRunner().invoke(root, words, standalone_mode=False)
+    objects = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.output)}
+    found = network.access_of(objects["NetworkPolicy", "mysql"])
+    assert found == network.Access(("shop", "web"), (), False)
+    pod = objects["StatefulSet", "mysql"]["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "own"}]
+
+
+def test_a_backup_does_not_bring_along_who_may_connect() -> None:
+    recorded = asdict(replace(WITH_WEB, limit_egress=True, pull_secrets=("own",)))
+    assert restore.spec_of({"spec": recorded}, "copy", HERE, {}) == replace(SPEC, name="copy")
