@@ -65,7 +65,7 @@ CONTAINER_MYSQLD = "mysqld"
 CONTAINER_AGENT = "agent"
 CLAIM_TEMPLATE = "data"
 
-USER_ADMIN = "mysqlops"  # the agent's, through the socket only
+USER_ADMIN = "mysqlops"  # the agent's, from its own pod only
 USER_REPLICATION = "mysqlops_replication"
 USER_PROBE = "mysqlops_probe"
 USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, sizing
+from mysqlops.core import mysqld_config, names, quantity, sizing
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.planning import claims, network
 
@@ -79,10 +79,11 @@ def my_cnf(base_text: str, spec: ClusterSpec) -> str:
 
 def _connections(spec: ClusterSpec) -> dict[str, str | None]:
     """What one account may take of a user's own max_connections; nothing is kept of one that is too small for that."""
-    given = spec.mysqld.get("max_connections") or ""
-    if not given.isdigit():
+    given = (spec.mysqld.get("max_connections") or "").strip("'\"")
+    number = int(given) if given.isdigit() else quantity.parse_my_cnf(given)
+    if number is None:
         return {}
-    rest = int(given) - sizing.KEPT_CONNECTIONS
+    rest = number - sizing.KEPT_CONNECTIONS
     return {"max_user_connections": str(rest if rest > sizing.KEPT_CONNECTIONS else 0)}
 
 
