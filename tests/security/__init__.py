@@ -1,1 +1,1 @@
-"""The attacks of the security review, as the attacker makes them."""
+"""Attacks, each named for what the attacker tries."""
