@@ -6,15 +6,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pytest
-import yaml
-from click.testing import CliRunner
 
-from mysqlops.cli.main import root
+from mysqlops.cli import context, options
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
 from mysqlops.operations import deploy, restore
-from mysqlops.planning import drift, network
+from mysqlops.planning import adopt, drift, network
+from mysqlops.planning.drill import objects
 
 Json = dict[str, Any]
 MEMBER = {"app.kubernetes.io/name": "mysqlops", "app.kubernetes.io/instance": "mysql"}
@@ -65,8 +64,8 @@ def _fits(peer: Json, other: Other) -> bool:
 
 
 def policy_of(spec: ClusterSpec, name: str = "mysql") -> Json:
-    objects = deploy.objects(spec)
-    return next(one for one in objects if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", name))
+    found = deploy.objects(spec)
+    return next(one for one in found if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", name))
 
 
 WITH_WEB = replace(SPEC, client_namespaces=(WEB,), metrics_namespaces=(WEB,))
@@ -176,15 +175,29 @@ def test_a_name_that_cannot_be_one_is_refused(field: str) -> None:
 
 
 def test_the_options_say_who_may_connect() -> None:
-    words = ["render", "mysql", "-n", HERE, "--client-namespaces", "web,shop", "--image-pull-secrets", "own"]
-    done = CliRunner().invoke(root, words, standalone_mode=False)
-    objects = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.output)}
-    found = network.access_of(objects["NetworkPolicy", "mysql"])
-    assert found == network.Access(("shop", "web"), (), False)
-    pod = objects["StatefulSet", "mysql"]["spec"]["template"]["spec"]
-    assert pod["imagePullSecrets"] == [{"name": "own"}]
+    given = {"replicas": 3, "client_namespaces": options.NameList().convert("web,shop,", None, None)}
+    absent = {"metrics_namespaces": None, "limit_egress": None, "pull_secrets": None}
+    spec = context.make_spec("mysql", HERE, None, {**given, **absent})
+    assert network.access_of(policy_of(spec)) == network.Access(("shop", "web"), (), False)
+    assert options.NameList().convert("", None, None) == ()
 
 
 def test_a_backup_does_not_bring_along_who_may_connect() -> None:
     recorded = asdict(replace(WITH_WEB, limit_egress=True, pull_secrets=("own",)))
     assert restore.spec_of({"spec": recorded}, "copy", HERE, {}) == replace(SPEC, name="copy")
+
+
+def test_every_pod_of_a_private_registrys_images_has_its_secret() -> None:
+    spec = replace(SPEC, pull_secrets=("own",))
+    wanted = [{"name": "own"}]
+    members = deploy.objects(spec)[-1]["spec"]["template"]["spec"]
+    request = adopt.Request(adopt.Source("old", 3306, "root", "secret", "key"))
+    adopting = adopt.job(manifests.load_one("adopt/job.yaml"), spec, "map", request, seconds=1)
+    drilling = objects.pod(
+        manifests.load_one("drill/client.yaml"),
+        objects.Cluster("mysql", HERE, ("mysql-0",), "image", "map", ("own",)),
+        objects.Clients("main", "host", 1),
+        "clients",
+    )
+    assert members["imagePullSecrets"] == adopting["spec"]["template"]["spec"]["imagePullSecrets"] == wanted
+    assert drilling["spec"]["imagePullSecrets"] == wanted
