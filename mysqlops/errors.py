@@ -9,7 +9,7 @@
     ├ KubeError                 10   the API server refused, or could not be reached
     │ ├ Unreachable  ├ Forbidden  ├ NotFound  ├ Conflict  └ PodExecFailed
     ├ MysqlError                20   a MySQL server refused, or could not be reached
-    │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed(errno)
+    │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed
     └ StorageError              30   a backup's repository refused, or could not be reached
 
 `status` and `wait` add their own: 8 degraded, 9 down; `drill` too: 7 SLO missed, 40 rows are wrong.
@@ -126,10 +126,14 @@ class PodExecFailed(KubeError):
 
 
 class MysqlError(MysqlopsError):
-    """A MySQL server answered with an error."""
+    """A MySQL server answered with an error; `errno` is MySQL's number."""
 
     exit_code = 20
     code = "mysql"
+
+    def __init__(self, message: str, *, errno: int = 0, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errno = errno
 
 
 class ConnectFailed(MysqlError):
@@ -145,13 +149,9 @@ class AccessDenied(MysqlError):
 
 
 class StatementFailed(MysqlError):
-    """A statement failed; `errno` is MySQL's number."""
+    """A statement failed."""
 
     code = "mysql-statement"
-
-    def __init__(self, message: str, *, errno: int = 0, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.errno = errno
 
 
 class StorageError(MysqlopsError):

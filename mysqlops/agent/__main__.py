@@ -16,6 +16,7 @@ from mysqlops.agent import (
     api,
     certificates,
     credentials,
+    door,
     health,
     loop,
     member,
@@ -112,9 +113,9 @@ def run_agent(_: argparse.Namespace) -> None:
     chore = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
     turning = loop.Loop(own, server, around, chore, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
-    door = health.serve(probes, names.PORT_AGENT)
+    entrance = door.Door(probes.answer, names.PORT_AGENT, _CLOCK)
     turning.run()
-    door.shutdown()
+    entrance.close()
 
 
 def wait_for_application(options: argparse.Namespace) -> None:

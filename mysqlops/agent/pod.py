@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mysqlops import errors
 from mysqlops.agent import credentials, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names
-from mysqlops.mysql import accounts, connect, wait
+from mysqlops.mysql import accounts, connect, group_replication, wait
 
 _MARK_SECONDS = 60.0
 
@@ -19,22 +19,47 @@ _MARK_SECONDS = 60.0
 class Pod:
     """The agent's own pod."""
 
+    is_denied = False  # by the administrative interface: no account there yet, or not with this password
+
     def __init__(self, me: settings.Settings) -> None:
         self.me = me
         self._mark = settings.RUN / "handing-over"
 
     def server(self) -> connect.Server:
-        """To mysqld, as the agent's account; raises MysqlError. While a rotation is open, data that is older than it
-        (of a member that was away, or a claim that was kept) knows the previous password only."""
+        """To mysqld, as the agent's account, by the administrative interface: connections through the socket count as
+        clients' do, and those could have taken all. Where that does not let the agent in, by the socket. Raises
+        MysqlError."""
+        if not self.is_denied:
+            try:
+                return self._server(connect.connect_admin)
+            except errors.AccessDenied:
+                self.is_denied = True
+            except errors.ConnectFailed as error:
+                if error.errno != connect.NOBODY_LISTENS:
+                    raise
+        return self._server(connect.connect_socket)
+
+    def _server(self, way: Callable[[connect.Login], connect.Server]) -> connect.Server:
+        """While a rotation is open, data that is older than it (of a member that was away, or a claim that was kept)
+        knows the previous password only."""
         try:
-            return self._server(names.KEY_ADMIN_PASSWORD)
+            return way(self.login(names.USER_ADMIN, names.KEY_ADMIN_PASSWORD))
         except errors.AccessDenied as denied:
             with contextlib.suppress(errors.ConfigError, errors.AccessDenied):
-                return self._server(names.previous_key(names.KEY_ADMIN_PASSWORD))
+                return way(self.login(names.USER_ADMIN, names.previous_key(names.KEY_ADMIN_PASSWORD)))
             raise denied
 
-    def _server(self, key: str) -> connect.Server:
-        return connect.connect_socket(self.login(names.USER_ADMIN, key))
+    def admit(self) -> None:
+        """Let the agent in by the administrative interface from now on, if this member is the primary; else that comes
+        from there. Raises MysqlError."""
+        self.is_denied = False
+        with self.server() as server:
+            seen = group_replication.observe(server)
+            if self.is_denied and seen.role() == names.ROLE_PRIMARY and seen.writable:
+                keys = (names.KEY_ADMIN_PASSWORD, names.previous_key(names.KEY_ADMIN_PASSWORD))
+                passwords = {key: password for key in keys if (password := self.find(key))}
+                accounts.provide_loopback(server, passwords)
+                self.is_denied = False
 
     def reaches(self, host: str) -> bool:
         """True if anything answers at the database port of that host; it may refuse all connections."""

@@ -27,4 +27,9 @@ class SecretsWatch:
             self.trouble = ""
         except (errors.MysqlError, errors.StepFailed, errors.ConfigError, OSError) as error:
             self.trouble = str(error)
+        try:
+            if self._pod.is_denied:
+                self._pod.admit()
+        except (errors.MysqlError, errors.ConfigError) as error:
+            words.say_if_new("door", f"no way in by the administrative interface yet: {error}")
         words.say_if_new("secrets", self.trouble and f"could not take over the Secrets: {self.trouble}")

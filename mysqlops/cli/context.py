@@ -56,7 +56,8 @@ def anywhere(given: dict[str, Any]) -> Iterator[Session]:
 def make_spec(name: str, namespace: str, config_file: str | None, options: dict[str, Any]) -> ClusterSpec:
     """The spec that the options describe; raises ConfigError."""
     check_replicas(options["replicas"])
-    return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(config_file), **options)
+    chosen = {key: value for key, value in options.items() if value is not None}
+    return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(config_file), **chosen)
 
 
 def _read_config(path: str | None) -> dict[str, str | None]:

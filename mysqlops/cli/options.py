@@ -29,6 +29,50 @@ class Duration(click.ParamType[float]):
         return float(hours * 3600 + minutes * 60 + seconds)
 
 
+class NameList(click.ParamType[tuple[str, ...]]):
+    """Names with commas between them; empty: none."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        return value if isinstance(value, tuple) else tuple(sorted({one for one in value.split(",") if one}))
+
+
+_ACCESS_OPTIONS = (
+    click.option(
+        "--client-namespaces",
+        type=NameList(),
+        metavar="NAME,…",
+        help="Namespaces, beside the own, whose labelled pods may connect; '*': all.",
+    ),
+    click.option(
+        "--metrics-namespaces",
+        type=NameList(),
+        metavar="NAME,…",
+        help="Namespaces, beside the own, whose pods may read /metrics; '*': anybody.",
+    ),
+    click.option(
+        "--limit-egress/--any-egress",
+        default=None,
+        help="Members reach each other, DNS and the API server (ports 443 and 6443) only.",
+    ),
+    click.option(
+        "--image-pull-secrets",
+        "pull_secrets",
+        type=NameList(),
+        metavar="NAME,…",
+        help="Secrets of a private registry.",
+    ),
+)
+
+
+def access(function: F) -> F:
+    """The options of what surrounds a cluster; none of them changes its database."""
+    for option in reversed(_ACCESS_OPTIONS):
+        function = option(function)
+    return function
+
+
 def connection(function: F) -> F:
     """--context and --namespace."""
     function = click.option(
@@ -114,6 +158,7 @@ _SPEC_OPTIONS = (
 
 def spec(function: F) -> F:
     """The options that describe a cluster; the same for `deploy` and `render`."""
+    function = access(function)
     for option in reversed(_SPEC_OPTIONS):
         function = option(function)
     return function

@@ -12,6 +12,7 @@ from mysqlops import errors
 from mysqlops.cli import context, options, output
 from mysqlops.core import names, quantity
 from mysqlops.core.backup import Backup
+from mysqlops.core.spec import SURROUNDINGS
 
 if TYPE_CHECKING:
     from mysqlops.core.timeline import Swap
@@ -117,7 +118,17 @@ def _cluster_of(option: str, name: str) -> str:
     return name.rsplit("-", 1)[0] if option == "--member" else name
 
 
-_SPEC = {"replicas", "image", "agent_image", "storage_size", "storage_class", "memory", "cpu", "config_file"}
+_SPEC = {
+    "replicas",
+    "image",
+    "agent_image",
+    "storage_size",
+    "storage_class",
+    "memory",
+    "cpu",
+    "config_file",
+    *SURROUNDINGS,
+}
 
 
 def _on_the_command_line() -> set[str]:

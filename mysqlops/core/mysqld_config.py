@@ -23,8 +23,8 @@ log_slave_updates binlog_error_action relay_log_recovery replica_preserve_commit
 """
 _PER_MEMBER = """
 datadir basedir socket port bind_address pid_file server_id report_host report_port user tmpdir secure_file_priv
-plugin_dir init_file mysqlx networking grant_tables admin_address default_authentication_plugin
-authentication_policy require_secure_transport ssl_ca ssl_cert ssl_key ssl_capath
+plugin_dir init_file mysqlx networking grant_tables create_admin_listener_thread persisted_globals_load
+default_authentication_plugin authentication_policy require_secure_transport ssl_ca ssl_cert ssl_key ssl_capath
 """
 _GROUP_NEEDS = """
 gtid_mode enforce_gtid_consistency super_read_only read_only offline_mode plugin_load plugin_load_add
@@ -35,7 +35,7 @@ PROTECTED: Mapping[str, str] = {
     **dict.fromkeys(_PER_MEMBER.split(), _OURS),
     **dict.fromkeys(_GROUP_NEEDS.split(), _GROUP),
 }
-_PROTECTED_PREFIXES = {"group_replication_": _GROUP}
+_PROTECTED_PREFIXES = {"group_replication_": _GROUP, "admin_": _OURS}
 # Of the group's variables, those that change no rule of membership.
 _ALLOWED_GROUP = {
     "group_replication_message_cache_size",

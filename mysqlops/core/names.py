@@ -65,7 +65,7 @@ CONTAINER_MYSQLD = "mysqld"
 CONTAINER_AGENT = "agent"
 CLAIM_TEMPLATE = "data"
 
-USER_ADMIN = "mysqlops"  # the agent's, through the socket only
+USER_ADMIN = "mysqlops"  # the agent's, from its own pod only
 USER_REPLICATION = "mysqlops_replication"
 USER_PROBE = "mysqlops_probe"
 USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies
@@ -129,6 +129,12 @@ def check_cluster_name(name: str) -> str:
 def check_namespace(name: str, option: str = "--namespace") -> str:
     if not _NAMESPACE.fullmatch(name):
         raise ConfigError(f"{option} {name!r}: expected at most 63 of a-z, 0-9 and '-'", hint="kubectl get namespaces")
+    return name
+
+
+def check_object_name(name: str, option: str) -> str:
+    if len(name) > 253 or not all(_NAMESPACE.fullmatch(part) for part in name.split(".")):
+        raise ConfigError(f"{option} {name!r}: expected a name of a-z, 0-9, '-' and '.'")
     return name
 
 

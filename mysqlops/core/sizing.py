@@ -18,6 +18,9 @@ SMALLEST_STORAGE = 1 * GIB
 _SERVER = 390 * MIB
 _PER_WORKER = 11 * MIB
 _PER_CONNECTION = 1 * MIB
+# What no account of clients gets: members connect to each other for the group's messages and to recover, and backups to
+# copy. (The agent has an interface of its own.)
+KEPT_CONNECTIONS = 10
 # Transactions are held several times over while they are sent, received, certified and applied, and wait in memory for
 # a member that comes or goes.
 _ROOM = 200 * MIB
@@ -37,19 +40,22 @@ class Sizing:
     transaction_bytes: int
     redo_log_bytes: int
     max_binlog_bytes: int
-    max_connections: int
+    client_connections: int
     temporary_tables_bytes: int
     statement_digests: int
     applier_workers: int
     applier_queue_bytes: int
     is_small: bool
 
+    def max_connections(self) -> int:
+        return self.client_connections + KEPT_CONNECTIONS
+
     def variables(self) -> dict[str, str]:
         small = {
             "performance_schema_error_size": "0",
             "performance_schema_accounts_size": "0",
             "performance_schema_hosts_size": "0",
-            "performance_schema_max_thread_instances": str(self.max_connections + 140),
+            "performance_schema_max_thread_instances": str(self.max_connections() + 140),
         }
         return (small if self.is_small else {}) | {
             "replica_parallel_workers": str(self.applier_workers),
@@ -59,7 +65,8 @@ class Sizing:
             "loose_group_replication_transaction_size_limit": str(self.transaction_bytes),
             "innodb_redo_log_capacity": str(self.redo_log_bytes),
             "max_binlog_size": str(self.max_binlog_bytes),
-            "max_connections": str(self.max_connections),
+            "max_connections": str(self.max_connections()),
+            "max_user_connections": str(self.client_connections),
             "temptable_max_ram": str(self.temporary_tables_bytes),
             "performance_schema_digests_size": str(self.statement_digests),
             "performance_schema_events_statements_history_long_size": str(self.statement_digests // 2),
@@ -93,7 +100,7 @@ def size_for(memory_bytes: int, storage_bytes: int) -> Sizing:
             _down_to(min(max(pool // 2, 128 * MIB), storage_bytes // 16), 8 * MIB), 64 * MIB, 8 * GIB
         ),
         max_binlog_bytes=_clamp(_down_to(storage_bytes // 40, 4096), 16 * MIB, 512 * MIB),
-        max_connections=connections,
+        client_connections=connections,
         temporary_tables_bytes=_clamp(_down_to(memory_bytes // 16, MIB), 16 * MIB, GIB),
         statement_digests=_clamp(memory_bytes // (512 * 1024), 1000, 10000),
         applier_workers=workers,

@@ -9,6 +9,9 @@ from mysqlops.errors import ConfigError
 
 DEFAULT_IMAGE = "mysql:9.7"
 DEFAULT_AGENT_IMAGE = "python:3.13-slim"
+ANY_NAMESPACE = "*"
+# Of this Kubernetes cluster, not of the database: no backup brings them along.
+SURROUNDINGS = frozenset({"client_namespaces", "metrics_namespaces", "limit_egress", "pull_secrets"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class ClusterSpec:
     memory: str = "1Gi"
     cpu: str = "500m"
     mysqld: dict[str, str | None] = field(default_factory=dict)
+    client_namespaces: tuple[str, ...] = ()  # beside the own one
+    metrics_namespaces: tuple[str, ...] = ()
+    limit_egress: bool = False
+    pull_secrets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names.check_cluster_name(self.name)
@@ -36,7 +43,20 @@ class ClusterSpec:
             if not image or any(character.isspace() for character in image):
                 raise ConfigError(f"{option} {image!r}: expected an image reference such as {DEFAULT_IMAGE}")
         _check_quantity("--cpu", self.cpu, smallest="50m")
+        for option, chosen in (
+            ("--client-namespaces", self.client_namespaces),
+            ("--metrics-namespaces", self.metrics_namespaces),
+        ):
+            for one in chosen:
+                if one != ANY_NAMESPACE:
+                    names.check_namespace(one, option)
+        for secret in self.pull_secrets:
+            names.check_object_name(secret, "--image-pull-secrets")
         self.sizing()
+
+    def pull_references(self) -> list[dict[str, str]]:
+        """For every pod that runs the cluster's images."""
+        return [{"name": one} for one in self.pull_secrets]
 
     def sizing(self) -> sizing.Sizing:
         return sizing.size_for(_bytes("--memory", self.memory), _bytes("--storage-size", self.storage_size))

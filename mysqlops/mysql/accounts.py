@@ -40,6 +40,8 @@ class Account:
 
 ROOT = Account("root", "localhost", names.KEY_ROOT_PASSWORD)
 ADMIN = Account(names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD)
+# The same for the administrative interface, which is no socket; clusters of before get it later (provide_loopback).
+LOOPBACK = Account(names.USER_ADMIN, connect.LOOPBACK, names.KEY_ADMIN_PASSWORD)
 REPLICATION = Account(names.USER_REPLICATION, "%", names.KEY_REPLICATION_PASSWORD)
 PROBE = Account(names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD)
 APP = Account(names.USER_APP, "%", names.KEY_APP_PASSWORD)
@@ -50,14 +52,15 @@ ALWAYS = (ROOT, ADMIN, REPLICATION, PROBE, APP)
 def add_password(server: connect.Server, one: Account, password: str) -> None:
     """A new password beside the one that the account has; both are accepted. Nothing if somebody dropped the account:
     the others' passwords must change all the same."""
-    _alter(server, one, password, "RETAIN CURRENT PASSWORD ")
+    _alter(server, one, password, "RETAIN CURRENT PASSWORD")
 
 
 def keep_only(server: connect.Server, one: Account, password: str) -> None:
     """Accept no other password any more. Which one a member calls the old one depends on how it came by the two, so
     DISCARD alone could leave it with the wrong one."""
     _alter(server, one, password, "")
-    server.query(f"ALTER USER IF EXISTS {one} DISCARD OLD PASSWORD")
+    for account in _with_twin(one):
+        server.query(f"ALTER USER IF EXISTS {account} DISCARD OLD PASSWORD")
 
 
 def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, str]) -> None:
@@ -78,7 +81,8 @@ def with_two_passwords(server: connect.Server, of: Collection[Account]) -> list[
 
 
 def _alter(server: connect.Server, one: Account, password: str, clause: str) -> None:
-    statement = f"ALTER USER IF EXISTS {one} IDENTIFIED BY {{}} {clause}{_REUSES}"
+    each = ", ".join(f"{account} IDENTIFIED BY {{0}} {clause}" for account in _with_twin(one))
+    statement = f"ALTER USER IF EXISTS {each} {_REUSES}"
     try:
         server.execute_secret(statement.format(quote(password)), statement.format("…"))
     except errors.StatementFailed as error:
@@ -86,6 +90,23 @@ def _alter(server: connect.Server, one: Account, password: str, clause: str) -> 
             raise
         text = f"{error}: validate_password wants more than 32 characters of four kinds"
         raise errors.StatementFailed(text, errno=error.errno) from None
+
+
+def _with_twin(one: Account) -> tuple[Account, ...]:
+    """One password for both of the agent's accounts, changed by one statement."""
+    return (one, LOOPBACK) if one == ADMIN else (one,)
+
+
+def provide_loopback(server: connect.Server, passwords: Mapping[str, str]) -> None:
+    """Make the account for the administrative interface, or make it again: what the other one may, by its passwords.
+    On the primary; the group replicates it."""
+    server.query(f"DROP USER IF EXISTS {LOOPBACK}")
+    for line in _both(LOOPBACK, passwords, "CREATE USER"):
+        server.execute_secret(line, f"CREATE USER {LOOPBACK} IDENTIFIED BY …")
+    server.query(f"ALTER USER {LOOPBACK} REQUIRE SSL")
+    own, new = f"TO `{ADMIN.user}`@`{ADMIN.host}`", f"TO {LOOPBACK}"
+    for (grant,) in server.query(f"SHOW GRANTS FOR {ADMIN}"):
+        server.query(str(grant).replace(own, new))
 
 
 def _both(one: Account, passwords: Mapping[str, str], verb: str) -> list[str]:
@@ -147,7 +168,7 @@ def reset_file(passwords: Mapping[str, str]) -> str:
     own accounts of mysqlops stay otherwise as they are, and the one for backups is there if this cluster has it: its
     receiver of binary logs goes on. Ends with SHUTDOWN."""
     lines = []
-    for one in ALWAYS:
+    for one in (*ALWAYS, LOOPBACK):
         lines.append(f"ALTER USER IF EXISTS {one} DISCARD OLD PASSWORD")
         lines += _both(one, passwords, "ALTER USER IF EXISTS")
     lines += [f"DROP USER IF EXISTS {quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
@@ -168,6 +189,7 @@ def init_file(passwords: Mapping[str, str]) -> str:
     """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
     made = (
         (ADMIN, "ALL ON *.*", " WITH GRANT OPTION"),
+        (LOOPBACK, "ALL ON *.*", " WITH GRANT OPTION"),
         (REPLICATION, f"{_REPLICATION_RIGHTS} ON *.*", ""),
         (PROBE, "SELECT, INSERT, UPDATE, DELETE ON mysqlops.*", ""),
         (APP, f"ALL ON {names.DATABASE_APP}.*", ""),

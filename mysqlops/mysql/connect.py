@@ -18,6 +18,8 @@ import pymysql
 from mysqlops import errors
 
 SOCKET = "/run/mysqlops/mysqld.sock"
+LOOPBACK, ADMIN_PORT = "127.0.0.1", 33062
+NOBODY_LISTENS = 2003
 _NO_CONNECTION = {2002, 2003, 2006, 2013, 2055, 1053, 1927, 3032}
 _DENIED = {1044, 1045, 1142, 1227, 1698, 3118, 3955}
 
@@ -81,20 +83,34 @@ def connect_socket(login: Login, *, path: str = SOCKET, timeout_seconds: float =
     return _connect("the local server", login, timeout_seconds, unix_socket=path)
 
 
+def connect_admin(login: Login, *, port: int = ADMIN_PORT, timeout_seconds: float = 5) -> Server:
+    """The same by its administrative interface: beside max_connections, so that clients cannot lock anybody out. Nobody
+    but this pod can listen there, so no name is verified, as for the socket."""
+    return _connect("the local server", login, timeout_seconds, host=LOOPBACK, port=port, ssl=_unverified())
+
+
 def connect_tcp(
     host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
 ) -> Server:
     """Connect over TLS, and verify the server's name if the login brings a CA; raises ConfigError if that is bad."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if login.ca_file:
-        try:
-            context.load_verify_locations(login.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise errors.ConfigError(f"CA file {login.ca_file}: {error}") from error
-    else:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    context = _verified(login.ca_file) if login.ca_file else _unverified()
     return _connect(f"{host}:{port}", login, timeout_seconds, host=host, port=port, database=database, ssl=context)
+
+
+def _verified(ca_file: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise errors.ConfigError(f"CA file {ca_file}: {error}") from error
+    return context
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -> Server:
@@ -126,9 +142,9 @@ def _mapped(where: str, what: str, *, secret: bool = False) -> Iterator[None]:
         detail = "" if secret and number not in _NO_CONNECTION | _DENIED else f": {_message(error)}"
         text = f"{where}: {what if secret else _short(what)} failed with MySQL error {number}{detail}"
         if number in _DENIED:
-            raise errors.AccessDenied(text) from error
+            raise errors.AccessDenied(text, errno=number) from error
         if number in _NO_CONNECTION or isinstance(error, (OSError, pymysql.InterfaceError)):
-            raise errors.ConnectFailed(text) from error
+            raise errors.ConnectFailed(text, errno=number) from error
         raise errors.StatementFailed(text, errno=number) from error
 
 

@@ -1,4 +1,4 @@
-"""The agent as one file: a zipapp of our own modules, pymysql and the Prometheus client, for a ConfigMap.
+"""The agent as one file: a zipapp of our own modules and pymysql, for a ConfigMap.
 
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
 So our modules go in without their docstrings, with the same line numbers. The zip is made the same way each time, so
@@ -22,12 +22,7 @@ from pathlib import Path
 from mysqlops.version import __version__
 
 _ENTRY = "mysqlops.agent.__main__"
-_LIBRARIES = ("pymysql", "prometheus_client")
-_NEVER_IMPORTED = {
-    # What only reads metrics, or shares them between processes.
-    "prometheus_client": ("bridge", "twisted", "aiohttp", "django", "parser.py", "multiprocess.py"),
-    "pymysql": (),
-}
+_LIBRARY = "pymysql"
 _MAIN = "import sys\nfrom mysqlops.agent.__main__ import main\nsys.exit(main())\n"
 _ROOT = Path(__file__).resolve().parents[2]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -57,8 +52,7 @@ def _files() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     for path, source in _needed(_ENTRY):
         yield path, _without_docstrings(source)
-    for library in _LIBRARIES:
-        yield from _sources(resources.files(library), library, _NEVER_IMPORTED[library])
+    yield from _sources(resources.files(_LIBRARY), _LIBRARY)
 
 
 def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
@@ -102,12 +96,10 @@ def _imports(source: bytes) -> Iterable[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def _sources(folder: Traversable, path: str, without: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
-        if entry.name in without:
-            continue
         if entry.is_dir() and entry.name != "__pycache__":
-            yield from _sources(entry, f"{path}/{entry.name}", without)
+            yield from _sources(entry, f"{path}/{entry.name}")
         elif entry.name.endswith(".py"):
             yield f"{path}/{entry.name}", entry.read_bytes()
 

@@ -111,6 +111,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
             "activeDeadlineSeconds": 600,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            "imagePullSecrets": spec.pull_references(),
             "securityContext": copy.deepcopy(template["securityContext"]),
             "containers": [mysqld, python],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
@@ -145,7 +146,7 @@ def _cannot_start(container: str, waiting: Json) -> Reason:
     return Reason(
         "image-cannot-start",
         f"{option}: {waiting['reason']}: {waiting.get('message', '')[:300]}",
-        "check the name and the registry, and the namespace's imagePullSecrets",
+        "check the name and the registry; --image-pull-secrets names the Secrets of a private one",
     )
 
 

@@ -47,7 +47,15 @@ def running(client: Client, name: str) -> Running | None:
         return None
     in_use = render.in_use_of(stateful_set)
     settings = (client.find("ConfigMap", in_use.config) or {}).get("data") or {}
-    return Running(spec_of(stateful_set, settings), stateful_set, in_use, settings)
+    return Running(spec_of(stateful_set, settings, _policy(client, name)), stateful_set, in_use, settings)
+
+
+def _policy(client: Client, name: str) -> Json | None:
+    """Who may not look at it applies none either."""
+    try:
+        return client.find("NetworkPolicy", name)
+    except errors.Forbidden:
+        return None
 
 
 def must_run(client: Client, name: str) -> Running:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mysqlops.core import backup, binlog, names, pitr, quantity, version
-from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.spec import SURROUNDINGS, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic, snapshot
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 def spec_of(manifest: Json, name: str, namespace: str, changed: dict[str, Any]) -> ClusterSpec:
     """The spec of the cluster that was backed up, under another name, with what the user wants differently."""
-    known = {field.name for field in fields(ClusterSpec)}
+    known = {field.name for field in fields(ClusterSpec)} - SURROUNDINGS
     recorded = {key: value for key, value in manifest["spec"].items() if key in known}
     return ClusterSpec(**{**recorded, **changed, "name": name, "namespace": namespace})
 

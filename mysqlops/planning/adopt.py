@@ -44,6 +44,7 @@ def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seco
     wanted["metadata"]["namespace"] = spec.namespace
     wanted["spec"]["activeDeadlineSeconds"] = seconds
     pod = wanted["spec"]["template"]["spec"]
+    pod["imagePullSecrets"] = spec.pull_references()
     for container in (*pod["initContainers"], *pod["containers"]):
         container["image"] = spec.image if container["command"][0] == "sh" else spec.agent_image
         container["env"] = [{"name": key, "value": value} for key, value in _environment(spec, request).items()]

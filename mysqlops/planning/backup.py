@@ -139,6 +139,8 @@ def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], 
     cluster = source.spec.name if source.spec else ""
     _label(wanted, name, cluster)
     pod = wanted["spec"]["template"]["spec"]
+    if source.spec:
+        pod["imagePullSecrets"] = source.spec.pull_references()
     prototypes = {one["name"]: one for one in pod["containers"]}
     steps = [replace(step, env={**env, **step.env}) for step in steps]
     containers = [_container(prototypes[step.kind], step, templates.scripts, target, source) for step in steps]

@@ -60,6 +60,7 @@ def objects(templates: Sequence[Json], scripts: Mapping[str, str], wish: Wish, s
 def _fill(deployment: Json, scripts: Mapping[str, str], wish: Wish, source: Source) -> None:
     deployment["metadata"]["annotations"] = {names.ANNOTATION_BINLOG: json.dumps(_noted(wish), sort_keys=True)}
     pod = deployment["spec"]["template"]["spec"]
+    pod["imagePullSecrets"] = source.spec.pull_references()
     containers = {one["name"]: one for one in (*pod["initContainers"], *pod["containers"])}
     images = {"mysqld": source.spec.image, "restic": wish.target.image, "ship": source.spec.agent_image}
     for name, container in containers.items():

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import mysqld_config, names
+from mysqlops.core import mysqld_config, names, quantity, sizing
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.planning import claims
+from mysqlops.planning import claims, network
 
 Json = dict[str, Any]
 BASE_NAME = "mysql"
@@ -60,6 +60,7 @@ def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_us
     for binding in (item for item in objects if item["kind"] == "RoleBinding"):
         for subject in binding["subjects"]:
             subject["namespace"] = spec.namespace
+    network.shape(_find(objects, "NetworkPolicy", spec.name), spec)
     stateful_set = _find(objects, "StatefulSet", spec.name)
     _shape_stateful_set(stateful_set, spec, agent, digest(config["data"]))
     if in_use is not None:
@@ -73,7 +74,17 @@ def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_us
 def my_cnf(base_text: str, spec: ClusterSpec) -> str:
     """The base, the sizes over it, and the user's settings over both."""
     base = mysqld_config.parse(base_text, "manifests/base/config/my.cnf")
-    return mysqld_config.layer(base, spec.sizing().variables(), spec.mysqld)
+    return mysqld_config.layer(base, spec.sizing().variables(), _connections(spec), spec.mysqld)
+
+
+def _connections(spec: ClusterSpec) -> dict[str, str | None]:
+    """What one account may take of a user's own max_connections; nothing is kept of one that is too small for that."""
+    given = (spec.mysqld.get("max_connections") or "").strip("'\"")
+    number = int(given) if given.isdigit() else quantity.parse_my_cnf(given)
+    if number is None:
+        return {}
+    rest = number - sizing.KEPT_CONNECTIONS
+    return {"max_user_connections": str(rest if rest > sizing.KEPT_CONNECTIONS else 0)}
 
 
 def rename(node: Any, name: str) -> Any:
@@ -116,6 +127,7 @@ def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent, con
             }
         else:
             container["image"] = spec.agent_image
+    template["spec"]["imagePullSecrets"] = spec.pull_references()
     claim = body["volumeClaimTemplates"][0]["spec"]
     claim["resources"]["requests"]["storage"] = spec.storage_size
     if spec.storage_class is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from mysqlops.core import mysqld_config, names, quantity
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
+from mysqlops.planning import network
 from mysqlops.planning.render import USER_CNF
 
 Json = dict[str, Any]
@@ -23,12 +24,17 @@ _VERBS = {
     "memory": ("--memory", "upgrade {name} --memory {wanted}"),
     "cpu": ("--cpu", "upgrade {name} --cpu {wanted}"),
     "mysqld": ("--config", "config set {name} KEY=VALUE"),
+    "client_namespaces": ("--client-namespaces", "upgrade {name} --client-namespaces {wanted}"),
+    "metrics_namespaces": ("--metrics-namespaces", "upgrade {name} --metrics-namespaces {wanted}"),
+    "limit_egress": ("--limit-egress", "upgrade {name} --limit-egress"),
+    "pull_secrets": ("--image-pull-secrets", "upgrade {name} --image-pull-secrets {wanted}"),
 }
 
 
-def spec_of(stateful_set: Json, settings: Json) -> ClusterSpec:
-    """The spec that would make this StatefulSet; `settings` is the ConfigMap's data. Raises ConfigError if somebody put
-    values there that mysqlops does not make."""
+def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterSpec:
+    """The spec that would make this StatefulSet; `settings` is the ConfigMap's data, `policy` the NetworkPolicy. Raises
+    ConfigError if somebody put values there that mysqlops does not make."""
+    access = network.access_of(policy)
     containers = {one["name"]: one for one in stateful_set["spec"]["template"]["spec"]["containers"]}
     mysqld = containers[names.CONTAINER_MYSQLD]
     claim = stateful_set["spec"]["volumeClaimTemplates"][0]["spec"]
@@ -43,6 +49,12 @@ def spec_of(stateful_set: Json, settings: Json) -> ClusterSpec:
         storage_class=claim.get("storageClassName"),
         memory=mysqld["resources"]["limits"]["memory"],
         cpu=mysqld["resources"]["requests"]["cpu"],
+        client_namespaces=access.client_namespaces,
+        metrics_namespaces=access.metrics_namespaces,
+        limit_egress=access.limit_egress,
+        pull_secrets=tuple(
+            one["name"] for one in stateful_set["spec"]["template"]["spec"].get("imagePullSecrets") or ()
+        ),
         mysqld=mysqld_config.check_user_settings(mysqld_config.parse(settings.get(USER_CNF, ""), source), source),
     )
 
@@ -67,13 +79,17 @@ def _differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
 
 def _reason(field: str, wanted: ClusterSpec, running: ClusterSpec) -> Reason:
     option, verb = _VERBS[field]
-    value = getattr(wanted, field)
+    value, there = (_words(getattr(spec, field)) for spec in (wanted, running))
     if field == "mysqld":
         text = "--config: the settings differ from those that run: " + ", ".join(_settings(wanted, running))
     else:
-        text = f"{option} {value}: {running.name} runs with {getattr(running, field)}"
+        text = f"{option} {value}: {running.name} runs with {there}"
     hint = f"mysqlops {verb.format(name=running.name, wanted=value)}" if verb else "a running cluster keeps its class"
     return Reason("changed-option", text, hint)
+
+
+def _words(value: Any) -> Any:
+    return (",".join(value) or "''") if isinstance(value, tuple) else value
 
 
 def _settings(wanted: ClusterSpec, running: ClusterSpec) -> list[str]:

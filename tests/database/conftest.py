@@ -26,6 +26,7 @@ class Database:
     host: str
     port: int
     tls: Path
+    container: str
 
     def connect(self, user: str = "tester", password: str | None = None) -> connect.Server:
         login = connect.Login(user, "tester" if password is None else password)
@@ -61,7 +62,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     for name, value in _ENVIRONMENT.items():
         container.with_env(name, value)
     with container:
-        server = Database("127.0.0.1", int(container.get_exposed_port(3306)), tls)
+        server = Database("127.0.0.1", int(container.get_exposed_port(3306)), tls, container.get_wrapped_container().id)
         _await(server, container)
         yield server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,11 +25,11 @@ def image() -> str:
     return next((os.environ[key] for key in _IMAGE_VARIABLES if os.environ.get(key)), "mysql:9.7")
 
 
-def docker(*words: str, check: bool = True, seconds: float = 120) -> str:
+def docker(*words: str, check: bool = True, seconds: float = 120, stderr: bool = False) -> str:
     done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=seconds, check=False)
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(words[:3])} failed: {done.stderr.strip()[-800:]}")
-    return done.stdout.strip()
+    return (done.stderr if stderr else done.stdout).strip()
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
@@ -44,6 +46,19 @@ def eventually(look: Callable[[], T | None], what: str, seconds: float = 60) -> 
         if time.monotonic() > deadline:
             raise AssertionError(f"after {seconds:.0f} s: {what}; last seen: {seen}")
         time.sleep(0.1)
+
+
+def in_network_of(container: str, action: Callable[[], T]) -> T:
+    """Run something as the pod's other containers do: on that container's loopback."""
+    libc, process = ctypes.CDLL(None, use_errno=True), docker("inspect", "-f", "{{.State.Pid}}", container)
+
+    def enter_and_run() -> T:
+        with Path(f"/proc/{process}/ns/net").open() as network:
+            assert libc.setns(network.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
+        return action()
+
+    with ThreadPoolExecutor(1) as thread:  # a namespace is a thread's
+        return thread.submit(enter_and_run).result()
 
 
 class Template:

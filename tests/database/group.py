@@ -47,6 +47,7 @@ class Member:
         self.container = f"{group.prefix}-{number}"
         self.volume = f"{group.prefix}-data-{number}"
         self._run = group.folder / self.name
+        self.socket = self._run / "mysqld.sock"
         self._lock: connect.Server | None = None
 
     # As the agent does it.
@@ -54,10 +55,10 @@ class Member:
         # pymysql leaves a socket open that nobody listens to, which pytest takes for an error.
         try:
             with socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(str(self._run / "mysqld.sock"))
+                probe.connect(str(self.socket))
         except OSError as error:
             raise errors.ConnectFailed(f"{self.name}: {error}") from error
-        return connect.connect_socket(TESTER, path=str(self._run / "mysqld.sock"), timeout_seconds=seconds)
+        return connect.connect_socket(TESTER, path=str(self.socket), timeout_seconds=seconds)
 
     def observe(self) -> view.ServerView:
         with self.server() as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,10 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, comparison, connect, group_replication, sessions, variables, wait
+from tests.database import containers
 from tests.database.conftest import Database
 from tests.database.files import PASSWORDS, PREVIOUS
+from tests.database.group import Group, Settings
 
 _UUIDS = [f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "1a"]
 _SETS = st.dictionaries(st.sampled_from(_UUIDS), st.sets(st.integers(1, 12), min_size=1))
@@ -293,3 +296,35 @@ def test_a_tables_digest_changes_with_any_value_and_not_with_the_order(database:
         finally:
             server.query("DROP DATABASE odd")
             server.query("SET GLOBAL super_read_only = ON")
+
+
+def _log(database: Database, since: float) -> str:
+    return containers.docker("logs", "--since", str(since), database.container, stderr=True)
+
+
+def test_a_failed_login_is_in_the_log_and_a_look_at_the_port_is_not(database: Database) -> None:
+    began = time.time()
+    for user in (names.USER_APP, "nobody"):
+        with pytest.raises(errors.AccessDenied):
+            database.connect(user, "wrong")
+    for _ in range(3):
+        assert wait.is_there(wait.Target(database.host, database.port))
+    database.connect().close()
+    found = containers.eventually(
+        lambda: log if (log := _log(database, began)).count("MY-010926") == 2 else "", "logged"
+    )
+    assert "Access denied for user 'app'@" in found
+    assert "Access denied for user 'nobody'@" in found
+    assert "communication packets" not in found
+
+
+def test_what_somebody_persisted_does_not_outlive_a_restart(template: containers.Template) -> None:
+    """One file holds all settings; in the data it would be one member's only, and come back with a backup."""
+    with Group(Settings(members=1), template) as group:
+        member = group.members[0]
+        member.query("SET PERSIST require_secure_transport = OFF")
+        member.query("SET PERSIST_ONLY max_connections = 7")
+        assert member.query("SELECT @@require_secure_transport") == [(0,)]
+        member.stop()
+        member.start()
+        assert member.query("SELECT @@require_secure_transport, @@max_connections") == [(1, 74)]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mysqlops import errors
 from mysqlops.agent import health, log, loop, member, pod, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
-from mysqlops.core import publication
 from mysqlops.mysql import connect
 from tests.simulation.clients import AgentApi
 from tests.simulation.scheduler import Process
@@ -76,17 +75,6 @@ class OwnPod(pod.Pod):
         return process is not None and process.is_alive
 
 
-class Probes(health.Health):
-    """Without the gauges, which are slow and which nobody reads here."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock, self._turned = clock, clock.monotonic()
-        self._last: publication.Publication | None = None
-
-    def turned(self, seen: publication.Publication) -> None:
-        self._turned, self._last = self._clock.monotonic(), seen
-
-
 class Chore(secrets_watch.SecretsWatch):
     """Passwords and certificates never change here."""
 
@@ -103,7 +91,7 @@ class Agent:
     def __init__(self, world: World, containers: Containers) -> None:
         self._world, self._containers = world, containers
         self._loop: loop.Loop | None = None
-        self._probes: Probes | None = None
+        self._probes: health.Health | None = None
         self.is_restless_until = 0.0
         self.process = Process(world.scheduler, f"agent {containers.name}", self._main)
         self.process.nap = self._nap
@@ -114,7 +102,7 @@ class Agent:
         clock = world.clock_of(containers.node)
         api = AgentApi(world.api, world.before_call, world.after_call)
         own = OwnPod(me, world, containers)
-        self._probes = Probes(clock)
+        self._probes = health.Health(clock)
         around = surroundings.Surroundings(api, me, clock)
         self._loop = loop.Loop(own, member.Member(own), around, Chore(), self._probes, clock=clock)
         if containers.terminating_since is not None:

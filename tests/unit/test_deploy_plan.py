@@ -127,13 +127,21 @@ def test_a_service_changed_by_hand_is_restored() -> None:
         ({"replicas": 5}, "--replicas 5: orders runs with 3", "scale orders --replicas 5"),
         ({"image": "mysql:8.4"}, "--image mysql:8.4", "upgrade orders --image mysql:8.4"),
         ({"storage_size": "4Gi"}, "--storage-size 4Gi: orders runs with 2Gi", "storage resize orders --size 4Gi"),
+        (
+            {"client_namespaces": ("a", "b")},
+            "--client-namespaces a,b: orders runs with ''",
+            "upgrade orders --client-namespaces a,b",
+        ),
+        ({"limit_egress": True}, "--limit-egress True", "upgrade orders --limit-egress"),
+        ({"pull_secrets": ("own",)}, "--image-pull-secrets own", "upgrade orders --image-pull-secrets own"),
         ({"mysqld": {"max_connections": "43"}}, "differ from those that run: max_connections", "config set orders"),
     ],
 )
 def test_a_changed_option_is_named_with_the_verb_that_changes_it(change: dict[str, Any], told: str, verb: str) -> None:
     objects = deploy.objects(SPEC)
     settings = next(item for item in objects if item["metadata"]["name"] == "orders-config")["data"]
-    current = running.spec_of(objects[-1], settings)
+    policy = next(item for item in objects if item["kind"] == "NetworkPolicy")
+    current = running.spec_of(objects[-1], settings, policy)
     assert running.differences(SPEC, current) == []
     (reason,) = running.differences(replace(SPEC, **change), current)
     assert told in reason.message

@@ -15,6 +15,7 @@ from mysqlops.core.quantity import GIB, MIB
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.operations import delete, observe
+from mysqlops.planning import render, settings
 from tests.unit.fakes.cluster import NAME, Cluster
 
 
@@ -95,7 +96,7 @@ def test_a_delete_leaves_the_claims_that_are_labelled_as_another_cluster_s() -> 
 @given(st.integers(768 * MIB, 512 * GIB), st.integers(GIB, 64 * 1024 * GIB))
 def test_what_mysqld_may_take_fits_its_limit(memory: int, storage: int) -> None:
     found = sizing.size_for(memory, storage)
-    outside = found.message_cache_bytes + found.max_connections * MIB + (478 + (0 if found.is_small else 198)) * MIB
+    outside = found.message_cache_bytes + found.client_connections * MIB + (478 + (0 if found.is_small else 198)) * MIB
     room = memory - outside - found.buffer_pool_bytes
     assert room >= (200 * MIB if memory >= GIB else 38 * MIB), "for transactions on their way"
     assert found.transaction_bytes * 8 <= room
@@ -168,3 +169,21 @@ def test_a_publication_is_only_that_of_its_own_pod() -> None:
     assert publication.load('{"format": 99, "pod_uid": "u"}', "u") is None
     assert one.is_same_but_for_time(replace(one, beat=2, executed="y"))
     assert not one.is_same_but_for_time(replace(one, state="ONLINE"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accounts_share"),
+    [
+        ({}, "64"),
+        ({"max_connections": "200"}, "190"),
+        ({"max_connections": "'1K'"}, "1014"),
+        ({"max_connections": "20"}, "0"),  # no limit: nothing could be kept
+        ({"max_connections": "200", "max_user_connections": "200"}, "200"),
+        ({"max_user_connections": "5"}, "5"),
+    ],
+)
+def test_no_single_account_gets_the_members_own_connections(chosen: dict[str, str | None], accounts_share: str) -> None:
+    text = render.my_cnf("[mysqld]\n", ClusterSpec("mysql", "db", memory="1Gi", mysqld=chosen))
+    found = settings.values(text)
+    assert found["max_user_connections"] == accounts_share
+    assert found["max_connections"].strip("'") == chosen.get("max_connections", "74").strip("'")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops.cli import context, options, output
+from mysqlops.core.spec import ANY_NAMESPACE, SURROUNDINGS
 
 if TYPE_CHECKING:
     from mysqlops.operations.session import Session
 
-_CHANGES = ("image", "agent_image", "memory", "cpu")
+_CHANGES = ("image", "agent_image", "memory", "cpu", *sorted(SURROUNDINGS))
 
 
 @click.command()
@@ -20,6 +21,7 @@ _CHANGES = ("image", "agent_image", "memory", "cpu")
 @click.option("--agent-image", help="Another image of Python for the agents.")
 @click.option("--memory", help="Of each mysqld; request and limit.")
 @click.option("--cpu", help="Request of each mysqld.")
+@options.access
 @click.option(
     "--member-timeout",
     type=options.Duration(),
@@ -48,7 +50,7 @@ def command(name: str, **given: Any) -> None:
     form, way, dry_run = given.pop("output"), given.pop("way"), given.pop("dry_run")
     changes = {key: given.pop(key) for key in _CHANGES}
     limits = rollout.Limits(given.pop("member_timeout"))
-    if way and (dry_run or any(changes.values())):
+    if way and (dry_run or any(value is not None for value in changes.values())):
         raise click.UsageError(f"--{way} takes no change and no --dry-run: the rollout that is open is meant")
     if way == "status":
         with context.reading(name, given) as session:
@@ -60,6 +62,9 @@ def command(name: str, **given: Any) -> None:
             return
         running = observe.must_run(session.client, name)
         change = upgrade.plan(session, name, running, upgrade.wanted_spec(running, changes))
+        if ANY_NAMESPACE in running.spec.client_namespaces and changes["client_namespaces"] is None:
+            text = f"labelled pods of any namespace may connect to {name}"
+            session.progress.warn(f"{text}; --client-namespaces NAME,… (or '') narrows that")
         if dry_run:
             output.show_steps(change.steps, form)
             return

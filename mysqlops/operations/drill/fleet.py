@@ -31,7 +31,8 @@ _FETCH = (
 def cluster_of(session: Session, seen: status.Status) -> objects.Cluster:
     running = observe.must_run(session.client, seen.name)
     members = tuple(one.name for one in seen.members)
-    return objects.Cluster(seen.name, seen.namespace, members, running.spec.agent_image, running.in_use.agent)
+    spec, agent_map = running.spec, running.in_use.agent
+    return objects.Cluster(seen.name, seen.namespace, members, spec.agent_image, agent_map, spec.pull_secrets)
 
 
 class Fleet:

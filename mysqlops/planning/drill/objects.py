@@ -25,6 +25,10 @@ class Cluster:
     members: tuple[str, ...]
     agent_image: str
     agent_config_map: str
+    pull_secrets: tuple[str, ...] = ()
+
+    def pull_references(self) -> list[dict[str, str]]:
+        return [{"name": one} for one in self.pull_secrets]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ def pod(base: Json, cluster: Cluster, wish: Clients, name: str) -> Json:
     made["metadata"]["labels"][names.LABEL_CLIENT] = cluster.name
     spec = made["spec"]
     spec["activeDeadlineSeconds"] = wish.deadline_seconds
+    spec["imagePullSecrets"] = cluster.pull_references()
     _place(spec, cluster, wish)
     container = spec["containers"][0]
     container["image"] = cluster.agent_image
@@ -147,6 +152,7 @@ def undo_job(base: Json, cluster: Cluster, undo: Undo) -> Json:
     made["metadata"]["name"] = names_of(cluster.name, "undo")
     spec = made["spec"]["template"]["spec"]
     spec["nodeName"] = undo.node
+    spec["imagePullSecrets"] = cluster.pull_references()
     spec["containers"][0]["image"] = cluster.agent_image
     spec["containers"][0]["command"] += [str(undo.seconds), undo.file]
     spec["volumes"][0]["persistentVolumeClaim"]["claimName"] = undo.claim

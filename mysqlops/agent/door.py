@@ -1,0 +1,122 @@
+"""The agent's port, which anybody may reach who reaches the pod: a small HTTP server that no number of connections
+can fill. One thread, a few connections at a time, each for a moment; who opens many loses his own.
+
+A server with a thread for each connection was killed for memory by 1362 idle ones, which any pod could open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from mysqlops.clock import Clock
+
+Answer = Callable[[str], tuple[int, str]]  # a path -> the status and the text
+_MOST = 32  # connections at once
+_SECONDS = 5.0  # from a connection to the end of its request
+_LONGEST = 4096  # bytes of a request's head
+_BACKLOG = 128  # a SYN that finds no room comes again a second later, as long as a probe may take
+
+
+@dataclass
+class _Guest:
+    """A connection whose request is not complete."""
+
+    connection: socket.socket
+    address: str
+    until: float
+    head: bytes = b""
+
+
+class Door:
+    """Answers GET requests until close() is called; one connection, one request."""
+
+    def __init__(self, answer: Answer, port: int, clock: Clock) -> None:
+        self._answer, self._clock = answer, clock
+        self._listener = socket.create_server(("", port), backlog=_BACKLOG)
+        self._listener.setblocking(False)
+        self._waker, self._woken = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._guests: dict[int, _Guest] = {}  # by file number, the oldest first
+        self.port = int(self._listener.getsockname()[1])
+        self._task = clock.start("door", self._run)
+
+    def close(self) -> None:
+        self._waker.close()
+        self._task.join(_SECONDS)
+
+    def _run(self) -> None:
+        while True:
+            ready = [key.fileobj for key, _ in self._selector.select(1.0)]
+            if self._woken in ready:
+                break
+            # Requests that are there first: a new connection may cost an old one.
+            for number in [number for number, guest in self._guests.items() if guest.connection in ready]:
+                self._read(number)
+            if self._listener in ready:
+                self._accept()
+            now = self._clock.monotonic()
+            for number in [number for number, guest in self._guests.items() if guest.until < now]:
+                self._drop(number)
+        for number in list(self._guests):
+            self._drop(number)
+        for one in (self._selector, self._listener, self._woken):
+            one.close()
+
+    def _accept(self) -> None:
+        """No more than fit at once: then those that asked are answered."""
+        for _ in range(_MOST // 2):
+            try:
+                connection, address = self._listener.accept()
+            except OSError:  # nobody waits any more, or who did has gone
+                return
+            if len(self._guests) >= _MOST:
+                self._make_room()
+            connection.setblocking(False)
+            self._guests[connection.fileno()] = _Guest(connection, address[0], self._clock.monotonic() + _SECONDS)
+            self._selector.register(connection, selectors.EVENT_READ)
+
+    def _make_room(self) -> None:
+        """The oldest of the address that has most goes: kubelet's probe comes from another than whoever floods."""
+        most = Counter(guest.address for guest in self._guests.values()).most_common(1)[0][0]
+        self._drop(next(number for number, guest in self._guests.items() if guest.address == most))
+
+    def _read(self, number: int) -> None:
+        guest = self._guests[number]
+        try:
+            more = guest.connection.recv(_LONGEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        guest.head += more
+        if b"\r\n\r\n" in guest.head:
+            self._send(guest)
+        elif more and len(guest.head) < _LONGEST:
+            return
+        self._drop(number)
+
+    def _send(self, guest: _Guest) -> None:
+        method, _, rest = guest.head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+        status, text = self._answer(rest.partition(" ")[0]) if method == "GET" else (405, "")
+        body = text.encode()
+        lines = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+            "Content-Type: text/plain; version=0.0.4; charset=utf-8",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        )
+        with contextlib.suppress(OSError):  # an answer is smaller than the socket's buffer; who has hung up misses it
+            guest.connection.send("\r\n".join((*lines, "", "")).encode() + body)
+
+    def _drop(self, number: int) -> None:
+        guest = self._guests.pop(number)
+        self._selector.unregister(guest.connection)
+        guest.connection.close()

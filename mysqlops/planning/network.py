@@ -1,0 +1,77 @@
+"""Who may reach a cluster's members: from the spec to the rules of its NetworkPolicy, and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
+
+Json = dict[str, Any]
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"  # on every namespace, given by the API server
+# DNS (OpenShift's pods have it at 5353), and the API server, whose addresses differ from cluster to cluster.
+_EVERYWHERE = (("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353), ("TCP", 443), ("TCP", 6443))
+_SQL, _AGENT = 0, 1  # the rules of the base, one for each port
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the policy of a cluster says, as the fields of its spec."""
+
+    client_namespaces: tuple[str, ...]
+    metrics_namespaces: tuple[str, ...]
+    limit_egress: bool
+
+
+def shape(policy: Json, spec: ClusterSpec) -> None:
+    """Put the spec's namespaces into the base's policy, which lets in the own namespace only."""
+    rules = policy["spec"]["ingress"]
+    members, clients = rules[_SQL]["from"]
+    rules[_SQL]["from"] = [members, *_peers(clients, spec.client_namespaces)]
+    anybody = rules[_AGENT]["from"][0]
+    # An empty list lets in also what is no pod, such as a Prometheus on a node's own network.
+    is_open = ANY_NAMESPACE in spec.metrics_namespaces
+    rules[_AGENT]["from"] = [] if is_open else _peers(anybody, spec.metrics_namespaces)
+    if spec.limit_egress:
+        policy["spec"]["policyTypes"].append("Egress")
+        everywhere = [{"protocol": protocol, "port": port} for protocol, port in _EVERYWHERE]
+        policy["spec"]["egress"] = [{"to": [members], "ports": rules[_SQL]["ports"]}, {"ports": everywhere}]
+
+
+def _peers(own: Json, namespaces: Sequence[str]) -> list[Json]:
+    """The own namespace, and those pods of others."""
+    if ANY_NAMESPACE in namespaces:
+        return [{"namespaceSelector": {}, **own}]
+    if not namespaces:
+        return [own]
+    chosen = {"matchExpressions": [{"key": _NAMESPACE_NAME, "operator": "In", "values": sorted(namespaces)}]}
+    return [own, {"namespaceSelector": chosen, **own}]
+
+
+def access_of(policy: Json | None) -> Access:
+    """What a live policy lets in. None, or rules of somebody else's making: the same as those from before there was a
+    choice, so that nothing is cut off that was not asked for."""
+    spec = (policy or {}).get("spec") or {}
+    rules = spec.get("ingress") or []
+    by_port = {port["port"]: rule for rule in rules for port in rule.get("ports") or [] if "port" in port}
+    return Access(
+        _namespaces(by_port.get("sql", {})),
+        _namespaces(by_port.get("agent", {})),
+        "Egress" in (spec.get("policyTypes") or []),
+    )
+
+
+def _namespaces(rule: Json) -> tuple[str, ...]:
+    peers = rule.get("from") or []
+    if not peers:
+        return (ANY_NAMESPACE,)
+    found: list[str] = []
+    for peer in peers:
+        if "namespaceSelector" not in peer:
+            continue
+        terms = (peer["namespaceSelector"] or {}).get("matchExpressions") or []
+        if [(one["key"], one["operator"]) for one in terms] != [(_NAMESPACE_NAME, "In")]:
+            return (ANY_NAMESPACE,)
+        found += terms[0]["values"]
+    return tuple(sorted(found))
