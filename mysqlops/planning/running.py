@@ -43,7 +43,7 @@ def spec_of(stateful_set: Json, settings: Json) -> ClusterSpec:
         storage_class=claim.get("storageClassName"),
         memory=mysqld["resources"]["limits"]["memory"],
         cpu=mysqld["resources"]["requests"]["cpu"],
-        mysqld=mysqld_config.check_user_settings(mysqld_config.parse(settings.get(USER_CNF, ""), source), source),
+        mysqld=mysqld_config.read(mysqld_config.parse(settings.get(USER_CNF, ""), source)),
     )
 
 
