@@ -80,8 +80,6 @@ def plan(
     """
     now = observe.judged(session, name)
     upgrade.check_whole(now)
-    if spec.mysqld != running.spec.mysqld:
-        image_check.must_fit(session, spec)
     objects = upgrade.objects(running, spec, in_place=True)
     config_map = next(one for one in objects if one["metadata"]["name"] == running.in_use.config)
     old = running.settings.get(render.MY_CNF, "")
@@ -94,6 +92,7 @@ def plan(
     if static:
         return Change(values, {}, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
+    image_check.must_fit(session, spec, running.spec)
     image_check.must_pass(session, spec, objects)
     return Change(values, settings.undone(values, old), (), config_map, None)
 

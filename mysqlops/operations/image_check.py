@@ -49,17 +49,21 @@ def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> N
         session.progress.warn(warning)
 
 
-def must_fit(session: Session, spec: ClusterSpec) -> None:
-    """Raises Refused if the user's settings need more than a member's memory; warns if they may come to it."""
-    limit, user = quantity.parse_bytes(spec.memory), mysqld_config.by_name(spec.mysqld)
-    found = memory.fit(limit, spec.sizing(), user)
-    if found.refused:
+def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = None) -> None:
+    """Raises Refused if the user's settings need more than a member's memory; warns if they may come to it, or if they
+    are so already in what runs."""
+    found = _fit(spec)
+    if found.refused and (running is None or found != _fit(running)):
         hint = f"a larger --memory, or smaller values; without them mysqlops sizes for {spec.memory}"
         raise errors.Refused([Reason("memory-too-small", found.refused, hint)])
     for one in mysqld_config.objections(spec.mysqld):
         session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset takes it away")
-    if found.warning:
-        session.progress.warn(found.warning)
+    if warning := found.refused or found.warning:
+        session.progress.warn(warning)
+
+
+def _fit(spec: ClusterSpec) -> memory.Fit:
+    return memory.fit(quantity.parse_bytes(spec.memory), spec.sizing(), mysqld_config.by_name(spec.mysqld))
 
 
 def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:

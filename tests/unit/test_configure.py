@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from mysqlops.core import mysqld_config, publication, rollout
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
-from mysqlops.operations import configure, followers, observe
+from mysqlops.operations import configure, followers, image_check, observe
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import render, settings
@@ -189,3 +190,25 @@ def test_a_rollout_of_settings_that_stop_writes_is_taken_back(monkeypatch: pytes
 
 def _value_of(servers: Servers) -> str:
     return str(render.config_of(servers.stateful_set())).rpartition("-")[2]
+
+
+def test_sizes_that_cannot_fit_are_refused_when_they_are_new_and_told_when_they_are_not() -> None:
+    servers = Servers()
+    session, sizes = servers.session(), {"innodb_buffer_pool_size": "4G"}
+    plain = ClusterSpec(name=NAME, namespace="db", memory="8Gi", mysqld=dict(sizes))
+    image_check.must_fit(session, plain)
+    small = replace(plain, memory="1Gi")
+    for running in (None, plain, replace(small, mysqld={})):
+        with pytest.raises(Refused, match="its limit is 1") as refusal:
+            image_check.must_fit(session, small, running)
+        assert [one.code for one in refusal.value.reasons] == ["memory-too-small"]
+    assert servers.said == []
+    image_check.must_fit(session, replace(small, mysqld={**sizes, "long_query_time": "1"}), small)
+    assert "innodb_buffer_pool_size=4G" in servers.said[0]
+
+
+def test_what_an_older_version_allowed_is_told() -> None:
+    servers = Servers()
+    spec = ClusterSpec(name=NAME, namespace="db", mysqld={"binlog_format": "mixed"})
+    image_check.must_fit(servers.session(), spec)
+    assert servers.said[0].startswith("an older mysqlops allowed binlog_format: expected ROW")
