@@ -17,7 +17,7 @@ from mysqlops.errors import ConfigError
 # As the server's isspace, which looks at bytes: a value that ends in `à` loses half of that character.
 _SPACE = " \t\r\xa0"
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", '"': '"', "'": "'", "\\": "\\"}
-_WRITTEN = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b"}
+_WRITTEN = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b"})
 _LONGEST_LINE = 4000  # the server reads 4095 bytes and takes the rest for another line
 # Options whose own name begins like a prefix.
 _WHOLE = set(
@@ -136,7 +136,7 @@ def written(key: str, value: str | None) -> str:
 def quoted(value: str) -> str:
     """What stands behind the `=`, with quotes and escapes where they are needed."""
     is_plain = value.isascii() and value == value.strip() and not any(one in value for one in "\\'\"#\n\t\r\b")
-    return value if value and is_plain else f'"{value.translate(str.maketrans(_WRITTEN))}"'
+    return value if value and is_plain else f'"{value.translate(_WRITTEN)}"'
 
 
 @dataclass(frozen=True)
