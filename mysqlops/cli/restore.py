@@ -163,6 +163,7 @@ def _restore_as(
     if config_file is not None:
         wanted["mysqld"] = context.make_spec(name, session.client.namespace, config_file, dict(changed)).mysqld
     spec = restore.spec_of(manifest, name, session.client.namespace, wanted)
+    restore.check_data(found, manifest, spec)
     restore.check(session, found, spec, source.to)
     if dry_run:
         text = f"would restore {_size(source)} as {name}{_estimate(found)}"

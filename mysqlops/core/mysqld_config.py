@@ -1,128 +1,90 @@
-"""my.cnf: what the base sets, what the sizes set, what a user may set, and what nobody may.
+"""my.cnf in layers: what the base sets, what the sizes set, and what a user sets, each over the one before.
 
-Layers, each over the one before: `manifests/base/config/my.cnf`, the sizes, the user's file. The server
-itself has the last word: preflight runs `mysqld --validate-config` in the image.
+The first is `manifests/base/config/my.cnf`. What a user may set is for setting_rules to say, and for the server in its
+image: preflight runs `mysqld --validate-config`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from mysqlops.core import my_cnf, setting_rules
 from mysqlops.errors import ConfigError
 
-_LOSE_DATA = "a change could lose acknowledged writes"
-_OURS = "mysqlops sets it for each member"
-_GROUP = "the group cannot form or heal without it"
+parse = my_cnf.parse
 
-# Normalised name -> why a user's file may not set it. moco left the first three to the user, who could
-# lose RPO 0 silently (anchors: moco, `pkg/mycnf/generator.go`).
-_UNSAFE = """
-innodb_flush_log_at_trx_commit sync_binlog innodb_doublewrite log_bin log_replica_updates
-log_slave_updates binlog_error_action relay_log_recovery replica_preserve_commit_order innodb_force_recovery
-"""
-_PER_MEMBER = """
-datadir basedir socket port bind_address pid_file server_id report_host report_port user tmpdir secure_file_priv
-plugin_dir init_file mysqlx networking grant_tables create_admin_listener_thread persisted_globals_load
-default_authentication_plugin authentication_policy require_secure_transport ssl_ca ssl_cert ssl_key ssl_capath
-"""
-_GROUP_NEEDS = """
-gtid_mode enforce_gtid_consistency super_read_only read_only offline_mode plugin_load plugin_load_add
-transaction_write_set_extraction replica_start
-"""
-PROTECTED: Mapping[str, str] = {
-    **dict.fromkeys(_UNSAFE.split(), _LOSE_DATA),
-    **dict.fromkeys(_PER_MEMBER.split(), _OURS),
-    **dict.fromkeys(_GROUP_NEEDS.split(), _GROUP),
-}
-_PROTECTED_PREFIXES = {"group_replication_": _GROUP, "admin_": _OURS}
-# Of the group's variables, those that change no rule of membership.
-_ALLOWED_GROUP = {
-    "group_replication_message_cache_size",
-    "group_replication_member_weight",
-    "group_replication_consistency",
-    "group_replication_flow_control_mode",
-    "group_replication_flow_control_applier_threshold",
-    "group_replication_flow_control_certifier_threshold",
-    "group_replication_transaction_size_limit",
-    "group_replication_poll_spin_loops",
-}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One line of my.cnf: the key as written, its value (None for a bare flag), and the line's number."""
-
-    key: str
-    value: str | None
-    line: int
+# Variables of plugins: the server that makes a data directory has not loaded any, and would refuse to start.
+_OF_PLUGINS = ("group_replication_", "clone_")
+_LOOSE = "loose_"
 
 
 def normalise(key: str) -> str:
-    """The variable's name: `Loose-Max-Connections` and `loose_max_connections` are `max_connections`."""
-    name = key.strip().lower().replace("-", "_")
-    for prefix in ("loose_", "skip_loose_", "maximum_"):
-        name = name.removeprefix(prefix)
-    return name
+    """The variable's name: `Loose-Max-Connections` and `max_connections` are the same."""
+    return my_cnf.option(key, None).name
 
 
-def parse(text: str, source: str) -> list[Setting]:
-    """The settings of the [mysqld] sections; raises ConfigError with the line for what is not my.cnf."""
-    settings: list[Setting] = []
-    section: str | None = None
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if not line or line[0] in "#;":
-            continue
-        if line.startswith("!"):
-            raise ConfigError(f"{source} line {number}: {line!r}: includes cannot be followed into a pod")
-        if line.startswith("["):
-            section = _section(line, source, number)
-            continue
-        if section is None:
-            raise ConfigError(f"{source} line {number}: {line!r} stands before any [mysqld] section")
-        key, equals, value = line.partition("=")
-        settings.append(Setting(key.strip(), value.strip() if equals else None, number))
-    return settings
-
-
-def _section(line: str, source: str, number: int) -> str:
-    if line != "[mysqld]":
-        raise ConfigError(f"{source} line {number}: {line}: only the section [mysqld] is read")
-    return line
-
-
-def check_user_settings(settings: list[Setting], source: str) -> dict[str, str | None]:
-    """The settings by normalised name; raises ConfigError for a name that a user may not set, or sets twice."""
+def check_user_settings(settings: Sequence[my_cnf.Setting], source: str) -> dict[str, str | None]:
+    """The settings by name, `loose_` where a server may not know it; raises ConfigError for what a user may not set, or
+    sets twice."""
     checked: dict[str, str | None] = {}
+    lines: dict[str, int] = {}
     for setting in settings:
-        name = normalise(setting.key)
-        why = protected_because(name)
-        if why:
+        where, option = f"{source} line {setting.line}", my_cnf.option(setting.key, setting.value)
+        if why := setting_rules.refused_because(option.name, option.value):
             raise ConfigError(
-                f"{source} line {setting.line}: {setting.key} may not be set: {why}",
-                hint="remove the line; docs/configuration.md lists what mysqlops sets and why",
+                f"{where}: {setting.key} may not be set{_so(option)}: {why}",
+                hint="correct the line or remove it; docs/configuration.md lists what may be set",
             )
-        if name in checked:
-            raise ConfigError(f"{source} line {setting.line}: {setting.key} is set twice")
-        checked[name] = setting.value
+        if option.name in lines:
+            text = f"{where}: {setting.key} is set twice: also in line {lines[option.name]}; mysqld would use the last"
+            raise ConfigError(text)
+        lines[option.name] = setting.line
+        checked[_key(option)] = option.value
     return checked
 
 
-def protected_because(name: str) -> str | None:
-    """Why a user may not set a variable (`skip_name` counts as `name`), or None."""
-    for candidate in (name, name.removeprefix("skip_"), name.removeprefix("disable_")):
-        if candidate in PROTECTED:
-            return PROTECTED[candidate]
-        if candidate in _ALLOWED_GROUP:
-            return None
-        for prefix, why in _PROTECTED_PREFIXES.items():
-            if candidate.startswith(prefix):
-                return why
-    return None
+def read(settings: Sequence[my_cnf.Setting]) -> dict[str, str | None]:
+    """The same of what runs already: an older mysqlops allowed more, and its clusters must be seen and corrected."""
+    options = [my_cnf.option(one.key, one.value) for one in settings]
+    return {_key(one): one.value for one in options}
 
 
-def layer(base: list[Setting], *overrides: Mapping[str, str | None]) -> str:
+def recorded(settings: Mapping[str, str | None]) -> dict[str, str | None]:
+    """A user's settings as a backup keeps them: each value as it stands in a line of my.cnf, as ever."""
+    return {key: None if value is None else my_cnf.quoted(value) for key, value in settings.items()}
+
+
+def of_record(record: Mapping[str, str | None], source: str) -> dict[str, str | None]:
+    """The settings that a backup keeps, through the same gate as a user's file; raises ConfigError."""
+    lines = [key if value is None else f"{key} = {value}" for key, value in record.items()]
+    if any("\n" in line for line in lines):
+        raise ConfigError(f"{source}: a setting of several lines")
+    return check_user_settings(parse("\n".join(["[mysqld]", *lines]), source), source)
+
+
+def objections(settings: Mapping[str, str | None]) -> list[str]:
+    """What of a user's settings would not be allowed today."""
+    found = [(name, setting_rules.refused_because(name, value)) for name, value in by_name(settings).items()]
+    return [f"{name}: {why}" for name, why in found if why]
+
+
+def _so(option: my_cnf.Option) -> str:
+    rule = setting_rules.rule_of(option.name)
+    is_name = rule is None or rule.kind == setting_rules.REFUSED
+    return "" if is_name else f" to {my_cnf.shown(option.value)}"
+
+
+def _key(option: my_cnf.Option) -> str:
+    is_loose = option.is_loose or option.name.startswith(_OF_PLUGINS)
+    return f"{_LOOSE}{option.name}" if is_loose else option.name
+
+
+def by_name(settings: Mapping[str, str | None]) -> dict[str, str | None]:
+    """A user's settings by the variables' names."""
+    return {key.removeprefix(_LOOSE): value for key, value in settings.items()}
+
+
+def layer(base: Sequence[my_cnf.Setting], *overrides: Mapping[str, str | None]) -> str:
     """The text of my.cnf: the base in its order, each override over it, new names at the end, sorted."""
     values: dict[str, str | None] = {setting.key: setting.value for setting in base}
     written = {normalise(key): key for key in values}
@@ -130,5 +92,4 @@ def layer(base: list[Setting], *overrides: Mapping[str, str | None]) -> str:
         for key, value in sorted(override.items()):
             target = written.setdefault(normalise(key), key)
             values[target] = value
-    lines = [key if value is None else f"{key} = {value}" for key, value in values.items()]
-    return "\n".join(["[mysqld]", *lines, ""])
+    return "\n".join(["[mysqld]", *(my_cnf.written(key, value) for key, value in values.items()), ""])

@@ -39,7 +39,6 @@ ANNOTATION_KEPT_SINCE = f"{DOMAIN}/kept-since"  # on such a claim
 ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTID set that it holds at least
 ANNOTATION_KEPT_HISTORY = f"{DOMAIN}/kept-history"  # on such a claim: the history's name when that was noted
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
-ANNOTATION_CONFIG = f"{DOMAIN}/config-hash"  # on the pod template
 
 LABEL_TARGET = f"{DOMAIN}/backup-target"  # on the Secret of a target, whose name it is, and on pods that use its claim
 LABEL_STEPS = f"{DOMAIN}/backup"  # on a Job: what it is for

@@ -14,7 +14,7 @@ _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?
 
 _MY_CNF = re.compile(r"(-?\d+)([KMGTPE])", re.IGNORECASE)
 
-MIB, GIB = 1024**2, 1024**3
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 
 def parse(text: str) -> Decimal:

@@ -196,7 +196,8 @@ def init_file(passwords: Mapping[str, str]) -> str:
     )
     lines = [
         "CREATE DATABASE mysqlops",
-        "CREATE TABLE mysqlops.probe (id INT PRIMARY KEY, token VARCHAR(64), written_at TIMESTAMP(6) NOT NULL)",
+        "CREATE TABLE mysqlops.probe (id INT PRIMARY KEY, token VARCHAR(64), written_at TIMESTAMP(6) NOT NULL) "
+        "ENGINE=InnoDB",
         f"CREATE DATABASE {names.DATABASE_APP}",
     ]
     for one, rights, suffix in made:

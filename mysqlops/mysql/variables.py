@@ -12,7 +12,7 @@ from mysqlops.mysql import accounts, connect
 DYNAMIC, STATIC, UNKNOWN = "dynamic", "static", "unknown"
 _NAME = re.compile(r"[a-z][a-z0-9_.]*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_NO_SUCH, _READ_ONLY = 1193, 1238
+_NO_SUCH, _READ_ONLY, _WRONG_TYPE = 1193, 1238, 1232
 
 
 def kind(server: connect.Server, name: str) -> str:
@@ -30,13 +30,24 @@ def set_all(server: connect.Server, values: Mapping[str, str | None]) -> dict[st
     done: list[str] = []
     for name, value in values.items():
         try:
-            server.query(f"SET GLOBAL {_checked(name)} = {'DEFAULT' if value is None else literal(value)}")
+            _set(server, name, value)
         except errors.StatementFailed as error:
             for earlier in done:
-                server.query(f"SET GLOBAL {earlier} = {literal(str(before[earlier]))}")
+                _set(server, earlier, before[earlier])
             return {name: str(error)}
         done.append(name)
     return {}
+
+
+def _set(server: connect.Server, name: str, value: str | None) -> None:
+    """What looks like a number may be a text to the variable."""
+    statement = f"SET GLOBAL {_checked(name)} = "
+    try:
+        server.query(statement + ("DEFAULT" if value is None else literal(value)))
+    except errors.StatementFailed as error:
+        if error.errno != _WRONG_TYPE or value is None:
+            raise
+        server.query(statement + accounts.quote(value))
 
 
 def get(server: connect.Server, names: Sequence[str]) -> dict[str, str | None]:
@@ -54,11 +65,13 @@ def get(server: connect.Server, names: Sequence[str]) -> dict[str, str | None]:
 
 
 def literal(value: str) -> str:
-    """A value as my.cnf has it, for SET: sizes as numbers, everything else quoted."""
+    """A value of my.cnf, for SET: sizes as numbers, everything else as a text that no sql_mode reads otherwise."""
     size = quantity.parse_my_cnf(value)
     if size is not None:
         return str(size)
-    return value if _NUMBER.fullmatch(value) else accounts.quote(value)
+    if _NUMBER.fullmatch(value):
+        return value
+    return f"_utf8mb4 X'{value.encode().hex()}'" if "\\" in value else accounts.quote(value)
 
 
 def _checked(name: str) -> str:

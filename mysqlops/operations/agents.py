@@ -25,5 +25,7 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
         raise errors.WaitTimeout(message)
     if "invalid choice" in done.stderr:
         text = f"the agent of {pod} is of another version and does not know {words[0]!r}"
-        raise errors.StepFailed(text, hint="mysqlops upgrade NAME brings the agents to this version")
+        raise errors.StepFailed(
+            text, hint=f"mysqlops upgrade {pod.rpartition('-')[0]} brings the agents to this version"
+        )
     raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=f"kubectl logs {pod} -c agent")

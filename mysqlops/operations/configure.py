@@ -1,16 +1,17 @@
 """Change my.cnf: what the servers can take live at once on every member, the rest by a rollout.
 
-Live: one member first; if it refuses, nothing is changed. Then the ConfigMap, in place, so that a restarted container
-has it too; then the other members. A second run sets everything again.
+Live: one replica first, then the others, then a write as a client makes it; if anything refuses, the values of my.cnf
+are set again everywhere. Only what has proven itself is written to the ConfigMap, in place: until then a server that
+restarts has the old values, and a run that was killed is finished, or taken back, by the next one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
-from typing import Any
+from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.core import mysqld_config, publication, view
@@ -18,18 +19,21 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
-from mysqlops.operations import agents, image_check, observe, rollout, upgrade
+from mysqlops.operations import agents, deploy, image_check, observe, rollout, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import render, settings, status
 
 Json = dict[str, Any]
+_PROOF_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Change:
-    """Variable -> new value (None: the server's default); `rolling` if some take a restart (`static`)."""
+    """Variable -> new value (None: the server's default), and the values that my.cnf has now; `rolling` if some take a
+    restart (`static`)."""
 
     values: Mapping[str, str | None]
+    before: Mapping[str, str | None]
     static: tuple[str, ...]
     config_map: Json
     rolling: upgrade.Change | None
@@ -44,12 +48,16 @@ class Change:
 
 
 def with_settings(running: observe.Running, given: Mapping[str, str | None]) -> ClusterSpec:
-    """The running spec with other settings, None takes one away; raises ConfigError."""
+    """The running spec with other settings, each value as a line of my.cnf has it; None takes one away. Raises
+    ConfigError."""
     source = "config set"
-    lines = "\n".join(["[mysqld]", *(f"{key}={value}" for key, value in given.items() if value is not None)])
-    checked = mysqld_config.check_user_settings(mysqld_config.parse(lines, source), source)
+    lines = [f"{key}={value}" for key, value in given.items() if value is not None]
+    for line in lines:
+        if len(found := mysqld_config.parse(f"[mysqld]\n{line}", source)) != 1 or "\n" in line:
+            raise errors.ConfigError(f"{line!r} sets {len(found)} variables: give each one as KEY=VALUE")
+    checked = mysqld_config.check_user_settings(mysqld_config.parse("\n".join(["[mysqld]", *lines]), source), source)
     taken = {mysqld_config.normalise(key) for key in given}
-    kept = {key: value for key, value in running.spec.mysqld.items() if key not in taken}
+    kept = {key: value for key, value in running.spec.mysqld.items() if mysqld_config.normalise(key) not in taken}
     return replaced(running.spec, mysqld={**kept, **checked})
 
 
@@ -74,15 +82,19 @@ def plan(
     upgrade.check_whole(now)
     objects = upgrade.objects(running, spec, in_place=True)
     config_map = next(one for one in objects if one["metadata"]["name"] == running.in_use.config)
-    values = settings.changes(running.settings.get(render.MY_CNF, ""), config_map["data"][render.MY_CNF])
+    old = running.settings.get(render.MY_CNF, "")
+    values = settings.changes(old, config_map["data"][render.MY_CNF])
+    if reasons := settings.belongs_to_data(values):
+        raise Refused(reasons)
     wanted = settings.values(config_map["data"][render.MY_CNF])
     kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])
     static = tuple(one for one in values if kinds[one] != variables.DYNAMIC)
     if static:
-        return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
+        return Change(values, {}, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
+    image_check.must_fit(session, spec, running.spec)
     image_check.must_pass(session, spec, objects)
-    return Change(values, (), config_map, None)
+    return Change(values, settings.undone(values, old), (), config_map, None)
 
 
 def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dict[str, str]:
@@ -100,14 +112,41 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
     members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
-    first, others = members[0], members[1:]
-    _set(session, first, change.values)
+    _set(session, members[0], change.values)  # alone: if it refuses, nothing has changed
+    try:
+        for one in members[1:]:
+            _set(session, one, change.values)
+        if change.values:
+            deploy.prove(session.client, now, _PROOF_SECONDS)
+    except errors.MysqlopsError as error:
+        _take_back(session, name, members, change, error)
     session.client.apply(change.config_map)
-    for one in others:
-        _set(session, one, change.values)
     session.progress.say(f"set on {', '.join(members)}")
     _await_files(session, name, change.config_map["data"][render.MY_CNF])
+    for one in members:  # a server that restarted before the file came has the old values
+        _set(session, one, change.values)
     return []
+
+
+def _take_back(
+    session: Session, name: str, members: Sequence[str], change: Change, error: errors.MysqlopsError
+) -> NoReturn:
+    """Raises Refused, or StepFailed if a member could not be asked."""
+    left = []
+    for one in members:
+        try:
+            _set(session, one, change.before)
+        except errors.MysqlopsError as failure:
+            left.append(f"{one}: {failure}")
+    keys = ", ".join(change.values)
+    if left:
+        text = f"{keys}: {error}; and the values of my.cnf are not back on {'; '.join(left)}"
+        raise errors.StepFailed(text, hint=f"mysqlops restart {name} starts every server with my.cnf") from error
+    if isinstance(error, Refused):
+        raise error
+    text = f"with {keys} as wanted no client could write any more: {error}; the values of my.cnf are set again"
+    hint = "correct the value; docs/configuration.md says what each setting must allow"
+    raise Refused([Reason("stops-writes", text, hint)]) from error
 
 
 def _set(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
@@ -163,7 +202,7 @@ def read(session: Session, name: str, keys: list[str]) -> list[Value]:
         Value(
             key,
             configured.get(key),
-            key in running.spec.mysqld,
+            key in mysqld_config.by_name(running.spec.mysqld),
             {pod: found[key] for pod, found in told.items() if key in found},
         )
         for key in wanted_keys

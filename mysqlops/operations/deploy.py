@@ -90,6 +90,7 @@ def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Pl
     """Before the StatefulSet is first created; raises Refused."""
     if not any(step.kind == "StatefulSet" for step in plan.steps):
         return
+    image_check.must_fit(session, spec)
     image_check.must_pass(session, spec, wanted)
 
 
@@ -150,9 +151,11 @@ def await_healthy(session: Session, name: str) -> status.Status:
         session.clock.sleep(0.3)
 
 
-def prove(client: Client, seen: status.Status) -> dict[str, float]:
-    """Seconds until a write through the primary Service was acknowledged and seen on each member; raises StepFailed."""
+def prove(client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS) -> dict[str, float]:
+    """Seconds until a write through the primary Service was acknowledged and seen on each member; raises StepFailed.
+
+    It is made over the network by an account without administrative rights, as a client makes it."""
     hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in seen.members]
-    words = ("probe", "--timeout", str(_PROOF_SECONDS), *hosts)
-    seconds: dict[str, float] = agents.run(client, seen.members[-1].name, *words, timeout_seconds=_PROOF_SECONDS + 15)
-    return seconds
+    words = ("probe", "--timeout", str(timeout_seconds), *hosts)
+    taken: dict[str, float] = agents.run(client, seen.members[-1].name, *words, timeout_seconds=timeout_seconds + 15)
+    return taken

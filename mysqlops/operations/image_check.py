@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, version
+from mysqlops.core import memory, mysqld_config, names, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
@@ -47,6 +47,23 @@ def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> N
         raise errors.Refused(tried.reasons)
     for warning in tried.warnings:
         session.progress.warn(warning)
+
+
+def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = None) -> None:
+    """Raises Refused if the user's settings need more than a member's memory; warns if they may come to it, or if they
+    are so already in what runs."""
+    found = _fit(spec)
+    if found.refused and (running is None or found != _fit(running)):
+        hint = f"a larger --memory, or smaller values; without them mysqlops sizes for {spec.memory}"
+        raise errors.Refused([Reason("memory-too-small", found.refused, hint)])
+    for one in mysqld_config.objections(spec.mysqld):
+        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset takes it away")
+    if warning := found.refused or found.warning:
+        session.progress.warn(warning)
+
+
+def _fit(spec: ClusterSpec) -> memory.Fit:
+    return memory.fit(quantity.parse_bytes(spec.memory), spec.sizing(), mysqld_config.by_name(spec.mysqld))
 
 
 def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
@@ -173,8 +190,9 @@ def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
 
 def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:
     """Those about the user's own settings: deprecated names, values that were adjusted."""
+    user = mysqld_config.by_name(spec.mysqld)
     lines = [line for line in output.splitlines() if "[Warning]" in line]
-    return tuple(" ".join(line.split())[:300] for line in lines if any(key in line for key in spec.mysqld))
+    return tuple(" ".join(line.split())[:300] for line in lines if any(key in line for key in user))
 
 
 def _judge_python(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, int]) -> list[Reason]:

@@ -16,6 +16,7 @@ from mysqlops.core import backup, group, names, quantity, record, rollout, timel
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
+from mysqlops.operations import backup as backups
 from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, snapshot
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
@@ -62,6 +63,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     reasons += restore.known_bad(source.backup) + snapshot.check_there(session, source.backup)
     if reasons:
         raise Refused(reasons)
+    restore.check_data(source.backup, backups.manifest(session, source.target, source.backup), running.spec)
     restore.check_image(session, source.backup, running.spec)
     old = _in_use(session, name, running.stateful_set, annotations)
     new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mysqlops.core import backup, binlog, names, pitr, quantity, version
+from mysqlops.core import backup, binlog, mysqld_config, names, pitr, quantity, version
 from mysqlops.core.spec import SURROUNDINGS, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic, snapshot
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
-from mysqlops.planning import backup_progress, render
+from mysqlops.planning import backup_progress, render, settings
 from mysqlops.planning import restore as swapping
 
 Json = dict[str, Any]
@@ -28,11 +28,14 @@ def spec_of(manifest: Json, name: str, namespace: str, changed: dict[str, Any]) 
     """The spec of the cluster that was backed up, under another name, with what the user wants differently."""
     known = {field.name for field in fields(ClusterSpec)} - SURROUNDINGS
     recorded = {key: value for key, value in manifest["spec"].items() if key in known}
+    if "mysqld" not in changed:
+        recorded["mysqld"] = mysqld_config.of_record(recorded.get("mysqld") or {}, "the settings of the backup")
     return ClusterSpec(**{**recorded, **changed, "name": name, "namespace": namespace})
 
 
 def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = "") -> None:
-    """Raises Refused: a cluster of that name, claims of one, a volume too small, a backup known to be bad."""
+    """Raises Refused: a cluster of that name, claims of one, a volume or memory too small, a backup known to be bad."""
+    image_check.must_fit(session, spec)
     reasons = []
     if observe.running(session.client, spec.name) is not None:
         text = f"--as {spec.name}: a cluster of that name runs here"
@@ -43,6 +46,15 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger one"))
     reasons += known_bad(chosen) + snapshot.check_there(session, chosen)
+    if reasons:
+        raise Refused(reasons)
+
+
+def check_data(chosen: backup.Backup, manifest: Json, spec: ClusterSpec) -> None:
+    """Raises Refused if servers with the settings of `spec` would not start on the backup's data, or take its tables
+    for others. Before anything stops."""
+    made_with = mysqld_config.of_record(manifest["spec"].get("mysqld") or {}, "the settings of the backup")
+    reasons = settings.other_data(chosen.id, made_with, spec, is_logical=chosen.method == backup.LOGICAL)
     if reasons:
         raise Refused(reasons)
 

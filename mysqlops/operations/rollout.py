@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
-from mysqlops.operations import claims, followers, observe, switchover
+from mysqlops.operations import claims, followers, observe, proof, switchover
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, render, revisions, status, verdict
 from mysqlops.planning import claims as naming
@@ -80,7 +80,8 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
         return _go_back(session, name, record, limits)
     try:
         replaced = replace_all(session, name, old_of_template, limits, record=record)
-    except NewPodFailed as failure:
+        proof.of_settings(session, name, record)
+    except (NewPodFailed, proof.NoWrite) as failure:
         if record is None:
             raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}") from failure
         record = replace(record, failure=str(failure))

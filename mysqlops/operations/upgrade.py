@@ -40,6 +40,8 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     """What would change and in which order, after the images were tried; raises Refused."""
     now = observe.judged(session, name)
     check_whole(now)
+    if spec != running.spec:
+        image_check.must_fit(session, spec, running.spec)
     wanted = objects(running, spec)
     live = observe.live_objects(session.client, wanted)
     different = [item for item in wanted if _differs(item, live[item["kind"], item["metadata"]["name"]])]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import mysqld_config, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 
@@ -265,4 +265,8 @@ def grow_scratch(wanted: Json, size: int) -> None:
 
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
     """What the programs must know of the cluster. The spec goes into the backup, so that it alone is enough."""
-    return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(asdict(spec), sort_keys=True)}
+    return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(_recorded(spec), sort_keys=True)}
+
+
+def _recorded(spec: ClusterSpec) -> Json:
+    return {**asdict(spec), "mysqld": mysqld_config.recorded(spec.mysqld)}

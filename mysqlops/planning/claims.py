@@ -37,8 +37,14 @@ def is_going(claim: Json) -> bool:
 def going(cluster: str, claims: Iterable[Json]) -> list[Reason]:
     """Why the pods of a cluster may not stop while their data is to be kept."""
     gone = sorted(one["metadata"]["name"] for one in claims if is_going(one))
-    hint = f"mysqlops member rebuild {cluster} MEMBER finishes that"
-    return [Reason(GOING, f"claim {one} is being deleted: it goes as soon as its pod stops", hint) for one in gone]
+    return [
+        Reason(
+            GOING,
+            f"claim {one} is being deleted: it goes as soon as its pod stops",
+            f"mysqlops member rebuild {cluster} {names.pod_of_claim(one)} finishes that",
+        )
+        for one in gone
+    ]
 
 
 def of(stateful_set: Json, ordinal: int) -> str:

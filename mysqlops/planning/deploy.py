@@ -36,7 +36,7 @@ def plan(wanted: Sequence[Json], live: Mapping[Key, Json | None], claims: Sequen
         reasons += _foreign(kind, name, found)
         different = drift.differences(manifest, found)
         if different and kind in _GUARDED and _is_running(wanted, live):
-            reasons += [_belongs_to_upgrade(kind, name, one) for one in _most_telling(different)]
+            reasons += [_belongs_to_upgrade(manifest, one) for one in _most_telling(different)]
         elif different:
             steps.append(Step("apply", kind, name, str(different[0]), manifest))
     if reasons:
@@ -78,15 +78,17 @@ def _foreign(kind: str, name: str, found: Json) -> list[Reason]:
 
 
 def _most_telling(different: list[drift.Difference]) -> list[drift.Difference]:
-    """A changed my.cnf changes its hash in the pod template too; images and sizes appear once per container."""
+    """Images and sizes appear once per container."""
     seen: dict[str, drift.Difference] = {}
     for one in different:
-        if names.ANNOTATION_CONFIG in one.path:
-            continue
         seen.setdefault(f"{one.path.rsplit('.', 1)[-1]} {one.wanted}", one)
-    return list(seen.values()) or different[:1]
+    return list(seen.values())
 
 
-def _belongs_to_upgrade(kind: str, name: str, one: drift.Difference) -> Reason:
+def _belongs_to_upgrade(manifest: Json, one: drift.Difference) -> Reason:
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    cluster = manifest["metadata"]["labels"][names.LABEL_INSTANCE]
     text = "my.cnf is not what these options make" if one.path == "data.my.cnf" else str(one)
-    return Reason("changed-object", f"{kind} {name}: {text}", "mysqlops upgrade NAME brings it in line, pod by pod")
+    return Reason(
+        "changed-object", f"{kind} {name}: {text}", f"mysqlops upgrade {cluster} brings it in line, pod by pod"
+    )

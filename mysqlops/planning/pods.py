@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
+_LEAST_TELLING = "Aborting"
 
 
 def containers(pod: Json) -> list[Json]:
@@ -75,9 +76,18 @@ def _why_stuck(container: Json, *, is_init: bool) -> str:
 
 
 def last_words(container: Json) -> str:
-    """The last line that a container wrote before it failed (terminationMessagePolicy FallbackToLogsOnError)."""
+    """Why a container failed, from the end of its log (terminationMessagePolicy FallbackToLogsOnError): mysqld's first
+    error, for what follows one says less and less; else the last line."""
     for state in (container.get("state", {}), container.get("lastState", {})):
         lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
+        wrong = [one for one in lines if "[ERROR]" in one and not one.rstrip().endswith(_LEAST_TELLING)]
         if lines:
-            return lines[-1][-300:]
+            return wrong[0][wrong[0].index("[ERROR]") :][:300] if wrong else lines[-1][-300:]
     return ""
+
+
+def stuck(pod: Json | None, otherwise: str) -> str:
+    """The container whose log says why a pod is not whole."""
+    first = containers(pod)[: len((pod or {}).get("status", {}).get("initContainerStatuses", []))] if pod else []
+    found = [one["name"] for one in first if _why_stuck(one, is_init=True)]
+    return str(found[0]) if found else otherwise

@@ -62,7 +62,7 @@ def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_us
             subject["namespace"] = spec.namespace
     network.shape(_find(objects, "NetworkPolicy", spec.name), spec)
     stateful_set = _find(objects, "StatefulSet", spec.name)
-    _shape_stateful_set(stateful_set, spec, agent, digest(config["data"]))
+    _shape_stateful_set(stateful_set, spec, agent)
     if in_use is not None:
         config["metadata"]["name"], agent_map["metadata"]["name"] = in_use.config, in_use.agent
         _volume(stateful_set, "config")["configMap"]["name"] = in_use.config
@@ -111,13 +111,11 @@ def _put_agent(config_map: Json, agent: Agent) -> None:
     config_map["metadata"].setdefault("annotations", {})[names.ANNOTATION_AGENT] = agent.version
 
 
-def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent, config_digest: str) -> None:
+def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent) -> None:
     body = stateful_set["spec"]
     body["replicas"] = spec.replicas
     template = body["template"]
-    template["metadata"].setdefault("annotations", {}).update(
-        {names.ANNOTATION_AGENT: agent.version, names.ANNOTATION_CONFIG: config_digest}
-    )
+    template["metadata"].setdefault("annotations", {}).update({names.ANNOTATION_AGENT: agent.version})
     for container in (*template["spec"]["initContainers"], *template["spec"]["containers"]):
         if container["command"][0] == "sh":
             container["image"] = spec.image
@@ -137,6 +135,12 @@ def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent, con
 def _volume(stateful_set: Json, name: str) -> Json:
     volumes: list[Json] = stateful_set["spec"]["template"]["spec"]["volumes"]
     return next(volume for volume in volumes if volume["name"] == name)
+
+
+def config_of(stateful_set: Json) -> str | None:
+    """The ConfigMap that the pods have their settings from; None if none is mounted."""
+    volumes = stateful_set["spec"]["template"]["spec"].get("volumes", [])
+    return next((one["configMap"]["name"] for one in volumes if one["name"] == "config"), None)
 
 
 def in_use_of(stateful_set: Json) -> InUse:

@@ -55,7 +55,7 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
         pull_secrets=tuple(
             one["name"] for one in stateful_set["spec"]["template"]["spec"].get("imagePullSecrets") or ()
         ),
-        mysqld=mysqld_config.check_user_settings(mysqld_config.parse(settings.get(USER_CNF, ""), source), source),
+        mysqld=mysqld_config.read(mysqld_config.parse(settings.get(USER_CNF, ""), source)),
     )
 
 

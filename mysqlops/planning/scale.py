@@ -94,9 +94,10 @@ def check(now: Status, target: int) -> None:
         text = f"{online} of {now.replicas} members are ONLINE, no majority: nobody can join or leave"
         raise Refused([Reason("no-majority", text, f"mysqlops status {now.name}")])
     if target < now.replicas and not _majority_stays(now, target):
-        missing = ", ".join(f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE)
+        away = [one for one in now.members if one.state != view.ONLINE]
+        missing = ", ".join(f"{one.name} is {one.state}" for one in away)
         text = f"of the {target} members that would stay too few are ONLINE ({missing})"
-        raise Refused([Reason("no-majority", text, f"mysqlops member rebuild {now.name} MEMBER, or wait for them")])
+        raise Refused([Reason("no-majority", text, f"mysqlops member rebuild {now.name} {away[0].name}, or wait")])
 
 
 def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> None:

@@ -2,38 +2,111 @@
 
 from __future__ import annotations
 
-from mysqlops.core import mysqld_config, quantity
+import re
+from collections.abc import Iterable, Mapping
+
+from mysqlops.core import my_cnf, mysqld_config, setting_rules
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Reason
 
 # The member's role decides the first; the others show something else than what they are set to.
 _DECIDED_ELSEWHERE = {"super_read_only", "log_bin", "datadir"}
-_WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0", "none": "", "null": ""}
+# Servers round these down to whole blocks, the buffer pool up to whole chunks.
+_SIZES = re.compile(r".*_(size|packet|length|limit|stack)")
+_BLOCKS = (1024, 4096)
+_CHUNK = 128 * 1024**2
+# Modes that stand for others, which the server shows beside them.
+_STRICT = "strict_trans_tables,strict_all_tables,no_zero_in_date,no_zero_date,error_for_division_by_zero"
+_MODES = {
+    "traditional": f"{_STRICT},no_engine_substitution",
+    "ansi": "real_as_float,pipes_as_concat,ansi_quotes,ignore_space,only_full_group_by",
+}
 
 
-def values(my_cnf: str) -> dict[str, str]:
-    """Each setting's value by its normalised name; a bare flag is ON, `skip_x` stays as it is written."""
-    parsed = mysqld_config.parse(my_cnf, "my.cnf")
-    return {mysqld_config.normalise(one.key): "ON" if one.value is None else one.value for one in parsed}
+def values(text: str) -> dict[str, str]:
+    """What each line of my.cnf sets, by the variable's name, as the server reads it."""
+    options = [my_cnf.option(one.key, one.value) for one in mysqld_config.parse(text, "my.cnf")]
+    return {one.name: "ON" if one.value is None else one.value for one in options}
 
 
 def changes(before: str, after: str) -> dict[str, str | None]:
     """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts)."""
     old, new = values(before), values(after)
-    return {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    return {
+        name: new.get(name)
+        for name in sorted({*old, *new})
+        if name not in old or name not in new or my_cnf.plain(old[name]) != my_cnf.plain(new[name])
+    }
+
+
+def belongs_to_data(change: Iterable[str]) -> list[Reason]:
+    """Why a running cluster may not have such a change: no server would start on its data."""
+    return [
+        Reason(
+            "fixed-setting",
+            f"{name} can be set only when data is created: servers do not start on data that has it otherwise",
+            "deploy another cluster with it, and bring the data there: docs/adopt.md",
+        )
+        for name in change
+        if name in setting_rules.fixed()
+    ]
+
+
+def other_data(
+    backup: str, made_with: Mapping[str, str | None], spec: ClusterSpec, *, is_logical: bool
+) -> list[Reason]:
+    """Why a backup of a cluster with such settings is not for servers with those of `spec`. SQL goes into any pages,
+    but names of tables that differ in case only do not go everywhere."""
+    old, new = mysqld_config.by_name(made_with), mysqld_config.by_name(spec.mysqld)
+    return [
+        Reason(
+            "other-data",
+            f"{backup} was made with {name}={old.get(name) or 'its default'}, and servers of {spec.name} would run "
+            f"with {new.get(name) or 'its default'}",
+            f"restore it --as another cluster, with {name} in --config as it was",
+        )
+        for name in setting_rules.fixed()
+        if not setting_rules.is_same_data(name, old.get(name), new.get(name))
+        and (not is_logical or name == "lower_case_table_names")
+    ]
+
+
+def undone(change: Mapping[str, str | None], before: str) -> dict[str, str | None]:
+    """The change that takes another one back, where my.cnf is still as before."""
+    old = values(before)
+    return {name: old.get(name) for name in change}
 
 
 def differs(name: str, configured: str, running: str | None) -> bool:
     """True if a server runs with something else than my.cnf says, of what my.cnf decides."""
-    return name not in _DECIDED_ELSEWHERE and not is_same(configured, running)
+    if name in _DECIDED_ELSEWHERE or is_same(configured, running):
+        return False
+    if "=" in configured and name.endswith("_switch"):
+        return not set(_words(configured)) - {"default"} <= set(_words(running))
+    if name == "sql_mode":
+        return _modes(configured) != _modes(running)
+    if "," in configured:
+        return sorted(_words(configured)) != sorted(_words(running))
+    return not _is_rounded(name, my_cnf.number(configured), my_cnf.number(running))
 
 
 def is_same(left: str | None, right: str | None) -> bool:
-    """Whether two ways to write a value mean the same: 1G and 1073741824, ON and 1."""
-    return _plain(left) == _plain(right)
+    """Whether two ways to write a value mean the same: 1G and 1073741824, ON and 1, 2 and 2.0."""
+    return my_cnf.plain(left) == my_cnf.plain(right)
 
 
-def _plain(value: str | None) -> str:
-    text = (value or "").strip().strip("'\"")
-    size = quantity.parse_my_cnf(text)
-    if size is not None:
-        return str(size)
-    return _WORDS.get(text.lower(), text.lower())
+def _words(value: str | None) -> list[str]:
+    return [one.strip().lower() for one in (value or "").split(",") if one.strip()]
+
+
+def _modes(value: str | None) -> set[str]:
+    found = set(_words(value))
+    return found.union(*(_words(_MODES[one]) for one in found & set(_MODES)))
+
+
+def _is_rounded(name: str, configured: int | None, running: int | None) -> bool:
+    if configured is None or running is None or not _SIZES.fullmatch(name):
+        return False
+    if name == "innodb_buffer_pool_size":
+        return running % _CHUNK == 0 and 0 < running - configured < _CHUNK
+    return any(configured // block * block == running for block in _BLOCKS)

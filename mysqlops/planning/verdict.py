@@ -131,8 +131,9 @@ def _conditions(
     if not primaries:
         found.append(_no_primary(seen, members, published))
     if len(primaries) > 1 or sum(map(_takes_writes, members)) > 1:
-        text = f"more than one member is writable or primary: {', '.join(primaries)}"
-        found.append(Condition("two-primaries", text, "stop the writers; kubectl logs POD -c agent", DOWN))
+        writers = [one for one in members if one.name in primaries or _takes_writes(one)]
+        text = f"more than one member is writable or primary: {', '.join(one.name for one in writers)}"
+        found.append(Condition("two-primaries", text, f"stop the writers; {_logs(seen, writers[-1].ordinal)}", DOWN))
     for member in members:
         found += _member_conditions(seen, member)
     found += [
@@ -164,9 +165,9 @@ def _no_primary(seen: Observed, members: Sequence[Member], published: Mapping[st
         text = (
             f"the others see {silent.name} ONLINE, so it leads the group; but its agent is silent: {silent.waiting_for}"
         )
-        return Condition("primary-silent", text, _logs(seen.name, silent.ordinal))
+        return Condition("primary-silent", text, _logs(seen, silent.ordinal))
     why = next((f": {member.name} is {member.waiting_for}" for member in members if member.waiting_for), "")
-    return Condition("no-primary", f"no member is primary, so nothing can be written{why}", _logs(seen.name, 0), DOWN)
+    return Condition("no-primary", f"no member is primary, so nothing can be written{why}", _logs(seen, 0), DOWN)
 
 
 def _silent_primary(members: Sequence[Member], published: Mapping[str, Publication | None]) -> Member | None:
@@ -184,21 +185,21 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
     found = []
     if member.state != view.ONLINE:
         text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}{_copied(member)}"
-        found.append(Condition("member-not-online", text, _logs(seen.name, member.ordinal)))
+        found.append(Condition("member-not-online", text, _logs(seen, member.ordinal)))
     if member.state == view.ONLINE and member.role == names.ROLE_NONE:
         text = f"{member.name} is ONLINE and serves nobody: {member.waiting_for or 'no reason known'}"
         next_command = f"mysqlops member unfence {seen.name} {member.name}"
         is_fenced = "fenced" in member.waiting_for
-        found.append(Condition("serves-nobody", text, next_command if is_fenced else _logs(seen.name, member.ordinal)))
+        found.append(Condition("serves-nobody", text, next_command if is_fenced else _logs(seen, member.ordinal)))
     if member.state == view.ONLINE and member.label != member.role:
         text = f"{member.name} is {member.role} in the group and labelled {member.label}"
-        found.append(Condition("label-stale", text, _logs(seen.name, member.ordinal)))
+        found.append(Condition("label-stale", text, _logs(seen, member.ordinal)))
     if member.claim_going:
         found.append(_claim_going(seen, member))
     pod = seen.pods.get(member.name)
     if member.state != UNKNOWN and pods.is_away(pod, names.CONTAINER_AGENT):
         text = f"the agent of {member.name}, lately {member.state}, does not run: {pods.why_silent(pod)}"
-        found.append(Condition("agent-away", text, _logs(seen.name, member.ordinal)))
+        found.append(Condition("agent-away", text, _logs(seen, member.ordinal)))
     if member.volume_size and member.volume_used and volume.is_filling(member.volume_size, member.volume_used):
         percent = 100 * member.volume_used // member.volume_size
         found.append(
@@ -289,8 +290,9 @@ def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]
     return []
 
 
-def _logs(cluster: str, ordinal: int) -> str:
-    return f"kubectl logs {names.pod(cluster, ordinal)} -c {names.CONTAINER_AGENT}"
+def _logs(seen: Observed, ordinal: int) -> str:
+    pod = names.pod(seen.name, ordinal)
+    return f"kubectl logs {pod} -c {pods.stuck(seen.pods.get(pod), names.CONTAINER_AGENT)}"
 
 
 def _verdict(conditions: Sequence[Condition]) -> str:

@@ -32,6 +32,9 @@ def test_the_cli_reference_is_that_of_the_commands(monkeypatch: pytest.MonkeyPat
     loader.exec_module(module)
     assert (ROOT / "docs" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
     assert (ROOT / "docs" / "rbac.md").read_text() == module.rbac_text(), "run scripts/cli-reference"
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    assert page == module.configuration_text(page), "run scripts/cli-reference"
+    assert "`binlog_ignore_db`" in page
 
 
 def test_every_verb_on_a_cluster_has_an_identity() -> None:

@@ -24,7 +24,7 @@ def test_a_change_of_my_cnf_is_named_variable_by_variable() -> None:
     [
         ("1G", "1073741824", True),
         ("ON", "1", True),
-        ("'ROW'", "row", True),
+        ("ROW", "row", True),
         ("OFF", "1", False),
         ("64M", "64", False),
         (None, "", True),

@@ -192,3 +192,28 @@ def test_quantities_and_server_defaults_are_no_differences() -> None:
     }
     assert drift.differences(wanted, found) == []
     assert [str(one) for one in drift.differences({"a": [1]}, {})] == ["a: wanted [1], found []"]
+
+
+def test_a_live_change_of_the_settings_is_no_change_by_hand() -> None:
+    """`config set` changes the ConfigMap in place, and nothing of the StatefulSet (B18)."""
+    before, after = deploy.objects(SPEC), deploy.objects(replace(SPEC, mysqld={"max_connections": "43"}))
+    changed = {item["metadata"]["name"] for item in after if drift.differences(item, _live(before)[_key(item)])}
+    assert changed == {"orders-config"}
+    live = _live(before) | {
+        ("ConfigMap", "orders-config"): next(one for one in after if _key(one)[1] == "orders-config")
+    }
+    assert planning.plan(after, live, []).steps == ()
+
+
+def test_what_was_changed_by_hand_names_the_command_that_brings_it_in_line() -> None:
+    wanted, live = deploy.objects(SPEC), _live(deploy.objects(SPEC))
+    config = live["ConfigMap", "orders-config"]
+    assert config is not None
+    config["data"]["my.cnf"] += "x=1\n"
+    with pytest.raises(Refused) as refusal:
+        planning.plan(wanted, live, [])
+    assert refusal.value.reasons[0].hint == "mysqlops upgrade orders brings it in line, pod by pod"
+
+
+def _key(item: dict[str, Any]) -> planning.Key:
+    return item["kind"], item["metadata"]["name"]

@@ -123,6 +123,26 @@ def test_a_failed_containers_last_words_are_told() -> None:
     assert "CrashLoopBackOff back-off 10s: prepare: refused: the volume holds 'x'" in seen.members[2].waiting_for
 
 
+def test_a_server_that_cannot_start_is_told_by_its_error_and_the_hint_names_its_container() -> None:
+    """Of the last lines of prepare's log: mysqld's first error, and not that it aborts (B12)."""
+    log = [
+        "2026-01-01T00:00:00.1Z 0 [System] [MY-013169] [Server] mysqld (mysqld 9.7.0) initializing of server",
+        "2026-01-01T00:00:00.2Z 0 [ERROR] [MY-010000] [Server] Fatal error: Illegal or unknown default time zone 'X/Y'",
+        "2026-01-01T00:00:00.3Z 0 [ERROR] [MY-010119] [Server] Aborting",
+        "2026-01-01T00:00:00.4Z 0 [System] [MY-015018] [Server] MySQL Server Initialization - end.",
+    ]
+    silent = pod("mysql-2")
+    silent["metadata"]["annotations"] = {}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
+    failed = {"terminated": {"message": "\n".join(log)}}
+    silent["status"]["initContainerStatuses"] = [{"name": "prepare", "state": waiting, "lastState": failed}]
+    condition = judge(*HEALTHY[:2], silent).conditions[0]
+    assert condition.message.endswith(
+        "[ERROR] [MY-010000] [Server] Fatal error: Illegal or unknown default time zone 'X/Y'"
+    )
+    assert condition.hint == "kubectl logs mysql-2 -c prepare"
+
+
 def test_a_secret_that_is_not_taken_over_is_a_condition() -> None:
     refusing = pod("mysql-2", secrets_trouble="tls.crt does not prove the name mysql-2.mysql.db.svc")
     assert "secrets-refused" in {one.code for one in judge(*HEALTHY[:2], refusing).conditions}

@@ -136,7 +136,7 @@ def test_a_group_of_no_use_is_refused(replicas: int) -> None:
         ("loose-innodb-flush-log-at-trx-commit=2", "acknowledged writes"),
         ("group_replication_bootstrap_group=ON", "group"),
         ("server-id=7", "each member"),
-        ("max_connections=1\nmax-connections=2", "set twice"),
+        ("max_connections=90\nmax-connections=91", "set twice"),
         ("!include /etc/x", "includes"),
     ],
 )

@@ -28,9 +28,9 @@ from mysqlops.cli import context, options, output
 def command(name: str, changes: tuple[str, ...], unset: tuple[str, ...], **given: Any) -> None:
     """Change settings of NAME's servers; they are kept over restarts.
 
-    The server itself checks the whole my.cnf first. What it can take live is set at once on every member; anything else
-    goes by a rollout, replicas first, which is taken back if a member does not come up. Settings that could lose
-    acknowledged writes or break the group are refused.
+    VALUE is read as in a line of my.cnf. The server itself checks the whole file first. What it can take live is set at
+    once on every member; anything else goes by a rollout, replicas first. A client's write proves either: settings that
+    stop writes are taken back at once. Those that could lose writes or break the group are refused.
 
     \b
     Examples:

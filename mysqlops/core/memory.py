@@ -1,0 +1,97 @@
+"""Whether the sizes that a user sets fit into a member's memory limit, beside what a member needs anyway. Pure.
+
+Where they cannot, members would be killed, all of them, once the buffers are full. Where only the worst case cannot,
+all connections sorting at once, that is for the user to weigh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mysqlops.core import my_cnf, quantity, sizing
+from mysqlops.core.quantity import GIB, KIB, MIB
+
+_SERVER = 330 * MIB  # in a group, with nothing in its buffers: docs/adr/0010
+_PER_CONNECTION = MIB  # with the server's own sizes
+_CONTROL = 0.02  # of the buffer pool, for what describes its pages
+
+# What is taken at the start or fills up for sure; and the server's default.
+_ALWAYS = {
+    "innodb_buffer_pool_size": 128 * MIB,
+    "group_replication_message_cache_size": GIB,
+    "innodb_log_buffer_size": 16 * MIB,
+    "key_buffer_size": 64 * KIB,
+}
+# What each connection may take while its statement runs.
+_EACH = {
+    "sort_buffer_size": 256 * KIB,
+    "join_buffer_size": 256 * KIB,
+    "read_buffer_size": 128 * KIB,
+    "read_rnd_buffer_size": 256 * KIB,
+    "binlog_cache_size": 32 * KIB,
+    "binlog_stmt_cache_size": 32 * KIB,
+    "thread_stack": MIB,
+    "set_operations_buffer_size": 256 * KIB,
+    "bulk_insert_buffer_size": 0,
+    "net_buffer_length": 16 * KIB,
+}
+# What all of them share, as far as they need it; and what one object of a cache takes, about.
+_SHARED = {"temptable_max_ram": 16 * MIB, "replica_pending_jobs_size_max": 128 * MIB, "innodb_sort_buffer_size": MIB}
+_CACHED = {"table_open_cache": (4000, 8 * KIB), "table_definition_cache": (2000, 32 * KIB)}
+_PARALLEL = ("replica_parallel_workers", 4, 11 * MIB)
+SIZES = frozenset({*_ALWAYS, *_EACH, *_SHARED, *_CACHED, _PARALLEL[0], "max_connections"})
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes: in any case, and if everything is asked for at once."""
+
+    least: int
+    most: int
+
+
+def need(values: Mapping[str, str | None]) -> Need:
+    """By the settings of a my.cnf, as variable -> value."""
+
+    def size(name: str, default: int) -> int:
+        number = my_cnf.number(values.get(name))
+        return default if number is None else max(0, number)
+
+    pool = size("innodb_buffer_pool_size", _ALWAYS["innodb_buffer_pool_size"])
+    name, default, each = _PARALLEL
+    least = _SERVER + int(pool * _CONTROL) + size(name, default) * each
+    least += sum(size(name, default) for name, default in _ALWAYS.items())
+    extra = sum(max(0, size(name, default) - default) for name, default in _EACH.items())
+    most = least + size("max_connections", 151) * (_PER_CONNECTION + extra)
+    most += sum(size(name, default) for name, default in _SHARED.items())
+    most += sum(max(0, size(name, count) - count) * each for name, (count, each) in _CACHED.items())
+    return Need(least, most)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Why settings cannot fit, and what to say of those that may not; empty if they do."""
+
+    refused: str = ""
+    warning: str = ""
+
+
+def fit(memory_bytes: int, sized: sizing.Sizing, user: Mapping[str, str | None]) -> Fit:
+    """`user` is what the user set, by the variables' names, over mysqlops' own sizes."""
+    own = {my_cnf.option(key, value).name: value for key, value in sized.variables().items()}
+    chosen = {name: value for name, value in user.items() if name in SIZES}
+    wanted, usual = need({**own, **chosen}), need(own)
+    told = ", ".join(f"{name}={value}" for name, value in sorted(chosen.items()))
+    limit = quantity.format_bytes(memory_bytes)
+    if wanted.least > max(memory_bytes, usual.least):
+        return Fit(
+            refused=f"{told}: with these a member needs {quantity.format_bytes(wanted.least)} of memory, and its "
+            f"limit is {limit}"
+        )
+    if wanted.most > max(memory_bytes, usual.most):
+        return Fit(
+            warning=f"{told}: if every connection uses its buffers at once, a member needs "
+            f"{quantity.format_bytes(wanted.most)} of memory, its limit is {limit}, and it would be killed"
+        )
+    return Fit()

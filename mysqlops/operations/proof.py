@@ -1,0 +1,33 @@
+"""Prove new settings by a client's write before a rollout of them is over: a server that came up may refuse clients."""
+
+from __future__ import annotations
+
+from mysqlops import errors
+from mysqlops.core import rollout
+from mysqlops.operations import deploy, observe
+from mysqlops.operations.session import Session
+from mysqlops.planning import render
+
+_TRIES = 2  # a primary may have changed meanwhile
+
+
+class NoWrite(Exception):
+    """No client can write; the reason."""
+
+
+def of_settings(session: Session, name: str, record: rollout.Rollout | None) -> None:
+    """Raises NoWrite. What else a rollout changes is no client's business."""
+    if record is None or not _changes_settings(session, name, record):
+        return
+    for left in reversed(range(_TRIES)):
+        try:
+            deploy.prove(session.client, observe.judged(session, name))
+            return
+        except errors.MysqlopsError as error:
+            if not left:
+                raise NoWrite(f"with the new settings no client can write: {error}") from error
+
+
+def _changes_settings(session: Session, name: str, record: rollout.Rollout) -> bool:
+    before = {"spec": {"template": record.before}}
+    return render.config_of(session.client.get("StatefulSet", name)) != render.config_of(before)

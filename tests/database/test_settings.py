@@ -1,0 +1,196 @@
+"""What we read in my.cnf and what we say of options, asked of mysqld itself."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mysqlops.core import my_cnf, mysqld_config, setting_rules
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import ConfigError
+from mysqlops.kube import manifests
+from mysqlops.mysql import variables
+from mysqlops.planning import render
+from mysqlops.planning import settings as planning
+from tests.database import containers
+from tests.database.conftest import Database
+
+_INPUTS = Path(__file__).parents[1] / "inputs"
+_ALLOWED = Path(__file__).with_name("allowed-options-9.7.txt")
+_SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_LINES = st.text("ab1 \t'\"\\#=;nts_-éà!", max_size=24)
+# A server keeps the values of its variables in three bytes a character: more become `?`.
+_VALUES = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=40)
+
+
+class Mysqld:
+    """A container in which mysqld is asked, and does not serve."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def ask(self, my_cnf_text: str, *words: str, code: int = 0) -> str:
+        command = ["docker", "exec", "-i", self.name, "sh", "-c", 'cat >/tmp/my.cnf; exec mysqld "$@"', "sh"]
+        command += ["--defaults-file=/tmp/my.cnf", *words]
+        done = subprocess.run(command, input=my_cnf_text.encode(), capture_output=True, timeout=60, check=False)
+        assert done.returncode == code, done.stderr.decode(errors="replace")[-500:]
+        return done.stdout.decode(errors="surrogateescape")
+
+    def values(self, my_cnf_text: str) -> dict[str, str]:
+        """Each option as the server has it once it has read that file."""
+        table = self.ask(my_cnf_text, "--verbose", "--help").partition("\nVariables (--variable-name=value)\n")[2]
+        rows = re.findall(r"^([a-z][a-z0-9-]*)[ ]+(\S.*)$", table.partition("\n\n")[0], re.MULTILINE)
+        found = {name.replace("-", "_"): "" if value == "(No default value)" else value for name, value in rows}
+        return {name: value for name, value in found.items() if name != "and"}  # a word of a text that is folded
+
+
+@pytest.fixture(scope="module")
+def mysqld(template: containers.Template) -> Iterator[Mysqld]:
+    name = f"mysqlops-test-{secrets.token_hex(3)}-options"
+    containers.docker("run", "-d", "--rm", "--name", name, "--entrypoint", "sleep", containers.image(), "600")
+    try:
+        yield Mysqld(name)
+    finally:
+        containers.docker("rm", "-f", name, check=False)
+
+
+def _as_arguments(found: list[my_cnf.Setting]) -> str:
+    return " ".join(f"--{one.key}" if one.value is None else f"--{one.key}={one.value}" for one in found)
+
+
+@_SLOW
+@given(st.lists(_LINES, min_size=20, max_size=60))
+def test_lines_are_read_as_mysqld_reads_them(mysqld: Mysqld, lines: list[str]) -> None:
+    kept: list[str] = []
+    for place, line in enumerate(lines):
+        written = f"k{place}{line}"
+        try:
+            my_cnf.parse(f"[mysqld]\n{written}", "x")
+        except ConfigError:
+            continue  # a character that the server would cut in two
+        kept.append(written)
+    text = "\n".join(["[mysqld]", *kept, ""])
+    told = mysqld.ask(text, "--print-defaults").partition("arguments:\n")[2]
+    assert told.removesuffix(" \n") == _as_arguments(my_cnf.parse(text, "x"))
+
+
+@_SLOW
+@given(st.lists(_VALUES, min_size=20, max_size=60))
+def test_any_value_can_be_written_so_that_mysqld_reads_it(mysqld: Mysqld, values: list[str]) -> None:
+    wanted = [my_cnf.Setting(f"k{place}", value, place + 2) for place, value in enumerate(values)]
+    text = "\n".join(["[mysqld]", *(my_cnf.written(one.key, one.value) for one in wanted), ""])
+    assert my_cnf.parse(text, "x") == wanted
+    assert mysqld.ask(text, "--print-defaults").partition("arguments:\n")[2].removesuffix(" \n") == _as_arguments(
+        wanted
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "skip-slow-query-log",
+        "skip_slow_query_log = 0",
+        "disable-slow-query-log=1",
+        "enable-slow-query-log",
+        "enable_slow_query_log=0",
+        "loose-skip-slow-query-log=0",
+        "skip-loose-slow-query-log",
+        "slow-query-log",
+        "slow_query_log = oN # as it was",
+        "skip-name-resolve",
+        "skip-name-resolve = OFF",
+        "max-allowed-packet = 16m",
+        "long_query_time = .5",
+        "slave-parallel-workers = 3",
+        "log-slave-updates = 0",
+        "skip-external-locking",
+        "sql_mode = 'ANSI'",
+        "sql_mode = TRADITIONAL",
+        "optimizer-switch = 'index_merge_intersection=off'",
+        "max_allowed_packet = 1234567",
+    ],
+)
+def test_options_are_read_as_mysqld_reads_them(mysqld: Mysqld, line: str) -> None:
+    text = f"[mysqld]\n{line}\n"
+    ((name, value),) = planning.values(text).items()
+    running = mysqld.values(text)
+    if name == "skip_external_locking":
+        name, value = "external_locking", "OFF"
+    assert not planning.differs(name, value, running[name]), (name, value, running[name])
+
+
+def test_a_name_cut_short_is_no_name(mysqld: Mysqld) -> None:
+    """Otherwise `sync_binlo` would get past the rules."""
+    assert mysqld.ask("[mysqld]\nsync_binlo = 0\n", "--validate-config", "--log-error-verbosity=1", code=1) == ""
+    assert mysqld.values("[mysqld]\nsync_binlo = 0\n")["sync_binlog"] == "1"
+
+
+@pytest.mark.parametrize("file", ["comments.cnf", "pool.cnf", "history.cnf", "autocommit.cnf"])
+def test_a_real_file_makes_no_false_drift(mysqld: Mysqld, file: str) -> None:
+    text = (_INPUTS / file).read_text()
+    user = mysqld_config.check_user_settings(mysqld_config.parse(text, file), file)
+    base = next(one for one in manifests.load_base() if one["kind"] == "ConfigMap" and "my.cnf" in one.get("data", {}))
+    whole = render.my_cnf(base["data"]["my.cnf"], ClusterSpec("c", "n", memory="8Gi", mysqld=user))
+    running = mysqld.values(whole)
+    known = {name: value for name, value in planning.values(whole).items() if name in running}
+    assert len(known) > 40
+    different = {
+        name: (value, running[name]) for name, value in known.items() if planning.differs(name, value, running[name])
+    }
+    assert not different
+
+
+def test_every_option_of_this_server_was_judged(mysqld: Mysqld) -> None:
+    """An option that a new version brings is looked at before it can be set in passing. The file has those that need no
+    rule."""
+    allowed = set(_ALLOWED.read_text().split())
+    found = {one for one in mysqld.values("[mysqld]\n") if not one.startswith(("ndb", "mysqlx_"))}
+    options = {my_cnf.option(one, "1").name for one in found}
+    assert len(options) > 500
+    assert sorted(one for one in options - allowed if setting_rules.rule_of(one) is None) == []
+    assert not {one for one in allowed if setting_rules.rule_of(one)}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_VALUES, st.sampled_from(["", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"]))
+def test_a_text_arrives_in_a_running_server_as_it_is(database: Database, value: str, sql_mode: str) -> None:
+    with database.connect() as server:
+        server.query("SET SESSION sql_mode = %s", [sql_mode])
+        try:
+            assert variables.set_all(server, {"init_connect": value}) == {}
+            assert variables.get(server, ["init_connect"]) == {"init_connect": value}
+        finally:
+            server.query("SET GLOBAL init_connect = ''")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "max_connections = 120 # fewer",
+        'sql_mode = "STRICT_TRANS_TABLES"',
+        "long_query_time = '2'",
+        "init_connect='SET NAMES utf8mb4 COLLATE utf8mb4_bin'",
+        "max_allowed_packet = 16M",
+        "slow-query-log",
+        "skip-slow-query-log",
+        "optimizer_switch = 'index_merge_intersection=off'",
+        "init_connect=''",
+    ],
+)
+def test_a_line_of_my_cnf_can_be_set_live(database: Database, line: str) -> None:
+    ((name, value),) = planning.values(f"[mysqld]\n{line}\n").items()
+    with database.connect() as server:
+        before = variables.get(server, [name])
+        try:
+            assert variables.set_all(server, {name: value}) == {}
+            assert not planning.differs(name, value, variables.get(server, [name])[name])
+        finally:
+            variables.set_all(server, before)
+        assert variables.get(server, [name]) == before

@@ -1,0 +1,214 @@
+"""Settings changed while servers run: a client's write proves them, and what stops writes is taken back."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.core import mysqld_config, publication, rollout
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Refused
+from mysqlops.kube import manifests
+from mysqlops.operations import configure, followers, image_check, observe
+from mysqlops.operations import rollout as rolling
+from mysqlops.operations.session import Session
+from mysqlops.planning import render, settings
+from tests.unit.fakes.api import Killed
+from tests.unit.fakes.cluster import NAME, Cluster
+
+LIMITS = rolling.Limits()
+BEFORE: dict[str, str | None] = {"long_query_time": "2", "sql_mode": "A,B"}
+
+
+class Servers(Cluster):
+    """Three members with variables; with `init_connect` set to `bad` no client of theirs can work."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+        spec = ClusterSpec(name=NAME, namespace="db", mysqld=dict(BEFORE))
+        for made in render.cluster_objects(manifests.load_base(), spec, render.Agent(b"x", "1")):
+            if made["kind"] in ("ConfigMap", "StatefulSet"):
+                self.store.put(made)
+        self.settle()
+        self.variables: dict[str, dict[str, str | None]] = {pod: dict(BEFORE) for pod in self.facts}
+        self.deaf: set[str] = set()
+        self.clock.turn = self._bring_files
+
+    def _bring_files(self) -> None:
+        digest = publication.config_digest(self.my_cnf().encode())
+        for facts in self.facts.values():
+            facts["config"] = digest
+
+    def my_cnf(self) -> str:
+        return str(self.store.objects["ConfigMap", "mysql-config"]["data"]["my.cnf"])
+
+    def _answer(self, pod: str, words: Sequence[str]) -> Any:
+        if words[0] == "set-settings":
+            return self._set(pod, json.loads(words[1]))
+        if words[0] == "probe":
+            if any(one.get("init_connect") == "bad" for one in self.variables.values()):
+                raise errors.WaitTimeout("no write through mysql-primary: Lost connection")
+            return {"write": 0.1}
+        return super()._answer(pod, words)
+
+    def _set(self, pod: str, values: dict[str, str | None]) -> dict[str, str]:
+        if pod in self.deaf:
+            raise errors.PodExecFailed(f"exec in {pod}")
+        if values.get("max_connections") == "lots":
+            return {"max_connections": "Incorrect argument type"}
+        self.variables[pod].update(values)
+        self.store.done(f"SET {pod}")
+        return {}
+
+
+def _change(servers: Servers, session: Session, **given: str | None) -> configure.Change:
+    """As `plan` makes it, without trying the image."""
+    running = observe.must_run(session.client, NAME)
+    spec = configure.with_settings(running, given)
+    config_map = json.loads(json.dumps(servers.store.objects["ConfigMap", "mysql-config"]))
+    base = next(one for one in manifests.load_base() if "my.cnf" in one.get("data", {}))
+    config_map["data"]["my.cnf"] = render.my_cnf(base["data"]["my.cnf"], spec)
+    config_map["data"]["user.cnf"] = mysqld_config.layer([], spec.mysqld)
+    new = settings.values(config_map["data"]["my.cnf"])
+    values = {mysqld_config.normalise(key): new.get(mysqld_config.normalise(key)) for key in given}
+    return configure.Change(values, settings.undone(values, servers.my_cnf()), (), config_map, None)
+
+
+def test_a_change_reaches_every_member_and_my_cnf() -> None:
+    servers = Servers()
+    session = servers.session()
+    change = _change(servers, session, **{"long-query-time": "0.5 # seconds", "init_connect": "'SET NAMES utf8mb4'"})
+    assert configure.execute(session, NAME, change, LIMITS) == []
+    wanted = {**BEFORE, "long_query_time": "0.5", "init_connect": "SET NAMES utf8mb4"}
+    assert list(servers.variables.values()) == [wanted] * 3
+    assert settings.values(servers.my_cnf())["init_connect"] == "SET NAMES utf8mb4"
+
+
+def test_what_shuts_clients_out_is_taken_back_at_once_everywhere() -> None:
+    servers = Servers()
+    session, text = servers.session(), servers.my_cnf()
+    with pytest.raises(Refused, match="no client could write any more: no write through mysql-primary") as refusal:
+        configure.execute(session, NAME, _change(servers, session, init_connect="bad", sql_mode="A"), LIMITS)
+    assert [one.code for one in refusal.value.reasons] == ["stops-writes"]
+    assert list(servers.variables.values()) == [{**BEFORE, "init_connect": None}] * 3
+    assert servers.my_cnf() == text
+    assert servers.clock.seconds == 0
+
+
+def test_a_value_that_the_first_member_refuses_changes_nothing() -> None:
+    servers = Servers()
+    session, text = servers.session(), servers.my_cnf()
+    with pytest.raises(Refused, match="Incorrect argument type"):
+        configure.execute(session, NAME, _change(servers, session, max_connections="lots"), LIMITS)
+    assert (list(servers.variables.values()), servers.my_cnf()) == ([BEFORE] * 3, text)
+
+
+def test_a_member_that_cannot_be_asked_is_named_with_the_way_out() -> None:
+    servers = Servers()
+    session = servers.session()
+    servers.deaf = {"mysql-0"}
+    with pytest.raises(errors.StepFailed, match="not back on mysql-0") as failure:
+        configure.execute(session, NAME, _change(servers, session, sql_mode="A"), LIMITS)
+    assert "mysqlops restart mysql" in str(failure.value.hint)
+    assert servers.variables["mysql-1"] == BEFORE
+
+
+@pytest.mark.parametrize("after", ["SET mysql-1", "SET mysql-2", "SET mysql-0", "apply ConfigMap"])
+@pytest.mark.parametrize("value", ["good", "bad"])
+def test_killed_anywhere_the_next_run_finishes_it_or_takes_it_back(after: str, value: str) -> None:
+    servers = Servers()
+    session = servers.session()
+    servers.store.kill_after = lambda text: after.lower() in text.lower()
+    change = _change(servers, session, init_connect=value)
+    with contextlib.suppress(Killed, Refused):
+        configure.execute(session, NAME, change, LIMITS)
+    servers.store.kill_after = lambda _: False
+    again = _change(servers, session, init_connect=value)
+    if value == "good":
+        configure.execute(session, NAME, again, LIMITS)
+        assert "good" in servers.my_cnf()
+        assert {one["init_connect"] for one in servers.variables.values()} == {"good"}
+        return
+    with pytest.raises(Refused, match="no client could write"):
+        configure.execute(session, NAME, again, LIMITS)
+    assert "init_connect" not in servers.my_cnf()
+    assert {one["init_connect"] for one in servers.variables.values()} == {None}
+
+
+@pytest.mark.parametrize("value", ["1\nsync_binlog=0", "x' #\n[client]", ""])
+def test_a_value_is_one_line(value: str) -> None:
+    servers = Servers()
+    running = observe.must_run(servers.session().client, NAME)
+    if value:
+        with pytest.raises(errors.ConfigError):
+            configure.with_settings(running, {"init_connect": value})
+    else:
+        assert configure.with_settings(running, {"init_connect": value}).mysqld["init_connect"] == ""
+
+
+def test_a_setting_is_replaced_or_unset_under_any_spelling() -> None:
+    servers = Servers()
+    running = observe.must_run(servers.session().client, NAME)
+    assert configure.with_settings(running, {"Long-Query-Time": None}).mysqld == {"sql_mode": "A,B"}
+    changed = configure.with_settings(running, {"loose-sql-mode": '"C"', "skip-slow-query-log": "1"}).mysqld
+    assert changed == {"long_query_time": "2", "loose_sql_mode": "C", "slow_query_log": "OFF"}
+
+
+def test_a_setting_that_belongs_to_the_data_cannot_be_changed_live() -> None:
+    (reason,) = settings.belongs_to_data({"lower_case_table_names": "1", "max_connections": "90"})
+    assert reason.code == "fixed-setting"
+
+
+@pytest.mark.parametrize("value", ["good", "bad"])
+def test_a_rollout_of_settings_that_stop_writes_is_taken_back(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Every pod came up with them: only a client's write shows what is wrong."""
+    monkeypatch.setattr(followers, "refresh", lambda *_: None)
+    monkeypatch.setattr(rolling, "_close", lambda *_: None)
+    servers = Servers()
+    servers.on_pod = lambda pod: servers.variables[pod].update(init_connect=_value_of(servers))
+    wanted = copy.deepcopy(servers.stateful_set())
+    template = copy.deepcopy(wanted["spec"]["template"])
+    record = rollout.Rollout("settings", "2026-01-01T00:00:00Z", template, "9.7.4", "9.7.4")
+    volume = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "config")
+    volume["configMap"]["name"] = f"mysql-config-{value}"
+    rolling.begin(servers.session(), [], record, wanted)
+    if value == "good":
+        assert sorted(rolling.finish(servers.session(), NAME, LIMITS)) == sorted(servers.facts)
+        return
+    with pytest.raises(rolling.RolledBack, match="no client can write: no write through mysql-primary"):
+        rolling.finish(servers.session(), NAME, LIMITS)
+    assert render.config_of(servers.stateful_set()) == "mysql-config"
+    assert {one["init_connect"] for one in servers.variables.values()} == {"config"}
+
+
+def _value_of(servers: Servers) -> str:
+    return str(render.config_of(servers.stateful_set())).rpartition("-")[2]
+
+
+def test_sizes_that_cannot_fit_are_refused_when_they_are_new_and_told_when_they_are_not() -> None:
+    servers = Servers()
+    session, sizes = servers.session(), {"innodb_buffer_pool_size": "4G"}
+    plain = ClusterSpec(name=NAME, namespace="db", memory="8Gi", mysqld=dict(sizes))
+    image_check.must_fit(session, plain)
+    small = replace(plain, memory="1Gi")
+    for running in (None, plain, replace(small, mysqld={})):
+        with pytest.raises(Refused, match="its limit is 1") as refusal:
+            image_check.must_fit(session, small, running)
+        assert [one.code for one in refusal.value.reasons] == ["memory-too-small"]
+    assert servers.said == []
+    image_check.must_fit(session, replace(small, mysqld={**sizes, "long_query_time": "1"}), small)
+    assert "innodb_buffer_pool_size=4G" in servers.said[0]
+
+
+def test_what_an_older_version_allowed_is_told() -> None:
+    servers = Servers()
+    spec = ClusterSpec(name=NAME, namespace="db", mysqld={"binlog_format": "mixed"})
+    image_check.must_fit(servers.session(), spec)
+    assert servers.said[0].startswith("an older mysqlops allowed binlog_format: expected ROW")
