@@ -76,8 +76,11 @@ class Member:
             server.query("ALTER INSTANCE RELOAD TLS")
 
     def refuse_writes(self) -> None:
+        """Unless it has become the primary meanwhile, whose writes nobody but its user may refuse."""
         with self.connect() as server:
             group_replication.refuse_writes(server)
+            if group_replication.observe(server).role() == names.ROLE_PRIMARY:
+                group_replication.allow_writes(server)
 
     def close_clients(self) -> int:
         """Close all clients' connections; how many there were."""

@@ -28,6 +28,7 @@ class Observed:
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
     receiver: Json | None = None  # the Lease of what receives its binary logs
+    warnings: tuple[Json, ...] = ()  # events of the StatefulSet and of pods that do not run yet
     lease: Json | None = None  # the Lease of its group: what is known of that, and users' orders
 
 
@@ -61,6 +62,8 @@ class Member:
     clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
     clone_size: int | None = None
     server_uuid: str | None = None
+    read_only: bool | None = None  # to clients without CONNECTION_ADMIN
+    applier_failure: str = ""  # why it cannot apply what the group wrote
     claim_going: bool = False  # its claim is being deleted: it goes as soon as the pod stops
     held_at_least: str | None = None  # what its agent published of that last, however long ago
     held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
@@ -94,6 +97,7 @@ class Status:
     members: tuple[Member, ...]
     services: Mapping[str, tuple[str, ...]]
     conditions: tuple[Condition, ...]
+    group: tuple[str, ...] = ()  # the members that the primary sees in its group, in whatever state; empty without one
     claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
     schema: int = field(default=SCHEMA)
 

@@ -132,7 +132,7 @@ def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> Non
     ("own", "donor", "tries"),
     [
         (server(UP_TO_9), holder("mysql-1"), 0),  # it would copy again what it has
-        (server(), holder("mysql-1", count=19_999), 0),  # applied as fast
+        (server(), holder("mysql-1", count=999), 0),  # just deployed
         (server(), holder("mysql-1", version="9.7.5"), 0),  # the clone plugin refuses
         (server(), holder("mysql-1", role="none"), 0),  # fenced, or full
         (server(), holder("mysql-1"), 3),  # it did not work
