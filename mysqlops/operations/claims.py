@@ -28,13 +28,14 @@ class Wish:
     accept_loss: bool = False
     flag: str = ""
     noted: gtid.GtidSet | None = None
+    repair: bool = False  # of the member that the user named
 
 
 def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     """Let the gate decide on what is seen now; raises Refused. What the claim's member holds is read first, then the
     others' servers are asked, for some seconds: what the member had just applied, they may still have to apply."""
     now = observe.judged(session, name)
-    going = gate.going(now, claim, wish.noted, wish.flag)
+    going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
     deadline = session.clock.monotonic() + _TOLD_SECONDS
     while True:
         answers = gtids.answers(session, now, but=going.member)

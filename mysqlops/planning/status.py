@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, view
 from mysqlops.errors import Reason
 
 Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
+_SERVING = (view.ONLINE, view.RECOVERING)
 ABSENT = "ABSENT"  # the state of a member that has no pod
 
 
@@ -121,6 +122,14 @@ _HARMLESS = {
 def in_the_way(now: Status, *but: str) -> list[Condition]:
     """The conditions under which nothing may be changed that takes a whole group; codes in `but` do not count."""
     return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
+
+
+def way_out(now: Status) -> str:
+    """What a user can do where too few members serve: a member outside the group that runs can be made again."""
+    outside = [one.name for one in now.members if one.ordinal < now.replicas and one.state not in _SERVING]
+    if now.primary is None or not outside:
+        return f"mysqlops status {now.name}"
+    return f"mysqlops member rebuild {now.name} {outside[0]}, if waiting does not bring it back"
 
 
 def reasons_of(now: Status, *codes: str) -> list[Reason]:
