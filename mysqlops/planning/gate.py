@@ -95,8 +95,10 @@ def _who_remains(now: Status, going: Going, others: list[Member]) -> list[Reason
 
 
 def _voters(now: Status, going: Going) -> int:
-    """Of how many the others must be a majority. A member outside the group has no vote there."""
-    return len(now.group) if going.repair and now.group else now.replicas
+    """Of how many the others must be a majority. One outside the group has no vote there, and takes none away."""
+    if not going.repair or not now.group:
+        return now.replicas
+    return len(now.group) if going.member in now.group else 1
 
 
 def _states(now: Status) -> str:

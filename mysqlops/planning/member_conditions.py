@@ -64,7 +64,7 @@ def _applying(seen: Observed, member: Member) -> list[Condition]:
         f"{member.name} cannot apply what the group wrote ({member.applier_failure}), so its data differs from the "
         "primary's, or its server lacks room; it tries again with growing pauses"
     )
-    rebuild = f"mysqlops member rebuild {seen.name} {member.name}"
+    rebuild = f"mysqlops member rebuild {seen.name} {member.name} --confirm {member.name}"
     return [Condition("applier-fails", text, f"{rebuild} gives it a copy of another member's data")]
 
 

@@ -126,10 +126,12 @@ def in_the_way(now: Status, *but: str) -> list[Condition]:
 
 def way_out(now: Status) -> str:
     """What a user can do where too few members serve: a member outside the group that runs can be made again."""
-    outside = [one.name for one in now.members if one.ordinal < now.replicas and one.state not in _SERVING]
+    inside = {*now.group, *(one.name for one in now.members if one.state in _SERVING)}
+    outside = [one.name for one in now.members if one.ordinal < now.replicas and one.name not in inside]
     if now.primary is None or not outside:
         return f"mysqlops status {now.name}"
-    return f"mysqlops member rebuild {now.name} {outside[0]}, if waiting does not bring it back"
+    rebuild = f"mysqlops member rebuild {now.name} {outside[0]} --confirm {outside[0]}"
+    return f"{rebuild}, if waiting does not bring it back"
 
 
 def reasons_of(now: Status, *codes: str) -> list[Reason]:
