@@ -156,13 +156,8 @@ class Loop:
         if server is None:
             return
         match action:
-            case member_actions.FormGroup():
-                self._start("form", lambda: self._starting.form(action, server))
-            case member_actions.Join():
-                seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
-                self._start("join", lambda: self._starting.join(seeds, server))
-            case member_actions.Copy():
-                self._start("copy", lambda: self._starting.copy(action.donor, server))
+            case member_actions.FormGroup() | member_actions.Join() | member_actions.Copy() | member_actions.Apply():
+                self._begin(action, server)
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
@@ -176,6 +171,18 @@ class Loop:
                 | member_actions.DropReceived()
             ):
                 self._background.run(telling.DOING[type(action)], self._plain[type(action)])
+
+    def _begin(self, action: member_actions.Start, server: view.ServerView) -> None:
+        match action:
+            case member_actions.FormGroup():
+                self._start("form", lambda: self._starting.form(action, server))
+            case member_actions.Join():
+                seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
+                self._start("join", lambda: self._starting.join(seeds, server))
+            case member_actions.Copy():
+                self._start("copy", lambda: self._starting.copy(action.donor, server))
+            case member_actions.Apply():
+                self._start("apply", self._starting.apply)
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure pause first, longer each time."""

@@ -54,6 +54,7 @@ DOING = {
     member_actions.RefuseWrites: "refusing writes",
     member_actions.AcceptClients: "accepting clients again",
     member_actions.DropReceived: "deleting the relay log",
+    member_actions.Apply: "applying what it received",
     member_actions.Wait: "waiting",
 }
 

@@ -48,6 +48,11 @@ WHERE channel_name IN ('group_replication_applier', 'group_replication_recovery'
 ORDER BY is_coordinator, last_error_timestamp
 """
 _UNREADABLE = (13121, 1594)  # ER_REPLICA_RELAY_LOG_READ_FAILURE, of later servers and of 8.0.27
+_APPLIER = "REPLICA SQL_THREAD FOR CHANNEL 'group_replication_applier'"
+_APPLIES = """
+SELECT 1 FROM performance_schema.replication_applier_status
+WHERE channel_name = 'group_replication_applier' AND service_state = 'ON'
+"""
 _START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
 _ALREADY_STOPPED = {3093}
 # Single-primary groups need the written rows' keys of a transaction no longer once it is certified. By default each
@@ -138,6 +143,7 @@ def start(
     """
     connect.set_read_timeout(server, _START_SECONDS)
     clear_bootstrap(server)
+    stop_applier(server)
     _forget_certified(server, bootstrap)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])
@@ -197,6 +203,22 @@ def stop(server: connect.Server) -> None:
 def drop_received(server: connect.Server) -> None:
     """Delete the relay log of the group's channel, applied or not; the server refuses that while it is in a group."""
     server.query("RESET REPLICA FOR CHANNEL 'group_replication_applier'")
+
+
+def start_applier(server: connect.Server) -> None:
+    """Apply what was received, outside the group; the server refuses that while it is in one."""
+    server.query(f"START {_APPLIER}")
+
+
+def stop_applier(server: connect.Server) -> None:
+    """START GROUP_REPLICATION wants to start it itself; no error if there is none."""
+    with contextlib.suppress(errors.StatementFailed):
+        server.query(f"STOP {_APPLIER}")
+
+
+def applies(server: connect.Server) -> bool:
+    """False once it has stopped, with all applied or for a failure."""
+    return bool(server.query(_APPLIES))
 
 
 def refuse_writes(server: connect.Server) -> None:

@@ -21,6 +21,7 @@ from mysqlops.planning import failing_applier, ghosts, outage, standing
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
+    Apply,
     Bar,
     ClearBootstrap,
     Copy,
@@ -218,6 +219,8 @@ def _plan_join(
     why_not = _why_not_yet(situation.name, around, server, in_group) or situation.failing.waits_because(situation.now)
     if why_not:
         return Wait(why_not)
+    if situation.failing.failures and server.received.subtract(server.executed):
+        return Apply("it could not apply that when it was last in the group")
     if not server.known() and situation.tries < _TRIES_TO_COPY:
         is_rebuilt = situation.name in around.record.rebuilding
         if donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM):

@@ -216,5 +216,9 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("RESET REPLICA FOR CHANNEL 'group_replication_applier'", SimServer.drop_received),
     ("SELECT id FROM performance_schema.processlist", SimServer.nothing),
     ("SELECT t.trx_mysql_thread_id", SimServer.nothing),
+    ("SELECT t.processlist_id", SimServer.nothing),
+    ("START REPLICA SQL_THREAD", SimServer.nothing),
+    ("STOP REPLICA SQL_THREAD", SimServer.nothing),
+    ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),
     ("ALTER INSTANCE", SimServer.nothing),
 ]

@@ -98,6 +98,14 @@ def test_it_waits_names_the_error_and_joins_again_after_the_pause() -> None:
     assert isinstance(membership.plan(situation(server(view.OFFLINE, "t1"), memory, 120.0)), member_actions.Join)
 
 
+def test_what_it_received_is_applied_outside_the_group_first() -> None:
+    """If that fails once more, the group's view has not changed for it."""
+    holds = replace(server(view.OFFLINE, "t1"), received=GtidSet.parse(f"{GROUP}:1-3"))
+    assert isinstance(membership.plan(situation(holds, failed(2), 120.0)), member_actions.Apply)
+    assert isinstance(membership.plan(situation(holds, failed(2), 119.0)), member_actions.Wait)
+    assert isinstance(membership.plan(situation(holds, failing_applier.Memory(), 120.0)), member_actions.Join)
+
+
 def test_without_a_group_nothing_is_joined_and_no_pause_holds_the_election_up() -> None:
     """All that the group acknowledged may be on this member."""
     alone = situation(server(view.OFFLINE, "t1"), failed(8), 100.0)
