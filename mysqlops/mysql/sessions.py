@@ -25,7 +25,7 @@ SELECT t.trx_mysql_thread_id, COALESCE(p.user, '?'), TIMESTAMPDIFF(SECOND, t.trx
 FROM information_schema.innodb_trx t LEFT JOIN performance_schema.processlist p ON p.id = t.trx_mysql_thread_id
 WHERE t.trx_mysql_thread_id <> 0 ORDER BY t.trx_started
 """
-# A hand-over waits for statements that change data, and those wait for such a lock: of FLUSH TABLES WITH READ LOCK, LOCK
+# A hand-over waits for statements that change data, and those wait for such a lock: FLUSH TABLES WITH READ LOCK, LOCK
 # TABLES, FLUSH TABLES FOR EXPORT. Tried, and in nobody's way: LOCK INSTANCE FOR BACKUP, GET_LOCK, prepared XA.
 _LOCKS = """
 SELECT t.processlist_id, COALESCE(MAX(t.processlist_user), '?'), COALESCE(MAX(t.processlist_time), 0),

@@ -225,7 +225,10 @@ def _plan_join(
         is_rebuilt = situation.name in around.record.rebuilding
         if donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM):
             return Copy(
-                "it is being rebuilt" if is_rebuilt else f"{donor} holds {COPIES_FROM} transactions or more", donor
+                f"it is being rebuilt, from {donor}"
+                if is_rebuilt
+                else f"{donor} holds {COPIES_FROM} transactions or more",
+                donor,
             )
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)

@@ -149,7 +149,7 @@ def test_a_member_that_is_being_rebuilt_copies_however_little_there_is() -> None
     record = view.GroupRecord("mysql-0", None, 0.0, rebuilding=frozenset({"mysql-2"}))
     around = view.Surroundings(3, (holder("mysql-1", count=2),), record)
     action = membership.plan(membership.Situation("mysql-2", server(), around, record))
-    assert action == member_actions.Copy("it is being rebuilt", "mysql-1")
+    assert action == member_actions.Copy("it is being rebuilt, from mysql-1", "mysql-1")
     other = membership.plan(membership.Situation("mysql-3", server(), replace(around, replicas=4), record))
     assert isinstance(other, member_actions.Join)
 
