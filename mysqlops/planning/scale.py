@@ -60,6 +60,8 @@ def plan(now: Status, target: int) -> Action:
         return Wait(f"{leaving[-1]} is leaving the group")
     if now.replicas > target:
         return _plan_down(now, target)
+    if now.awaited:  # no group is formed without them, so nothing becomes whole before they are back
+        return Grow(names.pod(now.name, now.replicas))
     if blocking := in_the_way(now, claims.GOING):  # more copies are what such a claim needs
         return Wait("; ".join(one.message for one in blocking))
     return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
@@ -94,9 +96,11 @@ def check(now: Status, target: int) -> None:
     if reasons := reasons_of(now, *forbidding):
         raise Refused(reasons)
     missing = ", ".join(f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE)
+    if target > now.replicas and now.awaited:
+        return
     if now.primary is None:
         text = f"{now.name} has no primary, so nobody can join or leave its group ({missing})"
-        raise Refused([Reason("no-primary", text, f"mysqlops status {now.name}")])
+        raise Refused([Reason("no-primary", text, _hint_down(now))])
     online = sum(one.state == view.ONLINE for one in now.members)
     if target > now.replicas and 2 * online <= now.replicas:
         text = f"{online} of {now.replicas} members are ONLINE ({missing}): each is made whole before another comes"
@@ -105,6 +109,13 @@ def check(now: Status, target: int) -> None:
     if target < now.replicas and _is_needed(now, target, leaving):
         text = f"of the {target} members that would stay too few are ONLINE ({missing})"
         raise Refused([Reason("no-majority", text, way_out(now))])
+
+
+def _hint_down(now: Status) -> str:
+    if now.awaited:
+        replicas = names.ordinal_of(now.awaited[-1]) + 1
+        return f"mysqlops scale {now.name} --replicas {replicas} brings back whom it waits for"
+    return f"mysqlops status {now.name}"
 
 
 def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> None:

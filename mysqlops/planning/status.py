@@ -99,6 +99,7 @@ class Status:
     services: Mapping[str, tuple[str, ...]]
     conditions: tuple[Condition, ...]
     group: tuple[str, ...] = ()  # the members that the primary sees in its group, in whatever state; empty without one
+    awaited: tuple[str, ...] = ()  # no group runs, and it waits for these members, which no replica is asked for
     claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
     schema: int = field(default=SCHEMA)
 

@@ -50,8 +50,16 @@ def judge(seen: Observed) -> Status:
         services=seen.endpoints,
         conditions=conditions,
         group=tuple(pod for pod in leader.group.split(",") if pod) if leader else (),
+        awaited=() if primaries else _awaited(seen, replicas),
         claims=claims.template_of(seen.stateful_set),
     )
+
+
+def _awaited(seen: Observed, replicas: int) -> tuple[str, ...]:
+    """Members of the last group that nobody asks for any more, as when an outage met a scale-down."""
+    noted = group.note_of(annotations_of(seen.lease)).expected()
+    beyond = {pod for pod in noted if names.ordinal_of(pod) >= replicas and pod not in seen.pods}
+    return tuple(sorted(beyond, key=names.ordinal_of)) if replicas else ()
 
 
 def _publication(pod: Json, now: datetime) -> Publication | None:
@@ -178,6 +186,10 @@ def _no_primary(seen: Observed, members: Sequence[Member], published: Mapping[st
             f"the others see {silent.name} ONLINE, so it leads the group; but its agent is silent: {silent.waiting_for}"
         )
         return Condition("primary-silent", text, member_conditions.look_at(seen, silent.name))
+    if awaited := _awaited(seen, int(seen.stateful_set["spec"]["replicas"])):
+        text = f"no group runs, and it is not formed without {', '.join(awaited)}, which may hold what nobody else has"
+        more = f"mysqlops scale {seen.name} --replicas {names.ordinal_of(awaited[-1]) + 1} brings its pod back"
+        return Condition("no-primary", text, f"{more}; if its claim is lost: mysqlops recover {seen.name}", DOWN)
     why = next((f": {member.name} is {member.waiting_for}" for member in members if member.waiting_for), "")
     return Condition(
         "no-primary",
