@@ -13,7 +13,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import gtid, names, rollout
-from mysqlops.core.view import ONLINE
+from mysqlops.core.view import ONLINE, RECOVERING
 from mysqlops.operations import claims, followers, observe, switchover
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, render, revisions, status, verdict
@@ -221,18 +221,29 @@ def _replace_pod(session: Session, pod: str) -> None:
 
 
 def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gate.Passed:
-    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
+    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed. On the way back
+    several members may be out that the new version has touched, and only their rebuilding brings them in: after that
+    minute it is enough that the group itself stays."""
     deadline = session.clock.monotonic() + _GATE_SECONDS
     while True:
+        is_late = session.clock.monotonic() > deadline
+        repair = is_late and record is not None and bool(record.failure) and not _is_joining(session, name)
+        wish = claims.Wish(noted=_noted(session, name, claim, record), repair=repair)
         try:
-            return claims.ask(session, name, claim, claims.Wish(noted=_noted(session, name, claim, record)))
+            return claims.ask(session, name, claim, wish)
         except errors.Refused as refusal:
             first = refusal.reasons[0]
-            if session.clock.monotonic() > deadline:
+            if is_late:
                 text = f"claim {claim['metadata']['name']} is kept: {refusal}"
                 raise errors.StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
             session.progress.waiting(f"waiting before claim {claim['metadata']['name']} goes: {first.message}")
         session.clock.sleep(_POLL_SECONDS)
+
+
+def _is_joining(session: Session, name: str) -> bool:
+    """Somebody is about to be another copy: worth waiting for."""
+    members = observe.judged(session, name).members
+    return any(one.state == RECOVERING or one.clone_size for one in members)
 
 
 def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gtid.GtidSet | None:

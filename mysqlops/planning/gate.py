@@ -106,7 +106,8 @@ def _states(now: Status) -> str:
 
 
 def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[Reason]:
-    accepting = f", or give {going.flag}" if going.flag else ""
+    rebuild = f"mysqlops member rebuild {now.name} {going.member} --accept-loss"
+    accepting = f", or give {going.flag}" if going.flag else f", or {rebuild}"
     if going.held is None:
         waiting = next((one.waiting_for for one in now.members if one.name == going.member), "")
         why = f" ({waiting})" if waiting else ""
