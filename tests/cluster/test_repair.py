@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mysqlops.operations.drill import rows
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, run
 from tests.faults import ledger
 
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
@@ -93,6 +93,37 @@ def test_a_lock_is_named_before_a_hand_over_begins(cluster: Namespace) -> None:
             assert (done.code, "locked-tables" in done.err, "KILL CONNECTION" in done.err) == (3, True, True), done.err
     assert cluster.status()["primary"] == primary
     assert cluster.mysqlops("switchover", "mysql").code == 0
+    cluster.await_healthy()
+
+
+@pytest.mark.long
+def test_a_hand_over_that_meets_a_lock_all_the_same_says_that_it_may_still_happen(cluster: Namespace) -> None:
+    """A lock that was taken after `switchover` had looked, and a write that waits for it."""
+    primary, replica = cluster.await_healthy()["primary"], _replicas(cluster)[0]
+    inside = [
+        "kubectl",
+        f"--kubeconfig={KUBECONFIG}",
+        "-n",
+        cluster.name,
+        "exec",
+        primary,
+        "-c",
+        "agent",
+        "--",
+        "python3",
+    ]
+    write = "INSERT INTO app.kept VALUES (15)"
+    words = ["/agent/agent.pyz", "switchover", "--to", replica, "--transactions-seconds", "1"]
+    with (
+        _held(cluster, primary, "FLUSH TABLES WITH READ LOCK"),
+        subprocess.Popen([*inside, "-c", _HOLD, write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as writer,
+    ):
+        time.sleep(3)
+        done = run(*inside, *words, timeout=90)
+        writer.kill()
+    assert (done.code, "may still happen: it waits for connection" in done.err) == (6, True), done.err
+    assert "2013" not in done.err
+    eventually(lambda: cluster.status()["primary"] == replica, "it happens once the lock is gone", 60)
     cluster.await_healthy()
 
 
