@@ -76,7 +76,7 @@ class Member:
             server.query("ALTER INSTANCE RELOAD TLS")
 
     def refuse_writes(self) -> None:
-        """Unless it has become the primary meanwhile, whose writes nobody but its user may refuse."""
+        """A member that was elected since that was decided takes writes again."""
         with self.connect() as server:
             group_replication.refuse_writes(server)
             if group_replication.observe(server).role() == names.ROLE_PRIMARY:
