@@ -49,7 +49,7 @@ def _change_roles(
             return changing
         clock.sleep(_POLL_SECONDS)
     if failure := changing.last_failure():
-        raise errors.StatementFailed(failure)
+        raise errors.StepFailed(failure)
     return changing
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mysqlops import errors
-from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, starting, surroundings
+from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, starting, surroundings, telling
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, publication, view, volume
-from mysqlops.planning import member_actions, membership, stale_clients, torn_relay_log
+from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
@@ -54,6 +54,8 @@ class Loop:
         self._clients = stale_clients.Memory()
         self._incarnation, self._since = "", 0.0
         self._torn = torn_relay_log.Memory()
+        self._failing = failing_applier.Memory()
+        self._strays_since: float | None = None
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
@@ -73,10 +75,10 @@ class Loop:
         server, trouble = self._observe()
         self._note_incarnation(server, at)
         self._close_stale_clients(server)
-        self._torn = torn_relay_log.look(self._torn, server)
-        situation = self._situation(server)
+        self._remember(server, at)
+        situation = self._situation(server, at)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
-        self._log.say_if_new("action", _sentence(action))
+        self._log.say_if_new("action", telling.sentence(action))
         if not situation.is_busy:
             self._act(action, server)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
@@ -85,7 +87,9 @@ class Loop:
         # While a hand-over runs in this pod, it alone moves the labels.
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
-            news = publisher.News(seen, server, at, self._since, _replicas(server), _lost_primaries(server), wants_look)
+            news = publisher.News(
+                seen, server, at, self._since, telling.replicas(server), telling.lost_primaries(server), wants_look
+            )
             self._publisher.offer(news)
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
@@ -107,7 +111,15 @@ class Loop:
         if own != self._incarnation:
             self._incarnation, self._since = own, at
 
-    def _situation(self, server: view.ServerView | None) -> membership.Situation:
+    def _remember(self, server: view.ServerView | None, at: float) -> None:
+        self._torn = torn_relay_log.look(self._torn, server)
+        self._failing = failing_applier.look(self._failing, server, at, self._clock.now())
+        if not membership.strays(server):
+            self._strays_since = None
+        elif self._strays_since is None:
+            self._strays_since = at
+
+    def _situation(self, server: view.ServerView | None, at: float) -> membership.Situation:
         return membership.Situation(
             self._me.pod,
             server,
@@ -118,6 +130,9 @@ class Loop:
             sightings=self._publisher.sightings,
             doubt=self._clients.doubt(self._clock.monotonic()),
             torn=self._torn.why_to_drop(),
+            failing=self._failing,
+            now=at,
+            strays_since=self._strays_since,
             tries=self._start_failures,
             since=self._since,
             is_busy=self._background.is_busy(),
@@ -141,13 +156,8 @@ class Loop:
         if server is None:
             return
         match action:
-            case member_actions.FormGroup():
-                self._start("form", lambda: self._starting.form(action, server))
-            case member_actions.Join():
-                seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
-                self._start("join", lambda: self._starting.join(seeds, server))
-            case member_actions.Copy():
-                self._start("copy", lambda: self._starting.copy(action.donor, server))
+            case member_actions.FormGroup() | member_actions.Join() | member_actions.Copy() | member_actions.Apply():
+                self._begin(action, server)
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
@@ -160,7 +170,19 @@ class Loop:
                 | member_actions.AcceptClients()
                 | member_actions.DropReceived()
             ):
-                self._background.run(_DOING[type(action)], self._plain[type(action)])
+                self._background.run(telling.DOING[type(action)], self._plain[type(action)])
+
+    def _begin(self, action: member_actions.Start, server: view.ServerView) -> None:
+        match action:
+            case member_actions.FormGroup():
+                self._start("form", lambda: self._starting.form(action, server))
+            case member_actions.Join():
+                seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
+                self._start("join", lambda: self._starting.join(seeds, server))
+            case member_actions.Copy():
+                self._start("copy", lambda: self._starting.copy(action.donor, server))
+            case member_actions.Apply():
+                self._start("apply", self._starting.apply)
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure pause first, longer each time."""
@@ -190,16 +212,17 @@ class Loop:
             config=self._pod.config(),
             secrets_trouble=self._chore.trouble,
             tries=self._start_failures,
+            applier_failure=self._failing.text,
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )
         if situation.server is None:
             return common
         role = names.ROLE_NONE if situation.barred_because() else situation.server.role()
-        return replace(_with_server(common, situation.server), role=role)
+        return replace(telling.with_server(common, situation.server), role=role)
 
     def _why(self, action: member_actions.Action) -> str:
         failure = self._background.last_failure()
-        text = _sentence(action)
+        text = telling.sentence(action)
         return f"{text} (last try: {failure})" if failure and not isinstance(action, member_actions.Wait) else text
 
     def _leave_for_good(self) -> None:
@@ -238,58 +261,3 @@ class Loop:
             self._publisher.publish(replace(seen, role=names.ROLE_NONE))
         except errors.KubeError as error:
             self._log.say(f"while stopping: {error}")
-
-
-def _replicas(server: view.ServerView | None) -> frozenset[str]:
-    members = server.members if server is not None and server.has_majority() else ()
-    return frozenset(one.pod for one in members if one.state == view.ONLINE and one.role == names.ROLE_REPLICA)
-
-
-def _lost_primaries(server: view.ServerView | None) -> frozenset[str]:
-    """Seen from the majority only: a minority's own sight says nothing about who leads."""
-    if server is None or server.state != view.ONLINE or not server.has_majority():
-        return frozenset()
-    return frozenset(
-        one.pod for one in server.members if one.role == names.ROLE_PRIMARY and one.state == view.UNREACHABLE
-    )
-
-
-def _with_server(common: publication.Publication, server: view.ServerView) -> publication.Publication:
-    return replace(
-        common,
-        server_uuid=server.server_uuid,
-        server_version=server.version,
-        state=server.state,
-        role=server.role(),
-        writable=server.writable,
-        view_id=server.view_id,
-        online=server.online_members(),
-        group=",".join(one.pod for one in server.members) if server.state == view.ONLINE else "",
-        executed=str(server.executed),
-        received=str(server.received),
-        held=str(server.known()),
-        behind=server.behind,
-        clone_copied=server.clone.copied if server.clone else 0,
-        clone_size=server.clone.size if server.clone else 0,
-    )
-
-
-_DOING = {
-    member_actions.FormGroup: "forming the group",
-    member_actions.ClearBootstrap: "turning off group_replication_bootstrap_group",
-    member_actions.Join: "joining",
-    member_actions.Copy: "copying",
-    member_actions.Leave: "leaving",
-    member_actions.HandOver: "handing the primary over",
-    member_actions.Bar: "refusing clients",
-    member_actions.RefuseWrites: "refusing writes",
-    member_actions.AcceptClients: "accepting clients again",
-    member_actions.DropReceived: "deleting the relay log",
-    member_actions.Wait: "waiting",
-}
-
-
-def _sentence(action: member_actions.Action) -> str:
-    if isinstance(action, member_actions.Serve):
-        return f"in the group as {action.role}"
-    return f"{_DOING[type(action)]}: {action.why}"

@@ -76,8 +76,11 @@ class Member:
             server.query("ALTER INSTANCE RELOAD TLS")
 
     def refuse_writes(self) -> None:
+        """A member that was elected since that was decided takes writes again."""
         with self.connect() as server:
             group_replication.refuse_writes(server)
+            if group_replication.observe(server).role() == names.ROLE_PRIMARY:
+                group_replication.allow_writes(server)
 
     def close_clients(self) -> int:
         """Close all clients' connections; how many there were."""
@@ -94,8 +97,20 @@ class Member:
 
     def hand_over(self, successor_uuid: str, *, transactions_seconds: int = HAND_OVER_SECONDS) -> None:
         """Returns when the other is primary; raises StatementFailed if it could not be made so."""
-        with self.connect() as server:
-            group_replication.set_as_primary(server, successor_uuid, transactions_seconds=transactions_seconds)
+        try:
+            with self.connect() as server:
+                group_replication.set_as_primary(server, successor_uuid, transactions_seconds=transactions_seconds)
+        except errors.ConnectFailed as error:
+            # Once begun, it cannot be called off: KILL has no effect (MySQL 9.7.4).
+            text = f"the hand-over has not ended, and may still happen{self._in_the_way()}"
+            raise errors.StepFailed(text) from error
+
+    def _in_the_way(self) -> str:
+        with contextlib.suppress(errors.MysqlError):
+            if found := [one for one in self.transactions() if one.lock]:
+                holders = [f"connection {one.connection} of {one.user}, which holds {one.lock}" for one in found]
+                return f": it waits for {', '.join(holders)}"
+        return ""
 
     def is_measured(self, token: str) -> bool:
         """True once the write gap's meter with that token writes."""

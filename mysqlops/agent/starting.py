@@ -9,11 +9,13 @@ from mysqlops import errors
 from mysqlops.agent import member, surroundings
 from mysqlops.clock import Clock
 from mysqlops.core import group, view
+from mysqlops.mysql import group_replication
 from mysqlops.planning import member_actions
 
 # An agent may be stopped between its decision and its deed: it must look again then.
 _DECISION_SECONDS = 10.0
 _ASKED_SECONDS = 30.0  # asking takes a minute, and more looks follow before the group is formed
+_APPLY_SECONDS, _APPLY_POLL_SECONDS = 600.0, 0.5  # it goes on where it was at the next try
 _NOTE_PAUSES = (0.05, 0.1, 0.2, 0.4)
 # What only a server that is in no group causes. Whatever else fails may be a wrong password or a slow group.
 _NO_GROUP = "connection delegation"
@@ -47,6 +49,18 @@ class Starting:
         """Note the same before a donor's data comes: this data directory is no outcast's, whatever it holds then."""
         self._note_joining(server)
         self._member.copy(donor)
+
+    def apply(self) -> None:
+        """Apply what was received; whether that failed, the next look at the server says."""
+        with self._member.connect() as server:
+            group_replication.start_applier(server)
+            deadline = self._clock.monotonic() + _APPLY_SECONDS
+            while self._clock.monotonic() < deadline and group_replication.applies(server):
+                seen = group_replication.observe(server)
+                if not seen.received.subtract(seen.executed):
+                    break
+                self._clock.sleep(_APPLY_POLL_SECONDS)
+            group_replication.stop_applier(server)
 
     def _note_joining(self, server: view.ServerView) -> group.Note:
         """Other members write to the Lease in the same seconds: that is no reason to wait for the next try."""

@@ -175,6 +175,7 @@ class Surroundings:
             holder=spec.get("holderIdentity"),
             held_for_seconds=self._held_for(spec.get("renewTime")),
             fenced=record.fenced(annotations),
+            rebuilding=record.rebuilding(annotations),
             acquired=acquired,
             note=group.note_of(noted),
             order=group.order_of(annotations, acquired),

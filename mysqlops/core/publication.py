@@ -31,6 +31,7 @@ class Publication:
     state: str = UNKNOWN  # GR's member state, or DOWN when mysqld does not answer
     role: str = "none"
     writable: bool = False
+    read_only: bool = False  # clients that may not override it cannot write, though the member may be writable
     view_id: str = ""
     online: int = 0  # members that this one sees ONLINE
     group: str = ""  # the pods of all members that this one sees in its group, in whatever state, with commas
@@ -46,6 +47,7 @@ class Publication:
     config: str = ""  # a hash of the my.cnf that mysqld would start with now
     secrets_trouble: str = ""  # why the member does not take over what the Secrets hold now
     tries: int = 0  # to copy, join or form since the member was last in the group
+    applier_failure: str = ""  # why it cannot apply what the group wrote, without any row's values
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
 
     def is_same_but_for_time(self, other: Publication) -> bool:

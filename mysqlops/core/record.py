@@ -22,6 +22,12 @@ def filling(annotations: Mapping[str, str]) -> dict[str, str]:
     return {str(name): str(backup) for name, backup in found.items()} if isinstance(found, dict) else {}
 
 
+def rebuilding(annotations: Mapping[str, str]) -> frozenset[str]:
+    """The members that a user wants to have another member's data: what they miss need not be in any binary log."""
+    found = _read(annotations, names.ANNOTATION_REBUILDING)
+    return frozenset(map(str, found)) if isinstance(found, dict) else frozenset()
+
+
 def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:
     """What `stop` wrote: replicas and the GTID set of every member; empty if the cluster is not stopped."""
     found = _read(annotations, names.ANNOTATION_STOPPED)

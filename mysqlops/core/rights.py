@@ -26,6 +26,7 @@ VIEWER = (
     Right("discovery.k8s.io", "endpointslices", ("list",)),
     Right("coordination.k8s.io", "leases", ("get",)),
     Right("batch", "cronjobs", ("list",)),
+    Right("", "events", ("list",)),  # why a pod is missing; nothing else needs it
 )
 OPERATOR = (
     *VIEWER,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mysqlops.core import group
+from mysqlops.core.applier import Failure
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
 
@@ -47,6 +48,7 @@ class ServerView:
     executed: GtidSet
     received: GtidSet = field(default_factory=GtidSet)
     writable: bool = False
+    read_only: bool = False  # to clients without CONNECTION_ADMIN; `writable` is about all
     offline_mode: bool = False
     state: str = OFFLINE
     view_id: str = ""
@@ -55,6 +57,7 @@ class ServerView:
     members: tuple[GroupMember, ...] = ()
     clone: Clone | None = None
     unreadable_at: str = ""  # when the applier last stopped outside the group, as it could not read the relay log on
+    failure: Failure | None = None  # why its applier stopped last; an ONLINE member is not asked
     recovery_error: int = 0  # of a RECOVERING member: the last error of its channel to the donor
     bootstraps: bool = False  # its next START GROUP_REPLICATION would form a group, whatever it was meant for
 
@@ -111,6 +114,7 @@ class GroupRecord:
     acquired: str = ""  # when it was last taken (the API server's text)
     note: group.Note = field(default_factory=group.Note)
     order: group.GoOnWithout | None = None
+    rebuilding: frozenset[str] = frozenset()  # members that are to copy another's data
     version: str = ""
     read_at: float = 0.0  # of the reader's own clock (seconds)
 

@@ -27,6 +27,7 @@ _CONNECT_SECONDS = 4.0
 
 # kind -> (API prefix, plural, namespaced)
 _KINDS: Mapping[str, tuple[str, str, bool]] = {
+    "Event": ("/api/v1", "events", True),
     "ConfigMap": ("/api/v1", "configmaps", True),
     "Namespace": ("/api/v1", "namespaces", False),
     "Node": ("/api/v1", "nodes", False),
@@ -98,6 +99,17 @@ class Client:
     def list(self, kind: str, selector: str = "") -> list[Json]:
         query = {"labelSelector": selector} if selector else None
         items: list[Json] = self._call("GET", self._path(kind), query=query)["items"]
+        return items
+
+    def warnings(self, kind: str, name: str) -> builtins.list[Json]:
+        """The events of an object that say what is wrong with it; none if this login may not read them."""
+        fields = f"type=Warning,involvedObject.kind={kind},involvedObject.name={name}"
+        try:
+            items: builtins.list[Json] = self._call("GET", self._path("Event"), query={"fieldSelector": fields})[
+                "items"
+            ]
+        except errors.Forbidden:  # a Role made by an earlier version
+            return []
         return items
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:

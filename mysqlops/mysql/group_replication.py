@@ -11,14 +11,14 @@ import re
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.core import view
+from mysqlops.core import applier, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = """
-SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.offline_mode,
-  @@global.group_replication_group_name, @@global.group_replication_bootstrap_group
+SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.read_only,
+  @@global.offline_mode, @@global.group_replication_group_name, @@global.group_replication_bootstrap_group
 """
 _MEMBERS = """
 SELECT member_id, member_host, member_state, member_role, COALESCE(count_transactions_remote_in_applier_queue, 0),
@@ -35,14 +35,23 @@ _RECOVERY_ERROR = """
 SELECT COALESCE(MAX(last_error_number), 0) FROM performance_schema.replication_connection_status
 WHERE channel_name = 'group_replication_recovery'
 """
-# ER_REPLICA_RELAY_LOG_READ_FAILURE, of 8.0.27 and of later servers. Without a coordinator a worker reads.
-_UNREADABLE = """
-SELECT COALESCE(MAX(CAST(last_error_timestamp AS CHAR)), '') FROM (
-  SELECT channel_name, last_error_number, last_error_timestamp
-  FROM performance_schema.replication_applier_status_by_coordinator
-  UNION ALL SELECT channel_name, last_error_number, last_error_timestamp
-  FROM performance_schema.replication_applier_status_by_worker) AS applier
-WHERE channel_name = 'group_replication_applier' AND last_error_number IN (13121, 1594)
+# A worker's message says more than the coordinator's. Without a coordinator a worker reads. 3030: stopped for another's
+# failure (ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR).
+_FAILURES = """
+SELECT channel_name, last_error_number, last_error_message, CAST(last_error_timestamp AS CHAR) FROM (
+  SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 0 AS is_coordinator
+  FROM performance_schema.replication_applier_status_by_worker
+  UNION ALL SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 1
+  FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
+WHERE channel_name IN ('group_replication_applier', 'group_replication_recovery')
+  AND last_error_number NOT IN (0, 3030)
+ORDER BY is_coordinator, last_error_timestamp
+"""
+_UNREADABLE = (13121, 1594)  # ER_REPLICA_RELAY_LOG_READ_FAILURE, of later servers and of 8.0.27
+_APPLIER = "REPLICA SQL_THREAD FOR CHANNEL 'group_replication_applier'"
+_APPLIES = """
+SELECT 1 FROM performance_schema.replication_applier_status
+WHERE channel_name = 'group_replication_applier' AND service_state = 'ON'
 """
 _START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
 _ALREADY_STOPPED = {3093}
@@ -72,7 +81,7 @@ SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schem
 
 def observe(server: connect.Server) -> view.ServerView:
     """What the server says of itself and of its group, within a few milliseconds."""
-    uuid, version, executed, read_only, offline, group_name, bootstraps = server.query(_SERVER)[0]
+    uuid, version, executed, super_read_only, read_only, offline, group_name, bootstraps = server.query(_SERVER)[0]
     rows = server.query(_MEMBERS)
     members = tuple(
         view.GroupMember(member_id, host, state, _ROLES.get(role, "none"), int(queue))
@@ -82,12 +91,14 @@ def observe(server: connect.Server) -> view.ServerView:
     received = server.query(_RECEIVED)
     is_recovering = own is not None and own.state == view.RECOVERING
     is_outside = own is None or own.state == view.OFFLINE
+    failures = server.query(_FAILURES) if own is None or own.state != view.ONLINE else []
     return view.ServerView(
         server_uuid=uuid,
         version=version,
         executed=GtidSet.parse(executed),
         received=GtidSet.parse(received[0][0]) if received else GtidSet(),
-        writable=not read_only,
+        writable=not super_read_only,
+        read_only=bool(read_only),
         offline_mode=bool(offline),
         state=own.state if own else view.OFFLINE,
         view_id=next((row[5] for row in rows if row[0] == uuid), ""),
@@ -96,9 +107,22 @@ def observe(server: connect.Server) -> view.ServerView:
         behind=own.queue if own else 0,
         members=members,
         clone=clone.running(server) if is_recovering or is_outside else None,
-        unreadable_at=str(server.scalar(_UNREADABLE)) if is_outside else "",
+        unreadable_at=_unreadable_at(failures) if is_outside else "",
+        failure=_failure(failures),
         recovery_error=int(server.scalar(_RECOVERY_ERROR)) if is_recovering else 0,
     )
+
+
+def _unreadable_at(failures: Sequence[connect.Row]) -> str:
+    times = [str(at) for channel, number, _, at in failures if number in _UNREADABLE and channel.endswith("_applier")]
+    return max(times, default="")
+
+
+def _failure(failures: Sequence[connect.Row]) -> applier.Failure | None:
+    for _, number, message, at in failures:
+        if number not in _UNREADABLE:
+            return applier.Failure(int(number), str(at), applier.describe(int(number), str(message)))
+    return None
 
 
 def applied_until(server: connect.Server) -> str:
@@ -119,6 +143,7 @@ def start(
     """
     connect.set_read_timeout(server, _START_SECONDS)
     clear_bootstrap(server)
+    stop_applier(server)
     _forget_certified(server, bootstrap)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])
@@ -149,7 +174,8 @@ def _execute(server: connect.Server, command: str, what: str) -> None:
         server.execute_secret(command, what)
     except errors.StatementFailed as error:
         told = server.query(_COMPLAINTS, [began])
-        text = _REPORTED.sub(r"\1", str(told[0][0]))[:_REASON_LENGTH] if told else "its error log gives no reason"
+        text = _REPORTED.sub(r"\1", str(told[0][0])) if told else "its error log gives no reason"
+        text = applier.without_values(text)[:_REASON_LENGTH]
         raise errors.StatementFailed(f"{error}: {text}", errno=error.errno, hint=error.hint) from None
 
 
@@ -179,9 +205,30 @@ def drop_received(server: connect.Server) -> None:
     server.query("RESET REPLICA FOR CHANNEL 'group_replication_applier'")
 
 
+def start_applier(server: connect.Server) -> None:
+    """Apply what was received, outside the group; the server refuses that while it is in one."""
+    server.query(f"START {_APPLIER}")
+
+
+def stop_applier(server: connect.Server) -> None:
+    """START GROUP_REPLICATION wants to start it itself; no error if there is none."""
+    with contextlib.suppress(errors.StatementFailed):
+        server.query(f"STOP {_APPLIER}")
+
+
+def applies(server: connect.Server) -> bool:
+    """False once it has stopped, with all applied or for a failure."""
+    return bool(server.query(_APPLIES))
+
+
 def refuse_writes(server: connect.Server) -> None:
     """What a server outside a group must do: nobody would ever see its writes."""
     server.query("SET GLOBAL super_read_only = ON")
+
+
+def allow_writes(server: connect.Server) -> None:
+    """What a primary must do."""
+    server.query("SET GLOBAL read_only = OFF")
 
 
 def set_as_primary(server: connect.Server, server_uuid: str, *, transactions_seconds: int) -> None:

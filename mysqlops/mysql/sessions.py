@@ -25,6 +25,19 @@ SELECT t.trx_mysql_thread_id, COALESCE(p.user, '?'), TIMESTAMPDIFF(SECOND, t.trx
 FROM information_schema.innodb_trx t LEFT JOIN performance_schema.processlist p ON p.id = t.trx_mysql_thread_id
 WHERE t.trx_mysql_thread_id <> 0 ORDER BY t.trx_started
 """
+# A hand-over waits for statements that change data, and those wait for such a lock: FLUSH TABLES WITH READ LOCK, LOCK
+# TABLES, FLUSH TABLES FOR EXPORT. Tried, and in nobody's way: LOCK INSTANCE FOR BACKUP, GET_LOCK, prepared XA.
+_LOCKS = """
+SELECT t.processlist_id, COALESCE(MAX(t.processlist_user), '?'), COALESCE(MAX(t.processlist_time), 0),
+  MAX(IF(m.object_type = 'GLOBAL', 'the lock of FLUSH TABLES WITH READ LOCK',
+    CONCAT('a lock on table ', m.object_schema, '.', m.object_name)))
+FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
+WHERE m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID() AND (
+  (m.object_type = 'GLOBAL' AND m.lock_type = 'SHARED')
+  OR (m.object_type = 'TABLE' AND m.lock_type IN ('SHARED_READ_ONLY', 'SHARED_NO_READ_WRITE'))
+  OR (m.object_type = 'TABLE' AND m.lock_type = 'SHARED_NO_WRITE' AND t.processlist_command = 'Sleep'))
+GROUP BY t.processlist_id ORDER BY MAX(t.processlist_time) DESC
+"""
 _GONE = {1094}  # the connection ended by itself meanwhile
 
 
@@ -34,8 +47,9 @@ class Transaction:
 
     connection: int
     user: str
-    seconds: int
+    seconds: int  # of one that holds a lock: since its last statement
     rows_modified: int
+    lock: str = ""  # the statement whose lock it holds, which keeps the primary from being handed over
 
 
 def close_clients(server: connect.Server) -> int:
@@ -52,8 +66,13 @@ def close_clients(server: connect.Server) -> int:
 
 
 def transactions(server: connect.Server) -> list[Transaction]:
-    """Open transactions, the oldest first."""
-    return [
+    """Open transactions, the oldest first; then the sessions whose locks are in a hand-over's way."""
+    open_ones = [
         Transaction(int(connection), user, int(seconds), int(modified))
         for connection, user, seconds, modified in server.query(_TRANSACTIONS)
     ]
+    locks = [
+        Transaction(int(connection), user, int(seconds), 0, lock)
+        for connection, user, seconds, lock in server.query(_LOCKS)
+    ]
+    return open_ones + locks

@@ -1,8 +1,8 @@
 """The agent as one file: a zipapp of our own modules and pymysql, for a ConfigMap.
 
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So our modules go in without their docstrings, with the same line numbers. The zip is made the same way each time, so
-that the same sources give the same bytes.
+So our modules go in without their docstrings and comments, with the same line numbers. The zip is made the same way
+each time, so that the same sources give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ast
 import hashlib
 import io
 import sys
+import tokenize
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def build() -> Bundle:
 def _files() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     for path, source in _needed(_ENTRY):
-        yield path, _without_docstrings(source)
+        yield path, _without_docstrings(_without_comments(source))
     yield from _sources(resources.files(_LIBRARY), _LIBRARY)
 
 
@@ -66,6 +67,15 @@ def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
         found[path] = (_ROOT / path).read_bytes()
         open_ends += [*_imports(found[path]), module.rpartition(".")[0]]
     yield from found.items()
+
+
+def _without_comments(source: bytes) -> bytes:
+    lines = source.decode().splitlines()
+    for token in tokenize.tokenize(io.BytesIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _without_docstrings(source: bytes) -> bytes:

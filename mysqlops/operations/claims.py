@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.core import gtid
+from mysqlops.core.view import RECOVERING
 from mysqlops.errors import Refused, StepFailed
 from mysqlops.operations import gtids, observe
 from mysqlops.operations.session import Session
@@ -29,13 +30,14 @@ class Wish:
     accept_loss: bool = False
     flag: str = ""
     noted: gtid.GtidSet | None = None
+    repair: bool = False  # of the member that the user named
 
 
 def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     """Let the gate decide on what is seen now; raises Refused. What the claim's member holds is read first, then the
     others' servers are asked, for some seconds: what the member had just applied, they may still have to apply."""
     now = observe.judged(session, name)
-    going = gate.going(now, claim, wish.noted, wish.flag)
+    going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
     deadline = session.clock.monotonic() + _TOLD_SECONDS
     while True:
         answers = gtids.answers(session, now, but=going.member)
@@ -49,19 +51,29 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
         now = observe.judged(session, name)
 
 
-def ask_patiently(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
-    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
+def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repairs: bool = False) -> gate.Passed:
+    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed. Where several
+    members are out and only their rebuilding brings them in (`repairs`), it is enough after that minute that the group
+    itself stays."""
     deadline = session.clock.monotonic() + _PATIENT_SECONDS
     while True:
+        is_late = session.clock.monotonic() > deadline
         try:
-            return ask(session, name, claim, wish)
+            repair = wish.repair or (repairs and is_late and not _is_joining(session, name))
+            return ask(session, name, claim, replace(wish, repair=repair))
         except Refused as refusal:
             first = refusal.reasons[0]
-            if session.clock.monotonic() > deadline:
+            if is_late:
                 text = f"claim {claim['metadata']['name']} is kept: {refusal}"
                 raise StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
             session.progress.waiting(f"waiting before claim {claim['metadata']['name']} goes: {first.message}")
         session.clock.sleep(_POLL_SECONDS)
+
+
+def _is_joining(session: Session, name: str) -> bool:
+    """Somebody is about to be another copy: worth waiting for."""
+    members = observe.judged(session, name).members
+    return any(one.state == RECOVERING or one.clone_size for one in members)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

@@ -71,7 +71,7 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
     client, pod = session.client, _pod(spec, objects)
     name = pod["metadata"]["name"]
     _delete(session, name)
-    client.create("Pod", pod)
+    _create(client, pod)
     try:
         finished = _await_end(session, name)
         if isinstance(finished, Reason):
@@ -81,6 +81,19 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
     finally:
         with contextlib.suppress(errors.KubeError):
             client.delete("Pod", name, grace_seconds=0)
+
+
+def _create(client: Client, pod: Json) -> None:
+    """Raises Refused if a quota forbids it: the members' pods would be refused for the same reason."""
+    try:
+        client.create("Pod", pod)
+    except errors.Forbidden as error:
+        text = str(error).partition("forbidden: ")[2]
+        if "quota" not in text:
+            raise
+        missing = "a LimitRange with defaults for what is named: docs/configuration.md"
+        room = "ask for more room, or give smaller --memory, --cpu or --replicas"
+        raise errors.Refused([Reason("quota", text, missing if "must specify" in text else room)]) from error
 
 
 def _delete(session: Session, name: str) -> None:

@@ -51,7 +51,7 @@ def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool
     planning.find(now, member)
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     if found is not None:
-        claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS))
+        claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS, repair=True))
     return now
 
 
@@ -95,7 +95,9 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
     """Give it another claim; with `backup` its pod waits until that is on it. A restore onto the old claim is given up,
     once the gate has let that pass. Raises Refused."""
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
-    passed = None if found is None else claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS))
+    passed = (
+        None if found is None else claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS, repair=True))
+    )
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     noted = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
     notes = orders.read_one(session.client, name, "rebuilding") or {}

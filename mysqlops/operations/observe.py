@@ -14,7 +14,7 @@ from mysqlops.core import group, names, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, status, verdict
+from mysqlops.planning import pods, render, status, verdict
 from mysqlops.planning.deploy import Key
 from mysqlops.planning.running import spec_of
 
@@ -132,21 +132,32 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
     more = [partial(_schedules, client, selector), *(partial(_lease, client, one(name)) for one in _LEASES)]
-    stateful_sets, pods, claim_list, slices, cron_jobs, receivers, groups = client.together([*reads, *more])
+    stateful_sets, pod_list, claim_list, slices, cron_jobs, receivers, groups = client.together([*reads, *more])
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
         raise _no_cluster(client, name)
+    members = _by_name([pod for pod in pod_list if _is_member(pod, name)])
     return status.Observed(
         name=name,
         taken_at=clock.now(),
         stateful_set=stateful_set,
-        pods=_by_name([pod for pod in pods if _is_member(pod, name)]),
+        pods=members,
         claims=_by_name(claim_list),
         endpoints={service: _ready_behind(service, slices) for service in services[1:]},
         schedules=tuple(cron_jobs),
         receiver=receivers[0] if receivers else None,
         lease=groups[0] if groups else None,
+        warnings=_warnings(client, stateful_set, members),
     )
+
+
+def _warnings(client: Client, stateful_set: Json, members: Mapping[str, Json]) -> tuple[Json, ...]:
+    """Asked only while a pod is missing or does not run yet."""
+    name, replicas = stateful_set["metadata"]["name"], int(stateful_set["spec"]["replicas"])
+    asked = [partial(client.warnings, "Pod", pod) for pod, found in members.items() if pods.is_pending(found)]
+    if any(names.pod(name, ordinal) not in members for ordinal in range(replicas)):
+        asked.append(partial(client.warnings, "StatefulSet", name))
+    return tuple(event for events in client.together(asked) for event in events) if asked else ()
 
 
 _LEASES = (names.receiver, names.group_lease)

@@ -240,7 +240,8 @@ def _replace(
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
         wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
-        claims.delete(session, claims.ask_patiently(session, seen.name, claim, wish))
+        goes_back = record is not None and bool(record.failure)
+        claims.delete(session, claims.ask_patiently(session, seen.name, claim, wish, repairs=goes_back))
         return
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)

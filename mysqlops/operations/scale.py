@@ -102,7 +102,7 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
         for ordinal in range(now.replicas, target)
         if (claim := session.client.find("PersistentVolumeClaim", _claim_of(now, ordinal)))
     ]
-    if not found:
+    if not found or now.awaited:  # no group runs that could be asked; it is formed only with what they hold
         return []
     held, purged = gtids.held_and_purged(session, now)
     history = observe.group_name(session.client, now.name)

@@ -40,7 +40,6 @@ def plan(session: Session, name: str, to: str | None, limits: planning.Limits) -
 
 def execute(session: Session, name: str, chosen: planning.Switchover, limits: planning.Limits) -> Result:
     """Make it; raises Refused, StepFailed or WaitTimeout. Run again after any failure: it looks anew."""
-    client = session.client
     members = [member.name for member in observe.judged(session, name).members if member.state == "ONLINE"]
     bystander = next((one for one in members if one not in (chosen.primary, chosen.to)), None)
     seconds, token = limits.transactions_seconds, secrets.token_hex(8)
@@ -48,7 +47,7 @@ def execute(session: Session, name: str, chosen: planning.Switchover, limits: pl
     session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")
     words = ["switchover", "--to", chosen.to, "--transactions-seconds", str(seconds)]
     words += ["--meter", token] if measuring else []
-    done = agents.run(client, chosen.primary, *words, timeout_seconds=seconds + 60.0)
+    done = _hand_over(session, name, chosen.primary, words, seconds)
     session.progress.say(f"{chosen.to} is primary; the roles changed in {done['seconds']:.2f} s")
     gap = measuring.result() if measuring else None
     _await_whole(session, name, chosen.to)
@@ -59,6 +58,16 @@ def execute(session: Session, name: str, chosen: planning.Switchover, limits: pl
         write_gap_seconds=gap["seconds"] if gap else None,
         client_failures=gap["failures"] if gap else None,
     )
+
+
+def _hand_over(session: Session, name: str, primary: str, words: list[str], seconds: int) -> Json:
+    try:
+        done: Json = agents.run(session.client, primary, *words, timeout_seconds=seconds + 60.0)
+    except errors.StepFailed as error:
+        raise errors.StepFailed(
+            str(error), hint=f"mysqlops status {name} shows who leads; then run it again"
+        ) from error
+    return done
 
 
 class _Measuring:
@@ -88,7 +97,7 @@ class _Measuring:
 
 def _await_whole(session: Session, name: str, primary: str) -> None:
     """Until the Services follow too, and the old primary serves as a replica; raises WaitTimeout."""
-    open_ends = ("service-stale", "label-stale", "serves-nobody")
+    open_ends = ("service-stale", "label-stale", "serves-nobody", "primary-read-only")
 
     def is_done(now: status.Status) -> bool:
         return now.primary == primary and not any(one.code in open_ends for one in now.conditions)

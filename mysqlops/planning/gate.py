@@ -12,6 +12,7 @@ from typing import Any
 
 from mysqlops.core import gtid, names, view
 from mysqlops.errors import Reason, Refused
+from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
 
 Json = dict[str, Any]
@@ -22,7 +23,9 @@ _CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agre
 class Going:
     """A claim that is to be deleted, the member it belongs to, and all that is on it (None: nobody knows).
 
-    `flag` is the verb's own option to accept a loss, empty if it has none.
+    `flag` is the verb's own option to accept a loss, empty if it has none. A `repair` is of the one member that a user
+    named: it needs a majority of the group as it is, whatever else is broken. Any other verb, which goes from member to
+    member by itself, keeps a majority of all that are wanted.
     """
 
     claim: str
@@ -30,6 +33,7 @@ class Going:
     member: str
     held: gtid.GtidSet | None
     flag: str = ""
+    repair: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,17 @@ def _who_remains(now: Status, going: Going, others: list[Member]) -> list[Reason
         return [Reason("no-primary", f"no primary of {now.name} is seen: {_states(now)}", hint)]
     if now.primary not in {one.name for one in others}:
         return [Reason("no-primary", f"the primary {now.primary} does not answer now", hint)]
-    if 2 * len(others) <= now.replicas:
+    if 2 * len(others) <= (voters := _voters(now, going)):
         text = f"{len(others)} other members are ONLINE and answer: without {going.member} they would be no majority"
-        return [Reason("no-majority", f"{text} of {now.replicas} ({_states(now)})", hint)]
+        return [Reason("no-majority", f"{text} of {voters} ({_states(now)})", status.way_out(now))]
     return [one.as_reason() for one in now.conditions if one.code in _CONTRADICTIONS]
+
+
+def _voters(now: Status, going: Going) -> int:
+    """Of how many the others must be a majority. One outside the group has no vote there, and takes none away."""
+    if not going.repair or not now.group:
+        return now.replicas
+    return len(now.group) if going.member in now.group else 1
 
 
 def _states(now: Status) -> str:
@@ -95,7 +106,8 @@ def _states(now: Status) -> str:
 
 
 def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[Reason]:
-    accepting = f", or give {going.flag}" if going.flag else ""
+    rebuild = f"mysqlops member rebuild {now.name} {going.member} --accept-loss"
+    accepting = f", or give {going.flag}" if going.flag else f", or {rebuild}"
     if going.held is None:
         waiting = next((one.waiting_for for one in now.members if one.name == going.member), "")
         why = f" ({waiting})" if waiting else ""
@@ -113,7 +125,7 @@ def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[R
     return [Reason("only-copy", text, f"look at them with mysqlbinlog in the pod first{accepting}")]
 
 
-def going(now: Status, claim: Json, noted: gtid.GtidSet | None, flag: str) -> Going:
+def going(now: Status, claim: Json, noted: gtid.GtidSet | None, flag: str, *, repair: bool = False) -> Going:
     """What is on the claim: what its member's server says now; else what was noted of it, and what its agent said last,
     for the member may have served after the note. Without either, nobody knows."""
     metadata = claim["metadata"]
@@ -122,7 +134,7 @@ def going(now: Status, claim: Json, noted: gtid.GtidSet | None, flag: str) -> Go
     if held is None and noted is not None:
         last = next((one.held_at_least for one in now.members if one.name == member), None)
         held = noted.union(gtid.GtidSet.parse(last or ""))
-    return Going(metadata["name"], metadata["uid"], member, held, flag)
+    return Going(metadata["name"], metadata["uid"], member, held, flag, repair)
 
 
 def held_by(now: Status, member: str) -> gtid.GtidSet | None:

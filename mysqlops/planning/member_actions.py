@@ -90,6 +90,13 @@ class DropReceived:
 
 
 @dataclass(frozen=True)
+class Apply:
+    """Apply what was received, outside the group: if that fails again, the group is not disturbed."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """Nothing to do now, because."""
 
@@ -103,6 +110,8 @@ class Serve:
     role: str
 
 
+Start = FormGroup | Join | Copy | Apply  # on the way into the group; pauses follow a failure
+
 Action = (
     FormGroup
     | ClearBootstrap
@@ -114,6 +123,7 @@ Action = (
     | RefuseWrites
     | AcceptClients
     | DropReceived
+    | Apply
     | Wait
     | Serve
 )

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 
 from mysqlops.core import group, gtid, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import ghosts, outage, standing
+from mysqlops.planning import failing_applier, ghosts, outage, standing
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
+    Apply,
     Bar,
     ClearBootstrap,
     Copy,
@@ -50,6 +51,9 @@ class Situation:
     sightings: ghosts.Sightings = field(default_factory=dict)
     doubt: str = ""  # why no client may come for a moment
     torn: str = ""  # why the relay log may go (planning.torn_relay_log)
+    failing: failing_applier.Memory = field(default_factory=failing_applier.Memory)
+    now: float = 0.0  # seconds of the agent's clock
+    strays_since: float | None = None  # since when it is seen as a replica that can be written
     tries: int = 0  # to copy, join or form since it was last in the group
     is_busy: bool = False  # with an action of before: what that one has set is its own to undo
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
@@ -72,10 +76,21 @@ class Situation:
 # also if it has purged them (ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG; the error of the donor itself is 1236).
 _PURGED = (13114, 1236)
 
-# From how many transactions on an empty member copies a donor's data instead of applying them one by one, some 1100 a
-# second on two cores; a copy and the restart after it take 14 s whatever there is (docs/adr/0023).
-COPIES_FROM = 20_000
+# From how many transactions on an empty member copies a donor's data instead of applying them one by one; fewer is a
+# cluster that was just deployed (docs/adr/0023). A copy also has what somebody wrote past the binary log, which no
+# member gets that applies. So a member that is being rebuilt copies however little there is.
+COPIES_FROM = 1_000
 _TRIES_TO_COPY = 3  # then Group Replication does as it can
+
+
+# While the roles change, a member may be seen so for a moment: Group Replication sets it right by itself.
+_STRAYS_SECONDS = 2.0
+
+
+def strays(server: view.ServerView | None) -> bool:
+    """True of a replica in the group that can be written: each write goes through the group, and none was meant for
+    this member."""
+    return server is not None and server.writable and server.role() == names.ROLE_REPLICA
 
 
 def plan(situation: Situation) -> Action:
@@ -92,17 +107,20 @@ def _plan_by_state(situation: Situation, server: view.ServerView) -> Action:
     if server.state == view.ONLINE:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
-        return _plan_recovering(server)
+        return _plan_recovering(server, situation.failing)
     if server.clone is not None:
         return Wait(f"copying a donor's data ({server.clone.stage})")
     if server.state == view.ERROR:
-        return Leave("the group expelled or refused this member")
+        failed = f"its applier stopped: {server.failure.text}" if server.failure else ""
+        return Leave(failed or "the group expelled or refused this member")
     return DropReceived(situation.torn) if situation.torn else _plan_outside_group(situation, server)
 
 
-def _plan_recovering(server: view.ServerView) -> Action:
+def _plan_recovering(server: view.ServerView, failing: failing_applier.Memory) -> Action:
     if server.clone is not None:
         return Wait(f"recovering: copying a donor's data ({server.clone.stage})")
+    if failing.must_leave:
+        return Leave(f"its applier stopped: {failing.text}")
     if server.recovery_error in _PURGED:
         return Leave("its donor has not the binary logs any more that it asks for: joining again, to copy")
     return Wait("recovering: taking over what it missed")
@@ -122,7 +140,8 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
         if unsettled := standing.unsettled_because(situation.name, server, situation.record, situation.since):
             return Wait(unsettled)
         return AcceptClients("in the group with a majority")
-    return Serve(server.role())
+    is_stray = situation.strays_since is not None and situation.now - situation.strays_since >= _STRAYS_SECONDS
+    return RefuseWrites("a replica, and somebody set super_read_only off") if is_stray else Serve(server.role())
 
 
 def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Action:
@@ -197,10 +216,20 @@ def _is_in_group(publication: Publication | None) -> bool:
 def _plan_join(
     situation: Situation, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]
 ) -> Action:
-    if why := _why_not_yet(situation.name, around, server, in_group):
-        return Wait(why)
-    if not server.known() and situation.tries < _TRIES_TO_COPY and (donor := _donor(server, in_group)):
-        return Copy(f"{donor} holds {COPIES_FROM} transactions or more", donor)
+    why_not = _why_not_yet(situation.name, around, server, in_group) or situation.failing.waits_because(situation.now)
+    if why_not:
+        return Wait(why_not)
+    if situation.failing.failures and server.received.subtract(server.executed):
+        return Apply("it could not apply that when it was last in the group")
+    if not server.known() and situation.tries < _TRIES_TO_COPY:
+        is_rebuilt = situation.name in around.record.rebuilding
+        if donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM):
+            return Copy(
+                f"it is being rebuilt, from {donor}"
+                if is_rebuilt
+                else f"{donor} holds {COPIES_FROM} transactions or more",
+                donor,
+            )
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)
@@ -220,7 +249,7 @@ def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, 
     return ""
 
 
-def _donor(server: view.ServerView, in_group: list[view.Peer]) -> str | None:
+def _donor(server: view.ServerView, in_group: list[view.Peer], copies_from: int) -> str | None:
     """Whom an empty member copies, if that is worth it: of the same version, as the clone plugin wants it; a replica
     that has the least to apply, the primary only if there is no other. At first sight too: it holds no less by now."""
     able = [
@@ -230,7 +259,7 @@ def _donor(server: view.ServerView, in_group: list[view.Peer]) -> str | None:
         and peer.publication.state == view.ONLINE
         and peer.publication.role in (names.ROLE_PRIMARY, names.ROLE_REPLICA)  # a fenced or full one lets nobody in
         and peer.publication.server_version == server.version
-        and gtid.GtidSet.parse(peer.publication.executed).count() >= COPIES_FROM
+        and gtid.GtidSet.parse(peer.publication.executed).count() >= copies_from
     ]
     return min(able)[2] if able else None
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+
+from mysqlops.core import names
 
 Json = dict[str, Any]
 _LEAST_TELLING = "Aborting"
@@ -45,10 +49,49 @@ def is_away(pod: Json | None, name: str) -> bool:
     return own is not None and not is_running(own)
 
 
-def why_silent(pod: Json | None) -> str:
-    """What Kubernetes says of a pod whose agent says nothing."""
+def is_pending(pod: Json) -> bool:
+    """Not scheduled yet, or its containers cannot be made."""
+    return bool(pod.get("status", {}).get("phase") == "Pending")
+
+
+def command(cluster: str, name: str, pod: Json | None) -> str:
+    """What shows more of a pod than `status` does: only a container that ran has a log."""
     if pod is None:
-        return "the pod does not exist"
+        return f"kubectl describe statefulset {cluster}"
+    for one in containers(pod):
+        is_init = one in pod["status"].get("initContainerStatuses", [])
+        if _why_stuck(one, is_init=is_init):
+            has_log = "waiting" not in one.get("state", {}) or "terminated" in one.get("lastState", {})
+            return f"kubectl logs {name} -c {one['name']}" if has_log else f"kubectl describe pod {name}"
+    return f"kubectl describe pod {name}" if is_pending(pod) else f"kubectl logs {name} -c {names.CONTAINER_AGENT}"
+
+
+_WARNED_SECONDS = 1200.0  # the StatefulSet's controller tries again after 1000 s at most
+
+
+def warning(events: Sequence[Json], name: str, pod: Json | None, now: datetime) -> str:
+    """What Kubernetes warned of last: of this very pod, or of making it. Empty if it did not lately."""
+    found = [(_time(one), str(one.get("message", ""))) for one in events if _is_about(one, name, pod)]
+    at, message = max(found, default=("", ""))
+    return message if at and (now - datetime.fromisoformat(at)).total_seconds() < _WARNED_SECONDS else ""
+
+
+def _is_about(event: Json, name: str, pod: Json | None) -> bool:
+    about = event.get("involvedObject") or {}
+    if pod is None:
+        return about.get("kind") == "StatefulSet" and f"Pod {name} " in f"{event.get('message')} "
+    return about.get("kind") == "Pod" and about.get("uid", pod["metadata"]["uid"]) == pod["metadata"]["uid"]
+
+
+def _time(event: Json) -> str:
+    series = event.get("series") or {}
+    return str(event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime") or "")
+
+
+def why_silent(pod: Json | None, warned: str = "") -> str:
+    """What Kubernetes says of a pod whose agent says nothing, and what it warned of."""
+    if pod is None:
+        return f"the pod does not exist: {warned}" if warned else "the pod does not exist"
     status = pod.get("status", {})
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] != "True":
@@ -58,7 +101,9 @@ def why_silent(pod: Json | None) -> str:
             return why
     if "deletionTimestamp" in pod["metadata"]:
         return "the pod is being deleted"
-    return "its containers are starting" if status.get("phase") == "Pending" else "its agent is silent"
+    if is_pending(pod):
+        return f"its containers are starting: {warned}" if warned else "its containers are starting"
+    return "its agent is silent"
 
 
 def _why_stuck(container: Json, *, is_init: bool) -> str:
@@ -84,10 +129,3 @@ def last_words(container: Json) -> str:
         if lines:
             return wrong[0][wrong[0].index("[ERROR]") :][:300] if wrong else lines[-1][-300:]
     return ""
-
-
-def stuck(pod: Json | None, otherwise: str) -> str:
-    """The container whose log says why a pod is not whole."""
-    first = containers(pod)[: len((pod or {}).get("status", {}).get("initContainerStatuses", []))] if pod else []
-    found = [one["name"] for one in first if _why_stuck(one, is_init=True)]
-    return str(found[0]) if found else otherwise

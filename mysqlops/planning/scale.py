@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,11 @@ from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import claims
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.status import Member, Status, in_the_way, reasons_of
+from mysqlops.planning.status import Member, Status, in_the_way, reasons_of, way_out
 from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
+_IN_GROUP = (view.ONLINE, view.RECOVERING)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def plan(now: Status, target: int) -> Action:
         return Wait(f"{leaving[-1]} is leaving the group")
     if now.replicas > target:
         return _plan_down(now, target)
+    if now.awaited:  # no group is formed without them, so nothing becomes whole before they are back
+        return Grow(names.pod(now.name, now.replicas))
     if blocking := in_the_way(now, claims.GOING):  # more copies are what such a claim needs
         return Wait("; ".join(one.message for one in blocking))
     return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
@@ -72,14 +76,16 @@ def _plan_down(now: Status, target: int) -> Action:
         return Switchover(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
     if now.primary is None:
         return Wait(f"{now.name} has no primary")
-    if not _majority_stays(now, target):
+    if _is_needed(now, target, [last]):
         return Wait("too few of the members that stay are ONLINE")
     return Shrink(last)
 
 
-def _majority_stays(now: Status, target: int) -> bool:
+def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
+    """Too few ONLINE members would stay. One that is outside the group may go all the same: nothing changes for it."""
+    serves = any(one.name in now.group or one.state in _IN_GROUP for one in now.members if one.name in leaving)
     staying = sum(one.state == view.ONLINE for one in now.members if one.ordinal < target)
-    return 2 * staying > target
+    return serves and 2 * staying <= target
 
 
 def check(now: Status, target: int) -> None:
@@ -89,15 +95,27 @@ def check(now: Status, target: int) -> None:
     forbidding = ("rollout-open", claims.GOING) if target < now.replicas else ("rollout-open",)
     if reasons := reasons_of(now, *forbidding):
         raise Refused(reasons)
+    missing = ", ".join(f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE)
+    if target > now.replicas and now.awaited:
+        return
+    if now.primary is None:
+        text = f"{now.name} has no primary, so nobody can join or leave its group ({missing})"
+        raise Refused([Reason("no-primary", text, _hint_down(now))])
     online = sum(one.state == view.ONLINE for one in now.members)
-    if 2 * online <= now.replicas:
-        text = f"{online} of {now.replicas} members are ONLINE, no majority: nobody can join or leave"
-        raise Refused([Reason("no-majority", text, f"mysqlops status {now.name}")])
-    if target < now.replicas and not _majority_stays(now, target):
-        away = [one for one in now.members if one.state != view.ONLINE]
-        missing = ", ".join(f"{one.name} is {one.state}" for one in away)
+    if target > now.replicas and 2 * online <= now.replicas:
+        text = f"{online} of {now.replicas} members are ONLINE ({missing}): each is made whole before another comes"
+        raise Refused([Reason("no-majority", text, way_out(now))])
+    leaving = [one.name for one in now.members if one.ordinal >= target]
+    if target < now.replicas and _is_needed(now, target, leaving):
         text = f"of the {target} members that would stay too few are ONLINE ({missing})"
-        raise Refused([Reason("no-majority", text, f"mysqlops member rebuild {now.name} {away[0].name}, or wait")])
+        raise Refused([Reason("no-majority", text, way_out(now))])
+
+
+def _hint_down(now: Status) -> str:
+    if now.awaited:
+        replicas = names.ordinal_of(now.awaited[-1]) + 1
+        return f"mysqlops scale {now.name} --replicas {replicas} brings back whom it waits for"
+    return f"mysqlops status {now.name}"
 
 
 def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> None:

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, view
 from mysqlops.errors import Reason
 
 Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
+_SERVING = (view.ONLINE, view.RECOVERING)
 ABSENT = "ABSENT"  # the state of a member that has no pod
 
 
@@ -28,6 +29,7 @@ class Observed:
     endpoints: Mapping[str, tuple[str, ...]]  # Service -> names of the ready pods behind it
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
     receiver: Json | None = None  # the Lease of what receives its binary logs
+    warnings: tuple[Json, ...] = ()  # events of the StatefulSet and of pods that do not run yet
     lease: Json | None = None  # the Lease of its group: what is known of that, and users' orders
 
 
@@ -61,6 +63,8 @@ class Member:
     clone_copied: int | None = None  # bytes of a donor's data copied so far, None if nothing is being copied
     clone_size: int | None = None
     server_uuid: str | None = None
+    read_only: bool | None = None  # to clients without CONNECTION_ADMIN
+    applier_failure: str = ""  # why it cannot apply what the group wrote
     claim_going: bool = False  # its claim is being deleted: it goes as soon as the pod stops
     held_at_least: str | None = None  # what its agent published of that last, however long ago
     held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
@@ -94,6 +98,8 @@ class Status:
     members: tuple[Member, ...]
     services: Mapping[str, tuple[str, ...]]
     conditions: tuple[Condition, ...]
+    group: tuple[str, ...] = ()  # the members that the primary sees in its group, in whatever state; empty without one
+    awaited: tuple[str, ...] = ()  # no group runs, and it waits for these members, which no replica is asked for
     claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
     schema: int = field(default=SCHEMA)
 
@@ -117,6 +123,16 @@ _HARMLESS = {
 def in_the_way(now: Status, *but: str) -> list[Condition]:
     """The conditions under which nothing may be changed that takes a whole group; codes in `but` do not count."""
     return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
+
+
+def way_out(now: Status) -> str:
+    """What a user can do where too few members serve: a member outside the group that runs can be made again."""
+    inside = {*now.group, *(one.name for one in now.members if one.state in _SERVING)}
+    outside = [one.name for one in now.members if one.ordinal < now.replicas and one.name not in inside]
+    if now.primary is None or not outside:
+        return f"mysqlops status {now.name}"
+    rebuild = f"mysqlops member rebuild {now.name} {outside[0]} --confirm {outside[0]}"
+    return f"{rebuild}, if waiting does not bring it back"
 
 
 def reasons_of(now: Status, *codes: str) -> list[Reason]:

@@ -60,7 +60,10 @@ def unfit_because(member: Member, limits: Limits) -> str | None:
 
 
 def check_transactions(found: Sequence[dict[str, object]], limits: Limits) -> None:
-    """Refuse to roll back what has been open for long, unless that is wanted; raises Refused."""
+    """Refuse to roll back what has been open for long, unless that is wanted. A lock is not rolled back: the hand-over
+    would begin, and stand still with all writes, until its session ends. Raises Refused."""
+    if locks := [one for one in found if one.get("lock")]:
+        raise Refused([_locked(one) for one in locks])
     long = [one for one in found if int(str(one["seconds"])) >= limits.transactions_seconds]
     if long and not limits.rolls_back:
         shown = ", ".join(f"connection {one['connection']} of {one['user']}: {one['seconds']} s" for one in long[:5])
@@ -68,3 +71,9 @@ def check_transactions(found: Sequence[dict[str, object]], limits: Limits) -> No
         raise Refused(
             [Reason("long-transactions", text, "wait for them, or roll them back with --roll-back-transactions")]
         )
+
+
+def _locked(one: dict[str, object]) -> Reason:
+    text = f"connection {one['connection']} of {one['user']} holds {one['lock']} (idle for {one['seconds']} s)"
+    hint = f"wait until it ends, or end it on the primary: KILL CONNECTION {one['connection']}"
+    return Reason("locked-tables", f"{text}: no other member can become primary meanwhile", hint)

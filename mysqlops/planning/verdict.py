@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import group, names, quantity, rollout, view, volume
+from mysqlops.core import group, names, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
-from mysqlops.planning import backup_state, claims, pods, revisions, rotation
+from mysqlops.planning import backup_state, claims, member_conditions, pods, revisions, rotation
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
@@ -37,6 +37,7 @@ def judge(seen: Observed) -> Status:
     members = tuple(_member(seen, name, published.get(name), everything) for name in [*expected, *extra])
     primaries = [member.name for member in members if member.role == names.ROLE_PRIMARY]
     conditions = tuple(_conditions(seen, members, primaries, published))
+    leader = published.get(primaries[0]) if len(primaries) == 1 else None
     return Status(
         name=seen.name,
         namespace=seen.stateful_set["metadata"]["namespace"],
@@ -48,8 +49,17 @@ def judge(seen: Observed) -> Status:
         members=members,
         services=seen.endpoints,
         conditions=conditions,
+        group=tuple(pod for pod in leader.group.split(",") if pod) if leader else (),
+        awaited=() if primaries else _awaited(seen, replicas),
         claims=claims.template_of(seen.stateful_set),
     )
+
+
+def _awaited(seen: Observed, replicas: int) -> tuple[str, ...]:
+    """Members of the last group that nobody asks for any more, as when an outage met a scale-down."""
+    noted = group.note_of(annotations_of(seen.lease)).expected()
+    beyond = {pod for pod in noted if names.ordinal_of(pod) >= replicas and pod not in seen.pods}
+    return tuple(sorted(beyond, key=names.ordinal_of)) if replicas else ()
 
 
 def _publication(pod: Json, now: datetime) -> Publication | None:
@@ -67,11 +77,12 @@ def _age(published: Publication, now: datetime) -> float:
     return (now - datetime.fromisoformat(published.at)).total_seconds()
 
 
-def _why_silent(pod: Json | None, now: datetime) -> str:
+def _why_silent(seen: Observed, name: str, pod: Json | None) -> str:
+    now = seen.taken_at
     last = _last_words(pod) if pod else None
     if last is not None and (ahead := -_age(last, now)) > _SILENT_SECONDS:
         return f"the clock of its node is {ahead:.0f} s ahead of the one here, so nobody knows how old its report is"
-    return pods.why_silent(pod)
+    return pods.why_silent(pod, pods.warning(seen.warnings, name, pod, now))
 
 
 def _member(seen: Observed, name: str, published: Publication | None, everything: GtidSet) -> Member:
@@ -96,7 +107,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         claim=claim["metadata"]["name"] if claim else None,
         volume_size=published.volume_size or None if published else None,
         volume_used=published.volume_used or None if published else None,
-        waiting_for=published.waiting_for if published else _why_silent(pod, seen.taken_at),
+        waiting_for=published.waiting_for if published else _why_silent(seen, name, pod),
         certificate=published.certificate or None if published else None,
         config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,
@@ -104,6 +115,8 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         server_uuid=published.server_uuid or None if published else None,
         held=_held(told) if told else None,
         held_at_least=_held_at_least(pod),
+        read_only=published.read_only if published else None,
+        applier_failure=published.applier_failure if published else "",
         claim_going=pod is not None and claim is not None and claims.is_going(claim),
     )
 
@@ -130,12 +143,9 @@ def _conditions(
     found: list[Condition] = []
     if not primaries:
         found.append(_no_primary(seen, members, published))
-    if len(primaries) > 1 or sum(map(_takes_writes, members)) > 1:
-        writers = [one for one in members if one.name in primaries or _takes_writes(one)]
-        text = f"more than one member is writable or primary: {', '.join(one.name for one in writers)}"
-        found.append(Condition("two-primaries", text, f"stop the writers; {_logs(seen, writers[-1].ordinal)}", DOWN))
+    found += _two_primaries(seen, members, primaries)
     for member in members:
-        found += _member_conditions(seen, member)
+        found += member_conditions.of(seen, member)
     found += [
         Condition("secrets-refused", f"{name}: {one.secrets_trouble}", "correct the Secret; docs/errors.md")
         for name, one in published.items()
@@ -154,6 +164,16 @@ def _conditions(
     return found
 
 
+def _two_primaries(seen: Observed, members: Sequence[Member], primaries: list[str]) -> list[Condition]:
+    """Whoever leads, or can be written outside the group: what is written there, no other member has."""
+    strays = [one.name for one in members if _takes_writes(one) and one.state != view.ONLINE]
+    both = [*primaries, *(name for name in strays if name not in primaries)]
+    if len(primaries) < 2 and not (strays and len(both) > 1):
+        return []
+    text = f"more than one member is primary or can be written outside the group: {', '.join(both)}"
+    return [Condition("two-primaries", text, f"stop the writers; {member_conditions.look_at(seen, both[-1])}", DOWN)]
+
+
 def _takes_writes(member: Member) -> bool:
     """A server that takes a donor's data is not read-only meanwhile, and all that it holds is replaced."""
     return bool(member.writable) and not member.clone_size
@@ -165,9 +185,18 @@ def _no_primary(seen: Observed, members: Sequence[Member], published: Mapping[st
         text = (
             f"the others see {silent.name} ONLINE, so it leads the group; but its agent is silent: {silent.waiting_for}"
         )
-        return Condition("primary-silent", text, _logs(seen, silent.ordinal))
+        return Condition("primary-silent", text, member_conditions.look_at(seen, silent.name))
+    if awaited := _awaited(seen, int(seen.stateful_set["spec"]["replicas"])):
+        text = f"no group runs, and it is not formed without {', '.join(awaited)}, which may hold what nobody else has"
+        more = f"mysqlops scale {seen.name} --replicas {names.ordinal_of(awaited[-1]) + 1} brings its pod back"
+        return Condition("no-primary", text, f"{more}; if its claim is lost: mysqlops recover {seen.name}", DOWN)
     why = next((f": {member.name} is {member.waiting_for}" for member in members if member.waiting_for), "")
-    return Condition("no-primary", f"no member is primary, so nothing can be written{why}", _logs(seen, 0), DOWN)
+    return Condition(
+        "no-primary",
+        f"no member is primary, so nothing can be written{why}",
+        member_conditions.look_at(seen, names.pod(seen.name, 0)),
+        DOWN,
+    )
 
 
 def _silent_primary(members: Sequence[Member], published: Mapping[str, Publication | None]) -> Member | None:
@@ -179,52 +208,6 @@ def _silent_primary(members: Sequence[Member], published: Mapping[str, Publicati
         return None
     is_seen = all(silent[0].name in one.group.split(",") and one.online == len(heard) + 1 for one in heard)
     return silent[0] if is_seen else None
-
-
-def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
-    found = []
-    if member.state != view.ONLINE:
-        text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}{_copied(member)}"
-        found.append(Condition("member-not-online", text, _logs(seen, member.ordinal)))
-    if member.state == view.ONLINE and member.role == names.ROLE_NONE:
-        text = f"{member.name} is ONLINE and serves nobody: {member.waiting_for or 'no reason known'}"
-        next_command = f"mysqlops member unfence {seen.name} {member.name}"
-        is_fenced = "fenced" in member.waiting_for
-        found.append(Condition("serves-nobody", text, next_command if is_fenced else _logs(seen, member.ordinal)))
-    if member.state == view.ONLINE and member.label != member.role:
-        text = f"{member.name} is {member.role} in the group and labelled {member.label}"
-        found.append(Condition("label-stale", text, _logs(seen, member.ordinal)))
-    if member.claim_going:
-        found.append(_claim_going(seen, member))
-    pod = seen.pods.get(member.name)
-    if member.state != UNKNOWN and pods.is_away(pod, names.CONTAINER_AGENT):
-        text = f"the agent of {member.name}, lately {member.state}, does not run: {pods.why_silent(pod)}"
-        found.append(Condition("agent-away", text, _logs(seen, member.ordinal)))
-    if member.volume_size and member.volume_used and volume.is_filling(member.volume_size, member.volume_used):
-        percent = 100 * member.volume_used // member.volume_size
-        found.append(
-            Condition(
-                "volume-filling",
-                f"the volume of {member.name} is {percent} % full",
-                f"mysqlops storage resize {seen.name} --size SIZE, or docs/disk-full.md",
-            )
-        )
-    return found
-
-
-def _claim_going(seen: Observed, member: Member) -> Condition:
-    text = f"claim {member.claim} of {member.name} is being deleted: it goes as soon as the pod stops"
-    hint = f"mysqlops member rebuild {seen.name} {member.name}"
-    if int(seen.stateful_set["spec"]["replicas"]) == 1:
-        hint = f"mysqlops scale {seen.name} --replicas 3 makes copies first; then mysqlops switchover, and {hint}"
-    return Condition(claims.GOING, text, hint)
-
-
-def _copied(member: Member) -> str:
-    if not member.clone_size:
-        return ""
-    done, size = quantity.format_bytes(member.clone_copied or 0), quantity.format_bytes(member.clone_size)
-    return f", {done} of {size}"
 
 
 def _group_conditions(
@@ -288,11 +271,6 @@ def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]
         text = f"Service {service} leads to {', '.join(behind) or 'nobody'}, the primary is {', '.join(primaries)}"
         return [Condition("service-stale", text, f"kubectl describe service {service}")]
     return []
-
-
-def _logs(seen: Observed, ordinal: int) -> str:
-    pod = names.pod(seen.name, ordinal)
-    return f"kubectl logs {pod} -c {pods.stuck(seen.pods.get(pod), names.CONTAINER_AGENT)}"
 
 
 def _verdict(conditions: Sequence[Condition]) -> str:

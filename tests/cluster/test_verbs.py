@@ -333,7 +333,7 @@ def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) ->
     assert done.code == 0, done.err
     assert cluster.sql(first, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
     told = cluster.kubectl("logs", first, "-c", "agent")
-    assert f"copying: {other} holds" in told
+    assert f"copying: it is being rebuilt, from {other}" in told
     assert told.index("copying: ") < told.index("joining: ")
     assert "recovering: copying" not in told
     counted = {member: cluster.sql(member, "SELECT COUNT(*) FROM app.many") for member in MEMBERS}

@@ -1,5 +1,6 @@
-"""What seeds found on the code before issue 17 (commit `9a46e4a`), shrunk: events, because a seed draws others as soon
-as `scenarios.py` changes. Each must hold now, and did not then (docs/simulation.md says which invariant saw it).
+"""What seeds found on the code before issue 17 (commit `9a46e4a`), or since, shrunk: events, because a seed draws
+others as soon as `scenarios.py` changes. Each must hold now, and did not then (docs/simulation.md says which invariant
+saw it).
 """
 
 from __future__ import annotations
@@ -134,5 +135,16 @@ CASES = (
         14,
         "two groups",
         (Event(3.4, "trap-agent", 0, 6.3, "kill-during START"), Event(35.1, "partition", 0, 16.2)),
+    ),
+    Case(
+        "scaled-in-an-outage",  # only `kubectl scale` led out
+        "scale",
+        2008,
+        "not writable",
+        (
+            Event(60.0, "lose-node", 1, 20.0),
+            Event(64.4, "power-cut", 0, 20.0),
+            Event(65.4, "verb", 2, 20.0, "scale-and-delete"),
+        ),
     ),
 )

@@ -154,7 +154,7 @@ class Run:
             return "recover", 0
         absent = [one for one in range(replicas, 5) if f"what {names.pod(world.name, one)} holds" in words]
         if absent:
-            self.verbs.wanted_replicas = 3 if absent[-1] < 3 else 5  # then kubectl scale
+            return "scale", 1 if absent[-1] < 3 else 2  # to three or five, as the refusal and `status` say
         return None
 
     def _is_whole(self) -> bool:

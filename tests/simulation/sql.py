@@ -124,8 +124,11 @@ class SimServer(connect.Server):
         if name in _FIXED_IN_A_GROUP and self._model.seat is not None:
             raise errors.StatementFailed(f"{text} failed with MySQL error 3093: it is running", errno=3093)
         self._model.variables[name] = value
+        # The one includes the other.
         if name == "super_read_only" and value:
             self._model.variables["read_only"] = 1
+        if name == "read_only" and not value:
+            self._model.variables["super_read_only"] = 0
         self._model.touch()
         return []
 
@@ -184,9 +187,6 @@ class SimServer(connect.Server):
     def zero(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(0,)]
 
-    def empty(self, _: str, __: Sequence[Any]) -> list[Row]:
-        return [("",)]
-
     def time(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(datetime(2026, 1, 1, tzinfo=UTC),)]
 
@@ -205,7 +205,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT member_id", _others(SimServer.members)),
     ("SELECT received_transaction_set", _others(SimServer.received)),
     ("SELECT COALESCE(MAX(last_error_number)", SimServer.zero),
-    ("SELECT COALESCE(MAX(CAST(last_error_timestamp", SimServer.empty),
+    ("SELECT channel_name, last_error_number", SimServer.nothing),
     ("SELECT p.stage", _others(SimServer.clone_status)),
     ("SELECT error_no", SimServer.nothing),
     ("SHOW GLOBAL VARIABLES", SimServer.on),
@@ -216,5 +216,9 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("RESET REPLICA FOR CHANNEL 'group_replication_applier'", SimServer.drop_received),
     ("SELECT id FROM performance_schema.processlist", SimServer.nothing),
     ("SELECT t.trx_mysql_thread_id", SimServer.nothing),
+    ("SELECT t.processlist_id", SimServer.nothing),
+    ("START REPLICA SQL_THREAD", SimServer.nothing),
+    ("STOP REPLICA SQL_THREAD", SimServer.nothing),
+    ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),
     ("ALTER INSTANCE", SimServer.nothing),
 ]

@@ -132,7 +132,7 @@ def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> Non
     ("own", "donor", "tries"),
     [
         (server(UP_TO_9), holder("mysql-1"), 0),  # it would copy again what it has
-        (server(), holder("mysql-1", count=19_999), 0),  # applied as fast
+        (server(), holder("mysql-1", count=999), 0),  # just deployed
         (server(), holder("mysql-1", version="9.7.5"), 0),  # the clone plugin refuses
         (server(), holder("mysql-1", role="none"), 0),  # fenced, or full
         (server(), holder("mysql-1"), 3),  # it did not work
@@ -142,6 +142,31 @@ def test_otherwise_it_joins_as_group_replication_does(own: view.ServerView, dono
     around = view.Surroundings(3, (donor,), view.GroupRecord("mysql-0", None, 0.0))
     action = membership.plan(membership.Situation("mysql-2", own, around, around.record, tries=tries))
     assert isinstance(action, member_actions.Join)
+
+
+def test_a_member_that_is_being_rebuilt_copies_however_little_there_is() -> None:
+    """What it misses may never have been in a binary log (bug 28)."""
+    record = view.GroupRecord("mysql-0", None, 0.0, rebuilding=frozenset({"mysql-2"}))
+    around = view.Surroundings(3, (holder("mysql-1", count=2),), record)
+    action = membership.plan(membership.Situation("mysql-2", server(), around, record))
+    assert action == member_actions.Copy("it is being rebuilt, from mysql-1", "mysql-1")
+    other = membership.plan(membership.Situation("mysql-3", server(), replace(around, replicas=4), record))
+    assert isinstance(other, member_actions.Join)
+
+
+def test_a_replica_made_writable_by_hand_is_set_back_but_not_at_first_sight() -> None:
+    """While the roles change, Group Replication itself shows a replica so for a moment (bug 26)."""
+    rows = (
+        view.GroupMember("me", "mysql-0.mysql", view.ONLINE, "replica"),
+        view.GroupMember("other", "mysql-1.mysql", view.ONLINE, "primary"),
+    )
+    stray = server(UP_TO_9, view.ONLINE, members=rows, writable=True)
+    assert membership.strays(stray)
+    assert not membership.strays(replace(stray, writable=False))
+    assert not membership.strays(in_a_group("mysql-1"))
+    seen = membership.Situation("mysql-0", stray, now=10.0, strays_since=9.0)
+    assert membership.plan(seen) == member_actions.Serve("replica")
+    assert isinstance(membership.plan(replace(seen, now=11.0)), member_actions.RefuseWrites)
 
 
 def test_a_copy_on_its_way_is_waited_for() -> None:

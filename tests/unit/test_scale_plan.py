@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mysqlops.core import gtid
+from mysqlops.core import group, gtid, names
 from mysqlops.errors import Refused
-from mysqlops.planning import actions, scale, switchover
+from mysqlops.planning import actions, scale, status, switchover, verdict
 from mysqlops.planning import rollout as rolling
-from tests.unit.clusters import DOWN, GROUP, of_members
+from tests.unit.clusters import CLAIMS, DOWN, GROUP, NOW, of_members, pod
 
 
 def _walk(replicas: int, target: int, primary: str) -> tuple[list[scale.Action], str]:
@@ -111,3 +111,26 @@ def test_the_steps_that_are_shown_are_those_that_are_made() -> None:
         ("delete", "data-mysql-1"),
     ]
     assert [one.name for one in scale.steps(of_members(1), 3, "keep")] == ["mysql-1", "mysql-2"]
+
+
+def _half_scaled(replicas: int) -> status.Status:
+    """An outage after `scale` asked for fewer, before the group's primary had noted that one left."""
+    note = group.Note(members={"mysql-0": "uuid of mysql-0", "mysql-2": "uuid of mysql-2"})
+    lease = {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
+    alone = pod("mysql-0", state="OFFLINE", role="none", label="none", online=0)
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}
+    return verdict.judge(status.Observed("mysql", NOW, stateful_set, {"mysql-0": alone}, {}, {}, lease=lease))
+
+
+def test_a_scaling_down_that_an_outage_met_is_turned_round_by_scale_itself() -> None:
+    """The group waits for a member that nobody asks for any more (simulation: scale 2008)."""
+    now = _half_scaled(1)
+    assert now.awaited == ("mysql-2",)
+    assert "mysqlops scale mysql --replicas 3" in now.conditions[0].hint
+    scale.check(now, 3)
+    assert scale.plan(now, 3) == scale.Grow("mysql-1")
+    assert scale.plan(_half_scaled(2), 3) == scale.Grow("mysql-2")
+    with pytest.raises(Refused) as refused:
+        scale.check(_half_scaled(2), 1)
+    assert "mysqlops scale mysql --replicas 3" in str(refused.value.reasons[0].hint)
+    assert _half_scaled(3).awaited == ()

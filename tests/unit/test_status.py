@@ -37,7 +37,20 @@ def test_three_members_and_a_primary_are_healthy() -> None:
         (HEALTHY, ("mysql-1",), "service-stale", "degraded"),
         ((pod("mysql-0"), *HEALTHY[1:]), (), "no-primary", "down"),
         ((HEALTHY[0], pod("mysql-1", role="primary"), HEALTHY[2]), ("mysql-0",), "two-primaries", "down"),
-        ((*HEALTHY[:2], pod("mysql-2", writable=True)), ("mysql-0",), "two-primaries", "down"),
+        ((*HEALTHY[:2], pod("mysql-2", writable=True)), ("mysql-0",), "replica-writable", "degraded"),
+        (
+            (*HEALTHY[:2], pod("mysql-2", state="OFFLINE", role="none", writable=True)),
+            ("mysql-0",),
+            "two-primaries",
+            "down",
+        ),
+        ((pod("mysql-0", role="primary", read_only=True), *HEALTHY[1:]), ("mysql-0",), "primary-read-only", "down"),
+        (
+            (*HEALTHY[:2], pod("mysql-2", state="OFFLINE", role="none", applier_failure="error 1146")),
+            ("mysql-0",),
+            "applier-fails",
+            "degraded",
+        ),
         (
             (*HEALTHY[:2], pod("mysql-2", state="RECOVERING", writable=True, clone_size=9)),
             ("mysql-0",),

@@ -52,6 +52,17 @@ def test_long_transactions_are_rolled_back_only_when_wanted() -> None:
     switchover.check_transactions([{"connection": 7, "user": "app", "seconds": 1}], LIMITS)
 
 
+def test_a_lock_that_a_hand_over_would_wait_for_is_named_with_its_session_however_short_it_is_held() -> None:
+    """Nothing rolls a lock back: once begun, the hand-over stands still, and so does each write (bug 15)."""
+    found = [{"connection": 63, "user": "dumper", "seconds": 0, "rows_modified": 0, "lock": "the lock of FLUSH"}]
+    for limits in (LIMITS, replace(LIMITS, rolls_back=True)):
+        with pytest.raises(Refused) as refused:
+            switchover.check_transactions(found, limits)
+        (reason,) = refused.value.reasons
+        assert (reason.code, "KILL CONNECTION 63" in str(reason.hint)) == ("locked-tables", True)
+        assert "connection 63 of dumper holds the lock of FLUSH (idle for 0 s)" in reason.message
+
+
 def test_a_fence_leaves_somebody_to_serve() -> None:
     member.check_fence(WHOLE, "mysql-1", {})
     member.check_fence(WHOLE, "mysql-1", {"mysql-2": ""})

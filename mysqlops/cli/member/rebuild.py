@@ -18,8 +18,9 @@ from mysqlops.cli import context, options, output
 def command(name: str, member: str, accept_loss: bool, confirm: str | None, **given: Any) -> None:
     """Delete the data of MEMBER and have it take everything from the group.
 
-    For a member that diverged or whose volume is damaged. Refused for the primary, without a majority of others, and
-    if it holds transactions that the others lack, unless --accept-loss is given.
+    For a member that diverged, cannot apply what the group wrote, or whose volume is damaged: it copies another member.
+    Refused for the primary, for a member without which the group would have no majority, and if it holds transactions
+    that the others lack, unless --accept-loss is given.
 
     \b
     Example:

@@ -139,6 +139,10 @@ class Client(client.Client):
             and present <= (one["metadata"].get("labels") or {}).keys()
         ]
 
+    def warnings(self, kind: str, name: str) -> builtins.list[Json]:
+        events = [one for (of_kind, _), one in self.store.objects.items() if of_kind == "Event"]
+        return [one for one in events if one["involvedObject"] == {"kind": kind, "name": name}]
+
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
         self._check(manifest["kind"], dry_run=dry_run)
         kind, name = manifest["kind"], manifest["metadata"]["name"]

@@ -1,0 +1,65 @@
+"""What a member's agent tells of what it sees and does: the fields of its publication, and sentences. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mysqlops.core import names, publication, view
+from mysqlops.planning import member_actions
+
+
+def replicas(server: view.ServerView | None) -> frozenset[str]:
+    members = server.members if server is not None and server.has_majority() else ()
+    return frozenset(one.pod for one in members if one.state == view.ONLINE and one.role == names.ROLE_REPLICA)
+
+
+def lost_primaries(server: view.ServerView | None) -> frozenset[str]:
+    """Seen from the majority only: a minority's own sight says nothing about who leads."""
+    if server is None or server.state != view.ONLINE or not server.has_majority():
+        return frozenset()
+    return frozenset(
+        one.pod for one in server.members if one.role == names.ROLE_PRIMARY and one.state == view.UNREACHABLE
+    )
+
+
+def with_server(common: publication.Publication, server: view.ServerView) -> publication.Publication:
+    return replace(
+        common,
+        server_uuid=server.server_uuid,
+        server_version=server.version,
+        state=server.state,
+        role=server.role(),
+        writable=server.writable,
+        read_only=server.read_only,
+        view_id=server.view_id,
+        online=server.online_members(),
+        group=",".join(one.pod for one in server.members) if server.state == view.ONLINE else "",
+        executed=str(server.executed),
+        received=str(server.received),
+        held=str(server.known()),
+        behind=server.behind,
+        clone_copied=server.clone.copied if server.clone else 0,
+        clone_size=server.clone.size if server.clone else 0,
+    )
+
+
+DOING = {
+    member_actions.FormGroup: "forming the group",
+    member_actions.ClearBootstrap: "turning off group_replication_bootstrap_group",
+    member_actions.Join: "joining",
+    member_actions.Copy: "copying",
+    member_actions.Leave: "leaving",
+    member_actions.HandOver: "handing the primary over",
+    member_actions.Bar: "refusing clients",
+    member_actions.RefuseWrites: "refusing writes",
+    member_actions.AcceptClients: "accepting clients again",
+    member_actions.DropReceived: "deleting the relay log",
+    member_actions.Apply: "applying what it received",
+    member_actions.Wait: "waiting",
+}
+
+
+def sentence(action: member_actions.Action) -> str:
+    if isinstance(action, member_actions.Serve):
+        return f"in the group as {action.role}"
+    return f"{DOING[type(action)]}: {action.why}"
