@@ -153,9 +153,10 @@ class Job:
             fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
             gtid = _executed(server)
             if made.method == backup.LOGICAL:
-                found = contents.of_any_version(server, self._say)
+                found = contents.of_any_version(server, self._say, recorded.version)
             else:
-                found = contents.of(server, self._say, with_checksums=made.checked == backup.CHECKSUM)
+                checked = made.checked == backup.CHECKSUM
+                found = contents.of(server, self._say, with_checksums=checked, version=recorded.version)
                 if str(server.scalar("SELECT @@version")) != made.server_version:
                     recorded, found = contents.of_whatever_version(recorded), contents.of_whatever_version(found)
             self._stop(server)
