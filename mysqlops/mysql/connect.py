@@ -16,6 +16,7 @@ from typing import Any
 import pymysql
 
 from mysqlops import errors
+from mysqlops.core import adoption
 
 SOCKET = "/run/mysqlops/mysqld.sock"
 _NO_CONNECTION = {2002, 2003, 2006, 2013, 2055, 1053, 1927, 3032}
@@ -26,11 +27,13 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Login:
-    """An account; its password is never shown by repr. With a CA the server must prove its name by it."""
+    """An account; its password is never shown by repr. With a CA the server must prove its name by it, unless
+    `ssl_mode` (core/adoption.py) says otherwise."""
 
     user: str
     password: str
     ca_file: str = ""
+    ssl_mode: str = ""
 
     def __repr__(self) -> str:
         return f"Login({self.user!r})"
@@ -85,16 +88,25 @@ def connect_tcp(
     host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
 ) -> Server:
     """Connect over TLS, and verify the server's name if the login brings a CA; raises ConfigError if that is bad."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if login.ca_file:
-        try:
-            context.load_verify_locations(login.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise errors.ConfigError(f"CA file {login.ca_file}: {error}") from error
+    options: dict[str, Any] = {"host": host, "port": port, "database": database}
+    if login.ssl_mode == adoption.DISABLED:
+        options["ssl_disabled"] = True
     else:
-        context.check_hostname = False
+        options["ssl"] = _context(login)
+    return _connect(f"{host}:{port}", login, timeout_seconds, **options)
+
+
+def _context(login: Login) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = bool(login.ca_file) and login.ssl_mode in ("", adoption.VERIFY_IDENTITY)
+    if login.ssl_mode == adoption.REQUIRED or not (login.ca_file or login.ssl_mode):
         context.verify_mode = ssl.CERT_NONE
-    return _connect(f"{host}:{port}", login, timeout_seconds, host=host, port=port, database=database, ssl=context)
+        return context
+    try:
+        context.load_verify_locations(login.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise errors.ConfigError(f"CA file {login.ca_file}: {error}") from error
+    return context
 
 
 def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -> Server:
@@ -109,6 +121,9 @@ def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -
             autocommit=True,
             **options,
         )
+    if "ssl" in options and not getattr(connection, "_secure", False):  # PyMySQL before 1.2 went on in plaintext
+        connection.close()
+        raise errors.ConnectFailed(f"{where}: the server offers no TLS, and it is asked for")
     return Server(connection, where)
 
 

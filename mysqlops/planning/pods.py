@@ -79,5 +79,5 @@ def last_words(container: Json) -> str:
     for state in (container.get("state", {}), container.get("lastState", {})):
         lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
         if lines:
-            return lines[-1][-300:]
+            return lines[-1][:800]
     return ""
