@@ -5,15 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mysqlops import errors
 from mysqlops.mysql import connect
 
 SYSTEM = ("mysql", "sys", "information_schema", "performance_schema", "mysqlops", "ndbinfo")
-# CAST to text loses nothing of these, and HEX of a number would round it.
-_BINARY = set(
-    "binary varbinary blob tinyblob mediumblob longblob bit vector geometry point linestring polygon multipoint "
-    "multilinestring multipolygon geomcollection".split()
-)
+# Written as they are: their text holds no comma and is never NULL's.
+_PLAIN = set("tinyint smallint mediumint int bigint decimal date time datetime timestamp year".split())
+_REAL = ("float", "double")
+# Within InnoDB's limit of 65535 bytes a row, so twice that in hexadecimal always fits a packet.
+_SHORT = set("char varchar binary varbinary set bit".split())
 _READ_SECONDS = 86400.0
+_PART = 1 << 64
+# What a server's or a user's settings could change in the text of a value, in the length of a list, or in how long a
+# statement and an idle connection may last. All of them are known to 5.7.8, and need no privilege.
+_SESSION = (
+    ("time_zone", "'+00:00'"),
+    ("sql_mode", "''"),
+    ("sql_quote_show_create", "1"),
+    ("sql_select_limit", "18446744073709551615"),
+    ("sql_big_selects", "1"),
+    ("sql_safe_updates", "0"),
+    ("group_concat_max_len", "1073741824"),
+    ("max_execution_time", "0"),
+    ("wait_timeout", "604800"),
+    ("net_write_timeout", "3600"),
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +38,13 @@ class Contents:
 
     rows: int
     digest: int
+
+
+def fix_session(server: connect.Server) -> None:
+    """Give this connection the settings that every comparison assumes, whatever the server's are: two servers then
+    write the same value in the same way. Call it on both sides before anything is read that is compared."""
+    server.query("SET NAMES utf8mb4 COLLATE utf8mb4_bin")
+    server.query("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in _SESSION))
 
 
 def databases(server: connect.Server) -> list[str]:
@@ -40,24 +63,48 @@ def tables(server: connect.Server, database: str) -> list[str]:
 
 
 def contents(server: connect.Server, database: str, table: str) -> Contents:
-    """Reads every row: the server's own SHA2 over each, xor-ed; rows with equal content need a primary key to count."""
+    """Reads every byte of every row, in a session that it fixes. The digest is the sum of the rows' SHA-256, in two
+    parts of 64 bits: it depends on no order, and equal rows count each. Raises StatementFailed."""
     connect.set_read_timeout(server, _READ_SECONDS)
-    columns = server.query(
+    fix_session(server)
+    columns = _columns(server, database, table)
+    values = ["''", *(_text_of(name, kind) for name, kind in columns)]
+    row = f"SHA2(CONCAT({', '.join(values)}), 256)"
+    sums = ", ".join(f"SUM(CAST(CONV(SUBSTRING({row}, {start}, 16), 16, 10) AS UNSIGNED))" for start in (1, 17))
+    found = server.query(f"SELECT COUNT(*), COUNT({row}), {sums} FROM {quoted(database, table)}")[0]  # noqa: S608 (quoted)
+    rows, seen, high, low = (int(one or 0) for one in found)
+    if seen != rows:  # some function gave up on a value, as CONCAT does over max_allowed_packet
+        text = f"{server.where}: {rows - seen} of {rows} rows of {quoted(database, table)} have no digest"
+        raise errors.StatementFailed(f"{text}; max_allowed_packet must be 1M or more")
+    return Contents(rows, high % _PART * _PART + low % _PART)
+
+
+def _columns(server: connect.Server, database: str, table: str) -> list[tuple[str, str]]:
+    """All that the table stores of its own accord, each with its type."""
+    rows = server.query(
         "SELECT column_name, data_type FROM information_schema.columns "
         "WHERE table_schema = %s AND table_name = %s AND generation_expression = '' ORDER BY ordinal_position",
         [database, table],
     )
-    parts = ", ".join(_text_of(str(name), str(kind)) for name, kind in columns)
-    digest = f"CONV(LEFT(SHA2(CONCAT_WS('#', {parts}), 256), 16), 16, 10)"
-    query = f"SELECT COUNT(*), COALESCE(BIT_XOR(CAST({digest} AS UNSIGNED)), 0) FROM {quoted(database, table)}"  # noqa: S608 (names are quoted)
-    count, found = server.query(query)[0]
-    return Contents(int(count), int(found))
+    return [(str(name), str(kind).lower()) for name, kind in rows]
 
 
 def _text_of(column: str, kind: str) -> str:
+    """An expression that two values share only if they are the same: every text ends with a comma and holds no other,
+    and NULL's is no other value's. Bytes count as they are stored, in the column's own character set; what may be as
+    large as a packet, or is of an unknown type, is hashed for itself."""
     name = quoted(column)
-    text = f"HEX({name})" if kind.lower() in _BINARY else f"HEX(CAST({name} AS CHAR CHARACTER SET utf8mb4))"
-    return f"COALESCE({text}, 'NULL')"
+    if kind in _PLAIN:
+        text = name
+    elif kind in _REAL:  # as a DOUBLE: the text of a FLOAT has six digits, whatever it holds
+        text = f"{name} + 0e0"
+    elif kind == "enum":  # an invalid value has the text of ''
+        text = f"CONCAT({name} + 0, ':', HEX({name}))"
+    elif kind in _SHORT:
+        text = f"HEX({name})"
+    else:
+        text = f"SHA2({name}, 256)"
+    return f"IF({name} IS NULL, 'NULL', {text}), ','"
 
 
 def quoted(*names: str) -> str:

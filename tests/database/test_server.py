@@ -14,7 +14,7 @@ from mysqlops.agent import certificates, credentials, tls_check
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, comparison, connect, group_replication, sessions, variables, wait
+from mysqlops.mysql import accounts, connect, group_replication, sessions, variables, wait
 from tests.database.conftest import Database
 from tests.database.files import PASSWORDS, PREVIOUS
 
@@ -267,29 +267,3 @@ def test_variables_are_set_together_or_not_at_all(database: Database) -> None:
         assert variables.get(server, ["long_query_time"]) == {"long_query_time": "10.0"}
         with pytest.raises(errors.ConfigError):
             variables.get(server, ["x; DROP DATABASE app"])
-
-
-def test_a_tables_digest_changes_with_any_value_and_not_with_the_order(database: Database) -> None:
-    with database.connect() as server:
-        server.query("SET GLOBAL super_read_only = OFF")
-        try:
-            server.query("CREATE DATABASE odd")
-            server.query("CREATE TABLE odd.a (id INT PRIMARY KEY, x DOUBLE, y VARBINARY(9), z JSON, `q``q` VARCHAR(9))")
-            server.query("CREATE TABLE odd.b LIKE odd.a")
-            server.query("CREATE TABLE odd.c (id INT)")
-            rows = ["(1, 1.5, x'00', '{\"k\": 1}', 'a')", "(2, 1.6, NULL, NULL, '')", "(3, 2.5, '', '[]', NULL)"]
-            server.query(f"INSERT INTO odd.a VALUES {', '.join(rows)}")
-            server.query(f"INSERT INTO odd.b VALUES {', '.join(reversed(rows))}")
-            same = comparison.contents(server, "odd", "a")
-            assert (same.rows, same) == (3, comparison.contents(server, "odd", "b"))
-            for change in ("x = 1.4", "y = x'01'", "z = '{\"k\": 2}'", "`q``q` = 'A'", "id = 9"):
-                server.query(f"UPDATE odd.b SET {change} WHERE id = 1")
-                assert comparison.contents(server, "odd", "b") != same, change
-                server.query("TRUNCATE odd.b")
-                server.query("INSERT INTO odd.b SELECT * FROM odd.a")
-            assert comparison.tables(server, "odd") == ["a", "b", "c"]
-            assert comparison.unfit_tables(server, "odd") == ["odd.c has no primary key"]
-            assert "odd" in comparison.databases(server)
-        finally:
-            server.query("DROP DATABASE odd")
-            server.query("SET GLOBAL super_read_only = ON")
