@@ -19,7 +19,7 @@ from mysqlops import errors
 from mysqlops.core import adoption
 
 SOCKET = "/run/mysqlops/mysqld.sock"
-_NO_CONNECTION = {2002, 2003, 2006, 2013, 2055, 1053, 1927, 3032}
+_NO_CONNECTION = {2002, 2003, 2006, 2013, 2026, 2055, 1053, 1927, 3032}
 _DENIED = {1044, 1045, 1142, 1227, 1698, 3118, 3955}
 
 Row = tuple[Any, ...]

@@ -61,7 +61,10 @@ def read(server: connect.Server) -> list[Account]:
         one = Account(_text(row["user"]), _text(row["host"]))
         if not one.user.startswith("mysql."):
             found[one.user, one.host] = one
-            _describe(one, row)
+            try:
+                _describe(one, row)
+            except (AttributeError, TypeError, ValueError):
+                one.unfit = "its row in mysql.user is not as MySQL writes it"
     for owner, level, rights in _rights(server, found):
         _grant(owner, level, rights)
     for row in _rows(server, "role_edges"):
