@@ -57,7 +57,7 @@ def test_a_server_of_5_7_has_neither_roles_nor_dynamic_privileges() -> None:
 
 def test_whatever_a_hostile_server_says_becomes_one_quoted_name() -> None:
     evil = "x'@'%' IDENTIFIED BY 'y'; DROP USER root; -- \\"
-    rows = {
+    rows: dict[str, list[Row]] = {
         "user": [{**_USER, "User": evil}],
         "db": [{**_DB, "User": evil, "Db": "a`.* TO x; DROP DATABASE b; -- "}],
         "global_grants": [
