@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,7 +33,7 @@ def run(program: Callable[[Adoption], None]) -> None:
 
 
 def _end(*_: object) -> NoReturn:
-    sys.exit(128 + signal.SIGTERM)
+    raise errors.StepFailed("the pod is being deleted")
 
 
 class Adoption:
@@ -72,14 +71,23 @@ class Adoption:
                 raise errors.StepFailed(f"copy: {_words(self._work / 'copy.log')}")
             chosen = (self._work / "databases").read_text().split("\n")[:-1]
             with self._source() as source, self._target() as target:
-                report = self._compared(source, target, chosen)
-        self._close()
-        print(json.dumps(report), flush=True)
+                print(json.dumps(self._compared(source, target, chosen)), flush=True)
+                if self._finish:
+                    adopting.forget(target, self._from)
+        with contextlib.suppress(errors.MysqlError):
+            self._close()
 
     def give_back(self) -> None:
-        """The source takes writes as it did before; what was copied stays until another run replaces it."""
-        self._give_back()
-        self._close()
+        """The source takes writes as it did before, or at all if the cluster cannot say how that was. What was copied
+        stays until another run replaces it."""
+        try:
+            self._give_back()
+            with contextlib.suppress(errors.MysqlError):
+                self._close()
+        except (errors.MysqlError, errors.ConfigError) as error:
+            print(f"{self._env['TARGET_HOST']} is left aside: {error}", flush=True)
+            with self._source() as source:
+                adopting.accept_writes(source, read_only=False)
         print(f"{self._from}: {adoption.GIVEN_BACK}", flush=True)
 
     def _compared(self, source: connect.Server, target: connect.Server, chosen: Sequence[str]) -> dict[str, Any]:
@@ -92,7 +100,6 @@ class Adoption:
             if not adopting.is_current(target, self._from, self._env["JOB"]):
                 raise errors.StepFailed("another pod gave this copy up meanwhile")
             left += foreign_accounts.create(target, wanted)
-            adopting.forget(target, self._from)
         report = {"databases": list(chosen), "tables": found, "accounts": [str(one) for one in wanted]}
         return {**report, "accounts_refused": left}
 

@@ -23,7 +23,8 @@ _TABLES = (
 _MARK = "REPLACE INTO mysqlops.adopted (name, source) VALUES (%s, %s)"
 _BEGIN = "INSERT INTO mysqlops.adopting (source, job) VALUES (%s, %s) ON DUPLICATE KEY UPDATE job = %s"
 _STOPPED = "UPDATE mysqlops.adopting SET stopped_by = %s, read_only = %s WHERE source = %s"
-_GIVEN_BACK = "UPDATE mysqlops.adopting SET job = '', stopped_by = NULL WHERE source = %s"
+_GIVEN_BACK = "UPDATE mysqlops.adopting SET stopped_by = NULL WHERE source = %s"
+_GIVEN_UP = "!"  # after the Job's identity: a later pod of it undoes what the first began
 _LONGEST = 5
 # Less than the time after which the connection is given up: a statement that waits on would stop writes later.
 _LOCK_SECONDS = 15
@@ -36,13 +37,14 @@ def only_read(source: connect.Server) -> None:
 
 
 def begin(target: connect.Server, source: str, job: str) -> bool:
-    """Note which Job runs; True if it ran already: an earlier pod of it was lost."""
+    """Note which Job runs; True if it ran already: an earlier pod of it was lost, and may go on no more."""
     for statement in _TABLES:
         target.query(statement)
-    if is_current(target, source, job):
-        return True
-    target.query(_BEGIN, [source, job, job])
-    return False
+    before = target.query("SELECT job FROM mysqlops.adopting WHERE source = %s", [source])
+    was_lost = bool(before) and str(before[0][0]).removesuffix(_GIVEN_UP) == job
+    now = job + _GIVEN_UP * was_lost
+    target.query(_BEGIN, [source, now, now])
+    return was_lost
 
 
 def is_current(target: connect.Server, source: str, job: str) -> bool:
@@ -80,11 +82,15 @@ def give_back(source: connect.Server, target: connect.Server, name: str, job: st
     stopped_by, read_only = noted[0] if noted else (None, False)
     if job is not None and stopped_by != job:
         return False
-    source.query("SET GLOBAL super_read_only = OFF")
-    if not (stopped_by and read_only):
-        source.query("SET GLOBAL read_only = OFF")
+    accept_writes(source, read_only=bool(stopped_by and read_only))
     target.query(_GIVEN_BACK, [name])
     return True
+
+
+def accept_writes(source: connect.Server, *, read_only: bool) -> None:
+    source.query("SET GLOBAL super_read_only = OFF")
+    if not read_only:
+        source.query("SET GLOBAL read_only = OFF")
 
 
 def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:

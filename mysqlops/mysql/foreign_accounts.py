@@ -97,8 +97,9 @@ def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str]) -> 
     if one.unfit or not adoption.is_plain(one.user + one.host):
         return one.unfit or "its name holds control characters"
     if one.administrative and one.user not in named and str(one) not in named:
-        rights = ", ".join(dict.fromkeys(one.administrative))
-        return f"it administers ({rights}): --account {str(one)!r} takes it along"
+        rights = list(dict.fromkeys(one.administrative))
+        more = [f"{len(rights) - 5} more"] if len(rights) > 5 else []
+        return f"it administers ({', '.join([*rights[:5], *more])}): --account {str(one)!r} takes it along"
     return None
 
 
@@ -222,10 +223,8 @@ def _grant(one: Account, level: tuple[str, str], rights: list[str]) -> None:
     on = len(plain) < len(rights)
     option = " WITH GRANT OPTION" if on else ""
     one.grants.append(f"GRANT {', '.join(plain) or 'USAGE'} ON {what} TO {one.quoted}{option}")
-    more = [right for right in plain if right not in _HARMLESS] if what == "*.*" else []
-    if len(more) > 5:
-        more = [*more[:5], f"{len(more) - 5} more"]
-    one.administrative += [*more, *["GRANT OPTION"] * on]
+    one.administrative += [right for right in plain if what == "*.*" and right not in _HARMLESS]
+    one.administrative += ["GRANT OPTION"] * on
     if database and any(_matches(own, database) for own in _OWN):
         one.administrative.append(f"rights on {what}")
 

@@ -31,12 +31,12 @@ class Result:
     seconds: float
 
 
-def check(session: Session, name: str, source: planning.Source) -> None:
+def check(session: Session, name: str, source: planning.Source, *, must_be_whole: bool) -> None:
     """Raises Refused for a source that nothing verifies, a Secret that is missing, or a cluster that is not whole."""
     if reasons := planning.unfit(source):
         raise Refused(reasons)
     now = observe.judged(session, name)
-    reasons = [one.as_reason() for one in status.in_the_way(now)]
+    reasons = [one.as_reason() for one in status.in_the_way(now)] if must_be_whole else []
     wanted = (("--password-secret", source.password, "no-password"), ("--ca", source.ca, "no-ca"))
     for option, key, code in wanted:
         if key is not None and key.key not in ((session.client.find("Secret", key.secret) or {}).get("data") or {}):
@@ -58,7 +58,8 @@ def copy(session: Session, name: str, request: planning.Request) -> Result:
 
 
 def abort(session: Session, name: str, source: planning.Source) -> None:
-    """Stop a copy, and let the source take writes again. What was copied stays until another run replaces it."""
+    """Stop a copy, and let the source take writes again, also if the cluster is down. What was copied stays until
+    another run replaces it."""
     wanted = _job(planning.release, session, name, planning.Request(source))
     jobs.delete(session, names.adopt_job(name))
     _run(session, name, wanted)
@@ -115,21 +116,27 @@ def _check_unfinished(found: Json, name: str) -> None:
 
 
 def _open_account(session: Session, name: str) -> None:
-    """Unless the Job is over already; without the account it is of no use."""
-    job = names.adopt_job(name)
-    if jobs.is_over(session.client.get("Job", job)):
+    """Unless the Job is over already, or only gives back and needs none."""
+    job = session.client.get("Job", names.adopt_job(name))
+    if jobs.is_over(job):
         return
     try:
+        primary = observe.judged(session, name).primary
+        if primary is None:
+            raise Refused([Reason("no-primary", f"{name} has no primary", f"mysqlops status {name}")])
         seconds = str(int(session.timeout_seconds))
-        agents.run(session.client, _primary(session, name), "adopt-admit", seconds, timeout_seconds=30)
-    except errors.MysqlopsError:
-        jobs.delete(session, job)
-        raise
+        agents.run(session.client, primary, "adopt-admit", seconds, timeout_seconds=30)
+    except errors.MysqlopsError as error:
+        if planning.copies(job):
+            jobs.delete(session, names.adopt_job(name))
+            raise
+        session.progress.warn(f"{name} is left aside: {error}")
 
 
 def _close_account(session: Session, name: str) -> None:
-    agents.run(session.client, _primary(session, name), "adopt-close", timeout_seconds=30)
-
-
-def _primary(session: Session, name: str) -> str:
-    return str(observe.until(session, name, lambda now: now.primary is not None, "a primary").primary)
+    """The end of the Job has dropped it; if not, the primary's agent will."""
+    try:
+        if (primary := observe.judged(session, name).primary) is not None:
+            agents.run(session.client, primary, "adopt-close", timeout_seconds=30)
+    except errors.MysqlopsError as error:
+        session.progress.warn(f"the password of {names.USER_ADOPT} stays in the Secret: {error}")

@@ -130,12 +130,18 @@ def finishes(job: Json) -> bool:
     return bool(_deeds(job)[1].get("FINISH") == "yes")
 
 
+def copies(job: Json) -> bool:
+    """Whether it is one that copies; the other kind gives the source back."""
+    return bool(job["spec"]["template"]["spec"].get("initContainers"))
+
+
 def release(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
-    """A Job that only lets the source take writes again."""
+    """A Job that only lets the source take writes again, whatever the cluster's state."""
     wanted = job(base, spec, agent_map, request, seconds=seconds)
     pod = wanted["spec"]["template"]["spec"]
     pod["initContainers"] = []
     pod["containers"][0]["command"] = ["python3", "/agent/agent.pyz", "adopt-give-back"]
+    next(one for one in pod["volumes"] if one["name"] == "target")["secret"]["optional"] = True
     del wanted["spec"]["podFailurePolicy"]  # it names containers that are not there
     return wanted
 

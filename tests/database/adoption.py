@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,12 +118,6 @@ class Job:
     def run(self, *steps: str, databases: Sequence[str] = (), named: Sequence[str] = (), **given: Any) -> Done:
         """Those steps of one Job (default: all), until one fails; `job` is its identity, `finish` as in a request."""
         job, keep = given.pop("job", secrets.token_hex(4)), given.pop("keep", False)
-        ca = adopt.Key("ca", "ca.crt") if self.ssl_mode in adoption.VERIFYING else None
-        source = adopt.Source("old.db.svc", 3306, self.user, adopt.Key("old", "password"), self.ssl_mode, ca)
-        request = adopt.Request(source, databases, accounts=named, **given)
-        spec = ClusterSpec(name="mysql", namespace="db", image=image(), agent_image=_agent_image())
-        manifest = adopt.job(manifests.load_one("adopt/job.yaml"), spec, "agent", request, seconds=600)
-        pod = manifest["spec"]["template"]["spec"]
         if not keep:
             shutil.rmtree(self.folder / "work", ignore_errors=True)
             (self.folder / "work").mkdir()
@@ -131,10 +125,25 @@ class Job:
             with self.group.members[0].server() as server:
                 accounts.create_temporary(server, names.USER_ADOPT, self.password, 600)
         done = Done(0, "")
-        for container in (*pod["initContainers"], *pod["containers"]):
+        for container in self._containers(adopt.job, databases=databases, accounts=named, **given):
             if done.code == 0 and (not steps or container["name"] in steps):
                 done = self._run(container, job)
         return done
+
+    def give_back(self) -> Done:
+        """What --abort runs."""
+        (container,) = self._containers(adopt.release)
+        return self._run(container, secrets.token_hex(4))
+
+    def _containers(self, make: Callable[..., dict[str, Any]], **given: Any) -> list[dict[str, Any]]:
+        ca = adopt.Key("ca", "ca.crt") if self.ssl_mode in adoption.VERIFYING else None
+        source = adopt.Source("old.db.svc", 3306, self.user, adopt.Key("old", "password"), self.ssl_mode, ca)
+        spec = ClusterSpec(name="mysql", namespace="db", image=image(), agent_image=_agent_image())
+        request = adopt.Request(source, **given)
+        pod = make(manifests.load_one("adopt/job.yaml"), spec, "agent", request, seconds=600)["spec"]["template"][
+            "spec"
+        ]
+        return [*pod["initContainers"], *pod["containers"]]
 
     def report(self, *steps: str, **given: Any) -> adopt.Report:
         """Of a Job that must succeed."""

@@ -10,9 +10,9 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import adoption, names
-from mysqlops.mysql import accounts, connect, foreign_accounts
+from mysqlops.mysql import accounts, connect, foreign_accounts, group_replication
 from tests.database.adoption import Job, Old
-from tests.database.containers import Template
+from tests.database.containers import Template, eventually
 from tests.database.group import Group, Settings
 
 _ATTACK = '--init-command=GRANT ALL ON *.* TO limited@"%"'
@@ -36,7 +36,11 @@ _READS = re.compile(
 @pytest.fixture(scope="module")
 def group(template: Template) -> Iterator[Group]:
     with Group(Settings(members=1), template) as servers:
-        servers.members[0].form()
+        first = servers.members[0]
+        first.form()
+        eventually(lambda: first.observe().writable, "it takes writes")
+        with first.server() as server:
+            group_replication.accept_clients(server)
         yield servers
 
 
@@ -136,7 +140,7 @@ def test_accounts_are_listed_first_and_only_harmless_or_named_ones_come_along(
     old: Old, group: Group, job: Job, shop: None
 ) -> None:
     old.sql(_USERS)
-    group.members[0].query("CREATE USER kept@'%%' IDENTIFIED BY 'ours'")
+    group.members[0].query("CREATE USER kept@'%' IDENTIFIED BY 'ours'")
     before = _known(group)
     report = job.report()
     refused = "\n".join(report.accounts_refused)
@@ -161,7 +165,7 @@ def test_accounts_are_listed_first_and_only_harmless_or_named_ones_come_along(
     assert _here(group, "SHOW GRANTS FOR shopper@'%'") == [
         ("GRANT PROCESS ON *.* TO `shopper`@`%`",),
         ("GRANT SELECT, INSERT ON `shop`.* TO `shopper`@`%`",),
-        ("GRANT DELETE, UPDATE (`c`, `e`) ON `shop`.`t` TO `shopper`@`%`",),
+        ("GRANT UPDATE (`c`, `e`), DELETE ON `shop`.`t` TO `shopper`@`%`",),
         ("GRANT EXECUTE ON FUNCTION `shop`.`f` TO `shopper`@`%`",),
         ("GRANT `writer`@`%` TO `shopper`@`%`",),
     ]
@@ -246,6 +250,17 @@ def test_a_source_must_prove_who_it_is(old: Old, job: Job, shop: None, group: Gr
     for mode in (adoption.REQUIRED, adoption.DISABLED):
         job.ssl_mode = mode
         assert job.report().different == []
+
+
+def test_an_abort_needs_the_source_alone(old: Old, job: Job, shop: None) -> None:
+    assert job.run("prepare", finish=True).code == 0
+    done = job.give_back()
+    assert (done.code, done.last) == (0, f"old.db.svc:3306: {adoption.GIVEN_BACK}")
+    assert old.is_read_only() == "00"
+    old.sql("SET GLOBAL super_read_only = ON")
+    (job.folder / "target" / "password").unlink()  # as where no primary could make the account
+    done = job.give_back()
+    assert (done.code, old.is_read_only()) == (0, "00"), done.log
 
 
 def test_the_account_that_copies_is_dropped_once_its_time_is_over(group: Group) -> None:

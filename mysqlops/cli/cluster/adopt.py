@@ -65,7 +65,7 @@ def command(name: str, source: str, **given: Any) -> None:
         raise click.UsageError("--finish and --abort exclude each other")
     chosen = _source(source, given)
     with context.changing(name, "adopt", given) as session:
-        adopt.check(session, name, chosen)
+        adopt.check(session, name, chosen, must_be_whole=not abort)
         if abort:
             adopt.abort(session, name, chosen)
             text = f"{source} takes writes again; what was copied stays in {name} until another run replaces it"
