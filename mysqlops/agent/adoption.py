@@ -1,115 +1,178 @@
-"""Taking another server's databases over: programs of the Job (manifests/adopt/job.yaml), and of the primary's agent.
+"""Taking another server's databases over: the programs of the Job (manifests/adopt/job.yaml).
 
-The source is only read, but for --finish, which makes it read-only before the last copy, and `release`, which undoes
-that. Passwords come from files and go to files in memory.
+The source is only read: its sessions are read-only. --finish alone makes it read-only before the last copy, and
+whatever fails after that gives it back as it was. Passwords come from files and go to files in memory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, member, settings
-from mysqlops.core import names
+from mysqlops.clock import Clock, SystemClock
+from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import accounts, comparison, connect
+from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts
 
 _SOURCE_PASSWORD, _TARGET_PASSWORD = Path("/run/source/password"), Path("/run/target/password")
-_CA = "/run/tls/ca.crt"
+_SOURCE_CA, _CA = "/run/source-ca/ca.crt", "/run/tls/ca.crt"
 _WORK = Path("/work")
-_MARKS = "CREATE TABLE IF NOT EXISTS mysqlops.adopted (name VARCHAR(64) PRIMARY KEY, source VARCHAR(300) NOT NULL)"
-_MARK = "REPLACE INTO mysqlops.adopted (name, source) VALUES (%s, %s)"
-_NOT_COPIED = ("mysql.sys", "mysql.session", "mysql.infoschema", "root", *names.USERS)
+_PATIENCE_SECONDS = 60.0
 
 
-def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
-    """An account that may create everything, with a password that only the Secret and the Job know."""
-    secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
-    password = api.decoded(secret).get(names.KEY_ADOPT_PASSWORD) or credentials.password()
-    change = {
-        "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
-        "data": api.encoded({names.KEY_ADOPT_PASSWORD: password}),
-    }
-    client.patch("v1", "secrets", names.credentials_secret(me.cluster), change)
-    with server.connect() as connection:
-        accounts.create_temporary(connection, names.USER_ADOPT, password)
+def run(program: Callable[[Adoption], None]) -> None:
+    """A deleted pod ends by an exception, so that what was begun is undone; as process 1 it would not end otherwise."""
+    signal.signal(signal.SIGTERM, _end)
+    program(Adoption())
 
 
-def close_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
-    """Nobody needs it any more."""
-    with server.connect() as connection:
-        accounts.drop(connection, names.USER_ADOPT)
-    client.patch(
-        "v1", "secrets", names.credentials_secret(me.cluster), {"data": api.encoded({names.KEY_ADOPT_PASSWORD: None})}
-    )
+def _end(*_: object) -> NoReturn:
+    raise errors.StepFailed("the pod is being deleted")
 
 
 class Adoption:
     """Inside the Job: one source, one target, and the databases in question."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        self._env = environment
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None, work: Path = _WORK
+    ) -> None:
+        self._env, self._clock, self._work = environment, clock or SystemClock(), work
         self._finish = environment.get("FINISH") == "yes"
         self._from = f"{environment['SOURCE_HOST']}:{environment['SOURCE_PORT']}"
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         """Refuse what cannot be copied, write what the copy needs; with FINISH the source takes no writes from here."""
-        with self._source() as source, self._target() as target:
-            chosen = self._chosen(comparison.databases(source))
-            reasons = [
-                Reason("unfit-table", f"{text}: a group cannot hold it", "ALTER TABLE on the source first")
-                for database in chosen
-                for text in comparison.unfit_tables(source, database)
-            ]
-            reasons += self._occupied(target, chosen)
-            if reasons:
-                raise Refused(reasons)
-            # Before the first byte: what a killed run copied may be replaced by the next.
-            for database in chosen:
-                target.query(_MARK, [database, self._from])
-            if self._finish:
-                source.query("SET GLOBAL super_read_only = ON")
-        self._write_files(chosen)
-        print(f"check: {len(chosen)} databases can be copied: {', '.join(chosen)}", flush=True)
+        with self._undone(), self._target() as target:
+            if adopting.begin(target, self._from, self._env["JOB"]):
+                raise errors.StepFailed("an earlier pod of this Job was lost")
+            with self._source() as source:
+                chosen = self._chosen(comparison.databases(source))
+                reasons = adopting.unfit(source, chosen) or self._occupied(target, chosen)
+                if reasons:
+                    raise Refused(reasons)
+                self._planned_accounts(source, target)
+                # Before the first byte: what a killed run copied may be replaced by the next.
+                adopting.mark(target, self._from, chosen)
+                self._write_files(chosen)
+                if self._finish:
+                    adopting.stop_writes(source, target, self._from, self._env["JOB"])
+        print(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}", flush=True)
 
-    def verify(self) -> None:
-        """Copy the accounts, compare every row; prints a report as JSON, raises StepFailed if anything differs."""
-        chosen = (_WORK / "databases").read_text().split("\n")[:-1]
-        with self._source() as source, self._target() as target:
-            refused = copy_accounts(source, target)
-            found = [one for database in chosen for one in compare(source, target, database)]
-            different = [one for one in found if not one["equal"]]
-            if different and self._finish:
-                _accept_writes(source)
-            elif self._finish:
-                target.query("DELETE FROM mysqlops.adopted")
-        report = {"databases": chosen, "tables": found, "accounts_refused": refused}
-        print(json.dumps(report), flush=True)
+    def conclude(self) -> None:
+        """Compare every row; with FINISH make the accounts. Prints a report as JSON, or raises what is wrong."""
+        with self._undone():
+            if (self._work / "failed").exists():
+                raise errors.StepFailed(f"copy: {_words(self._work / 'copy.log')}")
+            chosen = (self._work / "databases").read_text().split("\n")[:-1]
+            with self._source() as source, self._target() as target:
+                print(json.dumps(self._compared(source, target, chosen)), flush=True)
+                if self._finish:
+                    adopting.forget(target, self._from)
+        with contextlib.suppress(errors.MysqlError):
+            self._close()
+
+    def give_back(self) -> None:
+        """The source takes writes as it did before, or at all if the cluster cannot say how that was. What was copied
+        stays until another run replaces it."""
+        try:
+            self._give_back()
+            with contextlib.suppress(errors.MysqlError):
+                self._close()
+        except (errors.MysqlError, errors.ConfigError) as error:
+            print(f"{self._env['TARGET_HOST']} is left aside: {error}", flush=True)
+            with self._source() as source:
+                adopting.accept_writes(source, read_only=False)
+        print(f"{self._from}: {adoption.GIVEN_BACK}", flush=True)
+
+    def _compared(self, source: connect.Server, target: connect.Server, chosen: Sequence[str]) -> dict[str, Any]:
+        found = [one for database in chosen for one in compare(source, target, database)]
+        different = [str(one["name"]) for one in found if not one["equal"]]
         if different and self._finish:
-            listed = ", ".join(str(one["name"]) for one in different[:5])
-            raise errors.StepFailed(f"source and copy differ in {listed}; the source takes writes again")
+            raise errors.StepFailed(f"source and copy differ in {_some(different)}")
+        wanted, left = self._planned_accounts(source, target)
+        if self._finish:
+            if not adopting.is_current(target, self._from, self._env["JOB"]):
+                raise errors.StepFailed("another pod gave this copy up meanwhile")
+            left += foreign_accounts.create(target, wanted)
+        report = {"databases": list(chosen), "tables": found, "accounts": [str(one) for one in wanted]}
+        return {**report, "accounts_refused": left}
 
-    def release(self) -> None:
-        """The source takes writes again, and what was copied is the cluster's own."""
-        with self._source() as source, self._target() as target:
-            _accept_writes(source)
-            target.query(_MARKS)
-            target.query("DELETE FROM mysqlops.adopted")
-        print("release: the source takes writes", flush=True)
+    @contextlib.contextmanager
+    def _undone(self) -> Iterator[None]:
+        """Whatever fails: the source is as it was before, and the account that copies is gone."""
+        try:
+            yield
+        except BaseException as error:
+            told = self._undo() if self._finish else ""
+            with contextlib.suppress(errors.MysqlError):
+                self._close()
+            if isinstance(error, Refused) or not isinstance(error, Exception):
+                raise
+            raise errors.StepFailed(f"{error}{told}") from error
+
+    def _undo(self) -> str:
+        """What became of the source."""
+        try:
+            undone = self._give_back(self._env["JOB"])
+        except errors.MysqlError as error:
+            return f"; the source may still be read-only, --abort undoes that: {error}"
+        return f"; {adoption.GIVEN_BACK}" if undone else "; the source is as it was before"
+
+    def _give_back(self, job: str | None = None) -> bool:
+        with self._target() as target, self._source() as source:
+            return adopting.give_back(source, target, self._from, job)
+
+    def _close(self) -> None:
+        """This connection's own account."""
+        with self._target() as target:
+            accounts.drop(target, names.USER_ADOPT)
+
+    def _planned_accounts(
+        self, source: connect.Server, target: connect.Server
+    ) -> tuple[list[foreign_accounts.Account], list[str]]:
+        """Those that come along, and why others do not."""
+        named = json.loads(self._env.get("ACCOUNTS", "[]"))
+        found, there = foreign_accounts.read(source), foreign_accounts.existing(target)
+        known = {str(one) for one in found} | {one.user for one in found}
+        if unknown := [name for name in named if name not in known]:
+            raise Refused(
+                [Reason("no-such-account", f"--account {', '.join(unknown)}: the source has no such account")]
+            )
+        reasons = [(one, foreign_accounts.why_not(one, there, named)) for one in found]
+        return [one for one, why in reasons if why is None], [f"{one}: {why}" for one, why in reasons if why]
 
     def _source(self) -> connect.Server:
+        """Read-only but for SET GLOBAL, and with the settings that the comparison needs."""
         login = connect.read_login(self._env["SOURCE_USER"], str(_SOURCE_PASSWORD))
-        return connect.connect_tcp(
+        mode = self._env["SOURCE_SSL_MODE"]
+        ca = _SOURCE_CA if mode in adoption.VERIFYING else ""
+        login = connect.Login(login.user, login.password, ca, mode)
+        server = connect.connect_tcp(
             self._env["SOURCE_HOST"], login, port=int(self._env["SOURCE_PORT"]), timeout_seconds=20
         )
+        adopting.only_read(server)
+        comparison.fix_session(server)
+        return server
 
     def _target(self) -> connect.Server:
-        login = connect.read_login(self._env["TARGET_USER"], str(_TARGET_PASSWORD), _CA)
-        return connect.connect_tcp(self._env["TARGET_HOST"], login, timeout_seconds=20)
+        """The account may be made a moment after the Job, and the primary may be about to change."""
+        deadline = self._clock.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                login = connect.read_login(self._env["TARGET_USER"], str(_TARGET_PASSWORD), _CA)
+                server = connect.connect_tcp(self._env["TARGET_HOST"], login, timeout_seconds=20)
+                comparison.fix_session(server)
+                return server
+            except errors.MysqlError:
+                if self._clock.monotonic() > deadline:
+                    raise
+                self._clock.sleep(1.0)
 
     def _chosen(self, there: Sequence[str]) -> list[str]:
         asked = json.loads(self._env.get("DATABASES", "[]"))
@@ -123,10 +186,7 @@ class Adoption:
 
     def _occupied(self, target: connect.Server, chosen: Sequence[str]) -> list[Reason]:
         """A database that holds something, and that no open adoption of this source made, is not ours to replace."""
-        target.query(_MARKS)
-        mine = {
-            name for name, source in target.query("SELECT name, source FROM mysqlops.adopted") if source == self._from
-        }
+        mine = adopting.marked(target, self._from)
         hint = "choose others with --database, or drop it there if nobody needs it"
         return [
             Reason(
@@ -139,22 +199,43 @@ class Adoption:
         ]
 
     def _write_files(self, chosen: Sequence[str]) -> None:
-        (_WORK / "databases").write_text("".join(f"{name}\n" for name in chosen))
-        tls = f"ssl-ca={_CA}\nssl-mode=VERIFY_IDENTITY\n"
-        for file, side, password, port, more in (
-            ("source.cnf", "SOURCE", _SOURCE_PASSWORD, self._env["SOURCE_PORT"], ""),
-            ("target.cnf", "TARGET", _TARGET_PASSWORD, "3306", tls),
+        (self._work / "databases").write_text("".join(f"{name}\n" for name in chosen))
+        mode = self._env["SOURCE_SSL_MODE"]
+        tls = {"ssl-mode": mode.replace("-", "_").upper()}
+        if mode in adoption.VERIFYING:
+            tls["ssl-ca"] = _SOURCE_CA
+        if mode == adoption.DISABLED:
+            tls["get-server-public-key"] = "1"
+        source = {"port": self._env["SOURCE_PORT"], **tls, "loose-init-command": adopting.READ_ONLY}
+        target = {"port": "3306", "ssl-mode": "VERIFY_IDENTITY", "ssl-ca": _CA}
+        for file, side, password, more in (
+            ("source.cnf", "SOURCE", _SOURCE_PASSWORD, source),
+            ("target.cnf", "TARGET", _TARGET_PASSWORD, target),
         ):
-            path = _WORK / file
+            found = {"host": self._env[f"{side}_HOST"], "user": self._env[f"{side}_USER"], **more}
+            found["password"] = connect.read_login("", str(password)).password
+            path = self._work / file
             path.touch(mode=0o600)
-            quoted = password.read_text().rstrip("\n").replace("\\", "\\\\").replace('"', '\\"')
-            host, user = self._env[f"{side}_HOST"], self._env[f"{side}_USER"]
-            path.write_text(f'[client]\nhost={host}\nport={port}\nuser="{user}"\npassword="{quoted}"\n{more}')
+            path.write_text(option_file(found))
 
 
-def _accept_writes(source: connect.Server) -> None:
-    source.query("SET GLOBAL super_read_only = OFF")
-    source.query("SET GLOBAL read_only = OFF")
+def option_file(values: Mapping[str, str]) -> str:
+    """Raises Refused for a value with control characters: it would end its line."""
+    if odd := [key for key, text in values.items() if not adoption.is_plain(text)]:
+        raise Refused([Reason("unfit-name", f"{', '.join(odd)} of the source: control characters cannot be handled")])
+    quoted = {key: text.replace("\\", "\\\\").replace('"', '\\"') for key, text in values.items()}
+    return "[client]\n" + "".join(f'{key}="{text}"\n' for key, text in quoted.items())
+
+
+def _words(log: Path) -> str:
+    """The last lines of the copy's own words; a warning that passwords should not be given is none of ours."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if "[Warning]" not in line]
+    return " / ".join(lines[-3:])[-600:] or "no reason given"
+
+
+def _some(found: Sequence[str]) -> str:
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return ", ".join(found[:5]) + more
 
 
 def compare(source: connect.Server, target: connect.Server, database: str) -> list[dict[str, Any]]:
@@ -170,31 +251,3 @@ def compare(source: connect.Server, target: connect.Server, database: str) -> li
     missing = comparison.programs(source, database) - comparison.programs(target, database)
     found += [{"name": f"{database} {one}", "rows": 0, "copied": -1, "equal": False} for one in sorted(missing)]
     return found
-
-
-def copy_accounts(source: connect.Server, target: connect.Server) -> list[str]:
-    """Applications' accounts with their passwords and rights, as they are now; those that are not copied, with why.
-
-    root and the accounts that mysqlops made stay as they are.
-    """
-    source.query("SET SESSION print_identified_with_as_hex = ON")
-    told, copied = [], []
-    for user, host in source.query("SELECT user, host FROM mysql.user WHERE user NOT IN %s", [_NOT_COPIED]):
-        account = f"{accounts.quote(str(user))}@{accounts.quote(str(host))}"
-        if user == names.USER_APP:
-            told.append(f"{user}@{host}: the cluster has its own, with the password in its Secret")
-            continue
-        try:
-            create = str(source.scalar(f"SHOW CREATE USER {account}"))
-            target.query(f"DROP USER IF EXISTS {account}")
-            target.execute_secret(create, f"CREATE USER {account}")
-            copied.append(account)
-        except errors.StatementFailed as error:
-            told.append(f"{user}@{host}: {error}")
-    for account in copied:
-        for (grant,) in source.query(f"SHOW GRANTS FOR {account}"):
-            try:
-                target.query(str(grant))
-            except errors.StatementFailed as error:
-                told.append(f"{account}: {error}")
-    return told

@@ -11,6 +11,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import (
     adoption,
+    adoption_account,
     api,
     backup,
     binlog,
@@ -41,8 +42,12 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=prove)
     command = commands.add_parser("transactions")
     command.set_defaults(action=transactions)
+    command = commands.add_parser("adopt-admit")
+    command.add_argument("seconds", type=int)
+    command.set_defaults(action=adopt_open)
+    commands.add_parser("adopt-close").set_defaults(action=adopt_close)
     for name, program in _ADOPTION.items():
-        commands.add_parser(name).set_defaults(action=program)
+        commands.add_parser(name).set_defaults(action=lambda _, program=program: adoption.run(program))
     for name, step in backup.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, step=step: local.explained(step, backup.Job()))
     for name, part in replay.PROGRAMS.items():
@@ -78,17 +83,18 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=measure_write_gap)
 
 
-def adopt_open(_: argparse.Namespace) -> None:
+def adopt_open(options: argparse.Namespace) -> None:
     """Make the account that `adopt` copies with."""
     me = settings.read()
-    adoption.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
+    client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
+    adoption_account.open_account(client, me, member.Member(pod.Pod(me)), options.seconds)
     print("{}")
 
 
 def adopt_close(_: argparse.Namespace) -> None:
     """Drop that account."""
     me = settings.read()
-    adoption.close_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
+    adoption_account.close_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
     print("{}")
 
 
@@ -99,13 +105,11 @@ def backup_open(_: argparse.Namespace) -> None:
     print("{}")
 
 
-_ADOPTION: dict[str, Callable[[argparse.Namespace], None]] = {
-    "adopt-open": adopt_open,
-    "adopt-close": adopt_close,
-    # These three run in the Job, not in a member's pod.
-    "adopt-check": lambda _: adoption.Adoption().check(),
-    "adopt-verify": lambda _: adoption.Adoption().verify(),
-    "adopt-release": lambda _: adoption.Adoption().release(),
+# These three run in the Job, not in a member's pod.
+_ADOPTION: dict[str, Callable[[adoption.Adoption], None]] = {
+    "adopt-prepare": adoption.Adoption.prepare,
+    "adopt-conclude": adoption.Adoption.conclude,
+    "adopt-give-back": adoption.Adoption.give_back,
 }
 
 

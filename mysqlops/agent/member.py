@@ -9,7 +9,7 @@ from mysqlops import errors
 from mysqlops.agent import pod, rotation
 from mysqlops.clock import Clock, Task
 from mysqlops.core import names, view
-from mysqlops.mysql import clone, connect, group_replication, sessions, write_gap
+from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap
 
 # Then open transactions are rolled back: an idle one would hold a stopping pod for ever.
 HAND_OVER_SECONDS = 10
@@ -69,6 +69,10 @@ class Member:
     def bar(self) -> None:
         with self.connect() as server:
             group_replication.bar(server)
+
+    def drop_expired(self, user: str) -> bool:
+        with self.connect() as server:
+            return accounts.drop_expired(server, user)
 
     def reload_tls(self) -> None:
         """Load the certificate's files anew; open connections keep theirs."""

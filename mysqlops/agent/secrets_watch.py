@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.agent import api, certificates, log, member, pod, rotation
+from mysqlops.core import names
 
 
 class SecretsWatch:
@@ -24,6 +25,8 @@ class SecretsWatch:
                 self._member.reload_tls()
                 self.loaded = certificates.fingerprint()
                 words.say("loaded the certificate that the Secret holds now")
+            if self._member.drop_expired(names.USER_ADOPT):
+                words.say("dropped the account of an adopt whose time is over")
             self.trouble = ""
         except (errors.MysqlError, errors.StepFailed, errors.ConfigError, OSError) as error:
             self.trouble = str(error)

@@ -124,9 +124,11 @@ def _both(one: Account, passwords: Mapping[str, str], verb: str) -> list[str]:
     return lines
 
 
-def create_temporary(server: connect.Server, user: str, password: str) -> None:
-    """An account that may do everything, over TLS only."""
+def create_temporary(server: connect.Server, user: str, password: str, seconds: int) -> None:
+    """An account that may do everything, over TLS only; drop_expired drops it once its time is over."""
     account = _provide(server, user, password)
+    until = f"JSON_OBJECT('until', UNIX_TIMESTAMP() + {seconds})"
+    server.query(f"ALTER USER {account} ATTRIBUTE {quote(str(server.scalar(f'SELECT {until}')))}")
     server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
 
 
@@ -173,6 +175,16 @@ def _provide(server: connect.Server, user: str, password: str) -> str:
             f"{verb} {account} IDENTIFIED BY …",
         )
     return account
+
+
+def drop_expired(server: connect.Server, user: str) -> bool:
+    """Whether a server that takes writes had such an account whose time is over; its own clock decides."""
+    over = "JSON_EXTRACT(user_attributes, '$.metadata.until') < UNIX_TIMESTAMP()"
+    query = f"SELECT COUNT(*) FROM mysql.user WHERE user = %s AND {over} AND NOT @@global.super_read_only"  # noqa: S608
+    expired = bool(server.scalar(query, [user]))
+    if expired:
+        drop(server, user)
+    return expired
 
 
 def drop(server: connect.Server, user: str) -> None:

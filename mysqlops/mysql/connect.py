@@ -9,18 +9,19 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pymysql
 
 from mysqlops import errors
+from mysqlops.core import adoption
 
 SOCKET = "/run/mysqlops/mysqld.sock"
 LOOPBACK, ADMIN_PORT = "127.0.0.1", 33062
 NOBODY_LISTENS = 2003
-_NO_CONNECTION = {2002, 2003, 2006, 2013, 2055, 1053, 1927, 3032}
+_NO_CONNECTION = {2002, 2003, 2006, 2013, 2026, 2055, 1053, 1927, 3032}
 _DENIED = {1044, 1045, 1142, 1227, 1698, 3118, 3955}
 
 Row = tuple[Any, ...]
@@ -28,11 +29,13 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Login:
-    """An account; its password is never shown by repr. With a CA the server must prove its name by it."""
+    """An account; its password is never shown by repr. With a CA the server must prove its name by it, unless
+    `ssl_mode` (core/adoption.py) says otherwise."""
 
     user: str
     password: str
     ca_file: str = ""
+    ssl_mode: str = ""
 
     def __repr__(self) -> str:
         return f"Login({self.user!r})"
@@ -86,30 +89,32 @@ def connect_socket(login: Login, *, path: str = SOCKET, timeout_seconds: float =
 def connect_admin(login: Login, *, port: int = ADMIN_PORT, timeout_seconds: float = 5) -> Server:
     """The same by its administrative interface: beside max_connections, so that clients cannot lock anybody out. Nobody
     but this pod can listen there, so no name is verified, as for the socket."""
-    return _connect("the local server", login, timeout_seconds, host=LOOPBACK, port=port, ssl=_unverified())
+    context = _context(replace(login, ca_file="", ssl_mode=adoption.REQUIRED))
+    return _connect("the local server", login, timeout_seconds, host=LOOPBACK, port=port, ssl=context)
 
 
 def connect_tcp(
     host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
 ) -> Server:
     """Connect over TLS, and verify the server's name if the login brings a CA; raises ConfigError if that is bad."""
-    context = _verified(login.ca_file) if login.ca_file else _unverified()
-    return _connect(f"{host}:{port}", login, timeout_seconds, host=host, port=port, database=database, ssl=context)
+    options: dict[str, Any] = {"host": host, "port": port, "database": database}
+    if login.ssl_mode == adoption.DISABLED:
+        options["ssl_disabled"] = True
+    else:
+        options["ssl"] = _context(login)
+    return _connect(f"{host}:{port}", login, timeout_seconds, **options)
 
 
-def _verified(ca_file: str) -> ssl.SSLContext:
+def _context(login: Login) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = bool(login.ca_file) and login.ssl_mode in ("", adoption.VERIFY_IDENTITY)
+    if login.ssl_mode == adoption.REQUIRED or not (login.ca_file or login.ssl_mode):
+        context.verify_mode = ssl.CERT_NONE
+        return context
     try:
-        context.load_verify_locations(ca_file)
+        context.load_verify_locations(login.ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise errors.ConfigError(f"CA file {ca_file}: {error}") from error
-    return context
-
-
-def _unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+        raise errors.ConfigError(f"CA file {login.ca_file}: {error}") from error
     return context
 
 
@@ -125,6 +130,9 @@ def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -
             autocommit=True,
             **options,
         )
+    if "ssl" in options and not getattr(connection, "_secure", False):  # PyMySQL before 1.2 went on in plaintext
+        connection.close()
+        raise errors.ConnectFailed(f"{where}: the server offers no TLS, and it is asked for")
     return Server(connection, where)
 
 

@@ -7,12 +7,12 @@ cluster's own data is replaced only where an earlier copy made it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.operations import agents, jobs, observe
@@ -31,77 +31,112 @@ class Result:
     seconds: float
 
 
-def check(session: Session, name: str, source: planning.Source) -> None:
-    """Raises Refused for a Secret that lacks, or a cluster that is not whole."""
+def check(session: Session, name: str, source: planning.Source, *, must_be_whole: bool) -> None:
+    """Raises Refused for a source that nothing verifies, a Secret that is missing, or a cluster that is not whole."""
+    if reasons := planning.unfit(source):
+        raise Refused(reasons)
     now = observe.judged(session, name)
-    reasons = [one.as_reason() for one in status.in_the_way(now)]
-    secret = session.client.find("Secret", source.secret)
-    if secret is None or source.key not in (secret.get("data") or {}):
-        text = f"--password-secret {source.secret}: no key {source.key} in such a Secret of namespace {now.namespace}"
-        reasons.append(Reason("no-password", text, "kubectl create secret generic NAME --from-file=password=FILE"))
+    reasons = [one.as_reason() for one in status.in_the_way(now)] if must_be_whole else []
+    wanted = (("--password-secret", source.password, "no-password"), ("--ca", source.ca, "no-ca"))
+    for option, key, code in wanted:
+        if key is not None and key.key not in ((session.client.find("Secret", key.secret) or {}).get("data") or {}):
+            text = f"{option} {key.secret}: no key {key.key} in such a Secret of namespace {now.namespace}"
+            reasons.append(Reason(code, text, f"kubectl create secret generic NAME --from-file={key.key}=FILE"))
     if reasons:
         raise Refused(reasons)
 
 
 def copy(session: Session, name: str, request: planning.Request) -> Result:
     """Copy and compare; raises Refused or StepFailed with the Job's own words, WaitTimeout."""
-    running = observe.must_run(session.client, name)
-    wanted = planning.job(
-        manifests.load_one("adopt/job.yaml"),
-        running.spec,
-        running.in_use.agent,
-        request,
-        seconds=int(session.timeout_seconds),
-    )
+    wanted = _job(planning.job, session, name, request)
     started = session.clock.monotonic()
-    with _account(session, name):
+    with _way_back(session, name, request):
         report = planning.read_report(_run(session, name, wanted))
-    if report is None:
-        raise errors.StepFailed("the Job ended without a report", hint=f"kubectl logs job/{names.adopt_job(name)}")
+        if report is None:
+            raise errors.StepFailed("the Job ended without a report", hint=f"kubectl logs job/{names.adopt_job(name)}")
     return Result(report, session.clock.monotonic() - started)
 
 
 def abort(session: Session, name: str, source: planning.Source) -> None:
-    """Stop a copy, and let the source take writes again. What was copied stays in the cluster."""
+    """Stop a copy, and let the source take writes again, also if the cluster is down. What was copied stays until
+    another run replaces it."""
+    wanted = _job(planning.release, session, name, planning.Request(source))
+    jobs.delete(session, names.adopt_job(name))
+    _run(session, name, wanted)
+
+
+def _job(make: Callable[..., Json], session: Session, name: str, request: planning.Request) -> Json:
     running = observe.must_run(session.client, name)
-    base = manifests.load_one("adopt/job.yaml")
-    wanted = planning.release(
-        base, running.spec, running.in_use.agent, planning.Request(source), seconds=int(session.timeout_seconds)
-    )
-    with _account(session, name):
-        jobs.delete(session, names.adopt_job(name))
-        _run(session, name, wanted)
+    base, seconds = manifests.load_one("adopt/job.yaml"), int(session.timeout_seconds)
+    return make(base, running.spec, running.in_use.agent, request, seconds=seconds)
 
 
 @contextlib.contextmanager
-def _account(session: Session, name: str) -> Iterator[None]:
-    """The account that copies exists only while a Job may run; one that a killed run left is replaced, then dropped."""
-    primary = observe.judged(session, name).primary
-    if primary is None:
-        raise Refused([Reason("no-primary", f"{name} has no primary", f"mysqlops status {name}")])
-    agents.run(session.client, primary, "adopt-open", timeout_seconds=30)
+def _way_back(session: Session, name: str, request: planning.Request) -> Iterator[None]:
+    """Whoever reads that a last copy failed reads too how the source takes writes again, unless it does."""
     try:
         yield
-    except errors.WaitTimeout:
-        raise  # the Job goes on, and needs it
-    except BaseException:
-        _close_account(session, name)
+    except errors.Refused:
+        raise  # before anything was stopped
+    except errors.MysqlopsError as error:
+        if request.finish and adoption.GIVEN_BACK not in str(error):
+            command = planning.abort_command(name, session.client.namespace, request.source)
+            error.hint = f"{request.source} may be read-only; {command} gives it its writes back"
         raise
-    _close_account(session, name)
-
-
-def _close_account(session: Session, name: str) -> None:
-    primary = observe.until(session, name, lambda now: now.primary is not None, "a primary").primary
-    agents.run(session.client, str(primary), "adopt-close", timeout_seconds=30)
 
 
 def _run(session: Session, name: str, wanted: Json) -> str:
-    """Run a Job to its end and take its log; it is deleted then. One of a killed run that does the same is taken."""
+    """Run a Job to its end and take its log; it is deleted then. One of a killed run that does the same is taken.
+
+    The account exists only while the Job may run: it is made after the Job, which drops it at its end, whatever becomes
+    of this command.
+    """
     job = names.adopt_job(name)
     found = session.client.find("Job", job)
     if found is not None and (jobs.has_failed(found) or not planning.is_same(found, wanted)):
+        _check_unfinished(found, name)
         jobs.delete(session, job)
-    pod = jobs.run(session, wanted, planning.progress, "adopt-refused")
-    log = session.client.logs(pod["metadata"]["name"], "verify")
+    try:
+        pod = jobs.run(
+            session, wanted, planning.progress, "adopt-refused", created=lambda: _open_account(session, name)
+        )
+    except (errors.Refused, errors.StepFailed, errors.NotFound):  # it has ended; after anything else it may go on
+        _close_account(session, name)
+        raise
+    log = session.client.logs(pod["metadata"]["name"], "conclude")
     jobs.delete(session, job)
+    _close_account(session, name)
     return log
+
+
+def _check_unfinished(found: Json, name: str) -> None:
+    if planning.finishes(found) and not jobs.is_over(found):
+        text = f"Job {found['metadata']['name']} is at the last copy, with the source read-only"
+        raise Refused([Reason("adopt-running", text, "run that command again to wait for it, or with --abort")])
+
+
+def _open_account(session: Session, name: str) -> None:
+    """Unless the Job is over already, or only gives back and needs none."""
+    job = session.client.get("Job", names.adopt_job(name))
+    if jobs.is_over(job):
+        return
+    try:
+        primary = observe.judged(session, name).primary
+        if primary is None:
+            raise Refused([Reason("no-primary", f"{name} has no primary", f"mysqlops status {name}")])
+        seconds = str(int(session.timeout_seconds))
+        agents.run(session.client, primary, "adopt-admit", seconds, timeout_seconds=30)
+    except errors.MysqlopsError as error:
+        if planning.copies(job):
+            jobs.delete(session, names.adopt_job(name))
+            raise
+        session.progress.warn(f"{name} is left aside: {error}")
+
+
+def _close_account(session: Session, name: str) -> None:
+    """The end of the Job has dropped it; if not, the primary's agent will."""
+    try:
+        if (primary := observe.judged(session, name).primary) is not None:
+            agents.run(session.client, primary, "adopt-close", timeout_seconds=30)
+    except errors.MysqlopsError as error:
+        session.progress.warn(f"the password of {names.USER_ADOPT} stays in the Secret: {error}")

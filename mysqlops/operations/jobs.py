@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.errors import Reason, Refused
@@ -21,29 +22,42 @@ _RESTIC = {
     11: ("the repository is locked by another run", "wait; or, if that run is dead, mysqlops backup target unlock"),
     12: ("the password does not open the repository", "put the right one into the target's Secret, key password"),
 }
+# How the agent's programs begin what they say of an error (agent/__main__.py).
+_OWN_CODE = re.compile(r"^(step-failed|config|timeout|mysql-[a-z-]+): ")
 
 
-def run(session: Session, wanted: Json, tell: Callable[[str, str], str], code: str) -> Json:
+def run(
+    session: Session,
+    wanted: Json,
+    tell: Callable[[str, str], str],
+    code: str,
+    *,
+    created: Callable[[], None] = lambda: None,
+) -> Json:
     """Create the Job unless it is there, wait, and return its pod; the caller deletes it when its logs are read.
 
-    `tell` makes a sentence of a running container's name and its last line. Raises Refused (with `code`), StepFailed
+    `tell` makes a sentence of a running container's name and its last line; `created` is called once the Job is there,
+    with what it waits for. Raises Refused (with `code`), StepFailed
     or StorageError with the words of the step that failed, and WaitTimeout, which leaves the Job running.
     """
     name = wanted["metadata"]["name"]
     if session.client.find("Job", name) is None:
         session.client.create("Job", wanted)
+    created()
     deadline, said = session.clock.monotonic() + session.timeout_seconds, ""
     while not _ended(session.client.get("Job", name)):
         said = _now(session, name, tell) or said
         session.progress.waiting(said or "waiting for the Job's pod")
         observe.check_deadline(session, deadline, f"Job {name} at its end ({said})")
         session.clock.sleep(_POLL_SECONDS)
-    made = session.client.list("Pod", f"job-name={name}")
+    made = sorted(session.client.list("Pod", f"job-name={name}"), key=lambda pod: pod["metadata"]["creationTimestamp"])
     if not made:
         raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
-    if made[0]["status"].get("phase") != "Succeeded":
-        _raise_failure(session, name, made[0], code)
-    return made[0]
+    for pod in made:
+        if pod["status"].get("phase") == "Succeeded":
+            return pod
+    _clear(session, name)
+    _raise_failure(made, code)
 
 
 def delete(session: Session, name: str) -> None:
@@ -105,16 +119,25 @@ def last_line(session: Session, pod: Json, container: str) -> str:
     return lines[-1] if lines else ""
 
 
-def _raise_failure(session: Session, name: str, pod: Json, code: str) -> None:
+def _raise_failure(made: Sequence[Json], code: str) -> NoReturn:
+    """With the words of what failed first; of a Job that tries again, what became of that follows."""
+    failed = [_failure(pod) for pod in made]
+    step, exit_code, told = failed[0]
+    if len(failed) > 1:
+        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', told)}" for step, _, told in failed))
+    if exit_code:
+        _raise(step, exit_code, told, code)
+    raise errors.StepFailed(f"{step}: {told}")
+
+
+def _failure(pod: Json) -> tuple[str, int, str]:
+    """The container that failed, its exit code and its last words; the pod's own reason if it has one."""
+    reason = pod["status"].get("reason", "")
     for container in pods.containers(pod):
         ended = container.get("state", {}).get("terminated")
-        if ended and ended["exitCode"] != 0 and container["name"] != "mysqld":
-            told = pods.last_words(container) or str(ended.get("reason"))
-            _clear(session, name)
-            _raise(container["name"], int(ended["exitCode"]), told, code)
-    reason = pod["status"].get("message", "no reason given")
-    _clear(session, name)
-    raise errors.StepFailed(f"the Job failed: {pod['status'].get('reason', '')} {reason}".replace("  ", " "))
+        if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
+            return container["name"], int(ended["exitCode"]), pods.last_words(container) or str(ended.get("reason"))
+    return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip()
 
 
 def _clear(session: Session, name: str) -> None:
@@ -123,7 +146,7 @@ def _clear(session: Session, name: str) -> None:
         delete(session, name)
 
 
-def _raise(step: str, exit_code: int, told: str, code: str) -> None:
+def _raise(step: str, exit_code: int, told: str, code: str) -> NoReturn:
     told = _message(told)
     message = told.partition(": ")[2] or told
     if exit_code == errors.Refused.exit_code:
@@ -132,8 +155,8 @@ def _raise(step: str, exit_code: int, told: str, code: str) -> None:
         text, hint = _RESTIC[exit_code]
         raise errors.StorageError(f"{step}: {text}: {told}", hint=hint)
     if exit_code in (1, 3) and step in _STORAGE_STEPS:
-        raise errors.StorageError(f"{step}: {told}", hint="mend what is named, then run it again")
-    raise errors.StepFailed(f"{step}: {told}", hint="mend what is named, then run it again")
+        raise errors.StorageError(f"{step}: {told}", hint="fix what is named, then run it again")
+    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', told)}", hint="fix what is named, then run it again")
 
 
 def _message(told: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-from typing import Any
+import subprocess
+import sys
 
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace, eventually, killed
+from tests.cluster import old_server
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, killed
+from tests.cluster.old_server import FROM, PASSWORD
 
-PASSWORD = 'pa"ss\\word of 1999'
-FROM = ("--from", "old", "--password-secret", "old:MYSQL_ROOT_PASSWORD", "--user", "root")
 SCHEMA = """
 CREATE DATABASE shop; USE shop;
 CREATE TABLE customers (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(50) CHARACTER SET latin1, born DATE, photo BLOB,
@@ -28,72 +27,20 @@ CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM orders WHERE id < 0;
 CREATE USER shopper@'%' IDENTIFIED BY 'shop-secret'; GRANT SELECT, INSERT ON shop.* TO shopper@'%';
 CREATE DATABASE notes; CREATE TABLE notes.lines (line TEXT);
 """
-START = """
-[ -d /var/lib/mysql/data ] || mysqld --no-defaults --datadir=/var/lib/mysql/data --initialize-insecure
-printf "CREATE USER IF NOT EXISTS root@'%%' IDENTIFIED BY '%s'; GRANT ALL ON *.* TO root@'%%' WITH GRANT OPTION;" \
-  "$(printf %s "$MYSQL_ROOT_PASSWORD" | sed 's/\\\\/\\\\\\\\/g')" >/tmp/init.sql
-exec mysqld --no-defaults --datadir=/var/lib/mysql/data --socket=/tmp/mysqld.sock --pid-file=/tmp/pid --mysqlx=OFF \
-  --init-file=/tmp/init.sql --secure-file-priv=NULL
-"""
-
-
-def _naive() -> list[dict[str, Any]]:
-    labels = {"app": "old"}
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "mysql",
-        "image": os.environ.get("MYSQLOPS_IMAGE", "mysql:9.7"),
-        "command": ["sh", "-c", START],
-        "env": [{"name": "MYSQL_ROOT_PASSWORD", "value": PASSWORD}],
-        "securityContext": locked,
-        "volumeMounts": [{"name": "data", "mountPath": "/var/lib/mysql"}],
-    }
-    security = {
-        "runAsNonRoot": True,
-        "runAsUser": 999,
-        "runAsGroup": 999,
-        "fsGroup": 999,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    stateful_set = {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "metadata": {"name": "old"},
-        "spec": {
-            "serviceName": "old",
-            "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {"securityContext": security, "containers": [container]},
-            },
-            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
-        },
-    }
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "old"}}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "old"}}
-    return [
-        stateful_set,
-        {**service, "spec": {"selector": labels, "ports": [{"port": 3306}]}},
-        {**secret, "stringData": {"MYSQL_ROOT_PASSWORD": PASSWORD, "wrong": "no"}},
-    ]
-
-
-def _old(namespace: Namespace, statements: str) -> str:
-    words = ("exec", "-i", "old-0", "--", "mysql", "-uroot", "--socket=/tmp/mysqld.sock", "-N")
-    return namespace.kubectl(*words, stdin=statements).strip()
 
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    namespace.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _naive()}))
     done = namespace.mysqlops("deploy", "mysql", *SMALL)
     assert done.code == 0, done.err
-    words = ("exec", "old-0", "--", "mysql", "-uroot", "--socket=/tmp/mysqld.sock", "-e", "SELECT 1")
-    eventually(lambda: "1" in namespace.kubectl(*words, check=False), "the old server", 120)
-    _old(namespace, SCHEMA)
+    old_server.start(namespace)
+    old_server.sql(namespace, SCHEMA)
     return namespace
+
+
+def _copied_accounts(cluster: Namespace) -> list[list[str]]:
+    return cluster.sql("mysql-2", "SELECT user FROM mysql.user WHERE user IN ('shopper', 'mysqlops_adopt')")
 
 
 def _orders(cluster: Namespace) -> int:
@@ -101,9 +48,12 @@ def _orders(cluster: Namespace) -> int:
 
 
 def test_what_cannot_be_taken_over_is_named_and_nothing_is_copied(cluster: Namespace) -> None:
-    done = cluster.mysqlops("adopt", "mysql", "--from", "old", "--password-secret", "nothing")
+    done = cluster.mysqlops("adopt", "mysql", "--from", "old", "--password-secret", "nothing", "--ca", "nothing")
     assert (done.code, "no key password in such a Secret" in done.err) == (3, True), done.err
-    done = cluster.mysqlops("adopt", "mysql", "--from", "old", "--password-secret", "old:wrong")
+    assert "no key ca.crt in such a Secret" in done.err
+    done = cluster.mysqlops("adopt", "mysql", *FROM[:4])
+    assert (done.code, "source-unverified" in done.err) == (3, True), done.err
+    done = cluster.mysqlops("adopt", "mysql", "--from", "old", "--password-secret", "old:wrong", *FROM[4:])
     assert (done.code, "Access denied" in done.err) == (6, True), done.err
     done = cluster.mysqlops("adopt", "mysql", *FROM)
     assert (done.code, "notes.lines has no primary key" in done.err) == (3, True), done.err
@@ -114,17 +64,46 @@ def test_what_cannot_be_taken_over_is_named_and_nothing_is_copied(cluster: Names
 
 
 def test_a_rehearsal_copies_everything_and_leaves_the_source_alone(cluster: Namespace) -> None:
-    _old(cluster, "ALTER TABLE notes.lines ADD COLUMN id INT PRIMARY KEY AUTO_INCREMENT")
+    old_server.sql(cluster, "ALTER TABLE notes.lines ADD COLUMN id INT PRIMARY KEY AUTO_INCREMENT")
     done = cluster.mysqlops("adopt", "mysql", *FROM, "-o", "json")
     assert done.code == 0, done.err
     told = done.json()
     assert (told["databases"], told["different"], told["tables"], told["rows"]) == (["notes", "shop"], [], 3, 903)
-    assert _old(cluster, "SELECT @@super_read_only; INSERT INTO shop.orders VALUES (1000, 2)") == "0"
+    assert old_server.sql(cluster, "SELECT @@super_read_only; INSERT INTO shop.orders VALUES (1000, 2)") == "0"
     assert cluster.sql("mysql-2", "SELECT COUNT(*) FROM shop.big") == [[800]]
-    assert cluster.sql("mysql-2", "SELECT user FROM mysql.user WHERE user IN ('shopper', 'mysqlops_adopt')") == [
-        ["shopper"]
-    ]
+    assert "shopper@%" in told["accounts"]
+    assert _copied_accounts(cluster) == []
     assert PASSWORD not in done.out + done.err
+
+
+@pytest.mark.long
+def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster: Namespace) -> None:
+    """While something in the cluster holds the copy up. The command tells what became of it."""
+    program = (
+        "import sys, time; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "from mysqlops.agent import member, pod, settings\n"
+        "server = member.Member(pod.Pod(settings.read())).connect()\n"
+        "server.query('LOCK TABLES shop.orders READ'); print('held', flush=True); time.sleep(600)"
+    )
+    kubectl = ("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name)
+    held = (*kubectl, "exec", cluster.status()["primary"], "-c", "agent", "--", "python3", "-c", program)
+    words = (sys.executable, "-m", "mysqlops", "adopt", "mysql", *FROM, "--finish", "-n", cluster.name)
+    with (
+        subprocess.Popen(held, stdout=subprocess.PIPE, text=True) as lock,
+        subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as finishing,
+    ):
+        copying = ("get", "pods", "-l", "job-name=mysql-adopt", "-o")
+        path = "jsonpath={.items[*].status.initContainerStatuses[?(@.name=='copy')].state.running}"
+        eventually(lambda: "startedAt" in cluster.kubectl(*copying, path), "the copy runs", 120)
+        assert old_server.sql(cluster, "SELECT @@super_read_only") == "1"
+        pod = cluster.kubectl(*copying, "name").strip()
+        cluster.kubectl("delete", pod, "--force", "--grace-period=0")
+        _, told = finishing.communicate(timeout=240)
+        lock.kill()
+    assert finishing.returncode == 6, told
+    assert "an earlier pod of this Job was lost; the source takes writes again" in told
+    assert old_server.sql(cluster, "SELECT @@super_read_only, @@read_only") == "0\t0"
+    assert _copied_accounts(cluster) == []
 
 
 def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace) -> None:
@@ -133,8 +112,9 @@ def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace)
     done = cluster.mysqlops("adopt", "mysql", *FROM, "--finish")
     assert done.code == 0, done.err
     assert _orders(cluster) == 901
-    assert _old(cluster, "SELECT @@super_read_only") == "1"
+    assert old_server.sql(cluster, "SELECT @@super_read_only") == "1"
     assert cluster.mysqlops("status", "mysql").code == 0
+    assert _copied_accounts(cluster) == [["shopper"]]
     assert "adopt-password" not in cluster.kubectl("get", "secret", "mysql-credentials", "-o", "json")
 
 
@@ -148,4 +128,4 @@ def test_the_cluster_has_its_own_life_then(cluster: Namespace) -> None:
 def test_an_abort_gives_the_source_its_writes_back(cluster: Namespace) -> None:
     done = cluster.mysqlops("adopt", "mysql", *FROM, "--abort")
     assert done.code == 0, done.err
-    assert _old(cluster, "SELECT @@super_read_only") == "0"
+    assert old_server.sql(cluster, "SELECT @@super_read_only") == "0"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mysqlops import errors
 from mysqlops.cli import context, options, output
+from mysqlops.core import adoption
 
 if TYPE_CHECKING:
     from mysqlops.operations.adopt import Result
+    from mysqlops.planning.adopt import Source
+
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @click.command()
@@ -18,48 +23,74 @@ if TYPE_CHECKING:
 @click.option("--from", "source", required=True, metavar="HOST[:PORT]", help="As pods of the namespace reach it.")
 @click.option("--user", default="root", show_default=True, help="An account that may read everything there.")
 @click.option("--password-secret", required=True, metavar="SECRET[:KEY]", help="Its password (default key: password).")
+@click.option("--ca", metavar="SECRET[:KEY]", help="Verify the source by this CA (default key: ca.crt).")
+@click.option(
+    "--ssl-mode",
+    type=click.Choice(adoption.SSL_MODES),
+    default=adoption.VERIFY_IDENTITY,
+    show_default=True,
+    help="What the source must prove; with `required` nothing, with `disabled` all can be read on the way.",
+)
 @click.option(
     "--database", "databases", multiple=True, metavar="DB", help="Only these (default: all); may be repeated."
 )
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="USER[@HOST]",
+    help="An administrative account that comes along too; may be repeated.",
+)
 @click.option("--finish", is_flag=True, help="The last copy: the source takes no writes from here on.")
 @click.option("--abort", is_flag=True, help="Stop, and let the source take writes again.")
-def command(name: str, source: str, password_secret: str, **given: Any) -> None:
+def command(name: str, source: str, **given: Any) -> None:
     """Take another MySQL server's databases and accounts over into the cluster NAME, and compare every row.
 
-    Without --finish it is a rehearsal: the source is only read, and the time is measured that the last copy will take.
-    With --finish the source is made read-only first; it is left so, untouched otherwise, until you remove it.
-    Databases of the cluster that no earlier rehearsal made are never replaced.
+    Without --finish it is a rehearsal: the source is only read, accounts are only listed, and the time is measured that
+    the last copy will take. With --finish the source is made read-only first; it is left so, untouched otherwise, until
+    you remove it. If anything fails it takes writes again. Databases of the cluster that no rehearsal made are never
+    replaced, nor are its accounts.
 
     \b
     Examples:
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --finish
+      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca
+      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish
     """
     from mysqlops.operations import adopt
-    from mysqlops.planning.adopt import Request, Source
+    from mysqlops.planning.adopt import Request
 
-    form, user, databases = given.pop("output"), given.pop("user"), given.pop("databases")
+    form, databases, accounts = given.pop("output"), given.pop("databases"), given.pop("accounts")
     finish, abort = given.pop("finish"), given.pop("abort")
     if finish and abort:
         raise click.UsageError("--finish and --abort exclude each other")
-    host, port = _address(source)
-    secret, _, key = password_secret.partition(":")
-    chosen = Source(host, port, user, secret, key or "password")
+    chosen = _source(source, given)
     with context.changing(name, "adopt", given) as session:
-        adopt.check(session, name, chosen)
+        adopt.check(session, name, chosen, must_be_whole=not abort)
         if abort:
             adopt.abort(session, name, chosen)
-            output.result({"from": source}, form, f"{source} takes writes again; what was copied stays in {name}")
+            text = f"{source} takes writes again; what was copied stays in {name} until another run replaces it"
+            output.result({"from": source}, form, text)
             return
-        done = adopt.copy(session, name, Request(chosen, databases, finish=finish))
+        done = adopt.copy(session, name, Request(chosen, databases, finish=finish, accounts=accounts))
     _show(name, source, done, form, finish=finish)
+
+
+def _source(text: str, given: dict[str, Any]) -> Source:
+    from mysqlops.planning.adopt import Key, Source
+
+    host, port = _address(text)
+    user, mode, ca = given.pop("user"), given.pop("ssl_mode"), given.pop("ca")
+    if not adoption.is_plain(user):
+        raise errors.ConfigError(f"--user {user!r}: control characters cannot be handled")
+    password = Key.parse(given.pop("password_secret"), "password")
+    return Source(host, port, user, password, mode, Key.parse(ca, "ca.crt") if ca else None)
 
 
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon:
-        return text, 3306
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        host, port = text, "3306"
+    if not _HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 65536:
         raise errors.ConfigError(f"--from {text!r}: expected HOST or HOST:PORT, such as old-mysql:3306")
     return host, int(port)
 
@@ -72,13 +103,15 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
         "tables": report.tables,
         "rows": report.rows,
         "different": report.different,
-        "accounts_not_copied": report.accounts,
+        "accounts": report.accounts,
+        "accounts_not_copied": report.accounts_refused,
         "seconds": round(done.seconds, 1),
         "finished": finish,
     }
     lines = [f"{report.rows} rows in {report.tables} tables of {', '.join(report.databases)}: {done.seconds:.0f} s"]
     lines += [f"  differs, as the source takes writes meanwhile: {one}" for one in report.different]
-    lines += [f"  account not copied: {one}" for one in report.accounts]
+    lines += [f"  account {'copied' if finish else 'that will be copied'}: {one}" for one in report.accounts]
+    lines += [f"  account not copied: {one}" for one in report.accounts_refused]
     if finish:
         lines.append(f"{source} is read-only and equal to {name}, row by row: point the clients to {name}-primary")
     else:

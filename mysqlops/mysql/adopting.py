@@ -1,0 +1,132 @@
+"""What `adopt` asks of its source before it copies, does to it, and notes of that on the target.
+
+mysqlops.adopted holds the databases that an open adoption made: another run may replace them. mysqlops.adopting holds
+the Job that runs or ran, and which Job made the source read-only, with what it was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mysqlops import errors
+from mysqlops.core import adoption
+from mysqlops.errors import Reason
+from mysqlops.mysql import comparison, connect
+
+READ_ONLY = "SET SESSION TRANSACTION READ ONLY"
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS mysqlops.adopted "
+    "(name VARCHAR(64) PRIMARY KEY, source VARCHAR(300) NOT NULL) ENGINE = InnoDB",
+    "CREATE TABLE IF NOT EXISTS mysqlops.adopting (source VARCHAR(300) PRIMARY KEY, job VARCHAR(64) NOT NULL, "
+    "stopped_by VARCHAR(64), read_only BOOL) ENGINE = InnoDB",
+)
+_MARK = "REPLACE INTO mysqlops.adopted (name, source) VALUES (%s, %s)"
+_BEGIN = "INSERT INTO mysqlops.adopting (source, job) VALUES (%s, %s) ON DUPLICATE KEY UPDATE job = %s"
+_STOPPED = "UPDATE mysqlops.adopting SET stopped_by = %s, read_only = %s WHERE source = %s"
+_GIVEN_BACK = "UPDATE mysqlops.adopting SET stopped_by = NULL WHERE source = %s"
+_GIVEN_UP = "!"  # after the Job's identity: a later pod of it undoes what the first began
+_LONGEST = 5
+# Less than the time after which the connection is given up: a statement that waits on would stop writes later.
+_LOCK_SECONDS = 15
+
+
+def only_read(source: connect.Server) -> None:
+    """No statement of this session can change anything but a global variable."""
+    source.query(READ_ONLY)
+    source.query("SET SESSION lock_wait_timeout = %s", [_LOCK_SECONDS])
+
+
+def begin(target: connect.Server, source: str, job: str) -> bool:
+    """Note which Job runs; True if it ran already: an earlier pod of it was lost, and may go on no more."""
+    for statement in _TABLES:
+        target.query(statement)
+    before = target.query("SELECT job FROM mysqlops.adopting WHERE source = %s", [source])
+    was_lost = bool(before) and str(before[0][0]).removesuffix(_GIVEN_UP) == job
+    now = job + _GIVEN_UP * was_lost
+    target.query(_BEGIN, [source, now, now])
+    return was_lost
+
+
+def is_current(target: connect.Server, source: str, job: str) -> bool:
+    return target.query("SELECT job FROM mysqlops.adopting WHERE source = %s", [source]) == [(job,)]
+
+
+def mark(target: connect.Server, source: str, databases: Sequence[str]) -> None:
+    for database in databases:
+        target.query(_MARK, [database, source])
+
+
+def marked(target: connect.Server, source: str) -> set[str]:
+    return {str(name) for (name,) in target.query("SELECT name FROM mysqlops.adopted WHERE source = %s", [source])}
+
+
+def forget(target: connect.Server, source: str) -> None:
+    """What was copied is the cluster's own from here."""
+    target.query("DELETE FROM mysqlops.adopted WHERE source = %s", [source])
+
+
+def stop_writes(source: connect.Server, target: connect.Server, name: str, job: str) -> None:
+    """The source takes no writes from here; noted first, so that whoever comes later can undo it. One that takes none
+    already is left as it is."""
+    read_only, super_read_only = source.query("SELECT @@global.read_only, @@global.super_read_only")[0]
+    if not super_read_only:
+        target.query(_STOPPED, [job, read_only, name])
+        source.query("SET GLOBAL super_read_only = ON")
+
+
+def give_back(source: connect.Server, target: connect.Server, name: str, job: str | None = None) -> bool:
+    """Undo what this Job did to the source, or whatever any did; False if it did nothing."""
+    for statement in _TABLES:
+        target.query(statement)
+    noted = target.query("SELECT stopped_by, read_only FROM mysqlops.adopting WHERE source = %s", [name])
+    stopped_by, read_only = noted[0] if noted else (None, False)
+    if job is not None and stopped_by != job:
+        return False
+    accept_writes(source, read_only=bool(stopped_by and read_only))
+    target.query(_GIVEN_BACK, [name])
+    return True
+
+
+def accept_writes(source: connect.Server, *, read_only: bool) -> None:
+    source.query("SET GLOBAL super_read_only = OFF")
+    if not read_only:
+        source.query("SET GLOBAL read_only = OFF")
+
+
+def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
+    """What cannot be copied, each by name, before anything runs on the source."""
+    if old := _too_old(str(source.scalar("SELECT @@version"))):
+        return [Reason("unfit-source", old)]
+    odd = [name for name in databases if not adoption.is_plain(name)]
+    found = [Reason("unfit-name", f"database {name!r}: control characters cannot be handled") for name in odd]
+    for database in databases:
+        tables = comparison.unfit_tables(source, database)
+        found += [Reason("unfit-table", f"{text}: a group cannot hold it", _ALTER) for text in tables]
+        found += [Reason("broken-view", text, "fix or drop it on the source") for text in _broken(source, database)]
+    if len(found) > _LONGEST:
+        found = [*found[:_LONGEST], Reason("unfit-table", f"and {len(found) - _LONGEST} more")]
+    return found
+
+
+_ALTER = "ALTER TABLE on the source first"
+
+
+def _too_old(version: str) -> str:
+    numbers = version.partition("-")[0].split(".")
+    if "mariadb" in version.lower():
+        return f"the source is MariaDB ({version}): adopt takes MySQL 5.7 and later"
+    if tuple(int(one) for one in numbers[:2] if one.isdecimal()) < (5, 7):
+        return f"the source is of version {version}: adopt takes MySQL 5.7 and later"
+    return ""
+
+
+def _broken(source: connect.Server, database: str) -> list[str]:
+    """Views that cannot be read, such as those of a table that is gone: mysqldump ends at the first."""
+    found = []
+    query = "SELECT table_name FROM information_schema.views WHERE table_schema = %s ORDER BY table_name"
+    for (name,) in source.query(query, [database]):
+        try:
+            source.query(f"SHOW COLUMNS FROM {comparison.quoted(database, str(name))}")
+        except errors.StatementFailed as error:
+            found.append(f"view {database}.{name} is broken (error {error.errno})")
+    return found

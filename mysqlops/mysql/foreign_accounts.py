@@ -1,0 +1,282 @@
+"""The accounts of a server that is not ours, and statements that make them here.
+
+They are read from its tables of rights as values, and every statement is built from them: no text that the other server
+wrote is ever run. So the server's version does not matter either (SHOW CREATE USER can print hashes in hex since
+8.0.17 only). https://dev.mysql.com/doc/refman/8.4/en/grant-tables.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import adoption, names
+from mysqlops.mysql import accounts, comparison, connect
+
+Row = dict[str, Any]
+_WORDS = re.compile(r"[A-Za-z]+([ _][A-Za-z]+)*")
+_OTHERWISE = {
+    "SHOW DB": "SHOW DATABASES",
+    "CREATE TMP TABLE": "CREATE TEMPORARY TABLES",
+    "REPL SLAVE": "REPLICATION SLAVE",
+    "REPL CLIENT": "REPLICATION CLIENT",
+}
+_GRANT = {"GRANT", "GRANT OPTION"}
+# On *.*; any other right there reads or changes what is not the application's: hashes of passwords, the agent's tables.
+_HARMLESS = {"PROCESS", "REPLICATION CLIENT", "SHOW DATABASES"}
+_OWN = ("mysql", "mysqlops", "sys")
+_TLS = {"": "SSL", "ANY": "SSL", "X509": "X509"}
+
+
+@dataclass
+class Account:
+    """One account; `administrative` says what makes it more than an application's."""
+
+    user: str
+    host: str
+    create: str = ""
+    grants: list[str] = field(default_factory=list)
+    roles: list[tuple[str, str, bool]] = field(default_factory=list)  # user, host, may hand it on
+    default_roles: list[str] = field(default_factory=list)
+    administrative: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    unfit: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}"
+
+    @property
+    def quoted(self) -> str:
+        return _account(self.user, self.host)
+
+
+def read(server: connect.Server) -> list[Account]:
+    """All accounts, but MySQL's own."""
+    found = Found()
+    for row in _rows(server, "user"):
+        one = Account(_text(row["user"]), _text(row["host"]))
+        if not one.user.startswith("mysql."):
+            found[one.user, one.host] = one
+            try:
+                _describe(one, row)
+            except (AttributeError, TypeError, ValueError):
+                one.unfit = "its row in mysql.user is not as MySQL writes it"
+    for owner, level, rights in _rights(server, found):
+        _grant(owner, level, rights)
+    for row in _rows(server, "role_edges"):
+        _give_role(found.of(row, "to_"), row)
+    for row in _rows(server, "default_roles"):
+        role = _account(_text(row["default_role_user"]), _text(row["default_role_host"]))
+        found.of(row).default_roles.append(role)
+    for row in _rows(server, "proxies_priv"):
+        found.of(row).left_out.append("PROXY")
+    return list(found.values())
+
+
+class Found(dict[tuple[str, str], Account]):
+    """By user and host."""
+
+    def of(self, row: Row, prefix: str = "") -> Account:
+        """Whose row of rights it is; of nobody's if the account was dropped without it."""
+        key = _text(row[f"{prefix}user"]), _text(row[f"{prefix}host"])
+        return self.get(key) or Account(*key)
+
+
+def existing(server: connect.Server) -> set[tuple[str, str]]:
+    return {(_text(user), _text(host)) for user, host in server.query("SELECT user, host FROM mysql.user")}
+
+
+def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str]) -> str | None:
+    """Why an account does not come along."""
+    if one.user in ("root", names.USER_APP) or one.user.startswith("mysqlops") or (one.user, one.host) in there:
+        return "the cluster has its own, which stays"
+    if one.unfit or not adoption.is_plain(one.user + one.host):
+        return one.unfit or "its name holds control characters"
+    if one.administrative and one.user not in named and str(one) not in named:
+        rights = list(dict.fromkeys(one.administrative))
+        more = [f"{len(rights) - 5} more"] if len(rights) > 5 else []
+        return f"it administers ({', '.join([*rights[:5], *more])}): --account {str(one)!r} takes it along"
+    return None
+
+
+def create(server: connect.Server, chosen: Sequence[Account]) -> list[str]:
+    """All accounts first, then rights, then roles; what the server refuses, with why."""
+    refused, made = [], []
+    for one in chosen:
+        try:
+            server.execute_secret(one.create, f"CREATE USER {one.quoted}")
+            made.append(one)
+        except errors.StatementFailed as error:
+            refused.append(f"{one}: {error}")
+    for one in made:
+        given = [f"GRANT {_account(*role)} TO {one.quoted}{_ADMIN * on}" for *role, on in one.roles]
+        default = [f"ALTER USER {one.quoted} DEFAULT ROLE {', '.join(one.default_roles)}"] if one.default_roles else []
+        refused += [f"{one}: {what} is not copied" for what in one.left_out]
+        for statement in (*one.grants, *given, *default):
+            try:
+                server.query(statement)
+            except errors.MysqlError as error:
+                refused.append(f"{one}: {error}")
+    return refused
+
+
+_ADMIN = " WITH ADMIN OPTION"
+
+
+def _give_role(one: Account, row: Row) -> None:
+    on = _text(row["with_admin_option"]) == "Y"
+    one.roles.append((_text(row["from_user"]), _text(row["from_host"]), on))
+    one.administrative += ["ADMIN OPTION of a role"] * on
+
+
+def _describe(one: Account, row: Row) -> None:
+    attributes = json.loads(_text(row.get("user_attributes")) or "{}") or {}
+    one.left_out += ["its second password"] * ("additional_password" in attributes)
+    if "Restrictions" in attributes:
+        one.unfit = "it has partial revokes, without which it would get more rights than it has"
+        return
+    plugin, secret = _text(row["plugin"]), _text(row["secret"])
+    locked, expired = (_text(row.get(key)) == "Y" for key in ("account_locked", "password_expired"))
+    if not re.fullmatch(r"\w+", plugin, re.ASCII) or not re.fullmatch(r"[0-9A-F]*", secret):
+        one.unfit = f"its plugin is {plugin!r}"
+        return
+    if locked and expired and not secret:
+        one.create = f"CREATE ROLE {one.quoted}"
+        return
+    if not secret and not locked:
+        one.administrative.append("no password")
+    identified = f"IDENTIFIED WITH {accounts.quote(plugin)}" + (f" AS 0x{secret}" if secret else "")
+    parts = [f"CREATE USER {one.quoted} {identified} REQUIRE {_tls(row)}", *_limits(row), *_policy(row, attributes)]
+    one.create = " ".join([*parts, *["PASSWORD EXPIRE"] * expired, *["ACCOUNT LOCK"] * locked])
+
+
+def _tls(row: Row) -> str:
+    if (kind := _text(row.get("ssl_type"))) in _TLS:
+        return _TLS[kind]
+    wanted = (("CIPHER", "ssl_cipher"), ("ISSUER", "x509_issuer"), ("SUBJECT", "x509_subject"))
+    return " AND ".join(f"{word} {accounts.quote(text)}" for word, key in wanted if (text := _text(row[key]))) or "SSL"
+
+
+def _limits(row: Row) -> Iterator[str]:
+    """MAX_… of an hour, or of all connections."""
+    words = ("QUERIES_PER_HOUR", "UPDATES_PER_HOUR", "CONNECTIONS_PER_HOUR", "USER_CONNECTIONS")
+    keys = ("max_questions", "max_updates", "max_connections", "max_user_connections")
+    if found := [f"MAX_{word} {n}" for word, key in zip(words, keys, strict=True) if (n := _number(row, key))]:
+        yield f"WITH {' '.join(found)}"
+
+
+def _policy(row: Row, attributes: Row) -> Iterator[str]:
+    if row.get("password_lifetime") is not None:
+        days = _number(row, "password_lifetime")
+        yield f"PASSWORD EXPIRE INTERVAL {days} DAY" if days else "PASSWORD EXPIRE NEVER"
+    if row.get("password_reuse_history") is not None:
+        yield f"PASSWORD HISTORY {_number(row, 'password_reuse_history')}"
+    if row.get("password_reuse_time") is not None:
+        yield f"PASSWORD REUSE INTERVAL {_number(row, 'password_reuse_time')} DAY"
+    if (current := _text(row.get("password_require_current"))) in ("Y", "N"):
+        yield f"PASSWORD REQUIRE CURRENT{' OPTIONAL' * (current == 'N')}"
+    locking = attributes.get("Password_locking", {})
+    for word in ("failed_login_attempts", "password_lock_time_days"):
+        if number := _number(locking, word):
+            yield f"{word.upper().removesuffix('_DAYS')} {number}"
+
+
+def _rights(server: connect.Server, found: Found) -> Iterator[tuple[Account, tuple[str, str], list[str]]]:
+    """Of whom, on what (a database's name or pattern, and the statement's words), which."""
+    everywhere = ("", "*.*")
+    for row in _rows(server, "user"):
+        yield from _of(found, row, everywhere, _columns(row))
+    for row in _rows(server, "global_grants"):
+        priv, on = _text(row["priv"]), ["GRANT"] * (_text(row["with_grant_option"]) == "Y")
+        yield from _of(found, row, everywhere, [priv, *on] if re.fullmatch("[A-Z_]+", priv) else [])
+    for row in _rows(server, "db"):
+        yield from _of(found, row, (_text(row["db"]), f"{comparison.quoted(_text(row['db']))}.*"), _columns(row))
+    for row in _rows(server, "tables_priv"):
+        database, table = _text(row["db"]), _text(row["table_name"])
+        yield from _of(found, row, (database, comparison.quoted(database, table)), _set(row["table_priv"]))
+    for row in _rows(server, "columns_priv"):
+        database, table = _text(row["db"]), _text(row["table_name"])
+        column = comparison.quoted(_text(row["column_name"]))
+        rights = [f"{right} ({column})" for right in _set(row["column_priv"])]
+        yield from _of(found, row, (database, comparison.quoted(database, table)), rights)
+    for row in _rows(server, "procs_priv"):
+        database, kind = _text(row["db"]), _text(row["routine_type"])
+        if kind in ("FUNCTION", "PROCEDURE"):
+            what = f"{kind} {comparison.quoted(database, _text(row['routine_name']))}"
+            yield from _of(found, row, (database, what), _set(row["proc_priv"]))
+
+
+def _of(
+    found: Found, row: Row, level: tuple[str, str], rights: list[str]
+) -> Iterator[tuple[Account, tuple[str, str], list[str]]]:
+    if rights:
+        yield found.of(row), level, rights
+
+
+def _grant(one: Account, level: tuple[str, str], rights: list[str]) -> None:
+    database, what = level
+    plain = [right for right in rights if right not in _GRANT]
+    on = len(plain) < len(rights)
+    option = " WITH GRANT OPTION" if on else ""
+    one.grants.append(f"GRANT {', '.join(plain) or 'USAGE'} ON {what} TO {one.quoted}{option}")
+    one.administrative += [right for right in plain if what == "*.*" and right not in _HARMLESS]
+    one.administrative += ["GRANT OPTION"] * on
+    if database and any(_matches(own, database) for own in _OWN):
+        one.administrative.append(f"rights on {what}")
+
+
+def _matches(name: str, pattern: str) -> bool:
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    wild = {"%": ".*", "_": "."}
+    return re.fullmatch("".join(wild.get(one, re.escape(one[-1])) for one in parts), name, re.I | re.DOTALL) is not None
+
+
+def _columns(row: Row) -> list[str]:
+    """SELECT of Select_priv, and so on."""
+    given = [key.removesuffix("_priv") for key, value in row.items() if key.endswith("_priv") and _text(value) == "Y"]
+    return _named(given)
+
+
+def _set(value: Any) -> list[str]:
+    return _named(_text(value).split(","))
+
+
+def _named(words: Sequence[str]) -> list[str]:
+    known = [one.replace("_", " ").upper() for one in words if _WORDS.fullmatch(one)]
+    return [_OTHERWISE.get(one, one) for one in known]
+
+
+def _rows(server: connect.Server, table: str) -> list[Row]:
+    """Of a table of the schema mysql, by column in lower case; none if this version has no such table. A password's
+    hash comes in hex, as `secret`."""
+    known = server.query(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'mysql' AND table_name = %s", [table]
+    )
+    columns = [_text(name).lower() for (name,) in known]
+    if not columns:
+        return []
+    listed = ", ".join(comparison.quoted(name) for name in columns)
+    if table == "user":
+        columns.append("secret")
+        listed += ", HEX(authentication_string)"
+    rows = server.query(f"SELECT {listed} FROM {comparison.quoted('mysql', table)}")  # noqa: S608 (names are quoted)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _account(user: str, host: str) -> str:
+    return f"{accounts.quote(user)}@{accounts.quote(host)}"
+
+
+def _number(row: Row, key: str) -> int:
+    return int(row.get(key) or 0)
+
+
+def _text(value: Any) -> str:
+    """Of a column that may be binary; sets are sets."""
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

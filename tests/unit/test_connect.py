@@ -1,0 +1,81 @@
+"""A server that offers no TLS, as whoever is on the way can make it look, is told nothing."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import certificates
+from mysqlops.core import adoption
+from mysqlops.mysql import connect
+
+_PROTOCOL_41, _SECURE, _LONG, _PLUGIN = 0x0200, 0x8000, 0x0001, 0x80000
+_CLEAR = b"\xfemysql_clear_password\0"
+
+
+def _packet(number: int, content: bytes) -> bytes:
+    return struct.pack("<I", len(content))[:3] + bytes([number]) + content
+
+
+def _greeting() -> bytes:
+    able = _PROTOCOL_41 | _SECURE | _LONG | _PLUGIN  # and not CLIENT_SSL
+    first = b"\x0a9.7.4\0" + struct.pack("<I", 7) + b"abcdefgh\0" + struct.pack("<H", able & 0xFFFF)
+    more = b"\x21" + struct.pack("<H", 2) + struct.pack("<H", able >> 16) + b"\x15" + b"\0" * 10
+    return _packet(0, first + more + b"ijklmnopqrst\0" + b"mysql_native_password\0")
+
+
+class Stripped:
+    """It asks for the password in clear."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(1)
+        self.port = int(self._socket.getsockname()[1])
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        client, _ = self._socket.accept()
+        with client:
+            client.settimeout(5)
+            client.sendall(_packet(0, _greeting()[4:]))
+            self.heard += client.recv(4096)
+            if self.heard:
+                client.sendall(_packet(2, _CLEAR))
+                self.heard += client.recv(4096)
+
+    def close(self) -> None:
+        self._thread.join(5)
+        self._socket.close()
+
+
+@pytest.fixture
+def stripped() -> Iterator[Stripped]:
+    server = Stripped()
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("mode", ["", adoption.VERIFY_IDENTITY, adoption.VERIFY_CA, adoption.REQUIRED])
+def test_no_password_goes_to_a_server_without_tls(stripped: Stripped, tmp_path: Path, mode: str) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_text(certificates.make_ca(tmp_path)["ca.crt"])
+    login = connect.Login("app", "S3cret-password", str(ca), mode)
+    with pytest.raises(errors.ConnectFailed):
+        connect.connect_tcp("127.0.0.1", login, port=stripped.port)
+    stripped.close()
+    assert stripped.heard == b""
+
+
+def test_a_ca_that_is_none_is_a_wrong_option(tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("no certificate")
+    with pytest.raises(errors.ConfigError, match="CA file"):
+        connect.connect_tcp("127.0.0.1", connect.Login("app", "x", str(tmp_path / "ca")), port=1)

@@ -1,0 +1,155 @@
+"""Accounts of another server: of a version without roles or hashes in hex, and of one that lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.mysql import adopting, connect, foreign_accounts
+
+Row = dict[str, Any]
+_USER = {
+    "Host": "%",
+    "User": "shop",
+    "Select_priv": "N",
+    "Grant_priv": "N",
+    "ssl_type": "",
+    "ssl_cipher": b"",
+    "x509_issuer": b"",
+    "x509_subject": b"",
+    "max_questions": 0,
+    "plugin": "mysql_native_password",
+    "password_expired": "N",
+    "password_lifetime": None,
+    "account_locked": "N",
+    "secret": "2A41",
+}
+_DB = {"Host": "%", "Db": "shop", "User": "shop", "Select_priv": "Y", "Grant_priv": "N"}
+
+
+class Tables:
+    """A server that has these rows in the tables of its schema mysql, and no others."""
+
+    def __init__(self, **tables: Sequence[Row]) -> None:
+        self._tables = tables
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[connect.Row]:
+        if "information_schema" in sql:
+            rows = self._tables.get(parameters[0], [])
+            return [(key,) for key in (rows[0] if rows else {}) if key != "secret"]
+        (table,) = [name for name in self._tables if sql.endswith(f"FROM `mysql`.`{name}`")]
+        return [tuple(row.values()) for row in self._tables[table]]
+
+
+def _read(**tables: Sequence[Row]) -> list[foreign_accounts.Account]:
+    return foreign_accounts.read(cast("connect.Server", Tables(**tables)))
+
+
+def test_a_server_of_5_7_has_neither_roles_nor_dynamic_privileges() -> None:
+    (one,) = _read(user=[_USER], db=[_DB])
+    assert one.create == "CREATE USER 'shop'@'%' IDENTIFIED WITH 'mysql_native_password' AS 0x2A41 REQUIRE SSL"
+    assert one.grants == ["GRANT SELECT ON `shop`.* TO 'shop'@'%'"]
+    assert (one.administrative, one.roles, foreign_accounts.why_not(one, set(), [])) == ([], [], None)
+
+
+def test_whatever_a_hostile_server_says_becomes_one_quoted_name() -> None:
+    evil = "x'@'%' IDENTIFIED BY 'y'; DROP USER root; -- \\"
+    rows: dict[str, list[Row]] = {
+        "user": [{**_USER, "User": evil}],
+        "db": [{**_DB, "User": evil, "Db": "a`.* TO x; DROP DATABASE b; -- "}],
+        "global_grants": [
+            {"USER": evil, "HOST": "%", "PRIV": "ALL ON *.* TO root; --", "WITH_GRANT_OPTION": "N"},
+        ],
+        "procs_priv": [
+            {
+                "Host": "%",
+                "Db": "shop",
+                "User": evil,
+                "Routine_name": "f`",
+                "Routine_type": "FUNCTION x TO y; --",
+                "Proc_priv": "Execute",
+            }
+        ],
+        "tables_priv": [
+            {"Host": "%", "Db": "shop", "User": evil, "Table_name": "t", "Table_priv": "Select,Insert; DROP,Grant"}
+        ],
+    }
+    (one,) = _read(**rows)
+    quoted = "'x''@''%'' IDENTIFIED BY ''y''; DROP USER root; -- \\\\'@'%'"
+    assert one.create.startswith(f"CREATE USER {quoted} IDENTIFIED WITH")
+    assert one.grants == [
+        f"GRANT SELECT ON `a``.* TO x; DROP DATABASE b; -- `.* TO {quoted}",
+        f"GRANT SELECT ON `shop`.`t` TO {quoted} WITH GRANT OPTION",
+    ]
+    assert "GRANT OPTION" in one.administrative
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"plugin": "x' AS ''; --"}, "its plugin is"),
+        ({"secret": "00' OR"}, "its plugin is"),
+        ({"User": "a\nb"}, "control characters"),
+        ({"User": "root"}, "the cluster has its own"),
+        ({"User": "mysqlops_new"}, "the cluster has its own"),
+        ({"secret": ""}, "no password"),
+        ({"Select_priv": "Y"}, "administers (SELECT)"),
+        ({"User_attributes": '{"Restrictions": []}'}, "partial revokes"),
+        ({"User_attributes": "[1]"}, "not as MySQL writes it"),
+        ({"max_questions": "1; DROP"}, "not as MySQL writes it"),
+    ],
+)
+def test_what_is_not_an_applications_account_stays(change: Row, why: str) -> None:
+    row = {**_USER, **change}
+    row["secret"] = row.pop("secret")  # it comes last
+    (one,) = _read(user=[row])
+    assert why in str(foreign_accounts.why_not(one, set(), []))
+    if "administers" in why:
+        assert foreign_accounts.why_not(one, set(), ["shop"]) is None
+        assert foreign_accounts.why_not(one, {("shop", "%")}, ["shop@%"]) is not None
+
+
+@pytest.mark.parametrize("pattern", ["mysql", "MYSQL", "%", "m_sql", "my%", "mysqlops", "s%"])
+def test_rights_on_the_servers_own_databases_administer(pattern: str) -> None:
+    (one,) = _read(user=[_USER], db=[{**_DB, "Db": pattern}])
+    assert one.administrative == [f"rights on `{pattern}`.*"]
+
+
+@pytest.mark.parametrize("pattern", ["shop", r"m\_sql", "mysql2", "a%"])
+def test_rights_on_other_databases_do_not(pattern: str) -> None:
+    (one,) = _read(user=[_USER], db=[{**_DB, "Db": pattern}])
+    assert one.administrative == []
+
+
+class Version:
+    """A server of that version, without anything in it; its views cannot be read."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+
+    def scalar(self, _: str) -> str:
+        return self.version
+
+    def query(self, sql: str, _: Sequence[Any] = ()) -> list[connect.Row]:
+        if "SHOW COLUMNS" in sql:
+            raise errors.StatementFailed("no", errno=1356)
+        return [("v`1",)] if "information_schema.views" in sql else []
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        ("5.6.51-log", "adopt takes MySQL 5.7 and later"),
+        ("10.11.6-MariaDB-1", "the source is MariaDB"),
+        ("5.7.44-log", ""),
+        ("8.0.16", ""),
+        ("9.7.4-2", ""),
+    ],
+)
+def test_old_servers_are_refused_by_name(version: str, why: str) -> None:
+    found = adopting.unfit(cast("connect.Server", Version(version)), ["a"])
+    assert [one.code for one in found] == (["unfit-source"] if why else ["broken-view"])
+    assert why in found[0].message
