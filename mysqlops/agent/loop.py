@@ -17,6 +17,7 @@ from mysqlops.planning import failing_applier, member_actions, membership, stale
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
+_DENIED_SECONDS = 5.0  # each login that is refused is a line of mysqld's log
 _SILENT_SECONDS = 60.0  # a publisher that hangs is a fault of the agent: kubelet starts it again
 
 
@@ -53,6 +54,7 @@ class Loop:
         }
         self._clients = stale_clients.Memory()
         self._incarnation, self._since = "", 0.0
+        self._denied = ("", 0.0)  # why, and until when it is not tried again
         self._torn = torn_relay_log.Memory()
         self._failing = failing_applier.Memory()
         self._strays_since: float | None = None
@@ -93,13 +95,15 @@ class Loop:
             self._publisher.offer(news)
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
+        if self._clock.monotonic() < self._denied[1]:
+            return None, self._denied[0]
         try:
             return self._member.observe(), ""
         except errors.AccessDenied as error:
-            return None, (
-                f"mysqld refuses the agent's password ({error}): the data directory and Secret "
-                f"{names.credentials_secret(self._me.cluster)} do not belong together"
-            )
+            secret = names.credentials_secret(self._me.cluster)
+            why = f"mysqld refuses the agent's password ({error}): the data and Secret {secret} do not belong together"
+            self._denied = (why, self._clock.monotonic() + _DENIED_SECONDS)
+            return None, why
         except errors.ConfigError as error:
             return None, str(error)
 

@@ -112,14 +112,17 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
     members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
-    _set(session, members[0], change.values)  # alone: if it refuses, nothing has changed
+    asked: list[str] = []
     try:
-        for one in members[1:]:
+        for one in members:
+            asked.append(one)
             _set(session, one, change.values)
         if change.values:
             deploy.prove(session.client, now, _PROOF_SECONDS)
     except errors.MysqlopsError as error:
-        _take_back(session, name, members, change, error)
+        if isinstance(error, Refused) and len(asked) == 1:
+            raise  # the first one put back what it had set
+        _take_back(session, name, asked, change, error)
     session.client.apply(change.config_map)
     session.progress.say(f"set on {', '.join(members)}")
     _await_files(session, name, change.config_map["data"][render.MY_CNF])

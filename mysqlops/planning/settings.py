@@ -11,6 +11,8 @@ from mysqlops.errors import Reason
 
 # The member's role decides the first; the others show something else than what they are set to.
 _DECIDED_ELSEWHERE = {"super_read_only", "log_bin", "datadir"}
+# Of others, upper and lower case are the same.
+_TEXTS = {"init_connect", "ft_boolean_syntax"}
 # Servers round these down to whole blocks, the buffer pool up to whole chunks.
 _SIZES = re.compile(r".*_(size|packet|length|limit|stack)")
 _BLOCKS = (1024, 4096)
@@ -32,11 +34,7 @@ def values(text: str) -> dict[str, str]:
 def changes(before: str, after: str) -> dict[str, str | None]:
     """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts)."""
     old, new = values(before), values(after)
-    return {
-        name: new.get(name)
-        for name in sorted({*old, *new})
-        if name not in old or name not in new or my_cnf.plain(old[name]) != my_cnf.plain(new[name])
-    }
+    return {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
 
 
 def belongs_to_data(change: Iterable[str]) -> list[Reason]:
@@ -79,6 +77,8 @@ def undone(change: Mapping[str, str | None], before: str) -> dict[str, str | Non
 
 def differs(name: str, configured: str, running: str | None) -> bool:
     """True if a server runs with something else than my.cnf says, of what my.cnf decides."""
+    if name in _TEXTS:
+        return configured != (running or "")
     if name in _DECIDED_ELSEWHERE or is_same(configured, running):
         return False
     if "=" in configured and name.endswith("_switch"):

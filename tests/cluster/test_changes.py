@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mysqlops.planning import network
 from tests.cluster.conftest import Namespace, Result, eventually, fill, killed, purge
 from tests.faults.ledger import Ledger
 
@@ -144,6 +145,25 @@ def test_agents_of_two_releases_work_side_by_side_and_an_open_upgrade_is_taken_b
 
 def _value(cluster: Namespace, member: str, variable: str) -> str:
     return str(cluster.sql(member, f"SELECT @@GLOBAL.{variable}")[0][0])
+
+
+def _policy(cluster: Namespace) -> network.Access:
+    found = {one["metadata"]["name"]: one for one in cluster.objects("networkpolicies")}
+    return network.access_of(found["mysql"])
+
+
+def test_who_may_connect_is_changed_without_replacing_a_pod(cluster: Namespace) -> None:
+    before = _uids(cluster)
+    assert _policy(cluster) == network.Access((), (), False)
+    words = ("--client-namespaces", "web,shop", "--metrics-namespaces", "*", "--limit-egress")
+    assert _succeeds(cluster, "upgrade", "mysql", *words, "-o", "json").json()["replaced"] == []
+    assert _policy(cluster) == network.Access(("shop", "web"), ("*",), True)
+    assert "no pod was replaced" in _succeeds(cluster, "upgrade", "mysql").out
+    assert _policy(cluster) == network.Access(("shop", "web"), ("*",), True)
+    refused = cluster.mysqlops("deploy", "mysql", "--client-namespaces", "")
+    assert (refused.code, "--client-namespaces" in refused.err) == (3, True)
+    _succeeds(cluster, "upgrade", "mysql", "--client-namespaces", "", "--metrics-namespaces", "", "--any-egress")
+    assert (_policy(cluster), _uids(cluster)) == (network.Access((), (), False), before)
 
 
 def test_settings_that_can_are_set_live_and_survive_a_crash(cluster: Namespace) -> None:

@@ -175,6 +175,8 @@ def test_settings_that_an_older_version_allowed_can_still_be_seen() -> None:
         ("sql_mode", "NO_ENGINE_SUBSTITUTION,STRICT_TRANS_TABLES", "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION", False),
         ("sql_mode", "STRICT_TRANS_TABLES", "STRICT_TRANS_TABLES,ANSI_QUOTES", True),
         ("sql_mode", "", "", False),
+        ("init_connect", "SET @a='x'", "SET @a='X'", True),
+        ("init_connect", "", None, False),
     ],
 )
 def test_only_what_is_otherwise_is_drift(name: str, configured: str, running: str, is_drift: bool) -> None:
