@@ -16,6 +16,7 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ROLE = f"{DOMAIN}/role"
 LABEL_DRILL = f"{DOMAIN}/drill"  # on pods that reach nodes for a drill: whose
 LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
+LABEL_PARKED = f"{DOMAIN}/parked"  # in the selector of a StatefulSet that is put aside: whose it is
 LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
 APP_NAME = "mysqlops"
 
@@ -30,7 +31,9 @@ ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` foun
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, the pods that `restart` is to replace
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> claim that goes (planning/member.py)
 ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup that its volume gets before it starts
-ANNOTATION_RECREATING = f"{DOMAIN}/recreating"  # on the Lease: JSON, the StatefulSet that is to be made anew
+ANNOTATION_RECREATING = (
+    f"{DOMAIN}/recreating"  # on the Lease: JSON, of the StatefulSet that replaces another; on a parked one: its members
+)
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/record.py)
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)
 ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held when a rollout replaced its pod
@@ -166,6 +169,11 @@ def operation_lease(cluster: str) -> str:
 
 def pod(cluster: str, ordinal: int) -> str:
     return f"{cluster}-{ordinal}"
+
+
+def parked(cluster: str) -> str:
+    """The StatefulSet that keeps what another one is to be; begins as no cluster's name can."""
+    return f"0-remake-{cluster}"
 
 
 def is_pod(text: str) -> bool:
