@@ -213,7 +213,7 @@ def _show(swap: Swap, name: str, form: str, what: str) -> None:
     from mysqlops.planning import restore as planning
 
     if form == "table":
-        click.echo(f"{name} would get {what}; what was written since is only in its claims of now")
+        output.say(f"{name} would get {what}; what was written since is only in its claims of now")
     output.show_steps(planning.steps(name, swap), form)
 
 

@@ -111,6 +111,7 @@ MAX_NAME_LENGTH = 40
 MAX_MEMBERS = 9  # Group Replication's own limit
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RESTORED = re.compile(r"r\d{14}-")
+_TEMPLATES = re.compile(rf"{CLAIM_TEMPLATE}(-r\d{{14}})?")
 _TEMPLATE = re.compile(rf"^{CLAIM_TEMPLATE}-({_RESTORED.pattern})?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -179,6 +180,16 @@ def parked(cluster: str) -> str:
 def is_pod(text: str) -> bool:
     """True of what may be a member's pod, of any cluster."""
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
+
+
+def are_members(told: object) -> bool:
+    """True of what maps members' pods to their server_uuids."""
+    return isinstance(told, dict) and all(is_pod(str(pod)) and isinstance(uuid, str) for pod, uuid in told.items())
+
+
+def is_claim_template(text: str) -> bool:
+    """True of what members' claims are called after, now or after a restore in place."""
+    return _TEMPLATES.fullmatch(text) is not None
 
 
 def is_member(text: str, cluster: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def read_replaced(claim: Mapping[str, Any], rollout: Rollout, history: str) -> s
     """The GTID set that the claim held, if that very rollout noted it, and the history still has that name."""
     text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
     try:
-        found = Replaced(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
+        found = typed.make(Replaced, json.loads(text or "null"))
+    except ValueError:
         return None
     is_of = found is not None and (found.since, found.history) == (rollout.since, history)
     return found.executed if found is not None and is_of else None
@@ -62,6 +62,7 @@ def read(stateful_set: Mapping[str, Any]) -> Rollout | None:
     """The rollout that the StatefulSet's annotation tells of, or None; what cannot be read counts as none."""
     text = (stateful_set["metadata"].get("annotations") or {}).get(names.ANNOTATION_ROLLOUT)
     try:
-        return Rollout(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
+        found = typed.make(Rollout, json.loads(text or "null"), plain=False)
+    except ValueError:
         return None
+    return found if found is not None and isinstance(found.before, dict) else None

@@ -128,7 +128,7 @@ def test_a_cluster_can_go_back_to_the_history_before_a_restore_in_place() -> Non
     session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
     one = made(1, cluster=NAME, origin=lease["metadata"]["uid"])
     assert backups.histories(session, one) == {NEXT}
-    history = timeline.History(timeline.Timeline("data-r1", NEXT), timeline.Timeline("data", GROUP))
+    history = timeline.History(timeline.Timeline("data-r20260101000000", NEXT), timeline.Timeline("data", GROUP))
     note = {names.ANNOTATION_CLAIMS: timeline.dump(history)}
     session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
     assert backups.histories(session, one) == {NEXT, GROUP}

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import click
-
 from mysqlops.cli import output
 from mysqlops.core import gtid, quantity
 from mysqlops.core.backup import Backup
@@ -24,7 +22,7 @@ def table(backups: Sequence[Backup], form: str) -> None:
         output.data([as_json(one) for one in backups], form)
         return
     if not backups:
-        click.echo("no backups")
+        output.say("no backups")
         return
     output.table(_COLUMNS, [_row(one) for one in backups])
 

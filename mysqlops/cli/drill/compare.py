@@ -42,5 +42,5 @@ def command(before: Path, after: Path, output: str) -> None:
         for line in lines
     ]
     for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+        output.say(f"warning: {warning}", err=True)
     show.rows(["figure", "before", "after", "unit", "n", "verdict"], cells, {**facts, "warnings": warnings}, output)

@@ -26,6 +26,6 @@ def command(output: str) -> None:
     ]
     show.rows(["fault", "needs", "what"], [[one.name, one.needs, one.does] for one in found], {"faults": facts}, output)
     if output == "table":
-        click.echo()
+        output.say()
         for name, text in NEEDS.items():
-            click.echo(f"{name}: {text}")
+            output.say(f"{name}: {text}")
