@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mysqlops.core import typed
 from mysqlops.errors import ConfigError
 
 _LOSE_DATA = "a change could lose acknowledged writes"
@@ -130,5 +131,12 @@ def layer(base: list[Setting], *overrides: Mapping[str, str | None]) -> str:
         for key, value in sorted(override.items()):
             target = written.setdefault(normalise(key), key)
             values[target] = value
-    lines = [key if value is None else f"{key} = {value}" for key, value in values.items()]
-    return "\n".join(["[mysqld]", *lines, ""])
+    return "\n".join(["[mysqld]", *(_line(key, value) for key, value in values.items()), ""])
+
+
+def _line(key: str, value: str | None) -> str:
+    """One line, whoever the value is from; raises ConfigError for what would be more than one."""
+    text = key if value is None else f"{key} = {value}"
+    if not typed.is_plain(text.replace("\t", " ")):
+        raise ConfigError(f"my.cnf: {typed.visible(text)}: a setting holds no control characters")
+    return text

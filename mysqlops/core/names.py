@@ -84,6 +84,7 @@ KEY_PROBE_PASSWORD = "probe-password"
 KEY_APP_PASSWORD = "app-password"
 KEY_ADOPT_PASSWORD = "adopt-password"  # only while `adopt` copies
 KEY_BACKUP_PASSWORD = "backup-password"
+KEY_BACKUP_KEY = "backup-key"  # what the cluster seals its backups with (adr/0027); nobody logs in with it
 KEY_CA_KEY = "ca-key"  # only if the CA is of our making
 KEY_GROUP_NAME = "group-name"
 PASSWORD_KEYS = (
@@ -128,6 +129,14 @@ def check_cluster_name(name: str) -> str:
         text = f"NAME {name!r}: its claims would have the names of another cluster's, after a restore in place"
         raise ConfigError(text, hint="choose a name such as mysql or orders-db")
     return name
+
+
+def is_cluster_name(text: str) -> bool:
+    """True of what a cluster may be called."""
+    try:
+        return bool(check_cluster_name(text))
+    except ConfigError:
+        return False
 
 
 def check_namespace(name: str, option: str = "--namespace") -> str:
@@ -185,6 +194,14 @@ def is_pod(text: str) -> bool:
 def are_members(told: object) -> bool:
     """True of what maps members' pods to their server_uuids."""
     return isinstance(told, dict) and all(is_pod(str(pod)) and isinstance(uuid, str) for pod, uuid in told.items())
+
+
+def is_moment(text: str) -> bool:
+    """True of ISO 8601 with its time zone."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def is_claim_template(text: str) -> bool:

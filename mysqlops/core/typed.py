@@ -55,7 +55,8 @@ def _unfit(value: Any, allowed: tuple[type, ...], *, plain: bool) -> str:
         return type(value).__name__
     if isinstance(value, str):
         return "" if not plain or is_plain(value) else f"control characters in {visible(value)!r}"
-    return "" if 0 <= value < _LARGEST else str(value)
+    is_in_range = not isinstance(value, int | float) or 0 <= value < _LARGEST
+    return "" if is_in_range else str(value)
 
 
 def make(kind: type[T], told: Any, *, plain: bool = True) -> T | None:

@@ -23,6 +23,7 @@ from mysqlops.planning import restore as restoring
 from tests.unit.fakes.cluster import NAME, Cluster
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
 TARGET = target.Target("local", "/repository", "restic/restic:0", "backups")
 SPEC = ClusterSpec("orders", "db")
 GROUP = "a471ad45-d50b-450d-9104-65c08b7c3c14"
@@ -63,7 +64,7 @@ def test_a_repository_alone_tells_everything() -> None:
     assert (found.snapshot, found.stored, found.store_seconds, found.target) == ("s1", 7, 2.0, "local")
     assert (found.level, found.verified) == (backup.FAILED, replace(later, snapshot="s3"))
     assert replace(found, snapshot="", stored=0, store_seconds=0.0, target="", verified=None) == one
-    assert backup.snapshots_of(snapshots, ["orders-1"]) == ["s1", "s3", "s2"]
+    assert backup.snapshots_of(snapshots, [found]) == ["s1", "s3", "s2"]
     assert not any("," in tag for tag in backup.tags(one))  # restic parts tags at commas
 
 
@@ -79,7 +80,7 @@ def test_no_policy_removes_the_newest_good_backup_or_the_last_restored_one(
 ) -> None:
     plain = [(made(age, NOW - timedelta(hours=age)), level) for age, level in ages]
     there = [one if level == "checksum" else proven(one, ok=level == "restored") for one, level in plain]
-    gone = {one.id for one in retention.expired(there, policy)}
+    gone = {one.id for one in retention.expired(there, policy, LATER, has_key=False)}
     by_age = sorted(there, key=lambda one: one.at, reverse=True)
     good = [one.id for one in by_age if one.level != backup.FAILED]
     restored = [one.id for one in by_age if one.level == backup.RESTORED]
@@ -93,7 +94,8 @@ def test_no_policy_removes_the_newest_good_backup_or_the_last_restored_one(
 def test_failed_backups_push_no_good_one_out() -> None:
     good = made(9, NOW - timedelta(hours=9))
     bad = [proven(made(n, NOW - timedelta(hours=n)), ok=False) for n in range(5)]
-    assert {one.id for one in retention.expired([good, *bad], retention.Policy(last=1))} == {one.id for one in bad}
+    gone = retention.expired([good, *bad], retention.Policy(last=1), LATER, has_key=False)
+    assert {one.id for one in gone} == {one.id for one in bad}
 
 
 def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
@@ -101,13 +103,13 @@ def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
     old = [made(n, NOW + timedelta(hours=n), gtid=f"{GROUP}:1-{n}", group=GROUP) for n in (1, 2)]
     new = made(3, NOW + timedelta(hours=3), gtid=f"{GROUP}:1-1,{NEXT}:1-5", group=NEXT)
     there = [*old, proven(new)]
-    assert retention.expired(there, retention.Policy(last=1)) == old[:1]
+    assert retention.expired(there, retention.Policy(last=1), LATER, has_key=False) == old[:1]
     assert retention.kept(there, retention.Policy()) == {
         "orders-2": ["newest"],
         "orders-3": ["newest", "last restored"],
     }
     other = replace(new, id="other", origin="other")
-    assert retention.expired([*there, other], retention.Policy(last=1)) == old[:1]
+    assert retention.expired([*there, other], retention.Policy(last=1), LATER, has_key=False) == old[:1]
 
 
 def test_the_last_backup_of_a_history_may_be_deleted_when_the_cluster_cannot_go_back_to_it() -> None:

@@ -10,7 +10,7 @@ from mysqlops.cli import output
 from mysqlops.core import gtid, quantity
 from mysqlops.core.backup import Backup
 
-_COLUMNS = "BACKUP CLUSTER MEMBER METHOD GTIDS SIZE STORED DURATION VERIFIED RESTORABLE-TO".split()
+_COLUMNS = "BACKUP CLUSTER MEMBER METHOD GTIDS SIZE STORED DURATION VERIFIED SIGNED RESTORABLE-TO".split()
 
 
 def as_json(one: Backup) -> dict[str, Any]:
@@ -38,6 +38,7 @@ def _row(one: Backup) -> tuple[str, ...]:
         quantity.format_bytes(one.stored),
         f"{one.seconds + one.store_seconds:.0f}s",
         verified(one),
+        one.signed,
         one.restorable_to or one.at,
     )
 
