@@ -1,8 +1,8 @@
 """The agent as one file: a zipapp of our own modules, pymysql and the Prometheus client, for a ConfigMap.
 
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So our modules go in without their docstrings, with the same line numbers. The zip is made the same way each time, so
-that the same sources give the same bytes.
+So modules go in without their docstrings and comments, with the same line numbers. The zip is made the same way each
+time, so that the same sources give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ast
 import hashlib
 import io
 import sys
+import tokenize
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -56,9 +57,10 @@ def build() -> Bundle:
 def _files() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     for path, source in _needed(_ENTRY):
-        yield path, _without_docstrings(source)
+        yield path, _bare(source)
     for library in _LIBRARIES:
-        yield from _sources(resources.files(library), library, _NEVER_IMPORTED[library])
+        for path, source in _sources(resources.files(library), library, _NEVER_IMPORTED[library]):
+            yield path, _bare(source)
 
 
 def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
@@ -74,8 +76,13 @@ def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
     yield from found.items()
 
 
-def _without_docstrings(source: bytes) -> bytes:
+def _bare(source: bytes) -> bytes:
+    """Without docstrings and comments. Each line keeps its number."""
     lines = source.decode().splitlines()
+    for token in tokenize.tokenize(io.BytesIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0] if node.body else None

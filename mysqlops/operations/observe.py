@@ -88,6 +88,25 @@ def group_name(client: Client, cluster: str) -> str:
     return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
 
 
+def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
+    """Why a new cluster may not have that name: another one of the namespace, also one that was deleted and kept its
+    data, would want the same objects."""
+    there = [*client.list("StatefulSet", _OURS), *client.list("Lease", _OURS)]
+    others = sorted({str(one["metadata"]["labels"].get(names.LABEL_INSTANCE)) for one in there} - {name})
+    return [
+        errors.Reason(
+            "name-taken",
+            f"NAME {name}: its objects and those of cluster {other} would have the same names",
+            "choose a name that does not end as theirs do, such as orders-db",
+        )
+        for other in others
+        if names.collide(name, other)
+    ]
+
+
+_OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
+
+
 def claims(client: Client, cluster: str) -> list[str]:
     """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
     found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]

@@ -61,6 +61,7 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
         text = f"--as {spec.name}: a cluster of that name runs here"
         hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
         reasons.append(Reason("name-taken", text, hint))
+    reasons += observe.check_name_is_free(session.client, spec.name)
     reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"

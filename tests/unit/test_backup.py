@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from mysqlops.core import backup, group, names, retention, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.errors import ConfigError, Refused
+from mysqlops.errors import ConfigError, Refused, StorageError
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
 from mysqlops.operations import backup as backups
-from mysqlops.operations import restic
+from mysqlops.operations import restic, targets
 from mysqlops.planning import actions, backup_progress, claims, donor, render, schedule
 from mysqlops.planning import backup as planning
 from mysqlops.planning import restore as restoring
@@ -204,6 +204,8 @@ def test_progress_has_bytes_rate_and_time_left(line: str, told: str) -> None:
         (("http://s3/b", None, None), "s3:http://s3/b"),
         ((None, "c", None), "/repository"),
         ((None, None, "gs:b:/"), "gs:b:/"),
+        ((None, None, "sftp:user@host:/srv/x"), "sftp:user@host:/srv/x"),
+        ((None, None, "rest:https://host:8000/a@b"), "rest:https://host:8000/a@b"),
     ],
 )
 def test_a_target_is_one_of_three(given_: tuple[str | None, str | None, str | None], where: str) -> None:
@@ -212,11 +214,73 @@ def test_a_target_is_one_of_three(given_: tuple[str | None, str | None, str | No
 
 @pytest.mark.parametrize(
     "wrong",
-    [(None, None, None), ("http://s3/b", "c", None), ("s3/b", None, None), (None, None, "rest:http://u:p@host/")],
+    [(None, None, None), ("http://s3/b", "c", None), ("s3/b", None, None), (None, None, "rest:http://u:p@host/")]
+    + [
+        (None, None, where)
+        for where in (
+            *(
+                "rest:https://TOKEN@host/x",
+                "rest:https://u:p@host:8000/",
+                "s3:https://k@host/b",
+                "rest:https://a:b@c@d/",
+            ),
+            *("sftp:u:p@host:/x", "sftp://u:p@host/x", "s3:https://host/b\x1b[2J", "gs:b:/ x", "swift:c@x:/"),
+        )
+    ],
 )
 def test_a_wrong_target_is_refused(wrong: tuple[str | None, str | None, str | None]) -> None:
     with pytest.raises(ConfigError):
         target.repository_of(*wrong)
+
+
+@pytest.mark.parametrize("where", ["s3:http://s3/b", "rest:http://host/", "rest:HTTP://host/"])
+def test_a_server_without_tls_is_refused_unless_it_is_wanted(where: str) -> None:
+    with pytest.raises(ConfigError, match="without TLS"):
+        target.check_transport(where, accepted=False)
+    target.check_transport(where, accepted=True)
+    for fine in ("s3:https://s3/b", "rest:https://host/", "/repository", "gs:b:/", "sftp:u@h:/x"):
+        target.check_transport(fine, accepted=False)
+
+
+@pytest.mark.parametrize(
+    ("failure", "password", "stays"),
+    [
+        (StorageError("init: unable to open config file: connection refused"), None, False),
+        (StorageError("write: connection reset"), None, True),  # the repository was made with this password
+        (StorageError("target far (…): no answer"), None, True),
+        (StorageError("target far (…): no answer"), "own", False),
+    ],
+)
+def test_a_target_that_could_not_be_added_is_none(
+    failure: StorageError, password: str | None, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(1)
+    session = cluster.session()
+    session.client.create("Secret", {"metadata": {"name": "own"}, "data": {"password": "eA=="}})
+    wish = targets.Wish(target.Target("far", "s3:https://s3/b", "restic"), None, password)
+
+    def fail(*_: Any) -> str:
+        assert targets.everything(session.client) == []
+        raise failure
+
+    monkeypatch.setattr(restic, "steps", fail)
+    for _ in range(2):  # the second run goes on, with the password of the first
+        with pytest.raises(StorageError):
+            targets.add(session, wish)
+        assert (("Secret", "backup-target-far") in cluster.store.objects) == stays
+        with pytest.raises(Refused, match="no target for backups"):
+            targets.find(session.client, None)
+    monkeypatch.setattr(restic, "steps", lambda *_: "made")
+    assert targets.add(session, wish)
+    assert targets.find(session.client, None).name == "far"
+    monkeypatch.setattr(restic, "steps", fail_later)
+    with pytest.raises(StorageError):
+        targets.add(session, wish)
+    assert targets.find(session.client, None).name == "far"
+
+
+def fail_later(*_: Any) -> str:
+    raise StorageError("init: away")
 
 
 def test_keys_of_s3_are_in_a_file_and_not_in_an_environment() -> None:

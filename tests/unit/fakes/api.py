@@ -140,6 +140,7 @@ class Client(client.Client):
         ]
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        self._check_owner(manifest)
         self._check(manifest["kind"], dry_run=dry_run)
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         found = self.store.objects.get((kind, name), {"metadata": {}})
