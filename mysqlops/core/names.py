@@ -256,29 +256,6 @@ def is_claim_of(claim_name: str, cluster: str) -> bool:
     return pod_name != claim_name and re.fullmatch(rf"{re.escape(cluster)}-\d+", pod_name) is not None
 
 
-def taken_by(cluster: str) -> frozenset[str]:
-    """The names of its objects but its own, whatever their kind; tests compare them with the manifests."""
-    given = (
-        *(primary_service, replicas_service, credentials_secret, tls_secret, config_map, agent_config_map),
-        *(group_lease, operation_lease, adopt_job, restore_job, receiver),
-    )
-    return frozenset({*(name_of(cluster) for name_of in given), *(schedule(cluster, kind) for kind in SCHEDULES)})
-
-
-def collide(one: str, other: str) -> bool:
-    """Whether two clusters of one namespace would want the same objects: one is called as an object of the other is, or
-    as what is named after its content or its moment."""
-    shorter, longer = sorted((one, other), key=len)
-    rest = longer.removeprefix(f"{shorter}-")
-    if longer in (shorter, rest):
-        return False
-    return longer in taken_by(shorter) or _NUMBERED.fullmatch(rest) is not None
-
-
-# ConfigMaps by their content, Jobs by their moment, pods by their ordinal.
-_NUMBERED = re.compile(r"(config|agent)-[0-9a-f]{12}|(backup|verify)-\d{14}(-v)?|\d")
-
-
 def adopt_job(cluster: str) -> str:
     return f"{cluster}-adopt"
 

@@ -1,7 +1,9 @@
-"""Whose an object is: a cluster's by its name and its instance, never by its name alone. Pure."""
+"""Whose an object is: a cluster's by its name and its instance, never by its name alone; and
+which clusters cannot stand side by side, as their objects would have the same names. Pure."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mysqlops.core import names
@@ -27,3 +29,35 @@ def stranger(wanted: Json, found: Json) -> Reason | None:
         return None
     text = f"{kind} {name} exists and belongs to cluster {owner}, not to {cluster}; it was not touched"
     return Reason("foreign-object", text, f"one of {owner} and {cluster} needs another name")
+
+
+def taken_by(cluster: str) -> frozenset[str]:
+    """The names of its objects but its own, whatever their kind; tests compare them with the manifests."""
+    given = (
+        *(
+            names.primary_service,
+            names.replicas_service,
+            names.credentials_secret,
+            names.tls_secret,
+            names.config_map,
+            names.agent_config_map,
+        ),
+        *(names.group_lease, names.operation_lease, names.adopt_job, names.restore_job, names.receiver),
+    )
+    return frozenset(
+        {*(name_of(cluster) for name_of in given), *(names.schedule(cluster, kind) for kind in names.SCHEDULES)}
+    )
+
+
+def collide(one: str, other: str) -> bool:
+    """Whether two clusters of one namespace would want the same objects: one is called as an object of the other is, or
+    as what is named after its content or its moment."""
+    shorter, longer = sorted((one, other), key=len)
+    rest = longer.removeprefix(f"{shorter}-")
+    if longer in (shorter, rest):
+        return False
+    return longer in taken_by(shorter) or _NUMBERED.fullmatch(rest) is not None
+
+
+# ConfigMaps by their content, Jobs by their moment, pods by their ordinal.
+_NUMBERED = re.compile(r"(config|agent)-[0-9a-f]{12}|(backup|verify)-\d{14}(-v)?|\d")

@@ -227,8 +227,7 @@ class Client:
 
 
 def _segment(name: str) -> str:
-    """One part of a path, whatever it is made of; raises ConfigError for what no object is called, and what would lead
-    elsewhere."""
+    """One part of a path, whatever it is made of; raises ConfigError for what would lead elsewhere."""
     if name in (".", "..") or not name:
         raise errors.ConfigError(f"{name!r}: no object has that name")
     return quote(name, safe="")

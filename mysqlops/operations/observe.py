@@ -10,7 +10,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, timeline
+from mysqlops.core import group, names, ownership, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
@@ -100,7 +100,7 @@ def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
             "choose a name that does not end as theirs do, such as orders-db",
         )
         for other in others
-        if names.collide(name, other)
+        if ownership.collide(name, other)
     ]
 
 

@@ -61,23 +61,25 @@ def _named(name: str) -> set[str]:
     files = ("deployment", "lease", "role", "rolebinding", "serviceaccount")
     binlog = [manifests.load_one(f"binlog/{file}.yaml")["metadata"]["name"] for file in files]
     jobs = [manifests.load_one(f"{one}/job.yaml")["metadata"]["name"] for one in ("adopt", "backup")]
-    return {*made, *(one.replace("mysql", name, 1) for one in (*binlog, *jobs)), *names.taken_by(name)}
+    return {*made, *(one.replace("mysql", name, 1) for one in (*binlog, *jobs)), *ownership.taken_by(name)}
 
 
 def test_the_rule_knows_every_object_of_the_manifests() -> None:
-    assert _named("mysql") - {"mysql"} == set(names.taken_by("mysql"))
+    assert _named("mysql") - {"mysql"} == set(ownership.taken_by("mysql"))
 
 
-_WORDS = st.lists(st.sampled_from([*(one[2:] for one in names.taken_by("x")), "a", "b", "db", "0", "7"]), min_size=1)
+_WORDS = st.lists(
+    st.sampled_from([*(one[2:] for one in ownership.taken_by("x")), "a", "b", "db", "0", "7"]), min_size=1
+)
 
 
 @given(_WORDS.map("-".join).map("m{}".format), _WORDS.map("-".join).map("m{}".format))
 def test_names_that_do_not_collide_share_no_object(one: str, other: str) -> None:
     if one == other:
         return
-    assert names.collide(one, other) == names.collide(other, one)
-    if not names.collide(one, other):
-        assert not {one, *names.taken_by(one)} & {other, *names.taken_by(other)}
+    assert ownership.collide(one, other) == ownership.collide(other, one)
+    if not ownership.collide(one, other):
+        assert not {one, *ownership.taken_by(one)} & {other, *ownership.taken_by(other)}
         assert other not in [names.pod(one, n) for n in range(names.MAX_MEMBERS)]
 
 
