@@ -1,0 +1,1 @@
+"""The attacks of the security review, as the attacker makes them."""
