@@ -167,13 +167,12 @@ def _restore_as(
     spec = restore.spec_of(session, found, manifest, name, wanted)
     restore.check(session, found, spec, source.to)
     why = "as you say" if "image" in wanted else restore.images(session, found).why
-    runs = restore.shown(spec, manifest, why)
+    runs = restore.shown(spec, manifest, why) + _logs(source)
     if dry_run:
         text = "\n  ".join([f"would restore {_size(source)} as {name}{_estimate(found)}; it would run", *runs])
         output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
         return
-    for line in runs:
-        session.progress.say(f"{name}: {line}")
+    _say_runs(session, name, runs)
     restore.check_image(session, found, spec)
     filled = restore.execute(session, found, source.target, spec, source.to)
     status = deploy.await_healthy(session, name)
@@ -182,18 +181,40 @@ def _restore_as(
     output.result(answer, form, text)
 
 
+def _say_runs(session: Session, name: str, runs: list[str]) -> None:
+    for line in runs:
+        session.progress.say(f"{name}: {line}")
+
+
+def _runs_now(session: Session, name: str, source: Source) -> list[str]:
+    """Of a cluster that keeps what it has."""
+    from mysqlops.operations import observe, restore
+
+    spec = observe.must_run(session.client, name).spec
+    return restore.shown(spec, None, f"as {name} runs now") + _logs(source)
+
+
+def _logs(source: Source) -> list[str]:
+    """No key seals them yet (adr/0027): who applies them must know."""
+    if not source.to:
+        return []
+    return [f"binary logs: those in target {source.target.name}, which anybody with its password may have written"]
+
+
 def _restore_in_place(session: Session, source: Source, name: str, *, form: str, dry_run: bool) -> None:
     from mysqlops.operations import in_place, lock, remake
 
     found = source.backup
     if dry_run:
         swap = in_place.plan(session, name, source)
+        _say_runs(session, name, _runs_now(session, name, source))
         _show(swap, name, form, f"{_size(source)} of {found.where}{_estimate(found)}")
         return
     in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan(session, name, source)
+        _say_runs(session, name, _runs_now(session, name, source))
         done = in_place.execute(session, name, swap, source)
     _tell(swap, name, form, f"{name} holds {_held(source, done.filled)}", done)
 
@@ -203,6 +224,7 @@ def _restore_member(session: Session, source: Source, pod: str, *, form: str, dr
 
     name, found = _cluster_of("--member", pod), source.backup
     answer = {"backup": found.id, "member": pod}
+    _say_runs(session, name, _runs_now(session, name, source))
     if dry_run:
         restore_member.check(session, name, pod, found, accept_loss=accept_loss)
         output.result(answer, form, f"would delete the data of {pod} and put {_size(source)} there{_estimate(found)}")

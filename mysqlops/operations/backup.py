@@ -174,6 +174,8 @@ def export(session: Session, target: Target, backup_id: str, claim: str, file: s
 def verify(session: Session, name: str, target: Target, backup_id: str) -> backup.Backup:
     """Restore it into a pod of its own, start it, and compare everything; raises StepFailed with what differs."""
     chosen = find(session, target, backup_id)
+    if reasons := check_snapshot(session, chosen):
+        raise Refused(reasons)
     made = verify_job(session, name, target, chosen)
     pod = jobs.run(session, made, backup_progress.progress, "verify-refused")
     checked = backup.told_verification(jobs.last_line(session, pod, "check"))
@@ -256,13 +258,27 @@ def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
 
 
 def _delete_snapshot(session: Session, one: backup.Backup) -> None:
-    """An entry is only a word: what goes is a VolumeSnapshot that mysqlops made of that cluster, for that backup."""
-    found = session.client.find("VolumeSnapshot", one.volume_snapshot)
-    if found is None:
-        return
-    labels = found["metadata"].get("labels") or {}
-    ours = {**names.selector(one.cluster), names.LABEL_STEPS: "snapshot"}
-    if one.volume_snapshot == one.id and ours.items() <= labels.items():
+    if found := own_snapshot(session, one):
         session.client.delete("VolumeSnapshot", one.volume_snapshot, uid=found["metadata"]["uid"])
-    else:
+    elif session.client.find("VolumeSnapshot", one.volume_snapshot) is not None:
         session.progress.warn(f"VolumeSnapshot {one.volume_snapshot} was not made for {one.id}: it stays")
+
+
+def own_snapshot(session: Session, one: backup.Backup) -> Json | None:
+    """An entry is only a word: what is mounted, or goes, is a VolumeSnapshot that mysqlops made of that cluster, for
+    that backup. None if there is none."""
+    if one.volume_snapshot != one.id or one.namespace != session.client.namespace:
+        return None
+    found = session.client.find("VolumeSnapshot", one.volume_snapshot)
+    labels = (found or {"metadata": {}})["metadata"].get("labels") or {}
+    return found if {**names.selector(one.cluster), names.LABEL_STEPS: "snapshot"}.items() <= labels.items() else None
+
+
+def check_snapshot(session: Session, found: backup.Backup) -> list[Reason]:
+    """Why a backup's data cannot be had here: a VolumeSnapshot is only of its own namespace."""
+    if not found.volume_snapshot or own_snapshot(session, found):
+        return []
+    text = f"{found.id} is VolumeSnapshot {found.volume_snapshot} of namespace {found.namespace}, and is not here"
+    return [
+        Reason("snapshot-gone", text, "mysqlops backup list shows others; those of method archive need no snapshot")
+    ]

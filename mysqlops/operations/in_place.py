@@ -16,7 +16,8 @@ from mysqlops.core import backup, group, names, quantity, record, rollout, timel
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
-from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, snapshot
+from mysqlops.operations import backup as backups
+from mysqlops.operations import deploy, jobs, observe, orders, remake, restore
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 from mysqlops.planning import restore as planning
@@ -59,7 +60,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     if quantity.parse_bytes(running.spec.storage_size) < source.backup.size:
         text = f"volumes of {running.spec.storage_size}: the backup has {quantity.format_bytes(source.backup.size)}"
         reasons.append(Reason("volume-too-small", text, f"mysqlops storage resize {name} --size SIZE"))
-    reasons += restore.known_bad(source.backup) + snapshot.check_there(session, source.backup)
+    reasons += restore.known_bad(source.backup) + backups.check_snapshot(session, source.backup)
     if reasons:
         raise Refused(reasons)
     restore.check_image(session, source.backup, running.spec)

@@ -57,9 +57,9 @@ def spec_of(
     return ClusterSpec(**{**wanted, "name": where[0], "namespace": where[1]})
 
 
-def images_in(manifest: Json) -> tuple[str, str]:
+def images_in(manifest: Json | None) -> tuple[str, str]:
     """Which ones were recorded, for the eyes of a user only."""
-    found = [str(manifest["spec"].get(key, "")) for key in _IMAGES]
+    found = [str((manifest or {"spec": {}})["spec"].get(key, "")) for key in _IMAGES]
     return found[0], found[1]
 
 

@@ -15,7 +15,8 @@ from mysqlops.core import backup, binlog, names, pitr, quantity, version
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic, snapshot
+from mysqlops.operations import backup as backups
+from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress, render
@@ -40,14 +41,14 @@ def images(session: Session, chosen: backup.Backup) -> recorded.Images:
     return recorded.Images(DEFAULT_IMAGE, DEFAULT_AGENT_IMAGE, "of this release")
 
 
-def shown(wanted: ClusterSpec, manifest: Json, why: str) -> list[str]:
+def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
     """All that a restore will run, for the eyes of a user."""
-    image, agent_image = recorded.images_in(manifest)
+    image, agent_image = (f"; recorded: {one or 'none'}" if manifest else "" for one in recorded.images_in(manifest))
     settings = [key if value is None else f"{key} = {value}" for key, value in sorted(wanted.mysqld.items())]
     storage = f"{wanted.storage_size}{f' of class {wanted.storage_class}' if wanted.storage_class else ''}"
     found = [
-        f"image: {wanted.image} ({why}; recorded: {image or 'none'})",
-        f"agent image: {wanted.agent_image} (recorded: {agent_image or 'none'})",
+        f"image: {wanted.image} ({why}{image})",
+        f"agent image: {wanted.agent_image} ({why}{agent_image})",
         f"members: {wanted.replicas}, each with memory {wanted.memory}, cpu {wanted.cpu}, storage {storage}",
         f"settings: {'; '.join(settings) or 'none'}",
     ]
@@ -66,7 +67,7 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger one"))
-    reasons += known_bad(chosen) + snapshot.check_there(session, chosen)
+    reasons += known_bad(chosen) + backups.check_snapshot(session, chosen)
     if reasons:
         raise Refused(reasons)
 

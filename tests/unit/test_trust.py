@@ -215,7 +215,7 @@ def test_images_never_come_from_a_repository() -> None:
     assert found.mysqld == SPEC["mysqld"]
     told = "\n".join(restore.shown(found, _manifest(), "of this release"))
     assert "image: mysql:9.7 (of this release; recorded: evil/mysql)" in told
-    assert "agent image: python:3.13-slim (recorded: evil/python)" in told
+    assert "agent image: python:3.13-slim (of this release; recorded: evil/python)" in told
     assert "settings: max_connections = 70; skip_name_resolve" in told
     chosen = restore.spec_of(cluster.session(), made(1), _manifest(), "copy", {"image": "mine"})
     assert chosen.image == "mine"
