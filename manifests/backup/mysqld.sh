@@ -26,6 +26,7 @@ if [ -n "${RECOVER:-}" ] && [ -e /scratch/data ]; then
   mkdir -p /scratch/copy
   mv /scratch/data "$data"
 fi
+rm -f "$data/mysqld-auto.cnf" # what was persisted on its member would go before my.cnf
 if [ -e "$data/binlog.index" ]; then
   echo 'SHUTDOWN;' >/work/shutdown.sql
   server --log-bin=binlog --super-read-only=ON --init-file=/work/shutdown.sql

@@ -37,7 +37,7 @@ run_step() {
     ;;
   store) # a folder, under the tags that /work/tags lists
     cd "$1"
-    set -- --exclude auto.cnf --exclude '#innodb_temp'
+    set -- --exclude auto.cnf --exclude mysqld-auto.cnf --exclude '#innodb_temp'
     while IFS= read -r tag; do set -- "$@" --tag "$tag"; done </work/tags
     restic --no-cache --json --retry-lock 10m backup --host mysqlops ${LIMIT:+--limit-upload "$LIMIT"} "$@" .
     ;;

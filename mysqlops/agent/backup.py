@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mysqlops.planning import donor as donors
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _COPY = _SCRATCH / "copy"
 _MANIFEST = _COPY / "manifest.json"
+_KEY = Path("/run/login/key")
 
 
 def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
@@ -100,12 +101,13 @@ class Job:
         )
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
         _MANIFEST.write_text(json.dumps(manifest))
+        made = replace(made, manifest=backup.digest(_MANIFEST.read_bytes()))
         if made.method == backup.SNAPSHOT:  # its data stays where it is: this alone is stored
             (_WORK / "report").mkdir(exist_ok=True)
             shutil.copy(_MANIFEST, _WORK / "report")
         if made.method == backup.LOGICAL:
             shutil.rmtree(_COPY / "data")
-        _write_lines("tags", backup.tags(made))
+        _write_lines("tags", backup.tags(made, _key()))
         self._say(json.dumps(asdict(made)))
 
     def _method(self) -> str:
@@ -114,28 +116,31 @@ class Job:
     def expired(self) -> None:
         """Write down which backups the policy does not keep."""
         snapshots = _snapshots()
-        own = [one for one in backup.catalogue(snapshots) if one.origin == self._env["ORIGIN"]]
+        own = [one for one in self._catalogue() if one.origin == self._env["ORIGIN"]]
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
+        over = retention.expired(own, policy, self._clock.now(), has_key=bool(_key()))
         # A volume snapshot goes with its entry, and this Job may not delete one: `backup prune` does.
-        gone = [one.id for one in retention.expired(own, policy) if not one.volume_snapshot]
-        stays = [one for one in own if one.id not in gone]
+        gone = [one for one in over if not one.volume_snapshot]
+        stays = [one for one in own if one not in gone]
         logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"])
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
-        self._say(f"not kept: {', '.join(gone) or 'none'}")
+        self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
 
     def choose(self) -> None:
         """Find the backup that is asked for, or the newest of this cluster that was not restored yet."""
-        found = backup.catalogue(_snapshots())
-        wanted = self._env.get("BACKUP_ID")
-        if wanted:
-            chosen = next((one for one in found if one.id == wanted), None)
+        found = self._catalogue()
+        wanted, snapshot = self._env.get("BACKUP_ID"), self._env.get("SNAPSHOT")
+        if wanted:  # another entry may have the same id: it is the one that the command has looked at
+            chosen = next((one for one in found if one.id == wanted and snapshot in (None, one.snapshot)), None)
         else:
             own = [one for one in found if one.origin == self._env["ORIGIN"]]
+            own = retention.counting(own, self._clock.now(), has_key=bool(_key()))
             chosen = next((one for one in own if one.verified is None), own[0] if own else None)
         if chosen is None:
             raise Refused([Reason("no-such-backup", f"the target holds no backup {wanted or 'of this cluster'}")])
         (_WORK / "chosen").write_text(chosen.snapshot)
         (_WORK / "method").write_text(chosen.method)
+        (_WORK / "manifest").write_text(chosen.manifest)
         (_WORK / "started").write_text(str(self._clock.now().timestamp()))
         self._say(f"{chosen.id} of {chosen.where}, {chosen.size} bytes")
 
@@ -143,6 +148,7 @@ class Job:
         """Compare what was restored with what was recorded. A difference is a result, and written down like success."""
         if (_SCRATCH / "data").exists():
             return
+        self._check_manifest()
         manifest = json.loads(_MANIFEST.read_text())
         made = facts.make(backup.Backup, manifest["backup"])
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
@@ -164,14 +170,31 @@ class Job:
         if gtid != made.gtid:
             different.append(f"GTID set {gtid} instead of {made.gtid}")
         result = backup.Verification(
-            made.id, self._moment(), not different, round(fetched, 1), "; ".join(different)[:1000]
+            of=made.id,
+            at=self._moment(),
+            ok=not different,
+            seconds=round(fetched, 1),
+            why="; ".join(different)[:1000],
+            tables=len(found.tables),
+            rows=sum(one.rows for one in found.tables.values()),
+            of_snapshot=(_WORK / "chosen").read_text(),
         )
         (_WORK / "report").mkdir(exist_ok=True)
         (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
-        _write_lines("tags", backup.tags(result))
+        _write_lines("tags", backup.tags(result, _key()))
         self._say(json.dumps(asdict(result)))
         if different and self._env.get("MUST_BE_EQUAL"):
             raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
+
+    def _check_manifest(self) -> None:
+        """It must be the one whose digest stands in the entry, which is sealed; raises StepFailed."""
+        recorded = (_WORK / "manifest").read_text()
+        if recorded and recorded != backup.digest(_MANIFEST.read_bytes()):
+            raise errors.StepFailed("manifest.json is not the one that the backup's entry was made with")
+
+    def _catalogue(self) -> list[backup.Backup]:
+        keys = {self._env["MYSQLOPS_CLUSTER"]: _key()} if _key() else {}
+        return backup.catalogue(_snapshots(), keys=backup.Keys(self._env["MYSQLOPS_NAMESPACE"], keys))
 
     def verdict(self) -> None:
         """Fail the Job whose verification failed, after it has been recorded."""
@@ -182,7 +205,8 @@ class Job:
     def place(self) -> None:
         """The last step of a restore: the volume is a member's from here on; `prepare` then sets the passwords."""
         if not (_SCRATCH / "data").exists():
-            (_COPY / "data" / "auto.cnf").unlink(missing_ok=True)
+            for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would go before my.cnf
+                (_COPY / "data" / own).unlink(missing_ok=True)
             os.sync()
             (_COPY / "data").rename(_SCRATCH / "data")
         # After the rename, and by a second run too: until then the data of a volume snapshot is fetched anew from here.
@@ -235,6 +259,11 @@ class Job:
 
     def _say(self, text: str) -> None:
         print(text, flush=True)
+
+
+def _key() -> str:
+    """What this cluster seals its entries with; empty if its agents are of a release that made none."""
+    return _KEY.read_text() if _KEY.exists() else ""
 
 
 def _snapshots() -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ def ensure(client: api.Api, cluster: str, clock: Clock) -> dict[str, str]:
 
 def _generate(present: Mapping[str, str]) -> dict[str, str]:
     """New values for the keys that are missing."""
-    lacking = {key: password() for key in names.PASSWORD_KEYS if not present.get(key)}
+    lacking = {key: password() for key in (*names.PASSWORD_KEYS, names.KEY_BACKUP_KEY) if not present.get(key)}
     if not present.get(names.KEY_GROUP_NAME):
         lacking[names.KEY_GROUP_NAME] = str(uuid.uuid4())
     return lacking

@@ -113,18 +113,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupted() -> int:
-    click.echo("interrupted; run the same command again to go on", err=True)
+    from mysqlops.cli import output
+
+    output.say("interrupted; run the same command again to go on", err=True)
     return errors.EXIT_INTERRUPTED
 
 
 def _show(error: errors.MysqlopsError) -> None:
+    from mysqlops.cli import output  # not before it is needed: --help is quick
+
     if isinstance(error, errors.Refused):
-        click.echo("refused; nothing was changed:", err=True)
+        output.say("refused; nothing was changed:", err=True)
         for reason in error.reasons:
-            click.echo(f"  {reason.code}: {reason.message}", err=True)
+            output.say(f"  {reason.code}: {reason.message}", err=True)
             if reason.hint:
-                click.echo(f"    next: {reason.hint}", err=True)
+                output.say(f"    next: {reason.hint}", err=True)
         return
-    click.echo(f"error ({error.code}): {error}", err=True)
+    output.say(f"error ({error.code}): {error}", err=True)
     if error.hint:
-        click.echo(f"  next: {error.hint}", err=True)
+        output.say(f"  next: {error.hint}", err=True)

@@ -1,4 +1,7 @@
-"""Every word that is printed: data to stdout, talk to stderr; plain text where nobody looks."""
+"""Every word that is printed: data to stdout, talk to stderr; plain text where nobody looks.
+
+Much of it was written by others: pods' annotations, a repository's entries, servers' errors. What a terminal would obey
+is written out here, and nowhere else is anything printed."""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops.clock import SystemClock
-from mysqlops.core import quantity
+from mysqlops.core import quantity, typed
 from mysqlops.core.plan import Step
 from mysqlops.operations.session import Progress
 from mysqlops.planning.status import DOWN, HEALTHY, Member, Status
@@ -20,6 +23,18 @@ if TYPE_CHECKING:
     from mysqlops.operations.configure import Value
 
 _COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
+
+
+def say(text: Any = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print it; a text may have several lines."""
+    click.echo(typed.visible(str(text), kept="\n\t"), err=err, nl=nl)
+
+
+def _plain(text: str) -> str:
+    """For rich: no markup of others, one line."""
+    from rich.markup import escape
+
+    return escape(typed.visible(text))
 
 
 @contextmanager
@@ -39,32 +54,29 @@ def progress() -> Iterator[Progress]:
         def say_once(message: str) -> None:
             if message != last[0]:
                 last[0] = message
-                click.echo(stamp(message), err=True)
+                say(stamp(message), err=True)
 
-        yield Progress(say_once, say_once, lambda message: click.echo(f"warning: {message}", err=True))
+        yield Progress(say_once, say_once, lambda message: say(f"warning: {message}", err=True))
         return
-    from rich.markup import escape
-
     with console.status("starting") as live:
         yield Progress(
-            lambda message: console.print(escape(stamp(message))),
-            lambda message: live.update(escape(message)),
-            lambda message: console.print(f"[yellow]warning:[/yellow] {escape(message)}"),
+            lambda message: console.print(_plain(stamp(message))),
+            lambda message: live.update(_plain(message)),
+            lambda message: console.print(f"[yellow]warning:[/yellow] {_plain(message)}"),
         )
 
 
 def data(value: Any, form: str) -> None:
     """A machine's answer, whole, on stdout."""
     if form == "json":
-        click.echo(json.dumps(value, indent=2, default=str))
+        say(json.dumps(value, indent=2, default=str))
     else:
-        click.echo(to_yaml([value]), nl=False)
+        say(to_yaml([value]), nl=False)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Rows for people; a column of numbers is set right. Never folded, so that a line can be searched for."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, header_style="bold")
@@ -72,7 +84,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         numbers = bool(place) and all(row[place][:1].isdigit() for row in rows)
         made.add_column(head.upper(), justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
-        made.add_row(*map(escape, row))
+        made.add_row(*map(_plain, row))
     Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200).print(made)
 
 
@@ -82,9 +94,9 @@ def show_steps(steps: Sequence[Step], form: str) -> None:
         data({"steps": [step.as_json() for step in steps]}, form)
         return
     for step in steps:
-        click.echo(f"would {step.action} {step.kind} {step.name}: {step.why}")
+        say(f"would {step.action} {step.kind} {step.name}: {step.why}")
     if not steps:
-        click.echo("nothing to do")
+        say("nothing to do")
 
 
 def show_settings(values: Sequence[Value], form: str) -> None:
@@ -102,7 +114,7 @@ def show_settings(values: Sequence[Value], form: str) -> None:
     for one in values:
         by = "" if one.configured is None else "user" if one.by_user else "mysqlops"
         running = [_text_of(one.running.get(member)) for member in members]
-        made.add_row(one.name, _text_of(one.configured), by, *running)
+        made.add_row(*map(_plain, (one.name, _text_of(one.configured), by, *running)))
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(made)
 
 
@@ -113,7 +125,7 @@ def _text_of(value: str | None) -> str:
 def result(value: Any, form: str, sentence: str) -> None:
     """What a verb did: one sentence for people, the value for machines."""
     if form == "table":
-        click.echo(sentence)
+        say(sentence)
     else:
         data(value, form)
 
@@ -145,7 +157,7 @@ def show_status(status: Status) -> None:
     colour = _COLOURS[status.verdict]
     console.print(
         f"{status.name} in {status.namespace}: [bold {colour}]{status.verdict}[/], "
-        f"{status.online} of {status.replicas} members ONLINE, primary {status.primary or 'none'}"
+        f"{status.online} of {status.replicas} members ONLINE, primary {_plain(status.primary or 'none')}"
     )
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in (
@@ -163,13 +175,13 @@ def show_status(status: Status) -> None:
     ):
         made.add_column(column, no_wrap=True)
     for member in status.members:
-        made.add_row(*_row(member))
+        made.add_row(*map(_plain, _row(member)))
     console.print(made)
     for service, pods in status.services.items():
-        console.print(f"Service {service} -> {', '.join(pods) or 'nobody'}")
+        console.print(_plain(f"Service {service} -> {', '.join(pods) or 'nobody'}"))
     for condition in status.conditions:
-        console.print(f"[{colour}]{condition.code}[/]: {condition.message}", markup=True)
-        console.print(f"  next: {condition.hint}", markup=False)
+        console.print(f"[{colour}]{condition.code}[/]: {_plain(condition.message)}")
+        console.print(_plain(f"  next: {condition.hint}"))
 
 
 def _row(member: Member) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from mysqlops.core.spec import SURROUNDINGS
 if TYPE_CHECKING:
     from mysqlops.core.timeline import Swap
     from mysqlops.operations.in_place import Result, Source
+    from mysqlops.operations.restore import Filled
     from mysqlops.operations.session import Session
 
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
 @click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
 @click.option("--confirm", metavar="NAME", help="The name again, for --in-place, --member and --revert.")
+@click.option("--accept-unsigned", is_flag=True, help="Although no key that is here has sealed the backup.")
+@click.option("--signed-by", metavar="SECRET", help="With the key that sealed it, from a cluster that is lost.")
 @click.option("--accept-loss", is_flag=True, help="Although the member may hold transactions that no other has.")
 @options.target
 @options.spec
@@ -68,6 +71,7 @@ def command(backup: str | None, confirm: str | None, accept_loss: bool, **given:
     modes = {option: given.pop(key) for option, key in _MODES.items()}
     option, name = _check_words(backup, modes, chosen)
     target, to = given.pop("target"), given.pop("to") or ""
+    trust = Trust(given.pop("accept_unsigned"), given.pop("signed_by"))
     to = str(pitr.parse(to)) if to else ""
     if to and option in ("--revert", "--member"):
         raise errors.ConfigError(f"--to {to}: only with --as and --in-place", hint="mysqlops restore --help")
@@ -80,7 +84,7 @@ def command(backup: str | None, confirm: str | None, accept_loss: bool, **given:
         if option == "--revert":
             _revert(session, name, form=form, dry_run=dry_run)
             return
-        source = _find(session, str(backup), target, to)
+        source = _find(session, str(backup), target, to, trust)
         if option == "--as":
             _restore_as(session, source, name, form=form, dry_run=dry_run, changed=given, chosen=chosen)
         elif option == "--member":
@@ -138,14 +142,23 @@ def _on_the_command_line() -> set[str]:
     return {one for one in found.params if found.get_parameter_source(one) == source}
 
 
-def _find(session: Session, backup: str, target: str | None, to: str) -> Source:
+@dataclass(frozen=True)
+class Trust:
+    """What the user says of who made the backup."""
+
+    accept_unsigned: bool
+    signed_by: str | None
+
+
+def _find(session: Session, backup: str, target: str | None, to: str, trust: Trust) -> Source:
     from mysqlops.operations import backup as backups
-    from mysqlops.operations import restore, targets
+    from mysqlops.operations import restore, signing, targets
     from mysqlops.operations.in_place import Source
 
     place = targets.find(session.client, target)
-    there, chunks = backups.held(session, place)
+    there, chunks = backups.held(session, place, trust.signed_by)
     found = backups.pick(there, place, backup)
+    signing.check(found, accepted=trust.accept_unsigned)
     if to:
         restore.check_point(found, chunks, to)
     return Source(found, place, to)
@@ -162,19 +175,42 @@ def _restore_as(
     wanted = {key: value for key, value in changed.items() if key in chosen}
     if config_file is not None:
         wanted["mysqld"] = context.make_spec(name, session.client.namespace, config_file, dict(changed)).mysqld
-    spec = restore.spec_of(manifest, name, session.client.namespace, wanted)
+    spec = restore.spec_of(session, found, manifest, name, wanted)
     restore.check_data(found, manifest, spec)
     restore.check(session, found, spec, source.to)
+    why = "as you say" if "image" in wanted else restore.images(session, found).why
+    runs = restore.shown(spec, manifest, why) + _logs(source)
     if dry_run:
-        text = f"would restore {_size(source)} as {name}{_estimate(found)}"
+        text = "\n  ".join([f"would restore {_size(source)} as {name}{_estimate(found)}; it would run", *runs])
         output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
         return
+    _say_runs(session, name, runs)
     restore.check_image(session, found, spec)
-    reached = restore.execute(session, found, source.target, spec, source.to)
+    filled = restore.execute(session, found, source.target, spec, source.to)
     status = deploy.await_healthy(session, name)
-    text = f"{name} in {status.namespace} holds {_held(source, reached)}"
-    answer = {"backup": found.id, "gtid": found.gtid, "reached": reached, "status": status.as_json()}
+    text = f"{name} in {status.namespace} holds {_held(source, filled)}"
+    answer = {"backup": found.id, "gtid": found.gtid, "reached": filled.reached, "status": status.as_json()}
     output.result(answer, form, text)
+
+
+def _say_runs(session: Session, name: str, runs: list[str]) -> None:
+    for line in runs:
+        session.progress.say(f"{name}: {line}")
+
+
+def _runs_now(session: Session, name: str, source: Source) -> list[str]:
+    """Of a cluster that keeps what it has."""
+    from mysqlops.operations import observe, restore
+
+    spec = observe.must_run(session.client, name).spec
+    return restore.shown(spec, None, f"as {name} runs now") + _logs(source)
+
+
+def _logs(source: Source) -> list[str]:
+    """No key seals them yet (adr/0027): who applies them must know."""
+    if not source.to:
+        return []
+    return [f"binary logs: those in target {source.target.name}, which anybody with its password may have written"]
 
 
 def _restore_in_place(session: Session, source: Source, name: str, *, form: str, dry_run: bool) -> None:
@@ -183,14 +219,16 @@ def _restore_in_place(session: Session, source: Source, name: str, *, form: str,
     found = source.backup
     if dry_run:
         swap = in_place.plan(session, name, source)
+        _say_runs(session, name, _runs_now(session, name, source))
         _show(swap, name, form, f"{_size(source)} of {found.where}{_estimate(found)}")
         return
     in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan(session, name, source)
+        _say_runs(session, name, _runs_now(session, name, source))
         done = in_place.execute(session, name, swap, source)
-    _tell(swap, name, form, f"{name} holds {_held(source, done.reached)}", done)
+    _tell(swap, name, form, f"{name} holds {_held(source, done.filled)}", done)
 
 
 def _restore_member(session: Session, source: Source, pod: str, *, form: str, dry_run: bool, accept_loss: bool) -> None:
@@ -198,6 +236,7 @@ def _restore_member(session: Session, source: Source, pod: str, *, form: str, dr
 
     name, found = _cluster_of("--member", pod), source.backup
     answer = {"backup": found.id, "member": pod}
+    _say_runs(session, name, _runs_now(session, name, source))
     if dry_run:
         restore_member.check(session, name, pod, found, accept_loss=accept_loss)
         output.result(answer, form, f"would delete the data of {pod} and put {_size(source)} there{_estimate(found)}")
@@ -225,7 +264,7 @@ def _show(swap: Swap, name: str, form: str, what: str) -> None:
     from mysqlops.planning import restore as planning
 
     if form == "table":
-        click.echo(f"{name} would get {what}; what was written since is only in its claims of now")
+        output.say(f"{name} would get {what}; what was written since is only in its claims of now")
     output.show_steps(planning.steps(name, swap), form)
 
 
@@ -234,7 +273,7 @@ def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
         "backup": swap.backup or None,
         "kept": done.kept,
         "stopped_seconds": done.stopped_seconds,
-        "reached": done.reached,
+        "reached": done.filled.reached,
         "status": done.status.as_json(),
     }
     if done.stopped_seconds is None:
@@ -247,16 +286,15 @@ def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
     output.result(answer, form, text)
 
 
-def _held(source: Source, reached: dict[str, Any] | None) -> str:
+def _held(source: Source, filled: Filled) -> str:
+    """What was compared, not what the repository says of itself."""
     from mysqlops.planning import backup_progress
 
-    found = source.backup
-    text = f"{found.id}: {found.tables} tables, {found.rows} rows, as of {found.at}"
+    text = f"{source.backup.id}: {filled}, as of {source.backup.at}"
     if not source.to:
         return text
-    return (
-        f"{text}, {backup_progress.reached(reached) if reached else f'brought to {source.to} by a run before this one'}"
-    )
+    told = backup_progress.reached(filled.reached) if filled.reached else ""
+    return f"{text}, {told or f'brought to {source.to} by a run before this one'}"
 
 
 def _size(source: Source) -> str:

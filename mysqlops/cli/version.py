@@ -19,4 +19,4 @@ def command(output: str) -> None:
     if output != "table":
         out.data({"mysqlops": __version__, "agent": agent}, output)
         return
-    click.echo(f"mysqlops {__version__}, agent {agent}")
+    out.say(f"mysqlops {__version__}, agent {agent}")

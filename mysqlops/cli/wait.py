@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli import options
+from mysqlops.cli import options, output
 
 
 @click.command()
@@ -29,8 +29,8 @@ def command(hosts: tuple[str, ...], user: str | None, password_file: str, ca_fil
 
     login = connect.read_login(user, password_file, ca_file) if user else None
     found = wait.for_database(list(hosts), login, clock=SystemClock(), timeout_seconds=timeout, tell=_say)
-    click.echo(f"{found} is ready")
+    output.say(f"{found} is ready")
 
 
 def _say(message: str) -> None:
-    click.echo(message, err=True)
+    output.say(message, err=True)

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import facts
+from mysqlops.core import facts, gtid, names, quantity, typed
 from mysqlops.core.gtid import GtidSet
+from mysqlops.errors import ConfigError, StorageError
 
 Json = dict[str, Any]
 BACKUP, VERIFICATION = "backup", "verification"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
 ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
+# Whether a key that is here made its seal: of another cluster, or of one whose Secret is lost, nobody here knows.
+SIGNED, UNSIGNED, UNKNOWN = "yes", "no", "unknown"
+_ID = re.compile(r"[0-9A-Za-z][-0-9A-Za-z._]{0,127}")
+_WORD = re.compile(r"[-0-9A-Za-z._]{0,253}")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of the clusters of a namespace, by name, and others that the user trusts for any."""
+
+    namespace: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    trusted: tuple[str, ...] = ()
+
+    def of(self, one: Backup) -> tuple[str, ...]:
+        """Those that may have sealed it: another cluster's key does not speak for this one's."""
+        own = self.keys.get(one.cluster, "") if one.namespace == self.namespace else ""
+        return (*((own,) if own else ()), *self.trusted)
+
+    def all(self) -> tuple[str, ...]:
+        return (*self.keys.values(), *self.trusted)
 
 
 @dataclass(frozen=True)
@@ -40,8 +64,10 @@ class Backup:
     storage_size: str
     volume_snapshot: str = ""  # of the namespace: it holds the data, the repository only what is known of it
     group: str = ""  # the name under which the cluster counted transactions then (core/timeline.py)
+    manifest: str = ""  # SHA-256 of manifest.json, which holds the checksums of all tables; empty: an older release's
     committed: str = ""  # no transaction in it is later, by the clock of its server (UTC, microseconds); empty: unknown
     # What the repository adds:
+    signed: str = UNSIGNED
     target: str = ""
     snapshot: str = ""  # restic's id
     stored: int = 0  # bytes that it added to the repository
@@ -68,6 +94,9 @@ class Verification:
     ok: bool
     seconds: float  # to fetch and start it: what a restore costs
     why: str = ""  # what differed
+    tables: int = 0  # that were compared
+    rows: int = 0
+    of_snapshot: str = ""  # restic's id of what was restored; empty: an older release's
     snapshot: str = ""
 
 
@@ -76,9 +105,13 @@ def new_id(cluster: str, now: datetime) -> str:
     return f"{cluster}-{now:%Y%m%d-%H%M%S}"
 
 
-def tags(fact: Backup | Verification) -> list[str]:
+def tags(fact: Backup | Verification, key: str = "") -> list[str]:
     """The tags of its snapshot."""
-    return facts.tags(BACKUP if isinstance(fact, Backup) else VERIFICATION, fact)
+    return facts.tags(BACKUP if isinstance(fact, Backup) else VERIFICATION, fact, key)
+
+
+def digest(manifest: bytes) -> str:
+    return hashlib.sha256(manifest).hexdigest()
 
 
 def told(copied: str, stored: str) -> Backup:
@@ -96,25 +129,76 @@ def told_verification(checked: str) -> Verification:
     return facts.make(Verification, json.loads(checked))
 
 
-def catalogue(snapshots: Sequence[Json], target: str = "") -> list[Backup]:
-    """The backups in `restic snapshots --json`, the newest first, each with its last verification."""
-    checks = [
-        replace(facts.make(Verification, told), snapshot=one["id"])
-        for one, told in facts.of_kind(snapshots, VERIFICATION)
-    ]
-    last = {one.of: one for one in sorted(checks, key=lambda one: one.at)}
-    found = [
-        replace(
-            _backup(told),
+def compared(checked: str) -> Verification | None:
+    """What a Job's comparison found, None if another run of it did that."""
+    try:
+        return told_verification(checked)
+    except (ValueError, StorageError):
+        return None
+
+
+def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = None) -> list[Backup]:
+    """The backups in `restic snapshots --json`, the newest first, each with its last verification. What is no backup is
+    left out: whoever has the repository's password may have written it. Of one that a key here has sealed, only
+    verifications count that are sealed too."""
+    keys = keys or Keys()
+    checks = _verifications(snapshots, keys)
+    found = []
+    for one, told in facts.of_kind(snapshots, BACKUP):
+        made = typed.make(Backup, {**told, "verified": None, "signed": UNSIGNED})
+        if made is None or not _is_sound(made):
+            continue
+        is_ours = any(facts.is_sealed_with(one, key) for key in keys.of(made))
+        signed = SIGNED if is_ours else UNKNOWN if facts.is_signed(one) else UNSIGNED
+        summary = one.get("summary", {})
+        made = replace(
+            made,
+            signed=signed,
             target=target,
             snapshot=one["id"],
-            stored=int(one.get("summary", {}).get("data_added_packed", 0)),
-            store_seconds=_seconds(one.get("summary", {})),
-            verified=last.get(told["id"]),
+            stored=int(summary.get("data_added_packed", 0)),
+            store_seconds=_seconds(summary),
         )
-        for one, told in facts.of_kind(snapshots, BACKUP)
-    ]
+        found.append(replace(made, verified=_last(checks, made)))
     return newest_first(found)
+
+
+def _verifications(snapshots: Sequence[Json], keys: Keys) -> list[tuple[bool, Verification]]:
+    """Whether a key here sealed it, and what it says; the newest last."""
+    found = []
+    for one, told in facts.of_kind(snapshots, VERIFICATION):
+        made = typed.make(Verification, told)
+        if made is not None and names.is_moment(made.at):
+            is_ours = any(facts.is_sealed_with(one, key) for key in keys.all())
+            found.append((is_ours, replace(made, snapshot=one["id"])))
+    return sorted(found, key=lambda pair: pair[1].at)
+
+
+def _last(checks: Sequence[tuple[bool, Verification]], made: Backup) -> Verification | None:
+    of_it = [
+        one
+        for is_ours, one in checks
+        if one.of == made.id and one.of_snapshot in ("", made.snapshot) and (is_ours or made.signed != SIGNED)
+    ]
+    return of_it[-1] if of_it else None
+
+
+def _is_sound(made: Backup) -> bool:
+    """Each fact in its range: names become names of objects, and parts of paths and of hints."""
+    try:
+        names.check_cluster_name(made.cluster)
+        names.check_namespace(made.namespace)
+        quantity.parse_bytes(made.storage_size)
+    except ConfigError:
+        return False
+    words = (made.origin, made.member, made.role, made.volume_snapshot, made.group)
+    return (
+        bool(_ID.fullmatch(made.id))
+        and all(_WORD.fullmatch(one) for one in words)
+        and (made.method in (ARCHIVE, SNAPSHOT, LOGICAL) and made.checked in (NONE, CHECKSUM))
+        and (names.is_moment(made.at) and (not made.committed or names.is_moment(made.committed)))
+        and gtid.is_set(made.gtid)
+    )
 
 
 def newest_first(backups: Iterable[Backup]) -> list[Backup]:
@@ -133,15 +217,16 @@ def newest_first(backups: Iterable[Backup]) -> list[Backup]:
     return [one for _, _, one in dated]
 
 
-def snapshots_of(snapshots: Sequence[Json], backups: Iterable[str]) -> list[str]:
-    """restic's ids of these backups and of everything recorded about them."""
-    wanted = set(backups)
-    made = [one["id"] for one, told in facts.of_kind(snapshots, BACKUP) if told["id"] in wanted]
-    return made + [one["id"] for one, told in facts.of_kind(snapshots, VERIFICATION) if told["of"] in wanted]
+def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]:
+    """restic's ids of these very entries, and of what is recorded of them alone: another entry may have the same id."""
+    made = {one.snapshot: one.id for one in gone}
+    stays = {told.get("id") for one, told in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
+    wanted = set(made.values()) - stays
+    return [*made, *(one["id"] for one, told in facts.of_kind(snapshots, VERIFICATION) if told.get("of") in wanted)]
 
 
 def _backup(told: Json) -> Backup:
-    return replace(facts.make(Backup, told), verified=None)
+    return facts.make(Backup, {**told, "verified": None, "signed": UNSIGNED})
 
 
 def _seconds(summary: Json) -> float:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from mysqlops.core import facts, names
+from mysqlops.core import facts, gtid, names, typed
 from mysqlops.core.backup import FAILED, Backup
 from mysqlops.core.gtid import GtidSet
+from mysqlops.errors import StorageError
 
 Json = dict[str, Any]
 CHUNK = "binlog"
@@ -122,7 +123,14 @@ def superseded(snapshots: Sequence[Json]) -> list[str]:
 
 
 def _all(snapshots: Sequence[Json]) -> list[Chunk]:
-    return [replace(facts.make(Chunk, told), snapshot=one["id"]) for one, told in facts.of_kind(snapshots, CHUNK)]
+    """But for what is none: anybody with the repository's password may have written it."""
+    found = [(one["id"], typed.make(Chunk, told)) for one, told in facts.of_kind(snapshots, CHUNK)]
+    return [replace(chunk, snapshot=snapshot) for snapshot, chunk in found if chunk is not None and _is_sound(chunk)]
+
+
+def _is_sound(chunk: Chunk) -> bool:
+    moments = all(names.is_moment(one) for one in (chunk.first, chunk.last, chunk.until) if one)
+    return moments and gtid.is_set(chunk.before) and gtid.is_set(chunk.gtid)
 
 
 def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
@@ -244,5 +252,5 @@ def report_of(annotations: Mapping[str, str]) -> Report | None:
     try:
         found = json.loads(annotations.get(names.ANNOTATION_BINLOG) or "null")
         return None if found is None else facts.make(Report, found)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, StorageError):
         return None

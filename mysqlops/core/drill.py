@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
 from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
@@ -74,10 +74,20 @@ def record_of(annotations: Mapping[str, str]) -> Record | None:
     if not text:
         return None
     try:
-        found = json.loads(text)
-        return Record(**{key: value for key, value in found.items() if key in Record.__dataclass_fields__})
-    except (ValueError, TypeError, AttributeError):
+        found = typed.make(Record, json.loads(text))
+    except ValueError:
+        found = None
+    if found is None or not isinstance(found.facts, dict) or not _is_namespace(found.node_pods):
         return Record("unknown", "", "unknown")
+    return found
+
+
+def _is_namespace(text: str) -> bool:
+    """Privileged pods go there."""
+    try:
+        return not text or bool(names.check_namespace(text))
+    except ConfigError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,15 @@ allow appending only), and a repository alone is enough to restore from. A tag m
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from mysqlops.core import typed
+from mysqlops.errors import StorageError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -18,13 +23,33 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 FORMAT = 1
 TAG = "mysqlops"  # on every snapshot of ours
-_FACTS, _KIND = "facts:", "kind:"
+_FACTS, _KIND, _SEAL = "facts:", "kind:", "seal:"
 
 
-def tags(kind: str, fact: DataclassInstance) -> list[str]:
-    """The tags of its snapshot."""
+def tags(kind: str, fact: DataclassInstance, key: str = "") -> list[str]:
+    """The tags of its snapshot; with a key also a seal, which only who has the key can make (adr/0027)."""
     text = json.dumps({"format": FORMAT, **asdict(fact)}, separators=(",", ":"))
-    return [TAG, f"{_KIND}{kind}", f"{_FACTS}{base64.urlsafe_b64encode(text.encode()).decode()}"]
+    found = [TAG, f"{_KIND}{kind}", f"{_FACTS}{base64.urlsafe_b64encode(text.encode()).decode()}"]
+    return [*found, f"{_SEAL}{_seal(key, found[1:])}"] if key else found
+
+
+def is_signed(snapshot: Json) -> bool:
+    """It has a seal, whoever made it."""
+    return any(tag.startswith(_SEAL) for tag in snapshot.get("tags") or [])
+
+
+def is_sealed_with(snapshot: Json, key: str) -> bool:
+    """Its seal was made with that key, over the facts and the kind that it shows."""
+    found = snapshot.get("tags") or []
+    told = [[tag for tag in found if tag.startswith(start)] for start in (_KIND, _FACTS)]
+    if not key or [len(one) for one in told] != [1, 1]:
+        return False
+    made = f"{_SEAL}{_seal(key, [one for (one,) in told])}"
+    return any(hmac.compare_digest(made, tag) for tag in found if tag.isascii())
+
+
+def _seal(key: str, told: Sequence[str]) -> str:
+    return hmac.new(key.encode(), "\0".join(told).encode(), hashlib.sha256).hexdigest()
 
 
 def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]:
@@ -37,8 +62,12 @@ def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]
 
 
 def make(kind: type[T], facts: Json) -> T:
-    """The dataclass, without the facts that it does not know."""
-    return kind(**{key: value for key, value in facts.items() if key in kind.__dataclass_fields__})
+    """The dataclass, without the facts that it does not know; raises StorageError for what is not of its kind."""
+    made = typed.make(kind, facts)
+    if made is None:
+        why = typed.trouble(kind, facts) if isinstance(facts, dict) else "not an object"
+        raise StorageError(f"what was recorded is no {kind.__name__.lower()}: {why}")
+    return made
 
 
 def _facts(found: Sequence[str]) -> Json | None:

@@ -128,9 +128,5 @@ def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[s
     if not isinstance(told, dict):
         return None
     is_text = all(isinstance(told.get(key, ""), str) for key in texts)
-    is_map = all(_is_map(told.get(key, {})) for key in maps)
+    is_map = all(names.are_members(told.get(key, {})) for key in maps)
     return {key: told[key] for key in (*texts, *maps) if key in told} if is_text and is_map else None
-
-
-def _is_map(value: object) -> bool:
-    return isinstance(value, dict) and all(names.is_pod(pod) and isinstance(uuid, str) for pod, uuid in value.items())

@@ -71,6 +71,15 @@ class GtidSet:
         return not self.subtract(other)
 
 
+def is_set(text: str) -> bool:
+    """Whether that is the text of one."""
+    try:
+        GtidSet.parse(text)
+    except ConfigError:
+        return False
+    return True
+
+
 class Growing:
     """A set that grows by single GTIDs, mostly by the next number of one of a few blocks; millions of them need no more
     room than their intervals."""

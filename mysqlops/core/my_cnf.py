@@ -129,7 +129,10 @@ def _text(line: str, where: str) -> str:
 
 
 def written(key: str, value: str | None) -> str:
-    """The line that mysqld reads as that value; None makes a bare flag."""
+    """The line that mysqld reads as that value; None makes a bare flag. Raises ConfigError for a key that is no name of
+    a setting: it could end the line."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
+        raise ConfigError(f"my.cnf: {key!r} is not the name of a setting")
     return key if value is None else f"{key} = {quoted(value)}"
 
 

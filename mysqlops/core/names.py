@@ -16,6 +16,7 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ROLE = f"{DOMAIN}/role"
 LABEL_DRILL = f"{DOMAIN}/drill"  # on pods that reach nodes for a drill: whose
 LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
+LABEL_PARKED = f"{DOMAIN}/parked"  # in the selector of a StatefulSet that is put aside: whose it is
 LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
 APP_NAME = "mysqlops"
 
@@ -30,7 +31,9 @@ ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` foun
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, the pods that `restart` is to replace
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> claim that goes (planning/member.py)
 ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup that its volume gets before it starts
-ANNOTATION_RECREATING = f"{DOMAIN}/recreating"  # on the Lease: JSON, the StatefulSet that is to be made anew
+ANNOTATION_RECREATING = (
+    f"{DOMAIN}/recreating"  # on the Lease: JSON, of the StatefulSet that replaces another; on a parked one: its members
+)
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/record.py)
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)
 ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held when a rollout replaced its pod
@@ -49,7 +52,8 @@ ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that f
 ANNOTATION_POINT = f"{DOMAIN}/restored-to"  # on such a claim: the point to which it is brought, none if to none
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
-ANNOTATION_PENDING = f"{DOMAIN}/pending"  # on a VolumeSnapshot that is in no catalogue yet: its member
+# On a VolumeSnapshot that is in no catalogue yet: its member; on the Secret of a target that was never reached.
+ANNOTATION_PENDING = f"{DOMAIN}/pending"
 ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
 ANNOTATION_DRILL = f"{DOMAIN}/drill"  # on the Lease: JSON, a drill under way (core/drill.py)
@@ -81,6 +85,7 @@ KEY_PROBE_PASSWORD = "probe-password"
 KEY_APP_PASSWORD = "app-password"
 KEY_ADOPT_PASSWORD = "adopt-password"  # only while `adopt` copies
 KEY_BACKUP_PASSWORD = "backup-password"
+KEY_BACKUP_KEY = "backup-key"  # what the cluster seals its backups with (adr/0027); nobody logs in with it
 KEY_CA_KEY = "ca-key"  # only if the CA is of our making
 KEY_GROUP_NAME = "group-name"
 PASSWORD_KEYS = (
@@ -108,6 +113,7 @@ MAX_NAME_LENGTH = 40
 MAX_MEMBERS = 9  # Group Replication's own limit
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RESTORED = re.compile(r"r\d{14}-")
+_TEMPLATES = re.compile(rf"{CLAIM_TEMPLATE}(-r\d{{14}})?")
 _TEMPLATE = re.compile(rf"^{CLAIM_TEMPLATE}-({_RESTORED.pattern})?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -124,6 +130,14 @@ def check_cluster_name(name: str) -> str:
         text = f"NAME {name!r}: its claims would have the names of another cluster's, after a restore in place"
         raise ConfigError(text, hint="choose a name such as mysql or orders-db")
     return name
+
+
+def is_cluster_name(text: str) -> bool:
+    """True of what a cluster may be called."""
+    try:
+        return bool(check_cluster_name(text))
+    except ConfigError:
+        return False
 
 
 def check_namespace(name: str, option: str = "--namespace") -> str:
@@ -174,9 +188,32 @@ def pod(cluster: str, ordinal: int) -> str:
     return f"{cluster}-{ordinal}"
 
 
+def parked(cluster: str) -> str:
+    """The StatefulSet that keeps what another one is to be; begins as no cluster's name can."""
+    return f"0-remake-{cluster}"
+
+
 def is_pod(text: str) -> bool:
     """True of what may be a member's pod, of any cluster."""
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
+
+
+def are_members(told: object) -> bool:
+    """True of what maps members' pods to their server_uuids."""
+    return isinstance(told, dict) and all(is_pod(str(pod)) and isinstance(uuid, str) for pod, uuid in told.items())
+
+
+def is_moment(text: str) -> bool:
+    """True of ISO 8601 with its time zone."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def is_claim_template(text: str) -> bool:
+    """True of what members' claims are called after, now or after a restore in place."""
+    return _TEMPLATES.fullmatch(text) is not None
 
 
 def is_member(text: str, cluster: str) -> bool:
@@ -241,6 +278,9 @@ def restore_job(cluster: str) -> str:
 def receiver(cluster: str) -> str:
     """The Deployment, Lease and account of what receives the primary's binary logs."""
     return f"{cluster}-binlog"
+
+
+SCHEDULES = ("backup", "verify")
 
 
 def schedule(cluster: str, kind: str) -> str:

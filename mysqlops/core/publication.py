@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mysqlops.core import typed
+
 FORMAT = 1
 UNKNOWN = "UNKNOWN"  # the state of a member that says nothing
 
@@ -81,7 +83,8 @@ def dump(publication: Publication) -> str:
 
 
 def load(text: str | None, pod_uid: str) -> Publication | None:
-    """The publication of the pod with that UID, or None: absent, unreadable, of another pod or format."""
+    """The publication of the pod with that UID, or None: absent, unreadable, of another pod or format, or with
+    a field that is not of its type."""
     if not text:
         return None
     try:
@@ -90,8 +93,4 @@ def load(text: str | None, pod_uid: str) -> Publication | None:
         return None
     if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT or fields.get("pod_uid") != pod_uid:
         return None
-    known = {name: value for name, value in fields.items() if name in Publication.__dataclass_fields__}
-    try:
-        return Publication(**known)
-    except TypeError:
-        return None
+    return typed.make(Publication, fields, plain=False)

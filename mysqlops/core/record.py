@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import gtid, names
 
 
 def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
@@ -31,7 +31,24 @@ def rebuilding(annotations: Mapping[str, str]) -> frozenset[str]:
 def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:
     """What `stop` wrote: replicas and the GTID set of every member; empty if the cluster is not stopped."""
     found = _read(annotations, names.ANNOTATION_STOPPED)
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or not _is_stop(found):
+        return {}
+    return found
+
+
+def _is_stop(found: dict[str, Any]) -> bool:
+    replicas, executed, fenced = found.get("replicas"), found.get("executed"), found.get("fenced", {})
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or not 0 <= replicas <= names.MAX_MEMBERS:
+        return False
+    texts = (found.get("group", ""), *_texts_of(executed), *_texts_of(fenced))
+    if not isinstance(executed, dict) or not isinstance(fenced, dict) or not all(isinstance(one, str) for one in texts):
+        return False
+    return all(gtid.is_set(one) for one in _texts_of(executed))
+
+
+def _texts_of(found: Any) -> list[Any]:
+    """A set that nobody knew is none."""
+    return [one or "" for one in found.values()] if isinstance(found, dict) else []
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ restore in place or `recover`, a newer backup holds another history, and `restor
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 
-from mysqlops.core.backup import FAILED, RESTORED, Backup, newest_first
+from mysqlops.core.backup import FAILED, RESTORED, SIGNED, Backup, newest_first
 from mysqlops.errors import ConfigError
 
 
@@ -76,12 +76,33 @@ def irreplaceable(chosen: Backup, own: Sequence[Backup], histories: Collection[s
     return [] if set(why) <= {reason for reasons in others for reason in reasons} else why
 
 
-def expired(backups: Sequence[Backup], policy: Policy) -> list[Backup]:
-    """Those that go; none if the policy keeps nothing, which is no policy."""
+def counting(backups: Sequence[Backup], now: datetime, *, has_key: bool) -> list[Backup]:
+    """Those that may push others out: sealed with the cluster's key, once it has one, and not of a time to come.
+    Whoever may write into the repository can make any other."""
+    until = now + _CLOCKS
+    there = [one for one in backups if datetime.fromisoformat(one.at) <= until]
+    return [one for one in there if one.signed == SIGNED or not has_key]
+
+
+def expired(backups: Sequence[Backup], policy: Policy, now: datetime, *, has_key: bool) -> list[Backup]:
+    """Those that go; none if the policy keeps nothing, which is no policy. One that does not count goes as soon as
+    those that do push it out: an older release's backups stay until then, and nothing else can push them out."""
     if not policy:
         return []
-    stays = kept(backups, policy)
-    return [one for one in backups if one.id not in stays]
+    count = counting(backups, now, has_key=has_key)
+    stays = kept(count, policy)
+    others = [one for one in backups if one not in count]
+    return [
+        *(one for one in count if one.id not in stays),
+        *(one for one in others if datetime.fromisoformat(one.at) <= now and not _is_kept_beside(one, count, policy)),
+    ]
 
 
+def _is_kept_beside(one: Backup, count: Sequence[Backup], policy: Policy) -> bool:
+    """Its id may be another's, and what it says of its verification is its own word."""
+    alone = replace(one, id="", verified=None)
+    return "" in kept([*count, alone], policy)
+
+
+_CLOCKS = timedelta(minutes=15)  # as far apart as those of one cluster are supposed to be
 PERIODS = tuple(field.name for field in fields(Policy))

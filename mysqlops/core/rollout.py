@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def was_replaced(claim: Mapping[str, Any], rollout: Rollout) -> bool:
 def _replaced(claim: Mapping[str, Any]) -> Replaced | None:
     text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
     try:
-        return Replaced(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
+        return typed.make(Replaced, json.loads(text or "null"))
+    except ValueError:
         return None
 
 
@@ -72,6 +72,7 @@ def read(stateful_set: Mapping[str, Any]) -> Rollout | None:
     """The rollout that the StatefulSet's annotation tells of, or None; what cannot be read counts as none."""
     text = (stateful_set["metadata"].get("annotations") or {}).get(names.ANNOTATION_ROLLOUT)
     try:
-        return Rollout(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
+        found = typed.make(Rollout, json.loads(text or "null"), plain=False)
+    except ValueError:
         return None
+    return found if found is not None and isinstance(found.before, dict) else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
 from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
@@ -54,14 +54,38 @@ def repository_of(s3: str | None, claim: str | None, repository: str | None) -> 
     if len(given) != 1:
         raise ConfigError("give one of --s3 URL, --claim NAME and --repository RESTIC-URL")
     if s3:
-        if not re.fullmatch(r"https?://[^/@]+/.+", s3):
+        if not typed.is_plain(s3) or not re.fullmatch(r"https?://[^/@\s]+/\S+", s3):
             raise ConfigError(f"--s3 {s3!r}: expected http(s)://HOST/BUCKET[/FOLDER]; keys belong in --credentials")
         return f"s3:{s3}"
     if claim:
         return _CLAIM_PATH
-    if repository and re.match(r"[a-z0-9]+:(https?://)?[^/]*:[^/]*@", repository):
-        raise ConfigError("--repository: holds a password; give it with --credentials instead")
-    return str(repository)
+    return _checked(str(repository))
+
+
+def _checked(repository: str) -> str:
+    """It is shown and stands in an annotation. A user's name is one of SFTP only; elsewhere it is a token."""
+    if not typed.is_plain(repository) or re.search(r"\s", repository):
+        raise ConfigError(f"--repository {typed.visible(repository)!r}: expected restic's form, without spaces")
+    backend, _, rest = repository.partition(":")
+    user, at, _ = re.sub(r"^[a-z0-9+]+://|^//", "", rest).partition("/")[0].rpartition("@")
+    if at and (":" in user or backend != "sftp"):
+        raise ConfigError("--repository: holds a password or token before '@'; give it with --credentials instead")
+    return repository
+
+
+def is_in_the_clear(repository: str) -> bool:
+    """Whoever is in the path sees the keys of S3's requests and the names and sizes of files, and may answer what he
+    likes; restic encrypts what the files hold."""
+    return re.match(r"[a-z0-9]+:http://", repository, re.IGNORECASE) is not None
+
+
+def check_transport(repository: str, *, accepted: bool) -> None:
+    """Raises ConfigError for HTTP without TLS, unless the user wants it."""
+    if is_in_the_clear(repository) and not accepted:
+        text = f"{repository}: without TLS, whoever is in the path sees the credentials and may delete all backups"
+        raise ConfigError(
+            text, hint="https://…, with key ca.crt in --credentials for a CA of its own; or --insecure-http"
+        )
 
 
 def check_credentials(keys: Mapping[str, str], secret: str) -> None:

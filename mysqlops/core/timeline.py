@@ -8,11 +8,12 @@ Lease, which outlives the StatefulSet.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ def dump(record: Swap | History) -> str:
 def swap_of(annotations: Mapping[str, str]) -> Swap | None:
     """The change that is under way, None if none is or nobody can read it."""
     found = _read(annotations, names.ANNOTATION_RESTORING)
-    try:
-        return Swap(**{**found, "old": Timeline(**found["old"]), "new": Timeline(**found["new"])}) if found else None
-    except (TypeError, KeyError):
+    old, new = _line(found.get("old")), _line(found.get("new"))
+    if old is None or new is None:
         return None
+    swap = typed.make(Swap, {**found, "old": old, "new": new})
+    is_known = swap is not None and swap.replicas <= names.MAX_MEMBERS and _WORD.fullmatch(swap.backup + swap.to)
+    return swap if is_known else None
 
 
 def is_going_back(annotations: Mapping[str, str]) -> bool:
@@ -78,11 +81,23 @@ def is_going_back(annotations: Mapping[str, str]) -> bool:
 def history_of(annotations: Mapping[str, str]) -> History | None:
     """None if the cluster was never restored in place, or nobody can read it."""
     found = _read(annotations, names.ANNOTATION_CLAIMS)
-    try:
-        before = Timeline(**found["before"]) if found and found["before"] else None
-        return History(**{**found, "now": Timeline(**found["now"]), "before": before}) if found else None
-    except (TypeError, KeyError):
+    now, before = _line(found.get("now")), _line(found.get("before"))
+    if now is None or (before is None and found.get("before")):
         return None
+    return typed.make(History, {**found, "now": now, "before": before})
+
+
+# A backup's id and a point, which also stand in hints that a user copies into a shell.
+_WORD = re.compile(r"[0-9A-Za-z:._+-]*")
+_GROUP = re.compile(r"[0-9A-Za-z-]{0,64}")
+
+
+def _line(told: Any) -> Timeline | None:
+    """None unless each value is what it should be: claims are named by it, and members are expected."""
+    line = typed.make(Timeline, told)
+    if line is None or not names.is_claim_template(line.claims) or not _GROUP.fullmatch(line.group):
+        return None
+    return line if names.are_members(line.members) and names.are_members(line.outcasts) else None
 
 
 def _read(annotations: Mapping[str, str], key: str) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import names, ownership
 from mysqlops.kube import exec as kube_exec
 
 Json = dict[str, Any]
@@ -113,7 +113,9 @@ class Client:
         return items
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        """Server-side apply; a field that another manager owns raises Conflict with the field's name."""
+        """Server-side apply; a field that another manager owns raises Conflict with the field's name. What exists and
+        is another cluster's is not touched: raises Refused."""
+        self._check_owner(manifest)
         query = {"fieldManager": names.FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         path = self._path(manifest["kind"], manifest["metadata"]["name"])
         self._check(manifest["kind"], dry_run=dry_run)
@@ -182,6 +184,11 @@ class Client:
         if self.before_change is not None and not dry_run and kind != "SelfSubjectAccessReview":
             self.before_change()
 
+    def _check_owner(self, manifest: Json) -> None:
+        found = self.find(manifest["kind"], manifest["metadata"]["name"])
+        if found is not None and (reason := ownership.stranger(manifest, found)) is not None:
+            raise errors.Refused([reason])
+
     def _new_connection(self) -> Any:
         """Another ApiClient with the same login, for exec: streams swap the client's methods (python#928)."""
         from kubernetes.client import ApiClient
@@ -190,8 +197,8 @@ class Client:
 
     def _path(self, kind: str, name: str = "") -> str:
         prefix, plural, namespaced = _KINDS[kind]
-        scope = f"/namespaces/{self.namespace}" if namespaced else ""
-        return f"{prefix}{scope}/{plural}" + (f"/{name}" if name else "")
+        scope = f"/namespaces/{_segment(self.namespace)}" if namespaced else ""
+        return f"{prefix}{scope}/{plural}" + (f"/{_segment(name)}" if name else "")
 
     def _call(
         self,
@@ -229,6 +236,13 @@ class Client:
             raise failure(f"{method} {path}: {response.status} {_reason(response.data)}")
         data: bytes = response.data
         return data
+
+
+def _segment(name: str) -> str:
+    """One part of a path, whatever it is made of; raises ConfigError for what would lead elsewhere."""
+    if name in (".", "..") or not name:
+        raise errors.ConfigError(f"{name!r}: no object has that name")
+    return quote(name, safe="")
 
 
 @contextlib.contextmanager

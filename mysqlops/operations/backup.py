@@ -13,7 +13,7 @@ from mysqlops.core import backup, binlog, group, names, quantity, retention, tim
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, jobs, observe, restic, targets
+from mysqlops.operations import agents, jobs, observe, recorded, restic, signing, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress
@@ -119,15 +119,18 @@ def origin(session: Session, name: str) -> str:
 
 
 def catalogue(session: Session, target: Target) -> list[backup.Backup]:
-    """All that the target holds, the newest first, each told how far it can be brought."""
+    """All that the target holds, the newest first, each with how far it can be brought."""
     return held(session, target)[0]
 
 
-def held(session: Session, target: Target) -> tuple[list[backup.Backup], list[binlog.Chunk]]:
-    """The backups, and the binary logs."""
+def held(
+    session: Session, target: Target, trusted: str | None = None
+) -> tuple[list[backup.Backup], list[binlog.Chunk]]:
+    """The backups, and the binary logs; `trusted` is a Secret with another key."""
     snapshots = restic.snapshots(session, target)
     chunks = binlog.chunks(snapshots)
-    return binlog.with_reach(backup.catalogue(snapshots, target.name), chunks), chunks
+    found = backup.catalogue(snapshots, target.name, signing.keys(session, snapshots, trusted))
+    return binlog.with_reach(found, chunks), chunks
 
 
 def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
@@ -137,7 +140,8 @@ def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
 
 def pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused that lists what there is."""
-    found = next((one for one in there if one.id == backup_id), None)
+    same = [one for one in there if one.id == backup_id]
+    found = next((one for one in same if one.signed == backup.SIGNED), same[0] if same else None)
     if found is None:
         some = ", ".join(one.id for one in there[:5]) or "none"
         text = f"BACKUP {backup_id}: target {target.name} holds {some}"
@@ -147,8 +151,8 @@ def pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.B
 
 def manifest(session: Session, target: Target, found: backup.Backup) -> Json:
     """What was recorded with it: every table's rows and checksum, the cluster's spec."""
-    found_there: Json = json.loads(restic.run(session, target, "dump", found.snapshot, "/manifest.json"))
-    return found_there
+    text = restic.run(session, target, "dump", found.snapshot, "/manifest.json")
+    return recorded.load(text, found.id)
 
 
 def export(session: Session, target: Target, backup_id: str, claim: str, file: str) -> str:
@@ -170,6 +174,8 @@ def export(session: Session, target: Target, backup_id: str, claim: str, file: s
 def verify(session: Session, name: str, target: Target, backup_id: str) -> backup.Backup:
     """Restore it into a pod of its own, start it, and compare everything; raises StepFailed with what differs."""
     chosen = find(session, target, backup_id)
+    if reasons := check_snapshot(session, chosen):
+        raise Refused(reasons)
     made = verify_job(session, name, target, chosen)
     pod = jobs.run(session, made, backup_progress.progress, "verify-refused")
     checked = backup.told_verification(jobs.last_line(session, pod, "check"))
@@ -181,7 +187,7 @@ def verify_job(session: Session, name: str, target: Target, chosen: backup.Backu
     """Of one backup, or of the newest that was not verified yet."""
     running = observe.must_run(session.client, name)
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
-    env = planning.environment_of(running.spec, origin(session, name)) | ({"BACKUP_ID": chosen.id} if chosen else {})
+    env = planning.environment_of(running.spec, origin(session, name)) | (planning.which(chosen) if chosen else {})
     job_name = f"{names.backup_job(name, chosen.id if chosen else '')}-v"
     made = planning.job(restic.templates(), job_name, target, planning.VERIFY, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "verify"
@@ -200,14 +206,19 @@ def _sizes(spec: ClusterSpec, chosen: backup.Backup) -> tuple[str, ...]:
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
     """The cluster's own backups that the policy does not keep."""
     own = origin(session, name)
-    return retention.expired([one for one in catalogue(session, target) if one.origin == own], policy)
+    there = [one for one in catalogue(session, target) if one.origin == own]
+    has_key = bool(signing.key_of(session.client, name))
+    return retention.expired(there, policy, session.clock.now(), has_key=has_key)
 
 
 def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused for the last one of its history that is known to be good."""
     there = catalogue(session, target)
     chosen = pick(there, target, backup_id)
+    has_key = bool(signing.key_of(session.client, chosen.cluster))
     own = [one for one in there if one.origin == chosen.origin]
+    own = retention.counting(own, session.clock.now(), has_key=has_key)
+    own = own if chosen in own else [*own, chosen]
     if why := retention.irreplaceable(chosen, own, histories(session, chosen)):
         history = f", in the history {chosen.group}" if chosen.group else ""
         text = f"{chosen.id} is the {' and the '.join(why)} good backup of {chosen.where}{history}"
@@ -233,14 +244,41 @@ def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
     """Forget them, the binary logs that only they needed, and free what only they used; one after another would lock
     the repository longer."""
     snapshots = restic.snapshots(session, target)
-    ids = backup.snapshots_of(snapshots, [one.id for one in gone])
-    names_gone = {one.id for one in gone}
-    stays = [one for one in backup.catalogue(snapshots) if one.id not in names_gone]
+    ids = backup.snapshots_of(snapshots, gone)
+    going = {one.snapshot for one in gone}
+    stays = [one for one in backup.catalogue(snapshots) if one.snapshot not in going]
     for own in {one.origin for one in gone}:
         ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own)
     if ids:
         restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
     for one in gone:
         # After it is forgotten: a backup that is listed must be there.
-        if one.volume_snapshot and one.namespace == session.client.namespace:
-            session.client.delete("VolumeSnapshot", one.volume_snapshot)
+        if one.volume_snapshot and one.namespace == session.client.namespace and one.signed != backup.UNKNOWN:
+            _delete_snapshot(session, one)
+
+
+def _delete_snapshot(session: Session, one: backup.Backup) -> None:
+    if found := own_snapshot(session, one):
+        session.client.delete("VolumeSnapshot", one.volume_snapshot, uid=found["metadata"]["uid"])
+    elif session.client.find("VolumeSnapshot", one.volume_snapshot) is not None:
+        session.progress.warn(f"VolumeSnapshot {one.volume_snapshot} was not made for {one.id}: it stays")
+
+
+def own_snapshot(session: Session, one: backup.Backup) -> Json | None:
+    """An entry is only a word: what is mounted, or goes, is a VolumeSnapshot that mysqlops made of that cluster, for
+    that backup. None if there is none."""
+    if one.volume_snapshot != one.id or one.namespace != session.client.namespace:
+        return None
+    found = session.client.find("VolumeSnapshot", one.volume_snapshot)
+    labels = (found or {"metadata": {}})["metadata"].get("labels") or {}
+    return found if {**names.selector(one.cluster), names.LABEL_STEPS: "snapshot"}.items() <= labels.items() else None
+
+
+def check_snapshot(session: Session, found: backup.Backup) -> list[Reason]:
+    """Why a backup's data cannot be had here: a VolumeSnapshot is only of its own namespace."""
+    if not found.volume_snapshot or own_snapshot(session, found):
+        return []
+    text = f"{found.id} is VolumeSnapshot {found.volume_snapshot} of namespace {found.namespace}, and is not here"
+    return [
+        Reason("snapshot-gone", text, "mysqlops backup list shows others; those of method archive need no snapshot")
+    ]

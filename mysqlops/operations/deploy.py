@@ -37,6 +37,8 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
         _refuse_changes(spec, running.spec, chosen)
         wanted = objects(running.spec, running.in_use)
     else:
+        if taken := observe.check_name_is_free(client, spec.name):
+            raise errors.Refused(taken)
         in_use = _in_use_before(client, spec.name)
         there = observe.unaccounted_claims(client, spec.name, in_use.claims)
         if reasons := claims.left_out(spec.name, there, spec.replicas):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mysqlops.core import backup, group, names, quantity, record, rollout, timeline
@@ -17,7 +17,7 @@ from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, snapshot
+from mysqlops.operations import deploy, jobs, observe, orders, remake, restore
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 from mysqlops.planning import restore as planning
@@ -38,13 +38,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Result:
-    """The cluster as it is then, the claims put aside, the seconds without a primary, and the proof that a point
-    was reached (both None if another run did that)."""
+    """The cluster as it is then, the claims put aside, the seconds without a primary (None if another run stopped
+    it), and what was found on the new claim."""
 
     status: status.Status
     kept: list[str]
     stopped_seconds: float | None
-    reached: Json | None = None
+    filled: restore.Filled = field(default_factory=restore.Filled)
 
 
 def plan(session: Session, name: str, source: Source) -> Swap:
@@ -60,7 +60,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     if quantity.parse_bytes(running.spec.storage_size) < source.backup.size:
         text = f"volumes of {running.spec.storage_size}: the backup has {quantity.format_bytes(source.backup.size)}"
         reasons.append(Reason("volume-too-small", text, f"mysqlops storage resize {name} --size SIZE"))
-    reasons += restore.known_bad(source.backup) + snapshot.check_there(session, source.backup)
+    reasons += restore.known_bad(source.backup) + backups.check_snapshot(session, source.backup)
     if reasons:
         raise Refused(reasons)
     restore.check_data(source.backup, backups.manifest(session, source.target, source.backup), running.spec)
@@ -138,7 +138,7 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     """Step by step until the new timeline is in use; may be killed and run again. Raises StepFailed, StorageError or
     WaitTimeout."""
     began: float | None = None
-    reached: Json | None = None
+    filled = restore.Filled()
     if not swap.backup:
         jobs.delete(session, names.restore_job(name))  # of a restore that is taken back
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
@@ -160,14 +160,14 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
             continue
         if action == planning.Scale(0):
             began = session.clock.monotonic()
-        reached = _act(session, name, action, source) or reached
+        filled = _act(session, name, action, source) or filled
     observe.until(session, name, lambda now: now.primary is not None, f"a primary of {name}")
     stopped = None if began is None else round(session.clock.monotonic() - began, 1)
     now = deploy.await_healthy(session, name)
-    return Result(now, _close(session, name, swap), stopped, reached)
+    return Result(now, _close(session, name, swap), stopped, filled)
 
 
-def _act(session: Session, name: str, action: planning.Action, source: Source | None) -> Json | None:
+def _act(session: Session, name: str, action: planning.Action, source: Source | None) -> restore.Filled | None:
     match action:
         case planning.Fill(claim):
             return _fill(session, name, claim, source)
@@ -244,7 +244,7 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     return planning.Seen(seen.stateful_set, list(seen.pods), observe.group_name(session.client, name), filled)
 
 
-def _fill(session: Session, name: str, claim: str, source: Source | None) -> Json | None:
+def _fill(session: Session, name: str, claim: str, source: Source | None) -> restore.Filled:
     assert source is not None  # noqa: S101 (only a restore, which has one, asks for it)
     running = observe.must_run(session.client, name)
     if session.client.find("PersistentVolumeClaim", claim) is None:

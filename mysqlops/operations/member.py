@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mysqlops.core import names, record, view
 from mysqlops.operations import claims, lock, observe, orders
 from mysqlops.operations.session import Session
@@ -100,7 +102,7 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
     )
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     noted = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
-    notes = orders.read_one(session.client, name, "rebuilding") or {}
+    notes = _notes(session, name)
     filling = _without_filling(session, name, member)
     if backup:
         filling[member] = backup
@@ -113,8 +115,13 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
 def await_service(session: Session, name: str, member: str) -> None:
     """Until it serves with another claim; that it was to be rebuilt is forgotten then."""
     observe.until(session, name, lambda now: _serves(now, member), f"{member} to take its data from the group")
-    notes = orders.read_one(session.client, name, "rebuilding") or {}
+    notes = _notes(session, name)
     orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one != member})
+
+
+def _notes(session: Session, name: str) -> dict[str, Any]:
+    found = orders.read_one(session.client, name, "rebuilding")
+    return found if isinstance(found, dict) else {}
 
 
 def _claim(session: Session, name: str, member: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, timeline
+from mysqlops.core import group, names, ownership, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
@@ -94,6 +94,25 @@ def group_name(client: Client, cluster: str) -> str:
         return name
     secret = client.get("Secret", names.credentials_secret(cluster))
     return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
+
+
+def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
+    """Why a new cluster may not have that name: another one of the namespace, also one that was deleted and kept its
+    data, would want the same objects."""
+    there = [*client.list("StatefulSet", _OURS), *client.list("Lease", _OURS)]
+    others = sorted({str(one["metadata"]["labels"].get(names.LABEL_INSTANCE)) for one in there} - {name})
+    return [
+        errors.Reason(
+            "name-taken",
+            f"NAME {name}: its objects and those of cluster {other} would have the same names",
+            "choose a name that does not end as theirs do, such as orders-db",
+        )
+        for other in others
+        if ownership.collide(name, other)
+    ]
+
+
+_OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
 
 
 def claims(client: Client, cluster: str) -> list[str]:

@@ -29,7 +29,10 @@ _KEYS = {
 def read_one(client: Client, cluster: str, order: str) -> Any:
     """One order's value, or None."""
     text = read(client, cluster).get(_KEYS[order])
-    return json.loads(text) if text else None
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
 
 
 def write(client: Client, cluster: str, **orders: Any) -> None:

@@ -1,12 +1,15 @@
 """Replace a StatefulSet: its claim template cannot be changed, so it is deleted without its pods and made again.
 
-What is to be made stands in the group's Lease before, so that a killed run can be finished.
+What is to be made stands beside it before, as a StatefulSet without members, so that a killed run can be finished. The
+Lease only says that this is under way: every agent may write there, and what stands there must decide nothing.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from mysqlops.core import names
+from mysqlops.errors import Reason, Refused
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, storage
@@ -18,7 +21,7 @@ _POLL_SECONDS = 0.5
 def begin(session: Session, name: str, wanted: Json) -> None:
     """Replace the StatefulSet by the one that is wanted; raises WaitTimeout."""
     stateful_set = session.client.get("StatefulSet", name)
-    orders.write(session.client, name, recreating=wanted)
+    _park(session, name, wanted)
     deadline = session.clock.monotonic() + session.timeout_seconds
     while True:
         session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
@@ -26,30 +29,54 @@ def begin(session: Session, name: str, wanted: Json) -> None:
             return
         # Somebody else, who applies manifests, was quicker and made it as it was.
         observe.check_deadline(session, deadline, f"StatefulSet {name} made again as it is wanted")
-        orders.write(session.client, name, recreating=wanted)
+        _park(session, name, wanted)
         stateful_set = session.client.get("StatefulSet", name)
 
 
-def finish(session: Session, name: str) -> bool:
-    """Make the StatefulSet that a run left to be made; False if that is not what is missing.
+def _park(session: Session, name: str, wanted: Json) -> None:
+    """Also what a run left that was killed here, and wanted something else: its template cannot be changed either."""
+    found = session.client.find("StatefulSet", names.parked(name))
+    if found is not None:
+        storage.unparked(found, name)
+        session.client.delete("StatefulSet", names.parked(name), uid=found["metadata"]["uid"])
+    orders.write(session.client, name, recreating=storage.values_of(wanted))
+    session.client.create("StatefulSet", storage.parked(wanted))
 
-    The order counts only while there is no StatefulSet: one that exists was never deleted, or was made by somebody
-    since, and may have been changed in many ways. Then the order is withdrawn, and whoever gave it plans again.
+
+def finish(session: Session, name: str) -> bool:
+    """Make the StatefulSet that a run left to be made; False if that is not what is missing. Raises Refused if nobody
+    knows any more what it was to be.
+
+    What was put aside counts only while there is no StatefulSet: one that exists was never deleted, or was made by
+    somebody since, and may have been changed in many ways. Then it goes, and whoever wanted it plans again.
     """
-    wanted = orders.read_one(session.client, name, "recreating")
-    if not wanted:
+    parked = session.client.find("StatefulSet", names.parked(name))
+    if parked is None and not orders.read(session.client, name).get(names.ANNOTATION_RECREATING):
         return False
     deadline = session.clock.monotonic() + session.timeout_seconds
     while (found := session.client.find("StatefulSet", name)) and "deletionTimestamp" in found["metadata"]:
         observe.check_deadline(session, deadline, f"StatefulSet {name} deleted")
         session.clock.sleep(_POLL_SECONDS)
-    if found is None:
+    if parked is None and found is None:
+        raise Refused([_lost(name)])
+    wanted = storage.unparked(parked, name) if parked is not None else None
+    if found is None and wanted is not None:
         session.client.apply(wanted)
-    is_wanted = found is None or storage.is_made_of(found, wanted)
+    is_wanted = wanted is not None and (found is None or storage.is_made_of(found, wanted))
     if is_wanted:
         observe.until(session, name, _owns_its_pods, f"StatefulSet {name} to take its pods over")
+    if parked is not None:
+        session.client.delete("StatefulSet", names.parked(name), uid=parked["metadata"]["uid"])
     orders.write(session.client, name, recreating=None)
     return is_wanted
+
+
+def _lost(name: str) -> Reason:
+    text = (
+        f"StatefulSet {name} was to be replaced, and what it was to be is not there: the command that was killed is of "
+        "an older release, whose note in the Lease is not applied, for every agent may write there"
+    )
+    return Reason("remake-lost", text, f"mysqlops delete {name} keeps the data; then mysqlops deploy {name}")
 
 
 def _owns_its_pods(now: status.Status) -> bool:

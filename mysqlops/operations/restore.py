@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import backup, binlog, mysqld_config, names, pitr, quantity, version
-from mysqlops.core.spec import SURROUNDINGS, ClusterSpec
+from mysqlops.core import backup, binlog, names, pitr, quantity, version
+from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import deploy, image_check, jobs, lock, observe, restic, snapshot
+from mysqlops.operations import backup as backups
+from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress, render, settings
@@ -24,13 +25,34 @@ from mysqlops.planning import restore as swapping
 Json = dict[str, Any]
 
 
-def spec_of(manifest: Json, name: str, namespace: str, changed: dict[str, Any]) -> ClusterSpec:
-    """The spec of the cluster that was backed up, under another name, with what the user wants differently."""
-    known = {field.name for field in fields(ClusterSpec)} - SURROUNDINGS
-    recorded = {key: value for key, value in manifest["spec"].items() if key in known}
-    if "mysqld" not in changed:
-        recorded["mysqld"] = mysqld_config.of_record(recorded.get("mysqld") or {}, "the settings of the backup")
-    return ClusterSpec(**{**recorded, **changed, "name": name, "namespace": namespace})
+def spec_of(session: Session, chosen: backup.Backup, manifest: Json, name: str, changed: Json) -> ClusterSpec:
+    """The spec of the cluster that was backed up, under another name, with what the user wants differently. Nothing
+    that runs is from the repository, and no setting that a user may not set. Raises Refused, ConfigError."""
+    where = name, session.client.namespace
+    return recorded.spec_of(manifest, chosen.id, images(session, chosen), where, changed)
+
+
+def images(session: Session, chosen: backup.Backup) -> recorded.Images:
+    """Those that the cluster of the backup runs with, if it does here; else those of this release, as for deploy."""
+    if chosen.namespace == session.client.namespace:
+        running = observe.running(session.client, chosen.cluster)
+        if running is not None:
+            return recorded.Images(running.spec.image, running.spec.agent_image, f"as {chosen.cluster} runs here")
+    return recorded.Images(DEFAULT_IMAGE, DEFAULT_AGENT_IMAGE, "of this release")
+
+
+def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
+    """All that a restore will run, for the eyes of a user."""
+    image, agent_image = (f"; recorded: {one or 'none'}" if manifest else "" for one in recorded.images_in(manifest))
+    settings = [key if value is None else f"{key} = {value}" for key, value in sorted(wanted.mysqld.items())]
+    storage = f"{wanted.storage_size}{f' of class {wanted.storage_class}' if wanted.storage_class else ''}"
+    found = [
+        f"image: {wanted.image} ({why}{image})",
+        f"agent image: {wanted.agent_image} ({why}{agent_image})",
+        f"members: {wanted.replicas}, each with memory {wanted.memory}, cpu {wanted.cpu}, storage {storage}",
+        f"settings: {'; '.join(settings) or 'none'}",
+    ]
+    return found
 
 
 def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = "") -> None:
@@ -41,11 +63,12 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
         text = f"--as {spec.name}: a cluster of that name runs here"
         hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
         reasons.append(Reason("name-taken", text, hint))
+    reasons += observe.check_name_is_free(session.client, spec.name)
     reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger one"))
-    reasons += known_bad(chosen) + snapshot.check_there(session, chosen)
+    reasons += known_bad(chosen) + backups.check_snapshot(session, chosen)
     if reasons:
         raise Refused(reasons)
 
@@ -53,7 +76,7 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
 def check_data(chosen: backup.Backup, manifest: Json, spec: ClusterSpec) -> None:
     """Raises Refused if servers with the settings of `spec` would not start on the backup's data, or take its tables
     for others. Before anything stops."""
-    made_with = mysqld_config.of_record(manifest["spec"].get("mysqld") or {}, "the settings of the backup")
+    made_with = recorded.settings_in(manifest, chosen.id)
     reasons = settings.other_data(chosen.id, made_with, spec, is_logical=chosen.method == backup.LOGICAL)
     if reasons:
         raise Refused(reasons)
@@ -105,9 +128,8 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
         raise Refused(reasons)
 
 
-def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Json | None:
-    """Everything up to the start of the members; the proof that the point `to` was reached, if there is one. May be
-    killed and run again."""
+def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Filled:
+    """Everything up to the start of the members; may be killed and run again."""
     wanted, claim = deploy.objects(spec), names.claim(spec.name, 0)
     stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
     with lock.held(session, spec.name, "restore"):
@@ -117,9 +139,9 @@ def execute(session: Session, chosen: backup.Backup, target: Target, spec: Clust
             if item["kind"] != "StatefulSet":
                 session.client.apply(item)
         maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
-        reached = fill(session, chosen, target, Filling(spec, maps, claim, to))
+        filled = fill(session, chosen, target, Filling(spec, maps, claim, to))
         session.client.apply(stateful_set)
-    return reached
+    return filled
 
 
 def _make_claim(session: Session, name: str, made: Json) -> None:
@@ -142,12 +164,27 @@ class Filling:
     member: str = ""  # that has the claim, waits, and goes on in its own group
 
 
-def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> Json | None:
+@dataclass(frozen=True)
+class Filled:
+    """What the Job found on the claim when it compared, and the proof that the point was reached, as
+    backup_progress.reached reads it. None: a run before this one did that, or it was not asked for."""
+
+    compared: backup.Verification | None = None
+    reached: Json | None = None
+
+    def __str__(self) -> str:
+        found = self.compared
+        if found is None:
+            return "compared by a run before this one"
+        return f"{found.tables} tables, {found.rows} rows, each compared with what was recorded"
+
+
+def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> Filled:
     """Fetch the backup onto a claim, start it there without a network, compare, and bring it forward if that is asked
-    for: then the proof, as backup_progress.reached reads it. Raises what the Job raises."""
+    for. Raises what the Job raises."""
     spec = filling.spec
     source = planning.Source(spec, filling.in_use.config, filling.in_use.agent)
-    env = planning.environment_of(spec, chosen.origin) | {"BACKUP_ID": chosen.id}
+    env = planning.environment_of(spec, chosen.origin) | planning.which(chosen)
     name = names.restore_job(spec.name)
     steps = planning.rejoin() if filling.member else planning.restore(filling.to)
     made = planning.job(restic.templates(), name, target, steps, source, **env)
@@ -159,16 +196,17 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
         jobs.delete(session, name)
     pod = jobs.run(session, made, backup_progress.progress, "restore-refused")
     # A second run of a Job that had done it already has nothing to tell.
+    compared = backup.compared(jobs.last_line(session, pod, "check"))
     told = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
-    reached: Json | None = json.loads(told) if told else None
+    filled = Filled(compared, json.loads(told) if told else None)
     jobs.delete(session, name)
     # From here on the volume is not just the backup any more: a later run must not take it for that.
     change = {"metadata": {"annotations": swapping.aim_notes(None)}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
-    session.progress.say(f"{chosen.id} is restored and compared: {chosen.tables} tables, {chosen.rows} rows")
-    if reached:
-        session.progress.say(backup_progress.reached(reached))
-    return reached
+    session.progress.say(f"{chosen.id} is restored: {filled}")
+    if filled.reached:
+        session.progress.say(backup_progress.reached(filled.reached))
+    return filled
 
 
 def is_filled(session: Session, claim: str) -> bool:

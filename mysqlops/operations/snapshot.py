@@ -124,14 +124,3 @@ def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -
     wanted["metadata"]["labels"][names.LABEL_STEPS] = "create"
     planning.from_snapshot(planning.scratch_claim(wanted), snapshot)
     return wanted
-
-
-def check_there(session: Session, found: backup.Backup) -> list[Reason]:
-    """Why a backup's data cannot be had here: a VolumeSnapshot is only of its own namespace."""
-    is_own = found.namespace == session.client.namespace
-    if not found.volume_snapshot or (is_own and session.client.find("VolumeSnapshot", found.volume_snapshot)):
-        return []
-    text = f"{found.id} is VolumeSnapshot {found.volume_snapshot} of namespace {found.namespace}, and is not there"
-    return [
-        Reason("snapshot-gone", text, "mysqlops backup list shows others; those of method archive need no snapshot")
-    ]

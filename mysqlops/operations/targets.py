@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from mysqlops import errors
 from mysqlops.core import names, target
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -32,7 +33,13 @@ def find(client: Client, name: str | None) -> Target:
 
 
 def everything(client: Client) -> list[Target]:
-    return [target.of_secret(one) for one in client.list("Secret", names.LABEL_TARGET)]
+    """But for those whose `add` has not come to its end."""
+    there = client.list("Secret", names.LABEL_TARGET)
+    return [target.of_secret(one) for one in there if not _is_pending(one)]
+
+
+def _is_pending(secret: dict[str, Any]) -> bool:
+    return names.ANNOTATION_PENDING in (secret["metadata"].get("annotations") or {})
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,9 @@ class Wish:
 def add(session: Session, wish: Wish) -> bool:
     """Make the Secret, the repository if there is none, and try it; True if a repository was made.
 
-    A second run with the same name tries what is there. Raises Refused for another repository under the same name.
+    A second run with the same name tries what is there. Raises Refused for another repository under the same name. A
+    run that fails leaves no target; only where a repository may have been made, the Secret stays for the next run, as
+    it has the password, and counts for nobody else.
     """
     client, wanted = session.client, wish.target
     if wanted.claim:
@@ -56,11 +65,20 @@ def add(session: Session, wish: Wish) -> bool:
     if found is None:
         credentials = _values(client, wish.credentials, "--credentials") if wish.credentials else {}
         target.check_credentials(credentials, wish.credentials or "")
-        client.create("Secret", target.make_secret(wanted, _password(client, wish.password), credentials))
+        made = target.make_secret(wanted, _password(client, wish.password), credentials)
+        made["metadata"]["annotations"][names.ANNOTATION_PENDING] = "true"
+        found = client.create("Secret", made)
     elif (there := target.of_secret(found)).repository != wanted.repository or there.claim != wanted.claim:
         text = f"target {wanted.name} is {there.place}, not {wanted.place}"
         raise Refused([Reason("other-target", text, f"choose another name, or kubectl delete secret {wanted.secret}")])
-    return "made" in restic.steps(session, wanted, planning.INIT, "init").split()
+    try:
+        told = restic.steps(session, wanted, planning.INIT, "init").split()
+    except errors.MysqlopsError as error:
+        if _is_pending(found) and (wish.password is not None or str(error).startswith("init: ")):
+            client.delete("Secret", wanted.secret, uid=found["metadata"]["uid"])
+        raise
+    client.patch("Secret", wanted.secret, {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}})
+    return "made" in told
 
 
 def check_claim(client: Client, claim: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mysqlops.core import mysqld_config, names
+from mysqlops.core.backup import Backup
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 
@@ -261,6 +262,11 @@ def scratch_claim(wanted: Json) -> Json:
 def grow_scratch(wanted: Json, size: int) -> None:
     """For a backup that is larger than the cluster's volumes are now."""
     scratch_claim(wanted)["resources"]["requests"]["storage"] = str(size)
+
+
+def which(chosen: Backup) -> dict[str, str]:
+    """What a Job restores or verifies: that very entry, for another one may have its id."""
+    return {"BACKUP_ID": chosen.id, "SNAPSHOT": chosen.snapshot}
 
 
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:

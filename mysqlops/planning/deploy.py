@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, ownership
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import drift
@@ -31,9 +31,11 @@ def plan(wanted: Sequence[Json], live: Mapping[Key, Json | None], claims: Sequen
         if found is None:
             steps.append(Step("apply", kind, name, "does not exist", manifest))
             continue
+        if (reason := ownership.stranger(manifest, found)) is not None:
+            reasons.append(reason)
+            continue
         if kind == "Secret" and name.endswith(names.tls_secret("")) and "data" in found:
             continue  # the user's or cert-manager's, or ours: it is filled, and nothing of it is rendered
-        reasons += _foreign(kind, name, found)
         different = drift.differences(manifest, found)
         if different and kind in _GUARDED and _is_running(wanted, live):
             reasons += [_belongs_to_upgrade(manifest, one) for one in _most_telling(different)]
@@ -62,17 +64,6 @@ def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) ->
             f"claims {', '.join(sorted(claims))} hold a cluster's data, and its Secret {secret} is gone; "
             "new passwords would not open that data",
             f"restore Secret {secret}, or choose another NAME, or delete these claims if nobody needs the data",
-        )
-    ]
-
-
-def _foreign(kind: str, name: str, found: Json) -> list[Reason]:
-    labels = found["metadata"].get("labels") or {}
-    if labels.get(names.LABEL_NAME) == names.APP_NAME:
-        return []
-    return [
-        Reason(
-            "foreign-object", f"{kind} {name} exists and is not of mysqlops; it was not touched", "choose another NAME"
         )
     ]
 

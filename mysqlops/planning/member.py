@@ -51,9 +51,10 @@ def is_under_way(seen: Status, member: str, note: Emptying | None, claim_uid: st
 
 
 def _is_recent(note: Emptying, now: str) -> bool:
-    if not note.at:
+    try:
+        age = datetime.fromisoformat(now) - datetime.fromisoformat(note.at)
+    except (ValueError, TypeError):  # no moment, or one without its time zone
         return False
-    age = datetime.fromisoformat(now) - datetime.fromisoformat(note.at)
     return abs(age) < timedelta(hours=_GOES_ON_HOURS)
 
 

@@ -19,6 +19,10 @@ def left(noted: Any, pods: Mapping[str, str], now: datetime) -> dict[str, str]:
     command begins again."""
     if not isinstance(noted, dict) or not isinstance(noted.get("pods"), dict):
         return {}
-    if abs(now - datetime.fromisoformat(str(noted["at"]))) > timedelta(hours=_GOES_ON_HOURS):
+    try:
+        age = now - datetime.fromisoformat(str(noted.get("at")))
+    except (ValueError, TypeError):  # no moment, or one without its time zone
+        return {}
+    if abs(age) > timedelta(hours=_GOES_ON_HOURS):
         return {}
     return {pod: uid for pod, uid in noted["pods"].items() if pods.get(pod) == uid}

@@ -82,6 +82,51 @@ def anew(stateful_set: Json) -> Json:
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
 
 
+def parked(wanted: Json) -> Json:
+    """A StatefulSet that is to be made, kept meanwhile as a StatefulSet without members and under a name that no
+    cluster can have: only who may make one can write it. It selects nothing of the cluster's."""
+    name, found = wanted["metadata"]["name"], anew(wanted)
+    labels = {**(found["metadata"].get("labels") or {}), **names.selector(name)}
+    replicas = str(found["spec"]["replicas"])
+    found["metadata"] |= {"name": names.parked(name), "labels": labels}
+    found["metadata"]["annotations"] = {
+        **(found["metadata"].get("annotations") or {}),
+        names.ANNOTATION_RECREATING: replicas,
+    }
+    found["spec"]["replicas"] = 0
+    for labelled in _parked_labels(found):
+        labelled[names.LABEL_PARKED] = name
+    return found
+
+
+def unparked(found: Json, name: str) -> Json:
+    """The inverse; raises Refused if it is not what a command of this cluster put aside."""
+    wanted = anew(found)
+    replicas = (wanted["metadata"].get("annotations") or {}).pop(names.ANNOTATION_RECREATING, "")
+    is_ours = all(labelled.pop(names.LABEL_PARKED, "") == name for labelled in _parked_labels(wanted))
+    labels, pod = wanted["metadata"].get("labels") or {}, wanted["spec"]["template"]["spec"]
+    is_ours = is_ours and names.selector(name).items() <= labels.items()
+    is_known = replicas.isdecimal() and int(replicas) <= names.MAX_MEMBERS
+    if not (is_ours and is_known and pod.get("serviceAccountName", name) == name):
+        text = f"StatefulSet {found['metadata']['name']} is not what mysqlops puts aside of {name}; it was not touched"
+        raise Refused([Reason("foreign-object", text, "see who made it; then delete it")])
+    wanted["metadata"]["name"] = name
+    wanted["spec"]["replicas"] = int(replicas)
+    return wanted
+
+
+def _parked_labels(stateful_set: Json) -> tuple[Json, Json]:
+    spec = stateful_set["spec"]
+    chosen: Json = spec.setdefault("selector", {}).setdefault("matchLabels", {})
+    labels: Json = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    return chosen, labels
+
+
+def values_of(wanted: Json) -> Json:
+    """What the Lease says of it, for the eyes of a user: values, from which nothing is made."""
+    return {"size": size_of(wanted), "template": claims.template_of(wanted)}
+
+
 def with_size(stateful_set: Json, size: str) -> Json:
     """The same with another size in its claim template."""
     wanted = anew(stateful_set)

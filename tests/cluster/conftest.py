@@ -23,6 +23,7 @@ KUBECONFIG = os.environ.get("MYSQLOPS_KUBECONFIG", "")
 AGENT_IMAGE = os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")
 LAB = Path(__file__).parents[2] / "scripts" / "lab"
 _S3_KEYS = (("AWS_ACCESS_KEY_ID", "ROOT_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "ROOT_SECRET_KEY"))
+os.environ["MYSQLOPS_INSECURE_HTTP"] = "1"  # the lab's S3 server has no TLS
 SMALL = ("--storage-size", "1Gi", "--memory", "768Mi", "--cpu", "100m")
 
 

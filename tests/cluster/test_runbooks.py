@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mysqlops.core import names
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, Result, eventually, fill, killed, run, s3_target
 
 pytestmark = pytest.mark.long
@@ -144,7 +145,9 @@ def test_region_moved_needs_no_more_than_the_repository(
     try:
         secret = json.loads(cluster.kubectl("get", "secret", "backup-target-offsite", "-o", "json"))
         kept = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kept"}}
-        password = {**kept, "data": {"password": secret["data"]["password"]}}
+        own = json.loads(cluster.kubectl("get", "secret", names.credentials_secret("mysql"), "-o", "json"))["data"]
+        keys = {"password": secret["data"]["password"], names.KEY_BACKUP_KEY: own[names.KEY_BACKUP_KEY]}
+        password = {**kept, "data": keys}
         there.kubectl("apply", "-f", "-", stdin=json.dumps(password))
         s3_target(there, request.config)  # its keys
         words = ("offsite", f"http://s3.lab-s3.svc:9000/{cluster.name}", "s3-keys", "kept", backup, "moved")

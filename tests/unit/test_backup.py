@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 from mysqlops.core import backup, group, names, retention, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.errors import ConfigError, Refused
+from mysqlops.errors import ConfigError, Refused, StorageError
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
 from mysqlops.operations import backup as backups
-from mysqlops.operations import restic
+from mysqlops.operations import restic, targets
 from mysqlops.planning import actions, backup_progress, claims, donor, render, schedule
 from mysqlops.planning import backup as planning
 from mysqlops.planning import restore as restoring
 from tests.unit.fakes.cluster import NAME, Cluster
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
 TARGET = target.Target("local", "/repository", "restic/restic:0", "backups")
 SPEC = ClusterSpec("orders", "db")
 GROUP = "a471ad45-d50b-450d-9104-65c08b7c3c14"
@@ -63,7 +64,7 @@ def test_a_repository_alone_tells_everything() -> None:
     assert (found.snapshot, found.stored, found.store_seconds, found.target) == ("s1", 7, 2.0, "local")
     assert (found.level, found.verified) == (backup.FAILED, replace(later, snapshot="s3"))
     assert replace(found, snapshot="", stored=0, store_seconds=0.0, target="", verified=None) == one
-    assert backup.snapshots_of(snapshots, ["orders-1"]) == ["s1", "s3", "s2"]
+    assert backup.snapshots_of(snapshots, [found]) == ["s1", "s3", "s2"]
     assert not any("," in tag for tag in backup.tags(one))  # restic parts tags at commas
 
 
@@ -79,7 +80,7 @@ def test_no_policy_removes_the_newest_good_backup_or_the_last_restored_one(
 ) -> None:
     plain = [(made(age, NOW - timedelta(hours=age)), level) for age, level in ages]
     there = [one if level == "checksum" else proven(one, ok=level == "restored") for one, level in plain]
-    gone = {one.id for one in retention.expired(there, policy)}
+    gone = {one.id for one in retention.expired(there, policy, LATER, has_key=False)}
     by_age = sorted(there, key=lambda one: one.at, reverse=True)
     good = [one.id for one in by_age if one.level != backup.FAILED]
     restored = [one.id for one in by_age if one.level == backup.RESTORED]
@@ -93,7 +94,8 @@ def test_no_policy_removes_the_newest_good_backup_or_the_last_restored_one(
 def test_failed_backups_push_no_good_one_out() -> None:
     good = made(9, NOW - timedelta(hours=9))
     bad = [proven(made(n, NOW - timedelta(hours=n)), ok=False) for n in range(5)]
-    assert {one.id for one in retention.expired([good, *bad], retention.Policy(last=1))} == {one.id for one in bad}
+    gone = retention.expired([good, *bad], retention.Policy(last=1), LATER, has_key=False)
+    assert {one.id for one in gone} == {one.id for one in bad}
 
 
 def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
@@ -101,13 +103,13 @@ def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
     old = [made(n, NOW + timedelta(hours=n), gtid=f"{GROUP}:1-{n}", group=GROUP) for n in (1, 2)]
     new = made(3, NOW + timedelta(hours=3), gtid=f"{GROUP}:1-1,{NEXT}:1-5", group=NEXT)
     there = [*old, proven(new)]
-    assert retention.expired(there, retention.Policy(last=1)) == old[:1]
+    assert retention.expired(there, retention.Policy(last=1), LATER, has_key=False) == old[:1]
     assert retention.kept(there, retention.Policy()) == {
         "orders-2": ["newest"],
         "orders-3": ["newest", "last restored"],
     }
     other = replace(new, id="other", origin="other")
-    assert retention.expired([*there, other], retention.Policy(last=1)) == old[:1]
+    assert retention.expired([*there, other], retention.Policy(last=1), LATER, has_key=False) == old[:1]
 
 
 def test_the_last_backup_of_a_history_may_be_deleted_when_the_cluster_cannot_go_back_to_it() -> None:
@@ -128,7 +130,7 @@ def test_a_cluster_can_go_back_to_the_history_before_a_restore_in_place() -> Non
     session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
     one = made(1, cluster=NAME, origin=lease["metadata"]["uid"])
     assert backups.histories(session, one) == {NEXT}
-    history = timeline.History(timeline.Timeline("data-r1", NEXT), timeline.Timeline("data", GROUP))
+    history = timeline.History(timeline.Timeline("data-r20260101000000", NEXT), timeline.Timeline("data", GROUP))
     note = {names.ANNOTATION_CLAIMS: timeline.dump(history)}
     session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
     assert backups.histories(session, one) == {NEXT, GROUP}
@@ -202,6 +204,8 @@ def test_progress_has_bytes_rate_and_time_left(line: str, told: str) -> None:
         (("http://s3/b", None, None), "s3:http://s3/b"),
         ((None, "c", None), "/repository"),
         ((None, None, "gs:b:/"), "gs:b:/"),
+        ((None, None, "sftp:user@host:/srv/x"), "sftp:user@host:/srv/x"),
+        ((None, None, "rest:https://host:8000/a@b"), "rest:https://host:8000/a@b"),
     ],
 )
 def test_a_target_is_one_of_three(given_: tuple[str | None, str | None, str | None], where: str) -> None:
@@ -210,11 +214,73 @@ def test_a_target_is_one_of_three(given_: tuple[str | None, str | None, str | No
 
 @pytest.mark.parametrize(
     "wrong",
-    [(None, None, None), ("http://s3/b", "c", None), ("s3/b", None, None), (None, None, "rest:http://u:p@host/")],
+    [(None, None, None), ("http://s3/b", "c", None), ("s3/b", None, None), (None, None, "rest:http://u:p@host/")]
+    + [
+        (None, None, where)
+        for where in (
+            *(
+                "rest:https://TOKEN@host/x",
+                "rest:https://u:p@host:8000/",
+                "s3:https://k@host/b",
+                "rest:https://a:b@c@d/",
+            ),
+            *("sftp:u:p@host:/x", "sftp://u:p@host/x", "s3:https://host/b\x1b[2J", "gs:b:/ x", "swift:c@x:/"),
+        )
+    ],
 )
 def test_a_wrong_target_is_refused(wrong: tuple[str | None, str | None, str | None]) -> None:
     with pytest.raises(ConfigError):
         target.repository_of(*wrong)
+
+
+@pytest.mark.parametrize("where", ["s3:http://s3/b", "rest:http://host/", "rest:HTTP://host/"])
+def test_a_server_without_tls_is_refused_unless_it_is_wanted(where: str) -> None:
+    with pytest.raises(ConfigError, match="without TLS"):
+        target.check_transport(where, accepted=False)
+    target.check_transport(where, accepted=True)
+    for fine in ("s3:https://s3/b", "rest:https://host/", "/repository", "gs:b:/", "sftp:u@h:/x"):
+        target.check_transport(fine, accepted=False)
+
+
+@pytest.mark.parametrize(
+    ("failure", "password", "stays"),
+    [
+        (StorageError("init: unable to open config file: connection refused"), None, False),
+        (StorageError("write: connection reset"), None, True),  # the repository was made with this password
+        (StorageError("target far (…): no answer"), None, True),
+        (StorageError("target far (…): no answer"), "own", False),
+    ],
+)
+def test_a_target_that_could_not_be_added_is_none(
+    failure: StorageError, password: str | None, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(1)
+    session = cluster.session()
+    session.client.create("Secret", {"metadata": {"name": "own"}, "data": {"password": "eA=="}})
+    wish = targets.Wish(target.Target("far", "s3:https://s3/b", "restic"), None, password)
+
+    def fail(*_: Any) -> str:
+        assert targets.everything(session.client) == []
+        raise failure
+
+    monkeypatch.setattr(restic, "steps", fail)
+    for _ in range(2):  # the second run goes on, with the password of the first
+        with pytest.raises(StorageError):
+            targets.add(session, wish)
+        assert (("Secret", "backup-target-far") in cluster.store.objects) == stays
+        with pytest.raises(Refused, match="no target for backups"):
+            targets.find(session.client, None)
+    monkeypatch.setattr(restic, "steps", lambda *_: "made")
+    assert targets.add(session, wish)
+    assert targets.find(session.client, None).name == "far"
+    monkeypatch.setattr(restic, "steps", fail_later)
+    with pytest.raises(StorageError):
+        targets.add(session, wish)
+    assert targets.find(session.client, None).name == "far"
+
+
+def fail_later(*_: Any) -> str:
+    raise StorageError("init: away")
 
 
 def test_keys_of_s3_are_in_a_file_and_not_in_an_environment() -> None:

@@ -38,7 +38,7 @@ def _open_restore(cluster: Cluster, group_name: str, parent: str = "") -> None:
 
 
 def _recreating(cluster: Cluster) -> None:
-    orders.write(cluster.session().client, NAME, recreating=storage.anew(Cluster(3).stateful_set()))
+    orders.write(cluster.session().client, NAME, recreating=storage.values_of(Cluster(3).stateful_set()))
 
 
 def test_deploy_makes_no_stateful_set_while_another_one_is_to_be_made() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -309,20 +310,69 @@ def test_a_restart_after_an_old_note_restarts_everybody() -> None:
     assert "mysqlops.io/restarting" not in cluster.notes()
 
 
-def test_an_order_to_make_a_stateful_set_again_counts_only_while_there_is_none() -> None:
+def _parked(cluster: Cluster, wanted: dict[str, Any]) -> None:
+    session = cluster.session()
+    orders.write(session.client, NAME, recreating=storage.values_of(wanted))
+    session.client.create("StatefulSet", storage.parked(wanted))
+
+
+def test_what_a_stateful_set_is_to_be_counts_only_while_there_is_none() -> None:
     cluster = Cluster(3)
     session = cluster.session()
     wanted = storage.with_size(cluster.stateful_set(), "2Gi")
     wanted["spec"]["replicas"] = 1
-    orders.write(session.client, NAME, recreating=wanted)
+    _parked(cluster, wanted)
     assert not remake.finish(session, NAME)
-    assert (cluster.stateful_set()["spec"]["replicas"], cluster.store.deleted("StatefulSet")) == (3, [])
+    assert cluster.stateful_set()["spec"]["replicas"] == 3
+    assert cluster.store.deleted("StatefulSet") == [names.parked(NAME)]
     assert "mysqlops.io/recreating" not in cluster.notes()
     wanted["spec"]["replicas"] = 3
-    orders.write(session.client, NAME, recreating=wanted)
+    _parked(cluster, wanted)
     del cluster.store.objects["StatefulSet", NAME]
     assert remake.finish(session, NAME)
     assert storage.size_of(cluster.stateful_set()) == "2Gi"
     remake.begin(session, NAME, storage.with_size(cluster.stateful_set(), "3Gi"))
     assert storage.size_of(cluster.stateful_set()) == "3Gi"
+    assert ("StatefulSet", names.parked(NAME)) not in cluster.store.objects
     assert not remake.finish(session, NAME)
+
+
+def test_a_stateful_set_comes_back_as_it_was_put_aside() -> None:
+    wanted = storage.with_size(Cluster(3).stateful_set(), "2Gi")
+    before = copy.deepcopy(wanted)
+    made = storage.unparked(storage.parked(wanted), NAME)
+    assert wanted == before
+    made["spec"].pop("selector"), made["spec"]["template"]["metadata"].pop("labels")
+    assert made == wanted
+
+
+def test_an_object_in_the_lease_is_never_applied() -> None:
+    """Every agent may write there, and older releases kept the whole StatefulSet in it."""
+    cluster = Cluster(3)
+    session = cluster.session()
+    evil = storage.with_size(cluster.stateful_set(), "2Gi")
+    evil["spec"]["template"]["spec"]["serviceAccountName"] = "administrator"
+    orders.write(session.client, NAME, recreating=evil)
+    before = copy.deepcopy(cluster.stateful_set()["spec"])
+    assert not remake.finish(session, NAME)
+    assert cluster.stateful_set()["spec"] == before
+    orders.write(session.client, NAME, recreating=evil)
+    del cluster.store.objects["StatefulSet", NAME]
+    with pytest.raises(errors.Refused) as error:
+        remake.finish(session, NAME)
+    assert error.value.reasons[0].code == "remake-lost"
+    assert ("StatefulSet", NAME) not in cluster.store.objects
+
+
+@pytest.mark.parametrize("change", [{"serviceAccountName": "other"}, {"parked": "other"}, {"members": "99"}])
+def test_a_stateful_set_that_was_not_put_aside_by_mysqlops_is_not_made(change: dict[str, str]) -> None:
+    cluster = Cluster(3)
+    found = storage.parked(storage.with_size(cluster.stateful_set(), "2Gi"))
+    pod = found["spec"]["template"]
+    pod["spec"]["serviceAccountName"] = change.get("serviceAccountName", NAME)
+    pod["metadata"]["labels"][names.LABEL_PARKED] = change.get("parked", NAME)
+    found["metadata"]["annotations"][names.ANNOTATION_RECREATING] = change.get("members", "3")
+    cluster.session().client.create("StatefulSet", found)
+    del cluster.store.objects["StatefulSet", NAME]
+    with pytest.raises(errors.Refused, match="is not what mysqlops puts aside"):
+        remake.finish(cluster.session(), NAME)

@@ -34,11 +34,11 @@ def command(backup: str, target: str | None, **given: Any) -> None:
         return
     for key, value in show.as_json(found).items():
         if key != "verified":
-            click.echo(f"{key.replace('_', ' '):16} {value}")
+            output.say(f"{key.replace('_', ' '):16} {value}")
     if found.verified:
-        click.echo(f"{'verified':16} {found.verified.at}, fetched and started in {found.verified.seconds} s")
+        output.say(f"{'verified':16} {found.verified.at}, fetched and started in {found.verified.seconds} s")
     for kind in ("tables", "rights"):
         for table, facts in manifest["contents"][kind].items():
-            click.echo(f"{kind[:-1]:16} {table}: {facts['rows']} rows, checksum {facts['checksum']}")
+            output.say(f"{kind[:-1]:16} {table}: {facts['rows']} rows, checksum {facts['checksum']}")
     for program in manifest["contents"]["programs"]:
-        click.echo(f"{'program':16} {program}")
+        output.say(f"{'program':16} {program}")

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import click
-
 from mysqlops.cli import output
 from mysqlops.core import gtid, quantity
 from mysqlops.core.backup import Backup
 
-_COLUMNS = "BACKUP CLUSTER MEMBER METHOD GTIDS SIZE STORED DURATION VERIFIED RESTORABLE-TO".split()
+_COLUMNS = "BACKUP CLUSTER MEMBER METHOD GTIDS SIZE STORED DURATION VERIFIED SIGNED RESTORABLE-TO".split()
 
 
 def as_json(one: Backup) -> dict[str, Any]:
@@ -24,7 +22,7 @@ def table(backups: Sequence[Backup], form: str) -> None:
         output.data([as_json(one) for one in backups], form)
         return
     if not backups:
-        click.echo("no backups")
+        output.say("no backups")
         return
     output.table(_COLUMNS, [_row(one) for one in backups])
 
@@ -40,6 +38,7 @@ def _row(one: Backup) -> tuple[str, ...]:
         quantity.format_bytes(one.stored),
         f"{one.seconds + one.store_seconds:.0f}s",
         verified(one),
+        one.signed,
         one.restorable_to or one.at,
     )
 

@@ -51,15 +51,13 @@ def command(
         out.data({"steps": [step.as_json() for step in plan.steps], "kept": kept, "done": not dry_run}, output)
     else:
         for step in plan.steps:
-            click.echo(
-                f"{'would delete' if dry_run else 'delete'} {step.kind} {step.name}: {step.why}", err=not dry_run
-            )
+            out.say(f"{'would delete' if dry_run else 'delete'} {step.kind} {step.name}: {step.why}", err=not dry_run)
         for one in kept:
-            click.echo(f"keep   {one}", err=not dry_run)
+            out.say(f"keep   {one}", err=not dry_run)
     if dry_run:
         return
     if not plan.steps:
-        click.echo(f"no cluster {name} in namespace {client.namespace}: nothing to delete", err=True)
+        out.say(f"no cluster {name} in namespace {client.namespace}: nothing to delete", err=True)
         return
     if purge_data:
         delete.check_confirmation(name, confirm or _ask(f"Type the name of the cluster to delete its data ({name})"))

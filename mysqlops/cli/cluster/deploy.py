@@ -64,18 +64,18 @@ def _show_result(status: Status, plan: Plan, proof: dict[str, float], form: str)
         return
     name, where = status.name, status.namespace
     if not plan.steps:
-        click.echo(f"{name} in {where} is as wanted and healthy: nothing changed")
+        output.say(f"{name} in {where} is as wanted and healthy: nothing changed")
         return
     slowest = max(proof.values())
-    click.echo(
+    output.say(
         f"{name} in {where} is up: a write through the primary was on all {status.replicas} members in {slowest:.2f} s"
     )
-    click.echo(
+    output.say(
         f"  clients:  label their pods {names.LABEL_CLIENT}={name}; CA: ca.crt in Secret {names.tls_secret(name)}"
     )
     template = f'{{{{index .data "{names.KEY_APP_PASSWORD}" | base64decode}}}}'
     secret = names.credentials_secret(name)
-    click.echo(f"  write:    {names.primary_service(name)}.{where}.svc:{names.PORT_MYSQL}")
-    click.echo(f"  read:     {names.replicas_service(name)}.{where}.svc:{names.PORT_MYSQL}")
-    click.echo(f"  account:  user {names.USER_APP}, database {names.DATABASE_APP}, TLS required")
-    click.echo(f"  password: kubectl get secret {secret} -n {where} -o go-template='{template}'")
+    output.say(f"  write:    {names.primary_service(name)}.{where}.svc:{names.PORT_MYSQL}")
+    output.say(f"  read:     {names.replicas_service(name)}.{where}.svc:{names.PORT_MYSQL}")
+    output.say(f"  account:  user {names.USER_APP}, database {names.DATABASE_APP}, TLS required")
+    output.say(f"  password: kubectl get secret {secret} -n {where} -o go-template='{template}'")

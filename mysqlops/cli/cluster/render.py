@@ -27,4 +27,4 @@ def command(**given: Any) -> None:
 
     name = names.check_cluster_name(given.pop("name"))
     spec = context.make_spec(name, given.pop("namespace"), given.pop("config_file"), given)
-    click.echo(output.to_yaml(deploy.objects(spec)), nl=False)
+    output.say(output.to_yaml(deploy.objects(spec)), nl=False)

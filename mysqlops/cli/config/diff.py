@@ -27,4 +27,4 @@ def command(name: str, **given: Any) -> None:
     if different or form != "table":
         output.show_settings(different, form)
     else:
-        click.echo(f"every member of {name} runs with what my.cnf says")
+        output.say(f"every member of {name} runs with what my.cnf says")

@@ -39,7 +39,7 @@ def command(name: str | None, **given: Any) -> int:
         possible, skipped = drilling.possible(session, cluster, wish)
         plans = [drilling.plan(session, cluster, faults.find(one), wish) for one in possible[:1]]
     for one, why in skipped.items():
-        click.echo(f"left out: {one}: {why}", err=True)
+        output.say(f"left out: {one}: {why}", err=True)
     if dry_run:
         text = f"would drill {', '.join(possible)}; nothing was changed"
         output.result({"faults": possible, "skipped": skipped, "changed": False}, form, text)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mysqlops.cli import options
+from mysqlops.cli import output as out
 from mysqlops.cli.drill import show
 
 
@@ -42,5 +43,5 @@ def command(before: Path, after: Path, output: str) -> None:
         for line in lines
     ]
     for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+        out.say(f"warning: {warning}", err=True)
     show.rows(["figure", "before", "after", "unit", "n", "verdict"], cells, {**facts, "warnings": warnings}, output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options
+from mysqlops.cli import output as out
 from mysqlops.cli.drill import show
 
 
@@ -26,6 +27,6 @@ def command(output: str) -> None:
     ]
     show.rows(["fault", "needs", "what"], [[one.name, one.needs, one.does] for one in found], {"faults": facts}, output)
     if output == "table":
-        click.echo()
+        out.say()
         for name, text in NEEDS.items():
-            click.echo(f"{name}: {text}")
+            out.say(f"{name}: {text}")

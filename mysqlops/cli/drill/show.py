@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from mysqlops.cli import output
 from mysqlops.core.drill import Report
 from mysqlops.planning.drill import markdown, statistic
@@ -20,7 +18,7 @@ _WIDTH = 72
 
 def announce(chosen: Plan) -> None:
     for line in chosen.preview():
-        click.echo(line, err=True)
+        output.say(line, err=True)
 
 
 def report(made: Report, folder: Path, form: str) -> None:
@@ -31,11 +29,11 @@ def report(made: Report, folder: Path, form: str) -> None:
     if made.rounds:
         output.table(*markdown.summary_rows(made))
         worst = statistic.worst(made)
-        click.echo(f"\nwrites of round {worst.number}, the worst:  |{sparkline(worst.timeline['writes'])}|")
-        click.echo(f"events: {'; '.join(f'{text} {at:.2f} s' for at, text in worst.timeline['events'])}\n")
+        output.say(f"\nwrites of round {worst.number}, the worst:  |{sparkline(worst.timeline['writes'])}|")
+        output.say(f"events: {'; '.join(f'{text} {at:.2f} s' for at, text in worst.timeline['events'])}\n")
     for line in markdown.verdict(made):
-        click.echo(line)
-    click.echo(f"report: {folder / 'report.html'}")
+        output.say(line)
+    output.say(f"report: {folder / 'report.html'}")
 
 
 def sparkline(counts: list[int]) -> str:

@@ -74,8 +74,8 @@ def the_cluster(session: Session, name: str | None) -> str:
     """The one that is named, or the only one of the namespace; raises ConfigError."""
     if name is not None:
         return name
-    found = session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
-    listed = sorted(str(one["metadata"]["name"]) for one in found)
+    found = [one["metadata"] for one in session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")]
+    listed = sorted(str(one["name"]) for one in found if one["name"] == one["labels"].get(names.LABEL_INSTANCE))
     if len(listed) != 1:
         text = f"--cluster: which of {', '.join(listed)}?" if listed else "the namespace holds no cluster"
         raise errors.ConfigError(text, hint="--cluster NAME, --namespace NAME")

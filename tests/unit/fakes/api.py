@@ -144,6 +144,7 @@ class Client(client.Client):
         return [one for one in events if one["involvedObject"] == {"kind": kind, "name": name}]
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        self._check_owner(manifest)
         self._check(manifest["kind"], dry_run=dry_run)
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         found = self.store.objects.get((kind, name), {"metadata": {}})

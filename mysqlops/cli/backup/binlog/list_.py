@@ -36,7 +36,7 @@ def command(target: str | None, **given: Any) -> None:
         output.data([{**asdict(one), "continues": continued[one.id]} for one in found], form)
         return
     if not found:
-        click.echo("no binary logs")
+        output.say("no binary logs")
         return
     output.table(_COLUMNS, [_row(one, continued[one.id]) for one in found])
 

@@ -14,15 +14,20 @@ from mysqlops.core.target import DEFAULT_IMAGE
 @click.command()
 @click.argument("name")
 @options.namespaced("2m")
-@click.option("--s3", metavar="URL", help="http(s)://HOST/BUCKET[/FOLDER]")
+@click.option("--s3", metavar="URL", help="https://HOST/BUCKET[/FOLDER]")
 @click.option("--claim", metavar="NAME", help="An existing claim of the namespace.")
 @click.option("--repository", metavar="URL", help="As restic writes it: azure:…, gs:…, b2:…, rest:…, sftp:…")
+@click.option(
+    "--insecure-http", is_flag=True, envvar="MYSQLOPS_INSECURE_HTTP", help="Take an http:// server: no TLS, no secrets."
+)
 @click.option("--credentials", metavar="SECRET", help="Its keys are restic's variables, such as AWS_ACCESS_KEY_ID.")
 @click.option("--password-secret", "password", metavar="SECRET", help="Its key password opens the repository.")
 @click.option(
     "--restic-image", "image", envvar="MYSQLOPS_RESTIC_IMAGE", default=DEFAULT_IMAGE, show_default=True, help="restic."
 )
-def command(name: str, image: str, credentials: str | None, password: str | None, **given: Any) -> None:
+def command(
+    name: str, image: str, credentials: str | None, password: str | None, insecure_http: bool, **given: Any
+) -> None:
     """Add a target NAME: make the repository if there is none, then write, read and delete a probe.
 
     Without --password-secret a password is made; it is in the Secret backup-target-NAME. Keep a copy of it outside
@@ -39,6 +44,7 @@ def command(name: str, image: str, credentials: str | None, password: str | None
     wanted = targets_of.Target(
         targets_of.check_name(name), targets_of.repository_of(s3, claim, repository), image, claim
     )
+    targets_of.check_transport(wanted.repository, accepted=insecure_http)
     with context.anywhere(given) as session:
         made = targets.add(session, targets.Wish(wanted, credentials, password))
     text = f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")

@@ -6,7 +6,7 @@ from mysqlops import errors
 from mysqlops.core import backup as facts_of
 from mysqlops.core import names
 from mysqlops.core.drill import BY_ABORT, NOBODY, TARGET, About
-from mysqlops.operations import backup, delete, deploy, observe, restart, restore, scale, targets
+from mysqlops.operations import backup, delete, deploy, observe, restart, restore, scale, signing, targets
 from mysqlops.operations.drill.scene import Facts, Fault, Json, Scene
 
 _MORE = 2  # members that come and go
@@ -27,8 +27,9 @@ def _restore_facts(scene: Scene) -> Facts:
     if not good:
         text = f"target {target.name} holds no good backup of {scene.name}"
         raise errors.Refused([errors.Reason("no-such-backup", text, f"mysqlops backup create {scene.name}")])
+    signing.check(good[0], accepted=False)
     copy = names.check_cluster_name(f"{scene.name}-drill")
-    spec = restore.spec_of(backup.manifest(session, target, good[0]), copy, session.client.namespace, {"replicas": 1})
+    spec = restore.spec_of(session, good[0], backup.manifest(session, target, good[0]), copy, {"replicas": 1})
     restore.check(session, good[0], spec)
     return {"backup": good[0].id, "copy": copy}
 
@@ -37,7 +38,7 @@ def _restore(scene: Scene, facts: Facts) -> Json:
     session, target = scene.session, targets.find(scene.session.client, scene.options.get("target"))
     chosen = backup.find(session, target, facts["backup"])
     manifest = backup.manifest(session, target, chosen)
-    spec = restore.spec_of(manifest, facts["copy"], session.client.namespace, {"replicas": 1})
+    spec = restore.spec_of(session, chosen, manifest, facts["copy"], {"replicas": 1})
     began = session.clock.monotonic()
     restore.check_image(session, chosen, spec)
     restore.execute(session, chosen, target, spec)

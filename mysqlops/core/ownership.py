@@ -1,0 +1,63 @@
+"""Whose an object is: a cluster's by its name and its instance, never by its name alone; and
+which clusters cannot stand side by side, as their objects would have the same names. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mysqlops.core import names
+from mysqlops.errors import Reason
+
+Json = dict[str, Any]
+
+
+def stranger(wanted: Json, found: Json) -> Reason | None:
+    """Why an object that exists is not one that this manifest may change; None if it may. A TLS Secret without our
+    labels is the user's, or cert-manager's: its name was chosen for this cluster."""
+    cluster = (wanted["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE)
+    if cluster is None:
+        return None
+    kind, name = wanted["kind"], wanted["metadata"]["name"]
+    labels = found["metadata"].get("labels") or {}
+    if labels.get(names.LABEL_NAME) != names.APP_NAME:
+        is_users_tls = kind == "Secret" and name == names.tls_secret(cluster) and "data" in found
+        text = f"{kind} {name} exists and is not of mysqlops; it was not touched"
+        return None if is_users_tls else Reason("foreign-object", text, "choose another NAME")
+    owner = labels.get(names.LABEL_INSTANCE, cluster)
+    if owner == cluster:
+        return None
+    text = f"{kind} {name} exists and belongs to cluster {owner}, not to {cluster}; it was not touched"
+    return Reason("foreign-object", text, f"one of {owner} and {cluster} needs another name")
+
+
+def taken_by(cluster: str) -> frozenset[str]:
+    """The names of its objects but its own, whatever their kind; tests compare them with the manifests."""
+    given = (
+        *(
+            names.primary_service,
+            names.replicas_service,
+            names.credentials_secret,
+            names.tls_secret,
+            names.config_map,
+            names.agent_config_map,
+        ),
+        *(names.group_lease, names.operation_lease, names.adopt_job, names.restore_job, names.receiver),
+    )
+    return frozenset(
+        {*(name_of(cluster) for name_of in given), *(names.schedule(cluster, kind) for kind in names.SCHEDULES)}
+    )
+
+
+def collide(one: str, other: str) -> bool:
+    """Whether two clusters of one namespace would want the same objects: one is called as an object of the other is, or
+    as what is named after its content or its moment."""
+    shorter, longer = sorted((one, other), key=len)
+    rest = longer.removeprefix(f"{shorter}-")
+    if longer in (shorter, rest):
+        return False
+    return longer in taken_by(shorter) or _NUMBERED.fullmatch(rest) is not None
+
+
+# ConfigMaps by their content, Jobs by their moment, pods by their ordinal.
+_NUMBERED = re.compile(r"(config|agent)-[0-9a-f]{12}|(backup|verify)-\d{14}(-v)?|\d")

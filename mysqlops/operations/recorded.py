@@ -1,0 +1,136 @@
+"""What the manifest of a backup says of the cluster, read as a stranger's word: whoever has the repository's password
+may have written it. Each field is of its type and in its range, settings pass the gate that `--config` passes, and
+images are never taken from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import mysqld_config, names, quantity, typed
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import ConfigError, Reason, Refused
+
+Json = dict[str, Any]
+_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_IMAGES = ("image", "agent_image")
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a restore runs; `why` is where they are from."""
+
+    image: str
+    agent_image: str
+    why: str
+
+
+def load(text: str, backup: str) -> Json:
+    """manifest.json, as far as it is an object with the three parts; raises Refused."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise _bad(backup, "the file", "expected JSON") from None
+    if not isinstance(found, dict):
+        raise _bad(backup, "the file", "expected an object")
+    for part in ("backup", "contents", "spec"):
+        if not isinstance(found.get(part), dict):
+            raise _bad(backup, part, "expected an object")
+    _check_contents(backup, found["contents"])
+    return found
+
+
+def spec_of(
+    manifest: Json, backup: str, images: Images, where: tuple[str, str], changed: Mapping[str, Any]
+) -> ClusterSpec:
+    """The spec of the cluster that was backed up, under another name (`where`: name, namespace), with what the user
+    wants differently: those fields are not even looked at. Raises Refused, which names the field; ConfigError."""
+    recorded = {
+        key: read(manifest["spec"][key], backup)
+        for key, read in _FIELDS.items()
+        if key in manifest["spec"] and key not in changed
+    }
+    wanted = {"image": images.image, "agent_image": images.agent_image, **recorded, **changed}
+    return ClusterSpec(**{**wanted, "name": where[0], "namespace": where[1]})
+
+
+def settings_in(manifest: Json, backup: str) -> dict[str, str | None]:
+    """The settings that the data was made with; raises Refused."""
+    return _mysqld(manifest["spec"].get("mysqld") or {}, backup)
+
+
+def images_in(manifest: Json | None) -> tuple[str, str]:
+    """Which ones were recorded, for the eyes of a user only."""
+    found = [str((manifest or {"spec": {}})["spec"].get(key, "")) for key in _IMAGES]
+    return found[0], found[1]
+
+
+def _replicas(value: Any, backup: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= names.MAX_MEMBERS:
+        raise _bad(backup, "spec.replicas", f"expected 1 to {names.MAX_MEMBERS}, found {value!r}")
+    return value
+
+
+def _quantity(field: str, read: Callable[[str], object]) -> Callable[[Any, str], str]:
+    def check(value: Any, backup: str) -> str:
+        try:
+            if not isinstance(value, str) or not typed.is_plain(value):
+                raise ConfigError("not a text")
+            read(value)
+        except ConfigError:
+            raise _bad(backup, f"spec.{field}", f"expected a quantity such as 1Gi, found {value!r}") from None
+        return value
+
+    return check
+
+
+def _storage_class(value: Any, backup: str) -> str | None:
+    if value is not None and not (isinstance(value, str) and _CLASS.fullmatch(value)):
+        raise _bad(backup, "spec.storage_class", f"expected the name of a StorageClass, found {value!r}")
+    return value
+
+
+def _mysqld(value: Any, backup: str) -> dict[str, str | None]:
+    """Through the same door as the user's file: written as one, read as one."""
+    if not isinstance(value, dict) or not all(isinstance(one, str | None) for one in value.values()):
+        raise _bad(backup, "spec.mysqld", "expected names of settings with texts")
+    try:
+        return mysqld_config.of_record(value, f"the settings recorded with {backup}")
+    except ConfigError as error:
+        hint = "--config FILE gives settings of your own instead of all recorded ones"
+        raise Refused([Reason("bad-manifest", f"spec.mysqld: {error}", hint)]) from error
+
+
+_FIELDS: Mapping[str, Callable[[Any, str], Any]] = {
+    "replicas": _replicas,
+    "storage_size": _quantity("storage_size", quantity.parse_bytes),
+    "storage_class": _storage_class,
+    "memory": _quantity("memory", quantity.parse_bytes),
+    "cpu": _quantity("cpu", quantity.parse),
+    "mysqld": _mysqld,
+}
+
+
+def _check_contents(backup: str, contents: Json) -> None:
+    for kind in ("tables", "rights"):
+        if not isinstance(contents.get(kind), dict):
+            raise _bad(backup, f"contents.{kind}", "expected an object")
+        for name, one in contents[kind].items():
+            if not isinstance(one, dict) or not _is_count(one.get("rows")) or not _is_count(one.get("checksum") or 0):
+                raise _bad(backup, f"contents.{kind}.{name}", "expected rows and checksum, each a number")
+    programs = contents.get("programs")
+    if not isinstance(programs, dict) or not all(isinstance(one, str) for one in programs.values()):
+        raise _bad(backup, "contents.programs", "expected names with texts")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
+
+
+def _bad(backup: str, field: str, why: str) -> Refused:
+    text = f"{backup}: manifest.json: {field}: {why}"
+    hint = "somebody wrote into the repository; give that field as an option of your own, or choose another backup"
+    return Refused([Reason("bad-manifest", text, hint)])

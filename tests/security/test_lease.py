@@ -1,0 +1,146 @@
+"""A member's token, or an operator's, writes whatever it may into the annotations that the commands read: no command of
+the owner makes an object of it, and none breaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mysqlops.core import names
+from tests.cluster.conftest import SMALL, Namespace, run
+
+pytestmark = pytest.mark.cluster
+Json = dict[str, Any]
+_ANNOTATIONS = sorted(
+    value for key, value in vars(names).items() if key.startswith("ANNOTATION_") and isinstance(value, str)
+)
+# What commands may answer: done, refused with a reason, degraded or down. Never 1, "unexpected".
+_ANSWERS = {0, 2, 3, 6, 8, 9, 10}
+
+
+@pytest.fixture(scope="module")
+def small(namespace: Namespace) -> Namespace:
+    done = namespace.mysqlops("deploy", "mysql", "--replicas", "1", *SMALL)
+    assert done.code == 0, done.err
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "precious"}, "stringData": {"x": "y"}}
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def as_member(small: Namespace) -> Callable[..., str]:
+    """kubectl with the token of the members' ServiceAccount."""
+    token = small.kubectl("create", "token", "mysql").strip()
+    config = json.loads(small.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+    server = config["clusters"][0]["cluster"]["server"]
+
+    def call(*words: str) -> str:
+        login = ("--kubeconfig=/dev/null", f"--server={server}", "--insecure-skip-tls-verify", f"--token={token}")
+        done = run("kubectl", *login, "-n", small.name, *words, timeout=60)
+        return done.out + done.err
+
+    return call
+
+
+def _evil(small: Namespace) -> Json:
+    """The cluster's StatefulSet with a pod that mounts another application's Secret."""
+    found: Json = json.loads(small.kubectl("get", "statefulset", "mysql", "-o", "json"))
+    found["metadata"] = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
+    found.pop("status")
+    found["spec"]["template"]["spec"]["serviceAccountName"] = "default"
+    found["spec"]["template"]["spec"]["volumes"].append({"name": "loot", "secret": {"secretName": "precious"}})
+    return found
+
+
+def _note(as_member: Callable[..., str], small: Namespace, annotation: str, text: str | None) -> None:
+    """By `update`, the only verb that a member has: the whole Lease."""
+    lease = json.loads(small.kubectl("get", "lease", "mysql-group", "-o", "json"))
+    notes = lease["metadata"].setdefault("annotations", {})
+    notes.pop(annotation, None)
+    if text is not None:
+        notes[annotation] = text
+    lease["metadata"].pop("managedFields", None)
+    _replace(as_member, lease)
+
+
+def _replace(as_member: Callable[..., str], lease: Json) -> None:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps(lease))
+        file.flush()
+        told = as_member("replace", "-f", file.name)
+    assert "replaced" in told, told
+
+
+def _shape(small: Namespace) -> Json:
+    found: Json = json.loads(small.kubectl("get", "statefulset", "mysql", "-o", "json"))
+    return {"uid": found["metadata"]["uid"], "spec": found["spec"]}
+
+
+def test_a_stateful_set_in_the_lease_is_never_made(small: Namespace, as_member: Callable[..., str]) -> None:
+    """As in the finding: `storage resize` to the size that there is."""
+    before = _shape(small)
+    _note(as_member, small, names.ANNOTATION_RECREATING, json.dumps(_evil(small)))
+    done = small.mysqlops("storage", "resize", "mysql", "--size", "1Gi")
+    assert done.code == 0, done.err
+    assert _shape(small) == before
+    assert {one["metadata"]["name"] for one in small.objects("statefulsets")} == {"mysql"}
+
+
+def test_a_member_can_put_no_stateful_set_aside(small: Namespace, as_member: Callable[..., str]) -> None:
+    evil = _evil(small)
+    evil["metadata"]["name"] = names.parked("mysql")
+    told = as_member("create", "statefulset", "x") + as_member("get", "statefulset", names.parked("mysql"))
+    assert "created" not in told
+    done = as_member("auth", "can-i", "create", "statefulsets.apps")
+    assert done.startswith("no"), done
+
+
+@pytest.mark.long
+def test_no_annotation_of_the_lease_or_of_a_pod_makes_an_object_or_breaks_a_command(
+    small: Namespace, as_member: Callable[..., str]
+) -> None:
+    before = _shape(small)
+    evil = _evil(small)
+    line = {"claims": "../../secrets/precious", "group": "x", "members": {}, "outcasts": {}}
+    told: Json = {
+        **{"old": line, "new": line, "now": line, "before": line, "replicas": 99, "backup": "$(id)", "to": "\x1b[2J"},
+        **{"executed": {"mysql-0": 1}, "pods": {"mysql-0": "x"}, "at": 1, "mysql-0": {"uid": 1}, "members": evil},
+    }
+    commands = (
+        ("status", "mysql"),
+        ("storage", "resize", "mysql", "--size", "1Gi"),
+        ("restore", "--revert", "mysql", "--confirm", "mysql"),
+        ("start", "mysql", "--timeout", "20s"),
+        ("deploy", "mysql"),
+    )
+    for annotation in _ANNOTATIONS:
+        if annotation == names.ANNOTATION_GROUP:
+            continue  # the members believe each other there: tests/cluster and the simulator
+        for text in (json.dumps(evil), json.dumps(told), '"\x1b[2J"', "[", "7"):
+            _note(as_member, small, annotation, text)
+            as_member("annotate", "pod", "mysql-0", f"{annotation}={text}", "--overwrite")
+            for words in commands if text == json.dumps(told) else commands[:1]:
+                done = small.mysqlops(*words)
+                assert done.code in _ANSWERS, (annotation, text, words, done.err)
+                assert "unexpected" not in done.err, (annotation, text, words, done.err)
+                assert "\x1b" not in done.out + done.err, (annotation, text, words)
+            now = _shape(small)
+            assert now["uid"] == before["uid"], annotation
+            assert now["spec"]["template"] == before["spec"]["template"], annotation
+            assert now["spec"]["replicas"] == 1, annotation
+        _note(as_member, small, annotation, None)
+    small.await_healthy()
+
+
+def test_names_that_collide_are_refused_before_anything_is_made(small: Namespace) -> None:
+    kinds = "statefulsets,services,configmaps,secrets,leases,serviceaccounts,roles,jobs,pods"
+    before = {(one["kind"], one["metadata"]["name"]) for one in small.objects(kinds)}
+    for name in ("mysql-primary", "mysql-binlog", "mysql-agent"):
+        done = small.mysqlops("deploy", name, "--replicas", "1", *SMALL)
+        assert (done.code, "name-taken" in done.err) == (3, True), done.err
+    assert {(one["kind"], one["metadata"]["name"]) for one in small.objects(kinds)} == before

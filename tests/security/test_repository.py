@@ -1,0 +1,174 @@
+"""Somebody has the password of the backups' repository, and writes into it: what he writes runs nothing, costs no
+backup and reaches no terminal."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.clock import SystemClock
+from mysqlops.core import backup, facts, names
+from mysqlops.kube.client import Client
+from mysqlops.operations import backup as backups
+from mysqlops.operations import jobs, restic, targets
+from mysqlops.operations.session import Progress, Session
+from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
+EVIL_CNF = {"max_connections": "70\nsync_binlog = 0\nplugin_load_add = evil.so"}
+
+
+@pytest.fixture(scope="module")
+def real(namespace: Namespace) -> backup.Backup:
+    """The one backup of a small cluster."""
+    done = namespace.mysqlops("deploy", "mysql", "--replicas", "1", *SMALL)
+    assert done.code == 0, done.err
+    namespace.sql("mysql-0", "CREATE TABLE app.things (id INT PRIMARY KEY)")
+    namespace.sql("mysql-0", "INSERT INTO app.things VALUES (1), (2)")
+    namespace.claim("backups", "2Gi")
+    namespace.must("backup", "target", "add", "local", "--claim", "backups")
+    done = namespace.mysqlops("backup", "create", "mysql")
+    assert done.code == 0, done.err
+    (made,) = _entries(namespace)
+    return made
+
+
+def _session(namespace: Namespace) -> Session:
+    client = Client(kubeconfig=KUBECONFIG, context=None, namespace=namespace.name)
+    return Session(client, SystemClock(), Progress(*[lambda _: None] * 3), 120)
+
+
+def _entries(namespace: Namespace) -> list[backup.Backup]:
+    session = _session(namespace)
+    return backups.catalogue(session, targets.find(session.client, None))
+
+
+def _forge(namespace: Namespace, told: dict[str, Any], spec: dict[str, Any] | None = None, *more: str) -> None:
+    """What anybody can do who has the password: a snapshot with any tags, and any manifest.json in it."""
+    text = base64.urlsafe_b64encode(json.dumps({"format": 1, **told}).encode()).decode()
+    manifest = {"backup": told, "contents": {"tables": {}, "rights": {}, "programs": {}}, "spec": spec or {}}
+    _store(namespace, [facts.TAG, "kind:backup", f"facts:{text}", *more], manifest)
+
+
+def _store(namespace: Namespace, tags: list[str], manifest: dict[str, Any]) -> None:
+    session = _session(namespace)
+    options = [word for tag in tags for word in ("--tag", tag)]
+    words = ("--stdin-from-command", "--stdin-filename", "/manifest.json", "--", "printf", "%s", json.dumps(manifest))
+    restic.run(session, targets.find(session.client, None), "backup", *options, *words)
+
+
+def test_forged_entries_push_no_backup_out_and_reach_no_terminal(namespace: Namespace, real: backup.Backup) -> None:
+    assert real.signed == backup.SIGNED
+    told = asdict(replace(real, rows=10**9))
+    tonight = f"{datetime.now(UTC) + timedelta(hours=6):%Y-%m-%dT%H:%M:%SZ}"
+    _forge(namespace, {**told, "id": "mysql-20991231-235959", "at": tonight})
+    _forge(namespace, {**told, "id": real.id})  # the same id
+    _forge(namespace, {**told, "id": "mysql\x1b]0;owned\x07\x1b[2J"})
+    seal = backup.tags(real, "a key of his own")[-1]
+    _forge(namespace, {**told, "id": "mysql-20200101-000000", "at": "2020-01-01T00:00:00Z"}, None, seal)
+    listed = namespace.mysqlops("backup", "list")
+    assert listed.code == 0, listed.err
+    assert "\x1b" not in listed.out + listed.err
+    signed = [(one.id, one.signed) for one in _entries(namespace)]
+    assert sorted(signed) == [
+        ("mysql-20200101-000000", backup.UNKNOWN),
+        ("mysql-20991231-235959", backup.UNSIGNED),
+        (real.id, backup.UNSIGNED),
+        (real.id, backup.SIGNED),
+    ]
+    done = namespace.mysqlops("backup", "prune", "mysql", "--keep-last", "1")
+    assert done.code == 0, done.err
+    assert [one for one in _entries(namespace) if one.signed == backup.SIGNED] == [real]
+
+
+def test_a_forged_manifest_runs_nothing(namespace: Namespace, real: backup.Backup) -> None:
+    spec = {"replicas": 1, "image": "evil.example/mysql:9.7", "agent_image": "evil.example/python:3"}
+    told = {**asdict(real), "id": "mysql-20260101-000000", "at": "2026-01-01T00:00:00Z"}
+    _forge(namespace, told, {**spec, "mysqld": {"max_connections": "70"}})
+    words = ("restore", told["id"], "--as", "w", "--dry-run")
+    done = namespace.mysqlops(*words)
+    assert (done.code, "unauthenticated" in done.err) == (3, True), done.err
+    done = namespace.mysqlops(*words, "--accept-unsigned")
+    assert done.code == 0, done.err
+    image = namespace.status()["members"][0] and _image(namespace)
+    assert f"\n  image: {image}" in done.out
+    assert "max_connections = 70" in done.out
+    wanted = namespace.mysqlops(*words, "--accept-unsigned", "-o", "json").json()["spec"]
+    assert "evil" not in json.dumps(wanted)
+    told |= {"id": "mysql-20260102-000000"}
+    _forge(namespace, told, {**spec, "mysqld": EVIL_CNF})
+    done = namespace.mysqlops("restore", told["id"], "--as", "w", "--accept-unsigned")
+    assert done.code == 3, done.err
+    assert "bad-manifest: spec.mysqld" in done.err
+    assert [one for one in namespace.objects("pods,jobs,pvc") if one["metadata"]["name"].startswith("w")] == []
+
+
+def _image(namespace: Namespace) -> str:
+    (pod,) = [one for one in namespace.objects("pods") if one["metadata"]["name"] == "mysql-0"]
+    return next(str(one["image"]) for one in pod["spec"]["containers"] if one["name"] == "mysqld")
+
+
+def test_a_manifest_that_was_replaced_is_not_restored(namespace: Namespace, real: backup.Backup) -> None:
+    """His snapshot, under a copy of the real one's tags, seal included."""
+    session = _session(namespace)
+    target = targets.find(session.client, None)
+    tags = next(one["tags"] for one in restic.snapshots(session, target) if one["id"] == real.snapshot)
+    _store(namespace, tags, {"backup": asdict(real), "contents": {}, "spec": {}})
+    signed = [one for one in _entries(namespace) if one.signed == backup.SIGNED]
+    (copied,) = [one for one in signed if one.snapshot != real.snapshot]
+    job = backups.verify_job(session, "mysql", target, copied)
+    with pytest.raises(errors.StepFailed, match="not the one that the backup's entry was made with"):
+        jobs.run(session, job, lambda *_: "", "verify-refused")
+    restic.run(session, target, "forget", copied.snapshot)
+
+
+def test_the_real_one_is_restored_and_the_answer_says_what_was_compared(
+    namespace: Namespace, real: backup.Backup
+) -> None:
+    done = namespace.mysqlops("restore", real.id, "--as", "copy", "--replicas", "1", "--cpu", "100m")
+    assert done.code == 0, done.err
+    assert "each compared with what was recorded" in done.out
+    assert "10" * 5 not in done.out
+    assert "copy: image: " in done.err
+    assert namespace.sql("copy-0", "SELECT COUNT(*) FROM app.things") == [[2]]
+    namespace.kubectl("delete", "statefulset", "copy", "--wait=false")
+    verified = namespace.mysqlops("backup", "verify", "mysql", real.id, "-o", "json")
+    assert verified.code == 0, verified.err
+    (found,) = [one for one in _entries(namespace) if one.signed == backup.SIGNED]
+    assert found.level == backup.RESTORED
+    assert found.verified is not None
+    assert found.verified.of_snapshot == real.snapshot
+
+
+def test_without_the_key_a_backup_is_restored_only_on_an_explicit_word(
+    namespace: Namespace, real: backup.Backup
+) -> None:
+    """As after a disaster: the cluster's Secret is lost, the key was kept, or was not."""
+    client = _session(namespace).client
+    name = names.credentials_secret("mysql")
+    value = client.get("Secret", name)["data"][names.KEY_BACKUP_KEY]
+    client.create("Secret", {"metadata": {"name": "kept"}, "data": {names.KEY_BACKUP_KEY: value}})
+    client.patch("Secret", name, {"data": {names.KEY_BACKUP_KEY: None}})
+    words = ("restore", real.id, "--as", "again", "--dry-run")
+    done = namespace.mysqlops(*words)
+    assert (done.code, "unauthenticated" in done.err) == (3, True), done.err
+    for way in (("--signed-by", "kept"), ("--accept-unsigned",)):
+        done = namespace.mysqlops(*words, *way)
+        assert done.code == 0, done.err
+    client.patch("Secret", name, {"data": {names.KEY_BACKUP_KEY: value}})
+
+
+def test_a_target_that_cannot_be_added_is_none(namespace: Namespace, real: backup.Backup) -> None:
+    words = ("backup", "target", "add", "far", "--timeout", "40s", "--repository")
+    assert namespace.mysqlops(*words, "rest:https://TOKEN@host.invalid/").code == 2
+    assert namespace.mysqlops(*words, "rest:http://host.invalid/", MYSQLOPS_INSECURE_HTTP="0").code == 2
+    assert namespace.mysqlops(*words, "rest:https://localhost:1/").code != 0
+    done = namespace.mysqlops("backup", "list")
+    assert done.code == 0, done.err
+    assert real.id in done.out

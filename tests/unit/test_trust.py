@@ -1,0 +1,283 @@
+"""A repository is a stranger: its entries count if the cluster's key sealed them, and nothing that runs is from it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mysqlops.core import backup, binlog, facts, mysqld_config, names, retention
+from mysqlops.errors import ConfigError, Refused, StorageError
+from mysqlops.operations import backup as backups
+from mysqlops.operations import recorded, restic, restore, signing
+from tests.unit.fakes.cluster import NAME, Cluster
+from tests.unit.test_backup import LATER, NOW, TARGET, made, proven
+
+KEYS = backup.Keys("db", {"orders": "the key", "other": "another key"})
+LAST = retention.Policy(last=1)
+
+
+def stored(one: backup.Backup | backup.Verification, key: str = "", snapshot: str = "") -> dict[str, Any]:
+    return {"id": snapshot or f"restic-{getattr(one, 'id', 'v')}-{key}", "tags": backup.tags(one, key)}
+
+
+def _signed(*snapshots: dict[str, Any], keys: backup.Keys = KEYS) -> dict[str, str]:
+    return {one.snapshot: one.signed for one in backup.catalogue(list(snapshots), keys=keys)}
+
+
+def test_only_the_clusters_own_key_seals_its_backups() -> None:
+    ours, stranger, bare = stored(made(1), "the key"), stored(made(1), "stolen"), stored(made(1))
+    neighbour = stored(made(1), "another key")
+    assert set(_signed(ours).values()) == {backup.SIGNED}
+    assert set(_signed(stranger, neighbour).values()) == {backup.UNKNOWN}
+    assert set(_signed(bare).values()) == {backup.UNSIGNED}
+    elsewhere = backup.Keys("elsewhere", KEYS.keys)
+    assert set(_signed(ours, keys=elsewhere).values()) == {backup.UNKNOWN}
+    assert set(_signed(ours, keys=replace(elsewhere, trusted=("the key",))).values()) == {backup.SIGNED}
+
+
+@pytest.mark.parametrize("changed", [{"gtid": ""}, {"at": LATER}, {"origin": "x"}, {"manifest": "0"}])
+def test_a_seal_holds_for_no_other_facts(changed: dict[str, Any]) -> None:
+    seal = backup.tags(made(1), "the key")[-1]
+    forged = {"id": "f", "tags": [*backup.tags(made(1, **changed)), seal]}
+    both = {"id": "b", "tags": [*backup.tags(made(1), "the key"), *backup.tags(made(1, **changed))]}
+    kind = {"id": "k", "tags": [one.replace("kind:backup", "kind:verification") for one in backup.tags(made(1), "k")]}
+    assert _signed(forged) == {"f": backup.UNKNOWN}
+    assert _signed(both) == {"b": backup.UNKNOWN}
+    assert not facts.is_sealed_with(kind, "k")
+    assert not facts.is_sealed_with(forged, "")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": "x\x1b[2J"},
+        {"id": "../x"},
+        {"id": 7},
+        {"cluster": "A"},
+        {"namespace": "a/b"},
+        {"member": "a b"},
+        {"volume_snapshot": "../secrets/x"},
+        {"at": "tomorrow"},
+        {"at": "2026-11-24T12:00:00"},
+        {"gtid": "x"},
+        {"rows": -1},
+        {"size": "1"},
+        {"tables": True},
+        {"method": "rm"},
+        {"storage_size": "much"},
+        {"group": "$(id)"},
+    ],
+)
+def test_what_is_no_backup_is_left_out_and_hides_no_other(changed: dict[str, Any]) -> None:
+    told = {"format": 1, **asdict(made(1)), **changed}
+    text = base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+    forged = {"id": "f", "tags": ["mysqlops", "kind:backup", f"facts:{text}"]}
+    chunk = {"id": "c", "tags": ["mysqlops", f"kind:{binlog.CHUNK}", f"facts:{text}"]}
+    found = backup.catalogue([forged, chunk, stored(made(2), "the key")], keys=KEYS)
+    assert [one.id for one in found] == ["orders-2"]
+    assert binlog.chunks([forged, chunk]) == []
+    assert backup.snapshots_of([forged, chunk, stored(made(2), "the key")], found) == [found[0].snapshot]
+
+
+_KINDS = st.sampled_from(["forged", "stolen", "future"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 2000), max_size=12, unique=True),
+    st.lists(st.tuples(st.integers(-3000, 2000), _KINDS), max_size=12),
+    st.builds(retention.Policy, *(st.integers(0, 4) for _ in retention.PERIODS)),
+)
+def test_no_entry_of_others_pushes_a_real_backup_out(
+    ages: list[int], others: list[tuple[int, str]], policy: retention.Policy
+) -> None:
+    real = [stored(made(n, NOW - timedelta(hours=age)), "the key", f"real{n}") for n, age in enumerate(ages)]
+    evil = []
+    for n, (age, kind) in enumerate(others):
+        # Dated 23:59, of the same ids, with all transactions, proven: whatever they say.
+        one = made(n, NOW - timedelta(hours=age), gtid="a471ad45-d50b-450d-9104-65c08b7c3c14:1-9999")
+        key = {"forged": "", "stolen": "k", "future": "the key"}[kind]
+        if kind == "future":
+            one = replace(one, at=f"{NOW + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}")
+        evil += [stored(one, key, f"evil{n}"), stored(backup.Verification(one.id, one.at, ok=False, seconds=1))]
+    alone = retention.expired(backup.catalogue(real, keys=KEYS), policy, NOW, has_key=True)
+    there = backup.catalogue([*real, *evil], keys=KEYS)
+    both = retention.expired(there, policy, NOW, has_key=True)
+    gone = {one.snapshot for one in both if one.snapshot.startswith("real")}
+    assert gone == {one.snapshot for one in alone}
+    forgotten = backup.snapshots_of([*real, *evil], both)
+    assert {one for one in forgotten if one.startswith("real")} == gone
+
+
+def test_backups_of_an_older_release_stay_until_those_that_are_sealed_push_them_out() -> None:
+    old = [stored(made(n, NOW - timedelta(days=9 - n))) for n in range(3)]
+    assert retention.expired(backup.catalogue(old, keys=KEYS), LAST, NOW, has_key=True) == []
+    assert len(retention.expired(backup.catalogue(old, keys=KEYS), LAST, NOW, has_key=False)) == 2
+    new = stored(made(7, NOW), "the key")
+    gone = retention.expired(backup.catalogue([*old, new], keys=KEYS), LAST, NOW, has_key=True)
+    assert sorted(one.id for one in gone) == ["orders-0", "orders-1", "orders-2"]
+
+
+def test_a_verification_counts_if_it_is_sealed_and_of_that_very_entry() -> None:
+    one = stored(made(1), "the key", "real")
+    of = backup.Verification("orders-1", "2026-11-25T00:00:00Z", ok=False, seconds=1)
+    good = replace(of, ok=True, of_snapshot="real")
+
+    def level(*checks: dict[str, Any]) -> str:
+        return backup.catalogue([one, *checks], keys=KEYS)[0].level
+
+    assert level(stored(of)) == backup.CHECKSUM
+    assert level(stored(of, "stolen")) == backup.CHECKSUM
+    assert level(stored(of, "the key")) == backup.FAILED
+    assert level(stored(good, "another key")) == backup.RESTORED
+    assert level(stored(replace(good, of_snapshot="evil"), "the key")) == backup.CHECKSUM
+
+
+def _with_key(cluster: Cluster, **values: str) -> None:
+    secret = cluster.store.objects["Secret", names.credentials_secret(NAME)]
+    secret["data"] |= {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+
+
+def _own(cluster: Cluster, number: int, **more: Any) -> backup.Backup:
+    lease = cluster.session().client.get("Lease", names.group_lease(NAME))
+    return made(number, NOW, cluster=NAME, origin=lease["metadata"]["uid"], **more)
+
+
+def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(1)
+    _with_key(cluster, **{names.KEY_BACKUP_KEY: "the key"})
+    session = cluster.session()
+    cluster.clock.wall = LATER
+    real = stored(_own(cluster, 1), "the key")
+    evil = stored(replace(_own(cluster, 2), at=f"{LATER:%Y-%m-%dT%H:%M:%SZ}", volume_snapshot="orders-2"))
+    monkeypatch.setattr(restic, "snapshots", lambda *_: [real, evil])
+    assert backups.prune_plan(session, NAME, TARGET, LAST) == []
+    monkeypatch.setattr(restic, "run", lambda *_: "")
+    mine = {"labels": {**names.selector(NAME), names.LABEL_STEPS: "snapshot"}}
+    for name, labels in (("orders-2", {}), ("precious", mine), ("orders-3", mine)):
+        session.client.create("VolumeSnapshot", {"metadata": {"name": name, **labels}})
+    wanted = [
+        replace(_own(cluster, 2), volume_snapshot="orders-2"),  # somebody else's, by its labels
+        replace(_own(cluster, 4), volume_snapshot="precious"),  # another backup's
+        replace(_own(cluster, 3), volume_snapshot="orders-3", signed=backup.UNKNOWN),
+    ]
+    backups.remove(session, TARGET, wanted)
+    assert cluster.store.deleted("VolumeSnapshot") == []
+    backups.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="orders-3")])
+    assert cluster.store.deleted("VolumeSnapshot") == ["orders-3"]
+
+
+def test_the_real_one_is_picked_of_two_with_one_id_and_the_job_gets_that_very_one() -> None:
+    real, evil = replace(made(1), signed=backup.SIGNED, snapshot="real"), replace(made(1), snapshot="evil")
+    assert backups.pick([evil, real], TARGET, "orders-1") == real
+    with pytest.raises(Refused) as error:
+        signing.check(evil, accepted=False)
+    assert error.value.reasons[0].code == "unauthenticated"
+    signing.check(evil, accepted=True)
+    signing.check(real, accepted=False)
+
+
+def test_a_key_that_was_kept_proves_a_backup_of_a_cluster_that_is_lost() -> None:
+    cluster = Cluster(1)
+    snapshots = [stored(made(1, namespace="lost"), "the key")]
+    kept = {"metadata": {"name": "kept"}, "data": {names.KEY_BACKUP_KEY: base64.b64encode(b"the key\n").decode()}}
+    cluster.session().client.create("Secret", kept)
+    keys = signing.keys(cluster.session(), snapshots, "kept")
+    assert set(_signed(*snapshots, keys=keys).values()) == {backup.SIGNED}
+    with pytest.raises(Refused, match="no such Secret"):
+        signing.keys(cluster.session(), snapshots, "gone")
+
+
+SPEC = {
+    **{"name": "x", "namespace": "y", "replicas": 3, "image": "evil/mysql", "agent_image": "evil/python"},
+    **{"storage_size": "1Gi", "storage_class": None, "memory": "1Gi", "cpu": "500m"},
+    "mysqld": {"max_connections": "70", "skip_name_resolve": None},
+}
+CONTENTS: dict[str, Any] = {"tables": {"a.b": {"rows": 1, "checksum": None}}, "rights": {}, "programs": {}}
+
+
+def _manifest(**spec: Any) -> dict[str, Any]:
+    return recorded.load(json.dumps({"backup": {}, "contents": CONTENTS, "spec": {**SPEC, **spec}}), "b1")
+
+
+def test_images_never_come_from_a_repository() -> None:
+    cluster = Cluster(1)
+    found = restore.spec_of(cluster.session(), made(1), _manifest(), "copy", {})
+    assert (found.image, found.agent_image) == ("mysql:9.7", "python:3.13-slim")
+    assert (found.name, found.namespace, found.replicas) == ("copy", "db", 3)
+    assert found.mysqld == SPEC["mysqld"]
+    told = "\n".join(restore.shown(found, _manifest(), "of this release"))
+    assert "image: mysql:9.7 (of this release; recorded: evil/mysql)" in told
+    assert "agent image: python:3.13-slim (of this release; recorded: evil/python)" in told
+    assert "settings: max_connections = 70; skip_name_resolve" in told
+    chosen = restore.spec_of(cluster.session(), made(1), _manifest(), "copy", {"image": "mine"})
+    assert chosen.image == "mine"
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"replicas": 99}, "spec.replicas"),
+        ({"replicas": True}, "spec.replicas"),
+        ({"storage_size": 1}, "spec.storage_size"),
+        ({"storage_size": "much"}, "spec.storage_size"),
+        ({"storage_class": "a\nb"}, "spec.storage_class"),
+        ({"memory": None}, "spec.memory"),
+        ({"cpu": {}}, "spec.cpu"),
+        ({"mysqld": []}, "spec.mysqld"),
+        ({"mysqld": {"max_connections": 70}}, "spec.mysqld"),
+        ({"mysqld": {"max_connections": "70\nsync_binlog = 0"}}, "control characters"),
+        ({"mysqld": {"max_connections\nsync_binlog": "0"}}, "control characters"),
+        ({"mysqld": {"require_secure_transport": "OFF"}}, "require_secure_transport may not be set"),
+        ({"mysqld": {"Loose-Plugin-Load-Add": "evil.so"}}, "may not be set"),
+        ({"mysqld": {"!include /x": None}}, "includes"),
+        ({"mysqld": {"[client]": None}}, "only the section"),
+    ],
+)
+def test_each_field_of_a_manifest_is_of_its_kind(changed: dict[str, Any], field: str) -> None:
+    with pytest.raises(Refused) as error:
+        restore.spec_of(Cluster(1).session(), made(1), _manifest(**changed), "copy", {})
+    (reason,) = error.value.reasons
+    assert reason.code == "bad-manifest"
+    assert field in reason.message
+    (key,) = changed
+    mine = {"replicas": 1, "storage_size": "2Gi", "storage_class": None, "memory": "1Gi", "cpu": "1", "mysqld": {}}
+    assert restore.spec_of(Cluster(1).session(), made(1), _manifest(**changed), "copy", {key: mine[key]})
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("{", "the file"),
+        ("[]", "the file"),
+        ('{"backup": {}, "contents": {}}', "spec"),
+        ('{"backup": {}, "spec": {}, "contents": {"tables": {"x": {"rows": "1"}}}}', "contents.tables.x"),
+        ('{"backup": {}, "spec": {}, "contents": {"tables": {}, "rights": {}, "programs": []}}', "contents.programs"),
+    ],
+)
+def test_a_manifest_has_its_parts(text: str, field: str) -> None:
+    with pytest.raises(Refused, match=rf"b1: manifest.json: {field}"):
+        recorded.load(text, "b1")
+
+
+@pytest.mark.parametrize("value", ["1\nx = 2", "1\rx", "\x00", "a\u2028b", "\x1b[2J"])
+def test_no_line_of_my_cnf_holds_control_characters(value: str) -> None:
+    with pytest.raises(ConfigError, match="control characters"):
+        mysqld_config.layer([], {"init_connect": value})
+    assert "a\tb" in mysqld_config.layer([], {"init_connect": "a\tb"})
+
+
+def test_what_a_job_told_is_what_a_restore_says() -> None:
+    told = json.dumps(asdict(backup.Verification("b", "2026-01-01T00:00:00Z", True, 1.0, tables=2, rows=3)))
+    assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, each compared")
+    assert str(restore.Filled(backup.compared(""))) == "compared by a run before this one"
+    with pytest.raises(StorageError, match="seconds: expected float, found str"):
+        backup.told_verification(json.dumps({"of": "b", "at": "x", "ok": True, "seconds": "1"}))
+    assert proven(made(1)).level == backup.RESTORED
