@@ -170,8 +170,9 @@ def test_nobody_connects_to_what_works_for_a_cluster(file: str) -> None:
 
 @pytest.mark.parametrize("field", ["client_namespaces", "metrics_namespaces", "pull_secrets"])
 def test_a_name_that_cannot_be_one_is_refused(field: str) -> None:
+    wrong: Json = {field: ("no such name",)}
     with pytest.raises(ConfigError, match=f"--.*{field.split('_', maxsplit=1)[0]}"):
-        replace(SPEC, **{field: ("no such name",)})
+        replace(SPEC, **wrong)
 
 
 def test_the_options_say_who_may_connect() -> None:
