@@ -17,7 +17,7 @@ import pytest
 from mysqlops.planning import membership
 from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
-from tests.unit.test_network_policy import allows
+from tests.unit.test_network_policy import Other, allows
 
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
@@ -355,11 +355,11 @@ def test_a_certificate_for_other_names_is_not_loaded(cluster: Namespace) -> None
 
 
 def test_the_network_policy_fits_the_real_pods(cluster: Namespace) -> None:
-    policy = cluster.objects("networkpolicies")[0]
+    policy = next(one for one in cluster.objects("networkpolicies") if one["metadata"]["name"] == "mysql")
     for pod in cluster.objects("pods"):
         labels = pod["metadata"]["labels"]
         is_member = pod["metadata"]["name"] in MEMBERS
-        assert allows(policy, source=labels, same_namespace=True, port="sql") is is_member
+        assert allows(policy["spec"]["ingress"], "from", Other(labels), "sql") is is_member
     ports = {
         port["name"] for pod in cluster.objects("pods") for one in pod["spec"]["containers"] for port in one["ports"]
     }

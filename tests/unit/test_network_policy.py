@@ -11,7 +11,7 @@ from mysqlops.cli import context, options
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
-from mysqlops.operations import deploy, restore
+from mysqlops.operations import deploy, recorded
 from mysqlops.planning import adopt, drift, network
 from mysqlops.planning.drill import objects
 
@@ -170,8 +170,9 @@ def test_nobody_connects_to_what_works_for_a_cluster(file: str) -> None:
 
 @pytest.mark.parametrize("field", ["client_namespaces", "metrics_namespaces", "pull_secrets"])
 def test_a_name_that_cannot_be_one_is_refused(field: str) -> None:
+    wrong: Json = {field: ("no such name",)}
     with pytest.raises(ConfigError, match=f"--.*{field.split('_', maxsplit=1)[0]}"):
-        replace(SPEC, **{field: ("no such name",)})
+        replace(SPEC, **wrong)
 
 
 def test_the_options_say_who_may_connect() -> None:
@@ -183,15 +184,16 @@ def test_the_options_say_who_may_connect() -> None:
 
 
 def test_a_backup_does_not_bring_along_who_may_connect() -> None:
-    recorded = asdict(replace(WITH_WEB, limit_egress=True, pull_secrets=("own",)))
-    assert restore.spec_of({"spec": recorded}, "copy", HERE, {}) == replace(SPEC, name="copy")
+    manifest = {"spec": asdict(replace(WITH_WEB, limit_egress=True, pull_secrets=("own",)))}
+    images = recorded.Images(SPEC.image, SPEC.agent_image, "")
+    assert recorded.spec_of(manifest, "b1", images, ("copy", HERE), {}) == replace(SPEC, name="copy")
 
 
 def test_every_pod_of_a_private_registrys_images_has_its_secret() -> None:
     spec = replace(SPEC, pull_secrets=("own",))
     wanted = [{"name": "own"}]
     members = deploy.objects(spec)[-1]["spec"]["template"]["spec"]
-    request = adopt.Request(adopt.Source("old", 3306, "root", "secret", "key"))
+    request = adopt.Request(adopt.Source("old", 3306, "root", adopt.Key("secret", "key")))
     adopting = adopt.job(manifests.load_one("adopt/job.yaml"), spec, "map", request, seconds=1)
     drilling = objects.pod(
         manifests.load_one("drill/client.yaml"),
