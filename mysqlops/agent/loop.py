@@ -189,6 +189,9 @@ class Loop:
             certificate=self._chore.loaded,
             config=self._pod.config(),
             secrets_trouble=self._chore.trouble,
+            secrets_missing=self._chore.missing,
+            knows_missing=self._chore.knows_missing,
+            accounts_trouble=self._chore.accounts,
             tries=self._start_failures,
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )

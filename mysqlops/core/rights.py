@@ -26,6 +26,11 @@ VIEWER = (
     Right("discovery.k8s.io", "endpointslices", ("list",)),
     Right("coordination.k8s.io", "leases", ("get",)),
     Right("batch", "cronjobs", ("list",)),
+    # Whether they exist: a member that starts needs them.
+    Right("", "services", ("get",)),
+    Right("", "serviceaccounts", ("get",)),
+    Right(_RBAC, "roles", ("get",)),
+    Right(_RBAC, "rolebindings", ("get",)),
 )
 OPERATOR = (
     *VIEWER,

@@ -109,7 +109,7 @@ def _sources(folder: Traversable, path: str, without: tuple[str, ...]) -> Iterat
         if entry.is_dir() and entry.name != "__pycache__":
             yield from _sources(entry, f"{path}/{entry.name}", without)
         elif entry.name.endswith(".py"):
-            yield f"{path}/{entry.name}", entry.read_bytes()
+            yield f"{path}/{entry.name}", _without_docstrings(entry.read_bytes())
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, timeline
+from mysqlops.core import group, names, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, status, verdict
+from mysqlops.planning import pods, render, status, verdict
 from mysqlops.planning.deploy import Key
 from mysqlops.planning.running import spec_of
 
@@ -88,6 +88,20 @@ def group_name(client: Client, cluster: str) -> str:
     return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
 
 
+def knowing(client: Client, cluster: str) -> list[str]:
+    """The pods whose agents have in memory what a Secret held that is gone. Their last words count, without a clock:
+    nothing but the pod's end takes that from them."""
+    found = [one for one in client.list("Pod", names.selector_text(cluster)) if _is_member(one, cluster)]
+    told = {
+        one["metadata"]["name"]: publication.load(
+            status.annotations_of(one).get(names.ANNOTATION_MEMBER), one["metadata"]["uid"]
+        )
+        for one in found
+        if not pods.is_away(one, names.CONTAINER_AGENT) and "deletionTimestamp" not in one["metadata"]
+    }
+    return sorted(name for name, one in told.items() if one is not None and one.knows_missing)
+
+
 def claims(client: Client, cluster: str) -> list[str]:
     """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
     found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]
@@ -113,8 +127,9 @@ def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]
     ]
 
 
-def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
-    """Everything that `status` judges; raises NotFound if there is no such cluster."""
+def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:
+    """Everything that `status` judges, with the objects that a member needs when it starts only if that is asked for:
+    waiting commands look often. Raises NotFound if there is no such cluster."""
     selector = names.selector_text(name)
     services = [name, names.primary_service(name), names.replicas_service(name)]
     reads = [
@@ -138,7 +153,27 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         schedules=tuple(cron_jobs),
         receiver=receivers[0] if receivers else None,
         lease=groups[0] if groups else None,
+        missing=_missing(client, name, stateful_set) if with_needed else (),
     )
+
+
+def _missing(client: Client, name: str, stateful_set: Json) -> tuple[str, ...]:
+    """Of what nobody's agent tells. What the user may not read is not known to be missing."""
+    in_use = render.in_use_of(stateful_set)
+    needed = [
+        *(("Service", one) for one in (name, names.primary_service(name), names.replicas_service(name))),
+        *(("ConfigMap", one) for one in (in_use.config, in_use.agent)),
+        *((kind, name) for kind in ("ServiceAccount", "Role", "RoleBinding")),
+    ]
+    there = client.together([partial(_may_be_there, client, *one) for one in needed])
+    return tuple(" ".join(one) for one, is_there in zip(needed, there, strict=True) if not is_there)
+
+
+def _may_be_there(client: Client, kind: str, name: str) -> bool:
+    try:
+        return client.find(kind, name) is not None
+    except errors.Forbidden:
+        return True
 
 
 _LEASES = (names.receiver, names.group_lease)

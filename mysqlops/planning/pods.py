@@ -60,6 +60,14 @@ def why_silent(pod: Json | None) -> str:
     return "its containers are starting" if status.get("phase") == "Pending" else "its agent is silent"
 
 
+def stuck_in(pod: Json | None) -> str:
+    """The init container whose log says why the pod's agent has not started; empty if there is none."""
+    for one in (pod or {}).get("status", {}).get("initContainerStatuses", []):
+        if _why_stuck(one, is_init=True):
+            return str(one["name"])
+    return ""
+
+
 def _why_stuck(container: Json, *, is_init: bool) -> str:
     """Empty of a container that runs, is about to, or has done its part."""
     state = container.get("state", {})

@@ -29,6 +29,7 @@ class Observed:
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
     receiver: Json | None = None  # the Lease of what receives its binary logs
     lease: Json | None = None  # the Lease of its group: what is known of that, and users' orders
+    missing: tuple[str, ...] = ()  # objects that a member needs when it starts, and that do not exist; `status` looks
 
 
 def annotations_of(lease: Json | None) -> dict[str, str]:
@@ -111,6 +112,7 @@ _HARMLESS = {
     "binlog-gap",
     "order-open",
     "rotation-open",
+    "accounts-differ",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import group, names, quantity, rollout, view, volume
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
-from mysqlops.planning import backup_state, claims, pods, revisions, rotation
+from mysqlops.planning import backup_state, belongings, claims, pods, revisions, rotation
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
@@ -135,11 +135,7 @@ def _conditions(
         found.append(Condition("two-primaries", text, "stop the writers; kubectl logs POD -c agent", DOWN))
     for member in members:
         found += _member_conditions(seen, member)
-    found += [
-        Condition("secrets-refused", f"{name}: {one.secrets_trouble}", "correct the Secret; docs/errors.md")
-        for name, one in published.items()
-        if one and one.secrets_trouble
-    ]
+    found += belongings.conditions(seen, published)
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
@@ -166,7 +162,9 @@ def _no_primary(seen: Observed, members: Sequence[Member], published: Mapping[st
         )
         return Condition("primary-silent", text, _logs(seen.name, silent.ordinal))
     why = next((f": {member.name} is {member.waiting_for}" for member in members if member.waiting_for), "")
-    return Condition("no-primary", f"no member is primary, so nothing can be written{why}", _logs(seen.name, 0), DOWN)
+    where = pods.stuck_in(seen.pods.get(names.pod(seen.name, 0))) or names.CONTAINER_AGENT
+    hint = f"kubectl logs {names.pod(seen.name, 0)} -c {where}"
+    return Condition("no-primary", f"no member is primary, so nothing can be written{why}", hint, DOWN)
 
 
 def _silent_primary(members: Sequence[Member], published: Mapping[str, Publication | None]) -> Member | None:
@@ -184,7 +182,8 @@ def _member_conditions(seen: Observed, member: Member) -> list[Condition]:
     found = []
     if member.state != view.ONLINE:
         text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}{_copied(member)}"
-        found.append(Condition("member-not-online", text, _logs(seen.name, member.ordinal)))
+        where = pods.stuck_in(seen.pods.get(member.name)) or names.CONTAINER_AGENT
+        found.append(Condition("member-not-online", text, f"kubectl logs {member.name} -c {where}"))
     if member.state == view.ONLINE and member.role == names.ROLE_NONE:
         text = f"{member.name} is ONLINE and serves nobody: {member.waiting_for or 'no reason known'}"
         next_command = f"mysqlops member unfence {seen.name} {member.name}"
