@@ -84,7 +84,8 @@ def keep_only(server: connect.Server, one: Account, password: str) -> None:
     """Accept no other password any more. Which one a member calls the old one depends on how it came by the two, so
     DISCARD alone could leave it with the wrong one."""
     _alter(server, one, password, "")
-    server.query(f"ALTER USER IF EXISTS {one} DISCARD OLD PASSWORD")
+    if server.query("SELECT 1 FROM mysql.user WHERE user = %s AND host = %s", [one.user, one.host]):
+        server.query(f"ALTER USER {one} DISCARD OLD PASSWORD")
 
 
 def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, str]) -> None:
@@ -192,8 +193,8 @@ def reset_file(passwords: Mapping[str, str], identified: Identified = as_hash) -
     lines = []
     for one in ALWAYS:
         lines += _made_if_ours(one, passwords, identified)
-        lines.append(f"ALTER USER IF EXISTS {one} DISCARD OLD PASSWORD")
-        lines += _altered(one, passwords, identified)
+        discarded = quote(f"ALTER USER {one} DISCARD OLD PASSWORD")
+        lines += _if_there(one, discarded, discarded) + _altered(one, passwords, identified)
     lines += [f"DROP USER IF EXISTS {quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
     if passwords.get(BACKUP.key):
         lines += _made(BACKUP, passwords, identified)
@@ -235,14 +236,20 @@ def _altered(one: Account, passwords: Mapping[str, str], identified: Identified)
     lines = []
     for line, password in _both(one, passwords, "ALTER USER"):
         usual, native = quote(line.format(identified(password))), quote(line.format(as_native_hash(password)))
-        is_it = f"user = {quote(one.user)} AND host = {quote(one.host)}"
-        lines += [
-            f"SET @made = (SELECT IF(plugin <> '{_NATIVE}', {usual}, {native}) FROM mysql.user WHERE {is_it})",  # noqa: S608
-            "SET @made = IFNULL(@made, 'DO 0')",  # somebody dropped it
-            "PREPARE made FROM @made",
-            "EXECUTE made",
-        ]
+        lines += _if_there(one, usual, native)
     return lines
+
+
+def _if_there(one: Account, usual: str, native: str) -> list[str]:
+    """Run one of two statements, by the account's plugin, and none if somebody dropped it: validate_password judges
+    ALTER USER IF EXISTS of an account that does not exist."""
+    is_it = f"user = {quote(one.user)} AND host = {quote(one.host)}"
+    return [
+        f"SET @made = (SELECT IF(plugin <> '{_NATIVE}', {usual}, {native}) FROM mysql.user WHERE {is_it})",  # noqa: S608
+        "SET @made = IFNULL(@made, 'DO 0')",
+        "PREPARE made FROM @made",
+        "EXECUTE made",
+    ]
 
 
 def _file(lines: list[str]) -> str:
