@@ -22,12 +22,14 @@ _STRICT = {"policy": "STRONG", "length": 64}
 
 @pytest.fixture
 def server(database: Database) -> Iterator[connect.Server]:
-    """Writable, and nothing is logged."""
+    """Writable, and nothing is logged; other tests find the accounts as they were."""
     with database.connect() as made:
         made.query("SET GLOBAL super_read_only = OFF")
         made.query("SET GLOBAL read_only = OFF")
         made.query("SET sql_log_bin = 0")
         yield made
+        for line in accounts.reset_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n").splitlines():
+            made.query(line.removesuffix(";"))
         group_replication.refuse_writes(made)
 
 
