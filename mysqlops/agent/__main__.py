@@ -9,7 +9,7 @@ import argparse
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mysqlops import errors
 from mysqlops.agent import (
@@ -64,13 +64,21 @@ def make_credentials(_: argparse.Namespace) -> None:
     me = settings.read()
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     notes = _await_filling(client, me)
-    values = credentials.ensure(client, me.cluster, _CLOCK)
+    values = credentials.ensure(client, me.cluster, _CLOCK, why_not=_why_not_new(notes))
     credentials.write(settings.CREDENTIALS, values)
     credentials.write_statements(settings.CREDENTIALS, values)
     if timeline.is_going_back(notes):
         credentials.ask_for_reset(settings.CREDENTIALS)
     certificates.Certificates(client, me).ensure(_CLOCK)
     print(f"credentials: read from Secret {names.credentials_secret(me.cluster)}", flush=True)
+
+
+def _why_not_new(notes: Mapping[str, str]) -> str:
+    """Why the cluster has passwords already. Data that a restore has just put onto the volume takes new ones."""
+    if notes.get(names.ANNOTATION_BOOTSTRAPPED):
+        return f"the cluster was formed before ({notes[names.ANNOTATION_BOOTSTRAPPED]})"
+    has_data = (settings.VOLUME / "data").exists() and not (settings.VOLUME / "restored").exists()
+    return "this member's volume holds data" if has_data else ""
 
 
 def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:

@@ -114,7 +114,7 @@ class Api:
 
 def decoded(secret: Json) -> dict[str, str]:
     """A Secret's values by key."""
-    return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in (secret.get("data") or {}).items()}
 
 
 def encoded(values: Mapping[str, str | None]) -> dict[str, str | None]:

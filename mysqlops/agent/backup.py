@@ -48,7 +48,7 @@ def open_account(client: api.Api, me: settings.Settings, server: member.Member) 
     except errors.AccessDenied:
         pass
     with server.connect() as connection:
-        accounts.create_backup(connection, names.USER_BACKUP, password)
+        accounts.create_backup(connection, password)
 
 
 class Job:

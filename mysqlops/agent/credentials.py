@@ -18,34 +18,50 @@ from mysqlops.clock import Clock
 from mysqlops.core import names
 from mysqlops.mysql import accounts, connect
 
+KEYS = (*names.PASSWORD_KEYS, names.KEY_GROUP_NAME)
+# What clusters of older releases do not have, and what may be generated for them at any time.
+_LATER = (names.KEY_BACKUP_KEY,)
 _TRIES = 60
 
 
-def ensure(client: api.Api, cluster: str, clock: Clock) -> dict[str, str]:
-    """The Secret's values by key, generating those that lack; raises KubeError if it cannot be read or written."""
+def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") -> dict[str, str]:
+    """The Secret's values by key, generating those that are missing, unless `why_not` says that there are some already
+    which somebody deleted: then the agents of the members that run are given time to put them back. Raises KubeError if
+    it cannot be read or written, Refused if nobody puts them back."""
+    name = names.credentials_secret(cluster)
     for _ in range(_TRIES):
-        secret = client.get("v1", "secrets", names.credentials_secret(cluster))
+        secret = client.get("v1", "secrets", name)
         present = api.decoded(secret)
-        lacking = _generate(present)
-        if not lacking:
+        lacking = missing(present)
+        later = [key for key in _LATER if not present.get(key)]
+        if not lacking and not later:
             return present
+        annotations = secret["metadata"].get("annotations") or {}
+        if lacking and (why_not or annotations.get(names.ANNOTATION_BOOTSTRAPPED)):
+            clock.sleep(1.0)
+            continue
         change = {
             "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
-            "data": api.encoded(lacking),
+            "data": api.encoded({key: _generated(key) for key in (*lacking, *later)}),
         }
         try:
-            client.patch("v1", "secrets", names.credentials_secret(cluster), change)
+            client.patch("v1", "secrets", name, change)
         except errors.Conflict:
             clock.sleep(0.2)
-    raise errors.Conflict(f"Secret {names.credentials_secret(cluster)} kept changing while passwords were generated")
+    if lacking:
+        text = f"Secret {name} does not hold {', '.join(lacking)}, and {why_not or 'the cluster was formed before'}"
+        text = f"{text}: new ones would not open that data. Put the Secret back from a copy"
+        raise errors.Refused([errors.Reason("credentials-lost", text)])
+    raise errors.Conflict(f"Secret {name} kept changing while passwords were generated")
 
 
-def _generate(present: Mapping[str, str]) -> dict[str, str]:
-    """New values for the keys that are missing."""
-    lacking = {key: password() for key in (*names.PASSWORD_KEYS, names.KEY_BACKUP_KEY) if not present.get(key)}
-    if not present.get(names.KEY_GROUP_NAME):
-        lacking[names.KEY_GROUP_NAME] = str(uuid.uuid4())
-    return lacking
+def missing(present: Mapping[str, str]) -> list[str]:
+    """The keys without a value."""
+    return [key for key in KEYS if not present.get(key)]
+
+
+def _generated(key: str) -> str:
+    return str(uuid.uuid4()) if key == names.KEY_GROUP_NAME else password()
 
 
 def password() -> str:

@@ -129,7 +129,7 @@ class Member:
     def _start(self, seeds: list[str], group_name: str, *, bootstrap: bool) -> None:
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         group_name = group_name or self._pod.group_name()
-        rotation.admit(self._pod)
+        rotation.admit(self._pod, seeds if not bootstrap else ())
         with self.connect() as server:
             group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
 

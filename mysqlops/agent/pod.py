@@ -69,14 +69,19 @@ class Pod:
         """Raises ConfigError if there is no password yet."""
         return credentials.read_login(settings.CREDENTIALS, user, key)
 
-    def accepts(self, one: accounts.Account, password: str) -> bool:
-        """Whether this member's account has that password; raises MysqlError if mysqld does not answer."""
+    def server_as_root(self) -> connect.Server:
+        """The way in for the case that the agent's own account is gone; raises MysqlError, ConfigError."""
+        return connect.connect_socket(self.login(accounts.ROOT.user, accounts.ROOT.key))
+
+    def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
+        """Whether this member's account has that password, or that of the member on another host; raises MysqlError if
+        mysqld does not answer."""
         login = connect.Login(one.user, password, str(settings.TLS / "ca.crt"))
         try:
             if one.host == "localhost":
                 connect.connect_socket(login).close()
             else:
-                connect.connect_tcp(self.me.host(self.me.ordinal), login).close()
+                connect.connect_tcp(host or self.me.host(self.me.ordinal), login).close()
         except errors.AccessDenied:
             return False
         return True

@@ -9,14 +9,14 @@ https://dev.mysql.com/doc/refman/9.7/en/password-management.html#dual-passwords
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import api, credentials, pod
 from mysqlops.core import names, rotation
-from mysqlops.mysql import accounts, group_replication
+from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 
 
 @dataclass(frozen=True)
@@ -54,26 +54,41 @@ class Rotation:
             if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
                 raise errors.StepFailed("another rotation is at this point: run the command again")
             for one in chosen:
-                password = values[names.next_key(one.key)]
-                if not self._pod.accepts(one, password):
-                    accounts.add_password(server, one, password)
+                self._add(server, one, values[one.key], values[names.next_key(one.key)])
             return Opened([one.user for one in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
+
+    def _add(self, server: connect.Server, one: accounts.Account, current: str, following: str) -> None:
+        """One of ours that somebody dropped is made again first; of the users' own, one that is gone or locked has
+        nobody who uses the old password."""
+        if one not in (accounts.APP, accounts.ROOT) and own_accounts.differs_because(server, one):
+            own_accounts.put_back(server, one, current, is_accepted=True)
+        if own_accounts.password_of(server, one) is None:
+            accounts.keep_only(server, one, following)
+        elif not self._pod.accepts(one, following):
+            accounts.add_password(server, one, following)
 
     def switch(self) -> list[str]:
         """Every member accepts the next passwords by now: put them into their places; the users."""
         secret, values = self._read()
         chosen = [one for one in _of(values) if names.next_key(one.key) in values]
         changed: dict[str, str | None] = {}
+        with self._pod.server() as server:
+            usable = [one for one in chosen if own_accounts.password_of(server, one) is not None]
         for one in chosen:
-            if not self._pod.accepts(one, values[names.next_key(one.key)]):
+            if one in usable and not self._pod.accepts(one, values[names.next_key(one.key)]):
                 raise errors.StepFailed(f"{one.user} does not accept its next password: run the command again")
-            changed[names.previous_key(one.key)] = values[one.key]
+            changed[names.previous_key(one.key)] = self._in_use(one, values[one.key])
             changed[one.key] = values[names.next_key(one.key)]
             changed[names.next_key(one.key)] = None
         if changed:
             self._patch(secret, changed)
             refresh(self._api, self._pod)
         return [one.user for one in chosen]
+
+    def _in_use(self, one: accounts.Account, held: str) -> str:
+        """The password that members and clients have: somebody may have put another into the Secret."""
+        known = self._pod.find(one.key)
+        return known if known and known != held and not self._pod.accepts(one, held) else held
 
     def finish(self, *, spare_replication: bool) -> list[str]:
         """Drop the old passwords; the users. Running members may still use the replication account's old one."""
@@ -108,20 +123,52 @@ STEPS: dict[str, Callable[[Rotation], Any]] = {
 }
 
 
-def admit(own: pod.Pod) -> None:
-    """While a rotation is open, members log in to this one with either password of the replication account, as each has
-    in memory the one with which it started. A member whose data is older than the rotation accepts only one: let it
-    accept both before it joins. Raises MysqlError."""
+def admit(own: pod.Pod, hosts: Sequence[str] = ()) -> None:
+    """Before a member joins: its own server must accept the replication account, as the others log in to it, and it to
+    itself. While a rotation is open, with either password, as each member has in memory the one with which it started.
+    A member whose data is older accepts only one; one whose data is of a moment when somebody had dropped or changed
+    the account accepts none, and the primary's repair (accounts_watch.py) cannot reach it. Raises MysqlError."""
     one = accounts.REPLICATION
     found = {key: own.find(key) for key in (one.key, names.previous_key(one.key))}
     passwords = {key: password for key, password in found.items() if password}
-    is_open = names.previous_key(one.key) in passwords
-    if not is_open or all(own.accepts(one, password) for password in passwords.values()):
+    accepted = [own.accepts(one, password) for password in passwords.values()]
+    if all(accepted):
         return
+    if any(accepted):
+        _here(own.server, lambda server: accounts.accept_both(server, one, passwords))
+    elif _is_right(own, passwords[one.key], hosts):
+        _here(own.server, lambda server: _make_here(server, one, passwords[one.key]))
+
+
+def _is_right(own: pod.Pod, password: str, hosts: Sequence[str]) -> bool:
+    """Whether the group knows the account by that password; of a group that is still to be formed, nobody can say."""
+    for host in hosts:
+        with contextlib.suppress(errors.MysqlError):
+            if own.accepts(accounts.REPLICATION, password, host):
+                return True
     with own.server() as server:
+        return not hosts and own_accounts.password_of(server, accounts.REPLICATION) is None
+
+
+def make_admin(own: pod.Pod) -> None:
+    """On a member outside the group whose data knows the agent's account no more, or another password. Raises
+    MysqlError."""
+    password = own.find(accounts.ADMIN.key) or ""
+    _here(own.server_as_root, lambda server: _make_here(server, accounts.ADMIN, password))
+
+
+def _make_here(server: connect.Server, one: accounts.Account, password: str) -> None:
+    """As no transaction of its own: the primary's statements find it there."""
+    server.query("SET sql_log_bin = OFF")
+    own_accounts.put_back(server, one, password, is_accepted=False)
+    server.query("SET sql_log_bin = ON")
+
+
+def _here(connection: Callable[[], connect.Server], change: Callable[[connect.Server], None]) -> None:
+    with connection() as server:
         server.query("SET GLOBAL super_read_only = OFF")  # read_only stays
         try:
-            accounts.accept_both(server, one, passwords)
+            change(server)
         finally:
             with contextlib.suppress(errors.MysqlError):
                 group_replication.refuse_writes(server)
@@ -129,19 +176,22 @@ def admit(own: pod.Pod) -> None:
 
 def refresh(client: api.Api, own: pod.Pod) -> bool:
     """Write the passwords that the Secret holds now to this pod's memory; True if any changed. One that somebody else
-    put there, and that the server refuses, is not taken over. Raises KubeError, MysqlError, StepFailed."""
+    put there, and that the server refuses, is not taken over. What is missing stays as this pod knows it, and so do the
+    previous ones then. Raises KubeError, MysqlError, StepFailed."""
     name = names.credentials_secret(own.me.cluster)
     held = api.decoded(client.get("v1", "secrets", name))
-    # The previous ones first: at every moment one of the two in memory is right.
-    previous = {key: held.get(key) for key in (names.previous_key(one.key) for one in accounts.ALWAYS)}
-    changed = {key: value for key, value in previous.items() if own.find(key) != value}
-    own.keep(changed)
-    differing = [one for one in accounts.ALWAYS if one.key in held and own.find(one.key) != held[one.key]]
+    changed: dict[str, str | None] = {}
+    if not credentials.missing(held):
+        # The previous ones first: at every moment one of the two in memory is right.
+        previous = {key: held.get(key) for key in (names.previous_key(one.key) for one in accounts.ALWAYS)}
+        changed = {key: value for key, value in previous.items() if own.find(key) != value}
+        own.keep(changed)
+    differing = [one for one in _of(held) if held.get(one.key) and own.find(one.key) != held[one.key]]
     refused = [one.key for one in differing if _is_refused(own, one, held[one.key])]
     own.keep({one.key: held[one.key] for one in differing if one.key not in refused})
     if refused:
-        text = f"mysqld refuses {', '.join(refused)} of Secret {name}"
-        raise errors.StepFailed(f"{text}: only mysqlops users rotate {own.me.cluster} changes passwords")
+        text = f"mysqld refuses {', '.join(refused)} of Secret {name}, which somebody changed there"
+        raise errors.StepFailed(f"{text}: mysqlops users rotate {own.me.cluster} makes new ones")
     return bool(changed or differing)
 
 
@@ -149,6 +199,35 @@ def _is_refused(own: pod.Pod, one: accounts.Account, password: str) -> bool:
     """Whether the account still has the password that this pod knows. (One that was dropped has neither.)"""
     known = own.find(one.key)
     return known is not None and not own.accepts(one, password) and own.accepts(one, known)
+
+
+def put_back(client: api.Api, own: pod.Pod) -> tuple[list[str], list[str]]:
+    """Put what the Secret is missing back from this pod's memory, each password once the server has accepted it. Only
+    of a member that serves: the data of one outside the group may be older than what others know. The keys that were
+    put back, and those that are missing still. Raises KubeError, MysqlError."""
+    name = names.credentials_secret(own.me.cluster)
+    secret = client.get("v1", "secrets", name)
+    missing = credentials.missing(api.decoded(secret))
+    if not missing:
+        return [], []
+    by_key = {key: one for one in accounts.ALWAYS for key in (one.key, names.previous_key(one.key))}
+    known = {key: own.find(key) for key in (*missing, *map(names.previous_key, missing))}
+    with own.server() as server:
+        is_serving = group_replication.observe(server).role() != names.ROLE_NONE
+        values = {
+            key: value
+            for key, value in known.items()
+            if is_serving and value and (key not in by_key or _is_good(own, server, by_key[key], value))
+        }
+    if values:
+        change = {"metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]}, "data": api.encoded(values)}
+        client.patch("v1", "secrets", name, change)
+    return list(values), [key for key in missing if key not in values]
+
+
+def _is_good(own: pod.Pod, server: connect.Server, one: accounts.Account, password: str) -> bool:
+    """Of an account that somebody dropped any password is as good as another."""
+    return own_accounts.password_of(server, one) is None or own.accepts(one, password)
 
 
 def _of(values: Mapping[str, str]) -> tuple[accounts.Account, ...]:

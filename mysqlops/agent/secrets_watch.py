@@ -1,38 +1,76 @@
-"""Takes over what the Secrets hold now: passwords into this pod's memory, the certificate into mysqld."""
+"""Takes over what the Secrets hold now: passwords into this pod's memory, the certificate into mysqld. What somebody
+deleted there is put back from memory; then the accounts are compared with it."""
 
 from __future__ import annotations
 
 from mysqlops import errors
-from mysqlops.agent import api, certificates, log, member, pod, rotation
+from mysqlops.agent import accounts_watch, api, certificates, credentials, log, member, pod, rotation
 from mysqlops.core import names
 
 
 class SecretsWatch:
-    """One member's watch; `loaded` names the certificate that its mysqld has loaded, `trouble` what cannot be taken."""
+    """One member's watch; `loaded` names the certificate that its mysqld has loaded, `trouble` what cannot be taken,
+    `missing` what is gone (and `knows_missing` if this pod could put it back), `accounts` what is wrong with those."""
 
     def __init__(self, client: api.Api, own: pod.Pod, server: member.Member) -> None:
         self._api, self._pod, self._member = client, own, server
         self._certificates = certificates.Certificates(client, own.me)
+        self._accounts = accounts_watch.AccountsWatch(own)
         self.loaded = certificates.fingerprint()
-        self.trouble = ""
+        self.trouble = self.missing = self.accounts = ""
+        self.knows_missing = False
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
+        missing, troubles = "", []
+        secrets = names.credentials_secret(self._pod.me.cluster), names.tls_secret(self._pod.me.cluster)
+        for secret, chore in zip(secrets, (self._take_passwords, self._take_certificate), strict=True):
+            try:
+                missing = missing or chore(words)
+            except errors.NotFound:
+                missing = f"Secret {secret} does not exist"
+            except (errors.MysqlError, errors.StepFailed, errors.ConfigError, OSError) as error:
+                troubles.append(str(error))
+        self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
+        self.missing, self.trouble = missing, "; ".join(troubles)
+        if not missing:
+            self._watch_accounts(words)
+        self._open_door(words)
+        words.say_if_new("missing", missing)
+        words.say_if_new("secrets", self.trouble and f"could not take over the Secrets: {self.trouble}")
+        words.say_if_new("accounts", self.accounts)
+
+    def _open_door(self, words: log.Log) -> None:
+        """Those that a killed adopt left go, and the agent's own way in is opened."""
         try:
-            if rotation.refresh(self._api, self._pod):
-                words.say("took over the passwords that the Secret holds now")
-            if self._certificates.refresh() or certificates.fingerprint() != self.loaded:
-                self._member.reload_tls()
-                self.loaded = certificates.fingerprint()
-                words.say("loaded the certificate that the Secret holds now")
             if self._member.drop_expired(names.USER_ADOPT):
                 words.say("dropped the account of an adopt whose time is over")
-            self.trouble = ""
-        except (errors.MysqlError, errors.StepFailed, errors.ConfigError, OSError) as error:
-            self.trouble = str(error)
-        try:
             if self._pod.is_denied:
                 self._pod.admit()
         except (errors.MysqlError, errors.ConfigError) as error:
             words.say_if_new("door", f"no way in by the administrative interface yet: {error}")
-        words.say_if_new("secrets", self.trouble and f"could not take over the Secrets: {self.trouble}")
+
+    def _take_passwords(self, words: log.Log) -> str:
+        secret = names.credentials_secret(self._pod.me.cluster)
+        put_back, missing = rotation.put_back(self._api, self._pod)
+        if put_back:
+            words.say(f"Secret {secret} did not hold {', '.join(put_back)}: put it back")
+        if rotation.refresh(self._api, self._pod):
+            words.say("took over the passwords that the Secret holds now")
+        return f"Secret {secret} does not hold {', '.join(missing)}" if missing else ""
+
+    def _take_certificate(self, words: log.Log) -> str:
+        if self._certificates.refresh() or certificates.fingerprint() != self.loaded:
+            self._member.reload_tls()
+            self.loaded = certificates.fingerprint()
+            words.say("loaded the certificate that the Secret holds now")
+        return ""
+
+    def _watch_accounts(self, words: log.Log) -> None:
+        try:
+            self._accounts.look(words.say)
+            self.accounts = self._accounts.trouble
+        except errors.ConnectFailed:
+            self.accounts = ""  # a server that is down is named elsewhere
+        except (errors.MysqlError, errors.ConfigError) as error:
+            self.accounts = str(error)

@@ -48,6 +48,9 @@ class Publication:
     certificate: str = ""  # a hash of the CA and certificate that mysqld has loaded
     config: str = ""  # a hash of the my.cnf that mysqld would start with now
     secrets_trouble: str = ""  # why the member does not take over what the Secrets hold now
+    secrets_missing: str = ""  # what somebody deleted there
+    knows_missing: bool = False  # the member's agent has all of that in memory
+    accounts_trouble: str = ""  # which account is not as it must be, and could not be put right (yet)
     tries: int = 0  # to copy, join or form since the member was last in the group
     applier_failure: str = ""  # why it cannot apply what the group wrote, without any row's values
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for

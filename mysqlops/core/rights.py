@@ -27,6 +27,11 @@ VIEWER = (
     Right("coordination.k8s.io", "leases", ("get",)),
     Right("batch", "cronjobs", ("list",)),
     Right("", "events", ("list",)),  # why a pod is missing; nothing else needs it
+    # Whether they exist: a member that starts needs them.
+    Right("", "services", ("get",)),
+    Right("", "serviceaccounts", ("get",)),
+    Right(_RBAC, "roles", ("get",)),
+    Right(_RBAC, "rolebindings", ("get",)),
 )
 OPERATOR = (
     *VIEWER,

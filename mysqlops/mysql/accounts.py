@@ -7,20 +7,28 @@ transactions. mysqld reads the file with `--init-file`: one statement a line, so
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from mysqlops import errors
 from mysqlops.core import names
-from mysqlops.mysql import connect
+from mysqlops.mysql import connect, password_hash
 
-_REPLICATION_RIGHTS = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM"
 _PROVIDING = ("CREATE USER IF NOT EXISTS", "ALTER USER")
-# These accounts get passwords again that they have or had; a site's password_history would refuse that (error 3638).
-_REUSES = "PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
-_TOO_WEAK = 1819  # validate_password; says no more than that the policy is not satisfied
+# These accounts get passwords again that they have or had, which a site's password_history would refuse (error 3638),
+# and nobody is there to change one that default_password_lifetime lets expire.
+FREE = "PASSWORD EXPIRE NEVER PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
+_TOO_WEAK = 1819  # validate_password, or a component like it
+_NATIVE = "mysql_native_password"
+PROBE_OBJECTS = (
+    "CREATE DATABASE IF NOT EXISTS mysqlops",
+    "CREATE TABLE IF NOT EXISTS mysqlops.probe"
+    " (id INT PRIMARY KEY, token VARCHAR(64), written_at TIMESTAMP(6) NOT NULL) ENGINE = InnoDB",
+)
+Identified = Callable[[str], str]  # what stands behind IDENTIFIED for a password
 _DUMP_RIGHTS = "SELECT, SHOW VIEW, TRIGGER, EVENT"
-_BACKUP_RIGHTS = ("REPLICATION SLAVE, BACKUP_ADMIN ON *.*", "SELECT ON performance_schema.*")
 
 
 def quote(text: str) -> str:
@@ -30,25 +38,44 @@ def quote(text: str) -> str:
 
 @dataclass(frozen=True)
 class Account:
-    """One account, and the Secret's key of its password."""
+    """One account, the Secret's key of its password, and what it may do."""
 
     user: str
     host: str
     key: str
+    rights: tuple[str, ...] = ()
+
+    def requirement(self) -> str:
+        return "" if self.host == "localhost" else "REQUIRE SSL "
+
+    def grants(self) -> list[str]:
+        suffix = " WITH GRANT OPTION" if self.user == names.USER_ADMIN else ""
+        return [f"GRANT {rights} TO {self}{suffix}" for rights in self.rights]
 
     def __str__(self) -> str:
         return f"{quote(self.user)}@{quote(self.host)}"
 
 
 ROOT = Account("root", "localhost", names.KEY_ROOT_PASSWORD)
-ADMIN = Account(names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD)
-# The same for the administrative interface, which is no socket; clusters of before get it later (provide_loopback).
-LOOPBACK = Account(names.USER_ADMIN, connect.LOOPBACK, names.KEY_ADMIN_PASSWORD)
-REPLICATION = Account(names.USER_REPLICATION, "%", names.KEY_REPLICATION_PASSWORD)
-PROBE = Account(names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD)
-APP = Account(names.USER_APP, "%", names.KEY_APP_PASSWORD)
-BACKUP = Account(names.USER_BACKUP, "%", names.KEY_BACKUP_PASSWORD)  # only where backups are made
+ADMIN = Account(names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD, ("ALL ON *.*",))
+# The same for the administrative interface, which is no socket; older clusters get it later (provide_loopback).
+LOOPBACK = Account(names.USER_ADMIN, connect.LOOPBACK, names.KEY_ADMIN_PASSWORD, ADMIN.rights)
+REPLICATION = Account(
+    names.USER_REPLICATION,
+    "%",
+    names.KEY_REPLICATION_PASSWORD,
+    ("REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.*",),
+)
+PROBE = Account(names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD, ("SELECT, INSERT, UPDATE, DELETE ON mysqlops.*",))
+APP = Account(names.USER_APP, "%", names.KEY_APP_PASSWORD, (f"ALL ON {names.DATABASE_APP}.*",))
+BACKUP = Account(  # only where backups are made
+    names.USER_BACKUP,
+    "%",
+    names.KEY_BACKUP_PASSWORD,
+    ("REPLICATION SLAVE, BACKUP_ADMIN ON *.*", "SELECT ON performance_schema.*"),
+)
 ALWAYS = (ROOT, ADMIN, REPLICATION, PROBE, APP)
+OURS = (ADMIN, REPLICATION, PROBE)  # nobody else has a use for them: whoever drops one drops it by mistake
 
 
 def add_password(server: connect.Server, one: Account, password: str) -> None:
@@ -62,14 +89,15 @@ def keep_only(server: connect.Server, one: Account, password: str) -> None:
     DISCARD alone could leave it with the wrong one."""
     _alter(server, one, password, "")
     for account in _with_twin(one):
-        server.query(f"ALTER USER IF EXISTS {account} DISCARD OLD PASSWORD")
+        if server.query("SELECT 1 FROM mysql.user WHERE user = %s AND host = %s", [account.user, account.host]):
+            server.query(f"ALTER USER {account} DISCARD OLD PASSWORD")
 
 
 def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, str]) -> None:
     """Let a member whose data is older than the open rotation accept both; that is no transaction of its own."""
     server.query("SET sql_log_bin = OFF")
-    for line in _both(one, passwords, "ALTER USER"):
-        server.execute_secret(line, f"ALTER USER {one} IDENTIFIED BY …")
+    for statement, password in _both(one, passwords, "ALTER USER"):
+        set_password(server, one, password, statement)
     server.query("SET sql_log_bin = ON")
 
 
@@ -83,15 +111,21 @@ def with_two_passwords(server: connect.Server, of: Collection[Account]) -> list[
 
 
 def _alter(server: connect.Server, one: Account, password: str, clause: str) -> None:
-    each = ", ".join(f"{account} IDENTIFIED BY {{0}} {clause}" for account in _with_twin(one))
-    statement = f"ALTER USER IF EXISTS {each} {_REUSES}"
+    each = ", ".join(f"{account} IDENTIFIED {{0}} {clause}" for account in _with_twin(one))
+    set_password(server, one, password, f"ALTER USER IF EXISTS {each} {FREE}")
+
+
+def set_password(server: connect.Server, one: Account, password: str, statement: str) -> None:
+    """Run a statement with an account's password in the place of {}. A policy of the site's that the password does not
+    satisfy gets no say: then the server is given the hash, which it does not judge."""
     try:
-        server.execute_secret(statement.format(quote(password)), statement.format("…"))
+        server.execute_secret(statement.format(in_clear(password)), statement.format("BY …"))
     except errors.StatementFailed as error:
-        if error.errno != _TOO_WEAK:
+        found = server.query("SELECT plugin FROM mysql.user WHERE user = %s AND host = %s", [one.user, one.host])
+        plugin = str(found[0][0]) if found else "caching_sha2_password"
+        if error.errno != _TOO_WEAK or plugin not in _HASHED:
             raise
-        text = f"{error}: validate_password wants more than 32 characters of four kinds"
-        raise errors.StatementFailed(text, errno=error.errno) from None
+        server.execute_secret(statement.format(_HASHED[plugin](password)), statement.format(f"WITH {plugin} AS …"))
 
 
 def _with_twin(one: Account) -> tuple[Account, ...]:
@@ -103,24 +137,38 @@ def provide_loopback(server: connect.Server, passwords: Mapping[str, str]) -> No
     """Make the account for the administrative interface, or make it again: what the other one may, by its passwords.
     On the primary; the group replicates it."""
     server.query(f"DROP USER IF EXISTS {LOOPBACK}")
-    for line in _both(LOOPBACK, passwords, "CREATE USER"):
-        server.execute_secret(line, f"CREATE USER {LOOPBACK} IDENTIFIED BY …")
+    for statement, password in _both(LOOPBACK, passwords, "CREATE USER"):
+        set_password(server, LOOPBACK, password, statement)
     server.query(f"ALTER USER {LOOPBACK} REQUIRE SSL")
     own, new = f"TO `{ADMIN.user}`@`{ADMIN.host}`", f"TO {LOOPBACK}"
     for (grant,) in server.query(f"SHOW GRANTS FOR {ADMIN}"):
         server.query(str(grant).replace(own, new))
 
 
-def _both(one: Account, passwords: Mapping[str, str], verb: str) -> list[str]:
+def in_clear(password: str) -> str:
+    return f"BY {quote(password)}"
+
+
+@cache
+def as_hash(password: str) -> str:
+    """For a file: who reads it learns no password, and no policy of the site's judges it."""
+    return f"WITH caching_sha2_password AS {quote(password_hash.of(password))}"
+
+
+def as_native_hash(password: str) -> str:
+    stored = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()  # noqa: S324 (the plugin's choice)
+    return f"WITH {_NATIVE} AS '*{stored.upper()}'"
+
+
+def _both(one: Account, passwords: Mapping[str, str], verb: str) -> list[tuple[str, str]]:
     """The statements that give an account its password, and while a rotation is open the previous one too.
 
     The previous one comes last and is thereby the current one: if the rotation's own ALTER USER … RETAIN CURRENT
     PASSWORD is replicated to this member later, it retains the previous one, and not the new one twice.
     """
-    lines = [f"{verb} {one} IDENTIFIED BY {quote(passwords[one.key])} {_REUSES}"]
+    lines = [(f"{verb} {one} IDENTIFIED {{}} {FREE}", passwords[one.key])]
     if previous := passwords.get(names.previous_key(one.key)):
-        retained = f"ALTER USER IF EXISTS {one} IDENTIFIED BY {quote(previous)} RETAIN CURRENT PASSWORD {_REUSES}"
-        lines.append(retained)
+        lines.append((f"ALTER USER IF EXISTS {one} IDENTIFIED {{}} RETAIN CURRENT PASSWORD {FREE}", previous))
     return lines
 
 
@@ -132,11 +180,11 @@ def create_temporary(server: connect.Server, user: str, password: str, seconds: 
     server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
 
 
-def create_backup(server: connect.Server, user: str, password: str) -> None:
+def create_backup(server: connect.Server, password: str) -> None:
     """An account that the clone plugin may copy with, that sees the group and receives its binary logs."""
-    account = _provide(server, user, password)
-    for rights in _BACKUP_RIGHTS:
-        server.query(f"GRANT {rights} TO {account}")
+    _provide(server, BACKUP.user, password)
+    for grant in BACKUP.grants():
+        server.query(grant)
 
 
 @contextlib.contextmanager
@@ -168,13 +216,10 @@ def may_receive(server: connect.Server) -> bool:
 
 def _provide(server: connect.Server, user: str, password: str) -> str:
     """Never dropped for a moment: the Job of a killed command may be working with it."""
-    account = f"{quote(user)}@'%'"
+    one = Account(user, "%", "")
     for verb in _PROVIDING:
-        server.execute_secret(
-            f"{verb} {account} IDENTIFIED BY {quote(password)} REQUIRE SSL {_REUSES}",
-            f"{verb} {account} IDENTIFIED BY …",
-        )
-    return account
+        set_password(server, one, password, f"{verb} {one} IDENTIFIED {{}} {one.requirement()}{FREE}")
+    return str(one)
 
 
 def drop_expired(server: connect.Server, user: str) -> bool:
@@ -199,51 +244,73 @@ def by_plugin(server: connect.Server) -> dict[str, list[str]]:
     return found
 
 
-def reset_file(passwords: Mapping[str, str]) -> str:
-    """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The data's
-    own accounts of mysqlops stay otherwise as they are, and the one for backups is there if this cluster has it: its
-    receiver of binary logs goes on. Ends with SHUTDOWN."""
+def reset_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
+    """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The one for
+    backups is there if this cluster has it: its receiver of binary logs goes on. Ends with SHUTDOWN."""
     lines = []
     for one in (*ALWAYS, LOOPBACK):
-        lines.append(f"ALTER USER IF EXISTS {one} DISCARD OLD PASSWORD")
-        lines += _both(one, passwords, "ALTER USER IF EXISTS")
+        lines += _made_if_ours(one, passwords, identified)
+        discarded = quote(f"ALTER USER {one} DISCARD OLD PASSWORD")
+        lines += _if_there(one, discarded, discarded) + _altered(one, passwords, identified)
     lines += [f"DROP USER IF EXISTS {quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
     if passwords.get(BACKUP.key):
-        lines += _both(BACKUP, passwords, "CREATE USER")
-        lines.append(f"ALTER USER {BACKUP} REQUIRE SSL")
-        lines += [f"GRANT {rights} TO {BACKUP}" for rights in _BACKUP_RIGHTS]
+        lines += _made(BACKUP, passwords, identified)
     return _file(lines)
 
 
-def rejoin_file(passwords: Mapping[str, str]) -> str:
+def rejoin_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
     """The statements that let a member with older data back into its own group: the passwords may have changed since,
     and what changed them comes with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
-    return _file([line for one in (ADMIN, REPLICATION) for line in _both(one, passwords, "ALTER USER")])
-
-
-def init_file(passwords: Mapping[str, str]) -> str:
-    """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
-    made = (
-        (ADMIN, "ALL ON *.*", " WITH GRANT OPTION"),
-        (LOOPBACK, "ALL ON *.*", " WITH GRANT OPTION"),
-        (REPLICATION, f"{_REPLICATION_RIGHTS} ON *.*", ""),
-        (PROBE, "SELECT, INSERT, UPDATE, DELETE ON mysqlops.*", ""),
-        (APP, f"ALL ON {names.DATABASE_APP}.*", ""),
-    )
-    lines = [
-        "CREATE DATABASE mysqlops",
-        "CREATE TABLE mysqlops.probe (id INT PRIMARY KEY, token VARCHAR(64), written_at TIMESTAMP(6) NOT NULL) "
-        "ENGINE=InnoDB",
-        f"CREATE DATABASE {names.DATABASE_APP}",
-    ]
-    for one, rights, suffix in made:
-        lines += _both(one, passwords, "CREATE USER")
-        if one.host != "localhost":
-            lines.append(f"ALTER USER {one} REQUIRE SSL")
-        lines.append(f"GRANT {rights} TO {one}{suffix}")
-    lines += _both(ROOT, passwords, "ALTER USER")
+    lines = []
+    for one in (ADMIN, REPLICATION):
+        lines += _made_if_ours(one, passwords, identified) + _altered(one, passwords, identified)
     return _file(lines)
+
+
+def init_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
+    """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
+    lines = [*PROBE_OBJECTS, f"CREATE DATABASE {names.DATABASE_APP}"]
+    for one in (*OURS, LOOPBACK, APP):
+        lines += _made(one, passwords, identified)
+    return _file([*lines, *_altered(ROOT, passwords, identified)])
+
+
+def _made(one: Account, passwords: Mapping[str, str], identified: Identified) -> list[str]:
+    lines = [line.format(identified(password)) for line, password in _both(one, passwords, "CREATE USER")]
+    return [*lines, *([f"ALTER USER {one} REQUIRE SSL"] if one.requirement() else []), *one.grants()]
+
+
+def _made_if_ours(one: Account, passwords: Mapping[str, str], identified: Identified) -> list[str]:
+    """The data may be of a moment when somebody had dropped it."""
+    if one not in OURS:
+        return []
+    made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {identified(passwords[one.key])} {one.requirement()}{FREE}"
+    return [made, *one.grants()]
+
+
+def _altered(one: Account, passwords: Mapping[str, str], identified: Identified) -> list[str]:
+    """For the plugin that the account has: clients may know no other."""
+    lines = []
+    for line, password in _both(one, passwords, "ALTER USER"):
+        usual, native = quote(line.format(identified(password))), quote(line.format(as_native_hash(password)))
+        lines += _if_there(one, usual, native)
+    return lines
+
+
+def _if_there(one: Account, usual: str, native: str) -> list[str]:
+    """Run one of two statements, by the account's plugin, and none if somebody dropped it: validate_password judges
+    ALTER USER IF EXISTS of an account that does not exist."""
+    is_it = f"user = {quote(one.user)} AND host = {quote(one.host)}"
+    return [
+        f"SET @made = (SELECT IF(plugin <> '{_NATIVE}', {usual}, {native}) FROM mysql.user WHERE {is_it})",  # noqa: S608
+        "SET @made = IFNULL(@made, 'DO 0')",
+        "PREPARE made FROM @made",
+        "EXECUTE made",
+    ]
 
 
 def _file(lines: list[str]) -> str:
     return "".join(f"{line};\n" for line in [*lines, "SHUTDOWN"])
+
+
+_HASHED: Mapping[str, Identified] = {"caching_sha2_password": as_hash, _NATIVE: as_native_hash}

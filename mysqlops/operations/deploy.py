@@ -45,7 +45,9 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
             raise errors.Refused(reasons)
         wanted = objects(spec, in_use)
     live = observe.live_objects(client, wanted)
-    return wanted, planning.plan(wanted, live, observe.claims(client, spec.name))
+    is_lost = live["Secret", names.credentials_secret(spec.name)] is None
+    knowing = observe.knowing(client, spec.name) if is_lost else []
+    return wanted, planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
 
 
 def _in_use_before(client: Client, name: str) -> render.InUse:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, ownership, timeline
+from mysqlops.core import group, names, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
@@ -115,6 +115,20 @@ def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
 _OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
 
 
+def knowing(client: Client, cluster: str) -> list[str]:
+    """The pods whose agents have in memory what a Secret held that is gone. Their last words count, without a clock:
+    nothing but the pod's end takes that from them."""
+    found = [one for one in client.list("Pod", names.selector_text(cluster)) if _is_member(one, cluster)]
+    told = {
+        one["metadata"]["name"]: publication.load(
+            status.annotations_of(one).get(names.ANNOTATION_MEMBER), one["metadata"]["uid"]
+        )
+        for one in found
+        if not pods.is_away(one, names.CONTAINER_AGENT) and "deletionTimestamp" not in one["metadata"]
+    }
+    return sorted(name for name, one in told.items() if one is not None and one.knows_missing)
+
+
 def claims(client: Client, cluster: str) -> list[str]:
     """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
     found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]
@@ -140,8 +154,9 @@ def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]
     ]
 
 
-def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
-    """Everything that `status` judges; raises NotFound if there is no such cluster."""
+def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:
+    """Everything that `status` judges, with the objects that a member needs when it starts only if that is asked for:
+    waiting commands look often. Raises NotFound if there is no such cluster."""
     selector = names.selector_text(name)
     services = [name, names.primary_service(name), names.replicas_service(name)]
     reads = [
@@ -167,6 +182,7 @@ def cluster(client: Client, name: str, clock: Clock) -> status.Observed:
         receiver=receivers[0] if receivers else None,
         lease=groups[0] if groups else None,
         warnings=_warnings(client, stateful_set, members),
+        missing=_missing(client, name, stateful_set) if with_needed else (),
     )
 
 
@@ -177,6 +193,25 @@ def _warnings(client: Client, stateful_set: Json, members: Mapping[str, Json]) -
     if any(names.pod(name, ordinal) not in members for ordinal in range(replicas)):
         asked.append(partial(client.warnings, "StatefulSet", name))
     return tuple(event for events in client.together(asked) for event in events) if asked else ()
+
+
+def _missing(client: Client, name: str, stateful_set: Json) -> tuple[str, ...]:
+    """Of what nobody's agent tells. What the user may not read is not known to be missing."""
+    in_use = render.in_use_of(stateful_set)
+    needed = [
+        *(("Service", one) for one in (name, names.primary_service(name), names.replicas_service(name))),
+        *(("ConfigMap", one) for one in (in_use.config, in_use.agent)),
+        *((kind, name) for kind in ("ServiceAccount", "Role", "RoleBinding")),
+    ]
+    there = client.together([partial(_may_be_there, client, *one) for one in needed])
+    return tuple(" ".join(one) for one, is_there in zip(needed, there, strict=True) if not is_there)
+
+
+def _may_be_there(client: Client, kind: str, name: str) -> bool:
+    try:
+        return client.find(kind, name) is not None
+    except errors.Forbidden:
+        return True
 
 
 _LEASES = (names.receiver, names.group_lease)

@@ -15,7 +15,8 @@ CODE = "rotation-open"
 def check_rotate(now: Status, order: record.Rotation | None, seen: rotation.Seen) -> None:
     """A member that is away would come back with data that knows no new password, and a second rotation would drop the
     passwords that are in use; raises Refused. What was begun and not ended goes on."""
-    reasons = [one.as_reason() for one in in_the_way(now)]
+    # A rotation is the way out of a password that somebody edited in the Secret.
+    reasons = [one.as_reason() for one in in_the_way(now, "secrets-refused")]
     # An agent from before this release gives new data the new passwords only.
     reasons += [one.as_reason() for one in now.conditions if one.code == "agents-differ"]
     if order is not None and order.holders is not None:

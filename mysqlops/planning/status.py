@@ -31,6 +31,7 @@ class Observed:
     receiver: Json | None = None  # the Lease of what receives its binary logs
     warnings: tuple[Json, ...] = ()  # events of the StatefulSet and of pods that do not run yet
     lease: Json | None = None  # the Lease of its group: what is known of that, and users' orders
+    missing: tuple[str, ...] = ()  # objects that a member needs when it starts, and that do not exist; `status` looks
 
 
 def annotations_of(lease: Json | None) -> dict[str, str]:
@@ -117,6 +118,7 @@ _HARMLESS = {
     "binlog-gap",
     "order-open",
     "rotation-open",
+    "accounts-differ",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import group, names, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
-from mysqlops.planning import backup_state, claims, member_conditions, pods, revisions, rotation
+from mysqlops.planning import backup_state, belongings, claims, member_conditions, pods, revisions, rotation
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
@@ -146,11 +146,7 @@ def _conditions(
     found += _two_primaries(seen, members, primaries)
     for member in members:
         found += member_conditions.of(seen, member)
-    found += [
-        Condition("secrets-refused", f"{name}: {one.secrets_trouble}", "correct the Secret; docs/errors.md")
-        for name, one in published.items()
-        if one and one.secrets_trouble
-    ]
+    found += belongings.conditions(seen, published)
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)

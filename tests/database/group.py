@@ -51,6 +51,14 @@ class Member:
         self._lock: connect.Server | None = None
 
     # As the agent does it.
+    def login(self, user: str, password: str) -> connect.Server:
+        """Through the socket."""
+        return connect.connect_socket(connect.Login(user, password), path=str(self._run / "mysqld.sock"))
+
+    def address(self) -> str:
+        """By which this machine reaches it."""
+        return docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", self.container)
+
     def server(self, seconds: float = 5) -> connect.Server:
         # pymysql leaves a socket open that nobody listens to, which pytest takes for an error.
         try:

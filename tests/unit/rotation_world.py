@@ -17,13 +17,13 @@ from mysqlops.agent import api, pod, rotation, settings
 from mysqlops.clock import SystemClock
 from mysqlops.core import names
 from mysqlops.kube import client, exec
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, connect, own_accounts
 from mysqlops.operations.session import Progress, Session
 from tests.unit import clusters
 
 PODS = ("mysql-0", "mysql-1", "mysql-2")
 _ACCOUNT = re.compile(r"'(?P<user>\w+)'@'(?P<host>[^']+)'")
-_PASSWORD = re.compile(r"IDENTIFIED BY '([^']+)'")
+_PASSWORD = re.compile(r"IDENTIFIED (?:BY|WITH \w+ AS) '+([^']+)'")
 Passwords = dict[str, list[str]]  # user -> its current password, and the one that is valid beside it
 
 
@@ -33,10 +33,12 @@ class Killed(Exception):
 
 def execute(known: Passwords, statement: str) -> None:
     """What a statement does to the accounts: MySQL's rules of dual passwords."""
-    found = _ACCOUNT.search(statement)
+    found = _ACCOUNT.search(statement.replace("''", "'"))
     if found is None or statement.startswith("GRANT"):
         return
     user, made = found["user"], _PASSWORD.search(statement)
+    if statement.startswith("CREATE USER IF NOT EXISTS") and user in known:
+        return
     if statement.startswith("CREATE USER") and made:
         known[user] = [made[1]]
     elif user in known and "DISCARD OLD PASSWORD" in statement:
@@ -50,7 +52,7 @@ class World:
     """`kill_at` counts calls. Replicas apply nothing until time passes."""
 
     def __init__(self) -> None:
-        self.first = {key: f"old-{key}" for key in names.PASSWORD_KEYS}
+        self.first = {key: f"old-{key}" for key in names.PASSWORD_KEYS} | {names.KEY_GROUP_NAME: clusters.GROUP}
         self.secret: api.Json = {"metadata": {"resourceVersion": "1"}, "data": api.encoded(self.first)}
         self.lease: dict[str, str] = {}
         self.history: list[str] = []  # what the group replicates
@@ -71,7 +73,7 @@ class World:
     def new_data(self) -> Passwords:
         """The accounts of a new data directory."""
         known: Passwords = {"root": [""]}
-        for line in accounts.init_file(api.decoded(self.secret)).splitlines():
+        for line in accounts.init_file(api.decoded(self.secret), accounts.in_clear).splitlines():
             execute(known, line)
         return known
 
@@ -123,6 +125,11 @@ class World:
         return False
 
 
+def _grants(one: accounts.Account) -> list[str]:
+    """As a server shows them."""
+    return [text.replace("ALL ON *.*", own_accounts.ALL) for text in one.grants()]
+
+
 class _Server(connect.Server):
     def __init__(self, world: World, name: str) -> None:
         self._world, self._name, self._logs = world, name, True
@@ -130,6 +137,12 @@ class _Server(connect.Server):
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[connect.Row]:
         if sql.startswith("SELECT user"):
             return [(one.user, one.host) for one in accounts.ALWAYS if len(self._world.data[self._name][one.user]) > 1]
+        known = self._world.data[self._name]
+        if "SELECT ssl_type" in sql:
+            user = parameters[0]
+            return [("ANY", "N", "N", 0, str(known[user]), "")] if user in known else []
+        if sql.startswith("SHOW GRANTS"):
+            return [(text,) for one in accounts.ALWAYS if str(one) in sql for text in _grants(one)]
         if sql.startswith("SELECT GET_LOCK"):
             return [(0 if self._world.is_locked else 1,)]
         if sql.startswith("SELECT"):
@@ -141,7 +154,7 @@ class _Server(connect.Server):
         self._world.before_call()
         if sql.startswith("SET sql_log_bin"):
             self._logs = sql.endswith("ON")
-        if sql.startswith("ALTER USER"):
+        if sql.startswith(("ALTER USER", "CREATE USER")):
             execute(self._world.data[self._name], sql)
             if self._logs:
                 self._world.history.append(sql)
@@ -162,8 +175,11 @@ class Pod(pod.Pod):
     def server(self) -> connect.Server:
         return _Server(self._world, self.me.pod)
 
-    def accepts(self, one: accounts.Account, password: str) -> bool:
-        return password in self._world.data[self.me.pod].get(one.user, [])
+    def server_as_root(self) -> connect.Server:
+        return self.server()
+
+    def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
+        return password in self._world.data[host.partition(".")[0] or self.me.pod].get(one.user, [])
 
     def find(self, key: str) -> str | None:
         return self.memory.get(key)

@@ -193,7 +193,7 @@ def test_every_pod_of_a_private_registrys_images_has_its_secret() -> None:
     spec = replace(SPEC, pull_secrets=("own",))
     wanted = [{"name": "own"}]
     members = deploy.objects(spec)[-1]["spec"]["template"]["spec"]
-    request = adopt.Request(adopt.Source("old", 3306, "root", adopt.Key("secret", "key")))
+    request = adopt.Request(adopt.Source("old", 3306, "root", adopt.Key("secret", "key"), "VERIFY_CA"))
     adopting = adopt.job(manifests.load_one("adopt/job.yaml"), spec, "map", request, seconds=1)
     drilling = objects.pod(
         manifests.load_one("drill/client.yaml"),

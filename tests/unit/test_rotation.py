@@ -32,7 +32,7 @@ def end(world: World) -> None:
 
 def assert_over(world: World) -> None:
     assert world.lease == {}
-    assert set(api.decoded(world.secret)) == set(names.PASSWORD_KEYS)
+    assert set(api.decoded(world.secret)) == set(credentials.KEYS)
     for known in world.data.values():
         assert {one.user: [world.held(one.key)] for one in accounts.ALWAYS} == known
 
@@ -100,7 +100,7 @@ def test_the_secret_changes_once_every_member_has_the_passwords() -> None:
     world.down["mysql-2"] = {"executed": f"{clusters.GROUP}:1-5"}  # it never applies anything
     with pytest.raises(errors.WaitTimeout):
         world.run(users.rotate)
-    assert {key: world.held(key) for key in names.PASSWORD_KEYS} == world.first
+    assert {key: world.held(key) for key in credentials.KEYS} == world.first
     assert "users rotate mysql" in next(one.hint for one in judged(world).conditions if one.code == "rotation-open")
     with pytest.raises(errors.Refused, match="not given every member"):
         world.run(users.finish)
@@ -162,7 +162,7 @@ def test_the_end_leaves_the_new_password_however_a_member_came_by_the_two(of: An
     world = World()
     assert world.run(users.rotate)
     held = api.decoded(world.secret)
-    for line in of(held).splitlines():
+    for line in of(held, accounts.in_clear).splitlines():
         execute(world.data["mysql-2"], line)
     end(world)
     assert_over(world)

@@ -12,6 +12,32 @@ config=/etc/mysqlops/my.cnf
 once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF --read-only=OFF
   --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2"
 
+# Runs the statements of a file on a data directory; they end with SHUTDOWN. After one that fails mysqld goes on without
+# the rest, and would stay up: it is stopped, and its own words are the last ones here, where `mysqlops status` finds them.
+run_statements() {
+  said=/tmp/prepare.log
+  # shellcheck disable=SC2086
+  mysqld --defaults-file=$config --datadir="$1" $once --skip-networking --init-file="$2" >"$said" 2>&1 &
+  server=$!
+  left=$(($3 * 5))
+  while kill -0 "$server" 2>/dev/null && [ "$left" -gt 0 ] && ! grep -q 'ready for connections' "$said"; do
+    sleep 0.2
+    left=$((left - 1))
+  done
+  if kill -0 "$server" 2>/dev/null && ! grep -q 'Received SHUTDOWN' "$said"; then
+    kill "$server" 2>/dev/null || true
+    wait "$server" || true
+    cat "$said"
+    why=$(grep -F '[ERROR]' "$said" | tail -n 1)
+    echo "prepare: mysqld did not run all statements of $2: ${why:-no error is in its log}" >&2
+    return 1
+  fi
+  status=0
+  wait "$server" || status=$?
+  cat "$said"
+  return "$status"
+}
+
 if [ -d "$data" ]; then
   # Left by this pod's first start: after a reboot of its node this member would wait for others as a new one does.
   rm -f /run/mysqlops/initialised
@@ -20,9 +46,7 @@ if [ -d "$data" ]; then
     # It says what the data is to be: another cluster's or of another time, or this member's again.
     statements=$(cat "$asked")
     echo "prepare: the data was restored: giving its accounts this cluster's passwords"
-    # shellcheck disable=SC2086
-    timeout 600 mysqld --defaults-file=$config --datadir="$data" $once --skip-networking \
-      --init-file="/run/credentials/${statements:-reset}.sql"
+    run_statements "$data" "/run/credentials/${statements:-reset}.sql" 600
     sync
     rm -f "$volume/restored"
     break
@@ -47,9 +71,7 @@ echo "prepare: initialising $data"
 # shellcheck disable=SC2086
 mysqld --defaults-file=$config --datadir="$half" $once --initialize-insecure
 echo "prepare: creating the accounts"
-# The file ends with SHUTDOWN; after a statement that fails mysqld would stay up for ever, hence the limit.
-# shellcheck disable=SC2086
-timeout 300 mysqld --defaults-file=$config --datadir="$half" $once --skip-networking --init-file=/run/credentials/accounts.sql
+run_statements "$half" /run/credentials/accounts.sql 300
 rm -f "$half/auto.cnf"
 sync
 mv "$half" "$data"

@@ -36,7 +36,7 @@ def _run(name: str, chosen: str | None, namespace: str | None, form: str, watch:
     names.check_cluster_name(name)
     client, clock = context.client(chosen, namespace), SystemClock()
     while True:
-        status = verdict.judge(observe.cluster(client, name, clock))
+        status = verdict.judge(observe.cluster(client, name, clock, with_needed=True))
         if watch and form == "table":
             click.clear()
         if form == "table":

@@ -1,0 +1,65 @@
+"""Our own accounts as they are on a server, and as they must be: dropped, locked, expired or with fewer rights, members
+cannot join, backups fail and nobody sees why. Only what is missing is put back; what a site gave in addition stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mysqlops.mysql import accounts, connect
+
+_ACCOUNT = """
+SELECT ssl_type, account_locked, password_expired, password_lifetime, authentication_string,
+  COALESCE(CAST(user_attributes AS CHAR), '')
+FROM mysql.user WHERE user = %s AND host = %s
+"""
+_PROBE = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'mysqlops' AND table_name = 'probe'"
+_GRANT = re.compile(r"GRANT (?P<rights>.+) ON (?P<object>\S+) TO .*")
+# ALL is shown as a list that each version lengthens. Without any of these the agent cannot do its work.
+ALL = "CREATE USER, RELOAD, SHUTDOWN, PROCESS, SUPER, SELECT, UPDATE, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN ON *.*"
+
+
+def password_of(server: connect.Server, one: accounts.Account) -> str | None:
+    """What the server holds of the account's passwords; None if nobody can log in with one: it is gone, or locked."""
+    rows = server.query(_ACCOUNT, [one.user, one.host])
+    return f"{rows[0][4]!r} {rows[0][5]}" if rows and rows[0][1] != "Y" else None
+
+
+def differs_because(server: connect.Server, one: accounts.Account) -> str:
+    """What is wrong with an account of ours, whatever its password is; empty if nothing."""
+    rows = server.query(_ACCOUNT, [one.user, one.host])
+    if not rows:
+        return "does not exist"
+    ssl, locked, expired, lifetime, *_ = rows[0]
+    if locked == "Y" or expired == "Y":
+        return "is locked" if locked == "Y" else "has an expired password"
+    if one.requirement() and not ssl:
+        return "does not require TLS"
+    if lifetime != 0:
+        return "has a password that expires"
+    held = _rights(str(grant) for (grant,) in server.query(f"SHOW GRANTS FOR {one}"))
+    wanted = _rights(f"GRANT {ALL if rights == accounts.ADMIN.rights[0] else rights} TO x" for rights in one.rights)
+    missing = [right for right, on in wanted if not held & {(right, on), ("ALL PRIVILEGES", on), (right, "*.*")}]
+    return f"may not {', '.join(sorted(missing))}" if missing else ""
+
+
+def lacks_probe(server: connect.Server) -> bool:
+    """Whether the table of the proof writes is gone."""
+    return not server.scalar(_PROBE)
+
+
+def put_back(server: connect.Server, one: accounts.Account, password: str, *, is_accepted: bool) -> None:
+    """Make the account what it must be; each statement may be repeated, on this server and where it is replicated."""
+    made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {{}} {one.requirement()}{accounts.FREE}"
+    accounts.set_password(server, one, password, made)
+    if not is_accepted:
+        accounts.set_password(server, one, password, f"ALTER USER {one} IDENTIFIED {{}}")
+    server.query(f"ALTER USER {one} {one.requirement()}{accounts.FREE} ACCOUNT UNLOCK")
+    for grant in one.grants():
+        server.query(grant)
+
+
+def _rights(grants: Iterable[str]) -> set[tuple[str, str]]:
+    found = [match for match in map(_GRANT.fullmatch, grants) if match]
+    return {(right, match["object"].replace("`", "")) for match in found for right in re.split(", ?", match["rights"])}

@@ -1,0 +1,39 @@
+"""What members need besides their claims: Secrets, accounts, and the objects that their next start wants. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mysqlops.core.publication import Publication
+from mysqlops.planning.status import Condition, Observed
+
+
+def conditions(seen: Observed, published: Mapping[str, Publication | None]) -> list[Condition]:
+    heard = {name: one for name, one in published.items() if one is not None}
+    found = [
+        Condition("secrets-refused", f"{name}: {one.secrets_trouble}", f"mysqlops users rotate {seen.name}")
+        for name, one in heard.items()
+        if one.secrets_trouble
+    ]
+    missing = {one.secrets_missing for one in heard.values() if one.secrets_missing}
+    knowing = sorted(name for name, one in heard.items() if one.knows_missing)
+    for text in sorted(missing):
+        found.append(_secrets_missing(seen.name, text, knowing))
+    found += [
+        Condition("accounts-differ", f"{name}: {one.accounts_trouble}", f"mysqlops users rotate {seen.name}")
+        for name, one in heard.items()
+        if one.accounts_trouble
+    ]
+    if seen.missing:
+        text = f"{', '.join(seen.missing)} does not exist, and a member that starts needs it"
+        found.append(Condition("object-missing", text, f"mysqlops deploy {seen.name} makes it again"))
+    return found
+
+
+def _secrets_missing(cluster: str, text: str, knowing: list[str]) -> Condition:
+    if not knowing:
+        text = f"{text}; a member that starts now cannot get in"
+        return Condition("secrets-missing", text, "put the Secret back from a copy before any pod restarts")
+    text = f"{text}; the agents of {', '.join(knowing)} know what it held: do not restart them"
+    hint = f"mysqlops deploy {cluster} makes a Secret again that is gone, and the agents fill it"
+    return Condition("secrets-missing", text, hint)

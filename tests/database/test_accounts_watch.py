@@ -1,0 +1,130 @@
+"""An agent's watch over the accounts, in a group of two real servers, under a password policy of the site's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import accounts_watch, pod, rotation, settings
+from mysqlops.core import names, view
+from mysqlops.mysql import accounts, connect
+from tests.database.containers import Template, eventually
+from tests.database.files import PASSWORDS
+from tests.database.group import Group, Member, Settings
+
+
+class Pod(pod.Pod):
+    """A member's pod, whose agent logs in as the account `mysqlops` or, for these tests, over the network."""
+
+    def __init__(self, member: Member, others: tuple[Member, ...] = ()) -> None:
+        super().__init__(settings.Settings("mysql", "db", member.name, member.name))
+        self._member = member
+        self._members = {one.host: one for one in (member, *others)}
+        self.memory = dict(PASSWORDS)
+
+    def server(self) -> connect.Server:
+        return self._member.login(names.USER_ADMIN, PASSWORDS[names.KEY_ADMIN_PASSWORD])
+
+    def server_as_root(self) -> connect.Server:
+        return self._member.login("root", PASSWORDS[names.KEY_ROOT_PASSWORD])
+
+    def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
+        member = self._members[host or self._member.host]
+        try:
+            if one.host == "localhost":
+                member.login(one.user, password).close()
+            else:
+                connect.connect_tcp(member.address(), connect.Login(one.user, password)).close()
+        except errors.AccessDenied:
+            return False
+        return True
+
+    def find(self, key: str) -> str | None:
+        return self.memory.get(key)
+
+
+@pytest.fixture
+def group(template: Template) -> Iterator[Group]:
+    with Group(Settings(members=2), template) as servers:
+        servers.form()
+        with servers.members[0].server() as server:
+            for one in accounts.ALWAYS:  # the data directory was made while a rotation was open
+                accounts.keep_only(server, one, PASSWORDS[one.key])
+            server.query("INSTALL COMPONENT 'file://component_validate_password'")
+            server.query("SET GLOBAL validate_password.length = 64")
+        servers.members[1].await_executed(servers.members[0].observe().executed)
+        yield servers
+
+
+def _look(watch: accounts_watch.AccountsWatch) -> list[str]:
+    said: list[str] = []
+    watch.look(said.append)
+    return said
+
+
+def _accepted(own: Pod, *of: accounts.Account) -> list[bool]:
+    return [own.accepts(one, PASSWORDS[one.key]) for one in of or accounts.OURS]
+
+
+def test_what_somebody_dropped_comes_back_on_every_member_and_users_own_is_named(group: Group) -> None:
+    primary, replica = group.members
+    own, other = Pod(primary), Pod(replica)
+    watch, idle = accounts_watch.AccountsWatch(own), accounts_watch.AccountsWatch(other)
+    assert (_look(watch), watch.trouble) == ([], "")
+    before = primary.observe().executed
+    assert _look(watch) == []
+    assert primary.observe().executed == before, "nothing is written while nothing is wrong"
+
+    primary.query(f"DROP USER {', '.join(map(str, accounts.OURS))}", "DROP TABLE mysqlops.probe")
+    replica.await_executed(primary.observe().executed)
+    assert _look(idle) == [], "only the primary writes"
+    assert [text.partition(" ")[0] for text in _look(watch)] == [one.user for one in accounts.OURS] + ["made"]
+    replica.await_executed(primary.observe().executed)
+    assert _accepted(own) == _accepted(other) == [True] * 3
+
+    primary.query(f"ALTER USER {accounts.APP} IDENTIFIED {accounts.as_hash('by hand')}")
+    assert (_look(watch), watch.trouble) == ([], "app has another password than the Secret")
+    primary.query(f"DROP USER {accounts.APP}")
+    assert (_look(watch), watch.trouble) == ([], "")
+
+
+def test_an_agent_without_a_session_from_before_makes_its_account_again_as_root(group: Group) -> None:
+    primary, _ = group.members
+    own = Pod(primary)
+    primary.query(f"DROP USER {accounts.ADMIN}")
+    with pytest.raises(errors.AccessDenied):
+        own.server()
+    assert _look(accounts_watch.AccountsWatch(own)) == ["mysqlops does not exist: put it back"]
+    own.server().close()
+
+
+def test_a_member_whose_data_applied_the_drop_joins_all_the_same(group: Group) -> None:
+    """It is outside the group: nobody replicates anything to it."""
+    primary, replica = group.members
+    own, other = Pod(primary), Pod(replica, (primary,))
+    primary.query(f"DROP USER {accounts.REPLICATION}, {accounts.ADMIN}")
+    replica.await_executed(primary.observe().executed)
+    replica.leave()
+    assert len(_look(accounts_watch.AccountsWatch(own))) == 2
+    held = replica.observe().executed
+    assert _look(accounts_watch.AccountsWatch(other)) == ["mysqlops could not log in: made it again"]
+    rotation.admit(other, [primary.host])
+    assert _accepted(other, accounts.REPLICATION, accounts.ADMIN) == [True, True]
+    assert (replica.observe().executed, replica.observe().writable) == (held, False)
+    replica.join(primary)
+    primary.await_members(primary, replica)
+    replica.await_executed(primary.observe().executed)
+    eventually(lambda: replica.observe().state == view.ONLINE, "it has applied what made the accounts again")
+
+
+def test_a_password_that_the_group_does_not_know_is_given_to_nobody(group: Group) -> None:
+    """Somebody edited the Secret, and a pod started since: its memory is wrong, and its data right."""
+    primary, replica = group.members
+    other = Pod(replica, (primary,))
+    replica.leave()
+    other.memory[names.KEY_REPLICATION_PASSWORD] = "by hand"
+    rotation.admit(other, [primary.host])
+    assert _accepted(other, accounts.REPLICATION) == [True]
+    assert not other.accepts(accounts.REPLICATION, "by hand")

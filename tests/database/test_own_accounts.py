@@ -1,0 +1,185 @@
+"""Our own accounts on a real server: under password policies of the site's own, and after somebody changed them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import credentials
+from mysqlops.core import names
+from mysqlops.mysql import accounts, connect, group_replication, own_accounts
+from tests.database.conftest import Database
+from tests.database.containers import Template, docker, image
+from tests.database.files import CONFIG, PASSWORDS, PREVIOUS
+
+_POLICY = "INSTALL COMPONENT 'file://component_validate_password'"
+_STRICT = {"policy": "STRONG", "length": 64}
+
+
+@pytest.fixture
+def server(database: Database) -> Iterator[connect.Server]:
+    """Writable, and nothing is logged; other tests find the accounts as they were."""
+    with database.connect() as made:
+        made.query("SET GLOBAL super_read_only = OFF")
+        made.query("SET GLOBAL read_only = OFF")
+        made.query("SET sql_log_bin = 0")
+        yield made
+        for line in accounts.reset_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n").splitlines():
+            made.query(line.removesuffix(";"))
+        group_replication.refuse_writes(made)
+
+
+@pytest.fixture
+def strict(server: connect.Server) -> Iterator[connect.Server]:
+    """No password that Group Replication takes is long enough for it (error 3972 from 33 characters on)."""
+    server.query(_POLICY)
+    for name, value in _STRICT.items():
+        server.query(f"SET GLOBAL validate_password.{name} = %s", [value])
+    server.query("SET GLOBAL password_history = 5")
+    server.query("SET GLOBAL password_reuse_interval = 365")
+    server.query("SET GLOBAL default_password_lifetime = 90")
+    yield server
+    for name in ("password_history", "password_reuse_interval", "default_password_lifetime"):
+        server.query(f"SET GLOBAL {name} = DEFAULT")
+    server.query(_POLICY.replace("INSTALL", "UNINSTALL"))
+
+
+def test_a_policy_of_the_sites_own_does_not_stop_a_rotation(database: Database, strict: connect.Server) -> None:
+    one = accounts.Account("judged", "%", "its-key")
+    first, second = credentials.password(), credentials.password()
+    strict.query(f"CREATE USER judged IDENTIFIED {accounts.as_hash(first)} REQUIRE SSL")
+    try:
+        accounts.add_password(strict, one, second)
+        for password in (first, second):
+            database.connect("judged", password).close()
+        for _ in range(2):
+            accounts.keep_only(strict, one, second)
+        database.connect("judged", second).close()
+        with pytest.raises(errors.AccessDenied):
+            database.connect("judged", first)
+    finally:
+        strict.query("DROP USER judged")
+    accounts.add_password(strict, one, second)
+    accounts.keep_only(strict, one, second)
+
+
+def test_a_backups_account_is_made_under_a_policy_and_made_again(database: Database, strict: connect.Server) -> None:
+    password = credentials.password()
+    for _ in range(2):
+        accounts.create_backup(strict, password)
+    database.connect(names.USER_BACKUP, password).close()
+    assert own_accounts.differs_because(strict, accounts.BACKUP) == ""
+    accounts.drop(strict, names.USER_BACKUP)
+
+
+def test_accounts_as_they_are_made_differ_in_nothing(server: connect.Server) -> None:
+    assert [own_accounts.differs_because(server, one) for one in accounts.OURS] == ["", "", ""]
+    assert not own_accounts.lacks_probe(server)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("DROP USER {}", "does not exist"),
+        ("ALTER USER {} ACCOUNT LOCK", "is locked"),
+        ("ALTER USER {} PASSWORD EXPIRE", "has an expired password"),
+        ("ALTER USER {} PASSWORD EXPIRE DEFAULT", "has a password that expires"),
+        ("ALTER USER {} REQUIRE NONE", "does not require TLS"),
+        (f"ALTER USER {{}} IDENTIFIED {accounts.as_hash('another')}", ""),
+        ("REVOKE {} ON {} FROM {}", "may not"),
+    ],
+)
+@pytest.mark.parametrize("one", [accounts.PROBE, accounts.REPLICATION, accounts.ADMIN], ids=lambda one: str(one.user))
+def test_what_somebody_changed_is_seen_and_put_back(
+    database: Database, strict: connect.Server, one: accounts.Account, change: str, why: str
+) -> None:
+    if one == accounts.ADMIN and "REQUIRE" in change:
+        pytest.skip("it comes through the socket only")
+    what, _, where = ("SUPER ON *.*" if one == accounts.ADMIN else one.rights[0]).rpartition(" ON ")
+    is_revoke = change.startswith("REVOKE")
+    strict.query(change.format(*((what.split(",")[0], where, one) if is_revoke else (one,))))
+    assert own_accounts.differs_because(strict, one).startswith(why)
+    for _ in range(2):
+        own_accounts.put_back(strict, one, PASSWORDS[one.key], is_accepted=False)
+        assert own_accounts.differs_because(strict, one) == ""
+    if one != accounts.ADMIN:
+        database.connect(one.user, PASSWORDS[one.key]).close()
+    assert own_accounts.password_of(strict, one)
+
+
+def test_a_locked_account_has_no_password_that_anybody_could_use(server: connect.Server) -> None:
+    server.query("CREATE USER shut IDENTIFIED BY 'x' ACCOUNT LOCK")
+    for user in ("shut", "nobody"):
+        assert own_accounts.password_of(server, accounts.Account(user, "%", "")) is None
+    server.query("DROP USER shut")
+
+
+def test_more_rights_than_ours_are_the_sites_own(server: connect.Server) -> None:
+    server.query(f"GRANT ALL ON mysqlops.* TO {accounts.PROBE}")
+    assert own_accounts.differs_because(server, accounts.PROBE) == ""
+    server.query(f"REVOKE ALL ON mysqlops.* FROM {accounts.PROBE}")
+    own_accounts.put_back(server, accounts.PROBE, PASSWORDS[accounts.PROBE.key], is_accepted=False)
+
+
+def test_a_session_outlives_its_account_and_makes_it_again(database: Database, server: connect.Server) -> None:
+    one = accounts.Account("kept", "%", "", ("ALL ON *.*",))
+    server.query("CREATE USER kept IDENTIFIED BY 'x'")
+    server.query("GRANT ALL ON *.* TO kept WITH GRANT OPTION")
+    with database.connect("kept", "x") as session:
+        session.query("SET sql_log_bin = 0")
+        server.query("DROP USER kept")
+        own_accounts.put_back(session, one, "x", is_accepted=False)
+    database.connect("kept", "x").close()
+    server.query("DROP USER kept")
+
+
+def _prepare(template: Template, folder: Path, volume: str) -> str:
+    """prepare.sh with the files of the folder, as the pod runs it."""
+    mounts = {
+        volume: "/var/lib/mysql",
+        str(folder / "config"): "/etc/mysqlops:ro",
+        str(folder / "credentials"): "/run/credentials:ro",
+        str(template.folder / "tls"): "/run/tls:ro",
+    }
+    volumes = [word for source, path in mounts.items() for word in ("-v", f"{source}:{path}")]
+    tmpfs = ("--tmpfs", "/run/mysqlops:uid=999,gid=999", "--tmpfs", "/tmp:uid=999,gid=999")
+    script = "sh /etc/mysqlops/prepare.sh 2>&1; echo status $?"
+    return docker("run", "--rm", "--user", "999:999", *tmpfs, *volumes, "--entrypoint", "", image(), "sh", "-c", script)
+
+
+def test_prepare_works_under_policies_and_says_at_once_what_failed(template: Template, tmp_path: Path) -> None:
+    folder, volume = tmp_path, f"{template.volume}-policies"
+    folder.chmod(0o755)
+    shutil.copytree(CONFIG, folder / "config")
+    with (folder / "config" / "my.cnf").open("a") as file:
+        file.write("password_history = 3\npassword_reuse_interval = 365\ndefault_password_lifetime = 90\n")
+    (folder / "credentials").mkdir()
+    weak = {key: f"weak {key}"[:32] for key in PASSWORDS}
+    first = accounts.init_file(weak | PREVIOUS).removesuffix("SHUTDOWN;\n")
+    dropped = f"{_POLICY};\nDROP USER {accounts.REPLICATION}, {accounts.APP};\nSHUTDOWN;\n"
+    files = {
+        "accounts": first + dropped,
+        "reset": accounts.reset_file(weak | PREVIOUS),
+        "rejoin": accounts.rejoin_file(weak),
+        "of": "ALTER USER root@localhost IDENTIFIED BY 'weak';\nSHUTDOWN;\n",
+    }
+    for name, text in files.items():
+        (folder / "credentials" / f"{name}.sql").write_text(text)
+    docker("volume", "create", volume)
+    try:
+        docker(
+            "run", "--rm", "-v", f"{volume}:/v", "--entrypoint", "", "--user", "0:0", image(), "chown", "999:999", "/v"
+        )
+        assert "status 0" in _prepare(template, folder, volume)
+        for mark, status in (("reset", 0), ("rejoin", 0), ("of", 1)):
+            (folder / "credentials" / "of-before").write_text(mark)
+            told = _prepare(template, folder, volume)
+            assert f"status {status}" in told, told
+        assert "did not run all statements of /run/credentials/of.sql" in told
+        assert "1819" in told.splitlines()[-2]
+    finally:
+        docker("volume", "rm", "-f", volume, check=False)
