@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, member, settings
-from mysqlops.core import names
+from mysqlops.agent import api, credentials, member, settings, vault
+from mysqlops.core import names, secret_map
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, comparison, connect
 
@@ -28,13 +28,10 @@ _NOT_COPIED = ("mysql.sys", "mysql.session", "mysql.infoschema", "root", *names.
 
 def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
     """An account that may create everything, with a password that only the Secret and the Job know."""
-    secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
-    password = api.decoded(secret).get(names.KEY_ADOPT_PASSWORD) or credentials.password()
-    change = {
-        "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
-        "data": api.encoded({names.KEY_ADOPT_PASSWORD: password}),
-    }
-    client.patch("v1", "secrets", names.credentials_secret(me.cluster), change)
+    safe = vault.Vault(client, me.cluster)
+    held = safe.read(secret_map.INTERNAL)
+    password = held.values.get(names.KEY_ADOPT_PASSWORD) or credentials.password()
+    safe.write(held, {names.KEY_ADOPT_PASSWORD: password})
     with server.connect() as connection:
         accounts.create_temporary(connection, names.USER_ADOPT, password)
 
@@ -43,9 +40,7 @@ def close_account(client: api.Api, me: settings.Settings, server: member.Member)
     """Nobody needs it any more."""
     with server.connect() as connection:
         accounts.drop(connection, names.USER_ADOPT)
-    client.patch(
-        "v1", "secrets", names.credentials_secret(me.cluster), {"data": api.encoded({names.KEY_ADOPT_PASSWORD: None})}
-    )
+    vault.Vault(client, me.cluster).forget(names.KEY_ADOPT_PASSWORD)
 
 
 class Adoption:

@@ -1,6 +1,6 @@
-"""The cluster's passwords: generated once, by whichever member comes first, and kept in the Secret.
+"""The cluster's passwords: generated once, by whichever member comes first, and kept in Secrets.
 
-Neither `render` nor `deploy` ever sees one. All members may run this at once: the Secret's resourceVersion
+Neither `render` nor `deploy` ever sees one. All members may run this at once: a Secret's resourceVersion
 decides, and the losers read what the winner wrote. A key that is there is never replaced.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import api, settings
+from mysqlops.agent import api, settings, vault
 from mysqlops.clock import Clock
 from mysqlops.core import names
 from mysqlops.mysql import accounts, connect
@@ -22,22 +22,18 @@ _TRIES = 60
 
 
 def ensure(client: api.Api, cluster: str, clock: Clock) -> dict[str, str]:
-    """The Secret's values by key, generating those that lack; raises KubeError if it cannot be read or written."""
+    """The Secrets' values by key, generating those that are missing; raises KubeError."""
+    safe = vault.Vault(client, cluster)
     for _ in range(_TRIES):
-        secret = client.get("v1", "secrets", names.credentials_secret(cluster))
-        present = api.decoded(secret)
-        lacking = _generate(present)
+        held = safe.read()
+        lacking = _generate(held.values)
         if not lacking:
-            return present
-        change = {
-            "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
-            "data": api.encoded(lacking),
-        }
+            return held.values
         try:
-            client.patch("v1", "secrets", names.credentials_secret(cluster), change)
+            safe.write(held, lacking)
         except errors.Conflict:
             clock.sleep(0.2)
-    raise errors.Conflict(f"Secret {names.credentials_secret(cluster)} kept changing while passwords were generated")
+    raise errors.Conflict(f"the Secrets of {cluster} kept changing while passwords were generated")
 
 
 def _generate(present: Mapping[str, str]) -> dict[str, str]:
@@ -75,15 +71,23 @@ def find(folder: Path, key: str) -> str | None:
     return path.read_text() if path.exists() else None
 
 
+def of_agent(values: Mapping[str, str]) -> dict[str, str]:
+    """What a member's agent needs, of all that the Secrets hold."""
+    keys = [one.key for one in accounts.OF_AGENT]
+    kept = {names.KEY_GROUP_NAME, *keys, *(names.previous_key(key) for key in keys)}
+    return {key: value for key, value in values.items() if key in kept}
+
+
 def write_statements(folder: Path, values: Mapping[str, str]) -> None:
-    """The accounts' statements, for prepare: of a new data directory, of a restored one, of a restored member's."""
+    """The accounts' statements, for prepare: of a new data directory, of a restored one, of a restored member's. They
+    hold no password, only what mysqld would make of it: the volume that prepare starts on may be an attacker's."""
     _write_private(folder / "accounts.sql", accounts.init_file(values))
     _write_private(folder / "reset.sql", accounts.reset_file(values))
     _write_private(folder / "rejoin.sql", accounts.rejoin_file(values))
 
 
 def ask_for_reset(folder: Path) -> None:
-    """Tell prepare that the data is of before: its passwords may have been changed since."""
+    """Let prepare set the passwords of older data, which may have been changed since."""
     _write_private(folder / "of-before", "reset")
 
 

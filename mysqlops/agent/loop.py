@@ -12,7 +12,7 @@ from dataclasses import replace
 from mysqlops import errors
 from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, starting, surroundings
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, publication, view, volume
+from mysqlops.core import group, names, publication, secret_map, view, volume
 from mysqlops.planning import member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
@@ -94,7 +94,7 @@ class Loop:
         except errors.AccessDenied as error:
             return None, (
                 f"mysqld refuses the agent's password ({error}): the data directory and Secret "
-                f"{names.credentials_secret(self._me.cluster)} do not belong together"
+                f"{secret_map.secret(self._me.cluster, secret_map.INTERNAL)} do not belong together"
             )
         except errors.ConfigError as error:
             return None, str(error)
@@ -187,6 +187,7 @@ class Loop:
             volume_size=size,
             volume_used=used,
             certificate=self._chore.loaded,
+            **self._chore.until,
             config=self._pod.config(),
             secrets_trouble=self._chore.trouble,
             tries=self._start_failures,

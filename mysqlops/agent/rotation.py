@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, pod
-from mysqlops.core import names, rotation
+from mysqlops.agent import api, credentials, pod, vault
+from mysqlops.core import names, rotation, secret_map
 from mysqlops.mysql import accounts, group_replication
 
 
@@ -31,24 +31,24 @@ class Rotation:
     """Runs in the primary's pod; the group replicates what it does to the accounts. Raises KubeError, MysqlError."""
 
     def __init__(self, client: api.Api, own: pod.Pod) -> None:
-        self._api, self._me, self._pod = client, own.me, own
+        self._api, self._pod = client, own
+        self._vault = vault.Vault(client, own.me.cluster)
 
     def look(self) -> rotation.Seen:
         """How far a rotation is, and which accounts have two passwords."""
-        values = self._read()[1]
+        values = self._vault.read().values
         with self._pod.server() as server:
             return rotation.Seen(rotation.stage_of(values), accounts.with_two_passwords(server, _of(values)))
 
     def open(self) -> Opened:
         """Give every account its next password beside its own. The Secret's own stay: members may not have it yet."""
-        secret, values = self._read()
-        chosen = _of(values)
+        held = self._vault.read()
+        values, chosen = held.values, _of(held.values)
         added = {
             names.next_key(one.key): credentials.password() for one in chosen if names.next_key(one.key) not in values
         }
         if added:
-            self._patch(secret, added)
-            values |= added
+            self._vault.write(held, added)
         with self._pod.server() as server:
             # Nobody else may add the password between the look and the change: added twice, it replaces the old one.
             if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
@@ -60,42 +60,36 @@ class Rotation:
             return Opened([one.user for one in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
 
     def switch(self) -> list[str]:
-        """Every member accepts the next passwords by now: put them into their places; the users."""
-        secret, values = self._read()
+        """Every member accepts the next passwords by now: put them into their places; the users. The previous ones are
+        in a Secret first, and the next ones leave it last: cut off between two Secrets, the next run goes on."""
+        held = self._vault.read()
+        values = held.values
         chosen = [one for one in _of(values) if names.next_key(one.key) in values]
-        changed: dict[str, str | None] = {}
         for one in chosen:
             if not self._pod.accepts(one, values[names.next_key(one.key)]):
                 raise errors.StepFailed(f"{one.user} does not accept its next password: run the command again")
-            changed[names.previous_key(one.key)] = values[one.key]
-            changed[one.key] = values[names.next_key(one.key)]
-            changed[names.next_key(one.key)] = None
-        if changed:
-            self._patch(secret, changed)
+        moving = [one for one in chosen if values[one.key] != values[names.next_key(one.key)]]
+        if moving:
+            self._vault.write(held, {names.previous_key(one.key): values[one.key] for one in moving})
+        if chosen:
+            changed: dict[str, str | None] = {one.key: values[names.next_key(one.key)] for one in moving}
+            self._vault.write(held, changed | dict.fromkeys(names.next_key(one.key) for one in chosen))
             refresh(self._api, self._pod)
         return [one.user for one in chosen]
 
     def finish(self, *, spare_replication: bool) -> list[str]:
         """Drop the old passwords; the users. Running members may still use the replication account's old one."""
-        secret, values = self._read()
+        held = self._vault.read()
+        values = held.values
         chosen = [one for one in _of(values) if not (spare_replication and one == accounts.REPLICATION)]
         with self._pod.server() as server:
             for one in chosen:
                 accounts.keep_only(server, one, values[one.key])
         gone = [names.previous_key(one.key) for one in chosen if names.previous_key(one.key) in values]
         if gone:
-            self._patch(secret, dict.fromkeys(gone))
+            self._vault.write(held, dict.fromkeys(gone))
             refresh(self._api, self._pod)
         return [one.user for one in chosen]
-
-    def _read(self) -> tuple[api.Json, dict[str, str]]:
-        secret = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
-        return secret, api.decoded(secret)
-
-    def _patch(self, secret: api.Json, values: Mapping[str, str | None]) -> None:
-        version = secret["metadata"]["resourceVersion"]
-        change = {"metadata": {"resourceVersion": version}, "data": api.encoded(values)}
-        self._api.patch("v1", "secrets", names.credentials_secret(self._me.cluster), change)
 
 
 # What the primary's agent is asked for by name; the answers are JSON.
@@ -130,19 +124,32 @@ def admit(own: pod.Pod) -> None:
 def refresh(client: api.Api, own: pod.Pod) -> bool:
     """Write the passwords that the Secret holds now to this pod's memory; True if any changed. One that somebody else
     put there, and that the server refuses, is not taken over. Raises KubeError, MysqlError, StepFailed."""
-    name = names.credentials_secret(own.me.cluster)
-    held = api.decoded(client.get("v1", "secrets", name))
+    held = vault.Vault(client, own.me.cluster).read(secret_map.INTERNAL).values
     # The previous ones first: at every moment one of the two in memory is right.
-    previous = {key: held.get(key) for key in (names.previous_key(one.key) for one in accounts.ALWAYS)}
+    previous = {key: held.get(key) for key in (names.previous_key(one.key) for one in accounts.OF_AGENT)}
     changed = {key: value for key, value in previous.items() if own.find(key) != value}
     own.keep(changed)
-    differing = [one for one in accounts.ALWAYS if one.key in held and own.find(one.key) != held[one.key]]
+    differing = [one for one in accounts.OF_AGENT if one.key in held and own.find(one.key) != held[one.key]]
     refused = [one.key for one in differing if _is_refused(own, one, held[one.key])]
     own.keep({one.key: held[one.key] for one in differing if one.key not in refused})
     if refused:
-        text = f"mysqld refuses {', '.join(refused)} of Secret {name}"
-        raise errors.StepFailed(f"{text}: only mysqlops users rotate {own.me.cluster} changes passwords")
+        _say_refused(own, refused)
     return bool(changed or differing)
+
+
+def check_application(client: api.Api, own: pod.Pod, tried: list[str]) -> None:
+    """Look at the application's password, which no agent uses: raises StepFailed for one that somebody changed by hand,
+    and that the server refuses. `tried` has the one that was right at the last look, in this process only."""
+    one = accounts.APP
+    password = vault.Vault(client, own.me.cluster).read(secret_map.APP).values.get(one.key, "")
+    if tried and tried[0] != password and not own.accepts(one, password) and own.accepts(one, tried[0]):
+        _say_refused(own, [one.key])
+    tried[:] = [password]
+
+
+def _say_refused(own: pod.Pod, keys: list[str]) -> None:
+    where = ", ".join("{1} of Secret {0}".format(*secret_map.place(own.me.cluster, key)) for key in keys)
+    raise errors.StepFailed(f"mysqld refuses {where}: only mysqlops users rotate {own.me.cluster} changes passwords")
 
 
 def _is_refused(own: pod.Pod, one: accounts.Account, password: str) -> bool:

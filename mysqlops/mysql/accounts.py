@@ -6,12 +6,12 @@ transactions. mysqld reads the file with `--init-file`: one statement a line, so
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from mysqlops import errors
 from mysqlops.core import names
-from mysqlops.mysql import connect
+from mysqlops.mysql import connect, password_hash
 
 _REPLICATION_RIGHTS = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM"
 _PROVIDING = ("CREATE USER IF NOT EXISTS", "ALTER USER")
@@ -45,6 +45,8 @@ PROBE = Account(names.USER_PROBE, "%", names.KEY_PROBE_PASSWORD)
 APP = Account(names.USER_APP, "%", names.KEY_APP_PASSWORD)
 BACKUP = Account(names.USER_BACKUP, "%", names.KEY_BACKUP_PASSWORD)  # only where backups are made
 ALWAYS = (ROOT, ADMIN, REPLICATION, PROBE, APP)
+OF_AGENT = (ADMIN, REPLICATION, PROBE)  # those that a member's agent logs in with
+Identified = Callable[[str], str]  # what stands behind IDENTIFIED for a password
 
 
 def add_password(server: connect.Server, one: Account, password: str) -> None:
@@ -63,7 +65,7 @@ def keep_only(server: connect.Server, one: Account, password: str) -> None:
 def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, str]) -> None:
     """Let a member whose data is older than the open rotation accept both; that is no transaction of its own."""
     server.query("SET sql_log_bin = OFF")
-    for line in _both(one, passwords, "ALTER USER"):
+    for line in _both(one, passwords, "ALTER USER", in_clear):
         server.execute_secret(line, f"ALTER USER {one} IDENTIFIED BY …")
     server.query("SET sql_log_bin = ON")
 
@@ -88,15 +90,24 @@ def _alter(server: connect.Server, one: Account, password: str, clause: str) -> 
         raise errors.StatementFailed(text, errno=error.errno) from None
 
 
-def _both(one: Account, passwords: Mapping[str, str], verb: str) -> list[str]:
+def in_clear(password: str) -> str:
+    return f"BY {quote(password)}"
+
+
+def as_hash(password: str) -> str:
+    """For a file: who reads it learns no password."""
+    return f"WITH caching_sha2_password AS {quote(password_hash.of(password))}"
+
+
+def _both(one: Account, passwords: Mapping[str, str], verb: str, identified: Identified) -> list[str]:
     """The statements that give an account its password, and while a rotation is open the previous one too.
 
     The previous one comes last and is thereby the current one: if the rotation's own ALTER USER … RETAIN CURRENT
     PASSWORD is replicated to this member later, it retains the previous one, and not the new one twice.
     """
-    lines = [f"{verb} {one} IDENTIFIED BY {quote(passwords[one.key])} {_REUSES}"]
+    lines = [f"{verb} {one} IDENTIFIED {identified(passwords[one.key])} {_REUSES}"]
     if previous := passwords.get(names.previous_key(one.key)):
-        retained = f"ALTER USER IF EXISTS {one} IDENTIFIED BY {quote(previous)} RETAIN CURRENT PASSWORD {_REUSES}"
+        retained = f"ALTER USER IF EXISTS {one} IDENTIFIED {identified(previous)} RETAIN CURRENT PASSWORD {_REUSES}"
         lines.append(retained)
     return lines
 
@@ -142,29 +153,29 @@ def by_plugin(server: connect.Server) -> dict[str, list[str]]:
     return found
 
 
-def reset_file(passwords: Mapping[str, str]) -> str:
+def reset_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
     """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The data's
     own accounts of mysqlops stay otherwise as they are, and the one for backups is there if this cluster has it: its
     receiver of binary logs goes on. Ends with SHUTDOWN."""
     lines = []
     for one in ALWAYS:
         lines.append(f"ALTER USER IF EXISTS {one} DISCARD OLD PASSWORD")
-        lines += _both(one, passwords, "ALTER USER IF EXISTS")
+        lines += _both(one, passwords, "ALTER USER IF EXISTS", identified)
     lines += [f"DROP USER IF EXISTS {quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
     if passwords.get(BACKUP.key):
-        lines += _both(BACKUP, passwords, "CREATE USER")
+        lines += _both(BACKUP, passwords, "CREATE USER", identified)
         lines.append(f"ALTER USER {BACKUP} REQUIRE SSL")
         lines += [f"GRANT {rights} TO {BACKUP}" for rights in _BACKUP_RIGHTS]
     return _file(lines)
 
 
-def rejoin_file(passwords: Mapping[str, str]) -> str:
+def rejoin_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
     """The statements that let a member with older data back into its own group: the passwords may have changed since,
     and what changed them comes with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
-    return _file([line for one in (ADMIN, REPLICATION) for line in _both(one, passwords, "ALTER USER")])
+    return _file([line for one in (ADMIN, REPLICATION) for line in _both(one, passwords, "ALTER USER", identified)])
 
 
-def init_file(passwords: Mapping[str, str]) -> str:
+def init_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
     """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
     made = (
         (ADMIN, "ALL ON *.*", " WITH GRANT OPTION"),
@@ -178,11 +189,11 @@ def init_file(passwords: Mapping[str, str]) -> str:
         f"CREATE DATABASE {names.DATABASE_APP}",
     ]
     for one, rights, suffix in made:
-        lines += _both(one, passwords, "CREATE USER")
+        lines += _both(one, passwords, "CREATE USER", identified)
         if one.host != "localhost":
             lines.append(f"ALTER USER {one} REQUIRE SSL")
         lines.append(f"GRANT {rights} TO {one}{suffix}")
-    lines += _both(ROOT, passwords, "ALTER USER")
+    lines += _both(ROOT, passwords, "ALTER USER", identified)
     return _file(lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe
+from mysqlops.operations import observe, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import pods
 
@@ -31,7 +31,7 @@ def run(session: Session, wanted: Json, tell: Callable[[str, str], str], code: s
     """
     name = wanted["metadata"]["name"]
     if session.client.find("Job", name) is None:
-        session.client.create("Job", wanted)
+        session.client.create("Job", vault.fitting(session.client, wanted))
     deadline, said = session.clock.monotonic() + session.timeout_seconds, ""
     while not _ended(session.client.get("Job", name)):
         said = _now(session, name, tell) or said

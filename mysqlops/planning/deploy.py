@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import drift
@@ -15,6 +15,9 @@ Key = tuple[str, str]  # kind, name
 
 # These run the members: a change restarts a server, so it is never made in passing.
 _GUARDED = {"StatefulSet", "ConfigMap"}
+# Secrets that a user may fill; and those without which no data can be opened: of this release, and of older ones.
+_USERS = (names.tls_secret(""), secret_map.secret("", secret_map.APP))
+_OPENING = (secret_map.secret("", secret_map.INTERNAL), names.credentials_secret(""))
 
 
 def plan(wanted: Sequence[Json], live: Mapping[Key, Json | None], claims: Sequence[str]) -> Plan:
@@ -31,7 +34,7 @@ def plan(wanted: Sequence[Json], live: Mapping[Key, Json | None], claims: Sequen
         if found is None:
             steps.append(Step("apply", kind, name, "does not exist", manifest))
             continue
-        if kind == "Secret" and name.endswith(names.tls_secret("")) and "data" in found:
+        if kind == "Secret" and name.endswith(_USERS) and "data" in found:
             continue  # the user's or cert-manager's, or ours: it is filled, and nothing of it is rendered
         reasons += _foreign(kind, name, found)
         different = drift.differences(manifest, found)
@@ -52,9 +55,9 @@ def _is_running(wanted: Sequence[Json], live: Mapping[Key, Json | None]) -> bool
 
 def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) -> list[Reason]:
     """Claims without their Secret: new passwords would be generated that do not open the old data."""
-    missing = [name for (kind, name), found in live.items() if kind == "Secret" and found is None]
-    secret = next((name for name in missing if name.endswith(names.credentials_secret(""))), None)
-    if not claims or secret is None:
+    opening = {name: found for (kind, name), found in live.items() if kind == "Secret" and name.endswith(_OPENING)}
+    secret = next(iter(opening), "")
+    if not claims or any(found is not None for found in opening.values()):
         return []
     return [
         Reason(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mysqlops.agent import certificates, tls_check
+from mysqlops.agent import openssl, tls_check
 from mysqlops.core import names
 from mysqlops.mysql import accounts
 
@@ -20,7 +20,7 @@ _TESTER = (
 
 def write_accounts(folder: Path) -> None:
     """The accounts of a member, and `tester`, who may do everything."""
-    folder.chmod(0o755)
+    folder.chmod(0o777)  # prepare deletes them
     file = folder / "accounts.sql"
     file.write_text(accounts.init_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n") + _TESTER)
     file.chmod(0o644)
@@ -28,8 +28,8 @@ def write_accounts(folder: Path) -> None:
 
 def write_certificate(folder: Path) -> None:
     """For the members of cluster `mysql` in namespace `db`."""
-    made = certificates.make_ca(folder)
-    certificates.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
+    made = openssl.make_ca(folder)
+    openssl.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
     for file in folder.iterdir():
         file.chmod(0o644)
     folder.chmod(0o755)

@@ -67,7 +67,7 @@ def test_a_server_proves_its_name_by_the_ca(database: Database) -> None:
     connect.connect_tcp("localhost", trusted, port=database.port).close()
     with pytest.raises(errors.ConnectFailed, match=r"doesn't match|not valid for"):
         connect.connect_tcp("127.0.0.1", trusted, port=database.port)
-    stranger = certificates.make_ca(database.tls.parent)[tls_check.CA]
+    stranger = openssl.make_ca(database.tls.parent)[tls_check.CA]
     (database.tls.parent / "stranger.crt").write_text(stranger)
     with pytest.raises(errors.ConnectFailed, match="certificate verify failed"):
         connect.connect_tcp(
