@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mysqlops import errors
-from mysqlops.agent import certificates, credentials, tls_check
+from mysqlops.agent import credentials, openssl, tls_check
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
