@@ -117,7 +117,7 @@ class Certificates:
         if not certificate or known == self._final or (left := openssl.days_left(certificate)) >= _RENEW_DAYS:
             return False
         signer = _signer(self._vault.read(secret_map.CA), found.files)
-        if signer is None or min(openssl.CERTIFICATE_DAYS, openssl.days_left(signer.ca)) <= left:
+        if signer is None or min(openssl.CERTIFICATE_DAYS, openssl.days_left(signer.ca)) <= left + 1:
             self._final = known
             return False
         self._issue(found, signer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -32,6 +33,8 @@ class Health:
                 ("group_online", "Members that this one sees ONLINE"),
                 ("volume_size_bytes", "Size of the volume"),
                 ("volume_used_bytes", "Used bytes of the volume"),
+                ("certificate_end_seconds", "When the certificate runs out, in seconds since 1970; 0 if unknown"),
+                ("ca_end_seconds", "When the CA runs out, in seconds since 1970; 0 if unknown"),
             )
         }
 
@@ -45,6 +48,8 @@ class Health:
             "group_online": seen.online,
             "volume_size_bytes": seen.volume_size,
             "volume_used_bytes": seen.volume_used,
+            "certificate_end_seconds": _seconds(seen.certificate_until),
+            "ca_end_seconds": _seconds(seen.ca_until),
         }
         for name, value in values.items():
             self._gauges[name].set(value)
@@ -60,6 +65,10 @@ class Health:
 
     def why(self) -> str:
         return self._last.waiting_for if self._last else "starting"
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() if moment else 0.0
 
 
 class _Server(ThreadingHTTPServer):

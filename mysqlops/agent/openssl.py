@@ -42,7 +42,9 @@ def make_ca(work: Path) -> Files:
     return {CA: _openssl("req", *words, work=work, text=key), names.KEY_CA_KEY: key}
 
 
-def make_certificate(work: Path, ca_key: str, ca: str, cluster: str, namespace: str) -> Files:
+def make_certificate(
+    work: Path, ca_key: str, ca: str, cluster: str, namespace: str, *, days: int = CERTIFICATE_DAYS
+) -> Files:
     """One server certificate for all members and Services, signed by the CA, which it does not outlive."""
     hosts = [f"*.{cluster}", cluster, names.primary_service(cluster), names.replicas_service(cluster)]
     domains = [f"{host}.{namespace}{tail}" for host in hosts for tail in ("", ".svc", ".svc.cluster.local")]
@@ -57,7 +59,7 @@ def make_certificate(work: Path, ca_key: str, ca: str, cluster: str, namespace: 
             subjectAltName = {alternatives}
             """)
     )
-    days = min(CERTIFICATE_DAYS, days_left(ca))
+    days = min(days, days_left(ca))
     if days < 1:
         raise errors.StepFailed("the CA runs out within a day", hint=f"mysqlops tls rotate {cluster} --new-ca")
     key = ("-newkey", "ec", "-pkeyopt", *_CURVE, "-nodes", "-keyout", KEY)

@@ -141,6 +141,8 @@ def show_status(status: Status) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mysqlops.planning import certificate_state
+
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     colour = _COLOURS[status.verdict]
     console.print(
@@ -167,6 +169,8 @@ def show_status(status: Status) -> None:
     console.print(made)
     for service, pods in status.services.items():
         console.print(f"Service {service} -> {', '.join(pods) or 'nobody'}")
+    if line := certificate_state.line(status.members):
+        console.print(line)
     for condition in status.conditions:
         console.print(f"[{colour}]{condition.code}[/]: {condition.message}", markup=True)
         console.print(f"  next: {condition.hint}", markup=False)

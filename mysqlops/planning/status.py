@@ -63,6 +63,8 @@ class Member:
     server_uuid: str | None = None
     claim_going: bool = False  # its claim is being deleted: it goes as soon as the pod stops
     held_at_least: str | None = None  # what its agent published of that last, however long ago
+    certificate_until: str | None = None  # when that certificate runs out, and when its CA does (UTC, ISO 8601)
+    ca_until: str | None = None
     held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
 
 
@@ -111,6 +113,8 @@ _HARMLESS = {
     "binlog-gap",
     "order-open",
     "rotation-open",
+    "certificate-ends",
+    "ca-ends",
 }
 
 
