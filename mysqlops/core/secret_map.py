@@ -1,5 +1,5 @@
 """Which Secret holds what. A Secret has one purpose, so that RBAC, which knows no keys, can give away one without the
-others (docs/adr/0027-a-secret-per-purpose.md). Pure.
+others (docs/adr/0034-a-secret-per-purpose.md). Pure.
 
 The code names values by key (core/names.py); only this module knows the Secret and the key there. A cluster of an older
 release has all of them in NAME-credentials, under these keys. `upgrade` moves them once every member runs this release:

@@ -14,7 +14,7 @@ from mysqlops import errors
 from mysqlops.core import names, rotation, secret_map
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import bundle, followers, observe, vault
+from mysqlops.operations import bundle, followers, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import secret_users
 
@@ -60,10 +60,9 @@ def split(session: Session, cluster: str) -> None:
 
 def _all_new(client: Client, cluster: str) -> bool:
     """Whether every pod has the agent of this release: it knows where to look."""
-    running = observe.must_run(client, cluster)
     pods = client.list("Pod", names.selector_text(cluster))
     metadata = [one["metadata"] for one in pods if names.is_member(one["metadata"]["name"], cluster)]
-    metadata.append(running.stateful_set["spec"]["template"]["metadata"])
+    metadata.append(client.get("StatefulSet", cluster)["spec"]["template"]["metadata"])
     version = bundle.build().version
     return all((one.get("annotations") or {}).get(names.ANNOTATION_AGENT) == version for one in metadata)
 

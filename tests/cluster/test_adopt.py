@@ -135,7 +135,7 @@ def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace)
     assert _orders(cluster) == 901
     assert _old(cluster, "SELECT @@super_read_only") == "1"
     assert cluster.mysqlops("status", "mysql").code == 0
-    assert "adopt-password" not in cluster.kubectl("get", "secret", "mysql-credentials", "-o", "json")
+    assert "adopt-password" not in cluster.kubectl("get", "secret", "mysql-internal", "-o", "json")
 
 
 def test_the_cluster_has_its_own_life_then(cluster: Namespace) -> None:

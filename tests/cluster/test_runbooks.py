@@ -103,7 +103,7 @@ def test_leaked_secret_replaces_everything_in_two_runs(cluster: Namespace) -> No
     def secrets() -> list[str]:
         return [
             cluster.kubectl("get", "secret", name, "-o", f"jsonpath={{.data['{key}']}}")
-            for name, key in (("mysql-credentials", r"app-password"), ("mysql-tls", r"tls\.crt"))
+            for name, key in (("mysql-app", "password"), ("mysql-tls", r"tls\.crt"))
         ]
 
     before = secrets()
