@@ -12,6 +12,7 @@ import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mysqlops import errors
 from mysqlops.agent import api, credentials, openssl, settings, tls_check, vault
@@ -40,6 +41,13 @@ class Signer:
     key: str
     ca: str
     beside: str = ""
+
+
+class Ends(NamedTuple):
+    """UTC, ISO 8601; empty of what cannot be read."""
+
+    certificate: str
+    ca: str
 
 
 class Certificates:
@@ -174,14 +182,16 @@ def ca(folder: Path = settings.TLS) -> str:
         return ""
 
 
-def ends(folder: Path = settings.TLS) -> dict[str, str]:
-    """When the certificate that is loaded and its CA run out (UTC, ISO 8601), as the publication has it; nothing of
-    what cannot be read."""
-    found = {}
-    for field, file in (("certificate_until", CERTIFICATE), ("ca_until", CA)):
-        with contextlib.suppress(errors.StepFailed, OSError):
-            found[field] = f"{openssl.ends((folder / file).read_text()):%Y-%m-%dT%H:%M:%SZ}"
-    return found
+def ends(folder: Path = settings.TLS) -> Ends:
+    """When the certificate that is loaded and its CA run out."""
+    return Ends(_end(folder / CERTIFICATE), _end(folder / CA))
+
+
+def _end(file: Path) -> str:
+    try:
+        return f"{openssl.ends(file.read_text()):%Y-%m-%dT%H:%M:%SZ}"
+    except (errors.StepFailed, OSError):
+        return ""
 
 
 def _hash(ca: str, certificate: str = "") -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(namespace: Namespace, older: Path) -> Iterator[Namespace]:
+def cluster(namespace: Namespace, older: Path) -> Namespace:
     words = (sys.executable, "-m", "mysqlops", "deploy", "mysql", *SMALL)
     done = subprocess.run(
         words, cwd=older, env=_environment(namespace), capture_output=True, text=True, timeout=420, check=False

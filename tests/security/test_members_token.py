@@ -64,7 +64,7 @@ class Holder:
         return self.kubectl("auth", "can-i", *words).out.strip() == "yes"
 
     def patch(self, pod: str, change: dict[str, Any]) -> Result:
-        return self.kubectl("patch", "pod", pod, "--type=merge", "-p", json.dumps(change))
+        return self.kubectl("patch", "pod", pod, "--type=strategic", "-p", json.dumps(change))
 
 
 @pytest.fixture(scope="module")

@@ -163,12 +163,12 @@ def test_no_certificate_outlives_its_ca_and_none_is_made_in_vain(folder: Path) -
 
 
 def test_what_is_loaded_says_when_it_ends(folder: Path) -> None:
-    assert certificates.ends(folder) == {}
+    assert certificates.ends(folder) == ("", "")
     _deployed(folder)
     found = certificates.ends(folder)
-    left = datetime.fromisoformat(found["certificate_until"]) - datetime.now(UTC)
+    left = datetime.fromisoformat(found.certificate) - datetime.now(UTC)
     assert timedelta(days=390) < left < timedelta(days=400)
-    assert found["ca_until"] > found["certificate_until"]
+    assert found.ca > found.certificate
 
 
 @pytest.mark.parametrize(

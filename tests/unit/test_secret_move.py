@@ -79,7 +79,7 @@ def _pod_that_uses(secret: str, name: str = "shop") -> dict[str, Any]:
 def test_the_move_may_be_killed_after_any_call_and_is_ended_by_the_next_run() -> None:
     for kill_at in range(20):
         cluster = _older()
-        calls = []
+        calls: list[str] = []
 
         def kill(text: str, calls: list[str] = calls, kill_at: int = kill_at) -> bool:
             calls.append(text)
