@@ -6,6 +6,7 @@ agent.pyz wait-for-dns | credentials | wait-for-database | run | wait [options] 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ from mysqlops.agent import (
     secrets_watch,
     settings,
     surroundings,
+    vault,
 )
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
@@ -65,12 +67,14 @@ def make_credentials(_: argparse.Namespace) -> None:
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     notes = _await_filling(client, me)
     values = credentials.ensure(client, me.cluster, _CLOCK, why_not=_why_not_new(notes))
-    credentials.write(settings.CREDENTIALS, values)
-    credentials.write_statements(settings.CREDENTIALS, values)
+    credentials.write(settings.CREDENTIALS, credentials.of_agent(values))
+    credentials.write_statements(settings.STATEMENTS, values)
     if timeline.is_going_back(notes):
-        credentials.ask_for_reset(settings.CREDENTIALS)
+        credentials.ask_for_reset(settings.STATEMENTS)
     certificates.Certificates(client, me).ensure(_CLOCK)
-    print(f"credentials: read from Secret {names.credentials_secret(me.cluster)}", flush=True)
+    with contextlib.suppress(errors.Conflict):  # another member does the same
+        vault.Vault(client, me.cluster).complete_application(certificates.ca())
+    print(f"credentials: read from the Secrets of {me.cluster}", flush=True)
 
 
 def _why_not_new(notes: Mapping[str, str]) -> str:

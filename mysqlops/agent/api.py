@@ -34,7 +34,7 @@ class Api:
 
     def __init__(self, namespace: str, account: Path) -> None:
         self._account = account
-        self._namespace = namespace
+        self.namespace = namespace
         self._host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
         self._port = int(os.environ.get("KUBERNETES_SERVICE_PORT", "443"))
         self._connection: http.client.HTTPSConnection | None = None
@@ -60,7 +60,7 @@ class Api:
     def _path(self, group: str, kind: str, name: str = "") -> str:
         prefix = f"/apis/{group}" if "/" in group else f"/api/{group}"
         tail = f"/{quote(name)}" if name else ""
-        return f"{prefix}/namespaces/{self._namespace}/{kind}{tail}"
+        return f"{prefix}/namespaces/{self.namespace}/{kind}{tail}"
 
     def _call(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Json:
         headers = {"Authorization": f"Bearer {self._token()}", "Accept": "application/json", "Content-Type": kind}

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, local, logical, member, peers, settings
+from mysqlops.agent import api, credentials, local, logical, member, peers, settings, vault
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, facts, names, retention, view
+from mysqlops.core import backup, binlog, facts, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, clone, connect, contents, group_replication
 from mysqlops.planning import donor as donors
@@ -31,15 +31,12 @@ _KEY = Path("/run/login/key")
 def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
     """An account that may copy, see the group and receive its binary logs; its password is in the Secret. Only the
     primary can."""
-    secret = client.get("v1", "secrets", names.credentials_secret(me.cluster))
-    password = api.decoded(secret).get(names.KEY_BACKUP_PASSWORD)
+    safe = vault.Vault(client, me.cluster)
+    held = safe.read(secret_map.INTERNAL)
+    password = held.values.get(names.KEY_BACKUP_PASSWORD)
     if password is None:
         password = credentials.password()
-        change = {
-            "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
-            "data": api.encoded({names.KEY_BACKUP_PASSWORD: password}),
-        }
-        client.patch("v1", "secrets", names.credentials_secret(me.cluster), change)
+        safe.write(held, {names.KEY_BACKUP_PASSWORD: password})
     try:
         login = connect.Login(names.USER_BACKUP, password, str(settings.TLS / "ca.crt"))
         with connect.connect_tcp(me.host(me.ordinal), login) as connection:

@@ -1,6 +1,6 @@
-"""The cluster's passwords: generated once, by whichever member comes first, and kept in the Secret.
+"""The cluster's passwords: generated once, by whichever member comes first, and kept in Secrets.
 
-Neither `render` nor `deploy` ever sees one. All members may run this at once: the Secret's resourceVersion
+Neither `render` nor `deploy` ever sees one. All members may run this at once: a Secret's resourceVersion
 decides, and the losers read what the winner wrote. A key that is there is never replaced.
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import api, settings
+from mysqlops.agent import api, settings, vault
 from mysqlops.clock import Clock
-from mysqlops.core import names
-from mysqlops.mysql import accounts, connect
+from mysqlops.core import names, secret_map
+from mysqlops.mysql import account_files, connect
 
 KEYS = (*names.PASSWORD_KEYS, names.KEY_GROUP_NAME)
 # What clusters of older releases do not have, and what may be generated for them at any time.
@@ -25,34 +25,29 @@ _TRIES = 60
 
 
 def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") -> dict[str, str]:
-    """The Secret's values by key, generating those that are missing, unless `why_not` says that there are some already
+    """The Secrets' values by key, generating those that are missing, unless `why_not` says that there are some already
     which somebody deleted: then the agents of the members that run are given time to put them back. Raises KubeError if
-    it cannot be read or written, Refused if nobody puts them back."""
-    name = names.credentials_secret(cluster)
+    one cannot be read or written, Refused if nobody puts them back."""
+    safe = vault.Vault(client, cluster)
     for _ in range(_TRIES):
-        secret = client.get("v1", "secrets", name)
-        present = api.decoded(secret)
-        lacking = missing(present)
-        later = [key for key in _LATER if not present.get(key)]
+        held = safe.read()
+        lacking = missing(held.values)
+        later = [key for key in _LATER if not held.values.get(key)]
         if not lacking and not later:
-            return present
-        annotations = secret["metadata"].get("annotations") or {}
-        if lacking and (why_not or annotations.get(names.ANNOTATION_BOOTSTRAPPED)):
+            return held.values
+        if lacking and (why_not or safe.notes().get(names.ANNOTATION_BOOTSTRAPPED)):
             clock.sleep(1.0)
             continue
-        change = {
-            "metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]},
-            "data": api.encoded({key: _generated(key) for key in (*lacking, *later)}),
-        }
         try:
-            client.patch("v1", "secrets", name, change)
+            safe.write(held, {key: _generated(key) for key in (*lacking, *later)})
         except errors.Conflict:
             clock.sleep(0.2)
     if lacking:
-        text = f"Secret {name} does not hold {', '.join(lacking)}, and {why_not or 'the cluster was formed before'}"
+        where = sorted({secret_map.place(cluster, key, is_split=held.is_split).secret for key in lacking})
+        text = f"Secret {', '.join(where)}: no {', '.join(lacking)}, and {why_not or 'the cluster was formed before'}"
         text = f"{text}: new ones would not open that data. Put the Secret back from a copy"
         raise errors.Refused([errors.Reason("credentials-lost", text)])
-    raise errors.Conflict(f"Secret {name} kept changing while passwords were generated")
+    raise errors.Conflict(f"the Secrets of {cluster} kept changing while passwords were generated")
 
 
 def missing(present: Mapping[str, str]) -> list[str]:
@@ -91,15 +86,23 @@ def find(folder: Path, key: str) -> str | None:
     return path.read_text() if path.exists() else None
 
 
+def of_agent(values: Mapping[str, str]) -> dict[str, str]:
+    """What a member's agent keeps, of all that the Secrets hold: what it logs in with, and what it can put back if
+    somebody deletes a Secret. Never the CA's key."""
+    kept = {*KEYS, names.KEY_BACKUP_PASSWORD, *map(names.previous_key, names.PASSWORD_KEYS)}
+    return {key: value for key, value in values.items() if key in kept}
+
+
 def write_statements(folder: Path, values: Mapping[str, str]) -> None:
-    """The accounts' statements, for prepare: of a new data directory, of a restored one, of a restored member's."""
-    _write_private(folder / "accounts.sql", accounts.init_file(values))
-    _write_private(folder / "reset.sql", accounts.reset_file(values))
-    _write_private(folder / "rejoin.sql", accounts.rejoin_file(values))
+    """The accounts' statements, for prepare: of a new data directory, of a restored one, of a restored member's. They
+    hold no password, only what mysqld would make of it: the volume that prepare starts on may be an attacker's."""
+    _write_private(folder / "accounts.sql", account_files.init_file(values))
+    _write_private(folder / "reset.sql", account_files.reset_file(values))
+    _write_private(folder / "rejoin.sql", account_files.rejoin_file(values))
 
 
 def ask_for_reset(folder: Path) -> None:
-    """Tell prepare that the data is of before: its passwords may have been changed since."""
+    """Let prepare set the passwords of older data, which may have been changed since."""
     _write_private(folder / "of-before", "reset")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view
 
@@ -13,6 +15,8 @@ _GAUGES = {
     "group_online": "Members that this one sees ONLINE",
     "volume_size_bytes": "Size of the volume",
     "volume_used_bytes": "Used bytes of the volume",
+    "certificate_end_seconds": "When the certificate runs out, in seconds since 1970; 0 if unknown",
+    "ca_end_seconds": "When the CA runs out, in seconds since 1970; 0 if unknown",
 }
 
 
@@ -59,6 +63,12 @@ class Health:
                 "group_online": seen.online,
                 "volume_size_bytes": seen.volume_size,
                 "volume_used_bytes": seen.volume_used,
+                "certificate_end_seconds": _seconds(seen.certificate_until),
+                "ca_end_seconds": _seconds(seen.ca_until),
             }
         found = [(f"mysqlops_member_{name}", _GAUGES[name], value) for name, value in values.items()]
         return "".join(f"# HELP {name} {text}\n# TYPE {name} gauge\n{name} {value}\n" for name, text, value in found)
+
+
+def _seconds(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp()) if moment else 0

@@ -12,7 +12,7 @@ from dataclasses import replace
 from mysqlops import errors
 from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, starting, surroundings, telling
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, publication, view, volume
+from mysqlops.core import group, names, publication, secret_map, view, volume
 from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
@@ -100,7 +100,7 @@ class Loop:
         try:
             return self._member.observe(), ""
         except errors.AccessDenied as error:
-            secret = names.credentials_secret(self._me.cluster)
+            secret = secret_map.secret(self._me.cluster, secret_map.INTERNAL)
             why = f"mysqld refuses the agent's password ({error}): the data and Secret {secret} do not belong together"
             self._denied = (why, self._clock.monotonic() + _DENIED_SECONDS)
             return None, why
@@ -213,6 +213,8 @@ class Loop:
             volume_size=size,
             volume_used=used,
             certificate=self._chore.loaded,
+            certificate_until=self._chore.until.certificate,
+            ca_until=self._chore.until.ca,
             config=self._pod.config(),
             secrets_trouble=self._chore.trouble,
             secrets_missing=self._chore.missing,

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, pod
-from mysqlops.core import names, rotation
+from mysqlops.agent import api, credentials, pod, vault
+from mysqlops.core import names, rotation, secret_map
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 
 
@@ -31,24 +31,24 @@ class Rotation:
     """Runs in the primary's pod; the group replicates what it does to the accounts. Raises KubeError, MysqlError."""
 
     def __init__(self, client: api.Api, own: pod.Pod) -> None:
-        self._api, self._me, self._pod = client, own.me, own
+        self._api, self._pod = client, own
+        self._vault = vault.Vault(client, own.me.cluster)
 
     def look(self) -> rotation.Seen:
         """How far a rotation is, and which accounts have two passwords."""
-        values = self._read()[1]
+        values = self._vault.read().values
         with self._pod.server() as server:
             return rotation.Seen(rotation.stage_of(values), accounts.with_two_passwords(server, _of(values)))
 
     def open(self) -> Opened:
         """Give every account its next password beside its own. The Secret's own stay: members may not have it yet."""
-        secret, values = self._read()
-        chosen = _of(values)
+        held = self._vault.read()
+        values, chosen = held.values, _of(held.values)
         added = {
             names.next_key(one.key): credentials.password() for one in chosen if names.next_key(one.key) not in values
         }
         if added:
-            self._patch(secret, added)
-            values |= added
+            self._vault.write(held, added)
         with self._pod.server() as server:
             # Nobody else may add the password between the look and the change: added twice, it replaces the old one.
             if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
@@ -68,20 +68,22 @@ class Rotation:
             accounts.add_password(server, one, following)
 
     def switch(self) -> list[str]:
-        """Every member accepts the next passwords by now: put them into their places; the users."""
-        secret, values = self._read()
+        """Every member accepts the next passwords by now: put them into their places; the users. The previous ones are
+        in a Secret first, and the next ones leave it last: cut off between two Secrets, the next run goes on."""
+        held = self._vault.read()
+        values = held.values
         chosen = [one for one in _of(values) if names.next_key(one.key) in values]
-        changed: dict[str, str | None] = {}
         with self._pod.server() as server:
             usable = [one for one in chosen if own_accounts.password_of(server, one) is not None]
         for one in chosen:
             if one in usable and not self._pod.accepts(one, values[names.next_key(one.key)]):
                 raise errors.StepFailed(f"{one.user} does not accept its next password: run the command again")
-            changed[names.previous_key(one.key)] = self._in_use(one, values[one.key])
-            changed[one.key] = values[names.next_key(one.key)]
-            changed[names.next_key(one.key)] = None
-        if changed:
-            self._patch(secret, changed)
+        moving = [one for one in chosen if values[one.key] != values[names.next_key(one.key)]]
+        if moving:
+            self._vault.write(held, {names.previous_key(one.key): self._in_use(one, values[one.key]) for one in moving})
+        if chosen:
+            changed: dict[str, str | None] = {one.key: values[names.next_key(one.key)] for one in moving}
+            self._vault.write(held, changed | dict.fromkeys(names.next_key(one.key) for one in chosen))
             refresh(self._api, self._pod)
         return [one.user for one in chosen]
 
@@ -92,25 +94,17 @@ class Rotation:
 
     def finish(self, *, spare_replication: bool) -> list[str]:
         """Drop the old passwords; the users. Running members may still use the replication account's old one."""
-        secret, values = self._read()
+        held = self._vault.read()
+        values = held.values
         chosen = [one for one in _of(values) if not (spare_replication and one == accounts.REPLICATION)]
         with self._pod.server() as server:
             for one in chosen:
                 accounts.keep_only(server, one, values[one.key])
         gone = [names.previous_key(one.key) for one in chosen if names.previous_key(one.key) in values]
         if gone:
-            self._patch(secret, dict.fromkeys(gone))
+            self._vault.write(held, dict.fromkeys(gone))
             refresh(self._api, self._pod)
         return [one.user for one in chosen]
-
-    def _read(self) -> tuple[api.Json, dict[str, str]]:
-        secret = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
-        return secret, api.decoded(secret)
-
-    def _patch(self, secret: api.Json, values: Mapping[str, str | None]) -> None:
-        version = secret["metadata"]["resourceVersion"]
-        change = {"metadata": {"resourceVersion": version}, "data": api.encoded(values)}
-        self._api.patch("v1", "secrets", names.credentials_secret(self._me.cluster), change)
 
 
 # What the primary's agent is asked for by name; the answers are JSON.
@@ -178,8 +172,8 @@ def refresh(client: api.Api, own: pod.Pod) -> bool:
     """Write the passwords that the Secret holds now to this pod's memory; True if any changed. One that somebody else
     put there, and that the server refuses, is not taken over. What is missing stays as this pod knows it, and so do the
     previous ones then. Raises KubeError, MysqlError, StepFailed."""
-    name = names.credentials_secret(own.me.cluster)
-    held = api.decoded(client.get("v1", "secrets", name))
+    read = vault.Vault(client, own.me.cluster).read()
+    held = read.values
     changed: dict[str, str | None] = {}
     if not credentials.missing(held):
         # The previous ones first: at every moment one of the two in memory is right.
@@ -190,7 +184,9 @@ def refresh(client: api.Api, own: pod.Pod) -> bool:
     refused = [one.key for one in differing if _is_refused(own, one, held[one.key])]
     own.keep({one.key: held[one.key] for one in differing if one.key not in refused})
     if refused:
-        text = f"mysqld refuses {', '.join(refused)} of Secret {name}, which somebody changed there"
+        places = [secret_map.place(own.me.cluster, key, is_split=read.is_split) for key in refused]
+        text = f"mysqld refuses {', '.join(f'{one.key} of Secret {one.secret}' for one in places)}"
+        text = f"{text}, which somebody changed there"
         raise errors.StepFailed(f"{text}: mysqlops users rotate {own.me.cluster} makes new ones")
     return bool(changed or differing)
 
@@ -202,12 +198,12 @@ def _is_refused(own: pod.Pod, one: accounts.Account, password: str) -> bool:
 
 
 def put_back(client: api.Api, own: pod.Pod) -> tuple[list[str], list[str]]:
-    """Put what the Secret is missing back from this pod's memory, each password once the server has accepted it. Only
+    """Put what the Secrets are missing back from this pod's memory, each password once the server has accepted it. Only
     of a member that serves: the data of one outside the group may be older than what others know. The keys that were
     put back, and those that are missing still. Raises KubeError, MysqlError."""
-    name = names.credentials_secret(own.me.cluster)
-    secret = client.get("v1", "secrets", name)
-    missing = credentials.missing(api.decoded(secret))
+    safe = vault.Vault(client, own.me.cluster)
+    held = safe.read()
+    missing = credentials.missing(held.values)
     if not missing:
         return [], []
     by_key = {key: one for one in accounts.ALWAYS for key in (one.key, names.previous_key(one.key))}
@@ -220,8 +216,7 @@ def put_back(client: api.Api, own: pod.Pod) -> tuple[list[str], list[str]]:
             if is_serving and value and (key not in by_key or _is_good(own, server, by_key[key], value))
         }
     if values:
-        change = {"metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]}, "data": api.encoded(values)}
-        client.patch("v1", "secrets", name, change)
+        safe.write(held, {**values})
     return list(values), [key for key in missing if key not in values]
 
 

@@ -4,31 +4,34 @@ deleted there is put back from memory; then the accounts are compared with it.""
 from __future__ import annotations
 
 from mysqlops import errors
-from mysqlops.agent import accounts_watch, api, certificates, credentials, log, member, pod, rotation
+from mysqlops.agent import accounts_watch, api, certificates, credentials, log, member, pod, rotation, vault
 from mysqlops.core import names
 
 
 class SecretsWatch:
-    """One member's watch; `loaded` names the certificate that its mysqld has loaded, `trouble` what cannot be taken,
-    `missing` what is gone (and `knows_missing` if this pod could put it back), `accounts` what is wrong with those."""
+    """One member's watch; `loaded` names the certificate that its mysqld has loaded, `until` says when it and its CA
+    run out, `trouble` what cannot be taken, `missing` what is gone (and `knows_missing` if this pod could put it back),
+    `accounts` what is wrong with those."""
 
     def __init__(self, client: api.Api, own: pod.Pod, server: member.Member) -> None:
         self._api, self._pod, self._member = client, own, server
         self._certificates = certificates.Certificates(client, own.me)
         self._accounts = accounts_watch.AccountsWatch(own)
-        self.loaded = certificates.fingerprint()
+        self._vault = vault.Vault(client, own.me.cluster)
+        self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
         self.knows_missing = False
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
         missing, troubles = "", []
-        secrets = names.credentials_secret(self._pod.me.cluster), names.tls_secret(self._pod.me.cluster)
-        for secret, chore in zip(secrets, (self._take_passwords, self._take_certificate), strict=True):
+        for chore in (self._take_passwords, self._take_certificate):
             try:
                 missing = missing or chore(words)
+            except errors.Conflict:
+                pass  # another member did the same just now
             except errors.NotFound:
-                missing = f"Secret {secret} does not exist"
+                missing = f"Secret {', '.join(self._vault.absent())} does not exist"
             except (errors.MysqlError, errors.StepFailed, errors.ConfigError, OSError) as error:
                 troubles.append(str(error))
         self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
@@ -51,18 +54,18 @@ class SecretsWatch:
             words.say_if_new("door", f"no way in by the administrative interface yet: {error}")
 
     def _take_passwords(self, words: log.Log) -> str:
-        secret = names.credentials_secret(self._pod.me.cluster)
         put_back, missing = rotation.put_back(self._api, self._pod)
         if put_back:
-            words.say(f"Secret {secret} did not hold {', '.join(put_back)}: put it back")
+            words.say(f"the Secrets did not hold {', '.join(put_back)}: put it back")
         if rotation.refresh(self._api, self._pod):
-            words.say("took over the passwords that the Secret holds now")
-        return f"Secret {secret} does not hold {', '.join(missing)}" if missing else ""
+            words.say("took over the passwords that the Secrets hold now")
+        self._vault.complete_application(certificates.ca())
+        return self._vault.without(missing)
 
     def _take_certificate(self, words: log.Log) -> str:
         if self._certificates.refresh() or certificates.fingerprint() != self.loaded:
             self._member.reload_tls()
-            self.loaded = certificates.fingerprint()
+            self.loaded, self.until = certificates.fingerprint(), certificates.ends()
             words.say("loaded the certificate that the Secret holds now")
         return ""
 

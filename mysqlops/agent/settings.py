@@ -10,7 +10,8 @@ from pathlib import Path
 from mysqlops.core import names, publication
 from mysqlops.errors import ConfigError
 
-CREDENTIALS = Path("/run/credentials")
+CREDENTIALS = Path("/run/credentials")  # of the agent
+STATEMENTS = Path("/run/statements")  # for prepare, which deletes them
 TLS = Path("/run/tls")
 RUN = Path("/run/mysqlops")
 VOLUME = Path("/var/lib/mysql")

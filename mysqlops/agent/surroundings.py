@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, settings
+from mysqlops.agent import api, settings, vault
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, publication, record, view
 from mysqlops.planning import standing
@@ -29,6 +29,7 @@ class Surroundings:
 
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
         self._api, self._me, self._clock = client, me, clock
+        self._vault = vault.Vault(client, me.cluster)
         self.pod = me.pod
         self._renewed: tuple[str | None, float] = (None, 0.0)
         self._beats: dict[
@@ -143,15 +144,13 @@ class Surroundings:
         return True
 
     def keep_copy(self, seen: view.GroupRecord) -> bool:
-        """Keep the note on the Secret too: a cluster with data is no new one because its Lease was deleted."""
-        name = names.credentials_secret(self._me.cluster)
-        wanted = {
-            names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
-            names.ANNOTATION_GROUP: group.dump(seen.note),
-        }
-        found = self._api.get("v1", "secrets", name)["metadata"].get("annotations") or {}
-        if any(found.get(key) != value for key, value in wanted.items()):
-            self._api.patch("v1", "secrets", name, {"metadata": {"annotations": wanted}})
+        """Keep the note on a Secret too: a cluster with data is no new one because its Lease was deleted."""
+        self._vault.note(
+            {
+                names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
+                names.ANNOTATION_GROUP: group.dump(seen.note),
+            }
+        )
         return True
 
     def _list_pods(self) -> list[api.Json]:
@@ -168,8 +167,7 @@ class Surroundings:
         acquired = spec.get("acquireTime") or ""
         noted = annotations
         if names.ANNOTATION_GROUP not in annotations:  # of a new cluster, or made again after somebody deleted it
-            secret = self._api.get("v1", "secrets", names.credentials_secret(self._me.cluster))
-            noted = secret["metadata"].get("annotations") or {}
+            noted = self._vault.notes()
         return view.GroupRecord(
             bootstrapped_by=(annotations | noted).get(names.ANNOTATION_BOOTSTRAPPED) or None,
             holder=spec.get("holderIdentity"),

@@ -153,6 +153,8 @@ def show_status(status: Status) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mysqlops.planning import certificate_state
+
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     colour = _COLOURS[status.verdict]
     console.print(
@@ -179,6 +181,8 @@ def show_status(status: Status) -> None:
     console.print(made)
     for service, pods in status.services.items():
         console.print(_plain(f"Service {service} -> {', '.join(pods) or 'nobody'}"))
+    if line := certificate_state.line(status.members):
+        console.print(_plain(line))
     for condition in status.conditions:
         console.print(f"[{colour}]{condition.code}[/]: {_plain(condition.message)}")
         console.print(_plain(f"  next: {condition.hint}"))

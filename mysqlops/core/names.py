@@ -87,6 +87,8 @@ KEY_ADOPT_PASSWORD = "adopt-password"  # only while `adopt` copies
 KEY_BACKUP_PASSWORD = "backup-password"
 KEY_BACKUP_KEY = "backup-key"  # what the cluster seals its backups with (adr/0027); nobody logs in with it
 KEY_CA_KEY = "ca-key"  # only if the CA is of our making
+KEY_CA_CERTIFICATE = "ca-certificate"  # of that key
+KEY_CA_REPLACES = "ca-replaces"  # the fingerprint of the CA that a new one is about to replace in NAME-tls
 KEY_GROUP_NAME = "group-name"
 PASSWORD_KEYS = (
     KEY_ROOT_PASSWORD,
@@ -161,6 +163,7 @@ def replicas_service(cluster: str) -> str:
 
 
 def credentials_secret(cluster: str) -> str:
+    """The Secret in which older releases kept everything; core/secret_map.py says where values are now."""
     return f"{cluster}-credentials"
 
 

@@ -46,6 +46,8 @@ class Publication:
     volume_size: int = 0  # bytes
     volume_used: int = 0  # bytes
     certificate: str = ""  # a hash of the CA and certificate that mysqld has loaded
+    certificate_until: str = ""  # when that certificate runs out (UTC, ISO 8601)
+    ca_until: str = ""  # when the CA that signs does
     config: str = ""  # a hash of the my.cnf that mysqld would start with now
     secrets_trouble: str = ""  # why the member does not take over what the Secrets hold now
     secrets_missing: str = ""  # what somebody deleted there

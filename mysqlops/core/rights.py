@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+
+from mysqlops.core import names
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Right:
-    """Verbs on one resource."""
+    """Verbs on one resource; `only` makes the names of the objects from the cluster's name, empty means all."""
 
     group: str
     resource: str
     verbs: tuple[str, ...]
+    only: tuple[Callable[[str], str], ...] = ()
+
+
+def _of_members(make: Callable[[str, int], str]) -> tuple[Callable[[str], str], ...]:
+    return tuple(partial(_swapped, make, ordinal) for ordinal in range(names.MAX_MEMBERS))
+
+
+def _swapped(make: Callable[[str, int], str], ordinal: int, cluster: str) -> str:
+    return make(cluster, ordinal)
 
 
 _RBAC = "rbac.authorization.k8s.io"
+_LEASES = "coordination.k8s.io"
+_PODS, _CLAIMS = _of_members(names.pod), _of_members(names.claim)
+# RBAC cannot limit `list`, nor `create` of what has its name in the body.
 VIEWER = (
     Right("apps", "statefulsets", ("get", "list")),
     Right("", "pods", ("get", "list")),
     Right("", "persistentvolumeclaims", ("get", "list")),
     Right("discovery.k8s.io", "endpointslices", ("list",)),
-    Right("coordination.k8s.io", "leases", ("get",)),
+    Right(_LEASES, "leases", ("get",), (names.group_lease, names.operation_lease, names.receiver)),
     Right("batch", "cronjobs", ("list",)),
     Right("", "events", ("list",)),  # why a pod is missing; nothing else needs it
     # Whether they exist: a member that starts needs them.
@@ -35,16 +50,18 @@ VIEWER = (
 )
 OPERATOR = (
     *VIEWER,
-    Right("", "pods", ("delete",)),
+    Right("", "pods", ("delete",), _PODS),
     # A websocket is opened with GET; newer servers ask for `create` as well.
-    Right("", "pods/exec", ("create", "get")),
-    Right("", "persistentvolumeclaims", ("delete", "patch")),
-    Right("apps", "statefulsets", ("patch",)),
-    Right("coordination.k8s.io", "leases", ("get", "create", "update", "patch", "delete")),
+    Right("", "pods/exec", ("create", "get"), _PODS),
+    Right("", "persistentvolumeclaims", ("delete", "patch"), _CLAIMS),
+    Right("apps", "statefulsets", ("patch",), (str,)),
+    Right(_LEASES, "leases", ("patch",), (names.group_lease,)),
+    Right(_LEASES, "leases", ("update", "delete"), (names.operation_lease,)),
+    Right(_LEASES, "leases", ("create",)),
 )
 # Whoever grants a Role must hold what it grants: hence also what the agents may do.
 OWNER = (
-    *OPERATOR,
+    *(replace(right, only=()) for right in OPERATOR),
     Right("", "pods", ("create", "patch")),
     Right("", "pods/log", ("get",)),
     Right("", "configmaps", ("get", "list", "create", "patch", "delete")),
@@ -68,6 +85,20 @@ NODE_PODS = (
     Right("", "pods", ("create", "list", "delete")),
     Right("", "pods/exec", ("create", "get")),
 )
+# What whoever has it can do to the database, by way of what it may do to Kubernetes' objects.
+WORTH: Mapping[str, str] = {
+    "viewer": (
+        "Sees names, sizes, GTID sets and states, and the specs of all pods of the namespace; no password, no row."
+    ),
+    "operator": (
+        "**Root of the database, and of its CA.** A program run in a member's pod reads the agent's passwords and its "
+        "token, which reads the cluster's Secrets; a claim that is deleted is data that is gone. Limited to this "
+        "cluster's members: nothing else of the namespace can be entered or deleted. After a restore in place the "
+        "claims have other names (`data-r…-NAME-0`): put those into the rule too, or `scale` and `member rebuild` are "
+        "refused."
+    ),
+    "owner": ("**Everything in the namespace**: whoever creates pods there can mount any Secret and any claim of it."),
+}
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status",)),
     "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
@@ -81,17 +112,21 @@ def identity_for(verb: str) -> str:
 
 
 def merged(rights: Sequence[Right]) -> list[Right]:
-    """One entry for each resource, in the order in which they first appear."""
-    verbs: dict[tuple[str, str], list[str]] = {}
+    """One entry for each resource and choice of objects, in the order in which they first appear."""
+    verbs: dict[tuple[str, str, tuple[Callable[[str], str], ...]], list[str]] = {}
     for right in rights:
-        found = verbs.setdefault((right.group, right.resource), [])
+        found = verbs.setdefault((right.group, right.resource, right.only), [])
         found += [verb for verb in right.verbs if verb not in found]
-    return [Right(group, resource, tuple(found)) for (group, resource), found in verbs.items()]
+    return [Right(group, resource, tuple(found), only) for (group, resource, only), found in verbs.items()]
 
 
-def rules(rights: Sequence[Right]) -> list[Json]:
-    """As the rules of a Role."""
-    return [
-        {"apiGroups": [right.group], "resources": [right.resource], "verbs": list(right.verbs)}
-        for right in merged(rights)
-    ]
+def rules(rights: Sequence[Right], cluster: str) -> list[Json]:
+    """As the rules of a Role for one cluster."""
+    return [_rule(right, cluster) for right in merged(rights)]
+
+
+def _rule(right: Right, cluster: str) -> Json:
+    rule: Json = {"apiGroups": [right.group], "resources": [right.resource]}
+    if right.only:
+        rule["resourceNames"] = [name(cluster) for name in right.only]
+    return {**rule, "verbs": list(right.verbs)}

@@ -1,7 +1,7 @@
 """The accounts of a member, as the statements that create them.
 
-They are created alike on every member before it ever joins, outside the binary log, so they are nobody's
-transactions. mysqld reads the file with `--init-file`: one statement a line, so that no client is needed.
+They are created alike on every member before it ever joins (account_files.py), outside the binary log, so they are
+nobody's transactions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PROVIDING = ("CREATE USER IF NOT EXISTS", "ALTER USER")
 # and nobody is there to change one that default_password_lifetime lets expire.
 FREE = "PASSWORD EXPIRE NEVER PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
 _TOO_WEAK = 1819  # validate_password, or a component like it
-_NATIVE = "mysql_native_password"
+NATIVE = "mysql_native_password"
 PROBE_OBJECTS = (
     "CREATE DATABASE IF NOT EXISTS mysqlops",
     "CREATE TABLE IF NOT EXISTS mysqlops.probe"
@@ -96,7 +96,7 @@ def keep_only(server: connect.Server, one: Account, password: str) -> None:
 def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, str]) -> None:
     """Let a member whose data is older than the open rotation accept both; that is no transaction of its own."""
     server.query("SET sql_log_bin = OFF")
-    for statement, password in _both(one, passwords, "ALTER USER"):
+    for statement, password in both(one, passwords, "ALTER USER"):
         set_password(server, one, password, statement)
     server.query("SET sql_log_bin = ON")
 
@@ -137,7 +137,7 @@ def provide_loopback(server: connect.Server, passwords: Mapping[str, str]) -> No
     """Make the account for the administrative interface, or make it again: what the other one may, by its passwords.
     On the primary; the group replicates it."""
     server.query(f"DROP USER IF EXISTS {LOOPBACK}")
-    for statement, password in _both(LOOPBACK, passwords, "CREATE USER"):
+    for statement, password in both(LOOPBACK, passwords, "CREATE USER"):
         set_password(server, LOOPBACK, password, statement)
     server.query(f"ALTER USER {LOOPBACK} REQUIRE SSL")
     own, new = f"TO `{ADMIN.user}`@`{ADMIN.host}`", f"TO {LOOPBACK}"
@@ -157,10 +157,10 @@ def as_hash(password: str) -> str:
 
 def as_native_hash(password: str) -> str:
     stored = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()  # noqa: S324 (the plugin's choice)
-    return f"WITH {_NATIVE} AS '*{stored.upper()}'"
+    return f"WITH {NATIVE} AS '*{stored.upper()}'"
 
 
-def _both(one: Account, passwords: Mapping[str, str], verb: str) -> list[tuple[str, str]]:
+def both(one: Account, passwords: Mapping[str, str], verb: str) -> list[tuple[str, str]]:
     """The statements that give an account its password, and while a rotation is open the previous one too.
 
     The previous one comes last and is thereby the current one: if the rotation's own ALTER USER … RETAIN CURRENT
@@ -244,73 +244,4 @@ def by_plugin(server: connect.Server) -> dict[str, list[str]]:
     return found
 
 
-def reset_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
-    """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The one for
-    backups is there if this cluster has it: its receiver of binary logs goes on. Ends with SHUTDOWN."""
-    lines = []
-    for one in (*ALWAYS, LOOPBACK):
-        lines += _made_if_ours(one, passwords, identified)
-        discarded = quote(f"ALTER USER {one} DISCARD OLD PASSWORD")
-        lines += _if_there(one, discarded, discarded) + _altered(one, passwords, identified)
-    lines += [f"DROP USER IF EXISTS {quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
-    if passwords.get(BACKUP.key):
-        lines += _made(BACKUP, passwords, identified)
-    return _file(lines)
-
-
-def rejoin_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
-    """The statements that let a member with older data back into its own group: the passwords may have changed since,
-    and what changed them comes with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
-    lines = []
-    for one in (ADMIN, REPLICATION):
-        lines += _made_if_ours(one, passwords, identified) + _altered(one, passwords, identified)
-    return _file(lines)
-
-
-def init_file(passwords: Mapping[str, str], identified: Identified = as_hash) -> str:
-    """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
-    lines = [*PROBE_OBJECTS, f"CREATE DATABASE {names.DATABASE_APP}"]
-    for one in (*OURS, LOOPBACK, APP):
-        lines += _made(one, passwords, identified)
-    return _file([*lines, *_altered(ROOT, passwords, identified)])
-
-
-def _made(one: Account, passwords: Mapping[str, str], identified: Identified) -> list[str]:
-    lines = [line.format(identified(password)) for line, password in _both(one, passwords, "CREATE USER")]
-    return [*lines, *([f"ALTER USER {one} REQUIRE SSL"] if one.requirement() else []), *one.grants()]
-
-
-def _made_if_ours(one: Account, passwords: Mapping[str, str], identified: Identified) -> list[str]:
-    """The data may be of a moment when somebody had dropped it."""
-    if one not in OURS:
-        return []
-    made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {identified(passwords[one.key])} {one.requirement()}{FREE}"
-    return [made, *one.grants()]
-
-
-def _altered(one: Account, passwords: Mapping[str, str], identified: Identified) -> list[str]:
-    """For the plugin that the account has: clients may know no other."""
-    lines = []
-    for line, password in _both(one, passwords, "ALTER USER"):
-        usual, native = quote(line.format(identified(password))), quote(line.format(as_native_hash(password)))
-        lines += _if_there(one, usual, native)
-    return lines
-
-
-def _if_there(one: Account, usual: str, native: str) -> list[str]:
-    """Run one of two statements, by the account's plugin, and none if somebody dropped it: validate_password judges
-    ALTER USER IF EXISTS of an account that does not exist."""
-    is_it = f"user = {quote(one.user)} AND host = {quote(one.host)}"
-    return [
-        f"SET @made = (SELECT IF(plugin <> '{_NATIVE}', {usual}, {native}) FROM mysql.user WHERE {is_it})",  # noqa: S608
-        "SET @made = IFNULL(@made, 'DO 0')",
-        "PREPARE made FROM @made",
-        "EXECUTE made",
-    ]
-
-
-def _file(lines: list[str]) -> str:
-    return "".join(f"{line};\n" for line in [*lines, "SHUTDOWN"])
-
-
-_HASHED: Mapping[str, Identified] = {"caching_sha2_password": as_hash, _NATIVE: as_native_hash}
+_HASHED: Mapping[str, Identified] = {"caching_sha2_password": as_hash, NATIVE: as_native_hash}

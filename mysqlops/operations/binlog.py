@@ -9,7 +9,7 @@ from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.operations import backup as backups
-from mysqlops.operations import observe, targets
+from mysqlops.operations import observe, targets, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import binlog as planning
 
@@ -60,7 +60,7 @@ def _apply(session: Session, name: str, wish: planning.Wish) -> None:
     templates = [manifests.load_one(f"binlog/{file}") for file in _FILES]
     scripts = {file: manifests.read_text(path) for file, path in _SCRIPTS.items()}
     for item in planning.objects(templates, scripts, wish, source):
-        session.client.apply(item)
+        session.client.apply(vault.fitting(session.client, item) if item["kind"] == "Deployment" else item)
 
 
 def stop(session: Session, name: str) -> bool:

@@ -11,7 +11,7 @@ from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
-from mysqlops.operations import agents, bundle, image_check, observe, preflight
+from mysqlops.operations import agents, bundle, image_check, observe, preflight, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, render, status, verdict
 from mysqlops.planning import deploy as planning
@@ -45,8 +45,8 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
             raise errors.Refused(reasons)
         wanted = objects(spec, in_use)
     live = observe.live_objects(client, wanted)
-    is_lost = live["Secret", names.credentials_secret(spec.name)] is None
-    knowing = observe.knowing(client, spec.name) if is_lost else []
+    live["Secret", names.credentials_secret(spec.name)] = vault.before(client, spec.name)
+    knowing = observe.knowing(client, spec.name) if planning.lost_secrets(live) else []
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
 
 

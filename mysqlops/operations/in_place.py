@@ -6,7 +6,6 @@ with new claims and under another group's name. The claims of before are kept; -
 
 from __future__ import annotations
 
-import base64
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, jobs, observe, orders, remake, restore
+from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 from mysqlops.planning import restore as planning
@@ -203,8 +202,7 @@ def _as_noted(line: Timeline, note: group.Note) -> Timeline:
 
 def _name_in_secret(session: Session, name: str, group_name: str) -> None:
     """Where the Lease names no group, or is lost, members start with the name that stands there."""
-    change = {"data": {names.KEY_GROUP_NAME: base64.b64encode(group_name.encode()).decode()}}
-    session.client.patch("Secret", names.credentials_secret(name), change)
+    vault.write(session.client, name, names.KEY_GROUP_NAME, group_name)
 
 
 def _close(session: Session, name: str, swap: Swap) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe
+from mysqlops.operations import observe, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import pods
 
@@ -42,7 +42,7 @@ def run(
     """
     name = wanted["metadata"]["name"]
     if session.client.find("Job", name) is None:
-        session.client.create("Job", wanted)
+        session.client.create("Job", vault.fitting(session.client, wanted))
     created()
     deadline, said = session.clock.monotonic() + session.timeout_seconds, ""
     while not _ended(session.client.get("Job", name)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from mysqlops.clock import Clock
 from mysqlops.core import group, names, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
+from mysqlops.operations import vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import pods, render, status, verdict
 from mysqlops.planning.deploy import Key
@@ -92,8 +92,7 @@ def group_name(client: Client, cluster: str) -> str:
     lease = client.find("Lease", names.group_lease(cluster))
     if name := group.note_of(status.annotations_of(lease)).name:
         return name
-    secret = client.get("Secret", names.credentials_secret(cluster))
-    return base64.b64decode((secret.get("data") or {}).get(names.KEY_GROUP_NAME, "")).decode()
+    return vault.read(client, cluster, names.KEY_GROUP_NAME)
 
 
 def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:

@@ -9,7 +9,7 @@ from mysqlops.core import names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, targets
+from mysqlops.operations import jobs, targets, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 from mysqlops.planning import schedule as planning
@@ -51,7 +51,7 @@ def _apply(session: Session, name: str, target: Target, wish: planning.Wish) -> 
         planning.VERIFY: backups.verify_job(session, name, target, None),
     }
     for kind, job in made.items():
-        session.client.apply(planning.cron_job(job, kind, wish))
+        session.client.apply(vault.fitting(session.client, planning.cron_job(job, kind, wish)))
 
 
 def remove(session: Session, name: str) -> None:

@@ -10,6 +10,7 @@ from mysqlops.core import facts, names
 from mysqlops.core.backup import BACKUP, SIGNED, Backup, Keys
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
+from mysqlops.operations import vault
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -18,7 +19,8 @@ ACCEPT = "--accept-unsigned"
 
 def key_of(client: Client, cluster: str) -> str:
     """A cluster's key; empty if it has none: its agents are older, or there is no such cluster here."""
-    return _value(client, names.credentials_secret(cluster))
+    where = vault.place(client, cluster, names.KEY_BACKUP_KEY)
+    return _value(client, where.secret)
 
 
 def keys(session: Session, snapshots: Iterable[Json], trusted: str | None = None) -> Keys:

@@ -11,7 +11,7 @@ from mysqlops.core import names, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe
+from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import drift, render, status
@@ -40,6 +40,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     """What would change and in which order, after the images were tried; raises Refused."""
     now = observe.judged(session, name)
     check_whole(now)
+    secret_move.check(session.client, name)
     if spec != running.spec:
         image_check.must_fit(session, spec, running.spec)
     wanted = objects(running, spec)
@@ -66,10 +67,13 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
         for manifest in change.manifests:
             session.client.apply(manifest)
         followers.refresh(session, name)  # also what an older version or somebody else left behind
+        secret_move.split(session, name)
         return []
     rolling.begin(session, list(change.manifests), change.record, change.stateful_set)
     session.progress.say(change.why)
-    return rolling.finish(session, name, limits)
+    replaced = rolling.finish(session, name, limits)
+    secret_move.split(session, name)
+    return replaced
 
 
 def check_whole(now: status.Status, *but: str) -> None:
@@ -83,7 +87,9 @@ def check_whole(now: status.Status, *but: str) -> None:
 def resume(session: Session, name: str, limits: rolling.Limits) -> list[str]:
     """Go on with an open rollout, in whichever direction it goes; raises Refused, StepFailed."""
     must_be_open(session, name)
-    return rolling.finish(session, name, limits)
+    done = rolling.finish(session, name, limits)
+    secret_move.split(session, name)
+    return done
 
 
 def roll_back(session: Session, name: str, limits: rolling.Limits) -> list[str]:

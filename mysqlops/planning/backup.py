@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import mysqld_config, names
+from mysqlops.core import mysqld_config, names, secret_map
 from mysqlops.core.backup import Backup
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
@@ -205,7 +205,7 @@ def _fill_volumes(pod: Json, target: Target, source: Source, kinds: set[str]) ->
     else:
         volumes["agent"]["configMap"]["name"] = source.agent_map
         volumes["config"]["configMap"]["name"] = source.config_map
-        volumes["login"]["secret"]["secretName"] = names.credentials_secret(source.spec.name)
+        volumes["login"]["secret"]["secretName"] = secret_map.secret(source.spec.name, secret_map.INTERNAL)
         volumes["ca"]["secret"]["secretName"] = names.tls_secret(source.spec.name)
         claim = volumes["scratch"]["ephemeral"]["volumeClaimTemplate"]["spec"]
         claim["resources"]["requests"]["storage"] = source.spec.storage_size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mysqlops.core import names, ownership
+from mysqlops.core import names, ownership, secret_map
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import drift
@@ -15,6 +15,9 @@ Key = tuple[str, str]  # kind, name
 
 # These run the members: a change restarts a server, so it is never made in passing.
 _GUARDED = {"StatefulSet", "ConfigMap"}
+# Secrets that a user may fill; and those whose passwords the data knows.
+_USERS = (names.tls_secret(""), secret_map.secret("", secret_map.APP))
+_OPENING = tuple(secret_map.secret("", one) for one in (secret_map.INTERNAL, secret_map.ROOT, secret_map.APP))
 
 
 def plan(
@@ -36,7 +39,7 @@ def plan(
         if (reason := ownership.stranger(manifest, found)) is not None:
             reasons.append(reason)
             continue
-        if kind == "Secret" and name.endswith(names.tls_secret("")) and "data" in found:
+        if kind == "Secret" and name.endswith(_USERS) and "data" in found:
             continue  # the user's or cert-manager's, or ours: it is filled, and nothing of it is rendered
         different = drift.differences(manifest, found)
         if different and kind in _GUARDED and _is_running(wanted, live):
@@ -54,18 +57,27 @@ def _is_running(wanted: Sequence[Json], live: Mapping[Key, Json | None]) -> bool
     return live["StatefulSet", stateful_set["metadata"]["name"]] is not None
 
 
+def lost_secrets(live: Mapping[Key, Json | None]) -> list[str]:
+    """Secrets with passwords that do not exist. A cluster of an older release has all in one, which counts until they
+    are moved."""
+    secrets = {name: found for (kind, name), found in live.items() if kind == "Secret"}
+    before = [found for name, found in secrets.items() if name.endswith(names.credentials_secret(""))]
+    if any(map(secret_map.is_filled, before)):
+        return []
+    return [name for name, found in secrets.items() if name.endswith(_OPENING) and found is None]
+
+
 def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) -> list[Reason]:
     """Claims without their Secret: new passwords would be generated that do not open the old data."""
-    missing = [name for (kind, name), found in live.items() if kind == "Secret" and found is None]
-    secret = next((name for name in missing if name.endswith(names.credentials_secret(""))), None)
-    if not claims or secret is None:
+    lost = ", ".join(lost_secrets(live))
+    if not claims or not lost:
         return []
     return [
         Reason(
             "credentials-lost",
-            f"claims {', '.join(sorted(claims))} hold a cluster's data, and its Secret {secret} is gone; "
+            f"claims {', '.join(sorted(claims))} hold a cluster's data, and its Secret {lost} is gone; "
             "new passwords would not open that data",
-            f"restore Secret {secret}, or choose another NAME, or delete these claims if nobody needs the data",
+            f"restore Secret {lost}, or choose another NAME, or delete these claims if nobody needs the data",
         )
     ]
 

@@ -68,6 +68,8 @@ class Member:
     applier_failure: str = ""  # why it cannot apply what the group wrote
     claim_going: bool = False  # its claim is being deleted: it goes as soon as the pod stops
     held_at_least: str | None = None  # what its agent published of that last, however long ago
+    certificate_until: str | None = None  # when that certificate runs out, and when its CA does (UTC, ISO 8601)
+    ca_until: str | None = None
     held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
 
 
@@ -119,6 +121,8 @@ _HARMLESS = {
     "order-open",
     "rotation-open",
     "accounts-differ",
+    "certificate-ends",
+    "ca-ends",
 }
 
 

@@ -9,7 +9,16 @@ from typing import Any
 from mysqlops.core import group, names, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
-from mysqlops.planning import backup_state, belongings, claims, member_conditions, pods, revisions, rotation
+from mysqlops.planning import (
+    backup_state,
+    belongings,
+    certificate_state,
+    claims,
+    member_conditions,
+    pods,
+    revisions,
+    rotation,
+)
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
@@ -109,6 +118,8 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         volume_used=published.volume_used or None if published else None,
         waiting_for=published.waiting_for if published else _why_silent(seen, name, pod),
         certificate=published.certificate or None if published else None,
+        certificate_until=published.certificate_until or None if published else None,
+        ca_until=published.ca_until or None if published else None,
         config=published.config or None if published else None,
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
@@ -150,7 +161,7 @@ def _conditions(
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
-    found += rotation.conditions(seen)
+    found += rotation.conditions(seen) + certificate_state.conditions(seen.name, members, seen.taken_at)
     found += _order_conditions(seen)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
     versions = {one.agent_version for one in published.values() if one}

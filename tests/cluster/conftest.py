@@ -66,7 +66,7 @@ class Namespace:
         logins = {}
         for identity, (held, _) in rights.IDENTITIES.items():
             role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": identity}}
-            self.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rights.rules(held)}))
+            self.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rights.rules(held, "mysql")}))
             self.kubectl("create", "serviceaccount", identity)
             account = f"--serviceaccount={self.name}:{identity}"
             self.kubectl("create", "rolebinding", identity, f"--role={identity}", account)

@@ -115,7 +115,7 @@ def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace)
     assert old_server.sql(cluster, "SELECT @@super_read_only") == "1"
     assert cluster.mysqlops("status", "mysql").code == 0
     assert _copied_accounts(cluster) == [["shopper"]]
-    assert "adopt-password" not in cluster.kubectl("get", "secret", "mysql-credentials", "-o", "json")
+    assert "adopt-password" not in cluster.kubectl("get", "secret", "mysql-internal", "-o", "json")
 
 
 def test_the_cluster_has_its_own_life_then(cluster: Namespace) -> None:

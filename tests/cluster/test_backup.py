@@ -109,7 +109,7 @@ def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None
     secrets = json.loads(cluster.kubectl("get", "secrets", "-o", "json"))["items"]
     held = {one["metadata"]["name"]: one.get("data", {}) for one in secrets}
     seen = cluster.kubectl("get", "pods,jobs,events", "-o", "yaml")
-    for secret, key in (("backup-target-local", "password"), ("mysql-credentials", "backup-password")):
+    for secret, key in (("backup-target-local", "password"), ("mysql-internal", "backup-password")):
         assert base64.b64decode(held[secret][key]).decode() not in seen
     done = cluster.mysqlops("backup", "create", "mysql")
     assert done.code == 0, done.err

@@ -12,7 +12,7 @@ from tests.cluster.conftest import Namespace, eventually
 
 pytestmark = pytest.mark.long
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
-SECRET = "mysql-credentials"
+SECRET = "mysql-internal"
 _OURS = "'mysqlops_replication'@'%', 'mysqlops_probe'@'%', 'mysqlops'@'localhost'"
 
 

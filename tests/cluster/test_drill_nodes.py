@@ -25,7 +25,7 @@ def reach(cluster: Namespace) -> Iterator[Namespace]:
     """A namespace that admits privileged pods, in which the owner of the other one has just the rights for them."""
     made = make_namespace(f"{cluster.name}-nodes", "privileged")
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "node-pods"}}
-    made.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rights.rules(rights.NODE_PODS)}))
+    made.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rights.rules(rights.NODE_PODS, "mysql")}))
     made.kubectl("create", "rolebinding", "owner", "--role=node-pods", f"--serviceaccount={cluster.name}:owner")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")

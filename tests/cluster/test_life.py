@@ -67,11 +67,13 @@ def test_no_password_is_in_what_anybody_can_read(namespace: Namespace) -> None:
     import base64
     import json
 
-    secret = json.loads(namespace.kubectl("get", "secret", "mysql-credentials", "-o", "json"))["data"]
-    passwords = [base64.b64decode(text).decode() for key, text in secret.items() if key.endswith("-password")]
+    names = ("mysql-app", "mysql-root", "mysql-internal", "mysql-ca")
+    found = [json.loads(namespace.kubectl("get", "secret", name, "-o", "json"))["data"] for name in names]
+    secret = {f"{name} {key}": text for name, data in zip(names, found, strict=True) for key, text in data.items()}
+    passwords = [base64.b64decode(text).decode() for key, text in secret.items() if key.endswith("password")]
     assert len(passwords) == 5
     keys = json.loads(namespace.kubectl("get", "secret", "mysql-tls", "-o", "json"))["data"]
-    passwords += [base64.b64decode(keys["tls.key"]).decode(), base64.b64decode(secret["ca-key"]).decode()]
+    passwords += [base64.b64decode(keys["tls.key"]).decode(), base64.b64decode(secret["mysql-ca tls.key"]).decode()]
     texts = [namespace.mysqlops("render", "mysql", "-n", namespace.name).out]
     texts += [namespace.kubectl("get", "pods,statefulsets,configmaps,events,leases", "-o", "yaml")]
     for pod in MEMBERS:

@@ -24,7 +24,7 @@ def _codes(cluster: Namespace) -> list[str]:
 
 
 def _secret(cluster: Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(cluster.kubectl("get", "secret", "mysql-credentials", "-o", "json"))["data"]
+    found: dict[str, Any] = json.loads(cluster.kubectl("get", "secret", "mysql-internal", "-o", "json"))["data"]
     return found
 
 

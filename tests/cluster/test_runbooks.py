@@ -104,7 +104,7 @@ def test_leaked_secret_replaces_everything_in_two_runs(cluster: Namespace) -> No
     def secrets() -> list[str]:
         return [
             cluster.kubectl("get", "secret", name, "-o", f"jsonpath={{.data['{key}']}}")
-            for name, key in (("mysql-credentials", r"app-password"), ("mysql-tls", r"tls\.crt"))
+            for name, key in (("mysql-app", "password"), ("mysql-tls", r"tls\.crt"))
         ]
 
     before = secrets()
@@ -145,7 +145,7 @@ def test_region_moved_needs_no_more_than_the_repository(
     try:
         secret = json.loads(cluster.kubectl("get", "secret", "backup-target-offsite", "-o", "json"))
         kept = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kept"}}
-        own = json.loads(cluster.kubectl("get", "secret", names.credentials_secret("mysql"), "-o", "json"))["data"]
+        own = json.loads(cluster.kubectl("get", "secret", "mysql-internal", "-o", "json"))["data"]
         keys = {"password": secret["data"]["password"], names.KEY_BACKUP_KEY: own[names.KEY_BACKUP_KEY]}
         password = {**kept, "data": keys}
         there.kubectl("apply", "-f", "-", stdin=json.dumps(password))

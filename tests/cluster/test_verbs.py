@@ -37,9 +37,9 @@ def _rows(cluster: Namespace) -> list[list[list[int]]]:
     return [cluster.sql(member, "SELECT COUNT(*) FROM app.kept") for member in MEMBERS]
 
 
-def _password(cluster: Namespace, key: str = "app-password") -> str:
-    data = json.loads(cluster.kubectl("get", "secret", "mysql-credentials", "-o", "json"))["data"]
-    return base64.b64decode(data[key]).decode()
+def _password(cluster: Namespace) -> str:
+    data = json.loads(cluster.kubectl("get", "secret", "mysql-app", "-o", "json"))["data"]
+    return base64.b64decode(data["password"]).decode()
 
 
 def _login(cluster: Namespace, password: str, host: str = "mysql-0", ca: str = "/run/tls/ca.crt") -> str:

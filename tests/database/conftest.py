@@ -43,7 +43,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         docker.from_env().ping()
     except docker.errors.DockerException:
         missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
-    folder = tmp_path_factory.mktemp("credentials")
+    folder = tmp_path_factory.mktemp("statements")
     files.write_accounts(folder)
     tls = tmp_path_factory.mktemp("tls")
     files.write_certificate(tls)
@@ -53,7 +53,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         )
         .with_command(["sh", "-c", "sh /etc/mysqlops/prepare.sh && exec sh /etc/mysqlops/start.sh"])
         .with_volume_mapping(str(files.CONFIG), "/etc/mysqlops", "ro")
-        .with_volume_mapping(str(folder), "/run/credentials", "ro")
+        .with_volume_mapping(str(folder), "/run/statements", "rw")
         .with_volume_mapping(str(tls), "/run/tls", "ro")
         .with_exposed_ports(3306)
     )

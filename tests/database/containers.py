@@ -81,9 +81,9 @@ class Template:
 
     def _create(self) -> None:
         self.folder.chmod(0o755)
-        for name in ("credentials", "tls"):
+        for name in ("statements", "tls"):
             (self.folder / name).mkdir()
-        write_accounts(self.folder / "credentials")
+        write_accounts(self.folder / "statements")
         write_certificate(self.folder / "tls")
         docker("volume", "create", self.volume)
         docker(*self._run("0:0"), "sh", "-euc", "chown 999:999 /var/lib/mysql")
@@ -93,7 +93,7 @@ class Template:
         mounts = {
             self.volume: "/var/lib/mysql",
             str(CONFIG): "/etc/mysqlops:ro",
-            str(self.folder / "credentials"): "/run/credentials:ro",
+            str(self.folder / "statements"): "/run/statements",
             str(self.folder / "tls"): "/run/tls:ro",
         }
         volumes = [word for source, path in mounts.items() for word in ("-v", f"{source}:{path}")]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mysqlops.agent import certificates, tls_check
+from mysqlops.agent import openssl, tls_check
 from mysqlops.core import names
-from mysqlops.mysql import accounts
+from mysqlops.mysql import account_files
 
 CONFIG = Path(__file__).parents[2] / "manifests" / "base" / "config"
 # START GROUP_REPLICATION takes at most 32 characters; these need quoting.
@@ -20,16 +20,16 @@ _TESTER = (
 
 def write_accounts(folder: Path) -> None:
     """The accounts of a member, and `tester`, who may do everything."""
-    folder.chmod(0o755)
+    folder.chmod(0o777)  # prepare deletes them
     file = folder / "accounts.sql"
-    file.write_text(accounts.init_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n") + _TESTER)
+    file.write_text(account_files.init_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n") + _TESTER)
     file.chmod(0o644)
 
 
 def write_certificate(folder: Path) -> None:
     """For the members of cluster `mysql` in namespace `db`."""
-    made = certificates.make_ca(folder)
-    certificates.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
+    made = openssl.make_ca(folder)
+    openssl.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
     for file in folder.iterdir():
         file.chmod(0o644)
     folder.chmod(0o755)

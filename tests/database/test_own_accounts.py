@@ -11,7 +11,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import credentials
 from mysqlops.core import names
-from mysqlops.mysql import accounts, connect, group_replication, own_accounts
+from mysqlops.mysql import account_files, accounts, connect, group_replication, own_accounts
 from tests.database.conftest import Database
 from tests.database.containers import Template, docker, image
 from tests.database.files import CONFIG, PASSWORDS, PREVIOUS
@@ -28,7 +28,7 @@ def server(database: Database) -> Iterator[connect.Server]:
         made.query("SET GLOBAL read_only = OFF")
         made.query("SET sql_log_bin = 0")
         yield made
-        for line in accounts.reset_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n").splitlines():
+        for line in account_files.reset_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n").splitlines():
             made.query(line.removesuffix(";"))
         group_replication.refuse_writes(made)
 
@@ -159,12 +159,12 @@ def test_prepare_works_under_policies_and_says_at_once_what_failed(template: Tem
         file.write("password_history = 3\npassword_reuse_interval = 365\ndefault_password_lifetime = 90\n")
     (folder / "credentials").mkdir()
     weak = {key: f"weak {key}"[:32] for key in PASSWORDS}
-    first = accounts.init_file(weak | PREVIOUS).removesuffix("SHUTDOWN;\n")
+    first = account_files.init_file(weak | PREVIOUS).removesuffix("SHUTDOWN;\n")
     dropped = f"{_POLICY};\nDROP USER {accounts.REPLICATION}, {accounts.APP};\nSHUTDOWN;\n"
     files = {
         "accounts": first + dropped,
-        "reset": accounts.reset_file(weak | PREVIOUS),
-        "rejoin": accounts.rejoin_file(weak),
+        "reset": account_files.reset_file(weak | PREVIOUS),
+        "rejoin": account_files.rejoin_file(weak),
         "of": "ALTER USER root@localhost IDENTIFIED BY 'weak';\nSHUTDOWN;\n",
     }
     for name, text in files.items():

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mysqlops import errors
-from mysqlops.agent import certificates, credentials, tls_check
+from mysqlops.agent import credentials, openssl, tls_check
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, connect, group_replication, sessions, variables, wait
+from mysqlops.mysql import account_files, accounts, connect, group_replication, sessions, variables, wait
 from tests.database import containers
 from tests.database.conftest import Database
 from tests.database.files import PASSWORDS, PREVIOUS
@@ -70,7 +70,7 @@ def test_a_server_proves_its_name_by_the_ca(database: Database) -> None:
     connect.connect_tcp("localhost", trusted, port=database.port).close()
     with pytest.raises(errors.ConnectFailed, match=r"doesn't match|not valid for"):
         connect.connect_tcp("127.0.0.1", trusted, port=database.port)
-    stranger = certificates.make_ca(database.tls.parent)[tls_check.CA]
+    stranger = openssl.make_ca(database.tls.parent)[tls_check.CA]
     (database.tls.parent / "stranger.crt").write_text(stranger)
     with pytest.raises(errors.ConnectFailed, match="certificate verify failed"):
         connect.connect_tcp(
@@ -114,7 +114,7 @@ def test_a_member_made_during_a_rotation_accepts_both_passwords(database: Databa
     _assert_both(database)
 
 
-@pytest.mark.parametrize("script", [accounts.reset_file, accounts.rejoin_file])
+@pytest.mark.parametrize("script", [account_files.reset_file, account_files.rejoin_file])
 @pytest.mark.parametrize("history", [0, 3])
 def test_restored_data_accepts_both_passwords_too(writable: Database, script: Any, history: int) -> None:
     """The accounts have these passwords already, and had them: a site's password_history must not stand against it."""

@@ -151,7 +151,7 @@ def test_without_the_key_a_backup_is_restored_only_on_an_explicit_word(
 ) -> None:
     """As after a disaster: the cluster's Secret is lost, the key was kept, or was not."""
     client = _session(namespace).client
-    name = names.credentials_secret("mysql")
+    name = "mysql-internal"
     value = client.get("Secret", name)["data"][names.KEY_BACKUP_KEY]
     client.create("Secret", {"metadata": {"name": "kept"}, "data": {names.KEY_BACKUP_KEY: value}})
     client.patch("Secret", name, {"data": {names.KEY_BACKUP_KEY: None}})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mysqlops import errors
-from mysqlops.agent import health, log, loop, member, pod, secrets_watch, settings, surroundings
+from mysqlops.agent import certificates, health, log, loop, member, pod, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
 from mysqlops.mysql import connect
 from tests.simulation.clients import AgentApi
@@ -80,6 +80,7 @@ class Chore(secrets_watch.SecretsWatch):
 
     def __init__(self) -> None:
         self.loaded = self.trouble = ""
+        self.until = certificates.Ends("", "")
 
     def look(self, words: log.Log) -> None:
         pass

@@ -117,7 +117,7 @@ class AgentApi(api.Api):
     """What an agent has of mysqlops/agent/api.py."""
 
     def __init__(self, server: ApiServer, before: Hook = nothing, after: Hook = nothing) -> None:
-        self._namespace = server.namespace
+        self.namespace = server.namespace
         self._wire = _Wire(server, before, after)
 
     def _call(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Json:

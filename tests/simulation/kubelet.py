@@ -8,7 +8,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 from tests.simulation import agents
 from tests.simulation.mysqld import Mysqld
 from tests.simulation.scheduler import Process
@@ -87,7 +87,7 @@ class Containers:
     def _read_secret(self) -> bool:
         if self.world.api_is_away(self.name):
             return False
-        data = self.world.object("Secret", names.credentials_secret(self.world.name)).get("data") or {}
+        data = self.world.object("Secret", secret_map.secret(self.world.name, secret_map.INTERNAL)).get("data") or {}
         self.group_name = base64.b64decode(data.get(names.KEY_GROUP_NAME, "")).decode()
         return bool(self.group_name)
 

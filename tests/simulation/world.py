@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.operations import deploy
@@ -210,7 +210,9 @@ class World(mysqld.Around):
         self.api.create("Namespace", {"kind": "Namespace", "metadata": {"name": NAMESPACE}})
         for wanted in _objects(replicas):
             self.api.apply(wanted, manager=names.FIELD_MANAGER)
-        self.api.merge_patch("Secret", names.credentials_secret(NAME), {"data": {names.KEY_GROUP_NAME: group}})
+        self.api.merge_patch(
+            "Secret", secret_map.secret(NAME, secret_map.INTERNAL), {"data": {names.KEY_GROUP_NAME: group}}
+        )
 
 
 @cache

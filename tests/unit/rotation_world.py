@@ -13,11 +13,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from mysqlops.agent import api, pod, rotation, settings
+from mysqlops import errors
+from mysqlops.agent import api, credentials, pod, rotation, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 from mysqlops.kube import client, exec
-from mysqlops.mysql import accounts, connect, own_accounts
+from mysqlops.mysql import account_files, accounts, connect, own_accounts
 from mysqlops.operations.session import Progress, Session
 from tests.unit import clusters
 
@@ -51,9 +52,14 @@ def execute(known: Passwords, statement: str) -> None:
 class World:
     """`kill_at` counts calls. Replicas apply nothing until time passes."""
 
-    def __init__(self) -> None:
-        self.first = {key: f"old-{key}" for key in names.PASSWORD_KEYS} | {names.KEY_GROUP_NAME: clusters.GROUP}
-        self.secret: api.Json = {"metadata": {"resourceVersion": "1"}, "data": api.encoded(self.first)}
+    def __init__(self, *, is_split: bool = True) -> None:
+        self.is_split = is_split
+        self.first = {key: f"old-{key}" for key in names.PASSWORD_KEYS}
+        held = self.first | {names.KEY_GROUP_NAME: clusters.GROUP}
+        self.secrets: dict[str, api.Json] = {}
+        for secret, data in secret_map.by_secret("mysql", dict(held), is_split=is_split).items():
+            metadata = {"name": secret, "resourceVersion": "1"}
+            self.secrets[secret] = {"metadata": metadata, "data": api.encoded(data)}
         self.lease: dict[str, str] = {}
         self.history: list[str] = []  # what the group replicates
         self.data: dict[str, Passwords] = {name: self.new_data() for name in PODS}
@@ -68,12 +74,27 @@ class World:
         self.calls = 0
 
     def held(self, key: str) -> str:
-        return api.decoded(self.secret)[key]
+        return self.values()[key]
+
+    def put(self, key: str, value: str) -> None:
+        """By hand."""
+        where = secret_map.place("mysql", key, is_split=self.is_split)
+        self.secrets[where.secret]["data"] |= api.encoded({where.key: value})
+
+    def values(self) -> dict[str, str]:
+        """What the Secrets hold, by our keys."""
+        if not self.is_split:
+            return api.decoded(self.secrets["mysql-credentials"])
+        found: dict[str, str] = {}
+        for purpose in secret_map.PURPOSES:
+            if secret := self.secrets.get(secret_map.secret("mysql", purpose)):
+                found |= secret_map.known(purpose, api.decoded(secret))
+        return found
 
     def new_data(self) -> Passwords:
         """The accounts of a new data directory."""
         known: Passwords = {"root": [""]}
-        for line in accounts.init_file(api.decoded(self.secret), accounts.in_clear).splitlines():
+        for line in account_files.init_file(self.values(), accounts.in_clear).splitlines():
             execute(known, line)
         return known
 
@@ -170,7 +191,7 @@ class Pod(pod.Pod):
     def __init__(self, world: World, name: str) -> None:
         super().__init__(settings.Settings("mysql", "db", name, name))
         self._world = world
-        self.memory: dict[str, str] = api.decoded(world.secret)
+        self.memory: dict[str, str] = credentials.of_agent(world.values())
 
     def server(self) -> connect.Server:
         return _Server(self._world, self.me.pod)
@@ -192,25 +213,28 @@ class Pod(pod.Pod):
 
 
 class Api(api.Api):
-    """The agent's: the Secret alone."""
+    """The agent's: the Secrets alone."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self._world, self.namespace = world, "db"
 
     def get(self, group: str, kind: str, name: str) -> api.Json:
-        return json.loads(json.dumps(self._world.secret))  # type: ignore[no-any-return]
+        empty = {"metadata": {"name": name, "resourceVersion": "1"}}
+        if name == "mysql-credentials" and name not in self._world.secrets:
+            raise errors.NotFound(name)
+        return json.loads(json.dumps(self._world.secrets.get(name, empty)))  # type: ignore[no-any-return]
 
     def patch(self, group: str, kind: str, name: str, change: api.Json) -> api.Json:
         self._world.before_call()
-        secret = self._world.secret
+        secret = self._world.secrets[name]
         assert change["metadata"]["resourceVersion"] == secret["metadata"]["resourceVersion"]
         data = {**secret["data"], **change["data"]}
         version = str(int(secret["metadata"]["resourceVersion"]) + 1)
-        self._world.secret = {
-            "metadata": {"resourceVersion": version},
+        self._world.secrets[name] = {
+            "metadata": {"name": name, "resourceVersion": version},
             "data": {key: value for key, value in data.items() if value is not None},
         }
-        return self._world.secret
+        return self._world.secrets[name]
 
 
 class _Kube(client.Client):

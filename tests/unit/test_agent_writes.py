@@ -53,7 +53,7 @@ class Api(api.Api):
                 "metadata": {"resourceVersion": "1", "annotations": annotations},
                 "spec": {"acquireTime": "10:00", "holderIdentity": "mysql-1"},
             },
-            ("secrets", "mysql-credentials"): {"metadata": {"annotations": {}}},
+            ("secrets", "mysql-internal"): {"metadata": {"name": "mysql-internal", "annotations": {}}},
             ("statefulsets", "mysql"): {"metadata": {}, "spec": {"replicas": 3}},
             ("pods", "mysql-0"): {"metadata": {"name": "mysql-0", "uid": "pod-0", "annotations": {}}},
         }

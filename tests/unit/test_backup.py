@@ -170,7 +170,7 @@ def test_a_job_has_its_steps_in_order_and_no_secret(steps: tuple[planning.Step, 
     mounts = {mount["name"] for one in (*pod["initContainers"], *pod["containers"]) for mount in one["volumeMounts"]}
     assert mounts <= set(volumes)
     assert volumes["repository"]["persistentVolumeClaim"]["claimName"] == "backups"
-    assert volumes["login"]["secret"]["secretName"] == "orders-credentials"
+    assert volumes["login"]["secret"]["secretName"] == "orders-internal"
     assert job["metadata"]["labels"]["app.kubernetes.io/instance"] == "orders"
 
 

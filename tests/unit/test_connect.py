@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import certificates
+from mysqlops.agent import openssl
 from mysqlops.core import adoption
 from mysqlops.mysql import connect
 
@@ -67,7 +67,7 @@ def stripped() -> Iterator[Stripped]:
 @pytest.mark.parametrize("mode", ["", adoption.VERIFY_IDENTITY, adoption.VERIFY_CA, adoption.REQUIRED])
 def test_no_password_goes_to_a_server_without_tls(stripped: Stripped, tmp_path: Path, mode: str) -> None:
     ca = tmp_path / "ca.crt"
-    ca.write_text(certificates.make_ca(tmp_path)["ca.crt"])
+    ca.write_text(openssl.make_ca(tmp_path)["ca.crt"])
     login = connect.Login("app", "S3cret-password", str(ca), mode)
     with pytest.raises(errors.ConnectFailed):
         connect.connect_tcp("127.0.0.1", login, port=stripped.port)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, timeline
+from mysqlops.core import group, names, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.operations import in_place, observe
@@ -20,7 +20,7 @@ from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
 RESTORED = "33333333-3333-3333-3333-333333333333"
 RENAMED = "44444444-4444-4444-4444-444444444444"
-SECRET = names.credentials_secret(NAME)
+SECRET = secret_map.secret(NAME, secret_map.INTERNAL)
 NEW = timeline.Timeline("data-r20260101000000", RESTORED)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, rotation
+from mysqlops.agent import credentials, rotation
 from mysqlops.core import names
 from mysqlops.core.publication import UNKNOWN
-from mysqlops.mysql import accounts
+from mysqlops.mysql import account_files, accounts
 from mysqlops.operations import observe, users
 from mysqlops.planning import status, verdict
 from tests.unit import clusters
@@ -32,7 +32,7 @@ def end(world: World) -> None:
 
 def assert_over(world: World) -> None:
     assert world.lease == {}
-    assert set(api.decoded(world.secret)) == set(credentials.KEYS)
+    assert set(world.values()) == set(credentials.KEYS)
     for known in world.data.values():
         assert {one.user: [world.held(one.key)] for one in accounts.ALWAYS} == known
 
@@ -45,9 +45,10 @@ def test_old_passwords_are_valid_until_the_end_and_then_gone() -> None:
     assert_over(world)
 
 
-def test_a_rotation_killed_at_any_point_goes_on() -> None:
+@pytest.mark.parametrize("is_split", [True, False])
+def test_a_rotation_killed_at_any_point_goes_on(is_split: bool) -> None:
     for kill_at in range(100):
-        world = World()
+        world = World(is_split=is_split)
         if world.run(users.rotate, kill_at):
             break
         assert ("rotation-open" in codes(world)) == (kill_at > 0)
@@ -88,10 +89,10 @@ def test_an_end_killed_at_any_point_goes_on(restarted: bool) -> None:
 def test_a_second_rotation_would_drop_the_passwords_in_use() -> None:
     world = World()
     assert world.run(users.rotate)
-    held = dict(world.secret)
+    held = dict(world.secrets)
     with pytest.raises(errors.Refused, match="rotated at"):
         world.run(users.rotate)
-    assert held == world.secret
+    assert held == world.secrets
     world.check()
 
 
@@ -100,7 +101,7 @@ def test_the_secret_changes_once_every_member_has_the_passwords() -> None:
     world.down["mysql-2"] = {"executed": f"{clusters.GROUP}:1-5"}  # it never applies anything
     with pytest.raises(errors.WaitTimeout):
         world.run(users.rotate)
-    assert {key: world.held(key) for key in credentials.KEYS} == world.first
+    assert {key: world.held(key) for key in names.PASSWORD_KEYS} == world.first
     assert "users rotate mysql" in next(one.hint for one in judged(world).conditions if one.code == "rotation-open")
     with pytest.raises(errors.Refused, match="not given every member"):
         world.run(users.finish)
@@ -114,12 +115,12 @@ def test_the_secret_changes_once_every_member_has_the_passwords() -> None:
 def test_no_step_while_a_member_is_away(step: Any) -> None:
     world = World()
     assert step is users.rotate or world.run(users.rotate)
-    before = (dict(world.secret), dict(world.lease))
+    before = (dict(world.secrets), dict(world.lease))
     world.down["mysql-2"] = {"state": "DOWN", "role": "none", "label": "none"}
     with pytest.raises(errors.Refused) as caught:
         world.run(step)
     assert "member-not-online" in {one.code for one in caught.value.reasons}
-    assert before == (dict(world.secret), dict(world.lease))
+    assert before == (dict(world.secrets), dict(world.lease))
 
 
 def test_a_second_password_of_somebody_elses_is_not_dropped() -> None:
@@ -157,11 +158,11 @@ def test_a_member_that_accepts_both_is_left_alone() -> None:
     rotation.admit(Pod(world, "mysql-2"))
 
 
-@pytest.mark.parametrize("of", [accounts.init_file, accounts.rejoin_file, accounts.reset_file])
+@pytest.mark.parametrize("of", [account_files.init_file, account_files.rejoin_file, account_files.reset_file])
 def test_the_end_leaves_the_new_password_however_a_member_came_by_the_two(of: Any) -> None:
     world = World()
     assert world.run(users.rotate)
-    held = api.decoded(world.secret)
+    held = world.values()
     for line in of(held, accounts.in_clear).splitlines():
         execute(world.data["mysql-2"], line)
     end(world)
@@ -174,17 +175,17 @@ def test_the_agents_memory_follows_the_secret() -> None:
     assert world.run(users.rotate)
     assert rotation.refresh(FakeApi(world), member)
     assert not rotation.refresh(FakeApi(world), member)
-    assert member.memory == api.decoded(world.secret)
+    assert member.memory == credentials.of_agent(world.values())
     end(world)
     assert rotation.refresh(FakeApi(world), member)
-    assert member.memory == api.decoded(world.secret)
+    assert member.memory == credentials.of_agent(world.values())
 
 
 def test_a_password_that_somebody_put_into_the_secret_is_not_taken_over() -> None:
     world = World()
     member = Pod(world, "mysql-1")
     before = dict(member.memory)
-    world.secret["data"] |= api.encoded({names.KEY_ADMIN_PASSWORD: "by hand"})
+    world.put(names.KEY_ADMIN_PASSWORD, "by hand")
     with pytest.raises(errors.StepFailed, match=f"refuses {names.KEY_ADMIN_PASSWORD}"):
         rotation.refresh(FakeApi(world), member)
     assert member.memory == before

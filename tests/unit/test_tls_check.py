@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mysqlops.agent import certificates, tls_check
+from mysqlops.agent import openssl, tls_check
 from mysqlops.core import names
 
 HOSTS = ("mysql-0.mysql.db.svc", "mysql-primary.db.svc")
@@ -18,8 +18,8 @@ def _made(work: Path) -> tuple[dict[str, str], dict[str, str]]:
     for name in ("ours", "strangers"):
         folder = work / name
         folder.mkdir()
-        made = certificates.make_ca(folder)
-        made |= certificates.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
+        made = openssl.make_ca(folder)
+        made |= openssl.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
         sets.append(made)
     return sets[0], sets[1]
 

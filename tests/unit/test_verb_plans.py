@@ -101,9 +101,20 @@ def test_each_identity_holds_what_the_lesser_one_does_and_a_resource_appears_onc
     )
     assert viewer < operator < owner
     for held, _ in rights.IDENTITIES.values():
-        resources = [(rule["apiGroups"][0], rule["resources"][0]) for rule in rights.rules(held)]
+        rules = rights.rules(held, "mysql")
+        resources = [(one["apiGroups"][0], one["resources"][0], str(one.get("resourceNames"))) for one in rules]
         assert len(resources) == len(set(resources))
     assert rights.identity_for("status") == "viewer"
+
+
+def test_an_operator_of_one_cluster_enters_and_deletes_nothing_of_another() -> None:
+    rules = rights.rules(rights.OPERATOR, "orders")
+    unlimited = {verb for rule in rules if "resourceNames" not in rule for verb in rule["verbs"]}
+    assert unlimited == {"get", "list", "create"}
+    creating = [rule["resources"] for rule in rules if "resourceNames" not in rule and "create" in rule["verbs"]]
+    assert creating == [["leases"]]
+    (exec_rule,) = [rule for rule in rules if rule["resources"] == ["pods/exec"]]
+    assert exec_rule["resourceNames"] == [f"orders-{ordinal}" for ordinal in range(9)]
 
 
 def test_nobody_may_read_secrets_but_the_owner() -> None:

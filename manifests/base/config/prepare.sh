@@ -10,7 +10,10 @@ config=/etc/mysqlops/my.cnf
 
 # GTIDs off and no binary log: the accounts exist alike on every member and must not count as its own transactions.
 once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF --read-only=OFF
-  --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2"
+  --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2
+  --persisted-globals-load=OFF --event-scheduler=OFF"
+# They hold no password, only hashes of them; and nobody needs them again.
+statements=/run/statements
 
 # Runs the statements of a file on a data directory; they end with SHUTDOWN. After one that fails mysqld goes on without
 # the rest, and would stay up: it is stopped, and its own words are the last ones here, where `mysqlops status` finds them.
@@ -41,16 +44,25 @@ run_statements() {
 if [ -d "$data" ]; then
   # Left by this pod's first start: after a reboot of its node this member would wait for others as a new one does.
   rm -f /run/mysqlops/initialised
-  for asked in "$volume/restored" /run/credentials/of-before; do
+  for asked in "$volume/restored" $statements/of-before; do
     [ -e "$asked" ] || continue
-    # It says what the data is to be: another cluster's or of another time, or this member's again.
-    statements=$(cat "$asked")
+    # It says what the data is to be: another cluster's or of another time, or this member's again. Whoever has had
+    # mysqld's container may have written it.
+    case $(cat "$asked") in
+    '' | reset) file=$statements/reset.sql ;;
+    rejoin) file=$statements/rejoin.sql ;;
+    *)
+      echo "prepare: refused: $asked is not of mysqlops; nothing was changed." >&2
+      exit 1
+      ;;
+    esac
     echo "prepare: the data was restored: giving its accounts this cluster's passwords"
-    run_statements "$data" "/run/credentials/${statements:-reset}.sql" 600
+    run_statements "$data" "$file" 600
     sync
     rm -f "$volume/restored"
     break
   done
+  rm -f "$statements"/*
   echo "prepare: $data exists: keeping it"
   exit 0
 fi
@@ -71,10 +83,11 @@ echo "prepare: initialising $data"
 # shellcheck disable=SC2086
 mysqld --defaults-file=$config --datadir="$half" $once --initialize-insecure
 echo "prepare: creating the accounts"
-run_statements "$half" /run/credentials/accounts.sql 300
+run_statements "$half" $statements/accounts.sql 300
 rm -f "$half/auto.cnf"
 sync
 mv "$half" "$data"
 sync
 : >/run/mysqlops/initialised
+rm -f "$statements"/*
 echo "prepare: done"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops.cli import context, options, output
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 
 if TYPE_CHECKING:
     from mysqlops.core.plan import Plan
@@ -70,12 +70,10 @@ def _show_result(status: Status, plan: Plan, proof: dict[str, float], form: str)
     output.say(
         f"{name} in {where} is up: a write through the primary was on all {status.replicas} members in {slowest:.2f} s"
     )
-    output.say(
-        f"  clients:  label their pods {names.LABEL_CLIENT}={name}; CA: ca.crt in Secret {names.tls_secret(name)}"
-    )
-    template = f'{{{{index .data "{names.KEY_APP_PASSWORD}" | base64decode}}}}'
-    secret = names.credentials_secret(name)
+    output.say(f"  clients:  label their pods {names.LABEL_CLIENT}={name}; Secret {name}-app has all that they need")
+    where_password = secret_map.place(name, names.KEY_APP_PASSWORD)
+    template = f"{{{{.data.{where_password.key} | base64decode}}}}"
     output.say(f"  write:    {names.primary_service(name)}.{where}.svc:{names.PORT_MYSQL}")
     output.say(f"  read:     {names.replicas_service(name)}.{where}.svc:{names.PORT_MYSQL}")
     output.say(f"  account:  user {names.USER_APP}, database {names.DATABASE_APP}, TLS required")
-    output.say(f"  password: kubectl get secret {secret} -n {where} -o go-template='{template}'")
+    output.say(f"  password: kubectl get secret {where_password.secret} -n {where} -o go-template='{template}'")

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from mysqlops.cli import context, options, output
-from mysqlops.core import names
 
 
 @click.command()
@@ -31,7 +30,7 @@ def command(name: str, finish: bool, **given: Any) -> None:
     with context.changing(name, "users rotate", given) as session:
         done = (users.finish if finish else users.rotate)(session, name)
     if not finish:
-        text = f"Secret {names.credentials_secret(name)} holds new passwords; the old ones are valid too until --finish"
+        text = f"Secret {name}-app holds a new password; the old ones are valid too until --finish"
     elif done.waiting:
         text = (
             f"the old passwords are gone, but for {', '.join(done.waiting)}: running members still use it; "

@@ -11,7 +11,7 @@ from importlib import resources
 from mysqlops import errors
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import manifests
-from mysqlops.operations import observe
+from mysqlops.operations import observe, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import pods, status
 from mysqlops.planning.drill import journal, objects
@@ -49,7 +49,7 @@ class Fleet:
         client, base = self._session.client, manifests.load_one("drill/client.yaml")
         program = resources.files("mysqlops.operations.drill").joinpath("client.py").read_text()
         client.apply(objects.config_map(self._cluster, program))
-        client.create("Pod", objects.pod(base, self._cluster, wish, self._pod(wish.name)))
+        client.create("Pod", vault.fitting(client, objects.pod(base, self._cluster, wish, self._pod(wish.name))))
         self._started.append(wish.name)
         deadline = self._session.clock.monotonic() + _START_SECONDS
         while not self.newest(wish.name):

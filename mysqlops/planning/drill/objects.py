@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 from mysqlops.planning.drill import choice, journal
 
 Json = dict[str, Any]
@@ -97,7 +97,7 @@ def pod(base: Json, cluster: Cluster, wish: Clients, name: str) -> Json:
             case "agent":
                 volume["configMap"]["name"] = cluster.agent_config_map
             case "secret":
-                volume["secret"]["secretName"] = names.credentials_secret(cluster.name)
+                volume["secret"]["secretName"] = secret_map.secret(cluster.name, secret_map.APP)
             case "ca":
                 volume["secret"]["secretName"] = names.tls_secret(cluster.name)
     return made

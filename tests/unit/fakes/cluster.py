@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, names, record
+from mysqlops.core import group, names, record, secret_map
 from mysqlops.core.publication import Publication, dump
 from mysqlops.operations.session import Progress, Session
 from tests.unit.fakes.api import Client as FakeClient
@@ -35,7 +35,7 @@ class Cluster:
         self.store.put(_stateful_set(replicas))
         self.store.put({"kind": "Lease", **_labelled(names.group_lease(NAME)), "spec": {}})
         data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
-        self.store.put({"kind": "Secret", **_labelled(names.credentials_secret(NAME)), "data": data})
+        self.store.put({"kind": "Secret", **_labelled(secret_map.secret(NAME, secret_map.INTERNAL)), "data": data})
         for ordinal in range(replicas):
             pod = names.pod(NAME, ordinal)
             self.new_claim(pod, held.get(f"m{ordinal}", f"{GROUP}:1-5"))

@@ -1,0 +1,113 @@
+"""Certificates, made and looked at with `openssl`, which the stock Python images have.
+
+A CA's key goes through pipes only: the folder that files pass through may be another container's too.
+"""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+
+from mysqlops import errors
+from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
+from mysqlops.core import names
+
+_CA_DAYS, CERTIFICATE_DAYS = 3650, 397
+_SECONDS = 30
+_CURVE = ("ec_paramgen_curve:prime256v1",)
+Files = dict[str, str]
+
+
+def make_ca(work: Path) -> Files:
+    """A CA of our own: its certificate and its key."""
+    (work / "ca.cnf").write_text(
+        dedent("""\
+            [req]
+            distinguished_name = name
+            prompt = no
+            x509_extensions = extensions
+            [name]
+            CN = mysqlops CA
+            [extensions]
+            basicConstraints = critical, CA:TRUE
+            keyUsage = critical, keyCertSign, cRLSign
+            subjectKeyIdentifier = hash
+            """)
+    )
+    key = _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", *_CURVE)
+    words = ("-x509", "-config", "ca.cnf", "-key", "/dev/stdin", "-days", str(_CA_DAYS))
+    return {CA: _openssl("req", *words, work=work, text=key), names.KEY_CA_KEY: key}
+
+
+def make_certificate(
+    work: Path, ca_key: str, ca: str, cluster: str, namespace: str, *, days: int = CERTIFICATE_DAYS
+) -> Files:
+    """One server certificate for all members and Services, signed by the CA, which it does not outlive."""
+    hosts = [f"*.{cluster}", cluster, names.primary_service(cluster), names.replicas_service(cluster)]
+    domains = [f"{host}.{namespace}{tail}" for host in hosts for tail in ("", ".svc", ".svc.cluster.local")]
+    alternatives = ", ".join(f"DNS:{name}" for name in [*domains, *hosts[1:], "localhost"])
+    (work / CA).write_text(ca)
+    (work / "tls.cnf").write_text("[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = mysqlops member\n")
+    (work / "tls.ext").write_text(
+        dedent(f"""\
+            basicConstraints = critical, CA:FALSE
+            keyUsage = critical, digitalSignature
+            extendedKeyUsage = serverAuth, clientAuth
+            subjectAltName = {alternatives}
+            """)
+    )
+    days = min(days, days_left(ca))
+    if days < 1:
+        raise errors.StepFailed("the CA runs out within a day", hint=f"mysqlops tls rotate {cluster} --new-ca")
+    key = ("-newkey", "ec", "-pkeyopt", *_CURVE, "-nodes", "-keyout", KEY)
+    _openssl("req", "-new", "-config", "tls.cnf", *key, "-out", "tls.csr", work=work)
+    signing = ("-CA", CA, "-CAkey", "/dev/stdin", "-CAcreateserial", "-extfile", "tls.ext")
+    words = ("-req", "-in", "tls.csr", *signing, "-days", str(days), "-out", CERTIFICATE)
+    _openssl("x509", *words, work=work, text=ca_key)
+    return {CERTIFICATE: (work / CERTIFICATE).read_text(), KEY: (work / KEY).read_text()}
+
+
+def ends(certificate: str) -> datetime:
+    """When the first certificate of a bundle runs out; raises StepFailed if it is none."""
+    told = _openssl("x509", "-noout", "-enddate", text=certificate)
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(told.strip().partition("=")[2]), UTC)
+
+
+def days_left(certificate: str) -> int:
+    """Whole days; negative once it has run out."""
+    return (ends(certificate) - datetime.now(UTC)).days
+
+
+def fits(certificate: str, key: str) -> bool:
+    """Whether the first certificate of a bundle is of that key."""
+    public = _openssl("x509", "-noout", "-pubkey", text=certificate)
+    return public == _openssl("pkey", "-pubout", text=key)
+
+
+def newest(bundle: str) -> str:
+    """The first certificate of a bundle: new ones are put in front."""
+    end = "-----END CERTIFICATE-----\n"
+    return bundle.partition(end)[0] + end if end in bundle else bundle
+
+
+def is_ours(certificate: str) -> bool:
+    """Whether it says that it is a CA of `make_ca`."""
+    return "CN=mysqlops CA" in _openssl("x509", "-noout", "-subject", text=certificate).replace(" = ", "=")
+
+
+def _openssl(*words: str, work: Path | None = None, text: str = "") -> str:
+    try:
+        done = subprocess.run(
+            ["openssl", *words], cwd=work, input=text, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+    except FileNotFoundError as error:
+        raise errors.StepFailed(
+            f"the agent's image has no openssl, and Secret {names.tls_secret('NAME')} is empty",
+            hint="use a stock Python image, or fill the Secret: ca.crt, tls.crt, tls.key",
+        ) from error
+    if done.returncode != 0:
+        raise errors.StepFailed(f"openssl {words[0]} failed: {done.stderr.strip()[-300:]}")
+    return done.stdout

@@ -1,0 +1,125 @@
+"""An agent's way to the cluster's Secrets: values by our keys, wherever core/secret_map.py has them.
+
+A write names what it was decided on: it changes nothing if somebody changed one of the Secrets since they were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mysqlops import errors
+from mysqlops.agent import api
+from mysqlops.core import names, secret_map
+
+# What most callers need. The CA's key is read only by who is about to sign.
+_USUAL = (secret_map.APP, secret_map.ROOT, secret_map.INTERNAL)
+
+
+@dataclass(frozen=True)
+class Held:
+    """The values by key, and the versions of the Secrets that a write must meet."""
+
+    values: dict[str, str]
+    versions: dict[str, str]
+    is_split: bool
+
+
+class Vault:
+    """The Secrets of one cluster; raises KubeError."""
+
+    def __init__(self, client: api.Api, cluster: str) -> None:
+        self._api, self._cluster = client, cluster
+
+    def read(self, *purposes: str) -> Held:
+        """The values of the Secrets of these purposes, by default all but the CA's."""
+        main, is_split = self._main()
+        if not is_split:
+            return Held(api.decoded(main), {main["metadata"]["name"]: _version(main)}, is_split)
+        held = Held({}, {}, is_split)
+        for purpose in purposes or _USUAL:
+            found = main if purpose == secret_map.INTERNAL else self._get(secret_map.secret(self._cluster, purpose))
+            held.values.update(secret_map.known(purpose, api.decoded(found)))
+            held.versions[secret_map.secret(self._cluster, purpose)] = _version(found)
+        return held
+
+    def write(self, held: Held, values: Mapping[str, str | None]) -> None:
+        """Change these values; None takes one away. Raises Conflict if a Secret is not as it was `held`. A change of
+        several Secrets may be cut off between two: NAME-internal comes last."""
+        for secret, data in secret_map.by_secret(self._cluster, values, is_split=held.is_split).items():
+            if secret == secret_map.secret(self._cluster, secret_map.APP) and data.get("password"):
+                data.update(self._application(str(data["password"])))
+            change = {"metadata": {"resourceVersion": held.versions[secret]}, "data": api.encoded(data)}
+            held.versions[secret] = _version(self._api.patch("v1", "secrets", secret, change))
+        held.values.update({key: value for key, value in values.items() if value is not None})
+        for key in [key for key, value in values.items() if value is None]:
+            held.values.pop(key, None)
+
+    def complete_application(self, ca: str) -> None:
+        """Put into NAME-app what an application needs besides its password, unless it is there."""
+        if not self._main()[1]:
+            return
+        found = self._get(secret_map.secret(self._cluster, secret_map.APP))
+        there = api.decoded(found)
+        wanted = {**self._application(there.get("password", "")), "ca.crt": ca}
+        if there.get("password") and any(there.get(key) != value for key, value in wanted.items()):
+            change = {"metadata": {"resourceVersion": _version(found)}, "data": api.encoded(wanted)}
+            self._api.patch("v1", "secrets", found["metadata"]["name"], change)
+
+    def _application(self, password: str) -> dict[str, str | None]:
+        return {**secret_map.for_applications(self._cluster, self._api.namespace, password)}
+
+    def forget(self, key: str) -> None:
+        """Take a value of NAME-internal away, whatever else changed."""
+        found, is_split = self._main()
+        change = {"data": {secret_map.place(self._cluster, key, is_split=is_split).key: None}}
+        self._api.patch("v1", "secrets", found["metadata"]["name"], change)
+
+    def absent(self) -> list[str]:
+        """Which of the Secrets that members need do not exist."""
+        found = [secret_map.secret(self._cluster, purpose) for purpose in _USUAL]
+        return [one for one in (*found, names.tls_secret(self._cluster)) if not self._is_there(one)]
+
+    def without(self, keys: Sequence[str]) -> str:
+        """Says in which Secrets these keys are missing; empty if none is."""
+        is_split = self._main()[1] if keys else True
+        places = [secret_map.place(self._cluster, key, is_split=is_split) for key in keys]
+        return "; ".join(f"Secret {one.secret} does not hold {one.key}" for one in places)
+
+    def _is_there(self, secret: str) -> bool:
+        try:
+            self._get(secret)
+        except errors.NotFound:
+            return False
+        return True
+
+    def notes(self) -> dict[str, str]:
+        """The annotations of the Secret that holds the group's name."""
+        return self._main()[0]["metadata"].get("annotations") or {}
+
+    def note(self, wanted: Mapping[str, str]) -> None:
+        """Write these annotations there, unless they are there."""
+        found = self._main()[0]["metadata"]
+        there = found.get("annotations") or {}
+        if any(there.get(key) != value for key, value in wanted.items()):
+            self._api.patch("v1", "secrets", found["name"], {"metadata": {"annotations": dict(wanted)}})
+
+    def _main(self) -> tuple[api.Json, bool]:
+        """The Secret that holds the group's name, and whether each purpose has its own."""
+        internal = self._get(secret_map.secret(self._cluster, secret_map.INTERNAL))
+        if not secret_map.is_filled(internal):
+            try:
+                before = self._get(names.credentials_secret(self._cluster))
+            except errors.NotFound:
+                before = None
+            if before is not None and secret_map.is_filled(before):
+                return before, False
+        return internal, True
+
+    def _get(self, secret: str) -> api.Json:
+        return self._api.get("v1", "secrets", secret)
+
+
+def _version(secret: api.Json) -> str:
+    version: str = secret["metadata"]["resourceVersion"]
+    return version

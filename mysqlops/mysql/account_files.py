@@ -1,0 +1,79 @@
+"""The accounts' statements as files for `mysqld --init-file`: of a new data directory, of restored data, of a member
+with older data. One statement a line; they hold hashes, no passwords, and end with SHUTDOWN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mysqlops.core import names
+from mysqlops.mysql import accounts
+
+
+def reset_file(passwords: Mapping[str, str], identified: accounts.Identified = accounts.as_hash) -> str:
+    """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The one for
+    backups is there if this cluster has it: its receiver of binary logs goes on. Ends with SHUTDOWN."""
+    lines = []
+    for one in (*accounts.ALWAYS, accounts.LOOPBACK):
+        lines += _made_if_ours(one, passwords, identified)
+        discarded = accounts.quote(f"ALTER USER {one} DISCARD OLD PASSWORD")
+        lines += _if_there(one, discarded, discarded) + _altered(one, passwords, identified)
+    lines += [f"DROP USER IF EXISTS {accounts.quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
+    if passwords.get(accounts.BACKUP.key):
+        lines += _made(accounts.BACKUP, passwords, identified)
+    return _file(lines)
+
+
+def rejoin_file(passwords: Mapping[str, str], identified: accounts.Identified = accounts.as_hash) -> str:
+    """The statements that let a member with older data back into its own group: the passwords may have changed since,
+    and what changed them comes with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
+    lines = []
+    for one in (accounts.ADMIN, accounts.REPLICATION):
+        lines += _made_if_ours(one, passwords, identified) + _altered(one, passwords, identified)
+    return _file(lines)
+
+
+def init_file(passwords: Mapping[str, str], identified: accounts.Identified = accounts.as_hash) -> str:
+    """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
+    lines = [*accounts.PROBE_OBJECTS, f"CREATE DATABASE {names.DATABASE_APP}"]
+    for one in (*accounts.OURS, accounts.LOOPBACK, accounts.APP):
+        lines += _made(one, passwords, identified)
+    return _file([*lines, *_altered(accounts.ROOT, passwords, identified)])
+
+
+def _made(one: accounts.Account, passwords: Mapping[str, str], identified: accounts.Identified) -> list[str]:
+    lines = [line.format(identified(password)) for line, password in accounts.both(one, passwords, "CREATE USER")]
+    return [*lines, *([f"ALTER USER {one} REQUIRE SSL"] if one.requirement() else []), *one.grants()]
+
+
+def _made_if_ours(one: accounts.Account, passwords: Mapping[str, str], identified: accounts.Identified) -> list[str]:
+    """The data may be of a moment when somebody had dropped it."""
+    if one not in accounts.OURS:
+        return []
+    made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {identified(passwords[one.key])}"
+    made = f"{made} {one.requirement()}{accounts.FREE}"
+    return [made, *one.grants()]
+
+
+def _altered(one: accounts.Account, passwords: Mapping[str, str], identified: accounts.Identified) -> list[str]:
+    """For the plugin that the account has: clients may know no other."""
+    lines = []
+    for line, password in accounts.both(one, passwords, "ALTER USER"):
+        usual, native = line.format(identified(password)), line.format(accounts.as_native_hash(password))
+        lines += _if_there(one, accounts.quote(usual), accounts.quote(native))
+    return lines
+
+
+def _if_there(one: accounts.Account, usual: str, native: str) -> list[str]:
+    """Run one of two statements, by the account's plugin, and none if somebody dropped it: validate_password judges
+    ALTER USER IF EXISTS of an account that does not exist."""
+    is_it = f"user = {accounts.quote(one.user)} AND host = {accounts.quote(one.host)}"
+    return [
+        f"SET @made = (SELECT IF(plugin <> '{accounts.NATIVE}', {usual}, {native}) FROM mysql.user WHERE {is_it})",  # noqa: S608
+        "SET @made = IFNULL(@made, 'DO 0')",
+        "PREPARE made FROM @made",
+        "EXECUTE made",
+    ]
+
+
+def _file(lines: list[str]) -> str:
+    return "".join(f"{line};\n" for line in [*lines, "SHUTDOWN"])

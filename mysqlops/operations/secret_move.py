@@ -1,0 +1,102 @@
+"""From one Secret for everything, as older releases had it, to one for each purpose.
+
+Old and new agents run side by side while `upgrade` replaces pods: until the last one is new, all that is in
+NAME-credentials counts, for both. Then NAME-app, NAME-root and NAME-ca are filled, and last NAME-internal, in one call
+with the notes: from that call on, it counts. Whatever is cut off before it is done again, the same way.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names, rotation, secret_map
+from mysqlops.errors import Reason
+from mysqlops.kube.client import Client
+from mysqlops.operations import bundle, followers, vault
+from mysqlops.operations.session import Session
+from mysqlops.planning import secret_users
+
+Json = dict[str, Any]
+_NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP)
+_TRIES = 5
+
+
+def check(client: Client, cluster: str) -> None:
+    """Raises Refused while a rotation is open: its passwords would be on both sides of the move."""
+    before = vault.before(client, cluster)
+    if (
+        before is None
+        or vault.is_split(client, cluster)
+        or rotation.stage_of(before.get("data") or {}) == rotation.NONE
+    ):
+        return
+    text = f"a rotation of passwords of {cluster} is open, and this release moves them to other Secrets"
+    hint = f"mysqlops users rotate {cluster} --finish, with the release that began it"
+    raise errors.Refused([Reason("rotation-open", text, hint)])
+
+
+def split(session: Session, cluster: str) -> None:
+    """Give each purpose its Secret, once every member runs this release; then NAME-credentials goes, but for the
+    application's password where pods use that still. Nothing if that is done. Raises Refused."""
+    client = session.client
+    for _ in range(_TRIES):
+        before = vault.before(client, cluster)
+        if before is None or not _all_new(client, cluster):
+            return
+        if not vault.is_split(client, cluster):
+            check(client, cluster)
+            _fill(session, cluster, before)
+            session.progress.say(f"moved the passwords to Secrets of their own: applications use {cluster}-app")
+        followers.refresh(session, cluster)
+        try:
+            _clear(session, cluster, before)
+            return
+        except errors.Conflict:
+            continue  # an agent's last note
+    raise errors.Conflict(f"Secret {names.credentials_secret(cluster)} kept changing")
+
+
+def _all_new(client: Client, cluster: str) -> bool:
+    """Whether every pod has the agent of this release: it knows where to look."""
+    pods = client.list("Pod", names.selector_text(cluster))
+    metadata = [one["metadata"] for one in pods if names.is_member(one["metadata"]["name"], cluster)]
+    metadata.append(client.get("StatefulSet", cluster)["spec"]["template"]["metadata"])
+    version = bundle.build().version
+    return all((one.get("annotations") or {}).get(names.ANNOTATION_AGENT) == version for one in metadata)
+
+
+def _fill(session: Session, cluster: str, before: Json) -> None:
+    """What stands in NAME-credentials goes to its place, and NAME-internal comes last."""
+    client = session.client
+    values: dict[str, str | None] = dict(before["data"])
+    tls = client.find("Secret", names.tls_secret(cluster)) or {}
+    password = base64.b64decode(before["data"].get(names.KEY_APP_PASSWORD, "")).decode()
+    application = secret_map.for_applications(cluster, client.namespace, password)
+    more = {key: base64.b64encode(value.encode()).decode() for key, value in application.items()}
+    more |= {key: value for key, value in (tls.get("data") or {}).items() if key == "ca.crt"}
+    annotations = before["metadata"].get("annotations") or {}
+    for secret, data in secret_map.by_secret(cluster, values, is_split=True).items():
+        change: Json = {"data": data}
+        if secret == secret_map.secret(cluster, secret_map.APP):
+            change["data"] = {**data, **more}
+        elif secret == secret_map.secret(cluster, secret_map.INTERNAL):
+            change["metadata"] = {"annotations": {key: annotations[key] for key in _NOTES if key in annotations}}
+        client.patch("Secret", secret, change)
+
+
+def _clear(session: Session, cluster: str, before: Json) -> None:
+    """Raises Conflict if it is not as it was when it was copied."""
+    name = names.credentials_secret(cluster)
+    users = secret_users.of(session.client.list("Pod"), name, cluster)
+    if not users:
+        session.client.delete_unchanged("Secret", before)
+        session.progress.say(f"deleted Secret {name}")
+        return
+    gone = dict.fromkeys(key for key in before.get("data") or {} if key != names.KEY_APP_PASSWORD)
+    if gone:
+        metadata = {"resourceVersion": before["metadata"]["resourceVersion"]}
+        session.client.patch("Secret", name, {"metadata": metadata, "data": gone})
+    text = f"pods {', '.join(users)} use Secret {name}: it keeps the application's password, which `users rotate` will"
+    session.progress.warn(f"{text} not change there; let them use {cluster}-app, then run mysqlops upgrade {cluster}")

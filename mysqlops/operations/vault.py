@@ -1,0 +1,54 @@
+"""The CLI's way to a cluster's Secrets: values by our keys, wherever core/secret_map.py has them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from mysqlops.core import names, secret_map
+from mysqlops.kube.client import Client
+
+Json = dict[str, Any]
+
+
+def place(client: Client, cluster: str, key: str) -> secret_map.Place:
+    """Where the value of that name is now."""
+    return secret_map.place(cluster, key, is_split=is_split(client, cluster))
+
+
+def is_split(client: Client, cluster: str) -> bool:
+    """Whether each purpose has its Secret."""
+    internal = client.find("Secret", secret_map.secret(cluster, secret_map.INTERNAL))
+    return secret_map.is_filled(internal) or secret_map.is_split(internal, before(client, cluster))
+
+
+def read(client: Client, cluster: str, key: str) -> str:
+    """One value; empty if there is none."""
+    where = place(client, cluster, key)
+    found = client.get("Secret", where.secret)
+    return base64.b64decode((found.get("data") or {}).get(where.key, "")).decode()
+
+
+def write(client: Client, cluster: str, key: str, value: str) -> None:
+    where = place(client, cluster, key)
+    client.patch("Secret", where.secret, {"data": {where.key: base64.b64encode(value.encode()).decode()}})
+
+
+def fitting(client: Client, manifest: Json) -> Json:
+    """A Job, CronJob, Deployment or pod as it must be for its cluster's Secrets as they are."""
+    cluster = _cluster_of(manifest)
+    return manifest if not cluster or is_split(client, cluster) else secret_map.as_before(manifest, cluster)
+
+
+def before(client: Client, cluster: str) -> Json | None:
+    """The Secret in which older releases kept everything, None if there is none."""
+    return client.find("Secret", names.credentials_secret(cluster))
+
+
+def _cluster_of(node: Json) -> str:
+    """By the label of its pods."""
+    if cluster := ((node.get("metadata") or {}).get("labels") or {}).get(names.LABEL_CLIENT):
+        return str(cluster)
+    inner = node.get("spec") or {}
+    below = inner.get("template") or inner.get("jobTemplate")
+    return _cluster_of(below) if below else ""

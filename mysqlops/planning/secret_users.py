@@ -1,0 +1,31 @@
+"""Who still uses a Secret that is to go. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mysqlops.core import names
+
+Json = dict[str, Any]
+
+
+def of(pods: Sequence[Json], secret: str, cluster: str) -> list[str]:
+    """The pods, other than the cluster's own, that have it as a volume or in their environment."""
+    own = [one for one in pods if not names.is_member(one["metadata"]["name"], cluster)]
+    others = [one for one in own if (one["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME]
+    return sorted(one["metadata"]["name"] for one in others if secret in set(_named(one["spec"])))
+
+
+def _named(node: Any) -> Iterable[str]:
+    """The names of all Secrets in a pod's spec: `secretName`, and `name` below secret, secretRef or secretKeyRef."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _named(one)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "secretName":
+                yield str(value)
+            elif key in ("secret", "secretRef", "secretKeyRef") and isinstance(value, dict) and "name" in value:
+                yield str(value["name"])
+            yield from _named(value)
