@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mysqlops.core import quantity
+from mysqlops.core import quantity, typed
 from mysqlops.errors import ConfigError
 
 # As the server's isspace, which looks at bytes: a value that ends in `à` loses half of that character.
@@ -133,6 +133,8 @@ def written(key: str, value: str | None) -> str:
     a setting: it could end the line."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
         raise ConfigError(f"my.cnf: {key!r} is not the name of a setting")
+    if not typed.is_plain((value or "").translate(_WRITTEN)):
+        raise ConfigError(f"my.cnf: {key}: {typed.visible(value or '')}: control characters")
     return key if value is None else f"{key} = {quoted(value)}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mysqlops.core import my_cnf, setting_rules
+from mysqlops.core import my_cnf, setting_rules, typed
 from mysqlops.errors import ConfigError
 
 parse = my_cnf.parse
@@ -57,8 +57,8 @@ def recorded(settings: Mapping[str, str | None]) -> dict[str, str | None]:
 def of_record(record: Mapping[str, str | None], source: str) -> dict[str, str | None]:
     """The settings that a backup keeps, through the same gate as a user's file; raises ConfigError."""
     lines = [key if value is None else f"{key} = {value}" for key, value in record.items()]
-    if any("\n" in line for line in lines):
-        raise ConfigError(f"{source}: a setting of several lines")
+    if strange := [line for line in lines if not typed.is_plain(line.replace("\t", " "))]:
+        raise ConfigError(f"{source}: {typed.visible(strange[0])}: a setting holds no control characters")
     return check_user_settings(parse("\n".join(["[mysqld]", *lines]), source), source)
 
 

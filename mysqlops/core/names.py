@@ -179,6 +179,11 @@ def agent_config_map(cluster: str) -> str:
     return f"{cluster}-agent"
 
 
+def jobs_policy(cluster: str) -> str:
+    """The NetworkPolicy of what works for a cluster: Jobs, receivers, drills."""
+    return f"{cluster}-jobs"
+
+
 def group_lease(cluster: str) -> str:
     return f"{cluster}-group"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 from mysqlops.errors import Reason
 
 Json = dict[str, Any]
@@ -41,11 +41,16 @@ def taken_by(cluster: str) -> frozenset[str]:
             names.tls_secret,
             names.config_map,
             names.agent_config_map,
+            names.jobs_policy,
         ),
         *(names.group_lease, names.operation_lease, names.adopt_job, names.restore_job, names.receiver),
     )
     return frozenset(
-        {*(name_of(cluster) for name_of in given), *(names.schedule(cluster, kind) for kind in names.SCHEDULES)}
+        {
+            *(name_of(cluster) for name_of in given),
+            *(secret_map.secret(cluster, purpose) for purpose in secret_map.PURPOSES),
+            *(names.schedule(cluster, kind) for kind in names.SCHEDULES),
+        }
     )
 
 

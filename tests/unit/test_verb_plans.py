@@ -88,7 +88,9 @@ def test_orders_are_read_as_they_were_written() -> None:
     text = record.write({"mysql-1": "slow disk"})
     assert text is not None
     assert record.fenced({names.ANNOTATION_FENCED: text}) == {"mysql-1": "slow disk"}
-    assert record.stopped({names.ANNOTATION_STOPPED: text}) == {"mysql-1": "slow disk"}
+    assert record.stopped({names.ANNOTATION_STOPPED: text}) == {}  # it is no note of a stop
+    note = {"replicas": 3, "executed": {"mysql-1": ""}, "fenced": {}}
+    assert record.stopped({names.ANNOTATION_STOPPED: record.write(note) or ""}) == note
     order = group.GoOnWithout({"mysql-2": "uuid"}, "new", "10:00")
     assert group.order_of({names.ANNOTATION_GIVEN_UP: group.dump(order)}, "10:00") == order
     assert record.write({}) is None
