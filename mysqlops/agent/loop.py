@@ -212,7 +212,7 @@ class Loop:
             config=self._pod.config(),
             secrets_trouble=self._chore.trouble,
             tries=self._start_failures,
-            applier_failure=self._failing.text,
+            applier_failure=self._failing.told(situation.server),
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )
         if situation.server is None:
