@@ -221,7 +221,7 @@ class Loop:
             knows_missing=self._chore.knows_missing,
             accounts_trouble=self._chore.accounts,
             tries=self._start_failures,
-            applier_failure=self._failing.text,
+            applier_failure=self._failing.told(situation.server),
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )
         if situation.server is None:

@@ -110,8 +110,8 @@ class Member:
             raise errors.StepFailed(text) from error
 
     def _in_the_way(self) -> str:
-        with contextlib.suppress(errors.MysqlError):
-            if found := [one for one in self.transactions() if one.lock]:
+        with contextlib.suppress(errors.MysqlError), self.connect() as server:
+            if found := sessions.locks(server):
                 holders = [f"connection {one.connection} of {one.user}, which holds {one.lock}" for one in found]
                 return f": it waits for {', '.join(holders)}"
         return ""

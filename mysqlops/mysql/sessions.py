@@ -71,8 +71,13 @@ def transactions(server: connect.Server) -> list[Transaction]:
         Transaction(int(connection), user, int(seconds), int(modified))
         for connection, user, seconds, modified in server.query(_TRANSACTIONS)
     ]
-    locks = [
+    return open_ones + locks(server)
+
+
+def locks(server: connect.Server) -> list[Transaction]:
+    """The sessions whose locks are in a hand-over's way. While one stands still the server answers this, and refuses
+    queries of information_schema (error 4094)."""
+    return [
         Transaction(int(connection), user, int(seconds), 0, lock)
         for connection, user, seconds, lock in server.query(_LOCKS)
     ]
-    return open_ones + locks

@@ -28,6 +28,10 @@ class Memory:
     must_leave: bool = False  # Group Replication itself would try for ten minutes more
     online_since: float | None = None
 
+    def told(self, server: view.ServerView | None) -> str:
+        """What to tell of it: nothing while the member is in the group again."""
+        return "" if server is not None and server.state == view.ONLINE else self.text
+
     def waits_because(self, now: float) -> str:
         """Why the member does not join yet, or nothing."""
         if now >= self.until:

@@ -174,7 +174,7 @@ def test_what_kubernetes_refuses_reaches_the_user(cluster: Namespace) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}, "spec": {"hard": {"pods": "3"}}}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(quota))
     try:
-        done = cluster.mysqlops("scale", "mysql", "--replicas", "4", "--timeout", "20s")
+        done = cluster.mysqlops("scale", "mysql", "--replicas", "5", "--timeout", "20s")
         assert (done.code, "exceeded quota: team" in done.err) == (5, True), done.err
         assert "kubectl logs mysql-3" not in json.dumps(cluster.status())
     finally:

@@ -201,6 +201,14 @@ class Faults:
             server.applier_held = True
             self._world.scheduler.after(event.figure * 2, lambda: setattr(server, "applier_held", False))
 
+    def _break_applier(self, event: Event) -> None:
+        """As for a lock that it waits for in vain; a member whose data differs fails until it is rebuilt."""
+        found = self._pod(event)
+        if found is not None:
+            server = found.server
+            server.applier_fails = True
+            self._world.scheduler.after(event.figure * 4, lambda: setattr(server, "applier_fails", False))
+
     def _skew_clock(self, event: Event) -> None:
         self._node(event).skew = event.figure - 15.0
 
@@ -270,6 +278,7 @@ class Faults:
             volume.is_broken = False
         for one in world.kubelet.pods.values():
             one.server.is_stopped = one.server.applier_held = one.volume.is_full = False
+            one.server.applier_fails = False
             if one.agent is not None:
                 one.agent.cont()
         world.is_changed = True

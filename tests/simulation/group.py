@@ -227,7 +227,9 @@ class Replication:
                 for other in online:
                     one.server.volume.take_over(other.server.volume, one.group.name)
         for one in online:
-            if not one.server.applier_held:
+            if one.server.fails_to_apply(self._now()):
+                self._stop_applying(one)
+            elif not one.server.applier_held:
                 one.server.volume.apply()
 
     def _recover(self, best: list[Seat]) -> None:
@@ -239,10 +241,19 @@ class Replication:
                 elif not seat.is_founder:
                     self._fail(seat, "nobody is ONLINE to take the data from")
                     continue
+                if seat.server.fails_to_apply(self._now()):
+                    self._stop_applying(seat)
+                    continue
                 seat.server.volume.apply()
                 seat.state = ONLINE
                 seat.server.touch()
                 self._say(f"{seat.server.host_name()} is ONLINE in group {seat.group.incarnation[-2:]}")
+
+    def _stop_applying(self, seat: Seat) -> None:
+        """A member whose applier fails leaves the group."""
+        seat.group.seats.remove(seat)
+        seat.group.number += 1
+        self._fail(seat, "its applier stopped")
 
     def _heir(self, best: list[Seat]) -> Seat | None:
         able = [one for one in best if one.state == ONLINE]

@@ -34,6 +34,8 @@ class Mysqld:
         self.variables: dict[str, Any] = {}
         self.applier_held = self.was_made_primary = False
         self.is_cloning = False
+        self.applier_fails = False  # at whatever it has to apply
+        self.failed_at = ""  # when it did last
         self.token = ""  # of the probe table
 
     # --- its process
@@ -42,6 +44,7 @@ class Mysqld:
         self.starts += 1
         self.is_up, self.is_stopped, self.seat, self.version = True, False, None, version
         self.was_made_primary = self.is_cloning = self.applier_held = False
+        self.failed_at = ""
         self.volume.version = max(self.volume.version, version)
         self.variables = {
             "super_read_only": 1,
@@ -87,6 +90,13 @@ class Mysqld:
         self.variables["super_read_only"] = self.variables["read_only"] = 1
         self.was_made_primary = False
 
+    def fails_to_apply(self, now: float) -> bool:
+        """The server tells of the failure until its applier starts again."""
+        if not self.applier_fails or not len(self.volume.relay):
+            return False
+        self.failed_at = f"at {now:.3f}"
+        return True
+
     def exits(self, why: str) -> None:
         """exit_state_action = OFFLINE_MODE."""
         self.refuse_writes()
@@ -108,6 +118,7 @@ class Mysqld:
         if self.seat is not None:
             operation.is_done, operation.trouble = True, "3093 The START GROUP_REPLICATION command failed: running"
             return operation
+        self.failed_at = ""
         before = self.variables["super_read_only"], self.variables["read_only"]
         self.variables["super_read_only"] = self.variables["read_only"] = 1
         self._later(self.random.uniform(0.3, 2.5), operation, lambda: self._start(operation, before, JOIN_SECONDS))

@@ -205,6 +205,7 @@ ALL = {
             {"upgrade": 3, "upgrade-to-bad": 3, "roll-back": 2, "resume": 2, "resize-by-rebuild": 2, "restart": 1},
         ),
         Scenario("lock", {}, phases=_LOCK),
+        Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),
     )
 }

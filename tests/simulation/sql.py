@@ -161,6 +161,21 @@ class SimServer(connect.Server):
     def received(self, _: Sequence[Any]) -> list[Row]:
         return [(self._model.volume.relay.text(),)]
 
+    def failures(self, _: Sequence[Any]) -> list[Row]:
+        at = self._model.failed_at
+        return [("group_replication_applier", 1205, "Worker 1 failed executing transaction", at)] if at else []
+
+    def apply(self, text: str, _: Sequence[Any]) -> list[Row]:
+        """Outside the group; it is done, or has stopped, before anybody looks."""
+        model = self._model
+        if model.seat is not None:
+            raise errors.StatementFailed(f"{text} failed with MySQL error 3139", errno=3139)
+        if not model.fails_to_apply(self._scheduler.now):
+            model.failed_at = ""
+            model.volume.apply()
+        model.touch()
+        return []
+
     def clone_status(self, _: Sequence[Any]) -> list[Row]:
         return [("FILE COPY", 1, 2)] if self._model.is_cloning else []
 
@@ -205,7 +220,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT member_id", _others(SimServer.members)),
     ("SELECT received_transaction_set", _others(SimServer.received)),
     ("SELECT COALESCE(MAX(last_error_number)", SimServer.zero),
-    ("SELECT channel_name, last_error_number", SimServer.nothing),
+    ("SELECT channel_name, last_error_number", _others(SimServer.failures)),
     ("SELECT p.stage", _others(SimServer.clone_status)),
     ("SELECT error_no", SimServer.nothing),
     ("SHOW GLOBAL VARIABLES", SimServer.on),
@@ -217,7 +232,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT id FROM performance_schema.processlist", SimServer.nothing),
     ("SELECT t.trx_mysql_thread_id", SimServer.nothing),
     ("SELECT t.processlist_id", SimServer.nothing),
-    ("START REPLICA SQL_THREAD", SimServer.nothing),
+    ("START REPLICA SQL_THREAD", SimServer.apply),
     ("STOP REPLICA SQL_THREAD", SimServer.nothing),
     ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),
     ("ALTER INSTANCE", SimServer.nothing),

@@ -75,6 +75,11 @@ def test_a_member_that_stays_in_the_group_is_forgiven() -> None:
     for now in (200.0, 230.0):
         memory = failing_applier.look(memory, server(view.ONLINE), now, NOW)
     assert memory.failures == 4
+    assert (memory.told(server(view.ONLINE)), memory.told(server(view.OFFLINE)), memory.told(None)) == (
+        "",
+        "error 1146",
+        "error 1146",
+    )
     assert failing_applier.look(memory, server(view.ONLINE), 261.0, NOW) == failing_applier.Memory()
     # ONLINE for a moment between two failures is no sign of health.
     memory = failing_applier.look(memory, server(view.ERROR, "later"), 240.0, NOW)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mysqlops.operations import observe
+from mysqlops import errors
+from mysqlops.operations import image_check, observe
 from mysqlops.planning import pods, status, verdict
 from tests.unit.clusters import CLAIMS, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes import api
@@ -118,3 +119,31 @@ def test_events_are_read_only_while_a_pod_is_missing_or_pending() -> None:
     members = {"mysql-0": HEALTHY[0], "mysql-2": pending()}
     assert [one["message"] for one in observe._warnings(client, STATEFUL_SET, members)] == [QUOTA]
     assert sorted(asked) == [("Pod", "mysql-2"), ("StatefulSet", "mysql")]
+
+
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [
+        ("failed quota: team: must specify limits.cpu for: mysqld,python", "a LimitRange"),
+        ("exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3", "ask for more room"),
+    ],
+)
+def test_a_quota_that_the_pods_would_not_pass_is_refused_before_anything_is_made(why: str, hint: str) -> None:
+    class Client(api.Client):
+        def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+            raise errors.Forbidden(f'POST /api/v1/pods: 403 pods "mysql-image-check" is forbidden: {why}')
+
+    with pytest.raises(errors.Refused) as refused:
+        image_check._create(Client(api.Store(api.Clock())), {"metadata": {"name": "mysql-image-check"}})
+    (reason,) = refused.value.reasons
+    assert (reason.code, reason.message) == ("quota", why)
+    assert str(reason.hint).startswith(hint)
+
+
+def test_a_right_that_is_missing_is_no_quota() -> None:
+    class Client(api.Client):
+        def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+            raise errors.Forbidden('POST /api/v1/pods: 403 pods is forbidden: User "x" cannot create resource "pods"')
+
+    with pytest.raises(errors.Forbidden):
+        image_check._create(Client(api.Store(api.Clock())), {})
