@@ -141,7 +141,7 @@ def test_a_verification_counts_if_it_is_sealed_and_of_that_very_entry() -> None:
 
 
 def _with_key(cluster: Cluster, **values: str) -> None:
-    secret = cluster.store.objects["Secret", names.credentials_secret(NAME)]
+    secret = cluster.store.objects["Secret", f"{NAME}-internal"]
     secret["data"] |= {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
 
