@@ -127,7 +127,7 @@ def _volume(stateful_set: Json, name: str) -> Json:
 
 def config_of(stateful_set: Json) -> str | None:
     """The ConfigMap that the pods have their settings from; None if none is mounted."""
-    volumes = stateful_set["spec"]["template"]["spec"].get("volumes", [])
+    volumes = stateful_set["spec"]["template"].get("spec", {}).get("volumes", [])
     return next((one["configMap"]["name"] for one in volumes if one["name"] == "config"), None)
 
 
