@@ -87,10 +87,10 @@ max_binlog_dump_events sporadic_binlog_dump_fail""",
         _OURS,
         """
 basedir socket port bind_address pid_file server_id report_* user plugin_dir skip_networking
-skip_grant_tables admin_* persisted_globals_load create_admin_listener_thread mysqlx mysqlx_* init_file
+skip_grant_tables admin_* create_admin_listener_thread mysqlx mysqlx_* init_file
 proxy_protocol_networks
 require_secure_transport ssl ssl_ca ssl_cert ssl_key ssl_capath ssl_crl ssl_crlpath auto_generate_certs
-log_error_services skip_new""",
+log_error_services skip_new persisted_globals_load""",
     ),
     _refuse(
         "mysqlops' own accounts use caching_sha2_password; others: CREATE USER … IDENTIFIED WITH",

@@ -9,22 +9,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from mysqlops.core import my_cnf, mysqld_config, setting_rules
+from mysqlops import errors
+from mysqlops.clock import SystemClock
+from mysqlops.core import my_cnf, mysqld_config, names, setting_rules
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
-from mysqlops.mysql import variables
+from mysqlops.mysql import connect, group_replication, probe, variables
 from mysqlops.planning import render
 from mysqlops.planning import settings as planning
 from tests.database import containers
 from tests.database.conftest import Database
+from tests.database.files import PASSWORDS
+from tests.database.group import Group, Member, Settings
 
 _INPUTS = Path(__file__).parents[1] / "inputs"
 _ALLOWED = Path(__file__).with_name("allowed-options-9.7.txt")
-_SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_SLOW = hypothesis(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _LINES = st.text("ab1 \t'\"\\#=;nts_-éà!", max_size=24)
 # A server keeps the values of its variables in three bytes a character: more become `?`.
 _VALUES = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=40)
@@ -158,7 +163,7 @@ def test_every_option_of_this_server_was_judged(mysqld: Mysqld) -> None:
     assert not {one for one in allowed if setting_rules.rule_of(one)}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_VALUES, st.sampled_from(["", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"]))
 def test_a_text_arrives_in_a_running_server_as_it_is(database: Database, value: str, sql_mode: str) -> None:
     with database.connect() as server:
@@ -194,3 +199,53 @@ def test_a_line_of_my_cnf_can_be_set_live(database: Database, line: str) -> None
         finally:
             variables.set_all(server, before)
         assert variables.get(server, [name]) == before
+
+
+@pytest.fixture(scope="module")
+def member(template: containers.Template) -> Iterator[Member]:
+    """A group of one, with a real person's settings."""
+    text = (_INPUTS / "comments.cnf").read_text()
+    user = mysqld_config.check_user_settings(mysqld_config.parse(text, "comments.cnf"), "comments.cnf")
+    lines = tuple((key, my_cnf.quoted(value or "ON")) for key, value in user.items())
+    with Group(Settings(config=lines, members=1), template) as group:
+        group.members[0].form()
+        containers.eventually(lambda: group.members[0].observe().writable, "it takes writes")
+        with group.members[0].server() as server:
+            group_replication.accept_clients(server)
+        yield group.members[0]
+
+
+def _write_as_a_client(member: Member) -> None:
+    """As the proof does: an account without administrative rights, over the network."""
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    address = containers.docker("inspect", "-f", form, member.container)
+    login = connect.Login(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD])
+    probe._write(address, login, secrets.token_hex(8), SystemClock(), 0.0)
+
+
+def test_a_running_server_shows_no_drift_from_a_real_file(member: Member) -> None:
+    wanted = planning.values((_INPUTS / "comments.cnf").read_text())
+    with member.server() as server:
+        running = variables.get(server, list(wanted))
+    assert set(running) == set(wanted)
+    assert [name for name, value in wanted.items() if planning.differs(name, value, running[name])] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("init_connect", "SET NO_SUCH_VARIABLE = 1"), ("binlog_format", "MIXED"), ("offline_mode", "ON")],
+)
+def test_the_proof_sees_what_shuts_clients_out_and_my_cnf_lets_them_in_again(
+    member: Member, name: str, value: str
+) -> None:
+    _write_as_a_client(member)
+    with member.server() as server:
+        assert variables.set_all(server, {name: value}) == {}
+    try:
+        with pytest.raises(errors.WaitTimeout, match="no write through"):
+            _write_as_a_client(member)
+    finally:
+        back = planning.undone({name: value}, (_INPUTS / "comments.cnf").read_text())
+        with member.server() as server:
+            assert variables.set_all(server, back) == {}
+    _write_as_a_client(member)
