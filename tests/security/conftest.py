@@ -1,0 +1,8 @@
+"""The fixtures of the database's and the cluster's tests."""
+
+from __future__ import annotations
+
+from tests.cluster.conftest import cluster, namespace
+from tests.database.conftest import template
+
+__all__ = ["cluster", "namespace", "template"]
