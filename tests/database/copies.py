@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
 from mysqlops.mysql import connect
-from mysqlops.operations import restic
+from mysqlops.operations import bundle, restic
 from tests.database.containers import docker, eventually, image
 from tests.database.files import CONFIG
 
 SCRIPT = restic.templates().scripts["mysqld.sh"]
+_PYTHON = os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")
 _ROOT = connect.Login("root", "")
 _SETTINGS = """
 [mysqld]
@@ -46,10 +49,23 @@ class Copy:
 
     def start(self, **environment: str) -> connect.Server:
         """The server once it answers; it is initialised, loaded or neither, as the environment and the folders say."""
+        self.begin(**environment)
+        return eventually(self._connect, "an answer of the server on the copy", seconds=120)
+
+    def begin(self, **environment: str) -> None:
         docker("rm", "-f", "-v", self.name, check=False)
         settings = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
         docker(*self.run("999:999", "-d", "--name", self.name, *settings), "sh", "-c", SCRIPT, "mysqld.sh")
-        return eventually(self._connect, "an answer of the server on the copy", seconds=120)
+
+    def program(self, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the agent's programs, as a step of the Job."""
+        (self.root / "agent").mkdir(exist_ok=True)
+        (self.root / "agent" / "agent.pyz").write_bytes(bundle.build().content)
+        settings = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
+        mounts = [word for one in ("work", "scratch", "agent") for word in ("-v", f"{self.root / one}:/{one}")]
+        words = ("docker", "run", "--rm", "--user", "999:999", "--network", "none", *settings, *mounts)
+        inside = ("--entrypoint", "", _PYTHON, "python3", "/agent/agent.pyz", name)
+        return subprocess.run([*words, *inside], capture_output=True, text=True, timeout=180, check=False)
 
     def shell(self, script: str) -> None:
         """Run a part of the scripts beside the server."""
