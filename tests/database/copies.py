@@ -17,7 +17,6 @@ from tests.database.files import CONFIG
 
 SCRIPT = restic.templates().scripts["mysqld.sh"]
 _PYTHON = os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")
-_ROOT = connect.Login("root", "")
 _SETTINGS = """
 [mysqld]
 innodb_redo_log_capacity = 64M
@@ -50,7 +49,7 @@ class Copy:
     def start(self, **environment: str) -> connect.Server:
         """The server once it answers; it is initialised, loaded or neither, as the environment and the folders say."""
         self.begin(**environment)
-        return eventually(self._connect, "an answer of the server on the copy", seconds=120)
+        return eventually(self.ready, "an answer of the server on the copy", seconds=120)
 
     def begin(self, **environment: str) -> None:
         docker("rm", "-f", "-v", self.name, check=False)
@@ -71,15 +70,11 @@ class Copy:
         """Run a part of the scripts beside the server."""
         docker("exec", "-d", self.name, "sh", "-c", f"{SCRIPT.partition('# A server for')[0]}\nname=mysqld\n{script}")
 
-    def stop(self, server: connect.Server) -> None:
-        server.query("SHUTDOWN")
-        eventually((self.root / "work" / "mysqld.stopped").exists, "the end of the server")
-        server.close()
+    def login(self, user: str = "root") -> connect.Server:
+        login = connect.Login(user, "")
+        return connect.connect_socket(login, path=str(self.root / "work" / "mysqld.sock"), timeout_seconds=60)
 
-    def login(self) -> connect.Server:
-        return connect.connect_socket(_ROOT, path=str(self.root / "work" / "mysqld.sock"), timeout_seconds=60)
-
-    def _connect(self) -> connect.Server | None:
+    def ready(self) -> connect.Server | None:
         if (self.root / "work" / "mysqld.stopped").exists():
             raise AssertionError(f"the server on the copy ended: {docker('logs', self.name)[-2000:]}")
         with socket.socket(socket.AF_UNIX) as tried:  # PyMySQL leaves one that is refused open

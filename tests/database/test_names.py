@@ -16,7 +16,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.mysql import accounts, comparison, connect, contents
 from tests.conftest import missing
 from tests.database import copies
-from tests.database.containers import docker
+from tests.database.containers import docker, eventually
 
 NASTY = (
     *('--init-command=UPDATE mysql.user SET Super_priv="Y"', "--init-command=DROP TABLE app.bystander"),
@@ -160,3 +160,30 @@ def test_what_a_dump_cannot_hold_is_refused_by_name(source: copies.Copy) -> None
     for expected in _REFUSED.values():
         assert any(one.startswith(expected) for one in told), (expected, told)
     assert not (source.root / "work" / "dumped").exists()
+
+
+def test_what_was_cloned_takes_no_writes_and_its_dump_cannot_make_any(source: copies.Copy) -> None:
+    """The scripts as the Job starts them: a clone ends with a server that stops, and is started again."""
+    with copies.Copy() as copy:
+        server = copy.start(INITIALISE="yes", READ_ONLY="OFF", DUMP="yes")
+        server.query("CREATE DATABASE mysqlops")
+        server.query("CREATE DATABASE app")
+        server.query("CREATE TABLE app.t (id INT PRIMARY KEY)")
+        (copy.root / "work" / "again").touch()
+        server.query("SHUTDOWN")
+        server.close()
+        eventually(lambda: not (copy.root / "work" / "again").exists(), "the server to be started again")
+        with eventually(copy.ready, "an answer of the server on the copy") as server:
+            assert server.query("SELECT @@super_read_only, @@max_allowed_packet") == [(1, 1 << 30)]
+            with pytest.raises(errors.StatementFailed, match="super-read-only"):
+                server.query("CREATE TABLE app.u (id INT PRIMARY KEY)")
+            found = logical.dump(server, SystemClock(), _say, _GTIDS, copy.root)
+            assert found.tables == {"app.t": found.tables["app.t"]}
+            with accounts.dumping(server), copy.login("mysqlops_dump") as dumping:
+                assert server.scalar("SELECT @@super_read_only") == 1
+                server.query("SET GLOBAL super_read_only = OFF")
+                server.query("SET GLOBAL read_only = OFF")
+                for statement in ("INSERT INTO app.t VALUES (1)", "DROP TABLE app.t", "SELECT 1 INTO OUTFILE '/tmp/x'"):
+                    with pytest.raises(errors.AccessDenied):
+                        dumping.query(statement)
+            assert server.query("SELECT user FROM mysql.user WHERE user = 'mysqlops_dump'") == []
