@@ -79,17 +79,17 @@ load_dump() {
   mv "$data.half" "$data"
 }
 load_all() {
-  sql <"$dump/schema.sql" || return 1
+  sql <"$dump/schema.sql" 2>>/work/load.log || return 1
   running='' number=0
   for file in "$dump"/tables/*.sql; do
     [ -e "$file" ] || continue
     number=$((number + 1))
-    { sql <"$file" && rm "$file"; } &
+    { sql <"$file" 2>>/work/load.log && rm "$file"; } &
     running="$running $!"
     if [ $((number % at_once)) -eq 0 ]; then wait_all || return 1; fi
   done
   wait_all || return 1
-  sql <"$dump/triggers.sql" || return 1
+  sql <"$dump/triggers.sql" 2>>/work/load.log || return 1
   # Rights can be changed only once their tables are loaded; this connection keeps its own.
-  { echo 'FLUSH PRIVILEGES;' && cat "$dump/accounts.sql" && echo 'SHUTDOWN;'; } | sql
+  { echo 'FLUSH PRIVILEGES;' && cat "$dump/accounts.sql" && echo 'SHUTDOWN;'; } | sql # whose errors may repeat a password's hash: for the log only
 }

@@ -151,9 +151,22 @@ class Job:
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
             text = "the volume was being brought forward when that was ended, and is not the snapshot any more"
             raise Refused([Reason("half-applied", text, "delete the new claim, then run it again")])
-        recorded = contents.load(manifest["contents"])
+        try:
+            result = self._compare(made, contents.load(manifest["contents"]))
+        except (errors.MysqlError, errors.StepFailed) as error:
+            result = self._unreadable(made, error)
+        result = replace(result, of_snapshot=(_WORK / "chosen").read_text())
+        (_WORK / "report").mkdir(exist_ok=True)
+        (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
+        _write_lines("tags", backup.tags(result, _key()))
+        self._say(json.dumps(asdict(result)))
+        if not result.ok and self._env.get("MUST_BE_EQUAL"):
+            raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
+
+    def _compare(self, made: backup.Backup, recorded: contents.Contents) -> backup.Verification:
+        """How long it took to fetch and start it, and what differs."""
         with self._local() as server:
-            fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
+            fetched = self._fetched_seconds()
             gtid = _executed(server)
             if made.method == backup.LOGICAL:
                 found = contents.of_any_version(server, self._say, recorded.version)
@@ -166,22 +179,19 @@ class Job:
         different = contents.differences(recorded, found)
         if gtid != made.gtid:
             different.append(f"GTID set {gtid} instead of {made.gtid}")
-        result = backup.Verification(
-            of=made.id,
-            at=self._moment(),
-            ok=not different,
-            seconds=round(fetched, 1),
-            why="; ".join(different)[:1000],
-            tables=len(found.tables),
-            rows=sum(one.rows for one in found.tables.values()),
-            of_snapshot=(_WORK / "chosen").read_text(),
-        )
-        (_WORK / "report").mkdir(exist_ok=True)
-        (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
-        _write_lines("tags", backup.tags(result, _key()))
-        self._say(json.dumps(asdict(result)))
-        if different and self._env.get("MUST_BE_EQUAL"):
-            raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
+        rows = sum(one.rows for one in found.tables.values())
+        why = "; ".join(different)[:1000]
+        return backup.Verification(made.id, self._moment(), not different, fetched, why, len(found.tables), rows)
+
+    def _unreadable(self, made: backup.Backup, error: errors.MysqlopsError) -> backup.Verification:
+        """The same of a backup that no server can read; raises the error if that may have another cause."""
+        if self._env.get("MUST_BE_EQUAL") or not local.blames_data(self._clock, "mysqld", error):
+            raise error
+        why = f"it cannot be read: {error}"[:1000]
+        return backup.Verification(made.id, self._moment(), ok=False, seconds=self._fetched_seconds(), why=why)
+
+    def _fetched_seconds(self) -> float:
+        return round(self._clock.now().timestamp() - float((_WORK / "started").read_text()), 1)
 
     def _check_manifest(self) -> None:
         """It must be the one whose digest stands in the entry, which is sealed; raises StepFailed."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
 from mysqlops.mysql import connect
-from mysqlops.operations import restic
+from mysqlops.operations import bundle, restic
 from tests.database.containers import docker, eventually, image
 from tests.database.files import CONFIG
 
 SCRIPT = restic.templates().scripts["mysqld.sh"]
-_ROOT = connect.Login("root", "")
+_PYTHON = os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")
 _SETTINGS = """
 [mysqld]
 innodb_redo_log_capacity = 64M
@@ -46,24 +48,33 @@ class Copy:
 
     def start(self, **environment: str) -> connect.Server:
         """The server once it answers; it is initialised, loaded or neither, as the environment and the folders say."""
+        self.begin(**environment)
+        return eventually(self.ready, "an answer of the server on the copy", seconds=120)
+
+    def begin(self, **environment: str) -> None:
         docker("rm", "-f", "-v", self.name, check=False)
         settings = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
         docker(*self.run("999:999", "-d", "--name", self.name, *settings), "sh", "-c", SCRIPT, "mysqld.sh")
-        return eventually(self._connect, "an answer of the server on the copy", seconds=120)
+
+    def program(self, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the agent's programs, as a step of the Job."""
+        (self.root / "agent").mkdir(exist_ok=True)
+        (self.root / "agent" / "agent.pyz").write_bytes(bundle.build().content)
+        settings = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
+        mounts = [word for one in ("work", "scratch", "agent") for word in ("-v", f"{self.root / one}:/{one}")]
+        words = ("docker", "run", "--rm", "--user", "999:999", "--network", "none", *settings, *mounts)
+        inside = ("--entrypoint", "", _PYTHON, "python3", "/agent/agent.pyz", name)
+        return subprocess.run([*words, *inside], capture_output=True, text=True, timeout=180, check=False)
 
     def shell(self, script: str) -> None:
         """Run a part of the scripts beside the server."""
         docker("exec", "-d", self.name, "sh", "-c", f"{SCRIPT.partition('# A server for')[0]}\nname=mysqld\n{script}")
 
-    def stop(self, server: connect.Server) -> None:
-        server.query("SHUTDOWN")
-        eventually((self.root / "work" / "mysqld.stopped").exists, "the end of the server")
-        server.close()
+    def login(self, user: str = "root") -> connect.Server:
+        login = connect.Login(user, "")
+        return connect.connect_socket(login, path=str(self.root / "work" / "mysqld.sock"), timeout_seconds=60)
 
-    def login(self) -> connect.Server:
-        return connect.connect_socket(_ROOT, path=str(self.root / "work" / "mysqld.sock"), timeout_seconds=60)
-
-    def _connect(self) -> connect.Server | None:
+    def ready(self) -> connect.Server | None:
         if (self.root / "work" / "mysqld.stopped").exists():
             raise AssertionError(f"the server on the copy ended: {docker('logs', self.name)[-2000:]}")
         with socket.socket(socket.AF_UNIX) as tried:  # PyMySQL leaves one that is refused open

@@ -16,7 +16,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.mysql import accounts, comparison, connect, contents
 from tests.conftest import missing
 from tests.database import copies
-from tests.database.containers import docker
+from tests.database.containers import docker, eventually
 
 NASTY = (
     *('--init-command=UPDATE mysql.user SET Super_priv="Y"', "--init-command=DROP TABLE app.bystander"),
@@ -83,15 +83,16 @@ def _make(server: connect.Server, names: Sequence[str]) -> None:
 
 
 def _make_one(server: connect.Server, name: str) -> None:
+    _attempt(server, f"CREATE DATABASE {comparison.quoted(name)}")
     for database in (name, "app"):
-        _attempt(server, f"CREATE DATABASE {comparison.quoted(database)}")
         table, column = comparison.quoted(database, name), comparison.quoted(name)
         if _attempt(server, f"CREATE TABLE {table} (id INT PRIMARY KEY, {column} TEXT)"):
             server.query(f"INSERT INTO {table} VALUES (1, {accounts.quote(name)}), (2, NULL)")
             trigger = f"CREATE TRIGGER {table} BEFORE INSERT ON {table} FOR EACH ROW SET NEW.id = NEW.id + 1"
             _attempt(server, trigger)
     here = comparison.quoted(name, name)
-    _attempt(server, f"CREATE VIEW {comparison.quoted(name, 'v' + name[:63])} AS SELECT * FROM {here}")
+    if name > "!" and name[0] != "\x7f":  # a column whose name begins with a space or a control is refused
+        _attempt(server, f"CREATE VIEW {comparison.quoted(name, 'v' + name[:63])} AS SELECT * FROM {here}")
     _attempt(server, f"CREATE PROCEDURE {here} () SELECT 1")
     if ";;" not in name:  # which is refused
         _attempt(server, f"CREATE EVENT {here} ON SCHEDULE EVERY 1 DAY DO SELECT 1")
@@ -126,12 +127,63 @@ def _load(source: copies.Copy) -> contents.Contents:
     suppress_health_check=list(HealthCheck),
 )
 @example(list(NASTY))
-@given(st.lists(_NAMES, min_size=20, max_size=30))
+@given(st.lists(_NAMES, min_size=15, max_size=25, unique=True))
 def test_whatever_it_is_called_it_is_dumped_and_loaded(source: copies.Copy, names: list[str]) -> None:
     with source.login() as server:
         _make(server, names)
         found = _dump(source, server)
-    assert len(found.tables) > 10
     assert found.tables["app.bystander"].rows == 2
-    assert not "\n".join(contents.differences(found, _load(source)))
+    # root has no password here, and ALTER USER cannot give it none; in a cluster it has one.
+    different = [one for one in contents.differences(found, _load(source)) if "root@localhost" not in one]
+    assert not "\n".join(different)
     assert not (source.root / "work" / "loot").exists()
+
+
+_REFUSED = {
+    "CREATE EVENT app.endless ON SCHEDULE EVERY 1 DAY DO SELECT ';;'": "event `app`.`endless`: mysqldump hangs",
+    "CREATE TABLE app.f (id INT PRIMARY KEY, f FLOAT) AS SELECT 1 AS id, 16777215 AS f": "`app`.`f`: SQL cannot hold 1",
+    "CREATE TABLE app.j (id INT PRIMARY KEY, j JSON) AS SELECT 1 AS id, JSON_ARRAY(1.50) AS j": "`app`.`j`: SQL cannot",
+    "CREATE VIEW app.v AS SELECT * FROM app.`\nx`": "view `app`.`v`: a column",
+}
+
+
+def test_what_a_dump_cannot_hold_is_refused_by_name(source: copies.Copy) -> None:
+    with source.login() as server:
+        _make(server, ["\nx"])
+        server.query("DROP VIEW IF EXISTS `\nx`.`v\nx`")
+        for statement in _REFUSED:
+            server.query(statement)
+        with pytest.raises(errors.Refused) as refused:
+            _dump(source, server)
+    told = [reason.message for reason in refused.value.reasons]
+    assert len(told) == len(_REFUSED)
+    for expected in _REFUSED.values():
+        assert any(one.startswith(expected) for one in told), (expected, told)
+    assert not (source.root / "work" / "dumped").exists()
+
+
+def test_what_was_cloned_takes_no_writes_and_its_dump_cannot_make_any(source: copies.Copy) -> None:
+    """The scripts as the Job starts them: a clone ends with a server that stops, and is started again."""
+    with copies.Copy() as copy:
+        server = copy.start(INITIALISE="yes", READ_ONLY="OFF", DUMP="yes")
+        server.query("CREATE DATABASE mysqlops")
+        server.query("CREATE DATABASE app")
+        server.query("CREATE TABLE app.t (id INT PRIMARY KEY)")
+        (copy.root / "work" / "again").touch()
+        server.query("SHUTDOWN")
+        server.close()
+        eventually(lambda: not (copy.root / "work" / "again").exists(), "the server to be started again")
+        with eventually(copy.ready, "an answer of the server on the copy") as server:
+            assert server.query("SELECT @@super_read_only, @@max_allowed_packet") == [(1, 1 << 30)]
+            with pytest.raises(errors.StatementFailed, match="super-read-only"):
+                server.query("CREATE TABLE app.u (id INT PRIMARY KEY)")
+            found = logical.dump(server, SystemClock(), _say, _GTIDS, copy.root)
+            assert found.tables == {"app.t": found.tables["app.t"]}
+            with accounts.dumping(server), copy.login("mysqlops_dump") as dumping:
+                assert server.scalar("SELECT @@super_read_only") == 1
+                server.query("SET GLOBAL super_read_only = OFF")
+                server.query("SET GLOBAL read_only = OFF")
+                for statement in ("INSERT INTO app.t VALUES (1)", "DROP TABLE app.t", "SELECT 1 INTO OUTFILE '/tmp/x'"):
+                    with pytest.raises(errors.AccessDenied):
+                        dumping.query(statement)
+            assert server.query("SELECT user FROM mysql.user WHERE user = 'mysqlops_dump'") == []
