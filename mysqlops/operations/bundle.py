@@ -1,7 +1,7 @@
 """The agent as one file: a zipapp of our own modules, pymysql and the Prometheus client, for a ConfigMap.
 
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So our modules go in without their docstrings, with the same line numbers. The zip is made the same way each time, so
+So modules go in without their docstrings, with the same line numbers. The zip is made the same way each time, so
 that the same sources give the same bytes.
 """
 
@@ -109,7 +109,7 @@ def _sources(folder: Traversable, path: str, without: tuple[str, ...]) -> Iterat
         if entry.is_dir() and entry.name != "__pycache__":
             yield from _sources(entry, f"{path}/{entry.name}", without)
         elif entry.name.endswith(".py"):
-            yield f"{path}/{entry.name}", entry.read_bytes()
+            yield f"{path}/{entry.name}", _without_docstrings(entry.read_bytes())
 
 
 if __name__ == "__main__":
