@@ -45,13 +45,23 @@ class Replaced:
 
 def read_replaced(claim: Mapping[str, Any], rollout: Rollout, history: str) -> str | None:
     """The GTID set that the claim held, if that very rollout noted it, and the history still has that name."""
-    text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
-    try:
-        found = Replaced(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
-        return None
+    found = _replaced(claim)
     is_of = found is not None and (found.since, found.history) == (rollout.since, history)
     return found.executed if found is not None and is_of else None
+
+
+def was_replaced(claim: Mapping[str, Any], rollout: Rollout) -> bool:
+    """Whether that rollout started its new server on the claim."""
+    found = _replaced(claim)
+    return found is not None and found.since == rollout.since
+
+
+def _replaced(claim: Mapping[str, Any]) -> Replaced | None:
+    text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
+    try:
+        return Replaced(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None
 
 
 def dump(rollout: Rollout | Replaced) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import gtid
-from mysqlops.errors import Refused
+from mysqlops.errors import Refused, StepFailed
 from mysqlops.operations import gtids, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate
@@ -17,6 +17,7 @@ from mysqlops.planning import gate
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
 _TOLD_SECONDS = 12.0  # a member applies what it received, and each publishes every five seconds (agent/publisher.py)
+_PATIENT_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
 _PASSING = {"only-copy", "members-unseen"}  # what a few seconds of patience may change
 
 
@@ -46,6 +47,21 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
         session.progress.waiting(f"waiting for the others to hold all that {going.member} holds")
         session.clock.sleep(_POLL_SECONDS)
         now = observe.judged(session, name)
+
+
+def ask_patiently(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
+    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
+    deadline = session.clock.monotonic() + _PATIENT_SECONDS
+    while True:
+        try:
+            return ask(session, name, claim, wish)
+        except Refused as refusal:
+            first = refusal.reasons[0]
+            if session.clock.monotonic() > deadline:
+                text = f"claim {claim['metadata']['name']} is kept: {refusal}"
+                raise StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
+            session.progress.waiting(f"waiting before claim {claim['metadata']['name']} goes: {first.message}")
+        session.clock.sleep(_POLL_SECONDS)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

@@ -106,6 +106,17 @@ def execute(session: Session, plan: Plan) -> None:
         session.progress.say(f"applied {len(plan.steps)} objects")
 
 
+def make_lease(session: Session, name: str) -> None:
+    """The Lease of a cluster that exists, if somebody deleted it."""
+    if session.client.find("Lease", names.group_lease(name)) is not None:
+        return
+    running = observe.must_run(session.client, name)
+    wanted = objects(running.spec, running.in_use)
+    lease = next(one for one in wanted if (one["kind"], one["metadata"]["name"]) == ("Lease", names.group_lease(name)))
+    session.client.apply(lease)
+    _note_formed(session, lease)
+
+
 def _note_formed(session: Session, lease: Json) -> None:
     """A Lease that was deleted does not make a cluster new: where claims exist, a group was formed once, and an empty
     member must not form another."""

@@ -23,12 +23,16 @@ from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.3
-_GATE_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
+_FAILOVER_SECONDS = 60.0
 Old = Callable[[status.Observed], Collection[str]]
 
 
 class NewPodFailed(Exception):
-    """A pod of the new template did not come up; the reason."""
+    """A pod of the new template did not come up; the reason, and the pod if it is one."""
+
+    def __init__(self, why: str, pod: str = "") -> None:
+        super().__init__(why)
+        self.pod = pod
 
 
 class RolledBack(errors.StepFailed):
@@ -111,19 +115,50 @@ def _record(session: Session, name: str) -> rollout.Rollout | None:
 
 
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
-    """Always ends in RolledBack or another StepFailed: the change that was asked for was not made. The only member of
-    a cluster keeps its claim: its old server starts on it, or refuses and leaves it as it is."""
-    members = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
-    rebuild = record.changes_version() and members > 1
-    try:
-        replaced = replace_all(session, name, old_of_template, limits, record=record, rebuild=rebuild)
-    except NewPodFailed as failure:
-        text = f"{failure}, also with the template from before; its data was kept"
-        hint = f"mysqlops status {name}; then mysqlops upgrade {name} --resume, or mysqlops restore BACKUP --as NAME"
-        raise errors.StepFailed(text, hint=hint) from failure
+    """Always ends in RolledBack or another StepFailed: the change that was asked for was not made. The old server
+    starts on the claim as it is, or refuses and leaves it as it is, if the newer one has changed the data. Then the
+    member begins empty, if the gate lets that pass; the only member of a cluster never does."""
+    replaced: list[str] = []
+    emptied: set[str] = set()
+    while True:
+        try:
+            replaced += replace_all(session, name, old_of_template, limits, record=record)
+            break
+        except NewPodFailed as failure:
+            seen, pod = _see(session, name), failure.pod
+            if pod in emptied or not _may_begin_empty(session, seen, pod, record):
+                raise _fails_both_ways(name, failure) from failure
+        emptied.add(pod)
+        replaced.append(pod)
+        _replace(session, seen, pod, record=record, rebuild=True)
     _close(session, name)
-    back = f"{', '.join(replaced)} replaced by what was before" if replaced else "all is as before"
+    back = f"{', '.join(dict.fromkeys(replaced))} replaced by what was before" if replaced else "all is as before"
     raise RolledBack(f"{record.failure}; rolled back: {back}", replaced)
+
+
+def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: rollout.Rollout) -> bool:
+    """A member that this rollout replaced, whose data the newer server may have changed, and whose group goes on."""
+    claim = _claim(seen, pod)
+    if claim is None or not record.changes_version() or int(seen.stateful_set["spec"]["replicas"]) == 1:
+        return False
+    return rollout.was_replaced(claim, record) and _await_primary(session, seen.name)
+
+
+def _fails_both_ways(name: str, failure: NewPodFailed) -> errors.StepFailed:
+    text = f"{failure}, also with the template from before; its data was kept"
+    hint = f"mysqlops status {name}; then mysqlops upgrade {name} --resume, or mysqlops restore BACKUP --as NAME"
+    return errors.StepFailed(text, hint=hint)
+
+
+def _await_primary(session: Session, name: str) -> bool:
+    """Whether somebody leads, or does within a minute: a failover may be under way."""
+    deadline = session.clock.monotonic() + _FAILOVER_SECONDS
+    while observe.judged(session, name).primary is None:
+        if session.clock.monotonic() > deadline:
+            return False
+        session.progress.waiting("waiting for a primary")
+        session.clock.sleep(_POLL_SECONDS)
+    return True
 
 
 def _close(session: Session, name: str) -> None:
@@ -203,7 +238,8 @@ def _replace(
 ) -> None:
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
-        claims.delete(session, _let_pass(session, seen.name, claim, record))
+        wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
+        claims.delete(session, claims.ask_patiently(session, seen.name, claim, wish))
         return
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)
@@ -220,21 +256,6 @@ def _replace_pod(session: Session, pod: str) -> None:
         session.clock.sleep(_POLL_SECONDS)
 
 
-def _let_pass(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gate.Passed:
-    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed."""
-    deadline = session.clock.monotonic() + _GATE_SECONDS
-    while True:
-        try:
-            return claims.ask(session, name, claim, claims.Wish(noted=_noted(session, name, claim, record)))
-        except errors.Refused as refusal:
-            first = refusal.reasons[0]
-            if session.clock.monotonic() > deadline:
-                text = f"claim {claim['metadata']['name']} is kept: {refusal}"
-                raise errors.StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
-            session.progress.waiting(f"waiting before claim {claim['metadata']['name']} goes: {first.message}")
-        session.clock.sleep(_POLL_SECONDS)
-
-
 def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gtid.GtidSet | None:
     if record is None:
         return None
@@ -243,15 +264,19 @@ def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | N
 
 
 def _note_held(session: Session, seen: status.Observed, claim: Json, record: rollout.Rollout) -> None:
-    """Of a member that serves: a server of the newer version that does not come up cannot be asked any more."""
-    now, member = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
-    serves = any(one.name == member and one.state == ONLINE for one in now.members)
-    held = gate.held_by(now, member)
-    if serves and held is not None:
-        history = observe.group_name(session.client, seen.name)
-        note = rollout.dump(rollout.Replaced(record.since, str(held), history))
-        change = {"metadata": {"annotations": {names.ANNOTATION_REPLACED: note}}}
-        session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
+    """Of a member that serves: a server of the newer version that does not come up cannot be asked any more. What its
+    agent said last goes with the pod, and is added to the note."""
+    now, pod = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
+    member = next((one for one in now.members if one.name == pod), None)
+    held = gate.held_by(now, pod) if member is not None and member.state == ONLINE else None
+    noted = _noted(session, seen.name, claim, record)
+    if held is None and noted is not None and member is not None:
+        held = noted.union(gtid.GtidSet.parse(member.held_at_least or ""))
+    if held is None or held == noted:
+        return
+    note = rollout.dump(rollout.Replaced(record.since, str(held), observe.group_name(session.client, seen.name)))
+    change = {"metadata": {"annotations": {names.ANNOTATION_REPLACED: note}}}
+    session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
 
 
 def _check_new_pods(
@@ -261,11 +286,12 @@ def _check_new_pods(
     new = [one for one in now.members if one.name in seen.pods and one.name not in left]
     for one in new:
         if why := planning.failed_because(seen.pods[one.name]):
-            raise NewPodFailed(why)
+            raise NewPodFailed(why, one.name)
     if waited > limits.member_seconds:
-        late = [f"{one.name} is {one.state}: {one.waiting_for}" for one in new if one.state != "ONLINE"]
+        late = [one for one in new if one.state != ONLINE]
         if late:
-            raise NewPodFailed(f"not back in the group after {waited:.0f} s: {'; '.join(late)}")
+            words = "; ".join(f"{one.name} is {one.state}: {one.waiting_for}" for one in late)
+            raise NewPodFailed(f"not back in the group after {waited:.0f} s: {words}", late[0].name)
         raise errors.WaitTimeout(
             f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now))}",
             hint="run the same command again to go on",

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import gtid, names, record, timeline, view
+from mysqlops.core import group, gtid, names, record, timeline, view
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe, orders
+from mysqlops.operations import deploy, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import claims, status
 
@@ -95,16 +95,24 @@ def _is_equal(now: status.Status) -> bool:
 
 
 def start(session: Session, name: str) -> Json:
-    """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing."""
+    """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing.
+
+    Also those that somebody else scaled to none (`kubectl scale`), whose Lease may be gone as well: no other verb
+    leads out of that.
+    """
+    stateful_set = session.client.get("StatefulSet", name)
+    running = int(stateful_set["spec"]["replicas"])
+    if not running:
+        deploy.make_lease(session, name)
     annotations = orders.read(session.client, name)
     stopped = record.stopped(annotations)
     _check_no_restore(name, annotations)
     fenced = record.fenced(annotations)
-    if not stopped and _WHY not in fenced.values():
+    if running and not stopped and _WHY not in fenced.values():
         raise Refused([Reason("not-stopped", f"{name} was not stopped with mysqlops stop", f"mysqlops status {name}")])
-    running = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
-    if not stopped:  # fenced by a release that noted it later, and was killed before
-        stopped = {"replicas": running, "executed": {}, "fenced": {}}
+    if not stopped:  # by kubectl; or fenced by a release that noted it later, and was killed before
+        expected = running or _expected(session, name, stateful_set, annotations)
+        stopped = {"replicas": expected, "executed": {}, "fenced": {}}
     if running:  # a run that was killed, or a note that was left behind: what was scaled or unfenced since stays so
         stopped = {**stopped, "replicas": running, "fenced": _by_user(fenced)}
     kept = _by_user({**stopped["fenced"], **fenced})
@@ -116,6 +124,14 @@ def start(session: Session, name: str) -> Json:
     _compare(session, now, stopped)
     orders.write(session.client, name, stopped={})
     return stopped
+
+
+def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapping[str, str]) -> int:
+    """Enough replicas for every member of the last view, else for every claim in use: an outage waits for them all."""
+    in_view = [names.ordinal_of(pod) for pod in group.note_of(annotations).members if names.is_member(pod, name)]
+    there = observe.unaccounted_claims(session.client, name, claims.template_of(stateful_set))
+    with_data = [names.ordinal_of(one) for one in there]
+    return max(in_view or with_data, default=0) + 1
 
 
 def _compare(session: Session, now: status.Status, stopped: Json) -> None:

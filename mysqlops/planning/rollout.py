@@ -97,7 +97,8 @@ def _is_dead(pod: Json) -> bool:
 
 def no_way_back(now: Status, record: Rollout) -> list[Reason]:
     """Why a rollout may not be taken back. A member that another version has touched begins empty on the way back, so
-    somebody must be seen who leads with all the data, and with the version from before."""
+    somebody must be seen who leads with all the data, and with the version from before. Where that version's server
+    ran on nobody's data, the claims are kept, and nobody needs to lead."""
     if not record.changes_version():
         return []
     leader = next((one for one in now.members if one.name == now.primary), None)
@@ -105,12 +106,11 @@ def no_way_back(now: Status, record: Rollout) -> list[Reason]:
     if leader is not None and version.is_same(leader.version, record.version_after):
         text = f"{leader.name} leads with {record.version_after} already, so there is no way back to"
         return [Reason("newer-leads", f"{text} {record.version_before}", forward)]
-    if leader is None and now.replicas > 1:
+    newer = [one.name for one in now.members if version.is_same(one.version, record.version_after)]
+    if leader is None and newer and now.replicas > 1:
         states = ", ".join(f"{one.name} is {one.state} ({one.waiting_for or 'no reason known'})" for one in now.members)
-        text = (
-            f"going back to {record.version_before} gives the members that were replaced empty claims, and no primary"
-        )
-        return [Reason("no-primary", f"{text} is seen that holds all their data: {states}", forward)]
+        text = f"going back to {record.version_before} gives {', '.join(newer)} empty claims, and no primary is seen"
+        return [Reason("no-primary", f"{text} that holds all their data: {states}", forward)]
     return []
 
 

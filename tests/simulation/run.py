@@ -132,8 +132,10 @@ class Run:
 
     def _unfinished(self, stateful_set: dict[str, Any]) -> tuple[str, int] | None:
         notes, replicas = self._notes(), int(stateful_set["spec"]["replicas"])
+        if not replicas:
+            return "start", 0  # as `status` says
         if notes is None:
-            return "deploy", replicas  # as `status` says
+            return "deploy", replicas
         if record.stopped(notes):
             return "start", 0
         if rollout.read(stateful_set) is not None:

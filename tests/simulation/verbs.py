@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _TIMEOUT_SECONDS = 150.0
+BAD_IMAGE = "mysql:9.7.99-bad"
 _TRIES = 6  # of a command that found the cluster locked
 Json = dict[str, Any]
 
@@ -74,6 +75,7 @@ class Verbs:
         self.world = world
         self.commands: list[Command] = []
         self.wanted_replicas = 3
+        self.image = ""  # of the cluster that was deleted last: who deploys it again gives that one
 
     def run(self, verb: str, who: int) -> Command:
         command = Command(verb, who)
@@ -137,6 +139,7 @@ class Verbs:
 
 def _deploy(verbs: Verbs, session: Session, command: Command) -> None:
     spec = verbs.world.spec(command.who)
+    spec = replace(spec, image=verbs.image or spec.image)
     deploy.check(session, spec)
     with verbs.changing(session, command):
         plan = deploy.apply(session, spec, {"replicas"})
@@ -146,6 +149,9 @@ def _deploy(verbs: Verbs, session: Session, command: Command) -> None:
 
 
 def _delete(verbs: Verbs, session: Session, command: Command) -> None:
+    found = verbs.world.find("StatefulSet", verbs.world.name)
+    image = found["spec"]["template"]["spec"]["containers"][0]["image"] if found else BAD_IMAGE
+    verbs.image = verbs.image if image == BAD_IMAGE else image
     with verbs.changing(session, command):
         plan = delete.plan(session.client, verbs.world.name, purge_data=False)
         delete.execute(session, verbs.world.name, plan)
@@ -259,7 +265,7 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "start": _start,
     "restart": _restart,
     "upgrade": _upgrade,
-    "upgrade-to-bad": partial(_upgrade, image="mysql:9.7.99-bad"),
+    "upgrade-to-bad": partial(_upgrade, image=BAD_IMAGE),
     "resume": partial(_upgrade_way, back=False),
     "roll-back": partial(_upgrade_way, back=True),
     "resize-by-rebuild": partial(_resize, by_rebuild=True),

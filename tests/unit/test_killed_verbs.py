@@ -9,7 +9,8 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import group, names, timeline
-from mysqlops.operations import member, orders, remake, restart, stop
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.operations import deploy, member, orders, remake, restart, stop
 from mysqlops.planning import restart as restarting
 from mysqlops.planning import storage
 from tests.unit.fakes.api import Killed
@@ -209,6 +210,32 @@ def test_a_start_that_finds_a_member_unknown_does_not_call_it_equal() -> None:
     cluster.on_pod = on_pod
     with pytest.raises(errors.StepFailed, match="what it has now is not known"):
         stop.start(cluster.session(60.0), NAME)
+
+
+@pytest.mark.parametrize("has_lease", [True, False])
+def test_a_start_brings_back_members_that_kubectl_scaled_to_none(has_lease: bool) -> None:
+    """`status` calls that stopped and names `start`; there is no note of a stop, and maybe no Lease."""
+    cluster = Cluster(3)
+    _obey(cluster)
+    rendered = deploy.objects(ClusterSpec(name=NAME, namespace="db"))[-1]
+    cluster.stateful_set()["spec"].update(template=rendered["spec"]["template"], replicas=0)
+    if not has_lease:
+        del cluster.store.objects["Lease", names.group_lease(NAME)]
+    stop.start(cluster.session(60.0), NAME)
+    assert cluster.stateful_set()["spec"]["replicas"] == 3
+    assert has_lease or names.ANNOTATION_BOOTSTRAPPED in cluster.notes()
+
+
+def test_a_start_expects_the_members_of_the_last_view_whatever_else_the_note_says() -> None:
+    cluster = Cluster(3)
+    _obey(cluster)
+    note = group.Note(name=GROUP, members={"mysql-0": "a", "mysql-1": "b", "other-7": "d"})
+    cluster.session().client.patch(
+        "Lease", names.group_lease(NAME), {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
+    )
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    stop.start(cluster.session(60.0), NAME)
+    assert cluster.stateful_set()["spec"]["replicas"] == 2
 
 
 OTHER = "33333333-3333-3333-3333-333333333333"

@@ -16,6 +16,7 @@ from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, Cluster
 OTHER = "22222222-2222-2222-2222-222222222222"
 SINCE = "2026-01-01T00:00:00Z"
 LIMITS = rolling.Limits(60)
+OUT = {"state": "OFFLINE", "role": "none", "server_version": "9.7.4", "server_uuid": "uuid", "online": 0}
 
 
 def _upgrade(cluster: Cluster) -> None:
@@ -26,14 +27,20 @@ def _upgrade(cluster: Cluster) -> None:
     rolling.begin(cluster.session(), [], record, stateful_set)
 
 
-def _crash_when_new(cluster: Cluster) -> None:
-    """A pod of the newer version crashes; its agent never saw a server. One that began empty copies and serves."""
+def _crash_when_new(cluster: Cluster, *, changes_data: bool = True) -> None:
+    """A pod of the newer version crashes; its agent never saw a server. If it has changed the data before, the old
+    version crashes on it too. One that began empty copies and serves."""
+    changed: set[str] = set()
 
     def on_pod(name: str) -> None:
         pod = cluster.pod(name)
+        claim = cluster.claim(name)
+        uid = claim["metadata"]["uid"] if claim else ""
         is_new = cluster.stateful_set()["spec"]["template"]["spec"]["containers"][0]["image"] == "mysql:9.7.5"
         first = pod["metadata"].setdefault("annotations", {}).setdefault("image", "9.7.5" if is_new else "9.7.4")
-        if first == "9.7.5":
+        if first == "9.7.5" and changes_data:
+            changed.add(uid)
+        if first == "9.7.5" or uid in changed:
             pod["metadata"]["annotations"].pop(names.ANNOTATION_MEMBER, None)
             cluster.facts[name] = {"silent": True, "role": "none", "state": "", "mysqld": CRASHED}
         elif cluster.facts[name]["state"] != "ONLINE":
@@ -54,7 +61,7 @@ def _no_followers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_only_member_s_data_is_kept_when_its_new_version_fails() -> None:
     cluster = Cluster(1, m0=f"{GROUP}:1-5000")
-    _crash_when_new(cluster)
+    _crash_when_new(cluster, changes_data=False)
     _upgrade(cluster)
     with pytest.raises(errors.StepFailed, match="one member, so its data is not thrown away") as error:
         rolling.finish(cluster.session(), NAME, LIMITS)
@@ -69,7 +76,36 @@ def test_the_only_member_s_data_is_kept_when_its_new_version_fails() -> None:
     assert (cluster.store.deleted("PersistentVolumeClaim"), cluster.held("mysql-0")) == ([], f"{GROUP}:1-5000")
 
 
-def test_a_failed_canary_begins_empty_while_a_majority_holds_what_it_held() -> None:
+def test_a_failed_canary_goes_back_with_its_data_if_the_old_version_takes_it() -> None:
+    cluster = Cluster(3)
+    _crash_when_new(cluster, changes_data=False)
+    _upgrade(cluster)
+    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by what was before"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert (cluster.lost, cluster.held("mysql-2")) == ({}, f"{GROUP}:1-5")
+
+
+def test_a_failed_canary_goes_back_while_nobody_leads() -> None:
+    """An outage beside it: the group waits for what the canary holds, so nothing but the old version leads out."""
+    cluster = Cluster(3)
+    _crash_when_new(cluster, changes_data=False)
+    crash = cluster.on_pod
+
+    def on_pod(name: str) -> None:
+        crash(name)
+        up = cluster.facts["mysql-2"]["state"] == "ONLINE"
+        for one in ("mysql-0", "mysql-1"):
+            leads = "primary" if one == "mysql-0" else "replica"
+            cluster.facts[one] = {**ONLINE, "role": leads, "online": 3} if up else dict(OUT)
+
+    cluster.on_pod = on_pod
+    _upgrade(cluster)
+    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by what was before"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert cluster.lost == {}
+
+
+def test_a_failed_canary_begins_empty_if_the_old_version_refuses_its_data_while_a_majority_holds_what_it_held() -> None:
     cluster = Cluster(3)
     _crash_when_new(cluster)
     _upgrade(cluster)
