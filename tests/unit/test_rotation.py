@@ -191,6 +191,22 @@ def test_a_password_that_somebody_put_into_the_secret_is_not_taken_over() -> Non
     assert member.memory == before
 
 
+def test_an_applications_password_that_somebody_changed_by_hand_is_named() -> None:
+    """No agent uses it; the server decides whether it is right."""
+    world = World()
+    member, tried = Pod(world, "mysql-1"), list[str]()
+    rotation.check_application(FakeApi(world), member, tried)
+    world.put(names.KEY_APP_PASSWORD, "by hand")
+    for _ in range(2):  # until it is put back
+        with pytest.raises(errors.StepFailed, match="refuses password of Secret mysql-app"):
+            rotation.check_application(FakeApi(world), member, tried)
+    world.put(names.KEY_APP_PASSWORD, world.first[names.KEY_APP_PASSWORD])
+    rotation.check_application(FakeApi(world), member, tried)
+    assert world.run(users.rotate)
+    world.catch_up()
+    rotation.check_application(FakeApi(world), member, tried)
+
+
 def test_generated_passwords_satisfy_validate_password() -> None:
     for made in (credentials.password() for _ in range(200)):
         assert len(made) == 32
