@@ -14,6 +14,7 @@ from mysqlops.core import names
 from tests.database.containers import Template, docker, image
 from tests.database.files import CONFIG, PASSWORDS, PREVIOUS
 
+pytestmark = pytest.mark.database
 # What `app` may create in a member, and what whoever writes to the volume makes of it.
 _TABLES = """CREATE TABLE app.s (c text NOT NULL) ENGINE=CSV;
 CREATE TABLE app.loot (c text);
