@@ -14,7 +14,7 @@ from mysqlops import errors
 from mysqlops.core import names, rotation, secret_map
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import bundle, followers, vault
+from mysqlops.operations import bundle, followers, lock, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import secret_users
 
@@ -56,6 +56,13 @@ def split(session: Session, cluster: str) -> None:
         except errors.Conflict:
             continue  # an agent's last note
     raise errors.Conflict(f"Secret {names.credentials_secret(cluster)} kept changing")
+
+
+def split_kept(session: Session, cluster: str) -> None:
+    """The same after a deploy of what an older release deployed, and somebody deleted but for its data."""
+    if vault.before(session.client, cluster) is not None:
+        with lock.held(session, cluster, "deploy"):
+            split(session, cluster)
 
 
 def _all_new(client: Client, cluster: str) -> bool:

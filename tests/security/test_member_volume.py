@@ -14,6 +14,7 @@ from mysqlops.core import names
 from tests.database.containers import Template, docker, image
 from tests.database.files import CONFIG, PASSWORDS, PREVIOUS
 
+pytestmark = pytest.mark.database
 # What `app` may create in a member, and what whoever writes to the volume makes of it.
 _TABLES = """CREATE TABLE app.s (c text NOT NULL) ENGINE=CSV;
 CREATE TABLE app.loot (c text);
@@ -90,3 +91,13 @@ def test_the_statements_hold_no_password(tmp_path: Path) -> None:
     for password in (*PASSWORDS.values(), *PREVIOUS.values(), "backup's own"):
         assert password not in text
         assert password.replace("\\", "\\\\").replace("'", "''") not in text
+
+
+def test_an_agents_folder_holds_what_it_logs_in_with_and_nothing_else(tmp_path: Path) -> None:
+    everything = (
+        PASSWORDS | PREVIOUS | {names.KEY_BACKUP_PASSWORD: "b", names.KEY_CA_KEY: "k", names.KEY_GROUP_NAME: "g"}
+    )
+    credentials.write(tmp_path, credentials.of_agent(everything))
+    own = (names.KEY_ADMIN_PASSWORD, names.KEY_REPLICATION_PASSWORD, names.KEY_PROBE_PASSWORD)
+    wanted = {names.KEY_GROUP_NAME, *own, *map(names.previous_key, own)}
+    assert {file.name for file in tmp_path.iterdir()} == wanted

@@ -119,6 +119,15 @@ def test_each_purpose_gets_its_own_and_no_other() -> None:
     _check(cluster)
 
 
+def test_a_deploy_of_data_that_an_older_release_left_moves_its_secrets_too() -> None:
+    cluster = _older()
+    secret_move.split_kept(cluster.session(), NAME)
+    assert ("Secret", OLD) not in cluster.store.objects
+    assert ("Lease", names.operation_lease(NAME)) not in cluster.store.objects
+    _check(cluster)
+    secret_move.split_kept(cluster.session(), NAME)
+
+
 def test_nothing_moves_while_a_member_has_an_older_agent() -> None:
     cluster = _older()
     cluster.pod("mysql-1")["metadata"]["annotations"][names.ANNOTATION_AGENT] = "1.0-older"

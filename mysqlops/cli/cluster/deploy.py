@@ -34,7 +34,7 @@ def command(**given: Any) -> None:
       mysqlops deploy orders --storage-size 50Gi --memory 4Gi --config my.cnf
     """
     from mysqlops.clock import SystemClock
-    from mysqlops.operations import deploy, lock
+    from mysqlops.operations import deploy, lock, secret_move
     from mysqlops.operations.session import Session
 
     name, form, timeout = given.pop("name"), given.pop("output"), given.pop("timeout")
@@ -53,6 +53,7 @@ def command(**given: Any) -> None:
         if no_wait:
             return
         status = deploy.await_healthy(session, name)
+        secret_move.split_kept(session, name)
         proof = deploy.prove(client, status) if plan.steps else {}
     _show_result(status, plan, proof, form)
 
