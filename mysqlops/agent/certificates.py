@@ -23,7 +23,7 @@ from mysqlops.core import names
 
 _FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never meets it with an older key
 _CA_DAYS, _CERTIFICATE_DAYS, _RENEW_DAYS = 3650, 397, 120
-_TRIES = 60
+_TRIES, _PATIENCE = 60, 40
 _SECONDS = 30
 Files = dict[str, str]
 
@@ -44,13 +44,17 @@ class Certificates:
     def __init__(self, client: api.Api, me: settings.Settings, folder: Path = settings.TLS) -> None:
         self._api, self._me, self._folder = client, me, folder
 
-    def ensure(self, clock: Clock) -> None:
-        """Make what lacks, once for all members, and write the files; the losers of a race read what won."""
-        for _ in range(_TRIES):
+    def ensure(self, clock: Clock, *, is_new: bool = True) -> None:
+        """Make what is missing, once for all members, and write the files; the losers of a race read what won. In a
+        cluster that is not new, members that run know what somebody deleted: a CA that no client knows comes last."""
+        for patience in range(_TRIES):
             found = self._find()
             if found.files.get(CERTIFICATE) and found.files.get(KEY):
                 self.write(found.files)
                 return
+            if not is_new and patience < _PATIENCE:
+                clock.sleep(1.0)
+                continue
             try:
                 self._issue(found, found.ca_key, found.files.get(CA))
             except errors.Conflict:
@@ -58,8 +62,13 @@ class Certificates:
         raise errors.Conflict(f"Secret {names.tls_secret(self._me.cluster)} kept changing while it was filled")
 
     def refresh(self) -> bool:
-        """Write the Secret's files if they changed, True if so: then mysqld must load them. Renews what runs out."""
+        """Write the Secret's files if they changed, True if so: then mysqld must load them. Renews what runs out, and
+        puts back what somebody deleted from the Secret."""
         found = self._find()
+        if not found.files.get(CERTIFICATE):
+            own = {name: (self._folder / name).read_text() for name in _FILES}
+            self._patch(names.tls_secret(self._me.cluster), found.version, own)
+            return False
         if found.ca_key and self._runs_out(found.files.get(CERTIFICATE, "")):
             self._issue(found, found.ca_key, found.files[CA])
             found = self._find()
