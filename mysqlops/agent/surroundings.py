@@ -143,13 +143,17 @@ class Surroundings:
         return True
 
     def keep_copy(self, seen: view.GroupRecord) -> bool:
-        """Keep the note on the Secret too: a cluster with data is no new one because its Lease was deleted."""
+        """Keep the note on the Secret too: a cluster with data is no new one because its Lease was deleted. False if the
+        Secret itself was: secrets_watch.py names that, and the API server is not away for it."""
         name = names.credentials_secret(self._me.cluster)
         wanted = {
             names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
             names.ANNOTATION_GROUP: group.dump(seen.note),
         }
-        found = self._api.get("v1", "secrets", name)["metadata"].get("annotations") or {}
+        try:
+            found = self._api.get("v1", "secrets", name)["metadata"].get("annotations") or {}
+        except errors.NotFound:
+            return False
         if any(found.get(key) != value for key, value in wanted.items()):
             self._api.patch("v1", "secrets", name, {"metadata": {"annotations": wanted}})
         return True
