@@ -221,7 +221,10 @@ def put_back(client: api.Api, own: pod.Pod) -> tuple[list[str], list[str]]:
         }
     if values:
         change = {"metadata": {"resourceVersion": secret["metadata"]["resourceVersion"]}, "data": api.encoded(values)}
-        client.patch("v1", "secrets", name, change)
+        try:
+            client.patch("v1", "secrets", name, change)
+        except errors.Conflict:  # another member's agent was faster
+            return [], missing
     return list(values), [key for key in missing if key not in values]
 
 
