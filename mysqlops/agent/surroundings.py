@@ -143,8 +143,8 @@ class Surroundings:
         return True
 
     def keep_copy(self, seen: view.GroupRecord) -> bool:
-        """Keep the note on the Secret too: a cluster with data is no new one because its Lease was deleted. False if the
-        Secret itself was: secrets_watch.py names that, and the API server is not away for it."""
+        """Keep the note on the Secret too: a cluster with data is no new one because its Lease was deleted. False if
+        there is no Secret: secrets_watch.py names that, and the API server is not away for it."""
         name = names.credentials_secret(self._me.cluster)
         wanted = {
             names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
