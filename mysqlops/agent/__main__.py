@@ -66,12 +66,13 @@ def make_credentials(_: argparse.Namespace) -> None:
     me = settings.read()
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     notes = _await_filling(client, me)
-    values = credentials.ensure(client, me.cluster, _CLOCK, why_not=_why_not_new(notes))
+    why_not_new = _why_not_new(notes)
+    values = credentials.ensure(client, me.cluster, _CLOCK, why_not=why_not_new)
     credentials.write(settings.CREDENTIALS, credentials.of_agent(values))
     credentials.write_statements(settings.STATEMENTS, values)
     if timeline.is_going_back(notes):
         credentials.ask_for_reset(settings.STATEMENTS)
-    certificates.Certificates(client, me).ensure(_CLOCK)
+    certificates.Certificates(client, me).ensure(_CLOCK, is_new=not why_not_new)
     with contextlib.suppress(errors.Conflict):  # another member does the same
         vault.Vault(client, me.cluster).complete_application(certificates.ca())
     print(f"credentials: read from the Secrets of {me.cluster}", flush=True)

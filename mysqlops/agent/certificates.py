@@ -23,7 +23,7 @@ from mysqlops.core import names, secret_map
 
 _FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never meets it with an older key
 _RENEW_DAYS = 120
-_TRIES = 60
+_TRIES, _PATIENCE = 60, 40
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,17 @@ class Certificates:
         self._vault = vault.Vault(client, me.cluster)
         self._final = ""  # names what cannot be renewed here
 
-    def ensure(self, clock: Clock) -> None:
-        """Make what is missing, once for all members, and write the files; the losers of a race read what won."""
-        for _ in range(_TRIES):
+    def ensure(self, clock: Clock, *, is_new: bool = True) -> None:
+        """Make what is missing, once for all members, and write the files; the losers of a race read what won. In a
+        cluster that is not new, members that run know what somebody deleted: a CA that no client knows comes last."""
+        for patience in range(_TRIES):
             found = self._find()
             if found.files.get(CERTIFICATE) and found.files.get(KEY):
                 self.write(found.files)
                 return
+            if not is_new and patience < _PATIENCE:
+                clock.sleep(1.0)
+                continue
             with contextlib.suppress(errors.Conflict):
                 held = self._vault.read(secret_map.CA)
                 self._issue(found, _signer(held, found.files) or self._new_ca(held, ""))
@@ -73,8 +77,12 @@ class Certificates:
         raise errors.Conflict(f"Secret {names.tls_secret(self._me.cluster)} kept changing while it was filled")
 
     def refresh(self) -> bool:
-        """Write the Secret's files if they changed, True if so: then mysqld must load them. Renews what runs out."""
+        """Write the Secret's files if they changed, True if so: then mysqld must load them. Renews what runs out, and
+        puts back what somebody deleted from the Secret."""
         found = self._find()
+        if not found.files.get(CERTIFICATE):
+            self._save(found, {name: (self._folder / name).read_text() for name in _FILES})
+            return False
         if self._renew(found):
             found = self._find()
         if all((self._folder / name).read_text() == found.files.get(name) for name in _FILES):

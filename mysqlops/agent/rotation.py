@@ -216,7 +216,10 @@ def put_back(client: api.Api, own: pod.Pod) -> tuple[list[str], list[str]]:
             if is_serving and value and (key not in by_key or _is_good(own, server, by_key[key], value))
         }
     if values:
-        safe.write(held, {**values})
+        try:
+            safe.write(held, {**values})
+        except errors.Conflict:  # another member's agent was faster
+            return [], missing
     return list(values), [key for key in missing if key not in values]
 
 

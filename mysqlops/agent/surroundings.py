@@ -144,13 +144,16 @@ class Surroundings:
         return True
 
     def keep_copy(self, seen: view.GroupRecord) -> bool:
-        """Keep the note on a Secret too: a cluster with data is no new one because its Lease was deleted."""
-        self._vault.note(
-            {
-                names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
-                names.ANNOTATION_GROUP: group.dump(seen.note),
-            }
-        )
+        """Keep the note on a Secret too: a cluster with data is no new one because its Lease was deleted. False
+        if there is no Secret: secrets_watch.py names that, and the API server is not away for it."""
+        wanted = {
+            names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
+            names.ANNOTATION_GROUP: group.dump(seen.note),
+        }
+        try:
+            self._vault.note(wanted)
+        except errors.NotFound:
+            return False
         return True
 
     def _list_pods(self) -> list[api.Json]:

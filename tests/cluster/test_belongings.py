@@ -102,6 +102,17 @@ def test_a_secret_that_is_gone_is_named_and_made_again_with_what_it_held(cluster
     cluster.await_healthy()
 
 
+def test_a_certificate_that_somebody_deletes_comes_back_with_the_same_ca(cluster: Namespace) -> None:
+    """Clients know that CA, and no other."""
+    query = ("get", "secret", "mysql-tls", "-o", "jsonpath={.data}")
+    before = json.loads(cluster.kubectl(*query))
+    cluster.kubectl("delete", "secret", "mysql-tls")
+    cluster.must("deploy", "mysql")
+    cluster.kubectl("delete", "pod", next(one for one in MEMBERS if one != cluster.status()["primary"]))
+    eventually(lambda: json.loads(cluster.kubectl(*query) or "{}") == before, "the agents put it back")
+    cluster.await_healthy()
+
+
 def test_the_lease_and_objects_that_are_gone_are_named_and_made_again(cluster: Namespace) -> None:
     for kind, name in (("lease", "mysql-group"), ("role", "mysql"), ("service", "mysql-replicas")):
         cluster.kubectl("delete", kind, name)

@@ -9,7 +9,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, pod, rotation, settings
 from mysqlops.core import names, view
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, connect, group_replication
 from tests.database.containers import Template, eventually
 from tests.database.files import PASSWORDS
 from tests.database.group import Group, Member, Settings
@@ -49,6 +49,9 @@ class Pod(pod.Pod):
 def group(template: Template) -> Iterator[Group]:
     with Group(Settings(members=2), template) as servers:
         servers.form()
+        for member in servers.members:
+            with member.server() as server:
+                group_replication.accept_clients(server)
         with servers.members[0].server() as server:
             for one in accounts.ALWAYS:  # the data directory was made while a rotation was open
                 accounts.keep_only(server, one, PASSWORDS[one.key])

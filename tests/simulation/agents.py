@@ -79,7 +79,8 @@ class Chore(secrets_watch.SecretsWatch):
     """Passwords and certificates never change here."""
 
     def __init__(self) -> None:
-        self.loaded = self.trouble = ""
+        self.loaded = self.trouble = self.missing = self.accounts = ""
+        self.knows_missing = False
         self.until = certificates.Ends("", "")
 
     def look(self, words: log.Log) -> None:

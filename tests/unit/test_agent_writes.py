@@ -151,6 +151,14 @@ def test_a_lease_that_was_made_again_does_not_make_the_cluster_new() -> None:
     assert sight.record().note.members == LAST_VIEW
 
 
+def test_a_secret_that_is_gone_is_no_api_server_that_is_away() -> None:
+    """Else the agent would spare the API server, and never come to say what is missing."""
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, _ = around(served)
+    del served.objects["secrets", "mysql-credentials"]
+    assert sight.keep_copy(sight.record()) is False
+
+
 def test_a_word_that_was_heard_before_is_not_fresh_whatever_comes_between() -> None:
     """Two API servers, one with a cache that stands still: the member has been dead for long."""
     served = Api(group.Note(members=LAST_VIEW))

@@ -119,6 +119,17 @@ def test_an_agent_puts_back_what_the_server_accepts(monkeypatch: pytest.MonkeyPa
     assert rotation.put_back(WorldApi(world), member) == ([], missing)
 
 
+def test_of_two_agents_one_puts_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other looks again later; the API server is not away for it."""
+    world, member = _emptied(monkeypatch)
+
+    class Slow(WorldApi):
+        def patch(self, group: str, kind: str, name: str, change: api.Json) -> api.Json:
+            raise errors.Conflict("the object has been modified")
+
+    assert rotation.put_back(Slow(world), member) == ([], list(credentials.KEYS))
+
+
 def test_the_previous_passwords_of_an_open_rotation_come_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
     world, member = _emptied(monkeypatch)
     key = names.previous_key(names.KEY_ROOT_PASSWORD)
