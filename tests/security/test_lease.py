@@ -20,8 +20,8 @@ _ANNOTATIONS = sorted(
     # What the members believe each other is the matter of tests/cluster and of the simulator.
     if key.startswith("ANNOTATION_") and key not in ("ANNOTATION_GROUP", "ANNOTATION_MEMBER")
 )
-# What commands may answer: done, refused with a reason, degraded or down. Never 1, "unexpected".
-_ANSWERS = {0, 2, 3, 6, 8, 9, 10}
+# What commands may answer: done, refused with a reason, timed out, degraded or down. Never 1, "unexpected".
+_ANSWERS = {0, 2, 3, 5, 6, 8, 9, 10}
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +114,9 @@ def test_no_annotation_of_the_lease_or_of_a_pod_makes_an_object_or_breaks_a_comm
     }
     commands = (
         ("status", "mysql"),
-        ("storage", "resize", "mysql", "--size", "1Gi"),
+        ("storage", "resize", "mysql", "--size", "1Gi", "--timeout", "30s"),
         ("restore", "--revert", "mysql", "--confirm", "mysql"),
-        ("deploy", "mysql"),
+        ("deploy", "mysql", "--timeout", "20s"),
     )
     for text in (json.dumps(evil), json.dumps(told), '"\x1b[2J"', "["):
         notes = dict.fromkeys(_ANNOTATIONS, text)
