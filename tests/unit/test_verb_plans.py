@@ -77,7 +77,8 @@ def test_orders_are_read_as_they_were_written() -> None:
     text = record.write({"mysql-1": "slow disk"})
     assert text is not None
     assert record.fenced({names.ANNOTATION_FENCED: text}) == {"mysql-1": "slow disk"}
-    assert record.stopped({names.ANNOTATION_STOPPED: text}) == {"mysql-1": "slow disk"}
+    stopped = {"replicas": 3, "executed": {"mysql-0": ""}, "fenced": {"mysql-1": "slow disk"}, "group": "g"}
+    assert record.stopped({names.ANNOTATION_STOPPED: str(record.write(stopped))}) == stopped
     order = group.GoOnWithout({"mysql-2": "uuid"}, "new", "10:00")
     assert group.order_of({names.ANNOTATION_GIVEN_UP: group.dump(order)}, "10:00") == order
     assert record.write({}) is None
