@@ -25,7 +25,6 @@ from mysqlops.planning import donor as donors
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _COPY = _SCRATCH / "copy"
 _MANIFEST = _COPY / "manifest.json"
-_KEY = Path("/run/login/key")
 
 
 def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
@@ -104,7 +103,7 @@ class Job:
             shutil.copy(_MANIFEST, _WORK / "report")
         if made.method == backup.LOGICAL:
             shutil.rmtree(_COPY / "data")
-        _write_lines("tags", backup.tags(made, _key()))
+        _write_lines("tags", backup.tags(made, peers.key()))
         self._say(json.dumps(asdict(made)))
 
     def _method(self) -> str:
@@ -115,11 +114,11 @@ class Job:
         snapshots = _snapshots()
         own = [one for one in self._catalogue() if one.origin == self._env["ORIGIN"]]
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
-        over = retention.expired(own, policy, self._clock.now(), has_key=bool(_key()))
+        over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
         # A volume snapshot goes with its entry, and this Job may not delete one: `backup prune` does.
         gone = [one for one in over if not one.volume_snapshot]
         stays = [one for one in own if one not in gone]
-        logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"])
+        logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"], peers.keys(self._env))
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
         self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
 
@@ -131,7 +130,7 @@ class Job:
             chosen = next((one for one in found if one.id == wanted and snapshot in (None, one.snapshot)), None)
         else:
             own = [one for one in found if one.origin == self._env["ORIGIN"]]
-            own = retention.counting(own, self._clock.now(), has_key=bool(_key()))
+            own = retention.counting(own, self._clock.now(), has_key=bool(peers.key()))
             chosen = next((one for one in own if one.verified is None), own[0] if own else None)
         if chosen is None:
             raise Refused([Reason("no-such-backup", f"the target holds no backup {wanted or 'of this cluster'}")])
@@ -158,7 +157,7 @@ class Job:
         result = replace(result, of_snapshot=(_WORK / "chosen").read_text())
         (_WORK / "report").mkdir(exist_ok=True)
         (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
-        _write_lines("tags", backup.tags(result, _key()))
+        _write_lines("tags", backup.tags(result, peers.key()))
         self._say(json.dumps(asdict(result)))
         if not result.ok and self._env.get("MUST_BE_EQUAL"):
             raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
@@ -200,8 +199,7 @@ class Job:
             raise errors.StepFailed("manifest.json is not the one that the backup's entry was made with")
 
     def _catalogue(self) -> list[backup.Backup]:
-        keys = {self._env["MYSQLOPS_CLUSTER"]: _key()} if _key() else {}
-        return backup.catalogue(_snapshots(), keys=backup.Keys(self._env["MYSQLOPS_NAMESPACE"], keys))
+        return backup.catalogue(_snapshots(), keys=peers.keys(self._env))
 
     def verdict(self) -> None:
         """Fail the Job whose verification failed, after it has been recorded."""
@@ -266,11 +264,6 @@ class Job:
 
     def _say(self, text: str) -> None:
         print(text, flush=True)
-
-
-def _key() -> str:
-    """What this cluster seals its entries with; empty if its agents are of a release that made none."""
-    return _KEY.read_text() if _KEY.exists() else ""
 
 
 def _snapshots() -> list[dict[str, Any]]:

@@ -14,11 +14,10 @@ import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import api, log, settings, store
+from mysqlops.agent import api, log, peers, settings, store
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, names, receiving, relay_log
 from mysqlops.core.gtid import Growing, GtidSet
@@ -28,7 +27,6 @@ _RELAY, _CHUNK = Path("/scratch/relay"), Path("/scratch/chunk")
 _SOCKET = "/scratch/mysqld.sock"
 _CA = "/run/ca/ca.crt"
 _CATCH_UP_SECONDS = 10.0
-_IDLE_SECONDS = 120.0  # with nothing new, so often the repository is told that it is still complete
 _GAP_SECONDS, _LOOK_SECONDS = 15.0, 600.0  # with a gap, and without
 _RETRY_SECONDS = 3.0
 _MIB = 1 << 20
@@ -83,7 +81,7 @@ class Ship:
         with self._local() as server:
             # Before the primary is asked: what comes meanwhile is no sign of anything.
             had = receiver.receiving(server)
-            with connect.connect_tcp(self._primary(), self._login()) as primary:
+            with connect.connect_tcp(self._primary(), peers.login()) as primary:
                 now, source = receiver.now(primary), receiver.source(primary)
             # Before connecting: a new history must not come into the old one's chunk, and connecting forgets errors.
             if self._chunk is not None and (why := self._cannot_go_on(had, source)):
@@ -102,7 +100,7 @@ class Ship:
     def _begin(self, server: connect.Server, source: receiving.Source) -> None:
         snapshots = self._store.snapshots()
         origin = self._env["ORIGIN"]
-        start = receiving.start(origin, source, backup.catalogue(snapshots), binlog.chunks(snapshots))
+        start = receiving.start(origin, source, *peers.held(self._env, snapshots))
         if start.gap and not source.is_settled:
             raise errors.WaitTimeout(_UNSETTLED)
         if start.gap:
@@ -134,14 +132,17 @@ class Ship:
         made = f"{self._cluster}-binlog-{self._clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         origin = self._env["ORIGIN"]
         facts = (made, self._cluster, self._namespace, origin, group, str(start.before))
-        self._chunk, self._stored = binlog.Chunk(*facts, number=start.number), None
+        self._chunk, self._stored = (
+            binlog.Chunk(*facts, number=start.number, signed=backup.SIGNED if peers.key() else backup.UNSIGNED),
+            None,
+        )
         self._log.say(f"{made} begins after {start.before or 'nothing'}")
 
     def _keep_connected(self, server: connect.Server, source: receiving.Source) -> None:
         """To the primary: another member might lag behind, and is left as soon as it is not primary any more."""
         now = receiver.receiving(server)
         if not now.is_connected or source.uuid not in (self._source, now.source):
-            receiver.connect_to_source(server, self._login())
+            receiver.connect_to_source(server, peers.login())
             self._source = source.uuid
 
     def _cannot_go_on(self, had: receiver.Receiving, source: receiving.Source) -> str:
@@ -205,11 +206,13 @@ class Ship:
                 else:
                     self._open = one
             is_empty = not has_any and relay_log.is_empty(data, file.name)
+            digest = binlog.chained(self._chunk.digest, data)
         self._seen.add(file.name)
         if is_empty:
             return
         os.link(file, _CHUNK / file.name)
-        self._chunk = replace(self._chunk, size=self._chunk.size + file.stat().st_size)
+        size = self._chunk.size + file.stat().st_size
+        self._chunk = replace(self._chunk, size=size, files=self._chunk.files + 1, digest=digest)
 
     def _count(self, one: relay_log.Transaction) -> None:
         if self._scanned.add(one.gtid):
@@ -227,11 +230,11 @@ class Ship:
         assert chunk is not None  # noqa: S101
         if not chunk.until:
             return
-        if stored is not None and chunk.gtid == stored.gtid and not _is_worth(stored.until, chunk.until):
+        if stored is not None and chunk.gtid == stored.gtid and not receiving.is_worth(stored.until, chunk.until):
             return
         chunk = self._chunk = replace(chunk, revision=chunk.revision + 1)
         (_CHUNK / "chunk.json").write_text(json.dumps(asdict(chunk)))
-        self._store.put(_CHUNK, binlog.tags(chunk))
+        self._store.put(_CHUNK, binlog.tags(chunk, peers.key()))
         self._stored = chunk
         self._log.say(f"stored {chunk.transactions} transactions, complete until {chunk.until}")
 
@@ -244,7 +247,7 @@ class Ship:
         if chunk != self._stored or not chunk.transactions or not (is_large or is_old):
             return
         try:
-            self._store.forget(binlog.superseded(self._store.snapshots()))
+            self._store.forget(binlog.superseded(self._store.snapshots(), peers.keys(self._env)))
         except errors.StorageError as error:
             self._log.say_if_new("forget", f"earlier states stay, perhaps nothing may be deleted: {error}")
         with self._local() as server:
@@ -258,7 +261,7 @@ class Ship:
             return
         self._looked_at = self._clock.monotonic()
         snapshots = self._store.snapshots()
-        if binlog.can_reach_now(self._chunk, backup.catalogue(snapshots), binlog.chunks(snapshots)):
+        if binlog.can_reach_now(self._chunk, *peers.held(self._env, snapshots)):
             self._gap = ""
         else:
             self._gap = self._gap or "no backup in the target can be brought to now"
@@ -287,14 +290,5 @@ class Ship:
     def _primary(self) -> str:
         return f"{names.primary_service(self._cluster)}.{self._namespace}.svc"
 
-    def _login(self) -> connect.Login:
-        return connect.read_login(names.USER_BACKUP, "/run/login/password", _CA)
-
     def _local(self) -> connect.Server:
         return connect.connect_socket(connect.Login("root", ""), path=_SOCKET)
-
-
-def _is_worth(stored: str, until: str) -> bool:
-    """Of a chunk to which nothing came: it was idle for long, or another primary's clock counts from now on."""
-    passed = datetime.fromisoformat(until) - datetime.fromisoformat(stored)
-    return not 0 <= passed.total_seconds() < _IDLE_SECONDS

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, view
+from mysqlops.core import backup, binlog, names, view
 from mysqlops.mysql import connect, group_replication, receiver
+
+Json = dict[str, Any]
+_KEY = Path("/run/login/key")
 
 
 def login() -> connect.Login:
@@ -47,3 +53,19 @@ def committed_until(cluster: str, namespace: str) -> str:
         except errors.MysqlError:
             continue
     return max(found)
+
+
+def key() -> str:
+    """What this Job or receiver seals entries with; empty if the cluster's agents are of a release that made none."""
+    return _KEY.read_text().strip() if _KEY.exists() else ""
+
+
+def keys(environment: Mapping[str, str]) -> backup.Keys:
+    own = {environment["MYSQLOPS_CLUSTER"]: key()} if key() else {}
+    return backup.Keys(environment["MYSQLOPS_NAMESPACE"], own)
+
+
+def held(environment: Mapping[str, str], snapshots: list[Json]) -> tuple[list[backup.Backup], list[binlog.Chunk]]:
+    """What the repository holds, and which of it this cluster has sealed."""
+    own = keys(environment)
+    return backup.catalogue(snapshots, keys=own), binlog.chunks(snapshots, own)

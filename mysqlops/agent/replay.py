@@ -7,12 +7,12 @@ import mmap
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import local
+from mysqlops.agent import local, peers
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, pitr, relay_log
 from mysqlops.core.gtid import GtidSet
@@ -30,7 +30,7 @@ class Replay:
 
     def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._point = pitr.parse(environment["TO"])
+        self._env, self._point = environment, pitr.parse(environment["TO"])
 
     def choose(self) -> None:
         """Name the snapshots with the logs that are needed; raises Refused for a point out of reach."""
@@ -38,7 +38,7 @@ class Replay:
             return
         snapshots = json.loads((_WORK / "snapshots.json").read_text())
         made = self._backup()
-        reach = binlog.reach(made, binlog.chunks(snapshots))
+        reach = binlog.reach(made, binlog.chunks(snapshots, backup.Keys(trusted=(peers.key(),))))
         pitr.check(self._point, made, reach)
         needed = pitr.needed(self._point, reach.chunks)
         _LOGS.write_text("".join(f"{one.snapshot}\n" for one in needed))
@@ -62,6 +62,7 @@ class Replay:
         held = GtidSet.parse(self._backup().gtid)
         files = sorted(_REPLAY.glob("relay.[0-9]*")) if _LOGS.read_text() else []
         chunks = [facts.make(binlog.Chunk, one) for one in json.loads(_CHUNKS.read_text())]
+        _check_files(files, chunks)
         wish = pitr.replay(self._point, held, _transactions(files), chunks)
         if files:
             local.APPLYING.touch()  # of a volume snapshot nobody can make the data of before again
@@ -91,7 +92,24 @@ class Replay:
 
     def _backup(self) -> backup.Backup:
         found = json.loads((_SCRATCH / "copy" / "manifest.json").read_text())["backup"]
-        return facts.make(backup.Backup, found)
+        # Only what the command has looked at says whether it is sealed: then logs must be too.
+        return replace(facts.make(backup.Backup, found), signed=self._env.get("SIGNED", backup.UNSIGNED))
+
+
+def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
+    """They are those that the entries count, which may be sealed; raises StorageError. Older releases counted none."""
+    if any(one.transactions and not one.files for one in chunks):
+        return
+    left = list(files)
+    for chunk in chunks:
+        own, left, digest = left[: chunk.files], left[chunk.files :], ""
+        for file in own:
+            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                digest = binlog.chained(digest, data)
+        if digest != chunk.digest:
+            raise errors.StorageError(f"the binary logs of {chunk.id} are not those that its entry was made with")
+    if left:
+        raise errors.StorageError(f"{len(left)} files of binary logs belong to no entry")
 
 
 def _transactions(files: list[Path]) -> Iterator[relay_log.Transaction]:

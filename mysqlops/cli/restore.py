@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +11,7 @@ import click
 from mysqlops import errors
 from mysqlops.cli import context, options, output
 from mysqlops.core import names, quantity
-from mysqlops.core.backup import Backup
+from mysqlops.core.backup import UNSIGNED, Backup
 from mysqlops.core.spec import SURROUNDINGS
 
 if TYPE_CHECKING:
@@ -159,6 +159,9 @@ def _find(session: Session, backup: str, target: str | None, to: str, trust: Tru
     there, chunks = backups.held(session, place, trust.signed_by)
     found = backups.pick(there, place, backup)
     signing.check(found, accepted=trust.accept_unsigned)
+    # Who takes it all the same takes binary logs that nobody has sealed too.
+    signed = UNSIGNED if trust.accept_unsigned else found.signed
+    found = replace(found, signed=signed, key_secret=trust.signed_by or "")
     if to:
         restore.check_point(found, chunks, to)
     return Source(found, place, to)
@@ -207,10 +210,10 @@ def _runs_now(session: Session, name: str, source: Source) -> list[str]:
 
 
 def _logs(source: Source) -> list[str]:
-    """No key seals them yet (adr/0027): who applies them must know."""
     if not source.to:
         return []
-    return [f"binary logs: those in target {source.target.name}, which anybody with its password may have written"]
+    sealed = "sealed with the same key" if source.backup.signed != UNSIGNED else "which nobody has to have sealed"
+    return [f"binary logs: those in target {source.target.name}, {sealed}"]
 
 
 def _restore_in_place(session: Session, source: Source, name: str, *, form: str, dry_run: bool) -> None:

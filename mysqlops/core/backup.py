@@ -32,10 +32,12 @@ class Keys:
     keys: Mapping[str, str] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
 
-    def of(self, one: Backup) -> tuple[str, ...]:
-        """Those that may have sealed it: another cluster's key does not speak for this one's."""
-        own = self.keys.get(one.cluster, "") if one.namespace == self.namespace else ""
-        return (*((own,) if own else ()), *self.trusted)
+    def signed(self, snapshot: Json, cluster: str, namespace: str) -> str:
+        """Of an entry of that cluster: another cluster's key does not speak for it."""
+        own = self.keys.get(cluster, "") if namespace == self.namespace else ""
+        if any(facts.is_sealed_with(snapshot, key) for key in (own, *self.trusted)):
+            return SIGNED
+        return UNKNOWN if facts.is_signed(snapshot) else UNSIGNED
 
     def all(self) -> tuple[str, ...]:
         return (*self.keys.values(), *self.trusted)
@@ -68,6 +70,7 @@ class Backup:
     committed: str = ""  # no transaction in it is later, by the clock of its server (UTC, microseconds); empty: unknown
     # What the repository adds:
     signed: str = UNSIGNED
+    key_secret: str = ""  # the Secret with the key that sealed it
     target: str = ""
     snapshot: str = ""  # restic's id
     stored: int = 0  # bytes that it added to the repository
@@ -158,12 +161,10 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
         made = typed.make(Backup, {**told, "verified": None, "signed": UNSIGNED})
         if made is None or not _is_sound(made):
             continue
-        is_ours = any(facts.is_sealed_with(one, key) for key in keys.of(made))
-        signed = SIGNED if is_ours else UNKNOWN if facts.is_signed(one) else UNSIGNED
         summary = one.get("summary", {})
         made = replace(
             made,
-            signed=signed,
+            signed=keys.signed(one, made.cluster, made.namespace),
             target=target,
             snapshot=one["id"],
             stored=int(summary.get("data_added_packed", 0)),

@@ -9,7 +9,9 @@ the other. Neither ids nor times order anything: primaries and receivers run on 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from mysqlops.core import facts, gtid, names, typed
-from mysqlops.core.backup import FAILED, Backup
+from mysqlops.core.backup import FAILED, SIGNED, UNSIGNED, Backup, Keys
 from mysqlops.core.gtid import GtidSet
 from mysqlops.errors import StorageError
 
@@ -45,6 +47,9 @@ class Chunk:
     until: str = ""
     number: int = 0  # larger than that of every chunk that its receiver knew of when it began; 0 before there were any
     revision: int = 0  # counts the states of it that were stored
+    files: int = 0  # relay logs in it
+    digest: str = ""  # of them, in their order (`chained`)
+    signed: str = UNSIGNED  # as of a backup
     snapshot: str = ""  # restic's id
 
     @property
@@ -87,14 +92,20 @@ def just_before(commit: str) -> str:
     return moment(round(datetime.fromisoformat(commit).timestamp() * 1e6) - 1) if commit else ""
 
 
-def tags(chunk: Chunk) -> list[str]:
-    return facts.tags(CHUNK, chunk)
+def tags(chunk: Chunk, key: str = "") -> list[str]:
+    return facts.tags(CHUNK, chunk, key)
 
 
-def chunks(snapshots: Sequence[Json]) -> list[Chunk]:
-    """Those in `restic snapshots --json`, history by history, each in its order; of each chunk its last state."""
+def chained(digest: str, file: bytes | mmap.mmap) -> str:
+    """The digest of the files so far and one more."""
+    return hashlib.sha256(f"{digest}{hashlib.sha256(file).hexdigest()}".encode()).hexdigest()
+
+
+def chunks(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
+    """Those in `restic snapshots --json`, history by history, each in its order; of each chunk its last state, of those
+    that are sealed if any is."""
     newest: dict[str, Chunk] = {}
-    for chunk in _all(snapshots):
+    for chunk in _all(snapshots, keys):
         known = newest.get(chunk.id)
         if known is None or _state(chunk) >= _state(known):
             newest[chunk.id] = chunk
@@ -107,8 +118,8 @@ def chunks(snapshots: Sequence[Json]) -> list[Chunk]:
     return [one for history in shown for one in ordered(one for one in newest.values() if one.history == history)]
 
 
-def _state(chunk: Chunk) -> tuple[int, int, str]:
-    return chunk.transactions, chunk.revision, chunk.until
+def _state(chunk: Chunk) -> tuple[bool, int, int, str]:
+    return chunk.signed == SIGNED, chunk.transactions, chunk.revision, chunk.until
 
 
 def ordered(there: Iterable[Chunk]) -> list[Chunk]:
@@ -116,16 +127,21 @@ def ordered(there: Iterable[Chunk]) -> list[Chunk]:
     return sorted(there, key=lambda one: (one.had.count(), one.after.count(), one.number, one.id))
 
 
-def superseded(snapshots: Sequence[Json]) -> list[str]:
+def superseded(snapshots: Sequence[Json], keys: Keys | None = None) -> list[str]:
     """The snapshots of earlier states of chunks."""
-    newest = {one.snapshot for one in chunks(snapshots)}
-    return [one.snapshot for one in _all(snapshots) if one.snapshot not in newest]
+    newest = {one.snapshot for one in chunks(snapshots, keys)}
+    return [one.snapshot for one in _all(snapshots, keys) if one.snapshot not in newest]
 
 
-def _all(snapshots: Sequence[Json]) -> list[Chunk]:
+def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
     """But for what is none: anybody with the repository's password may have written it."""
-    found = [(one["id"], typed.make(Chunk, told)) for one, told in facts.of_kind(snapshots, CHUNK)]
-    return [replace(chunk, snapshot=snapshot) for snapshot, chunk in found if chunk is not None and _is_sound(chunk)]
+    keys = keys or Keys()
+    found = [(one, typed.make(Chunk, told)) for one, told in facts.of_kind(snapshots, CHUNK)]
+    return [
+        replace(chunk, snapshot=one["id"], signed=keys.signed(one, chunk.cluster, chunk.namespace))
+        for one, chunk in found
+        if chunk is not None and _is_sound(chunk)
+    ]
 
 
 def _is_sound(chunk: Chunk) -> bool:
@@ -134,9 +150,11 @@ def _is_sound(chunk: Chunk) -> bool:
 
 
 def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
-    """How far this backup can be brought. Only chunks of its own history count: of the same group's name."""
+    """How far this backup can be brought. Only chunks of its own history count: of the same group's name; and with a
+    backup that is sealed only those that are."""
     history = backup.origin, backup.group
-    own = ordered(one for one in there if backup.group and one.history == history)
+    counting = [one for one in there if backup.signed != SIGNED or one.signed == SIGNED]
+    own = ordered(one for one in counting if backup.group and one.history == history)
     held = begun = GtidSet.parse(backup.gtid)
     used: list[Chunk] = []
     left, tried = own, -1
@@ -218,15 +236,17 @@ def _as_moment(at: str) -> str:
     return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], origin: str) -> list[str]:
+def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], origin: str, keys: Keys | None = None) -> list[str]:
     """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. Where a history
     ends its chunks stay: a receiver goes on from there, also after a restore that goes back to it."""
-    there = chunks(snapshots)
-    needed = {chunk.id for backup in kept for chunk in reach(backup, there).chunks}
+    there = chunks(snapshots, keys)
+    # Also what an older release's receiver stored, which the user may take: but not instead of what is sealed.
+    either = [one for backup in kept for one in {backup.signed: backup, "": replace(backup, signed="")}.values()]
+    needed = {chunk.id for backup in either for chunk in reach(backup, there).chunks}
     own = [one for one in there if one.origin == origin]
     needed.update(one.id for one in own if not any(_goes_further(other, one) for other in reversed(own)))
     current = {one.snapshot for one in own if one.id in needed}
-    return [one.snapshot for one in _all(snapshots) if one.origin == origin and one.snapshot not in current]
+    return [one.snapshot for one in _all(snapshots, keys) if one.origin == origin and one.snapshot not in current]
 
 
 def _goes_further(other: Chunk, one: Chunk) -> bool:

@@ -12,6 +12,10 @@ from mysqlops.errors import Reason
 Json = dict[str, Any]
 
 
+def is_of_a_cluster(wanted: Json) -> bool:
+    return names.LABEL_INSTANCE in (wanted["metadata"].get("labels") or {})
+
+
 def stranger(wanted: Json, found: Json) -> Reason | None:
     """Why an object that exists is not one that this manifest may change; None if it may. A TLS Secret without our
     labels is the user's, or cert-manager's: its name was chosen for this cluster."""

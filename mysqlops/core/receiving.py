@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from mysqlops.core import binlog
@@ -95,3 +96,12 @@ def said(before: Asked, asked: Asked, chunk: binlog.Chunk, source: Source) -> As
     if asked.uuid == source.uuid and asked.executed.is_subset(chunk.after):
         return asked
     return before if before.uuid == source.uuid else Asked()
+
+
+_IDLE_SECONDS = 120.0  # with nothing new, so often the repository gets to know that it is still complete
+
+
+def is_worth(stored: str, until: str) -> bool:
+    """Of a chunk to which nothing came: it was idle for long, or another primary's clock counts from now on."""
+    passed = datetime.fromisoformat(until) - datetime.fromisoformat(stored)
+    return not 0 <= passed.total_seconds() < _IDLE_SECONDS

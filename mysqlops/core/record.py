@@ -33,7 +33,7 @@ def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:
     found = _read(annotations, names.ANNOTATION_STOPPED)
     if not isinstance(found, dict) or not _is_stop(found):
         return {}
-    return found
+    return {"fenced": {}, **found}
 
 
 def _is_stop(found: dict[str, Any]) -> bool:

@@ -113,8 +113,7 @@ class Client:
         return items
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        """Server-side apply; a field that another manager owns raises Conflict with the field's name. What exists and
-        is another cluster's is not touched: raises Refused."""
+        """Server-side apply; a field that another manager owns raises Conflict. Refused of another cluster's object."""
         self._check_owner(manifest)
         query = {"fieldManager": names.FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         path = self._path(manifest["kind"], manifest["metadata"]["name"])
@@ -185,7 +184,8 @@ class Client:
             self.before_change()
 
     def _check_owner(self, manifest: Json) -> None:
-        found = self.find(manifest["kind"], manifest["metadata"]["name"])
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        found = self.find(kind, name) if ownership.is_of_a_cluster(manifest) else None
         if found is not None and (reason := ownership.stranger(manifest, found)) is not None:
             raise errors.Refused([reason])
 
@@ -239,7 +239,7 @@ class Client:
 
 
 def _segment(name: str) -> str:
-    """One part of a path, whatever it is made of; raises ConfigError for what would lead elsewhere."""
+    """One part of a path; raises ConfigError for what would lead elsewhere."""
     if name in (".", "..") or not name:
         raise errors.ConfigError(f"{name!r}: no object has that name")
     return quote(name, safe="")

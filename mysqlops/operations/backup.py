@@ -128,8 +128,9 @@ def held(
 ) -> tuple[list[backup.Backup], list[binlog.Chunk]]:
     """The backups, and the binary logs; `trusted` is a Secret with another key."""
     snapshots = restic.snapshots(session, target)
-    chunks = binlog.chunks(snapshots)
-    found = backup.catalogue(snapshots, target.name, signing.keys(session, snapshots, trusted))
+    keys = signing.keys(session, snapshots, trusted)
+    chunks = binlog.chunks(snapshots, keys)
+    found = backup.catalogue(snapshots, target.name, keys)
     return binlog.with_reach(found, chunks), chunks
 
 
@@ -247,8 +248,9 @@ def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
     ids = backup.snapshots_of(snapshots, gone)
     going = {one.snapshot for one in gone}
     stays = [one for one in backup.catalogue(snapshots) if one.snapshot not in going]
+    keys = signing.keys(session, snapshots)
     for own in {one.origin for one in gone}:
-        ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own)
+        ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own, keys)
     if ids:
         restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
     for one in gone:

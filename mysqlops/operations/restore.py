@@ -189,6 +189,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     steps = planning.rejoin() if filling.member else planning.restore(filling.to)
     made = planning.job(restic.templates(), name, target, steps, source, **env)
     planning.onto_claim(made, filling.claim)
+    if filling.to:
+        planning.with_key_of(made, chosen)
     if filling.member:
         planning.beside(made, filling.member)
     found = session.client.find("Job", name)

@@ -266,7 +266,13 @@ def grow_scratch(wanted: Json, size: int) -> None:
 
 def which(chosen: Backup) -> dict[str, str]:
     """What a Job restores or verifies: that very entry, for another one may have its id."""
-    return {"BACKUP_ID": chosen.id, "SNAPSHOT": chosen.snapshot}
+    return {"BACKUP_ID": chosen.id, "SNAPSHOT": chosen.snapshot, "SIGNED": chosen.signed}
+
+
+def with_key_of(wanted: Json, chosen: Backup) -> None:
+    """The key that sealed it, for its binary logs: a restored cluster has another one of its own."""
+    volumes = {one["name"]: one for one in wanted["spec"]["template"]["spec"]["volumes"]}
+    volumes["login"]["secret"]["secretName"] = chosen.key_secret or names.credentials_secret(chosen.cluster)
 
 
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:

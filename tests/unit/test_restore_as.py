@@ -18,6 +18,7 @@ from tests.unit.fakes.cluster import GROUP, Cluster
 
 TARGET = target.Target("t", "/repository", "restic")
 AT, LATER = "2026-01-01T10:00:00.000000Z", "2026-01-01T11:00:00.000000Z"
+LOGIN = {"name": "login", "secret": {"secretName": "copy-credentials"}}
 SPEC = ClusterSpec(name="copy", namespace="db", replicas=1)
 BACKUP = backup.Backup(
     id="mysql-20260101-000000",
@@ -76,7 +77,7 @@ def test_a_claim_that_was_begun_for_another_point_is_refused(begun: str, to: str
 
 def test_a_claim_that_is_filled_aims_at_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster, session = _begun(AT)
-    job: dict[str, Any] = {"metadata": {"name": "copy-restore"}, "spec": {"template": {"spec": {}}}}
+    job: dict[str, Any] = {"metadata": {"name": "copy-restore"}, "spec": {"template": {"spec": {"volumes": [LOGIN]}}}}
     monkeypatch.setattr(jobs_planning, "job", lambda *_, **__: job)
     monkeypatch.setattr(jobs_planning, "onto_claim", lambda *_: None)
     monkeypatch.setattr(restic, "templates", list)

@@ -12,9 +12,11 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import backup as job
-from mysqlops.core import backup, retention
+from mysqlops.agent import peers, replay
+from mysqlops.core import backup, binlog, retention
+from mysqlops.core.backup import Keys
 from tests.unit.fakes.api import Clock
-from tests.unit.test_backup import NOW, made
+from tests.unit.test_backup import GROUP, NOW, made
 from tests.unit.test_trust import stored
 
 ENV = {"MYSQLOPS_CLUSTER": "orders", "MYSQLOPS_NAMESPACE": "db", "ORIGIN": "uid"}
@@ -28,7 +30,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(job, "_SCRATCH", tmp_path)
     monkeypatch.setattr(job, "_COPY", tmp_path / "copy")
     monkeypatch.setattr(job, "_MANIFEST", tmp_path / "copy" / "manifest.json")
-    monkeypatch.setattr(job, "_KEY", tmp_path / "key")
+    monkeypatch.setattr(peers, "_KEY", tmp_path / "key")
     return tmp_path
 
 
@@ -94,3 +96,53 @@ def test_a_restored_volume_brings_no_identity_and_no_persisted_settings(work: Pa
         (data / name).write_text("")
     _job(work, []).place()
     assert [one.name for one in (work / "data").iterdir()] == ["ibdata1"]
+
+
+def _chunk(name: str, key: str, **facts: Any) -> dict[str, Any]:
+    common = {
+        "before": f"{GROUP}:1-5",
+        "gtid": f"{GROUP}:6-9",
+        "transactions": 4,
+        "until": "2026-11-24T13:00:00.000000Z",
+    }
+    common |= {"first": "2026-11-24T12:30:00.000000Z", "last": "2026-11-24T12:50:00.000000Z"}
+    one = binlog.Chunk(name, "orders", "db", "uid", GROUP, **{**common, **facts})
+    return {"id": f"{name}-{key}", "tags": binlog.tags(one, key)}
+
+
+def test_a_sealed_backup_is_brought_forward_with_sealed_logs_only() -> None:
+    keys = Keys("db", {"orders": "the key"})
+    one = made(1, NOW, group=GROUP)
+    evil = _chunk("c", "", transactions=99, gtid=f"{GROUP}:6-99")  # the same chunk, with more in it
+    stranger = _chunk("d", "stolen", gtid=f"{GROUP}:6-7")
+    real = _chunk("c", "the key")
+    there = binlog.chunks([evil, stranger, real], keys)
+    assert {(chunk.id, chunk.signed) for chunk in there} == {("c", backup.SIGNED), ("d", backup.UNKNOWN)}
+    reach = binlog.reach(replace(one, signed=backup.SIGNED), there)
+    assert [chunk.snapshot for chunk in reach.chunks] == ["c-the key"]
+    assert binlog.reach(replace(one, signed=backup.SIGNED), binlog.chunks([evil, stranger], keys)).chunks == ()
+    assert binlog.reach(one, binlog.chunks([evil], keys)).chunks != ()  # on the user's word
+    # Nothing that is sealed goes for what is not.
+    kept = [replace(one, signed=backup.SIGNED)]
+    assert "c-the key" not in binlog.not_needed([evil, stranger, real], kept, "uid", keys)
+    assert binlog.superseded([evil, real], keys) == ["c-"]
+
+
+def test_logs_must_be_those_that_their_entries_were_made_with(tmp_path: Path) -> None:
+    files, digest = [], ""
+    for number in range(3):
+        files.append(tmp_path / f"relay.{number:06}")
+        files[-1].write_bytes(bytes([number]))
+    for file in files[:2]:
+        digest = binlog.chained(digest, file.read_bytes())
+    common: dict[str, Any] = {"cluster": "orders", "namespace": "db", "origin": "uid", "group": GROUP, "before": ""}
+    first = binlog.Chunk(id="a", **common, transactions=1, files=2, digest=digest)
+    second = binlog.Chunk(id="b", **common, transactions=1, files=1, digest=binlog.chained("", b"\x02"))
+    replay._check_files(files, [first, second])
+    replay._check_files(files, [replace(first, files=0, digest=""), second])  # an older release counted none
+    for changed in (files[::-1], files[:2], [*files, files[0]]):
+        with pytest.raises(errors.StorageError, match=r"not those that its entry|belong to no entry"):
+            replay._check_files(changed, [first, second])
+    files[1].write_bytes(b"evil")
+    with pytest.raises(errors.StorageError, match="the binary logs of a are not those"):
+        replay._check_files(files, [first, second])
