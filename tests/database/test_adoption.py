@@ -179,7 +179,6 @@ def test_accounts_are_listed_first_and_only_harmless_or_named_ones_come_along(
         hashes = server.query("SELECT authentication_string FROM mysql.user WHERE user IN ('kept', 'app')")
     assert same["shopper@%"].default_roles == ["'writer'@'%'"]
     assert len(hashes) == 2
-    assert not any("stolen" in line or "shop-secret" in line for line in job.run("conclude").log.splitlines())
     for user in ("o'neil;--@10.%", "shopper@%", "writer@%", "x509@%", "dba@%", "kept@%"):
         group.members[0].query(f"DROP USER {'@'.join(accounts.quote(one) for one in user.split('@'))}")
 
