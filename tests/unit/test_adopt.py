@@ -10,8 +10,8 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import adoption
-from mysqlops.core.spec import ClusterSpec
-from mysqlops.operations import adopt, deploy
+from mysqlops.kube import manifests
+from mysqlops.operations import adopt
 from mysqlops.operations.session import Session
 from mysqlops.planning import adopt as planning
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -29,7 +29,7 @@ class World:
 
     def __init__(self, *pods: tuple[int, str]) -> None:
         self.cluster, self.pods, self.ran = Cluster(1), pods, list[str]()
-        objects = {one["kind"]: one for one in deploy.objects(ClusterSpec(name=NAME, namespace="db", replicas=1))}
+        objects = {one["kind"]: one for one in manifests.load_base()}
         found = self.cluster.store.objects["StatefulSet", NAME]
         found["spec"]["template"] = objects["StatefulSet"]["spec"]["template"]
         self.has_ended = False
