@@ -17,14 +17,24 @@ from tests.database.group import Group, Settings
 
 _ATTACK = '--init-command=GRANT ALL ON *.* TO limited@"%"'
 _ODD = [
-    _ATTACK,
-    "-h127.0.0.1",
-    "--all-databases",
-    "--result-file=/work/x",
-    "a`b'c\"d",
-    "$(id) %s $HOME",
-    "ünï ⊕",
-    "e\\f",
+    *(_ATTACK, "-h127.0.0.1", "--all-databases", "--result-file=/work/x", "--", "-", "----args-separator----"),
+    *(
+        "a`b'c\"d",
+        "``",
+        "'",
+        "$(id) %s $HOME",
+        "`id`",
+        "%",
+        "*",
+        "#x",
+        ";",
+        "*/",
+        "\\!",
+        "e\\f",
+        "DELIMITER ;;",
+        "--x --y",
+    ),
+    *("ünï ⊕", "日本語", "x" * 64, "~", "@x", " IDENTIFIED BY "[:-1]),
 ]
 _READS = re.compile(
     r"SELECT|SHOW|SET (SESSION|NAMES|@|SQL_QUOTE|character_set)|/\*!\d+ (SET|SHOW|SELECT)|START TRANSACTION|USE|UNLOCK"
@@ -82,8 +92,8 @@ def test_no_name_becomes_an_option_and_a_rehearsal_only_reads(old: Old, group: G
     old.sql("CREATE USER limited@'%' IDENTIFIED BY 'x'; GRANT CREATE ON *.* TO limited@'%'")
     for name in _ODD:
         one = _quoted(name)
-        old.sql(f"CREATE DATABASE {one}", f"CREATE TABLE {one}.{one} (id INT PRIMARY KEY, t TEXT)")
-        old.sql(f"INSERT INTO {one}.{one} VALUES (1, 'x')", f"CREATE VIEW {one}.v AS SELECT * FROM {one}.{one}")
+        made = (f"CREATE DATABASE {one}", f"CREATE TABLE {one}.{one} (id INT PRIMARY KEY, t TEXT)")
+        old.sql(*made, f"INSERT INTO {one}.{one} VALUES (1, 'x')", f"CREATE VIEW {one}.v AS SELECT * FROM {one}.{one}")
     grants, users = old.sql("SHOW GRANTS FOR limited@'%'"), old.sql("SELECT user, host FROM mysql.user")
     old.statements("reader")
     job.user = "reader"
@@ -98,9 +108,8 @@ def test_no_name_becomes_an_option_and_a_rehearsal_only_reads(old: Old, group: G
     assert _here(group, "SELECT COUNT(*) FROM mysql.user WHERE user IN ('limited', 'mysqlops_adopt')") == [(0,)]
     for name in _ODD:
         assert _here(group, f"SELECT t FROM {_quoted(name)}.{_quoted(name)}") == [("x",)]
-        old.sql(f"DROP DATABASE {_quoted(name)}")
         group.members[0].query(f"DROP DATABASE {_quoted(name)}")
-    old.sql("DROP USER limited@'%'")
+    old.sql(*(f"DROP DATABASE {_quoted(name)}" for name in _ODD), "DROP USER limited@'%'")
 
 
 def test_names_that_cannot_be_handled_are_refused_before_anything_runs(old: Old, job: Job, shop: None) -> None:
