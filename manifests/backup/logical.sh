@@ -3,14 +3,18 @@
 # server of the copy takes no writes, so that all dumps are of one moment.
 at_once=4
 dump=/scratch/copy/dump
+# Names are data: each comes after `--`, and from a file that only printf decodes. In binary mode a client reads no commands
+# of its own (`\!` is a shell) out of what it loads, and leaves \r as it is. A comment could end at a newline in a name.
 sql() {
-  mysql --no-defaults --socket="/work/$name.sock" --user=root --default-character-set=utf8mb4 "$@"
+  mysql --no-defaults --socket="/work/$name.sock" --user=root --default-character-set=utf8mb4 --binary-mode \
+    --max-allowed-packet=1G "$@"
 }
 dump_sql() {
-  mysqldump --no-defaults --socket="/work/$name.sock" --user=root --default-character-set=utf8mb4 --quick --hex-blob \
-    --skip-lock-tables --set-gtid-purged=OFF --no-tablespaces "$@"
+  mysqldump --no-defaults --socket="/work/$name.sock" --user=mysqlops_dump --default-character-set=utf8mb4 --quick \
+    --hex-blob --skip-lock-tables --set-gtid-purged=OFF --no-tablespaces --skip-comments --max-allowed-packet=1G "$@"
 }
-# At the word of /work/dump: the databases in /work/databases, the tables in /work/tables ("database<TAB>table").
+# At the word of /work/dump: the databases in /work/databases, the tables in /work/tables ("DATABASE TABLE"), each name
+# with all but letters and digits as \0OCTAL.
 dump_when_told() {
   while [ ! -e /work/dump ]; do sleep 0.2; done
   code=0
@@ -19,22 +23,32 @@ dump_when_told() {
   echo "$code" >/work/dumped.part
   mv /work/dumped.part /work/dumped
 }
+# The name that $1 encodes, in $decoded; a substitution alone would cut newlines off its end.
+decode() {
+  decoded=$(printf '%bx' "$1")
+  decoded=${decoded%x}
+}
 dump_all() {
   set -e
   command -v mysqldump >/dev/null || { echo 'the image has no mysqldump; images of mysql have it' >&2; exit 1; }
   mkdir -p "$dump/tables"
   set --
-  while IFS= read -r database; do set -- "$@" "$database"; done </work/databases
+  while read -r encoded; do
+    decode "$encoded"
+    set -- "$@" "$decoded"
+  done </work/databases
   # Triggers come after the rows, which they must not change again.
-  dump_sql --no-data --routines --events --skip-triggers --databases "$@" >"$dump/schema.sql"
-  dump_sql --no-data --no-create-info --no-create-db --triggers --databases "$@" >"$dump/triggers.sql"
+  dump_sql --no-data --routines --events --skip-triggers --databases -- "$@" >"$dump/schema.sql"
+  dump_sql --no-data --no-create-info --no-create-db --triggers --databases -- "$@" >"$dump/triggers.sql"
   number=0 running=''
-  while IFS='	' read -r database table; do
+  while read -r database table; do
     number=$((number + 1))
+    decode "$database" && database=$decoded
+    decode "$table" && table=$decoded
     file=$dump/tables/$number.sql
     # shellcheck disable=SC2016
     { printf 'USE `%s`;\n' "$(printf %s "$database" | sed 's/`/``/g')" &&
-      dump_sql --no-create-info --skip-triggers "$database" "$table"; } >"$file" &
+      dump_sql --no-create-info --skip-triggers -- "$database" "$table"; } >"$file" &
     running="$running $!"
     if [ $((number % at_once)) -eq 0 ]; then wait_all; fi
   done </work/tables
@@ -51,7 +65,7 @@ load_dump() {
   rm -rf "$data.half"
   mkdir -p "$data.half"
   copy --datadir="$data.half" --initialize-insecure
-  copy --datadir="$data.half" --super-read-only=OFF &
+  copy --datadir="$data.half" --super-read-only=OFF --max-allowed-packet=1G &
   loading=$!
   until sql -e 'SELECT 1' >/dev/null 2>&1; do
     kill -0 "$loading"
@@ -65,17 +79,17 @@ load_dump() {
   mv "$data.half" "$data"
 }
 load_all() {
-  sql <"$dump/schema.sql" || return 1
+  sql <"$dump/schema.sql" 2>>/work/load.log || return 1
   running='' number=0
   for file in "$dump"/tables/*.sql; do
     [ -e "$file" ] || continue
     number=$((number + 1))
-    { sql <"$file" && rm "$file"; } &
+    { sql <"$file" 2>>/work/load.log && rm "$file"; } &
     running="$running $!"
     if [ $((number % at_once)) -eq 0 ]; then wait_all || return 1; fi
   done
   wait_all || return 1
-  sql <"$dump/triggers.sql" || return 1
+  sql <"$dump/triggers.sql" 2>>/work/load.log || return 1
   # Rights can be changed only once their tables are loaded; this connection keeps its own.
-  { echo 'FLUSH PRIVILEGES;' && cat "$dump/accounts.sql" && echo 'SHUTDOWN;'; } | sql
+  { echo 'FLUSH PRIVILEGES;' && cat "$dump/accounts.sql" && echo 'SHUTDOWN;'; } | sql # whose errors may repeat a password's hash: for the log only
 }

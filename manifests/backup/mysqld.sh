@@ -1,7 +1,7 @@
 #!/bin/sh
 # A server for one copy of the data, as a sidecar: it reads no network and writes no binary log; only this pod's other
 # containers reach it, by the socket. It runs until SHUTDOWN; if /work/again is there, it is started again once: a clone
-# ends with a server that has stopped. With APPLY it is one that applies the relay logs in /scratch/replay: that needs the
+# ends with a server that has stopped. What was cloned takes no writes. With APPLY it is one that applies the relay logs in /scratch/replay: that needs the
 # accounts' tables, as rights may be granted there, and so an account, which /work/replay.sql makes.
 set -eu
 data=/scratch/copy/data
@@ -10,7 +10,7 @@ trap 'exit 0' TERM
 server() {
   mysqld --defaults-file=/etc/mysqlops/my.cnf --datadir="$data" --socket="/work/$name.sock" \
     --pid-file="/work/$name.pid" --skip-networking --skip-replica-start \
-    --ssl-ca= --ssl-cert= --ssl-key= --require-secure-transport=OFF --event-scheduler=OFF \
+    --ssl-ca= --ssl-cert= --ssl-key= --require-secure-transport=OFF --event-scheduler=OFF --init-connect= \
     --loose-group-replication-start-on-boot=OFF --loose-clone-ssl-ca=/run/ca/ca.crt --innodb-flush-log-at-trx-commit=2 "$@"
 }
 copy() {
@@ -50,7 +50,7 @@ elif [ -e "$data" ]; then
   if [ -e /work/again ]; then
     rm /work/again
     code=0
-    copy --super-read-only="${READ_ONLY:-ON}" || code=$?
+    copy --super-read-only=ON ${DUMP:+--max-allowed-packet=1G} || code=$?
   fi
 fi
 echo "$code" >"/work/$name.stopped"

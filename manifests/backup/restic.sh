@@ -45,7 +45,7 @@ run_step() {
     if [ "$(cat /work/method)" = snapshot ] && [ ! -e /scratch/restored ]; then
       mkdir -p /scratch/copy
       if [ -e /scratch/data ]; then mv /scratch/data /scratch/copy/data; fi
-      restic --no-cache --json --retry-lock 10m restore "$(cat /work/chosen)" --target /scratch/copy --verify
+      restic --no-cache --json --retry-lock 10m restore --target /scratch/copy --verify -- "$(cat /work/chosen)"
       exit 0
     fi
     if [ -e /scratch/data ]; then
@@ -53,7 +53,7 @@ run_step() {
       exit 0
     fi
     rm -rf /scratch/copy
-    restic --no-cache --json --retry-lock 10m restore "$(cat /work/chosen)" --target /scratch/copy --verify
+    restic --no-cache --json --retry-lock 10m restore --target /scratch/copy --verify -- "$(cat /work/chosen)"
     ;;
   fetch-logs) # the snapshots that /work/logs names, as one row of relay logs
     if [ -e /scratch/data ]; then exit 0; fi
@@ -61,7 +61,7 @@ run_step() {
     mkdir /scratch/replay
     count=0
     while IFS= read -r snapshot; do
-      restic --no-cache --json --retry-lock 10m restore "$snapshot" --target /scratch/chunk --verify
+      restic --no-cache --json --retry-lock 10m restore --target /scratch/chunk --verify -- "$snapshot"
       for file in /scratch/chunk/relay.*; do
         [ -e "$file" ] || continue # a chunk may hold the word alone that nothing came
         count=$((count + 1))
@@ -75,14 +75,14 @@ run_step() {
   forget-only) # the snapshots that /work/forget names; what only they used is freed by the next pruning
     set --
     while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
-    restic --no-cache --retry-lock 2m forget "$@"
+    restic --no-cache --retry-lock 2m forget -- "$@"
     ;;
   forget) # the snapshots that /work/forget names, and what only they used
     set --
     while IFS= read -r snapshot; do set -- "$@" "$snapshot"; done </work/forget
     [ $# -gt 0 ] || exit 0
     # As process 1 it gets the signal that ends the pod, and takes its lock away.
-    exec restic --no-cache --retry-lock 10m forget --prune "$@"
+    exec restic --no-cache --retry-lock 10m forget --prune -- "$@"
     ;;
   export) # snapshot $1 as the tar file $2 on the volume, complete or not at all
     if [ -e "/scratch/$2" ]; then
@@ -90,7 +90,7 @@ run_step() {
       exit 3
     fi
     rm -f "/scratch/$2.part"
-    restic --no-cache dump --archive tar "$1" / >"/scratch/$2.part"
+    restic --no-cache dump --archive tar -- "$1" / >"/scratch/$2.part"
     sync
     mv "/scratch/$2.part" "/scratch/$2"
     sha256sum "/scratch/$2"
@@ -105,7 +105,7 @@ run_step() {
   remove-key) # the key that the old password opens; those that somebody else added stay
     if RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache cat config >/dev/null 2>&1; then
       old=$(RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache key list | sed -n 's/^\*\([0-9a-f]*\).*/\1/p')
-      restic --no-cache --retry-lock 2m key remove "$old"
+      restic --no-cache --retry-lock 2m key remove -- "$old"
     fi
     ;;
   run)

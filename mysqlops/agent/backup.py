@@ -148,29 +148,42 @@ class Job:
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
             text = "the volume was being brought forward when that was ended, and is not the snapshot any more"
             raise Refused([Reason("half-applied", text, "delete the new claim, then run it again")])
-        recorded = contents.load(manifest["contents"])
-        with self._local() as server:
-            fetched = self._clock.now().timestamp() - float((_WORK / "started").read_text())
-            gtid = _executed(server)
-            if made.method == backup.LOGICAL:
-                found = contents.of_any_version(server, self._say)
-            else:
-                found = contents.of(server, self._say, with_checksums=made.checked == backup.CHECKSUM)
-                if str(server.scalar("SELECT @@version")) != made.server_version:
-                    recorded, found = contents.of_whatever_version(recorded), contents.of_whatever_version(found)
-            self._stop(server)
-        different = contents.differences(recorded, found)
-        if gtid != made.gtid:
-            different.append(f"GTID set {gtid} instead of {made.gtid}")
-        result = backup.Verification(
-            made.id, self._moment(), not different, round(fetched, 1), "; ".join(different)[:1000]
-        )
+        try:
+            fetched, different = self._compare(made, contents.load(manifest["contents"]))
+        except (errors.MysqlError, errors.StepFailed) as error:
+            fetched, different = self._unreadable(error)
+        result = backup.Verification(made.id, self._moment(), not different, fetched, "; ".join(different)[:1000])
         (_WORK / "report").mkdir(exist_ok=True)
         (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
         _write_lines("tags", backup.tags(result))
         self._say(json.dumps(asdict(result)))
         if different and self._env.get("MUST_BE_EQUAL"):
             raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
+
+    def _compare(self, made: backup.Backup, recorded: contents.Contents) -> tuple[float, list[str]]:
+        """How long it took to fetch and start it, and what differs."""
+        with self._local() as server:
+            fetched = self._fetched_seconds()
+            gtid = _executed(server)
+            if made.method == backup.LOGICAL:
+                found = contents.of_any_version(server, self._say, recorded.version)
+            else:
+                checked = made.checked == backup.CHECKSUM
+                found = contents.of(server, self._say, with_checksums=checked, version=recorded.version)
+                if str(server.scalar("SELECT @@version")) != made.server_version:
+                    recorded, found = contents.of_whatever_version(recorded), contents.of_whatever_version(found)
+            self._stop(server)
+        different = contents.differences(recorded, found)
+        return fetched, different if gtid == made.gtid else [*different, f"GTID set {gtid} instead of {made.gtid}"]
+
+    def _unreadable(self, error: errors.MysqlopsError) -> tuple[float, list[str]]:
+        """The same of a backup that no server can read; raises the error if that may have another cause."""
+        if self._env.get("MUST_BE_EQUAL") or not local.blames_data(self._clock, "mysqld", error):
+            raise error
+        return self._fetched_seconds(), [f"it cannot be read: {error}"]
+
+    def _fetched_seconds(self) -> float:
+        return round(self._clock.now().timestamp() - float((_WORK / "started").read_text()), 1)
 
     def verdict(self) -> None:
         """Fail the Job whose verification failed, after it has been recorded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +10,14 @@ from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import quantity
+from mysqlops.core import backup, quantity
 from mysqlops.mysql import connect
 
 T = TypeVar("T")
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _ROOM_BYTES = 16 << 20
 APPLYING = _SCRATCH / "copy" / "applying"  # there once binary logs are being applied to the data
-_START_SECONDS, _STOP_SECONDS = 600.0, 600.0
+_START_SECONDS, _STOP_SECONDS, _CRASH_SECONDS = 600.0, 600.0, 10.0
 
 
 def wait_for(clock: Clock, name: str, login: connect.Login) -> connect.Server:
@@ -28,7 +29,7 @@ def wait_for(clock: Clock, name: str, login: connect.Login) -> connect.Server:
         except errors.MysqlError as error:
             if _stopped(name).exists():
                 text = f"the server on the copy ended; the log of container {name} says why"
-                raise errors.StepFailed(text) from error
+                raise errors.StepFailed(f"{text} {_load_errors()}".strip()) from error
             if clock.monotonic() > deadline:
                 raise errors.WaitTimeout(f"no server on the copy after {_START_SECONDS:.0f} s: {error}") from error
             clock.sleep(0.2)
@@ -53,11 +54,32 @@ def explained(program: Callable[[T], None], job: T) -> None:
     try:
         program(job)
     except errors.MysqlopsError as error:
-        found = os.statvfs(_SCRATCH)
-        if found.f_bavail * found.f_frsize > _ROOM_BYTES:
+        if not _is_full():
             raise
+        found = os.statvfs(_SCRATCH)
         size = quantity.format_bytes(found.f_blocks * found.f_frsize)
         raise errors.StepFailed(f"the scratch volume of {size} is full: {error}") from error
+
+
+def blames_data(clock: Clock, name: str, error: errors.MysqlopsError) -> bool:
+    """Whether a check that ended in this error shows that what it checked is bad (core.backup.blames_data)."""
+    ended = ""
+    if not isinstance(error, errors.StatementFailed):
+        with contextlib.suppress(errors.WaitTimeout):  # a server that crashes leaves its status a moment later
+            until(clock, _stopped(name).exists, "end", seconds=_CRASH_SECONDS)
+            ended = _stopped(name).read_text().strip()
+    return backup.blames_data(is_refused=isinstance(error, errors.StatementFailed), ended=ended, is_full=_is_full())
+
+
+def _is_full() -> bool:
+    found = os.statvfs(_SCRATCH)
+    return found.f_bavail * found.f_frsize <= _ROOM_BYTES
+
+
+def _load_errors() -> str:
+    """What the client said of a dump that could not be loaded: the pod's logs go with it."""
+    log = _WORK / "load.log"
+    return f"({log.read_text(errors='replace').strip()[-300:]})" if log.exists() and log.stat().st_size else ""
 
 
 def _stopped(name: str) -> Path:

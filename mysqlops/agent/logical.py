@@ -2,32 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mysqlops import errors
 from mysqlops.agent import local
 from mysqlops.clock import Clock
-from mysqlops.mysql import account_statements, comparison, connect, contents
+from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import account_statements, accounts, comparison, connect, contents
 
-_WORK, _DUMP = Path("/work"), Path("/scratch/copy/dump")
-_ORDER, _ENDED = _WORK / "dump", _WORK / "dumped"
+_WORK, _DUMP = "work", "scratch/copy/dump"
+_CODE = "not-as-sql"
+_ARCHIVE = "--method archive or snapshot, or ALTER it"
+_RETYPE = f"{_ARCHIVE}: FLOAT to DOUBLE"
+_VIEW_COLUMNS = (
+    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "JOIN information_schema.views USING (table_schema, table_name) WHERE table_schema <> 'sys'"
+)
 _SECONDS = 7 * 86400.0
 
 
-def dump(server: connect.Server, clock: Clock, say: Callable[[str], None], gtids: str) -> contents.Contents:
-    """Dump all that the server holds; what that is. Raises StepFailed with mysqldump's words."""
+def dump(
+    server: connect.Server, clock: Clock, say: Callable[[str], None], gtids: str, root: Path = Path("/")
+) -> contents.Contents:
+    """Dump all that the server holds; what that is. Raises StepFailed with mysqldump's words.
+
+    What counts is what the copy held before the dump began. The copy is the donor's data at the copy's GTID set, and no
+    other server holds just that: the donor has gone on. Nothing may change it while it is dumped, by three bars: the
+    server takes no writes, the account of the dump may not write, and the contents are compared afterwards.
+    """
+    before = contents.of_any_version(server, say)
+    accounts_then = account_statements.read(server)
     databases = [*comparison.databases(server), "mysqlops"]
     tables = [(one, table) for one in databases for table in comparison.tables(server, one)]
-    if odd := [f"{one}.{table}" for one, table in tables if "\t" in table or "\n" in table]:
-        raise errors.StepFailed(f"--method logical cannot take a table with a tab in its name: {odd[0]!r}")
-    (_WORK / "databases").write_text("".join(f"{one}\n" for one in databases))
-    (_WORK / "tables").write_text("".join(f"{one}\t{table}\n" for one, table in tables))
+    _refuse_what_sql_cannot_hold(server, tables)
+    work = root / _WORK
+    (work / "databases").write_text("".join(f"{_encoded(one)}\n" for one in databases))
+    (work / "tables").write_text("".join(f"{_encoded(one)} {_encoded(table)}\n" for one, table in tables))
     say(f"dumping {len(tables)} tables of {len(databases)} databases")
-    _ORDER.touch()
-    local.until(clock, _ENDED.exists, "finish the dump", seconds=_SECONDS)
-    if _ENDED.read_text().strip() != "0":
-        raise errors.StepFailed(f"the dump failed: {(_WORK / 'dump.log').read_text().strip()[-400:]}")
-    found = contents.of_any_version(server, say)
-    (_DUMP / "accounts.sql").write_text(account_statements.script(account_statements.read(server), gtids))
-    return found
+    with accounts.dumping(server):
+        (work / "dump").touch()
+        local.until(clock, (work / "dumped").exists, "finish the dump", seconds=_SECONDS)
+    if (work / "dumped").read_text().strip() != "0":
+        raise errors.StepFailed(f"the dump failed: {(work / 'dump.log').read_text().strip()[-400:]}")
+    if different := contents.differences(before, contents.of_any_version(server, say)):
+        raise errors.StepFailed(f"the copy changed while it was dumped: {'; '.join(different)[:400]}")
+    (root / _DUMP / "accounts.sql").write_text(account_statements.script(accounts_then, gtids))
+    return before
+
+
+def _encoded(name: str) -> str:
+    """As the shell's printf decodes it (logical.sh): no character of a name can mean anything to a script."""
+    return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\0{byte:03o}" for byte in name.encode())
+
+
+def _refuse_what_sql_cannot_hold(server: connect.Server, tables: Sequence[tuple[str, str]]) -> None:
+    """A dump that cannot bring everything back is none; raises Refused with all that is in its way."""
+    reasons = [
+        Reason(_CODE, f"{comparison.quoted(*one)}: SQL cannot hold {count} of its FLOAT or JSON values", _RETYPE)
+        for one in tables
+        if (count := comparison.not_writable(server, *one))
+    ]
+    # mysqldump looks for a delimiter that the text does not hold, in a loop that never ends if it holds two semicolons.
+    events = server.query("SELECT event_schema, event_name FROM information_schema.events ORDER BY 1, 2")
+    reasons += [
+        Reason(_CODE, f"event {comparison.quoted(*one)}: mysqldump hangs at two semicolons in a row", _ARCHIVE)
+        for one in events
+        if ";;" in server.query(f"SHOW CREATE EVENT {comparison.quoted(*one)}")[0][3]
+    ]
+    # Where it is an alias, as in the text of every view, the server takes spaces and controls off a name's beginning.
+    reasons += [
+        Reason(_CODE, f"view {comparison.quoted(*one)}: a column's name begins with {column[0]!r}", _ARCHIVE)
+        for *one, column in server.query(_VIEW_COLUMNS)
+        if column[0] <= " " or column[0] == "\x7f"
+    ]
+    if reasons:
+        raise Refused(reasons)

@@ -67,8 +67,18 @@ class Verification:
     at: str
     ok: bool
     seconds: float  # to fetch and start it: what a restore costs
-    why: str = ""  # what differed
+    why: str = ""  # what differed, or why nothing could be compared
     snapshot: str = ""
+
+
+# Of a server that was told to end, or killed for its memory: that says nothing about the data.
+_ENDED_FROM_OUTSIDE = ("", "0", "137", "143")
+
+
+def blames_data(*, is_refused: bool, ended: str, is_full: bool) -> bool:
+    """Whether a verification that could not be done shows that the backup is bad: the server refused to read it, or
+    ended over it with the exit status `ended`, and not because its volume is full."""
+    return not is_full and (is_refused or ended not in _ENDED_FROM_OUTSIDE)
 
 
 def new_id(cluster: str, now: datetime) -> str:

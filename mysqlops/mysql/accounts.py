@@ -6,7 +6,8 @@ transactions. mysqld reads the file with `--init-file`: one statement a line, so
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from mysqlops import errors
@@ -18,6 +19,7 @@ _PROVIDING = ("CREATE USER IF NOT EXISTS", "ALTER USER")
 # These accounts get passwords again that they have or had; a site's password_history would refuse that (error 3638).
 _REUSES = "PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
 _TOO_WEAK = 1819  # validate_password; says no more than that the policy is not satisfied
+_DUMP_RIGHTS = "SELECT, SHOW VIEW, TRIGGER, EVENT"
 _BACKUP_RIGHTS = ("REPLICATION SLAVE, BACKUP_ADMIN ON *.*", "SELECT ON performance_schema.*")
 
 
@@ -114,6 +116,28 @@ def create_backup(server: connect.Server, user: str, password: str) -> None:
     account = _provide(server, user, password)
     for rights in _BACKUP_RIGHTS:
         server.query(f"GRANT {rights} TO {account}")
+
+
+@contextlib.contextmanager
+def dumping(server: connect.Server) -> Iterator[None]:
+    """While this lasts there is an account that may read everything and change nothing, for mysqldump on a server that
+    nobody reaches but this pod; hence no password. The server takes no writes meanwhile, nor after that."""
+    account = f"{quote(names.USER_DUMP)}@'localhost'"
+    drop_it = f"DROP USER IF EXISTS {account}"
+    # As a hash, which no policy for passwords refuses.
+    make_it = f"CREATE USER {account} IDENTIFIED WITH caching_sha2_password AS ''"
+    _unprotected(server, drop_it, make_it, f"GRANT {_DUMP_RIGHTS} ON *.* TO {account}")
+    try:
+        yield
+    finally:
+        _unprotected(server, drop_it)
+
+
+def _unprotected(server: connect.Server, *statements: str) -> None:
+    server.query("SET GLOBAL super_read_only = OFF")
+    for statement in statements:
+        server.query(statement)
+    server.query("SET GLOBAL super_read_only = ON")
 
 
 def may_receive(server: connect.Server) -> bool:

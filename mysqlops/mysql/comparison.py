@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from mysqlops import errors
 from mysqlops.mysql import connect
 
-SYSTEM = ("mysql", "sys", "information_schema", "performance_schema", "mysqlops", "ndbinfo")
+SYSTEM = ("mysql", "sys", "information_schema", "performance_schema", "mysqlops")
 # Written as they are: their text holds no comma and is never NULL's.
 _PLAIN = set("tinyint smallint mediumint int bigint decimal date time datetime timestamp year".split())
 _REAL = ("float", "double")
 # Within InnoDB's limit of 65535 bytes a row, so twice that in hexadecimal always fits a packet.
 _SHORT = set("char varchar binary varbinary set bit".split())
+_BINARY_BEFORE = set(
+    "binary varbinary blob tinyblob mediumblob longblob bit vector geometry point linestring polygon multipoint "
+    "multilinestring multipolygon geomcollection".split()
+)
+_WRITTEN = {
+    "float": "{0} <=> CAST(CAST({0} AS CHAR) AS FLOAT)",
+    "json": "SHA2({0}, 256) <=> SHA2(CAST(CAST({0} AS CHAR) AS JSON), 256)",
+}
 _READ_SECONDS = 86400.0
 _PART = 1 << 64
 # What a server's or a user's settings could change in the text of a value, in the length of a list, or in how long a
@@ -50,7 +58,7 @@ def fix_session(server: connect.Server) -> None:
 def databases(server: connect.Server) -> list[str]:
     """All but the server's own."""
     found = server.query("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
-    return [str(name) for (name,) in found if str(name).lower() not in SYSTEM]
+    return [str(name) for (name,) in found if name not in SYSTEM]  # `Sys` is somebody's own
 
 
 def tables(server: connect.Server, database: str) -> list[str]:
@@ -77,6 +85,37 @@ def contents(server: connect.Server, database: str, table: str) -> Contents:
         text = f"{server.where}: {rows - seen} of {rows} rows of {quoted(database, table)} have no digest"
         raise errors.StatementFailed(f"{text}; max_allowed_packet must be 1M or more")
     return Contents(rows, high % _PART * _PART + low % _PART)
+
+
+def contents_as_before(server: connect.Server, database: str, table: str) -> Contents:
+    """The digest that backups recorded until 2026-11, for these alone: pairs of equal rows cancel out in it, rows that
+    exceed a packet are left out, and it depends on the session's settings, which are therefore left as they are."""
+    connect.set_read_timeout(server, _READ_SECONDS)
+    parts = ", ".join(_text_as_before(name, kind) for name, kind in _columns(server, database, table))
+    digest = f"CONV(LEFT(SHA2(CONCAT_WS('#', {parts}), 256), 16), 16, 10)"
+    query = f"SELECT COUNT(*), COALESCE(BIT_XOR(CAST({digest} AS UNSIGNED)), 0) FROM {quoted(database, table)}"  # noqa: S608 (names are quoted)
+    count, found = server.query(query)[0]
+    return Contents(int(count), int(found))
+
+
+def _text_as_before(column: str, kind: str) -> str:
+    name = quoted(column)
+    text = f"HEX({name})" if kind in _BINARY_BEFORE else f"HEX(CAST({name} AS CHAR CHARACTER SET utf8mb4))"
+    return f"COALESCE({text}, 'NULL')"
+
+
+def not_writable(server: connect.Server, database: str, table: str) -> int:
+    """How many rows SQL text cannot give back as they are: FLOATs of more than six digits, DECIMALs and other types of
+    MySQL's own inside JSON. Needs MySQL 8.0.17."""
+    fix_session(server)
+    lost = [
+        f"NOT ({_WRITTEN[kind].format(quoted(name))})"
+        for name, kind in _columns(server, database, table)
+        if kind in _WRITTEN
+    ]
+    if not lost:
+        return 0
+    return int(server.scalar(f"SELECT COUNT(*) FROM {quoted(database, table)} WHERE {' OR '.join(lost)}"))  # noqa: S608 (quoted)
 
 
 def _columns(server: connect.Server, database: str, table: str) -> list[tuple[str, str]]:

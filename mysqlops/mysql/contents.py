@@ -7,6 +7,7 @@ definitions of views, routines, triggers and events. Only for servers of one ver
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,12 +25,16 @@ _DEFINITIONS = (
     "SELECT 'trigger', trigger_schema, trigger_name, action_statement FROM information_schema.triggers",
     "SELECT 'event', event_schema, event_name, event_definition FROM information_schema.events",
 )
-_VIEWS = """
-SELECT CONCAT('view ', table_schema, '.', table_name),
-  GROUP_CONCAT(column_name, ' ', column_type ORDER BY ordinal_position)
-FROM information_schema.views JOIN information_schema.columns USING (table_schema, table_name)
-GROUP BY table_schema, table_name
-"""
+_VIEW_COLUMNS = (
+    "SELECT table_schema, table_name, column_name, column_type FROM information_schema.views "
+    "JOIN information_schema.columns USING (table_schema, table_name) "
+    "ORDER BY table_schema, table_name, ordinal_position"
+)
+# How a record names and sums up what it counts. 1: until 2026-11, `a.b` may be two tables, and digests are weak
+# (comparison.contents_as_before). Such a record can be compared in its own way only, and that beats not at all: the
+# backups stay as good as they were. An older program calls a backup of this version different; none is lost by that.
+BEFORE, VERSION = 1, 2
+_NOT_COUNTED_BEFORE = (*comparison.SYSTEM, "ndbinfo")  # nor `Sys`, which is somebody's own
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Contents:
     tables: dict[str, Table]
     rights: dict[str, Table]
     programs: dict[str, str]
+    version: int = VERSION
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,43 +59,64 @@ class Contents:
 def load(found: dict[str, Any]) -> Contents:
     """The inverse of as_json."""
     kinds = {kind: {name: Table(**one) for name, one in found[kind].items()} for kind in ("tables", "rights")}
-    return Contents(kinds["tables"], kinds["rights"], found["programs"])
+    return Contents(kinds["tables"], kinds["rights"], found["programs"], found.get("version", BEFORE))
 
 
-def of(server: connect.Server, say: Callable[[str], None], *, with_checksums: bool) -> Contents:
+def of(server: connect.Server, say: Callable[[str], None], *, with_checksums: bool, version: int = VERSION) -> Contents:
     """Reads everything; raises StatementFailed with the table that cannot be read."""
-    tables = _tables(server, say, lambda database, table: _table(server, database, table, with_checksums))
+    comparison.fix_session(server)
+    tables = _tables(server, say, version, lambda database, table: _table(server, database, table, with_checksums))
     rights = {name: _table(server, "mysql", name, with_checksums=True) for name in _RIGHTS}
-    return Contents(tables, rights, _programs(server))
+    return Contents(tables, rights, _programs(server, version), version)
 
 
-def of_any_version(server: connect.Server, say: Callable[[str], None]) -> Contents:
+def of_any_version(server: connect.Server, say: Callable[[str], None], version: int = VERSION) -> Contents:
     """The same in numbers that do not depend on the server's version; accounts as the statements that make them. After
     that nobody else gets in (account_statements.read)."""
-    found = _tables(server, say, lambda database, table: _digest(server, database, table))
+    if version == BEFORE:
+        read = comparison.contents_as_before
+    else:
+        read = comparison.contents
+        comparison.fix_session(server)
+    found = _tables(server, say, version, lambda database, table: _counted(read(server, database, table)))
     # The server writes a view's text anew when it is loaded: what can be compared are its columns.
-    views = {name: _hash(columns) for name, columns in server.query(_VIEWS)}
-    programs = {name: views.get(name, text) for name, text in _programs(server).items()}
+    views = _views(server, version)
+    programs = {name: views.get(name, text) for name, text in _programs(server, version).items()}
     made = {f"account {name}": _hash("\n".join(lines)) for name, lines in account_statements.read(server).items()}
-    return Contents(found, {}, programs | made)
+    return Contents(found, {}, programs | made, version)
 
 
 def of_whatever_version(found: Contents) -> Contents:
     """What a newer server must show of the same data too: an upgrade grants new rights, and checksums depend on the
     server (CHECKSUM TABLE); rows and names stay."""
     return Contents(
-        {name: Table(table.rows, None) for name, table in found.tables.items()}, {}, dict.fromkeys(found.programs, "")
+        {name: Table(table.rows, None) for name, table in found.tables.items()},
+        {},
+        dict.fromkeys(found.programs, ""),
+        found.version,
     )
 
 
-def _tables(server: connect.Server, say: Callable[[str], None], read: Callable[[str, str], Table]) -> dict[str, Table]:
+def _tables(
+    server: connect.Server, say: Callable[[str], None], version: int, read: Callable[[str, str], Table]
+) -> dict[str, Table]:
     connect.set_read_timeout(server, _READ_SECONDS)
     found = {}
     for database in comparison.databases(server):
+        if version == BEFORE and database.lower() in _NOT_COUNTED_BEFORE:
+            continue
         for table in comparison.tables(server, database):
-            say(f"reading {database}.{table}")
-            found[f"{database}.{table}"] = read(database, table)
+            name = _named(version, database, table)
+            say(f"reading {name}")
+            found[name] = read(database, table)
     return found
+
+
+def _named(version: int, database: str, name: str) -> str:
+    """Database and name, in one line that no other pair has."""
+    if version == BEFORE:
+        return f"{database}.{name}"
+    return ".".join(one if one.isidentifier() else json.dumps(one) for one in (database, name))
 
 
 def _table(server: connect.Server, database: str, table: str, with_checksums: bool) -> Table:
@@ -99,17 +126,26 @@ def _table(server: connect.Server, database: str, table: str, with_checksums: bo
     return Table(rows, None if checksum is None else int(checksum))
 
 
-def _digest(server: connect.Server, database: str, table: str) -> Table:
-    found = comparison.contents(server, database, table)
+def _counted(found: comparison.Contents) -> Table:
     return Table(found.rows, found.digest)
 
 
-def _programs(server: connect.Server) -> dict[str, str]:
+def _views(server: connect.Server, version: int) -> dict[str, str]:
+    """Each view's columns; before, as many as GROUP_CONCAT gave."""
+    columns: dict[str, list[str]] = {}
+    for database, view, column, kind in server.query(_VIEW_COLUMNS):
+        columns.setdefault(f"view {_named(version, database, view)}", []).append(f"{column} {kind}")
+    limit = int(server.scalar("SELECT @@group_concat_max_len")) if version == BEFORE else None
+    return {view: _hash(",".join(found).encode()[:limit].decode(errors="ignore")) for view, found in columns.items()}
+
+
+def _programs(server: connect.Server, version: int) -> dict[str, str]:
     found = {}
+    skipped = _NOT_COUNTED_BEFORE if version == BEFORE else comparison.SYSTEM
     for query in _DEFINITIONS:
         for kind, database, name, text in server.query(query):
-            if str(database).lower() not in comparison.SYSTEM:
-                found[f"{str(kind).lower()} {database}.{name}"] = _hash(str(text))
+            if (str(database).lower() if version == BEFORE else database) not in skipped:
+                found[f"{str(kind).lower()} {_named(version, database, name)}"] = _hash(str(text))
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from mysqlops import errors
-from mysqlops.mysql import comparison, connect
+from mysqlops.mysql import comparison, connect, contents
 from tests.database.conftest import Database
 
 _PACKET = 1 << 20
@@ -142,3 +144,33 @@ def test_what_a_database_has(server: connect.Server) -> None:
     assert comparison.tables(server, "odd-%s") == ["a", "c"]
     assert comparison.unfit_tables(server, "odd-%s") == ["odd-%s.c has no primary key"]
     assert "odd-%s" in comparison.databases(server)
+
+
+def test_old_records_are_compared_in_their_own_way(server: connect.Server) -> None:
+    """As the revisions that made them did: what their digest does not see stays unseen, and nothing else differs."""
+    server.query("CREATE TABLE t (id INT PRIMARY KEY, y VARBINARY(9), v VARCHAR(9))")
+    server.query("INSERT INTO t VALUES (1, x'00ff', 'é'), (2, NULL, NULL)")
+    digest = 0
+    for row in (("31", "00FF", "C3A9"), ("32", "NULL", "NULL")):
+        digest ^= int(hashlib.sha256("#".join(row).encode()).hexdigest()[:16], 16)
+    assert comparison.contents_as_before(server, "odd-%s", "t") == comparison.Contents(2, digest)
+    before = contents.of_any_version(server, lambda _: None, contents.BEFORE)
+    assert before.tables["odd-%s.t"] == contents.Table(2, digest)
+    now = contents.of_any_version(server, lambda _: None)
+    assert now.tables['"odd-%s".t'] != before.tables["odd-%s.t"]
+    assert (before.version, now.version) == (contents.BEFORE, contents.VERSION)
+    for one in (before, now):
+        assert contents.load(json.loads(json.dumps(one.as_json()))) == one
+
+
+def test_names_with_dots_are_told_apart(server: connect.Server) -> None:
+    for database, table in (("odd-%s", "b.c"), ("odd-%s", "b"), ("odd-%s", "c")):
+        server.query(f"CREATE TABLE {comparison.quoted(database, table)} (id INT PRIMARY KEY)")
+    server.query("CREATE DATABASE `odd-%s.b`")
+    try:
+        server.query("CREATE TABLE `odd-%s.b`.c (id INT PRIMARY KEY)")
+        server.query("INSERT INTO `odd-%s.b`.c VALUES (1)")
+        found = contents.of(server, lambda _: None, with_checksums=True).tables
+    finally:
+        server.query("DROP DATABASE `odd-%s.b`")
+    assert (found['"odd-%s"."b.c"'].rows, found['"odd-%s.b".c'].rows) == (0, 1)

@@ -96,6 +96,24 @@ def test_failed_backups_push_no_good_one_out() -> None:
     assert {one.id for one in retention.expired([good, *bad], retention.Policy(last=1))} == {one.id for one in bad}
 
 
+@pytest.mark.parametrize(
+    ("is_refused", "ended", "is_full", "expected"),
+    [
+        (True, "", False, True),  # a statement that failed, as on a table that is damaged
+        (False, "1", False, True),  # a dump that cannot be loaded, a server that does not start
+        (False, "134", False, True),  # aborted: a page that is damaged
+        (False, "137", False, False),  # out of memory, or deleted
+        (False, "143", False, False),
+        (False, "", False, False),  # still running: a connection that was lost
+        (True, "1", True, False),
+    ],
+)
+def test_a_verification_that_could_not_be_done_is_a_bad_backups_only_if_the_data_is_why(
+    is_refused: bool, ended: str, is_full: bool, expected: bool
+) -> None:
+    assert backup.blames_data(is_refused=is_refused, ended=ended, is_full=is_full) is expected
+
+
 def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
     """Restored in place, a backup made, then reverted: the older backup is of what is in use again."""
     old = [made(n, NOW + timedelta(hours=n), gtid=f"{GROUP}:1-{n}", group=GROUP) for n in (1, 2)]

@@ -1,0 +1,162 @@
+"""Names are data: whatever a database, a table or an account is called, a dump of it is the same data elsewhere, or it
+is refused by name. The very scripts of a backup's Job run here, on real servers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+
+from mysqlops import errors
+from mysqlops.agent import logical
+from mysqlops.clock import SystemClock
+from mysqlops.mysql import accounts, comparison, connect, contents
+from tests.conftest import missing
+from tests.database import copies
+from tests.database.containers import docker
+
+NASTY = (
+    *('--init-command=UPDATE mysql.user SET Super_priv="Y"', "--init-command=DROP TABLE app.bystander"),
+    *("--result-file=/work/loot", "-r/work/loot", "--all-databases", "--tables", "--ignore-error=1", "-", "--", "-e"),
+    *("----args-separator----", "i\nj", "tab\tbed", "end\n", "\n-- x", "a\n\\! touch /work/loot\nb", "\\!", "x\\nz"),
+    *("$(touch /work/loot)", "`touch /work/loot`", "a`b", "``", "'", '"', "a'b\"c", "%", "%s", "a%b_c", "*", "?", "~"),
+    *("t`;--x ", "/*!80000 x */", "*/", "a\nDELIMITER x\nb", "DELIMITER ;;", "source /etc/passwd", ";", "#x", "@x"),
+    *("..", ".", "a/b", "a.b", "a", "NULL", "日本語", "Ünïcode", "\x01\x1b[31m", "Sys", "MYSQL", "x" * 64, "ß" * 50),
+    *(" IDENTIFIED BY ", " DEFAULT ROLE `r`@`%` REQUIRE ", "CREATE USER", "root", "mysql.x", "a@b", "\u202ertl"),
+)
+_LETTERS = st.characters(min_codepoint=1, max_codepoint=0xFFFD, exclude_categories=["Cs"])
+_PIECES = st.lists(st.sampled_from(NASTY) | st.text(_LETTERS, max_size=9), min_size=1, max_size=4).map("".join)
+_NAMES = (st.text(_LETTERS, min_size=1, max_size=64) | _PIECES).map(lambda text: text[:64])
+_GTIDS = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"
+_STILL_THERE = ("information_schema", "performance_schema", "mysql", "sys", "mysqlops")
+
+
+def _say(_: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def source(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
+    try:
+        docker("info")
+    except (AssertionError, OSError):
+        missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
+    with copies.Copy() as made:
+        made.start(INITIALISE="yes", READ_ONLY="OFF").close()
+        yield made
+
+
+def _attempt(server: connect.Server, statement: str) -> bool:
+    """Whether the server takes it: not every name may be one."""
+    try:
+        server.query(statement)
+    except errors.MysqlError:
+        return False
+    return True
+
+
+def _make(server: connect.Server, names: Sequence[str]) -> None:
+    """Everything that can bear a name bears each of them, beside `app`, whose rows an attacker would want."""
+    server.query("SET GLOBAL super_read_only = OFF")
+    server.query("SET GLOBAL read_only = OFF")
+    for (database,) in server.query("SHOW DATABASES"):
+        if database not in _STILL_THERE:
+            server.query(f"DROP DATABASE {comparison.quoted(database)}")
+    server.query("FLUSH PRIVILEGES")
+    for user, host in server.query("SELECT user, host FROM mysql.user WHERE host = '%'"):
+        server.query(f"DROP USER {accounts.quote(user)}@{accounts.quote(host)}")
+    for statement in (
+        "CREATE DATABASE IF NOT EXISTS mysqlops",
+        "CREATE DATABASE app",
+        "CREATE TABLE app.bystander (id INT PRIMARY KEY)",
+        "INSERT INTO app.bystander VALUES (1), (2)",
+        "CREATE USER app IDENTIFIED BY 'app'",
+        "GRANT ALL ON app.* TO app",
+        "CREATE ROLE r",
+    ):
+        server.query(statement)
+    for name in dict.fromkeys(names):
+        _make_one(server, name)
+
+
+def _make_one(server: connect.Server, name: str) -> None:
+    _attempt(server, f"CREATE DATABASE {comparison.quoted(name)}")
+    for database in (name, "app"):
+        table, column = comparison.quoted(database, name), comparison.quoted(name)
+        if _attempt(server, f"CREATE TABLE {table} (id INT PRIMARY KEY, {column} TEXT)"):
+            server.query(f"INSERT INTO {table} VALUES (1, {accounts.quote(name)}), (2, NULL)")
+            trigger = f"CREATE TRIGGER {table} BEFORE INSERT ON {table} FOR EACH ROW SET NEW.id = NEW.id + 1"
+            _attempt(server, trigger)
+    here = comparison.quoted(name, name)
+    if name > "!" and name[0] != "\x7f":  # a column whose name begins with a space or a control is refused
+        _attempt(server, f"CREATE VIEW {comparison.quoted(name, 'v' + name[:63])} AS SELECT * FROM {here}")
+    _attempt(server, f"CREATE PROCEDURE {here} () SELECT 1")
+    if ";;" not in name:  # which is refused
+        _attempt(server, f"CREATE EVENT {here} ON SCHEDULE EVERY 1 DAY DO SELECT 1")
+    user = accounts.quote(name[:32])
+    if _attempt(server, f"CREATE USER {user} IDENTIFIED BY {user} DEFAULT ROLE r COMMENT {user}"):
+        _attempt(server, f"GRANT SELECT ON {here} TO {user}")
+
+
+def _dump(source: copies.Copy, server: connect.Server) -> contents.Contents:
+    """As the Job does it, with the server as it is after the clone: without accounts in force, and read-only."""
+    for file in ("dump", "dumped"):
+        (source.root / "work" / file).unlink(missing_ok=True)
+    server.query("SET GLOBAL super_read_only = ON")
+    source.shell("rm -rf /scratch/copy/dump; dump_when_told")
+    return logical.dump(server, SystemClock(), _say, _GTIDS, source.root)
+
+
+def _load(source: copies.Copy) -> contents.Contents:
+    """As verify and restore do it."""
+    with copies.Copy() as other:
+        shutil.copytree(source.root / "scratch" / "copy" / "dump", other.root / "scratch" / "copy" / "dump")
+        docker(*other.run("0:0", "--rm"), "chown", "-R", "999:999", "/scratch")
+        with other.start() as server:
+            assert str(server.scalar("SELECT @@global.gtid_executed")) == _GTIDS
+            return contents.of_any_version(server, _say)
+
+
+@settings(
+    max_examples=2,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a smaller example takes as long as a large one
+    suppress_health_check=list(HealthCheck),
+)
+@example(list(NASTY))
+@given(st.lists(_NAMES, min_size=15, max_size=25, unique=True))
+def test_whatever_it_is_called_it_is_dumped_and_loaded(source: copies.Copy, names: list[str]) -> None:
+    with source.login() as server:
+        _make(server, names)
+        found = _dump(source, server)
+    assert found.tables["app.bystander"].rows == 2
+    # root has no password here, and ALTER USER cannot give it none; in a cluster it has one.
+    different = [one for one in contents.differences(found, _load(source)) if "root@localhost" not in one]
+    assert not "\n".join(different)
+    assert not (source.root / "work" / "loot").exists()
+
+
+_REFUSED = {
+    "CREATE EVENT app.endless ON SCHEDULE EVERY 1 DAY DO SELECT ';;'": "event `app`.`endless`: mysqldump hangs",
+    "CREATE TABLE app.f (id INT PRIMARY KEY, f FLOAT) AS SELECT 1 AS id, 16777215 AS f": "`app`.`f`: SQL cannot hold 1",
+    "CREATE TABLE app.j (id INT PRIMARY KEY, j JSON) AS SELECT 1 AS id, JSON_ARRAY(1.50) AS j": "`app`.`j`: SQL cannot",
+    "CREATE VIEW app.v AS SELECT * FROM app.`\nx`": "view `app`.`v`: a column",
+}
+
+
+def test_what_a_dump_cannot_hold_is_refused_by_name(source: copies.Copy) -> None:
+    with source.login() as server:
+        _make(server, ["\nx"])
+        server.query("DROP VIEW IF EXISTS `\nx`.`v\nx`")
+        for statement in _REFUSED:
+            server.query(statement)
+        with pytest.raises(errors.Refused) as refused:
+            _dump(source, server)
+    told = [reason.message for reason in refused.value.reasons]
+    assert len(told) == len(_REFUSED)
+    for expected in _REFUSED.values():
+        assert any(one.startswith(expected) for one in told), (expected, told)
+    assert not (source.root / "work" / "dumped").exists()
