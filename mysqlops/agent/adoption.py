@@ -45,11 +45,13 @@ class Adoption:
         self._env, self._clock, self._work = environment, clock or SystemClock(), work
         self._finish = environment.get("FINISH") == "yes"
         self._from = f"{environment['SOURCE_HOST']}:{environment['SOURCE_PORT']}"
+        self._touched = False  # whether this Job may have stopped the source's writes
 
     def prepare(self) -> None:
         """Refuse what cannot be copied, write what the copy needs; with FINISH the source takes no writes from here."""
         with self._undone(), self._target() as target:
-            if adopting.begin(target, self._from, self._env["JOB"]):
+            self._touched = adopting.begin(target, self._from, self._env["JOB"])
+            if self._touched:
                 raise errors.StepFailed("an earlier pod of this Job was lost")
             with self._source() as source:
                 chosen = self._chosen(comparison.databases(source))
@@ -61,11 +63,13 @@ class Adoption:
                 adopting.mark(target, self._from, chosen)
                 self._write_files(chosen)
                 if self._finish:
+                    self._touched = True
                     adopting.stop_writes(source, target, self._from, self._env["JOB"])
         print(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}", flush=True)
 
     def conclude(self) -> None:
         """Compare every row; with FINISH make the accounts. Prints a report as JSON, or raises what is wrong."""
+        self._touched = True
         with self._undone():
             if (self._work / "failed").exists():
                 raise errors.StepFailed(f"copy: {_words(self._work / 'copy.log')}")
@@ -118,6 +122,8 @@ class Adoption:
 
     def _undo(self) -> str:
         """What became of the source."""
+        if not self._touched:
+            return f"; {adoption.UNTOUCHED}"
         try:
             undone = self._give_back(self._env["JOB"])
         except errors.MysqlError as error:

@@ -10,6 +10,7 @@ VERIFYING = (VERIFY_IDENTITY, VERIFY_CA)
 # The account that copies is dropped by the end of its Job; the primary's agent drops one that this did not reach.
 GRACE_SECONDS = 900
 GIVEN_BACK = "the source takes writes again"
+UNTOUCHED = "the source is untouched"
 
 
 def is_plain(text: str) -> bool:

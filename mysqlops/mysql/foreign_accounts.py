@@ -254,7 +254,9 @@ def _rows(server: connect.Server, table: str) -> list[Row]:
     """Of a table of the schema mysql, by column in lower case; none if this version has no such table. A password's
     hash comes in hex, as `secret`."""
     known = server.query(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'mysql' AND table_name = %s", [table]
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'mysql' AND table_name = %s "
+        "ORDER BY ordinal_position",
+        [table],
     )
     columns = [_text(name).lower() for (name,) in known]
     if not columns:

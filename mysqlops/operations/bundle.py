@@ -16,10 +16,11 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from mysqlops import errors
 from mysqlops.version import __version__
 
 _ENTRY = "mysqlops.agent.__main__"
@@ -39,6 +40,7 @@ class Bundle:
 
 @cache
 def build() -> Bundle:
+    check_pymysql(metadata.version("pymysql"))
     files = dict(sorted(_files()))
     buffer = io.BytesIO()
     digest = hashlib.sha256()
@@ -47,6 +49,14 @@ def build() -> Bundle:
             digest.update(path.encode() + b"\0" + text + b"\0")
             archive.writestr(zipfile.ZipInfo(path, _EPOCH), text, zipfile.ZIP_DEFLATED)
     return Bundle(buffer.getvalue(), f"{__version__}-{digest.hexdigest()[:12]}")
+
+
+def check_pymysql(version: str) -> None:
+    """Whatever is installed beside this command goes into every pod; raises ConfigError for a version before 1.2, which
+    gives passwords to a server that offers no TLS although that was asked for."""
+    if tuple(int(part) for part in version.split(".")[:2]) < (1, 2):
+        text = f"PyMySQL {version} is installed, and the agent is made of it: 1.2 or later is needed"
+        raise errors.ConfigError(text, hint="pip install 'pymysql>=1.2'")
 
 
 def _files() -> Iterator[tuple[str, bytes]]:

@@ -50,9 +50,7 @@ def run(
         session.progress.waiting(said or "waiting for the Job's pod")
         observe.check_deadline(session, deadline, f"Job {name} at its end ({said})")
         session.clock.sleep(_POLL_SECONDS)
-    made = sorted(
-        session.client.list("Pod", f"job-name={name}"), key=lambda pod: str(pod["metadata"].get("creationTimestamp"))
-    )
+    made = sorted(session.client.list("Pod", f"job-name={name}"), key=_begun)
     if not made:
         raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
     for pod in made:
@@ -60,6 +58,10 @@ def run(
             return pod
     _clear(session, name)
     _raise_failure(made, code)
+
+
+def _begun(pod: Json) -> str:
+    return str(pod["metadata"].get("creationTimestamp", ""))
 
 
 def delete(session: Session, name: str) -> None:

@@ -17,14 +17,24 @@ from tests.database.group import Group, Settings
 
 _ATTACK = '--init-command=GRANT ALL ON *.* TO limited@"%"'
 _ODD = [
-    _ATTACK,
-    "-h127.0.0.1",
-    "--all-databases",
-    "--result-file=/work/x",
-    "a`b'c\"d",
-    "$(id) %s $HOME",
-    "ünï ⊕",
-    "e\\f",
+    *(_ATTACK, "-h127.0.0.1", "--all-databases", "--result-file=/work/x", "--", "-", "----args-separator----"),
+    *(
+        "a`b'c\"d",
+        "``",
+        "'",
+        "$(id) %s $HOME",
+        "`id`",
+        "%",
+        "*",
+        "#x",
+        ";",
+        "*/",
+        "\\!",
+        "e\\f",
+        "DELIMITER ;;",
+        "--x --y",
+    ),
+    *("ünï ⊕", "日本語", "x" * 64, "~", "@x", " IDENTIFIED BY "[:-1]),
 ]
 _READS = re.compile(
     r"SELECT|SHOW|SET (SESSION|NAMES|@|SQL_QUOTE|character_set)|/\*!\d+ (SET|SHOW|SELECT)|START TRANSACTION|USE|UNLOCK"
@@ -82,8 +92,8 @@ def test_no_name_becomes_an_option_and_a_rehearsal_only_reads(old: Old, group: G
     old.sql("CREATE USER limited@'%' IDENTIFIED BY 'x'; GRANT CREATE ON *.* TO limited@'%'")
     for name in _ODD:
         one = _quoted(name)
-        old.sql(f"CREATE DATABASE {one}", f"CREATE TABLE {one}.{one} (id INT PRIMARY KEY, t TEXT)")
-        old.sql(f"INSERT INTO {one}.{one} VALUES (1, 'x')", f"CREATE VIEW {one}.v AS SELECT * FROM {one}.{one}")
+        made = (f"CREATE DATABASE {one}", f"CREATE TABLE {one}.{one} (id INT PRIMARY KEY, t TEXT)")
+        old.sql(*made, f"INSERT INTO {one}.{one} VALUES (1, 'x')", f"CREATE VIEW {one}.v AS SELECT * FROM {one}.{one}")
     grants, users = old.sql("SHOW GRANTS FOR limited@'%'"), old.sql("SELECT user, host FROM mysql.user")
     old.statements("reader")
     job.user = "reader"
@@ -98,9 +108,8 @@ def test_no_name_becomes_an_option_and_a_rehearsal_only_reads(old: Old, group: G
     assert _here(group, "SELECT COUNT(*) FROM mysql.user WHERE user IN ('limited', 'mysqlops_adopt')") == [(0,)]
     for name in _ODD:
         assert _here(group, f"SELECT t FROM {_quoted(name)}.{_quoted(name)}") == [("x",)]
-        old.sql(f"DROP DATABASE {_quoted(name)}")
         group.members[0].query(f"DROP DATABASE {_quoted(name)}")
-    old.sql("DROP USER limited@'%'")
+    old.sql(*(f"DROP DATABASE {_quoted(name)}" for name in _ODD), "DROP USER limited@'%'")
 
 
 def test_names_that_cannot_be_handled_are_refused_before_anything_runs(old: Old, job: Job, shop: None) -> None:
@@ -179,7 +188,6 @@ def test_accounts_are_listed_first_and_only_harmless_or_named_ones_come_along(
         hashes = server.query("SELECT authentication_string FROM mysql.user WHERE user IN ('kept', 'app')")
     assert same["shopper@%"].default_roles == ["'writer'@'%'"]
     assert len(hashes) == 2
-    assert not any("stolen" in line or "shop-secret" in line for line in job.run("conclude").log.splitlines())
     for user in ("o'neil;--@10.%", "shopper@%", "writer@%", "x509@%", "dba@%", "kept@%"):
         group.members[0].query(f"DROP USER {'@'.join(accounts.quote(one) for one in user.split('@'))}")
 
@@ -203,7 +211,8 @@ def test_a_last_copy_that_fails_gives_the_source_its_writes_back(old: Old, job: 
 
     (job.folder / "source" / "password").write_text("wrong")
     done = job.run("prepare", "copy", finish=True)
-    assert (done.code, "Access denied" in done.last) == (errors.StepFailed.exit_code, True)
+    assert done.code == errors.StepFailed.exit_code
+    assert re.search(r"Access denied for user 'mover'.*; the source is untouched$", done.last)
 
 
 def test_a_copy_that_breaks_is_told_in_a_sentence(old: Old, job: Job, shop: None) -> None:
@@ -234,7 +243,8 @@ def test_a_source_that_took_no_writes_before_takes_none_after(old: Old, job: Job
     assert job.run("conclude", finish=True, job="three", keep=True).code == 6
     assert old.is_read_only() == "10"
     old.sql("SET GLOBAL super_read_only = ON")
-    done = job.run("prepare", "conclude", finish=True)
+    assert job.run("prepare", finish=True, job="four").code == 0
+    done = job.run("conclude", finish=True, job="four", keep=True)
     assert (done.code, "the source is as it was before" in done.last) == (6, True)
     assert old.is_read_only() == "11"
 

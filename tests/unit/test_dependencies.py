@@ -6,8 +6,12 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from mysqlops import errors
+from mysqlops.operations import bundle
 
 _ROOT = Path(__file__).parents[2]
 
@@ -23,7 +27,10 @@ def test_the_lock_has_a_hash_and_a_fitting_version_of_every_dependency() -> None
 
 
 def test_pymysql_is_one_that_refuses_a_server_without_tls() -> None:
-    """1.1 took TLS for a wish (docs/adopt.md)."""
+    """1.1 took TLS for a wish; neither the command nor the agent may be made with it."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     (found,) = [Requirement(one) for one in project["dependencies"] if one.startswith("pymysql")]
     assert "1.1.2" not in found.specifier
+    bundle.check_pymysql("1.2.0")
+    with pytest.raises(errors.ConfigError, match=r"PyMySQL 1\.1\.2 is installed"):
+        bundle.check_pymysql("1.1.2")
