@@ -13,7 +13,7 @@ _NAMES = (
     "app`.`--result-file=/scratch/copy/dump/schema.sql",
     "app`.`--all-databases",
     "app`.`i\nj",
-    "app`.`\n\\! touch /scratch/copy/data/loot\n",
+    "app`.`\n\\! touch /scratch/copy/data/loot\nx",
 )
 
 
