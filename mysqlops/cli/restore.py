@@ -122,17 +122,7 @@ def _cluster_of(option: str, name: str) -> str:
     return name.rsplit("-", 1)[0] if option == "--member" else name
 
 
-_SPEC = {
-    "replicas",
-    "image",
-    "agent_image",
-    "storage_size",
-    "storage_class",
-    "memory",
-    "cpu",
-    "config_file",
-    *SURROUNDINGS,
-}
+_SPEC = {*"replicas image agent_image storage_size storage_class memory cpu config_file".split(), *SURROUNDINGS}
 
 
 def _on_the_command_line() -> set[str]:
@@ -301,8 +291,7 @@ def _held(source: Source, filled: Filled) -> str:
 
 
 def _size(source: Source) -> str:
-    found = source.backup
-    text = f"{found.id} ({quantity.format_bytes(found.size)}, {found.at})"
+    text = f"{source.backup.id} ({quantity.format_bytes(source.backup.size)}, {source.backup.at})"
     return f"{text} brought to {source.to}" if source.to else text
 
 

@@ -133,7 +133,7 @@ def written(key: str, value: str | None) -> str:
     a setting: it could end the line."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
         raise ConfigError(f"my.cnf: {key!r} is not the name of a setting")
-    if not typed.is_plain((value or "").translate(_WRITTEN)):
+    if any(ord(one) < 32 or ord(one) == 127 for one in (value or "").translate(_WRITTEN)):
         raise ConfigError(f"my.cnf: {key}: {typed.visible(value or '')}: control characters")
     return key if value is None else f"{key} = {quoted(value)}"
 

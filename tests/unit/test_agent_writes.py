@@ -155,7 +155,7 @@ def test_a_secret_that_is_gone_is_no_api_server_that_is_away() -> None:
     """Else the agent would spare the API server, and never come to say what is missing."""
     served = Api(group.Note(members=LAST_VIEW))
     sight, _ = around(served)
-    del served.objects["secrets", "mysql-credentials"]
+    del served.objects["secrets", "mysql-internal"]
     assert sight.keep_copy(sight.record()) is False
 
 

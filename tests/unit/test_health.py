@@ -65,6 +65,8 @@ def test_the_port_tells_what_the_loop_saw(probes: health.Health, port: int) -> N
         "mysqlops_member_group_online 3",
         "mysqlops_member_volume_size_bytes 1073741824",
         "mysqlops_member_volume_used_bytes 0",
+        "mysqlops_member_certificate_end_seconds 0",
+        "mysqlops_member_ca_end_seconds 0",
     ]
     assert "# TYPE mysqlops_member_behind gauge" in text
 

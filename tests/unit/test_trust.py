@@ -267,7 +267,7 @@ def test_a_manifest_has_its_parts(text: str, field: str) -> None:
         recorded.load(text, "b1")
 
 
-@pytest.mark.parametrize("value", ["\x00", "a\u2028b", "\x1b[2J"])
+@pytest.mark.parametrize("value", ["\x00", "\x7f", "\x1b[2J"])
 def test_no_line_of_my_cnf_holds_control_characters(value: str) -> None:
     with pytest.raises(ConfigError, match="control characters"):
         mysqld_config.layer([], {"init_connect": value})

@@ -36,6 +36,8 @@ class Cluster:
         self.store.put({"kind": "Lease", **_labelled(names.group_lease(NAME)), "spec": {}})
         data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
         self.store.put({"kind": "Secret", **_labelled(secret_map.secret(NAME, secret_map.INTERNAL)), "data": data})
+        for purpose in (secret_map.APP, secret_map.ROOT):
+            self.store.put({"kind": "Secret", **_labelled(secret_map.secret(NAME, purpose)), "data": {}})
         for ordinal in range(replicas):
             pod = names.pod(NAME, ordinal)
             self.new_claim(pod, held.get(f"m{ordinal}", f"{GROUP}:1-5"))
