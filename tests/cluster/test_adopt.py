@@ -80,16 +80,16 @@ def test_a_rehearsal_copies_everything_and_leaves_the_source_alone(cluster: Name
 def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster: Namespace) -> None:
     """While something in the cluster holds the copy up. The command tells what became of it."""
     program = (
-        "import sys, time; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
         "from mysqlops.agent import member, pod, settings\n"
         "server = member.Member(pod.Pod(settings.read())).connect()\n"
-        "server.query('LOCK TABLES shop.orders READ'); print('held', flush=True); time.sleep(600)"
+        "server.query('LOCK TABLES shop.orders READ'); sys.stdin.read()"  # until this side closes it
     )
     kubectl = ("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name)
-    held = (*kubectl, "exec", cluster.status()["primary"], "-c", "agent", "--", "python3", "-c", program)
+    held = (*kubectl, "exec", "-i", cluster.status()["primary"], "-c", "agent", "--", "python3", "-c", program)
     words = (sys.executable, "-m", "mysqlops", "adopt", "mysql", *FROM, "--finish", "-n", cluster.name)
     with (
-        subprocess.Popen(held, stdout=subprocess.PIPE, text=True) as lock,
+        subprocess.Popen(held, stdin=subprocess.PIPE, text=True) as lock,
         subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as finishing,
     ):
         copying = ("get", "pods", "-l", "job-name=mysql-adopt", "-o")
@@ -99,7 +99,7 @@ def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster:
         pod = cluster.kubectl(*copying, "name").strip()
         cluster.kubectl("delete", pod, "--force", "--grace-period=0")
         _, told = finishing.communicate(timeout=240)
-        lock.kill()
+        lock.communicate(timeout=30)
     assert finishing.returncode == 6, told
     assert "an earlier pod of this Job was lost; the source takes writes again" in told
     assert old_server.sql(cluster, "SELECT @@super_read_only, @@read_only") == "0\t0"
