@@ -93,11 +93,9 @@ def test_the_statements_hold_no_password(tmp_path: Path) -> None:
         assert password.replace("\\", "\\\\").replace("'", "''") not in text
 
 
-def test_an_agents_folder_holds_what_it_logs_in_with_and_nothing_else(tmp_path: Path) -> None:
-    everything = (
-        PASSWORDS | PREVIOUS | {names.KEY_BACKUP_PASSWORD: "b", names.KEY_CA_KEY: "k", names.KEY_GROUP_NAME: "g"}
-    )
-    credentials.write(tmp_path, credentials.of_agent(everything))
-    own = (names.KEY_ADMIN_PASSWORD, names.KEY_REPLICATION_PASSWORD, names.KEY_PROBE_PASSWORD)
-    wanted = {names.KEY_GROUP_NAME, *own, *map(names.previous_key, own)}
-    assert {file.name for file in tmp_path.iterdir()} == wanted
+def test_an_agents_folder_holds_passwords_and_never_the_cas_key(tmp_path: Path) -> None:
+    """No other container mounts it: what it logs in with, and what it can put back if somebody deletes a Secret."""
+    kept = PASSWORDS | PREVIOUS | {names.KEY_BACKUP_PASSWORD: "b", names.KEY_GROUP_NAME: "g"}
+    others = {names.KEY_CA_KEY: "k", names.KEY_ADOPT_PASSWORD: "a", names.KEY_BACKUP_KEY: "s"}
+    credentials.write(tmp_path, credentials.of_agent(kept | others))
+    assert {file.name for file in tmp_path.iterdir()} == set(kept)

@@ -3,6 +3,7 @@ server; the pods need not run."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,9 +131,15 @@ def guarded(members: Namespace) -> Iterator[Namespace]:
 def test_with_the_policy_an_agent_moves_role_labels_and_publishes_for_itself_only(
     guarded: Namespace, member: Holder
 ) -> None:
-    image = {"spec": {"containers": [{"name": "main", "image": "evil.example/mysql:9.7"}]}}
-    eventually(lambda: member.patch("mysql-0", image).code != 0, "the policy in force", 60)
-    told = member.patch("mysql-0", image).err
+    tries = itertools.count()
+
+    def change_image() -> Result:
+        """Another one each time: what changes nothing is allowed."""
+        image = f"evil.example/mysql:{next(tries)}"
+        return member.patch("mysql-0", {"spec": {"containers": [{"name": "main", "image": image}]}})
+
+    eventually(lambda: change_image().code != 0, "the policy in force", 60)
+    told = change_image().err
     assert "changes no pod's spec" in told
     assert member.patch("mysql-1", {"spec": {"activeDeadlineSeconds": 1}}).code != 0
     for labels in ({"app": "shop"}, {names.LABEL_INSTANCE: "other"}, {names.LABEL_INSTANCE: None}):
