@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 from mysqlops import errors
 from mysqlops.core import names, ownership
 from mysqlops.kube import exec as kube_exec
+from mysqlops.kube import login
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Client:
     """Calls to one API server, in one namespace by default; safe to share between threads (exec.py is not)."""
 
     def __init__(self, *, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
-        self._api, self.context, own = _login(kubeconfig, context)
+        self._api, self.context, own = login.login(kubeconfig, context)
         self.namespace = namespace or own or "default"
         self.server: str = self._api.configuration.host
         # Asked before each change, and before each program in a pod; raises to prevent it (operations/lock.py).
@@ -258,47 +259,6 @@ def _reachable(server: str, context: str) -> Iterator[None]:
             f"the API server {server} of context {context} does not answer: {text}",
             hint="kubectl cluster-info; choose another context with --context, or a file with MYSQLOPS_KUBECONFIG",
         ) from error
-
-
-def _login(kubeconfig: str | None, context: str | None) -> tuple[Any, str, str | None]:
-    """An ApiClient, the context's name and its namespace; raises ConfigError."""
-    from kubernetes import config
-
-    try:
-        contexts, active = config.list_kube_config_contexts(kubeconfig)
-    except config.ConfigException as error:
-        return _login_in_cluster(kubeconfig, context, error)
-    known = {entry["name"]: entry for entry in contexts}
-    chosen = str(context or (active or {}).get("name"))
-    if chosen not in known:
-        raise errors.ConfigError(
-            f"--context {chosen}: the kubeconfig has no such context; it has: {', '.join(sorted(known)) or 'none'}",
-            hint="kubectl config get-contexts",
-        )
-    try:
-        api = config.new_client_from_config(kubeconfig, chosen, persist_config=False)
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise errors.ConfigError(f"--context {chosen}: {error}") from error
-    return api, chosen, known[chosen].get("context", {}).get("namespace")
-
-
-def _login_in_cluster(kubeconfig: str | None, context: str | None, why: Exception) -> tuple[Any, str, str | None]:
-    """Inside a pod there is no kubeconfig: its service account is the login."""
-    from pathlib import Path
-
-    from kubernetes import client, config
-
-    try:
-        config.load_incluster_config()
-    except config.ConfigException:
-        raise errors.ConfigError(
-            f"no cluster to talk to: {why}",
-            hint="set KUBECONFIG or MYSQLOPS_KUBECONFIG; `scripts/lab up` makes a local cluster",
-        ) from why
-    if kubeconfig or context:
-        raise errors.ConfigError(f"--context {context or kubeconfig}: {why}") from why
-    own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text().strip()
-    return client.ApiClient(), "in-cluster", own
 
 
 def _reason(body: bytes) -> str:
