@@ -142,7 +142,7 @@ def _prepare(template: Template, folder: Path, volume: str) -> str:
     mounts = {
         volume: "/var/lib/mysql",
         str(folder / "config"): "/etc/mysqlops:ro",
-        str(folder / "credentials"): "/run/credentials:ro",
+        str(folder / "statements"): "/run/statements:rw",
         str(template.folder / "tls"): "/run/tls:ro",
     }
     volumes = [word for source, path in mounts.items() for word in ("-v", f"{source}:{path}")]
@@ -157,29 +157,29 @@ def test_prepare_works_under_policies_and_says_at_once_what_failed(template: Tem
     shutil.copytree(CONFIG, folder / "config")
     with (folder / "config" / "my.cnf").open("a") as file:
         file.write("password_history = 3\npassword_reuse_interval = 365\ndefault_password_lifetime = 90\n")
-    (folder / "credentials").mkdir()
+    statements = folder / "statements"
+    statements.mkdir()
+    statements.chmod(0o777)  # prepare deletes them
     weak = {key: f"weak {key}"[:32] for key in PASSWORDS}
     first = account_files.init_file(weak | PREVIOUS).removesuffix("SHUTDOWN;\n")
     dropped = f"{_POLICY};\nDROP USER {accounts.REPLICATION}, {accounts.APP};\nSHUTDOWN;\n"
-    files = {
-        "accounts": first + dropped,
-        "reset": account_files.reset_file(weak | PREVIOUS),
-        "rejoin": account_files.rejoin_file(weak),
-        "of": "ALTER USER root@localhost IDENTIFIED BY 'weak';\nSHUTDOWN;\n",
-    }
-    for name, text in files.items():
-        (folder / "credentials" / f"{name}.sql").write_text(text)
     docker("volume", "create", volume)
     try:
         docker(
             "run", "--rm", "-v", f"{volume}:/v", "--entrypoint", "", "--user", "0:0", image(), "chown", "999:999", "/v"
         )
+        (statements / "accounts.sql").write_text(first + dropped)
         assert "status 0" in _prepare(template, folder, volume)
-        for mark, status in (("reset", 0), ("rejoin", 0), ("of", 1)):
-            (folder / "credentials" / "of-before").write_text(mark)
+        for mark, text, status in (
+            ("reset", account_files.reset_file(weak | PREVIOUS), 0),
+            ("rejoin", account_files.rejoin_file(weak), 0),
+            ("reset", "ALTER USER root@localhost IDENTIFIED BY 'weak';\nSHUTDOWN;\n", 1),
+        ):
+            (statements / f"{mark}.sql").write_text(text)
+            (statements / "of-before").write_text(mark)
             told = _prepare(template, folder, volume)
             assert f"status {status}" in told, told
-        assert "did not run all statements of /run/credentials/of.sql" in told
+        assert "did not run all statements of /run/statements/reset.sql" in told
         assert "1819" in told.splitlines()[-2]
     finally:
         docker("volume", "rm", "-f", volume, check=False)
