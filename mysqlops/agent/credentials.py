@@ -19,8 +19,10 @@ from mysqlops.core import names, secret_map
 from mysqlops.mysql import account_files, connect
 
 KEYS = (*names.PASSWORD_KEYS, names.KEY_GROUP_NAME)
-# What clusters of older releases do not have, and what may be generated for them at any time.
+# What clusters of older releases do not have, and what may be generated for them at any time. One whose Secret was
+# emptied gets the one it had: it is put back together with the passwords, and until then nothing is generated.
 _LATER = (names.KEY_BACKUP_KEY,)
+OTHERS = (names.KEY_BACKUP_PASSWORD, names.KEY_BACKUP_KEY)  # kept and put back, if there are any
 _TRIES = 60
 
 
@@ -89,7 +91,7 @@ def find(folder: Path, key: str) -> str | None:
 def of_agent(values: Mapping[str, str]) -> dict[str, str]:
     """What a member's agent keeps, of all that the Secrets hold: what it logs in with, and what it can put back if
     somebody deletes a Secret. Never the CA's key."""
-    kept = {*KEYS, names.KEY_BACKUP_PASSWORD, *map(names.previous_key, names.PASSWORD_KEYS)}
+    kept = {*KEYS, *OTHERS, *map(names.previous_key, names.PASSWORD_KEYS)}
     return {key: value for key, value in values.items() if key in kept}
 
 

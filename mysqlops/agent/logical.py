@@ -9,7 +9,7 @@ from mysqlops import errors
 from mysqlops.agent import local
 from mysqlops.clock import Clock
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import account_statements, accounts, comparison, connect, contents
+from mysqlops.mysql import account_statements, accounts, comparison, connect, contents, programs
 
 _WORK, _DUMP = "work", "scratch/copy/dump"
 _CODE = "not-as-sql"
@@ -63,12 +63,9 @@ def _refuse_what_sql_cannot_hold(server: connect.Server, tables: Sequence[tuple[
         for one in tables
         if (count := comparison.not_writable(server, *one))
     ]
-    # mysqldump looks for a delimiter that the text does not hold, in a loop that never ends if it holds two semicolons.
-    events = server.query("SELECT event_schema, event_name FROM information_schema.events ORDER BY 1, 2")
     reasons += [
-        Reason(_CODE, f"event {comparison.quoted(*one)}: mysqldump hangs at two semicolons in a row", _ARCHIVE)
-        for one in events
-        if ";;" in server.query(f"SHOW CREATE EVENT {comparison.quoted(*one)}")[0][3]
+        Reason(_CODE, f"{one}: its text holds two semicolons in a row, or a comment that clients overlook", _ARCHIVE)
+        for one in programs.splitting(server)
     ]
     # Where it is an alias, as in the text of every view, the server takes spaces and controls off a name's beginning.
     reasons += [

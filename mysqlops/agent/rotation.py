@@ -183,6 +183,8 @@ def refresh(client: api.Api, own: pod.Pod) -> bool:
     differing = [one for one in _of(held) if held.get(one.key) and own.find(one.key) != held[one.key]]
     refused = [one.key for one in differing if _is_refused(own, one, held[one.key])]
     own.keep({one.key: held[one.key] for one in differing if one.key not in refused})
+    if not own.find(names.KEY_BACKUP_KEY) and held.get(names.KEY_BACKUP_KEY):  # nobody can try one: the first counts
+        own.keep({names.KEY_BACKUP_KEY: held[names.KEY_BACKUP_KEY]})
     if refused:
         places = [secret_map.place(own.me.cluster, key, is_split=read.is_split) for key in refused]
         text = f"mysqld refuses {', '.join(f'{one.key} of Secret {one.secret}' for one in places)}"
@@ -204,10 +206,11 @@ def put_back(client: api.Api, own: pod.Pod) -> tuple[list[str], list[str]]:
     safe = vault.Vault(client, own.me.cluster)
     held = safe.read()
     missing = credentials.missing(held.values)
-    if not missing:
+    others = [key for key in credentials.OTHERS if not held.values.get(key) and own.find(key)]
+    if not missing and not others:
         return [], []
     by_key = {key: one for one in accounts.ALWAYS for key in (one.key, names.previous_key(one.key))}
-    known = {key: own.find(key) for key in (*missing, *map(names.previous_key, missing))}
+    known = {key: own.find(key) for key in (*missing, *others, *map(names.previous_key, missing))}
     with own.server() as server:
         is_serving = group_replication.observe(server).role() != names.ROLE_NONE
         values = {

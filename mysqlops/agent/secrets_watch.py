@@ -59,7 +59,6 @@ class SecretsWatch:
             words.say(f"the Secrets did not hold {', '.join(put_back)}: put it back")
         if rotation.refresh(self._api, self._pod):
             words.say("took over the passwords that the Secrets hold now")
-        self._vault.complete_application(certificates.ca())
         return self._vault.without(missing)
 
     def _take_certificate(self, words: log.Log) -> str:
@@ -67,6 +66,7 @@ class SecretsWatch:
             self._member.reload_tls()
             self.loaded, self.until = certificates.fingerprint(), certificates.ends()
             words.say("loaded the certificate that the Secret holds now")
+        self._vault.complete_application(certificates.ca())  # as NAME-tls has it by now, on every member
         return ""
 
     def _watch_accounts(self, words: log.Log) -> None:

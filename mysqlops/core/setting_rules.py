@@ -39,6 +39,10 @@ def _one_of(*words: str) -> Callable[[str | None], bool]:
     return lambda value: (value or "").strip().lower() in words
 
 
+def _only(*words: str) -> Callable[[str | None], bool]:
+    return lambda value: bool(value) and {one.strip().lower() for one in (value or "").split(",")} <= set(words)
+
+
 def _at_least(smallest: int, *others: int) -> Callable[[str | None], bool]:
     def holds(value: str | None) -> bool:
         number = my_cnf.number(value)
@@ -48,7 +52,7 @@ def _at_least(smallest: int, *others: int) -> Callable[[str | None], bool]:
 
 
 def _is_file_of_data(value: str | None) -> bool:
-    return bool(re.fullmatch(r"[\w.-]+", value or "")) and not (value or "").startswith(".")
+    return bool(re.fullmatch(r"\w[\w.-]*\.log", value or ""))
 
 
 _OFFSET = re.compile(r"system|[+-](0?\d|1[0-4]):[0-5]\d", re.IGNORECASE)
@@ -144,7 +148,7 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     ),
     _check(
         "general_log_file slow_query_log_file",
-        "a name without a folder: it is put into the data directory",
+        "a name without a folder that ends in .log: it is put into the data directory",
         _is_file_of_data,
     ),
     _check("default_password_lifetime", "0: the passwords of mysqlops' own accounts would expire", _at_least(2**31, 0)),
@@ -157,6 +161,8 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     _check("performance_schema_max_thread_instances", "at least 100: clients are looked up there", _at_least(100)),
     _check("thread_handling", "one-thread-per-connection", _one_of("one-thread-per-connection", "loaded-dynamically")),
     _check("max_allowed_packet", "at least 1M", _at_least(2**20)),
+    _check("max_prepared_stmt_count", "at least 1000: accounts get their passwords by them", _at_least(1000)),
+    _check("tls_version", "TLSv1.2, TLSv1.3 or both", _only("tlsv1.2", "tlsv1.3")),
     Rule(("lower_case_table_names",), FIXED, "the server does not start on data that has it otherwise", _at_least(0)),
     Rule(("innodb_page_size",), FIXED, "the server does not start on data that has it otherwise", _at_least(0)),
     Rule(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from mysqlops import errors
 from mysqlops.core import adoption
 from mysqlops.errors import Reason
-from mysqlops.mysql import comparison, connect
+from mysqlops.mysql import comparison, connect, programs
 
 READ_ONLY = "SET SESSION TRANSACTION READ ONLY"
 _TABLES = (
@@ -103,12 +103,17 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
         tables = comparison.unfit_tables(source, database)
         found += [Reason("unfit-table", f"{text}: a group cannot hold it", _ALTER) for text in tables]
         found += [Reason("broken-view", text, "fix or drop it on the source") for text in _broken(source, database)]
+        found += [
+            Reason("unfit-program", f"{text}: {_SPLITS}", _REWRITE) for text in programs.splitting(source, database)
+        ]
     if len(found) > _LONGEST:
         found = [*found[:_LONGEST], Reason("unfit-table", f"and {len(found) - _LONGEST} more")]
     return found
 
 
 _ALTER = "ALTER TABLE on the source first"
+_SPLITS = "its text holds two semicolons in a row, or a comment that clients overlook, or may not be read"
+_REWRITE = "write it without them on the source, or give --user's account the right to read it"
 
 
 def _too_old(version: str) -> str:

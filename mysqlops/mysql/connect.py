@@ -19,6 +19,9 @@ from mysqlops import errors
 from mysqlops.core import adoption
 
 SOCKET = "/run/mysqlops/mysqld.sock"
+# Whatever a site has made the default; pymysql does not see that of autocommit.
+_SESSION = "SET SESSION autocommit = 1"
+_OWN_SESSION = f"{_SESSION}, sql_mode = ''"
 LOOPBACK, ADMIN_PORT = "127.0.0.1", 33062
 NOBODY_LISTENS = 2003
 _NO_CONNECTION = {2002, 2003, 2006, 2013, 2026, 2055, 1053, 1927, 3032}
@@ -83,14 +86,15 @@ class Server:
 
 def connect_socket(login: Login, *, path: str = SOCKET, timeout_seconds: float = 5) -> Server:
     """Connect to the mysqld in the same pod."""
-    return _connect("the local server", login, timeout_seconds, unix_socket=path)
+    return _connect("the local server", login, timeout_seconds, unix_socket=path, init_command=_OWN_SESSION)
 
 
 def connect_admin(login: Login, *, port: int = ADMIN_PORT, timeout_seconds: float = 5) -> Server:
     """The same by its administrative interface: beside max_connections, so that clients cannot lock anybody out. Nobody
     but this pod can listen there, so no name is verified, as for the socket."""
     context = _context(replace(login, ca_file="", ssl_mode=adoption.REQUIRED))
-    return _connect("the local server", login, timeout_seconds, host=LOOPBACK, port=port, ssl=context)
+    where: dict[str, Any] = {"host": LOOPBACK, "port": port, "ssl": context}
+    return _connect("the local server", login, timeout_seconds, **where, init_command=_OWN_SESSION)
 
 
 def connect_tcp(
@@ -127,8 +131,8 @@ def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -
             read_timeout=timeout_seconds,
             write_timeout=timeout_seconds,
             charset="utf8mb4",
-            autocommit=True,
-            **options,
+            autocommit=None,
+            **{"init_command": _SESSION, **options},
         )
     if "ssl" in options and not getattr(connection, "_secure", False):  # PyMySQL before 1.2 went on in plaintext
         connection.close()

@@ -94,6 +94,8 @@ def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str]) -> 
     """Why an account does not come along."""
     if one.user in ("root", names.USER_APP) or one.user.startswith("mysqlops") or (one.user, one.host) in there:
         return "the cluster has its own, which stays"
+    if not one.user:
+        return "an anonymous account would be taken before others from its hosts"
     if one.unfit or not adoption.is_plain(one.user + one.host):
         return one.unfit or "its name holds control characters"
     if one.administrative and one.user not in named and str(one) not in named:
@@ -112,9 +114,14 @@ def create(server: connect.Server, chosen: Sequence[Account]) -> list[str]:
             made.append(one)
         except errors.StatementFailed as error:
             refused.append(f"{one}: {error}")
+    known = {one.quoted for one in made}
     for one in made:
-        given = [f"GRANT {_account(*role)} TO {one.quoted}{_ADMIN * on}" for *role, on in one.roles]
-        default = [f"ALTER USER {one.quoted} DEFAULT ROLE {', '.join(one.default_roles)}"] if one.default_roles else []
+        roles = [(_account(*role), on) for *role, on in one.roles]
+        # A role of the same name here is another account, maybe root.
+        refused += [f"{one}: the role {role} does not come along" for role, _ in roles if role not in known]
+        given = [f"GRANT {role} TO {one.quoted}{_ADMIN * on}" for role, on in roles if role in known]
+        defaults = [role for role in one.default_roles if role in known]
+        default = [f"ALTER USER {one.quoted} DEFAULT ROLE {', '.join(defaults)}"] if defaults else []
         refused += [f"{one}: {what} is not copied" for what in one.left_out]
         for statement in (*one.grants, *given, *default):
             try:

@@ -112,6 +112,17 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
     members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
+    _try(session, name, now, members, change)
+    session.client.apply(change.config_map)
+    session.progress.say(f"set on {', '.join(members)}")
+    _await_files(session, name, change.config_map["data"][render.MY_CNF])
+    for one in members:  # a server that restarted before the file came has the old values
+        _set(session, one, change.values)
+    return []
+
+
+def _try(session: Session, name: str, now: status.Status, members: Sequence[str], change: Change) -> None:
+    """Set the values, and write as a client does; raises what stands in the way, with the old values set again."""
     asked: list[str] = []
     try:
         for one in members:
@@ -123,12 +134,11 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
         if isinstance(error, Refused) and len(asked) == 1:
             raise  # the first one put back what it had set
         _take_back(session, name, asked, change, error)
-    session.client.apply(change.config_map)
-    session.progress.say(f"set on {', '.join(members)}")
-    _await_files(session, name, change.config_map["data"][render.MY_CNF])
-    for one in members:  # a server that restarted before the file came has the old values
-        _set(session, one, change.values)
-    return []
+    except KeyboardInterrupt:  # nobody has seen yet that clients can live with it
+        session.progress.say("setting the values of my.cnf again")
+        for one in asked:
+            _set(session, one, change.before)
+        raise
 
 
 def _take_back(

@@ -7,7 +7,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, rollout, version
+from mysqlops.core import names, ownership, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -45,6 +45,9 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
         image_check.must_fit(session, spec, running.spec)
     wanted = objects(running, spec)
     live = observe.live_objects(session.client, wanted)
+    there = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
+    if strangers := [one for item, found in there if found and (one := ownership.stranger(item, found))]:
+        raise Refused(strangers)
     different = [item for item in wanted if _differs(item, live[item["kind"], item["metadata"]["name"]])]
     stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
     others = tuple(item for item in different if item["kind"] != "StatefulSet")

@@ -77,7 +77,8 @@ def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) ->
             "credentials-lost",
             f"claims {', '.join(sorted(claims))} hold a cluster's data, and its Secret {lost} is gone; "
             "new passwords would not open that data",
-            f"restore Secret {lost}, or choose another NAME, or delete these claims if nobody needs the data",
+            "if members run, their agents know it: run the same command again in half a minute; else restore Secret "
+            f"{lost} from a copy, or choose another NAME",
         )
     ]
 

@@ -146,6 +146,9 @@ def test_with_the_policy_an_agent_moves_role_labels_and_publishes_for_itself_onl
         assert "changes no label" in member.patch("mysql-0", {"metadata": {"labels": labels}}).err
     note = {"metadata": {"annotations": {names.ANNOTATION_MEMBER: "{}"}}}
     assert "of its own pod" in member.patch("mysql-0", note).err
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "gone", "uid": "00000000-0000-0000-0000-000000000000"}
+    for metadata in ({"ownerReferences": [owner]}, {"finalizers": ["evil.example/stay"]}):
+        assert "no owner and no finalizer" in member.patch("mysql-0", {"metadata": metadata}).err
     # What an agent does stays possible.
     assert (
         member.patch("mysql-1", {"metadata": {**note["metadata"], "labels": {names.LABEL_ROLE: "replica"}}}).code == 0

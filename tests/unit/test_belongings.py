@@ -138,6 +138,16 @@ def test_the_previous_passwords_of_an_open_rotation_come_back_too(monkeypatch: p
     assert key in rotation.put_back(WorldApi(world), member)[0]
 
 
+def test_the_key_that_seals_backups_comes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a new one would be made, and no backup of before would be known as the cluster's."""
+    world, member = _emptied(monkeypatch)
+    others = {names.KEY_BACKUP_KEY: "seal", names.KEY_BACKUP_PASSWORD: "copy"}
+    member.memory |= others
+    assert set(rotation.put_back(WorldApi(world), member)[0]) == {*_KNOWN, *others}
+    assert {key: world.values()[key] for key in others} == others
+    assert set(credentials.of_agent(_KNOWN | others)) == {*_KNOWN, *others}
+
+
 def test_a_member_outside_the_group_puts_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its data may be older than the last rotation."""
     world, member = _emptied(monkeypatch, names.ROLE_NONE)

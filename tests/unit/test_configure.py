@@ -16,7 +16,7 @@ from mysqlops.core import mysqld_config, publication, rollout
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
-from mysqlops.operations import configure, followers, image_check, observe
+from mysqlops.operations import configure, deploy, followers, image_check, observe
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import render, settings
@@ -100,6 +100,19 @@ def test_what_shuts_clients_out_is_taken_back_at_once_everywhere() -> None:
     assert list(servers.variables.values()) == [{**BEFORE, "init_connect": None}] * 3
     assert servers.my_cnf() == text
     assert servers.clock.seconds == 0
+
+
+def test_ctrl_c_before_the_proof_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = Servers()
+    session = servers.session()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deploy, "prove", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        configure.execute(session, NAME, _change(servers, session, long_query_time="9"), LIMITS)
+    assert {one["long_query_time"] for one in servers.variables.values()} == {"2"}
 
 
 def test_a_value_that_the_first_member_refuses_changes_nothing() -> None:

@@ -87,6 +87,28 @@ def test_whatever_a_hostile_server_says_becomes_one_quoted_name() -> None:
     assert "GRANT OPTION" in one.administrative
 
 
+def test_roles_that_do_not_come_along_are_not_granted_and_nobody_anonymous_comes() -> None:
+    """`root` here is another account than the source's."""
+    edge = {"FROM_USER": "root", "FROM_HOST": "localhost", "TO_USER": "shop", "TO_HOST": "%", "WITH_ADMIN_OPTION": "N"}
+    default = {"USER": "shop", "HOST": "%", "DEFAULT_ROLE_USER": "root", "DEFAULT_ROLE_HOST": "localhost"}
+    shop, nobody = _read(user=[_USER, {**_USER, "User": ""}], role_edges=[edge], default_roles=[default])
+    said: list[str] = []
+
+    class Server:
+        def query(self, sql: str) -> list[Row]:
+            said.append(sql)
+            return []
+
+        def execute_secret(self, sql: str, what: str) -> None:
+            said.append(sql)
+
+    assert foreign_accounts.why_not(shop, set(), []) is None
+    assert "anonymous" in str(foreign_accounts.why_not(nobody, set(), []))
+    refused = foreign_accounts.create(Server(), [shop])  # type: ignore[arg-type]
+    assert not any("root" in one for one in said)
+    assert any("'root'@'localhost' does not come along" in one for one in refused)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -11,7 +11,7 @@ config=/etc/mysqlops/my.cnf
 # GTIDs off and no binary log: the accounts exist alike on every member and must not count as its own transactions.
 once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF --read-only=OFF
   --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2
-  --persisted-globals-load=OFF --event-scheduler=OFF"
+  --persisted-globals-load=OFF --event-scheduler=OFF --max-prepared-stmt-count=16382"
 # They hold no password, only hashes of them; and nobody needs them again.
 statements=/run/statements
 

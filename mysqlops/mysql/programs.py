@@ -1,0 +1,36 @@
+"""Routines, triggers and events whose text the mysql client would read otherwise than the server does.
+
+A dump stands between `DELIMITER ;;` lines, and the client ends a statement at each `;;` that is not quoted or commented
+out as *it* sees it: `--` before a control character begins a comment for the server only. What comes after that would
+be run as statements of whoever loads the dump. mysqldump itself never ends at an event that holds `;;`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mysqlops.mysql import comparison, connect
+
+_SYSTEM = "('mysql', 'sys', 'information_schema', 'performance_schema')"
+_ALL = f"""
+SELECT LOWER(routine_type), routine_schema, routine_name FROM information_schema.routines
+WHERE routine_schema NOT IN {_SYSTEM}
+UNION ALL SELECT 'trigger', trigger_schema, trigger_name FROM information_schema.triggers
+WHERE trigger_schema NOT IN {_SYSTEM}
+UNION ALL SELECT 'event', event_schema, event_name FROM information_schema.events WHERE event_schema NOT IN {_SYSTEM}
+ORDER BY 1, 2, 3
+"""  # noqa: S608
+_TEXT = {"event": 3}  # else the third column
+_SPLIT = re.compile(r";;|--[\x01-\x08\x0e-\x1f\x7f]")
+
+
+def splitting(server: connect.Server, database: str = "") -> list[str]:
+    """The kind and the name of each, of all databases or of one; one whose text may not be read counts too."""
+    found = []
+    for kind, schema, name in server.query(_ALL):
+        if database in ("", schema):
+            rows = server.query(f"SHOW CREATE {kind} {comparison.quoted(str(schema), str(name))}")
+            text = rows[0][_TEXT.get(kind, 2)] if rows else None
+            if text is None or _SPLIT.search(str(text)):
+                found.append(f"{kind} {comparison.quoted(str(schema), str(name))}")
+    return found
