@@ -128,9 +128,10 @@ def ordered(there: Iterable[Chunk]) -> list[Chunk]:
 
 
 def superseded(snapshots: Sequence[Json], keys: Keys | None = None) -> list[str]:
-    """The snapshots of earlier states of chunks."""
-    newest = {one.snapshot for one in chunks(snapshots, keys)}
-    return [one.snapshot for one in _all(snapshots, keys) if one.snapshot not in newest]
+    """The snapshots of earlier states of chunks. One that says the same as the newest may be the real one, and the
+    other its copy: both stay, and their digests tell."""
+    newest = {one.id: _state(one) for one in chunks(snapshots, keys)}
+    return [one.snapshot for one in _all(snapshots, keys) if _state(one) < newest[one.id]]
 
 
 def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
@@ -245,8 +246,12 @@ def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], origin: str, k
     needed = {chunk.id for backup in either for chunk in reach(backup, there).chunks}
     own = [one for one in there if one.origin == origin]
     needed.update(one.id for one in own if not any(_goes_further(other, one) for other in reversed(own)))
-    current = {one.snapshot for one in own if one.id in needed}
-    return [one.snapshot for one in _all(snapshots, keys) if one.origin == origin and one.snapshot not in current]
+    current = {one.id: _state(one) for one in own if one.id in needed}
+    return [
+        one.snapshot
+        for one in _all(snapshots, keys)
+        if one.origin == origin and (one.id not in current or _state(one) < current[one.id])
+    ]
 
 
 def _goes_further(other: Chunk, one: Chunk) -> bool:

@@ -41,7 +41,7 @@ _STARTS: tuple[tuple[str, Callable[[datetime], str]], ...] = (
 def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
     """The id of each backup that is kept, with why. One that failed its verification never counts for a period:
     a run of bad backups must not push the last good one out (bitpoke's trap)."""
-    good = [one for one in newest_first(backups) if one.level != FAILED]
+    good = _once([one for one in newest_first(backups) if one.level != FAILED])
     why: dict[str, list[str]] = {}
     for one in good[: policy.last]:
         why.setdefault(one.id, []).append("last")
@@ -56,6 +56,11 @@ def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
         for one in _first_of_each_history(those):
             why.setdefault(one.id, []).append(reason)
     return why
+
+
+def _once(backups: Sequence[Backup]) -> list[Backup]:
+    """Each id counts once: whoever may write into the repository can copy an entry, seal and all."""
+    return list({one.id: one for one in reversed(backups)}.values())[::-1]
 
 
 def _first_of_each_history(backups: Sequence[Backup]) -> list[Backup]:

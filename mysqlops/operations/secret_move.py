@@ -47,7 +47,8 @@ def split(session: Session, cluster: str) -> None:
             return
         if not vault.is_split(client, cluster):
             check(client, cluster)
-            _fill(session, cluster, before)
+            if not _fill(session, cluster, before):
+                continue
             session.progress.say(f"moved the passwords to Secrets of their own: applications use {cluster}-app")
         followers.refresh(session, cluster)
         try:
@@ -74,8 +75,8 @@ def _all_new(client: Client, cluster: str) -> bool:
     return all((one.get("annotations") or {}).get(names.ANNOTATION_AGENT) == version for one in metadata)
 
 
-def _fill(session: Session, cluster: str, before: Json) -> None:
-    """What stands in NAME-credentials goes to its place, and NAME-internal comes last."""
+def _fill(session: Session, cluster: str, before: Json) -> bool:
+    """What stands in NAME-credentials goes to its place, NAME-internal last; False if it has changed since."""
     client = session.client
     values: dict[str, str | None] = dict(before["data"])
     tls = client.find("Secret", names.tls_secret(cluster)) or {}
@@ -90,13 +91,25 @@ def _fill(session: Session, cluster: str, before: Json) -> None:
             change["data"] = {**data, **more}
         elif secret == secret_map.secret(cluster, secret_map.INTERNAL):
             change["metadata"] = {"annotations": {key: annotations[key] for key in _NOTES if key in annotations}}
+            now = vault.before(client, cluster)
+            if now is None or now["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
+                return False
         client.patch("Secret", secret, change)
+    return True
+
+
+def _makers(client: Client) -> list[Json]:
+    """What makes pods that may not be there now: a CronJob between two runs, a Deployment of none."""
+    found: list[Json] = []
+    for kind in ("Deployment", "StatefulSet", "CronJob"):
+        found += client.list(kind)
+    return found
 
 
 def _clear(session: Session, cluster: str, before: Json) -> None:
     """Raises Conflict if it is not as it was when it was copied."""
     name = names.credentials_secret(cluster)
-    users = secret_users.of(session.client.list("Pod"), name, cluster)
+    users = secret_users.of([*session.client.list("Pod"), *_makers(session.client)], name, cluster)
     if not users:
         session.client.delete_unchanged("Secret", before)
         session.progress.say(f"deleted Secret {name}")
@@ -105,5 +118,5 @@ def _clear(session: Session, cluster: str, before: Json) -> None:
     if gone:
         metadata = {"resourceVersion": before["metadata"]["resourceVersion"]}
         session.client.patch("Secret", name, {"metadata": metadata, "data": gone})
-    text = f"pods {', '.join(users)} use Secret {name}: it keeps the application's password, which `users rotate` will"
+    text = f"{', '.join(users)} use Secret {name}: it keeps the application's password, which `users rotate` will"
     session.progress.warn(f"{text} not change there; let them use {cluster}-app, then run mysqlops upgrade {cluster}")

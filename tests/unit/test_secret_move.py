@@ -170,6 +170,8 @@ def test_the_old_secret_keeps_the_applications_password_while_a_pod_uses_it() ->
 def test_whoever_uses_a_secret_is_seen(spec: dict[str, Any]) -> None:
     pod: dict[str, Any] = {"metadata": {"name": "shop"}, "spec": spec}
     assert secret_users.of([pod], OLD, NAME) == ["shop"]
+    nightly = {"metadata": {"name": "nightly"}, "spec": {"jobTemplate": {"spec": {"template": {"spec": pod["spec"]}}}}}
+    assert secret_users.of([nightly], OLD, NAME) == ["nightly"]
     assert secret_users.of([pod], "mysql-app", NAME) == []
     ours = {"metadata": {"name": "job", "labels": {names.LABEL_MANAGED_BY: names.APP_NAME}}, "spec": spec}
     member = {"metadata": {"name": "mysql-0"}, "spec": spec}

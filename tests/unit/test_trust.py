@@ -116,6 +116,16 @@ def test_no_entry_of_others_pushes_a_real_backup_out(
     assert {one for one in forgotten if one.startswith("real")} == gone
 
 
+@pytest.mark.parametrize("copies", [1, 4])
+def test_copies_of_a_sealed_entry_push_no_other_out(copies: int) -> None:
+    """A seal can be copied with what it seals: each id counts once."""
+    real = [stored(made(n, NOW - timedelta(hours=n)), "the key", f"real{n}") for n in range(4)]
+    evil = [stored(made(0, NOW), "the key", f"evil{n}") for n in range(copies)]
+    policy = retention.Policy(last=3)
+    gone = retention.expired(backup.catalogue([*real, *evil], keys=KEYS), policy, NOW, has_key=True)
+    assert [one.snapshot for one in gone] == ["real3"]
+
+
 def test_backups_of_an_older_release_stay_until_those_that_are_sealed_push_them_out() -> None:
     old = [stored(made(n, NOW - timedelta(days=9 - n))) for n in range(3)]
     assert retention.expired(backup.catalogue(old, keys=KEYS), LAST, NOW, has_key=True) == []
