@@ -22,6 +22,7 @@ ORDER BY 1, 2, 3
 """  # noqa: S608
 _TEXT = {"event": 3}  # else the third column
 _SPLIT = re.compile(r";;|--[\x01-\x08\x0e-\x1f\x7f]")
+_NAME = re.compile(r"`(?:[^`]|``)*`")  # as the client sees it, too
 
 
 def splitting(server: connect.Server, database: str = "") -> list[str]:
@@ -31,6 +32,6 @@ def splitting(server: connect.Server, database: str = "") -> list[str]:
         if database in ("", schema):
             rows = server.query(f"SHOW CREATE {kind} {comparison.quoted(str(schema), str(name))}")
             text = rows[0][_TEXT.get(kind, 2)] if rows else None
-            if text is None or _SPLIT.search(str(text)):
+            if text is None or _SPLIT.search(str(text) if kind == "event" else _NAME.sub("", str(text))):
                 found.append(f"{kind} {comparison.quoted(str(schema), str(name))}")
     return found

@@ -24,6 +24,8 @@ _HOLD = (
     "print(server.scalar('SELECT CONNECTION_ID()'), flush=True); time.sleep(120)"
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
@@ -96,7 +98,6 @@ def test_a_lock_is_named_before_a_hand_over_begins(cluster: Namespace) -> None:
     cluster.await_healthy()
 
 
-@pytest.mark.long
 def test_a_hand_over_that_meets_a_lock_all_the_same_says_that_it_may_still_happen(cluster: Namespace) -> None:
     """A lock that was taken after `switchover` had looked, and a write that waits for it."""
     primary, replica = cluster.await_healthy()["primary"], _replicas(cluster)[0]
@@ -127,7 +128,6 @@ def test_a_hand_over_that_meets_a_lock_all_the_same_says_that_it_may_still_happe
     cluster.await_healthy()
 
 
-@pytest.mark.long
 def test_members_whose_appliers_fail_leave_the_group_alone_and_are_rebuilt_one_after_the_other(
     cluster: Namespace,
 ) -> None:
@@ -154,7 +154,6 @@ def test_members_whose_appliers_fail_leave_the_group_alone_and_are_rebuilt_one_a
     cluster.await_healthy()
 
 
-@pytest.mark.long
 def test_an_applier_that_failed_for_a_passing_cause_heals_by_itself(cluster: Namespace) -> None:
     primary, replica = cluster.await_healthy()["primary"], _replicas(cluster)[0]
     cluster.sql(primary, "CREATE TABLE app.passing (id INT PRIMARY KEY)")

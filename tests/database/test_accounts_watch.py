@@ -14,6 +14,8 @@ from tests.database.containers import Template, eventually
 from tests.database.files import PASSWORDS
 from tests.database.group import Group, Member, Settings
 
+pytestmark = pytest.mark.long  # servers of their own, minutes of work; CI has the unit tests
+
 
 class Pod(pod.Pod):
     """A member's pod, whose agent logs in as the account `mysqlops` or, for these tests, over the network."""

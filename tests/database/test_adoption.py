@@ -42,6 +42,8 @@ _READS = re.compile(
     re.I,
 )
 
+pytestmark = pytest.mark.long  # servers of their own, minutes of work; CI has the unit tests
+
 
 @pytest.fixture(scope="module")
 def group(template: Template) -> Iterator[Group]:

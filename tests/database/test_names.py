@@ -121,7 +121,7 @@ def _load(source: copies.Copy) -> contents.Contents:
 
 
 @settings(
-    max_examples=2,
+    max_examples=1,  # beside the explicit one: each takes a server of its own
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a smaller example takes as long as a large one
     suppress_health_check=list(HealthCheck),
@@ -140,7 +140,7 @@ def test_whatever_it_is_called_it_is_dumped_and_loaded(source: copies.Copy, name
 
 
 _REFUSED = {
-    "CREATE EVENT app.endless ON SCHEDULE EVERY 1 DAY DO SELECT ';;'": "event `app`.`endless`: mysqldump hangs",
+    "CREATE EVENT app.endless ON SCHEDULE EVERY 1 DAY DO SELECT ';;'": "event `app`.`endless`: its text",
     "CREATE TABLE app.f (id INT PRIMARY KEY, f FLOAT) AS SELECT 1 AS id, 16777215 AS f": "`app`.`f`: SQL cannot hold 1",
     "CREATE TABLE app.j (id INT PRIMARY KEY, j JSON) AS SELECT 1 AS id, JSON_ARRAY(1.50) AS j": "`app`.`j`: SQL cannot",
     "CREATE VIEW app.v AS SELECT * FROM app.`\nx`": "view `app`.`v`: a column",
