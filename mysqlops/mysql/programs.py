@@ -12,7 +12,7 @@ import re
 from mysqlops.mysql import comparison, connect
 
 _SYSTEM = "('mysql', 'sys', 'information_schema', 'performance_schema')"
-_ALL = f"""
+_ALL = f"""\
 SELECT LOWER(routine_type), routine_schema, routine_name FROM information_schema.routines
 WHERE routine_schema NOT IN {_SYSTEM}
 UNION ALL SELECT 'trigger', trigger_schema, trigger_name FROM information_schema.triggers
