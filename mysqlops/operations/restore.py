@@ -16,7 +16,7 @@ from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic
+from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress, render, settings
@@ -190,7 +190,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     made = planning.job(restic.templates(), name, target, steps, source, **env)
     planning.onto_claim(made, filling.claim)
     if filling.to:
-        planning.with_key_of(made, chosen)
+        key = vault.place(session.client, chosen.cluster, names.KEY_BACKUP_KEY).secret
+        planning.with_key_of(made, chosen.key_secret or key)
     if filling.member:
         planning.beside(made, filling.member)
     found = session.client.find("Job", name)

@@ -269,10 +269,10 @@ def which(chosen: Backup) -> dict[str, str]:
     return {"BACKUP_ID": chosen.id, "SNAPSHOT": chosen.snapshot, "SIGNED": chosen.signed}
 
 
-def with_key_of(wanted: Json, chosen: Backup) -> None:
-    """The key that sealed it, for its binary logs: a restored cluster has another one of its own."""
+def with_key_of(wanted: Json, secret: str) -> None:
+    """The key that sealed a backup, for its binary logs: a restored cluster has another one of its own."""
     volumes = {one["name"]: one for one in wanted["spec"]["template"]["spec"]["volumes"]}
-    volumes["login"]["secret"]["secretName"] = chosen.key_secret or names.credentials_secret(chosen.cluster)
+    volumes["login"]["secret"]["secretName"] = secret
 
 
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
