@@ -95,7 +95,7 @@ def test_the_statements_hold_no_password(tmp_path: Path) -> None:
 
 def test_an_agents_folder_holds_passwords_and_never_the_cas_key(tmp_path: Path) -> None:
     """No other container mounts it: what it logs in with, and what it can put back if somebody deletes a Secret."""
-    kept = PASSWORDS | PREVIOUS | {names.KEY_BACKUP_PASSWORD: "b", names.KEY_GROUP_NAME: "g"}
-    others = {names.KEY_CA_KEY: "k", names.KEY_ADOPT_PASSWORD: "a", names.KEY_BACKUP_KEY: "s"}
+    kept = PASSWORDS | PREVIOUS | {names.KEY_BACKUP_PASSWORD: "b", names.KEY_GROUP_NAME: "g", names.KEY_BACKUP_KEY: "s"}
+    others = {names.KEY_CA_KEY: "k", names.KEY_ADOPT_PASSWORD: "a"}
     credentials.write(tmp_path, credentials.of_agent(kept | others))
     assert {file.name for file in tmp_path.iterdir()} == set(kept)
