@@ -31,7 +31,7 @@ class Rotation:
     """Runs in the primary's pod; the group replicates what it does to the accounts. Raises KubeError, MysqlError."""
 
     def __init__(self, client: api.Api, own: pod.Pod) -> None:
-        self._api, self._pod = client, own
+        self._pod = own
         self._vault = vault.Vault(client, own.me.cluster)
 
     def look(self) -> rotation.Seen:
@@ -84,7 +84,7 @@ class Rotation:
         if chosen:
             changed: dict[str, str | None] = {one.key: values[names.next_key(one.key)] for one in moving}
             self._vault.write(held, changed | dict.fromkeys(names.next_key(one.key) for one in chosen))
-            refresh(self._api, self._pod)
+            refresh(self._pod, held)
         return [one.user for one in chosen]
 
     def _in_use(self, one: accounts.Account, held: str) -> str:
@@ -103,7 +103,7 @@ class Rotation:
         gone = [names.previous_key(one.key) for one in chosen if names.previous_key(one.key) in values]
         if gone:
             self._vault.write(held, dict.fromkeys(gone))
-            refresh(self._api, self._pod)
+            refresh(self._pod, held)
         return [one.user for one in chosen]
 
 
@@ -168,11 +168,10 @@ def _here(connection: Callable[[], connect.Server], change: Callable[[connect.Se
                 group_replication.refuse_writes(server)
 
 
-def refresh(client: api.Api, own: pod.Pod) -> bool:
-    """Write the passwords that the Secret holds now to this pod's memory; True if any changed. One that somebody else
-    put there, and that the server refuses, is not taken over. What is missing stays as this pod knows it, and so do the
-    previous ones then. Raises KubeError, MysqlError, StepFailed."""
-    read = vault.Vault(client, own.me.cluster).read()
+def refresh(own: pod.Pod, read: vault.Held) -> bool:
+    """Write the passwords that the Secrets hold to this pod's memory; True if any changed. One that somebody else put
+    there, and that the server refuses, is not taken over. What is missing stays as this pod knows it, and so do the
+    previous ones then. Raises MysqlError, StepFailed."""
     held = read.values
     changed: dict[str, str | None] = {}
     if not credentials.missing(held):
@@ -199,12 +198,10 @@ def _is_refused(own: pod.Pod, one: accounts.Account, password: str) -> bool:
     return known is not None and not own.accepts(one, password) and own.accepts(one, known)
 
 
-def put_back(client: api.Api, own: pod.Pod) -> tuple[list[str], list[str]]:
+def put_back(safe: vault.Vault, own: pod.Pod, held: vault.Held) -> tuple[list[str], list[str]]:
     """Put what the Secrets are missing back from this pod's memory, each password once the server has accepted it. Only
     of a member that serves: the data of one outside the group may be older than what others know. The keys that were
     put back, and those that are missing still. Raises KubeError, MysqlError."""
-    safe = vault.Vault(client, own.me.cluster)
-    held = safe.read()
     missing = credentials.missing(held.values)
     others = [key for key in credentials.OTHERS if not held.values.get(key) and own.find(key)]
     if not missing and not others:

@@ -14,7 +14,7 @@ class SecretsWatch:
     `accounts` what is wrong with those."""
 
     def __init__(self, client: api.Api, own: pod.Pod, server: member.Member) -> None:
-        self._api, self._pod, self._member = client, own, server
+        self._pod, self._member = own, server
         self._certificates = certificates.Certificates(client, own.me)
         self._accounts = accounts_watch.AccountsWatch(own)
         self._vault = vault.Vault(client, own.me.cluster)
@@ -54,10 +54,11 @@ class SecretsWatch:
             words.say_if_new("door", f"no way in by the administrative interface yet: {error}")
 
     def _take_passwords(self, words: log.Log) -> str:
-        put_back, missing = rotation.put_back(self._api, self._pod)
+        held = self._vault.read()
+        put_back, missing = rotation.put_back(self._vault, self._pod, held)
         if put_back:
             words.say(f"the Secrets did not hold {', '.join(put_back)}: put it back")
-        if rotation.refresh(self._api, self._pod):
+        if rotation.refresh(self._pod, held):
             words.say("took over the passwords that the Secrets hold now")
         return self._vault.without(missing)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, rotation
+from mysqlops.agent import api, credentials, rotation, vault
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, secret_map
 from mysqlops.mysql import group_replication
@@ -33,6 +33,15 @@ class Filled(Secrets):
 def fill(secrets: Secrets, values: dict[str, str]) -> None:
     for name, data in secret_map.by_secret("mysql", {**values}, is_split=True).items():
         secrets.put(name, {key: value or "" for key, value in data.items()})
+
+
+def _refresh(client: api.Api, member: Pod) -> bool:
+    return rotation.refresh(member, vault.Vault(client, "mysql").read())
+
+
+def _put_back(client: api.Api, member: Pod) -> tuple[list[str], list[str]]:
+    safe = vault.Vault(client, "mysql")
+    return rotation.put_back(safe, member, safe.read())
 
 
 class Time(SystemClock):
@@ -78,7 +87,7 @@ def test_what_is_missing_from_the_secret_stays_in_memory(value: str | None) -> N
     if value is None:
         for secret in world.secrets.values():
             secret["data"] = {}
-    assert not rotation.refresh(WorldApi(world), member)
+    assert not _refresh(WorldApi(world), member)
     assert member.memory == before
 
 
@@ -92,7 +101,7 @@ def test_one_that_somebody_edited_is_not_taken_over_and_the_others_are(key: str)
     world.put(key, "by hand")
     place = secret_map.place("mysql", key)
     with pytest.raises(errors.StepFailed, match=f"refuses {place.key} of Secret {place.secret},.*users rotate mysql"):
-        rotation.refresh(WorldApi(world), member)
+        _refresh(WorldApi(world), member)
     assert (member.memory[key], member.memory[other]) == (known, world.held(other))
 
 
@@ -112,11 +121,11 @@ def test_an_agent_puts_back_what_the_server_accepts(monkeypatch: pytest.MonkeyPa
     world, member = _emptied(monkeypatch)
     member.memory[names.KEY_PROBE_PASSWORD] = "wrong"
     del world.data["mysql-1"][names.USER_APP]  # whatever is in the Secret of an account that somebody dropped
-    put_back, missing = rotation.put_back(WorldApi(world), member)
+    put_back, missing = _put_back(WorldApi(world), member)
     assert missing == [names.KEY_PROBE_PASSWORD]
     assert {key: world.values()[key] for key in put_back} == {key: _KNOWN[key] for key in put_back}
     assert set(put_back) == set(_KNOWN) - set(missing)
-    assert rotation.put_back(WorldApi(world), member) == ([], missing)
+    assert _put_back(WorldApi(world), member) == ([], missing)
 
 
 def test_of_two_agents_one_puts_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +136,7 @@ def test_of_two_agents_one_puts_them_back(monkeypatch: pytest.MonkeyPatch) -> No
         def patch(self, group: str, kind: str, name: str, change: api.Json) -> api.Json:
             raise errors.Conflict("the object has been modified")
 
-    assert rotation.put_back(Slow(world), member) == ([], list(credentials.KEYS))
+    assert _put_back(Slow(world), member) == ([], list(credentials.KEYS))
 
 
 def test_the_previous_passwords_of_an_open_rotation_come_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +144,7 @@ def test_the_previous_passwords_of_an_open_rotation_come_back_too(monkeypatch: p
     key = names.previous_key(names.KEY_ROOT_PASSWORD)
     member.memory[key] = "before"
     world.data["mysql-1"]["root"].append("before")
-    assert key in rotation.put_back(WorldApi(world), member)[0]
+    assert key in _put_back(WorldApi(world), member)[0]
 
 
 def test_the_key_that_seals_backups_comes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +152,7 @@ def test_the_key_that_seals_backups_comes_back_too(monkeypatch: pytest.MonkeyPat
     world, member = _emptied(monkeypatch)
     others = {names.KEY_BACKUP_KEY: "seal", names.KEY_BACKUP_PASSWORD: "copy"}
     member.memory |= others
-    assert set(rotation.put_back(WorldApi(world), member)[0]) == {*_KNOWN, *others}
+    assert set(_put_back(WorldApi(world), member)[0]) == {*_KNOWN, *others}
     assert {key: world.values()[key] for key in others} == others
     assert set(credentials.of_agent(_KNOWN | others)) == {*_KNOWN, *others}
 
@@ -151,7 +160,7 @@ def test_the_key_that_seals_backups_comes_back_too(monkeypatch: pytest.MonkeyPat
 def test_a_member_outside_the_group_puts_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its data may be older than the last rotation."""
     world, member = _emptied(monkeypatch, names.ROLE_NONE)
-    assert rotation.put_back(WorldApi(world), member) == ([], list(credentials.KEYS))
+    assert _put_back(WorldApi(world), member) == ([], list(credentials.KEYS))
     assert world.values() == {}
 
 

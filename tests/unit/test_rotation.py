@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import credentials, rotation
+from mysqlops.agent import api, credentials, rotation, vault
 from mysqlops.core import names
 from mysqlops.core.publication import UNKNOWN
 from mysqlops.mysql import account_files, accounts
@@ -169,15 +169,19 @@ def test_the_end_leaves_the_new_password_however_a_member_came_by_the_two(of: An
     assert_over(world)
 
 
+def _refresh(client: api.Api, member: Pod) -> bool:
+    return rotation.refresh(member, vault.Vault(client, "mysql").read())
+
+
 def test_the_agents_memory_follows_the_secret() -> None:
     world = World()
     member = Pod(world, "mysql-1")
     assert world.run(users.rotate)
-    assert rotation.refresh(FakeApi(world), member)
-    assert not rotation.refresh(FakeApi(world), member)
+    assert _refresh(FakeApi(world), member)
+    assert not _refresh(FakeApi(world), member)
     assert member.memory == credentials.of_agent(world.values())
     end(world)
-    assert rotation.refresh(FakeApi(world), member)
+    assert _refresh(FakeApi(world), member)
     assert member.memory == credentials.of_agent(world.values())
 
 
@@ -187,7 +191,7 @@ def test_a_password_that_somebody_put_into_the_secret_is_not_taken_over() -> Non
     before = dict(member.memory)
     world.put(names.KEY_ADMIN_PASSWORD, "by hand")
     with pytest.raises(errors.StepFailed, match=f"refuses {names.KEY_ADMIN_PASSWORD}"):
-        rotation.refresh(FakeApi(world), member)
+        _refresh(FakeApi(world), member)
     assert member.memory == before
 
 
