@@ -75,7 +75,6 @@ USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies
 USER_BACKUP = "mysqlops_backup"  # made when the first backup is
 USER_DUMP = "mysqlops_dump"  # on a copy only, while it is dumped
 USER_APP = "app"
-USERS = (USER_ADMIN, USER_REPLICATION, USER_PROBE, USER_ADOPT, USER_BACKUP, USER_DUMP)
 DATABASE_APP = "app"
 
 KEY_ROOT_PASSWORD = "root-password"

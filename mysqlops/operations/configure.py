@@ -136,21 +136,27 @@ def _try(session: Session, name: str, now: status.Status, members: Sequence[str]
         _take_back(session, name, asked, change, error)
     except KeyboardInterrupt:  # nobody has seen yet that clients can live with it
         session.progress.say("setting the values of my.cnf again")
-        for one in asked:
-            _set(session, one, change.before)
+        if left := _set_back(session, asked, change):
+            session.progress.warn(f"the values of my.cnf are not back on {'; '.join(left)}")
         raise
 
 
-def _take_back(
-    session: Session, name: str, members: Sequence[str], change: Change, error: errors.MysqlopsError
-) -> NoReturn:
-    """Raises Refused, or StepFailed if a member could not be asked."""
+def _set_back(session: Session, members: Sequence[str], change: Change) -> list[str]:
+    """Set the values of my.cnf again; the members that could not be asked, with why."""
     left = []
     for one in members:
         try:
             _set(session, one, change.before)
         except errors.MysqlopsError as failure:
             left.append(f"{one}: {failure}")
+    return left
+
+
+def _take_back(
+    session: Session, name: str, members: Sequence[str], change: Change, error: errors.MysqlopsError
+) -> NoReturn:
+    """Raises Refused, or StepFailed if a member could not be asked."""
+    left = _set_back(session, members, change)
     keys = ", ".join(change.values)
     if left:
         text = f"{keys}: {error}; and the values of my.cnf are not back on {'; '.join(left)}"

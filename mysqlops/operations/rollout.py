@@ -153,12 +153,11 @@ def _fails_both_ways(name: str, failure: NewPodFailed) -> errors.StepFailed:
 
 def _await_primary(session: Session, name: str) -> bool:
     """Whether somebody leads, or does within a minute: a failover may be under way."""
-    deadline = session.clock.monotonic() + _FAILOVER_SECONDS
-    while observe.judged(session, name).primary is None:
-        if session.clock.monotonic() > deadline:
-            return False
-        session.progress.waiting("waiting for a primary")
-        session.clock.sleep(_POLL_SECONDS)
+    patient = replace(session, timeout_seconds=_FAILOVER_SECONDS)
+    try:
+        observe.until(patient, name, lambda now: now.primary is not None, "a primary")
+    except errors.WaitTimeout:
+        return False
     return True
 
 
