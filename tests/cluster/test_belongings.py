@@ -22,7 +22,13 @@ def _codes(cluster: Namespace) -> list[str]:
 
 def _held(cluster: Namespace) -> Mapping[str, str]:
     data = json.loads(cluster.kubectl("get", "secret", SECRET, "-o", "json")).get("data") or {}
-    return {key: base64.b64decode(value).decode() for key, value in data.items() if key != "ca-key"}
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
+def _finish_rotation(cluster: Namespace) -> None:
+    cluster.must("restart", "mysql")
+    cluster.must("users", "rotate", "mysql", "--finish")
+    cluster.await_healthy()
 
 
 def _ours(cluster: Namespace, member: str) -> int:
@@ -57,13 +63,11 @@ def test_rights_and_tls_that_somebody_takes_away_come_back(cluster: Namespace) -
 
 def test_a_password_edited_in_the_secret_is_named_and_a_rotation_ends_it(cluster: Namespace) -> None:
     text = base64.b64encode(b"by hand").decode()
-    cluster.kubectl("patch", "secret", SECRET, "-p", json.dumps({"data": {"app-password": text}}))
+    cluster.kubectl("patch", "secret", "mysql-app", "-p", json.dumps({"data": {"password": text}}))
     eventually(lambda: _codes(cluster) == ["secrets-refused"] * 3, "status names it")
     cluster.must("users", "rotate", "mysql")
     eventually(lambda: _codes(cluster) == ["rotation-open"], "only the rotation is left")
-    cluster.must("restart", "mysql")
-    cluster.must("users", "rotate", "mysql", "--finish")
-    cluster.await_healthy()
+    _finish_rotation(cluster)
 
 
 def test_an_application_account_with_another_password_is_named_and_one_that_was_dropped_is_not(
@@ -75,9 +79,7 @@ def test_an_application_account_with_another_password_is_named_and_one_that_was_
     cluster.sql(primary, "DROP USER 'app'@'%'")
     cluster.await_healthy()
     cluster.must("users", "rotate", "mysql")
-    cluster.must("restart", "mysql")
-    cluster.must("users", "rotate", "mysql", "--finish")
-    cluster.await_healthy()
+    _finish_rotation(cluster)
 
 
 def test_a_secret_that_gitops_empties_is_filled_again_and_a_pod_that_starts_meanwhile_waits(
