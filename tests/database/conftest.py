@@ -12,7 +12,6 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.mysql import connect
-from tests.conftest import missing
 from tests.database import containers, files
 
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
@@ -36,13 +35,9 @@ class Database:
 @pytest.fixture(scope="session")
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image comes from a registry
-    import docker
     from testcontainers.core.container import DockerContainer
 
-    try:
-        docker.from_env().ping()
-    except docker.errors.DockerException:
-        missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
+    containers.must_answer(request.config)
     folder = tmp_path_factory.mktemp("statements")
     files.write_accounts(folder)
     tls = tmp_path_factory.mktemp("tls")
@@ -69,10 +64,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def template(request: pytest.FixtureRequest) -> Iterator[containers.Template]:
-    try:
-        containers.docker("info")
-    except (AssertionError, OSError):
-        missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
+    containers.must_answer(request.config)
     with containers.Template() as made:
         yield made
 

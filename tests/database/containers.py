@@ -14,7 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from mysqlops import errors
+from tests.conftest import missing
 from tests.database.files import CONFIG, write_accounts, write_certificate
 
 T = TypeVar("T")
@@ -103,3 +106,11 @@ class Template:
     def remove(self) -> None:
         docker("volume", "rm", "-f", self.volume, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def must_answer(config: pytest.Config) -> None:
+    """Skips, or fails where Docker is required, if no daemon answers."""
+    try:
+        docker("info")
+    except (AssertionError, OSError):
+        missing(config, "database", "no Docker daemon answers (scripts/lab up starts one)")

@@ -10,9 +10,8 @@ import pytest
 
 from mysqlops.core import backup
 from mysqlops.mysql import contents
-from tests.conftest import missing
 from tests.database import copies
-from tests.database.containers import docker
+from tests.database.containers import docker, must_answer
 
 _FACTS = {
     **{"id": "mysql-1", "cluster": "mysql", "namespace": "db", "origin": "o", "method": backup.LOGICAL},
@@ -30,10 +29,7 @@ _DUMP = {
 @pytest.fixture
 def fetched(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
     """The folders as `fetch` leaves them."""
-    try:
-        docker("info")
-    except (AssertionError, OSError):
-        missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
+    must_answer(request.config)
     with copies.Copy() as copy:
         folder = copy.root / "scratch" / "copy"
         (folder / "dump" / "tables").mkdir(parents=True)

@@ -14,9 +14,8 @@ from mysqlops import errors
 from mysqlops.agent import logical
 from mysqlops.clock import SystemClock
 from mysqlops.mysql import accounts, comparison, connect, contents
-from tests.conftest import missing
 from tests.database import copies
-from tests.database.containers import docker, eventually
+from tests.database.containers import docker, eventually, must_answer
 
 NASTY = (
     *('--init-command=UPDATE mysql.user SET Super_priv="Y"', "--init-command=DROP TABLE app.bystander"),
@@ -40,10 +39,7 @@ def _say(_: str) -> None:
 
 @pytest.fixture(scope="module")
 def source(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
-    try:
-        docker("info")
-    except (AssertionError, OSError):
-        missing(request.config, "database", "no Docker daemon answers (scripts/lab up starts one)")
+    must_answer(request.config)
     with copies.Copy() as made:
         made.start(INITIALISE="yes", READ_ONLY="OFF").close()
         yield made
