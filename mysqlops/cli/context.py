@@ -1,70 +1,169 @@
-"""From options to what operations need."""
+"""One command's run: who asks which cluster, for how long, and in which form the answer is wanted."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from mysqlops import errors
-from mysqlops.core import mysqld_config, names
-from mysqlops.core.spec import ClusterSpec, check_replicas
+from mysqlops.core import names
 
 if TYPE_CHECKING:
     from mysqlops.kube.client import Client
     from mysqlops.operations.session import Session
 
-
-def client(context: str | None, namespace: str | None) -> Client:
-    """A client of the chosen cluster; MYSQLOPS_KUBECONFIG goes before KUBECONFIG."""
-    from mysqlops.kube.client import Client
-
-    return Client(kubeconfig=os.environ.get("MYSQLOPS_KUBECONFIG") or None, context=context, namespace=namespace)
+answered: list[str] = []  # the documents that this run of the program has printed for machines
 
 
-@contextmanager
-def changing(name: str, verb: str, given: dict[str, Any]) -> Iterator[Session]:
-    """A session that alone changes the cluster."""
-    from mysqlops.operations import lock
+@dataclass(frozen=True)
+class Access:
+    """Which API server and namespace, and whom to act as; None and empty: what the kubeconfig says."""
 
-    with reading(name, given) as session, lock.held(session, name, verb):
-        yield session
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    user: str = ""
+    groups: tuple[str, ...] = ()
 
+    def client(self, verb: str, *, timeout_seconds: float | None = None) -> Client:
+        """A client of the chosen cluster; MYSQLOPS_KUBECONFIG goes before KUBECONFIG. Raises ConfigError."""
+        from mysqlops.kube.client import Caller, Client
+        from mysqlops.kube.kubeconfig import Identity
 
-@contextmanager
-def reading(name: str, given: dict[str, Any]) -> Iterator[Session]:
-    """A session that waits for nobody."""
-    names.check_cluster_name(name)
-    with anywhere(given) as session:
-        yield session
-
-
-@contextmanager
-def anywhere(given: dict[str, Any]) -> Iterator[Session]:
-    """A session of no cluster; takes context, namespace and timeout out of the options given."""
-    from mysqlops.cli import output
-    from mysqlops.clock import SystemClock
-    from mysqlops.operations.session import Session
-
-    cluster = client(given.pop("context"), given.pop("namespace"))
-    with output.progress() as progress:
-        yield Session(cluster, SystemClock(), progress, given.pop("timeout"))
+        if self.groups and not self.user:
+            raise errors.ConfigError("--as-group: only with --as USER")
+        acting_as = Identity(self.user, self.groups) if self.user else None
+        caller = Caller(verb, acting_as) if timeout_seconds is None else Caller(verb, acting_as, timeout_seconds)
+        files = self.kubeconfig or os.environ.get("MYSQLOPS_KUBECONFIG") or None
+        return Client(kubeconfig=files, context=self.context, namespace=self.namespace, caller=caller)
 
 
-def make_spec(name: str, namespace: str, config_file: str | None, options: dict[str, Any]) -> ClusterSpec:
-    """The spec that the options describe; raises ConfigError."""
-    check_replicas(options["replicas"])
-    chosen = {key: value for key, value in options.items() if value is not None}
-    return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(config_file), **chosen)
+@dataclass(frozen=True)
+class Confirmation:
+    """What was agreed to on the command line."""
+
+    yes: bool = False
+    name: str | None = None
 
 
-def _read_config(path: str | None) -> dict[str, str | None]:
-    if path is None:
-        return {}
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.ConfigError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
-    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path)
+@dataclass(frozen=True)
+class Run:
+    """What every command is given first; `name` is the cluster's, and empty if the command concerns no single one."""
+
+    name: str
+    verb: str
+    form: str
+    timeout_seconds: float
+    access: Access
+    confirmation: Confirmation
+
+    @property
+    def is_for_people(self) -> bool:
+        return self.form in ("table", "wide")
+
+    def of(self, name: str) -> Run:
+        """The same for a cluster that another option names."""
+        return replace(self, name=names.check_cluster_name(name))
+
+    def client(self) -> Client:
+        return client(self.access, self.verb)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that waits for nobody."""
+        from mysqlops.cli import output
+        from mysqlops.clock import SystemClock
+        from mysqlops.operations.session import Session
+
+        found = self.client()
+        with output.progress() as progress:
+            yield Session(found, SystemClock(), progress, self.timeout_seconds)
+
+    @contextmanager
+    def changing(self) -> Iterator[Session]:
+        """A session that alone changes the cluster."""
+        from mysqlops.operations import lock
+
+        with self.reading() as session, lock.held(session, self.name, self.verb):
+            yield session
+
+    def rehearse(self, act: Callable[[Session], object], sentence: str) -> None:
+        """`--dry-run` of a verb without a plan of its own: act until the first change, which is not made.
+
+        Programs in pods count as changes, so that what is checked there is not."""
+        from mysqlops.cli import output
+
+        try:
+            with self.reading() as session:
+                session.client.before_change = _stop
+                act(session)
+            text = "nothing would be changed"
+        except _FirstChange:
+            text = f"would {sentence}; nothing was changed"
+        output.result({"would": text, "changed": False}, self.form, text)
+
+    def confirm(self, what: str, *, name: str = "", loses: bool = False) -> None:
+        """Go on only if that was agreed to; raises Refused. Where data is lost, by name only."""
+        wanted, given = name or self.name, self.confirmation.name
+        if given == wanted or (self.confirmation.yes and not loses):
+            return
+        if given is None and sys.stdin.isatty() and _asks(what, wanted, loses=loses):
+            return
+        text = f"this {what}, and that was not confirmed" if given is None else f"--confirm {given} does not name it"
+        agree = f"--confirm {wanted}" if loses else f"--yes (or --confirm {wanted})"
+        raise errors.Refused([errors.Reason("not-confirmed", text, f"give {agree}; --dry-run shows what it does")])
+
+
+class _FirstChange(BaseException):
+    """Ends a rehearsal; no handler of errors may take it for one."""
+
+
+def _stop() -> None:
+    raise _FirstChange
+
+
+def _asks(what: str, wanted: str, *, loses: bool) -> bool:
+    if loses:
+        return bool(click.prompt(f"This {what}. Type {wanted} to go on", err=True) == wanted)
+    return click.confirm(f"This {what}. Go on?", err=True)
+
+
+def client(access: Access, verb: str) -> Client:
+    """In one place, so that tests can put another one there."""
+    return access.client(verb)
+
+
+def current(name: str, forms: tuple[str, ...]) -> Run:
+    """The run that the options of the command line describe."""
+    found = click.get_current_context()
+    given = found.meta
+    form = given.get("output") or forms[0]
+    return Run(
+        names.check_cluster_name(name) if name else "",
+        verb_of(found),
+        form if form in forms else forms[0],
+        given.get("timeout") or 60.0,
+        access_of(given),
+        Confirmation(bool(given.get("yes")), given.get("confirm")),
+    )
+
+
+def verb_of(found: click.Context) -> str:
+    return found.command_path.partition(" ")[2] or str(found.info_name or "")
+
+
+def access_of(given: dict[str, Any]) -> Access:
+    """Of what options and variables left in a context's `meta`."""
+    return Access(
+        given.get("kubeconfig"),
+        given.get("context"),
+        given.get("namespace"),
+        given.get("as_user") or "",
+        tuple(given.get("as_groups") or ()),
+    )

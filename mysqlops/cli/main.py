@@ -1,115 +1,102 @@
-"""The root command: finds a verb by its file, and turns errors into text and an exit status. Nothing else does."""
+"""The root command, and the only place that turns errors into text and an exit status."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from mysqlops import errors
+from mysqlops.cli import context
+from mysqlops.cli.tree import Tree
 from mysqlops.version import __version__
 
-# verb -> module; imported only when used, so that `--help` is quick
-_COMMANDS = {
-    "deploy": "mysqlops.cli.cluster.deploy",
-    "status": "mysqlops.cli.cluster.status",
-    "switchover": "mysqlops.cli.cluster.switchover",
-    "adopt": "mysqlops.cli.cluster.adopt",
-    "scale": "mysqlops.cli.cluster.scale",
-    "upgrade": "mysqlops.cli.cluster.upgrade",
-    "config": "mysqlops.cli.config",
-    "storage": "mysqlops.cli.storage",
-    "backup": "mysqlops.cli.backup",
-    "restore": "mysqlops.cli.restore",
-    "drill": "mysqlops.cli.drill",
-    "member": "mysqlops.cli.member",
-    "users": "mysqlops.cli.users",
-    "tls": "mysqlops.cli.tls",
-    "restart": "mysqlops.cli.cluster.restart",
-    "stop": "mysqlops.cli.cluster.stop",
-    "start": "mysqlops.cli.cluster.start",
-    "recover": "mysqlops.cli.cluster.recover",
-    "render": "mysqlops.cli.cluster.render",
-    "delete": "mysqlops.cli.cluster.delete",
-    "wait": "mysqlops.cli.wait",
-    "version": "mysqlops.cli.version",
+COMMANDS = {
+    "deploy": "Create a cluster, or finish creating it.",
+    "list": "List the clusters of a namespace, or of all.",
+    "status": "Show members, services, and what is wrong.",
+    "switchover": "Make another member the primary.",
+    "adopt": "Take another server's databases over.",
+    "scale": "Add or remove members, one at a time.",
+    "upgrade": "Change image, agent, memory or cpu, one member at a time.",
+    "config": "See and change the servers' settings.",
+    "storage": "Make the volumes larger.",
+    "backup": "Make, list, verify, schedule and remove backups.",
+    "restore": "Make a new cluster of a backup.",
+    "drill": "Prove what a fault costs, with clients that keep a ledger.",
+    "member": "Fence, unfence or rebuild one member.",
+    "users": "Rotate passwords.",
+    "tls": "Rotate the certificate.",
+    "restart": "Restart the members one at a time.",
+    "stop": "Stop all members cleanly; data stays.",
+    "start": "Start a stopped cluster.",
+    "recover": "After a full outage, go on without a member that is lost.",
+    "render": "Print the objects that deploy applies, as YAML.",
+    "delete": "Delete a cluster; its data only on request.",
+    "wait": "Wait until a database answers.",
+    "completion": "Print what makes a shell complete commands and names.",
+    "version": "Show the versions of the CLI and its agent.",
 }
+_BROKEN_PIPE = 141  # as a shell says of who was ended by SIGPIPE
 
 
-class LazyGroup(click.Group):
-    """Imports a command's module when it is looked up; the list shows short texts without importing any."""
-
-    texts = {  # noqa: RUF012 (click's classes are not dataclasses)
-        "deploy": "Create a cluster, or finish creating it.",
-        "status": "Show members, services, and what is wrong.",
-        "switchover": "Make another member the primary.",
-        "adopt": "Take another server's databases over.",
-        "scale": "Add or remove members, one at a time.",
-        "upgrade": "Change image, agent, memory or cpu, one member at a time.",
-        "config": "See and change the servers' settings.",
-        "storage": "Make the volumes larger.",
-        "backup": "Make, list, verify, schedule and remove backups.",
-        "restore": "Make a new cluster of a backup.",
-        "drill": "Prove what a fault costs, with clients that keep a ledger.",
-        "member": "Fence, unfence or rebuild one member.",
-        "users": "Rotate passwords.",
-        "tls": "Rotate the certificate.",
-        "restart": "Restart the members one at a time.",
-        "stop": "Stop all members cleanly; data stays.",
-        "start": "Start a stopped cluster.",
-        "recover": "After a full outage, go on without a member that is lost.",
-        "render": "Print the objects that deploy applies, as YAML.",
-        "delete": "Delete a cluster; keeps its data unless told otherwise.",
-        "wait": "Wait until a database answers.",
-        "version": "Show the versions of the CLI and its agent.",
-    }
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self.texts.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Tree,
+    package="mysqlops.cli",
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, message="mysqlops %(version)s")
 def root() -> None:
-    """MySQL on Kubernetes for whoever owns one namespace: no operator, no CRD, no cluster-admin."""
+    """Run MySQL on Kubernetes with rights in a single namespace: no operator, no CRDs, no cluster-admin.
+
+    The options below may also stand after the verb. MYSQLOPS_DEBUG=1 shows where an unexpected error comes from.
+    """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; docs/errors.md lists them."""
+    context.answered.clear()
+    stdout = sys.stdout
+    form = form_of(sys.argv[1:] if arguments is None else arguments)
     try:
         result = root.main(args=arguments, prog_name="mysqlops", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _interrupted()
-    except click.ClickException as error:
-        error.show()
-        return errors.ConfigError.exit_code
-    except errors.MysqlopsError as error:
-        _show(error)
-        return error.exit_code
-    except BrokenPipeError:
-        # `mysqlops status | head`: the reader has gone, and Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if os.environ.get("MYSQLOPS_DEBUG"):
+    except SystemExit:
+        if sys.stdout is stdout:
             raise
-        text = f"unexpected {type(error).__name__}: {error}"
-        _show(errors.MysqlopsError(text, hint="MYSQLOPS_DEBUG=1 shows where; please report it"))
-        return 1
+        sys.stdout = stdout  # click has put another one there: the reader of a pipe has gone
+        return _reader_has_gone()
+    except Exception as error:
+        return _failed(error, form)
     return result if isinstance(result, int) else 0
+
+
+def _failed(error: Exception, form: str) -> int:
+    """Its exit status, once it is shown."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        show_as_data(errors.ConfigError(error.format_message()), form)
+        return errors.ConfigError.exit_code
+    if isinstance(error, BrokenPipeError):
+        return _reader_has_gone()
+    if not isinstance(error, errors.MysqlopsError):
+        if os.environ.get("MYSQLOPS_DEBUG"):
+            raise error
+        text = f"unexpected {type(error).__name__}: {error}"
+        error = errors.MysqlopsError(text, hint="MYSQLOPS_DEBUG=1 shows where; please report it")
+    show(error, form)
+    return error.exit_code
+
+
+def _reader_has_gone() -> int:
+    """`mysqlops status | head`: Python would complain once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _BROKEN_PIPE
 
 
 def _interrupted() -> int:
@@ -119,9 +106,18 @@ def _interrupted() -> int:
     return errors.EXIT_INTERRUPTED
 
 
-def _show(error: errors.MysqlopsError) -> None:
+def form_of(arguments: Sequence[str]) -> str:
+    """The form that is asked for, also by words that cannot be understood."""
+    text = "\0".join(arguments)
+    found = re.findall(r"(?:^|\0)(?:-o|--output)[\0=]?(json|yaml)(?=\0|$)", text)
+    return str(found[-1]) if found else "table"
+
+
+def show(error: errors.MysqlopsError, form: str = "table") -> None:
+    """For people on stderr, whatever the form; for machines on stdout."""
     from mysqlops.cli import output  # not before it is needed: --help is quick
 
+    show_as_data(error, form)
     if isinstance(error, errors.Refused):
         output.say("refused; nothing was changed:", err=True)
         for reason in error.reasons:
@@ -132,3 +128,16 @@ def _show(error: errors.MysqlopsError) -> None:
     output.say(f"error ({error.code}): {error}", err=True)
     if error.hint:
         output.say(f"  next: {error.hint}", err=True)
+
+
+def show_as_data(error: errors.MysqlopsError, form: str) -> None:
+    """One document for one command: nothing is added to an answer that was printed."""
+    from dataclasses import asdict
+
+    from mysqlops.cli import output
+
+    if form == "table" or context.answered:
+        return
+    reasons = [asdict(reason) for reason in error.reasons] if isinstance(error, errors.Refused) else []
+    facts = {"code": error.code, "exit": error.exit_code, "message": str(error), "hint": error.hint, "reasons": reasons}
+    output.data(facts, form, kind="Error")

@@ -6,6 +6,7 @@ is written out here, and nowhere else is anything printed."""
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mysqlops.cli import yaml_text
+from mysqlops.cli import context, yaml_text
 from mysqlops.clock import SystemClock
 from mysqlops.core import quantity, typed
 from mysqlops.core.plan import Step
@@ -23,6 +24,7 @@ from mysqlops.planning.status import DOWN, HEALTHY, Member, Status
 if TYPE_CHECKING:
     from mysqlops.operations.configure import Value
 
+_WHOLE = 1000  # columns: a cell is never cut; a terminal folds what is longer
 _COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
 
 
@@ -67,12 +69,26 @@ def progress() -> Iterator[Progress]:
         )
 
 
-def data(value: Any, form: str) -> None:
-    """A machine's answer, whole, on stdout."""
+SCHEMA = "mysqlops.io/v1"
+
+
+def data(value: Any, form: str, *, kind: str = "") -> None:
+    """A machine's answer, whole, on stdout: an object with `apiVersion` and `kind`; a list is under `items`."""
+    kind = kind or _kind()
+    facts = value if isinstance(value, dict) else {"items": value}
+    document = {"apiVersion": SCHEMA, "kind": kind, **facts}
+    context.answered.append(kind)
     if form == "json":
-        say(json.dumps(value, indent=2, default=str))
+        say(json.dumps(document, indent=2, default=str))
     else:
-        say(yaml_text.dump([value]), nl=False)
+        say(yaml_text.dump([json.loads(json.dumps(document, default=str))]), nl=False)
+
+
+def _kind() -> str:
+    """BackupList of `mysqlops backup list`."""
+    found = click.get_current_context(silent=True)
+    words = re.split("[ -]", found.command_path.partition(" ")[2]) if found else ["result"]
+    return "".join(word.title() for word in words)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -86,7 +102,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         made.add_column(head.upper(), justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
         made.add_row(*map(_plain, row))
-    Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200).print(made)
+    Console(highlight=False, soft_wrap=True, width=_WHOLE).print(made)
 
 
 def show_steps(steps: Sequence[Step], form: str) -> None:
@@ -131,36 +147,24 @@ def result(value: Any, form: str, sentence: str) -> None:
         data(value, form)
 
 
-def show_status(status: Status) -> None:
+def show_status(status: Status, *, wide: bool = False) -> None:
     """The verdict, the members, the services; then what is wrong and what to do, the most important last."""
     from rich.console import Console
     from rich.table import Table
 
     from mysqlops.planning import certificate_state
 
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+    console = Console(highlight=False, soft_wrap=True, width=_WHOLE)
     colour = _COLOURS[status.verdict]
     console.print(
         f"{status.name} in {status.namespace}: [bold {colour}]{status.verdict}[/], "
         f"{status.online} of {status.replicas} members ONLINE, primary {_plain(status.primary or 'none')}"
     )
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in (
-        "MEMBER",
-        "ROLE",
-        "STATE",
-        "NODE",
-        "VERSION",
-        "BEHIND",
-        "MISSING",
-        "RESTARTS",
-        "CLAIM",
-        "FILLED",
-        "LABEL",
-    ):
+    for column in (*_COLUMNS, *(_WIDE if wide else ())):
         made.add_column(column, no_wrap=True)
     for member in status.members:
-        made.add_row(*map(_plain, _row(member)))
+        made.add_row(*map(_plain, (*_row(member), *(_wide_row(member) if wide else ()))))
     console.print(made)
     for service, pods in status.services.items():
         console.print(_plain(f"Service {service} -> {', '.join(pods) or 'nobody'}"))
@@ -171,20 +175,17 @@ def show_status(status: Status) -> None:
         console.print(_plain(f"  next: {condition.hint}"))
 
 
+_COLUMNS = ("MEMBER", "ROLE", "STATE", "BEHIND", "MISSING", "FILLED")  # with 80 columns all can be read
+_WIDE = ("NODE", "VERSION", "RESTARTS", "CLAIM", "LABEL")
+
+
 def _row(member: Member) -> tuple[str, ...]:
-    return (
-        member.name,
-        member.role,
-        member.state,
-        member.node or "-",
-        member.version or "-",
-        _text(member.behind),
-        _text(member.missing),
-        str(member.restarts),
-        member.claim or "-",
-        _filled(member),
-        "ok" if member.label == member.role else f"{member.label or 'none'} (stale)",
-    )
+    return (member.name, member.role, member.state, _text(member.behind), _text(member.missing), _filled(member))
+
+
+def _wide_row(member: Member) -> tuple[str, ...]:
+    label = "ok" if member.label == member.role else f"{member.label or 'none'} (stale)"
+    return (member.node or "-", member.version or "-", str(member.restarts), member.claim or "-", label)
 
 
 def _text(value: int | None) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import complete, options, output
+from mysqlops.cli.context import Run
 from mysqlops.core import names, quantity
 from mysqlops.core.backup import UNSIGNED, Backup
-from mysqlops.core.spec import SURROUNDINGS
 
 if TYPE_CHECKING:
     from mysqlops.core.timeline import Swap
@@ -22,23 +22,36 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("backup", required=False)
+@click.argument("backup", required=False, shell_complete=complete.backups)
 @click.option("--as", "name", metavar="NAME", help="Make a new cluster of that name.")
 @click.option("--in-place", metavar="NAME", help="Replace the data of that cluster; its claims are kept.")
 @click.option("--member", metavar="POD", help="Make only this member's volume anew, from the backup.")
 @click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
 @click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
-@click.option("--confirm", metavar="NAME", help="The name again, for --in-place, --member and --revert.")
+@options.confirmed("for --in-place, --member and --revert", has_yes=False)
 @click.option("--accept-unsigned", is_flag=True, help="Although no key that is here has sealed the backup.")
 @click.option("--signed-by", metavar="SECRET", help="With the key that sealed it, from a cluster that is lost.")
 @click.option("--accept-loss", is_flag=True, help="Although the member may hold transactions that no other has.")
+@options.namespaced("6h", has_as=False)
 @options.target
-@options.spec
-@options.connection
-@options.timeout("6h")
-@options.output("table", "json", "yaml")
+@options.spec(with_defaults=False)
 @click.option("--dry-run", is_flag=True, help="Check everything and show what would be made; change nothing.")
-def command(backup: str | None, confirm: str | None, accept_loss: bool, **given: Any) -> None:
+def restore(
+    run: Run,
+    backup: str | None,
+    *,
+    name: str | None,
+    in_place: str | None,
+    member: str | None,
+    revert: str | None,
+    to: str | None,
+    accept_unsigned: bool,
+    signed_by: str | None,
+    accept_loss: bool,
+    target: str | None,
+    wanted: options.Wanted,
+    dry_run: bool,
+) -> None:
     """Make a new cluster of BACKUP, or put BACKUP in the place of a cluster's or a member's data.
 
     The data is fetched, started without a network and compared with what was recorded before any member serves it. The
@@ -65,53 +78,72 @@ def command(backup: str | None, confirm: str | None, accept_loss: bool, **given:
       mysqlops restore mysql-20261124-163000 --member mysql-2 --confirm mysql-2
       mysqlops restore --revert mysql --confirm mysql
     """
+    modes = {"--as": name, "--in-place": in_place, "--member": member, "--revert": revert}
+    order = _order(backup, modes, wanted, to or "")
+    order = replace(order, trust=Trust(accept_unsigned, signed_by), target=target, accept_loss=accept_loss)
+    if order.option != "--as" and not dry_run:
+        run.confirm(f"replaces the data of {order.name}", name=order.name, loses=True)
+    with run.reading() as session:
+        if order.option == "--revert":
+            _revert(session, order.name, form=run.form, dry_run=dry_run)
+            return
+        source = _find(session, order)
+        if order.option == "--as":
+            _restore_as(session, source, order.name, form=run.form, dry_run=dry_run, wanted=wanted)
+        elif order.option == "--member":
+            _restore_member(session, source, order.name, form=run.form, dry_run=dry_run, accept_loss=accept_loss)
+        else:
+            _restore_in_place(session, source, order.name, form=run.form, dry_run=dry_run)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What the user says of who made the backup."""
+
+    accept_unsigned: bool = False
+    signed_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: one of four ways, of which cluster or member, and from what."""
+
+    option: str
+    name: str
+    backup: str
+    to: str
+    trust: Trust | None = None
+    target: str | None = None
+    accept_loss: bool = False
+
+
+def _order(backup: str | None, modes: dict[str, str | None], wanted: options.Wanted, to: str) -> Order:
+    """Raises ConfigError."""
     from mysqlops.core import pitr
 
-    chosen = options.chosen()
-    modes = {option: given.pop(key) for option, key in _MODES.items()}
-    option, name = _check_words(backup, modes, chosen)
-    target, to = given.pop("target"), given.pop("to") or ""
-    trust = Trust(given.pop("accept_unsigned"), given.pop("signed_by"))
+    option, name = _check_words(backup, modes, wanted)
     to = str(pitr.parse(to)) if to else ""
     if to and option in ("--revert", "--member"):
         raise errors.ConfigError(f"--to {to}: only with --as and --in-place", hint="mysqlops restore --help")
-    form, dry_run = given.pop("output"), given.pop("dry_run")
-    if option != "--as" and confirm != name and not dry_run:
-        text = f"this replaces the data of {name}, and the name was not confirmed"
-        raise errors.Refused([errors.Reason("not-confirmed", text, f"--confirm {name}; --dry-run shows what it does")])
-    session_options = {key: given.pop(key) for key in ("context", "namespace", "timeout")}
-    with context.anywhere(session_options) as session:
-        if option == "--revert":
-            _revert(session, name, form=form, dry_run=dry_run)
-            return
-        source = _find(session, str(backup), target, to, trust)
-        if option == "--as":
-            _restore_as(session, source, name, form=form, dry_run=dry_run, changed=given, chosen=chosen)
-        elif option == "--member":
-            _restore_member(session, source, name, form=form, dry_run=dry_run, accept_loss=accept_loss)
-        else:
-            _restore_in_place(session, source, name, form=form, dry_run=dry_run)
+    return Order(option, name, backup or "", to)
 
 
-_MODES = {"--as": "name", "--in-place": "in_place", "--member": "member", "--revert": "revert"}
-
-
-def _check_words(backup: str | None, modes: dict[str, str | None], chosen: set[str]) -> tuple[str, str]:
+def _check_words(backup: str | None, modes: dict[str, str | None], wanted: options.Wanted) -> tuple[str, str]:
     """The option that was given, and the cluster or member that is meant; raises ConfigError."""
     given = {option: value for option, value in modes.items() if value is not None}
     hint = "mysqlops restore --help"
     if len(given) != 1:
-        text = f"{' and '.join(given)}: one of them only" if given else f"one of {', '.join(_MODES)} is needed"
+        text = f"{' and '.join(given)}: one of them only" if given else f"one of {', '.join(modes)} is needed"
         raise errors.ConfigError(text, hint=hint)
     ((option, name),) = given.items()
     if backup is None and option != "--revert":
         raise errors.ConfigError(f"{option} {name}: which BACKUP?", hint="mysqlops backup list")
     if backup is not None and option == "--revert":
         raise errors.ConfigError(f"--revert {name} goes back to what was before, not to {backup}", hint=hint)
-    if option != "--as" and (extra := chosen & _SPEC & _on_the_command_line()):
+    if option != "--as" and (extra := wanted.on_the_line - {"mysqld"}):
         listed = ", ".join(f"--{one.replace('_', '-')}" for one in sorted(extra))
         text = f"{listed}: a restore in place keeps what the cluster has"
-        raise errors.ConfigError(text, hint="leave it away; upgrade, scale and storage resize change a cluster")
+        raise errors.ConfigError(text, hint="omit it; upgrade, scale and storage resize change a cluster")
     if option == "--member" and not re.fullmatch(r".+-\d", name):
         raise errors.ConfigError(f"--member {name}: expected a pod such as mysql-2", hint="kubectl get pods")
     names.check_cluster_name(_cluster_of(option, name))
@@ -122,32 +154,15 @@ def _cluster_of(option: str, name: str) -> str:
     return name.rsplit("-", 1)[0] if option == "--member" else name
 
 
-_SPEC = {*"replicas image agent_image storage_size storage_class memory cpu config_file".split(), *SURROUNDINGS}
-
-
-def _on_the_command_line() -> set[str]:
-    """MYSQLOPS_IMAGE in the environment is no wish for this cluster."""
-    found = click.get_current_context()
-    source = click.core.ParameterSource.COMMANDLINE
-    return {one for one in found.params if found.get_parameter_source(one) == source}
-
-
-@dataclass(frozen=True)
-class Trust:
-    """What the user says of who made the backup."""
-
-    accept_unsigned: bool
-    signed_by: str | None
-
-
-def _find(session: Session, backup: str, target: str | None, to: str, trust: Trust) -> Source:
+def _find(session: Session, order: Order) -> Source:
     from mysqlops.operations import backup as backups
     from mysqlops.operations import restore, signing, targets
     from mysqlops.operations.in_place import Source
 
-    place = targets.find(session.client, target)
+    trust, to = order.trust or Trust(), order.to
+    place = targets.find(session.client, order.target)
     there, chunks = backups.held(session, place, trust.signed_by)
-    found = backups.pick(there, place, backup)
+    found = backups.pick(there, place, order.backup)
     signing.check(found, accepted=trust.accept_unsigned)
     # Who takes it all the same takes binary logs that nobody has sealed too.
     signed = UNSIGNED if trust.accept_unsigned else found.signed
@@ -158,20 +173,20 @@ def _find(session: Session, backup: str, target: str | None, to: str, trust: Tru
 
 
 def _restore_as(
-    session: Session, source: Source, name: str, *, form: str, dry_run: bool, changed: dict[str, Any], chosen: set[str]
+    session: Session, source: Source, name: str, *, form: str, dry_run: bool, wanted: options.Wanted
 ) -> None:
     from mysqlops.operations import backup as backups
     from mysqlops.operations import deploy, restore
 
-    found, config_file = source.backup, changed.pop("config_file")
+    found = source.backup
     manifest = backups.manifest(session, source.target, found)
-    wanted = {key: value for key, value in changed.items() if key in chosen}
-    if config_file is not None:
-        wanted["mysqld"] = context.make_spec(name, session.client.namespace, config_file, dict(changed)).mysqld
-    spec = restore.spec_of(session, found, manifest, name, wanted)
+    changed: dict[str, Any] = {key: value for key, value in wanted.values.items() if key in wanted.chosen}
+    if wanted.config_file is not None:
+        changed["mysqld"] = wanted.spec(name, session.client.namespace).mysqld
+    spec = restore.spec_of(session, found, manifest, name, changed)
     restore.check_data(found, manifest, spec)
     restore.check(session, found, spec, source.to)
-    why = "as you say" if "image" in wanted else restore.images(session, found).why
+    why = "as you say" if "image" in changed else restore.images(session, found).why
     runs = restore.shown(spec, manifest, why) + _logs(source)
     if dry_run:
         text = "\n  ".join([f"would restore {_size(source)} as {name}{_estimate(found)}; it would run", *runs])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
@@ -12,8 +13,8 @@ from mysqlops.cli import options, output
 @click.option("--user", help="Also wait until this account finds the server writable.")
 @click.option("--password-file", type=click.Path(), default="/dev/null", help="File with the account's password.")
 @click.option("--ca-file", type=click.Path(), default="", help="Verify the server's name by this CA.")
-@options.timeout("10m")
-def command(hosts: tuple[str, ...], user: str | None, password_file: str, ca_file: str, timeout: float) -> None:
+@options.offline(default_timeout="10m")
+def wait(run: Run, hosts: tuple[str, ...], *, user: str | None, password_file: str, ca_file: str) -> None:
     """Wait until one of the databases answers: its name resolves, its port greets as MySQL, and it accepts writes.
 
     The same program is in the ConfigMap NAME-agent, for init containers on a stock Python image: see
@@ -25,11 +26,13 @@ def command(hosts: tuple[str, ...], user: str | None, password_file: str, ca_fil
     """
     from mysqlops.clock import SystemClock
     from mysqlops.mysql import connect
-    from mysqlops.operations import wait
+    from mysqlops.operations import wait as operations
 
     login = connect.read_login(user, password_file, ca_file) if user else None
-    found = wait.for_database(list(hosts), login, clock=SystemClock(), timeout_seconds=timeout, tell=_say)
-    output.say(f"{found} is ready")
+    found = operations.for_database(
+        list(hosts), login, clock=SystemClock(), timeout_seconds=run.timeout_seconds, tell=_say
+    )
+    output.result({"ready": str(found)}, run.form, f"{found} is ready")
 
 
 def _say(message: str) -> None:

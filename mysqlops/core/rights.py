@@ -100,7 +100,7 @@ WORTH: Mapping[str, str] = {
     "owner": ("**Everything in the namespace**: whoever creates pods there can mount any Secret and any claim of it."),
 }
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
-    "viewer": (VIEWER, ("status",)),
+    "viewer": (VIEWER, ("status", "list")),
     "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
     "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore", "drill")),
 }

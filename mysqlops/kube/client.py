@@ -12,6 +12,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -56,6 +57,19 @@ _KINDS: Mapping[str, tuple[str, str, bool]] = {
 }
 
 
+@dataclass(frozen=True)
+class Caller:
+    """The command that calls, for audit logs; whom it acts as, if not as the kubeconfig says; its patience."""
+
+    verb: str = ""
+    acting_as: Identity | None = None
+    timeout_seconds: float = _TIMEOUT_SECONDS
+
+    @property
+    def agent(self) -> str:
+        return f"mysqlops/{__version__}" + (f" ({self.verb})" if self.verb else "")
+
+
 class Client:
     """Calls to one API server, in one namespace by default; safe to share between threads."""
 
@@ -65,13 +79,13 @@ class Client:
         kubeconfig: str | None,
         context: str | None,
         namespace: str | None,
-        acting_as: Identity | None = None,
-        verb: str = "",
+        caller: Caller | None = None,
     ) -> None:
+        caller = caller or Caller()
         found = login.login(kubeconfig, context)
         self.context, self.namespace = found.context, namespace or found.namespace or "default"
-        agent = f"mysqlops/{__version__}" + (f" ({verb})" if verb else "")
-        headers = [("User-Agent", agent), *(acting_as or found.identity).headers()]
+        self._timeout_seconds = caller.timeout_seconds
+        headers = [("User-Agent", caller.agent), *(caller.acting_as or found.identity).headers()]
         self._connection = Connection(found.configuration, headers)
         self.server = self._connection.server
         # Asked before each change, and before each program in a pod; raises to prevent it (operations/lock.py).
@@ -108,6 +122,12 @@ class Client:
     def list(self, kind: str, selector: str = "") -> list[Json]:
         query = {"labelSelector": selector} if selector else None
         items: list[Json] = self._call("GET", self._path(kind), query=query)["items"]
+        return items
+
+    def list_everywhere(self, kind: str, selector: str) -> builtins.list[Json]:
+        """Of all namespaces, if this login may."""
+        prefix, plural, _ = _KINDS[kind]
+        items: builtins.list[Json] = self._call("GET", f"{prefix}/{plural}", query={"labelSelector": selector})["items"]
         return items
 
     def warnings(self, kind: str, name: str) -> builtins.list[Json]:
@@ -223,7 +243,8 @@ class Client:
         import urllib3
 
         url = path + (f"?{urlencode(query)}" if query else "")
-        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_TIMEOUT_SECONDS)
+        most = self._timeout_seconds
+        timeout = urllib3.Timeout(connect=min(most, _CONNECT_SECONDS), read=most)
         content = None if body is None else json.dumps(body).encode()
         with _reachable(self.server, self.context):
             response = self._connection.request(method, url, content, headers, timeout)

@@ -6,11 +6,11 @@ name=${1:?usage: leaked-secret.sh NAME [finish]}
 . "$(dirname "$0")/common.sh"
 
 if [ "${2:-}" = finish ]; then
-  mysqlops tls rotate "$name" --drop-old-ca
-  mysqlops users rotate "$name" --finish
+  mysqlops tls rotate "$name" --drop-old-ca --yes
+  mysqlops users rotate "$name" --finish --yes
   # The members use the replication account's old password until they start again.
   mysqlops restart "$name"
-  mysqlops users rotate "$name" --finish
+  mysqlops users rotate "$name" --finish --yes
   await "$name" 120 healthy
 else
   mysqlops users rotate "$name"

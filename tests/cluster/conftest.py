@@ -36,7 +36,9 @@ class Result:
     err: str
 
     def json(self) -> Any:
-        return json.loads(self.out)
+        """The answer; of a list what it lists."""
+        found = json.loads(self.out)
+        return found.get("items", found)
 
 
 @dataclass(frozen=True)

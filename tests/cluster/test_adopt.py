@@ -87,7 +87,7 @@ def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster:
     )
     kubectl = ("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name)
     held = (*kubectl, "exec", "-i", cluster.status()["primary"], "-c", "agent", "--", "python3", "-c", program)
-    words = (sys.executable, "-m", "mysqlops", "adopt", "mysql", *FROM, "--finish", "-n", cluster.name)
+    words = (sys.executable, "-m", "mysqlops", "adopt", "mysql", *FROM, "--finish", "--yes", "-n", cluster.name)
     with (
         subprocess.Popen(held, stdin=subprocess.PIPE, text=True) as lock,
         subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as finishing,
@@ -107,9 +107,9 @@ def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster:
 
 
 def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace) -> None:
-    killed(cluster, lambda: "adopt" in cluster.kubectl("get", "pods"), "adopt", "mysql", *FROM, "--finish")
+    killed(cluster, lambda: "adopt" in cluster.kubectl("get", "pods"), "adopt", "mysql", *FROM, "--finish", "--yes")
     cluster.kubectl("delete", "lease", "mysql-operation", "--ignore-not-found")
-    done = cluster.mysqlops("adopt", "mysql", *FROM, "--finish")
+    done = cluster.mysqlops("adopt", "mysql", *FROM, "--finish", "--yes")
     assert done.code == 0, done.err
     assert _orders(cluster) == 901
     assert old_server.sql(cluster, "SELECT @@super_read_only") == "1"

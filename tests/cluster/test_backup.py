@@ -206,7 +206,7 @@ def test_a_schedule_runs_and_status_says_when_it_does_not(cluster: Namespace) ->
     seen = {one["kind"]: one for one in cluster.mysqlops("backup", "schedule", "list", "-o", "json").json()}
     assert seen["backup"]["last_success"]
     assert seen["verify"]["last_success"] is None
-    assert cluster.mysqlops("backup", "schedule", "remove", "mysql").code == 0
+    assert cluster.mysqlops("backup", "schedule", "remove", "mysql", "--yes").code == 0
     assert cluster.objects("cronjobs") == []
 
 
@@ -325,7 +325,7 @@ def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Nam
     assert cluster.mysqlops("deploy", "mysql", *SMALL).code == 0
 
     # The data of before does not know these passwords.
-    for more in ((), ("--finish",)):
+    for more in ((), ("--finish", "--yes")):
         assert cluster.mysqlops("users", "rotate", "mysql", *more).code == 0
     done = cluster.mysqlops("restore", "--revert", "mysql", "--confirm", "mysql", "-o", "json")
     assert done.code == 0, done.err

@@ -27,7 +27,7 @@ def _held(cluster: Namespace) -> Mapping[str, str]:
 
 def _finish_rotation(cluster: Namespace) -> None:
     cluster.must("restart", "mysql")
-    cluster.must("users", "rotate", "mysql", "--finish")
+    cluster.must("users", "rotate", "mysql", "--finish", "--yes")
     cluster.await_healthy()
 
 

@@ -66,7 +66,7 @@ def test_a_member_rebuilt_during_a_rotation_joins(cluster: Namespace) -> None:
 
 
 def test_the_end_waits_for_a_restart_that_nothing_hinders(cluster: Namespace) -> None:
-    done = cluster.mysqlops("users", "rotate", "mysql", "--finish")
+    done = cluster.mysqlops("users", "rotate", "mysql", "--finish", "--yes")
     assert (done.code, "mysqlops_replication" in done.out) == (0, True), done.err
     assert [key for key in _secret(cluster) if key.startswith("previous-")] == ["previous-replication-password"]
     primary = cluster.status()["primary"]
@@ -74,7 +74,7 @@ def test_the_end_waits_for_a_restart_that_nothing_hinders(cluster: Namespace) ->
     cluster.must("member", "rebuild", "mysql", member, "--confirm", member)
     eventually(lambda: _codes(cluster) == ["rotation-open"], "whole again", 180)
     cluster.must("restart", "mysql")
-    cluster.must("users", "rotate", "mysql", "--finish")
+    cluster.must("users", "rotate", "mysql", "--finish", "--yes")
     assert [key for key in _secret(cluster) if key.startswith(("previous-", "next-"))] == []
     cluster.await_healthy()
     assert _count(cluster) == [[[1]]] * 3
@@ -85,6 +85,6 @@ def test_another_rotation_follows_and_a_rebuilt_member_replays_both(cluster: Nam
     member = next(one for one in reversed(MEMBERS) if one != cluster.status()["primary"])
     cluster.must("member", "rebuild", "mysql", member, "--confirm", member)
     cluster.must("restart", "mysql")
-    cluster.must("users", "rotate", "mysql", "--finish")
+    cluster.must("users", "rotate", "mysql", "--finish", "--yes")
     cluster.await_healthy()
     assert _count(cluster) == [[[1]]] * 3

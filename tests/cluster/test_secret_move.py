@@ -155,7 +155,7 @@ def test_passwords_and_certificates_rotate_in_their_new_places(cluster: Namespac
     assert after["password"] != before["password"]
     assert f":{after['password']}@" in after["uri"]
     assert _ask_as_application(cluster, "rotated-application") == "app"
-    cluster.must("users", "rotate", "mysql", "--finish")
+    cluster.must("users", "rotate", "mysql", "--finish", "--yes")
     ca = _secret(cluster, "mysql-ca")
     cluster.must("tls", "rotate", "mysql", "--new-ca")
     assert _secret(cluster, "mysql-ca")["tls.key"] != ca["tls.key"]

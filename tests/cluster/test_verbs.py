@@ -112,7 +112,9 @@ def test_switchover_does_not_roll_back_a_long_transaction_unless_told_to(cluster
 def test_one_command_at_a_time(cluster: Namespace) -> None:
     """Another command's Lease is one that is renewed; whatever moment is written in it."""
     results = []
-    first = threading.Thread(target=lambda: results.append(cluster.mysqlops("member", "fence", "mysql", "mysql-9")))
+    first = threading.Thread(
+        target=lambda: results.append(cluster.mysqlops("member", "fence", "mysql", "mysql-9", "--yes"))
+    )
     lease = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -137,7 +139,7 @@ def test_a_command_that_slept_and_lost_the_lock_changes_nothing_more(cluster: Na
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as first:
         eventually(lambda: bool(cluster.kubectl("get", "lease", "mysql-operation", check=False)), "it has the lock", 60)
         first.send_signal(signal.SIGSTOP)
-        done = cluster.mysqlops("member", "fence", "mysql", "mysql-2", "--reason", "held meanwhile")
+        done = cluster.mysqlops("member", "fence", "mysql", "mysql-2", "--reason", "held meanwhile", "--yes")
         assert done.code == 0, done.err
         before = {pod["metadata"]["uid"] for pod in cluster.objects("pods")}
         first.send_signal(signal.SIGCONT)
@@ -152,7 +154,7 @@ def test_a_command_that_slept_and_lost_the_lock_changes_nothing_more(cluster: Na
 
 def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespace) -> None:
     replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
-    done = cluster.mysqlops("member", "fence", "mysql", replica, "--reason", "slow disk")
+    done = cluster.mysqlops("member", "fence", "mysql", replica, "--reason", "slow disk", "--yes")
     assert done.code == 0, done.err
     seen = cluster.status()
     fenced = next(one for one in seen["members"] if one["name"] == replica)
@@ -160,7 +162,7 @@ def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespac
     assert "slow disk" in fenced["waiting_for"]
     assert replica not in seen["services"]["mysql-replicas"]
     assert "offline mode" in _login(cluster, _password(cluster), replica)
-    assert "nothing changed" in cluster.mysqlops("member", "fence", "mysql", replica).out
+    assert "nothing changed" in cluster.mysqlops("member", "fence", "mysql", replica, "--yes").out
     done = cluster.mysqlops("switchover", "mysql", "--to", replica)
     assert (done.code, "serves nobody" in done.err) == (3, True)
     done = cluster.mysqlops("restart", "mysql")
@@ -198,7 +200,7 @@ def test_a_full_primary_hands_over(cluster: Namespace) -> None:
 
 def test_a_fenced_primary_hands_over_first(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
-    assert cluster.mysqlops("member", "fence", "mysql", primary).code == 0
+    assert cluster.mysqlops("member", "fence", "mysql", primary, "--yes").code == 0
     eventually(lambda: cluster.status()["primary"] not in (None, primary), "another primary", 30)
     assert cluster.mysqlops("member", "unfence", "mysql", primary).code == 0
     cluster.await_healthy()
@@ -230,7 +232,7 @@ def test_a_new_ca_is_trusted_beside_the_old_one_until_that_is_dropped(cluster: N
     done = cluster.mysqlops("tls", "rotate", "mysql", "--new-ca")
     assert (done.code, authorities()) == (0, 2), done.err
     cluster.await_healthy()
-    done = cluster.mysqlops("tls", "rotate", "mysql", "--drop-old-ca")
+    done = cluster.mysqlops("tls", "rotate", "mysql", "--drop-old-ca", "--yes")
     assert (done.code, authorities()) == (0, 1), done.err
     cluster.await_healthy()
     assert _login(cluster, _password(cluster)) == "mysql-0"
@@ -245,7 +247,7 @@ def test_passwords_rotate_beside_the_old_ones(cluster: Namespace) -> None:
     assert (_login(cluster, old), _login(cluster, new)) == ("mysql-0", "mysql-0")
     assert old not in done.out + done.err
     assert new not in done.out + done.err
-    done = cluster.mysqlops("users", "rotate", "mysql", "--finish")
+    done = cluster.mysqlops("users", "rotate", "mysql", "--finish", "--yes")
     assert done.code == 0, done.err
     assert "mysqlops_replication" in done.out
     assert "mysql-access-denied" in _login(cluster, old)
@@ -259,13 +261,13 @@ def test_restart_replaces_every_pod_and_the_last_old_password_goes(cluster: Name
     assert done.code == 0, done.err
     assert sorted(done.json()["restarted"]) == MEMBERS
     assert before.isdisjoint({pod["metadata"]["uid"] for pod in cluster.objects("pods")})
-    done = cluster.mysqlops("users", "rotate", "mysql", "--finish")
+    done = cluster.mysqlops("users", "rotate", "mysql", "--finish", "--yes")
     assert (done.code, "the old passwords are gone\n" in done.out) == (0, True), done.err
     assert _rows(cluster) == [[[4]]] * 3
 
 
 def test_stop_and_start_keep_every_transaction(cluster: Namespace) -> None:
-    done = cluster.mysqlops("stop", "mysql", "-o", "json")
+    done = cluster.mysqlops("stop", "mysql", "--yes", "-o", "json")
     assert done.code == 0, done.err
     held = done.json()["executed"]
     assert sorted(held) == MEMBERS

@@ -138,7 +138,7 @@ def _image(namespace: Namespace) -> str:
 
 
 def test_pruning_keeps_the_real_one(namespace: Namespace, forged: backup.Backup) -> None:
-    done = namespace.mysqlops("backup", "prune", "mysql", "--keep-last", "1")
+    done = namespace.mysqlops("backup", "prune", "mysql", "--keep-last", "1", "--yes")
     assert done.code == 0, done.err
     assert [one.snapshot for one in _entries(namespace) if one.signed == backup.SIGNED] == [forged.snapshot]
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mysqlops import errors
-from mysqlops.cli.cluster import delete as delete_command
-from mysqlops.cli.cluster import deploy as deploy_command
+from mysqlops.cli.main import root
 from mysqlops.core import group, names, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import delete, deploy, in_place, lock, orders
@@ -112,18 +109,18 @@ def test_delete_does_not_delete_the_lock_that_it_holds() -> None:
         assert "Lease mysql-operation" not in delete.kept(session.client, NAME)
 
 
-@pytest.mark.parametrize("verb", [deploy_command.command, delete_command.command])
-def test_deploy_and_delete_wait_for_whoever_changes_the_cluster(verb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("verb", ["deploy", "delete"])
+def test_deploy_and_delete_wait_for_whoever_changes_the_cluster(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(3)
     session = cluster.session()
     monkeypatch.setattr("mysqlops.cli.context.client", lambda *_: session.client)
     monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: cluster.clock)
     monkeypatch.setattr(deploy, "check", lambda *_: None)
-    words = [NAME] if verb is deploy_command.command else [NAME, "--yes"]
+    words = [verb, NAME] if verb == "deploy" else [verb, NAME, "--yes"]
     with lock.held(cluster.session(), NAME, "restore"):
         holder = cluster.store.objects["Lease", names.operation_lease(NAME)]
         cluster.clock.turn = lambda: holder["metadata"].update(resourceVersion=f"{cluster.clock.seconds}")
         log = len(cluster.store.log)
         with pytest.raises(errors.OperationLocked, match="restore by"):
-            verb.main(words, standalone_mode=False)
+            root.main(words, standalone_mode=False)
         assert cluster.store.log[log:] == []

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mysqlops.cli import yaml_text
-from mysqlops.cli.main import _COMMANDS
+from mysqlops.cli.main import COMMANDS
 from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
@@ -146,7 +146,7 @@ def test_a_changed_option_is_named_with_the_verb_that_changes_it(change: dict[st
     (reason,) = running.differences(replace(SPEC, **change), current)
     assert told in reason.message
     assert f"mysqlops {verb}" in str(reason.hint)
-    assert verb.split(maxsplit=1)[0] in _COMMANDS
+    assert verb.split(maxsplit=1)[0] in COMMANDS
 
 
 def test_the_same_quantity_written_otherwise_is_no_change() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.kube import connection
-from mysqlops.kube.client import Client
+from mysqlops.kube.client import Caller, Client
 from mysqlops.kube.kubeconfig import Identity
 from mysqlops.version import __version__
 
@@ -100,7 +100,7 @@ def _client(file: Path | None, context: str | None = None, **given: Any) -> Clie
 
 
 def test_the_server_sees_who_asks_and_for_what(server: Server, tmp_path: Path) -> None:
-    client = _client(server.kubeconfig(tmp_path), verb="backup create")
+    client = _client(server.kubeconfig(tmp_path), caller=Caller("backup create"))
     assert client.version() == "v1.36.0"
     sent = dict(server.headers[0])
     assert sent["user-agent"] == f"mysqlops/{__version__} (backup create)"
@@ -134,7 +134,7 @@ def test_a_kubeconfigs_impersonation_is_sent_with_requests_and_with_programs(ser
 def test_the_option_goes_before_the_kubeconfig(server: Server, tmp_path: Path) -> None:
     user: dict[str, Any] = {"as": "bob", "as-groups": ["devs"]}
     file = server.kubeconfig(tmp_path, **user)
-    _client(file, acting_as=Identity("eve", ("qa",))).version()
+    _client(file, caller=Caller(acting_as=Identity("eve", ("qa",)))).version()
     assert [one for one in server.headers[0] if one[0].startswith("impersonate")] == [
         ("impersonate-user", "eve"),
         ("impersonate-group", "qa"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.cli import context, options
+from mysqlops.cli import options, types
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
@@ -176,11 +176,11 @@ def test_a_name_that_cannot_be_one_is_refused(field: str) -> None:
 
 
 def test_the_options_say_who_may_connect() -> None:
-    given = {"replicas": 3, "client_namespaces": options.NameList().convert("web,shop,", None, None)}
+    given = {"replicas": 3, "client_namespaces": types.NameList().convert("web,shop,", None, None)}
     absent = {"metrics_namespaces": None, "limit_egress": None, "pull_secrets": None}
-    spec = context.make_spec("mysql", HERE, None, {**given, **absent})
+    spec = options.Wanted({**given, **absent}, None, frozenset(), frozenset()).spec("mysql", HERE)
     assert network.access_of(policy_of(spec)) == network.Access(("shop", "web"), (), False)
-    assert options.NameList().convert("", None, None) == ()
+    assert types.NameList().convert("", None, None) == ()
 
 
 def test_a_backup_does_not_bring_along_who_may_connect() -> None:

@@ -47,8 +47,8 @@ def _progress() -> None:
         lambda: output.table(["id"], [[EVIL]]),
         lambda: output.result({}, "table", EVIL),
         lambda: output.show_steps([Step("apply", "x", EVIL, EVIL)], "table"),
-        lambda: main._show(errors.KubeError(EVIL, hint=EVIL)),
-        lambda: main._show(errors.Refused([Reason("x", EVIL, EVIL)])),
+        lambda: main.show(errors.KubeError(EVIL, hint=EVIL)),
+        lambda: main.show(errors.Refused([Reason("x", EVIL, EVIL)])),
         _status,
         _progress,
     ],
@@ -66,7 +66,7 @@ def test_data_is_escaped_and_can_be_read_back(form: str, capsys: pytest.CaptureF
     told = capsys.readouterr().out
     assert not set(told) & set("\x1b\x07\x9b\r\u202e")
     if form == "json":
-        assert json.loads(told) == {"id": EVIL}
+        assert json.loads(told) == {"apiVersion": "mysqlops.io/v1", "kind": "Result", "id": EVIL}
 
 
 def test_only_one_file_prints() -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup import binlog, create, delete, describe, export, list_, prune, schedule, target, verify
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "create": "Back a cluster up.",
+        "list": "List what a target holds.",
+        "describe": "Show all that was recorded with a backup.",
+        "export": "Write a backup as one tar file onto a claim.",
+        "verify": "Restore a backup in a pod of its own, and compare.",
+        "prune": "Remove what a policy does not keep.",
+        "delete": "Delete one backup.",
+        "target": "Manage where backups go.",
+        "schedule": "Schedule backups and their verification.",
+        "binlog": "Keep binary logs, to restore to any moment.",
+    },
+)
+def backup() -> None:
     """Make, list, verify, schedule and remove backups."""
-
-
-command.add_command(create.command, "create")
-command.add_command(list_.command, "list")
-command.add_command(describe.command, "describe")
-command.add_command(export.command, "export")
-command.add_command(verify.command, "verify")
-command.add_command(prune.command, "prune")
-command.add_command(delete.command, "delete")
-command.add_command(target.command, "target")
-command.add_command(schedule.command, "schedule")
-command.add_command(binlog.command, "binlog")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
+from mysqlops.cli.context import Run
+from mysqlops.cli.types import Rate
+from mysqlops.core.retention import Policy
 
 
 @click.command()
-@options.changing("6h")
+@options.cluster("6h")
 @options.target
 @click.option(
     "--member", metavar="POD", default="", help="Copy this one (default: the replica with the least to apply)."
@@ -26,10 +28,25 @@ from mysqlops.cli.backup import show
 )
 @click.option("--snapshot-class", metavar="NAME", default="", help="VolumeSnapshotClass (default: the driver's).")
 @click.option("--all-members", is_flag=True, help="Copy each member's own volume, one after another.")
-@click.option("--rate", "rate_mib", type=click.IntRange(min=0), default=0, metavar="MIB", help="At most so many MiB/s.")
+@click.option(
+    "--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help="Limit copy and upload, per second: 50Mi."
+)
 @click.option("--no-check", is_flag=True, help="Store the copy without reading every table of it first.")
 @options.keep
-def command(name: str, target: str | None, method: str, snapshot_class: str, **given: Any) -> None:
+@options.dry_run("Check everything; change nothing.")
+def create(
+    run: Run,
+    *,
+    target: str | None,
+    member: str,
+    method: str,
+    snapshot_class: str,
+    all_members: bool,
+    rate_mib: int,
+    no_check: bool,
+    policy: Policy,
+    dry_run: bool,
+) -> None:
     """Back the cluster NAME up: copy a replica, read the copy whole, store it.
 
     A Job in the namespace does it with a scratch volume as large as a member's; the members are only read. Killed, the
@@ -49,30 +66,27 @@ def command(name: str, target: str | None, method: str, snapshot_class: str, **g
       mysqlops backup create mysql --target offsite --rate 50 --keep-daily 7 --keep-weekly 4
     """
     from mysqlops import errors
-    from mysqlops.core import backup, retention
+    from mysqlops.core import backup
     from mysqlops.operations import backup as operations
     from mysqlops.operations import snapshot, targets
 
-    member, all_members = given.pop("member"), given.pop("all_members")
-    rate, no_check, form = given.pop("rate_mib"), given.pop("no_check"), given.pop("output")
-    policy = retention.Policy(**{key: given.pop(f"keep_{key}") for key in retention.PERIODS})
     if member and all_members:
         raise errors.ConfigError(f"--member {member} and --all-members: one of them only")
     if method != backup.SNAPSHOT and snapshot_class:
         raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
     if method == backup.LOGICAL and no_check:
         raise errors.ConfigError("--no-check: a dump reads every row anyway")
-    if method == backup.SNAPSHOT and (rate or policy):
+    if method == backup.SNAPSHOT and (rate_mib or policy):
         raise errors.ConfigError("--rate and --keep-…: not with --method snapshot", hint="mysqlops backup prune")
-    with context.reading(name, given) as session:
+    with run.reading() as session:
         chosen = targets.find(session.client, target)
         check = backup.NONE if no_check else backup.CHECKSUM
-        wish = operations.Wish(chosen, member, method, check, rate, policy)
+        wish = operations.Wish(chosen, member, method, check, rate_mib, policy)
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
         if all_members:
-            every = operations.create_of_all(session, name, wish, make)
-            output.result([show.as_json(one) for one in every], form, "\n".join(map(show.sentence, every)))
+            every = operations.create_of_all(session, run.name, wish, make)
+            output.result([show.as_json(one) for one in every], run.form, "\n".join(map(show.sentence, every)))
             return
-        made = make(session, name, wish)
-    output.result(show.as_json(made), form, show.sentence(made))
+        made = make(session, run.name, wish)
+    output.result(show.as_json(made), run.form, show.sentence(made))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("backup")
+@options.backup
+@options.confirmed("it is gone for good", metavar="BACKUP", has_yes=False)
+@options.dry_run("Check everything; change nothing.")
 @options.namespaced("1h")
 @options.target
-@click.option("--confirm", metavar="BACKUP", help="The backup's name: it is gone for good.")
-def command(backup: str, target: str | None, confirm: str | None, **given: Any) -> None:
+def delete(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:
     """Delete one backup. Refused for the last good one of its history, and for the last one that was restored.
 
     A restore in place and `recover` begin another history; one that is over needs no backup of its own any more.
@@ -27,11 +26,13 @@ def command(backup: str, target: str | None, confirm: str | None, **given: Any) 
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
-    if confirm != backup:
-        text = f"deleting {backup} cannot be undone, and its name was not confirmed"
-        raise errors.Refused([errors.Reason("not-confirmed", text, f"give --confirm {backup}")])
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    if dry_run:
+        with run.reading() as session:
+            operations.check_delete(session, targets.find(session.client, target), backup)
+        output.result({"removed": [], "would": [backup]}, run.form, f"would delete {backup}; nothing was changed")
+        return
+    run.confirm(f"deletes {backup} for good", name=backup, loses=True)
+    with run.reading() as session:
         chosen = targets.find(session.client, target)
         operations.remove(session, chosen, [operations.check_delete(session, chosen, backup)])
-    output.result({"removed": [backup]}, form, f"removed {backup}")
+    output.result({"removed": [backup]}, run.form, f"removed {backup}")

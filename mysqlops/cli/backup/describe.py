@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("backup")
+@options.backup
 @options.namespaced("2m")
 @options.target
-def command(backup: str, target: str | None, **given: Any) -> None:
+def describe(run: Run, backup: str, *, target: str | None) -> None:
     """Show all that was recorded with BACKUP: GTID set, binary log position, each table's rows and checksum.
 
     \b
@@ -24,13 +23,12 @@ def command(backup: str, target: str | None, **given: Any) -> None:
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         chosen = targets.find(session.client, target)
         found = operations.find(session, chosen, backup)
         manifest = operations.manifest(session, chosen, found)
-    if form != "table":
-        output.data({**show.as_json(found), "contents": manifest["contents"], "spec": manifest["spec"]}, form)
+    if not run.is_for_people:
+        output.data({**show.as_json(found), "contents": manifest["contents"], "spec": manifest["spec"]}, run.form)
         return
     for key, value in show.as_json(found).items():
         if key != "verified":

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 _FILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,199}")
 
 
 @click.command()
-@click.argument("backup")
+@options.backup
+@options.dry_run("Check everything; change nothing.")
 @click.option("--claim", required=True, metavar="NAME", help="The claim that the file is written to.")
 @click.option("--file", metavar="NAME", help="The file's name (default: BACKUP.tar).")
 @options.namespaced("6h")
 @options.target
-def command(backup: str, claim: str, file: str | None, target: str | None, **given: Any) -> None:
+def export(run: Run, backup: str, *, claim: str, file: str | None, target: str | None, dry_run: bool) -> None:
     """Write BACKUP as one tar file onto a claim of the namespace: a copy that needs neither restic nor its password.
 
     It holds `data`, a data directory that mysqld of the version recorded starts with, and `manifest.json`. It is not
@@ -35,8 +36,14 @@ def command(backup: str, claim: str, file: str | None, target: str | None, **giv
     file = file or f"{backup}.tar"
     if not _FILE.fullmatch(file):
         raise errors.ConfigError(f"--file {file!r}: expected a plain file name of letters, digits, '.', '_' and '-'")
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    path = file
+    if dry_run:
+        run.rehearse(
+            lambda session: operations.export(session, targets.find(session.client, target), backup, claim, path),
+            f"write {backup} onto claim {claim}, file {path}",
+        )
+        return
+    with run.reading() as session:
         digest = operations.export(session, targets.find(session.client, target), backup, claim, file)
     text = f"{backup} is in claim {claim}, file {file}; sha256 {digest}"
-    output.result({"backup": backup, "claim": claim, "file": file, "sha256": digest}, form, text)
+    output.result({"backup": backup, "claim": claim, "file": file, "sha256": digest}, run.form, text)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+from mysqlops.core.retention import Policy
 
 
 @click.command()
-@options.changing("1h")
+@options.cluster("1h")
 @options.target
 @options.keep
+@options.confirmed("backups are deleted")
 @click.option("--dry-run", is_flag=True, help="Only show what would go.")
-def command(name: str, target: str | None, dry_run: bool, **given: Any) -> None:
+def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> None:
     """Remove the backups of the cluster NAME that a policy does not keep.
 
     The newest good backup and the last one that was restored, of each history, stay whatever the policy says; backups
@@ -22,20 +23,21 @@ def command(name: str, target: str | None, dry_run: bool, **given: Any) -> None:
 
     \b
     Example:
-      mysqlops backup prune mysql --keep-last 3 --keep-daily 7 --keep-weekly 4 --keep-monthly 12
+      mysqlops backup prune mysql --keep-last 3 --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --yes
     """
-    from mysqlops.core import retention
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    policy = retention.Policy(**{key: given.pop(f"keep_{key}") for key in retention.PERIODS})
     if not policy:
         raise click.UsageError("give at least one of --keep-last, --keep-hourly, -daily, -weekly and -monthly")
-    with context.changing(name, "backup prune", given) as session:
+    if not dry_run:
+        run.confirm(f"deletes the backups of {run.name} that the policy does not keep")
+    with run.changing() as session:
         chosen = targets.find(session.client, target)
-        gone = operations.prune_plan(session, name, chosen, policy)
+        gone = operations.prune_plan(session, run.name, chosen, policy)
         if not dry_run:
             operations.remove(session, chosen, gone)
     listed = ", ".join(one.id for one in gone) or "nothing"
-    output.result({"removed": [one.id for one in gone]}, form, f"{'would remove' if dry_run else 'removed'} {listed}")
+    output.result(
+        {"removed": [one.id for one in gone]}, run.form, f"{'would remove' if dry_run else 'removed'} {listed}"
+    )

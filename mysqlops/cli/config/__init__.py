@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.config import diff, get, set_
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "get": "Show settings: of my.cnf and of each member.",
+        "set": "Change settings.",
+        "diff": "Show where members differ from my.cnf.",
+    },
+)
+def config() -> None:
     """See and change the servers' settings."""
-
-
-command.add_command(get.command, "get")
-command.add_command(set_.command, "set")
-command.add_command(diff.command, "diff")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("1m")
-def command(name: str, **given: Any) -> None:
+@options.cluster("1m")
+def diff(run: Run) -> None:
     """Show where a member of NAME runs with something else than my.cnf says: somebody used SET GLOBAL.
 
     \b
@@ -20,11 +19,10 @@ def command(name: str, **given: Any) -> None:
     """
     from mysqlops.operations import configure
 
-    form = given.pop("output")
-    with context.reading(name, given) as session:
-        values = configure.read(session, name, [])
+    with run.reading() as session:
+        values = configure.read(session, run.name, [])
     different = [one for one in values if one.differs()]
-    if different or form != "table":
-        output.show_settings(different, form)
+    if different or not run.is_for_people:
+        output.show_settings(different, run.form)
     else:
-        output.say(f"every member of {name} runs with what my.cnf says")
+        output.say(f"every member of {run.name} runs with what my.cnf says")

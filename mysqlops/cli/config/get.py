@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("1m")
+@options.cluster("1m")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-def command(name: str, keys: tuple[str, ...], **given: Any) -> None:
+def get(run: Run, keys: tuple[str, ...]) -> None:
     """Show settings of NAME: what my.cnf says, and what each member runs with. Without KEY all that my.cnf sets.
 
     \b
@@ -22,7 +21,6 @@ def command(name: str, keys: tuple[str, ...], **given: Any) -> None:
     """
     from mysqlops.operations import configure
 
-    form = given.pop("output")
-    with context.reading(name, given) as session:
-        values = configure.read(session, name, list(keys))
-    output.show_settings(values, form)
+    with run.reading() as session:
+        values = configure.read(session, run.name, list(keys))
+    output.show_settings(values, run.form)

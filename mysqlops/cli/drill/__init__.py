@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from mysqlops.cli.drill import abort, all_, compare, fault, list_
+from mysqlops.cli.tree import Tree
+
+_VERBS = {
+    "list": "Show every fault, what it does and what it needs.",
+    "all": "Drill every fault that can be made here, one after another.",
+    "compare": "Show what changed between two reports.",
+    "abort": "Undo what a drill broke, and remove what it left.",
+}
 
 
-class Faults(click.Group):
+class Faults(Tree):
     """The faults are commands of their own, made of the product's table; the verbs come first."""
 
-    shown = ("list", "all", "compare", "abort", "kill-mysqld")  # in docs/cli.md: all faults have the same options
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        verbs = {name: one.get_short_help_str(120) for name, one in self.commands.items() if name in _VERBS}
-        faults = {name: one.get_short_help_str(120) for name, one in self.commands.items() if name not in _VERBS}
-        for title, rows in (("Commands", verbs), ("Faults", faults)):
-            with formatter.section(title):
-                formatter.write_dl(list(rows.items()))
+    shown = (*_VERBS, "kill-mysqld")  # in docs/cli.md: all faults have the same options
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return [*super().list_commands(ctx), *_faults()]
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """An unknown fault is told all there are."""
-        from mysqlops.operations.drill import faults
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.table or cmd_name not in _faults():
+            return super().get_command(ctx, cmd_name)
+        from mysqlops.cli.drill import fault
 
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            faults.find(args[0])
-        return super().resolve_command(ctx, args)
+        return fault.command(_faults()[cmd_name])
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_commands(ctx, formatter)
+        with formatter.section("Faults"):
+            formatter.write_dl([(name, fault.about.does) for name, fault in _faults().items()])
 
 
-_VERBS = {"list": list_.command, "all": all_.command, "compare": compare.command, "abort": abort.command}
+def _faults() -> Mapping[str, Any]:
+    from mysqlops.operations.drill import faults
+
+    return faults.FAULTS
 
 
-@click.group(cls=Faults)
-def command() -> None:
+@click.group(cls=Faults, package=__name__, table=_VERBS)
+def drill() -> None:
     """Prove on a running cluster what a fault costs: how long nothing can be written, and whether anything is lost.
 
     Clients write to a table of their own and keep a ledger of what they were told, in pods of their own. Then the fault
@@ -48,12 +56,6 @@ def command() -> None:
     Examples:
       mysqlops drill list
       mysqlops drill switchover --cluster mysql --count 5 --dry-run
-      mysqlops drill kill-mysqld --cluster mysql --slo rto=10s,lost=0 --confirm mysql
+      mysqlops drill kill-mysqld --cluster mysql --slo rto=10s,lost=0 --yes
       mysqlops drill compare drills/drill-kill-mysqld-A drills/drill-kill-mysqld-B
     """
-
-
-for _name, _verb in _VERBS.items():
-    command.add_command(_verb, _name)
-for _made in fault.commands():
-    command.add_command(_made)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 from mysqlops.cli.drill import options as drilling
 
 
 @click.command()
+@options.cluster("5m")
 @drilling.node_image
-@options.changing("5m")
-def command(name: str, **given: Any) -> None:
+def abort(run: Run, *, node_image: str) -> None:
     """Undo what a drill of NAME broke, and remove what it left.
 
     Clients, table and record go. For a drill whose command was killed; one that still runs is stopped with Ctrl-C
@@ -23,13 +22,15 @@ def command(name: str, **given: Any) -> None:
     Example:
       mysqlops drill abort mysql
     """
-    from mysqlops.operations.drill import abort
+    from mysqlops.operations.drill import abort as operations
 
-    form, image = given.pop("output"), given.pop("node_image")
-    with context.reading(name, given) as session:
-        found = abort.execute(session, name, image)
+    name = run.name
+    with run.reading() as session:
+        found = operations.execute(session, name, node_image)
     if found is None:
-        output.result({"aborted": None, "changed": False}, form, f"no drill of {name} was open; nothing is left of one")
+        output.result(
+            {"aborted": None, "changed": False}, run.form, f"no drill of {name} was open; nothing is left of one"
+        )
         return
     text = f"the drill of {found.fault} by {found.by} is undone; nothing is left of it"
-    output.result({"aborted": found.fault, "changed": True}, form, text)
+    output.result({"aborted": found.fault, "changed": True}, run.form, text)

@@ -9,14 +9,15 @@ import click
 
 from mysqlops.cli import options
 from mysqlops.cli import output as out
+from mysqlops.cli.context import Run
 from mysqlops.cli.drill import show
 
 
 @click.command()
+@options.offline()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
-@options.output("table", "json", "yaml")
-def command(before: Path, after: Path, output: str) -> None:
+def compare(run: Run, before: Path, after: Path) -> None:
     """Show what changed between two reports, and what is only noise.
 
     Times are compared by the rank test of Mann and Whitney at 95 %; medians are shown. A lost row is never noise.
@@ -26,10 +27,10 @@ def command(before: Path, after: Path, output: str) -> None:
       mysqlops drill compare drills/drill-freeze-20261101T030000Z drills/drill-freeze-20261108T030000Z
     """
     from mysqlops.operations.drill import store
-    from mysqlops.planning.drill import compare
+    from mysqlops.planning.drill import compare as planning
 
     one, other = store.read(before), store.read(after)
-    lines, warnings = compare.compare(one, other), compare.warnings(one, other)
+    lines, warnings = planning.compare(one, other), planning.warnings(one, other)
     facts = {"before": str(before), "after": str(after), "figures": [asdict(line) for line in lines]}
     cells = [
         [
@@ -44,4 +45,4 @@ def command(before: Path, after: Path, output: str) -> None:
     ]
     for warning in warnings:
         out.say(f"warning: {warning}", err=True)
-    show.rows(["figure", "before", "after", "unit", "n", "verdict"], cells, {**facts, "warnings": warnings}, output)
+    show.rows(["figure", "before", "after", "unit", "n", "verdict"], cells, {**facts, "warnings": warnings}, run.form)

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, output
+from mysqlops.cli import output
+from mysqlops.cli.context import Run
 from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.operations.drill.run import Outcome, Plan
+    from mysqlops.operations.drill.run import Outcome, Plan, Wish
     from mysqlops.operations.drill.scene import Fault
 
 
-def commands() -> Iterator[click.Command]:
-    """One for each fault."""
-    from mysqlops.operations.drill import faults
-
-    for fault in faults.FAULTS.values():
-        yield _command(fault)
-
-
-def _command(fault: Fault) -> click.Command:
+def command(fault: Fault) -> click.Command:
     about = fault.about
 
     @click.command(about.name, help=_help(fault), short_help=about.does)
     @options.drilling(20)
-    def command(name: str | None, **given: Any) -> int:
-        return run(fault, name, given)
+    def drill(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
+        return make(fault, run, name, wish, dry_run=dry_run)
 
-    return command
+    return drill
 
 
 def _help(fault: Fault) -> str:
@@ -46,35 +39,27 @@ def _help(fault: Fault) -> str:
     return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}.{needs}\n\n{example}"
 
 
-def run(fault: Fault, name: str | None, given: dict[str, Any]) -> int:
+def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool) -> int:
     """The exit status."""
     from mysqlops.operations import lock
     from mysqlops.operations.drill import run as drilling
 
-    form, confirmed = given.pop("output"), given.pop("confirm")
-    yes, dry_run, wish = given.pop("yes"), given.pop("dry_run"), options.wish(given)
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))
         chosen = drilling.plan(session, cluster, fault, wish)
         if dry_run:
-            preview(chosen, form)
+            preview(chosen, run.form)
             return 0
         show.announce(chosen)
     # Asked outside the live line, which would hide the question.
-    options.check_confirmed(cluster, confirmed, yes=yes)
+    run.of(cluster).confirm(f"breaks {cluster}")
     with output.progress() as progress:
-        session = session.__class__(session.client, session.clock, progress, session.timeout_seconds)
+        session = replace(session, progress=progress)
+        # What was announced is what is done.
         with lock.held(session, cluster, f"drill {fault.about.name}"):
-            chosen = drilling.plan(session, cluster, fault, _seeded(wish, chosen.seed))
+            chosen = drilling.plan(session, cluster, fault, replace(wish, seed=chosen.seed))
             done = drilling.execute(chosen)
-    return finish(done, form)
-
-
-def _seeded(wish: Any, seed: int) -> Any:
-    """What was announced is what is done."""
-    from dataclasses import replace
-
-    return replace(wish, seed=seed)
+    return finish(done, run.form)
 
 
 def preview(chosen: Plan, form: str) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from mysqlops import errors
-from mysqlops.cli import options
+from mysqlops.cli import complete, options
 from mysqlops.core.drill import DEFAULT_NODE_IMAGE
 
 if TYPE_CHECKING:
@@ -27,11 +26,21 @@ node_image = click.option(
 
 
 def drilling(count: int) -> Callable[[F], F]:
-    """All of them; `count` is the default number of rounds."""
+    """All of them, given as `name` and `wish`; `count` is the default number of rounds."""
 
     def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def wrapper(*words: Any, **given: Any) -> Any:
+            return function(*words, wish=_wish(given), **given)
+
         own = (
-            click.option("--cluster", "name", metavar="NAME", help="Which (default: the namespace's only one)."),
+            click.option(
+                "--cluster",
+                "name",
+                metavar="NAME",
+                shell_complete=complete.clusters,
+                help="Which (default: the namespace's only one).",
+            ),
             click.option("--count", type=int, default=count, show_default=True, metavar="N", help="Rounds."),
             click.option(
                 "--clients", type=click.IntRange(1, 64), default=4, show_default=True, help="That write at once."
@@ -47,26 +56,29 @@ def drilling(count: int) -> Callable[[F], F]:
                 metavar="DIR",
                 help="Where the report's folder is made.",
             ),
-            click.option("--target", metavar="NAME", help="Of backups, for the faults that need one."),
-            click.option("--force", metavar="REASON", default="", help="Without a fresh verified backup, because."),
+            options.target,
+            click.option(
+                "--force",
+                metavar="REASON",
+                default="",
+                help="Run without a fresh verified backup; REASON is recorded in the report.",
+            ),
             click.option("--lab/--no-lab", default=True, help="Use the lab's nodes if the cluster runs on them."),
             click.option("--node-pods", metavar="NAMESPACE", help="Reach nodes by privileged pods made there."),
             node_image,
-            click.option("--confirm", metavar="NAME", help="The cluster's name, instead of typing it when asked."),
-            click.option("--yes", is_flag=True, help="Do not ask."),
-            click.option("--dry-run", is_flag=True, help="Check everything and show whom it would hit; break nothing."),
-            options.connection,
-            options.timeout("30m"),
-            options.output("table", "json", "yaml"),
+            options.confirmed("a fault is made"),
+            options.dry_run("Check everything and show whom it would hit; break nothing."),
+            options.namespaced("30m"),
         )
-        for option in reversed(own):
-            function = option(function)
-        return function
+        decorated: Any = wrapper
+        for option in reversed(own[:-1]):
+            decorated = option(decorated)
+        return cast("F", own[-1](decorated))
 
     return decorate
 
 
-def wish(given: dict[str, Any]) -> Wish:
+def _wish(given: dict[str, Any]) -> Wish:
     """Takes its options out of those that were given; raises ConfigError."""
     from mysqlops.operations.drill.node_pods import Way
     from mysqlops.operations.drill.run import Wish
@@ -84,16 +96,3 @@ def wish(given: dict[str, Any]) -> Wish:
         uses_lab=given.pop("lab"),
         way=Way(given.pop("node_pods") or "", given.pop("node_image")),
     )
-
-
-def check_confirmed(name: str, confirmed: str | None, *, yes: bool) -> None:
-    """A fault is made only if that was agreed to; raises Refused."""
-    if yes or confirmed == name:
-        return
-    if confirmed is None and sys.stdin.isatty():
-        confirmed = str(click.prompt(f"Type the name of the cluster to break it ({name})", err=True))
-        if confirmed == name:
-            return
-    text = f"a drill breaks {name}, and its name was not confirmed"
-    hint = f"type the name when asked, or give --confirm {name}; --dry-run shows what would be hit"
-    raise errors.Refused([errors.Reason("not-confirmed", text, hint)])

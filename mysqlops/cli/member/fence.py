@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("2m")
-@click.argument("member")
+@options.cluster("2m")
+@options.member
+@options.confirmed("its clients are disconnected")
+@options.dry_run("Check everything; change nothing.")
 @click.option("--reason", default="by hand", show_default=True, help="Shown by `status`.")
-def command(name: str, member: str, reason: str, **given: Any) -> None:
+def fence(run: Run, member: str, *, reason: str, dry_run: bool) -> None:
     """Take MEMBER of NAME out of service: its clients are disconnected, and none gets in until `unfence`.
 
     It stays in the group and keeps its data up to date; a primary hands over first. The fence outlives restarts.
 
     \b
     Example:
-      mysqlops member fence mysql mysql-1 --reason "slow disk"
+      mysqlops member fence mysql mysql-1 --reason "slow disk" --yes
     """
     from mysqlops.operations import member as operations
 
-    form = given.pop("output")
-    with context.changing(name, "member fence", given) as session:
-        changed = operations.fence(session, name, member, reason)
+    if dry_run:
+        run.rehearse(
+            lambda session: operations.fence(session, run.name, member, reason), f"take {member} out of service"
+        )
+        return
+    run.confirm(f"disconnects the clients of {member}, and lets none in until unfence")
+    with run.changing() as session:
+        changed = operations.fence(session, run.name, member, reason)
     text = f"{member} is fenced" if changed else f"{member} was fenced already: nothing changed"
-    output.result({"member": member, "changed": changed}, form, text)
+    output.result({"member": member, "changed": changed}, run.form, text)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("1h")
-@click.argument("member")
+@options.cluster("1h")
+@options.member
+@options.confirmed("its claim and data are deleted", metavar="MEMBER", has_yes=False)
+@options.dry_run("Check everything; change nothing.")
 @click.option("--accept-loss", is_flag=True, help="Although it may hold transactions that no other member has.")
-@click.option("--confirm", metavar="MEMBER", help="The member's name: its claim and data are deleted.")
-def command(name: str, member: str, accept_loss: bool, confirm: str | None, **given: Any) -> None:
+def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool) -> None:
     """Delete the data of MEMBER and have it take everything from the group.
 
     For a member that diverged, cannot apply what the group wrote, or whose volume is damaged: it copies another member.
@@ -28,10 +27,13 @@ def command(name: str, member: str, accept_loss: bool, confirm: str | None, **gi
     """
     from mysqlops.operations import member as operations
 
-    if confirm != member:
-        text = f"rebuilding deletes the data of {member}, and its name was not confirmed"
-        raise errors.Refused([errors.Reason("not-confirmed", text, f"give --confirm {member}")])
-    form = given.pop("output")
-    with context.changing(name, "member rebuild", given) as session:
-        operations.rebuild(session, name, member, accept_loss=accept_loss)
-    output.result({"member": member}, form, f"{member} holds what the group holds")
+    if dry_run:
+        run.rehearse(
+            lambda session: operations.rebuild(session, run.name, member, accept_loss=accept_loss),
+            f"delete the data of {member} and take everything from the group",
+        )
+        return
+    run.confirm(f"deletes the data of {member}", name=member, loses=True)
+    with run.changing() as session:
+        operations.rebuild(session, run.name, member, accept_loss=accept_loss)
+    output.result({"member": member}, run.form, f"{member} holds what the group holds")

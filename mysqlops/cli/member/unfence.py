@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("2m")
-@click.argument("member")
-def command(name: str, member: str, **given: Any) -> None:
+@options.cluster("2m")
+@options.member
+@options.dry_run("Check everything; change nothing.")
+def unfence(run: Run, member: str, *, dry_run: bool) -> None:
     """Put MEMBER of NAME back into service.
 
     \b
@@ -21,8 +21,10 @@ def command(name: str, member: str, **given: Any) -> None:
     """
     from mysqlops.operations import member as operations
 
-    form = given.pop("output")
-    with context.changing(name, "member unfence", given) as session:
-        changed = operations.unfence(session, name, member)
+    if dry_run:
+        run.rehearse(lambda session: operations.unfence(session, run.name, member), f"put {member} back into service")
+        return
+    with run.changing() as session:
+        changed = operations.unfence(session, run.name, member)
     text = f"{member} serves again" if changed else f"{member} was not fenced: nothing changed"
-    output.result({"member": member, "changed": changed}, form, text)
+    output.result({"member": member, "changed": changed}, run.form, text)

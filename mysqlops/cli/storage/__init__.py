@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.storage import resize
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "resize": "Make the volumes larger.",
+    },
+)
+def storage() -> None:
     """Change the members' volumes."""
-
-
-command.add_command(resize.command, "resize")

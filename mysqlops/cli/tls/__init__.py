@@ -1,15 +1,18 @@
-"""mysqlops tls: rotate the certificate that members and Services show."""
+"""mysqlops tls"""
 
 from __future__ import annotations
 
 import click
 
-from mysqlops.cli.tls import rotate
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "rotate": "Give the members a new certificate.",
+    },
+)
+def tls() -> None:
     """Rotate the certificate that members and Services show."""
-
-
-command.add_command(rotate.command, "rotate")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 from mysqlops.core import names
 
 
 @click.command()
-@options.changing("3m")
+@options.cluster("3m")
+@options.confirmed("with --drop-old-ca the old CA ends")
+@options.dry_run("Check everything; change nothing.")
 @click.option("--new-ca", is_flag=True, help="Also a new CA; the old one stays trusted until --drop-old-ca.")
 @click.option("--drop-old-ca", is_flag=True, help="Trust the newest CA only; clients must have it by now.")
-def command(name: str, new_ca: bool, drop_old_ca: bool, **given: Any) -> None:
+def rotate(run: Run, *, new_ca: bool, drop_old_ca: bool, dry_run: bool) -> None:
     """Give the members of NAME a new certificate, without a restart: they load it, and open connections go on.
 
     \b
@@ -26,13 +27,23 @@ def command(name: str, new_ca: bool, drop_old_ca: bool, **given: Any) -> None:
 
     if new_ca and drop_old_ca:
         raise click.UsageError("--new-ca and --drop-old-ca: the new CA must reach all clients in between")
-    form = given.pop("output")
     stage = "ca" if new_ca else "drop" if drop_old_ca else "certificate"
-    with context.changing(name, "tls rotate", given) as session:
-        fingerprint = tls.rotate(session, name, stage)
-    text = f"every member of {name} shows certificate {fingerprint}"
-    if new_ca:
-        text += (
-            f"; give clients ca.crt of Secret {names.tls_secret(name)}, then: mysqlops tls rotate {name} --drop-old-ca"
+    if dry_run:
+        what = (
+            "drop the old CA"
+            if drop_old_ca
+            else "make a new CA and certificate"
+            if new_ca
+            else "make a new certificate"
         )
-    output.result({"certificate": fingerprint}, form, text)
+        run.rehearse(lambda session: tls.rotate(session, run.name, stage), f"{what} for {run.name}")
+        return
+    if drop_old_ca:
+        run.confirm(f"drops the old CA of {run.name}: clients that trust no other cannot connect")
+    with run.changing() as session:
+        fingerprint = tls.rotate(session, run.name, stage)
+    text = f"every member of {run.name} shows certificate {fingerprint}"
+    if new_ca:
+        then = f"mysqlops tls rotate {run.name} --drop-old-ca"
+        text += f"; give clients ca.crt of Secret {names.tls_secret(run.name)}, then: {then}"
+    output.result({"certificate": fingerprint}, run.form, text)

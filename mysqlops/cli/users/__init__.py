@@ -1,15 +1,18 @@
-"""mysqlops users: rotate the passwords of the accounts that mysqlops made."""
+"""mysqlops users"""
 
 from __future__ import annotations
 
 import click
 
-from mysqlops.cli.users import rotate
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "rotate": "Give the accounts new passwords.",
+    },
+)
+def users() -> None:
     """Rotate the passwords of the accounts that mysqlops made."""
-
-
-command.add_command(rotate.command, "rotate")

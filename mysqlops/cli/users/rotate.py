@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("3m")
+@options.cluster("3m")
+@options.confirmed("with --finish the old passwords end")
+@options.dry_run("Check everything; change nothing.")
 @click.option("--finish", is_flag=True, help="Drop the old passwords; applications must have the new ones by now.")
-def command(name: str, finish: bool, **given: Any) -> None:
+def rotate(run: Run, *, finish: bool, dry_run: bool) -> None:
     """Give the accounts of NAME new passwords; the old ones stay valid until --finish, so that no connection fails.
 
     Refused unless all members are ONLINE: the Secret changes once each of them has the new passwords. Killed, the same
@@ -22,20 +24,26 @@ def command(name: str, finish: bool, **given: Any) -> None:
     \b
     Examples:
       mysqlops users rotate mysql
-      mysqlops users rotate mysql --finish
+      mysqlops users rotate mysql --finish --yes
     """
     from mysqlops.operations import users
 
-    form = given.pop("output")
-    with context.changing(name, "users rotate", given) as session:
-        done = (users.finish if finish else users.rotate)(session, name)
+    act = users.finish if finish else users.rotate
+    if dry_run:
+        what = "drop the old passwords" if finish else "give the accounts new passwords, beside the old ones"
+        run.rehearse(lambda session: act(session, run.name), f"{what} of {run.name}")
+        return
+    if finish:
+        run.confirm(f"drops the old passwords of {run.name}: applications that still use them are locked out")
+    with run.changing() as session:
+        done = act(session, run.name)
     if not finish:
-        text = f"Secret {name}-app holds a new password; the old ones are valid too until --finish"
+        text = f"Secret {run.name}-app holds a new password; the old ones are valid too until --finish"
     elif done.waiting:
         text = (
             f"the old passwords are gone, but for {', '.join(done.waiting)}: running members still use it; "
-            f"mysqlops restart {name}, then --finish again"
+            f"mysqlops restart {run.name}, then --finish again"
         )
     else:
         text = "the old passwords are gone"
-    output.result(asdict(done), form, text)
+    output.result(asdict(done), run.form, text)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup.binlog import list_, start, stop
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "start": "Store the binary logs from now on.",
+        "list": "List what a target holds.",
+        "stop": "Stop storing binary logs.",
+    },
+)
+def binlog() -> None:
     """Keep binary logs in a target: to restore to any moment."""
-
-
-command.add_command(start.command, "start")
-command.add_command(list_.command, "list")
-command.add_command(stop.command, "stop")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+from mysqlops.cli.types import Duration
 
 
 @click.command()
-@options.changing("3m")
+@options.cluster("3m")
 @options.target
-@click.option(
-    "--every", type=options.Duration(), default="15s", show_default=True, help="Store what came so often: 5s to 5m."
-)
-def command(name: str, target: str | None, every: float, **given: Any) -> None:
+@options.dry_run("Check everything; change nothing.")
+@click.option("--every", type=Duration(), default="15s", show_default=True, help="Store what came so often: 5s to 5m.")
+def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
     """Receive the binary logs of the cluster NAME from now on, and store them beside its backups.
 
     A Deployment NAME-binlog does it: a mysqld that only receives, which follows the primary, and restic. A backup that
@@ -30,9 +30,14 @@ def command(name: str, target: str | None, every: float, **given: Any) -> None:
     from mysqlops.operations import binlog, targets
     from mysqlops.planning.binlog import Wish
 
-    form = given.pop("output")
-    with context.changing(name, "backup binlog", given) as session:
+    if dry_run:
+        run.rehearse(
+            lambda session: binlog.start(session, run.name, Wish(targets.find(session.client, target), every)),
+            f"store the binary logs of {run.name}",
+        )
+        return
+    with run.changing() as session:
         chosen = targets.find(session.client, target)
-        found = binlog.start(session, name, Wish(chosen, every))
-    text = f"binary logs of {name} go to target {chosen.name} every {every:g} s, complete until {found.until}"
-    output.result({"cluster": name, **asdict(found)}, form, text)
+        found = binlog.start(session, run.name, Wish(chosen, every))
+    text = f"binary logs of {run.name} go to target {chosen.name} every {every:g} s, complete until {found.until}"
+    output.result({"cluster": run.name, **asdict(found)}, run.form, text)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("2m")
-def command(name: str, **given: Any) -> None:
-    """Store binary logs of NAME no more; what is stored stays, and `start` goes on from there if it comes in time.
+@options.cluster("2m")
+@options.dry_run("Check everything; change nothing.")
+def stop(run: Run, *, dry_run: bool) -> None:
+    """Stop storing the binary logs of NAME; what is stored stays, and `start` goes on from there if it comes in time.
 
     \b
     Example:
@@ -20,8 +20,14 @@ def command(name: str, **given: Any) -> None:
     """
     from mysqlops.operations import binlog
 
-    form = given.pop("output")
-    with context.changing(name, "backup binlog", given) as session:
-        was_there = binlog.stop(session, name)
-    text = f"binary logs of {name} are not stored any more" if was_there else f"nothing stored binary logs of {name}"
-    output.result({"cluster": name, "stopped": was_there}, form, text)
+    if dry_run:
+        run.rehearse(lambda session: binlog.stop(session, run.name), f"stop storing the binary logs of {run.name}")
+        return
+    with run.changing() as session:
+        was_there = binlog.stop(session, run.name)
+    text = (
+        f"binary logs of {run.name} are not stored any more"
+        if was_there
+        else f"nothing stored binary logs of {run.name}"
+    )
+    output.result({"cluster": run.name, "stopped": was_there}, run.form, text)

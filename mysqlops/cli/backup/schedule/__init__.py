@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup.schedule import list_, remove, run_now, set_
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
-    """Back up and verify by the clock."""
-
-
-command.add_command(set_.command, "set")
-command.add_command(list_.command, "list")
-command.add_command(run_now.command, "run-now")
-command.add_command(remove.command, "remove")
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "set": "Schedule backups and verification.",
+        "list": "List the schedules of the namespace.",
+        "run-now": "Start a scheduled backup at once.",
+        "remove": "Stop the scheduled backups.",
+    },
+)
+def schedule() -> None:
+    """Schedule backups and their verification."""

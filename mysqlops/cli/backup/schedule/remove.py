@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("1m")
-def command(name: str, **given: Any) -> None:
-    """Back NAME up by the clock no more; what is stored stays.
+@options.cluster("1m")
+@options.confirmed("no backup is made any more")
+@options.dry_run("Check everything; change nothing.")
+def remove(run: Run, *, dry_run: bool) -> None:
+    """Stop the scheduled backups of NAME. Existing backups are kept.
 
     \b
     Example:
-      mysqlops backup schedule remove mysql
+      mysqlops backup schedule remove mysql --yes
     """
     from mysqlops.operations import schedule
 
-    form = given.pop("output")
-    with context.changing(name, "backup schedule", given) as session:
-        schedule.remove(session, name)
-    output.result({"cluster": name}, form, f"{name} is not backed up by the clock any more")
+    if dry_run:
+        run.rehearse(lambda session: schedule.remove(session, run.name), f"remove the schedules of {run.name}")
+        return
+    run.confirm(f"ends the scheduled backups of {run.name}")
+    with run.changing() as session:
+        schedule.remove(session, run.name)
+    output.result({"cluster": run.name}, run.form, f"{run.name} has no scheduled backups any more")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("6h")
+@options.cluster("6h")
 @click.option("--verify", is_flag=True, help="The verification instead of the backup.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Until it has ended.")
-def command(name: str, verify: bool, wait: bool, **given: Any) -> None:
+@options.wait("Until it has ended.")
+@options.dry_run("Check everything; change nothing.")
+def run_now(run: Run, *, verify: bool, wait: bool, dry_run: bool) -> None:
     """Start the scheduled backup of NAME, or its verification, at once.
 
     \b
@@ -22,7 +22,12 @@ def command(name: str, verify: bool, wait: bool, **given: Any) -> None:
     """
     from mysqlops.operations import schedule
 
-    form = given.pop("output")
-    with context.reading(name, given) as session:
-        job = schedule.run_now(session, name, "verify" if verify else "backup", wait=wait)
-    output.result({"job": job}, form, f"Job {job} {'succeeded' if wait else 'is started'}")
+    kind = "verify" if verify else "backup"
+    if dry_run:
+        run.rehearse(
+            lambda session: schedule.run_now(session, run.name, kind, wait=wait), f"start the {kind} of {run.name}"
+        )
+        return
+    with run.reading() as session:
+        job = schedule.run_now(session, run.name, kind, wait=wait)
+    output.result({"job": job}, run.form, f"Job {job} {'succeeded' if wait else 'is started'}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli.backup.target import add, check, list_, rotate, unlock
+from mysqlops.cli.tree import Tree
 
 
-@click.group()
-def command() -> None:
+@click.group(
+    cls=Tree,
+    package=__name__,
+    table={
+        "add": "Add a target.",
+        "check": "Write, read and delete a probe.",
+        "list": "List the targets of the namespace.",
+        "rotate": "Give the repository another password.",
+        "unlock": "Remove the locks of dead runs.",
+    },
+)
+def target() -> None:
     """Where backups go: restic repositories on S3, a claim, or anything that restic knows."""
-
-
-command.add_command(add.command, "add")
-command.add_command(check.command, "check")
-command.add_command(list_.command, "list")
-command.add_command(rotate.command, "rotate")
-command.add_command(unlock.command, "unlock")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 from mysqlops.core import target as targets_of
 from mysqlops.core.target import DEFAULT_IMAGE
 
@@ -14,6 +13,7 @@ from mysqlops.core.target import DEFAULT_IMAGE
 @click.command()
 @click.argument("name")
 @options.namespaced("2m")
+@options.dry_run("Check the options; change nothing.")
 @click.option("--s3", metavar="URL", help="https://HOST/BUCKET[/FOLDER]")
 @click.option("--claim", metavar="NAME", help="An existing claim of the namespace.")
 @click.option("--repository", metavar="URL", help="As restic writes it: azure:…, gs:…, b2:…, rest:…, sftp:…")
@@ -25,8 +25,18 @@ from mysqlops.core.target import DEFAULT_IMAGE
 @click.option(
     "--restic-image", "image", envvar="MYSQLOPS_RESTIC_IMAGE", default=DEFAULT_IMAGE, show_default=True, help="restic."
 )
-def command(
-    name: str, image: str, credentials: str | None, password: str | None, insecure_http: bool, **given: Any
+def add(
+    run: Run,
+    name: str,
+    *,
+    s3: str | None,
+    claim: str | None,
+    repository: str | None,
+    image: str,
+    credentials: str | None,
+    password: str | None,
+    insecure_http: bool,
+    dry_run: bool,
 ) -> None:
     """Add a target NAME: make the repository if there is none, then write, read and delete a probe.
 
@@ -40,14 +50,17 @@ def command(
     """
     from mysqlops.operations import targets
 
-    form, s3, claim, repository = (given.pop(key) for key in ("output", "s3", "claim", "repository"))
     wanted = targets_of.Target(
         targets_of.check_name(name), targets_of.repository_of(s3, claim, repository), image, claim
     )
     targets_of.check_transport(wanted.repository, accepted=insecure_http)
-    with context.anywhere(given) as session:
-        made = targets.add(session, targets.Wish(wanted, credentials, password))
+    wish = targets.Wish(wanted, credentials, password)
+    if dry_run:
+        run.rehearse(lambda session: targets.add(session, wish), f"add target {name}: {wanted.place}")
+        return
+    with run.reading() as session:
+        made = targets.add(session, wish)
     text = f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")
     if made and password is None:
         text += f"\nkeep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml"
-    output.result({"target": name, "repository": wanted.repository, "made": made}, form, text)
+    output.result({"target": name, "repository": wanted.repository, "made": made}, run.form, text)

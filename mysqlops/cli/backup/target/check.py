@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import complete, options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.targets)
 @options.namespaced("2m")
-def command(name: str, **given: Any) -> None:
+def check(run: Run, name: str) -> None:
     """Write, read and delete a probe in the target NAME.
 
     \b
@@ -21,8 +20,7 @@ def command(name: str, **given: Any) -> None:
     """
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         chosen = targets.find(session.client, name)
         targets.check(session, chosen)
-    output.result({"target": name, "works": True}, form, f"target {name} works: {chosen.place}")
+    output.result({"target": name, "works": True}, run.form, f"target {name} works: {chosen.place}")

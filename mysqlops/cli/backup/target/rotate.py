@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import complete, options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.targets)
+@options.dry_run("Check everything; change nothing.")
 @options.namespaced("5m")
-def command(name: str, **given: Any) -> None:
+def rotate(run: Run, name: str, *, dry_run: bool) -> None:
     """Give the repository of the target NAME another password.
 
     The repository opens with both until the new one is known to work; then the old one's key is removed. Keys that
@@ -24,9 +24,14 @@ def command(name: str, **given: Any) -> None:
     """
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    if dry_run:
+        run.rehearse(
+            lambda session: targets.rotate(session, targets.find(session.client, name)),
+            f"give the repository of {name} another password",
+        )
+        return
+    with run.reading() as session:
         found = targets.find(session.client, name)
         targets.rotate(session, found)
     text = f"target {name} has another password; keep it outside the cluster: key password of Secret {found.secret}"
-    output.result({"target": name, "secret": found.secret}, form, text)
+    output.result({"target": name, "secret": found.secret}, run.form, text)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import complete, options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.targets)
+@options.dry_run("Check everything; change nothing.")
 @options.namespaced("2m")
-def command(name: str, **given: Any) -> None:
+def unlock(run: Run, name: str, *, dry_run: bool) -> None:
     """Remove the locks of dead runs from the target NAME.
 
     Only those that nobody has renewed for 30 minutes: a lock of a run that lives stays.
@@ -23,7 +23,12 @@ def command(name: str, **given: Any) -> None:
     """
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    if dry_run:
+        run.rehearse(
+            lambda session: targets.unlock(session, targets.find(session.client, name)),
+            f"remove the locks of dead runs from {name}",
+        )
+        return
+    with run.reading() as session:
         targets.unlock(session, targets.find(session.client, name))
-    output.result({"target": name}, form, f"target {name}: locks of dead runs are gone")
+    output.result({"target": name}, run.form, f"target {name}: locks of dead runs are gone")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 from mysqlops.core import binlog, quantity
 
 _COLUMNS = ("CHUNK", "CLUSTER", "FIRST", "COMPLETE UNTIL", "TRANSACTIONS", "SIZE", "CONTINUES")
@@ -16,7 +16,7 @@ _COLUMNS = ("CHUNK", "CLUSTER", "FIRST", "COMPLETE UNTIL", "TRANSACTIONS", "SIZE
 @click.command()
 @options.namespaced("2m")
 @options.target
-def command(target: str | None, **given: Any) -> None:
+def list(run: Run, *, target: str | None) -> None:
     """List the binary logs that a target holds, and whether each chunk continues the one before.
 
     `no` is a gap: no backup from before it can be brought beyond it.
@@ -28,12 +28,11 @@ def command(target: str | None, **given: Any) -> None:
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         _, found = operations.held(session, targets.find(session.client, target))
     continued = binlog.continued(found)
-    if form != "table":
-        output.data([{**asdict(one), "continues": continued[one.id]} for one in found], form)
+    if not run.is_for_people:
+        output.data([{**asdict(one), "continues": continued[one.id]} for one in found], run.form)
         return
     if not found:
         output.say("no binary logs")

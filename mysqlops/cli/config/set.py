@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+from mysqlops.cli.types import Duration
 
 
 @click.command()
-@options.changing("60m")
+@options.cluster("60m")
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
     "--unset", multiple=True, metavar="KEY", help="Back to what mysqlops or the server sets; may be repeated."
@@ -19,13 +19,15 @@ from mysqlops.cli import context, options, output
 @click.option("--revert", is_flag=True, help="Back to the settings from before the last change.")
 @click.option(
     "--member-timeout",
-    type=options.Duration(),
+    type=Duration(),
     default="10m",
     show_default=True,
     help="A restarted member that is not back in the group by then has failed.",
 )
 @click.option("--dry-run", is_flag=True, help="Have the server check it, show the steps; change nothing.")
-def command(name: str, changes: tuple[str, ...], unset: tuple[str, ...], **given: Any) -> None:
+def set(
+    run: Run, changes: tuple[str, ...], *, unset: tuple[str, ...], revert: bool, member_timeout: float, dry_run: bool
+) -> None:
     """Change settings of NAME's servers; they are kept over restarts.
 
     VALUE is read as in a line of my.cnf. The server itself checks the whole file first. What it can take live is set at
@@ -40,22 +42,21 @@ def command(name: str, changes: tuple[str, ...], unset: tuple[str, ...], **given
     """
     from mysqlops.operations import configure, observe, rollout
 
-    form, revert, dry_run = given.pop("output"), given.pop("revert"), given.pop("dry_run")
-    limits = rollout.Limits(given.pop("member_timeout"))
+    name, limits = run.name, rollout.Limits(member_timeout)
     wanted: dict[str, str | None] = {**_parsed(changes), **dict.fromkeys(unset)}
     if bool(wanted) == revert:
         raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone")
-    with context.changing(name, "config", given) as session:
+    with run.changing() as session:
         running = observe.must_run(session.client, name)
         spec = configure.reverted(running) if revert else configure.with_settings(running, wanted)
         change = configure.plan(session, name, running, spec, again=wanted)
         if dry_run:
-            output.show_steps(change.steps(), form)
+            output.show_steps(change.steps(), run.form)
             return
         replaced = configure.execute(session, name, change, limits)
     how = f"replaced {', '.join(replaced)}" if replaced else "at once on every member, and in my.cnf"
     text = f"{', '.join(change.values)}: {how}" if change.values else f"{name} is set so already: nothing changed"
-    output.result({"values": dict(change.values), "replaced": replaced}, form, text)
+    output.result({"values": dict(change.values), "replaced": replaced}, run.form, text)
 
 
 def _parsed(changes: tuple[str, ...]) -> dict[str, str]:

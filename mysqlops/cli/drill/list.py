@@ -6,12 +6,13 @@ import click
 
 from mysqlops.cli import options
 from mysqlops.cli import output as out
+from mysqlops.cli.context import Run
 from mysqlops.cli.drill import show
 
 
 @click.command()
-@options.output("table", "json", "yaml")
-def command(output: str) -> None:
+@options.offline()
+def list(run: Run) -> None:
     """Show every fault, what it does and what it needs.
 
     \b
@@ -25,8 +26,10 @@ def command(output: str) -> None:
     facts = [
         {"name": one.name, "does": one.does, "needs": one.needs, "aim": one.aim, "lasts": one.lasts} for one in found
     ]
-    show.rows(["fault", "needs", "what"], [[one.name, one.needs, one.does] for one in found], {"faults": facts}, output)
-    if output == "table":
+    show.rows(
+        ["fault", "needs", "what"], [[one.name, one.needs, one.does] for one in found], {"faults": facts}, run.form
+    )
+    if run.is_for_people:
         out.say()
         for name, text in NEEDS.items():
             out.say(f"{name}: {text}")

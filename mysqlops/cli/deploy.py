@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 from mysqlops.core import names, secret_map
 
 if TYPE_CHECKING:
@@ -15,53 +16,47 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
-@options.spec
-@options.connection
-@options.timeout("10m")
-@options.output("table", "json", "yaml")
+@options.cluster("10m")
+@options.spec()
 @click.option("--dry-run", is_flag=True, help="Check everything and show the plan; change nothing.")
-@click.option("--no-wait", is_flag=True, help="Return when the objects are applied, without waiting for the group.")
-def command(**given: Any) -> None:
+@options.wait("Until the group is healthy; else return when the objects are applied.")
+def deploy(run: Run, *, wanted: options.Wanted, dry_run: bool, wait: bool) -> None:
     """Create the cluster NAME, or finish creating it.
 
-    Run it again at any time: what is as it should be is left alone, what lacks is created, and an option that differs
-    from the running cluster is refused with the verb that changes it.
+    Safe to run again: existing objects are left alone and missing ones created. An option that differs from the running
+    cluster is refused, with the command that changes it.
 
     \b
     Examples:
       mysqlops deploy mysql
       mysqlops deploy orders --storage-size 50Gi --memory 4Gi --config my.cnf
     """
-    from mysqlops.clock import SystemClock
-    from mysqlops.operations import deploy, lock, secret_move
-    from mysqlops.operations.session import Session
+    from mysqlops.operations import deploy as operations
+    from mysqlops.operations import lock, secret_move
 
-    name, form, timeout = given.pop("name"), given.pop("output"), given.pop("timeout")
-    dry_run, no_wait, config_file = given.pop("dry_run"), given.pop("no_wait"), given.pop("config_file")
-    names.check_cluster_name(name)
-    client = context.client(given.pop("context"), given.pop("namespace"))
-    spec = context.make_spec(name, client.namespace, config_file, given)
-    with output.progress() as progress:
-        session = Session(client, SystemClock(), progress, timeout)
-        deploy.check(session, spec)
+    name = run.name
+    with run.reading() as session:
+        client = session.client
+        spec = wanted.spec(name, client.namespace)
+        operations.check(session, spec)
         if dry_run:
-            output.show_steps(deploy.prepare(client, spec, options.chosen())[1].steps, form)
+            output.show_steps(operations.prepare(client, spec, wanted.chosen)[1].steps, run.form)
             return
         with lock.held(session, name, "deploy"):  # not for the waiting: a member may need another verb to come up
-            plan = deploy.apply(session, spec, options.chosen())
-        if no_wait:
+            plan = operations.apply(session, spec, wanted.chosen)
+        if not wait:
+            output.result({"changed": [step.as_json() for step in plan.steps]}, run.form, f"{name} is applied")
             return
-        status = deploy.await_healthy(session, name)
+        status = operations.await_healthy(session, name)
         secret_move.split_kept(session, name)
-        proof = deploy.prove(client, status) if plan.steps else {}
-    _show_result(status, plan, proof, form)
+        proof = operations.prove(client, status) if plan.steps else {}
+    _show_result(status, plan, proof, run)
 
 
-def _show_result(status: Status, plan: Plan, proof: dict[str, float], form: str) -> None:
-    if form != "table":
+def _show_result(status: Status, plan: Plan, proof: dict[str, float], run: Run) -> None:
+    if not run.is_for_people:
         changed = [step.as_json() for step in plan.steps]
-        output.data({"changed": changed, "proof_seconds": proof, "status": status.as_json()}, form)
+        output.data({"changed": changed, "proof_seconds": proof, "status": status.as_json()}, run.form)
         return
     name, where = status.name, status.namespace
     if not plan.steps:

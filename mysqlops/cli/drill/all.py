@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, output
+from mysqlops.cli import output
+from mysqlops.cli.context import Run
 from mysqlops.cli.drill import fault as one_fault
 from mysqlops.cli.drill import options, show
 from mysqlops.core import names
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.drilling(1)
-def command(name: str | None, **given: Any) -> int:
+def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
     """Drill every fault that can be made here, one after another; the others are named.
 
     \b
@@ -32,9 +33,7 @@ def command(name: str | None, **given: Any) -> int:
     from mysqlops.operations.drill import faults
     from mysqlops.operations.drill import run as drilling
 
-    form, confirmed = given.pop("output"), given.pop("confirm")
-    yes, dry_run, wish = given.pop("yes"), given.pop("dry_run"), options.wish(given)
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))
         possible, skipped = drilling.possible(session, cluster, wish)
         plans = [drilling.plan(session, cluster, faults.find(one), wish) for one in possible[:1]]
@@ -42,13 +41,13 @@ def command(name: str | None, **given: Any) -> int:
         output.say(f"left out: {one}: {why}", err=True)
     if dry_run:
         text = f"would drill {', '.join(possible)}; nothing was changed"
-        output.result({"faults": possible, "skipped": skipped, "changed": False}, form, text)
+        output.result({"faults": possible, "skipped": skipped, "changed": False}, run.form, text)
         return 0
-    options.check_confirmed(cluster, confirmed, yes=yes)
+    run.of(cluster).confirm(f"breaks {cluster}, again and again")
     wish = replace(wish, seed=plans[0].seed if plans else wish.seed)
     done: list[Outcome] = []
     with output.progress() as progress:
-        session = session.__class__(session.client, session.clock, progress, session.timeout_seconds)
+        session = replace(session, progress=progress)
         with lock.held(session, cluster, "drill all"):
             for one in possible:
                 made = _one(session, cluster, one, wish)
@@ -59,7 +58,7 @@ def command(name: str | None, **given: Any) -> int:
                 done.append(made)
                 if made.failure is not None:
                     break
-    return _finish(done, skipped, form)
+    return _finish(done, skipped, run.form)
 
 
 def _one(session: Session, cluster: str, name: str, wish: Wish) -> Outcome | str:

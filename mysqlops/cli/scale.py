@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 from mysqlops.core.spec import check_replicas
 
 
 @click.command()
-@options.changing("60m")
+@options.cluster("60m")
 @click.option("--replicas", type=int, required=True, metavar="N", help="Members: 1, 3, 5, 7 or 9.")
 @click.option(
     "--pvc",
@@ -23,9 +21,9 @@ from mysqlops.core.spec import check_replicas
 )
 @click.option("--rebuild", is_flag=True, help="Delete kept claims of members that come; needs --confirm NAME.")
 @click.option("--accept-loss", is_flag=True, help="Although a claim that is deleted may hold what no member has.")
-@click.option("--confirm", metavar="NAME", help="The cluster's name, where data is deleted.")
+@options.confirmed("with --pvc delete or --rebuild data is deleted", has_yes=False)
 @click.option("--dry-run", is_flag=True, help="Check everything and show the steps; change nothing.")
-def command(name: str, replicas: int, **given: Any) -> None:
+def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool, dry_run: bool) -> None:
     """Add members to NAME, or remove them, one at a time.
 
     A new member takes its data from the group and is caught up before the next one. On the way down the highest ordinal
@@ -39,19 +37,17 @@ def command(name: str, replicas: int, **given: Any) -> None:
       mysqlops scale mysql --replicas 5
       mysqlops scale mysql --replicas 3 --pvc delete --confirm mysql
     """
-    from mysqlops.operations import scale
+    from mysqlops.operations import scale as operations
 
-    form, confirmed, dry_run = given.pop("output"), given.pop("confirm"), given.pop("dry_run")
-    wish = scale.Wish(given.pop("pvc"), given.pop("rebuild"), given.pop("accept_loss"))
+    name, wish = run.name, operations.Wish(pvc, rebuild, accept_loss)
     check_replicas(replicas)
-    if (wish.claims == scale.DELETE or wish.rebuild) and confirmed != name and not dry_run:
-        text = f"claims, and the data in them, would be deleted, and the name {name} was not confirmed"
-        raise errors.Refused([errors.Reason("not-confirmed", text, f"--confirm {name}")])
-    with context.changing(name, "scale", given) as session:
-        steps = scale.plan(session, name, replicas, wish)
+    if (wish.claims == operations.DELETE or wish.rebuild) and not dry_run:
+        run.confirm(f"deletes claims of {name}, and the data in them", loses=True)
+    with run.changing() as session:
+        steps = operations.plan(session, name, replicas, wish)
         if dry_run:
-            output.show_steps(steps, form)
+            output.show_steps(steps, run.form)
             return
-        done = scale.execute(session, name, replicas, wish)
+        done = operations.execute(session, name, replicas, wish)
     text = f"{name} has {replicas} members" + (f": {', '.join(done)}" if done else " already: nothing changed")
-    output.result({"replicas": replicas, "changed": done}, form, text)
+    output.result({"replicas": replicas, "changed": done}, run.form, text)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 if TYPE_CHECKING:
     from mysqlops.planning.schedule import Seen
@@ -17,7 +18,7 @@ _COLUMNS = ("CLUSTER", "WHAT", "CRON", "TARGET", "NEXT", "LAST SUCCESS", "FAILUR
 
 @click.command()
 @options.namespaced("1m")
-def command(**given: Any) -> None:
+def list(run: Run) -> None:
     """List the namespace's schedules: the next run, the last success, failures since then.
 
     \b
@@ -26,11 +27,10 @@ def command(**given: Any) -> None:
     """
     from mysqlops.operations import schedule
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         found = schedule.seen(session)
-    if form != "table":
-        output.data([{**asdict(one), "overdue": one.is_overdue} for one in found], form)
+    if not run.is_for_people:
+        output.data([{**asdict(one), "overdue": one.is_overdue} for one in found], run.form)
         return
     output.table(_COLUMNS, [_row(one) for one in found])
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
 @options.namespaced("1m")
-def command(**given: Any) -> None:
+def list(run: Run) -> None:
     """List the namespace's targets.
 
     \b
@@ -21,8 +21,7 @@ def command(**given: Any) -> None:
     """
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         found = targets.everything(session.client)
     lines = [f"{one.name:20} {one.place}" for one in found]
-    output.result([asdict(one) for one in found], form, "\n".join(lines) or "no targets")
+    output.result([asdict(one) for one in found], run.form, "\n".join(lines) or "no targets")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@options.changing("10m")
+@options.cluster("10m")
 @click.option("--accept-loss", is_flag=True, help="Go on without the members that are missing or named.")
 @click.option("--without", multiple=True, metavar="MEMBER", help="Give this member up too, for its data has diverged.")
-@click.option("--confirm", metavar="NAME", help="The cluster's name: with --accept-loss transactions may be lost.")
+@options.confirmed("with --accept-loss transactions may be lost", has_yes=False)
+@options.dry_run("Show the risk; change nothing.")
 @click.option("--withdraw", is_flag=True, help="Take back an order that no member has obeyed yet.")
-def command(name: str, accept_loss: bool, without: tuple[str, ...], confirm: str | None, **given: Any) -> None:
+def recover(run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: bool, dry_run: bool) -> None:
     """After a full outage, form the group of NAME again without members that are lost or have diverged.
 
     Members form it by themselves once all of them are back and one of them holds everything. This is the only way past
@@ -30,15 +31,14 @@ def command(name: str, accept_loss: bool, without: tuple[str, ...], confirm: str
       mysqlops recover mysql --accept-loss --confirm mysql
       mysqlops recover mysql --without mysql-2 --accept-loss --confirm mysql
     """
-    from mysqlops.operations import recover
+    from mysqlops.operations import recover as operations
 
-    form, withdraw = given.pop("output"), given.pop("withdraw")
-    with context.changing(name, "recover", given) as session:
-        if withdraw:
-            recover.withdraw(session, name)
-            output.result({"withdrawn": True}, form, f"{name} has no order to go on without a member")
-            return
-        found, order = recover.plan(session, name, without)
+    name = run.name
+    if withdraw:
+        _withdraw(run, dry_run=dry_run)
+        return
+    with run.reading() as session:
+        found, order = operations.plan(session, name, without)
         risks = found.risks
         if found.back:
             session.progress.warn(f"{', '.join(found.back)} would be taken back: nobody else is left")
@@ -46,18 +46,39 @@ def command(name: str, accept_loss: bool, without: tuple[str, ...], confirm: str
             session.progress.warn(
                 f"{risk.member} would be given up ({risk.why}): {_risk(risk.only_there, risk.is_known)}"
             )
-        if not accept_loss or confirm != name:
+        if not accept_loss and not dry_run:
             text = f"{', '.join(risk.member for risk in risks)} would be given up, with what only they hold"
             words = "".join(f" --without {member}" for member in without)
             hint = f"bring them back, or: mysqlops recover {name}{words} --accept-loss --confirm {name}"
             raise errors.Refused([errors.Reason("loss-not-accepted", text, hint)])
-        recover.execute(session, name, order)
     given_up = [asdict(risk) for risk in risks]
+    if dry_run:
+        text = f"would give up {', '.join(risk.member for risk in risks)}; nothing was changed"
+        output.result({"would_give_up": given_up, "changed": False}, run.form, text)
+        return
+    run.confirm(f"gives up {', '.join(risk.member for risk in risks)}, with what only they hold", loses=True)
+    with run.changing() as session:
+        again, order = operations.plan(session, name, without)
+        if again.risks != risks:
+            text = "what would be given up is no longer what was shown"
+            raise errors.Refused([errors.Reason("changed-meanwhile", text, "run it again")])
+        operations.execute(session, name, order)
     left = ", ".join(risk.member for risk in risks)
     text = (
         f"{name} has a primary again, without {left}; mysqlops member rebuild {name} {risks[0].member} brings it back"
     )
-    output.result({"given_up": given_up}, form, text)
+    output.result({"given_up": given_up}, run.form, text)
+
+
+def _withdraw(run: Run, *, dry_run: bool) -> None:
+    from mysqlops.operations import recover as operations
+
+    if dry_run:
+        run.rehearse(lambda session: operations.withdraw(session, run.name), "take the open order back")
+        return
+    with run.changing() as session:
+        operations.withdraw(session, run.name)
+    output.result({"withdrawn": True}, run.form, f"{run.name} has no order to go on without a member")
 
 
 def _risk(only_there: str | None, is_known: bool) -> str:

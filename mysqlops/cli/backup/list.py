@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mysqlops.cli import context, options
-from mysqlops.cli.backup import show
+from mysqlops.cli import complete, options
+from mysqlops.cli.backup import seen, show
+from mysqlops.cli.context import Run
 
 
 @click.command()
 @options.namespaced("2m")
 @options.target
-@click.option("--cluster", metavar="NAME", help="Only of this cluster of the namespace.")
-def command(target: str | None, cluster: str | None, **given: Any) -> None:
+@click.option(
+    "--cluster", metavar="NAME", shell_complete=complete.clusters, help="Only of this cluster of the namespace."
+)
+def list(run: Run, *, target: str | None, cluster: str | None) -> None:
     """List what a target holds, of all clusters that use it.
 
     VERIFIED is none, checksum (every table of the copy was read before it was stored), restored (restored, started
@@ -27,9 +28,9 @@ def command(target: str | None, cluster: str | None, **given: Any) -> None:
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
-    form = given.pop("output")
-    with context.anywhere(given) as session:
+    with run.reading() as session:
         found = operations.catalogue(session, targets.find(session.client, target))
         if cluster is not None:
             found = [one for one in found if one.where == f"{session.client.namespace}/{cluster}"]
-    show.table(found, form)
+    seen.write(run.access, [one.id for one in found])
+    show.table(found, run.form)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from mysqlops.cli import context, options, output
-from mysqlops.core.spec import ANY_NAMESPACE, SURROUNDINGS
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+from mysqlops.cli.types import Duration
+from mysqlops.core.spec import ANY_NAMESPACE
 
 if TYPE_CHECKING:
+    from mysqlops.operations.rollout import Limits
     from mysqlops.operations.session import Session
-
-_CHANGES = ("image", "agent_image", "memory", "cpu", *sorted(SURROUNDINGS))
 
 
 @click.command()
-@options.changing("60m")
+@options.cluster("60m")
 @click.option("--image", help="Another image of MySQL.")
 @click.option("--agent-image", help="Another image of Python for the agents.")
 @click.option("--memory", help="Of each mysqld; request and limit.")
@@ -24,7 +26,7 @@ _CHANGES = ("image", "agent_image", "memory", "cpu", *sorted(SURROUNDINGS))
 @options.access
 @click.option(
     "--member-timeout",
-    type=options.Duration(),
+    type=Duration(),
     default="10m",
     show_default=True,
     help="A new pod that is not back in the group by then has failed.",
@@ -33,7 +35,18 @@ _CHANGES = ("image", "agent_image", "memory", "cpu", *sorted(SURROUNDINGS))
 @click.option("--status", "way", flag_value="status", help="Show an open rollout.")
 @click.option("--resume", "way", flag_value="resume", help="Go on with an open rollout.")
 @click.option("--rollback", "way", flag_value="rollback", help="Take an open rollout back.")
-def command(name: str, **given: Any) -> None:
+def upgrade(
+    run: Run,
+    *,
+    image: str | None,
+    agent_image: str | None,
+    memory: str | None,
+    cpu: str | None,
+    access: options.Access,
+    member_timeout: float,
+    dry_run: bool,
+    way: str | None,
+) -> None:
     """Change what the members of NAME run with, one pod at a time: replicas, a switchover, the old primary.
 
     Without options it brings the agents and the manifests to those of this mysqlops. The images are tried first, and
@@ -45,49 +58,49 @@ def command(name: str, **given: Any) -> None:
       mysqlops upgrade mysql --memory 4Gi
       mysqlops upgrade mysql --rollback
     """
-    from mysqlops.operations import observe, rollout, upgrade
+    from mysqlops.operations import observe, rollout
+    from mysqlops.operations import upgrade as operations
 
-    form, way, dry_run = given.pop("output"), given.pop("way"), given.pop("dry_run")
-    changes = {key: given.pop(key) for key in _CHANGES}
-    limits = rollout.Limits(given.pop("member_timeout"))
+    name, limits = run.name, rollout.Limits(member_timeout)
+    changes = {"image": image, "agent_image": agent_image, "memory": memory, "cpu": cpu, **asdict(access)}
     if way and (dry_run or any(value is not None for value in changes.values())):
         raise click.UsageError(f"--{way} takes no change and no --dry-run: the rollout that is open is meant")
     if way == "status":
-        with context.reading(name, given) as session:
-            _show_open(session, name, form)
+        with run.reading() as session:
+            _show_open(session, run)
         return
-    with context.changing(name, "upgrade", given) as session:
+    with run.changing() as session:
         if way:
-            _go_on(session, name, way, limits, form)
+            _go_on(session, run, way, limits)
             return
         running = observe.must_run(session.client, name)
-        change = upgrade.plan(session, name, running, upgrade.wanted_spec(running, changes))
+        change = operations.plan(session, name, running, operations.wanted_spec(running, changes))
         if ANY_NAMESPACE in running.spec.client_namespaces and changes["client_namespaces"] is None:
             text = f"labelled pods of any namespace may connect to {name}"
             session.progress.warn(f"{text}; --client-namespaces NAME,… (or '') narrows that")
         if dry_run:
-            output.show_steps(change.steps, form)
+            output.show_steps(change.steps, run.form)
             return
-        replaced = upgrade.execute(session, name, change, limits)
+        replaced = operations.execute(session, name, change, limits)
     text = f"{name} runs with {change.why}: replaced {', '.join(replaced)}"
     if not replaced:
         text = f"{name} has what was asked for: no pod was replaced"
-    output.result({"changed": change.why, "replaced": replaced}, form, text)
+    output.result({"changed": change.why, "replaced": replaced}, run.form, text)
 
 
-def _show_open(session: Session, name: str, form: str) -> None:
+def _show_open(session: Session, run: Run) -> None:
     from mysqlops.operations import upgrade
 
-    record = upgrade.must_be_open(session, name)
+    record = upgrade.must_be_open(session, run.name)
     found = {"why": record.why, "since": record.since, "failure": record.failure}
     sentence = f"{record.why}, since {record.since}" + (f"; going back: {record.failure}" if record.failure else "")
-    output.result(found, form, sentence)
+    output.result(found, run.form, sentence)
 
 
-def _go_on(session: Session, name: str, way: str, limits: Any, form: str) -> None:
+def _go_on(session: Session, run: Run, way: str, limits: Limits) -> None:
     from mysqlops.operations import upgrade
 
     act = upgrade.resume if way == "resume" else upgrade.roll_back
-    replaced = act(session, name, limits)
+    replaced = act(session, run.name, limits)
     done = "rolled out" if way == "resume" else "rolled back"
-    output.result({"replaced": replaced}, form, f"{done}: replaced {', '.join(replaced) or 'no pod'}")
+    output.result({"replaced": replaced}, run.form, f"{done}: replaced {', '.join(replaced) or 'no pod'}")

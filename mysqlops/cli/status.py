@@ -5,16 +5,14 @@ from __future__ import annotations
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, options, output
-from mysqlops.core import names
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("name")
-@options.connection
-@options.output("table", "json", "yaml")
+@options.cluster("1m", forms=("table", "wide", "json", "yaml"))
 @click.option("--watch", "-w", is_flag=True, help="Show again every two seconds.")
-def command(name: str, context: str | None, namespace: str | None, output: str, watch: bool) -> int:
+def status(run: Run, *, watch: bool) -> int:
     """Show the members of NAME, what its Services lead to, and what is wrong.
 
     Exit status: 0 healthy, 8 degraded (it can be written), 9 down (it cannot).
@@ -24,26 +22,21 @@ def command(name: str, context: str | None, namespace: str | None, output: str, 
       mysqlops status mysql
       mysqlops status mysql -o json
     """
-    return _run(name, context, namespace, output, watch)
-
-
-def _run(name: str, chosen: str | None, namespace: str | None, form: str, watch: bool) -> int:
     from mysqlops.clock import SystemClock
     from mysqlops.operations import observe
     from mysqlops.planning import status as planning
     from mysqlops.planning import verdict
 
-    names.check_cluster_name(name)
-    client, clock = context.client(chosen, namespace), SystemClock()
+    client, clock = run.client(), SystemClock()
     while True:
-        status = verdict.judge(observe.cluster(client, name, clock, with_needed=True))
-        if watch and form == "table":
+        now = verdict.judge(observe.cluster(client, run.name, clock, with_needed=True))
+        if watch and run.is_for_people:
             click.clear()
-        if form == "table":
-            output.show_status(status)
+        if run.is_for_people:
+            output.show_status(now, wide=run.form == "wide")
         else:
-            output.data(status.as_json(), form)
+            output.data(now.as_json(), run.form)
         if not watch:
             codes = {planning.HEALTHY: 0, planning.DEGRADED: errors.EXIT_DEGRADED, planning.DOWN: errors.EXIT_DOWN}
-            return codes[status.verdict]
+            return codes[now.verdict]
         clock.sleep(2)

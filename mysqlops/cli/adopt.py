@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mysqlops import errors
-from mysqlops.cli import context, options, output
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
 from mysqlops.core import adoption
 
 if TYPE_CHECKING:
     from mysqlops.operations.adopt import Result
+    from mysqlops.operations.session import Session
     from mysqlops.planning.adopt import Source
 
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @click.command()
-@options.changing("12h")
+@options.cluster("12h")
 @click.option("--from", "source", required=True, metavar="HOST[:PORT]", help="As pods of the namespace reach it.")
 @click.option("--user", default="root", show_default=True, help="An account that may read everything there.")
 @click.option("--password-secret", required=True, metavar="SECRET[:KEY]", help="Its password (default key: password).")
@@ -41,9 +43,24 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
     metavar="USER[@HOST]",
     help="An administrative account that comes along too; may be repeated.",
 )
+@options.confirmed("with --finish the source takes no writes any more")
+@options.dry_run("Check everything; change nothing.")
 @click.option("--finish", is_flag=True, help="The last copy: the source takes no writes from here on.")
 @click.option("--abort", is_flag=True, help="Stop, and let the source take writes again.")
-def command(name: str, source: str, **given: Any) -> None:
+def adopt(
+    run: Run,
+    *,
+    source: str,
+    user: str,
+    password_secret: str,
+    ca: str | None,
+    ssl_mode: str,
+    databases: tuple[str, ...],
+    accounts: tuple[str, ...],
+    finish: bool,
+    abort: bool,
+    dry_run: bool,
+) -> None:
     """Take another MySQL server's databases and accounts over into the cluster NAME, and compare every row.
 
     Without --finish it is a rehearsal: the source is only read, accounts are only listed, and the time is measured that
@@ -54,35 +71,45 @@ def command(name: str, source: str, **given: Any) -> None:
     \b
     Examples:
       mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish
+      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish --yes
     """
-    from mysqlops.operations import adopt
+    from mysqlops.operations import adopt as operations
     from mysqlops.planning.adopt import Request
 
-    form, databases, accounts = given.pop("output"), given.pop("databases"), given.pop("accounts")
-    finish, abort = given.pop("finish"), given.pop("abort")
     if finish and abort:
         raise click.UsageError("--finish and --abort exclude each other")
-    chosen = _source(source, given)
-    with context.changing(name, "adopt", given) as session:
-        adopt.check(session, name, chosen, must_be_whole=not abort)
-        if abort:
-            adopt.abort(session, name, chosen)
-            text = f"{source} takes writes again; what was copied stays in {name} until another run replaces it"
-            output.result({"from": source}, form, text)
-            return
-        done = adopt.copy(session, name, Request(chosen, databases, finish=finish, accounts=accounts))
-    _show(name, source, done, form, finish=finish)
+    name, chosen = run.name, _source(source, user, password_secret, ca, ssl_mode)
+    request = Request(chosen, databases, finish=finish, accounts=accounts)
+
+    def act(session: Session) -> Result | None:
+        operations.check(session, name, chosen, must_be_whole=not abort)
+        if not abort:
+            return operations.copy(session, name, request)
+        operations.abort(session, name, chosen)
+        return None
+
+    if dry_run:
+        what = "let the source take writes again" if abort else f"copy {source} into {name}"
+        run.rehearse(act, what)
+        return
+    if finish:
+        run.confirm(f"makes {source} read-only: it takes no writes from here on")
+    with run.changing() as session:
+        done = act(session)
+    if done is None:
+        text = f"{source} takes writes again; what was copied stays in {name} until another run replaces it"
+        output.result({"from": source}, run.form, text)
+        return
+    _show(name, source, done, run.form, finish=finish)
 
 
-def _source(text: str, given: dict[str, Any]) -> Source:
+def _source(text: str, user: str, password_secret: str, ca: str | None, mode: str) -> Source:
     from mysqlops.planning.adopt import Key, Source
 
     host, port = _address(text)
-    user, mode, ca = given.pop("user"), given.pop("ssl_mode"), given.pop("ca")
     if not adoption.is_plain(user):
         raise errors.ConfigError(f"--user {user!r}: control characters cannot be handled")
-    password = Key.parse(given.pop("password_secret"), "password")
+    password = Key.parse(password_secret, "password")
     return Source(host, port, user, password, mode, Key.parse(ca, "ca.crt") if ca else None)
 
 

@@ -1,0 +1,64 @@
+"""mysqlops backup schedule set"""
+
+from __future__ import annotations
+
+import click
+
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+from mysqlops.cli.types import Duration, Rate
+from mysqlops.core.retention import Policy
+
+
+@click.command()
+@options.cluster("2m")
+@options.target
+@click.option("--cron", required=True, metavar="CRON", help="When to back up, UTC: minute hour day month weekday.")
+@click.option(
+    "--verify-cron", default="0 5 * * 0", show_default=True, metavar="CRON", help="When to restore and compare."
+)
+@click.option(
+    "--member", metavar="POD", default="", help="Copy this one (default: the replica with the least to apply)."
+)
+@click.option(
+    "--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help="Limit copy and upload, per second: 50Mi."
+)
+@click.option("--max-age", type=Duration(), default=0.0, help="Of the newest backup (default: two periods).")
+@click.option("--verify-max-age", type=Duration(), default=0.0, help="Of the newest verified one (the same).")
+@options.keep
+@options.dry_run("Check everything; change nothing.")
+def set(
+    run: Run,
+    *,
+    target: str | None,
+    cron: str,
+    verify_cron: str,
+    member: str,
+    rate_mib: int,
+    max_age: float,
+    verify_max_age: float,
+    policy: Policy,
+    dry_run: bool,
+) -> None:
+    """Schedule backups of the cluster NAME, and restores of the newest one that prove it.
+
+    Two CronJobs do it, NAME-backup and NAME-verify; nothing else has to run. `status` says degraded when the newest
+    backup, or the newest verified one, is older than --max-age or --verify-max-age. Run it again to change anything.
+
+    \b
+    Example:
+      mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7 --keep-weekly 4
+    """
+    from mysqlops.operations import schedule
+    from mysqlops.planning.schedule import Wish
+
+    name = run.name
+    wish = Wish(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))
+    if dry_run:
+        run.rehearse(lambda session: schedule.put(session, name, wish), f"back {name} up at {cron} UTC")
+        return
+    with run.changing() as session:
+        schedule.put(session, name, wish)
+    output.result(
+        {"cluster": name, "cron": cron, "verify_cron": verify_cron}, run.form, f"{name} is backed up at {cron} UTC"
+    )

@@ -1,0 +1,34 @@
+"""The names of backups that this user has listed, for completion only: a file in the user's cache."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mysqlops.cli.context import Access
+
+
+def read(access: Access) -> list[str]:
+    found: list[str] = json.loads(_file().read_text(encoding="utf-8")).get(_key(access), [])
+    return found
+
+
+def write(access: Access, names: Sequence[str]) -> None:
+    """Silently: nothing depends on it."""
+    with suppress(OSError, ValueError):
+        file = _file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        file.write_text(json.dumps({**known, _key(access): list(names)[-200:]}), encoding="utf-8")
+
+
+def _key(access: Access) -> str:
+    return f"{access.kubeconfig or ''} {access.context or ''} {access.namespace or ''}"
+
+
+def _file() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder) / "mysqlops" / "backups.json"

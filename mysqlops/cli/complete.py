@@ -1,0 +1,88 @@
+"""What a shell offers for a half-written word: never an error, never a wait of more than two seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mysqlops.cli import context
+from mysqlops.core import names
+
+if TYPE_CHECKING:
+    from mysqlops.kube.client import Client
+
+_SECONDS = 2.0
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def _offers(find: Callable[[click.Context], Iterable[str]]) -> Complete:
+    """In a thread of its own: a plugin of the kubeconfig, or a proxy, may hang."""
+
+    @functools.wraps(find)
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        found: list[str] = []
+
+        def work() -> None:
+            # Whatever it is, a shell that completes is no place to say it.
+            with contextlib.suppress(BaseException):
+                found.extend(find(ctx))
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(_SECONDS)
+        return sorted({word for word in list(found) if word.startswith(incomplete)})
+
+    return complete
+
+
+def _client(ctx: click.Context) -> Client:
+    return context.access_of(ctx.meta).client("complete", timeout_seconds=1.0)
+
+
+@_offers
+def clusters(ctx: click.Context) -> Iterable[str]:
+    for one in _client(ctx).list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}"):
+        yield one["metadata"]["labels"][names.LABEL_INSTANCE]
+
+
+@_offers
+def members(ctx: click.Context) -> Iterable[str]:
+    """Of the cluster that is named already."""
+    name = ctx.params.get("name")
+    selector = names.selector_text(name) if name else f"{names.LABEL_NAME}={names.APP_NAME}"
+    found = _client(ctx).list("Pod", selector)
+    return [one["metadata"]["name"] for one in found if not one["metadata"]["labels"].get("job-name")]
+
+
+@_offers
+def targets(ctx: click.Context) -> Iterable[str]:
+    found = _client(ctx).list("Secret", names.LABEL_TARGET)
+    return [one["metadata"]["labels"][names.LABEL_TARGET] for one in found]
+
+
+@_offers
+def backups(ctx: click.Context) -> Iterable[str]:
+    """Those that this user has seen: to ask a repository takes a Job."""
+    from mysqlops.cli.backup import seen
+
+    return seen.read(context.access_of(ctx.meta))
+
+
+@_offers
+def namespaces(ctx: click.Context) -> Iterable[str]:
+    return [one["metadata"]["name"] for one in _client(ctx).list("Namespace")]
+
+
+@_offers
+def contexts(ctx: click.Context) -> Iterable[str]:
+    import os
+
+    from mysqlops.kube import kubeconfig
+
+    given: Any = ctx.meta.get("kubeconfig") or os.environ.get("MYSQLOPS_KUBECONFIG")
+    return kubeconfig.read(kubeconfig.paths(given)).contexts

@@ -1,0 +1,49 @@
+"""mysqlops list"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+from mysqlops.core import names
+
+_COLUMNS = ("NAMESPACE", "CLUSTER", "MEMBERS", "READY", "IMAGE", "SINCE")
+
+
+@click.command()
+@options.namespaced("1m")
+@click.option("--all-namespaces", "-A", is_flag=True, help="Of all namespaces, if your rights allow it.")
+def list(run: Run, *, all_namespaces: bool) -> None:
+    """List the clusters of the namespace. Stopped ones have 0 members; `status` shows how one is.
+
+    \b
+    Examples:
+      mysqlops list
+      mysqlops list -A -o json
+    """
+    selector = f"{names.LABEL_NAME}={names.APP_NAME}"
+    with run.reading() as session:
+        client = session.client
+        read = client.list_everywhere if all_namespaces else client.list
+        found = sorted(map(_facts, read("StatefulSet", selector)), key=lambda one: (one["namespace"], one["name"]))
+    if not run.is_for_people:
+        output.data(found, run.form)
+    elif found:
+        output.table(_COLUMNS, [tuple(map(str, one.values())) for one in found])
+    else:
+        output.say("no clusters" + ("" if all_namespaces else f" in namespace {client.namespace}"), err=True)
+
+
+def _facts(found: Any) -> dict[str, Any]:
+    images = {one["name"]: one["image"] for one in found["spec"]["template"]["spec"]["containers"]}
+    return {
+        "namespace": found["metadata"]["namespace"],
+        "name": found["metadata"]["labels"][names.LABEL_INSTANCE],
+        "members": found["spec"]["replicas"],
+        "ready": found.get("status", {}).get("readyReplicas", 0),
+        "image": images.get(names.CONTAINER_MYSQLD, "?"),
+        "since": found["metadata"]["creationTimestamp"],
+    }

@@ -1,0 +1,39 @@
+"""mysqlops restart"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+
+if TYPE_CHECKING:
+    from mysqlops.operations.session import Session
+
+
+@click.command()
+@options.cluster("30m")
+@options.dry_run("Check everything; change nothing.")
+def restart(run: Run, *, dry_run: bool) -> None:
+    """Restart the members of NAME one at a time: replicas first, then a switchover, the old primary last.
+
+    Refused unless the cluster is healthy. Killed, the same command goes on where it was.
+
+    \b
+    Example:
+      mysqlops restart mysql
+    """
+    from mysqlops.operations import restart as operations
+
+    def act(session: Session) -> list[str]:
+        operations.check(session, run.name)
+        return operations.execute(session, run.name)
+
+    if dry_run:
+        run.rehearse(act, f"restart the members of {run.name} one at a time")
+        return
+    with run.changing() as session:
+        restarted = act(session)
+    output.result({"restarted": restarted}, run.form, f"restarted {', '.join(restarted)}")

@@ -1,0 +1,37 @@
+"""mysqlops stop"""
+
+from __future__ import annotations
+
+import click
+
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+
+
+@click.command()
+@options.cluster("10m")
+@options.confirmed("the database stops")
+@options.dry_run("Check everything; change nothing.")
+def stop(run: Run, *, dry_run: bool) -> None:
+    """Stop NAME cleanly: clients are refused, all members reach the same GTID set, then all pods go.
+
+    Claims, Services and passwords stay; `start` brings everything back.
+
+    \b
+    Example:
+      mysqlops stop mysql --yes
+    """
+    from mysqlops.operations import stop as operations
+
+    if dry_run:
+        run.rehearse(
+            lambda session: operations.stop(session, run.name),
+            f"stop {run.name}: nothing could be read or written until `mysqlops start {run.name}`",
+        )
+        return
+    run.confirm(f"stops {run.name}: nothing can be read or written until it is started")
+    with run.changing() as session:
+        stopped = operations.stop(session, run.name)
+    held = next(iter(stopped["executed"].values()), "")
+    text = f"{run.name} is stopped; each of {stopped['replicas']} members holds {held or 'no transaction'}"
+    output.result(stopped, run.form, text)

@@ -1,0 +1,44 @@
+"""The tree of commands: `mysqlops x y` is the function `y` of `cli/x/y.py`, imported when it is used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from mysqlops.cli import options
+
+
+class Tree(click.Group):
+    """A group that lists its commands without importing one; options of every command may stand before the verb."""
+
+    def __init__(self, *, package: str, table: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.package, self.table = package, table
+        self.params += options.anywhere_before(is_root=package == "mysqlops.cli")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            return None
+        name = cmd_name.replace("-", "_")
+        found: click.Command = getattr(import_module(f"{self.package}.{name}"), name)
+        found.name = cmd_name
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], known, 3, 0.5)
+            did_you_mean = f" Did you mean {' or '.join(close)}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{did_you_mean}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.table.items()))

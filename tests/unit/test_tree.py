@@ -1,0 +1,93 @@
+"""A reader finds a command by its path, sees its options, and can take in each function."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import mysqlops
+from mysqlops.cli.main import root, run
+
+PACKAGE = Path(mysqlops.__file__).parent
+_HELPERS = {"main", "tree", "context", "options", "output", "types", "complete", "yaml_text", "__init__"}
+_HELPERS_BELOW = {"backup/show", "backup/seen", "drill/show", "drill/options", "drill/fault"}
+
+
+def _walk(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in getattr(group, "shown", group.list_commands(context)):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield f"{path}{name}", found
+        if isinstance(found, click.Group):
+            yield from _walk(found, f"{path}{name}/")
+
+
+COMMANDS = dict(_walk(root))
+
+
+def _file(path: str, command: click.Command) -> Path:
+    name = PACKAGE / "cli" / path.replace("-", "_")
+    return name / "__init__.py" if isinstance(command, click.Group) else name.with_suffix(".py")
+
+
+def test_the_path_of_a_command_is_that_of_its_file() -> None:
+    faults = {"drill/kill-mysqld"}
+    files = {_file(path, command) for path, command in COMMANDS.items() if path not in faults}
+    assert [str(file) for file in files if not file.exists()] == []
+    known = {PACKAGE / "cli" / f"{name}.py" for name in (*_HELPERS, *_HELPERS_BELOW)}
+    assert set((PACKAGE / "cli").rglob("*.py")) == files | known
+
+
+def test_a_commands_options_can_be_seen() -> None:
+    for path, command in COMMANDS.items():
+        if isinstance(command, click.Group) or path == "drill/kill-mysqld":
+            continue
+        functions = [
+            one for one in ast.parse(_file(path, command).read_text()).body if isinstance(one, ast.FunctionDef)
+        ]
+        (found,) = [one for one in functions if one.name == path.split("/")[-1].replace("-", "_")]
+        assert found.args.kwarg is None, path
+        assert all(one.annotation is not None for one in (*found.args.args, *found.args.kwonlyargs)), path
+
+
+def test_functions_stay_small() -> None:
+    large = []
+    for file in PACKAGE.rglob("*.py"):
+        for one in ast.walk(ast.parse(file.read_text())):
+            if isinstance(one, ast.FunctionDef) and (one.end_lineno or 0) - one.lineno >= 50 + _docstring(one):
+                large.append(f"{file}: {one.name}")
+    assert large == []
+
+
+def _docstring(function: ast.FunctionDef) -> int:
+    """The help of a command is its docstring."""
+    first = function.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return (first.end_lineno or 0) - first.lineno + 1 if is_text else 0
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS.items(), ids=COMMANDS)
+def test_every_command_that_changes_something_can_be_rehearsed(path: str, command: click.Command) -> None:
+    reads = "list status render wait completion version config/get config/diff drill/list drill/compare drill/abort"
+    words = {"list", "describe", "check"}
+    if isinstance(command, click.Group) or path in reads.split() or path.rsplit("/", maxsplit=1)[-1] in words:
+        return
+    assert "dry_run" in {one.name for one in command.params}, path
+
+
+def test_a_typo_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["statsu"]) == 2
+    assert "No such command 'statsu'. Did you mean status" in capsys.readouterr().err
+    assert run(["backup", "lits"]) == 2
+    assert "Did you mean list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_shows_its_help(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*path.split("/"), "-h"]) == 0
+    assert "-h, --help" in capsys.readouterr().out
