@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mysqlops import errors
-from mysqlops.core.drill import Verdict
+from mysqlops.drill.clients import fleet, rows
+from mysqlops.drill.ledger import checker, journal
+from mysqlops.drill.model import Verdict
+from mysqlops.drill.plan import choice, objects
+from mysqlops.drill.reach import lab, nodes
 from mysqlops.operations import observe
-from mysqlops.operations.drill import fleet, lab, nodes, rows
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
-from mysqlops.planning.drill import checker, choice, journal, objects
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
 from tests.conftest import missing
 from tests.faults import ledger

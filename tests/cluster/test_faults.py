@@ -9,10 +9,12 @@ import itertools
 
 import pytest
 
-from mysqlops.core.drill import NAMESPACE, TARGET
-from mysqlops.operations.drill import lab, rows
-from mysqlops.operations.drill.faults import FAULTS
-from mysqlops.planning.drill import choice, journal
+from mysqlops.drill.clients import rows
+from mysqlops.drill.faults import FAULTS
+from mysqlops.drill.ledger import journal
+from mysqlops.drill.model import NAMESPACE, TARGET
+from mysqlops.drill.plan import choice
+from mysqlops.drill.reach import lab
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
 from tests.conftest import missing
 from tests.faults import ledger

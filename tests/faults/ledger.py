@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mysqlops.clock import SystemClock
-from mysqlops.core.drill import Record, Verdict
+from mysqlops.drill import faults, record, round
+from mysqlops.drill.clients import fleet, rows
+from mysqlops.drill.ledger import checker, figures, journal
+from mysqlops.drill.model import Record, Verdict
+from mysqlops.drill.plan import objects
+from mysqlops.drill.reach import lab
+from mysqlops.drill.scene import Drill
 from mysqlops.kube.client import Client
 from mysqlops.operations import observe
-from mysqlops.operations.drill import faults, fleet, lab, record, round, rows
-from mysqlops.operations.drill.scene import Drill
 from mysqlops.operations.session import Progress, Session
-from mysqlops.planning.drill import checker, figures, journal, objects
 from tests.cluster.conftest import KUBECONFIG, Namespace
 
 _SECONDS = 300.0

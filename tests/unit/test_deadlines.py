@@ -9,8 +9,8 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import group, names
 from mysqlops.core.timeline import Swap, Timeline
+from mysqlops.drill.clients import fleet
 from mysqlops.operations import image_check, in_place, jobs, rollout, stop
-from mysqlops.operations.drill import fleet
 from mysqlops.operations.session import Session
 from tests.unit.fakes.api import Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster

@@ -9,11 +9,11 @@ import pytest
 
 from mysqlops.cli import context, options
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
+from mysqlops.drill.plan import objects
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
 from mysqlops.operations import deploy, recorded
 from mysqlops.planning import adopt, drift, network
-from mysqlops.planning.drill import objects
 
 Json = dict[str, Any]
 MEMBER = {"app.kubernetes.io/name": "mysqlops", "app.kubernetes.io/instance": "mysql"}

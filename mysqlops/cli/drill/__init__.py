@@ -26,7 +26,7 @@ class Faults(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """An unknown fault is told all there are."""
-        from mysqlops.operations.drill import faults
+        from mysqlops.drill import faults
 
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             faults.find(args[0])

@@ -23,7 +23,7 @@ def command(name: str, **given: Any) -> None:
     Example:
       mysqlops drill abort mysql
     """
-    from mysqlops.operations.drill import abort
+    from mysqlops.drill import abort
 
     form, image = given.pop("output"), given.pop("node_image")
     with context.reading(name, given) as session:

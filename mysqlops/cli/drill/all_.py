@@ -14,7 +14,7 @@ from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.operations.drill.run import Outcome, Wish
+    from mysqlops.drill.run import Outcome, Wish
     from mysqlops.operations.session import Session
 
 
@@ -28,9 +28,9 @@ def command(name: str | None, **given: Any) -> int:
       mysqlops drill all --cluster mysql --dry-run
       mysqlops drill all --cluster mysql --count 3 --confirm mysql
     """
+    from mysqlops.drill import faults
+    from mysqlops.drill import run as drilling
     from mysqlops.operations import lock
-    from mysqlops.operations.drill import faults
-    from mysqlops.operations.drill import run as drilling
 
     form, confirmed = given.pop("output"), given.pop("confirm")
     yes, dry_run, wish = given.pop("yes"), given.pop("dry_run"), options.wish(given)
@@ -64,8 +64,8 @@ def command(name: str | None, **given: Any) -> int:
 
 def _one(session: Session, cluster: str, name: str, wish: Wish) -> Outcome | str:
     """A fault that is refused now, such as by a backup that has become too old, says nothing of the others."""
-    from mysqlops.operations.drill import faults
-    from mysqlops.operations.drill import run as drilling
+    from mysqlops.drill import faults
+    from mysqlops.drill import run as drilling
 
     try:
         made = drilling.execute(drilling.plan(session, cluster, faults.find(name), wish))
@@ -85,7 +85,7 @@ def _finish(done: list[Outcome], skipped: dict[str, str], form: str) -> int:
 
 
 def _row(one: Outcome) -> list[str]:
-    from mysqlops.planning.drill import statistic
+    from mysqlops.drill.report import statistic
 
     made = one.report
     gap, back = made.summary.get("gap"), made.summary.get("redundancy")

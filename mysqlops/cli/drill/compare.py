@@ -25,8 +25,8 @@ def command(before: Path, after: Path, output: str) -> None:
     Example:
       mysqlops drill compare drills/drill-freeze-20261101T030000Z drills/drill-freeze-20261108T030000Z
     """
-    from mysqlops.operations.drill import store
-    from mysqlops.planning.drill import compare
+    from mysqlops.drill import store
+    from mysqlops.drill.report import compare
 
     one, other = store.read(before), store.read(after)
     lines, warnings = compare.compare(one, other), compare.warnings(one, other)

@@ -13,13 +13,13 @@ from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.operations.drill.run import Outcome, Plan
-    from mysqlops.operations.drill.scene import Fault
+    from mysqlops.drill.run import Outcome, Plan
+    from mysqlops.drill.scene import Fault
 
 
 def commands() -> Iterator[click.Command]:
     """One for each fault."""
-    from mysqlops.operations.drill import faults
+    from mysqlops.drill import faults
 
     for fault in faults.FAULTS.values():
         yield _command(fault)
@@ -37,7 +37,7 @@ def _command(fault: Fault) -> click.Command:
 
 
 def _help(fault: Fault) -> str:
-    from mysqlops.core.drill import NAMESPACE, NEEDS
+    from mysqlops.drill.model import NAMESPACE, NEEDS
 
     about = fault.about
     hit = about.preview("the primary" if about.aim == "primary" else "a member", "the others")
@@ -48,8 +48,8 @@ def _help(fault: Fault) -> str:
 
 def run(fault: Fault, name: str | None, given: dict[str, Any]) -> int:
     """The exit status."""
+    from mysqlops.drill import run as drilling
     from mysqlops.operations import lock
-    from mysqlops.operations.drill import run as drilling
 
     form, confirmed = given.pop("output"), given.pop("confirm")
     yes, dry_run, wish = given.pop("yes"), given.pop("dry_run"), options.wish(given)

@@ -1,0 +1,78 @@
+"""Until clients write again and all members are back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from mysqlops import errors
+from mysqlops.drill.clients import fleet
+from mysqlops.drill.plan import objects
+from mysqlops.drill.scene import Drill
+from mysqlops.operations import observe
+from mysqlops.planning import status
+
+_HEALTHY_SECONDS = 360.0  # kubelet waits up to five minutes before it starts a container that ended often
+_WRITES_SECONDS = 240.0
+_STABLE_SECONDS = 3.0
+_POLL_SECONDS = 0.3
+_FRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Back:
+    """When the cluster was whole again, on the clients' clock; or why it is not."""
+
+    whole_at: float = 0.0
+    trouble: str = ""
+
+
+def healthy(drill: Drill) -> status.Status:
+    """Raises WaitTimeout with what is in the way."""
+    waiting = replace(drill.session, timeout_seconds=_HEALTHY_SECONDS)
+    return observe.until(waiting, drill.name, lambda now: not status.in_the_way(now), "a healthy cluster")
+
+
+def wait(drill: Drill, clients: fleet.Fleet, offset: float) -> Back:
+    """A cluster that does not come back is a result, and the worst one: what its members hold is still compared."""
+    try:
+        _await_writes(drill, clients, offset)
+        return Back(whole_at=_await_whole(drill) + offset)
+    except errors.WaitTimeout as error:
+        return Back(trouble=str(error))
+
+
+def _await_writes(drill: Drill, clients: fleet.Fleet, offset: float) -> None:
+    """Not the acknowledgements of the instant of the fault, hence the pause."""
+    clock = drill.session.clock
+    clock.sleep(_FRESH_SECONDS)
+    deadline = clock.monotonic() + _WRITES_SECONDS
+    while True:
+        newest = clients.newest(objects.MAIN)
+        if newest and newest > clock.now().timestamp() + offset - _FRESH_SECONDS:
+            return
+        drill.session.progress.waiting("waiting for the clients to write again")
+        if clock.monotonic() > deadline:
+            raise errors.WaitTimeout(f"no client could write for {_WRITES_SECONDS:.0f} s after the fault")
+        clock.sleep(_POLL_SECONDS)
+
+
+def _await_whole(drill: Drill) -> float:
+    """Healthy for some seconds on end, since when: a member that is just going still looks well for a moment."""
+    clock, deadline = drill.session.clock, drill.session.clock.monotonic() + _HEALTHY_SECONDS
+    since: float | None = None
+    whole_at = 0.0
+    while since is None or clock.monotonic() - since < _STABLE_SECONDS:
+        why = "the API server does not answer"
+        with suppress(errors.KubeError):
+            now = observe.judged(drill.session, drill.name)
+            why = "; ".join(one.message for one in status.in_the_way(now))
+        if why:
+            since = None
+            drill.session.progress.waiting(f"waiting for all members: {why}")
+        elif since is None:
+            since, whole_at = clock.monotonic(), clock.now().timestamp()
+        if clock.monotonic() > deadline:
+            raise errors.WaitTimeout(f"{drill.name} is not whole {_HEALTHY_SECONDS:.0f} s after the fault: {why}")
+        clock.sleep(_POLL_SECONDS)
+    return whole_at

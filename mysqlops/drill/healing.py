@@ -1,0 +1,70 @@
+"""A fault is healed whatever happens: by this process, by what was planted before, or by whoever reads the record."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from mysqlops import errors
+from mysqlops.drill import record, signals
+from mysqlops.drill.model import Record
+from mysqlops.drill.reach import nodes
+from mysqlops.drill.scene import Drill, Facts, Fault, Scene
+
+_HEAL_SECONDS = 90.0
+_POLL_SECONDS = 0.3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def broken(drill: Drill, scene: Scene) -> Iterator[Facts]:
+    """What is broken inside is healed at the end, by this process or, if that dies, by what was planted before."""
+    facts = drill.fault.prepare(scene)
+    facts["token"] = secrets.token_hex(8)
+    now = drill.session.clock.now()
+    until = now + timedelta(seconds=scene.deadline_seconds)
+    made = Record(
+        fault=drill.fault.about.name,
+        since=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        by=drill.by,
+        target=scene.target,
+        deadline=f"{until:%Y-%m-%dT%H:%M:%SZ}",
+        node_pods=scene.nodes.namespace if scene.nodes else "",
+        facts=facts,
+    )
+    record.write(drill.session, drill.name, made)
+    if drill.fault.undo is not None:
+        scene.must_have_nodes().plant(drill.fault.undo(scene, facts), scene.deadline_seconds, facts["token"])
+    try:
+        yield facts
+    finally:
+        with signals.handled(_SIGNALS, signal.SIG_IGN):  # a second Ctrl-C must not leave the fault in
+            heal(drill.fault, scene, facts)
+            record.write(drill.session, drill.name, replace(made, facts={}, deadline=""))
+
+
+def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
+    """Until it is healed; raises StepFailed if it will not be. No harm if it was healed before."""
+    clock = scene.session.clock
+    deadline, trouble = clock.monotonic() + _HEAL_SECONDS, ""
+    while True:
+        try:
+            if fault.undo is None:
+                fault.heal(scene, facts)
+            else:
+                nodes.try_to(scene.must_have_nodes(), fault.undo(scene, facts))
+            if fault.is_healed(scene, facts):
+                break
+            trouble = "it is still there"
+        except errors.MysqlopsError as error:
+            trouble = str(error)
+        if clock.monotonic() > deadline:
+            text = f"{fault.about.name} on {scene.target} could not be undone: {trouble}"
+            raise errors.StepFailed(text, hint=f"mysqlops drill abort {scene.name}")
+        clock.sleep(_POLL_SECONDS)
+    if "token" in facts and fault.undo is not None:
+        scene.must_have_nodes().pull(facts["token"])

@@ -1,0 +1,1 @@
+"""What clients were told, and what the members hold. Pure."""

@@ -1,0 +1,1 @@
+"""Whether a drill may begin, whom it hits, and its objects. Pure."""
