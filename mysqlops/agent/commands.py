@@ -10,22 +10,18 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import (
-    adoption,
     adoption_account,
     api,
-    backup,
-    binlog,
     certificates,
     credentials,
     handover,
-    local,
     member,
     pod,
-    replay,
     rotation,
     settings,
     surroundings,
 )
+from mysqlops.agent.jobs import adoption, backup, binlog, local, replay
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, probe, variables, write_gap

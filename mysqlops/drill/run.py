@@ -25,9 +25,10 @@ from mysqlops.drill.reach.node_pods import Way
 from mysqlops.drill.reach.nodes import Nodes
 from mysqlops.drill.report import statistic
 from mysqlops.drill.scene import Drill, Fault
+from mysqlops.objects import schedule
 from mysqlops.operations import observe, targets
 from mysqlops.operations.session import Session
-from mysqlops.planning import schedule, status, verdict
+from mysqlops.planning import status, verdict
 from mysqlops.version import __version__
 
 Json = dict[str, Any]

@@ -34,13 +34,14 @@ _VIEW_COLUMNS = (
 # (comparison.contents_as_before). Such a record can be compared in its own way only, and that beats not at all: the
 # backups stay as good as they were. An older program calls a backup of this version different; none is lost by that.
 BEFORE, VERSION = 1, 2
+CHECKSUM_END = comparison.DIGEST_END  # larger than any CHECKSUM TABLE, which has 32 bits
 _NOT_COUNTED_BEFORE = (*comparison.SYSTEM, "ndbinfo")  # nor `Sys`, which is somebody's own
 
 
 @dataclass(frozen=True)
 class Table:
     rows: int
-    checksum: int | None  # None if it was not asked for
+    checksum: int | None  # below CHECKSUM_END; None if it was not asked for
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from mysqlops import errors
 from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
+from mysqlops.objects import adopt as planning
 from mysqlops.operations import agents, jobs, observe
 from mysqlops.operations.session import Session
-from mysqlops.planning import adopt as planning
 from mysqlops.planning import status
 
 Json = dict[str, Any]

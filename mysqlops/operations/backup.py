@@ -13,9 +13,9 @@ from mysqlops.core import backup, binlog, group, names, quantity, retention, tim
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as planning
 from mysqlops.operations import agents, jobs, observe, recorded, restic, signing, targets
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress
 
 Json = dict[str, Any]

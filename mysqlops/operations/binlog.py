@@ -8,10 +8,10 @@ from mysqlops.core import binlog, names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
+from mysqlops.objects import binlog as planning
 from mysqlops.operations import backup as backups
 from mysqlops.operations import observe, targets, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import binlog as planning
 
 Json = dict[str, Any]
 _FILES = ("serviceaccount.yaml", "role.yaml", "rolebinding.yaml", "lease.yaml", "deployment.yaml")

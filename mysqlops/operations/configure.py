@@ -19,9 +19,10 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
+from mysqlops.objects import render
 from mysqlops.operations import agents, deploy, image_check, observe, rollout, upgrade
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, settings, status
+from mysqlops.planning import settings, status
 
 Json = dict[str, Any]
 _PROOF_SECONDS = 10.0

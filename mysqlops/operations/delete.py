@@ -9,9 +9,9 @@ from mysqlops.core import names
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
+from mysqlops.objects import claims as naming
 from mysqlops.operations import observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims as naming
 from mysqlops.planning import status
 
 Json = dict[str, Any]

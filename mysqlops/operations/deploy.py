@@ -11,11 +11,12 @@ from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
+from mysqlops.objects import claims, render
+from mysqlops.objects.running import differences
 from mysqlops.operations import agents, bundle, image_check, observe, preflight, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, render, status, verdict
 from mysqlops.planning import deploy as planning
-from mysqlops.planning.running import differences
+from mysqlops.planning import status, verdict
 
 Json = dict[str, Any]
 _PROOF_SECONDS = 30.0

@@ -15,11 +15,12 @@ from mysqlops.core import backup, group, names, quantity, record, rollout, timel
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
+from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
 from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, status
 from mysqlops.planning import restore as planning
+from mysqlops.planning import status
 from mysqlops.planning.actions import Done, Wait
 
 Json = dict[str, Any]

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import pods
 from mysqlops.operations import observe, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import pods
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mysqlops.core import names, record, view
+from mysqlops.objects import claims as naming
 from mysqlops.operations import claims, lock, observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims as naming
 from mysqlops.planning import member as planning
 from mysqlops.planning import status
 

@@ -12,11 +12,12 @@ from mysqlops.clock import Clock
 from mysqlops.core import group, names, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
+from mysqlops.objects import pods, render
+from mysqlops.objects.running import spec_of
 from mysqlops.operations import vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import pods, render, status, verdict
+from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
-from mysqlops.planning.running import spec_of
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.3

@@ -11,7 +11,7 @@ from mysqlops.core import rights
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.planning import pods
+from mysqlops.objects import pods
 
 Json = dict[str, Any]
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core import rollout
+from mysqlops.objects import render
 from mysqlops.operations import deploy, observe
 from mysqlops.operations.session import Session
-from mysqlops.planning import render
 
 _TRIES = 2  # a primary may have changed meanwhile
 

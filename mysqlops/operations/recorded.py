@@ -13,6 +13,7 @@ from typing import Any
 from mysqlops.core import mysqld_config, names, quantity, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Reason, Refused
+from mysqlops.mysql import contents
 
 Json = dict[str, Any]
 _CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -114,20 +115,24 @@ _FIELDS: Mapping[str, Callable[[Any, str], Any]] = {
 }
 
 
-def _check_contents(backup: str, contents: Json) -> None:
+def _check_contents(backup: str, found: Json) -> None:
     for kind in ("tables", "rights"):
-        if not isinstance(contents.get(kind), dict):
+        if not isinstance(found.get(kind), dict):
             raise _bad(backup, f"contents.{kind}", "expected an object")
-        for name, one in contents[kind].items():
-            if not isinstance(one, dict) or not _is_count(one.get("rows")) or not _is_count(one.get("checksum") or 0):
+        for name, one in found[kind].items():
+            if not isinstance(one, dict) or not _is_table(one):
                 raise _bad(backup, f"contents.{kind}.{name}", "expected rows and checksum, each a number")
-    programs = contents.get("programs")
+    programs = found.get("programs")
     if not isinstance(programs, dict) or not all(isinstance(one, str) for one in programs.values()):
         raise _bad(backup, "contents.programs", "expected names with texts")
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
+def _is_table(value: Json) -> bool:
+    return _is_below(2**64, value.get("rows")) and _is_below(contents.CHECKSUM_END, value.get("checksum") or 0)
+
+
+def _is_below(end: int, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < end
 
 
 def _bad(backup: str, field: str, why: str) -> Refused:

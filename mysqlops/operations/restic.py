@@ -11,9 +11,9 @@ from mysqlops import errors
 from mysqlops.core import facts
 from mysqlops.core.target import Target
 from mysqlops.kube import manifests
+from mysqlops.objects import backup as planning
 from mysqlops.operations import jobs
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress
 
 Json = dict[str, Any]

@@ -15,11 +15,12 @@ from mysqlops.core import backup, binlog, names, pitr, quantity, version
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as planning
+from mysqlops.objects import render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
-from mysqlops.planning import backup_progress, render, settings
+from mysqlops.planning import backup_progress, settings
 from mysqlops.planning import restore as swapping
 
 Json = dict[str, Any]

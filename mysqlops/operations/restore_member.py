@@ -11,10 +11,10 @@ from typing import Any
 from mysqlops.core import backup, gtid, names, record
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import claims as naming
 from mysqlops.operations import backup as backups
 from mysqlops.operations import claims, gtids, member, observe, orders, restore
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims as naming
 from mysqlops.planning import scale
 
 Json = dict[str, Any]

@@ -14,10 +14,11 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
+from mysqlops.objects import claims as naming
+from mysqlops.objects import render, revisions
 from mysqlops.operations import claims, followers, observe, proof, switchover
 from mysqlops.operations.session import Session
-from mysqlops.planning import actions, gate, render, revisions, status, verdict
-from mysqlops.planning import claims as naming
+from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 

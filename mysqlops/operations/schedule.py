@@ -8,11 +8,11 @@ from typing import Any
 from mysqlops.core import names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import schedule as planning
 from mysqlops.operations import backup as backups
 from mysqlops.operations import jobs, targets, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
-from mysqlops.planning import schedule as planning
 
 Json = dict[str, Any]
 _KINDS = (planning.BACKUP, planning.VERIFY)

@@ -14,9 +14,9 @@ from mysqlops import errors
 from mysqlops.core import names, rotation, secret_map
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
+from mysqlops.objects import secret_users
 from mysqlops.operations import bundle, followers, lock, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import secret_users
 
 Json = dict[str, Any]
 _NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP)

@@ -12,10 +12,10 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import backup, names, view
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
 from mysqlops.operations import jobs, observe, restic
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress, donor, status
 
 Json = dict[str, Any]

@@ -8,9 +8,10 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import group, gtid, names, record, timeline, view
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import claims
 from mysqlops.operations import deploy, observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, status
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 _BEAT_SECONDS = 6.0  # more than the five of an agent

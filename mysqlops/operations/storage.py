@@ -13,9 +13,10 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import claims
 from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, gate, status, verdict
+from mysqlops.planning import gate, status, verdict
 from mysqlops.planning import storage as planning
 
 Json = dict[str, Any]

@@ -12,9 +12,9 @@ from mysqlops.core import names, target
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
+from mysqlops.objects import backup as planning
 from mysqlops.operations import jobs, restic
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 
 
 def find(client: Client, name: str | None) -> Target:

@@ -11,11 +11,12 @@ from mysqlops.core import names, ownership, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import drift, render
 from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
-from mysqlops.planning import drift, render, status
 from mysqlops.planning import rollout as planning
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 from mysqlops.core import names, ownership, secret_map
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning import drift
+from mysqlops.objects import drift
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # kind, name

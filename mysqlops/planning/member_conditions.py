@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mysqlops.core import names, quantity, view, volume
 from mysqlops.core.publication import UNKNOWN
-from mysqlops.planning import claims, pods
+from mysqlops.objects import claims, pods
 from mysqlops.planning.status import DOWN, Condition, Member, Observed
 
 

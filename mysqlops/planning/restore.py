@@ -14,7 +14,8 @@ from mysqlops.core import names
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap, Timeline
-from mysqlops.planning import backup, claims, render, storage
+from mysqlops.objects import backup, claims, render
+from mysqlops.planning import storage
 from mysqlops.planning.actions import Done, Wait
 
 Json = dict[str, Any]

@@ -14,9 +14,9 @@ from mysqlops.core import names, version, view
 from mysqlops.core.plan import Step
 from mysqlops.core.rollout import Rollout
 from mysqlops.errors import Reason
+from mysqlops.objects.claims import GOING
+from mysqlops.objects.pods import container, containers, is_running, last_words
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.claims import GOING
-from mysqlops.planning.pods import container, containers, is_running, last_words
 from mysqlops.planning.status import ABSENT, Member, Status, in_the_way
 from mysqlops.planning.switchover import Switchover
 

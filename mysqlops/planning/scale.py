@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import gtid, names, view
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning import claims
+from mysqlops.objects import claims
 from mysqlops.planning.actions import Done, Wait
 from mysqlops.planning.status import Member, Status, in_the_way, reasons_of, way_out
 from mysqlops.planning.switchover import Switchover

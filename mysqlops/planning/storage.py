@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import names, quantity
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning import claims
+from mysqlops.objects import claims
 
 Json = dict[str, Any]
 # Of what the API server adds to an object, what must not go into a new one.

@@ -9,16 +9,8 @@ from typing import Any
 from mysqlops.core import group, names, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
-from mysqlops.planning import (
-    backup_state,
-    belongings,
-    certificate_state,
-    claims,
-    member_conditions,
-    pods,
-    revisions,
-    rotation,
-)
+from mysqlops.objects import claims, pods, revisions
+from mysqlops.planning import backup_state, belongings, certificate_state, member_conditions, rotation
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,

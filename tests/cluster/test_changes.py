@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.planning import network
+from mysqlops.objects import network
 from tests.cluster.conftest import Namespace, Result, eventually, fill, killed, purge
 from tests.faults.ledger import Ledger
 

@@ -17,8 +17,8 @@ from mysqlops.drill.clients import fleet
 from mysqlops.drill.ledger import journal
 from mysqlops.drill.reach import lab
 from mysqlops.drill.scene import Scene
+from mysqlops.objects import pods
 from mysqlops.operations import observe
-from mysqlops.planning import pods
 from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, killed, run
 from tests.conftest import missing
 from tests.faults import ledger

@@ -16,8 +16,8 @@ from mysqlops.core import adoption, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.mysql import accounts
+from mysqlops.objects import adopt
 from mysqlops.operations import bundle
-from mysqlops.planning import adopt
 from tests.database.containers import docker, eventually, image
 from tests.database.group import Group
 

@@ -20,7 +20,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
 from mysqlops.mysql import connect, group_replication, probe, variables
-from mysqlops.planning import render
+from mysqlops.objects import render
 from mysqlops.planning import settings as planning
 from tests.database import containers
 from tests.database.conftest import Database

@@ -15,10 +15,10 @@ from mysqlops import errors
 from mysqlops.clock import SystemClock
 from mysqlops.core import backup, facts, names
 from mysqlops.kube.client import Client
+from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
 from mysqlops.operations import jobs, restic, targets
 from mysqlops.operations.session import Progress, Session
-from mysqlops.planning import backup as planning
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long]

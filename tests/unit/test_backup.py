@@ -15,10 +15,11 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Refused, StorageError
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
+from mysqlops.objects import backup as planning
+from mysqlops.objects import claims, render, schedule
 from mysqlops.operations import backup as backups
 from mysqlops.operations import restic, targets
-from mysqlops.planning import actions, backup_progress, claims, donor, render, schedule
-from mysqlops.planning import backup as planning
+from mysqlops.planning import actions, backup_progress, donor
 from mysqlops.planning import restore as restoring
 from tests.unit.fakes.cluster import NAME, Cluster
 

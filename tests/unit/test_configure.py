@@ -16,10 +16,11 @@ from mysqlops.core import mysqld_config, publication, rollout
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
+from mysqlops.objects import render
 from mysqlops.operations import configure, deploy, followers, image_check, observe
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, settings
+from mysqlops.planning import settings
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
 

@@ -11,8 +11,9 @@ from mysqlops.cli.cluster import delete as delete_command
 from mysqlops.cli.cluster import deploy as deploy_command
 from mysqlops.core import group, names, timeline
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import claims
 from mysqlops.operations import delete, deploy, in_place, lock, orders
-from mysqlops.planning import claims, storage
+from mysqlops.planning import storage
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
 RESTORED = "33333333-3333-3333-3333-333333333333"

@@ -18,9 +18,9 @@ from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
+from mysqlops.objects import drift, render, running
 from mysqlops.operations import bundle, deploy
 from mysqlops.planning import deploy as planning
-from mysqlops.planning import drift, render, running
 
 SPEC = ClusterSpec(name="orders", namespace="shop", storage_size="2Gi", mysqld={"max_connections": "42"})
 APPLY_ANNOTATION_LIMIT = 256 * 1024

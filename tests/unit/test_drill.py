@@ -21,8 +21,9 @@ from mysqlops.drill.reach import lab, nodes
 from mysqlops.drill.report import compare, markdown, page, slo, statistic
 from mysqlops.drill.scene import Scene
 from mysqlops.errors import ConfigError, StepFailed
+from mysqlops.objects import schedule
 from mysqlops.operations.session import Progress, Session
-from mysqlops.planning import schedule, status
+from mysqlops.planning import status
 
 GOOD = {"lost": 0, "ghosts": 0, "diverged": 0, "duplicates": 0, "acknowledged": 500, "unknown": 1}
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
+from mysqlops.objects import pods
 from mysqlops.operations import image_check, observe
-from mysqlops.planning import pods, status, verdict
+from mysqlops.planning import status, verdict
 from tests.unit.clusters import CLAIMS, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes import api
 

@@ -12,8 +12,8 @@ from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 from mysqlops.drill.plan import objects
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
+from mysqlops.objects import adopt, drift, network
 from mysqlops.operations import deploy, recorded
-from mysqlops.planning import adopt, drift, network
 
 Json = dict[str, Any]
 MEMBER = {"app.kubernetes.io/name": "mysqlops", "app.kubernetes.io/instance": "mysql"}

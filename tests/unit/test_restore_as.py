@@ -9,10 +9,10 @@ import pytest
 from mysqlops.core import backup, names, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as jobs_planning
+from mysqlops.objects import render
 from mysqlops.operations import jobs, restic, restore
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as jobs_planning
-from mysqlops.planning import render
 from mysqlops.planning import restore as planning
 from tests.unit.fakes.cluster import GROUP, Cluster
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mysqlops.core import rollout, version
-from mysqlops.planning import actions, revisions, status, switchover
+from mysqlops.objects import revisions
+from mysqlops.planning import actions, status, switchover
 from mysqlops.planning import rollout as rolling
 from tests.unit.clusters import CLAIMS, DOWN, HEALTHY, NOW, judge_set, of_members
 

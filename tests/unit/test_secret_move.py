@@ -11,9 +11,9 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import api, vault
 from mysqlops.core import names, secret_map
+from mysqlops.objects import secret_users
 from mysqlops.operations import bundle, secret_move
 from mysqlops.operations import vault as cli_vault
-from mysqlops.planning import secret_users
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 from tests.unit.fakes.secret_api import Secrets

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mysqlops.agent import store
+from mysqlops.agent.jobs import store
 from mysqlops.clock import SystemClock
 from mysqlops.errors import StorageError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -215,6 +216,14 @@ CONTENTS: dict[str, Any] = {"tables": {"a.b": {"rows": 1, "checksum": None}}, "r
 
 def _manifest(**spec: Any) -> dict[str, Any]:
     return recorded.load(json.dumps({"backup": {}, "contents": CONTENTS, "spec": {**SPEC, **spec}}), "b1")
+
+
+@pytest.mark.parametrize(("checksum", "is_accepted"), [(2**128 - 1, True), (2**128, False), (-1, False), (True, False)])
+def test_a_checksum_has_as_many_bits_as_the_digest_of_a_logical_backup(checksum: int, is_accepted: bool) -> None:
+    contents = {**CONTENTS, "tables": {"a.b": {"rows": 1, "checksum": checksum}}}
+    text = json.dumps({"backup": {}, "contents": contents, "spec": SPEC})
+    with contextlib.nullcontext() if is_accepted else pytest.raises(Refused, match="each a number"):
+        recorded.load(text, "b1")
 
 
 def test_images_never_come_from_a_repository() -> None:

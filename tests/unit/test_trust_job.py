@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import backup as job
-from mysqlops.agent import peers, replay
+from mysqlops.agent.jobs import backup as job
+from mysqlops.agent.jobs import peers, replay
 from mysqlops.core import backup, binlog, retention
 from mysqlops.core.backup import Keys
 from tests.unit.fakes.api import Clock

@@ -14,8 +14,9 @@ from mysqlops.core import mysqld_config, names, publication, quantity, sizing, s
 from mysqlops.core.quantity import GIB, MIB
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
+from mysqlops.objects import render
 from mysqlops.operations import delete, observe
-from mysqlops.planning import render, settings
+from mysqlops.planning import settings
 from tests.unit.fakes.cluster import NAME, Cluster
 
 

@@ -12,8 +12,8 @@ from mysqlops.cli import context, options, output
 from mysqlops.core import adoption
 
 if TYPE_CHECKING:
+    from mysqlops.objects.adopt import Source
     from mysqlops.operations.adopt import Result
-    from mysqlops.planning.adopt import Source
 
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -56,8 +56,8 @@ def command(name: str, source: str, **given: Any) -> None:
       mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca
       mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish
     """
+    from mysqlops.objects.adopt import Request
     from mysqlops.operations import adopt
-    from mysqlops.planning.adopt import Request
 
     form, databases, accounts = given.pop("output"), given.pop("databases"), given.pop("accounts")
     finish, abort = given.pop("finish"), given.pop("abort")
@@ -76,7 +76,7 @@ def command(name: str, source: str, **given: Any) -> None:
 
 
 def _source(text: str, given: dict[str, Any]) -> Source:
-    from mysqlops.planning.adopt import Key, Source
+    from mysqlops.objects.adopt import Key, Source
 
     host, port = _address(text)
     user, mode, ca = given.pop("user"), given.pop("ssl_mode"), given.pop("ca")

@@ -13,9 +13,10 @@ from mysqlops.drill.ledger import journal
 from mysqlops.drill.plan import objects
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import manifests
+from mysqlops.objects import pods
 from mysqlops.operations import observe, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import pods, status
+from mysqlops.planning import status
 
 _CONTAINER = "clients"
 _START_SECONDS = 120.0

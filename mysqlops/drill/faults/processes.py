@@ -14,7 +14,7 @@ from mysqlops.drill.model import BY_ITSELF, HEIR, NODE, About
 from mysqlops.drill.reach import nodes
 from mysqlops.drill.reach.nodes import Command
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
-from mysqlops.planning import pods
+from mysqlops.objects import pods
 
 _KILL_AGENT = f"""
 import http.client, resource

@@ -23,7 +23,8 @@ from mysqlops.drill.model import (
     Record,
 )
 from mysqlops.errors import ConfigError, Reason
-from mysqlops.planning import schedule, status
+from mysqlops.objects import schedule
+from mysqlops.planning import status
 
 _FORCE = "or say why it may run all the same: --force REASON"
 

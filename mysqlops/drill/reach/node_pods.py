@@ -21,8 +21,8 @@ from mysqlops.drill.reach.lab import Lab
 from mysqlops.drill.reach.nodes import Command, Nodes
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
+from mysqlops.objects import pods
 from mysqlops.operations.session import Session
-from mysqlops.planning import pods
 
 Json = dict[str, Any]
 _CONTAINER = "node"

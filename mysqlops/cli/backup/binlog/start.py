@@ -27,8 +27,8 @@ def command(name: str, target: str | None, every: float, **given: Any) -> None:
     Example:
       mysqlops backup binlog start mysql --target offsite
     """
+    from mysqlops.objects.binlog import Wish
     from mysqlops.operations import binlog, targets
-    from mysqlops.planning.binlog import Wish
 
     form = given.pop("output")
     with context.changing(name, "backup binlog", given) as session:

@@ -10,7 +10,7 @@ import click
 from mysqlops.cli import context, options, output
 
 if TYPE_CHECKING:
-    from mysqlops.planning.schedule import Seen
+    from mysqlops.objects.schedule import Seen
 
 _COLUMNS = ("CLUSTER", "WHAT", "CRON", "TARGET", "NEXT", "LAST SUCCESS", "FAILURES", "STATE")
 

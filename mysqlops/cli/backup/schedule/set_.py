@@ -34,8 +34,8 @@ def command(name: str, max_age: float, verify_max_age: float, **given: Any) -> N
       mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7 --keep-weekly 4
     """
     from mysqlops.core import retention
+    from mysqlops.objects.schedule import Wish
     from mysqlops.operations import schedule
-    from mysqlops.planning.schedule import Wish
 
     form = given.pop("output")
     policy = retention.Policy(**{key: given.pop(f"keep_{key}") for key in retention.PERIODS})

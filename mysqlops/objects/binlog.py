@@ -13,7 +13,7 @@ from mysqlops.core import binlog, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import ConfigError
-from mysqlops.planning import backup, render
+from mysqlops.objects import backup, render
 
 Json = dict[str, Any]
 DEFAULT_SECONDS = 15.0

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, local, logical, member, peers, settings, vault
+from mysqlops.agent import api, credentials, member, settings, vault
+from mysqlops.agent.jobs import local, logical, peers
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused

@@ -12,7 +12,7 @@ from typing import Any
 from mysqlops.core import adoption, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
-from mysqlops.planning import render
+from mysqlops.objects import render
 
 Json = dict[str, Any]
 

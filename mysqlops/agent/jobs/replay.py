@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import local, peers
+from mysqlops.agent.jobs import local, peers
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, pitr, relay_log
 from mysqlops.core.gtid import GtidSet

@@ -9,8 +9,8 @@ from typing import Any
 from mysqlops.core import mysqld_config, names, quantity
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
-from mysqlops.planning import network
-from mysqlops.planning.render import USER_CNF
+from mysqlops.objects import network
+from mysqlops.objects.render import USER_CNF
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import local
+from mysqlops.agent.jobs import local
 from mysqlops.clock import Clock
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import account_statements, accounts, comparison, connect, contents, programs

@@ -17,7 +17,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import api, log, peers, settings, store
+from mysqlops.agent import api, log, settings
+from mysqlops.agent.jobs import peers, store
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, names, receiving, relay_log
 from mysqlops.core.gtid import Growing, GtidSet
@@ -34,7 +35,7 @@ _UNSETTLED = "the primary has not taken over yet all that was received from the 
 
 
 class Ship:
-    """One receiver's work; `environment` is what planning/binlog.py gives it."""
+    """One receiver's work; `environment` is what objects/binlog.py gives it."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
         self._env, self._clock = environment, clock or SystemClock()

@@ -11,7 +11,7 @@ from typing import Any
 
 from mysqlops.core import mysqld_config, names, quantity, sizing
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.planning import claims, network
+from mysqlops.objects import claims, network
 
 Json = dict[str, Any]
 BASE_NAME = "mysql"
