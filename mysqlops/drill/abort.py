@@ -13,7 +13,7 @@ from mysqlops.drill.model import Record
 from mysqlops.drill.reach import lab, node_pods
 from mysqlops.drill.reach.nodes import Nodes
 from mysqlops.drill.scene import Scene
-from mysqlops.operations import lock, observe
+from mysqlops.operations import lock, observe, waiting
 from mysqlops.operations.session import Session
 
 _LOCK_SECONDS = 25.0
@@ -72,17 +72,16 @@ def _scene(session: Session, name: str, found: Record, image: str) -> Scene:
 
 def _locked(session: Session, name: str, act: Callable[[], None]) -> None:
     """A killed drill's lock is stale within seconds."""
-    deadline = session.clock.monotonic() + _LOCK_SECONDS
+    patience = waiting.Patience(session, _LOCK_SECONDS)
     while True:
         try:
             with lock.held(session, name, "drill abort"):
                 act()
             return
         except errors.OperationLocked as error:
-            session.progress.waiting(f"waiting for the lock of a killed drill: {error}")
-            if session.clock.monotonic() > deadline:
+            if patience.is_over():
                 raise
-        session.clock.sleep(1)
+            patience.sleep(waiting.Pending(f"the lock of a killed drill: {error}"), 1)
 
 
 def clean(session: Session, name: str, nodes: Nodes | None, *, keeps_table: bool = False) -> None:

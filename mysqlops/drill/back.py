@@ -9,7 +9,7 @@ from mysqlops import errors
 from mysqlops.drill.clients import fleet
 from mysqlops.drill.plan import objects
 from mysqlops.drill.scene import Drill
-from mysqlops.operations import observe
+from mysqlops.operations import observe, waiting
 from mysqlops.planning import status
 
 _HEALTHY_SECONDS = 360.0  # kubelet waits up to five minutes before it starts a container that ended often
@@ -29,8 +29,8 @@ class Back:
 
 def healthy(drill: Drill) -> status.Status:
     """Raises WaitTimeout with what is in the way."""
-    waiting = replace(drill.session, timeout_seconds=_HEALTHY_SECONDS)
-    return observe.until(waiting, drill.name, lambda now: not status.in_the_way(now), "a healthy cluster")
+    longer = replace(drill.session, timeout_seconds=_HEALTHY_SECONDS)
+    return observe.until(longer, drill.name, lambda now: not status.in_the_way(now), "a healthy cluster")
 
 
 def wait(drill: Drill, clients: fleet.Fleet, offset: float) -> Back:
@@ -46,20 +46,18 @@ def _await_writes(drill: Drill, clients: fleet.Fleet, offset: float) -> None:
     """Not the acknowledgements of the instant of the fault, hence the pause."""
     clock = drill.session.clock
     clock.sleep(_FRESH_SECONDS)
-    deadline = clock.monotonic() + _WRITES_SECONDS
-    while True:
+
+    def look() -> waiting.Pending | None:
         newest = clients.newest(objects.MAIN)
-        if newest and newest > clock.now().timestamp() + offset - _FRESH_SECONDS:
-            return
-        drill.session.progress.waiting("waiting for the clients to write again")
-        if clock.monotonic() > deadline:
-            raise errors.WaitTimeout(f"no client could write for {_WRITES_SECONDS:.0f} s after the fault")
-        clock.sleep(_POLL_SECONDS)
+        is_fresh = newest and newest > clock.now().timestamp() + offset - _FRESH_SECONDS
+        return None if is_fresh else waiting.Pending("the clients to write again after the fault")
+
+    waiting.until(drill.session, look, poll_seconds=_POLL_SECONDS, seconds=_WRITES_SECONDS)
 
 
 def _await_whole(drill: Drill) -> float:
     """Healthy for some seconds on end, since when: a member that is just going still looks well for a moment."""
-    clock, deadline = drill.session.clock, drill.session.clock.monotonic() + _HEALTHY_SECONDS
+    clock, patience = drill.session.clock, waiting.Patience(drill.session, _HEALTHY_SECONDS)
     since: float | None = None
     whole_at = 0.0
     while since is None or clock.monotonic() - since < _STABLE_SECONDS:
@@ -69,10 +67,7 @@ def _await_whole(drill: Drill) -> float:
             why = "; ".join(one.message for one in status.in_the_way(now))
         if why:
             since = None
-            drill.session.progress.waiting(f"waiting for all members: {why}")
         elif since is None:
             since, whole_at = clock.monotonic(), clock.now().timestamp()
-        if clock.monotonic() > deadline:
-            raise errors.WaitTimeout(f"{drill.name} is not whole {_HEALTHY_SECONDS:.0f} s after the fault: {why}")
-        clock.sleep(_POLL_SECONDS)
+        patience.pause(waiting.Pending(f"all members of {drill.name} after the fault", why), _POLL_SECONDS)
     return whole_at

@@ -14,6 +14,7 @@ from mysqlops.drill import record, signals
 from mysqlops.drill.model import Record
 from mysqlops.drill.reach import nodes
 from mysqlops.drill.scene import Drill, Facts, Fault, Scene
+from mysqlops.operations import waiting
 
 _HEAL_SECONDS = 90.0
 _POLL_SECONDS = 0.3
@@ -49,8 +50,7 @@ def broken(drill: Drill, scene: Scene) -> Iterator[Facts]:
 
 def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
     """Until it is healed; raises StepFailed if it will not be. No harm if it was healed before."""
-    clock = scene.session.clock
-    deadline, trouble = clock.monotonic() + _HEAL_SECONDS, ""
+    patience, trouble = waiting.Patience(scene.session, _HEAL_SECONDS), ""
     while True:
         try:
             if fault.undo is None:
@@ -62,9 +62,9 @@ def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
             trouble = "it is still there"
         except errors.MysqlopsError as error:
             trouble = str(error)
-        if clock.monotonic() > deadline:
+        if patience.is_over():
             text = f"{fault.about.name} on {scene.target} could not be undone: {trouble}"
             raise errors.StepFailed(text, hint=f"mysqlops drill abort {scene.name}")
-        clock.sleep(_POLL_SECONDS)
+        patience.sleep(waiting.Pending(f"{fault.about.name} on {scene.target} to be undone: {trouble}"), _POLL_SECONDS)
     if "token" in facts and fault.undo is not None:
         scene.must_have_nodes().pull(facts["token"])

@@ -10,7 +10,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import binlog as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import observe, targets, vault
+from mysqlops.operations import observe, targets, vault, waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -27,15 +27,14 @@ def start(session: Session, name: str, wish: planning.Wish) -> binlog.Report:
     _refuse_other_target(session, name, wish.target)
     before = _report(session, name)
     _apply(session, name, wish)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while True:
+
+    def look() -> binlog.Report | waiting.Pending:
         found = _report(session, name)
         if found is not None and found.until and not found.trouble and (before is None or found.at != before.at):
             return found
-        why = (found.trouble if found else "") or "the first binary logs to be stored"
-        session.progress.waiting(f"waiting: {why}")
-        observe.check_deadline(session, deadline, why)
-        session.clock.sleep(_POLL_SECONDS)
+        return waiting.Pending("the first binary logs to be stored", found.trouble if found else "")
+
+    return waiting.until(session, look, poll_seconds=_POLL_SECONDS)
 
 
 def _refuse_other_target(session: Session, name: str, target: Target) -> None:
@@ -68,11 +67,9 @@ def stop(session: Session, name: str) -> bool:
     raises WaitTimeout."""
     found = session.client.find("Deployment", names.receiver(name))
     session.client.delete("Deployment", names.receiver(name))
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while session.client.list("Pod", planning.selector_text(name)):
-        session.progress.waiting("waiting until the last binary logs are stored")
-        observe.check_deadline(session, deadline, "the receiver's pod to end")
-        session.clock.sleep(_POLL_SECONDS)
+    pending = waiting.Pending("the receiver's pod to store the last binary logs and end")
+    selector = planning.selector_text(name)
+    waiting.until(session, lambda: pending if session.client.list("Pod", selector) else None)
     for kind in ("RoleBinding", "Role", "ServiceAccount", "Lease"):
         session.client.delete(kind, names.receiver(name))
     return found is not None

@@ -11,12 +11,11 @@ from typing import Any
 from mysqlops.core import gtid
 from mysqlops.core.view import RECOVERING
 from mysqlops.errors import Refused, StepFailed
-from mysqlops.operations import gtids, observe
+from mysqlops.operations import gtids, observe, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.5
 _TOLD_SECONDS = 12.0  # a member applies what it received, and each publishes every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
 _PASSING = {"only-copy", "members-unseen"}  # what a few seconds of patience may change
@@ -38,16 +37,15 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     others' servers are asked, for some seconds: what the member had just applied, they may still have to apply."""
     now = observe.judged(session, name)
     going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
-    deadline = session.clock.monotonic() + _TOLD_SECONDS
+    patience = waiting.Patience(session, _TOLD_SECONDS)
     while True:
         answers = gtids.answers(session, now, but=going.member)
         try:
             return gate.check(now, going, answers, accept_loss=wish.accept_loss)
         except Refused as error:
-            if session.clock.monotonic() > deadline or not {reason.code for reason in error.reasons} <= _PASSING:
+            if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
-        session.progress.waiting(f"waiting for the others to hold all that {going.member} holds")
-        session.clock.sleep(_POLL_SECONDS)
+        patience.sleep(waiting.Pending(f"the others to hold all that {going.member} holds"))
         now = observe.judged(session, name)
 
 
@@ -55,9 +53,9 @@ def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repai
     """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed. Where several
     members are out and only their rebuilding brings them in (`repairs`), it is enough after that minute that the group
     itself stays."""
-    deadline = session.clock.monotonic() + _PATIENT_SECONDS
+    patience = waiting.Patience(session, _PATIENT_SECONDS)
     while True:
-        is_late = session.clock.monotonic() > deadline
+        is_late = patience.is_over()
         try:
             repair = wish.repair or (repairs and is_late and not _is_joining(session, name))
             return ask(session, name, claim, replace(wish, repair=repair))
@@ -66,8 +64,8 @@ def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repai
             if is_late:
                 text = f"claim {claim['metadata']['name']} is kept: {refusal}"
                 raise StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
-            session.progress.waiting(f"waiting before claim {claim['metadata']['name']} goes: {first.message}")
-        session.clock.sleep(_POLL_SECONDS)
+            what = f"the gate before claim {claim['metadata']['name']} goes: {first.message}"
+        patience.sleep(waiting.Pending(what))
 
 
 def _is_joining(session: Session, name: str) -> bool:
@@ -82,14 +80,12 @@ def delete(session: Session, passed: gate.Passed) -> None:
     client = session.client
     session.progress.say(f"deleting claim {passed.claim}")
     client.delete("PersistentVolumeClaim", passed.claim, uid=passed.uid)
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while is_there(session, passed.claim, passed.uid):
         pod = client.find("Pod", passed.member)
         if pod is not None and "deletionTimestamp" not in pod["metadata"]:
             client.delete("Pod", passed.member, uid=pod["metadata"]["uid"])
-        session.progress.waiting(f"waiting for claim {passed.claim} to go")
-        observe.check_deadline(session, deadline, f"claim {passed.claim} gone")
-        session.clock.sleep(_POLL_SECONDS)
+        patience.pause(waiting.Pending(f"claim {passed.claim} to be deleted"))
 
 
 def is_there(session: Session, claim: str, uid: str) -> bool:
@@ -100,8 +96,5 @@ def is_there(session: Session, claim: str, uid: str) -> bool:
 
 def await_new(session: Session, claim: str) -> None:
     """Until the StatefulSet has made it; raises WaitTimeout."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while session.client.find("PersistentVolumeClaim", claim) is None:
-        session.progress.waiting(f"waiting for a new claim {claim}")
-        observe.check_deadline(session, deadline, f"claim {claim}")
-        session.clock.sleep(_POLL_SECONDS)
+    pending = waiting.Pending(f"a new claim {claim}")
+    waiting.until(session, lambda: None if session.client.find("PersistentVolumeClaim", claim) else pending)

@@ -10,12 +10,11 @@ from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims as naming
-from mysqlops.operations import observe, orders
+from mysqlops.operations import observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 _RUNNING = ("Job", "CronJob", "Deployment", "StatefulSet", "Pod")  # what makes pods goes before what pods use
 
 
@@ -118,12 +117,9 @@ def execute(session: Session, name: str, plan: Plan) -> None:
 
 
 def _await_no_pods(session: Session, name: str) -> None:
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while pods := [item["metadata"]["name"] for item in session.client.list("Pod", names.selector_text(name))]:
-        session.progress.waiting(f"waiting for {', '.join(pods)} to stop")
-        if session.clock.monotonic() >= deadline:
-            raise errors.WaitTimeout(
-                f"pods still there: {', '.join(pods)}",
-                hint="is a node down? kubectl get pods -o wide; run the same command again to go on",
-            )
-        session.clock.sleep(_POLL_SECONDS)
+    def look() -> waiting.Pending | None:
+        pods = [item["metadata"]["name"] for item in session.client.list("Pod", names.selector_text(name))]
+        return waiting.Pending(f"{', '.join(pods)} to stop") if pods else None
+
+    hint = "is a node down? kubectl get pods -o wide; run the same command again to go on"
+    waiting.until(session, look, hint=hint)

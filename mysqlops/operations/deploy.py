@@ -13,7 +13,7 @@ from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims, render
 from mysqlops.objects.running import differences
-from mysqlops.operations import agents, bundle, image_check, observe, preflight, vault
+from mysqlops.operations import agents, bundle, image_check, observe, preflight, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
 from mysqlops.planning import status, verdict
@@ -136,9 +136,9 @@ def _note_formed(session: Session, lease: Json) -> None:
 
 def await_healthy(session: Session, name: str) -> status.Status:
     """Wait until nothing is wrong any more; raises WaitTimeout with what was last seen."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
     seen_online: set[str] = set()
-    while True:
+
+    def look() -> status.Status | waiting.Pending:
         now = verdict.judge(observe.cluster(session.client, name, session.clock))
         for member in now.members:
             if member.state == view.ONLINE and member.name not in seen_online:
@@ -146,14 +146,12 @@ def await_healthy(session: Session, name: str) -> status.Status:
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
         if not status.in_the_way(now):
             return now
-        session.progress.waiting(now.conditions[0].message)
-        if session.clock.monotonic() >= deadline:
-            reasons = "; ".join(condition.message for condition in now.conditions)
-            raise errors.WaitTimeout(
-                f"{name} is not whole after {session.timeout_seconds:.0f} s: {reasons}",
-                hint=f"{now.conditions[0].hint}; the members go on by themselves: mysqlops status {name} --watch",
-            )
-        session.clock.sleep(0.3)
+        first = now.conditions[0]
+        reasons = "; ".join(condition.message for condition in now.conditions)
+        hint = f"{first.hint}; the members go on by themselves: mysqlops status {name} --watch"
+        return waiting.Pending(f"{name} to be whole", reasons, first.message, hint)
+
+    return waiting.until(session, look)
 
 
 def prove(client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS) -> dict[str, float]:

@@ -17,7 +17,7 @@ from mysqlops.core import memory, mysqld_config, names, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import observe
+from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -73,9 +73,9 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
     _delete(session, name)
     _create(client, pod)
     try:
-        finished = _await_end(session, name)
-        if isinstance(finished, Reason):
-            return Tried((finished,))
+        finished, why_not = _await_end(session, name)
+        if why_not is not None:
+            return Tried((why_not,))
         tried = _judge_mysqld(spec, client.logs(name, _MYSQLD), finished[_MYSQLD])
         return replace(tried, reasons=(*tried.reasons, *_judge_python(client, spec, name, finished)))
     finally:
@@ -97,12 +97,11 @@ def _create(client: Client, pod: Json) -> None:
 
 
 def _delete(session: Session, name: str) -> None:
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while (found := session.client.find("Pod", name)) is not None:
         session.client.delete("Pod", name, grace_seconds=0)
-        where = f"pod {name} of an earlier run gone, on node {found['spec'].get('nodeName')}"
-        observe.check_deadline(session, deadline, where)
-        session.clock.sleep(0.2)
+        where = f"pod {name} of an earlier run to be deleted, on node {found['spec'].get('nodeName')}"
+        patience.pause(waiting.Pending(where))
 
 
 def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
@@ -149,33 +148,30 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
     }
 
 
-def _await_end(session: Session, name: str) -> dict[str, int] | Reason:
+def _await_end(session: Session, name: str) -> tuple[dict[str, int], Reason | None]:
     """Exit codes by container, or why they will never run."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    session.progress.waiting("trying the images")
-    while True:
+
+    def look() -> tuple[dict[str, int], Reason | None] | waiting.Pending:
         status = session.client.get("Pod", name).get("status", {})
         containers = {one["name"]: one.get("state", {}) for one in status.get("containerStatuses", [])}
         for container, state in containers.items():
-            waiting = state.get("waiting", {})
-            if waiting.get("reason") in _PULL_FAILURES | _START_FAILURES:
-                return _cannot_start(container, waiting)
+            why = state.get("waiting", {})
+            if why.get("reason") in _PULL_FAILURES | _START_FAILURES:
+                return {}, _cannot_start(container, why)
         ended = {container: state["terminated"] for container, state in containers.items() if "terminated" in state}
         if len(ended) == 2:
-            return {container: int(state["exitCode"]) for container, state in ended.items()}
-        if session.clock.monotonic() >= deadline:
-            raise errors.WaitTimeout(
-                f"the images were not tried within {session.timeout_seconds:.0f} s: pod {name} is {_last_word(status)}",
-                hint=f"kubectl describe pod {name}; a larger --timeout gives slow pulls more time",
-            )
-        session.clock.sleep(0.15)
+            return {container: int(state["exitCode"]) for container, state in ended.items()}, None
+        return waiting.Pending("the images to be tried", f"pod {name} is {_last_word(status)}", "trying the images")
+
+    hint = f"kubectl describe pod {name}; a larger --timeout gives slow pulls more time"
+    return waiting.until(session, look, poll_seconds=0.15, hint=hint)
 
 
-def _cannot_start(container: str, waiting: Json) -> Reason:
+def _cannot_start(container: str, why: Json) -> Reason:
     option = "--image" if container == _MYSQLD else "--agent-image"
     return Reason(
         "image-cannot-start",
-        f"{option}: {waiting['reason']}: {waiting.get('message', '')[:300]}",
+        f"{option}: {why['reason']}: {why.get('message', '')[:300]}",
         "check the name and the registry; --image-pull-secrets names the Secrets of a private one",
     )
 

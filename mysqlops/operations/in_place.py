@@ -17,14 +17,13 @@ from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, vault
+from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from mysqlops.planning import status
 from mysqlops.planning.actions import Done, Wait
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -143,17 +142,14 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
         jobs.delete(session, names.restore_job(name))  # of a restore that is taken back
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
     _name_in_secret(session, name, observe.group_name(session.client, name))  # a killed run may have left that to do
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     done: list[planning.Action] = []
     while not isinstance(action := planning.plan(_see(session, name, swap), swap), Done):
         if isinstance(action, Wait):
-            session.progress.waiting(f"waiting for {action.why}")
-            observe.check_deadline(session, deadline, action.why)
-            session.clock.sleep(_POLL_SECONDS)
+            patience.pause(waiting.Pending(action.why))
             continue
         if action in done:  # such as by a tool that applies manifests
-            observe.check_deadline(session, deadline, f"{name} as this restore makes it: somebody undoes its steps")
-            session.clock.sleep(_POLL_SECONDS)
+            patience.pause(waiting.Pending(f"{name} to stay as this restore makes it: somebody undoes its steps"))
         done.append(action)
         if isinstance(action, planning.NameGroup):
             swap = _name_group(session, name, swap)

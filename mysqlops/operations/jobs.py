@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from mysqlops import errors
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import pods
-from mysqlops.operations import observe, vault
+from mysqlops.operations import vault, waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -44,12 +44,7 @@ def run(
     if session.client.find("Job", name) is None:
         session.client.create("Job", vault.fitting(session.client, wanted))
     created()
-    deadline, said = session.clock.monotonic() + session.timeout_seconds, ""
-    while not _ended(session.client.get("Job", name)):
-        said = _now(session, name, tell) or said
-        session.progress.waiting(said or "waiting for the Job's pod")
-        observe.check_deadline(session, deadline, f"Job {name} at its end ({said})")
-        session.clock.sleep(_POLL_SECONDS)
+    said = _await_end(session, name, tell)
     made = sorted(session.client.list("Pod", f"job-name={name}"), key=_begun)
     if not made:
         raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
@@ -60,6 +55,21 @@ def run(
     _raise_failure(made, code)
 
 
+def _await_end(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
+    """What its pod said last; raises WaitTimeout."""
+    said = ""
+
+    def look() -> waiting.Pending | None:
+        nonlocal said
+        if _ended(session.client.get("Job", name)):
+            return None
+        said = _now(session, name, tell) or said
+        return waiting.Pending(f"Job {name} to end", said, progress=said or "waiting for the Job's pod")
+
+    waiting.until(session, look, poll_seconds=_POLL_SECONDS)
+    return said
+
+
 def _begun(pod: Json) -> str:
     return str(pod["metadata"].get("creationTimestamp", ""))
 
@@ -67,18 +77,15 @@ def _begun(pod: Json) -> str:
 def delete(session: Session, name: str) -> None:
     """With its pod: the next one must not meet it. Raises WaitTimeout."""
     session.client.delete("Job", name)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while left := _left(session, name):
-        session.progress.waiting(f"waiting for {left} to go")
-        observe.check_deadline(session, deadline, f"{left} gone")
-        session.clock.sleep(_POLL_SECONDS)
+    waiting.until(session, lambda: _left(session, name))
 
 
-def _left(session: Session, name: str) -> str:
+def _left(session: Session, name: str) -> waiting.Pending | None:
     """What still exists of a Job, and why a pod may stay: its node may be away."""
     job = [f"Job {name}"] if session.client.find("Job", name) else []
     made = session.client.list("Pod", f"job-name={name}")
-    return ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
+    left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
+    return waiting.Pending(f"{left} to be deleted") if left else None
 
 
 def has_failed(job: Json) -> bool:

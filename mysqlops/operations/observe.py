@@ -14,13 +14,12 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render
 from mysqlops.objects.running import spec_of
-from mysqlops.operations import vault
+from mysqlops.operations import vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 
 
 def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:
@@ -237,22 +236,15 @@ def judged(session: Session, name: str) -> status.Status:
 
 def until(session: Session, name: str, is_done: Callable[[status.Status], bool], what: str) -> status.Status:
     """Wait for a state of the cluster; raises WaitTimeout with what was last seen."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while not is_done(now := judged(session, name)):
+
+    def look() -> status.Status | waiting.Pending:
+        now = judged(session, name)
+        if is_done(now):
+            return now
         seen = "; ".join(condition.message for condition in now.conditions)
-        session.progress.waiting(f"waiting for {what}: {seen}")
-        check_deadline(session, deadline, f"{what} ({seen or 'nothing else is wrong'})")
-        session.clock.sleep(_POLL_SECONDS)
-    return now
+        return waiting.Pending(what, seen or "nothing else is wrong", progress=f"waiting for {what}: {seen}")
 
-
-def check_deadline(session: Session, deadline: float, what: str) -> None:
-    """Raises WaitTimeout once the session's clock has passed the deadline."""
-    if session.clock.monotonic() >= deadline:
-        raise errors.WaitTimeout(
-            f"not after {session.timeout_seconds:.0f} s: {what}",
-            hint="mysqlops status shows what is waited for; run the same command again to go on",
-        )
+    return waiting.until(session, look)
 
 
 def _is_member(pod: Json, cluster: str) -> bool:

@@ -10,25 +10,24 @@ from typing import Any
 
 from mysqlops.core import names
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe, orders
+from mysqlops.operations import observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, storage
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.5
 
 
 def begin(session: Session, name: str, wanted: Json) -> None:
     """Replace the StatefulSet by the one that is wanted; raises WaitTimeout."""
     stateful_set = session.client.get("StatefulSet", name)
     _park(session, name, wanted)
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while True:
         session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
         if finish(session, name):
             return
         # Somebody else, who applies manifests, was quicker and made it as it was.
-        observe.check_deadline(session, deadline, f"StatefulSet {name} made again as it is wanted")
+        patience.pause(waiting.Pending(f"StatefulSet {name} to be created as it is wanted"))
         _park(session, name, wanted)
         stateful_set = session.client.get("StatefulSet", name)
 
@@ -43,6 +42,17 @@ def _park(session: Session, name: str, wanted: Json) -> None:
     session.client.create("StatefulSet", storage.parked(wanted))
 
 
+def _await_deletion(session: Session, name: str) -> Json | None:
+    """The StatefulSet of that name that is not being deleted; raises WaitTimeout."""
+
+    def look() -> Json | waiting.Pending | None:
+        found = session.client.find("StatefulSet", name)
+        is_going = found is not None and "deletionTimestamp" in found["metadata"]
+        return waiting.Pending(f"StatefulSet {name} to be deleted") if is_going else found
+
+    return waiting.until(session, look)
+
+
 def finish(session: Session, name: str) -> bool:
     """Make the StatefulSet that a run left to be made; False if that is not what is missing. Raises Refused if nobody
     knows any more what it was to be.
@@ -53,10 +63,7 @@ def finish(session: Session, name: str) -> bool:
     parked = session.client.find("StatefulSet", names.parked(name))
     if parked is None and not orders.read(session.client, name).get(names.ANNOTATION_RECREATING):
         return False
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while (found := session.client.find("StatefulSet", name)) and "deletionTimestamp" in found["metadata"]:
-        observe.check_deadline(session, deadline, f"StatefulSet {name} deleted")
-        session.clock.sleep(_POLL_SECONDS)
+    found = _await_deletion(session, name)
     if parked is None and found is None:
         raise Refused([_lost(name)])
     wanted = storage.unparked(parked, name) if parked is not None else None

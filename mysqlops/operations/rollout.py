@@ -16,14 +16,13 @@ from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import render, revisions
-from mysqlops.operations import claims, followers, observe, proof, switchover
+from mysqlops.operations import claims, followers, observe, proof, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 _FAILOVER_SECONDS = 60.0
 Old = Callable[[status.Observed], Collection[str]]
 
@@ -208,23 +207,23 @@ def replace_all(
             case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
-                session.clock.sleep(_POLL_SECONDS)
+                session.clock.sleep(waiting.POLL_SECONDS)  # its own limits end it: _check_new_pods
 
 
 def _see(session: Session, name: str) -> status.Observed:
     """Once the StatefulSet's status speaks of its newest template: until then nobody knows which pods are old. Raises
     WaitTimeout."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while True:
+
+    def look() -> status.Observed | waiting.Pending:
         seen = observe.cluster(session.client, name, session.clock)
         if revisions.is_told(seen.stateful_set):
             return seen
         observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
-        what = f"the controller of StatefulSet {name} to see its change"
-        session.progress.waiting(f"waiting for {what}")
         wanted = seen.stateful_set["metadata"]["generation"]
-        observe.check_deadline(session, deadline, f"{what} (it saw generation {observed}, not {wanted})")
-        session.clock.sleep(_POLL_SECONDS)
+        what = f"the controller of StatefulSet {name} to see its change"
+        return waiting.Pending(what, f"it saw generation {observed}, not {wanted}")
+
+    return waiting.until(session, look)
 
 
 def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:
@@ -251,11 +250,14 @@ def _replace(
 def _replace_pod(session: Session, pod: str) -> None:
     found = session.client.get("Pod", pod)
     session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while (new := session.client.find("Pod", pod)) is None or new["metadata"]["uid"] == found["metadata"]["uid"]:
-        session.progress.waiting(f"waiting for {pod} to stop")
-        observe.check_deadline(session, deadline, f"a new pod {pod}")
-        session.clock.sleep(_POLL_SECONDS)
+
+    def look() -> waiting.Pending | None:
+        new = session.client.find("Pod", pod)
+        if new is not None and new["metadata"]["uid"] != found["metadata"]["uid"]:
+            return None
+        return waiting.Pending(f"{pod} to stop" if new else f"a new pod {pod}")
+
+    waiting.until(session, look)
 
 
 def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gtid.GtidSet | None:

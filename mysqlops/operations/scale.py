@@ -9,14 +9,13 @@ from mysqlops import errors
 from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import claims, gtids, observe, switchover
+from mysqlops.operations import claims, gtids, observe, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
 from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 _ASK_SECONDS = 15.0
 KEEP, DELETE = "keep", "delete"
 _NOTES = (names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY)
@@ -50,7 +49,7 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
     """The members added or removed, in order; raises Refused, WaitTimeout or StepFailed. May be killed, repeated, and
     turned round."""
     done: list[str] = []
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while True:
         now = observe.judged(session, name)
         match planning.plan(now, target):
@@ -72,15 +71,13 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
             case switching.Switchover() as chosen:
                 switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
             case actions.Wait(why):
-                session.progress.waiting(f"waiting: {why}")
-                observe.check_deadline(session, deadline, f"{target} members ({why})")
-                session.clock.sleep(_POLL_SECONDS)
+                patience.pause(waiting.Pending(f"{target} members", why, f"waiting: {why}"))
 
 
 def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
     """Only if nobody else asked for another number meanwhile; raises Refused. The StatefulSet's controller writes to it
     as well, so a first Conflict means nothing."""
-    deadline = session.clock.monotonic() + _ASK_SECONDS
+    patience = waiting.Patience(session, _ASK_SECONDS)
     while True:
         found = session.client.get("StatefulSet", name)
         if found["spec"]["replicas"] != seen:
@@ -91,9 +88,9 @@ def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
             session.client.patch("StatefulSet", name, change)
             return
         except errors.Conflict:
-            if session.clock.monotonic() > deadline:
+            if patience.is_over():
                 raise
-        session.clock.sleep(_POLL_SECONDS)
+        patience.sleep(waiting.Pending(f"StatefulSet {name} to be left alone for a moment"))
 
 
 def _unusable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:

@@ -14,7 +14,7 @@ from mysqlops.core import backup, names, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, observe, restic
+from mysqlops.operations import jobs, observe, restic, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, donor, status
 
@@ -86,8 +86,8 @@ def _choose(now: status.Status, wanted: str) -> status.Member:
 
 def _await_ready(session: Session, name: str) -> str:
     """The moment of the snapshot; raises StepFailed with the storage's words, WaitTimeout."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while True:
+
+    def look() -> str | waiting.Pending:
         told = session.client.get("VolumeSnapshot", name).get("status") or {}
         if told.get("readyToUse"):
             return str(told["creationTime"])
@@ -95,9 +95,9 @@ def _await_ready(session: Session, name: str) -> str:
             session.client.delete("VolumeSnapshot", name)
             hint = "kubectl get volumesnapshotclass; --snapshot-class NAME chooses one"
             raise errors.StepFailed(f"VolumeSnapshot {name}: {failure}", hint=hint)
-        session.progress.waiting(f"waiting for VolumeSnapshot {name}")
-        observe.check_deadline(session, deadline, f"VolumeSnapshot {name} ready")
-        session.clock.sleep(_POLL_SECONDS)
+        return waiting.Pending(f"VolumeSnapshot {name} to be ready to use")
+
+    return waiting.until(session, look, poll_seconds=_POLL_SECONDS)
 
 
 def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -> Json:

@@ -9,7 +9,7 @@ from mysqlops import errors
 from mysqlops.core import group, gtid, names, record, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
-from mysqlops.operations import deploy, observe, orders
+from mysqlops.operations import deploy, observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -79,13 +79,13 @@ def _await_equal(session: Session, name: str) -> status.Status:
     """Equal at two looks with every agent's next beat in between: nothing was still on its way."""
     what = f"all members to refuse clients and hold the same transactions (mysqlops start {name} takes them back)"
     first = observe.until(session, name, _is_equal, what)
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience, pending = waiting.Patience(session), waiting.Pending(what)
     while True:
-        session.clock.sleep(_BEAT_SECONDS)
+        patience.pause(pending, _BEAT_SECONDS)
         second = observe.until(session, name, _is_equal, what)
         if second.members[0].executed == first.members[0].executed:
             return second
-        observe.check_deadline(session, deadline, f"{what}; something still writes: {second.members[0].executed}")
+        pending = waiting.Pending(what, f"something still writes: {second.members[0].executed}")
         first = second
 
 
@@ -161,8 +161,8 @@ def _scale(session: Session, name: str, replicas: int) -> None:
 
 
 def _await_no_pods(session: Session, name: str) -> None:
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while pods := observe.cluster(session.client, name, session.clock).pods:
-        session.progress.waiting(f"waiting for {', '.join(sorted(pods))} to stop")
-        observe.check_deadline(session, deadline, "all members stopped")
-        session.clock.sleep(0.5)
+    def look() -> waiting.Pending | None:
+        pods = sorted(observe.cluster(session.client, name, session.clock).pods)
+        return waiting.Pending(f"{', '.join(pods)} to stop") if pods else None
+
+    waiting.until(session, look)

@@ -14,13 +14,12 @@ from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import claims
-from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade
+from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status, verdict
 from mysqlops.planning import storage as planning
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,21 +96,17 @@ def _grow_claims(session: Session, name: str, size: str) -> None:
             session.progress.say(f"growing {claim['metadata']['name']}")
             change = {"spec": {"resources": {"requests": {"storage": size}}}}
             session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while waiting := _still_small(session, name, size):
-        session.progress.waiting(f"waiting for {waiting}")
-        observe.check_deadline(session, deadline, f"{waiting} larger")
-        session.clock.sleep(_POLL_SECONDS)
+    waiting.until(session, lambda: _still_small(session, name, size))
 
 
-def _still_small(session: Session, name: str, size: str) -> str:
+def _still_small(session: Session, name: str, size: str) -> waiting.Pending | None:
     claims = _in_use(observe.cluster(session.client, name, session.clock)).values()
     for claim in claims:
         if why := planning.infeasible_because(claim):
             hint = f"mysqlops storage resize {name} --size {size} --by-rebuild, or ask who runs the storage"
             raise errors.StepFailed(why, hint=hint)
     small = [one["metadata"]["name"] for one in claims if not planning.has_capacity(one, size)]
-    return ", ".join(small)
+    return waiting.Pending(f"{', '.join(small)} to grow") if small else None
 
 
 def _make_template(session: Session, name: str, size: str) -> None:

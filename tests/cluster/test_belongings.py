@@ -13,7 +13,7 @@ from tests.cluster.conftest import Namespace, eventually
 pytestmark = pytest.mark.long
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 SECRET = "mysql-internal"
-_OURS = "'mysqlops_replication'@'%', 'mysqlops_probe'@'%', 'mysqlops'@'localhost'"
+_OURS = ("'mysqlops_replication'@'%'", "'mysqlops_probe'@'%'", "'mysqlops'@'localhost'", "'mysqlops'@'127.0.0.1'")
 
 
 def _codes(cluster: Namespace) -> list[str]:
@@ -42,10 +42,10 @@ def test_accounts_of_ours_that_somebody_drops_come_back_and_a_member_that_restar
     """Its own data has applied the DROP, and nobody can replicate anything to it."""
     primary = cluster.status()["primary"]
     replica = next(one for one in MEMBERS if one != primary)
-    cluster.sql(primary, f"DROP USER {_OURS}")
+    cluster.sql(primary, f"DROP USER {', '.join(_OURS)}")
     cluster.kubectl("delete", "pod", replica)
     cluster.await_healthy()
-    eventually(lambda: [_ours(cluster, one) for one in MEMBERS] == [3] * 3, "the accounts are back", 60)
+    eventually(lambda: [_ours(cluster, one) for one in MEMBERS] == [len(_OURS)] * 3, "the accounts are back", 60)
     cluster.must("switchover", "mysql")
     cluster.await_healthy()
 

@@ -81,9 +81,9 @@ class Old:
         return docker("exec", self._container, "cat", "/data/d/ca.pem")
 
     def statements(self, user: str) -> list[str]:
-        """All that this account has run since the last call."""
-        query = "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE command_type = 'Query' "
-        found = self.sql(f"{query} AND user_host LIKE '{user}[%'").splitlines()
+        """All that this account has run since the last call, each in a line."""
+        query = "SELECT REPLACE(CONVERT(argument USING utf8mb4), '\\n', ' ') FROM mysql.general_log"
+        found = self.sql(f"{query} WHERE command_type = 'Query' AND user_host LIKE '{user}[%'").splitlines()
         self.sql("TRUNCATE mysql.general_log")
         return found
 

@@ -14,7 +14,7 @@ from mysqlops.drill.plan import objects
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import manifests
 from mysqlops.objects import pods
-from mysqlops.operations import observe, vault
+from mysqlops.operations import observe, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -53,12 +53,13 @@ class Fleet:
         client.apply(objects.config_map(self._cluster, program))
         client.create("Pod", vault.fitting(client, objects.pod(base, self._cluster, wish, self._pod(wish.name))))
         self._started.append(wish.name)
-        deadline = self._session.clock.monotonic() + _START_SECONDS
-        while not self.newest(wish.name):
-            self._session.progress.waiting(f"waiting for the clients: {self._why(wish.name)}")
-            if self._session.clock.monotonic() > deadline:
-                raise errors.WaitTimeout(f"the clients {wish.name} do not write: {self._why(wish.name)}")
-            self._session.clock.sleep(0.3)
+
+        def look() -> waiting.Pending | None:
+            if self.newest(wish.name):
+                return None
+            return waiting.Pending(f"the clients {wish.name} to write", self._why(wish.name))
+
+        waiting.until(self._session, look, seconds=_START_SECONDS)
 
     def newest(self, name: str) -> float | None:
         """The moment of the newest acknowledgement among the last lines of its clients, on its own clock."""
@@ -106,7 +107,7 @@ class Fleet:
 
     def _insist(self, name: str, command: list[str]) -> kube_exec.Output:
         """Again for a while: the node of the clients may be just coming back."""
-        deadline = self._session.clock.monotonic() + _START_SECONDS
+        patience = waiting.Patience(self._session, _START_SECONDS)
         while True:
             try:
                 done = self._run(name, command)
@@ -115,9 +116,9 @@ class Fleet:
                 trouble = done.stderr.strip()[-200:]
             except (errors.PodExecFailed, errors.Unreachable) as error:
                 trouble = str(error)
-            if self._session.clock.monotonic() > deadline:
+            if patience.is_over():
                 raise errors.StepFailed(f"the clients {name} cannot be reached: {trouble}")
-            self._session.clock.sleep(1)
+            patience.sleep(waiting.Pending(f"the clients {name} to answer: {trouble}"), 1)
 
     def _why(self, name: str) -> str:
         pod = self._session.client.find("Pod", self._pod(name))
@@ -132,15 +133,14 @@ def _unpacked(told: str) -> dict[str, str]:
 def _remove_pod(session: Session, pod: str) -> None:
     """Gone for its kubelet too, so that it writes no more; a silent kubelet is not waited for longer. Raises
     WaitTimeout."""
-    client, clock = session.client, session.clock
+    client, pending = session.client, waiting.Pending(f"pod {pod} to be deleted")
     client.delete("Pod", pod)
-    deadline = clock.monotonic() + _GONE_SECONDS
+    willing = waiting.Patience(session, _GONE_SECONDS)
+    patience = waiting.Patience(session, 2 * _GONE_SECONDS, f"kubectl get pod {pod} -o yaml; is a node down?")
     while client.find("Pod", pod) is not None:
-        if clock.monotonic() > deadline:
+        if willing.is_over():
             client.delete("Pod", pod, grace_seconds=0)
-        if clock.monotonic() > deadline + _GONE_SECONDS:
-            raise errors.WaitTimeout(f"pod {pod} does not go", hint=f"kubectl get pod {pod} -o yaml; is a node down?")
-        clock.sleep(0.2)
+        patience.pause(pending)
 
 
 def remove_all(session: Session, cluster: str) -> None:

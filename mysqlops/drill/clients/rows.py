@@ -10,6 +10,7 @@ from mysqlops import errors
 from mysqlops.core import names, view
 from mysqlops.drill.model import Row
 from mysqlops.drill.plan import choice
+from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -42,16 +43,16 @@ _TABLE = (
 def sql(session: Session, member: str, *statements: str) -> list[list[Any]]:
     """The rows of the last of them; raises StepFailed."""
     command = ["python3", "-c", _PROGRAM, json.dumps(statements)]
-    deadline = session.clock.monotonic() + _AGAIN_SECONDS
+    patience = waiting.Patience(session, _AGAIN_SECONDS)
     while True:
         try:
             done = session.client.run_in(member, names.CONTAINER_AGENT, command, timeout_seconds=_SECONDS)
             break
         except (errors.PodExecFailed, errors.Unreachable):
             # A killed agent's container waits for its next start. What could be run twice here does no harm twice.
-            if session.clock.monotonic() > deadline:
+            if patience.is_over():
                 raise
-            session.clock.sleep(1)
+            patience.sleep(waiting.Pending(f"the agent of {member}"), 1)
     if done.exit_code != 0:
         text = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise errors.StepFailed(f"{member}: {text}", hint=f"kubectl logs {member} -c {names.CONTAINER_AGENT}")

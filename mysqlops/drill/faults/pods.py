@@ -5,7 +5,7 @@ from __future__ import annotations
 from mysqlops import errors
 from mysqlops.drill.model import EVERYBODY, NOBODY, About
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
-from mysqlops.operations import switchover
+from mysqlops.operations import switchover, waiting
 from mysqlops.planning.switchover import Limits
 
 _NEW_POD_SECONDS = 90.0
@@ -27,14 +27,13 @@ def _uids(scene: Scene) -> Facts:
 def _delete_pod(scene: Scene, facts: Facts) -> None:
     """Returns once the pod is another one: until then the cluster looks as healthy as before."""
     scene.session.client.delete("Pod", scene.target, uid=facts["uids"][scene.target])
-    clock = scene.session.clock
-    deadline = clock.monotonic() + _NEW_POD_SECONDS
-    while clock.monotonic() < deadline:
+
+    def look() -> waiting.Pending | None:
         found = scene.session.client.find("Pod", scene.target)
-        if found is not None and found["metadata"]["uid"] != facts["uids"][scene.target]:
-            return
-        clock.sleep(0.3)
-    raise errors.WaitTimeout(f"no new pod {scene.target} after {_NEW_POD_SECONDS:.0f} s")
+        is_new = found is not None and found["metadata"]["uid"] != facts["uids"][scene.target]
+        return None if is_new else waiting.Pending(f"a new pod {scene.target}")
+
+    waiting.until(scene.session, look, seconds=_NEW_POD_SECONDS)
 
 
 def _delete_all(scene: Scene, facts: Facts) -> None:

@@ -15,6 +15,7 @@ from mysqlops.drill.reach import nodes
 from mysqlops.drill.reach.nodes import Command
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
 from mysqlops.objects import pods
+from mysqlops.operations import waiting
 
 _KILL_AGENT = f"""
 import http.client, resource
@@ -55,11 +56,11 @@ def _until_dead(scene: Scene, container: str, command: list[str]) -> None:
         scene.session.client.run_in(scene.target, container, command, timeout_seconds=10)
     except errors.PodExecFailed as error:
         scene.session.progress.waiting(f"the exec ended with its container: {error}")
-    deadline = scene.session.clock.monotonic() + 30
+    patience = waiting.Patience(scene.session, 30)
     while _restarts(scene, container) == before:
-        if scene.session.clock.monotonic() > deadline:
+        if patience.is_over():
             raise errors.StepFailed(f"container {container} of {scene.target} was not killed")
-        scene.session.clock.sleep(0.1)
+        patience.sleep(waiting.Pending(f"container {container} of {scene.target} to be killed"), 0.1)
 
 
 def _restarts(scene: Scene, container: str) -> tuple[int, bool]:

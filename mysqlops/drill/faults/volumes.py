@@ -12,6 +12,7 @@ from mysqlops.drill.model import BY_ITSELF, About
 from mysqlops.drill.plan import objects
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
 from mysqlops.kube import manifests
+from mysqlops.operations import waiting
 
 _FILLER = "mysqlops-drill-filler"
 _VOLUME = "/var/lib/mysql"
@@ -69,23 +70,21 @@ def _fill(scene: Scene, _: Facts) -> Json:
 
 
 def _await_no_job(scene: Scene, name: str) -> None:
-    deadline = scene.session.clock.monotonic() + 60
-    while scene.session.client.find("Job", name) is not None:
-        if scene.session.clock.monotonic() > deadline:
-            raise errors.WaitTimeout(f"Job {name} of an earlier drill does not go", hint=f"kubectl describe job {name}")
-        scene.session.clock.sleep(0.3)
+    pending = waiting.Pending(f"Job {name} of an earlier drill to be deleted", hint=f"kubectl describe job {name}")
+    client = scene.session.client
+    waiting.until(scene.session, lambda: pending if client.find("Job", name) else None, seconds=60)
 
 
 def _await_running(scene: Scene, name: str) -> None:
     """A Job that a quota or an image holds back undoes nothing."""
-    client, deadline = scene.session.client, scene.session.clock.monotonic() + 60
+    client, patience = scene.session.client, waiting.Patience(scene.session, 60)
     while not any(one["status"].get("phase") == "Running" for one in client.list("Pod", f"job-name={name}")):
-        if scene.session.clock.monotonic() > deadline:
+        if patience.is_over():
             client.delete("Job", name)
             raise errors.StepFailed(
                 f"Job {name}, which would undo it, does not run", hint=f"kubectl describe job {name}"
             )
-        scene.session.clock.sleep(0.3)
+        patience.sleep(waiting.Pending(f"Job {name} to run"))
 
 
 def _empty(scene: Scene, facts: Facts) -> None:

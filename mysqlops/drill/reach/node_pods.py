@@ -22,6 +22,7 @@ from mysqlops.drill.reach.nodes import Command, Nodes
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods
+from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -98,20 +99,20 @@ class NodePods:
 
     def _on(self, node: str) -> str:
         """The running pod on a node, which is made if there is none."""
-        deadline = self.session.clock.monotonic() + _START_SECONDS
+        patience = waiting.Patience(self.session, _START_SECONDS)
         while True:
             there = [pod for pod in self._found() if pod["spec"]["nodeName"] == node and not _has_ended(pod)]
             if running := [pod for pod in there if pod["status"].get("phase") == "Running"]:
                 return str(running[0]["metadata"]["name"])
             if not there:
                 self.client.create("Pod", self._pod(node))
-            if self.session.clock.monotonic() > deadline:
-                why = pods.why_silent(there[0] if there else None)
+            why = pods.why_silent(there[0] if there else None)
+            if patience.is_over():
                 raise errors.StepFailed(
                     f"the pod on node {node} in namespace {self.namespace} does not run: {why}",
                     hint=f"kubectl describe pods -n {self.namespace} -l {names.LABEL_DRILL}={self._owner()}",
                 )
-            self.session.clock.sleep(0.3)
+            patience.sleep(waiting.Pending(f"the pod on node {node}: {why}"))
 
     def _found(self) -> list[Json]:
         there = self.client.list("Pod", f"{names.LABEL_DRILL}={self._owner()}")
