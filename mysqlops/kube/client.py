@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
-from mysqlops.core import names, ownership
+from mysqlops.core import kube_status, names, ownership
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import login
 
@@ -50,12 +50,6 @@ _KINDS: Mapping[str, tuple[str, str, bool]] = {
     "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
     "VolumeSnapshot": ("/apis/snapshot.storage.k8s.io/v1", "volumesnapshots", True),
     "StorageClass": ("/apis/storage.k8s.io/v1", "storageclasses", False),
-}
-_BY_STATUS: Mapping[int, type[errors.KubeError]] = {
-    401: errors.Forbidden,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    409: errors.Conflict,
 }
 
 
@@ -233,8 +227,7 @@ class Client:
                 retries=1,
             )
         if response.status >= 300:
-            failure = _BY_STATUS.get(response.status, errors.KubeError)
-            raise failure(f"{method} {path}: {response.status} {_reason(response.data)}")
+            raise kube_status.failure(f"{method} {path}", response.status, response.data)
         data: bytes = response.data
         return data
 
@@ -259,14 +252,3 @@ def _reachable(server: str, context: str) -> Iterator[None]:
             f"the API server {server} of context {context} does not answer: {text}",
             hint="kubectl cluster-info; choose another context with --context, or a file with MYSQLOPS_KUBECONFIG",
         ) from error
-
-
-def _reason(body: bytes) -> str:
-    """The message of a Status object; any other body could hold secrets and is not repeated (kopf)."""
-    try:
-        status = json.loads(body)
-    except ValueError:
-        return ""
-    if not isinstance(status, dict) or status.get("kind") != "Status":
-        return ""
-    return str(status.get("message", ""))[:500]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import error_record, names
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 
@@ -17,9 +17,12 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
     done = client.run_in(pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
     if done.exit_code == 0:
         return json.loads(done.stdout)
+    error = error_record.load(done.stderr)
+    if isinstance(error, errors.Refused | errors.WaitTimeout):
+        raise error
     lines = done.stderr.strip().splitlines()
     code, _, message = (lines[-1] if lines else done.stdout.strip()).partition(": ")
-    if done.exit_code == errors.Refused.exit_code:
+    if done.exit_code == errors.Refused.exit_code:  # from here on: an agent of an older release
         raise errors.Refused([Reason(f"{words[0]}-refused", message)])
     if done.exit_code == errors.WaitTimeout.exit_code:
         raise errors.WaitTimeout(message)
@@ -28,4 +31,5 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
         raise errors.StepFailed(
             text, hint=f"mysqlops upgrade {pod.rpartition('-')[0]} brings the agents to this version"
         )
-    raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=f"kubectl logs {pod} -c agent")
+    hint = (error and error.hint) or f"kubectl logs {pod} -c agent"
+    raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=hint)

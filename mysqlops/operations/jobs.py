@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from mysqlops import errors
+from mysqlops.core import error_record
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import pods
 from mysqlops.operations import vault, waiting
@@ -133,22 +134,28 @@ def last_line(session: Session, pod: Json, container: str) -> str:
 def _raise_failure(made: Sequence[Json], code: str) -> NoReturn:
     """With the words of what failed first; of a Job that tries again, what became of that follows."""
     failed = [_failure(pod) for pod in made]
-    step, exit_code, told = failed[0]
+    step, exit_code, told, error = failed[0]
     if len(failed) > 1:
-        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', told)}" for step, _, told in failed))
+        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', told)}" for step, _, told, _ in failed))
+    if isinstance(error, Refused):
+        raise error
+    if error is not None:
+        raise errors.StepFailed(f"{step}: {error}", hint=error.hint or "fix what is named, then run it again")
     if exit_code:
         _raise(step, exit_code, told, code)
     raise errors.StepFailed(f"{step}: {told}")
 
 
-def _failure(pod: Json) -> tuple[str, int, str]:
-    """The container that failed, its exit code and its last words; the pod's own reason if it has one."""
+def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
+    """The container that failed, its exit code, its last words and its error, if that is one of ours; the pod's own
+    reason if it has one."""
     reason = pod["status"].get("reason", "")
     for container in pods.containers(pod):
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
-            return container["name"], int(ended["exitCode"]), pods.last_words(container) or str(ended.get("reason"))
-    return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip()
+            told = pods.last_words(container) or str(ended.get("reason"))
+            return container["name"], int(ended["exitCode"]), told, error_record.load(str(ended.get("message")))
+    return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
 
 
 def _clear(session: Session, name: str) -> None:
