@@ -12,7 +12,7 @@ from mysqlops.clock import Clock
 from mysqlops.core import group, names, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
-from mysqlops.objects import pods, render
+from mysqlops.objects import pods, render, revisions
 from mysqlops.objects.running import spec_of
 from mysqlops.operations import vault, waiting
 from mysqlops.operations.session import Session
@@ -232,6 +232,22 @@ def _schedules(client: Client, selector: str) -> list[Json]:
 def judged(session: Session, name: str) -> status.Status:
     """The cluster as `status` shows it."""
     return verdict.judge(cluster(session.client, name, session.clock))
+
+
+def settled(session: Session, name: str) -> status.Observed:
+    """Once the StatefulSet's status speaks of its newest template: until then nobody knows which pods are old. Raises
+    WaitTimeout."""
+
+    def look() -> status.Observed | waiting.Pending:
+        seen = cluster(session.client, name, session.clock)
+        if revisions.is_told(seen.stateful_set):
+            return seen
+        observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
+        wanted = seen.stateful_set["metadata"]["generation"]
+        what = f"the controller of StatefulSet {name} to see its change"
+        return waiting.Pending(what, f"it saw generation {observed}, not {wanted}")
+
+    return waiting.until(session, look)
 
 
 def until(session: Session, name: str, is_done: Callable[[status.Status], bool], what: str) -> status.Status:

@@ -126,7 +126,7 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
             replaced += replace_all(session, name, old_of_template, limits, record=record)
             break
         except NewPodFailed as failure:
-            seen, pod = _see(session, name), failure.pod
+            seen, pod = observe.settled(session, name), failure.pod
             if pod in emptied or not _may_begin_empty(session, seen, pod, record):
                 raise _fails_both_ways(name, failure) from failure
         emptied.add(pod)
@@ -191,7 +191,7 @@ def replace_all(
     replaced: list[str] = []
     since = session.clock.monotonic()
     while True:
-        seen = _see(session, name)
+        seen = observe.settled(session, name)
         left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
         match planning.plan(now, left, planning.dead(seen.pods)):
@@ -208,22 +208,6 @@ def replace_all(
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
                 session.clock.sleep(waiting.POLL_SECONDS)  # its own limits end it: _check_new_pods
-
-
-def _see(session: Session, name: str) -> status.Observed:
-    """Once the StatefulSet's status speaks of its newest template: until then nobody knows which pods are old. Raises
-    WaitTimeout."""
-
-    def look() -> status.Observed | waiting.Pending:
-        seen = observe.cluster(session.client, name, session.clock)
-        if revisions.is_told(seen.stateful_set):
-            return seen
-        observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
-        wanted = seen.stateful_set["metadata"]["generation"]
-        what = f"the controller of StatefulSet {name} to see its change"
-        return waiting.Pending(what, f"it saw generation {observed}, not {wanted}")
-
-    return waiting.until(session, look)
 
 
 def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:
