@@ -20,9 +20,11 @@ from mysqlops.agent import (
     handover,
     local,
     member,
+    peers,
     pod,
     replay,
     rotation,
+    sealing,
     settings,
     surroundings,
 )
@@ -50,6 +52,7 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=lambda _, program=program: adoption.run(program))
     for name, step in backup.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, step=step: local.explained(step, backup.Job()))
+    commands.add_parser("backup-seal").set_defaults(action=lambda _: sealing.seal(peers.key()))
     for name, part in replay.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))
     commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())

@@ -13,7 +13,7 @@ from mysqlops import errors
 from mysqlops.core import backup, names, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, observe, restic
+from mysqlops.operations import jobs, observe, restic, signing
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress, donor, status
@@ -115,7 +115,7 @@ def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -
         restic.templates(),
         job_name,
         wish.target,
-        planning.SNAPSHOT,
+        (*planning.SNAPSHOT, *signing.steps(session, name, running.in_use.agent)),
         source,
         BACKUP_ID=snapshot,
         CHECK=wish.check,
