@@ -253,8 +253,9 @@ def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
     snapshots = restic.snapshots(session, target)
     ids = backup.snapshots_of(snapshots, gone)
     going = {one.snapshot for one in gone}
-    stays = [one for one in backup.catalogue(snapshots) if one.snapshot not in going]
     keys = signing.keys(session, snapshots)
+    # By what is sealed: the binary logs that a signed backup needs do not go for others that hold the same.
+    stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
     for own in {one.origin for one in gone}:
         ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own, keys)
     if ids:

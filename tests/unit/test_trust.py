@@ -21,7 +21,7 @@ from mysqlops.operations import bundle, recorded, restic, restore, signing
 from mysqlops.planning import backup as planning
 from mysqlops.planning import render
 from tests.unit.fakes.cluster import NAME, Cluster
-from tests.unit.test_backup import LATER, NOW, TARGET, made, proven
+from tests.unit.test_backup import GROUP, LATER, NOW, TARGET, made, proven
 
 KEYS = backup.Keys("db", {"orders": "the key", "other": "another key"})
 LAST = retention.Policy(last=1)
@@ -263,6 +263,22 @@ def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(mon
     assert cluster.store.deleted("VolumeSnapshot") == []
     backups.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="orders-3")])
     assert cluster.store.deleted("VolumeSnapshot") == ["orders-3"]
+
+
+def test_forged_binary_logs_push_none_of_a_kept_backup_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(1)
+    _with_key(cluster, **{names.KEY_BACKUP_KEY: "the key"})
+    gone, stays = (stored(_own(cluster, number, group=GROUP), "the key", f"real{number}") for number in (1, 2))
+    origin = _own(cluster, 1).origin
+    real = binlog.Chunk("c", NAME, "db", origin, GROUP, f"{GROUP}:1-5", f"{GROUP}:6-9", transactions=4)
+    evil = replace(real, id="d", gtid=f"{GROUP}:5-99", transactions=95, before=f"{GROUP}:1-4")
+    logs = [{"id": one.id, "tags": binlog.tags(one, key)} for one, key in ((real, "the key"), (evil, ""))]
+    monkeypatch.setattr(restic, "snapshots", lambda *_: [*bound(gone, stays), *logs])
+    asked: list[str] = []
+    monkeypatch.setattr(restic, "run", lambda *words: asked.extend(words[2:]))
+    backups.remove(cluster.session(), TARGET, [replace(_own(cluster, 1), snapshot="real1")])
+    assert {"real1", "b-real1"} <= set(asked)
+    assert not {"c", "real2", "b-real2"} & set(asked)
 
 
 def test_the_real_one_is_picked_of_two_with_one_id_and_the_job_gets_that_very_one() -> None:
