@@ -21,7 +21,7 @@ from mysqlops.agent import (
     settings,
     surroundings,
 )
-from mysqlops.agent.jobs import adoption, backup, binlog, local, replay
+from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, probe, variables, write_gap
@@ -46,6 +46,7 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=lambda _, program=program: adoption.run(program))
     for name, step in backup.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, step=step: local.explained(step, backup.Job()))
+    commands.add_parser("backup-seal").set_defaults(action=lambda _: sealing.seal(peers.key()))
     for name, part in replay.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))
     commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())

@@ -118,6 +118,14 @@ def namespaced(default_timeout: str) -> Callable[[F], F]:
     return decorate
 
 
+def trust(function: F) -> F:
+    """Of a command that gives the files of a backup to a server, or to somebody."""
+    text = "With the key that sealed it, from a cluster that is lost."
+    function = click.option("--signed-by", metavar="SECRET", help=text)(function)
+    text = "Although no key that is here has sealed the backup and its files."
+    return click.option("--accept-unsigned", is_flag=True, help=text)(function)
+
+
 def target(function: F) -> F:
     """--target, where backups go."""
     return click.option("--target", metavar="NAME", help="Where (default: the only target of the namespace).")(function)

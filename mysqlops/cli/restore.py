@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +11,7 @@ import click
 from mysqlops import errors
 from mysqlops.cli import context, options, output
 from mysqlops.core import names, quantity
-from mysqlops.core.backup import UNSIGNED, Backup
+from mysqlops.core.backup import FACTS, UNSIGNED, Backup
 from mysqlops.core.spec import SURROUNDINGS
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 @click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
 @click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
 @click.option("--confirm", metavar="NAME", help="The name again, for --in-place, --member and --revert.")
-@click.option("--accept-unsigned", is_flag=True, help="Although no key that is here has sealed the backup.")
-@click.option("--signed-by", metavar="SECRET", help="With the key that sealed it, from a cluster that is lost.")
+@options.trust
 @click.option("--accept-loss", is_flag=True, help="Although the member may hold transactions that no other has.")
 @options.target
 @options.spec
@@ -71,7 +70,7 @@ def command(backup: str | None, confirm: str | None, accept_loss: bool, **given:
     modes = {option: given.pop(key) for option, key in _MODES.items()}
     option, name = _check_words(backup, modes, chosen)
     target, to = given.pop("target"), given.pop("to") or ""
-    trust = Trust(given.pop("accept_unsigned"), given.pop("signed_by"))
+    trust = {key: given.pop(key) for key in ("accept_unsigned", "signed_by")}
     to = str(pitr.parse(to)) if to else ""
     if to and option in ("--revert", "--member"):
         raise errors.ConfigError(f"--to {to}: only with --as and --in-place", hint="mysqlops restore --help")
@@ -132,25 +131,18 @@ def _on_the_command_line() -> set[str]:
     return {one for one in found.params if found.get_parameter_source(one) == source}
 
 
-@dataclass(frozen=True)
-class Trust:
-    """What the user says of who made the backup."""
-
-    accept_unsigned: bool
-    signed_by: str | None
-
-
-def _find(session: Session, backup: str, target: str | None, to: str, trust: Trust) -> Source:
+def _find(session: Session, backup: str, target: str | None, to: str, trusted: dict[str, Any]) -> Source:
     from mysqlops.operations import backup as backups
     from mysqlops.operations import restore, signing, targets
     from mysqlops.operations.in_place import Source
 
-    place = targets.find(session.client, target)
+    place, trust = targets.find(session.client, target), signing.Trust(**trusted)
     there, chunks = backups.held(session, place, trust.signed_by)
     found = backups.pick(there, place, backup)
     signing.check(found, accepted=trust.accept_unsigned)
-    # Who takes it all the same takes binary logs that nobody has sealed too.
-    signed = UNSIGNED if trust.accept_unsigned else found.signed
+    # Who takes it all the same takes binary logs that nobody has sealed too. If what is recorded of it is sealed, its
+    # cluster had a key, and sealed them.
+    signed = UNSIGNED if trust.accept_unsigned and found.signed != FACTS else found.signed
     found = replace(found, signed=signed, key_secret=trust.signed_by or "")
     if to:
         restore.check_point(found, chunks, to)

@@ -35,7 +35,7 @@ CREATE = (
     _LOOK,
     Step("mysqld", MYSQLD, env={"INITIALISE": "yes", "READ_ONLY": "OFF"}),
     Step("copy", PYTHON, ("backup-copy",)),
-    Step("store", RESTIC, ("store", "/scratch/copy")),
+    Step("store", RESTIC, ("store-copy", "/scratch/copy")),
 )
 LOGICAL = (
     CREATE[0],
@@ -46,7 +46,12 @@ SNAPSHOT = (
     _LOOK,
     Step("mysqld", MYSQLD, env={"RECOVER": "yes"}),
     Step("examine", PYTHON, ("backup-examine",)),
-    Step("store", RESTIC, ("store", "/work/report")),
+    Step("store", RESTIC, ("store-copy", "/work/report")),
+)
+# What the repository holds then is bound to what the entry says. Until that is done the entry counts for nothing.
+SEAL = (
+    Step("seal", PYTHON, ("backup-seal",)),
+    Step("store-seal", RESTIC, ("store", "/work/seal")),
 )
 PRUNE = (
     Step("look-again", RESTIC, ("look",)),

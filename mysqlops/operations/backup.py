@@ -53,6 +53,7 @@ def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
     if wish.rate_mib:
         env |= {"RATE_MIB": str(wish.rate_mib), "LIMIT": str(wish.rate_mib * 1024)}
     steps: tuple[planning.Step, ...] = planning.LOGICAL if wish.method == backup.LOGICAL else planning.CREATE
+    steps = (*steps, *signing.steps(session, name, running.in_use.agent))
     if wish.keep:
         steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
@@ -156,15 +157,21 @@ def manifest(session: Session, target: Target, found: backup.Backup) -> Json:
     return recorded.load(text, found.id)
 
 
-def export(session: Session, target: Target, backup_id: str, claim: str, file: str) -> str:
+def trusted(session: Session, target: Target, backup_id: str, trust: signing.Trust) -> backup.Backup:
+    """The one of that id, as far as a key or the user's word says who made it; raises Refused."""
+    found = pick(held(session, target, trust.signed_by)[0], target, backup_id)
+    signing.check(found, accepted=trust.accept_unsigned)
+    return found
+
+
+def export(session: Session, target: Target, chosen: backup.Backup, claim: str, file: str) -> str:
     """Write a backup as a tar file onto a claim; its SHA-256. Raises Refused, StorageError, WaitTimeout.
 
     A run that is killed leaves the Job; the next one with the same words waits for it.
     """
-    chosen = find(session, target, backup_id)
     targets.check_claim(session.client, claim)
     steps = planning.export(chosen.snapshot, file)
-    digest = hashlib.sha256(f"{target.name} {backup_id} {claim} {file}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
     made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
     pod = jobs.run(session, planning.onto_claim(made, claim), backup_progress.progress, "file-exists")
     told = jobs.last_line(session, pod, steps[0].name)
@@ -172,9 +179,8 @@ def export(session: Session, target: Target, backup_id: str, claim: str, file: s
     return told.partition(" ")[0]
 
 
-def verify(session: Session, name: str, target: Target, backup_id: str) -> backup.Backup:
+def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -> backup.Backup:
     """Restore it into a pod of its own, start it, and compare everything; raises StepFailed with what differs."""
-    chosen = find(session, target, backup_id)
     if reasons := check_snapshot(session, chosen):
         raise Refused(reasons)
     made = verify_job(session, name, target, chosen)
@@ -247,8 +253,9 @@ def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
     snapshots = restic.snapshots(session, target)
     ids = backup.snapshots_of(snapshots, gone)
     going = {one.snapshot for one in gone}
-    stays = [one for one in backup.catalogue(snapshots) if one.snapshot not in going]
     keys = signing.keys(session, snapshots)
+    # By what is sealed: the binary logs that a signed backup needs do not go for others that hold the same.
+    stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
     for own in {one.origin for one in gone}:
         ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own, keys)
     if ids:

@@ -187,5 +187,5 @@ def _message(told: str) -> str:
 
 
 _STORAGE_STEPS = set(
-    "init write read delete look look-again store fetch fetch-logs forget note run export add-key remove-key".split()
-)
+    "init write read delete look look-again store store-seal fetch fetch-logs forget note run export".split()
+) | {"add-key", "remove-key"}

@@ -231,6 +231,6 @@ def _aim(job: Json) -> tuple[str, ...]:
         variable["value"]
         for container in (*pod.get("initContainers", []), *pod["containers"])
         for variable in container.get("env", [])
-        if variable["name"] in ("TO", "BACKUP_ID")
+        if variable["name"] in ("TO", "BACKUP_ID", "SNAPSHOT")
     ]
     return (*sorted(claims), *points)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import base64
+import io
+import zipfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import facts, names
-from mysqlops.core.backup import BACKUP, SIGNED, Backup, Keys
+from mysqlops.core.backup import BACKUP, FACTS, SIGNED, Backup, Keys
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
+from mysqlops.objects import backup as planning
+from mysqlops.objects import render
 from mysqlops.operations import vault
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
 ACCEPT = "--accept-unsigned"
+_PROGRAM = "mysqlops/agent/jobs/sealing.py"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What the user says of who made a backup."""
+
+    accept_unsigned: bool = False
+    signed_by: str | None = None  # a Secret with the key of a cluster that is lost
 
 
 def key_of(client: Client, cluster: str) -> str:
@@ -36,12 +50,31 @@ def check(chosen: Backup, *, accepted: bool) -> None:
     """Raises Refused for a backup of which nobody here knows who made it, unless the user takes it all the same."""
     if chosen.signed == SIGNED or accepted:
         return
+    if chosen.signed == FACTS:
+        text = (
+            f"{chosen.id}: its files are not sealed, only what is recorded of them, so whoever has the repository's "
+            "password may have stored other files: an older release made it, its Job was killed before it had sealed "
+            "it, or it is somebody's copy"
+        )
+        hint = f"mysqlops backup create {chosen.cluster} makes one that is sealed; if you know its origin: {ACCEPT}"
+        raise Refused([Reason("unauthenticated", text, hint)])
     text = (
         f"{chosen.id}: no key that is here has sealed it, so whoever has the repository's password may have made it: "
         "an older release, a cluster of another namespace or one whose Secret is lost, or somebody else"
     )
     hint = f"if you know its origin: {ACCEPT}; or --signed-by SECRET with the key {names.KEY_BACKUP_KEY} of its cluster"
     raise Refused([Reason("unauthenticated", text, hint)])
+
+
+def steps(session: Session, cluster: str, agent_map: str) -> tuple[planning.Step, ...]:
+    """Those of a Job that seals what it has stored; none while the cluster's agents are of a release that cannot."""
+    found = session.client.find("ConfigMap", agent_map) or {}
+    content = io.BytesIO(base64.b64decode((found.get("binaryData") or {}).get(render.AGENT_FILE, "")))
+    if not zipfile.is_zipfile(content) or _PROGRAM in zipfile.ZipFile(content).namelist():
+        return planning.SEAL
+    text = f"the agents of {cluster} are of an older release: a backup's files are not sealed, and restoring it takes"
+    session.progress.warn(f"{text} {ACCEPT}; mysqlops upgrade {cluster} brings them to this one")
+    return ()
 
 
 def _must_have(client: Client, secret: str) -> str:

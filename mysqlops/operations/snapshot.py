@@ -14,7 +14,7 @@ from mysqlops.core import backup, names, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, observe, restic, waiting
+from mysqlops.operations import jobs, observe, restic, signing, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, donor, status
 
@@ -115,7 +115,7 @@ def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -
         restic.templates(),
         job_name,
         wish.target,
-        planning.SNAPSHOT,
+        (*planning.SNAPSHOT, *signing.steps(session, name, running.in_use.agent)),
         source,
         BACKUP_ID=snapshot,
         CHECK=wish.check,

@@ -134,7 +134,8 @@ class Job:
             own = retention.counting(own, self._clock.now(), has_key=bool(peers.key()))
             chosen = next((one for one in own if one.verified is None), own[0] if own else None)
         if chosen is None:
-            raise Refused([Reason("no-such-backup", f"the target holds no backup {wanted or 'of this cluster'}")])
+            what = wanted or "of this cluster whose files its key has sealed"
+            raise Refused([Reason("no-such-backup", f"the target holds no backup {what}")])
         (_WORK / "chosen").write_text(chosen.snapshot)
         (_WORK / "method").write_text(chosen.method)
         (_WORK / "manifest").write_text(chosen.manifest)

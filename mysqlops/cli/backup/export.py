@@ -18,6 +18,7 @@ _FILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,199}")
 @click.option("--claim", required=True, metavar="NAME", help="The claim that the file is written to.")
 @click.option("--file", metavar="NAME", help="The file's name (default: BACKUP.tar).")
 @options.namespaced("6h")
+@options.trust
 @options.target
 def command(backup: str, claim: str, file: str | None, target: str | None, **given: Any) -> None:
     """Write BACKUP as one tar file onto a claim of the namespace: a copy that needs neither restic nor its password.
@@ -30,13 +31,16 @@ def command(backup: str, claim: str, file: str | None, target: str | None, **giv
       mysqlops backup export mysql-20261124-163000 --claim archive
     """
     from mysqlops.operations import backup as operations
-    from mysqlops.operations import targets
+    from mysqlops.operations import signing, targets
 
     file = file or f"{backup}.tar"
     if not _FILE.fullmatch(file):
         raise errors.ConfigError(f"--file {file!r}: expected a plain file name of letters, digits, '.', '_' and '-'")
     form = given.pop("output")
+    trust = signing.Trust(given.pop("accept_unsigned"), given.pop("signed_by"))
     with context.anywhere(given) as session:
-        digest = operations.export(session, targets.find(session.client, target), backup, claim, file)
+        place = targets.find(session.client, target)
+        chosen = operations.trusted(session, place, backup, trust)
+        digest = operations.export(session, place, chosen, claim, file)
     text = f"{backup} is in claim {claim}, file {file}; sha256 {digest}"
     output.result({"backup": backup, "claim": claim, "file": file, "sha256": digest}, form, text)

@@ -20,23 +20,24 @@ def _back_up(scene: Scene, _: Facts) -> Json:
 
 
 def _restore_facts(scene: Scene) -> Facts:
-    """The newest backup that is not known to be bad, under a name that nobody has; raises Refused."""
+    """The newest sealed backup that is not known to be bad, under a name that nobody has; raises Refused."""
     session, target = scene.session, targets.find(scene.session.client, scene.options.get("target"))
     own = backup.origin(session, scene.name)
     good = [one for one in backup.catalogue(session, target) if one.origin == own and one.level != facts_of.FAILED]
     if not good:
         text = f"target {target.name} holds no good backup of {scene.name}"
         raise errors.Refused([errors.Reason("no-such-backup", text, f"mysqlops backup create {scene.name}")])
-    signing.check(good[0], accepted=False)
+    chosen = next((one for one in good if one.signed == facts_of.SIGNED), good[0])
+    signing.check(chosen, accepted=False)
     copy = names.check_cluster_name(f"{scene.name}-drill")
-    spec = restore.spec_of(session, good[0], backup.manifest(session, target, good[0]), copy, {"replicas": 1})
-    restore.check(session, good[0], spec)
-    return {"backup": good[0].id, "copy": copy}
+    spec = restore.spec_of(session, chosen, backup.manifest(session, target, chosen), copy, {"replicas": 1})
+    restore.check(session, chosen, spec)
+    return {"backup": chosen.id, "copy": copy}
 
 
 def _restore(scene: Scene, facts: Facts) -> Json:
     session, target = scene.session, targets.find(scene.session.client, scene.options.get("target"))
-    chosen = backup.find(session, target, facts["backup"])
+    chosen = backup.trusted(session, target, facts["backup"], signing.Trust())
     manifest = backup.manifest(session, target, chosen)
     spec = restore.spec_of(session, chosen, manifest, facts["copy"], {"replicas": 1})
     began = session.clock.monotonic()
