@@ -109,7 +109,7 @@ def test_what_binds_the_files_of_a_backup_goes_with_it() -> None:
 def test_a_job_seals_if_the_clusters_agents_can() -> None:
     cluster = Cluster(1)
     client = cluster.session().client
-    for name, files in (("older", ["mysqlops/agent/backup.py"]), ("now", [signing._PROGRAM])):
+    for name, files in (("older", ["mysqlops/agent/jobs/backup.py"]), ("now", [signing._PROGRAM])):
         with zipfile.ZipFile(content := io.BytesIO(), "w") as opened:
             for file in files:
                 opened.writestr(file, "")
