@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.core import gtid
 from mysqlops.core.view import RECOVERING
 from mysqlops.errors import Refused, StepFailed
-from mysqlops.operations import gtids, observe
+from mysqlops.operations import gtids, lock, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate
+from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
 _TOLD_SECONDS = 12.0  # a member applies what it received, and each publishes every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
-_PASSING = {"only-copy", "members-unseen"}  # what a few seconds of patience may change
+# What a few seconds of patience may change: a server that restarts says nothing, the group expels whom it lost.
+_PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,15 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
     deadline = session.clock.monotonic() + _TOLD_SECONDS
     while True:
+        if going.held is None:
+            going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
         answers = gtids.answers(session, now, but=going.member)
         try:
             return gate.check(now, going, answers, accept_loss=wish.accept_loss)
         except Refused as error:
             if session.clock.monotonic() > deadline or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
-        session.progress.waiting(f"waiting for the others to hold all that {going.member} holds")
+            session.progress.waiting(f"waiting, for that may pass: {error.reasons[0].message}")
         session.clock.sleep(_POLL_SECONDS)
         now = observe.judged(session, name)
 
@@ -74,6 +79,29 @@ def _is_joining(session: Session, name: str) -> bool:
     """Somebody is about to be another copy: worth waiting for."""
     members = observe.judged(session, name).members
     return any(one.state == RECOVERING or one.clone_size for one in members)
+
+
+def empty(session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", **more: Any) -> None:
+    """Give a member another claim: it is noted as one that copies another's data until `forget_emptied`. In one call
+    with the orders that its new pod must find when it starts (`more`). Raises WaitTimeout."""
+    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    note = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
+    orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
+    if passed is not None:
+        delete(session, passed)
+
+
+def emptied(session: Session, name: str) -> dict[str, Any]:
+    """The notes of members that are to take another's data (planning/member.py)."""
+    found = orders.read_one(session.client, name, "rebuilding")
+    return found if isinstance(found, dict) else {}
+
+
+def forget_emptied(session: Session, name: str, members: Collection[str]) -> None:
+    """They serve with another claim."""
+    notes = emptied(session, name)
+    if left := notes.keys() & set(members):
+        orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
 
 
 def delete(session: Session, passed: gate.Passed) -> None:
