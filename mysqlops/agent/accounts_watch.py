@@ -46,12 +46,14 @@ class AccountsWatch:
     def _look(self, say: Say, stage: str) -> None:
         server = self._connect(say)
         seen = group_replication.observe(server)
+        doubled = self._left_doubled(server, stage) if seen.role() != names.ROLE_NONE else []
         if seen.role() != names.ROLE_PRIMARY or not seen.writable:
-            self.trouble = ""
+            # Somebody gave it to this member only. What takes it away on the primary is replicated.
+            self.trouble = "; ".join(map(_told, doubled))
             return
         troubles = [self._put_right(server, one, say) for one in _PUT_BACK]
         troubles += [self._foreign_password(server, one) for one in _USERS_OWN]
-        troubles += [self._drop_second(server, one, say) for one in self._left_doubled(server, stage)]
+        troubles += [self._drop_second(server, one, say) for one in doubled]
         if own_accounts.lacks_probe(server):
             for statement in accounts.PROBE_OBJECTS:
                 server.query(statement)
@@ -91,12 +93,11 @@ class AccountsWatch:
         return sorted(left, key=str)
 
     def _drop_second(self, server: connect.Server, one: accounts.Account, say: Say) -> str:
-        why = f"{one} has a second password, and no rotation is open"
-        password = self._pod.find(one.key)
+        password, why = self._pod.find(one.key), _told(one)
         if one in _USERS_OWN or not password or why in self._in_vain:
-            return f"{why}: ALTER USER {one} DISCARD OLD PASSWORD"
+            return why
         accounts.keep_only(server, one, password)
-        say(f"{why}: dropped it")
+        say(f"dropped the second password of {one}: no rotation is open")
         if accounts.with_two_passwords(server, [one]):
             self._in_vain.add(why)
         return ""
@@ -137,3 +138,7 @@ class AccountsWatch:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
+
+
+def _told(one: accounts.Account) -> str:
+    return f"{one} has a second password, and no rotation is open: ALTER USER {one} DISCARD OLD PASSWORD"

@@ -130,6 +130,20 @@ def test_a_second_password_that_somebody_left_goes_unless_a_rotation_is_open(gro
     assert _accepted(Pod(replica)) == [True] * 3
 
 
+def test_a_second_password_on_a_replica_alone_is_named(group: Group) -> None:
+    _, replica = group.members
+    watch, how = accounts_watch.AccountsWatch(Pod(replica)), "RETAIN CURRENT PASSWORD"
+    by_hand = f"ALTER USER {accounts.PROBE} IDENTIFIED {accounts.as_hash('left')} {how}"
+    replica.query(
+        "SET GLOBAL super_read_only = OFF", "SET sql_log_bin = OFF", by_hand, "SET GLOBAL super_read_only = ON"
+    )
+    before = replica.observe().executed
+    assert (_look(watch), watch.trouble) == ([], "")
+    assert _look(watch) == []
+    assert f"{accounts.PROBE} has a second password" in watch.trouble
+    assert replica.observe().executed == before
+
+
 def test_the_watch_never_logs_in_with_a_password_that_may_be_wrong(group: Group) -> None:
     primary, _ = group.members
     watch = accounts_watch.AccountsWatch(Pod(primary))

@@ -100,7 +100,7 @@ def _assert_both(database: Database) -> None:
         for password in (PASSWORDS[one.key], PREVIOUS[names.previous_key(one.key)]):
             database.connect(one.user, password).close()
     with database.connect() as server:
-        assert accounts.with_two_passwords(server, accounts.ALWAYS) == [one.user for one in accounts.ALWAYS]
+        assert accounts.with_two_passwords(server, accounts.ALWAYS) == [*accounts.ALWAYS]
         assert server.query("SELECT COUNT(*) FROM mysql.user WHERE host = '%' AND ssl_type = 'ANY'") == [(3,)]
 
 

@@ -57,11 +57,11 @@ INSIDE = {"state": "RECOVERING", "role": "none", "label": "none"}
 OUTSIDE = {"state": "OFFLINE", "role": "none", "label": "none", "group": "", "online": 0}
 
 
-def _knocking(state: dict[str, Any], others: tuple[str, ...], **changed: Any) -> status.Status:
+def _knocking(state: dict[str, Any], others: tuple[str, ...], first: dict[str, Any]) -> status.Status:
     """mysql-2 comes and goes; the primary sees `others`, and mysql-2 while it is inside."""
     seen = ",".join((*others, "mysql-2") if state is INSIDE else others)
     facts = {"group": seen, "online": 1}
-    return of_members(3, **{"m0": facts, "m1": {**facts, **changed.pop("m1")}, "m2": {**facts, **state}})
+    return of_members(3, m0=facts, m1={**facts, **first}, m2={**facts, **state})
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_of_a_member_that_knocks_without_end_the_answer_does_not_depend_on_the_m
     others: tuple[str, ...], first: dict[str, Any], codes: set[str]
 ) -> None:
     for state in (INSIDE, OUTSIDE):
-        now = _knocking(state, others, m1=first)
+        now = _knocking(state, others, first)
         answers = {one: ALL for one in others if "DOWN" not in first.values()} | {"mysql-0": ALL}
         going = gate.Going("data-mysql-2", "uid", "mysql-2", ALL, repair=True)
         assert {one.code for one in gate.reasons(now, going, answers)} - {"members-unseen"} == codes, state
