@@ -50,6 +50,15 @@ def test_accounts_of_ours_that_somebody_drops_come_back_and_a_member_that_restar
     cluster.await_healthy()
 
 
+def test_a_second_password_that_somebody_leaves_on_an_account_of_ours_goes(cluster: Namespace) -> None:
+    primary = cluster.status()["primary"]
+    cluster.sql(primary, "ALTER USER 'mysqlops'@'127.0.0.1' IDENTIFIED BY 'left-behind' RETAIN CURRENT PASSWORD")
+    query = "SELECT COUNT(*) FROM mysql.user WHERE user_attributes->>'$.additional_password' IS NOT NULL"
+    assert cluster.sql(primary, query) == [["1"]]
+    eventually(lambda: [cluster.sql(one, query) for one in MEMBERS] == [[["0"]]] * 3, "it is gone everywhere", 90)
+    cluster.await_healthy()
+
+
 def test_rights_and_tls_that_somebody_takes_away_come_back(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
     cluster.sql(primary, "REVOKE BACKUP_ADMIN ON *.* FROM 'mysqlops_replication'@'%'")
