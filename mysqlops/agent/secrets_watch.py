@@ -6,6 +6,7 @@ from __future__ import annotations
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, api, certificates, credentials, log, member, pod, rotation, vault
 from mysqlops.core import names
+from mysqlops.core import rotation as stages
 
 
 class SecretsWatch:
@@ -21,10 +22,11 @@ class SecretsWatch:
         self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
         self.knows_missing = False
+        self._stage = ""  # of a rotation, as the Secret said at this look
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
-        missing, troubles = "", []
+        missing, troubles, self._stage = "", list[str](), ""
         for chore in (self._take_passwords, self._take_certificate):
             try:
                 missing = missing or chore(words)
@@ -55,6 +57,7 @@ class SecretsWatch:
 
     def _take_passwords(self, words: log.Log) -> str:
         held = self._vault.read()
+        self._stage = stages.stage_of(held.values)
         put_back, missing = rotation.put_back(self._vault, self._pod, held)
         if put_back:
             words.say(f"the Secrets did not hold {', '.join(put_back)}: put it back")
@@ -72,7 +75,7 @@ class SecretsWatch:
 
     def _watch_accounts(self, words: log.Log) -> None:
         try:
-            self._accounts.look(words.say)
+            self._accounts.look(words.say, self._stage)
             self.accounts = self._accounts.trouble
         except errors.ConnectFailed:
             self.accounts = ""  # a server that is down is named elsewhere

@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.core import gtid
 from mysqlops.core.view import RECOVERING
 from mysqlops.errors import Refused, StepFailed
-from mysqlops.operations import gtids, observe, waiting
+from mysqlops.operations import gtids, lock, observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate
+from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
 _TOLD_SECONDS = 12.0  # a member applies what it received, and each publishes every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
-_PASSING = {"only-copy", "members-unseen"}  # what a few seconds of patience may change
+# What a few seconds of patience may change: a server that restarts says nothing, the group expels whom it lost.
+_PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,16 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
     going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
     patience = waiting.Patience(session, _TOLD_SECONDS)
     while True:
+        if going.held is None:
+            going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
         answers = gtids.answers(session, now, but=going.member)
         try:
             return gate.check(now, going, answers, accept_loss=wish.accept_loss)
         except Refused as error:
             if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
-        patience.sleep(waiting.Pending(f"the others to hold all that {going.member} holds"))
+            what = error.reasons[0].message
+        patience.sleep(waiting.Pending(f"the gate to let claim {claim['metadata']['name']} go: {what}"))
         now = observe.judged(session, name)
 
 
@@ -72,6 +78,29 @@ def _is_joining(session: Session, name: str) -> bool:
     """Somebody is about to be another copy: worth waiting for."""
     members = observe.judged(session, name).members
     return any(one.state == RECOVERING or one.clone_size for one in members)
+
+
+def empty(session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", **more: Any) -> None:
+    """Give a member another claim: it is noted as one that copies another's data until `forget_emptied`. In one call
+    with the orders that its new pod must find when it starts (`more`). Raises WaitTimeout."""
+    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    note = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
+    orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
+    if passed is not None:
+        delete(session, passed)
+
+
+def emptied(session: Session, name: str) -> dict[str, Any]:
+    """The notes of members that are to take another's data (planning/member.py)."""
+    found = orders.read_one(session.client, name, "rebuilding")
+    return found if isinstance(found, dict) else {}
+
+
+def forget_emptied(session: Session, name: str, members: Collection[str]) -> None:
+    """They serve with another claim."""
+    notes = emptied(session, name)
+    if left := notes.keys() & set(members):
+        orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import names, record, view
 from mysqlops.objects import claims as naming
-from mysqlops.operations import claims, lock, observe, orders
+from mysqlops.operations import claims, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import member as planning
 from mysqlops.planning import status
@@ -87,7 +85,7 @@ def _without_filling(session: Session, name: str, member: str) -> dict[str, str]
 
 def under_way(session: Session, name: str, member: str) -> planning.Emptying | None:
     """The note of a run that was killed after it had deleted the member's claim, if its work is still to be done."""
-    note = planning.emptying(orders.read_one(session.client, name, "rebuilding"), member)
+    note = planning.emptying(claims.emptied(session, name), member)
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     uid = found["metadata"]["uid"] if found is not None else None
     return note if planning.is_under_way(observe.judged(session, name), member, note, uid) else None
@@ -100,28 +98,16 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
     passed = (
         None if found is None else claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS, repair=True))
     )
-    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
-    noted = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
-    notes = _notes(session, name)
     filling = _without_filling(session, name, member)
     if backup:
         filling[member] = backup
-    # In one call: the new pod must not start before the order is there.
-    orders.write(session.client, name, rebuilding={**notes, member: noted.as_json()}, filling=filling)
-    if passed is not None:
-        claims.delete(session, passed)
+    claims.empty(session, name, member, passed, backup, filling=filling)
 
 
 def await_service(session: Session, name: str, member: str) -> None:
     """Until it serves with another claim; that it was to be rebuilt is forgotten then."""
     observe.until(session, name, lambda now: _serves(now, member), f"{member} to take its data from the group")
-    notes = _notes(session, name)
-    orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one != member})
-
-
-def _notes(session: Session, name: str) -> dict[str, Any]:
-    found = orders.read_one(session.client, name, "rebuilding")
-    return found if isinstance(found, dict) else {}
+    claims.forget_emptied(session, name, [member])
 
 
 def _claim(session: Session, name: str, member: str) -> str:

@@ -196,6 +196,7 @@ def replace_all(
         now = verdict.judge(seen)
         match planning.plan(now, left, planning.dead(seen.pods)):
             case actions.Done():
+                claims.forget_emptied(session, name, [one.name for one in now.members if one.state == ONLINE])
                 return replaced
             case planning.Replace(pod, why):
                 session.progress.say(f"replacing {pod}: {why}")
@@ -224,11 +225,11 @@ def _replace(
     if claim is not None and (rebuild or naming.is_going(claim)):
         wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
         goes_back = record is not None and bool(record.failure)
-        claims.delete(session, claims.ask_patiently(session, seen.name, claim, wish, repairs=goes_back))
-        return
+        passed = claims.ask_patiently(session, seen.name, claim, wish, repairs=goes_back)
+        return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)
-    _replace_pod(session, pod)
+    return _replace_pod(session, pod)
 
 
 def _replace_pod(session: Session, pod: str) -> None:

@@ -78,9 +78,9 @@ _PURGED = (13114, 1236)
 
 # From how many transactions on an empty member copies a donor's data instead of applying them one by one; fewer is a
 # cluster that was just deployed (docs/adr/0023). A copy also has what somebody wrote past the binary log, which no
-# member gets that applies. So a member that is being rebuilt copies however little there is.
+# member gets that applies. So a member that is being rebuilt copies however little there is, and goes on trying.
 COPIES_FROM = 1_000
-_TRIES_TO_COPY = 3  # then Group Replication does as it can
+_TRIES_TO_COPY = 3  # of a new member; then Group Replication does as it can
 
 
 # While the roles change, a member may be seen so for a moment: Group Replication sets it right by itself.
@@ -221,15 +221,11 @@ def _plan_join(
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
         return Apply("it could not apply that when it was last in the group")
-    if not server.known() and situation.tries < _TRIES_TO_COPY:
-        is_rebuilt = situation.name in around.record.rebuilding
-        if donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM):
-            return Copy(
-                f"it is being rebuilt, from {donor}"
-                if is_rebuilt
-                else f"{donor} holds {COPIES_FROM} transactions or more",
-                donor,
-            )
+    is_rebuilt = situation.name in around.record.rebuilding
+    copies = not server.known() and (is_rebuilt or situation.tries < _TRIES_TO_COPY)
+    if copies and (donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM)):
+        enough = f"{donor} holds {COPIES_FROM} transactions or more"
+        return Copy(f"it is being rebuilt, from {donor}" if is_rebuilt else enough, donor)
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)

@@ -69,6 +69,11 @@ class Cluster:
         claim = self.claim(pod)
         return self.data[claim["metadata"]["uid"]] if claim else ""
 
+    def data_uid(self, pod: str) -> str:
+        """Names the claim of a member, whatever it is called."""
+        claim = self.claim(pod)
+        return claim["metadata"]["uid"] if claim else ""
+
     def write(self, pod: str, held: str) -> None:
         claim = self.claim(pod)
         assert claim is not None
