@@ -75,7 +75,7 @@ def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stat
 
 def finish(session: Session, name: str, limits: Limits) -> list[str]:
     """Replace what is outdated; the pods replaced, in order. If a new one fails, go back and raise StepFailed."""
-    record = _record(session, name)
+    record = rollout.read(session.client.get("StatefulSet", name))
     if record is not None and record.failure:
         return _go_back(session, name, record, limits)
     try:
@@ -109,10 +109,6 @@ def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
             "spec": {**found["spec"], "template": record.before},
         }
     )
-
-
-def _record(session: Session, name: str) -> rollout.Rollout | None:
-    return rollout.read(session.client.get("StatefulSet", name))
 
 
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
@@ -186,15 +182,15 @@ def replace_all(
     record: rollout.Rollout | None = None,
     rebuild: bool = False,
 ) -> list[str]:
-    """Replace the old pods in their order, with `rebuild` their claims too; raises NewPodFailed, WaitTimeout, Refused
-    or StepFailed."""
+    """Replace the old pods in their order, with `rebuild` their claims too; raises NewPodFailed, NoWrite, WaitTimeout,
+    Refused or StepFailed."""
     replaced: list[str] = []
     since = session.clock.monotonic()
     while True:
         seen = _see(session, name)
         left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
-        match planning.plan(now, left, planning.dead(seen.pods)):
+        match planning.plan(now, left, planning.dead(seen.pods), goes_back=rollout.goes_back(record)):
             case actions.Done():
                 return replaced
             case planning.Replace(pod, why):
@@ -203,7 +199,7 @@ def replace_all(
                 replaced.append(pod)
                 since = session.clock.monotonic()
             case switching.Switchover() as chosen:
-                _hand_over(session, name, chosen)
+                _hand_over(session, name, chosen, record)
             case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
@@ -226,11 +222,13 @@ def _see(session: Session, name: str) -> status.Observed:
         session.clock.sleep(_POLL_SECONDS)
 
 
-def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:
+def _hand_over(session: Session, name: str, chosen: switching.Switchover, record: rollout.Rollout | None) -> None:
+    """The first new member to lead shows at once whether clients can live with new settings."""
     try:
-        switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
+        switchover.execute(session, name, chosen, switching.Limits(rolls_back=True), measured=False)
     except errors.Refused as refusal:  # which would say that nothing was changed
         raise errors.StepFailed(str(refusal), hint="run the same command again to go on") from refusal
+    proof.of_settings(session, name, record)
 
 
 def _replace(
@@ -239,8 +237,8 @@ def _replace(
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
         wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
-        goes_back = record is not None and bool(record.failure)
-        claims.delete(session, claims.ask_patiently(session, seen.name, claim, wish, repairs=goes_back))
+        sure = claims.ask_patiently(session, seen.name, claim, wish, repairs=rollout.goes_back(record))
+        claims.delete(session, sure)
         return
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)

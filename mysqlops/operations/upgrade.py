@@ -11,7 +11,7 @@ from mysqlops.core import names, ownership, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move
+from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move, unproven
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import drift, render, status
@@ -66,6 +66,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
     """Make the change; the pods replaced. Raises StepFailed if it was rolled back."""
+    unproven.attempt(session, name)
     if change.record is None:
         for manifest in change.manifests:
             session.client.apply(manifest)
@@ -74,9 +75,7 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
         return []
     rolling.begin(session, list(change.manifests), change.record, change.stateful_set)
     session.progress.say(change.why)
-    replaced = rolling.finish(session, name, limits)
-    secret_move.split(session, name)
-    return replaced
+    return resume(session, name, limits)
 
 
 def check_whole(now: status.Status, *but: str) -> None:
@@ -91,6 +90,7 @@ def resume(session: Session, name: str, limits: rolling.Limits) -> list[str]:
     """Go on with an open rollout, in whichever direction it goes; raises Refused, StepFailed."""
     must_be_open(session, name)
     done = rolling.finish(session, name, limits)
+    unproven.attempt(session, name)
     secret_move.split(session, name)
     return done
 
