@@ -15,7 +15,6 @@ from mysqlops.planning import status
 def execute(session: Session, name: str) -> list[str]:
     """The pods restarted, in order; raises Refused, StepFailed or WaitTimeout. Goes on with a run that was killed."""
     client = session.client
-    unproven.attempt(session, name)
     pods = observe.cluster(client, name, session.clock).pods
     noted = planning.left(orders.read_one(client, name, "restarting"), uids(pods), session.clock.now())
     wanted = noted or uids(pods)
@@ -30,8 +29,9 @@ def execute(session: Session, name: str) -> list[str]:
         restarted = rollout.replace_all(session, name, old, rollout.Limits(session.timeout_seconds))
     except rollout.NewPodFailed as failure:
         raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to go on") from failure
-    unproven.attempt(session, name)
     orders.write(client, name, restarting=None)
+    if not noted:
+        unproven.end(session, name)  # every server has started with my.cnf
     return restarted
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
-from mysqlops.operations import claims, followers, observe, proof, switchover
+from mysqlops.operations import claims, data_version, followers, observe, proof, switchover
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, render, revisions, status, verdict
 from mysqlops.planning import claims as naming
@@ -161,6 +161,7 @@ def _close(session: Session, name: str) -> None:
     """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
     from the ConfigMap with the plain name, and what is made of the cluster: both follow before ConfigMaps go. The
     record goes last: until then the rollout is open, and --resume ends what a killed run left."""
+    data_version.note(session.client, observe.judged(session, name))
     used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:

@@ -25,7 +25,9 @@ def begin(session: Session, name: str, keys: Iterable[str]) -> None:
 
 
 def end(session: Session, name: str) -> None:
-    orders.write(session.client, name, setting=None)
+    """Where each server has what my.cnf says."""
+    if noted(session, name):
+        orders.write(session.client, name, setting=None)
 
 
 def noted(session: Session, name: str) -> tuple[str, ...]:
