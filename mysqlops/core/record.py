@@ -10,7 +10,8 @@ from typing import Any
 
 from mysqlops.core import gtid, names
 
-_VARIABLE = re.compile(r"[a-z][a-z0-9_.]*")
+_VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
+_MOST = 500  # fewer than a server has, and no more than fit into a command's arguments
 
 
 def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
@@ -35,7 +36,9 @@ def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """The variables that a command sets live, or did until it was killed: values of which no write has proved."""
     found = _read(annotations, names.ANNOTATION_SETTING)
     listed = found.get("names") if isinstance(found, dict) else None
-    return tuple(str(one) for one in listed if _VARIABLE.fullmatch(str(one))) if isinstance(listed, list) else ()
+    return (
+        tuple(one for one in map(str, listed[:_MOST]) if _VARIABLE.fullmatch(one)) if isinstance(listed, list) else ()
+    )
 
 
 def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class ServerVersion:
 
 
 def find(text: str) -> ServerVersion | None:
-    """The version that a text begins with, None if it is none."""
-    return ServerVersion.parse(text) if _VERSION.match(text) else None
+    """The version that a text begins with, None if it is none. Anybody may have written it, at any length."""
+    return ServerVersion.parse(text[:40]) if _VERSION.match(text[:40]) else None
 
 
 def is_same(left: str | None, right: str | None) -> bool:

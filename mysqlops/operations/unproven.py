@@ -9,11 +9,12 @@ Lease, and they are not to choose values for each other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from mysqlops import errors
 from mysqlops.core import names, record
 from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import variables
 from mysqlops.operations import agents, lock, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import render, settings, status
@@ -47,12 +48,18 @@ def set_back(session: Session, name: str) -> list[str]:
         if one.state == status.ABSENT:  # it starts with my.cnf
             continue
         try:
-            put(session, one.name, values)
+            put(session, one.name, {key: values[key] for key in _dynamic(session, one.name, values)})
         except errors.MysqlopsError as failure:
             left.append(f"{one.name}: {failure}")
     if not left:
         end(session, name)
     return left
+
+
+def _dynamic(session: Session, pod: str, keys: Collection[str]) -> list[str]:
+    """Nothing else can have been set live, whatever the note names."""
+    kinds = agents.run(session.client, pod, "setting-kinds", *keys, timeout_seconds=20) if keys else {}
+    return [one for one in keys if kinds.get(one) == variables.DYNAMIC]
 
 
 def settle(session: Session, name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from mysqlops.core import mysqld_config, names, publication, record, rollout
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
-from mysqlops.operations import configure, deploy, followers, image_check, observe, unproven
+from mysqlops.operations import configure, deploy, followers, image_check, observe, restart, unproven
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import render, settings, status
@@ -54,6 +54,8 @@ class Servers(Cluster):
     def _answer(self, pod: str, words: Sequence[str]) -> Any:
         if words[0] == "set-settings":
             return self._set(pod, json.loads(words[1]))
+        if words[0] == "setting-kinds":
+            return {one: "unknown" if one.startswith("nobody") else "dynamic" for one in words[1:]}
         if words[0] == "probe":
             if any(one.get("init_connect") == "bad" for one in self.variables.values()):
                 raise errors.WaitTimeout("no write through mysql-primary: Lost connection")
@@ -180,6 +182,25 @@ def test_a_note_names_variables_and_no_values_and_not_those_that_nobody_may_set(
     assert record.setting(note) == ("sql_mode",)
     for text in ("", "{", "[]", '{"names": "sql_mode"}'):
         assert record.setting({names.ANNOTATION_SETTING: text}) == ()
+
+
+def test_a_note_that_somebody_else_wrote_stops_nothing() -> None:
+    servers = Servers()
+    session = servers.session()
+    unproven.begin(session, NAME, ["offline_mode", "nobody_knows_this", "sql_mode", *(f"a{n}" for n in range(9000))])
+    servers.variables["mysql-1"]["sql_mode"] = ""
+    unproven.settle(session, NAME)
+    assert _open(servers) == []
+    for one in servers.variables.values():
+        assert not {"offline_mode", "nobody_knows_this"} & set(one)
+
+
+def test_a_restart_ends_what_was_open() -> None:
+    """The servers start with my.cnf; who restarts need not be allowed to read that."""
+    servers = Servers()
+    unproven.begin(servers.session(), NAME, ["sql_mode"])
+    assert sorted(restart.execute(servers.session(), NAME)) == sorted(servers.facts)
+    assert _open(servers) == []
 
 
 def test_the_way_back_to_settings_that_an_older_version_allowed_is_open() -> None:

@@ -90,7 +90,7 @@ def test_an_image_that_is_older_than_the_data_of_a_deleted_cluster_is_refused(
     deploy.try_images(session, SPEC, wanted, plan)
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "{}"])
+@pytest.mark.parametrize("text", ["", "nonsense", "{}", "9" * 5000 + ".1.1"])
 def test_a_version_that_is_not_known_hinders_nothing(text: str) -> None:
     cluster = Cluster(3)
     cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"][names.ANNOTATION_VERSION] = text
