@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
-from mysqlops.planning import render, settings, storage
+from mysqlops.planning import settings, storage
 
 
 # Settings
@@ -88,22 +87,6 @@ def test_a_stateful_set_made_anew_differs_in_its_claims_size_only() -> None:
     assert new["spec"]["template"] == {"x": 1}
     assert "status" not in new
     assert storage.size_of(old) == "1Gi"
-
-
-@pytest.mark.parametrize(
-    ("given", "account"),
-    [
-        ({"max_connections": "200"}, "190"),
-        ({"loose_max_connections": "1K"}, "1014"),
-        ({"max_connections": "30"}, "20"),
-        ({"max_connections": "29"}, "0"),  # the replication account needs 20, if anything is counted
-        ({"max_connections": "200", "max_user_connections": "150"}, "150"),
-    ],
-)
-def test_one_account_may_take_what_leaves_room_for_the_members(given: dict[str, str | None], account: str) -> None:
-    base = "[mysqld]\nmax_connections = 74\nmax_user_connections = 64\n"
-    found = settings.values(render.my_cnf(base, ClusterSpec("c", "n", mysqld=given)))
-    assert found["max_user_connections"] == account
 
 
 @pytest.mark.parametrize(("name", "waits"), [("ssl_cipher", True), ("tls_version", True), ("sql_mode", False)])
