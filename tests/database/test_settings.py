@@ -335,7 +335,7 @@ def test_the_proof_sees_what_shuts_clients_out_and_my_cnf_lets_them_in_again(
         with pytest.raises(errors.WaitTimeout, match="no write through"):
             _write_as_a_client(member)
     finally:
-        back = planning.as_configured([name], (_INPUTS / "comments.cnf").read_text())
+        back = {name: planning.values((_INPUTS / "comments.cnf").read_text()).get(name)}
         with member.server() as server:
             assert variables.set_all(server, back) == {}
     _write_as_a_client(member)
