@@ -103,8 +103,13 @@ def _waits_for_nobody(server: Server) -> Server:
     """A site may have made it the default that sessions wait for the group. A member that has lost its group refuses
     their queries (error 3796), and its agent could not see it, nor bring it back. Without the plugin there is no such
     variable."""
-    with contextlib.suppress(errors.StatementFailed):
+    try:
         server.query("SET SESSION group_replication_consistency = 'EVENTUAL'")
+    except errors.StatementFailed:
+        pass
+    except errors.MysqlError:
+        server.close()
+        raise
     return server
 
 
