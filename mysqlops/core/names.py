@@ -34,6 +34,8 @@ ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup
 ANNOTATION_RECREATING = (
     f"{DOMAIN}/recreating"  # on the Lease: JSON, of the StatefulSet that replaces another; on a parked one: its members
 )
+ANNOTATION_SETTING = f"{DOMAIN}/setting"  # on the Lease: JSON, variables that are set live and not proved yet
+ANNOTATION_VERSION = f"{DOMAIN}/data-version"  # on the Lease: the newest server that is known to have run on the data
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/record.py)
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)
 ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held when a rollout replaced its pod

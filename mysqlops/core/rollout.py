@@ -43,6 +43,10 @@ class Replaced:
     history: str = ""
 
 
+def goes_back(rollout: Rollout | None) -> bool:
+    return rollout is not None and bool(rollout.failure)
+
+
 def read_replaced(claim: Mapping[str, Any], rollout: Rollout, history: str) -> str | None:
     """The GTID set that the claim held, if that very rollout noted it, and the history still has that name."""
     found = _replaced(claim)

@@ -30,6 +30,11 @@ class ServerVersion:
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
+def find(text: str) -> ServerVersion | None:
+    """The version that a text begins with, None if it is none. Anybody may have written it, at any length."""
+    return ServerVersion.parse(text[:40]) if _VERSION.match(text[:40]) else None
+
+
 def is_same(left: str | None, right: str | None) -> bool:
     """Whether two servers' words mean the same version: builds may differ. Unknown ones differ."""
     return None not in (left, right) and ServerVersion.parse(str(left)) == ServerVersion.parse(str(right))

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, quantity, sizing
+from mysqlops.core import my_cnf as lines
+from mysqlops.core import mysqld_config, names, setting_rules, sizing
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import claims, network
 
@@ -78,13 +79,15 @@ def my_cnf(base_text: str, spec: ClusterSpec) -> str:
 
 
 def _connections(spec: ClusterSpec) -> dict[str, str | None]:
-    """What one account may take of a user's own max_connections; nothing is kept of one that is too small for that."""
-    given = (spec.mysqld.get("max_connections") or "").strip("'\"")
-    number = int(given) if given.isdigit() else quantity.parse_my_cnf(given)
+    """What one account may take of a user's own max_connections; nothing is kept of one that is too small for that: the
+    replication account needs its own share."""
+    number = lines.number(mysqld_config.by_name(spec.mysqld).get("max_connections"))
     if number is None:
         return {}
     rest = number - sizing.KEPT_CONNECTIONS
-    return {"max_user_connections": str(rest if rest > sizing.KEPT_CONNECTIONS else 0)}
+    return {
+        "max_user_connections": "0" if setting_rules.refused_because("max_user_connections", str(rest)) else str(rest)
+    }
 
 
 def rename(node: Any, name: str) -> Any:

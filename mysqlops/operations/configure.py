@@ -2,12 +2,11 @@
 
 Live: one replica first, then the others, then a write as a client makes it; if anything refuses, the values of my.cnf
 are set again everywhere. Only what has proven itself is written to the ConfigMap, in place: until then a server that
-restarts has the old values, and a run that was killed is finished, or taken back, by the next one.
+restarts has the old values, and what a run that was killed left is set back by the next one (unproven.py).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -20,7 +19,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
 from mysqlops.objects import render
-from mysqlops.operations import agents, deploy, image_check, observe, rollout, upgrade
+from mysqlops.operations import agents, deploy, image_check, observe, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
 
@@ -30,11 +29,9 @@ _PROOF_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Change:
-    """Variable -> new value (None: the server's default), and the values that my.cnf has now; `rolling` if some take a
-    restart (`static`)."""
+    """Variable -> new value (None: the server's default); `rolling` if some take a restart (`static`)."""
 
     values: Mapping[str, str | None]
-    before: Mapping[str, str | None]
     static: tuple[str, ...]
     config_map: Json
     rolling: upgrade.Change | None
@@ -63,12 +60,12 @@ def with_settings(running: observe.Running, given: Mapping[str, str | None]) -> 
 
 
 def reverted(running: observe.Running) -> ClusterSpec:
-    """The running spec with the settings from before the last change; raises Refused."""
+    """The running spec with the settings from before the last change; raises Refused. The cluster ran with them: of
+    what an older version allowed must_fit warns, and the way back stays open."""
     text = running.settings.get(render.PREVIOUS_CNF)
     if text is None:
         raise Refused([Reason("no-previous", f"no change of the settings of {running.spec.name} is known")])
-    source = render.PREVIOUS_CNF
-    return replaced(running.spec, mysqld=mysqld_config.check_user_settings(mysqld_config.parse(text, source), source))
+    return replaced(running.spec, mysqld=mysqld_config.read(mysqld_config.parse(text, render.PREVIOUS_CNF)))
 
 
 def plan(
@@ -91,11 +88,11 @@ def plan(
     kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])
     static = tuple(one for one in values if kinds[one] != variables.DYNAMIC)
     if static:
-        return Change(values, {}, static, config_map, upgrade.plan(session, name, running, spec))
+        return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
     image_check.must_fit(session, spec, running.spec)
     image_check.must_pass(session, spec, objects)
-    return Change(values, settings.undone(values, old), (), config_map, None)
+    return Change(values, (), config_map, None)
 
 
 def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dict[str, str]:
@@ -104,7 +101,7 @@ def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dic
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     found: dict[str, str] = agents.run(session.client, now.primary, "setting-kinds", *values, timeout_seconds=20)
-    return found
+    return {one: variables.STATIC if settings.waits_for_start(one) else kind for one, kind in found.items()}
 
 
 def execute(session: Session, name: str, change: Change, limits: rollout.Limits) -> list[str]:
@@ -113,51 +110,43 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
     members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
+    if change.values:
+        unproven.begin(session, name, change.values)
     _try(session, name, now, members, change)
     session.client.apply(change.config_map)
     session.progress.say(f"set on {', '.join(members)}")
     _await_files(session, name, change.config_map["data"][render.MY_CNF])
     for one in members:  # a server that restarted before the file came has the old values
-        _set(session, one, change.values)
+        unproven.put(session, one, change.values)
+    if change.values:
+        unproven.end(session, name)
     return []
 
 
 def _try(session: Session, name: str, now: status.Status, members: Sequence[str], change: Change) -> None:
     """Set the values, and write as a client does; raises what stands in the way, with the old values set again."""
-    asked: list[str] = []
+    done: list[str] = []
     try:
         for one in members:
-            asked.append(one)
-            _set(session, one, change.values)
+            unproven.put(session, one, change.values)
+            done.append(one)
         if change.values:
             deploy.prove(session.client, now, _PROOF_SECONDS)
     except errors.MysqlopsError as error:
-        if isinstance(error, Refused) and len(asked) == 1:
-            raise  # the first one put back what it had set
-        _take_back(session, name, asked, change, error)
+        if isinstance(error, Refused) and not done:  # the first one put back what it had set
+            unproven.end(session, name)
+            raise
+        _take_back(session, name, change, error)
     except KeyboardInterrupt:  # nobody has seen yet that clients can live with it
         session.progress.say("setting the values of my.cnf again")
-        if left := _set_back(session, asked, change):
+        if left := unproven.set_back(session, name):
             session.progress.warn(f"the values of my.cnf are not back on {'; '.join(left)}")
         raise
 
 
-def _set_back(session: Session, members: Sequence[str], change: Change) -> list[str]:
-    """Set the values of my.cnf again; the members that could not be asked, with why."""
-    left = []
-    for one in members:
-        try:
-            _set(session, one, change.before)
-        except errors.MysqlopsError as failure:
-            left.append(f"{one}: {failure}")
-    return left
-
-
-def _take_back(
-    session: Session, name: str, members: Sequence[str], change: Change, error: errors.MysqlopsError
-) -> NoReturn:
+def _take_back(session: Session, name: str, change: Change, error: errors.MysqlopsError) -> NoReturn:
     """Raises Refused, or StepFailed if a member could not be asked."""
-    left = _set_back(session, members, change)
+    left = unproven.set_back(session, name)
     keys = ", ".join(change.values)
     if left:
         text = f"{keys}: {error}; and the values of my.cnf are not back on {'; '.join(left)}"
@@ -167,14 +156,6 @@ def _take_back(
     text = f"with {keys} as wanted no client could write any more: {error}; the values of my.cnf are set again"
     hint = "correct the value; docs/configuration.md says what each setting must allow"
     raise Refused([Reason("stops-writes", text, hint)]) from error
-
-
-def _set(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
-    if not values:
-        return
-    refused: dict[str, str] = agents.run(session.client, pod, "set-settings", json.dumps(values), timeout_seconds=60)
-    if refused:
-        raise Refused([Reason("bad-config", f"{pod} refuses {key}: {why}") for key, why in refused.items()])
 
 
 def _await_files(session: Session, name: str, my_cnf: str) -> None:

@@ -10,7 +10,7 @@ from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims as naming
-from mysqlops.operations import observe, orders, waiting
+from mysqlops.operations import data_version, observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -105,6 +105,8 @@ def execute(session: Session, name: str, plan: Plan) -> None:
     if names.ANNOTATION_RECREATING in status.annotations_of(lease):
         orders.write(session.client, name, recreating=None)
     has_members = any(step.kind in ("StatefulSet", "Pod") for step in plan.steps)
+    if any(step.kind == "StatefulSet" for step in plan.steps):
+        data_version.note(session.client, observe.judged(session, name))
     for step in plan.steps:
         if has_members and step.kind not in _RUNNING:
             _await_no_pods(session, name)

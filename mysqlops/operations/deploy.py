@@ -13,7 +13,7 @@ from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims, render
 from mysqlops.objects.running import differences
-from mysqlops.operations import agents, bundle, image_check, observe, preflight, vault, waiting
+from mysqlops.operations import agents, bundle, data_version, image_check, observe, preflight, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
 from mysqlops.planning import status, verdict
@@ -96,7 +96,9 @@ def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Pl
     if not any(step.kind == "StatefulSet" for step in plan.steps):
         return
     image_check.must_fit(session, spec)
-    image_check.must_pass(session, spec, wanted)
+    tried = image_check.must_pass(session, spec, wanted)
+    if reasons := data_version.refused_because(session.client, spec.name, tried.version):
+        raise errors.Refused(reasons)
 
 
 def execute(session: Session, plan: Plan) -> None:
@@ -145,6 +147,7 @@ def await_healthy(session: Session, name: str) -> status.Status:
                 seen_online.add(member.name)
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
         if not status.in_the_way(now):
+            data_version.note(session.client, now)
             return now
         first = now.conditions[0]
         reasons = "; ".join(condition.message for condition in now.conditions)

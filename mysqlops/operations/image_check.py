@@ -40,13 +40,14 @@ class Tried:
     warnings: tuple[str, ...] = ()
 
 
-def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> None:
-    """The same as `check`; raises Refused, tells the warnings."""
+def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
+    """The same as `check`; raises Refused, prints the warnings."""
     tried = check(session, spec, objects)
     if tried.reasons:
         raise errors.Refused(tried.reasons)
     for warning in tried.warnings:
         session.progress.warn(warning)
+    return tried
 
 
 def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = None) -> None:

@@ -22,6 +22,7 @@ _KEYS = {
     "rebuilding": names.ANNOTATION_REBUILDING,
     "filling": names.ANNOTATION_FILLING,
     "recreating": names.ANNOTATION_RECREATING,
+    "setting": names.ANNOTATION_SETTING,
     "rotated": names.ANNOTATION_ROTATED,
 }
 

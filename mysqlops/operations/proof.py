@@ -1,4 +1,5 @@
-"""Prove new settings by a client's write before a rollout of them is over: a server that came up may refuse clients."""
+"""Prove new settings by a client's write, as soon as one who has them leads and before their rollout is over: a server
+that came up may refuse clients."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from mysqlops.operations import deploy, observe
 from mysqlops.operations.session import Session
 
 _TRIES = 2  # a primary may have changed meanwhile
+_SECONDS = 10.0  # a client that is shut out waits for it
 
 
 class NoWrite(Exception):
@@ -21,7 +23,7 @@ def of_settings(session: Session, name: str, record: rollout.Rollout | None) -> 
         return
     for left in reversed(range(_TRIES)):
         try:
-            deploy.prove(session.client, observe.judged(session, name))
+            deploy.prove(session.client, observe.judged(session, name), _SECONDS)
             return
         except errors.MysqlopsError as error:
             if not left:

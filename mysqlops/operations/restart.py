@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.operations import observe, orders, rollout, upgrade
+from mysqlops.operations import observe, orders, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import restart as planning
 from mysqlops.planning import status
@@ -30,6 +30,8 @@ def execute(session: Session, name: str) -> list[str]:
     except rollout.NewPodFailed as failure:
         raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to go on") from failure
     orders.write(client, name, restarting=None)
+    if not noted:
+        unproven.end(session, name)  # every server has started with my.cnf
     return restarted
 
 

@@ -16,7 +16,7 @@ from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import render, revisions
-from mysqlops.operations import claims, followers, observe, proof, switchover, waiting
+from mysqlops.operations import claims, data_version, followers, observe, proof, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
@@ -75,7 +75,7 @@ def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stat
 
 def finish(session: Session, name: str, limits: Limits) -> list[str]:
     """Replace what is outdated; the pods replaced, in order. If a new one fails, go back and raise StepFailed."""
-    record = _record(session, name)
+    record = rollout.read(session.client.get("StatefulSet", name))
     if record is not None and record.failure:
         return _go_back(session, name, record, limits)
     try:
@@ -109,10 +109,6 @@ def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
             "spec": {**found["spec"], "template": record.before},
         }
     )
-
-
-def _record(session: Session, name: str) -> rollout.Rollout | None:
-    return rollout.read(session.client.get("StatefulSet", name))
 
 
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
@@ -165,6 +161,7 @@ def _close(session: Session, name: str) -> None:
     """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
     from the ConfigMap with the plain name, and what is made of the cluster: both follow before ConfigMaps go. The
     record goes last: until then the rollout is open, and --resume ends what a killed run left."""
+    data_version.note(session.client, observe.judged(session, name))
     used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:
@@ -186,15 +183,15 @@ def replace_all(
     record: rollout.Rollout | None = None,
     rebuild: bool = False,
 ) -> list[str]:
-    """Replace the old pods in their order, with `rebuild` their claims too; raises NewPodFailed, WaitTimeout, Refused
-    or StepFailed."""
+    """Replace the old pods in their order, with `rebuild` their claims too; raises NewPodFailed, NoWrite, WaitTimeout,
+    Refused or StepFailed."""
     replaced: list[str] = []
     since = session.clock.monotonic()
     while True:
         seen = observe.settled(session, name)
         left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
-        match planning.plan(now, left, planning.dead(seen.pods)):
+        match planning.plan(now, left, planning.dead(seen.pods), goes_back=rollout.goes_back(record)):
             case actions.Done():
                 claims.forget_emptied(session, name, [one.name for one in now.members if one.state == ONLINE])
                 return replaced
@@ -204,18 +201,20 @@ def replace_all(
                 replaced.append(pod)
                 since = session.clock.monotonic()
             case switching.Switchover() as chosen:
-                _hand_over(session, name, chosen)
+                _hand_over(session, name, chosen, record)
             case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
                 session.clock.sleep(waiting.POLL_SECONDS)  # its own limits end it: _check_new_pods
 
 
-def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:
+def _hand_over(session: Session, name: str, chosen: switching.Switchover, record: rollout.Rollout | None) -> None:
+    """The first new member to lead shows at once whether clients can live with new settings."""
     try:
-        switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
+        switchover.execute(session, name, chosen, switching.Limits(rolls_back=True), measured=False)
     except errors.Refused as refusal:  # which would say that nothing was changed
         raise errors.StepFailed(str(refusal), hint="run the same command again to go on") from refusal
+    proof.of_settings(session, name, record)
 
 
 def _replace(
@@ -224,8 +223,7 @@ def _replace(
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
         wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
-        goes_back = record is not None and bool(record.failure)
-        passed = claims.ask_patiently(session, seen.name, claim, wish, repairs=goes_back)
+        passed = claims.ask_patiently(session, seen.name, claim, wish, repairs=rollout.goes_back(record))
         return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)

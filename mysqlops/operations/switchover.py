@@ -38,12 +38,15 @@ def plan(session: Session, name: str, to: str | None, limits: planning.Limits) -
     return chosen
 
 
-def execute(session: Session, name: str, chosen: planning.Switchover, limits: planning.Limits) -> Result:
-    """Make it; raises Refused, StepFailed or WaitTimeout. Run again after any failure: it looks anew."""
+def execute(
+    session: Session, name: str, chosen: planning.Switchover, limits: planning.Limits, *, measured: bool = True
+) -> Result:
+    """Make it; raises Refused, StepFailed or WaitTimeout. Run again after any failure: it looks anew. If it is
+    `measured`, it ends only once a client has written to the new primary."""
     members = [member.name for member in observe.judged(session, name).members if member.state == "ONLINE"]
     bystander = next((one for one in members if one not in (chosen.primary, chosen.to)), None)
     seconds, token = limits.transactions_seconds, secrets.token_hex(8)
-    measuring = _Measuring(session, bystander, chosen.to, token, seconds) if bystander else None
+    measuring = _Measuring(session, bystander, chosen.to, token, seconds) if bystander and measured else None
     session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")
     words = ["switchover", "--to", chosen.to, "--transactions-seconds", str(seconds)]
     words += ["--meter", token] if measuring else []

@@ -12,7 +12,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import drift, render
-from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move
+from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move, unproven
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import rollout as planning
@@ -67,6 +67,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
     """Make the change; the pods replaced. Raises StepFailed if it was rolled back."""
+    unproven.attempt(session, name)
     if change.record is None:
         for manifest in change.manifests:
             session.client.apply(manifest)
@@ -75,9 +76,7 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
         return []
     rolling.begin(session, list(change.manifests), change.record, change.stateful_set)
     session.progress.say(change.why)
-    replaced = rolling.finish(session, name, limits)
-    secret_move.split(session, name)
-    return replaced
+    return resume(session, name, limits)
 
 
 def check_whole(now: status.Status, *but: str) -> None:
@@ -92,6 +91,7 @@ def resume(session: Session, name: str, limits: rolling.Limits) -> list[str]:
     """Go on with an open rollout, in whichever direction it goes; raises Refused, StepFailed."""
     must_be_open(session, name)
     done = rolling.finish(session, name, limits)
+    unproven.attempt(session, name)
     secret_move.split(session, name)
     return done
 

@@ -37,8 +37,9 @@ class Replace:
 Action = Replace | Switchover | Wait | Done
 
 
-def plan(now: Status, old: Collection[str], dead: Collection[str] = ()) -> Action:
-    """The next action; `old` are the pods that are still to be replaced, `dead` those whose mysqld does not run."""
+def plan(now: Status, old: Collection[str], dead: Collection[str] = (), *, goes_back: bool = False) -> Action:
+    """The next action; `old` are the pods that are still to be replaced, `dead` those whose mysqld does not run. Who
+    leads with a template that failed hands over first: clients may be shut out as long as it does."""
     out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
     if out_of_group:
         last = out_of_group[-1]
@@ -48,7 +49,10 @@ def plan(now: Status, old: Collection[str], dead: Collection[str] = ()) -> Actio
     if blocking := held_up_by(now):
         return Wait(blocking[0])
     waiting = sorted((one for one in now.members if one.name in old), key=lambda one: (_leads(one, now), -one.ordinal))
-    return _next_of(now, waiting[0], old) if waiting else Done()
+    if not waiting:
+        return Done()
+    of_last = _next_of(now, waiting[-1], old)
+    return of_last if goes_back and isinstance(of_last, Switchover) else _next_of(now, waiting[0], old)
 
 
 def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:

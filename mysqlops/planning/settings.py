@@ -37,6 +37,12 @@ def changes(before: str, after: str) -> dict[str, str | None]:
     return {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
 
 
+def waits_for_start(name: str) -> bool:
+    """Of what a server lets itself be given and does not use: a proof would prove nothing. TLS waits for RELOAD TLS, by
+    which an agent loads the next certificate, months later."""
+    return name.startswith(("ssl_", "tls_"))
+
+
 def belongs_to_data(change: Iterable[str]) -> list[Reason]:
     """Why a running cluster may not have such a change: no server would start on its data."""
     return [
@@ -69,10 +75,15 @@ def other_data(
     ]
 
 
-def undone(change: Mapping[str, str | None], before: str) -> dict[str, str | None]:
-    """The change that takes another one back, where my.cnf is still as before."""
-    old = values(before)
-    return {name: old.get(name) for name in change}
+def as_configured(keys: Iterable[str], text: str) -> dict[str, str | None]:
+    """What sets these variables to what my.cnf says, None to the server's default. Not those that a user may not set
+    and my.cnf does not: somebody else named them."""
+    configured = values(text)
+    return {
+        name: configured.get(name)
+        for name in keys
+        if name not in _DECIDED_ELSEWHERE and (name in configured or setting_rules.may_be_set(name))
+    }
 
 
 def differs(name: str, configured: str, running: str | None) -> bool:

@@ -237,6 +237,7 @@ _ORDERS = {
     names.ANNOTATION_REBUILDING: ("a member is being rebuilt", "mysqlops member rebuild {name} MEMBER"),
     names.ANNOTATION_FILLING: ("a backup is being restored onto a member", "mysqlops restore BACKUP --member MEMBER"),
     names.ANNOTATION_RESTARTING: ("the members are being restarted", "mysqlops restart {name}"),
+    names.ANNOTATION_SETTING: ("settings are set live, not proved yet", "mysqlops config set {name} --settle"),
     names.ANNOTATION_RECREATING: ("the StatefulSet is being made again", "mysqlops storage resize {name} --size SIZE"),
     names.ANNOTATION_STOPPED: ("a stop was begun, or its note was left behind", "mysqlops start {name} takes it back"),
     names.ANNOTATION_RESTORING: ("a restore in place is under way", "mysqlops restore --revert {name} takes it back"),

@@ -87,3 +87,8 @@ def test_a_stateful_set_made_anew_differs_in_its_claims_size_only() -> None:
     assert new["spec"]["template"] == {"x": 1}
     assert "status" not in new
     assert storage.size_of(old) == "1Gi"
+
+
+@pytest.mark.parametrize(("name", "waits"), [("ssl_cipher", True), ("tls_version", True), ("sql_mode", False)])
+def test_what_a_server_uses_later_is_not_proved_live(name: str, waits: bool) -> None:
+    assert settings.waits_for_start(name) is waits

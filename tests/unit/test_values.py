@@ -177,8 +177,9 @@ def test_a_publication_is_only_that_of_its_own_pod() -> None:
     [
         ({}, "64"),
         ({"max_connections": "200"}, "190"),
-        ({"max_connections": "'1K'"}, "1014"),
-        ({"max_connections": "20"}, "0"),  # no limit: nothing could be kept
+        ({"max_connections": "1K"}, "1014"),
+        ({"max_connections": "30"}, "20"),
+        ({"max_connections": "29"}, "0"),  # no limit: the replication account's share would be too small
         ({"max_connections": "200", "max_user_connections": "200"}, "200"),
         ({"max_user_connections": "5"}, "5"),
     ],

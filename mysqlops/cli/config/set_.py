@@ -18,6 +18,9 @@ from mysqlops.cli import context, options, output
 )
 @click.option("--revert", is_flag=True, help="Back to the settings from before the last change.")
 @click.option(
+    "--settle", is_flag=True, help="End what a killed command left live: set every member to what my.cnf says."
+)
+@click.option(
     "--member-timeout",
     type=options.Duration(),
     default="10m",
@@ -30,22 +33,32 @@ def command(name: str, changes: tuple[str, ...], unset: tuple[str, ...], **given
 
     VALUE is read as in a line of my.cnf. The server itself checks the whole file first. What it can take live is set at
     once on every member; anything else goes by a rollout, replicas first. A client's write proves either: settings that
-    stop writes are taken back at once. Those that could lose writes or break the group are refused.
+    stop writes are taken back at once. Those that could lose writes or break the group are refused. What a command left
+    that was killed meanwhile is set back first.
 
     \b
     Examples:
       mysqlops config set mysql max_connections=200 long_query_time=0.5
       mysqlops config set mysql --unset long_query_time
       mysqlops config set mysql --revert
+      mysqlops config set mysql --settle
     """
-    from mysqlops.operations import configure, observe, rollout
+    from mysqlops.operations import configure, observe, rollout, unproven
 
     form, revert, dry_run = given.pop("output"), given.pop("revert"), given.pop("dry_run")
+    settle = given.pop("settle")
     limits = rollout.Limits(given.pop("member_timeout"))
     wanted: dict[str, str | None] = {**_parsed(changes), **dict.fromkeys(unset)}
-    if bool(wanted) == revert:
-        raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone")
+    if sum((bool(wanted), revert, settle)) != 1 or (settle and dry_run):
+        raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone, or --settle alone")
     with context.changing(name, "config", given) as session:
+        if settle:
+            keys = unproven.settle(session, name)
+            text = f"{', '.join(keys) or 'nothing was open'}: every member of {name} has what my.cnf says"
+            output.result({"settled": list(keys)}, form, text)
+            return
+        if not dry_run:
+            unproven.settle(session, name)
         running = observe.must_run(session.client, name)
         spec = configure.reverted(running) if revert else configure.with_settings(running, wanted)
         change = configure.plan(session, name, running, spec, again=wanted)

@@ -1,0 +1,37 @@
+"""Which version of MySQL ran on a cluster's data last: noted on the group's Lease, which outlives a delete that keeps
+the data. An older server refuses such data by itself, but only once a pod starts it, over and over.
+"""
+
+from __future__ import annotations
+
+from mysqlops.core import names, version
+from mysqlops.errors import Reason
+from mysqlops.kube.client import Client
+from mysqlops.operations import observe
+from mysqlops.planning import status
+
+
+def note(client: Client, now: status.Status) -> None:
+    """What the members say; nothing if none says anything. After a rollback that is older than before."""
+    found = [known for one in now.members if (known := version.find(one.version or ""))]
+    lease = client.find("Lease", names.group_lease(now.name))
+    if not found or lease is None:
+        return
+    newest = str(max(found))
+    if status.annotations_of(lease).get(names.ANNOTATION_VERSION) != newest:
+        change = {"metadata": {"annotations": {names.ANNOTATION_VERSION: newest}}}
+        client.patch("Lease", names.group_lease(now.name), change)
+
+
+def refused_because(client: Client, name: str, wanted: version.ServerVersion | None) -> list[Reason]:
+    """Why a server of that version may not start on the data that a deleted cluster left, as far as is known."""
+    lease = client.find("Lease", names.group_lease(name))
+    noted = version.find(status.annotations_of(lease).get(names.ANNOTATION_VERSION, ""))
+    if noted is None or wanted is None:
+        return []
+    claims = observe.claims(client, name)
+    why = version.upgrade_refused_because(noted, wanted)
+    if not claims or why is None:
+        return []
+    text = f"{', '.join(sorted(claims))} were used by MySQL {noted} last, and --image holds {wanted}: {why}"
+    return [Reason("version-path", text, f"give an image of {noted}, or what may follow it: docs/versions.md")]
