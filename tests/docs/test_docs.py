@@ -30,9 +30,9 @@ def test_the_cli_reference_is_that_of_the_commands(monkeypatch: pytest.MonkeyPat
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
-    assert (ROOT / "docs" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
-    assert (ROOT / "docs" / "rbac.md").read_text() == module.rbac_text(), "run scripts/cli-reference"
-    page = (ROOT / "docs" / "configuration.md").read_text()
+    assert (ROOT / "docs" / "reference" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
+    assert (ROOT / "docs" / "reference" / "rbac.md").read_text() == module.rbac_text(), "run scripts/cli-reference"
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     assert page == module.configuration_text(page), "run scripts/cli-reference"
     assert "`binlog_ignore_db`" in page
 
@@ -44,13 +44,13 @@ def test_every_verb_on_a_cluster_has_an_identity() -> None:
 
 def test_every_command_has_a_short_text_and_an_example() -> None:
     assert set(LazyGroup.texts) == set(_COMMANDS)
-    reference = (ROOT / "docs" / "cli.md").read_text()
+    reference = (ROOT / "docs" / "reference" / "cli.md").read_text()
     for name in _COMMANDS:
         assert f"## mysqlops {name}" in reference
 
 
 def test_every_error_is_documented() -> None:
-    page = (ROOT / "docs" / "errors.md").read_text()
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text()
     for _, found in inspect.getmembers(errors, inspect.isclass):
         if issubclass(found, errors.MysqlopsError):
             assert f"`{found.code}`" in page, found
@@ -58,7 +58,7 @@ def test_every_error_is_documented() -> None:
 
 
 def test_every_reason_to_refuse_is_documented() -> None:
-    page = (ROOT / "docs" / "errors.md").read_text()
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text()
     sources = [*(ROOT / "mysqlops" / "operations").rglob("*.py"), *(ROOT / "mysqlops" / "planning").rglob("*.py")]
     codes = {code for file in sources for code in re.findall(r'(?:Reason|Condition)\(\s*"([a-z-]+)"', file.read_text())}
     assert len(codes) > 10
