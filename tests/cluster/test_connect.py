@@ -1,4 +1,4 @@
-"""The Python of docs/how-to/connect.md, run in a pod as an application runs it: Secret mounted, certificate verified."""
+"""The Python of docs/how-to/connect.md, run in a pod as an application would: Secret mounted, certificate verified."""
 
 from __future__ import annotations
 
