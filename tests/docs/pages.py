@@ -53,6 +53,12 @@ def commands(page: Path) -> list[list[str]]:
     return found
 
 
+def mentioned(page: Path) -> list[list[str]]:
+    """The words of each `mysqlops …` within a page's text, which may hold placeholders."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [found.split() for found in re.findall(r"`mysqlops\s+([^`]+)`", text)]
+
+
 def shape(line: str) -> str:
     """A line without what differs from run to run: numbers, moments, identifiers, padding, bars and rules."""
     line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "#", line)

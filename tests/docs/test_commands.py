@@ -8,7 +8,7 @@ import click
 import pytest
 
 from mysqlops.cli.main import root
-from tests.docs.pages import DOCS, GENERATED, PAGES, ROOT, commands, session, shape
+from tests.docs.pages import DOCS, GENERATED, PAGES, ROOT, commands, mentioned, session, shape
 
 WITH_COMMANDS = [page for page in PAGES if page not in GENERATED and commands(page)]
 
@@ -47,10 +47,28 @@ def test_commands_parse(page: Path) -> None:
             pytest.fail(f"mysqlops {' '.join(words)}: {error.format_message()}")
 
 
+def unknown(words: list[str]) -> str:
+    """What a command that is named in a text does not have: itself, or an option."""
+    try:
+        command, context, rest = resolve(words)
+    except click.UsageError as error:
+        return error.format_message()
+    options = {name for one in command.get_params(context) for name in (*one.opts, *one.secondary_opts)}
+    given = {word.partition("=")[0] for word in rest if word.startswith("-") and "…" not in word}
+    return ", ".join(sorted(given - options))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in GENERATED], ids=lambda page: page.name)
+def test_commands_in_a_text_exist(page: Path) -> None:
+    assert {" ".join(words): wrong for words in mentioned(page) if (wrong := unknown(words))} == {}
+
+
 def test_the_checks_see_wrong_commands() -> None:
     for words in (["deploi", "mysql"], ["deploy"], ["deploy", "mysql", "--replica", "3"], ["backup"]):
         with pytest.raises(click.ClickException):
             parse(words)
+    assert unknown("backup lst NAME".split()) == "no command lst"
+    assert unknown("restore BACKUP --as NAME --too POINT --keep-…".split()) == "--too"
 
 
 def test_commands_are_found_in_each_kind_of_block(tmp_path: Path) -> None:
