@@ -81,3 +81,12 @@ def test_help_needs_no_kubernetes_client() -> None:
     program = "import sys; from mysqlops.cli.main import run; run(['--help']); print('kubernetes' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_every_decision_has_a_status_and_is_listed_with_it() -> None:
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text()
+    for page in sorted((ROOT / "docs" / "adr").glob("0*.md")):
+        title, status = page.read_text().splitlines()[:2]
+        found = re.match(r"Status: (accepted|proposed|rejected)", status)
+        assert found, f"{page.name}: the second line is its status"
+        assert f"| [{page.name[:4]}]({page.name}) | {title.partition('. ')[2]} | {found[1]}" in listed, page.name
