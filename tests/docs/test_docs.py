@@ -90,3 +90,13 @@ def test_every_decision_has_a_status_and_is_listed_with_it() -> None:
         found = re.match(r"Status: (accepted|proposed|rejected)", status)
         assert found, f"{page.name}: the second line is its status"
         assert f"| [{page.name[:4]}]({page.name}) | {title.partition('. ')[2]} | {found[1]}" in listed, page.name
+
+
+def test_the_picture_of_the_readme_is_small_and_stands_alone() -> None:
+    file = ROOT / "docs" / "measurements" / "drill.svg"
+    assert str(file.relative_to(ROOT)) in (ROOT / "README.md").read_text()
+    assert file.stat().st_size < 40_000
+    picture = file.read_text()
+    assert "acknowledged writes over time" in picture
+    assert set(re.findall(r"<(\w+)", picture)) <= set("svg title style rect text line path circle".split())
+    assert re.findall(r"https?://[^\"]+", picture) == ["http://www.w3.org/2000/svg"]
