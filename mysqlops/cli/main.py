@@ -88,7 +88,7 @@ def root() -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; docs/errors.md lists them."""
+    """Run one command and return its exit status; docs/reference/errors.md lists them."""
     try:
         result = root.main(args=arguments, prog_name="mysqlops", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):

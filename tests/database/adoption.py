@@ -28,7 +28,7 @@ exec mysqld --no-defaults --datadir=/data/d --socket=/tmp/s --pid-file=/tmp/pid 
   --log-output=TABLE --general-log=ON --default-time-zone=+05:30 --sql-mode=PAD_CHAR_TO_FULL_LENGTH,ANSI_QUOTES \
   --max-allowed-packet=4M --character-set-server=latin1 --explicit-defaults-for-timestamp=OFF
 """
-# All that docs/adopt.md asks for: a rehearsal needs no right to write.
+# All that docs/how-to/adopt.md asks for: a rehearsal needs no right to write.
 READER = "SELECT, SHOW VIEW, TRIGGER, EVENT, PROCESS, SHOW_ROUTINE, REPLICATION CLIENT"
 _READ_ONLY = "SYSTEM_VARIABLES_ADMIN"
 

@@ -30,9 +30,9 @@ def test_the_cli_reference_is_that_of_the_commands(monkeypatch: pytest.MonkeyPat
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
-    assert (ROOT / "docs" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
-    assert (ROOT / "docs" / "rbac.md").read_text() == module.rbac_text(), "run scripts/cli-reference"
-    page = (ROOT / "docs" / "configuration.md").read_text()
+    assert (ROOT / "docs" / "reference" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
+    assert (ROOT / "docs" / "reference" / "rbac.md").read_text() == module.rbac_text(), "run scripts/cli-reference"
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     assert page == module.configuration_text(page), "run scripts/cli-reference"
     assert "`binlog_ignore_db`" in page
 
@@ -44,13 +44,13 @@ def test_every_verb_on_a_cluster_has_an_identity() -> None:
 
 def test_every_command_has_a_short_text_and_an_example() -> None:
     assert set(LazyGroup.texts) == set(_COMMANDS)
-    reference = (ROOT / "docs" / "cli.md").read_text()
+    reference = (ROOT / "docs" / "reference" / "cli.md").read_text()
     for name in _COMMANDS:
         assert f"## mysqlops {name}" in reference
 
 
 def test_every_error_is_documented() -> None:
-    page = (ROOT / "docs" / "errors.md").read_text()
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text()
     for _, found in inspect.getmembers(errors, inspect.isclass):
         if issubclass(found, errors.MysqlopsError):
             assert f"`{found.code}`" in page, found
@@ -58,7 +58,7 @@ def test_every_error_is_documented() -> None:
 
 
 def test_every_reason_to_refuse_is_documented() -> None:
-    page = (ROOT / "docs" / "errors.md").read_text()
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text()
     sources = (ROOT / "mysqlops").rglob("*.py")
     codes = {code for file in sources for code in re.findall(r'(?:Reason|Condition)\(\s*"([a-z-]+)"', file.read_text())}
     assert len(codes) > 10
@@ -66,7 +66,7 @@ def test_every_reason_to_refuse_is_documented() -> None:
 
 
 def test_the_readme_stays_short_and_links_lead_somewhere() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page}: {link}"
@@ -81,3 +81,22 @@ def test_help_needs_no_kubernetes_client() -> None:
     program = "import sys; from mysqlops.cli.main import run; run(['--help']); print('kubernetes' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_every_decision_has_a_status_and_is_listed_with_it() -> None:
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text()
+    for page in sorted((ROOT / "docs" / "adr").glob("0*.md")):
+        title, status = page.read_text().splitlines()[:2]
+        found = re.match(r"Status: (accepted|proposed|rejected)", status)
+        assert found, f"{page.name}: the second line is its status"
+        assert f"| [{page.name[:4]}]({page.name}) | {title.partition('. ')[2]} | {found[1]}" in listed, page.name
+
+
+def test_the_picture_of_the_readme_is_small_and_stands_alone() -> None:
+    file = ROOT / "docs" / "measurements" / "drill.svg"
+    assert str(file.relative_to(ROOT)) in (ROOT / "README.md").read_text()
+    assert file.stat().st_size < 40_000
+    picture = file.read_text()
+    assert "acknowledged writes over time" in picture
+    assert set(re.findall(r"<(\w+)", picture)) <= set("svg title style rect text line path circle".split())
+    assert re.findall(r"https?://[^\"]+", picture) == ["http://www.w3.org/2000/svg"]

@@ -12,7 +12,13 @@ from mysqlops.cli.drill import abort, all_, compare, fault, list_
 class Faults(click.Group):
     """The faults are commands of their own, made of the product's table; the verbs come first."""
 
-    shown = ("list", "all", "compare", "abort", "kill-mysqld")  # in docs/cli.md: all faults have the same options
+    shown = (
+        "list",
+        "all",
+        "compare",
+        "abort",
+        "kill-mysqld",
+    )  # in docs/reference/cli.md: all faults have the same options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         verbs = {name: one.get_short_help_str(120) for name, one in self.commands.items() if name in _VERBS}
@@ -42,7 +48,9 @@ def command() -> None:
 
     Clients write to a table of their own and keep a ledger of what they were told, in pods of their own. Then the fault
     is made, and healed; every row of every member is compared with the ledger; a report is written. Only a healthy
-    cluster with a fresh verified backup is drilled. docs/drills.md
+    cluster with a fresh verified backup is drilled.
+
+    Read docs/how-to/drills.md first.
 
     \b
     Examples:
