@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mysqlops import errors
@@ -33,6 +33,7 @@ def test_every_error_comes_back_as_it_was(kind: type[errors.MysqlopsError]) -> N
     assert not isinstance(found, errors.Refused) or found.reasons == (REASON,)
 
 
+@settings(max_examples=20)
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)))
 def test_whatever_a_pod_prints_is_an_error_or_none(value: Any) -> None:
     error_record.load(json.dumps({"mysqlops-error": 1, "code": "refused", "message": "m", "reasons": value}))
