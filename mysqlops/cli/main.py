@@ -87,10 +87,10 @@ def root() -> None:
     """MySQL on Kubernetes for whoever owns one namespace: no operator, no CRD, no cluster-admin."""
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> int:
     """Run one command and return its exit status; docs/errors.md lists them."""
     try:
-        result = root.main(args=arguments, prog_name="mysqlops", standalone_mode=False)
+        result = root.main(args=arguments, prog_name=program, standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _interrupted()
     except click.ClickException as error:
