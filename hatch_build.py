@@ -10,7 +10,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_FOLDERS = {"manifests": "mysqlops/_manifests"}
+_FOLDERS = {  # folder: (which files, where to)
+    "manifests": ("*", "mysqlops/_manifests"),
+    "docs": ("*.md", "mysqlops/_docs"),
+    "scripts/runbooks": ("*.sh", "mysqlops/_runbooks"),
+}
 _BUILT = "agent.pyz"  # `kubectl apply -k` wants it in manifests/; a wheel has its own
 
 
@@ -19,8 +23,8 @@ class Carried(BuildHookInterface):
         if version == "editable":
             return  # the package reads the checkout
         root = Path(self.root)
-        for folder, target in _FOLDERS.items():
-            for file in sorted((root / folder).rglob("*")):
+        for folder, (pattern, target) in _FOLDERS.items():
+            for file in sorted((root / folder).rglob(pattern)):
                 if file.is_file() and file.name != _BUILT:
                     build_data["force_include"][str(file)] = f"{target}/{file.relative_to(root / folder)}"
         build_data["force_include"][str(self._agent(root))] = f"mysqlops/_agent/{_BUILT}"

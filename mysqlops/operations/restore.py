@@ -123,7 +123,9 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
         made = version.ServerVersion.parse(chosen.server_version)
         if why := version.upgrade_refused_because(made, tried.version):
             text = f"--image {spec.image} for a backup of MySQL {made}: {why}"
-            reasons.append(Reason("newer-backup", text, "another --image, or mysqlops upgrade; docs/versions.md"))
+            reasons.append(
+                Reason("newer-backup", text, "another --image, or mysqlops upgrade; `mysqlops explain versions`")
+            )
     if reasons:
         raise Refused(reasons)
 
