@@ -92,7 +92,7 @@ def test_the_oldest_and_the_newest_dependencies_make_the_same_agent_and_reach_an
     python = interpreter(request, "3.11")
     programs = environment(tmp_path / "venv", python, "--resolution", resolution, built.wheel)
     use(programs)
-    words = [programs / "mysqlops", "status", "shop", "-n", "apps"]
+    words: list[str | Path] = [programs / "mysqlops", "status", "shop", "-n", "apps"]
     known = os.environ | {"KUBECONFIG": str(api_server), "MYSQLOPS_KUBECONFIG": str(api_server)}
     done = subprocess.run(words, env=known, cwd="/", capture_output=True, text=True, timeout=60, check=False)
     assert "kubernetes-forbidden" in done.stderr, done.stderr

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from mysqlops import __main__, errors
 from mysqlops.cli.main import run
@@ -96,3 +100,14 @@ def _messages(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
             yield node.value
+
+
+def test_the_bill_of_materials_has_each_dependency_with_its_hashes_and_is_the_same_each_time() -> None:
+    words = [sys.executable, str(_ROOT / "scripts" / "sbom")]
+    first, second = (subprocess.run(words, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert first == second
+    found = {one["name"]: one for one in json.loads(first)["components"]}
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    assert {canonicalize_name(Requirement(one).name) for one in project["dependencies"]} <= set(found)
+    assert "pytest" not in found
+    assert all(one["hashes"] for one in found.values())
