@@ -7,6 +7,8 @@ on the lab's own Python.
 from __future__ import annotations
 
 import json
+import pydoc
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +47,7 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     into = ("--quiet", "--python-version", version.strip(), "--only-binary", ":all:", "--target", site)
     run(uv, "pip", "install", *into, "--require-hashes", "--requirement", needed)
     run(uv, "pip", "install", *into, "--no-deps", wheel)
+    shutil.copy(pydoc.__file__, site)  # the lab's image leaves it out; stock images have it
     (folder / "Containerfile").write_text(_FILE)
     run("docker", "build", "--quiet", "--tag", IMAGE, "--file", folder / "Containerfile", folder)
     done = subprocess.run(
