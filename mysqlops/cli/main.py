@@ -35,6 +35,8 @@ _COMMANDS = {
     "render": "mysqlops.cli.cluster.render",
     "delete": "mysqlops.cli.cluster.delete",
     "wait": "mysqlops.cli.wait",
+    "explain": "mysqlops.cli.explain",
+    "runbook": "mysqlops.cli.runbook",
     "version": "mysqlops.cli.version",
 }
 
@@ -64,6 +66,8 @@ class LazyGroup(click.Group):
         "render": "Print the objects that deploy applies, as YAML.",
         "delete": "Delete a cluster; keeps its data unless told otherwise.",
         "wait": "Wait until a database answers.",
+        "explain": "Explain a code or an exit status, or print a page of the documentation.",
+        "runbook": "Print or run the script for a situation.",
         "version": "Show the versions of the CLI and its agent.",
     }
 
@@ -87,10 +91,10 @@ def root() -> None:
     """MySQL on Kubernetes for whoever owns one namespace: no operator, no CRD, no cluster-admin."""
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> int:
     """Run one command and return its exit status; docs/reference/errors.md lists them."""
     try:
-        result = root.main(args=arguments, prog_name="mysqlops", standalone_mode=False)
+        result = root.main(args=arguments, prog_name=program, standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _interrupted()
     except click.ClickException as error:

@@ -22,7 +22,7 @@ NAMESPACE, NODE, LAB, TARGET = "namespace", "node", "lab", "target"
 NEEDS = {
     NAMESPACE: "the rights of the namespace",
     NODE: "a node: the lab's, or privileged pods in a namespace that admits them (--node-pods NAMESPACE)",
-    LAB: "the lab's nodes (scripts/lab): whole nodes, or the API server",
+    LAB: "the nodes of mysqlops' own lab: whole nodes, or the API server",
     TARGET: "a backup target of the namespace (mysqlops backup target add)",
 }
 DEFAULT_NODE_IMAGE = "nicolaka/netshoot:v0.13"

@@ -40,7 +40,7 @@ def _in_cluster(kubeconfig: str | None, context: str | None, why: Exception) -> 
     except config.ConfigException:
         raise errors.ConfigError(
             f"no cluster to talk to: {why}",
-            hint="set KUBECONFIG or MYSQLOPS_KUBECONFIG; `scripts/lab up` makes a local cluster",
+            hint="set KUBECONFIG or MYSQLOPS_KUBECONFIG; `mysqlops explain quickstart` shows how to get a cluster",
         ) from why
     if kubeconfig or context:
         raise errors.ConfigError(f"--context {context or kubeconfig}: {why}") from why

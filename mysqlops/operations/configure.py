@@ -154,7 +154,7 @@ def _take_back(session: Session, name: str, change: Change, error: errors.Mysqlo
     if isinstance(error, Refused):
         raise error
     text = f"with {keys} as wanted no client could write any more: {error}; the values of my.cnf are set again"
-    hint = "correct the value; docs/reference/configuration.md says what each setting must allow"
+    hint = "correct the value; `mysqlops explain configuration` says what each setting must allow"
     raise Refused([Reason("stops-writes", text, hint)]) from error
 
 

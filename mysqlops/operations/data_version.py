@@ -34,4 +34,6 @@ def refused_because(client: Client, name: str, wanted: version.ServerVersion | N
     if not claims or why is None:
         return []
     text = f"{', '.join(sorted(claims))} were used by MySQL {noted} last, and --image holds {wanted}: {why}"
-    return [Reason("version-path", text, f"give an image of {noted}, or what may follow it: docs/reference/versions.md")]
+    return [
+        Reason("version-path", text, f"give an image of {noted} or newer: `mysqlops explain versions`")
+    ]

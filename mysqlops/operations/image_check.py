@@ -92,7 +92,7 @@ def _create(client: Client, pod: Json) -> None:
         text = str(error).partition("forbidden: ")[2]
         if "quota" not in text:
             raise
-        missing = "a LimitRange with defaults for what is named: docs/reference/configuration.md"
+        missing = "a LimitRange with defaults for what is named: `mysqlops explain configuration`"
         room = "ask for more room, or give smaller --memory, --cpu or --replicas"
         raise errors.Refused([Reason("quota", text, missing if "must specify" in text else room)]) from error
 
@@ -191,7 +191,7 @@ def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
     if why:
         text = f"--image {spec.image}: {why}"
         return Tried(
-            (Reason("unsupported-version", text, "docs/reference/versions.md lists what is supported"),), found
+            (Reason("unsupported-version", text, "`mysqlops explain versions` lists what is supported"),), found
         )
     if code != 0:
         complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]

@@ -125,7 +125,7 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
         if why := version.upgrade_refused_because(made, tried.version):
             text = f"--image {spec.image} for a backup of MySQL {made}: {why}"
             reasons.append(
-                Reason("newer-backup", text, "another --image, or mysqlops upgrade; docs/reference/versions.md")
+                Reason("newer-backup", text, "another --image, or mysqlops upgrade; `mysqlops explain versions`")
             )
     if reasons:
         raise Refused(reasons)

@@ -172,7 +172,7 @@ def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: st
     if tried.reasons or tried.version is None:
         raise Refused(tried.reasons)
     reasons = [
-        Reason("version-path", f"{pod}: {refusal}", "docs/reference/versions.md shows the ways")
+        Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` shows the ways")
         for pod, found in _versions(now).items()
         if (refusal := version.upgrade_refused_because(found, tried.version))
     ]

@@ -35,7 +35,7 @@ def of(seen: Observed, member: Member) -> list[Condition]:
             Condition(
                 "volume-filling",
                 f"the volume of {member.name} is {percent} % full",
-                f"mysqlops storage resize {seen.name} --size SIZE, or docs/how-to/disk-full.md",
+                f"mysqlops storage resize {seen.name} --size SIZE, or `mysqlops explain disk-full`",
             )
         )
     return found

@@ -49,7 +49,7 @@ def belongs_to_data(change: Iterable[str]) -> list[Reason]:
         Reason(
             "fixed-setting",
             f"{name} can be set only when data is created: servers do not start on data that has it otherwise",
-            "deploy another cluster with it, and bring the data there: docs/how-to/adopt.md",
+            "deploy another cluster with it, and bring the data there: `mysqlops explain adopt`",
         )
         for name in change
         if name in setting_rules.fixed()

@@ -34,12 +34,19 @@ def missing(name: str, text: str) -> list[str]:
     beside = str(Path(name).parent) + "/"
     found = [
         path
-        for path in _PATH.findall(text)
+        for path in map(_unpacked, _PATH.findall(text))
         if not any((ROOT / folder / path).exists() for folder in (*_FOLDERS, beside))
     ]
     found += [f"adr/{number}" for number in _ADR.findall(text) if not list(DOCS.glob(f"adr/{number}-*.md"))]
     found += [script for script in _SCRIPT.findall(text) if not (ROOT / script).exists()]
     return found + [module for module in _MODULE.findall(text) if not _is_module(module.rstrip("."))]
+
+
+def _unpacked(path: str) -> str:
+    """Where a file that a wheel carries (hatch_build.py) lies in a checkout."""
+    for packaged, folder in (("_manifests", "manifests"), ("_docs", "docs"), ("_runbooks", "scripts/runbooks")):
+        path = path.replace(f"mysqlops/{packaged}/", f"{folder}/")
+    return path
 
 
 def _is_module(module: str) -> bool:

@@ -48,9 +48,7 @@ def command() -> None:
 
     Clients write to a table of their own and keep a ledger of what they were told, in pods of their own. Then the fault
     is made, and healed; every row of every member is compared with the ledger; a report is written. Only a healthy
-    cluster with a fresh verified backup is drilled.
-
-    Read docs/how-to/drills.md first.
+    cluster with a fresh verified backup is drilled: `mysqlops explain drills`.
 
     \b
     Examples:
