@@ -9,8 +9,8 @@ from mysqlops.core import my_cnf, mysqld_config, setting_rules
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 
-# The member's role decides the first; the others show something else than what they are set to.
-_DECIDED_ELSEWHERE = {"super_read_only", "log_bin", "datadir"}
+# The agent decides the first two from a member's role; the others show something else than what they are set to.
+_DECIDED_ELSEWHERE = {"super_read_only", "offline_mode", "log_bin", "datadir"}
 # Of others, upper and lower case are the same.
 _TEXTS = {"init_connect", "ft_boolean_syntax"}
 # Servers round these down to whole blocks, the buffer pool up to whole chunks.
@@ -32,9 +32,11 @@ def values(text: str) -> dict[str, str]:
 
 
 def changes(before: str, after: str) -> dict[str, str | None]:
-    """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts)."""
+    """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts). Not
+    what agents decide: a newer release may start servers offline, and nobody may set that on those that run."""
     old, new = values(before), values(after)
-    return {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    names = sorted({*old, *new} - _DECIDED_ELSEWHERE)
+    return {name: new.get(name) for name in names if old.get(name) != new.get(name)}
 
 
 def waits_for_start(name: str) -> bool:

@@ -38,6 +38,9 @@ def test_what_the_role_decides_is_no_difference() -> None:
     assert settings.differs("max_connections", "70", "65")
     assert not settings.differs("max_connections", "70", "70")
     assert not settings.differs("super_read_only", "ON", "0")
+    assert not settings.differs("offline_mode", "ON", "OFF")
+    before, after = "[mysqld]\nlong_query_time = 1\n", "[mysqld]\nlong_query_time = 1\noffline_mode = ON\n"
+    assert settings.changes(before, after) == {}  # of a newer release; nobody may set that on servers that run
 
 
 # Volumes
