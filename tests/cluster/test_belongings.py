@@ -55,8 +55,8 @@ def test_a_second_password_that_somebody_leaves_on_an_account_of_ours_goes(clust
     primary = cluster.status()["primary"]
     cluster.sql(primary, "ALTER USER 'mysqlops'@'127.0.0.1' IDENTIFIED BY 'left-behind' RETAIN CURRENT PASSWORD")
     query = "SELECT COUNT(*) FROM mysql.user WHERE user_attributes->>'$.additional_password' IS NOT NULL"
-    assert cluster.sql(primary, query) == [["1"]]
-    eventually(lambda: [cluster.sql(one, query) for one in MEMBERS] == [[["0"]]] * 3, "it is gone everywhere", 90)
+    assert cluster.sql(primary, query) == [[1]]
+    eventually(lambda: [cluster.sql(one, query) for one in MEMBERS] == [[[0]]] * 3, "it is gone everywhere", 90)
     cluster.await_healthy()
 
 
