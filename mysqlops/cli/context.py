@@ -21,7 +21,7 @@ def client(context: str | None, namespace: str | None) -> Client:
     """A client of the chosen cluster; MYSQLOPS_KUBECONFIG goes before KUBECONFIG."""
     from mysqlops.kube.client import Client
 
-    return Client(kubeconfig=os.environ.get("MYSQLOPS_KUBECONFIG"), context=context, namespace=namespace)
+    return Client(kubeconfig=os.environ.get("MYSQLOPS_KUBECONFIG") or None, context=context, namespace=namespace)
 
 
 @contextmanager

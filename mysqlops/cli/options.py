@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE
 
+if TYPE_CHECKING:
+    SecondsType = click.ParamType[float]
+    NamesType = click.ParamType[tuple[str, ...]]
+else:
+    SecondsType = NamesType = click.ParamType  # takes a type only since click 8.4
+
 F = TypeVar("F", bound=Callable[..., Any])
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
-class Duration(click.ParamType[float]):
+class Duration(SecondsType):
     """Seconds, from 90, 90s, 10m or 1h30m."""
 
     name = "duration"
@@ -29,7 +35,7 @@ class Duration(click.ParamType[float]):
         return float(hours * 3600 + minutes * 60 + seconds)
 
 
-class NameList(click.ParamType[tuple[str, ...]]):
+class NameList(NamesType):
     """Names with commas between them; empty: none."""
 
     name = "names"

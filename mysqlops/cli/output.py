@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mysqlops.cli import yaml_text
 from mysqlops.clock import SystemClock
 from mysqlops.core import quantity, typed
 from mysqlops.core.plan import Step
@@ -71,7 +72,7 @@ def data(value: Any, form: str) -> None:
     if form == "json":
         say(json.dumps(value, indent=2, default=str))
     else:
-        say(to_yaml([value]), nl=False)
+        say(yaml_text.dump([value]), nl=False)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -128,24 +129,6 @@ def result(value: Any, form: str, sentence: str) -> None:
         say(sentence)
     else:
         data(value, form)
-
-
-def to_yaml(documents: Iterable[Any]) -> str:
-    """Multi-document YAML, the same bytes each time; long texts as blocks."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    return yaml.dump_all(
-        json.loads(json.dumps(list(documents))), Dumper=Dumper, sort_keys=False, explicit_start=True, width=1000
-    )
 
 
 def show_status(status: Status) -> None:

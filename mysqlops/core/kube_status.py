@@ -18,10 +18,10 @@ _KINDS: Mapping[int, type[errors.KubeError]] = {
 
 def failure(call: str, status: int, body: bytes) -> errors.KubeError:
     """The error of an answer of 400 or above; `call` is the method and the path."""
-    return _KINDS.get(status, errors.KubeError)(f"{call}: {status} {_reason(body)}")
+    return _KINDS.get(status, errors.KubeError)(f"{call}: {status} {reason(body)}")
 
 
-def _reason(body: bytes) -> str:
+def reason(body: bytes) -> str:
     """The message of a Status object; other bodies could hold secrets and are not repeated (kopf)."""
     try:
         status = json.loads(body)

@@ -1,4 +1,4 @@
-"""One namespace of one cluster, through the kubernetes package's connection and login.
+"""One namespace of one cluster, with the kubernetes package's login.
 
 Plain dicts go in and out: typed models drop None and cannot delete a field by patch. Every call has a deadline
 (the generated methods pass `_request_timeout=None`, airflow #69611), and foreign errors become ours here.
@@ -19,6 +19,9 @@ from mysqlops import errors
 from mysqlops.core import kube_status, names, ownership
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import login
+from mysqlops.kube.connection import Connection
+from mysqlops.kube.kubeconfig import Identity
+from mysqlops.version import __version__
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -54,12 +57,23 @@ _KINDS: Mapping[str, tuple[str, str, bool]] = {
 
 
 class Client:
-    """Calls to one API server, in one namespace by default; safe to share between threads (exec.py is not)."""
+    """Calls to one API server, in one namespace by default; safe to share between threads."""
 
-    def __init__(self, *, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
-        self._api, self.context, own = login.login(kubeconfig, context)
-        self.namespace = namespace or own or "default"
-        self.server: str = self._api.configuration.host
+    def __init__(
+        self,
+        *,
+        kubeconfig: str | None,
+        context: str | None,
+        namespace: str | None,
+        acting_as: Identity | None = None,
+        verb: str = "",
+    ) -> None:
+        found = login.login(kubeconfig, context)
+        self.context, self.namespace = found.context, namespace or found.namespace or "default"
+        agent = f"mysqlops/{__version__}" + (f" ({verb})" if verb else "")
+        headers = [("User-Agent", agent), *(acting_as or found.identity).headers()]
+        self._connection = Connection(found.configuration, headers)
+        self.server = self._connection.server
         # Asked before each change, and before each program in a pod; raises to prevent it (operations/lock.py).
         self.before_change: Callable[[], None] | None = None
 
@@ -167,7 +181,7 @@ class Client:
         """Run a program in a container, to its end; raises PodExecFailed."""
         self._check("Pod")
         return kube_exec.run(
-            self._new_connection(), self.namespace, pod, container, command, timeout_seconds=timeout_seconds
+            self._connection, self._path("Pod", pod), container, command, timeout_seconds=timeout_seconds
         )
 
     def version(self) -> str:
@@ -183,12 +197,6 @@ class Client:
         found = self.find(kind, name) if ownership.is_of_a_cluster(manifest) else None
         if found is not None and (reason := ownership.stranger(manifest, found)) is not None:
             raise errors.Refused([reason])
-
-    def _new_connection(self) -> Any:
-        """Another ApiClient with the same login, for exec: streams swap the client's methods (python#928)."""
-        from kubernetes.client import ApiClient
-
-        return ApiClient(self._api.configuration)
 
     def _path(self, kind: str, name: str = "") -> str:
         prefix, plural, namespaced = _KINDS[kind]
@@ -214,22 +222,14 @@ class Client:
     ) -> bytes:
         import urllib3
 
-        self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-        url = self.server + path + (f"?{urlencode(query)}" if query else "")
+        url = path + (f"?{urlencode(query)}" if query else "")
         timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_TIMEOUT_SECONDS)
+        content = None if body is None else json.dumps(body).encode()
         with _reachable(self.server, self.context):
-            response = self._api.rest_client.pool_manager.request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body),
-                headers=headers,
-                timeout=timeout,
-                retries=1,
-            )
+            response = self._connection.request(method, url, content, headers, timeout)
         if response.status >= 300:
             raise kube_status.failure(f"{method} {path}", response.status, response.data)
-        data: bytes = response.data
-        return data
+        return response.data
 
 
 def _segment(name: str) -> str:
@@ -250,5 +250,5 @@ def _reachable(server: str, context: str) -> Iterator[None]:
         text = " ".join(str(cause).split())[-200:]
         raise errors.Unreachable(
             f"the API server {server} of context {context} does not answer: {text}",
-            hint="kubectl cluster-info; choose another context with --context, or a file with MYSQLOPS_KUBECONFIG",
+            hint="kubectl cluster-info; choose another context with --context, or a file with --kubeconfig",
         ) from error

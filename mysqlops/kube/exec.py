@@ -1,13 +1,28 @@
-"""Run a program in a container and get its output, over a connection of its own."""
+"""Run a program in a container and get its output, over a websocket of its own.
+
+Each message begins with its channel's number: 1 stdout, 2 stderr, 3 how it ended, as a Status.
+https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#get-connect-get-requests-to-exec-of-pod
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from mysqlops import errors
+from mysqlops.clock import SystemClock
+from mysqlops.core import kube_status
+
+if TYPE_CHECKING:
+    import websocket
+
+    from mysqlops.kube.connection import Connection
+
+_PROTOCOL = "v4.channel.k8s.io"
+_STDOUT, _STDERR, _ENDED = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -19,53 +34,42 @@ class Output:
     exit_code: int
 
 
-def run(
-    connection: Any, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float
-) -> Output:
-    """Run to the end; raises PodExecFailed if it could not be started or did not end in time."""
-    from kubernetes import client as kubernetes_client
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.stream import stream
-    from websocket import WebSocketException
+def run(connection: Connection, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> Output:
+    """Run to the end in the pod of that path; raises PodExecFailed if it did not start, or not end in time."""
+    from websocket import WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
-    core = kubernetes_client.CoreV1Api(connection)
+    where = f"exec in {pod.rpartition('/')[2]}/{container}"
+    query = [("container", container), *(("command", word) for word in command), ("stdout", "true"), ("stderr", "true")]
     try:
-        session = stream(
-            core.connect_get_namespaced_pod_exec,
-            pod,
-            namespace,
-            container=container,
-            command=[*command],
-            stdin=False,
-            stdout=True,
-            stderr=True,
-            tty=False,
-            _preload_content=False,
-            _request_timeout=timeout_seconds,
-        )
-    except ApiException as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # the websocket library swallows it (ws_client.py)
-            raise KeyboardInterrupt from error
-        # The websocket library puts the answer's headers between the status and its body.
-        status, *_, body = f"{error.reason} -+-+- ".split(" -+-+- ")[:3]
-        raise errors.PodExecFailed(f"exec in {pod}/{container}: {status} {body}".strip()[:400]) from error
-    try:
-        return _collect(session, f"exec in {pod}/{container}", timeout_seconds)
+        with connection.websocket(f"{pod}/exec?{urlencode(query)}", _PROTOCOL, timeout_seconds) as opened:
+            return _collect(opened, where, timeout_seconds)
+    except WebSocketBadStatusException as error:
+        text = kube_status.reason(error.resp_body or b"")
+        raise errors.PodExecFailed(f"{where}: {error.status_code} {text}".strip()[:400]) from error
+    except WebSocketTimeoutException as error:
+        raise errors.PodExecFailed(f"{where}: not done after {timeout_seconds:.0f} s") from error
     except (WebSocketException, OSError, ValueError) as error:
-        raise errors.PodExecFailed(f"exec in {pod}/{container}: the connection broke: {error}") from error
-    finally:
-        session.close()
-        # After the server's own close the client believes that its socket is closed too, and leaves it open.
-        session.sock.shutdown()
+        raise errors.PodExecFailed(f"{where}: the connection broke: {error}"[:400]) from error
 
 
-def _collect(session: Any, where: str, timeout_seconds: float) -> Output:
-    session.run_forever(timeout=timeout_seconds)
-    if session.is_open():
-        raise errors.PodExecFailed(f"{where}: not done after {timeout_seconds:.0f} s")
-    stdout, stderr = session.read_stdout(timeout=0) or "", session.read_stderr(timeout=0) or ""
-    # The status is on its own channel and can be read once only (python-base#271).
-    status = json.loads(session.read_channel(3) or "{}")
+def _collect(opened: websocket.WebSocket, where: str, timeout_seconds: float) -> Output:
+    from websocket import ABNF
+
+    clock, texts = SystemClock(), {_STDOUT: bytearray(), _STDERR: bytearray(), _ENDED: bytearray()}
+    deadline = clock.monotonic() + timeout_seconds
+    while not texts[_ENDED]:
+        # The socket's own timeout is for one message; a program that talks for ever would never meet it.
+        opened.settimeout(max(0.001, deadline - clock.monotonic()))
+        opcode, message = opened.recv_data()
+        if opcode == ABNF.OPCODE_CLOSE:
+            break
+        if message:
+            texts.setdefault(message[0], bytearray()).extend(message[1:])
+    return _output(where, *(bytes(texts[one]).decode(errors="replace") for one in (_STDOUT, _STDERR, _ENDED)))
+
+
+def _output(where: str, stdout: str, stderr: str, ended: str) -> Output:
+    status = json.loads(ended or "{}")
     if status.get("status") == "Success":
         return Output(stdout, stderr, 0)
     causes = status.get("details", {}).get("causes", [])

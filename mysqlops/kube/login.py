@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.kube import kubeconfig as files
+from mysqlops.kube.kubeconfig import Identity
+
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_HINT = "set KUBECONFIG or MYSQLOPS_KUBECONFIG; `mysqlops explain first-cluster` shows how to get a cluster"
 
 
-def login(kubeconfig: str | None, context: str | None) -> tuple[Any, str, str | None]:
-    """An ApiClient, the context's name and its namespace; raises ConfigError."""
-    from kubernetes import config
+@dataclass(frozen=True)
+class Login:
+    """How to reach the API server: the kubernetes package's Configuration, and whom to act as."""
 
-    try:
-        contexts, active = config.list_kube_config_contexts(kubeconfig)
-    except config.ConfigException as error:
-        return _in_cluster(kubeconfig, context, error)
-    known = {entry["name"]: entry for entry in contexts}
-    chosen = str(context or (active or {}).get("name"))
-    if chosen not in known:
+    configuration: Any
+    context: str
+    namespace: str | None
+    identity: Identity
+
+
+def login(kubeconfig: str | None, context: str | None) -> Login:
+    """The login of a context; without any kubeconfig that of the pod. Raises ConfigError."""
+    where = files.paths(kubeconfig)
+    found = files.read(where)
+    if not found.contexts:
+        return _in_cluster(kubeconfig, context, where)
+    chosen, known = context or found.current, ", ".join(sorted(found.contexts))
+    if not chosen:
         raise errors.ConfigError(
-            f"--context {chosen}: the kubeconfig has no such context; it has: {', '.join(sorted(known)) or 'none'}",
+            f"{where} has no current context; it has: {known}", hint="choose one of them with --context"
+        )
+    if chosen not in found.contexts:
+        raise errors.ConfigError(
+            f"--context {chosen}: the kubeconfig has no such context; it has: {known}",
             hint="kubectl config get-contexts",
         )
-    try:
-        api = config.new_client_from_config(kubeconfig, chosen, persist_config=False)
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise errors.ConfigError(f"--context {chosen}: {error}") from error
-    return api, chosen, known[chosen].get("context", {}).get("namespace")
+    configuration = _load(where, chosen)
+    return Login(configuration, chosen, found.namespace(chosen), found.identity(chosen))
 
 
-def _in_cluster(kubeconfig: str | None, context: str | None, why: Exception) -> tuple[Any, str, str | None]:
-    """Inside a pod there is no kubeconfig: its service account is the login."""
-    from pathlib import Path
-
+def _load(where: str, chosen: str) -> Any:
     from kubernetes import client, config
 
+    configuration = client.Configuration()
     try:
-        config.load_incluster_config()
-    except config.ConfigException:
-        raise errors.ConfigError(
-            f"no cluster to talk to: {why}",
-            hint="set KUBECONFIG or MYSQLOPS_KUBECONFIG; `mysqlops explain quickstart` shows how to get a cluster",
-        ) from why
+        config.load_kube_config(where, chosen, client_configuration=configuration, persist_config=False)
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise errors.ConfigError(f"--context {chosen}: {error}") from error
+    return configuration
+
+
+def _in_cluster(kubeconfig: str | None, context: str | None, where: str) -> Login:
+    """Inside a pod there is no kubeconfig: its service account is the login."""
+    from kubernetes import client, config
+
     if kubeconfig or context:
-        raise errors.ConfigError(f"--context {context or kubeconfig}: {why}") from why
-    own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text().strip()
-    return client.ApiClient(), "in-cluster", own
+        raise errors.ConfigError(f"--context {context or 'of the kubeconfig'}: {where} has no contexts", hint=_HINT)
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException as error:
+        raise errors.ConfigError(f"no cluster to talk to: {where} has no contexts", hint=_HINT) from error
+    return Login(configuration, "in-cluster", _OWN_NAMESPACE.read_text(encoding="utf-8").strip(), Identity())

@@ -34,6 +34,4 @@ def refused_because(client: Client, name: str, wanted: version.ServerVersion | N
     if not claims or why is None:
         return []
     text = f"{', '.join(sorted(claims))} were used by MySQL {noted} last, and --image holds {wanted}: {why}"
-    return [
-        Reason("version-path", text, f"give an image of {noted} or newer: `mysqlops explain versions`")
-    ]
+    return [Reason("version-path", text, f"give an image of {noted} or newer: `mysqlops explain versions`")]

@@ -17,7 +17,7 @@ from tests.simulation import admission, controllers, objects, ownership, precond
 Json = dict[str, Any]
 Table = dict[str, dict[str, "Stored"]]
 Listener = Callable[[str, Json], None]
-_UPDATER = "python-urllib3"  # who sends no field manager is known by its user agent
+_UPDATER = "mysqlops"  # who sends no field manager is known by its user agent
 _ANYTIME = frozenset({"Lease"})  # a PUT of these makes the object if there is none, and must name a resourceVersion
 _WITHOUT_NAMESPACE = frozenset({"Namespace", "Node", "StorageClass"})
 _ORPHAN = "orphan"

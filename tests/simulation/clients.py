@@ -200,7 +200,7 @@ class CliClient(client.Client):
         return self._wire.create(path, given, parameters) if method == "POST" else self._wire.delete(path, given)
 
 
-_CLI = "python-urllib3"  # no field manager is sent: the server takes the user agent's name
+_CLI = "mysqlops"  # no field manager is sent: the server takes the user agent's name
 
 
 def _only_metadata(found: Json) -> Json:

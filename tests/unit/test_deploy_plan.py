@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.cli import output
+from mysqlops.cli import yaml_text
 from mysqlops.cli.main import _COMMANDS
 from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
@@ -63,7 +63,7 @@ def test_every_container_is_locked_down_and_sees_no_more_than_it_needs() -> None
 
 
 def test_rendering_is_the_same_each_time_and_fits_kubectl_apply() -> None:
-    assert output.to_yaml(deploy.objects(SPEC)) == output.to_yaml(deploy.objects(SPEC))
+    assert yaml_text.dump(deploy.objects(SPEC)) == yaml_text.dump(deploy.objects(SPEC))
     for item in deploy.objects(SPEC):
         assert len(json.dumps(item)) < APPLY_ANNOTATION_LIMIT, item["metadata"]["name"]
     assert bundle.build.__wrapped__().content == bundle.build().content

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from mysqlops import errors
 from mysqlops.cli import context as contexts
 from mysqlops.cli import options
 from mysqlops.cli import output as out
 from mysqlops.core import names
+
+if TYPE_CHECKING:
+    from mysqlops.core.plan import Plan
 
 
 @click.command()
@@ -47,26 +52,45 @@ def command(
     client = contexts.client(context, namespace)
     plan = delete.plan(client, name, purge_data=purge_data)
     kept = [] if purge_data else delete.kept(client, name)
-    if output != "table":
-        out.data({"steps": [step.as_json() for step in plan.steps], "kept": kept, "done": not dry_run}, output)
-    else:
-        for step in plan.steps:
-            out.say(f"{'would delete' if dry_run else 'delete'} {step.kind} {step.name}: {step.why}", err=not dry_run)
-        for one in kept:
-            out.say(f"keep   {one}", err=not dry_run)
-    if dry_run:
+    if output == "table" or not dry_run:
+        _say(plan, kept, dry_run=dry_run)
+    if dry_run or not plan.steps:
+        if output != "table":
+            _answer(plan, kept, output, done=False)
+        elif not plan.steps:
+            out.say(f"no cluster {name} in namespace {client.namespace}: nothing to delete", err=True)
         return
-    if not plan.steps:
-        out.say(f"no cluster {name} in namespace {client.namespace}: nothing to delete", err=True)
-        return
-    if purge_data:
-        delete.check_confirmation(name, confirm or _ask(f"Type the name of the cluster to delete its data ({name})"))
-    elif not yes and sys.stdin.isatty():
-        click.confirm(f"Stop and delete {name}, keeping its data?", abort=True)
+    _check_confirmed(name, confirm, yes=yes, purge_data=purge_data)
     with out.progress() as progress:
         session = Session(client, SystemClock(), progress, timeout)
         with lock.held(session, name, "delete"):  # what a command made until now goes too
-            delete.execute(session, name, delete.plan(client, name, purge_data=purge_data))
+            plan = delete.plan(client, name, purge_data=purge_data)
+            delete.execute(session, name, plan)
+    if output != "table":
+        _answer(plan, kept, output, done=True)
+
+
+def _check_confirmed(name: str, confirm: str | None, *, yes: bool, purge_data: bool) -> None:
+    from mysqlops.operations import delete
+
+    if purge_data:
+        delete.check_confirmation(name, confirm or _ask(f"Type the name of the cluster to delete its data ({name})"))
+    elif not yes and confirm != name:
+        if not sys.stdin.isatty():
+            text = f"deleting {name} stops its database, and was not confirmed"
+            raise errors.Refused([errors.Reason("not-confirmed", text, "give --yes; --dry-run shows what would go")])
+        click.confirm(f"Stop and delete {name}, keeping its data?", abort=True, err=True)
+
+
+def _say(plan: Plan, kept: list[str], *, dry_run: bool) -> None:
+    for step in plan.steps:
+        out.say(f"{'would delete' if dry_run else 'delete'} {step.kind} {step.name}: {step.why}", err=not dry_run)
+    for one in kept:
+        out.say(f"keep   {one}", err=not dry_run)
+
+
+def _answer(plan: Plan, kept: list[str], form: str, *, done: bool) -> None:
+    out.data({"steps": [step.as_json() for step in plan.steps], "kept": kept, "done": done}, form)
 
 
 def _ask(question: str) -> str | None:

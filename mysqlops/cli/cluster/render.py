@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import context, options, output, yaml_text
 from mysqlops.core import names
 
 
@@ -27,4 +27,4 @@ def command(**given: Any) -> None:
 
     name = names.check_cluster_name(given.pop("name"))
     spec = context.make_spec(name, given.pop("namespace"), given.pop("config_file"), given)
-    output.say(output.to_yaml(deploy.objects(spec)), nl=False)
+    output.say(yaml_text.dump(deploy.objects(spec)), nl=False)

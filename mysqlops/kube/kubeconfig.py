@@ -1,0 +1,91 @@
+"""What kubeconfig files say: contexts, and whom a user acts as. The login itself is the kubernetes package's.
+
+That package reads no `as:` (python#1480) and refuses files without a current context, so this much is read here. Files
+are merged as kubectl does: the first to name something wins.
+https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from mysqlops import errors
+
+DEFAULT = "~/.kube/config"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom the login acts as (impersonation); empty: nobody else."""
+
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def headers(self) -> list[tuple[str, str]]:
+        """https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/"""
+        if not self.user:
+            return []
+        found = [("Impersonate-User", self.user), *(("Impersonate-Group", group) for group in self.groups)]
+        if self.uid:
+            found.append(("Impersonate-Uid", self.uid))
+        for key, values in self.extra.items():
+            found += [(f"Impersonate-Extra-{quote(key, safe='')}", value) for value in values]
+        return found
+
+
+@dataclass(frozen=True)
+class Kubeconfig:
+    """All files together."""
+
+    current: str
+    contexts: Mapping[str, Mapping[str, Any]]
+    users: Mapping[str, Mapping[str, Any]]
+
+    def namespace(self, context: str) -> str | None:
+        return self.contexts[context].get("namespace") or None
+
+    def identity(self, context: str) -> Identity:
+        user = self.users.get(str(self.contexts[context].get("user")), {})
+        if not user.get("as"):
+            return Identity()
+        groups, extra = user.get("as-groups") or (), user.get("as-user-extra") or {}
+        return Identity(str(user["as"]), tuple(map(str, groups)), str(user.get("as-uid") or ""), extra)
+
+
+def paths(kubeconfig: str | None) -> str:
+    """One or more files, as KUBECONFIG separates them; an empty variable counts as unset, as for kubectl."""
+    return kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT
+
+
+def read(files: str) -> Kubeconfig:
+    """What the files that exist say; raises ConfigError of one that cannot be read."""
+    current, contexts, users = "", dict[str, Mapping[str, Any]](), dict[str, Mapping[str, Any]]()
+    for file in filter(None, files.split(os.pathsep)):
+        found = _parsed(Path(file).expanduser())
+        current = current or str(found.get("current-context") or "")
+        for kind, known in (("context", contexts), ("user", users)):
+            for entry in found.get(f"{kind}s") or ():
+                known.setdefault(str(entry.get("name")), entry.get(kind) or {})
+    return Kubeconfig(current, contexts, users)
+
+
+def _parsed(file: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise errors.ConfigError(f"kubeconfig {file} cannot be read: {why}") from error
+    if found is not None and not isinstance(found, dict):
+        raise errors.ConfigError(f"kubeconfig {file} is no kubeconfig")
+    return found or {}

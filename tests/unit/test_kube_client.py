@@ -1,0 +1,224 @@
+"""The API server's side of the client: who asks, as whom, by which file, and a program in a container."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.kube import connection
+from mysqlops.kube.client import Client
+from mysqlops.kube.kubeconfig import Identity
+from mysqlops.version import __version__
+
+_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class Server(ThreadingHTTPServer):
+    """Answers every read; a websocket gets `frames` and is closed."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.headers: list[list[tuple[str, str]]] = []
+        self.frames: list[bytes] = []
+        self.paths: list[str] = []
+
+    def kubeconfig(self, folder: Path, *, current: str = "lab", **user: Any) -> Path:
+        """In JSON, which is YAML."""
+        cluster = {"server": f"http://127.0.0.1:{self.server_port}"}
+        where = {"cluster": "lab", "user": "me", "namespace": "shop"}
+        found = {
+            "clusters": [{"name": "lab", "cluster": cluster}],
+            "users": [{"name": "me", "user": {"token": "t0ken", **user}}],
+            "contexts": [{"name": "lab", "context": where}, {"name": "b", "context": {**where, "namespace": "b"}}],
+        }
+        file = folder / "kubeconfig"
+        file.write_text(json.dumps(found | ({"current-context": current} if current else {})))
+        return file
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.headers.append([(key.lower(), value) for key, value in self.headers.items()])
+        self.server.paths.append(self.path)
+        if "websocket" in self.headers.get("Upgrade", ""):
+            self._exec()
+            return
+        status = 404 if "nobody" in self.path else 200
+        answer = {"kind": "Status", "message": "no such thing"} if status == 404 else {"gitVersion": "v1.36.0"}
+        self._answer(status, json.dumps(answer).encode())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _exec(self) -> None:
+        if "nobody" in self.path:
+            self._answer(404, b'{"kind": "Status", "message": "pods \\"nobody\\" not found"}')
+            return
+        key = hashlib.sha1(self.headers["Sec-WebSocket-Key"].encode() + _MAGIC).digest()  # noqa: S324 (RFC 6455)
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(key).decode())
+        self.end_headers()
+        for frame in self.server.frames:
+            self.wfile.write(bytes([0x82, len(frame)]) + frame)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def _client(file: Path | None, context: str | None = None, **given: Any) -> Client:
+    return Client(kubeconfig=str(file) if file else None, context=context, namespace=None, **given)
+
+
+def test_the_server_sees_who_asks_and_for_what(server: Server, tmp_path: Path) -> None:
+    client = _client(server.kubeconfig(tmp_path), verb="backup create")
+    assert client.version() == "v1.36.0"
+    sent = dict(server.headers[0])
+    assert sent["user-agent"] == f"mysqlops/{__version__} (backup create)"
+    assert sent["authorization"] == "Bearer t0ken"
+    assert not [key for key in sent if key.startswith("impersonate")]
+
+
+def test_a_kubeconfigs_impersonation_is_sent_with_requests_and_with_programs(server: Server, tmp_path: Path) -> None:
+    user: dict[str, Any] = {
+        "as": "bob",
+        "as-groups": ["devs", "ops"],
+        "as-uid": "7",
+        "as-user-extra": {"example.org/why": ["night"]},
+    }
+    client = _client(server.kubeconfig(tmp_path, **user))
+    server.frames = [b'\x03{"status": "Success"}']
+    client.version()
+    client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
+    wanted = {
+        ("impersonate-user", "bob"),
+        ("impersonate-group", "devs"),
+        ("impersonate-group", "ops"),
+        ("impersonate-uid", "7"),
+        ("impersonate-extra-example.org%2Fwhy".lower(), "night"),
+        ("authorization", "Bearer t0ken"),
+    }
+    for sent in server.headers:
+        assert wanted <= set(sent)
+
+
+def test_the_option_goes_before_the_kubeconfig(server: Server, tmp_path: Path) -> None:
+    user: dict[str, Any] = {"as": "bob", "as-groups": ["devs"]}
+    file = server.kubeconfig(tmp_path, **user)
+    _client(file, acting_as=Identity("eve", ("qa",))).version()
+    assert [one for one in server.headers[0] if one[0].startswith("impersonate")] == [
+        ("impersonate-user", "eve"),
+        ("impersonate-group", "qa"),
+    ]
+
+
+def test_a_context_needs_no_current_one(server: Server, tmp_path: Path) -> None:
+    file = server.kubeconfig(tmp_path, current="")
+    client = _client(file, "b")
+    assert (client.context, client.namespace) == ("b", "b")
+    with pytest.raises(errors.ConfigError, match="has no current context; it has: b, lab"):
+        _client(file)
+    with pytest.raises(errors.ConfigError, match="--context nope: the kubeconfig has no such context; it has: b, lab"):
+        _client(file, "nope")
+
+
+def test_files_are_merged_and_one_may_be_missing(server: Server, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    second.write_text('{"contexts": [{"name": "lab", "context": {"namespace": "other"}}], "current-context": "b"}')
+    client = Client(
+        kubeconfig=f"{tmp_path / 'missing'}:{server.kubeconfig(tmp_path)}:{second}", context=None, namespace=None
+    )
+    assert (client.context, client.namespace) == ("lab", "shop")
+
+
+def test_an_empty_variable_is_no_file(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".kube").mkdir()
+    server.kubeconfig(tmp_path).rename(tmp_path / ".kube" / "config")
+    assert _client(None).context == "lab"
+
+
+@pytest.mark.parametrize("text", ["{", "- 1", "\x00"])
+def test_a_file_that_is_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "kubeconfig").write_text(text)
+    with pytest.raises(errors.ConfigError, match="kubeconfig"):
+        _client(tmp_path / "kubeconfig")
+
+
+def test_no_cluster_at_all(tmp_path: Path) -> None:
+    with pytest.raises(errors.ConfigError, match="has no contexts"):
+        _client(tmp_path / "missing")
+
+
+def test_a_program_runs_to_its_end(server: Server, tmp_path: Path) -> None:
+    client = _client(server.kubeconfig(tmp_path))
+    failed = {"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "3"}]}}
+    server.frames = [b"\x01he", b"\x01llo", b"\x02why", b"\x03" + json.dumps(failed).encode()]
+    done = client.run_in("mysql-0", "agent", ["sh", "-c", "a b"], timeout_seconds=5)
+    assert (done.stdout, done.stderr, done.exit_code) == ("hello", "why", 3)
+    assert "exec?container=agent&command=sh&command=-c&command=a+b&stdout=true&stderr=true" in server.paths[-1]
+
+
+def test_a_program_that_cannot_be_run_or_breaks_off(server: Server, tmp_path: Path) -> None:
+    client = _client(server.kubeconfig(tmp_path))
+    with pytest.raises(errors.PodExecFailed, match='exec in nobody/agent: 404 pods "nobody" not found'):
+        client.run_in("nobody", "agent", ["true"], timeout_seconds=5)
+    server.frames = [b"\x01half"]
+    with pytest.raises(errors.PodExecFailed, match=r"exec in mysql-0/agent: the connection broke"):
+        client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
+
+
+def test_refusals_keep_their_class(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(errors.NotFound, match="404 no such thing"):
+        _client(server.kubeconfig(tmp_path)).get("Pod", "nobody")
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "is_bypassed"),
+    [
+        ("", False),
+        ("*", True),
+        ("127.0.0.0/8", True),
+        ("10.0.0.0/8,127.0.0.1", True),
+        ("10.0.0.0/8", False),
+        ("lab.example", False),
+    ],
+)
+def test_proxies_are_left_out_where_no_proxy_says(no_proxy: str, is_bypassed: bool) -> None:
+    assert connection.bypasses("https://127.0.0.1:6443", no_proxy) is is_bypassed
+
+
+def test_a_domain_covers_what_is_below() -> None:
+    assert connection.bypasses("https://api.lab.example", ".lab.example")
+    assert connection.bypasses("https://api.lab.example", "lab.example")
+    assert not connection.bypasses("https://apilab.example", "lab.example")
