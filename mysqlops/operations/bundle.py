@@ -1,8 +1,8 @@
 """The agent as one file: a zipapp of our own modules and pymysql, for a ConfigMap.
 
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So modules go in without their docstrings and comments, with the same line numbers. The zip is made the same way each
-time, so that the same sources give the same bytes.
+So modules are shipped without docstrings and comments, with the same line numbers. The zip is reproducible: the same
+sources give the same bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Bundle:
-    """The zipapp, and what names its content: the version and a hash of the sources."""
+    """The zipapp, and the name of its content: the version and a hash of the sources."""
 
     content: bytes
     version: str
@@ -52,10 +52,10 @@ def build() -> Bundle:
 
 
 def check_pymysql(version: str) -> None:
-    """Whatever is installed beside this command goes into every pod; raises ConfigError for a version before 1.2, which
-    gives passwords to a server that offers no TLS although that was asked for."""
+    """The PyMySQL installed beside this command goes into every pod; raises ConfigError for a version before 1.2, which
+    sends passwords to a server that offers no TLS even when TLS is required."""
     if tuple(int(part) for part in version.split(".")[:2]) < (1, 2):
-        text = f"PyMySQL {version} is installed, and the agent is made of it: 1.2 or later is needed"
+        text = f"PyMySQL {version} is installed, and the agent includes it: 1.2 or later is required"
         raise errors.ConfigError(text, hint="pip install 'pymysql>=1.2'")
 
 
@@ -68,7 +68,7 @@ def _files() -> Iterator[tuple[str, bytes]]:
 
 
 def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
-    """Our modules that the entry imports, and those that they import, and so on."""
+    """The modules of mysqlops that the entry point imports, directly or indirectly."""
     open_ends, found = [entry], {}
     while open_ends:
         module = open_ends.pop()

@@ -83,7 +83,9 @@ def test_an_image_that_is_older_than_the_data_of_a_deleted_cluster_is_refused(
     if not refused:
         deploy.try_images(session, SPEC, wanted, plan)
         return
-    with pytest.raises(errors.Refused, match="data-mysql-0, data-mysql-1, data-mysql-2 were used by MySQL") as error:
+    with pytest.raises(
+        errors.Refused, match="data-mysql-0, data-mysql-1, data-mysql-2 were last used by MySQL"
+    ) as error:
         deploy.try_images(session, SPEC, wanted, plan)
     assert [one.code for one in error.value.reasons] == ["version-path"]
     for name in ("data-mysql-0", "data-mysql-1", "data-mysql-2"):
