@@ -79,7 +79,7 @@ def _way_back(session: Session, name: str, request: planning.Request) -> Iterato
     except errors.Refused:
         raise  # before anything was stopped
     except errors.MysqlopsError as error:
-        if request.finish and not any(told in str(error) for told in (adoption.GIVEN_BACK, adoption.UNTOUCHED)):
+        if request.finish and not any(known in str(error) for known in (adoption.GIVEN_BACK, adoption.UNTOUCHED)):
             command = planning.abort_command(name, session.client.namespace, request.source)
             error.hint = f"{request.source} may be read-only; {command} makes it writable again"
         raise

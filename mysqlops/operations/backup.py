@@ -174,9 +174,9 @@ def export(session: Session, target: Target, chosen: backup.Backup, claim: str, 
     digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
     made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
     pod = jobs.run(session, planning.onto_claim(made, claim), backup_progress.progress, "file-exists")
-    told = jobs.last_line(session, pod, steps[0].name)
+    line = jobs.last_line(session, pod, steps[0].name)
     jobs.delete(session, made["metadata"]["name"])
-    return told.partition(" ")[0]
+    return line.partition(" ")[0]
 
 
 def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -> backup.Backup:

@@ -194,8 +194,8 @@ def read(session: Session, name: str, keys: list[str]) -> list[Value]:
     configured = settings.values(running.settings.get(render.MY_CNF, ""))
     wanted_keys = [mysqld_config.normalise(key) for key in keys] or sorted(configured)
     online = [one.name for one in observe.judged(session, name).members if one.state == view.ONLINE]
-    told = {pod: agents.run(session.client, pod, "get-settings", *wanted_keys, timeout_seconds=30) for pod in online}
-    unknown = [key for key in keys if all(mysqld_config.normalise(key) not in found for found in told.values())]
+    answers = {pod: agents.run(session.client, pod, "get-settings", *wanted_keys, timeout_seconds=30) for pod in online}
+    unknown = [key for key in keys if all(mysqld_config.normalise(key) not in found for found in answers.values())]
     if unknown:
         text = f"the servers of {name} know no variable {', '.join(unknown)}"
         raise Refused([Reason("unknown-variable", text, f"mysqlops config get {name} lists what is set")])
@@ -204,7 +204,7 @@ def read(session: Session, name: str, keys: list[str]) -> list[Value]:
             key,
             configured.get(key),
             key in mysqld_config.by_name(running.spec.mysqld),
-            {pod: found[key] for pod, found in told.items() if key in found},
+            {pod: found[key] for pod, found in answers.items() if key in found},
         )
         for key in wanted_keys
     ]

@@ -123,5 +123,5 @@ def _await_no_pods(session: Session, name: str) -> None:
         pods = [item["metadata"]["name"] for item in session.client.list("Pod", names.selector_text(name))]
         return waiting.Pending(f"{', '.join(pods)} to stop") if pods else None
 
-    hint = "check whether a node is down (kubectl get pods -o wide), then run the same command again to go on"
+    hint = "check whether a node is down (kubectl get pods -o wide), then run the same command again to continue"
     waiting.until(session, look, hint=hint)

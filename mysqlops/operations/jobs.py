@@ -134,16 +134,16 @@ def last_line(session: Session, pod: Json, container: str) -> str:
 def _raise_failure(made: Sequence[Json], code: str) -> NoReturn:
     """Raises the first failure's message; for a Job that retries, the results of its retries follow."""
     failed = [_failure(pod) for pod in made]
-    step, exit_code, told, error = failed[0]
+    step, exit_code, output, error = failed[0]
     if len(failed) > 1:
-        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', told)}" for step, _, told, _ in failed))
+        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', output)}" for step, _, output, _ in failed))
     if isinstance(error, Refused):
         raise error
     if error is not None:
         raise errors.StepFailed(f"{step}: {error}", hint=error.hint or "fix the cause above, then run it again")
     if exit_code:
-        _raise(step, exit_code, told, code)
-    raise errors.StepFailed(f"{step}: {told}")
+        _raise(step, exit_code, output, code)
+    raise errors.StepFailed(f"{step}: {output}")
 
 
 def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
@@ -153,8 +153,8 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
     for container in pods.containers(pod):
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
-            told = pods.last_words(container) or str(ended.get("reason"))
-            return container["name"], int(ended["exitCode"]), told, error_record.load(str(ended.get("message")))
+            output = pods.last_words(container) or str(ended.get("reason"))
+            return container["name"], int(ended["exitCode"]), output, error_record.load(str(ended.get("message")))
     return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
 
 
@@ -164,26 +164,26 @@ def _clear(session: Session, name: str) -> None:
         delete(session, name)
 
 
-def _raise(step: str, exit_code: int, told: str, code: str) -> NoReturn:
-    told = _message(told)
-    message = told.partition(": ")[2] or told
+def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:
+    output = _message(output)
+    message = output.partition(": ")[2] or output
     if exit_code == errors.Refused.exit_code:
         raise Refused([Reason(code, message)])
     if exit_code in _RESTIC:
         text, hint = _RESTIC[exit_code]
-        raise errors.StorageError(f"{step}: {text}: {told}", hint=hint)
+        raise errors.StorageError(f"{step}: {text}: {output}", hint=hint)
     if exit_code in (1, 3) and step in _STORAGE_STEPS:
-        raise errors.StorageError(f"{step}: {told}", hint="fix the cause above, then run it again")
-    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', told)}", hint="fix the cause above, then run it again")
+        raise errors.StorageError(f"{step}: {output}", hint="fix the cause above, then run it again")
+    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', output)}", hint="fix the cause above, then run it again")
 
 
-def _message(told: str) -> str:
+def _message(output: str) -> str:
     """The readable message in restic's JSON."""
     try:
-        facts = json.loads(told)
+        facts = json.loads(output)
     except ValueError:
-        return told
-    return str(facts.get("message", told)) if isinstance(facts, dict) else told
+        return output
+    return str(facts.get("message", output)) if isinstance(facts, dict) else output
 
 
 _STORAGE_STEPS = set(

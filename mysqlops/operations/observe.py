@@ -118,14 +118,14 @@ def knowing(client: Client, cluster: str) -> list[str]:
     """The pods whose agents have in memory the content of a Secret that is gone. Their last publication counts, at any
     age: an agent loses its memory only when its pod ends."""
     found = [one for one in client.list("Pod", names.selector_text(cluster)) if _is_member(one, cluster)]
-    told = {
+    published = {
         one["metadata"]["name"]: publication.load(
             status.annotations_of(one).get(names.ANNOTATION_MEMBER), one["metadata"]["uid"]
         )
         for one in found
         if not pods.is_away(one, names.CONTAINER_AGENT) and "deletionTimestamp" not in one["metadata"]
     }
-    return sorted(name for name, one in told.items() if one is not None and one.knows_missing)
+    return sorted(name for name, one in published.items() if one is not None and one.knows_missing)
 
 
 def claims(client: Client, cluster: str) -> list[str]:

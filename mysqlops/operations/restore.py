@@ -201,8 +201,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     pod = jobs.run(session, made, backup_progress.progress, "restore-refused")
     # A second run of a Job that had finished already reports nothing.
     compared = backup.compared(jobs.last_line(session, pod, "check"))
-    told = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
-    filled = Filled(compared, json.loads(told) if told else None)
+    reached = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
+    filled = Filled(compared, json.loads(reached) if reached else None)
     jobs.delete(session, name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
     change = {"metadata": {"annotations": swapping.aim_notes(None)}}

@@ -40,7 +40,7 @@ def key_of(client: Client, cluster: str) -> str:
 def keys(session: Session, snapshots: Iterable[Json], trusted: str | None = None) -> Keys:
     """The keys of the clusters whose backups are listed, and a key that the user keeps in a separate Secret."""
     found: dict[str, str] = {}
-    for cluster in {str(told.get("cluster")) for _, told in facts.of_kind(list(snapshots), BACKUP)}:
+    for cluster in {str(entry.get("cluster")) for _, entry in facts.of_kind(list(snapshots), BACKUP)}:
         if names.is_cluster_name(cluster) and (key := key_of(session.client, cluster)):
             found[cluster] = key
     return Keys(session.client.namespace, found, (_must_have(session.client, trusted),) if trusted else ())

@@ -37,11 +37,11 @@ def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str)
     except (Refused, errors.StepFailed, errors.StorageError):
         _give_up(session, wanted["metadata"]["name"], made["metadata"]["name"])
         raise
-    told, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
+    examined, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
     change = {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}}
     session.client.patch("VolumeSnapshot", made["metadata"]["name"], change)
     jobs.delete(session, wanted["metadata"]["name"])
-    return replace(backup.told(told, stored), target=wish.target.name)
+    return replace(backup.told(examined, stored), target=wish.target.name)
 
 
 def _give_up(session: Session, job: str, snapshot: str) -> None:
@@ -88,10 +88,10 @@ def _await_ready(session: Session, name: str) -> str:
     """The moment of the snapshot; raises StepFailed with the storage's message, WaitTimeout."""
 
     def look() -> str | waiting.Pending:
-        told = session.client.get("VolumeSnapshot", name).get("status") or {}
-        if told.get("readyToUse"):
-            return str(told["creationTime"])
-        if failure := (told.get("error") or {}).get("message"):
+        state = session.client.get("VolumeSnapshot", name).get("status") or {}
+        if state.get("readyToUse"):
+            return str(state["creationTime"])
+        if failure := (state.get("error") or {}).get("message"):
             session.client.delete("VolumeSnapshot", name)
             hint = "kubectl get volumesnapshotclass; --snapshot-class NAME chooses one"
             raise errors.StepFailed(f"VolumeSnapshot {name}: {failure}", hint=hint)
@@ -106,9 +106,9 @@ def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -
     now = observe.judged(session, name)
     role = next((one.role for one in now.members if one.name == member), "")
     group = observe.group_name(session.client, name)
-    told = {"MEMBER": member, "ROLE": role, "GROUP": group, "AT": at, "VOLUME_SNAPSHOT": snapshot}
+    facts = {"MEMBER": member, "ROLE": role, "GROUP": group, "AT": at, "VOLUME_SNAPSHOT": snapshot}
     running = observe.must_run(session.client, name)
-    env = planning.environment_of(running.spec, backups.origin(session, name)) | told
+    env = planning.environment_of(running.spec, backups.origin(session, name)) | facts
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     job_name = names.backup_job(name, snapshot)
     wanted = planning.job(

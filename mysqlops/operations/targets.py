@@ -72,13 +72,13 @@ def add(session: Session, wish: Wish) -> bool:
         text = f"target {wanted.name} is {there.place}, not {wanted.place}"
         raise Refused([Reason("other-target", text, f"choose another name, or kubectl delete secret {wanted.secret}")])
     try:
-        told = restic.steps(session, wanted, planning.INIT, "init").split()
+        printed = restic.steps(session, wanted, planning.INIT, "init").split()
     except errors.MysqlopsError as error:
         if _is_pending(found) and (wish.password is not None or str(error).startswith("init: ")):
             client.delete("Secret", wanted.secret, uid=found["metadata"]["uid"])
         raise
     client.patch("Secret", wanted.secret, {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}})
-    return "made" in told
+    return "made" in printed
 
 
 def check_claim(client: Client, claim: str) -> None:

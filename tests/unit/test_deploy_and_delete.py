@@ -48,12 +48,12 @@ def test_deploy_makes_no_stateful_set_while_another_one_is_to_be_made() -> None:
     with pytest.raises(errors.Refused) as error:
         deploy.prepare(cluster.session().client, SPEC)
     assert [(one.code, one.hint) for one in error.value.reasons] == [
-        ("remake-open", f"mysqlops storage resize {NAME} --size SIZE goes on")
+        ("remake-open", f"mysqlops storage resize {NAME} --size SIZE continues it")
     ]
     _open_restore(cluster, RESTORED)
     with pytest.raises(errors.Refused) as error:
         deploy.prepare(cluster.session().client, SPEC)
-    assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} goes on"
+    assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} continues it"
 
 
 @pytest.mark.parametrize(

@@ -393,7 +393,7 @@ def test_no_line_of_my_cnf_holds_control_characters(value: str) -> None:
 
 def test_what_a_job_told_is_what_a_restore_says() -> None:
     told = json.dumps(asdict(backup.Verification("b", "2026-01-01T00:00:00Z", True, 1.0, tables=2, rows=3)))
-    assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, each compared")
+    assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, all compared")
     assert str(restore.Filled(backup.compared(""))) == "compared by an earlier run"
     with pytest.raises(StorageError, match="seconds: expected float, found str"):
         backup.told_verification(json.dumps({"of": "b", "at": "x", "ok": True, "seconds": "1"}))
