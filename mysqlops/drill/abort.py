@@ -1,4 +1,4 @@
-"""Undo a drill that was killed, and remove what it left."""
+"""Undo a killed drill, and remove its remains."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _LOCK_SECONDS = 25.0
 
 
 def execute(session: Session, name: str, image: str) -> Record | None:
-    """Undo what a drill broke, and remove what it left. None: there was none. The image is of pods that reach nodes.
+    """Undo a drill's fault, and remove its remains. None: no drill was open. The image is for pods that reach nodes.
 
-    Raises OperationLocked if the drill still runs, which heals by itself; Refused where nothing can be undone.
+    Raises OperationLocked if the drill still runs: it heals by itself. Raises Refused where nothing can be undone.
     """
     found = record.read(session.client, name)
     if found is not None and found.fault not in faults.FAULTS:
         text = f"this mysqlops cannot read what the drill of {found.fault} by {found.by} broke"
         remove = f"kubectl annotate lease {names.group_lease(name)} {names.ANNOTATION_DRILL}-"
-        hint = f"abort with the release that ran it; if nothing is broken: {remove}"
+        hint = f"run the abort with the release that ran the drill; if nothing is broken: {remove}"
         raise errors.Refused([errors.Reason("unreadable-drill", text, hint)])
 
     scene = None if found is None else _scene(session, name, found, image)
@@ -46,14 +46,12 @@ def _undo(scene: Scene, found: Record) -> None:
     session, fault = scene.session, faults.find(found.fault)
     if fault.undo is not None and scene.nodes is None:
         if f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}" <= found.deadline:
-            text = f"{found.fault} acts on the lab's nodes, which this machine is not"
+            text = f"{found.fault} acts on the lab's nodes, which this machine cannot reach"
             hint = (
                 f"mysqlops drill abort {scene.name} where {found.by} ran it; or wait: it is undone at {found.deadline}"
             )
             raise errors.Refused([errors.Reason("needs-lab", text, hint)])
-        session.progress.warn(
-            f"{found.fault} undid itself at {found.deadline}; this machine cannot look whether it did"
-        )
+        session.progress.warn(f"{found.fault} undid itself at {found.deadline}; this machine cannot check that")
         return
     session.progress.say(f"undoing {found.fault} on {found.target}")
     try:
@@ -63,7 +61,7 @@ def _undo(scene: Scene, found: Record) -> None:
 
 
 def _scene(session: Session, name: str, found: Record, image: str) -> Scene:
-    """The image is ours and not of the record, which others can write: its pod is a privileged one."""
+    """The image comes from us, not from the record, which others can write: its pod is privileged."""
     now, own = observe.judged(session, name), lab.find(session.client)
     cluster, way = fleet.cluster_of(session, now), node_pods.Way(found.node_pods, image)
     nodes = node_pods.choose(session, name, faults.find(found.fault).about, own, way)
@@ -71,7 +69,7 @@ def _scene(session: Session, name: str, found: Record, image: str) -> Scene:
 
 
 def _locked(session: Session, name: str, act: Callable[[], None]) -> None:
-    """A killed drill's lock is stale within seconds."""
+    """A killed drill's lock expires within seconds."""
     patience = waiting.Patience(session, _LOCK_SECONDS)
     while True:
         try:
@@ -81,11 +79,11 @@ def _locked(session: Session, name: str, act: Callable[[], None]) -> None:
         except errors.OperationLocked as error:
             if patience.is_over():
                 raise
-            patience.sleep(waiting.Pending(f"the lock of a killed drill: {error}"), 1)
+            patience.sleep(waiting.Pending(f"the lock of a killed drill to expire: {error}"), 1)
 
 
 def clean(session: Session, name: str, nodes: Nodes | None, *, keeps_table: bool = False) -> None:
-    """Remove clients, table, pods on nodes and record. The table of a cluster that did not come back is evidence."""
+    """Remove clients, table, pods on nodes and record. The table of a cluster that did not recover is evidence."""
     fleet.remove_all(session, name)
     now = observe.judged(session, name)
     if now.primary is not None and not keeps_table:

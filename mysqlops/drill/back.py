@@ -1,4 +1,4 @@
-"""Until clients write again and all members are back."""
+"""Wait until clients write again and all members are back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mysqlops.drill.scene import Drill
 from mysqlops.operations import observe, waiting
 from mysqlops.planning import status
 
-_HEALTHY_SECONDS = 360.0  # kubelet waits up to five minutes before it starts a container that ended often
+_HEALTHY_SECONDS = 360.0  # kubelet waits up to five minutes before it restarts a container that ended often
 _WRITES_SECONDS = 240.0
 _STABLE_SECONDS = 3.0
 _POLL_SECONDS = 0.3
@@ -21,20 +21,20 @@ _FRESH_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Back:
-    """When the cluster was whole again, on the clients' clock; or why it is not."""
+    """The moment when the cluster was whole again, on the clients' clock; or why it is not."""
 
     whole_at: float = 0.0
     trouble: str = ""
 
 
 def healthy(drill: Drill) -> status.Status:
-    """Raises WaitTimeout with what is in the way."""
+    """Raises WaitTimeout with the reasons."""
     longer = replace(drill.session, timeout_seconds=_HEALTHY_SECONDS)
     return observe.until(longer, drill.name, lambda now: not status.in_the_way(now), "a healthy cluster")
 
 
 def wait(drill: Drill, clients: fleet.Fleet, offset: float) -> Back:
-    """A cluster that does not come back is a result, and the worst one: what its members hold is still compared."""
+    """A cluster that does not come back is a result, and the worst one: its members' rows are still compared."""
     try:
         _await_writes(drill, clients, offset)
         return Back(whole_at=_await_whole(drill) + offset)
@@ -43,7 +43,7 @@ def wait(drill: Drill, clients: fleet.Fleet, offset: float) -> Back:
 
 
 def _await_writes(drill: Drill, clients: fleet.Fleet, offset: float) -> None:
-    """Not the acknowledgements of the instant of the fault, hence the pause."""
+    """Acknowledgements of the instant of the fault do not count, hence the pause."""
     clock = drill.session.clock
     clock.sleep(_FRESH_SECONDS)
 
@@ -56,7 +56,7 @@ def _await_writes(drill: Drill, clients: fleet.Fleet, offset: float) -> None:
 
 
 def _await_whole(drill: Drill) -> float:
-    """Healthy for some seconds on end, since when: a member that is just going still looks well for a moment."""
+    """The start of some healthy seconds in a row: a member that is about to stop still looks well for a moment."""
     clock, patience = drill.session.clock, waiting.Patience(drill.session, _HEALTHY_SECONDS)
     since: float | None = None
     whole_at = 0.0
@@ -69,5 +69,5 @@ def _await_whole(drill: Drill) -> float:
             since = None
         elif since is None:
             since, whole_at = clock.monotonic(), clock.now().timestamp()
-        patience.pause(waiting.Pending(f"all members of {drill.name} after the fault", why), _POLL_SECONDS)
+        patience.pause(waiting.Pending(f"all members of {drill.name} to be back after the fault", why), _POLL_SECONDS)
     return whole_at

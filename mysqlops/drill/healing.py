@@ -1,4 +1,4 @@
-"""A fault is healed whatever happens: by this process, by what was planted before, or by whoever reads the record."""
+"""Every fault is healed: by this process, by the planted undoing, or by any process that reads the record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def broken(drill: Drill, scene: Scene) -> Iterator[Facts]:
-    """What is broken inside is healed at the end, by this process or, if that dies, by what was planted before."""
+    """The fault of the block is healed at its end, by this process or, if that dies, by the planted undoing."""
     facts = drill.fault.prepare(scene)
     facts["token"] = secrets.token_hex(8)
     now = drill.session.clock.now()
@@ -43,13 +43,13 @@ def broken(drill: Drill, scene: Scene) -> Iterator[Facts]:
     try:
         yield facts
     finally:
-        with signals.handled(_SIGNALS, signal.SIG_IGN):  # a second Ctrl-C must not leave the fault in
+        with signals.handled(_SIGNALS, signal.SIG_IGN):  # a second Ctrl-C must not leave the fault in place
             heal(drill.fault, scene, facts)
             record.write(drill.session, drill.name, replace(made, facts={}, deadline=""))
 
 
 def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
-    """Until it is healed; raises StepFailed if it will not be. No harm if it was healed before."""
+    """Retries until the fault is healed; raises StepFailed if that fails. Harmless if it was healed before."""
     patience, trouble = waiting.Patience(scene.session, _HEAL_SECONDS), ""
     while True:
         try:
@@ -59,7 +59,7 @@ def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
                 nodes.try_to(scene.must_have_nodes(), fault.undo(scene, facts))
             if fault.is_healed(scene, facts):
                 break
-            trouble = "it is still there"
+            trouble = "it is still in effect"
         except errors.MysqlopsError as error:
             trouble = str(error)
         if patience.is_over():

@@ -1,6 +1,6 @@
-"""What a drill is made of: a fault's description, the record that lets anybody undo it, and one round's result.
+"""The parts of a drill: a fault's description, the record from which anybody can undo it, and a round's result.
 
-`SCHEMA` is that of report.json; it grows with incompatible changes only.
+`SCHEMA` is the version of report.json; it is raised for incompatible changes only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 Row = tuple[str, int, str]  # client, sequence, token
 SCHEMA = 1
 
-# What a fault needs beside the rights of the namespace.
+# What a fault needs in addition to the rights of the namespace.
 NAMESPACE, NODE, LAB, TARGET = "namespace", "node", "lab", "target"
 NEEDS = {
     NAMESPACE: "the rights of the namespace",
@@ -26,15 +26,15 @@ NEEDS = {
     TARGET: "a backup target of the namespace (mysqlops backup target add)",
 }
 DEFAULT_NODE_IMAGE = "nicolaka/netshoot:v0.13"
-# What undoes it when the command is killed.
+# How the fault is undone if the command is killed.
 NOTHING, BY_ITSELF, BY_ABORT = "nothing", "itself", "abort"
-# Whom it hits; the heir is the replica that the group elects if the primary goes.
+# The target of the fault; the heir is the replica that the group elects if the primary goes.
 PRIMARY, REPLICA, HEIR, EVERYBODY, NOBODY = "primary", "replica", "heir", "everybody", "nobody"
 
 
 @dataclass(frozen=True)
 class About:
-    """A fault for the eyes of a user; `blast` may name {target}, {others} and {seconds}."""
+    """A fault as users read it; `blast` may name {target}, {others} and {seconds}."""
 
     name: str
     does: str
@@ -69,7 +69,7 @@ def dump_record(record: Record) -> str:
 
 
 def record_of(annotations: Mapping[str, str]) -> Record | None:
-    """The drill under way; one that cannot be read is a drill all the same."""
+    """The drill under way; an unreadable record counts as a drill too."""
     text = annotations.get(names.ANNOTATION_DRILL)
     if not text:
         return None
@@ -83,7 +83,7 @@ def record_of(annotations: Mapping[str, str]) -> Record | None:
 
 
 def _is_namespace(text: str) -> bool:
-    """Privileged pods go there."""
+    """Privileged pods are created there."""
     try:
         return not text or bool(names.check_namespace(text))
     except ConfigError:
@@ -92,14 +92,14 @@ def _is_namespace(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What clients were told against what every member holds; each list is empty if all is well."""
+    """Acknowledged writes compared with every member's rows; each list is empty if all is well."""
 
     acknowledged: int
     refused: int
     unknown: int
     lost: tuple[Row, ...] = ()  # acknowledged, and missing on a member
-    ghosts: tuple[Row, ...] = ()  # there although refused for certain, or never sent
-    diverged: tuple[Row, ...] = ()  # on one member and not, or otherwise, on another
+    ghosts: tuple[Row, ...] = ()  # present, although refused for certain or never sent
+    diverged: tuple[Row, ...] = ()  # on one member, but missing or different on another
     duplicates: tuple[Row, ...] = ()  # one write, two rows
     digest: str = ""  # of the journals
 
@@ -124,25 +124,25 @@ class Round:
     gap: float  # the longest that any client went without an acknowledgement
     gaps: Mapping[str, float]  # by client
     detection: float | None = None  # until another member published that the group is smaller
-    election: float | None = None  # until another member would take a write
+    election: float | None = None  # until another member would accept a write
     label: float | None = None  # until the label that the Service follows was on another pod
     first_write: float | None = None  # until the first acknowledgement after the longest gap
     redundancy: float | None = None  # until all members were back
     minority_last: float | None = None  # the last acknowledgement of a client on the target's side
-    longest_wait: float = 0.0  # that one write was left without an answer
+    longest_wait: float = 0.0  # the longest that one write had no answer
     errors_with_one_retry: int = 0
     two_writable: int = 0
-    stale_reads: int = 0  # through the primary Service: a client's own acknowledged write was not there
+    stale_reads: int = 0  # through the primary Service: a client's own acknowledged write was missing
     reads: int = 0
     backwards: int = 0  # of those: less than the same reader had seen before
-    replica_lag: float | None = None  # the most that a read through the replicas' Service was behind
+    replica_lag: float | None = None  # the longest delay of a read through the replicas' Service
     latency: Mapping[str, float] = field(default_factory=dict)  # of writes before the fault: p50, p95, max (seconds)
     seconds: float = 0.0
     witnesses: Mapping[str, list[str]] = field(default_factory=dict)  # some of the rows that are wrong
     digest: str = ""
     timeline: Json = field(default_factory=dict)
-    notes: Mapping[str, Any] = field(default_factory=dict)  # what the fault itself tells
-    failed: str = ""  # why the cluster did not come back, or what was not measured; what could be read is compared
+    notes: Mapping[str, Any] = field(default_factory=dict)  # facts that the fault reports
+    failed: str = ""  # why the cluster did not come back, or what was not measured; the readable rows are compared
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,14 @@ class Report:
     wanted: int  # rounds
     clients: int
     slo: Mapping[str, float]
-    members: int | None = None  # None in reports from before it was noted
+    members: int | None = None  # None in older reports
     forced: str = ""  # why it ran without a fresh verified backup
     versions: Mapping[str, str] = field(default_factory=dict)
     rounds: tuple[Round, ...] = ()
     summary: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # of the command, beside those above
-    missed: tuple[str, ...] = ()  # sentences: what the SLO allows and what was seen
+    missed: tuple[str, ...] = ()  # sentences: the SLO's limit and the measured value
     is_clean: bool = True
     stopped: str = ""  # why there are fewer rounds than wanted
     seconds: float = 0.0
@@ -181,9 +181,9 @@ class Report:
 def load_report(found: Json) -> Report:
     """Raises ConfigError for what is no report, or one of a later schema."""
     if not isinstance(found, dict) or found.get("kind") != "mysqlops-drill":
-        raise ConfigError("this is no report of a drill", hint="give report.json, or the folder that holds it")
+        raise ConfigError("this is not a drill report", hint="give report.json, or the folder that holds it")
     if found.get("schema") != SCHEMA:
-        raise ConfigError(f"the report has schema {found.get('schema')}, this mysqlops reads {SCHEMA}")
+        raise ConfigError(f"the report has schema {found.get('schema')}, this mysqlops reads schema {SCHEMA}")
     known = {key: value for key, value in found.items() if key in Report.__dataclass_fields__}
     try:
         rounds = tuple(

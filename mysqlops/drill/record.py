@@ -1,4 +1,4 @@
-"""The drill under way, as an annotation of the group's Lease: whoever finds it can undo it."""
+"""The drill under way, as an annotation of the group's Lease: anybody who finds it can undo the drill."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_none(client: Client, cluster: str) -> None:
 
 
 def write(session: Session, cluster: str, record: drill.Record | None) -> None:
-    """None removes it. A silent API server is asked again: it may be the fault itself."""
+    """None removes it. Retries while the API server is silent: that may be the fault itself."""
     text = None if record is None else drill.dump_record(record)
     change = {"metadata": {"annotations": {names.ANNOTATION_DRILL: text}}}
     for _ in range(_TRIES):

@@ -1,6 +1,6 @@
-"""One round of a drill: a healthy cluster under writes, the fault, its undoing, and what it all came to.
+"""One round of a drill: a healthy cluster under writes, the fault, its undoing, and the results.
 
-Whatever happens in between, the fault is healed before a round ends. Should this process die, the record in the Lease,
+The fault is always healed before a round ends. Should this process die, the record in the Lease,
 the planted undoing and the deadline of the clients' pods remain.
 """
 
@@ -22,27 +22,27 @@ from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
 _AFTER_SECONDS = 1.0
-_MARGIN_SECONDS = 120.0  # after a fault should have been healed, until it undoes itself
+_MARGIN_SECONDS = 120.0  # from the time when a fault should be healed, until it undoes itself
 _WITNESSES = 20
 
 
 @dataclass
 class Seen:
-    """What a round collects while it runs; moments are on the clients' clock."""
+    """The observations of a running round; moments are on the clients' clock."""
 
     offset: float = 0.0
     since: float = 0.0
     events: list[tuple[float, str]] = field(default_factory=list)
     notes: Json = field(default_factory=dict)
     back: back.Back = field(default_factory=back.Back)
-    until: float = 0.0  # when the clients were stopped
+    until: float = 0.0  # the moment when the clients were stopped
     primary: str = ""  # before the fault
     sights: list[phases.Sight] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Result:
-    """The round, and what it was made of."""
+    """The round, and the data from which it was made."""
 
     round: Round
     journals: dict[str, str]
@@ -50,12 +50,12 @@ class Result:
 
 
 def run(drill: Drill, number: int) -> Result:
-    """Raises what the fault, the cluster or the API server says; the fault is healed by then."""
+    """Raises errors of the fault, the cluster or the API server; the fault is healed by then."""
     began = drill.session.clock.monotonic()
     scene = _prepare(drill, number)
     clients, seen = fleet.Fleet(drill.session, scene.cluster), Seen(primary=str(scene.status.primary))
     try:
-        rows.make_anew(drill.session, seen.primary)
+        rows.recreate(drill.session, seen.primary)
         clients.start(objects.main_clients(scene.cluster, drill.clients, scene.node))
         if drill.fault.about.has_minority:
             clients.start(objects.clients_beside(scene.cluster, scene.target, scene.node))
@@ -78,15 +78,15 @@ def run(drill: Drill, number: int) -> Result:
 
 
 def _held(drill: Drill, members: list[str], seen: Seen) -> dict[str, list[Row]]:
-    """Of all members; of a cluster that did not come back those of the members that answer."""
+    """The rows of all members; if the cluster did not come back, those of the members that answer."""
     if not seen.back.trouble:
         try:
             return rows.of_members(drill.session, str(back.healthy(drill).primary), members)
         except errors.WaitTimeout as error:
-            seen.back = replace(seen.back, trouble=f"not whole any more: {error}")
+            seen.back = replace(seen.back, trouble=f"no longer whole: {error}")
     try:
         held, silent = rows.of_a_broken_cluster(drill.session, observe.judged(drill.session, drill.name))
-    except errors.MysqlopsError:  # not even the cluster's state can be had
+    except errors.MysqlopsError:  # not even the cluster's state can be read
         held, silent = {}, members
     if silent:
         seen.back = replace(seen.back, trouble=f"{seen.back.trouble}; rows not read: {', '.join(silent)}")
@@ -94,7 +94,7 @@ def _held(drill: Drill, members: list[str], seen: Seen) -> dict[str, list[Row]]:
 
 
 def _prepare(drill: Drill, number: int) -> Scene:
-    """Healthy, and for a fault of the lab's its primary not beside the API server."""
+    """Make the cluster healthy, and for a fault of a lab's node move its primary away from the API server."""
     now = back.healthy(drill)
     about, spared = drill.fault.about, drill.lab.control_plane if drill.lab else None
     if choice.must_move(about, now, spared):
@@ -127,7 +127,7 @@ def _break_and_heal(drill: Drill, scene: Scene, seen: Seen) -> None:
 
 
 def reckon(made: Round, seen: Seen, journals: dict[str, str], held: dict[str, list[Row]], clients: int) -> Round:
-    """All that the journals, the rows and the watch say."""
+    """All results of the journals, the rows and the watch."""
     lines = sorted((line for text in journals.values() for line in journal.parse(text)), key=lambda line: line.at)
     verdict = checker.check(lines, held, journal.digest(journals.values()))
     main = [f"{figures.MAIN}{number}" for number in range(clients)]
@@ -165,7 +165,7 @@ def reckon(made: Round, seen: Seen, journals: dict[str, str], held: dict[str, li
 
 
 def _redundancy(seen: Seen, members: list[str]) -> float | None:
-    """By the status, which is looked at when the fault is healed, if the watch missed it."""
+    """Taken from the status, read when the fault is healed, if the watch missed it."""
     if seen.back.trouble:
         return None
     found = phases.whole(seen.sights, seen.since, members)

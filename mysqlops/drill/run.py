@@ -1,4 +1,4 @@
-"""A whole drill: check, announce, round after round, report, and leave nothing behind."""
+"""A whole drill: check, announce, run each round, report, and clean up."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Wish:
-    """What `drill` was told."""
+    """The options of `drill`."""
 
     count: int
     clients: int
@@ -47,7 +47,7 @@ class Wish:
     target: str | None = None
     folder: Path = Path("drills")
     uses_lab: bool = True
-    way: Way = field(default_factory=Way)  # to a node, where there is no lab
+    way: Way = field(default_factory=Way)  # to a node, without a lab
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ class Plan:
 
 
 def the_cluster(session: Session, name: str | None) -> str:
-    """The one that is named, or the only one of the namespace; raises ConfigError."""
+    """The named cluster, or the only one in the namespace; raises ConfigError."""
     if name is not None:
         return name
     found = [one["metadata"] for one in session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")]
     listed = sorted(str(one["name"]) for one in found if one["name"] == one["labels"].get(names.LABEL_INSTANCE))
     if len(listed) != 1:
-        text = f"--cluster: which of {', '.join(listed)}?" if listed else "the namespace holds no cluster"
+        text = f"--cluster: which of {', '.join(listed)}?" if listed else "the namespace has no cluster"
         raise errors.ConfigError(text, hint="--cluster NAME, --namespace NAME")
     return listed[0]
 
@@ -106,7 +106,7 @@ def plan(session: Session, name: str, fault: Fault, wish: Wish) -> Plan:
 
 
 def possible(session: Session, name: str, wish: Wish) -> tuple[list[str], dict[str, str]]:
-    """The faults of `drill all`, and why others are left out; raises Refused for what concerns all of them."""
+    """The faults of `drill all`, and why others are left out; raises Refused for reasons that concern all of them."""
     here: list[str] = []
     skipped: dict[str, str] = {}
     for one, fault in faults.FAULTS.items():
@@ -127,7 +127,7 @@ _OF_ONE_FAULT = {"needs-lab", "needs-node", "needs-target"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """The report, where it is, and what ended the drill early (None: nothing did)."""
+    """The report, its folder, and the error that ended the drill early (None: it was not)."""
 
     report: Report
     folder: Path
@@ -135,14 +135,14 @@ class Outcome:
 
 
 def execute(chosen: Plan) -> Outcome:
-    """All rounds. The report is written whatever happens; each round is on disk before the next begins."""
+    """Run all rounds. The report is always written; each round is on disk before the next begins."""
     session, name, wish = chosen.session, chosen.name, chosen.wish
     about, by = chosen.fault.about, _who()
     own = {"target": wish.target}
     drill = Drill(session, name, chosen.fault, wish.clients, chosen.seed, by, chosen.lab, chosen.nodes, own)
     report = _new_report(chosen)
     folder, began = store.Folder(wish.folder, about.name, session.clock.now()), session.clock.monotonic()
-    folder.write(report)  # a folder that takes nothing is met before anything is broken
+    folder.write(report)  # an unwritable folder is found before anything is broken
     done: list[Round] = []
     failure: BaseException | None = None
     try:
@@ -198,10 +198,10 @@ def _new_report(chosen: Plan) -> Report:
 
 @contextmanager
 def _open(chosen: Plan, by: str) -> Iterator[None]:
-    """The record says that a drill runs; at the end nothing of it is left."""
+    """The record says that a drill runs; at the end nothing of the drill remains."""
     session, name = chosen.session, chosen.name
     began = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
-    fleet.remove_all(session, name)  # what a killed drill before this one left would write among ours
+    fleet.remove_all(session, name)  # clients left by a killed drill would write among ours
     namespace = chosen.nodes.namespace if chosen.nodes else ""
     record.write(session, name, Record(chosen.fault.about.name, began, by, node_pods=namespace))
     is_evidence = False
@@ -211,7 +211,7 @@ def _open(chosen: Plan, by: str) -> Iterator[None]:
         is_evidence = True
         raise
     finally:
-        # A fault that is not undone, for whatever reason, stays on record for `drill abort`, as does what undoes it.
+        # The record of a fault that is not undone stays for `drill abort`, and so does the planted undoing.
         found = record.read(session.client, name)
         if found is None or (found.fault == chosen.fault.about.name and not found.deadline):
             abort.clean(session, name, chosen.nodes, keeps_table=is_evidence)

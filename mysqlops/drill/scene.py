@@ -1,4 +1,4 @@
-"""What a fault acts on, and what a fault is."""
+"""The scene that a fault acts on, and the interface of a fault."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXEC_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Scene:
-    """A healthy cluster, the member that is hit, and the way to reach both."""
+    """A healthy cluster, the fault's target, and the way to reach both."""
 
     session: Session
     status: Status
@@ -51,12 +51,12 @@ class Scene:
 
     def must_have_lab(self) -> Lab:
         if self.lab is None:
-            raise errors.StepFailed("this needs the lab's nodes, and there is no lab")
+            raise errors.StepFailed("this fault needs the lab's nodes, and no lab is available")
         return self.lab
 
     def must_have_nodes(self) -> Nodes:
         if self.nodes is None:
-            raise errors.StepFailed("this needs a node, and nothing reaches one")
+            raise errors.StepFailed("this fault needs access to a node, and none is available")
         return self.nodes
 
     def shell(
@@ -72,7 +72,7 @@ Facts = Json
 
 
 def nothing(_: Scene, __: Facts) -> None:
-    """Nothing is left to undo."""
+    """Nothing to undo."""
 
 
 def always(_: Scene, __: Facts) -> bool:
@@ -81,9 +81,10 @@ def always(_: Scene, __: Facts) -> bool:
 
 @dataclass(frozen=True)
 class Fault:
-    """`prepare` finds out what healing needs and is recorded before anything is broken; `heal` may be called twice, by
-    another process, and when nothing was broken yet. `inject` may return facts of its own, for the report. `undo`, in
-    the place of `heal`, makes the commands that undo it, which are planted too; facts are values, never commands."""
+    """`prepare` finds the facts that healing needs; they are recorded before anything is broken. `heal` may be called
+    twice, by another process, and when nothing was broken yet. `inject` may return its own facts, for the report. A
+    fault with `undo` instead of `heal` makes the commands that undo it; they are planted too. Facts are values, never
+    commands."""
 
     about: About
     inject: Callable[[Scene, Facts], Json | None]
@@ -95,7 +96,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Drill:
-    """What is to be done, and with what."""
+    """The fault of a drill, and its means."""
 
     session: Session
     name: str
@@ -104,5 +105,5 @@ class Drill:
     seed: int
     by: str
     lab: Lab | None = None
-    nodes: Nodes | None = None  # what reaches them for this fault: the lab, or pods
+    nodes: Nodes | None = None  # the way to reach them for this fault: the lab, or pods
     options: Json = field(default_factory=dict)

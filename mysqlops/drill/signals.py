@@ -1,4 +1,4 @@
-"""What signals do while a drill runs."""
+"""Signal handling while a drill runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 @contextmanager
 def handled(numbers: Iterable[signal.Signals], handler: Handler) -> Iterator[None]:
-    """These signals go to the handler, and then to whom they went before. Outside the main thread, which alone gets
-    signals, nothing is changed."""
+    """Route these signals to the handler, and afterwards to their previous handlers. Outside the main thread, which
+    alone receives signals, nothing changes."""
     try:
         before = {number: signal.signal(number, handler) for number in numbers}
     except ValueError:

@@ -14,13 +14,13 @@ from mysqlops.drill.round import Result
 
 
 class Folder:
-    """DIR/drill-FAULT-TIME; made when something is first written to it."""
+    """DIR/drill-FAULT-TIME; created at the first write."""
 
     def __init__(self, parent: Path, fault: str, now: datetime) -> None:
         self.path = parent / f"drill-{fault}-{now:%Y%m%dT%H%M%SZ}"
 
     def keep(self, result: Result) -> None:
-        """The round's journals, and what the members held if that is not what the journals say; on disk at return."""
+        """Write the round's journals, and the members' rows if they differ from the journals; on disk at return."""
         folder = self.path / "journals" / f"{result.round.number:03}"
         _make(folder)
         for name, text in result.journals.items():
@@ -55,7 +55,7 @@ def _make(folder: Path) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """All or nothing: a reader never meets half a report."""
+    """Atomic: a reader never sees half a report."""
     half = file.with_name(f".{file.name}.half")
     try:
         with half.open("w", encoding="utf-8") as opened:

@@ -1,4 +1,4 @@
-"""A thread that looks at the members' pods some times a second while a fault lasts: their labels, and who sees whom."""
+"""A thread that reads the members' pods several times a second during a fault: their labels and published groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEMBER = re.compile(r"\d+")
 
 
 class Watch:
-    """`offset` is added to our clock: sights are then on the clients' clock."""
+    """`offset` is added to our clock: the recorded moments are then on the clients' clock."""
 
     def __init__(self, session: Session, cluster: str, offset: float) -> None:
         self._session, self._cluster, self._offset = session, cluster, offset
@@ -40,7 +40,7 @@ class Watch:
             try:
                 found = look(self._session.client, self._cluster, self._now())
             except errors.KubeError:
-                found = []  # the fault may have taken the API server
+                found = []  # the fault may have stopped the API server
             for sight in found:
                 before = last.get(sight.member)
                 if before is None or _differs(before, sight):
@@ -57,20 +57,20 @@ def _differs(one: Sight, other: Sight) -> bool:
 
 
 def look(client: Client, cluster: str, at: float) -> list[Sight]:
-    """All members' pods as they are now."""
+    """The present state of all members' pods."""
     found = []
     for pod in client.list_metadata("Pod", names.selector_text(cluster)):
         metadata = pod["metadata"]
         if not _MEMBER.fullmatch(metadata["name"].removeprefix(f"{cluster}-")):
-            continue  # helper pods bear the cluster's labels too
-        told = publication.load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
+            continue  # helper pods have the cluster's labels too
+        published = publication.load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
         found.append(
             Sight(
                 at=at,
                 member=metadata["name"],
                 label=(metadata.get("labels") or {}).get(names.LABEL_ROLE, ""),
-                state=told.state if told else "",
-                group=frozenset(filter(None, told.group.split(","))) if told else frozenset(),
+                state=published.state if published else "",
+                group=frozenset(filter(None, published.group.split(","))) if published else frozenset(),
             )
         )
     return found

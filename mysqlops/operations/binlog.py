@@ -1,4 +1,4 @@
-"""Keep a cluster's binary logs in a target: start and stop what receives them, and show what is there."""
+"""Keep a cluster's binary logs in a target: start and stop the receiver, and show what is stored."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _POLL_SECONDS = 0.5
 
 
 def start(session: Session, name: str, wish: planning.Wish) -> binlog.Report:
-    """Start it, or bring it in line with the cluster, and wait until something is stored; raises Refused, WaitTimeout
-    with what the receiver says."""
+    """Start the receiver, or update it to the cluster, and wait until the first logs are stored; raises Refused,
+    or WaitTimeout with the receiver's message."""
     planning.check_every(wish.every)
     backups.open_account(session, name)
     _refuse_other_target(session, name, wish.target)
@@ -38,15 +38,15 @@ def start(session: Session, name: str, wish: planning.Wish) -> binlog.Report:
 
 
 def _refuse_other_target(session: Session, name: str, target: Target) -> None:
-    """Two repositories would each have a part."""
+    """With two targets, each repository would hold only a part of the logs."""
     found = session.client.find("Deployment", names.receiver(name))
     if found is not None and (there := planning.noted(found)[0]) != target.name:
-        text = f"--target {target.name}: the binary logs of {name} go to {there}"
+        text = f"--target {target.name}: the binary logs of {name} already go to {there}"
         raise Refused([Reason("other-target", text, f"mysqlops backup binlog stop {name}, then start it again")])
 
 
 def refresh(session: Session, name: str) -> None:
-    """The cluster's image or agent changed: the receiver follows. Nothing if there is none."""
+    """The cluster's image or agent changed: update the receiver. Does nothing without a receiver."""
     found = session.client.find("Deployment", names.receiver(name))
     if found is not None:
         target, every = planning.noted(found)
@@ -63,7 +63,7 @@ def _apply(session: Session, name: str, wish: planning.Wish) -> None:
 
 
 def stop(session: Session, name: str) -> bool:
-    """What is stored stays; False if nothing ran. The pod stores the last seconds at its end, which is waited for;
+    """Stored logs stay; False if no receiver ran. The pod stores the last seconds when it ends, and this waits for it;
     raises WaitTimeout."""
     found = session.client.find("Deployment", names.receiver(name))
     session.client.delete("Deployment", names.receiver(name))

@@ -4,7 +4,7 @@ One version of mysqlops is one agent, whoever runs it: a wheel carries the progr
 checkout it is made of the sources, and of the wheel in vendor/ instead of what is installed. The same sources give the
 same digest with any Python, and the same bytes with the same zlib.
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So modules go in without their docstrings and comments, with the same line numbers.
+So modules are shipped without docstrings and comments, with the same line numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNIX, _MODE = 3, 0o100644
 
 @dataclass(frozen=True)
 class Bundle:
-    """The zipapp, and what names its content: the version and a hash of the sources."""
+    """The zipapp, and the name of its content: the version and a hash of the sources."""
 
     content: bytes
     version: str
@@ -83,7 +83,7 @@ def _files() -> Iterator[tuple[str, bytes]]:
 
 
 def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
-    """Our modules that the entry imports, and those that they import, and so on."""
+    """The modules of mysqlops that the entry point imports, directly or indirectly."""
     open_ends, found = [entry], {}
     while open_ends:
         module = open_ends.pop()

@@ -1,6 +1,6 @@
-"""The only place that deletes members' claims, and only with what the gate lets pass (planning/gate.py).
+"""The only place that deletes members' claims, and only those that the gate lets pass (planning/gate.py).
 
-`delete --purge-data`, for which the user typed the cluster's name, is the one other (operations/delete.py).
+`delete --purge-data`, for which the user typed the cluster's name, is the only exception (operations/delete.py).
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from mysqlops.planning import gate
 from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
-_TOLD_SECONDS = 12.0  # a member applies what it received, and each publishes every five seconds (agent/publisher.py)
-_PATIENT_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
-# What a few seconds of patience may change: a server that restarts says nothing, the group expels whom it lost.
+_TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
+_PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
+# Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
 _PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Whether the user accepted a loss, by which flag of the verb; and what a note says of the claim, whose identity
-    and age the caller has checked. What the member's server says now goes before the note."""
+    """Whether the user accepted a loss, by which flag of the verb; and what a note says of the claim, after the caller
+    has checked the claim's identity and age. The server's present answer takes precedence over the note."""
 
     accept_loss: bool = False
     flag: str = ""
     noted: gtid.GtidSet | None = None
-    repair: bool = False  # of the member that the user named
+    repair: bool = False  # for the member that the user named
 
 
 def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
-    """Let the gate decide on what is seen now; raises Refused. What the claim's member holds is read first, then the
-    others' servers are asked, for some seconds: what the member had just applied, they may still have to apply."""
+    """Let the gate decide on the state observed now; raises Refused. The transactions of the claim's member are read
+    first, then the others' servers are asked for some seconds: they may still have to apply what it just applied."""
     now = observe.judged(session, name)
     going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
     patience = waiting.Patience(session, _TOLD_SECONDS)
@@ -51,14 +51,14 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
             if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
             what = error.reasons[0].message
-        patience.sleep(waiting.Pending(f"the gate to let claim {claim['metadata']['name']} go: {what}"))
+        patience.sleep(waiting.Pending(f"it to be safe to delete claim {claim['metadata']['name']}: {what}"))
         now = observe.judged(session, name)
 
 
 def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repairs: bool = False) -> gate.Passed:
-    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed. Where several
-    members are out and only their rebuilding brings them in (`repairs`), it is enough after that minute that the group
-    itself stays."""
+    """A refusal by the gate may end within a minute, as after a failover; if it does not, raises StepFailed. Where
+    several members are out and only rebuilding brings them back (`repairs`), it is enough after that minute that the
+    group itself is stable."""
     patience = waiting.Patience(session, _PATIENT_SECONDS)
     while True:
         is_late = patience.is_over()
@@ -70,19 +70,19 @@ def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repai
             if is_late:
                 text = f"claim {claim['metadata']['name']} is kept: {refusal}"
                 raise StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
-            what = f"the gate before claim {claim['metadata']['name']} goes: {first.message}"
+            what = f"it to be safe to delete claim {claim['metadata']['name']}: {first.message}"
         patience.sleep(waiting.Pending(what))
 
 
 def _is_joining(session: Session, name: str) -> bool:
-    """Somebody is about to be another copy: worth waiting for."""
+    """Another member is about to hold a copy: worth waiting for."""
     members = observe.judged(session, name).members
     return any(one.state == RECOVERING or one.clone_size for one in members)
 
 
 def empty(session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", **more: Any) -> None:
-    """Give a member another claim: it is noted as one that copies another's data until `forget_emptied`. In one call
-    with the orders that its new pod must find when it starts (`more`). Raises WaitTimeout."""
+    """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. The orders that its
+    new pod must find when it starts (`more`) are written in the same call. Raises WaitTimeout."""
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     note = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
     orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
@@ -97,15 +97,15 @@ def emptied(session: Session, name: str) -> dict[str, Any]:
 
 
 def forget_emptied(session: Session, name: str, members: Collection[str]) -> None:
-    """They serve with another claim."""
+    """Once the members serve with their new claims."""
     notes = emptied(session, name)
     if left := notes.keys() & set(members):
         orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
 
 
 def delete(session: Session, passed: gate.Passed) -> None:
-    """Delete the claim and its member's pod, until the claim has gone: a pod that the StatefulSet made too early holds
-    the old one, and must go too. Raises WaitTimeout."""
+    """Delete the claim and its member's pod until the claim is gone: a pod that the StatefulSet made too early uses the
+    old claim, and must go too. Raises WaitTimeout."""
     client = session.client
     session.progress.say(f"deleting claim {passed.claim}")
     client.delete("PersistentVolumeClaim", passed.claim, uid=passed.uid)
@@ -118,12 +118,12 @@ def delete(session: Session, passed: gate.Passed) -> None:
 
 
 def is_there(session: Session, claim: str, uid: str) -> bool:
-    """Whether that very claim exists, not another of its name."""
+    """Whether this very claim still exists, not a new one of the same name."""
     found = session.client.find("PersistentVolumeClaim", claim)
     return found is not None and found["metadata"]["uid"] == uid
 
 
 def await_new(session: Session, claim: str) -> None:
-    """Until the StatefulSet has made it; raises WaitTimeout."""
-    pending = waiting.Pending(f"a new claim {claim}")
+    """Waits until the StatefulSet has created it; raises WaitTimeout."""
+    pending = waiting.Pending(f"the new claim {claim} to be created")
     waiting.until(session, lambda: None if session.client.find("PersistentVolumeClaim", claim) else pending)

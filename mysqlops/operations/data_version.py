@@ -1,5 +1,5 @@
-"""Which version of MySQL ran on a cluster's data last: noted on the group's Lease, which outlives a delete that keeps
-the data. An older server refuses such data by itself, but only once a pod starts it, over and over.
+"""The version of MySQL that last ran on a cluster's data: noted on the group's Lease, which outlives a delete that
+keeps the data. An older server refuses such data by itself, but only once its pod starts, in a crash loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mysqlops.planning import status
 
 
 def note(client: Client, now: status.Status) -> None:
-    """What the members say; nothing if none says anything. After a rollback that is older than before."""
+    """The version that the members report; nothing if none reports one. It is older after a rollback."""
     found = [known for one in now.members if (known := version.find(one.version or ""))]
     lease = client.find("Lease", names.group_lease(now.name))
     if not found or lease is None:
@@ -24,7 +24,7 @@ def note(client: Client, now: status.Status) -> None:
 
 
 def refused_because(client: Client, name: str, wanted: version.ServerVersion | None) -> list[Reason]:
-    """Why a server of that version may not start on the data that a deleted cluster left, as far as is known."""
+    """Why a server of that version may not start on the data of a deleted cluster, as far as known."""
     lease = client.find("Lease", names.group_lease(name))
     noted = version.find(status.annotations_of(lease).get(names.ANNOTATION_VERSION, ""))
     if noted is None or wanted is None:
@@ -33,5 +33,9 @@ def refused_because(client: Client, name: str, wanted: version.ServerVersion | N
     why = version.upgrade_refused_because(noted, wanted)
     if not claims or why is None:
         return []
-    text = f"{', '.join(sorted(claims))} were used by MySQL {noted} last, and --image holds {wanted}: {why}"
-    return [Reason("version-path", text, f"give an image of {noted} or newer: `mysqlops explain versions`")]
+    text = f"{', '.join(sorted(claims))} were last used by MySQL {noted}, and --image is {wanted}: {why}"
+    return [
+        Reason(
+            "version-path", text, f"give an image of {noted}, or of an allowed successor: `mysqlops explain versions`"
+        )
+    ]

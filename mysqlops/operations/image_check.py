@@ -1,7 +1,7 @@
 """Try the images in the cluster before anything is created: a short-lived pod runs mysqld and Python once.
 
-It finds an image that cannot be pulled, is not MySQL, is of a version that is not supported, or refuses the my.cnf
-(`mysqld --validate-config`). It is deleted at once; one left by a killed CLI is replaced by the next.
+It finds an image that cannot be pulled, is not MySQL, has an unsupported version, or refuses the my.cnf
+(`mysqld --validate-config`). The pod is deleted at once; the next run replaces one left by a killed CLI.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> T
 
 
 def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = None) -> None:
-    """Raises Refused if the user's settings need more than a member's memory; warns if they may come to it, or if they
-    are so already in what runs."""
+    """Raises Refused if the user's settings need more than a member's memory; warns if they might, or if the running
+    settings already do."""
     found = _fit(spec)
     if found.refused and (running is None or found != _fit(running)):
-        hint = f"a larger --memory, or smaller values; without them mysqlops sizes for {spec.memory}"
+        hint = f"give a larger --memory or smaller values; without them mysqlops sizes the server for {spec.memory}"
         raise errors.Refused([Reason("memory-too-small", found.refused, hint)])
     for one in mysqld_config.objections(spec.mysqld):
-        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset takes it away")
+        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset removes it")
     if warning := found.refused or found.warning:
         session.progress.warn(warning)
 
@@ -92,8 +92,8 @@ def _create(client: Client, pod: Json) -> None:
         text = str(error).partition("forbidden: ")[2]
         if "quota" not in text:
             raise
-        missing = "a LimitRange with defaults for what is named: `mysqlops explain configuration`"
-        room = "ask for more room, or give smaller --memory, --cpu or --replicas"
+        missing = "create a LimitRange with defaults for the named resources: `mysqlops explain configuration`"
+        room = "ask for a larger quota, or give smaller --memory, --cpu or --replicas"
         raise errors.Refused([Reason("quota", text, missing if "must specify" in text else room)]) from error
 
 
@@ -106,7 +106,7 @@ def _delete(session: Session, name: str) -> None:
 
 
 def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
-    """A pod under the same rules as a member's: what is refused to it would be refused to them."""
+    """A pod under the same rules as a member's: whatever rejects it would reject a member too."""
     template = next(item for item in objects if item["kind"] == "StatefulSet")["spec"]["template"]["spec"]
     config = next(item for item in objects if item["kind"] == "ConfigMap" and "my.cnf" in item.get("data", {}))
     locked = copy.deepcopy(template["containers"][0]["securityContext"])
@@ -115,7 +115,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "name": _MYSQLD,
         "image": spec.image,
         "command": ["sh", "-c", _RUN_MYSQLD],
-        # datadir must exist for the check, and the member's is not here.
+        # datadir must exist for the check, and this pod does not mount a member's.
         "env": [{"name": "MY_CNF", "value": config["data"]["my.cnf"].replace("/var/lib/mysql/data", "/tmp")}],  # noqa: S108
         "resources": copy.deepcopy(template["containers"][1]["resources"]) | {"limits": {"memory": spec.memory}},
         "securityContext": locked,
@@ -164,7 +164,7 @@ def _await_end(session: Session, name: str) -> tuple[dict[str, int], Reason | No
             return {container: int(state["exitCode"]) for container, state in ended.items()}, None
         return waiting.Pending("the images to be tried", f"pod {name} is {_last_word(status)}", "trying the images")
 
-    hint = f"kubectl describe pod {name}; a larger --timeout gives slow pulls more time"
+    hint = f"kubectl describe pod {name}; give a larger --timeout if pulls are slow"
     return waiting.until(session, look, poll_seconds=0.15, hint=hint)
 
 
@@ -173,7 +173,7 @@ def _cannot_start(container: str, why: Json) -> Reason:
     return Reason(
         "image-cannot-start",
         f"{option}: {why['reason']}: {why.get('message', '')[:300]}",
-        "check the name and the registry; --image-pull-secrets names the Secrets of a private one",
+        "check the name and the registry; --image-pull-secrets names the Secrets of a private registry",
     )
 
 
@@ -185,13 +185,13 @@ def _last_word(status: Json) -> str:
 def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
     found = version.parse_mysqld_output(output)
     if found is None:
-        text = f"--image {spec.image} does not hold MySQL: `mysqld --version` says {_first_line(output)!r}"
+        text = f"--image {spec.image} does not contain MySQL: `mysqld --version` says {_first_line(output)!r}"
         return Tried((Reason("not-mysql", text, "give an image of mysql, or of percona-server"),))
     why = version.unsupported_because(found)
     if why:
         text = f"--image {spec.image}: {why}"
         return Tried(
-            (Reason("unsupported-version", text, "`mysqlops explain versions` lists what is supported"),), found
+            (Reason("unsupported-version", text, "`mysqlops explain versions` lists the supported versions"),), found
         )
     if code != 0:
         complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]
@@ -201,7 +201,7 @@ def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
 
 
 def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:
-    """Those about the user's own settings: deprecated names, values that were adjusted."""
+    """Warnings about the user's own settings: deprecated names, adjusted values."""
     user = mysqld_config.by_name(spec.mysqld)
     lines = [line for line in output.splitlines() if "[Warning]" in line]
     return tuple(" ".join(line.split())[:300] for line in lines if any(key in line for key in user))
@@ -216,7 +216,7 @@ def _judge_python(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, 
 
 
 def _judge_openssl(client: Client, spec: ClusterSpec, words: list[str]) -> list[Reason]:
-    """Needed to make a certificate, unless the user brings one."""
+    """Needed to make a certificate, unless the user provides one."""
     secret = client.find("Secret", names.tls_secret(spec.name)) or {}
     if len(words) > 3 or "tls.crt" in (secret.get("data") or {}):
         return []

@@ -1,4 +1,4 @@
-"""Run a Job to its end: the work goes on when the command is killed, and the next run takes it up."""
+"""Run a Job to its end: the work goes on when the command is killed, and the next run waits for the same Job."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Json = dict[str, Any]
 _POLL_SECONDS = 0.5
 # restic's exit codes: https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
 _RESTIC = {
-    10: ("there is no repository there", "mysqlops backup target add makes one"),
+    10: ("the repository does not exist", "mysqlops backup target add creates it"),
     11: ("the repository is locked by another run", "wait; or, if that run is dead, mysqlops backup target unlock"),
-    12: ("the password does not open the repository", "put the right one into the target's Secret, key password"),
+    12: ("the password does not open the repository", "put the correct one into the target's Secret, key password"),
 }
-# How the agent's programs begin what they say of an error (agent/__main__.py).
+# The prefix of the agent programs' error messages (agent/__main__.py).
 _OWN_CODE = re.compile(r"^(step-failed|config|timeout|mysql-[a-z-]+): ")
 
 
@@ -35,11 +35,11 @@ def run(
     *,
     created: Callable[[], None] = lambda: None,
 ) -> Json:
-    """Create the Job unless it is there, wait, and return its pod; the caller deletes it when its logs are read.
+    """Create the Job unless it exists, wait, and return its pod; the caller deletes the Job after reading its logs.
 
-    `tell` makes a sentence of a running container's name and its last line; `created` is called once the Job is there,
-    with what it waits for. Raises Refused (with `code`), StepFailed
-    or StorageError with the words of the step that failed, and WaitTimeout, which leaves the Job running.
+    `tell` makes a sentence from a running container's name and its last line; `created` is called once the Job exists,
+    with the condition that it waits for. Raises Refused (with `code`), StepFailed or StorageError with the message of
+    the step that failed, and WaitTimeout, which leaves the Job running.
     """
     name = wanted["metadata"]["name"]
     if session.client.find("Job", name) is None:
@@ -57,7 +57,7 @@ def run(
 
 
 def _await_end(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
-    """What its pod said last; raises WaitTimeout."""
+    """The last message of its pod; raises WaitTimeout."""
     said = ""
 
     def look() -> waiting.Pending | None:
@@ -76,13 +76,13 @@ def _begun(pod: Json) -> str:
 
 
 def delete(session: Session, name: str) -> None:
-    """With its pod: the next one must not meet it. Raises WaitTimeout."""
+    """Delete the Job and its pod, so that the next Job does not meet them. Raises WaitTimeout."""
     session.client.delete("Job", name)
     waiting.until(session, lambda: _left(session, name))
 
 
 def _left(session: Session, name: str) -> waiting.Pending | None:
-    """What still exists of a Job, and why a pod may stay: its node may be away."""
+    """The parts of a Job that still exist. A pod is named with its node, which may be down."""
     job = [f"Job {name}"] if session.client.find("Job", name) else []
     made = session.client.list("Pod", f"job-name={name}")
     left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
@@ -107,7 +107,7 @@ def _has(job: Json, condition: str) -> bool:
 
 
 def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
-    """Of the container that runs; a sidecar runs beside all others and says nothing."""
+    """The running container's line; a sidecar runs beside all others and is skipped."""
     for pod in session.client.list("Pod", f"job-name={name}"):
         statuses = {one["name"]: one for one in pods.containers(pod)}
         spec = pod["spec"]
@@ -123,7 +123,7 @@ def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
 
 
 def last_line(session: Session, pod: Json, container: str) -> str:
-    """What a container wrote last; empty if it wrote nothing yet."""
+    """The last line that a container wrote; empty if it has written nothing yet."""
     try:
         lines = session.client.logs(pod["metadata"]["name"], container, lines=1).strip().splitlines()
     except errors.KubeError:
@@ -132,58 +132,58 @@ def last_line(session: Session, pod: Json, container: str) -> str:
 
 
 def _raise_failure(made: Sequence[Json], code: str) -> NoReturn:
-    """With the words of what failed first; of a Job that tries again, what became of that follows."""
+    """Raises the first failure's message; for a Job that retries, the results of its retries follow."""
     failed = [_failure(pod) for pod in made]
-    step, exit_code, told, error = failed[0]
+    step, exit_code, output, error = failed[0]
     if len(failed) > 1:
-        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', told)}" for step, _, told, _ in failed))
+        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', output)}" for step, _, output, _ in failed))
     if isinstance(error, Refused):
         raise error
     if error is not None:
-        raise errors.StepFailed(f"{step}: {error}", hint=error.hint or "fix what is named, then run it again")
+        raise errors.StepFailed(f"{step}: {error}", hint=error.hint or "fix the cause above, then run it again")
     if exit_code:
-        _raise(step, exit_code, told, code)
-    raise errors.StepFailed(f"{step}: {told}")
+        _raise(step, exit_code, output, code)
+    raise errors.StepFailed(f"{step}: {output}")
 
 
 def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
-    """The container that failed, its exit code, its last words and its error, if that is one of ours; the pod's own
+    """The container that failed, its exit code, its last line, and its error if it is one of ours; or the pod's own
     reason if it has one."""
     reason = pod["status"].get("reason", "")
     for container in pods.containers(pod):
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
-            told = pods.last_words(container) or str(ended.get("reason"))
-            return container["name"], int(ended["exitCode"]), told, error_record.load(str(ended.get("message")))
+            output = pods.last_words(container) or str(ended.get("reason"))
+            return container["name"], int(ended["exitCode"]), output, error_record.load(str(ended.get("message")))
     return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
 
 
 def _clear(session: Session, name: str) -> None:
-    """What failed is the news, not that the pod of it stays."""
+    """Report the failure of the Job, not that its pod could not be deleted."""
     with suppress(errors.WaitTimeout):
         delete(session, name)
 
 
-def _raise(step: str, exit_code: int, told: str, code: str) -> NoReturn:
-    told = _message(told)
-    message = told.partition(": ")[2] or told
+def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:
+    output = _message(output)
+    message = output.partition(": ")[2] or output
     if exit_code == errors.Refused.exit_code:
         raise Refused([Reason(code, message)])
     if exit_code in _RESTIC:
         text, hint = _RESTIC[exit_code]
-        raise errors.StorageError(f"{step}: {text}: {told}", hint=hint)
+        raise errors.StorageError(f"{step}: {text}: {output}", hint=hint)
     if exit_code in (1, 3) and step in _STORAGE_STEPS:
-        raise errors.StorageError(f"{step}: {told}", hint="fix what is named, then run it again")
-    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', told)}", hint="fix what is named, then run it again")
+        raise errors.StorageError(f"{step}: {output}", hint="fix the cause above, then run it again")
+    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', output)}", hint="fix the cause above, then run it again")
 
 
-def _message(told: str) -> str:
-    """Of restic's JSON what people read."""
+def _message(output: str) -> str:
+    """The readable message in restic's JSON."""
     try:
-        facts = json.loads(told)
+        facts = json.loads(output)
     except ValueError:
-        return told
-    return str(facts.get("message", told)) if isinstance(facts, dict) else told
+        return output
+    return str(facts.get("message", output)) if isinstance(facts, dict) else output
 
 
 _STORAGE_STEPS = set(

@@ -37,6 +37,6 @@ def read_one(client: Client, cluster: str, order: str) -> Any:
 
 
 def write(client: Client, cluster: str, **orders: Any) -> None:
-    """Set orders by their names in `_KEYS`; an empty value deletes."""
+    """Set orders by their names in `_KEYS`; an empty value deletes the order."""
     annotations = {_KEYS[order]: record.write(value) for order, value in orders.items()}
     client.patch("Lease", names.group_lease(cluster), {"metadata": {"annotations": annotations}})

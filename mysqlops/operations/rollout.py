@@ -1,7 +1,7 @@
-"""Replace the members' pods one at a time, by role; go back by itself if a new one does not come up.
+"""Replace the members' pods one at a time, by role; roll back automatically if a new pod does not come up.
 
-Runs from what is observed: killed at any point, the same command goes on. What cannot be observed, where from and why,
-is written to the StatefulSet in the same call as its new template (core/rollout.py).
+Every step follows from what is observed: after a kill, the same command continues. What cannot be observed, the
+previous template and the reason, is written to the StatefulSet in the same call as its new template (core/rollout.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Old = Callable[[status.Observed], Collection[str]]
 
 
 class NewPodFailed(Exception):
-    """A pod of the new template did not come up; the reason, and the pod if it is one."""
+    """A pod of the new template did not come up; the reason, and the pod if a single pod failed."""
 
     def __init__(self, why: str, pod: str = "") -> None:
         super().__init__(why)
@@ -36,27 +36,27 @@ class NewPodFailed(Exception):
 
 
 class RolledBack(errors.StepFailed):
-    """The change that was asked for was not made; all is as before."""
+    """The requested change was not made; everything is as before."""
 
     def __init__(self, message: str, replaced: list[str]) -> None:
-        super().__init__(message, hint="correct what is named, then run it again")
+        super().__init__(message, hint="correct the cause above, then run it again")
         self.replaced = replaced
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds for one member to be back in the group and caught up."""
+    """The seconds in which one member must be back in the group and caught up."""
 
     member_seconds: float = 600.0
 
 
 def old_of_template(seen: status.Observed) -> Collection[str]:
-    """The pods that are still to be replaced by the newest template."""
+    """The pods that do not have the newest template yet."""
     return revisions.outdated(seen.stateful_set, seen.pods)
 
 
 def _going(seen: status.Observed) -> Collection[str]:
-    """The pods whose claim goes as soon as they stop: whatever a verb replaces, these are part of it."""
+    """The pods whose claim is deleted as soon as they stop: every rollout replaces these too."""
     return {name for name in seen.pods if (claim := _claim(seen, name)) and naming.is_going(claim)}
 
 
@@ -65,7 +65,7 @@ def _claim(seen: status.Observed, pod: str) -> Json | None:
 
 
 def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stateful_set: Json) -> None:
-    """Apply what the new pods need, then the new template together with the record."""
+    """Apply the objects that the new pods need, then the new template together with the record."""
     for manifest in manifests:
         session.client.apply(manifest)
     wanted = copy.deepcopy(stateful_set)
@@ -74,7 +74,7 @@ def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stat
 
 
 def finish(session: Session, name: str, limits: Limits) -> list[str]:
-    """Replace what is outdated; the pods replaced, in order. If a new one fails, go back and raise StepFailed."""
+    """Replace outdated pods; returns them in order. If a new pod fails, rolls back and raises StepFailed."""
     record = rollout.read(session.client.get("StatefulSet", name))
     if record is not None and record.failure:
         return _go_back(session, name, record, limits)
@@ -95,10 +95,10 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
 
 
 def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
-    """Put the template from before back, in one call with the reason; raises Refused if there is no way back."""
+    """Restore the previous template, in one call with the reason; raises Refused if there is no way back."""
     if reasons := planning.no_way_back(observe.judged(session, name), record):
         raise errors.Refused(reasons)
-    session.progress.warn(f"{record.failure}; going back")
+    session.progress.warn(f"{record.failure}; rolling back")
     found = session.client.get("StatefulSet", name)
     kept = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
     session.client.apply(
@@ -112,9 +112,9 @@ def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
 
 
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
-    """Always ends in RolledBack or another StepFailed: the change that was asked for was not made. The old server
-    starts on the claim as it is, or refuses and leaves it as it is, if the newer one has changed the data. Then the
-    member begins empty, if the gate lets that pass; the only member of a cluster never does."""
+    """Always ends in RolledBack or another StepFailed: the requested change was not made. The old server starts on the
+    claim as it is, or refuses it and leaves it unchanged, if the newer server has changed the data. Then the member
+    begins empty, if the gate lets that pass; the only member of a cluster never does."""
     replaced: list[str] = []
     emptied: set[str] = set()
     while True:
@@ -129,12 +129,12 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
         replaced.append(pod)
         _replace(session, seen, pod, record=record, rebuild=True)
     _close(session, name)
-    back = f"{', '.join(dict.fromkeys(replaced))} replaced by what was before" if replaced else "all is as before"
+    back = f"{', '.join(dict.fromkeys(replaced))} replaced by the previous version" if replaced else "all is as before"
     raise RolledBack(f"{record.failure}; rolled back: {back}", replaced)
 
 
 def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: rollout.Rollout) -> bool:
-    """A member that this rollout replaced, whose data the newer server may have changed, and whose group goes on."""
+    """A member that this rollout replaced, whose data the newer server may have changed, and whose group runs."""
     claim = _claim(seen, pod)
     if claim is None or not record.changes_version() or int(seen.stateful_set["spec"]["replicas"]) == 1:
         return False
@@ -142,13 +142,13 @@ def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: 
 
 
 def _fails_both_ways(name: str, failure: NewPodFailed) -> errors.StepFailed:
-    text = f"{failure}, also with the template from before; its data was kept"
+    text = f"{failure}, also with the previous template; its data was kept"
     hint = f"mysqlops status {name}; then mysqlops upgrade {name} --resume, or mysqlops restore BACKUP --as NAME"
     return errors.StepFailed(text, hint=hint)
 
 
 def _await_primary(session: Session, name: str) -> bool:
-    """Whether somebody leads, or does within a minute: a failover may be under way."""
+    """Whether the group has a primary, or gets one within a minute: a failover may be under way."""
     patient = replace(session, timeout_seconds=_FAILOVER_SECONDS)
     try:
         observe.until(patient, name, lambda now: now.primary is not None, "a primary")
@@ -158,9 +158,9 @@ def _await_primary(session: Session, name: str) -> bool:
 
 
 def _close(session: Session, name: str) -> None:
-    """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
-    from the ConfigMap with the plain name, and what is made of the cluster: both follow before ConfigMaps go. The
-    record goes last: until then the rollout is open, and --resume ends what a killed run left."""
+    """Nothing uses the old settings and agents now, except applications' init containers, which take the agent from the
+    ConfigMap with the plain name, and objects made from the cluster: both are updated before ConfigMaps are deleted.
+    The record is deleted last: until then the rollout is open, and --resume finishes a killed run."""
     data_version.note(session.client, observe.judged(session, name))
     used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
@@ -183,7 +183,7 @@ def replace_all(
     record: rollout.Rollout | None = None,
     rebuild: bool = False,
 ) -> list[str]:
-    """Replace the old pods in their order, with `rebuild` their claims too; raises NewPodFailed, NoWrite, WaitTimeout,
+    """Replace the old pods in their order, with `rebuild` also their claims; raises NewPodFailed, NoWrite, WaitTimeout,
     Refused or StepFailed."""
     replaced: list[str] = []
     since = session.clock.monotonic()
@@ -205,15 +205,15 @@ def replace_all(
             case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
-                session.clock.sleep(waiting.POLL_SECONDS)  # its own limits end it: _check_new_pods
+                session.clock.sleep(waiting.POLL_SECONDS)  # the limits in _check_new_pods end this loop
 
 
 def _hand_over(session: Session, name: str, chosen: switching.Switchover, record: rollout.Rollout | None) -> None:
-    """The first new member to lead shows at once whether clients can live with new settings."""
+    """The first new member to lead shows at once whether clients can write with the new settings."""
     try:
         switchover.execute(session, name, chosen, switching.Limits(rolls_back=True), measured=False)
-    except errors.Refused as refusal:  # which would say that nothing was changed
-        raise errors.StepFailed(str(refusal), hint="run the same command again to go on") from refusal
+    except errors.Refused as refusal:  # a refusal would say that nothing was changed
+        raise errors.StepFailed(str(refusal), hint="run the same command again to continue") from refusal
     proof.of_settings(session, name, record)
 
 
@@ -251,8 +251,8 @@ def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | N
 
 
 def _note_held(session: Session, seen: status.Observed, claim: Json, record: rollout.Rollout) -> None:
-    """Of a member that serves: a server of the newer version that does not come up cannot be asked any more. What its
-    agent said last goes with the pod, and is added to the note."""
+    """Called for a member that serves: a newer server that does not come up cannot be asked. The agent's last
+    publication goes with the pod, so it is added to the note."""
     now, pod = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
     member = next((one for one in now.members if one.name == pod), None)
     held = gate.held_by(now, pod) if member is not None and member.state == ONLINE else None
@@ -269,7 +269,7 @@ def _note_held(session: Session, seen: status.Observed, claim: Json, record: rol
 def _check_new_pods(
     seen: status.Observed, now: status.Status, left: Collection[str], waited: float, limits: Limits
 ) -> None:
-    """A new pod that crashes or takes too long has failed; an old one may take its time, up to the deadline."""
+    """A new pod that crashes or takes too long has failed; an old pod may take until the deadline."""
     new = [one for one in now.members if one.name in seen.pods and one.name not in left]
     for one in new:
         if why := planning.failed_because(seen.pods[one.name]):
@@ -281,5 +281,5 @@ def _check_new_pods(
             raise NewPodFailed(f"not back in the group after {waited:.0f} s: {words}", late[0].name)
         raise errors.WaitTimeout(
             f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now))}",
-            hint="run the same command again to go on",
+            hint="run the same command again to continue",
         )

@@ -1,9 +1,9 @@
 """Settings that are live on servers before a client's write has proved them: noted on the group's Lease before the
-first is set, and until all is over.
+first is set, until the change is finished.
 
-Whoever finds the note of a command that was killed sets these variables to what my.cnf says, on every member: that
-takes the change back, or finishes it if my.cnf has it already. The note holds names only, for members can write the
-Lease, and they are not to choose values for each other.
+A command that finds the note of a killed one sets these variables to their values in my.cnf, on every member: that
+reverts the change, or finishes it if my.cnf has the new values already. The note holds names only, since members can
+write the Lease, and they must not choose values for each other.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ def begin(session: Session, name: str, keys: Iterable[str]) -> None:
 
 
 def end(session: Session, name: str) -> None:
-    """Where each server has what my.cnf says."""
+    """Call once each server holds the values of my.cnf."""
     if noted(session, name):
         orders.write(session.client, name, setting=None)
 
 
 def noted(session: Session, name: str) -> tuple[str, ...]:
-    """The variables that may be live with other values than my.cnf's, or nothing."""
+    """The variables whose live values may differ from my.cnf, or nothing."""
     lease = session.client.find("Lease", names.group_lease(name))
     return record.setting(status.annotations_of(lease))
 
 
 def set_back(session: Session, name: str) -> list[str]:
-    """Set what is noted to what my.cnf says; the members that could not be asked, with why. Then the note stays."""
+    """Set the noted variables to their values in my.cnf; returns failed members with reasons. Then the note stays."""
     keys = noted(session, name)
     if not keys:
         return []
     text = observe.must_run(session.client, name).settings.get(render.MY_CNF, "")
     values, left = settings.as_configured(keys, text), []
     for one in observe.judged(session, name).members:
-        if one.state == status.ABSENT:  # it starts with my.cnf
+        if one.state == status.ABSENT:  # it will start with my.cnf
             continue
         try:
             put(session, one.name, {key: values[key] for key in _dynamic(session, one.name, values)})
@@ -58,30 +58,30 @@ def set_back(session: Session, name: str) -> list[str]:
 
 
 def _dynamic(session: Session, pod: str, keys: Collection[str]) -> list[str]:
-    """Nothing else can have been set live, whatever the note names."""
+    """Only these can have been set live, whatever the note names."""
     kinds = agents.run(session.client, pod, "setting-kinds", *keys, timeout_seconds=20) if keys else {}
     return [one for one in keys if kinds.get(one) == variables.DYNAMIC]
 
 
 def settle(session: Session, name: str) -> tuple[str, ...]:
-    """The same for who goes on only if it worked: the variables. Raises StepFailed."""
+    """The same for callers that continue only on success; returns the variables. Raises StepFailed."""
     keys = noted(session, name)
     if left := set_back(session, name):
-        text = f"an earlier command set {', '.join(keys)}, and the values of my.cnf are not back on {'; '.join(left)}"
-        raise errors.StepFailed(text, hint=f"mysqlops restart {name} starts every server with my.cnf")
+        text = f"an earlier command set {', '.join(keys)}; the values of my.cnf are not restored on {'; '.join(left)}"
+        raise errors.StepFailed(text, hint=f"mysqlops restart {name} restarts every server with my.cnf")
     if keys:
-        session.progress.say(f"{', '.join(keys)}: set to what my.cnf says on every member")
+        session.progress.say(f"{', '.join(keys)}: set to the values of my.cnf on every member")
     return keys
 
 
 def attempt(session: Session, name: str) -> None:
-    """The same for who starts every server with my.cnf anyway."""
+    """The same for callers that start every server with my.cnf anyway."""
     if left := set_back(session, name):
-        session.progress.warn(f"the values of my.cnf are not back yet on {'; '.join(left)}")
+        session.progress.warn(f"the values of my.cnf are not restored yet on {'; '.join(left)}")
 
 
 def put(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
-    """Set variables of one server, None to its default; raises Refused if it refuses one, and then has set none."""
+    """Set variables of one server, None to its default; raises Refused if one is refused, and then sets none."""
     if not values:
         return
     refused: dict[str, str] = agents.run(session.client, pod, "set-settings", json.dumps(values), timeout_seconds=60)

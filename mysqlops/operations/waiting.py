@@ -1,7 +1,7 @@
-"""The one way to wait: look, say what is missing, look again; never without an end.
+"""The one way to wait: look, report what is missing, look again; never without a limit.
 
-`until` serves whoever only looks, `Patience` whoever acts in between. Both ask the session's clock, so that tests and
-the simulator own the time; how often, how long and what happens at the end is tenacity's.
+`until` is for callers that only look, `Patience` for callers that act in between. Both use the session's clock, so that
+tests and the simulator control the time; tenacity decides how often, how long and what happens at the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POLL_SECONDS = 0.3
-_HINT = "mysqlops status shows what is waited for; run the same command again to go on"
+_HINT = "mysqlops status shows what is missing; run the same command again to continue"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Pending:
 
 
 class Patience:
-    """How long a command goes on: its --timeout from now on, or `seconds`."""
+    """The time limit of a wait: the command's --timeout from now on, or `seconds`."""
 
     def __init__(self, session: Session, seconds: float | None = None, hint: str = _HINT) -> None:
         self._session, self._hint = session, hint
@@ -48,13 +48,13 @@ class Patience:
         return self._session.clock.monotonic() >= self._ends
 
     def pause(self, pending: Pending, poll_seconds: float = POLL_SECONDS) -> None:
-        """Say what is missing and sleep; raises WaitTimeout at the end."""
+        """Report what is missing and sleep; raises WaitTimeout at the limit."""
         if self.is_over():
             self.give_up(pending)
         self.sleep(pending, poll_seconds)
 
     def sleep(self, pending: Pending, poll_seconds: float = POLL_SECONDS) -> None:
-        """The same for whoever has asked whether it is over."""
+        """The same for callers that have checked the limit themselves."""
         self._session.progress.waiting(pending.line())
         self._session.clock.sleep(poll_seconds)
 
@@ -72,7 +72,7 @@ def until(
     seconds: float | None = None,
     hint: str = _HINT,
 ) -> T:
-    """What `look` returns once that is not Pending; raises WaitTimeout with what was missing at the last look."""
+    """The result of `look` once it is not Pending; raises WaitTimeout with the last Pending."""
     patience = Patience(session, seconds, hint)
 
     def say(state: tenacity.RetryCallState) -> None:

@@ -124,7 +124,7 @@ def _split(cluster: Namespace) -> tuple[Session, lab.Lab, status.Status, status.
     session = ledger.session(cluster)
     own, seen = lab.find(session.client), observe.judged(session, "mysql")
     assert own is not None
-    rows.make_anew(session, str(seen.primary))
+    rows.recreate(session, str(seen.primary))
     other = next(one for one in seen.members if one.role == "replica" and one.node != own.control_plane)
     return session, own, seen, other
 

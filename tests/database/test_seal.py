@@ -118,7 +118,7 @@ def test_other_files_under_the_tags_of_a_backup_are_not_the_backup(repository: R
     repository.step("forget-only")
     (found,) = backup.catalogue(repository.snapshots(), keys=_KEYS)
     assert (found.snapshot, found.manifest) == (evil, backup.digest(_MANIFEST))
-    with pytest.raises(Refused, match="its files are not sealed"):
+    with pytest.raises(Refused, match="only its record is sealed"):
         signing.check(found, accepted=False)
 
 

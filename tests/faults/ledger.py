@@ -84,7 +84,7 @@ class Ledger:
     def under_writes(self, change: Callable[[], object], members: list[str], clients: int = 4) -> Outcome:
         """Clients write while something is changed; what they were told against what these members hold then."""
         seen = observe.judged(self._session, self._cluster)
-        rows.make_anew(self._session, str(seen.primary))
+        rows.recreate(self._session, str(seen.primary))
         cluster = fleet.cluster_of(self._session, seen)
         started = fleet.Fleet(self._session, cluster)
         try:

@@ -147,7 +147,7 @@ def test_the_real_one_is_restored_and_the_answer_says_what_was_compared(
 ) -> None:
     done = namespace.mysqlops("restore", forged.id, "--as", "copy", "--replicas", "1", "--cpu", "100m")
     assert done.code == 0, done.err
-    assert "each compared with what was recorded" in done.out
+    assert "all compared with the record" in done.out
     assert "10" * 5 not in done.out
     assert "copy: image: " in done.err
     assert namespace.sql("copy-0", "SELECT COUNT(*) FROM app.things") == [[2]]
@@ -206,7 +206,7 @@ def test_other_files_under_all_tags_of_a_backup_that_he_deletes_are_not_read(
         refused = namespace.mysqlops(*command)
         assert refused.code == 3, refused.err
         assert "unauthenticated" in refused.err
-        assert "its files are not sealed" in refused.err
+        assert "only its record is sealed" in refused.err
     done = namespace.mysqlops("backup", "prune", "mysql", "--keep-last", "1")
     assert done.code == 0, done.err
     assert [one.snapshot for one in _entries(namespace) if one.signed == backup.SIGNED] == [forged.snapshot]

@@ -85,11 +85,11 @@ def _restore(cluster: Cluster, session: Session) -> None:
     ("verb", "said"),
     [
         (_delete_job, "Pod copy-x on node away to be deleted"),
-        (_roll_out, "it saw generation 1, not 5"),
+        (_roll_out, "observed generation 1, expected 5"),
         (_try_image, "pod mysql-image-check of an earlier run to be deleted, on node away"),
-        (_stop, "something still writes"),
+        (_stop, "still receives writes"),
         (_end_clients, "pod client to be deleted"),
-        (_restore, "somebody undoes its steps"),
+        (_restore, "something undoes them"),
     ],
 )
 def test_no_wait_is_without_end(verb: Callable[[Cluster, Session], None], said: str) -> None:

@@ -48,12 +48,12 @@ def test_deploy_makes_no_stateful_set_while_another_one_is_to_be_made() -> None:
     with pytest.raises(errors.Refused) as error:
         deploy.prepare(cluster.session().client, SPEC)
     assert [(one.code, one.hint) for one in error.value.reasons] == [
-        ("remake-open", f"mysqlops storage resize {NAME} --size SIZE goes on")
+        ("remake-open", f"mysqlops storage resize {NAME} --size SIZE continues it")
     ]
     _open_restore(cluster, RESTORED)
     with pytest.raises(errors.Refused) as error:
         deploy.prepare(cluster.session().client, SPEC)
-    assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} goes on"
+    assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} continues it"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,9 @@ def test_an_image_that_is_older_than_the_data_of_a_deleted_cluster_is_refused(
     if not refused:
         deploy.try_images(session, SPEC, wanted, plan)
         return
-    with pytest.raises(errors.Refused, match="data-mysql-0, data-mysql-1, data-mysql-2 were used by MySQL") as error:
+    with pytest.raises(
+        errors.Refused, match="data-mysql-0, data-mysql-1, data-mysql-2 were last used by MySQL"
+    ) as error:
         deploy.try_images(session, SPEC, wanted, plan)
     assert [one.code for one in error.value.reasons] == ["version-path"]
     for name in ("data-mysql-0", "data-mysql-1", "data-mysql-2"):

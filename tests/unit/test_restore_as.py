@@ -68,7 +68,7 @@ def test_a_claim_that_was_begun_for_another_point_is_refused(begun: str, to: str
     (reason,) = _reasons(session, to)
     assert reason.code == "other-point"
     again = f"mysqlops restore {BACKUP.id} --as copy" + (f" --to {begun}" if begun else "")
-    assert (reason.hint or "").startswith(f"{again} goes on")
+    assert (reason.hint or "").startswith(f"{again} continues it")
     # Another run may have made the claim after the check.
     with pytest.raises(Refused):
         restore.execute(session, BACKUP, TARGET, SPEC, to)

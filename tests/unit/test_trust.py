@@ -91,7 +91,7 @@ def test_a_backup_is_signed_if_its_files_are_those_that_were_sealed(changed: dic
 def test_who_takes_a_backup_without_sealed_files_says_so() -> None:
     entry = stored(made(1), "the key", "real")
     (found,) = backup.catalogue([entry], keys=KEYS)
-    with pytest.raises(Refused, match="its files are not sealed") as error:
+    with pytest.raises(Refused, match="only its record is sealed") as error:
         signing.check(found, accepted=False)
     assert error.value.reasons[0].code == "unauthenticated"
     assert "mysqlops backup create orders" in str(error.value.reasons[0].hint)
@@ -393,8 +393,8 @@ def test_no_line_of_my_cnf_holds_control_characters(value: str) -> None:
 
 def test_what_a_job_told_is_what_a_restore_says() -> None:
     told = json.dumps(asdict(backup.Verification("b", "2026-01-01T00:00:00Z", True, 1.0, tables=2, rows=3)))
-    assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, each compared")
-    assert str(restore.Filled(backup.compared(""))) == "compared by a run before this one"
+    assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, all compared")
+    assert str(restore.Filled(backup.compared(""))) == "compared by an earlier run"
     with pytest.raises(StorageError, match="seconds: expected float, found str"):
         backup.told_verification(json.dumps({"of": "b", "at": "x", "ok": True, "seconds": "1"}))
     assert proven(made(1)).level == backup.RESTORED

@@ -1,9 +1,9 @@
 """The clients of a drill, run inside a pod: each journals every write before it is sent and after the answer.
 
-One INSERT of a unique key at a time, autocommit, over a kept connection. Every line about a write is on disk before the
-next write (drill/ledger/journal.py has their form). Beside them, unless switched off: one reader through
-each Service, and a poll of every member, in a process of their own: what observes may not slow what it measures, and
-the threads of one Python take turns. The file runs by itself, with the agent's zip as its only library.
+One INSERT of a unique key at a time, autocommit, over a persistent connection. Every line about a write is on disk
+before the next write (drill/ledger/journal.py describes the lines). Unless switched off, one reader for each Service
+and a poll of every member run beside the writers, in a separate process: observers must not slow what they measure, and
+the threads of one Python process take turns. The file runs by itself, with the agent's zip as its only library.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REFUSED = {1290, 1836, 3032, 3100, 3101}
 _CONNECT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.02
 _LOOK_SECONDS = 0.1
-_POLITE = 10  # the observers' niceness: where both want the processor, the writers have it
+_POLITE = 10  # the observers' niceness: if both need the processor, the writers get it
 
 
 class Journal:
@@ -46,14 +46,14 @@ class Journal:
 
 
 class Clients:
-    """All of one pod, and what they share: which write of each was acknowledged last."""
+    """All clients of one pod, and their shared state: the last acknowledged write of each."""
 
     def __init__(self, options: argparse.Namespace, login: connect.Login, folder: Path) -> None:
         self._options, self._login, self._folder = options, login, folder
         self._acknowledged = memoryview(mmap.mmap(-1, 8 * options.clients)).cast("Q")  # shared after a fork
 
     def start(self) -> None:
-        """Returns at once in the process that writes; never in the one that observes."""
+        """Returns at once in the writing process; never in the observing one."""
         observers: list[Callable[[], None]] = [
             *(lambda host=host: self.poll(host) for host in self._options.poll),
             *(lambda pair=pair: self.read(*pair.split("=", 1)) for pair in self._options.read),
@@ -77,7 +77,7 @@ class Clients:
             threading.Thread(target=self._until_over, args=(job, f"{what}-{number}"), daemon=True).start()
 
     def _until_over(self, job: Callable[[], None], name: str) -> None:
-        """One that dies says so: silence would look like a good result."""
+        """A thread that dies is reported: silence would look like a good result."""
         try:
             job()
         except Exception as error:
@@ -90,7 +90,7 @@ class Clients:
         return (self._folder / "stop").exists()
 
     def write(self, one: int) -> None:
-        """Until it is over. A restarted pod goes on after what it last intended."""
+        """Writes until the end. A restarted pod continues after its last intended write."""
         client = f"{self._options.name}{one}"
         path = self._folder / f"{client}.log"
         number, journal, server = _last_number(path), Journal(path), None
@@ -124,7 +124,7 @@ class Clients:
         return True
 
     def poll(self, host: str) -> None:
-        """Ten times a second: would this member take a write?"""
+        """Ten times a second: would this member accept a write?"""
         member = host.partition(".")[0]
         journal, server, number = Journal(self._folder / f"poll-{member}.log"), None, 0
         while not self.is_over():
@@ -140,7 +140,7 @@ class Clients:
             time.sleep(_LOOK_SECONDS)
 
     def read(self, kind: str, host: str) -> None:
-        """Ten times a second: how far does the Service show what a client was promised? Each client in turn."""
+        """Ten times a second: how many of a client's acknowledged writes does the Service show? Each client in turn."""
         journal, server, turn = Journal(self._folder / f"read-{kind}.log"), None, 0
         while not self.is_over():
             turn = (turn + 1) % self._options.clients
@@ -188,7 +188,7 @@ def main() -> None:
     options = parser.parse_args()
     login = connect.read_login(names.USER_APP, "/secret/app-password", "/ca/ca.crt")
     Clients(options, login, Path("/journal")).start()
-    # The journal is read from outside; a pod that nobody fetches ends by its own deadline.
+    # The journal is read from outside; a pod whose journal is never fetched ends at its own deadline.
     time.sleep(options.seconds)
 
 

@@ -1,4 +1,4 @@
-"""The pods of clients: start them, see that they write, stop them, fetch their journals, remove them."""
+"""The pods of clients: start them, check that they write, stop them, fetch their journals, remove them."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Fleet:
 
     def __init__(self, session: Session, cluster: objects.Cluster) -> None:
         self._session, self._cluster = session, cluster
-        # Names are used once: for a moment kubelet still leads to the pod that had the name before.
+        # Names are used once: for a moment kubelet still routes to the previous pod of the same name.
         self._tag = secrets.token_hex(3)
         self._started: list[str] = []
 
     def start(self, wish: objects.Clients) -> None:
-        """Returns once it writes; raises StepFailed or WaitTimeout with what its pod waits for."""
+        """Returns once it writes; raises StepFailed or WaitTimeout with the reason why its pod does not."""
         client, base = self._session.client, manifests.load_one("drill/client.yaml")
         program = resources.files("mysqlops.drill.clients").joinpath("client.py").read_text()
         client.apply(objects.config_map(self._cluster, program))
@@ -62,7 +62,7 @@ class Fleet:
         waiting.until(self._session, look, seconds=_START_SECONDS)
 
     def newest(self, name: str) -> float | None:
-        """The moment of the newest acknowledgement among the last lines of its clients, on its own clock."""
+        """The moment of the newest acknowledgement in the last lines of its clients, on the pod's clock."""
         try:
             done = self._run(name, ["sh", "-c", _TAIL, name])
         except (errors.PodExecFailed, errors.Unreachable):
@@ -71,17 +71,17 @@ class Fleet:
         return max((line.at for line in lines if line.kind == journal.ACKNOWLEDGED), default=None)
 
     def clock_offset(self, name: str) -> float:
-        """Seconds that the pod's clock is ahead of ours: the best of three tries, half a round trip sharp."""
+        """Seconds that the pod's clock is ahead of ours: the best of three tries, accurate to half a round trip."""
         tries = []
         for _ in range(3):
             before = self._session.clock.now().timestamp()
-            told = float(self._run(name, ["python3", "-c", "import time; print(time.time())"]).stdout)
+            theirs = float(self._run(name, ["python3", "-c", "import time; print(time.time())"]).stdout)
             after = self._session.clock.now().timestamp()
-            tries.append((after - before, told - (before + after) / 2))
+            tries.append((after - before, theirs - (before + after) / 2))
         return min(tries)[1]
 
     def stop(self) -> None:
-        """No client begins another write; those on their way end."""
+        """No client begins another write; writes on their way finish."""
         for name in self._started:
             self._insist(name, ["touch", "/journal/stop"])
         self._session.clock.sleep(1)
@@ -90,8 +90,8 @@ class Fleet:
         """Every journal by its name."""
         found: dict[str, str] = {}
         for name in self._started:
-            told = self._insist(name, ["python3", "-c", _FETCH]).stdout
-            found |= _unpacked(told)
+            packed = self._insist(name, ["python3", "-c", _FETCH]).stdout
+            found |= _unpacked(packed)
         return found
 
     def remove(self) -> None:
@@ -106,7 +106,7 @@ class Fleet:
         return self._session.client.run_in(self._pod(name), _CONTAINER, command, timeout_seconds=_EXEC_SECONDS)
 
     def _insist(self, name: str, command: list[str]) -> kube_exec.Output:
-        """Again for a while: the node of the clients may be just coming back."""
+        """Retries for a while: the clients' node may be coming back."""
         patience = waiting.Patience(self._session, _START_SECONDS)
         while True:
             try:
@@ -125,18 +125,18 @@ class Fleet:
         return pods.why_silent(pod) if pod is None or not pods.is_ready(pod) else "no write was acknowledged yet"
 
 
-def _unpacked(told: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(zlib.decompress(base64.b64decode(told)))
+def _unpacked(packed: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(zlib.decompress(base64.b64decode(packed)))
     return found
 
 
 def _remove_pod(session: Session, pod: str) -> None:
-    """Gone for its kubelet too, so that it writes no more; a silent kubelet is not waited for longer. Raises
-    WaitTimeout."""
+    """Waits until the pod is gone for its kubelet too, so that it writes no more; a silent kubelet is not waited for
+    longer. Raises WaitTimeout."""
     client, pending = session.client, waiting.Pending(f"pod {pod} to be deleted")
     client.delete("Pod", pod)
     willing = waiting.Patience(session, _GONE_SECONDS)
-    patience = waiting.Patience(session, 2 * _GONE_SECONDS, f"kubectl get pod {pod} -o yaml; is a node down?")
+    patience = waiting.Patience(session, 2 * _GONE_SECONDS, f"kubectl get pod {pod} -o yaml; check its node")
     while client.find("Pod", pod) is not None:
         if willing.is_over():
             client.delete("Pod", pod, grace_seconds=0)
@@ -144,7 +144,7 @@ def _remove_pod(session: Session, pod: str) -> None:
 
 
 def remove_all(session: Session, cluster: str) -> None:
-    """Whatever a drill of the cluster left: pods, program, Job."""
+    """Remove all remains of a drill of the cluster: pods, program, Job."""
     for pod in session.client.list("Pod", objects.selector(cluster)):
         _remove_pod(session, pod["metadata"]["name"])
     session.client.delete("ConfigMap", objects.names_of(cluster))

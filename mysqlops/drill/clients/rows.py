@@ -1,4 +1,4 @@
-"""The ledger's table: made anew on the primary, and read whole from each member, through its own socket."""
+"""The ledger's table: recreated on the primary, and read in full from each member, through its own socket."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
-# As the agent does it: with its account, whose password is a file in its container. It takes no more of the agent's
-# code than that, for the agent may be of another release. One line a row, so that a long table needs little memory.
+# As the agent does it: with its account, whose password is a file in its container. It uses no more of the agent's code
+# than that, since the agent may be of another release. One line per row, so that a long table needs little memory.
 _PROGRAM = """
 import json, sys
 sys.path.insert(0, "/agent/agent.pyz")
@@ -41,7 +41,7 @@ _TABLE = (
 
 
 def sql(session: Session, member: str, *statements: str) -> list[list[Any]]:
-    """The rows of the last of them; raises StepFailed."""
+    """The rows of the last statement; raises StepFailed."""
     command = ["python3", "-c", _PROGRAM, json.dumps(statements)]
     patience = waiting.Patience(session, _AGAIN_SECONDS)
     while True:
@@ -49,18 +49,18 @@ def sql(session: Session, member: str, *statements: str) -> list[list[Any]]:
             done = session.client.run_in(member, names.CONTAINER_AGENT, command, timeout_seconds=_SECONDS)
             break
         except (errors.PodExecFailed, errors.Unreachable):
-            # A killed agent's container waits for its next start. What could be run twice here does no harm twice.
+            # A killed agent's container waits for its next start. Statements that might run twice here do no harm.
             if patience.is_over():
                 raise
-            patience.sleep(waiting.Pending(f"the agent of {member}"), 1)
+            patience.sleep(waiting.Pending(f"the agent of {member} to answer"), 1)
     if done.exit_code != 0:
         text = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise errors.StepFailed(f"{member}: {text}", hint=f"kubectl logs {member} -c {names.CONTAINER_AGENT}")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def make_anew(session: Session, primary: str) -> None:
-    """An empty ledger, on every member that will have caught up."""
+def recreate(session: Session, primary: str) -> None:
+    """An empty ledger, on every member once it has caught up."""
     sql(session, primary, f"DROP TABLE IF EXISTS {choice.TABLE}", _TABLE)
 
 
@@ -69,8 +69,8 @@ def drop(session: Session, primary: str) -> None:
 
 
 def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[str, list[Row]]:
-    """Every row of every member, each once it has applied all that the primary has. One that never does is read as it
-    is: what it lacks is then lost there."""
+    """Every row of every member, each once it has applied all transactions of the primary. A member that never does is
+    read as it is: its missing rows are then lost there."""
     executed = str(sql(session, primary, "SELECT @@global.gtid_executed")[0][0]).replace("\n", "")
     held = {}
     for member in members:
@@ -82,11 +82,11 @@ def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[s
 
 
 def of_a_broken_cluster(session: Session, seen: status.Status) -> tuple[dict[str, list[Row]], list[str]]:
-    """Of a cluster that is not whole: the rows of each member, and the members that could not be read. One that is not
-    ONLINE may only be behind: what it lacks says nothing, what it has beyond the others does."""
+    """Of a cluster that is not whole: the rows of each member, and the members that could not be read. A member that is
+    not ONLINE may only be behind: its missing rows prove nothing, but its additional rows do."""
     online = [one.name for one in seen.members if one.state == view.ONLINE]
     if seen.primary not in online:
-        return {}, [one.name for one in seen.members]  # nobody's word counts
+        return {}, [one.name for one in seen.members]  # no member is a reliable source
     held, silent = of_members(session, str(seen.primary), online), []
     whole = set(held[str(seen.primary)])
     for member in (one.name for one in seen.members if one.name not in online):

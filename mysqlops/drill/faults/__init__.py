@@ -1,4 +1,4 @@
-"""Every fault, by family: a fault is found by its file, and by its name in FAULTS."""
+"""Every fault, by family: each in the file of its family, and under its name in FAULTS."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ FAULTS: Mapping[str, Fault] = {
 def find(name: str) -> Fault:
     """Raises ConfigError."""
     if name not in FAULTS:
-        raise ConfigError(f"no fault {name!r}; there are: {', '.join(FAULTS)}", hint="mysqlops drill list")
+        raise ConfigError(f"no fault {name!r}; the faults are: {', '.join(FAULTS)}", hint="mysqlops drill list")
     return FAULTS[name]

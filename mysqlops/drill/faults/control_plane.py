@@ -1,4 +1,4 @@
-"""Faults of the API server: the database has to go on without it, and not to believe what it said a while ago."""
+"""Faults of the API server: the database must keep running without it, and must not trust its stale answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _facts(scene: Scene) -> Facts:
 
 
 def _with_mysqld(scene: Scene) -> Facts:
-    """The primary's mysqld is found before nobody can be asked any more."""
+    """The primary's mysqld is found while the API server still answers."""
     own = scene.must_have_lab()
     return {**_facts(scene), "mysqld": nodes.mysqld(own, scene.node, scene.pod()["metadata"]["uid"])}
 
@@ -43,7 +43,7 @@ def _is_healed(scene: Scene, _: Facts) -> bool:
 
 
 def _second_facts(scene: Scene) -> Facts:
-    """The second API server is started before the fault, which takes ten seconds; nobody is led to it yet."""
+    """The second API server is started before the fault, which takes ten seconds; nothing is routed to it yet."""
     own = scene.must_have_lab()
     own.output(own.second_api("start"))
     return {
@@ -78,7 +78,7 @@ def _mark(scene: Scene) -> str:
 
 
 def _is_led_back(scene: Scene, facts: Facts) -> bool:
-    """Rules go with their pod."""
+    """The rules vanish with their pod."""
     own = scene.must_have_lab()
     if own.output(own.second_api("status")).strip() != _GONE:
         return False

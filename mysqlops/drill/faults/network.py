@@ -1,8 +1,8 @@
 """Faults of one pod's network, made by packet filters inside it: cut off, parted from the other members, or lossy.
 
-Rules stand in the pod's own INPUT and OUTPUT chains, so any network plugin will do, and go with the pod. They are made
-and removed all at once (iptables-restore), and bear the drill's mark. Kubelet on the same node is spared, and so are
-the clients of the minority.
+Rules are in the pod's own INPUT and OUTPUT chains, so they work with any network plugin, and vanish with the pod. They
+are added and removed atomically (iptables-restore), and carry the drill's mark. Kubelet on the same node is spared, and
+so are the clients of the minority.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from mysqlops.drill.reach.nodes import Command
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
 
 _MARK = "mysqlops-drill"
-_EVERY = 4  # of so many packets one is lost
+_EVERY = 4  # one in so many packets is lost
 
 
 def _cut(scene: Scene) -> Facts:
-    """From everything but its own node's kubelet and clients."""
+    """Cut off from everything except its own node's kubelet and clients."""
     own, member = scene.must_have_nodes(), scene.pod()
     facts = _facts(scene, member)
     routes = own.output(nodes.in_network_of(own, scene.node, facts["pod"], "cat", "/proc/net/route"))
@@ -32,13 +32,13 @@ def _cut(scene: Scene) -> Facts:
 
 
 def _part(scene: Scene) -> Facts:
-    """From the other members only: clients and the API server still reach both sides."""
+    """Cut off from the other members only: clients and the API server still reach both sides."""
     peers = [one for member in scene.others() for one in _addresses(scene.pod(member), "podIP")]
     return {**_facts(scene, scene.pod()), "peers": peers}
 
 
 def _lose(scene: Scene) -> Facts:
-    """Some packets of each direction."""
+    """Drops some packets in each direction."""
     return {**_facts(scene, scene.pod()), "every": _EVERY}
 
 
@@ -49,7 +49,7 @@ def _facts(scene: Scene, pod: Json) -> Facts:
 
 
 def _addresses(pod: Json, kind: str) -> list[str]:
-    """One of each family; servers before 1.28 tell but one of a host's."""
+    """One address of each family; API servers before 1.28 report only one address of a host."""
     status = pod["status"]
     return [str(one["ip"]) for one in status.get(f"{kind}s") or [{"ip": status[kind]}]]
 
@@ -77,7 +77,7 @@ def _undo(scene: Scene, facts: Facts) -> list[Command]:
 
 
 def _is_healed(scene: Scene, facts: Facts) -> bool:
-    """Rules go with their pod."""
+    """The rules vanish with their pod."""
     own, pod = scene.must_have_nodes(), scene.session.client.find("Pod", scene.target)
     if pod is None or pod["metadata"]["uid"] != facts["pod"]:
         return True

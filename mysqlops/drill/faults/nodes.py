@@ -1,4 +1,4 @@
-"""Faults of whole nodes, as the lab can make them."""
+"""Faults of whole nodes, as the lab can cause them."""
 
 from __future__ import annotations
 

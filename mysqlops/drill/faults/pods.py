@@ -1,4 +1,4 @@
-"""Faults that any owner of a namespace can make: a planned change of the primary, and pods that go."""
+"""Faults that any owner of a namespace can cause: a planned change of the primary, and deleted pods."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _uids(scene: Scene) -> Facts:
 
 
 def _delete_pod(scene: Scene, facts: Facts) -> None:
-    """Returns once the pod is another one: until then the cluster looks as healthy as before."""
+    """Returns once the pod is a new one: until then the cluster looks as healthy as before."""
     scene.session.client.delete("Pod", scene.target, uid=facts["uids"][scene.target])
 
     def look() -> waiting.Pending | None:

@@ -1,9 +1,9 @@
-"""Faults of single processes of a member: killed, or standing still.
+"""Faults of single processes of a member: killed, or stopped (SIGSTOP).
 
-Process 1 of a container takes no SIGKILL and no SIGSTOP from inside it. A limit of its processor time is enforced by
-the kernel all the same (setrlimit(2): at the hard limit SIGKILL is sent), and mysqld's own handler ends it on SIGSEGV.
-So both kills need no node; standing still does. The limit is 0 (kernels before 5.4 take that for one second), and the
-kernel looks only when a tick finds the process at work: mysqld's clients see to that, an agent is knocked at.
+Process 1 of a container ignores SIGKILL and SIGSTOP from inside it. The kernel still enforces a limit of its processor
+time (setrlimit(2): SIGKILL is sent at the hard limit), and SIGSEGV ends mysqld through its own handler. So neither kill
+needs a node, but stopping a process does. The limit is 0 (kernels before 5.4 take that for one second), and the kernel
+checks it only when a tick finds the process running: mysqld's clients keep it busy, and requests keep an agent busy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STOPPED = "T"
 
 
 def _mysqld_facts(scene: Scene) -> Facts:
-    """Looked up before the fault: that takes a second of a busy node."""
+    """Looked up before the fault: on a busy node this takes a second."""
     if scene.nodes is None:
         return {}
     return {"node": scene.node, "pids": nodes.mysqld(scene.nodes, scene.node, scene.pod()["metadata"]["uid"])}
@@ -41,7 +41,7 @@ def _kill_mysqld(scene: Scene, facts: Facts) -> Json:
         nodes.run(scene.must_have_nodes(), _signal(scene, facts, "-KILL"))
         return {"signal": "SIGKILL, from the node"}
     _until_dead(scene, names.CONTAINER_MYSQLD, ["sh", "-c", _KILL_MYSQLD])
-    return {"signal": "SIGKILL by its limit of processor time where there is prlimit, else SIGSEGV"}
+    return {"signal": "SIGKILL by its limit of processor time if the image has prlimit, else SIGSEGV"}
 
 
 def _kill_agent(scene: Scene, _: Facts) -> Json:
@@ -64,7 +64,7 @@ def _until_dead(scene: Scene, container: str, command: list[str]) -> None:
 
 
 def _restarts(scene: Scene, container: str) -> tuple[int, bool]:
-    """How often it was started again, and whether it runs."""
+    """The count of its restarts, and whether it runs."""
     own = pods.container(scene.pod(), container)
     return (-1, False) if own is None else (int(own["restartCount"]), pods.is_running(own))
 
@@ -79,7 +79,7 @@ def _freeze(scene: Scene, facts: Facts) -> None:
 
 
 def _agent_facts(scene: Scene) -> Facts:
-    """The target's agent, which will stand still, and the primary's mysqld, which will be killed."""
+    """The target's agent, which will be stopped, and the primary's mysqld, which will be killed."""
     own, primary = scene.must_have_nodes(), str(scene.status.primary)
     node = scene.node_of(primary)
     return {
@@ -90,8 +90,8 @@ def _agent_facts(scene: Scene) -> Facts:
 
 
 def _freeze_agent(scene: Scene, facts: Facts) -> Json:
-    """The election falls into the agent's absence: the group needs up to nine seconds for it, the agent stands still
-    for thirty. Kubelet's liveness probe fails three times meanwhile, and six times are needed to kill it."""
+    """The election happens while the agent is stopped: the group needs up to nine seconds for it, the agent is stopped
+    for thirty. Kubelet's liveness probe fails three times meanwhile, and would kill the agent after six failures."""
     _freeze(scene, facts)
     nodes.run(scene.must_have_nodes(), _signal(scene, facts["mysqld"], "-KILL"))
     return {"killed": f"mysqld of {scene.status.primary}"}
@@ -102,7 +102,7 @@ def _go_on(scene: Scene, facts: Facts) -> list[Command]:
 
 
 def _is_thawed(scene: Scene, facts: Facts) -> bool:
-    """A process that is gone prints nothing, and what was frozen is gone with it."""
+    """A process that is gone prints nothing, and needs no thaw."""
     own, stat = scene.must_have_nodes(), f"/proc/{int(facts['pids'][0])}/stat"
     text = own.output(own.inside(facts["node"], "sh", "-c", 'cat "$0" 2>/dev/null || true', stat))
     return text.rpartition(")")[2].split()[:1] != [_STOPPED]

@@ -1,4 +1,4 @@
-"""What mysqlops itself does to a cluster, under load: no fault, and no excuse to lose anything either."""
+"""Operations of mysqlops itself, under load: these are no faults, and must not lose anything either."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mysqlops.drill.model import BY_ABORT, NOBODY, TARGET, About
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
 from mysqlops.operations import backup, delete, deploy, observe, restart, restore, scale, signing, targets
 
-_MORE = 2  # members that come and go
-_FEWEST = 3  # members whose claims are never touched, whatever a record says
+_MORE = 2  # members that are added and removed
+_FEWEST = 3  # members whose claims are never touched, whatever the record says
 
 
 def _back_up(scene: Scene, _: Facts) -> Json:
@@ -20,7 +20,7 @@ def _back_up(scene: Scene, _: Facts) -> Json:
 
 
 def _restore_facts(scene: Scene) -> Facts:
-    """The newest sealed backup that is not known to be bad, under a name that nobody has; raises Refused."""
+    """The newest sealed backup that is not known to be bad, under an unused name; raises Refused."""
     session, target = scene.session, targets.find(scene.session.client, scene.options.get("target"))
     own = backup.origin(session, scene.name)
     good = [one for one in backup.catalogue(session, target) if one.origin == own and one.level != facts_of.FAILED]
@@ -67,7 +67,7 @@ def _roll(scene: Scene, _: Facts) -> Json:
 
 
 def _scale_facts(scene: Scene) -> Facts:
-    """Claims that were there before stay; raises Refused where members cannot be added."""
+    """Existing claims are kept; raises Refused where members cannot be added."""
     replicas = scene.status.replicas
     scale.plan(scene.session, scene.name, replicas + _MORE, scale.Wish())
     return {"replicas": replicas, "claims": observe.claims(scene.session.client, scene.name)}

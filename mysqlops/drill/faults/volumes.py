@@ -1,4 +1,4 @@
-"""Faults of the primary's volume: full, or busy with somebody else's writes. Both need no node.
+"""Faults of the primary's volume: full, or busy with other writes. Neither needs a node.
 
 A full volume outlives mysqld, its container and this command: a Job on the member's node removes the file at the
 deadline. The load on the disk ends by itself.
@@ -17,8 +17,8 @@ from mysqlops.operations import waiting
 _FILLER = "mysqlops-drill-filler"
 _VOLUME = "/var/lib/mysql"
 _LEFT_MIB = 40  # less than an agent wants free
-_SHARED = 1.2  # a file system is at most so many times its claim, if it is its alone
-_MOST_MIB = 20480  # that are written byte by byte
+_SHARED = 1.2  # the largest ratio of a file system to its claim, if they belong to each other alone
+_MOST_MIB = 20480  # the most that is written without fallocate
 _FILL_SECONDS = 180
 _FILL = (
     f"free=$(($(stat -f -c '%a * %S' {_VOLUME} | sed 's/ //g') / 1048576)); size=$((free - {_LEFT_MIB})); "
@@ -37,7 +37,7 @@ _CLEAN = f"rm -f {_VOLUME}/{_FILLER} {_VOLUME}/{_FILLER}-*"
 
 
 def _fill_facts(scene: Scene) -> Facts:
-    """Raises Refused where the volume is a folder of a larger file system: others would be full too."""
+    """Raises Refused where the volume is a folder of a larger file system: its other users' space would be full too."""
     claim = next(str(one.claim) for one in scene.status.members if one.name == scene.target)
     found = scene.session.client.get("PersistentVolumeClaim", claim)
     size = quantity.parse_bytes(found["status"]["capacity"]["storage"])
@@ -45,14 +45,14 @@ def _fill_facts(scene: Scene) -> Facts:
     whole = int(blocks) * int(block)
     if whole > _SHARED * size:
         text = f"claim {claim} of {quantity.format_bytes(size)} lies in a file system of {quantity.format_bytes(whole)}"
-        hint = "drill disk-full where each claim has a file system of its own"
+        hint = "run disk-full only where each claim has its own file system"
         raise errors.Refused([errors.Reason("shared-volume", f"{text}, which others share", hint)])
     _plant(scene, claim)
     return {"target": scene.target}
 
 
 def _plant(scene: Scene, claim: str) -> None:
-    """The undoing is there before what it undoes, and runs."""
+    """The Job that undoes the fault runs before the fault begins."""
     client, seconds = scene.session.client, int(scene.deadline_seconds)
     undo = objects.Undo(scene.node, claim, _FILLER, seconds)
     job = objects.undo_job(manifests.load_one("drill/undo.yaml"), scene.cluster, undo)
@@ -76,7 +76,7 @@ def _await_no_job(scene: Scene, name: str) -> None:
 
 
 def _await_running(scene: Scene, name: str) -> None:
-    """A Job that a quota or an image holds back undoes nothing."""
+    """A Job that cannot start because of a quota or an image undoes nothing."""
     client, patience = scene.session.client, waiting.Patience(scene.session, 60)
     while not any(one["status"].get("phase") == "Running" for one in client.list("Pod", f"job-name={name}")):
         if patience.is_over():
@@ -100,7 +100,7 @@ def _is_empty(scene: Scene, facts: Facts) -> bool:
 
 
 def _load(scene: Scene, _: Facts) -> None:
-    """Returns when it is over. Its shell waits for the processes: process 1 of the container would not reap them."""
+    """Returns when the load has ended. Its shell waits for the processes: process 1 would not reap them."""
     done = scene.shell(names.CONTAINER_MYSQLD, _BUSY)
     if "done" not in done.stdout:
         raise errors.StepFailed(f"no load on the volume of {scene.target}: {done.stderr.strip()[-200:]}")

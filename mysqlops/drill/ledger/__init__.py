@@ -1,1 +1,1 @@
-"""What clients were told, and what the members hold. Pure."""
+"""The clients' journals and the members' rows. Pure."""

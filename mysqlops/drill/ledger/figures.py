@@ -1,4 +1,4 @@
-"""What a fault cost its clients, from their journals alone."""
+"""The cost of a fault to its clients, from their journals alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mysqlops.drill.ledger.journal import Line
 
 MAIN = "main"  # clients that go through the Service; others sit beside a member
 _RETRY_SECONDS = 1.0
-_PATIENCE_SECONDS = 2.0  # a client waits so long for an answer (drill/clients/client.py)
+_PATIENCE_SECONDS = 2.0  # a client's limit for an answer (drill/clients/client.py)
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Figures:
 
 
 def of(lines: Sequence[Line], since: float, until: float | None = None, clients: Sequence[str] = ()) -> Figures:
-    """`until`: when the clients were stopped; one of `clients` that had no acknowledgement for long before that never
-    came back, and its gap is as long as it was waited for."""
+    """`until`: the moment when the clients were stopped. A client that had no acknowledgement for long before that
+    never recovered, and its gap lasts until then."""
     writes = journal.writes(lines)
     acknowledged = _acknowledged(writes)
     moments = {client: acknowledged.get(client, []) for client in (*acknowledged, *clients)}
@@ -49,7 +49,7 @@ def of(lines: Sequence[Line], since: float, until: float | None = None, clients:
 
 
 def of_main(writes: Iterable[Line]) -> list[Line]:
-    """Those of clients that go through the Service: those of a minority fail rightly, and for long."""
+    """The lines of clients that use the Service: those of a minority fail as they should, and for long."""
     return [line for line in writes if line.who.startswith(MAIN)]
 
 
@@ -62,14 +62,14 @@ def _acknowledged(writes: Iterable[Line]) -> dict[str, list[float]]:
 
 
 def _to_the_end(moments: Sequence[float], since: float, until: float | None) -> list[float]:
-    """One that writes until it is stopped has had its last acknowledgement just before."""
+    """A client that writes until it is stopped has its last acknowledgement just before."""
     if until is None or (moments and until - moments[-1] <= _PATIENCE_SECONDS):
         return list(moments)
     return [*(moments or [since]), until]
 
 
 def longest_gap(moments: Sequence[float], since: float) -> tuple[float, float]:
-    """The longest time without an acknowledgement that ended after the fault, as its two ends."""
+    """The start and end of the longest time without an acknowledgement that ended after the fault."""
     pairs = [(one, other) for one, other in itertools.pairwise(moments) if other > since]
     return max(pairs, key=lambda pair: pair[1] - pair[0], default=(since, since))
 
@@ -87,8 +87,8 @@ def _longest_wait(writes: Iterable[Line], since: float) -> float:
 
 
 def errors_with_one_retry(writes: Iterable[Line], until: float | None = None) -> int:
-    """Failed tries of which a client would hear that tries once more a second later, and waits two for an answer. These
-    clients try again at once, so the next try says what it would have met; there is none while nobody lets them in."""
+    """Failed tries that a client would see that retries once after a second and waits two seconds for an answer. These
+    clients retry at once, so the next try shows the result; during an outage there may be none."""
     tries: dict[str, list[Line]] = {}
     for line in sorted(writes, key=lambda one: one.at):
         if line.kind != journal.INTENT:
@@ -110,7 +110,7 @@ def errors_with_one_retry(writes: Iterable[Line], until: float | None = None) ->
 
 
 def latency(writes: Iterable[Line]) -> dict[str, float]:
-    """Of the acknowledged writes, as the clients measured it."""
+    """The latency of acknowledged writes, as the clients measured it."""
     found = sorted(float(line.text) for line in writes if line.kind == journal.ACKNOWLEDGED and line.text)
     if not found:
         return {}
@@ -118,13 +118,13 @@ def latency(writes: Iterable[Line]) -> dict[str, float]:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that at least that share of all do not exceed; `ordered` must not be empty."""
+    """The smallest value that at least that share of all values does not exceed; `ordered` must not be empty."""
     rank = max(1, -int(-share * len(ordered) // 1))
     return ordered[min(len(ordered), rank) - 1]
 
 
 def two_writable(lines: Iterable[Line]) -> list[str]:
-    """Moments at which one member would take writes between two such answers of another."""
+    """Moments at which one member would accept writes, between two such answers of another."""
     by_member: dict[str, list[Line]] = {}
     for line in journal.sights(lines):
         by_member.setdefault(line.who, []).append(line)
@@ -145,7 +145,7 @@ def two_writable(lines: Iterable[Line]) -> list[str]:
 
 @dataclass(frozen=True)
 class Reads:
-    """Reads through the Services: how many did not see what a client had been promised before."""
+    """Reads through the Services: how many missed a write that had been acknowledged before."""
 
     seen: int
     stale: int
@@ -154,8 +154,8 @@ class Reads:
 
 
 def reads(lines: Sequence[Line]) -> Reads:
-    """A read through the primary must see every write that was acknowledged before it began; one through the replicas
-    may be behind, by how long is measured."""
+    """A read through the primary must see every write that was acknowledged before it began; a read through the
+    replicas may be behind, and by how much is measured."""
     through_primary = [line for line in journal.reads(lines) if line.kind == journal.READ_PRIMARY]
     stale = sum(int(line.text or 0) < line.number for line in through_primary)
     highest: dict[str, int] = {}
@@ -169,11 +169,13 @@ def reads(lines: Sequence[Line]) -> Reads:
 
 def _replica_lag(lines: Sequence[Line]) -> float | None:
     """The age of the oldest acknowledged write that a read did not see, at its worst."""
-    told = {(line.who, line.number): line.at for line in lines if line.kind == journal.ACKNOWLEDGED}
+    acknowledged = {(line.who, line.number): line.at for line in lines if line.kind == journal.ACKNOWLEDGED}
     worst = None
     for line in lines:
         if line.kind == journal.READ_REPLICAS:
-            missed = (told.get((line.who, number)) for number in range(int(line.text or 0) + 1, line.number + 1))
+            missed = (
+                acknowledged.get((line.who, number)) for number in range(int(line.text or 0) + 1, line.number + 1)
+            )
             oldest = min((at for at in missed if at is not None), default=line.at)
             worst = max(worst or 0.0, line.at - oldest)
     return worst

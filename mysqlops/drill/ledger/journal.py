@@ -4,7 +4,7 @@ Writes: I intent (TEXT is the token), O acknowledged (TEXT: seconds it took), F 
 Members, asked ten times a second: W would take a write, R would not, S silent.
 Reads: P through the primary Service, Q through the replicas'. WHO is the writing client whose rows were read, NUMBER
 its last acknowledged write before the read began, TEXT the highest that was seen.
-X: a client, a poll or a reader died of something unforeseen (TEXT): what it should have seen was not seen.
+X: a client, a poll or a reader died of an unexpected error (TEXT): its observations are missing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Line:
 
 
 def parse(text: str) -> list[Line]:
-    """A last line that was cut off while it was read does not count."""
+    """A last line that is incomplete does not count."""
     found = []
     for line in text.split("\n")[:-1]:
         words = line.split(" ", 4)
@@ -60,12 +60,12 @@ def reads(lines: Iterable[Line]) -> list[Line]:
 
 
 def died(lines: Iterable[Line]) -> str:
-    """Who died of what, or nothing."""
+    """Which client died of which error, or nothing."""
     return "; ".join(f"{line.who} died: {line.text}" for line in lines if line.kind == DIED)
 
 
 def digest(texts: Iterable[str]) -> str:
-    """Names the journals that a result was made of."""
+    """Identifies the journals from which a result was made."""
     whole = hashlib.sha256()
     for text in texts:
         whole.update(text.encode())

@@ -1,4 +1,4 @@
-"""What happened when: from what the watcher saw of the pods, and what the clients saw of the members."""
+"""The times of events: from the watcher's view of the pods, and the clients' view of the members."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _in_order(lines: Iterable[Line]) -> list[Line]:
 
 
 def whole(sights: Sequence[Sight], since: float, members: Sequence[str]) -> float | None:
-    """Seconds until every member was ONLINE in the whole group again; 0 if none was ever seen otherwise. None if that
-    was not seen, because the API server was away for example."""
+    """Seconds until every member was ONLINE in the whole group again; 0 if no member was ever seen otherwise. None if
+    that was not seen, for example because the API server was down."""
     latest: dict[str, Sight] = {}
     last = 0.0
     is_whole = True
@@ -93,7 +93,7 @@ def _is_in(sight: Sight | None, members: Sequence[str]) -> bool:
 
 
 def timeline(lines: Sequence[Line], since: float, until: float, events: Sequence[tuple[float, str]]) -> Json:
-    """What the chart shows: acknowledged writes for each tenth of a second, each member's role, and the events."""
+    """The chart's data: acknowledged writes for each tenth of a second, each member's role, and the events."""
     start = -_BEFORE_SECONDS
     count = max(1, int((min(until - since, _last(lines, since)) + _AFTER_SECONDS - start) / _BIN_SECONDS))
     writes, refused = [0] * count, [0] * count
@@ -122,7 +122,7 @@ def _members(lines: Iterable[Line]) -> list[str]:
 
 
 def _bands(lines: Iterable[Line], who: str, since: float, start: float, end: float) -> list[list[Any]]:
-    """Spans in which the member answered alike: [from, to, kind]."""
+    """Spans in which the member gave the same answer: [from, to, kind]."""
     bands: list[list[Any]] = []
     for line in _in_order(lines):
         at = round(line.at - since, 2)

@@ -1,1 +1,1 @@
-"""Whether a drill may begin, whom it hits, and its objects. Pure."""
+"""Whether a drill may begin, its target, and its objects. Pure."""

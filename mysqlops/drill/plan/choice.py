@@ -1,4 +1,4 @@
-"""Whether a drill may begin, whom it hits, and what it would do. The seed makes every choice repeatable."""
+"""Whether a drill may begin, its target, and its effects. The seed makes every choice repeatable."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def draw(seed: int, number: int, what: str) -> float:
 
 
 def pause(seed: int, number: int) -> float:
-    """Seconds of undisturbed writes before the fault: never in step with anything that beats."""
+    """Seconds of undisturbed writes before the fault: random, so as not to be in step with anything periodic."""
     return 2.0 + 2.0 * draw(seed, number, "pause")
 
 
 def target(about: About, seen: status.Status, seed: int, number: int, control_plane: str | None) -> str:
-    """The member to hit. With `control_plane`, its node is spared where another can be had."""
+    """The member to hit. A member on the node `control_plane` is avoided where possible."""
     if about.aim in (EVERYBODY, NOBODY, PRIMARY):
         return str(seen.primary)
     if about.aim == HEIR:
@@ -52,7 +52,7 @@ def target(about: About, seen: status.Status, seed: int, number: int, control_pl
 
 
 def heir(seen: status.Status) -> str:
-    """Whom the group elects if its primary goes: of members of one version and weight, the one with the least UUID.
+    """The next primary if the present one goes: of members of one version and weight, the one with the least UUID.
     https://dev.mysql.com/doc/refman/9.7/en/group-replication-single-primary-mode.html"""
     replicas = [one for one in seen.members if one.role == names.ROLE_REPLICA]
     return min(replicas, key=lambda one: (one.server_uuid is None, one.server_uuid or "")).name
@@ -74,7 +74,7 @@ def check_count(count: int) -> None:
 
 @dataclass(frozen=True)
 class Has:
-    """What is there beside the namespace."""
+    """The resources available besides the namespace."""
 
     lab: bool = False
     nodes: bool = False
@@ -84,7 +84,7 @@ class Has:
 def refusals(
     about: About, seen: status.Status, schedules: Sequence[schedule.Seen], has: Has, *, force: str
 ) -> list[Reason]:
-    """Every reason not to begin."""
+    """All reasons not to begin."""
     found = []
     if seen.verdict != status.HEALTHY and (wrong := status.in_the_way(seen)):
         text = f"{seen.name} is {seen.verdict}: {'; '.join(one.message for one in wrong)}"
@@ -97,7 +97,7 @@ def refusals(
     if about.needs == TARGET and not has.target:
         found.append(Reason("needs-target", f"{about.name} needs {NEEDS[TARGET]}", "mysqlops backup target add"))
     if about.aim not in (EVERYBODY, NOBODY) and seen.replicas < 3:
-        text = f"{seen.name} has {seen.replicas} members: without one of them nothing could be written"
+        text = f"{seen.name} has {seen.replicas} members: without one of them the group accepts no writes"
         found.append(Reason("too-few-members", text, f"mysqlops scale {seen.name} --replicas 3"))
     if not force and (why := no_fresh_backup(schedules)):
         hint = f"mysqlops backup schedule set {seen.name} --cron '0 3 * * *', or run-now; {_FORCE}"
@@ -106,15 +106,15 @@ def refusals(
 
 
 def no_fresh_backup(schedules: Sequence[schedule.Seen]) -> str | None:
-    """By the CronJobs' own word: both a backup and a verification, and neither overdue."""
+    """By the status of the CronJobs: both a backup and a verification exist, and neither is overdue."""
     for kind, what in ((schedule.BACKUP, "backup"), (schedule.VERIFY, "verification of a backup")):
         own = [one for one in schedules if one.kind == kind]
         if not own:
-            return f"no schedule makes a {what}, so nobody knows of a fresh one"
+            return f"no schedule makes a {what}, so no fresh one is known"
         if own[0].last_success is None:
             return f"the schedule has made no {what} yet"
         if own[0].is_overdue:
-            return f"the last {what} is of {own[0].last_success}, older than the schedule allows"
+            return f"the last {what} was made at {own[0].last_success}, older than the schedule allows"
     return None
 
 
@@ -125,7 +125,7 @@ def still_open(name: str, record: Record) -> Reason:
 
 
 def preview(about: About, seen: status.Status, hit: str, count: int, clients: int) -> list[str]:
-    """The blast radius, in sentences."""
+    """The blast radius, in words."""
     others = ", ".join(one.name for one in seen.members if one.name != hit)
     what = about.preview(hit, others)
     lines = [

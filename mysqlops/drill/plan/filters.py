@@ -1,5 +1,5 @@
-"""Packet filters of a pod's own network, as lines for iptables-restore. Pure; every value is checked here, since those
-that undo a filter are read from the cluster."""
+"""Packet filters in a pod's own network, as lines for iptables-restore. Pure; every value is checked here, because the
+values that undo a filter are read from the cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROGRAMS = {4: "iptables", 6: "ip6tables"}
 
 @dataclass(frozen=True)
 class Filter:
-    """What is dropped: packets from and to the peers, or all but those of the spared; of each direction every nth."""
+    """Drops packets from and to the peers, or all except those of the spared; in each direction every nth."""
 
     mark: str
     peers: Sequence[str] = ()
@@ -21,7 +21,7 @@ class Filter:
     every: int = 1
 
     def lines(self, verb: str, version: int) -> list[str]:
-        """`verb` is -I or -D; each line that is inserted comes before those above it."""
+        """`verb` is -I or -D; each inserted line goes before the lines above it."""
         chance = f"-m statistic --mode nth --every {int(self.every)} --packet 0 " if self.every > 1 else ""
         ends = list(_ends(self.peers, version)) if self.peers else [("INPUT", "! -i lo"), ("OUTPUT", "! -o lo")]
         rules = [(chain, f"{match} {chance}", "DROP") for chain, match in ends]
@@ -31,7 +31,7 @@ class Filter:
 
 
 def detour(mark: str, verb: str, port: int, to: str, to_port: int) -> list[str]:
-    """Connections to a port lead to an address elsewhere; those that were open before, and do not, are reset."""
+    """Redirects connections to a port to another address; connections that were open before are reset."""
     match = f"{verb} OUTPUT -p tcp --dport {int(port)} -m comment --comment {mark} -j"
     led = f"{match} DNAT --to-destination {IPv4Address(to)}:{int(to_port)}"
     return ["*nat", led, "COMMIT", "*filter", f"{match} REJECT --reject-with tcp-reset", "COMMIT"]
@@ -45,7 +45,7 @@ def _ends(addresses: Sequence[str], version: int) -> Iterator[tuple[str, str]]:
 
 
 def gateways(routes: str) -> list[str]:
-    """Of the default routes in /proc/net/route, where an address is a number in the machine's (little) byte order."""
+    """Gateways of the default routes in /proc/net/route, where an address is a number in little-endian byte order."""
     rows = [line.split() for line in routes.splitlines()[1:]]
     found = [bytes.fromhex(row[2])[::-1] for row in rows if len(row) > 2 and row[1] == _DEFAULT_ROUTE]
     return [str(IPv4Address(one)) for one in found if any(one)]

@@ -14,12 +14,12 @@ Json = dict[str, Any]
 _LABELS = {names.LABEL_MANAGED_BY: names.APP_NAME, "app.kubernetes.io/component": "drill"}
 MAIN, BESIDE = "main", "beside"
 _MINORITY_CLIENTS = 2
-_MINORITY_TIMEOUT = 20.0  # it waits for what an isolated primary says in the end
+_MINORITY_TIMEOUT = 20.0  # long enough for the final answer of an isolated primary
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the clients need to know of it."""
+    """What the clients need to know about the cluster."""
 
     name: str
     namespace: str
@@ -47,13 +47,13 @@ class Clients:
 
 
 def main_clients(cluster: Cluster, count: int, away_from: str, *, observes: bool = True) -> Clients:
-    """They go through the Service, as an application does."""
+    """Clients that use the Service, as an application does."""
     host = f"{names.primary_service(cluster.name)}.{cluster.namespace}.svc"
     return Clients(MAIN, host, count, away_from=away_from, observes=observes)
 
 
 def clients_beside(cluster: Cluster, member: str, node: str) -> Clients:
-    """They sit on a member's own node and talk to it directly: the clients of a minority."""
+    """Clients on a member's own node that connect to it directly: the clients of a minority."""
     return Clients(BESIDE, _host(cluster, member), _MINORITY_CLIENTS, node=node, timeout_seconds=_MINORITY_TIMEOUT)
 
 
@@ -140,7 +140,7 @@ def node_pod(base: Json, owner: str, name: str, image: str, node: str) -> Json:
 
 @dataclass(frozen=True)
 class Undo:
-    """A file that goes from a claim after some seconds; the node is the one where the claim is mounted."""
+    """The Job that deletes a file from a claim after some seconds, on the node where the claim is mounted."""
 
     node: str
     claim: str

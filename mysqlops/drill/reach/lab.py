@@ -1,8 +1,8 @@
 """The lab's machine, for faults that act on a node: processes by id, packets, whole nodes.
 
-Every fault's undoing is a list of commands. They are also given to a process of its own on this machine, which runs
-them at the deadline, whatever became of the command: it looks for a token file first, and a fault that was healed in
-time has removed it.
+Every fault is undone by a list of commands. They are also given to a separate process on this machine, which runs them
+at the deadline, even if the command was killed: it checks for a token file first, and a fault that was healed in time
+has removed it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _API_SERVER = "[k]ube kube-apiserver"
 
 @dataclass(frozen=True)
 class Lab:
-    """The lab that the client talks to."""
+    """The lab to which the client is connected."""
 
     name: str
     control_plane: str
@@ -51,7 +51,7 @@ class Lab:
 
     def _checked(self, node: str) -> str:
         if node not in self.nodes:
-            raise errors.StepFailed(f"{node!r} is no node of the lab: {', '.join(self.nodes)}")
+            raise errors.StepFailed(f"{node!r} is not a node of the lab: {', '.join(self.nodes)}")
         return node
 
     def output(self, command: Command) -> str:
@@ -61,7 +61,7 @@ class Lab:
         file = _file(token)
         file.touch()
         script = nodes.undo_later(commands, seconds, str(file))
-        # The shell that is waited for leaves another one behind, in a session of its own: no signal of ours reaches it.
+        # The shell that is waited for leaves another shell behind, in its own session: our signals do not reach it.
         left = ["sh", "-c", '(sh -c "$0") </dev/null >/dev/null 2>&1 &', script]
         subprocess.run(left, start_new_session=True, timeout=_CALL_SECONDS, check=True)
 
@@ -69,10 +69,10 @@ class Lab:
         _file(token).unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Nothing was made."""
+        """Nothing to remove."""
 
     def second_api(self, verb: str) -> Command:
-        """Starts, holds, stops, or tells the status of an API server whose lists of pods can be made to stand still."""
+        """Starts, holds, stops, or reports the status of an API server whose lists of pods can be frozen."""
         return self.inside(self.control_plane, "second-api-entry", verb)
 
     def address(self, node: str) -> str:
@@ -84,7 +84,7 @@ class Lab:
 
 
 def find(client: Client) -> Lab | None:
-    """The lab of this machine, if it is the very cluster that the client talks to."""
+    """The lab of this machine, if it is the cluster to which the client is connected."""
     try:
         names = _output("docker", "ps", "-a", "--filter", f"label={_LABEL}", "--format", "{{.Names}}").split()
         found = json.loads(_output("docker", "inspect", *names)) if names else []

@@ -1,7 +1,7 @@
-"""Nodes of any cluster, for faults that act on one: through a privileged pod that runs there as long as a drill does.
+"""Reaches nodes of any cluster, for faults that act on a node: by a privileged pod that runs there during a drill.
 
-It lives in a namespace of its own, which admits such pods; the database's need not. What undoes a fault at the deadline
-is a process inside that pod.
+The pod is in a separate namespace, which admits such pods; the database's namespace need not. A process inside that pod
+undoes the fault at the deadline.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
 _CONTAINER = "node"
-_FOLDER = "/tmp"  # noqa: S108 (of the pod, which nobody shares)
+_FOLDER = "/tmp"  # noqa: S108 (the pod's own, not shared)
 _CALL_SECONDS = 60.0
 _START_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Way:
-    """Where such pods may be made, if they are wished for, and of what."""
+    """The namespace and image of such pods, if they are requested."""
 
     namespace: str = ""
     image: str = DEFAULT_NODE_IMAGE
 
 
 def choose(session: Session, cluster: str, about: About, own: Lab | None, way: Way) -> Nodes | None:
-    """What reaches nodes for a fault: pods where they are wished for and will do, else the lab if it is there."""
+    """The way to reach nodes for a fault: pods where requested and sufficient, else the lab if it exists."""
     if about.needs == LAB or not way.namespace:
         return own
     return NodePods(session, cluster, names.check_namespace(way.namespace, "--node-pods"), way.image)
@@ -61,12 +61,12 @@ class NodePods:
         return self.session.client.within(self.namespace)
 
     def check(self) -> None:
-        """Raises Refused, with what the API server says of such a pod there."""
+        """Raises Refused with the API server's answer to such a pod."""
         try:
             self.client.create("Pod", self._pod("any"), dry_run=True)
         except (errors.Forbidden, errors.NotFound) as error:
             text = f"--node-pods {self.namespace}: no pod that reaches a node may be made there: {error}"
-            hint = "a namespace that admits privileged pods, where you may make, list, delete and exec into pods"
+            hint = "give a namespace that admits privileged pods, where you may create, list, delete and exec into pods"
             raise errors.Refused([errors.Reason("node-pods-refused", text, hint)]) from error
 
     def inside(self, node: str, *words: object) -> Command:
@@ -98,7 +98,7 @@ class NodePods:
             self.client.delete("Pod", pod["metadata"]["name"], grace_seconds=0)
 
     def _on(self, node: str) -> str:
-        """The running pod on a node, which is made if there is none."""
+        """The running pod on a node, created if it does not exist."""
         patience = waiting.Patience(self.session, _START_SECONDS)
         while True:
             there = [pod for pod in self._found() if pod["spec"]["nodeName"] == node and not _has_ended(pod)]
@@ -112,19 +112,19 @@ class NodePods:
                     f"the pod on node {node} in namespace {self.namespace} does not run: {why}",
                     hint=f"kubectl describe pods -n {self.namespace} -l {names.LABEL_DRILL}={self._owner()}",
                 )
-            patience.sleep(waiting.Pending(f"the pod on node {node}: {why}"))
+            patience.sleep(waiting.Pending(f"the pod on node {node} to run: {why}"))
 
     def _found(self) -> list[Json]:
         there = self.client.list("Pod", f"{names.LABEL_DRILL}={self._owner()}")
         return [pod for pod in there if "deletionTimestamp" not in pod["metadata"]]
 
     def _pod(self, node: str) -> Json:
-        """Names are used once: for a moment kubelet still leads to the pod that had the name before."""
+        """Names are used once: for a moment kubelet still routes to the previous pod of the same name."""
         name = objects.names_of(self.cluster, f"node-{secrets.token_hex(3)}")
         return objects.node_pod(manifests.load_one("drill/node.yaml"), self._owner(), name, self.image, node)
 
     def _owner(self) -> str:
-        """Clusters of other namespaces may drill from the same one."""
+        """Drills of clusters in other namespaces may use the same namespace."""
         return hashlib.sha256(f"{self.session.client.namespace}/{self.cluster}".encode()).hexdigest()[:16]
 
 

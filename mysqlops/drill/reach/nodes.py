@@ -1,6 +1,6 @@
-"""How a fault reaches a node: the lab's machine does (lab.py), or a privileged pod that runs on it (node_pods.py).
+"""How a fault reaches a node: from the lab's machine (lab.py), or by a privileged pod on the node (node_pods.py).
 
-Commands are made here, of checked values: what heals is read from the cluster, where others write too.
+Commands are made here, from checked values: the values for healing are read from the cluster, where others can write.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Protocol
 
 from mysqlops import errors
 
-Command = tuple[str, ...]  # in the words of whoever made it, who alone can run it
+Command = tuple[str, ...]  # in the form of the Nodes object that made it, and that alone can run it
 _MYSQLD = "mysqld --defaults-file=/etc/mysqlops/my.cnf"
 _AGENT = "agent.pyz run"
 _UID = re.compile("[0-9a-f-]{36}")
 _TOKEN = re.compile("[0-9a-z-]{1,40}")
-# A process by its command line and its pod, of which the systemd driver of cgroups writes `_` for `-`.
+# Finds a process by its command line and its pod's UID, in which the systemd cgroup driver writes `_` for `-`.
 _FIND = (
     'for p in /proc/[0-9]*; do tr "\\0" " " <$p/cmdline 2>/dev/null | grep -q -- "$0" || continue; '
     'grep -q "$1" $p/cgroup 2>/dev/null && echo "${p#/proc/}"; done; true'
@@ -35,32 +35,32 @@ class Nodes(Protocol):
 
     @property
     def namespace(self) -> str:
-        """Where its pods are, or nothing."""
+        """The namespace of its pods, or nothing."""
 
     def inside(self, node: str, *words: object) -> Command:
         """Runs a program on a node, as root among all its processes."""
 
     def output(self, command: Command) -> str:
-        """Run it; what it prints."""
+        """Run it; returns its output."""
 
     def plant(self, commands: Sequence[Command], seconds: float, token: str) -> None:
-        """Let something that outlives this process run them after so many seconds, unless `pull` is called before."""
+        """Let a process that outlives this one run them after so many seconds, unless `pull` is called before."""
 
     def pull(self, token: str) -> None:
-        """The planted undoing is not needed any more."""
+        """Cancel the planted undoing: it is no longer needed."""
 
     def remove(self) -> None:
-        """Whatever a drill made to get there, and what was planted with it."""
+        """Remove what a drill created to reach nodes, with the planted undoing."""
 
 
 def run(nodes: Nodes, commands: Sequence[Command]) -> None:
-    """One after another, until one fails."""
+    """Run the commands one after another, until one fails."""
     for command in commands:
         nodes.output(command)
 
 
 def try_to(nodes: Nodes, commands: Sequence[Command]) -> None:
-    """Each, whatever became of the one before: what is undone already cannot be undone again."""
+    """Run every command, even if an earlier one fails: undoing something twice fails."""
     for command in commands:
         with contextlib.suppress(errors.StepFailed):
             nodes.output(command)
@@ -78,7 +78,7 @@ def processes(nodes: Nodes, node: str, words: str, cgroup: str = "") -> list[int
     """Process ids on a node, in its own numbering; raises StepFailed if there are none."""
     found = sorted({int(word) for word in nodes.output(nodes.inside(node, "sh", "-c", _FIND, words, cgroup)).split()})
     if not found:
-        raise errors.StepFailed(f"no process {words!r} on node {node}", hint="kubectl get pods -o wide")
+        raise errors.StepFailed(f"process {words!r} not found on node {node}", hint="kubectl get pods -o wide")
     return found
 
 
@@ -98,9 +98,9 @@ def filter_in(nodes: Nodes, node: str, pod_uid: str, program: str, lines: Sequen
 
 
 def token_file(folder: str, token: str) -> str:
-    """Where it is, the planted undoing is still wanted."""
+    """While this file exists, the planted undoing is still wanted."""
     if not _TOKEN.fullmatch(token):
-        raise errors.StepFailed(f"{token!r} is no token of a drill")
+        raise errors.StepFailed(f"{token!r} is not a drill's token")
     return f"{folder}/mysqlops-drill-{token}"
 
 
@@ -112,5 +112,5 @@ def undo_later(commands: Sequence[Sequence[str]], seconds: float, file: str) -> 
 
 def _pattern(pod_uid: str) -> str:
     if not _UID.fullmatch(pod_uid):
-        raise errors.StepFailed(f"{pod_uid!r} is no uid of a pod")
+        raise errors.StepFailed(f"{pod_uid!r} is not a pod's UID")
     return pod_uid.replace("-", "[-_]")

@@ -39,7 +39,7 @@ class Frame:
 
 
 def of_round(one: Round, *, width: int) -> Markup:
-    """Writes for each tenth of a second, the gap, the events by number, and what each member was."""
+    """Writes for each tenth of a second, the gap, the events by number, and each member's role."""
     line = one.timeline
     members = sorted(line["members"])
     end = line["from"] + line["step"] * len(line["writes"])
@@ -96,7 +96,7 @@ def _gap(frame: Frame, one: Round) -> Markup:
 
 
 def _area(frame: Frame, counts: Sequence[int], most: int, kind: str) -> Markup:
-    """Bins are put together where there are more of them than the plot has room for."""
+    """Bins are merged where the plot has no room for all of them."""
     if not any(counts):
         return Markup()
     each = max(1, round(len(counts) / (frame.width / 1.5)))
@@ -111,7 +111,7 @@ def _area(frame: Frame, counts: Sequence[int], most: int, kind: str) -> Markup:
 
 
 def _lanes(frame: Frame, events: Sequence[Sequence[Any]]) -> list[int]:
-    """Numbers that are close to each other stand in different lanes."""
+    """Numbers close to each other are placed in different lanes."""
     lanes, last = [], [-1e9] * _LANES
     for at, _ in events:
         x = frame.x(at)
@@ -146,7 +146,7 @@ def _member(frame: Frame, name: str, bands: Sequence[Sequence[Any]], place: int)
 
 
 def small(one: Round) -> Markup:
-    """A round at a glance; its words stand beside it, outside the drawing."""
+    """A round at a glance; its text is beside it, outside the drawing."""
     line = one.timeline
     end = line["from"] + line["step"] * len(line["writes"])
     frame = Frame(0.0, 240.0, 2.0, 52.0, line["from"], end)

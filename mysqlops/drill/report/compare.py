@@ -1,4 +1,4 @@
-"""Two drills of the same fault: what got better, what got worse, and what is within the noise. Pure."""
+"""Two drills of the same fault: better, worse, or within the noise. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Line:
 def compare(before: Report, after: Report) -> list[Line]:
     """Raises ConfigError for drills of different faults."""
     if before.fault != after.fault:
-        text = f"they are of different faults: {before.fault} and {after.fault}"
+        text = f"the reports are of different faults: {before.fault} and {after.fault}"
         raise ConfigError(text, hint="compare two reports of the same fault")
     found = []
     for name, text in statistic.SECONDS.items():
@@ -73,8 +73,8 @@ def _count_line(name: str, text: str, before: Sequence[float], after: Sequence[f
 
 
 def differs(before: Sequence[float], after: Sequence[float]) -> bool:
-    """The rank test of Mann and Whitney at 95 %, by its normal approximation with ties: it asks no distribution of
-    the figures, and a single wild round does not decide it. With fewer than five rounds nothing can be said."""
+    """The rank test of Mann and Whitney at 95 %, by its normal approximation with ties: it assumes no distribution of
+    the figures, and a single outlier does not decide it. Fewer than five rounds give no result."""
     if min(len(before), len(after)) < _FEWEST:
         return False
     ranks = _ranks([*before, *after])

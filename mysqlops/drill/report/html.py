@@ -6,13 +6,13 @@ import html
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
     __slots__ = ()
 
 
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
-    """`class_` becomes class, `stroke_width` stroke-width; an attribute that is None is left away."""
+    """`class_` becomes class, `stroke_width` stroke-width; an attribute that is None is omitted."""
     words = [f' {_key(key)}="{html.escape(_text(value))}"' for key, value in attributes.items() if value is not None]
     inner = "".join(child if isinstance(child, Markup) else html.escape(_text(child)) for child in children)
     if not children and name in _VOID:

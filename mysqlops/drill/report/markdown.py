@@ -12,13 +12,13 @@ _ROUND = ("gap", "detection", "election", "label", "first_write", "redundancy")
 MEANINGS = (
     "Write gap: the longest time that any client went without an acknowledgement.",
     "Detection: until another member published that its group had become smaller. Election: until another member "
-    "would take a write. Label move: until the label that the primary Service follows was on another pod. Seconds "
+    "would accept a write. Label move: until the label that the primary Service follows was on another pod. Seconds "
     "since the fault; a round in which it did not happen does not count.",
     "All members back: until the cluster was healthy, and stayed so.",
-    "Lost: acknowledged, and missing on a member. Ghosts: there although refused for certain or never sent. Diverged: "
-    "on one member and not, or otherwise, on another. Unknown: the client never learnt it, and either is right.",
+    "Lost: acknowledged, and missing on a member. Ghosts: present, although refused or never sent. Diverged: "
+    "on one member, but missing or different on another. Unknown: the client got no answer; both outcomes are correct.",
     "Minority's last write: the last acknowledgement to clients on the primary's own node that talk to it directly.",
-    "Errors with one retry: failed writes through the Service whose client fails again when it tries a second later.",
+    "Errors with one retry: failed writes through the Service whose client fails again when it retries a second later.",
     "Stale read: one through the primary's Service that missed a write acknowledged before. Replicas behind: the age "
     "of the oldest acknowledged write that a read through the replicas' Service did not see.",
 )

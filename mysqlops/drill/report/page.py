@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else: no script, nothing fetched, made for phones too. Pure."""
+"""A report as one self-contained HTML page: no script, nothing fetched, readable on phones too. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a drill may cost, as a user says it: `rto=10s,lost=0`. Every single round must keep it."""
+"""The limits of a drill, as users give them: `rto=10s,lost=0`. Every round must keep them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT: Mapping[str, float] = {"lost": 0.0, "ghosts": 0.0, "diverged": 0.0, "du
 
 
 def parse(text: str) -> dict[str, float]:
-    """The limits by name, seconds or counts; what nobody may lose is always part of it. Raises ConfigError."""
+    """The limits by name, seconds or counts; the limits of zero loss are always included. Raises ConfigError."""
     found = dict(DEFAULT)
     for part in filter(None, (one.strip() for one in text.split(","))):
         name, equals, value = (one.strip() for one in part.partition("="))
@@ -55,8 +55,8 @@ def _count(part: str, value: str) -> float:
 
 
 def missed(limits: Mapping[str, float], rounds: Sequence[Round]) -> tuple[str, ...]:
-    """A sentence for each limit that a round did not keep. A figure that a round has not, such as a detection where
-    nobody was lost, keeps every limit."""
+    """A sentence for each limit that a round exceeded. A figure that a round does not have, such as a detection where
+    no member was lost, keeps every limit."""
     found = []
     for name, limit in limits.items():
         values = [(value_of(name, one), one.number) for one in rounds]
@@ -69,7 +69,7 @@ def missed(limits: Mapping[str, float], rounds: Sequence[Round]) -> tuple[str, .
 
 
 def value_of(name: str, one: Round) -> float | None:
-    """What the limit of that name is compared with."""
+    """The figure that the limit of that name applies to."""
     if name in _SECONDS:
         value = getattr(one, _SECONDS[name][0])
         return None if value is None else float(value)

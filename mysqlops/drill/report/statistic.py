@@ -54,7 +54,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def finish(report: Report, rounds: Sequence[Round], *, stopped: str = "", seconds: float = 0.0) -> Report:
-    """The report with its rounds and all that follows from them."""
+    """The report with its rounds and the results computed from them."""
     summary = {}
     for name in SECONDS:
         values = [value for one in rounds if (value := getattr(one, name)) is not None]
