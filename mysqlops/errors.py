@@ -30,7 +30,7 @@ EXIT_INTERRUPTED = 130
 
 
 class MysqlopsError(Exception):
-    """The base of every error that is told to the user in one sentence."""
+    """The base of every error that is reported to the user in one sentence."""
 
     exit_code = 1
     code = "error"

@@ -1,7 +1,7 @@
 """The agent's own small client of the Kubernetes API: get, list, patch, update, with the pod's token.
 
 The kubernetes package is too large for a ConfigMap and for the agent's memory (docs/adr/0004). One connection,
-kept open, a deadline on every call, the token read anew for each (kubelet rotates it).
+kept open, a deadline on every call, the token read again for each (kubelet rotates it).
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
 
 
 def rotate_users(options: argparse.Namespace) -> None:
-    """Do one step of a rotation of passwords; print what it tells. Only the primary can."""
+    """Do one step of a rotation of passwords; print what it reports. Only the primary can."""
     me = settings.read()
     own = pod.Pod(me)
     _check_primary(me, member.Member(own).observe())

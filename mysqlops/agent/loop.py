@@ -1,4 +1,4 @@
-"""The agent's loop: observe, decide (planning.membership), act, publish. Four times a second, for ever.
+"""The agent's loop: observe, decide (planning.membership), act, publish. Runs four times a second until stopped.
 
 While the API server is away the loop goes on with what the server itself says. The role label follows the group's own
 decision; it never makes one.

@@ -102,7 +102,7 @@ class Pod:
         return credentials.read(settings.CREDENTIALS, names.KEY_GROUP_NAME)
 
     def volume(self) -> tuple[int, int]:
-        """Size and used bytes of the volume, as `df` counts them; zeros if it cannot be told."""
+        """Size and used bytes of the volume, as `df` counts them; zeros if they cannot be read."""
         try:
             stat = os.statvfs(settings.VOLUME)
         except OSError:

@@ -73,7 +73,7 @@ def dump(rollout: Rollout | Replaced) -> str:
 
 
 def read(stateful_set: Mapping[str, Any]) -> Rollout | None:
-    """The rollout that the StatefulSet's annotation tells of, or None; what cannot be read counts as none."""
+    """The rollout that the StatefulSet's annotation records; None if it has none or it cannot be read."""
     text = (stateful_set["metadata"].get("annotations") or {}).get(names.ANNOTATION_ROLLOUT)
     try:
         found = typed.make(Rollout, json.loads(text or "null"), plain=False)

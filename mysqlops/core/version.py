@@ -13,7 +13,7 @@ _MYSQLD = re.compile(r"\bmysqld\b.*\bVer (\d+\.\d+\.\d+)(\S*)", re.IGNORECASE)
 
 @dataclass(frozen=True, order=True)
 class ServerVersion:
-    """A version as `SELECT VERSION()` tells it, without the build suffix."""
+    """A version as `SELECT VERSION()` reports it, without the build suffix."""
 
     major: int
     minor: int

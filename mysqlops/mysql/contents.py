@@ -80,7 +80,7 @@ def of_any_version(server: connect.Server, say: Callable[[str], None], version: 
         read = comparison.contents
         comparison.fix_session(server)
     found = _tables(server, say, version, lambda database, table: _counted(read(server, database, table)))
-    # The server writes a view's text anew when it is loaded: what can be compared are its columns.
+    # The server rewrites a view's text when it is loaded: only its columns can be compared.
     views = _views(server, version)
     programs = {name: views.get(name, text) for name, text in _programs(server, version).items()}
     made = {f"account {name}": _hash("\n".join(lines)) for name, lines in account_statements.read(server).items()}

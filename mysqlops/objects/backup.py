@@ -77,7 +77,7 @@ RESTORE = (
 )
 
 _APPLY = (
-    # A receiver stores its logs anew meanwhile, and forgets their earlier states.
+    # A receiver stores its logs again meanwhile, and forgets their earlier states.
     Step("look-again", RESTIC, ("look",)),
     Step("choose-logs", PYTHON, ("backup-choose-logs",)),
     Step("fetch-logs", RESTIC, ("fetch-logs",)),
@@ -157,7 +157,7 @@ def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], 
 
 
 def stay_together(template: Json, target: Target) -> None:
-    """A repository on a claim can often be mounted on one node only: whoever uses it goes where the others are."""
+    """A repository on a claim can often be mounted on one node only: every pod that uses it runs there."""
     if not target.claim:
         return
     template["metadata"]["labels"][names.LABEL_TARGET] = target.name

@@ -1,4 +1,4 @@
-"""Backups by the clock, as Kubernetes' own CronJobs: nothing of ours has to run for them. Pure.
+"""Scheduled backups, as Kubernetes' own CronJobs: nothing of ours has to run for them. Pure.
 
 Whether they work is read from the CronJobs' own status (lastScheduleTime, lastSuccessfulTime).
 """

@@ -55,7 +55,7 @@ class Situation:
     now: float = 0.0  # seconds of the agent's clock
     strays_since: float | None = None  # since when it is seen as a replica that can be written
     tries: int = 0  # to copy, join or form since it was last in the group
-    is_busy: bool = False  # with an action of before: what that one has set is its own to undo
+    is_busy: bool = False  # with a previous action, which itself undoes what it has set
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
 
     def foreign_because(self) -> str:
@@ -232,8 +232,8 @@ def _plan_join(
 
 
 def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
-    """Not while the group still holds this member from before a crash: it would be refused, and its knocking would keep
-    the group from noticing that the old one is gone (a failover of 7 s then takes 10)."""
+    """Not while the group still holds this member from before a crash: it would be refused, and repeated attempts
+    delay the expulsion of its crashed incarnation (a failover of 7 s then takes 10)."""
     if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
         return "the group has not yet removed this member as it was before"
     errant = _errant(around, server)

@@ -28,7 +28,7 @@ _CRASHES = 2  # restarts: the third start failed too
 
 @dataclass(frozen=True)
 class Replace:
-    """Delete this pod; the StatefulSet makes it anew from its newest template."""
+    """Delete this pod; the StatefulSet creates it again from its newest template."""
 
     pod: str
     why: str
@@ -157,7 +157,7 @@ def failed_because(pod: Json) -> str | None:
 
 
 def steps(now: Status, why: str) -> tuple[Step, ...]:
-    """The order in which all pods will be replaced, for the eyes of a user."""
+    """The order in which all pods will be replaced, as a user reads it."""
     replicas = sorted((one for one in now.members if not _leads(one, now)), key=lambda one: -one.ordinal)
     found = [Step("replace", "Pod", one.name, "replica" + (", the canary" * (one is replicas[0]))) for one in replicas]
     if now.primary is not None:

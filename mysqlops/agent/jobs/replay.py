@@ -65,7 +65,7 @@ class Replay:
         _check_files(files, chunks)
         wish = pitr.replay(self._point, held, _transactions(files), chunks)
         if files:
-            local.APPLYING.touch()  # of a volume snapshot nobody can make the data of before again
+            local.APPLYING.touch()  # of a volume snapshot nobody can restore the previous data
             with local.wait_for(self._clock, "applier", connect.Login(_USER, _PASSWORD.read_text())) as server:
                 self._apply(server, files[0], held, wish)
                 receiver.forget(server)
