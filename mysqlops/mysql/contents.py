@@ -160,7 +160,7 @@ def differences(recorded: Contents, found: Contents) -> list[str]:
     for kind in ("tables", "rights", "programs"):
         before: dict[str, Any] = getattr(recorded, kind)
         after: dict[str, Any] = getattr(found, kind)
-        told += [f"{name} lacks" for name in sorted(before.keys() - after.keys())]
+        told += [f"{name} is missing" for name in sorted(before.keys() - after.keys())]
         told += [f"{name} is new" for name in sorted(after.keys() - before.keys())]
         told += [
             f"{name}: {_show(after[name])} instead of {_show(before[name])}"

@@ -1,8 +1,8 @@
 """When a member whose applier fails may join again. Pure; the agent's loop asks.
 
 Each join changes the group's view, which stops writes for a moment: two members that knocked every few seconds cost
-half of all the time (docs/measurements/figures.md). A member without the rows to be changed fails each time, so the pauses
-grow. A full disk or a lock that was waited for in vain heals by itself: the longest pause is five minutes.
+half of all the time (docs/measurements/figures.md). A member without the rows to be changed fails each time, so the
+pauses grow. A full disk or a lock that was waited for in vain heals by itself: the longest pause is five minutes.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _plan_recovering(server: view.ServerView, failing: failing_applier.Memory) -
     if failing.must_leave:
         return Leave(f"its applier stopped: {failing.text}")
     if server.recovery_error in _PURGED:
-        return Leave("its donor has not the binary logs any more that it asks for: joining again, to copy")
+        return Leave("its donor no longer has the binary logs that it needs: joining again, to copy")
     return Wait("recovering: taking over what it missed")
 
 
@@ -235,7 +235,7 @@ def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, 
     """Not while the group still holds this member from before a crash: it would be refused, and repeated attempts
     delay the expulsion of its crashed incarnation (a failover of 7 s then takes 10)."""
     if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
-        return "the group has not yet removed this member as it was before"
+        return "the group has not yet removed this member's previous incarnation"
     errant = _errant(around, server)
     if errant:
         return f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild"

@@ -83,7 +83,7 @@ def _unaccounted(expected: dict[str, str], name: str, around: view.Surroundings,
             found.append(f"what {pod} holds is not known")
         elif expected[pod] not in ("", uuids[pod]):
             found.append(
-                f"{pod} has another data directory than the one that was in the group, and nobody has that one"
+                f"{pod} has another data directory than the one that was in the group, and no member has that one now"
             )
     return found
 

@@ -218,7 +218,7 @@ def _group_conditions(
     if leader is None or leader.online >= claimed:
         return []
     text = f"{claimed} members say they are ONLINE, the primary {primaries[0]} sees {leader.online}"
-    return [Condition("members-unseen", text, "wait some seconds; then mysqlops status tells which one is silent")]
+    return [Condition("members-unseen", text, "wait some seconds; then mysqlops status shows which one is silent")]
 
 
 def _rollout_conditions(seen: Observed) -> list[Condition]:

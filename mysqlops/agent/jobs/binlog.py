@@ -111,7 +111,7 @@ class Ship:
 
     def _end(self, server: connect.Server, source: receiving.Source, why: str) -> None:
         """Store what is whole and of the chunk's own history; the next one begins with what the repository holds."""
-        self._log.say(f"beginning anew: {why}")
+        self._log.say(f"starting over: {why}")
         receiver.stop(server)
         try:
             assert self._chunk is not None  # noqa: S101

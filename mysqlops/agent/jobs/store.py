@@ -58,7 +58,7 @@ class Store:
         half.rename(self._todo)
         self._await_idle()
         if not done.exists():
-            raise errors.StorageError(f"{words[0]}: restic's container was started anew meanwhile")
+            raise errors.StorageError(f"{words[0]}: restic's container was restarted meanwhile")
         status, _, told = done.read_text().partition("\n")
         if status != "0":
             raise errors.StorageError(f"{words[0]}: {told.strip()[-300:] or f'restic ended with {status}'}")
