@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import inspect
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import _COMMANDS, LazyGroup
@@ -21,20 +17,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "scripts/labkit/README.md"]
 
 
-def test_the_cli_reference_is_that_of_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in [name for name in os.environ if name.startswith("MYSQLOPS_")]:
-        monkeypatch.delenv(variable)
-    path = str(ROOT / "scripts" / "cli-reference")
-    loader = importlib.machinery.SourceFileLoader("cli_reference", path)
-    spec = importlib.util.spec_from_loader("cli_reference", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    assert (ROOT / "docs" / "reference" / "cli.md").read_text() == module.text(), "run scripts/cli-reference"
-    assert (ROOT / "docs" / "reference" / "rbac.md").read_text() == module.rbac_text(), "run scripts/cli-reference"
-    page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
-    assert page == module.configuration_text(page), "run scripts/cli-reference"
-    assert "`binlog_ignore_db`" in page
+def test_the_generated_pages_are_those_of_the_code() -> None:
+    """In a process of its own: click keeps the help option of a command that another test has called."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MYSQLOPS_")}
+    command = [sys.executable, str(ROOT / "scripts" / "cli-reference"), "--check"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stderr}run scripts/cli-reference"
+    assert "`binlog_ignore_db`" in (ROOT / "docs" / "reference" / "configuration.md").read_text()
 
 
 def test_every_verb_on_a_cluster_has_an_identity() -> None:
