@@ -110,6 +110,7 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
     members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
+    unproven.settle(session, name)  # what a killed run noted: the new note would replace it
     if change.values:
         unproven.begin(session, name, change.values)
     _try(session, name, now, members, change)
@@ -131,7 +132,7 @@ def _try(session: Session, name: str, now: status.Status, members: Sequence[str]
             unproven.put(session, one, change.values)
             done.append(one)
         if change.values:
-            deploy.prove(session.client, now, _PROOF_SECONDS)
+            deploy.prove(session.client, now, _PROOF_SECONDS, everywhere=False)
     except errors.MysqlopsError as error:
         if isinstance(error, Refused) and not done:  # the first member has set its old values again
             unproven.end(session, name)

@@ -12,14 +12,18 @@ from mysqlops.planning import status
 
 
 def note(client: Client, now: status.Status) -> None:
-    """The version that the members report; nothing if none reports one. It is older after a rollback."""
+    """The version that the members report; nothing if none reports one. It is older after a rollback, and then every
+    member says so: one that is silent may have the newer data."""
     found = [known for one in now.members if (known := version.find(one.version or ""))]
     lease = client.find("Lease", names.group_lease(now.name))
     if not found or lease is None:
         return
-    newest = str(max(found))
-    if status.annotations_of(lease).get(names.ANNOTATION_VERSION) != newest:
-        change = {"metadata": {"annotations": {names.ANNOTATION_VERSION: newest}}}
+    newest, noted = max(found), status.annotations_of(lease).get(names.ANNOTATION_VERSION, "")
+    before = version.find(noted)
+    if before is not None and before > newest and len(found) < len(now.members):
+        return
+    if noted != str(newest):
+        change = {"metadata": {"annotations": {names.ANNOTATION_VERSION: str(newest)}}}
         client.patch("Lease", names.group_lease(now.name), change)
 
 

@@ -157,11 +157,15 @@ def await_healthy(session: Session, name: str) -> status.Status:
     return waiting.until(session, look)
 
 
-def prove(client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS) -> dict[str, float]:
-    """Seconds until a write through the primary Service was acknowledged and arrived on each member; raises StepFailed.
+def prove(
+    client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS, *, everywhere: bool = True
+) -> dict[str, float]:
+    """Seconds until a write through the primary Service was acknowledged and arrived on each member, or only on the
+    primary: a replica may be behind whatever clients can do. Raises StepFailed or WaitTimeout.
 
     The write goes over the network with an account without administrative rights, as a client's does."""
-    hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in seen.members]
+    reached = [one for one in seen.members if everywhere or one.name == seen.primary]
+    hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in reached]
     words = ("probe", "--timeout", str(timeout_seconds), *hosts)
     # Not from the primary, if another member exists: in some networks a pod cannot reach itself through a Service.
     others = [one.name for one in seen.members if one.state == view.ONLINE and one.name != seen.primary]

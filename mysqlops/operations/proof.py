@@ -23,8 +23,11 @@ def of_settings(session: Session, name: str, record: rollout.Rollout | None) -> 
         return
     for left in reversed(range(_TRIES)):
         try:
-            deploy.prove(session.client, observe.judged(session, name), _SECONDS)
+            deploy.prove(session.client, observe.judged(session, name), _SECONDS, everywhere=False)
             return
+        except errors.KubeError:  # says nothing of clients
+            if not left:
+                raise
         except errors.MysqlopsError as error:
             if not left:
                 raise NoWrite(f"with the new settings no client can write: {error}") from error

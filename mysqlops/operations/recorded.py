@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, quantity, typed
+from mysqlops.core import mysqld_config, names, quantity, setting_rules, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Reason, Refused
 from mysqlops.mysql import contents
@@ -59,8 +59,12 @@ def spec_of(
 
 
 def settings_in(manifest: Json, backup: str) -> dict[str, str | None]:
-    """The settings under which the data was written; raises Refused."""
-    return _mysqld(manifest["spec"].get("mysqld") or {}, backup)
+    """Those settings under which the data was written that servers must share with it; raises Refused. The others are
+    never applied from here, so it does not matter what today's rules say of them."""
+    found = manifest["spec"].get("mysqld") or {}
+    if isinstance(found, dict):
+        found = {key: value for key, value in found.items() if mysqld_config.normalise(key) in setting_rules.fixed()}
+    return _mysqld(found, backup)
 
 
 def images_in(manifest: Json | None) -> tuple[str, str]:

@@ -186,7 +186,7 @@ def replace_all(
     """Replace the old pods in their order, with `rebuild` also their claims; raises NewPodFailed, NoWrite, WaitTimeout,
     Refused or StepFailed."""
     replaced: list[str] = []
-    since = session.clock.monotonic()
+    since, proved = session.clock.monotonic(), None
     while True:
         seen = observe.settled(session, name)
         left = {*old(seen), *_going(seen)}
@@ -196,6 +196,10 @@ def replace_all(
                 claims.forget_emptied(session, name, [one.name for one in now.members if one.state == ONLINE])
                 return replaced
             case planning.Replace(pod, why):
+                if now.primary not in (None, proved) and now.primary not in left:
+                    # Whoever made a new member lead, and whichever run: no further pod goes before clients can write.
+                    proof.of_settings(session, name, record)
+                    proved = now.primary
                 session.progress.say(f"replacing {pod}: {why}")
                 _replace(session, seen, pod, record=record, rebuild=rebuild)
                 replaced.append(pod)
@@ -209,11 +213,15 @@ def replace_all(
 
 
 def _hand_over(session: Session, name: str, chosen: switching.Switchover, record: rollout.Rollout | None) -> None:
-    """The first new member to lead shows at once whether clients can write with the new settings."""
+    """The first new member to lead shows at once whether clients can write with the new settings. A hand-over that does
+    not end in time may be due to them as well."""
     try:
         switchover.execute(session, name, chosen, switching.Limits(rolls_back=True), measured=False)
     except errors.Refused as refusal:  # a refusal would say that nothing was changed
         raise errors.StepFailed(str(refusal), hint="run the same command again to continue") from refusal
+    except errors.WaitTimeout:
+        proof.of_settings(session, name, record)
+        raise
     proof.of_settings(session, name, record)
 
 

@@ -68,7 +68,8 @@ def settle(session: Session, name: str) -> tuple[str, ...]:
     keys = noted(session, name)
     if left := set_back(session, name):
         text = f"an earlier command set {', '.join(keys)}; the values of my.cnf are not restored on {'; '.join(left)}"
-        raise errors.StepFailed(text, hint=f"mysqlops restart {name} restarts every server with my.cnf")
+        hint = f"mysqlops status {name} says why a member does not answer; then mysqlops config set {name} --settle"
+        raise errors.StepFailed(text, hint=hint)
     if keys:
         session.progress.say(f"{', '.join(keys)}: set to the values of my.cnf on every member")
     return keys

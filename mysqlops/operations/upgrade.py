@@ -80,9 +80,10 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
 
 
 def check_whole(now: status.Status, *but: str) -> None:
-    """No rollout over a group that is not whole, or over another rollout, except for conditions that the verb itself
-    ends; raises Refused."""
+    """No rollout over a group that is not whole, over another rollout, or while a member waits for a backup, except for
+    conditions that the verb itself ends; raises Refused."""
     reasons = [one.as_reason() for one in status.in_the_way(now, *but)]
+    reasons += [one.as_reason() for one in now.conditions if one.code == status.RESTORE_OPEN]
     if reasons:
         raise Refused(reasons)
 

@@ -16,6 +16,7 @@ from mysqlops.planning.status import (
     DEGRADED,
     DOWN,
     HEALTHY,
+    RESTORE_OPEN,
     Condition,
     Member,
     Observed,
@@ -251,7 +252,11 @@ def _order_conditions(seen: Observed) -> list[Condition]:
         return [Condition("lease-missing", text, f"mysqlops deploy {seen.name} makes it again")]
     annotations = annotations_of(seen.lease)
     found = [
-        Condition("order-open", f"{text}; if that command has ended, run it again", hint.format(name=seen.name))
+        Condition(
+            RESTORE_OPEN if key == names.ANNOTATION_FILLING else "order-open",
+            f"{text}; if that command has ended, run it again",
+            hint.format(name=seen.name),
+        )
         for key, (text, hint) in _ORDERS.items()
         if annotations.get(key)
     ]

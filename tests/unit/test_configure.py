@@ -113,7 +113,7 @@ def test_ctrl_c_before_the_proof_takes_it_back(monkeypatch: pytest.MonkeyPatch) 
     servers = Servers()
     session = servers.session()
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(deploy, "prove", interrupted)
@@ -172,6 +172,20 @@ def test_killed_anywhere_it_is_seen_and_any_verb_sets_my_cnf_s_values_again(afte
         assert {"init_connect": None, **one} == {**BEFORE, "init_connect": None, **wanted}
     assert _open(servers) == []
     assert unproven.settle(session, NAME) == ()
+
+
+def test_another_change_first_sets_back_what_a_killed_one_left() -> None:
+    """Its own note replaces that of the killed run; `storage resize` changes settings too."""
+    servers = Servers()
+    session = servers.session()
+    servers.store.kill_after = lambda text: "set mysql-1" in text.lower()
+    with pytest.raises(Killed):
+        configure.execute(session, NAME, _change(servers, session, init_connect="good"), LIMITS)
+    servers.store.kill_after = lambda _: False
+    configure.execute(session, NAME, _change(servers, session, long_query_time="9"), LIMITS)
+    assert {one.get("init_connect") for one in servers.variables.values()} == {None}
+    assert {one["long_query_time"] for one in servers.variables.values()} == {"9"}
+    assert _open(servers) == []
 
 
 def test_a_note_names_variables_and_no_values_and_not_those_that_nobody_may_set() -> None:

@@ -93,6 +93,16 @@ def test_an_image_that_is_older_than_the_data_of_a_deleted_cluster_is_refused(
     deploy.try_images(session, SPEC, wanted, plan)
 
 
+def test_a_silent_member_may_have_the_newer_data() -> None:
+    cluster = Cluster(3)
+    lease = cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"]
+    lease[names.ANNOTATION_VERSION] = "99.1.0"
+    cluster.silence("mysql-2")
+    cluster.clock.sleep(60)
+    data_version.note(cluster.session().client, observe.judged(cluster.session(), NAME))
+    assert cluster.notes()[names.ANNOTATION_VERSION] == "99.1.0"
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", "9" * 5000 + ".1.1"])
 def test_a_version_that_is_not_known_hinders_nothing(text: str) -> None:
     cluster = Cluster(3)

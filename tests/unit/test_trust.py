@@ -323,6 +323,14 @@ def test_a_checksum_has_as_many_bits_as_the_digest_of_a_logical_backup(checksum:
         recorded.load(text, "b1")
 
 
+def test_settings_that_are_refused_today_do_not_stand_in_the_way_of_the_data() -> None:
+    """They are compared and never applied; those that belong to the data are read as a stranger's word."""
+    old = {"interactive_timeout": "20", "max_join_size": "1", "lower_case_table_names": "1"}
+    assert recorded.settings_in(_manifest(mysqld=old), "b1") == {"lower_case_table_names": "1"}
+    with pytest.raises(Refused, match="control characters"):
+        recorded.settings_in(_manifest(mysqld={"lower_case_table_names": "1\nx=1"}), "b1")
+
+
 def test_images_never_come_from_a_repository() -> None:
     cluster = Cluster(1)
     found = restore.spec_of(cluster.session(), made(1), _manifest(), "copy", {})
