@@ -29,7 +29,7 @@ from mysqlops.agent import (
 )
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
-from mysqlops.core import error_record, names, record, timeline
+from mysqlops.core import error_record, names, record, timeline, typed
 from mysqlops.mysql import connect, wait
 from mysqlops.version import __version__
 
@@ -172,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.action(options)
     except errors.MysqlopsError as error:
         print(error_record.dump(error), file=sys.stderr)
-        print(f"{error.code}: {error}", file=sys.stderr, flush=True)
+        # In one line, whatever a server or a repository put into it: nothing after the record may look like another.
+        print(f"{error.code}: {typed.visible(str(error))}", file=sys.stderr, flush=True)
         return error.exit_code
     return 0
 

@@ -16,7 +16,7 @@ from mysqlops import errors
 from mysqlops.agent import pod, rotation
 from mysqlops.core import names, view
 from mysqlops.core import rotation as stages
-from mysqlops.mysql import accounts, connect, group_replication, own_accounts, password_hash
+from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 
 Say = Callable[[str], None]
 _PUT_BACK = (*accounts.OURS, accounts.BACKUP)
@@ -107,7 +107,7 @@ class AccountsWatch:
         hashes = own_accounts.hashes_of(server, one)
         before = self._compared.get(one)
         if before is None or before[:2] != (hashes, password):
-            is_right = any(password_hash.is_of(stored, password) for stored in hashes)
+            is_right = own_accounts.matches(hashes, password) is not False  # not known: left alone
             before = self._compared[one] = hashes, password, is_right
         return before[2]
 

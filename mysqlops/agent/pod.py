@@ -75,10 +75,11 @@ class Pod:
 
     def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
         """Whether this member's account has that password, or that of the member on another host; raises MysqlError if
-        mysqld does not answer. Logs in only where this pod may not compare."""
+        mysqld does not answer. Logs in only where this pod cannot compare."""
         if not host:
             with contextlib.suppress(errors.AccessDenied), self.server() as server:
-                return own_accounts.accepts(server, one, password)
+                if (known := own_accounts.accepts(server, one, password)) is not None:
+                    return known
         login = connect.Login(one.user, password, str(settings.TLS / "ca.crt"))
         try:
             if one.host == "localhost":

@@ -26,10 +26,11 @@ class SecretsWatch:
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
-        missing, troubles, self._stage = "", list[str](), ""
+        missing, troubles, self._stage, done = "", list[str](), "", 0
         for chore in (self._take_passwords, self._take_certificate):
             try:
                 missing = missing or chore(words)
+                done += 1
             except errors.Conflict:
                 pass  # another member did the same just now
             except errors.NotFound:
@@ -38,7 +39,7 @@ class SecretsWatch:
                 troubles.append(str(error))
         self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
         self.missing, self.trouble = missing, "; ".join(troubles)
-        if not missing:
+        if not missing and done == 2:  # else this pod's memory may hold the passwords from before a rotation
             self._watch_accounts(words)
         self._open_door(words)
         words.say_if_new("missing", missing)

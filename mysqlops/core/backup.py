@@ -46,9 +46,6 @@ class Keys:
         own = self.keys.get(cluster, "") if namespace == self.namespace else ""
         return next((key for key in (own, *self.trusted) if facts.is_sealed_with(snapshot, key)), "")
 
-    def all(self) -> tuple[str, ...]:
-        return (*self.keys.values(), *self.trusted)
-
 
 @dataclass(frozen=True)
 class Backup:
@@ -185,7 +182,7 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
     left out: whoever has the repository's password may have written it. Of one that a key here has sealed, only
     verifications count that are sealed too."""
     keys = keys or Keys()
-    checks = _verifications(snapshots, keys)
+    checks = _verifications(snapshots)
     bindings = list(facts.of_kind(snapshots, BINDING))
     found = []
     for one, told in facts.of_kind(snapshots, BACKUP):
@@ -201,7 +198,7 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
             stored=int(summary.get("data_added_packed", 0)),
             store_seconds=_seconds(summary),
         )
-        found.append(replace(made, verified=_last(checks, made)))
+        found.append(replace(made, verified=_last(checks, made, keys)))
     return newest_first(found)
 
 
@@ -214,24 +211,24 @@ def _signed(one: Json, made: Backup, keys: Keys, bindings: Sequence[tuple[Json, 
     return SIGNED if is_bound else FACTS
 
 
-def _verifications(snapshots: Sequence[Json], keys: Keys) -> list[tuple[bool, Verification]]:
-    """Whether a key here sealed it, and what it says; the newest last."""
+def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]:
+    """Each with its entry; the newest last."""
     found = []
     for one, told in facts.of_kind(snapshots, VERIFICATION):
         made = typed.make(Verification, told)
         if made is not None and names.is_moment(made.at):
-            is_ours = any(facts.is_sealed_with(one, key) for key in keys.all())
-            found.append((is_ours, replace(made, snapshot=one["id"])))
+            found.append((one, replace(made, snapshot=one["id"])))
     return sorted(found, key=lambda pair: pair[1].at)
 
 
-def _last(checks: Sequence[tuple[bool, Verification]], made: Backup) -> Verification | None:
+def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys) -> Verification | None:
+    """Of a sealed backup only what its own cluster's key sealed: a neighbour's says nothing of it."""
     of_it = [
         one
-        for is_ours, one in checks
+        for entry, one in checks
         if one.of == made.id
         and one.of_snapshot in ("", made.snapshot)
-        and (is_ours or made.signed not in (SIGNED, FACTS))
+        and (made.signed not in (SIGNED, FACTS) or keys.key_of(entry, made.cluster, made.namespace))
     ]
     return of_it[-1] if of_it else None
 

@@ -22,12 +22,12 @@ def dump(error: errors.MysqlopsError) -> str:
     return json.dumps(record)
 
 
-def load(text: str) -> errors.MysqlopsError | None:
-    """The last error in a log; None if there is none that can be read, as in the log of an older agent."""
-    for line in reversed(text.splitlines()):
-        if line.startswith(f'{{"{_MARK}"'):
-            return _error(line)
-    return None
+def load(text: str, exit_code: int) -> errors.MysqlopsError | None:
+    """The error with which one of our own programs ended, from its log; None if there is none that can be read, as in
+    the log of an older agent. The record is the line before the last: whatever stands elsewhere, others wrote."""
+    lines = text.rstrip("\n").split("\n")
+    found = _error(lines[-2]) if len(lines) > 1 and lines[-2].startswith(f'{{"{_MARK}"') else None
+    return found if found is not None and found.exit_code == exit_code else None
 
 
 def _error(line: str) -> errors.MysqlopsError | None:

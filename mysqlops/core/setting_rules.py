@@ -174,6 +174,11 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
         "OFF: it shuts out accounts whose password is stored another way, mysqlops' own too",
         _one_of("off", "0", "false"),
     ),
+    _check(
+        "caching_sha2_password_digest_rounds",
+        "at most 100000: agents compare passwords with their hashes",
+        lambda value: (my_cnf.number(value) or 0) <= 100_000,
+    ),
     _check("log_raw", "OFF: passwords would stand in the general log", _one_of("off", "0", "false")),
     _check("thread_stack", "at least 256K: a server with less cannot copy another one's data", _at_least(2**18)),
     _check("back_log", "at least 50: the members' own connections wait there too", _at_least(50, -1)),

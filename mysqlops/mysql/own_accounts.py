@@ -5,7 +5,7 @@ cannot join, backups fail and nobody sees why. Only what is missing is put back;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mysqlops.mysql import accounts, connect, password_hash
 
@@ -26,10 +26,16 @@ def hashes_of(server: connect.Server, one: accounts.Account) -> tuple[str, ...]:
     return tuple(str(text) for text in rows[0][4:] if text is not None) if rows and rows[0][1] != "Y" else ()
 
 
-def accepts(server: connect.Server, one: accounts.Account, password: str) -> bool:
+def accepts(server: connect.Server, one: accounts.Account, password: str) -> bool | None:
     """Whether that is a password of the account. Nobody logs in: a wrong one would count against the account, and fill
-    a log that people watch."""
-    return any(password_hash.is_of(stored, password) for stored in hashes_of(server, one))
+    a log that people watch. None if comparing would take too long."""
+    return matches(hashes_of(server, one), password)
+
+
+def matches(hashes: Sequence[str], password: str) -> bool | None:
+    if not all(map(password_hash.is_cheap, hashes)):
+        return None
+    return any(password_hash.is_of(stored, password) for stored in hashes)
 
 
 def differs_because(server: connect.Server, one: accounts.Account) -> str:

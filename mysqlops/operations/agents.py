@@ -17,7 +17,7 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
     done = client.run_in(pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
     if done.exit_code == 0:
         return json.loads(done.stdout)
-    error = error_record.load(done.stderr)
+    error = error_record.load(done.stderr, done.exit_code)
     if isinstance(error, errors.Refused | errors.WaitTimeout):
         raise error
     lines = done.stderr.strip().splitlines()

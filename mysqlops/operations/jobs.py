@@ -17,6 +17,7 @@ from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
+_AGENT = "/agent/agent.pyz"
 # restic's exit codes: https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
 _RESTIC = {
     10: ("the repository does not exist", "mysqlops backup target add creates it"),
@@ -153,9 +154,22 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
     for container in pods.containers(pod):
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
-            output = pods.last_words(container) or str(ended.get("reason"))
-            return container["name"], int(ended["exitCode"]), output, error_record.load(str(ended.get("message")))
+            output, code = pods.last_words(container) or str(ended.get("reason")), int(ended["exitCode"])
+            # What another program prints may be the words of a repository's server.
+            is_ours = _AGENT in (_spec_of(pod, container["name"]).get("command") or [])
+            return (
+                container["name"],
+                code,
+                output,
+                error_record.load(str(ended.get("message")), code) if is_ours else None,
+            )
     return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
+
+
+def _spec_of(pod: Json, name: str) -> Json:
+    spec = pod["spec"]
+    every = (*spec.get("initContainers", []), *spec.get("containers", []))
+    return next((one for one in every if one["name"] == name), {})
 
 
 def _clear(session: Session, name: str) -> None:

@@ -49,7 +49,8 @@ def set_back(session: Session, name: str) -> list[str]:
         if one.state == status.ABSENT:  # it will start with my.cnf
             continue
         try:
-            put(session, one.name, {key: values[key] for key in _dynamic(session, one.name, values)})
+            for key in _dynamic(session, one.name, values):  # one that the server refuses leaves none of the others
+                put(session, one.name, {key: values[key]})
         except errors.MysqlopsError as failure:
             left.append(f"{one.name}: {failure}")
     if not left:

@@ -78,13 +78,11 @@ def other_data(
 
 
 def as_configured(keys: Iterable[str], text: str) -> dict[str, str | None]:
-    """What sets these variables to what my.cnf says, None to the server's default. Not those that a user may not set
-    and my.cnf does not: somebody else named them."""
+    """What sets these variables to what my.cnf says, None to the server's default. Not those that a user may not set:
+    somebody else named them."""
     configured = values(text)
     return {
-        name: configured.get(name)
-        for name in keys
-        if name not in _DECIDED_ELSEWHERE and (name in configured or setting_rules.may_be_set(name))
+        name: configured.get(name) for name in keys if name not in _DECIDED_ELSEWHERE and setting_rules.may_be_set(name)
     }
 
 

@@ -27,7 +27,7 @@ def _kinds(kind: type[errors.MysqlopsError]) -> list[type[errors.MysqlopsError]]
 def test_every_error_comes_back_as_it_was(kind: type[errors.MysqlopsError]) -> None:
     error = errors.Refused([REASON]) if kind is errors.Refused else kind("what happened", hint="what to do")
     log = f"at first\n{error_record.dump(error)}\n{error.code}: {error}\n"
-    found = error_record.load(log)
+    found = error_record.load(log, error.exit_code)
     assert type(found) is kind
     assert (str(found), found.hint) == (str(error), error.hint)
     assert not isinstance(found, errors.Refused) or found.reasons == (REASON,)
@@ -36,14 +36,18 @@ def test_every_error_comes_back_as_it_was(kind: type[errors.MysqlopsError]) -> N
 @settings(max_examples=20)
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)))
 def test_whatever_a_pod_prints_is_an_error_or_none(value: Any) -> None:
-    error_record.load(json.dumps({"mysqlops-error": 1, "code": "refused", "message": "m", "reasons": value}))
-    error_record.load(json.dumps({"mysqlops-error": value, "code": value, "message": value, "hint": value}))
-    error_record.load(f'{{"mysqlops-error"{value}')
+    for record in (
+        json.dumps({"mysqlops-error": 1, "code": "refused", "message": "m", "reasons": value}),
+        json.dumps({"mysqlops-error": value, "code": value, "message": value, "hint": value}),
+        f'{{"mysqlops-error"{value}',
+    ):
+        error_record.load(f"{record}\nlast line", 3)
 
 
 def test_control_characters_and_odd_codes_do_not_come_through() -> None:
     reasons = [{"code": "x;y", "message": "m"}, {"code": "ok", "message": "\x1b[31mred", "hint": None}]
-    found = error_record.load(json.dumps({"mysqlops-error": 1, "code": "refused", "message": "m", "reasons": reasons}))
+    record = json.dumps({"mysqlops-error": 1, "code": "refused", "message": "m", "reasons": reasons})
+    found = error_record.load(f"{record}\nrefused: m", 3)
     assert isinstance(found, errors.Refused)
     assert [(one.code, one.message) for one in found.reasons] == [("ok", "\\x1b[31mred")]
 
@@ -77,11 +81,45 @@ def test_the_reason_of_an_agent_is_the_command_s(
     assert caught.value.reasons[0].code == "switchover-refused"
 
 
+_FORGED = json.dumps(
+    {"mysqlops-error": 1, "code": "refused", "message": "m", "reasons": [{"code": "x", "message": "m"}]}
+)
+
+
+def test_nobody_else_s_words_are_an_error_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server chooses the text of its errors, and names in it; a repository's server what restic prints."""
+
+    def fail(_: Any) -> None:
+        raise errors.StatementFailed(f"Table 'app.\n{_FORGED}\n' doesn't exist")
+
+    monkeypatch.setattr(program, "wait_for_dns", fail)
+    code = program.main(["wait-for-dns"])
+    printed = capsys.readouterr().err
+    assert type(error_record.load(printed, code)) is errors.StatementFailed
+    assert error_record.load(f"{_FORGED}\n{printed}", code + 1) is None
+    assert error_record.load(f"connection refused:\n{_FORGED}\nby peer", 1) is None  # no program of ours ends so
+    for command, kind in (
+        (["restic", "fetch"], errors.MysqlopsError),
+        (["python3", "/agent/agent.pyz"], errors.Refused),
+    ):
+        ended = {"terminated": {"exitCode": 3, "message": f"{_FORGED}\nm", "reason": "Error"}}
+        status = {"phase": "Failed", "containerStatuses": [{"name": "run-it", "state": ended}]}
+        spec = {"containers": [{"name": "run-it", "command": command}]}
+        pod = {"metadata": {"name": "copy-x"}, "spec": spec, "status": status}
+        with pytest.raises(errors.MysqlopsError) as caught:
+            jobs._raise_failure([pod], "backup-refused")
+        reasons = getattr(caught.value, "reasons", ())
+        assert [one.code for one in reasons] == (["x"] if kind is errors.Refused else ["backup-refused"])
+
+
 def test_the_reason_of_a_job_is_the_command_s() -> None:
     message = f"{error_record.dump(errors.Refused([REASON]))}\nrefused: {REASON.message}"
     ended = {"terminated": {"exitCode": 3, "message": message, "reason": "Error"}}
     status = {"phase": "Failed", "containerStatuses": [{"name": "copy", "state": ended}]}
-    pod = {"metadata": {"name": "copy-x"}, "spec": {"containers": [{"name": "copy"}]}, "status": status}
+    spec = {"containers": [{"name": "copy", "command": ["python3", "/agent/agent.pyz", "export"]}]}
+    pod = {"metadata": {"name": "copy-x"}, "spec": spec, "status": status}
     with pytest.raises(errors.Refused) as caught:
         jobs._raise_failure([pod], "backup-refused")
     assert caught.value.reasons == (REASON,)

@@ -1,31 +1,28 @@
-"""Passwords compared with what mysql.user holds of them."""
+"""What mysql.user keeps of a password, compared without a login."""
 
 from __future__ import annotations
 
-import pytest
+import time
 
-from mysqlops.mysql import password_hash
+from mysqlops.core import setting_rules
+from mysqlops.mysql import own_accounts, password_hash
 
 
-def test_what_is_made_is_recognised() -> None:
+def test_a_hash_is_of_its_password_alone() -> None:
     stored = password_hash.of("secret")
-    assert password_hash.is_of(stored, "secret")
-    assert not password_hash.is_of(stored, "Secret")
-    assert password_hash.of("secret") != stored
+    assert own_accounts.matches([stored], "secret")
+    assert own_accounts.matches([password_hash.native("secret")], "secret")
+    assert own_accounts.matches([stored], "Secret") is False
+    assert own_accounts.matches([], "secret") is False
 
 
-def test_more_rounds_are_another_hash() -> None:
-    stored = password_hash.of("secret")
-    assert not password_hash.is_of(stored.replace("$A$005$", "$A$006$"), "secret")
-
-
-def test_the_native_plugins() -> None:
-    """https://dev.mysql.com/doc/refman/8.4/en/native-pluggable-authentication.html"""
-    stored = "*6BB4837EB74329105EE4568DDA7DC67ED2CA2AD9"
-    assert password_hash.native("123456") == stored
-    assert password_hash.is_of(stored, "123456")
-
-
-@pytest.mark.parametrize("stored", ["", "$A$005$short", "cn=app,dc=example", "*", "ü"])
-def test_of_what_another_plugin_keeps_no_password_is_right(stored: str) -> None:
-    assert not any(password_hash.is_of(stored, text) for text in ("", "secret", stored))
+def test_a_server_cannot_keep_its_agent_busy_with_rounds() -> None:
+    """The agent's thread that moves labels compares; millions of rounds take half a minute."""
+    costly = password_hash.of("secret").replace("$A$005$", "$A$FFF$")
+    began = time.process_time()
+    assert own_accounts.matches([password_hash.of("secret"), costly], "secret") is None
+    assert time.process_time() - began < 1
+    assert password_hash.is_cheap(costly.replace("FFF", f"{password_hash.MOST_ROUNDS // 1000:03X}"))
+    name = "caching_sha2_password_digest_rounds"
+    assert setting_rules.refused_because(name, "4095000")
+    assert setting_rules.refused_because(name, str(password_hash.MOST_ROUNDS)) is None

@@ -228,7 +228,9 @@ def test_a_verification_counts_if_it_is_sealed_and_of_that_very_entry() -> None:
     assert level(stored(of)) == backup.CHECKSUM
     assert level(stored(of, "stolen")) == backup.CHECKSUM
     assert level(stored(of, "the key")) == backup.FAILED
-    assert level(stored(good, "another key")) == backup.RESTORED
+    assert level(stored(good, "the key")) == backup.RESTORED
+    assert level(stored(good, "another key")) == backup.CHECKSUM  # a neighbour's word
+    assert level(stored(replace(good, ok=False), "another key")) == backup.CHECKSUM
     assert level(stored(replace(good, of_snapshot="evil"), "the key")) == backup.CHECKSUM
 
 

@@ -24,4 +24,4 @@ def seal(key: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "binding.json").write_text(json.dumps(asdict(made)))
     tags.write_text("".join(f"{one}\n" for one in backup.tags(made, key)))
-    print(f"{made.of}: sealed, tree {made.tree}", flush=True)
+    print(f"{made.of}: {'sealed' if key else 'not sealed: the cluster has no key yet'}, tree {made.tree}", flush=True)
