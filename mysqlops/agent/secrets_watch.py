@@ -22,15 +22,14 @@ class SecretsWatch:
         self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
         self.knows_missing = False
-        self._stage = ""  # of a rotation, as the Secret said at this look
+        self._stage = ""  # of a rotation, as the Secret said at this look; empty unless its passwords were taken over
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
-        missing, troubles, self._stage, done = "", list[str](), "", 0
+        missing, troubles, self._stage = "", list[str](), ""
         for chore in (self._take_passwords, self._take_certificate):
             try:
                 missing = missing or chore(words)
-                done += 1
             except errors.Conflict:
                 pass  # another member did the same just now
             except errors.NotFound:
@@ -39,7 +38,7 @@ class SecretsWatch:
                 troubles.append(str(error))
         self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
         self.missing, self.trouble = missing, "; ".join(troubles)
-        if not missing and done == 2:  # else this pod's memory may hold the passwords from before a rotation
+        if not missing and self._stage:  # else this pod's memory may hold the passwords from before a rotation
             self._watch_accounts(words)
         self._open_door(words)
         words.say_if_new("missing", missing)
@@ -58,12 +57,12 @@ class SecretsWatch:
 
     def _take_passwords(self, words: log.Log) -> str:
         held = self._vault.read()
-        self._stage = stages.stage_of(held.values)
         put_back, missing = rotation.put_back(self._vault, self._pod, held)
         if put_back:
             words.say(f"the Secrets did not hold {', '.join(put_back)}: put it back")
         if rotation.refresh(self._pod, held):
             words.say("took over the passwords that the Secrets hold now")
+        self._stage = stages.stage_of(held.values)
         return self._vault.without(missing)
 
     def _take_certificate(self, words: log.Log) -> str:
