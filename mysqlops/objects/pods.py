@@ -18,6 +18,11 @@ def containers(pod: Json) -> list[Json]:
     return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
 
 
+def specs(pod: Json) -> list[Json]:
+    """What all its containers are made of, the init containers first; of a pod or of a template."""
+    return [*pod["spec"].get("initContainers", []), *pod["spec"].get("containers", [])]
+
+
 def container(pod: Json, name: str) -> Json | None:
     """The status of one, None before kubelet has told any."""
     return next((one for one in containers(pod) if one["name"] == name), None)

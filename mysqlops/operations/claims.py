@@ -50,8 +50,8 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
         except Refused as error:
             if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
-            what = error.reasons[0].message
-        patience.sleep(waiting.Pending(f"it to be safe to delete claim {claim['metadata']['name']}: {what}"))
+            first = error.reasons[0]
+        patience.sleep(_pending(claim, first.message))
         now = observe.judged(session, name)
 
 
@@ -70,8 +70,11 @@ def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repai
             if is_late:
                 text = f"claim {claim['metadata']['name']} is kept: {refusal}"
                 raise StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
-            what = f"it to be safe to delete claim {claim['metadata']['name']}: {first.message}"
-        patience.sleep(waiting.Pending(what))
+        patience.sleep(_pending(claim, first.message))
+
+
+def _pending(claim: Json, why: str) -> waiting.Pending:
+    return waiting.Pending(f"it to be safe to delete claim {claim['metadata']['name']}: {why}")
 
 
 def _is_joining(session: Session, name: str) -> bool:

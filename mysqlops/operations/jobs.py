@@ -18,6 +18,7 @@ from mysqlops.operations.session import Session
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
 _AGENT = "/agent/agent.pyz"
+_FIX = "fix the cause above, then run it again"
 # restic's exit codes: https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
 _RESTIC = {
     10: ("the repository does not exist", "mysqlops backup target add creates it"),
@@ -111,8 +112,7 @@ def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
     """The running container's line; a sidecar runs beside all others and is skipped."""
     for pod in session.client.list("Pod", f"job-name={name}"):
         statuses = {one["name"]: one for one in pods.containers(pod)}
-        spec = pod["spec"]
-        for container in (*spec.get("initContainers", []), *spec["containers"]):
+        for container in pods.specs(pod):
             state = statuses.get(container["name"], {}).get("state", {})
             waiting = state.get("waiting", {})
             if "running" in state and container.get("restartPolicy") != "Always":
@@ -141,7 +141,7 @@ def _raise_failure(made: Sequence[Json], code: str) -> NoReturn:
     if isinstance(error, Refused):
         raise error
     if error is not None:
-        raise errors.StepFailed(f"{step}: {error}", hint=error.hint or "fix the cause above, then run it again")
+        raise errors.StepFailed(f"{step}: {error}", hint=error.hint or _FIX)
     if exit_code:
         _raise(step, exit_code, output, code)
     raise errors.StepFailed(f"{step}: {output}")
@@ -156,7 +156,8 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
             output, code = pods.last_words(container) or str(ended.get("reason")), int(ended["exitCode"])
             # What another program prints may be the words of a repository's server.
-            is_ours = _AGENT in (_spec_of(pod, container["name"]).get("command") or [])
+            spec = next((one for one in pods.specs(pod) if one["name"] == container["name"]), {})
+            is_ours = _AGENT in (spec.get("command") or [])
             return (
                 container["name"],
                 code,
@@ -164,12 +165,6 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
                 error_record.load(str(ended.get("message")), code) if is_ours else None,
             )
     return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
-
-
-def _spec_of(pod: Json, name: str) -> Json:
-    spec = pod["spec"]
-    every = (*spec.get("initContainers", []), *spec.get("containers", []))
-    return next((one for one in every if one["name"] == name), {})
 
 
 def _clear(session: Session, name: str) -> None:
@@ -187,8 +182,8 @@ def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:
         text, hint = _RESTIC[exit_code]
         raise errors.StorageError(f"{step}: {text}: {output}", hint=hint)
     if exit_code in (1, 3) and step in _STORAGE_STEPS:
-        raise errors.StorageError(f"{step}: {output}", hint="fix the cause above, then run it again")
-    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', output)}", hint="fix the cause above, then run it again")
+        raise errors.StorageError(f"{step}: {output}", hint=_FIX)
+    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', output)}", hint=_FIX)
 
 
 def _message(output: str) -> str:

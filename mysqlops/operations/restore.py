@@ -16,7 +16,7 @@ from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
-from mysqlops.objects import render
+from mysqlops.objects import pods, render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic, vault
 from mysqlops.operations.session import Session
@@ -227,11 +227,11 @@ def _fills(found: Json, wanted: Json) -> bool:
 
 
 def _aim(job: Json) -> tuple[str, ...]:
-    pod = job["spec"]["template"]["spec"]
-    claims = [one.get("persistentVolumeClaim", {}).get("claimName", "") for one in pod["volumes"]]
+    template = job["spec"]["template"]
+    claims = [one.get("persistentVolumeClaim", {}).get("claimName", "") for one in template["spec"]["volumes"]]
     points = [
         variable["value"]
-        for container in (*pod.get("initContainers", []), *pod["containers"])
+        for container in pods.specs(template)
         for variable in container.get("env", [])
         if variable["name"] in ("TO", "BACKUP_ID", "SNAPSHOT")
     ]

@@ -206,6 +206,7 @@ def replace_all(
                 since = session.clock.monotonic()
             case switching.Switchover() as chosen:
                 _hand_over(session, name, chosen, record)
+                proved = chosen.to
             case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
