@@ -1,4 +1,4 @@
-"""`python -m mysqlops` and the `mysqlops` command."""
+"""`python -m mysqlops` and the commands `mysqlops` and `kubectl-mysqlops`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ def main() -> None:
     from mysqlops.cli.main import run
 
     sys.exit(run())
+
+
+def plugin() -> None:
+    """`kubectl mysqlops`: kubectl finds the program `kubectl-mysqlops` by its name."""
+    from mysqlops.cli.main import run
+
+    sys.exit(run(program="kubectl mysqlops"))
 
 
 if __name__ == "__main__":

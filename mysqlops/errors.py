@@ -13,7 +13,7 @@
     └ StorageError              30   a backup's repository refused, or could not be reached
 
 `status` and `wait` add their own: 8 degraded, 9 down; `drill` too: 7 SLO missed, 40 rows are wrong.
-docs/errors.md lists each code.
+docs/reference/errors.md lists each code.
 Only `cli/main.py` turns these into text and an exit status.
 """
 
@@ -30,7 +30,7 @@ EXIT_INTERRUPTED = 130
 
 
 class MysqlopsError(Exception):
-    """The base of every error that is told to the user in one sentence."""
+    """The base of every error that is reported to the user in one sentence."""
 
     exit_code = 1
     code = "error"

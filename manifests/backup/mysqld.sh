@@ -9,7 +9,7 @@ name=${NAME:-mysqld}
 trap 'exit 0' TERM
 server() {
   mysqld --defaults-file=/etc/mysqlops/my.cnf --datadir="$data" --socket="/work/$name.sock" \
-    --pid-file="/work/$name.pid" --skip-networking --skip-replica-start \
+    --pid-file="/work/$name.pid" --skip-networking --skip-replica-start --offline-mode=OFF \
     --ssl-ca= --ssl-cert= --ssl-key= --require-secure-transport=OFF --event-scheduler=OFF --init-connect= \
     --loose-group-replication-start-on-boot=OFF --loose-clone-ssl-ca=/run/ca/ca.crt --innodb-flush-log-at-trx-commit=2 "$@"
 }

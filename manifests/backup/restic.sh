@@ -1,5 +1,5 @@
 #!/bin/sh
-# Steps with restic on a target's repository: restic.sh init | look | store FOLDER | fetch | fetch-logs | forget |
+# Steps with restic on a target's repository: restic.sh init | look | store FOLDER | store-copy FOLDER | fetch | fetch-logs | forget |
 # forget-only | export SNAPSHOT FILE | add-key | remove-key | run ARGUMENTS… | serve, which does what /work/todo says.
 # /run/target is the target's Secret. Keys named like variables are exported to restic; no argument holds a secret.
 set -eu
@@ -35,11 +35,26 @@ run_step() {
     restic --no-cache unlock >/dev/null 2>&1 || true
     restic --no-cache --json snapshots --tag mysqlops "$@" >/work/snapshots.json
     ;;
-  store) # a folder, under the tags that /work/tags lists
+  store) # a folder, under the tags that /work/tags lists; options of restic may follow
     cd "$1"
-    set -- --exclude auto.cnf --exclude mysqld-auto.cnf --exclude '#innodb_temp'
+    shift
+    set -- "$@" --exclude auto.cnf --exclude mysqld-auto.cnf --exclude '#innodb_temp'
     while IFS= read -r tag; do set -- "$@" --tag "$tag"; done </work/tags
     restic --no-cache --json --retry-lock 10m backup --host mysqlops ${LIMIT:+--limit-upload "$LIMIT"} "$@" .
+    ;;
+  store-copy) # the same, read whole: an earlier snapshot, which anybody may have made, must not say what a file holds.
+    # /work/stored.json is then what the repository has, by the id that restic itself made here.
+    rm -f /work/said
+    mkfifo /work/said
+    while IFS= read -r line; do
+      printf '%s\n' "$line"
+      printf '%s\n' "$line" >/work/stored
+    done </work/said &
+    run_step store "$1" --force >/work/said
+    wait
+    id=$(sed -n 's/.*"snapshot_id":"\([0-9a-f]\{64\}\)".*/\1/p' /work/stored)
+    [ -n "$id" ]
+    restic --no-cache --json snapshots -- "$id" >/work/stored.json
     ;;
   fetch) # the snapshot that /work/chosen names; the data of a volume snapshot is on the volume, as its member left it
     if [ "$(cat /work/method)" = snapshot ] && [ ! -e /scratch/restored ]; then

@@ -29,7 +29,7 @@ from mysqlops.agent import (
 )
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
-from mysqlops.core import names, record, timeline
+from mysqlops.core import error_record, names, record, timeline, typed
 from mysqlops.mysql import connect, wait
 from mysqlops.version import __version__
 
@@ -166,12 +166,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one program; errors are one line on stderr and an exit code of the documented table."""
+    """Run one program; an error is two lines on stderr, for the command and for people, and its exit code."""
     options = _parser().parse_args(arguments)
     try:
         options.action(options)
     except errors.MysqlopsError as error:
-        print(f"{error.code}: {error}", file=sys.stderr, flush=True)
+        print(error_record.dump(error), file=sys.stderr)
+        # In one line, whatever a server or a repository put into it: nothing after the record may look like another.
+        print(f"{error.code}: {typed.visible(str(error))}", file=sys.stderr, flush=True)
         return error.exit_code
     return 0
 

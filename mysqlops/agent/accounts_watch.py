@@ -1,6 +1,9 @@
 """Sees that the accounts are there with the passwords that the Secret holds, and puts ours back: the primary does, and
 the group replicates it. `app` and `root` are the users' to change or to drop: what differs there is named only.
 
+Passwords are compared with what mysql.user holds, and never tried. While no rotation is open, an account has one:
+whoever could change accounts once may have left a second one, to come back with.
+
 A session outlives its account: the connection is kept, so that the agent can make its own account again.
 """
 
@@ -12,9 +15,12 @@ from collections.abc import Callable
 from mysqlops import errors
 from mysqlops.agent import pod, rotation
 from mysqlops.core import names, view
+from mysqlops.core import rotation as stages
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 
 Say = Callable[[str], None]
+_PUT_BACK = (*accounts.OURS, accounts.BACKUP)
+_USERS_OWN = (accounts.APP, accounts.ROOT)
 
 
 class AccountsWatch:
@@ -23,29 +29,31 @@ class AccountsWatch:
     def __init__(self, own: pod.Pod) -> None:
         self._pod = own
         self._kept: connect.Server | None = None
-        self._tried: dict[
-            str, tuple[str | None, str, bool]
-        ] = {}  # user -> what was stored, the password, if it is right
+        self._compared: dict[accounts.Account, tuple[tuple[str, ...], str, bool]] = {}  # with hashes, a password: equal
         self._in_vain: set[str] = set()
+        self._doubled: set[accounts.Account] = set()  # had two passwords at the last look
         self.trouble = ""
 
-    def look(self, say: Say) -> None:
+    def look(self, say: Say, stage: str = "") -> None:
         """Raises MysqlError, ConfigError. The passwords in memory must be those of the Secret: whoever puts older ones
-        back would undo a rotation."""
+        back would undo a rotation. `stage` is how far one is, as the Secret said just now; empty if it was not read."""
         try:
-            self._look(say)
+            self._look(say, stage)
         except errors.MysqlError:
             self._drop()
             raise
 
-    def _look(self, say: Say) -> None:
+    def _look(self, say: Say, stage: str) -> None:
         server = self._connect(say)
         seen = group_replication.observe(server)
+        doubled = self._left_doubled(server, stage) if seen.role() != names.ROLE_NONE else []
         if seen.role() != names.ROLE_PRIMARY or not seen.writable:
-            self.trouble = ""
+            # Somebody gave it to this member only. What takes it away on the primary is replicated.
+            self.trouble = "; ".join(map(_told, doubled))
             return
-        troubles = [self._put_right(server, one, say) for one in (*accounts.OURS, accounts.BACKUP)]
-        troubles += [self._foreign_password(server, one) for one in (accounts.APP, accounts.ROOT)]
+        troubles = [self._put_right(server, one, say) for one in _PUT_BACK]
+        troubles += [self._foreign_password(server, one) for one in _USERS_OWN]
+        troubles += [self._drop_second(server, one, say) for one in doubled]
         if own_accounts.lacks_probe(server):
             for statement in accounts.PROBE_OBJECTS:
                 server.query(statement)
@@ -57,7 +65,7 @@ class AccountsWatch:
         if not password:
             return ""  # no backup was made yet
         why = own_accounts.differs_because(server, one)
-        is_accepted = self._accepts(server, one, password)
+        is_accepted = self._is_right(server, one, password)
         if not why and is_accepted:
             return ""
         why = f"{one.user} {why or 'has another password than the Secret'}"
@@ -65,23 +73,42 @@ class AccountsWatch:
             return why  # each try is a transaction of the group
         own_accounts.put_back(server, one, password, is_accepted=is_accepted)
         say(f"{why}: put it back")
-        if own_accounts.differs_because(server, one) or not self._accepts(server, one, password):
+        if own_accounts.differs_because(server, one) or not self._is_right(server, one, password):
             self._in_vain.add(why)
             return why
         return ""
 
     def _foreign_password(self, server: connect.Server, one: accounts.Account) -> str:
         password = self._pod.find(one.key)
-        if not password or own_accounts.password_of(server, one) is None or self._accepts(server, one, password):
+        if not password or not own_accounts.hashes_of(server, one) or self._is_right(server, one, password):
             return ""
         return f"{one.user} has another password than the Secret"
 
-    def _accepts(self, server: connect.Server, one: accounts.Account, password: str) -> bool:
-        """Tried once for each password that the server has stored: a login costs more than a look."""
-        stored = own_accounts.password_of(server, one)
-        before = self._tried.get(one.user)
-        if before is None or before[:2] != (stored, password):
-            before = self._tried[one.user] = stored, password, self._pod.accepts(one, password)
+    def _left_doubled(self, server: connect.Server, stage: str) -> list[accounts.Account]:
+        """The accounts with two passwords at this look and the one before, though the Secret tells of no rotation. It
+        does before any account has two, so one that began since it was read cannot be meant."""
+        of = (*_PUT_BACK, accounts.LOOPBACK, *_USERS_OWN)
+        doubled = set(accounts.with_two_passwords(server, of)) if stage == stages.NONE else set()
+        left, self._doubled = doubled & self._doubled, doubled
+        return sorted(left, key=str)
+
+    def _drop_second(self, server: connect.Server, one: accounts.Account, say: Say) -> str:
+        password, why = self._pod.find(one.key), _told(one)
+        if one in _USERS_OWN or not password or why in self._in_vain:
+            return why
+        accounts.keep_only(server, one, password)
+        say(f"dropped the second password of {one}: no rotation is open")
+        if accounts.with_two_passwords(server, [one]):
+            self._in_vain.add(why)
+        return ""
+
+    def _is_right(self, server: connect.Server, one: accounts.Account, password: str) -> bool:
+        """Computed once for each password that the server has stored: that costs more than a look."""
+        hashes = own_accounts.hashes_of(server, one)
+        before = self._compared.get(one)
+        if before is None or before[:2] != (hashes, password):
+            is_right = own_accounts.matches(hashes, password) is not False  # not known: left alone
+            before = self._compared[one] = hashes, password, is_right
         return before[2]
 
     def _connect(self, say: Say) -> connect.Server:
@@ -111,3 +138,7 @@ class AccountsWatch:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
+
+
+def _told(one: accounts.Account) -> str:
+    return f"{one} has a second password, and no rotation is open: ALTER USER {one} DISCARD OLD PASSWORD"

@@ -1,7 +1,7 @@
 """The agent's own small client of the Kubernetes API: get, list, patch, update, with the pod's token.
 
 The kubernetes package is too large for a ConfigMap and for the agent's memory (docs/adr/0004). One connection,
-kept open, a deadline on every call, the token read anew for each (kubelet rotates it).
+kept open, a deadline on every call, the token read again for each (kubelet rotates it).
 """
 
 from __future__ import annotations
@@ -18,15 +18,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
+from mysqlops.core import kube_status
 
 Json = dict[str, Any]
 _TIMEOUT_SECONDS = 3.0
-_BY_STATUS: Mapping[int, type[errors.KubeError]] = {
-    401: errors.Forbidden,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    409: errors.Conflict,
-}
 
 
 class Api:
@@ -68,8 +63,7 @@ class Api:
         with self._one_at_a_time:
             status, text = self._send_again_if_closed(method, path, data, headers)
         if status >= 300:
-            failure = _BY_STATUS.get(status, errors.KubeError)
-            raise failure(f"{method} {path.partition('?')[0]}: {status} {_reason(text)}")
+            raise kube_status.failure(f"{method} {path.partition('?')[0]}", status, text)
         answer: Json = json.loads(text)
         return answer
 
@@ -120,12 +114,3 @@ def decoded(secret: Json) -> dict[str, str]:
 def encoded(values: Mapping[str, str | None]) -> dict[str, str | None]:
     """Values as a Secret's `data` for a merge patch; None deletes a key."""
     return {key: value and base64.b64encode(value.encode()).decode() for key, value in values.items()}
-
-
-def _reason(text: bytes) -> str:
-    """The message of a Status object; other bodies could hold secrets and are not repeated (kopf)."""
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return ""
-    return str(body.get("message", ""))[:300] if isinstance(body, dict) and body.get("kind") == "Status" else ""

@@ -175,7 +175,7 @@ def _signer(held: vault.Held, files: Files) -> Signer | None:
 
 
 def fingerprint(folder: Path = settings.TLS) -> str:
-    """Names what mysqld was told to load: a hash of the CA and of the certificate."""
+    """Names what mysqld was ordered to load: a hash of the CA and of the certificate."""
     try:
         return _hash((folder / CA).read_text(), (folder / CERTIFICATE).read_text())
     except OSError:

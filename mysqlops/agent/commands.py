@@ -10,22 +10,18 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import (
-    adoption,
     adoption_account,
     api,
-    backup,
-    binlog,
     certificates,
     credentials,
     handover,
-    local,
     member,
     pod,
-    replay,
     rotation,
     settings,
     surroundings,
 )
+from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, probe, variables, write_gap
@@ -50,6 +46,7 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=lambda _, program=program: adoption.run(program))
     for name, step in backup.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, step=step: local.explained(step, backup.Job()))
+    commands.add_parser("backup-seal").set_defaults(action=lambda _: sealing.seal(peers.key()))
     for name, part in replay.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))
     commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())
@@ -168,7 +165,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
 
 
 def rotate_users(options: argparse.Namespace) -> None:
-    """Do one step of a rotation of passwords; print what it tells. Only the primary can."""
+    """Do one step of a rotation of passwords; print what it reports. Only the primary can."""
     me = settings.read()
     own = pod.Pod(me)
     _check_primary(me, member.Member(own).observe())

@@ -1,4 +1,4 @@
-"""What the agent's port tells: /healthz for the liveness probe, /readyz for readiness, /metrics for Prometheus."""
+"""What the agent's port serves: /healthz for the liveness probe, /readyz for readiness, /metrics for Prometheus."""
 
 from __future__ import annotations
 

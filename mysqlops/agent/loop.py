@@ -1,4 +1,4 @@
-"""The agent's loop: observe, decide (planning.membership), act, publish. Four times a second, for ever.
+"""The agent's loop: observe, decide (planning.membership), act, publish. Runs four times a second until stopped.
 
 While the API server is away the loop goes on with what the server itself says. The role label follows the group's own
 decision; it never makes one.
@@ -18,6 +18,7 @@ from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
 _DENIED_SECONDS = 5.0  # each login that is refused is a line of mysqld's log
+_COPY_PAUSES = (16.0, 32.0, 64.0)  # each try to copy costs its donor
 _SILENT_SECONDS = 60.0  # a publisher that hangs is a fault of the agent: kubelet starts it again
 
 
@@ -195,7 +196,8 @@ class Loop:
             return
         if failure := self._background.last_failure():
             self._log.say_if_new("start", f"could not {name}: {failure}")
-        pause = publisher.RETRY_SECONDS[min(self._start_failures, len(publisher.RETRY_SECONDS) - 1)]
+        pauses = (*publisher.RETRY_SECONDS, *_COPY_PAUSES) if name == "copy" else publisher.RETRY_SECONDS
+        pause = pauses[min(self._start_failures, len(pauses) - 1)]
         self._start_failures += 1
         self._start_pause_until = now + pause
         self._background.run(name, action)

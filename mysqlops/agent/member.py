@@ -11,7 +11,7 @@ from mysqlops.clock import Clock, Task
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap
 
-# Then open transactions are rolled back: an idle one would hold a stopping pod for ever.
+# Then open transactions are rolled back: an idle one would hold a stopping pod without end.
 HAND_OVER_SECONDS = 10
 
 
@@ -75,7 +75,7 @@ class Member:
             return accounts.drop_expired(server, user)
 
     def reload_tls(self) -> None:
-        """Load the certificate's files anew; open connections keep theirs."""
+        """Load the certificate's files again; open connections keep theirs."""
         with self.connect() as server:
             server.query("ALTER INSTANCE RELOAD TLS")
 

@@ -11,7 +11,7 @@ from mysqlops import errors
 from mysqlops.agent import credentials, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names
-from mysqlops.mysql import accounts, connect, group_replication, wait
+from mysqlops.mysql import accounts, connect, group_replication, own_accounts, wait
 
 _MARK_SECONDS = 60.0
 
@@ -75,7 +75,11 @@ class Pod:
 
     def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
         """Whether this member's account has that password, or that of the member on another host; raises MysqlError if
-        mysqld does not answer."""
+        mysqld does not answer. Logs in only where this pod cannot compare."""
+        if not host:
+            with contextlib.suppress(errors.AccessDenied), self.server() as server:
+                if (known := own_accounts.accepts(server, one, password)) is not None:
+                    return known
         login = connect.Login(one.user, password, str(settings.TLS / "ca.crt"))
         try:
             if one.host == "localhost":
@@ -99,7 +103,7 @@ class Pod:
         return credentials.read(settings.CREDENTIALS, names.KEY_GROUP_NAME)
 
     def volume(self) -> tuple[int, int]:
-        """Size and used bytes of the volume, as `df` counts them; zeros if it cannot be told."""
+        """Size and used bytes of the volume, as `df` counts them; zeros if they cannot be read."""
         try:
             stat = os.statvfs(settings.VOLUME)
         except OSError:

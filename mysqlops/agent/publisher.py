@@ -32,7 +32,7 @@ _NOT_SERVING = (view.DOWN, publication.UNKNOWN, view.OFFLINE, view.RECOVERING)
 
 @dataclass(frozen=True)
 class News:
-    """What the loop has to tell: the publication, the pods that the group shows ONLINE as replicas, the primaries that
+    """What the loop hands over: the publication, the pods that the group shows ONLINE as replicas, the primaries that
     a majority has lost, and whether the loop wants to know its surroundings. `at` is when the server was asked, `since`
     when the member first saw itself in its present group (seconds of the agent's clock)."""
 
@@ -94,7 +94,7 @@ class Publisher:
         return self._failures > 0
 
     def offer(self, news: News) -> None:
-        """Hand over what is to be told; never waits."""
+        """Hand over what is to be published; never waits."""
         before, self._news = self._news, news
         if news.is_urgent(before):
             self._wake.set()

@@ -38,7 +38,8 @@ class Rotation:
         """How far a rotation is, and which accounts have two passwords."""
         values = self._vault.read().values
         with self._pod.server() as server:
-            return rotation.Seen(rotation.stage_of(values), accounts.with_two_passwords(server, _of(values)))
+            doubled = accounts.with_two_passwords(server, _of(values))
+            return rotation.Seen(rotation.stage_of(values), [one.user for one in doubled])
 
     def open(self) -> Opened:
         """Give every account its next password beside its own. The Secret's own stay: members may not have it yet."""
@@ -62,7 +63,7 @@ class Rotation:
         nobody who uses the old password."""
         if one not in (accounts.APP, accounts.ROOT) and own_accounts.differs_because(server, one):
             own_accounts.put_back(server, one, current, is_accepted=True)
-        if own_accounts.password_of(server, one) is None:
+        if not own_accounts.hashes_of(server, one):
             accounts.keep_only(server, one, following)
         elif not self._pod.accepts(one, following):
             accounts.add_password(server, one, following)
@@ -74,7 +75,7 @@ class Rotation:
         values = held.values
         chosen = [one for one in _of(values) if names.next_key(one.key) in values]
         with self._pod.server() as server:
-            usable = [one for one in chosen if own_accounts.password_of(server, one) is not None]
+            usable = [one for one in chosen if own_accounts.hashes_of(server, one)]
         for one in chosen:
             if one in usable and not self._pod.accepts(one, values[names.next_key(one.key)]):
                 raise errors.StepFailed(f"{one.user} does not accept its next password: run the command again")
@@ -141,7 +142,7 @@ def _is_right(own: pod.Pod, password: str, hosts: Sequence[str]) -> bool:
             if own.accepts(accounts.REPLICATION, password, host):
                 return True
     with own.server() as server:
-        return not hosts and own_accounts.password_of(server, accounts.REPLICATION) is None
+        return not hosts and not own_accounts.hashes_of(server, accounts.REPLICATION)
 
 
 def make_admin(own: pod.Pod) -> None:
@@ -225,7 +226,7 @@ def put_back(safe: vault.Vault, own: pod.Pod, held: vault.Held) -> tuple[list[st
 
 def _is_good(own: pod.Pod, server: connect.Server, one: accounts.Account, password: str) -> bool:
     """Of an account that somebody dropped any password is as good as another."""
-    return own_accounts.password_of(server, one) is None or own.accepts(one, password)
+    return not own_accounts.hashes_of(server, one) or own.accepts(one, password)
 
 
 def _of(values: Mapping[str, str]) -> tuple[accounts.Account, ...]:

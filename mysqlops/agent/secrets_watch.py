@@ -6,6 +6,7 @@ from __future__ import annotations
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, api, certificates, credentials, log, member, pod, rotation, vault
 from mysqlops.core import names
+from mysqlops.core import rotation as stages
 
 
 class SecretsWatch:
@@ -21,10 +22,11 @@ class SecretsWatch:
         self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
         self.knows_missing = False
+        self._stage = ""  # of a rotation, as the Secret said at this look; empty unless its passwords were taken over
 
     def look(self, words: log.Log) -> None:
         """Raises KubeError; whatever else fails is said and tried again at the next look."""
-        missing, troubles = "", []
+        missing, troubles, self._stage = "", list[str](), ""
         for chore in (self._take_passwords, self._take_certificate):
             try:
                 missing = missing or chore(words)
@@ -36,7 +38,7 @@ class SecretsWatch:
                 troubles.append(str(error))
         self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
         self.missing, self.trouble = missing, "; ".join(troubles)
-        if not missing:
+        if not missing and self._stage:  # else this pod's memory may hold the passwords from before a rotation
             self._watch_accounts(words)
         self._open_door(words)
         words.say_if_new("missing", missing)
@@ -60,6 +62,7 @@ class SecretsWatch:
             words.say(f"the Secrets did not hold {', '.join(put_back)}: put it back")
         if rotation.refresh(self._pod, held):
             words.say("took over the passwords that the Secrets hold now")
+        self._stage = stages.stage_of(held.values)
         return self._vault.without(missing)
 
     def _take_certificate(self, words: log.Log) -> str:
@@ -72,7 +75,7 @@ class SecretsWatch:
 
     def _watch_accounts(self, words: log.Log) -> None:
         try:
-            self._accounts.look(words.say)
+            self._accounts.look(words.say, self._stage)
             self.accounts = self._accounts.trouble
         except errors.ConnectFailed:
             self.accounts = ""  # a server that is down is named elsewhere

@@ -37,7 +37,7 @@ class Settings:
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings; raises ConfigError that names the variable that lacks."""
+    """The settings; raises ConfigError naming the missing variable."""
     values = {}
     for field, variable in (
         ("cluster", "MYSQLOPS_CLUSTER"),

@@ -1,4 +1,4 @@
-"""What the API server tells an agent, and the few things that an agent tells it.
+"""What an agent reads from the API server, and the few things that it writes there.
 
 Reads of the other pods are done only outside the group or on a role change; in the steady state an agent makes one
 small PATCH of its own pod and reads the Lease every few seconds. Whatever it writes to the Lease it decided on a record
@@ -18,7 +18,7 @@ from mysqlops.core import group, names, publication, record, view
 from mysqlops.planning import standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
-# and a dead node's last words stay on its pod for ever.
+# and the last publication of a dead node's pod is never removed.
 FRESH_SECONDS = 25.0
 # By the nodes' clocks: enough to try to join, which fails harmlessly, and for nothing else.
 SEEMS_ALIVE_SECONDS = 6.0
@@ -80,7 +80,7 @@ class Surroundings:
         return last.held if last else ""
 
     def labelled_primary(self) -> dict[str, str]:
-        """The other pods that bear the primary label, with the state that each last published; raises KubeError."""
+        """The other pods that carry the primary label, with the state that each last published; raises KubeError."""
         found = {}
         for metadata in (pod["metadata"] for pod in self._list_pods()):
             is_labelled = (metadata.get("labels") or {}).get(names.LABEL_ROLE) == names.ROLE_PRIMARY

@@ -1,4 +1,4 @@
-"""What a member's agent tells of what it sees and does: the fields of its publication, and sentences. Pure."""
+"""What a member's agent reports of what it sees and does: the fields of its publication, and sentences. Pure."""
 
 from __future__ import annotations
 

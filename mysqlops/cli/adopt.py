@@ -13,9 +13,9 @@ from mysqlops.cli.context import Run
 from mysqlops.core import adoption
 
 if TYPE_CHECKING:
+    from mysqlops.objects.adopt import Source
     from mysqlops.operations.adopt import Result
     from mysqlops.operations.session import Session
-    from mysqlops.planning.adopt import Source
 
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -73,8 +73,8 @@ def adopt(
       mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca
       mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish --yes
     """
+    from mysqlops.objects.adopt import Request
     from mysqlops.operations import adopt as operations
-    from mysqlops.planning.adopt import Request
 
     if finish and abort:
         raise click.UsageError("--finish and --abort exclude each other")
@@ -104,7 +104,7 @@ def adopt(
 
 
 def _source(text: str, user: str, password_secret: str, ca: str | None, mode: str) -> Source:
-    from mysqlops.planning.adopt import Key, Source
+    from mysqlops.objects.adopt import Key, Source
 
     host, port = _address(text)
     if not adoption.is_plain(user):

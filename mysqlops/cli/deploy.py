@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mysqlops.cli import options, output
+from mysqlops.cli import described, options, output
 from mysqlops.cli.context import Run
 from mysqlops.core import names, secret_map
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.cluster("10m")
-@options.spec()
+@described.spec()
 @click.option("--dry-run", is_flag=True, help="Check everything and show the plan; change nothing.")
 @options.wait("Until the group is healthy; else return when the objects are applied.")
-def deploy(run: Run, *, wanted: options.Wanted, dry_run: bool, wait: bool) -> None:
+def deploy(run: Run, *, wanted: described.Wanted, dry_run: bool, wait: bool) -> None:
     """Create the cluster NAME, or finish creating it.
 
     Safe to run again: existing objects are left alone and missing ones created. An option that differs from the running

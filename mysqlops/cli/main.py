@@ -37,6 +37,8 @@ COMMANDS = {
     "render": "Print the objects that deploy applies, as YAML.",
     "delete": "Delete a cluster; its data only on request.",
     "wait": "Wait until a database answers.",
+    "explain": "Explain a code or an exit status, or print a page of the documentation.",
+    "runbook": "Print or run the script for a situation.",
     "completion": "Print what makes a shell complete commands and names.",
     "version": "Show the versions of the CLI and its agent.",
 }
@@ -57,13 +59,13 @@ def root() -> None:
     """
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; docs/errors.md lists them."""
+def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> int:
+    """Run one command and return its exit status; docs/reference/errors.md lists them."""
     context.answered.clear()
     stdout = sys.stdout
     form = form_of(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = root.main(args=arguments, prog_name="mysqlops", standalone_mode=False)
+        result = root.main(args=arguments, prog_name=program, standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _interrupted()
     except SystemExit:

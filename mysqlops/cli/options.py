@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
-from mysqlops import errors
 from mysqlops.cli import complete, context
-from mysqlops.cli.types import Duration, NameList
-from mysqlops.core import mysqld_config, retention
-from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec, check_replicas
+from mysqlops.cli.types import Duration
+from mysqlops.core import retention
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -69,7 +65,7 @@ def anywhere_before(*, is_root: bool) -> list[click.Parameter]:
     return [*found, _output((*FORMS, "wide"), default=None, hidden=not is_root)]
 
 
-def _add(function: Callable[..., Any], parameters: Sequence[click.Parameter]) -> None:
+def add(function: Callable[..., Any], parameters: Sequence[click.Parameter]) -> None:
     """Before those that are there, in order."""
     existing = function.__dict__.setdefault("__click_params__", [])
     existing.extend(reversed(parameters))
@@ -97,7 +93,7 @@ def _runs(
                 )
             )
         parameters.append(_output(forms, default=forms[0]))
-        _add(wrapper, parameters)
+        add(wrapper, parameters)
         return cast("F", wrapper)
 
     return decorate
@@ -130,7 +126,7 @@ def confirmed(what: str, *, metavar: str = "NAME", has_yes: bool = True) -> Call
         parameters = [_option("--yes", "-y", key="yes", is_flag=True, help="Do not ask.")] if has_yes else []
         text = f"Name it, instead of typing it when asked: {what}."
         parameters.append(_option("--confirm", key="confirm", metavar=metavar, help=text))
-        _add(function, parameters)
+        add(function, parameters)
         return function
 
     return decorate
@@ -142,6 +138,26 @@ def wait(text: str) -> Callable[[F], F]:
 
 def member(function: F) -> F:
     return click.argument("member", shell_complete=complete.members)(function)
+
+
+def trust(function: F) -> F:
+    """Of a command that gives the files of a backup to a server, or to somebody; given as `trust`."""
+
+    @functools.wraps(function)
+    def wrapper(*words: Any, **given: Any) -> Any:
+        from mysqlops.operations.signing import Trust
+
+        found = Trust(given.pop("accept_unsigned"), given.pop("signed_by"))
+        return function(*words, trust=found, **given)
+
+    unsigned = "Although no key that is here has sealed the backup and its files."
+    key = "With the key that sealed it, from a cluster that is lost."
+    options = [
+        click.Option(["--accept-unsigned"], is_flag=True, help=unsigned),
+        click.Option(["--signed-by"], metavar="SECRET", help=key),
+    ]
+    add(wrapper, options)
+    return cast("F", wrapper)
 
 
 def target(function: F) -> F:
@@ -168,127 +184,5 @@ def keep(function: F) -> F:
     texts = {
         key: f"Keep the newest of each of N {unit}." if unit else "Keep the last N." for key, unit in _PERIODS.items()
     }
-    _add(wrapper, [click.Option([f"--keep-{key}"], type=int, default=0, metavar="N", help=texts[key]) for key in texts])
+    add(wrapper, [click.Option([f"--keep-{key}"], type=int, default=0, metavar="N", help=texts[key]) for key in texts])
     return cast("F", wrapper)
-
-
-@dataclass(frozen=True)
-class Access:
-    """What surrounds a cluster; none of it changes its database. None: not given."""
-
-    client_namespaces: tuple[str, ...] | None
-    metrics_namespaces: tuple[str, ...] | None
-    limit_egress: bool | None
-    pull_secrets: tuple[str, ...] | None
-
-
-_ACCESS = (
-    click.Option(
-        ["--client-namespaces"],
-        type=NameList(),
-        metavar="NAME,…",
-        help="Other namespaces whose labelled pods may connect; '*': all.",
-    ),
-    click.Option(
-        ["--metrics-namespaces"],
-        type=NameList(),
-        metavar="NAME,…",
-        help="Other namespaces whose pods may read /metrics; '*': anybody.",
-    ),
-    click.Option(
-        ["--limit-egress/--any-egress"],
-        default=None,
-        help="Members reach each other, DNS and the API server (ports 443 and 6443) only.",
-    ),
-    click.Option(
-        ["--image-pull-secrets", "pull_secrets"],
-        type=NameList(),
-        metavar="NAME,…",
-        help="Secrets of a private registry.",
-    ),
-)
-
-
-def access(function: F) -> F:
-    """The options of `Access`, given as `access`."""
-
-    @functools.wraps(function)
-    def wrapper(*words: Any, **given: Any) -> Any:
-        found = Access(**{one.name: given.pop(one.name) for one in fields(Access)})
-        return function(*words, access=found, **given)
-
-    _add(wrapper, _ACCESS)
-    return cast("F", wrapper)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The options that describe a cluster. `chosen` names the fields that the user set, on the command line or in the
-    environment; `on_the_line` those on the command line."""
-
-    values: dict[str, Any]
-    config_file: str | None
-    chosen: frozenset[str]
-    on_the_line: frozenset[str]
-
-    def spec(self, name: str, namespace: str) -> ClusterSpec:
-        """Raises ConfigError."""
-        given = {key: value for key, value in self.values.items() if value is not None}
-        check_replicas(given.get("replicas", 3))
-        return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(self.config_file), **given)
-
-
-def spec(*, with_defaults: bool = True) -> Callable[[F], F]:
-    """The options that describe a cluster, given as `wanted`; without defaults where another cluster has them."""
-
-    def decorate(function: F) -> F:
-        options = [*_spec_options(with_defaults=with_defaults), *_ACCESS]
-        names_of = [str(option.name) for option in options]
-
-        @functools.wraps(function)
-        def wrapper(*words: Any, **given: Any) -> Any:
-            values = {name: given.pop(name) for name in names_of}
-            line, environment = click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT
-            config_file = values.pop("config_file")
-            on_the_line, chosen = _given(names_of, {line}), _given(names_of, {line, environment})
-            return function(*words, wanted=Wanted(values, config_file, chosen, on_the_line), **given)
-
-        _add(wrapper, options)
-        return cast("F", wrapper)
-
-    return decorate
-
-
-def _given(known: Sequence[str], sources: set[Any]) -> frozenset[str]:
-    found = click.get_current_context()
-    given = {name for name in known if found.get_parameter_source(name) in sources}
-    return frozenset(given | ({"mysqld"} if "config_file" in given else set()))
-
-
-def _spec_options(*, with_defaults: bool) -> list[click.Option]:
-    def option(name: str, default: Any, text: str, **settings: Any) -> click.Option:
-        shown = {"default": default, "show_default": True} if with_defaults else {"default": None}
-        return click.Option([name], **shown, help=text, **settings)
-
-    image_text = "A stock image of Python 3.11 or later; the agent itself is in a ConfigMap."
-    config = "A my.cnf whose [mysqld] settings are added."
-    return [
-        option("--replicas", 3, "Members: 1, 3, 5, 7 or 9.", type=int),
-        option("--image", DEFAULT_IMAGE, "An image of MySQL.", envvar="MYSQLOPS_IMAGE", show_envvar=True),
-        option("--agent-image", DEFAULT_AGENT_IMAGE, image_text, envvar="MYSQLOPS_AGENT_IMAGE", show_envvar=True),
-        option("--storage-size", "10Gi", "Of each member's volume."),
-        click.Option(["--storage-class"], metavar="NAME", help="StorageClass (default: the cluster's default)."),
-        option("--memory", "1Gi", "Of each mysqld; request and limit."),
-        option("--cpu", "500m", "Request of each mysqld."),
-        click.Option(["--config", "config_file"], type=click.Path(dir_okay=False), help=config),
-    ]
-
-
-def _read_config(path: str | None) -> dict[str, str | None]:
-    if path is None:
-        return {}
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.ConfigError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
-    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path)

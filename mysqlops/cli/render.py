@@ -6,14 +6,14 @@ import json
 
 import click
 
-from mysqlops.cli import options, output, yaml_text
+from mysqlops.cli import described, options, output, yaml_text
 from mysqlops.cli.context import Run
 
 
 @click.command()
 @options.cluster(None, forms=("yaml", "json"))
-@options.spec()
-def render(run: Run, *, wanted: options.Wanted) -> None:
+@described.spec()
+def render(run: Run, *, wanted: described.Wanted) -> None:
     """Print the objects that `deploy NAME` applies, as multi-document YAML.
 
     Needs no cluster and prints the same bytes each time; no password is in it, since members generate them.

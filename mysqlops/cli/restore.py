@@ -9,32 +9,31 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops import errors
-from mysqlops.cli import complete, options, output
+from mysqlops.cli import complete, described, options, output
+from mysqlops.cli import restored as texts
 from mysqlops.cli.context import Run
-from mysqlops.core import names, quantity
-from mysqlops.core.backup import UNSIGNED, Backup
+from mysqlops.core import names
+from mysqlops.core.backup import FACTS, UNSIGNED
 
 if TYPE_CHECKING:
-    from mysqlops.core.timeline import Swap
-    from mysqlops.operations.in_place import Result, Source
-    from mysqlops.operations.restore import Filled
+    from mysqlops.operations.in_place import Source
     from mysqlops.operations.session import Session
+    from mysqlops.operations.signing import Trust
 
 
 @click.command()
 @click.argument("backup", required=False, shell_complete=complete.backups)
 @click.option("--as", "name", metavar="NAME", help="Make a new cluster of that name.")
 @click.option("--in-place", metavar="NAME", help="Replace the data of that cluster; its claims are kept.")
-@click.option("--member", metavar="POD", help="Make only this member's volume anew, from the backup.")
+@click.option("--member", metavar="POD", help="Replace only this member's data with the backup.")
 @click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
 @click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
 @options.confirmed("for --in-place, --member and --revert", has_yes=False)
-@click.option("--accept-unsigned", is_flag=True, help="Although no key that is here has sealed the backup.")
-@click.option("--signed-by", metavar="SECRET", help="With the key that sealed it, from a cluster that is lost.")
+@options.trust
 @click.option("--accept-loss", is_flag=True, help="Although the member may hold transactions that no other has.")
 @options.namespaced("6h", has_as=False)
 @options.target
-@options.spec(with_defaults=False)
+@described.spec(with_defaults=False)
 @click.option("--dry-run", is_flag=True, help="Check everything and show what would be made; change nothing.")
 def restore(
     run: Run,
@@ -45,11 +44,10 @@ def restore(
     member: str | None,
     revert: str | None,
     to: str | None,
-    accept_unsigned: bool,
-    signed_by: str | None,
+    trust: Trust,
     accept_loss: bool,
     target: str | None,
-    wanted: options.Wanted,
+    wanted: described.Wanted,
     dry_run: bool,
 ) -> None:
     """Make a new cluster of BACKUP, or put BACKUP in the place of a cluster's or a member's data.
@@ -61,9 +59,9 @@ def restore(
 
     With --in-place the cluster keeps its name, Services, passwords, size and settings. Its members run until the backup
     is there and proven on a new claim; then all stop, and start with new claims. What was written after the backup is
-    only in the claims of before, which are kept: --revert brings them back, also from a restore that was killed.
+    only in the previous claims, which are kept: --revert brings them back, also from a restore that was killed.
 
-    With --member only that member's volume is made anew, and what was written since comes from the others' binary logs.
+    With --member only that member's data is replaced, and what was written since comes from the others' binary logs.
 
     With --to the binary logs in the target (backup binlog start) are applied to the backup up to a point: everything
     that is there (latest), all that was committed at a moment (2026-11-25T10:30:00Z), a transaction (UUID:N, as in
@@ -80,7 +78,7 @@ def restore(
     """
     modes = {"--as": name, "--in-place": in_place, "--member": member, "--revert": revert}
     order = _order(backup, modes, wanted, to or "")
-    order = replace(order, trust=Trust(accept_unsigned, signed_by), target=target, accept_loss=accept_loss)
+    order = replace(order, trust=trust, target=target, accept_loss=accept_loss)
     if order.option != "--as" and not dry_run:
         run.confirm(f"replaces the data of {order.name}", name=order.name, loses=True)
     with run.reading() as session:
@@ -97,14 +95,6 @@ def restore(
 
 
 @dataclass(frozen=True)
-class Trust:
-    """What the user says of who made the backup."""
-
-    accept_unsigned: bool = False
-    signed_by: str | None = None
-
-
-@dataclass(frozen=True)
 class Order:
     """What is asked for: one of four ways, of which cluster or member, and from what."""
 
@@ -117,7 +107,7 @@ class Order:
     accept_loss: bool = False
 
 
-def _order(backup: str | None, modes: dict[str, str | None], wanted: options.Wanted, to: str) -> Order:
+def _order(backup: str | None, modes: dict[str, str | None], wanted: described.Wanted, to: str) -> Order:
     """Raises ConfigError."""
     from mysqlops.core import pitr
 
@@ -128,7 +118,7 @@ def _order(backup: str | None, modes: dict[str, str | None], wanted: options.Wan
     return Order(option, name, backup or "", to)
 
 
-def _check_words(backup: str | None, modes: dict[str, str | None], wanted: options.Wanted) -> tuple[str, str]:
+def _check_words(backup: str | None, modes: dict[str, str | None], wanted: described.Wanted) -> tuple[str, str]:
     """The option that was given, and the cluster or member that is meant; raises ConfigError."""
     given = {option: value for option, value in modes.items() if value is not None}
     hint = "mysqlops restore --help"
@@ -159,13 +149,14 @@ def _find(session: Session, order: Order) -> Source:
     from mysqlops.operations import restore, signing, targets
     from mysqlops.operations.in_place import Source
 
-    trust, to = order.trust or Trust(), order.to
+    trust, to = order.trust or signing.Trust(), order.to
     place = targets.find(session.client, order.target)
     there, chunks = backups.held(session, place, trust.signed_by)
     found = backups.pick(there, place, order.backup)
     signing.check(found, accepted=trust.accept_unsigned)
-    # Who takes it all the same takes binary logs that nobody has sealed too.
-    signed = UNSIGNED if trust.accept_unsigned else found.signed
+    # Who takes it all the same takes binary logs that nobody has sealed too. If what is recorded of it is sealed, its
+    # cluster had a key, and sealed them.
+    signed = UNSIGNED if trust.accept_unsigned and found.signed != FACTS else found.signed
     found = replace(found, signed=signed, key_secret=trust.signed_by or "")
     if to:
         restore.check_point(found, chunks, to)
@@ -173,7 +164,7 @@ def _find(session: Session, order: Order) -> Source:
 
 
 def _restore_as(
-    session: Session, source: Source, name: str, *, form: str, dry_run: bool, wanted: options.Wanted
+    session: Session, source: Source, name: str, *, form: str, dry_run: bool, wanted: described.Wanted
 ) -> None:
     from mysqlops.operations import backup as backups
     from mysqlops.operations import deploy, restore
@@ -187,16 +178,18 @@ def _restore_as(
     restore.check_data(found, manifest, spec)
     restore.check(session, found, spec, source.to)
     why = "as you say" if "image" in changed else restore.images(session, found).why
-    runs = restore.shown(spec, manifest, why) + _logs(source)
+    runs = restore.shown(spec, manifest, why) + texts.logs(source)
     if dry_run:
-        text = "\n  ".join([f"would restore {_size(source)} as {name}{_estimate(found)}; it would run", *runs])
+        text = "\n  ".join(
+            [f"would restore {texts.size(source)} as {name}{texts.estimate(found)}; it would run", *runs]
+        )
         output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
         return
     _say_runs(session, name, runs)
     restore.check_image(session, found, spec)
     filled = restore.execute(session, found, source.target, spec, source.to)
     status = deploy.await_healthy(session, name)
-    text = f"{name} in {status.namespace} holds {_held(source, filled)}"
+    text = f"{name} in {status.namespace} holds {texts.held(source, filled)}"
     answer = {"backup": found.id, "gtid": found.gtid, "reached": filled.reached, "status": status.as_json()}
     output.result(answer, form, text)
 
@@ -211,14 +204,7 @@ def _runs_now(session: Session, name: str, source: Source) -> list[str]:
     from mysqlops.operations import observe, restore
 
     spec = observe.must_run(session.client, name).spec
-    return restore.shown(spec, None, f"as {name} runs now") + _logs(source)
-
-
-def _logs(source: Source) -> list[str]:
-    if not source.to:
-        return []
-    sealed = "sealed with the same key" if source.backup.signed != UNSIGNED else "which nobody has to have sealed"
-    return [f"binary logs: those in target {source.target.name}, {sealed}"]
+    return restore.shown(spec, None, f"as {name} runs now") + texts.logs(source)
 
 
 def _restore_in_place(session: Session, source: Source, name: str, *, form: str, dry_run: bool) -> None:
@@ -228,7 +214,7 @@ def _restore_in_place(session: Session, source: Source, name: str, *, form: str,
     if dry_run:
         swap = in_place.plan(session, name, source)
         _say_runs(session, name, _runs_now(session, name, source))
-        _show(swap, name, form, f"{_size(source)} of {found.where}{_estimate(found)}")
+        texts.show(swap, name, form, f"{texts.size(source)} of {found.where}{texts.estimate(found)}")
         return
     in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):
@@ -236,7 +222,7 @@ def _restore_in_place(session: Session, source: Source, name: str, *, form: str,
         swap = in_place.plan(session, name, source)
         _say_runs(session, name, _runs_now(session, name, source))
         done = in_place.execute(session, name, swap, source)
-    _tell(swap, name, form, f"{name} holds {_held(source, done.filled)}", done)
+    texts.tell(swap, name, form, f"{name} holds {texts.held(source, done.filled)}", done)
 
 
 def _restore_member(session: Session, source: Source, pod: str, *, form: str, dry_run: bool, accept_loss: bool) -> None:
@@ -247,7 +233,9 @@ def _restore_member(session: Session, source: Source, pod: str, *, form: str, dr
     _say_runs(session, name, _runs_now(session, name, source))
     if dry_run:
         restore_member.check(session, name, pod, found, accept_loss=accept_loss)
-        output.result(answer, form, f"would delete the data of {pod} and put {_size(source)} there{_estimate(found)}")
+        output.result(
+            answer, form, f"would delete the data of {pod} and put {texts.size(source)} there{texts.estimate(found)}"
+        )
         return
     with lock.held(session, name, "restore"):
         restore_member.execute(session, name, pod, found, source.target, accept_loss=accept_loss)
@@ -258,58 +246,11 @@ def _revert(session: Session, name: str, *, form: str, dry_run: bool) -> None:
     from mysqlops.operations import in_place, lock, remake
 
     if dry_run:
-        _show(in_place.plan_revert(session, name), name, form, "what was before the last restore")
+        texts.show(in_place.plan_revert(session, name), name, form, "what was before the last restore")
         return
     in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan_revert(session, name)
         done = in_place.execute(session, name, swap, None)
-    _tell(swap, name, form, f"{name} has the claims {swap.new.claims}-… again", done)
-
-
-def _show(swap: Swap, name: str, form: str, what: str) -> None:
-    from mysqlops.planning import restore as planning
-
-    if form == "table":
-        output.say(f"{name} would get {what}; what was written since is only in its claims of now")
-    output.show_steps(planning.steps(name, swap), form)
-
-
-def _tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
-    answer = {
-        "backup": swap.backup or None,
-        "kept": done.kept,
-        "stopped_seconds": done.stopped_seconds,
-        "reached": done.filled.reached,
-        "status": done.status.as_json(),
-    }
-    if done.stopped_seconds is None:
-        text += "; a run before this one had made the change"
-    else:
-        text += f"; it had no primary for {done.stopped_seconds:.0f} s"
-    text += f"; kept: {', '.join(done.kept) or 'no claim'}"
-    if not swap.abandons:
-        text += f"; mysqlops restore --revert {name} goes back"
-    output.result(answer, form, text)
-
-
-def _held(source: Source, filled: Filled) -> str:
-    """What was compared, not what the repository says of itself."""
-    from mysqlops.planning import backup_progress
-
-    text = f"{source.backup.id}: {filled}, as of {source.backup.at}"
-    if not source.to:
-        return text
-    told = backup_progress.reached(filled.reached) if filled.reached else ""
-    return f"{text}, {told or f'brought to {source.to} by a run before this one'}"
-
-
-def _size(source: Source) -> str:
-    text = f"{source.backup.id} ({quantity.format_bytes(source.backup.size)}, {source.backup.at})"
-    return f"{text} brought to {source.to}" if source.to else text
-
-
-def _estimate(found: Backup) -> str:
-    seconds = found.verified.seconds if found.verified else 0.0
-    return f"; fetching and starting it took {seconds:.0f} s when it was verified" if seconds else ""
+    texts.tell(swap, name, form, f"{name} has the claims {swap.new.claims}-… again", done)

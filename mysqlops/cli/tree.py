@@ -1,4 +1,5 @@
-"""The tree of commands: `mysqlops x y` is the function `y` of `cli/x/y.py`, imported when it is used."""
+"""The tree of commands: `mysqlops backup list` is the function `list` of
+mysqlops/cli/backup/list.py, imported when it is used."""
 
 from __future__ import annotations
 

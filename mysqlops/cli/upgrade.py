@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mysqlops.cli import options, output
+from mysqlops.cli import described, options, output
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Duration
 from mysqlops.core.spec import ANY_NAMESPACE
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--agent-image", help="Another image of Python for the agents.")
 @click.option("--memory", help="Of each mysqld; request and limit.")
 @click.option("--cpu", help="Request of each mysqld.")
-@options.access
+@described.access
 @click.option(
     "--member-timeout",
     type=Duration(),
@@ -42,7 +42,7 @@ def upgrade(
     agent_image: str | None,
     memory: str | None,
     cpu: str | None,
-    access: options.Access,
+    access: described.Access,
     member_timeout: float,
     dry_run: bool,
     way: str | None,

@@ -15,12 +15,15 @@ from mysqlops.core.gtid import GtidSet
 from mysqlops.errors import ConfigError, StorageError
 
 Json = dict[str, Any]
-BACKUP, VERIFICATION = "backup", "verification"
+BACKUP, VERIFICATION, BINDING = "backup", "verification", "binding"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
 ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
-# Whether a key that is here made its seal: of another cluster, or of one whose Secret is lost, nobody here knows.
-SIGNED, UNSIGNED, UNKNOWN = "yes", "no", "unknown"
+# Whether a key that is here made its seal: of another cluster, or of one whose Secret is lost, nobody here knows. FACTS
+# alone are sealed, and the files are anybody's: an older release made it, or a run that was killed before it had sealed
+# them, or somebody stored other files under copied tags.
+SIGNED, FACTS, UNSIGNED, UNKNOWN = "yes", "facts", "no", "unknown"
 _ID = re.compile(r"[0-9A-Za-z][-0-9A-Za-z._]{0,127}")
+_TREE = re.compile(r"[0-9a-f]{64}")
 _WORD = re.compile(r"[-0-9A-Za-z._]{0,253}")
 
 
@@ -34,13 +37,14 @@ class Keys:
 
     def signed(self, snapshot: Json, cluster: str, namespace: str) -> str:
         """Of an entry of that cluster: another cluster's key does not speak for it."""
-        own = self.keys.get(cluster, "") if namespace == self.namespace else ""
-        if any(facts.is_sealed_with(snapshot, key) for key in (own, *self.trusted)):
+        if self.key_of(snapshot, cluster, namespace):
             return SIGNED
         return UNKNOWN if facts.is_signed(snapshot) else UNSIGNED
 
-    def all(self) -> tuple[str, ...]:
-        return (*self.keys.values(), *self.trusted)
+    def key_of(self, snapshot: Json, cluster: str, namespace: str) -> str:
+        """The one that made the seal of that cluster's entry; empty if none did that is here."""
+        own = self.keys.get(cluster, "") if namespace == self.namespace else ""
+        return next((key for key in (own, *self.trusted) if facts.is_sealed_with(snapshot, key)), "")
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,17 @@ class Verification:
     snapshot: str = ""
 
 
+@dataclass(frozen=True)
+class Binding:
+    """The files of a backup are those of this tree: restic's digest of all names, modes and bytes. It is known only
+    once they are stored, hence an entry of its own. By the tree and not by restic's id, as `restic copy` and
+    `restic tag` make another snapshot of the same files."""
+
+    of: str
+    tree: str
+    entry: str  # the digest of what the backup's own entry says
+
+
 # Of a server that was told to end, or killed for its memory: that says nothing about the data.
 _ENDED_FROM_OUTSIDE = ("", "0", "137", "143")
 
@@ -118,9 +133,21 @@ def new_id(cluster: str, now: datetime) -> str:
     return f"{cluster}-{now:%Y%m%d-%H%M%S}"
 
 
-def tags(fact: Backup | Verification, key: str = "") -> list[str]:
+def tags(fact: Backup | Verification | Binding, key: str = "") -> list[str]:
     """The tags of its snapshot."""
-    return facts.tags(BACKUP if isinstance(fact, Backup) else VERIFICATION, fact, key)
+    return facts.tags(_KINDS[type(fact)], fact, key)
+
+
+_KINDS = {Backup: BACKUP, Verification: VERIFICATION, Binding: BINDING}
+
+
+def binding(stored: Json) -> Binding:
+    """Of a backup that restic has just stored, as `restic snapshots` shows it; raises StorageError if it is none."""
+    told = next((told for _, told in facts.of_kind([stored], BACKUP)), None)
+    tree = stored.get("tree")
+    if told is None or not isinstance(tree, str) or not _TREE.fullmatch(tree):
+        raise StorageError("the snapshot that was stored shows no backup and no tree of it")
+    return Binding(_backup(told).id, tree, facts.digest(stored))
 
 
 def digest(manifest: bytes) -> str:
@@ -155,7 +182,8 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
     left out: whoever has the repository's password may have written it. Of one that a key here has sealed, only
     verifications count that are sealed too."""
     keys = keys or Keys()
-    checks = _verifications(snapshots, keys)
+    checks = _verifications(snapshots)
+    bindings = list(facts.of_kind(snapshots, BINDING))
     found = []
     for one, told in facts.of_kind(snapshots, BACKUP):
         made = typed.make(Backup, {**told, "verified": None, "signed": UNSIGNED})
@@ -164,32 +192,43 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
         summary = one.get("summary", {})
         made = replace(
             made,
-            signed=keys.signed(one, made.cluster, made.namespace),
+            signed=_signed(one, made, keys, bindings),
             target=target,
             snapshot=one["id"],
             stored=int(summary.get("data_added_packed", 0)),
             store_seconds=_seconds(summary),
         )
-        found.append(replace(made, verified=_last(checks, made)))
+        found.append(replace(made, verified=_last(checks, made, keys)))
     return newest_first(found)
 
 
-def _verifications(snapshots: Sequence[Json], keys: Keys) -> list[tuple[bool, Verification]]:
-    """Whether a key here sealed it, and what it says; the newest last."""
+def _signed(one: Json, made: Backup, keys: Keys, bindings: Sequence[tuple[Json, Json]]) -> str:
+    key = keys.key_of(one, made.cluster, made.namespace)
+    if not key:
+        return keys.signed(one, made.cluster, made.namespace)
+    wanted = Binding(made.id, str(one.get("tree")), facts.digest(one))
+    is_bound = any(typed.make(Binding, told) == wanted and facts.is_sealed_with(note, key) for note, told in bindings)
+    return SIGNED if is_bound else FACTS
+
+
+def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]:
+    """Each with its entry; the newest last."""
     found = []
     for one, told in facts.of_kind(snapshots, VERIFICATION):
         made = typed.make(Verification, told)
         if made is not None and names.is_moment(made.at):
-            is_ours = any(facts.is_sealed_with(one, key) for key in keys.all())
-            found.append((is_ours, replace(made, snapshot=one["id"])))
+            found.append((one, replace(made, snapshot=one["id"])))
     return sorted(found, key=lambda pair: pair[1].at)
 
 
-def _last(checks: Sequence[tuple[bool, Verification]], made: Backup) -> Verification | None:
+def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys) -> Verification | None:
+    """Of a sealed backup only what its own cluster's key sealed: a neighbour's says nothing of it."""
     of_it = [
         one
-        for is_ours, one in checks
-        if one.of == made.id and one.of_snapshot in ("", made.snapshot) and (is_ours or made.signed != SIGNED)
+        for entry, one in checks
+        if one.of == made.id
+        and one.of_snapshot in ("", made.snapshot)
+        and (made.signed not in (SIGNED, FACTS) or keys.key_of(entry, made.cluster, made.namespace))
     ]
     return of_it[-1] if of_it else None
 
@@ -233,7 +272,13 @@ def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]
     made = {one.snapshot: one.id for one in gone}
     stays = {told.get("id") for one, told in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
     wanted = set(made.values()) - stays
-    return [*made, *(one["id"] for one, told in facts.of_kind(snapshots, VERIFICATION) if told.get("of") in wanted)]
+    of_them = [
+        one["id"]
+        for kind in (VERIFICATION, BINDING)
+        for one, told in facts.of_kind(snapshots, kind)
+        if told.get("of") in wanted
+    ]
+    return [*made, *of_them]
 
 
 def _backup(told: Json) -> Backup:

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from mysqlops.core import facts, gtid, names, typed
-from mysqlops.core.backup import FAILED, SIGNED, UNSIGNED, Backup, Keys
+from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys
 from mysqlops.core.gtid import GtidSet
 from mysqlops.errors import StorageError
 
@@ -152,9 +152,9 @@ def _is_sound(chunk: Chunk) -> bool:
 
 def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
     """How far this backup can be brought. Only chunks of its own history count: of the same group's name; and with a
-    backup that is sealed only those that are."""
+    backup that is sealed, or of which the facts are, only those that are."""
     history = backup.origin, backup.group
-    counting = [one for one in there if backup.signed != SIGNED or one.signed == SIGNED]
+    counting = [one for one in there if backup.signed not in (SIGNED, FACTS) or one.signed == SIGNED]
     own = ordered(one for one in counting if backup.group and one.history == history)
     held = begun = GtidSet.parse(backup.gtid)
     used: list[Chunk] = []

@@ -33,7 +33,7 @@ def check_user_settings(settings: Sequence[my_cnf.Setting], source: str) -> dict
         if why := setting_rules.refused_because(option.name, option.value):
             raise ConfigError(
                 f"{where}: {setting.key} may not be set{_so(option)}: {why}",
-                hint="correct the line or remove it; docs/configuration.md lists what may be set",
+                hint="correct the line or remove it; `mysqlops explain configuration` lists what may be set",
             )
         if option.name in lines:
             text = f"{where}: {setting.key} is set twice: also in line {lines[option.name]}; mysqld would use the last"

@@ -34,6 +34,8 @@ ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup
 ANNOTATION_RECREATING = (
     f"{DOMAIN}/recreating"  # on the Lease: JSON, of the StatefulSet that replaces another; on a parked one: its members
 )
+ANNOTATION_SETTING = f"{DOMAIN}/setting"  # on the Lease: JSON, variables that are set live and not proved yet
+ANNOTATION_VERSION = f"{DOMAIN}/data-version"  # on the Lease: the newest server that is known to have run on the data
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/record.py)
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)
 ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held when a rollout replaced its pod
@@ -56,7 +58,7 @@ ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use 
 ANNOTATION_PENDING = f"{DOMAIN}/pending"
 ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
-ANNOTATION_DRILL = f"{DOMAIN}/drill"  # on the Lease: JSON, a drill under way (core/drill.py)
+ANNOTATION_DRILL = f"{DOMAIN}/drill"  # on the Lease: JSON, a drill under way (drill/model.py)
 
 ROLE_PRIMARY = "primary"
 ROLE_REPLICA = "replica"

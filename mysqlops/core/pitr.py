@@ -82,7 +82,7 @@ def _check_time(point: Point, backup: Backup, reach: binlog.Reach) -> None:
         raise _too_new(f"--to {point}: {backup.id} may hold what was committed until {holds_until}")
     if point.value > reach.until:
         text = f"--to {point}: {backup.id} can be brought to {reach.until}"
-        raise Refused([Reason("out-of-reach", _because(text, reach.gap), "--to latest takes all that is there")])
+        raise Refused([Reason("out-of-reach", _because(text, reach.gap), "--to latest takes all that is stored")])
 
 
 def committed_until(backup: Backup) -> str:

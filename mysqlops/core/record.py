@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops.core import gtid, names
+
+_VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
+_MOST = 500  # fewer than a server has, and no more than fit into a command's arguments
 
 
 def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
@@ -26,6 +30,15 @@ def rebuilding(annotations: Mapping[str, str]) -> frozenset[str]:
     """The members that a user wants to have another member's data: what they miss need not be in any binary log."""
     found = _read(annotations, names.ANNOTATION_REBUILDING)
     return frozenset(map(str, found)) if isinstance(found, dict) else frozenset()
+
+
+def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables that a command sets live, or did until it was killed: values of which no write has proved."""
+    found = _read(annotations, names.ANNOTATION_SETTING)
+    listed = found.get("names") if isinstance(found, dict) else None
+    return (
+        tuple(one for one in map(str, listed[:_MOST]) if _VARIABLE.fullmatch(one)) if isinstance(listed, list) else ()
+    )
 
 
 def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What each identity may do in its namespace, and nothing more: docs/rbac.md is generated from here, tests use it."""
+"""What each identity may do in its namespace, and nothing more. docs/reference/rbac.md and tests are made from it."""
 
 from __future__ import annotations
 

@@ -43,6 +43,10 @@ class Replaced:
     history: str = ""
 
 
+def goes_back(rollout: Rollout | None) -> bool:
+    return rollout is not None and bool(rollout.failure)
+
+
 def read_replaced(claim: Mapping[str, Any], rollout: Rollout, history: str) -> str | None:
     """The GTID set that the claim held, if that very rollout noted it, and the history still has that name."""
     found = _replaced(claim)
@@ -69,7 +73,7 @@ def dump(rollout: Rollout | Replaced) -> str:
 
 
 def read(stateful_set: Mapping[str, Any]) -> Rollout | None:
-    """The rollout that the StatefulSet's annotation tells of, or None; what cannot be read counts as none."""
+    """The rollout that the StatefulSet's annotation records; None if it has none or it cannot be read."""
     text = (stateful_set["metadata"].get("annotations") or {}).get(names.ANNOTATION_ROLLOUT)
     try:
         found = typed.make(Rollout, json.loads(text or "null"), plain=False)

@@ -12,7 +12,7 @@ NONE, PREPARED, SWITCHED = "none", "prepared", "switched"
 
 @dataclass(frozen=True)
 class Seen:
-    """What the primary's agent tells: the stage, and the users that accept two passwords."""
+    """What the primary's agent reports: the stage, and the users that accept two passwords."""
 
     stage: str
     doubled: list[str]

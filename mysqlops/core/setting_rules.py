@@ -51,12 +51,22 @@ def _at_least(smallest: int, *others: int) -> Callable[[str | None], bool]:
     return holds
 
 
+def _includes(*kinds: set[str]) -> Callable[[str | None], bool]:
+    """At least one of each kind."""
+    return lambda value: all(kind & {one.strip() for one in re.split("[:,]", value or "")} for kind in kinds)
+
+
 def _is_file_of_data(value: str | None) -> bool:
     return bool(re.fullmatch(r"\w[\w.-]*\.log", value or ""))
 
 
 _OFFSET = re.compile(r"system|[+-](0?\d|1[0-4]):[0-5]\d", re.IGNORECASE)
 _OUTSIDE_BINLOG = re.compile(r"sql_log_bin|gtid_next", re.IGNORECASE)
+
+# What clients know without being asked: the agents', and those of 2018 and since. A site's certificate may be of RSA.
+_ENDS = ("AES256-GCM-SHA384", "AES128-GCM-SHA256", "CHACHA20-POLY1305")
+_OF_EC, _OF_RSA = ({f"ECDHE-{kind}-{end}" for end in _ENDS} for kind in ("ECDSA", "RSA"))
+_SUITES = {"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"}
 
 _LOSE_DATA = "a change could lose acknowledged writes"
 _OURS = "mysqlops sets it for each member"
@@ -117,6 +127,10 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     _refuse(_ACTION, "initialize initialize_insecure help verbose version validate_config daemonize gdb console"),
     _refuse("it sizes by the node's memory; mysqlops sizes by --memory", "innodb_dedicated_server server_memory"),
     _refuse("a dump and the comparison of a backup would see a part of the rows", "sql_select_limit"),
+    _refuse("the agents' looks at their group join tables, and dumps read large ones", "max_join_size"),
+    _refuse(
+        "a server does not start then with the certificate that mysqlops makes", "tls_certificates_enforced_validation"
+    ),
     _refuse("a session's upper limit shows in no variable, so nobody would see it", "maximum_*"),
     _check("binlog_format", "ROW: the group takes nothing else", _one_of("row", "2")),
     _check("replica_parallel_type", "LOGICAL_CLOCK: the group takes nothing else", _one_of("logical_clock")),
@@ -155,14 +169,68 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     _check("max_connections", "at least 20: members and agents need some", _at_least(20)),
     _check("max_user_connections", "0 or at least 20: mysqlops' own accounts count too", _at_least(20, 0)),
     _check("max_connect_errors", "at least 100000: checks of the port by waiting clients count", _at_least(100_000)),
-    _check("wait_timeout", "at least 30 s: agents look every second, and a node may stand still", _at_least(30)),
+    _check(
+        "caching_sha2_password_enforce_storage_format",
+        "OFF: it shuts out accounts whose password is stored another way, mysqlops' own too",
+        _one_of("off", "0", "false"),
+    ),
+    _check(
+        "caching_sha2_password_digest_rounds",
+        "at most 100000: agents compare passwords with their hashes",
+        lambda value: (my_cnf.number(value) or 0) <= 100_000,
+    ),
+    _check("log_raw", "OFF: passwords would stand in the general log", _one_of("off", "0", "false")),
+    _check("thread_stack", "at least 256K: a server with less cannot copy another one's data", _at_least(2**18)),
+    _check("back_log", "at least 50: the members' own connections wait there too", _at_least(50, -1)),
+    _check(
+        "protocol_compression_algorithms",
+        "with uncompressed: agents and many clients compress nothing, and would be refused",
+        _includes({"uncompressed"}),
+    ),
+    _check(
+        "completion_type",
+        "NO_CHAIN: after a COMMIT clients would be in a transaction that they do not know of, or disconnected",
+        _one_of("no_chain", "0"),
+    ),
+    _check(
+        "wait_timeout interactive_timeout",
+        "at least 30 s: agents look every second, and a node may stand still",
+        _at_least(30),
+    ),
     _check("net_read_timeout net_write_timeout connect_timeout", "at least 5 s", _at_least(5)),
     _check("max_execution_time", "0 or at least 60000 ms: backups read whole tables", _at_least(60_000, 0)),
     _check("performance_schema_max_thread_instances", "at least 100: clients are looked up there", _at_least(100)),
     _check("thread_handling", "one-thread-per-connection", _one_of("one-thread-per-connection", "loaded-dynamically")),
     _check("max_allowed_packet", "at least 1M", _at_least(2**20)),
     _check("max_prepared_stmt_count", "at least 1000: accounts get their passwords by them", _at_least(1000)),
+    _check(
+        "max_binlog_cache_size max_binlog_stmt_cache_size",
+        "at least 1G: a replica that may not hold a transaction of the primary leaves the group",
+        _at_least(2**30),
+    ),
+    _check(
+        "group_replication_transaction_size_limit",
+        "at least 1M; 0 is no limit: one transaction could have all members killed for memory at once",
+        _at_least(2**20),
+    ),
+    _check("innodb_fast_shutdown", "0 or 1: after 2 a newer version does not open the data", _one_of("0", "1")),
+    _check(
+        "binlog_expire_logs_seconds",
+        "0 or at least 3600: members that come back and point-in-time restores need them",
+        _at_least(3600, 0),
+    ),
     _check("tls_version", "TLSv1.2, TLSv1.3 or both", _only("tlsv1.2", "tlsv1.3")),
+    _check(
+        "tls_ciphersuites",
+        "with one that all clients know, such as TLS_AES_256_GCM_SHA384: agents would be shut out",
+        _includes(_SUITES),
+    ),
+    _check(
+        "ssl_cipher",
+        "with one for each kind of key, such as ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384: agents and "
+        "clients of TLS 1.2 would be shut out",
+        _includes(_OF_EC, _OF_RSA),
+    ),
     Rule(("lower_case_table_names",), FIXED, "the server does not start on data that has it otherwise", _at_least(0)),
     Rule(("innodb_page_size",), FIXED, "the server does not start on data that has it otherwise", _at_least(0)),
     Rule(
@@ -177,7 +245,7 @@ ALLOWED_GROUP = frozenset(
     """
 group_replication_message_cache_size group_replication_member_weight group_replication_consistency
 group_replication_flow_control_mode group_replication_flow_control_applier_threshold
-group_replication_flow_control_certifier_threshold group_replication_transaction_size_limit
+group_replication_flow_control_certifier_threshold
 group_replication_poll_spin_loops
 """.split()
 )
@@ -193,6 +261,12 @@ def rule_of(name: str) -> Rule | None:
 
 def _begins_like(rule: Rule, name: str) -> bool:
     return any(one.endswith("*") and name.startswith(one[:-1]) for one in rule.names)
+
+
+def may_be_set(name: str) -> bool:
+    """Whether a user may set it at all."""
+    rule = rule_of(name)
+    return rule is None or rule.kind != REFUSED
 
 
 def refused_because(name: str, value: str | None) -> str | None:

@@ -89,7 +89,7 @@ def check_transport(repository: str, *, accepted: bool) -> None:
 
 
 def check_credentials(keys: Mapping[str, str], secret: str) -> None:
-    """Only names of environment variables (docs/backup.md), and ca.crt."""
+    """Only names of environment variables (docs/how-to/backup.md), and ca.crt."""
     wrong = [key for key in keys if key != KEY_CA and not _CREDENTIAL.fullmatch(key)]
     if wrong:
         text = f"--credentials {secret}: key {wrong[0]!r} is not the name of an environment variable of restic"

@@ -1,7 +1,7 @@
 """One history of a cluster's data: the claims that hold it, and the name under which its group counts transactions.
 
 A restore in place begins another one. The same GTIDs must never stand for other transactions, hence the other group
-name; the claims of before stay as they are, so that there is a way back. Both records are annotations of the group's
+name; the previous claims stay as they are, so that there is a way back. Both records are annotations of the group's
 Lease, which outlives the StatefulSet.
 """
 
@@ -73,7 +73,7 @@ def swap_of(annotations: Mapping[str, str]) -> Swap | None:
 
 
 def is_going_back(annotations: Mapping[str, str]) -> bool:
-    """Whether the members are started with claims of before: passwords may have been changed since."""
+    """Whether the members are started with previous claims: passwords may have been changed since."""
     swap = swap_of(annotations)
     return swap is not None and not swap.backup
 

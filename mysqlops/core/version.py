@@ -13,7 +13,7 @@ _MYSQLD = re.compile(r"\bmysqld\b.*\bVer (\d+\.\d+\.\d+)(\S*)", re.IGNORECASE)
 
 @dataclass(frozen=True, order=True)
 class ServerVersion:
-    """A version as `SELECT VERSION()` tells it, without the build suffix."""
+    """A version as `SELECT VERSION()` reports it, without the build suffix."""
 
     major: int
     minor: int
@@ -28,6 +28,11 @@ class ServerVersion:
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
+
+
+def find(text: str) -> ServerVersion | None:
+    """The version that a text begins with, None if it is none. Anybody may have written it, at any length."""
+    return ServerVersion.parse(text[:40]) if _VERSION.match(text[:40]) else None
 
 
 def is_same(left: str | None, right: str | None) -> bool:

@@ -129,7 +129,7 @@ class GroupRecord:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the API server tells a member: how many members are wanted, the other members, and the group's Lease, which
+    """What the API server shows a member: how many members are wanted, the other members, and the group's Lease, which
     was read before the others were."""
 
     replicas: int

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
-from mysqlops.core import names, ownership
+from mysqlops.core import kube_status, names, ownership
 from mysqlops.kube import exec as kube_exec
-from mysqlops.kube import failure, login
+from mysqlops.kube import login
 from mysqlops.kube.connection import Connection
 from mysqlops.kube.kubeconfig import Identity
 from mysqlops.version import __version__
@@ -249,7 +249,7 @@ class Client:
         with _reachable(self.server, self.context):
             response = self._connection.request(method, url, content, headers, timeout)
         if response.status >= 300:
-            raise failure.of(response.status, f"{method} {path}", response.data)
+            raise kube_status.failure(f"{method} {path}", response.status, response.data)
         return response.data
 
 

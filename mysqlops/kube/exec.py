@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from mysqlops import errors
 from mysqlops.clock import SystemClock
-from mysqlops.kube import failure
+from mysqlops.core import kube_status
 
 if TYPE_CHECKING:
     import websocket
@@ -44,7 +44,7 @@ def run(connection: Connection, pod: str, container: str, command: Sequence[str]
         with connection.websocket(f"{pod}/exec?{urlencode(query)}", _PROTOCOL, timeout_seconds) as opened:
             return _collect(opened, where, timeout_seconds)
     except WebSocketBadStatusException as error:
-        text = failure.reason(error.resp_body or b"")
+        text = kube_status.reason(error.resp_body or b"")
         raise errors.PodExecFailed(f"{where}: {error.status_code} {text}".strip()[:400]) from error
     except WebSocketTimeoutException as error:
         raise errors.PodExecFailed(f"{where}: not done after {timeout_seconds:.0f} s") from error

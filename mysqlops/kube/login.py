@@ -11,7 +11,7 @@ from mysqlops.kube import kubeconfig as files
 from mysqlops.kube.kubeconfig import Identity
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_HINT = "set KUBECONFIG or MYSQLOPS_KUBECONFIG, or give --kubeconfig"
+_HINT = "set KUBECONFIG or MYSQLOPS_KUBECONFIG; `mysqlops explain first-cluster` shows how to get a cluster"
 
 
 @dataclass(frozen=True)

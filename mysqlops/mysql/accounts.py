@@ -7,7 +7,6 @@ nobody's transactions.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -101,13 +100,13 @@ def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, st
     server.query("SET sql_log_bin = ON")
 
 
-def with_two_passwords(server: connect.Server, of: Collection[Account]) -> list[str]:
+def with_two_passwords(server: connect.Server, of: Collection[Account]) -> list[Account]:
     """Those that accept another password beside their own."""
     rows = server.query(
         "SELECT user, host FROM mysql.user WHERE JSON_EXTRACT(user_attributes, '$.additional_password') IS NOT NULL"
     )
     found = {(str(user), str(host)) for user, host in rows}
-    return [one.user for one in of if (one.user, one.host) in found]
+    return [one for one in of if (one.user, one.host) in found]
 
 
 def _alter(server: connect.Server, one: Account, password: str, clause: str) -> None:
@@ -156,8 +155,7 @@ def as_hash(password: str) -> str:
 
 
 def as_native_hash(password: str) -> str:
-    stored = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()  # noqa: S324 (the plugin's choice)
-    return f"WITH {NATIVE} AS '*{stored.upper()}'"
+    return f"WITH {NATIVE} AS '{password_hash.native(password)}'"
 
 
 def both(one: Account, passwords: Mapping[str, str], verb: str) -> list[tuple[str, str]]:

@@ -57,7 +57,7 @@ def take(server: connect.Server, host: str, login: connect.Login) -> None:
     except errors.StatementFailed as error:
         if error.errno == _STOPPED_AND_NOT_RESTARTED:
             return
-        # A statement with a password tells no details; the server keeps them elsewhere.
+        # The error of a statement with a password has no details; the server keeps them elsewhere.
         if why := _failure(server):
             raise errors.StepFailed(f"copying {host} failed: {why}") from error
         raise
@@ -107,6 +107,6 @@ class Watch:
                 return  # restarting
             if now is not None and now.size:
                 seconds = self._clock.monotonic() - started
-                # As restic tells it, so that one reader understands both.
+                # As restic reports it, so that one reader understands both.
                 facts = {"bytes_done": now.copied, "total_bytes": now.size, "seconds_elapsed": seconds}
                 self._say(json.dumps(facts))

@@ -24,6 +24,7 @@ _WRITTEN = {
 }
 _READ_SECONDS = 86400.0
 _PART = 1 << 64
+DIGEST_END = _PART**2
 # What a server's or a user's settings could change in the text of a value, in the length of a list, or in how long a
 # statement and an idle connection may last. All of them are known to 5.7.8, and need no privilege.
 _SESSION = (

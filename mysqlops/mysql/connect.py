@@ -86,7 +86,9 @@ class Server:
 
 def connect_socket(login: Login, *, path: str = SOCKET, timeout_seconds: float = 5) -> Server:
     """Connect to the mysqld in the same pod."""
-    return _connect("the local server", login, timeout_seconds, unix_socket=path, init_command=_OWN_SESSION)
+    return _waits_for_nobody(
+        _connect("the local server", login, timeout_seconds, unix_socket=path, init_command=_OWN_SESSION)
+    )
 
 
 def connect_admin(login: Login, *, port: int = ADMIN_PORT, timeout_seconds: float = 5) -> Server:
@@ -94,7 +96,21 @@ def connect_admin(login: Login, *, port: int = ADMIN_PORT, timeout_seconds: floa
     but this pod can listen there, so no name is verified, as for the socket."""
     context = _context(replace(login, ca_file="", ssl_mode=adoption.REQUIRED))
     where: dict[str, Any] = {"host": LOOPBACK, "port": port, "ssl": context}
-    return _connect("the local server", login, timeout_seconds, **where, init_command=_OWN_SESSION)
+    return _waits_for_nobody(_connect("the local server", login, timeout_seconds, **where, init_command=_OWN_SESSION))
+
+
+def _waits_for_nobody(server: Server) -> Server:
+    """A site may have made it the default that sessions wait for the group. A member that has lost its group refuses
+    their queries (error 3796), and its agent could not see it, nor bring it back. Without the plugin there is no such
+    variable."""
+    try:
+        server.query("SET SESSION group_replication_consistency = 'EVENTUAL'")
+    except errors.StatementFailed:
+        pass
+    except errors.MysqlError:
+        server.close()
+        raise
+    return server
 
 
 def connect_tcp(

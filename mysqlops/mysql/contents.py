@@ -34,13 +34,14 @@ _VIEW_COLUMNS = (
 # (comparison.contents_as_before). Such a record can be compared in its own way only, and that beats not at all: the
 # backups stay as good as they were. An older program calls a backup of this version different; none is lost by that.
 BEFORE, VERSION = 1, 2
+CHECKSUM_END = comparison.DIGEST_END  # larger than any CHECKSUM TABLE, which has 32 bits
 _NOT_COUNTED_BEFORE = (*comparison.SYSTEM, "ndbinfo")  # nor `Sys`, which is somebody's own
 
 
 @dataclass(frozen=True)
 class Table:
     rows: int
-    checksum: int | None  # None if it was not asked for
+    checksum: int | None  # below CHECKSUM_END; None if it was not asked for
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def of_any_version(server: connect.Server, say: Callable[[str], None], version: 
         read = comparison.contents
         comparison.fix_session(server)
     found = _tables(server, say, version, lambda database, table: _counted(read(server, database, table)))
-    # The server writes a view's text anew when it is loaded: what can be compared are its columns.
+    # The server rewrites a view's text when it is loaded: only its columns can be compared.
     views = _views(server, version)
     programs = {name: views.get(name, text) for name, text in _programs(server, version).items()}
     made = {f"account {name}": _hash("\n".join(lines)) for name, lines in account_statements.read(server).items()}
@@ -159,7 +160,7 @@ def differences(recorded: Contents, found: Contents) -> list[str]:
     for kind in ("tables", "rights", "programs"):
         before: dict[str, Any] = getattr(recorded, kind)
         after: dict[str, Any] = getattr(found, kind)
-        told += [f"{name} lacks" for name in sorted(before.keys() - after.keys())]
+        told += [f"{name} is missing" for name in sorted(before.keys() - after.keys())]
         told += [f"{name} is new" for name in sorted(after.keys() - before.keys())]
         told += [
             f"{name}: {_show(after[name])} instead of {_show(before[name])}"

@@ -5,13 +5,13 @@ cannot join, backups fail and nobody sees why. Only what is missing is put back;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, connect, password_hash
 
 _ACCOUNT = """
 SELECT ssl_type, account_locked, password_expired, password_lifetime, authentication_string,
-  COALESCE(CAST(user_attributes AS CHAR), '')
+  user_attributes->>'$.additional_password'
 FROM mysql.user WHERE user = %s AND host = %s
 """
 _PROBE = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'mysqlops' AND table_name = 'probe'"
@@ -20,10 +20,22 @@ _GRANT = re.compile(r"GRANT (?P<rights>.+) ON (?P<object>\S+) TO .*")
 ALL = "CREATE USER, RELOAD, SHUTDOWN, PROCESS, SUPER, SELECT, UPDATE, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN ON *.*"
 
 
-def password_of(server: connect.Server, one: accounts.Account) -> str | None:
-    """What the server holds of the account's passwords; None if nobody can log in with one: it is gone, or locked."""
+def hashes_of(server: connect.Server, one: accounts.Account) -> tuple[str, ...]:
+    """Of the account's password, and of its second one; none if nobody can log in: it is gone, or locked."""
     rows = server.query(_ACCOUNT, [one.user, one.host])
-    return f"{rows[0][4]!r} {rows[0][5]}" if rows and rows[0][1] != "Y" else None
+    return tuple(str(text) for text in rows[0][4:] if text is not None) if rows and rows[0][1] != "Y" else ()
+
+
+def accepts(server: connect.Server, one: accounts.Account, password: str) -> bool | None:
+    """Whether that is a password of the account. Nobody logs in: a wrong one would count against the account, and fill
+    a log that people watch. None if comparing would take too long."""
+    return matches(hashes_of(server, one), password)
+
+
+def matches(hashes: Sequence[str], password: str) -> bool | None:
+    if not all(map(password_hash.is_cheap, hashes)):
+        return None
+    return any(password_hash.is_of(stored, password) for stored in hashes)
 
 
 def differs_because(server: connect.Server, one: accounts.Account) -> str:

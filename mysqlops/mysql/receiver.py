@@ -101,7 +101,7 @@ def stop(server: connect.Server) -> None:
 
 
 def connect_to_source(server: connect.Server, login: connect.Login) -> None:
-    """Anew, to whoever the Service leads to now."""
+    """Connect again, to the member that the Service leads to now."""
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("STOP REPLICA IO_THREAD")
     start = "START REPLICA IO_THREAD"

@@ -53,7 +53,7 @@ class Transaction:
 
 
 def close_clients(server: connect.Server) -> int:
-    """Close every client's connection, so that pools connect anew through the Service; how many there were. Not those
+    """Close every client's connection, so that pools connect again through the Service; how many there were. Not those
     through the socket: somebody looks at the server itself."""
     found = [int(row[0]) for row in server.query(_CLIENTS, [_OURS])]
     for connection in found:

@@ -33,7 +33,7 @@ def is_running(server: connect.Server, token: str) -> bool:
 
 
 class Meter:
-    """One client that keeps its connection and, after an error, connects anew at once."""
+    """One client that keeps its connection and, after an error, connects again at once."""
 
     def __init__(self, service: str, login: connect.Login, token: str, clock: Clock) -> None:
         self._service, self._login, self._token, self._clock = service, login, token, clock

@@ -1,7 +1,7 @@
-"""Take over another server's databases: rehearse as often as wanted, then finish with the source read-only.
+"""Take over another server's databases: rehearse any number of times, then finish with the source read-only.
 
-The copy runs as a Job in the namespace, so a killed command leaves it running and the next one looks after it. The
-cluster's own data is replaced only where an earlier copy made it.
+The copy runs as a Job in the namespace, so it goes on when the command is killed, and the next command waits for it.
+Data of the cluster itself is replaced only where an earlier copy wrote it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from mysqlops import errors
 from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
+from mysqlops.objects import adopt as planning
 from mysqlops.operations import agents, jobs, observe
 from mysqlops.operations.session import Session
-from mysqlops.planning import adopt as planning
 from mysqlops.planning import status
 
 Json = dict[str, Any]
@@ -25,14 +25,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Result:
-    """The report, and how long the copy with its comparison took: what a --finish will cost."""
+    """The report, and how long copying and comparing took: a --finish takes as long."""
 
     report: planning.Report
     seconds: float
 
 
 def check(session: Session, name: str, source: planning.Source, *, must_be_whole: bool) -> None:
-    """Raises Refused for a source that nothing verifies, a Secret that is missing, or a cluster that is not whole."""
+    """Raises Refused for an unverified source, a missing Secret, or a cluster that is not whole."""
     if reasons := planning.unfit(source):
         raise Refused(reasons)
     now = observe.judged(session, name)
@@ -47,7 +47,7 @@ def check(session: Session, name: str, source: planning.Source, *, must_be_whole
 
 
 def copy(session: Session, name: str, request: planning.Request) -> Result:
-    """Copy and compare; raises Refused or StepFailed with the Job's own words, WaitTimeout."""
+    """Copy and compare; raises Refused or StepFailed with the Job's own message, WaitTimeout."""
     wanted = _job(planning.job, session, name, request)
     started = session.clock.monotonic()
     with _way_back(session, name, request):
@@ -58,7 +58,7 @@ def copy(session: Session, name: str, request: planning.Request) -> Result:
 
 
 def abort(session: Session, name: str, source: planning.Source) -> None:
-    """Stop a copy, and let the source take writes again, also if the cluster is down. What was copied stays until
+    """Stop a copy, and let the source accept writes again, even if the cluster is down. The copied data stays until
     another run replaces it."""
     wanted = _job(planning.release, session, name, planning.Request(source))
     jobs.delete(session, names.adopt_job(name))
@@ -73,23 +73,23 @@ def _job(make: Callable[..., Json], session: Session, name: str, request: planni
 
 @contextlib.contextmanager
 def _way_back(session: Session, name: str, request: planning.Request) -> Iterator[None]:
-    """Whoever reads that a last copy failed reads too how the source takes writes again, unless it does."""
+    """If the final copy fails, the hint says how to make the source writable again, unless it is already."""
     try:
         yield
     except errors.Refused:
         raise  # before anything was stopped
     except errors.MysqlopsError as error:
-        if request.finish and not any(told in str(error) for told in (adoption.GIVEN_BACK, adoption.UNTOUCHED)):
+        if request.finish and not any(known in str(error) for known in (adoption.GIVEN_BACK, adoption.UNTOUCHED)):
             command = planning.abort_command(name, session.client.namespace, request.source)
-            error.hint = f"{request.source} may be read-only; {command} gives it its writes back"
+            error.hint = f"{request.source} may be read-only; {command} makes it writable again"
         raise
 
 
 def _run(session: Session, name: str, wanted: Json) -> str:
-    """Run a Job to its end and take its log; it is deleted then. One of a killed run that does the same is taken.
+    """Run a Job to its end, read its log and delete it. A Job of a killed run with the same request is used instead.
 
-    The account exists only while the Job may run: it is made after the Job, which drops it at its end, whatever becomes
-    of this command.
+    The account exists only while the Job may run: it is created after the Job, and the Job drops it at its end, even if
+    this command was killed.
     """
     job = names.adopt_job(name)
     found = session.client.find("Job", job)
@@ -100,7 +100,7 @@ def _run(session: Session, name: str, wanted: Json) -> str:
         pod = jobs.run(
             session, wanted, planning.progress, "adopt-refused", created=lambda: _open_account(session, name)
         )
-    except (errors.Refused, errors.StepFailed, errors.NotFound):  # it has ended; after anything else it may go on
+    except (errors.Refused, errors.StepFailed, errors.NotFound):  # it has ended; after other errors it may still run
         _close_account(session, name)
         raise
     log = session.client.logs(pod["metadata"]["name"], "conclude")
@@ -111,12 +111,12 @@ def _run(session: Session, name: str, wanted: Json) -> str:
 
 def _check_unfinished(found: Json, name: str) -> None:
     if planning.finishes(found) and not jobs.is_over(found):
-        text = f"Job {found['metadata']['name']} is at the last copy, with the source read-only"
-        raise Refused([Reason("adopt-running", text, "run that command again to wait for it, or with --abort")])
+        text = f"Job {found['metadata']['name']} is making the final copy, with the source read-only"
+        raise Refused([Reason("adopt-running", text, "run that command again to wait for it, or stop it with --abort")])
 
 
 def _open_account(session: Session, name: str) -> None:
-    """Unless the Job is over already, or only gives back and needs none."""
+    """Skipped if the Job has ended, or if it only makes the source writable again and needs no account."""
     job = session.client.get("Job", names.adopt_job(name))
     if jobs.is_over(job):
         return
@@ -130,11 +130,11 @@ def _open_account(session: Session, name: str) -> None:
         if planning.copies(job):
             jobs.delete(session, names.adopt_job(name))
             raise
-        session.progress.warn(f"{name} is left aside: {error}")
+        session.progress.warn(f"{name} is skipped: {error}")
 
 
 def _close_account(session: Session, name: str) -> None:
-    """The end of the Job has dropped it; if not, the primary's agent will."""
+    """The Job drops the account at its end; if it did not, the primary's agent does."""
     try:
         if (primary := observe.judged(session, name).primary) is not None:
             agents.run(session.client, primary, "adopt-close", timeout_seconds=30)

@@ -1,4 +1,4 @@
-"""Have a member's agent run one of its programs (agent/commands.py), and take its answer or its error."""
+"""Run one of the programs of a member's agent (agent/commands.py), and return its answer or raise its error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import error_record, names
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 
@@ -17,15 +17,19 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
     done = client.run_in(pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
     if done.exit_code == 0:
         return json.loads(done.stdout)
+    error = error_record.load(done.stderr, done.exit_code)
+    if isinstance(error, errors.Refused | errors.WaitTimeout):
+        raise error
     lines = done.stderr.strip().splitlines()
     code, _, message = (lines[-1] if lines else done.stdout.strip()).partition(": ")
-    if done.exit_code == errors.Refused.exit_code:
+    if done.exit_code == errors.Refused.exit_code:  # below: agents of older releases
         raise errors.Refused([Reason(f"{words[0]}-refused", message)])
     if done.exit_code == errors.WaitTimeout.exit_code:
         raise errors.WaitTimeout(message)
     if "invalid choice" in done.stderr:
-        text = f"the agent of {pod} is of another version and does not know {words[0]!r}"
+        text = f"the agent of {pod} has another version and does not know {words[0]!r}"
         raise errors.StepFailed(
-            text, hint=f"mysqlops upgrade {pod.rpartition('-')[0]} brings the agents to this version"
+            text, hint=f"mysqlops upgrade {pod.rpartition('-')[0]} updates the agents to this version"
         )
-    raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=f"kubectl logs {pod} -c agent")
+    hint = (error and error.hint) or f"kubectl logs {pod} -c agent"
+    raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=hint)

@@ -1,4 +1,4 @@
-"""Make, list, verify and remove backups. The work is done by Jobs, which go on when the command is killed."""
+"""Make, list, verify and remove backups. Jobs do the work, and go on when the command is killed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mysqlops.core import backup, binlog, group, names, quantity, retention, tim
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as planning
 from mysqlops.operations import agents, jobs, observe, recorded, restic, signing, targets
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress
 
 Json = dict[str, Any]
@@ -24,7 +24,7 @@ _OPEN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Wish:
-    """What `backup create` was told."""
+    """The options of `backup create`."""
 
     target: Target
     member: str = ""
@@ -35,16 +35,16 @@ class Wish:
 
 
 def open_account(session: Session, name: str) -> None:
-    """The account that backups copy with exists from the first one on; raises Refused without a primary."""
+    """Create the account that backups copy with, before the first backup; raises Refused without a primary."""
     primary = observe.judged(session, name).primary
     if primary is None:
-        text = f"{name} has no primary, so it is not whole enough to be copied"
+        text = f"{name} has no primary, so no backup can be made"
         raise Refused([Reason("no-primary", text, f"mysqlops status {name}")])
     agents.run(session.client, primary, "backup-open", timeout_seconds=_OPEN_SECONDS)
 
 
 def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
-    """The Job of one backup, followed by pruning if there is a policy; without an id it makes one itself."""
+    """The Job of one backup, followed by pruning if a policy is set; without an id, the Job chooses one itself."""
     running = observe.must_run(session.client, name)
     env = planning.environment_of(running.spec, origin(session, name))
     env |= {"MEMBER": wish.member, "CHECK": wish.check, "METHOD": wish.method} | (
@@ -53,25 +53,26 @@ def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
     if wish.rate_mib:
         env |= {"RATE_MIB": str(wish.rate_mib), "LIMIT": str(wish.rate_mib * 1024)}
     steps: tuple[planning.Step, ...] = planning.LOGICAL if wish.method == backup.LOGICAL else planning.CREATE
+    steps = (*steps, *signing.steps(session, name, running.in_use.agent))
     if wish.keep:
         steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     job_name = names.backup_job(name, backup_id)
     made = planning.job(restic.templates(), job_name, wish.target, steps, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "create"
-    if wish.method == backup.LOGICAL:  # the dump beside the data
+    if wish.method == backup.LOGICAL:  # the dump lies beside the data
         planning.grow_scratch(made, 2 * quantity.parse_bytes(running.spec.storage_size))
     return made
 
 
 def create(session: Session, name: str, wish: Wish) -> backup.Backup:
-    """Make one, or wait for the one that a killed run began; raises Refused, StepFailed, StorageError, WaitTimeout."""
+    """Make a backup, or wait for the one of a killed run; raises Refused, StepFailed, StorageError, WaitTimeout."""
     wanted = _under_way(session, name)
     if wanted is None:
         open_account(session, name)
         wanted = job(session, name, wish, backup.new_id(name, session.clock.now()))
     else:
-        session.progress.say(f"waiting for the backup that runs already: Job {wanted['metadata']['name']}")
+        session.progress.say(f"a backup is already running; waiting for it: Job {wanted['metadata']['name']}")
     _check_same_target(wanted, wish)
     pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
@@ -83,10 +84,10 @@ Make = Callable[[Session, str, Wish], backup.Backup]
 
 
 def create_of_all(session: Session, name: str, wish: Wish, make: Make) -> list[backup.Backup]:
-    """One of each member, one after another, replicas first; raises Refused unless all are ONLINE."""
+    """Back up each member, one after another, replicas first; raises Refused unless all are ONLINE."""
     now = observe.judged(session, name)
-    if silent := [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]:
-        text = f"--all-members: {', '.join(silent)}"
+    if not_online := [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]:
+        text = f"--all-members: {', '.join(not_online)}"
         raise Refused([Reason("not-whole", text, f"mysqlops status {name}; or choose with --member")])
     return [
         _create_of(session, name, replace(wish, member=one.name), make)
@@ -95,7 +96,7 @@ def create_of_all(session: Session, name: str, wish: Wish, make: Make) -> list[b
 
 
 def _create_of(session: Session, name: str, wish: Wish, make: Make) -> backup.Backup:
-    """A backup that a killed run began may be of another member: then this one's is made after it."""
+    """A backup that a killed run began may be of another member: then this member's backup is made after it."""
     made = make(session, name, wish)
     return made if made.member == wish.member else make(session, name, wish)
 
@@ -103,8 +104,8 @@ def _create_of(session: Session, name: str, wish: Wish, make: Make) -> backup.Ba
 def _check_same_target(wanted: Json, wish: Wish) -> None:
     target = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "target")
     if target["secret"]["secretName"] != wish.target.secret:
-        text = f"another backup runs: Job {wanted['metadata']['name']}, to {target['secret']['secretName']}"
-        raise errors.OperationLocked(text, hint="wait for it, or kubectl delete job of that name")
+        text = f"another backup is running: Job {wanted['metadata']['name']}, to {target['secret']['secretName']}"
+        raise errors.OperationLocked(text, hint="wait for it to end, or delete that Job with kubectl delete job")
 
 
 def _under_way(session: Session, name: str) -> Json | None:
@@ -113,13 +114,13 @@ def _under_way(session: Session, name: str) -> Json | None:
 
 
 def origin(session: Session, name: str) -> str:
-    """What tells this cluster from another of the same name."""
+    """Distinguishes this cluster from another of the same name."""
     lease = session.client.get("Lease", names.group_lease(name))
     return str(lease["metadata"]["uid"])
 
 
 def catalogue(session: Session, target: Target) -> list[backup.Backup]:
-    """All that the target holds, the newest first, each with how far it can be brought."""
+    """All backups in the target, newest first, each with the last point in time that it can reach."""
     return held(session, target)[0]
 
 
@@ -135,46 +136,51 @@ def held(
 
 
 def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
-    """Raises Refused that lists what there is."""
+    """Raises Refused, which lists the existing backups."""
     return pick(catalogue(session, target), target, backup_id)
 
 
 def pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
-    """Raises Refused that lists what there is."""
+    """Raises Refused, which lists the existing backups."""
     same = [one for one in there if one.id == backup_id]
     found = next((one for one in same if one.signed == backup.SIGNED), same[0] if same else None)
     if found is None:
         some = ", ".join(one.id for one in there[:5]) or "none"
-        text = f"BACKUP {backup_id}: target {target.name} holds {some}"
+        text = f"BACKUP {backup_id}: no such backup in target {target.name}, which holds {some}"
         raise Refused([Reason("no-such-backup", text, f"mysqlops backup list --target {target.name}")])
     return found
 
 
 def manifest(session: Session, target: Target, found: backup.Backup) -> Json:
-    """What was recorded with it: every table's rows and checksum, the cluster's spec."""
+    """What was recorded with the backup: every table's rows and checksum, the cluster's spec."""
     text = restic.run(session, target, "dump", found.snapshot, "/manifest.json")
     return recorded.load(text, found.id)
 
 
-def export(session: Session, target: Target, backup_id: str, claim: str, file: str) -> str:
-    """Write a backup as a tar file onto a claim; its SHA-256. Raises Refused, StorageError, WaitTimeout.
+def trusted(session: Session, target: Target, backup_id: str, trust: signing.Trust) -> backup.Backup:
+    """The backup of that id, once a key or the user vouches for its origin; raises Refused."""
+    found = pick(held(session, target, trust.signed_by)[0], target, backup_id)
+    signing.check(found, accepted=trust.accept_unsigned)
+    return found
 
-    A run that is killed leaves the Job; the next one with the same words waits for it.
+
+def export(session: Session, target: Target, chosen: backup.Backup, claim: str, file: str) -> str:
+    """Write a backup as a tar file onto a claim; returns its SHA-256. Raises Refused, StorageError, WaitTimeout.
+
+    A killed run leaves the Job; the next run with the same arguments waits for it.
     """
-    chosen = find(session, target, backup_id)
     targets.check_claim(session.client, claim)
     steps = planning.export(chosen.snapshot, file)
-    digest = hashlib.sha256(f"{target.name} {backup_id} {claim} {file}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
     made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
     pod = jobs.run(session, planning.onto_claim(made, claim), backup_progress.progress, "file-exists")
-    told = jobs.last_line(session, pod, steps[0].name)
+    line = jobs.last_line(session, pod, steps[0].name)
     jobs.delete(session, made["metadata"]["name"])
-    return told.partition(" ")[0]
+    return line.partition(" ")[0]
 
 
-def verify(session: Session, name: str, target: Target, backup_id: str) -> backup.Backup:
-    """Restore it into a pod of its own, start it, and compare everything; raises StepFailed with what differs."""
-    chosen = find(session, target, backup_id)
+def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -> backup.Backup:
+    """Restore it into a separate pod, start it, and compare everything; raises StepFailed with the differences."""
     if reasons := check_snapshot(session, chosen):
         raise Refused(reasons)
     made = verify_job(session, name, target, chosen)
@@ -185,7 +191,7 @@ def verify(session: Session, name: str, target: Target, backup_id: str) -> backu
 
 
 def verify_job(session: Session, name: str, target: Target, chosen: backup.Backup | None) -> Json:
-    """Of one backup, or of the newest that was not verified yet."""
+    """Verifies one backup, or the newest unverified one."""
     running = observe.must_run(session.client, name)
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     env = planning.environment_of(running.spec, origin(session, name)) | (planning.which(chosen) if chosen else {})
@@ -200,7 +206,7 @@ def verify_job(session: Session, name: str, target: Target, chosen: backup.Backu
 
 
 def _sizes(spec: ClusterSpec, chosen: backup.Backup) -> tuple[str, ...]:
-    """A volume made of a snapshot must be at least as large as the one that it was taken of."""
+    """A volume made from a snapshot must be at least as large as the snapshot's source."""
     return (spec.storage_size, chosen.storage_size) if chosen.volume_snapshot else (spec.storage_size,)
 
 
@@ -213,7 +219,7 @@ def prune_plan(session: Session, name: str, target: Target, policy: retention.Po
 
 
 def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
-    """Raises Refused for the last one of its history that is known to be good."""
+    """Raises Refused for the last backup of its history that is known to be good."""
     there = catalogue(session, target)
     chosen = pick(there, target, backup_id)
     has_key = bool(signing.key_of(session.client, chosen.cluster))
@@ -228,7 +234,7 @@ def check_delete(session: Session, target: Target, backup_id: str) -> backup.Bac
 
 
 def histories(session: Session, chosen: backup.Backup) -> set[str]:
-    """The names of the histories that the backup's cluster is in or can go back to; empty if nobody knows."""
+    """The names of the histories that the backup's cluster is in or can go back to; empty if unknown."""
     lease = session.client.find("Lease", names.group_lease(chosen.cluster))
     if lease is None or lease["metadata"]["uid"] != chosen.origin:
         return set()
@@ -242,19 +248,20 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
 
 
 def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
-    """Forget them, the binary logs that only they needed, and free what only they used; one after another would lock
-    the repository longer."""
+    """Forget them, delete the binary logs that only they needed, and free the space that only they used: all in one
+    run, since one after another would lock the repository longer."""
     snapshots = restic.snapshots(session, target)
     ids = backup.snapshots_of(snapshots, gone)
     going = {one.snapshot for one in gone}
-    stays = [one for one in backup.catalogue(snapshots) if one.snapshot not in going]
     keys = signing.keys(session, snapshots)
+    # Judged by sealed entries: logs that a signed backup needs are not deleted because unsigned ones hold the same.
+    stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
     for own in {one.origin for one in gone}:
         ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own, keys)
     if ids:
         restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
     for one in gone:
-        # After it is forgotten: a backup that is listed must be there.
+        # Only after the backup is forgotten: a listed backup must exist.
         if one.volume_snapshot and one.namespace == session.client.namespace and one.signed != backup.UNKNOWN:
             _delete_snapshot(session, one)
 
@@ -267,8 +274,8 @@ def _delete_snapshot(session: Session, one: backup.Backup) -> None:
 
 
 def own_snapshot(session: Session, one: backup.Backup) -> Json | None:
-    """An entry is only a word: what is mounted, or goes, is a VolumeSnapshot that mysqlops made of that cluster, for
-    that backup. None if there is none."""
+    """An entry proves nothing by itself: only a VolumeSnapshot that mysqlops made of that cluster, for that backup, is
+    mounted or deleted. None if it does not exist."""
     if one.volume_snapshot != one.id or one.namespace != session.client.namespace:
         return None
     found = session.client.find("VolumeSnapshot", one.volume_snapshot)
@@ -277,10 +284,10 @@ def own_snapshot(session: Session, one: backup.Backup) -> Json | None:
 
 
 def check_snapshot(session: Session, found: backup.Backup) -> list[Reason]:
-    """Why a backup's data cannot be had here: a VolumeSnapshot is only of its own namespace."""
+    """Why a backup's data is not available here: a VolumeSnapshot can be used only in its own namespace."""
     if not found.volume_snapshot or own_snapshot(session, found):
         return []
-    text = f"{found.id} is VolumeSnapshot {found.volume_snapshot} of namespace {found.namespace}, and is not here"
+    text = f"{found.id} is VolumeSnapshot {found.volume_snapshot} of namespace {found.namespace}, not available here"
     return [
         Reason("snapshot-gone", text, "mysqlops backup list shows others; those of method archive need no snapshot")
     ]

@@ -1,4 +1,4 @@
-"""Keep a cluster's binary logs in a target: start and stop what receives them, and show what is there."""
+"""Keep a cluster's binary logs in a target: start and stop the receiver, and show what is stored."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from mysqlops.core import binlog, names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
+from mysqlops.objects import binlog as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import observe, targets, vault
+from mysqlops.operations import observe, targets, vault, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import binlog as planning
 
 Json = dict[str, Any]
 _FILES = ("serviceaccount.yaml", "role.yaml", "rolebinding.yaml", "lease.yaml", "deployment.yaml")
@@ -20,34 +20,33 @@ _POLL_SECONDS = 0.5
 
 
 def start(session: Session, name: str, wish: planning.Wish) -> binlog.Report:
-    """Start it, or bring it in line with the cluster, and wait until something is stored; raises Refused, WaitTimeout
-    with what the receiver says."""
+    """Start the receiver, or update it to the cluster, and wait until the first logs are stored; raises Refused,
+    or WaitTimeout with the receiver's message."""
     planning.check_every(wish.every)
     backups.open_account(session, name)
     _refuse_other_target(session, name, wish.target)
     before = _report(session, name)
     _apply(session, name, wish)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while True:
+
+    def look() -> binlog.Report | waiting.Pending:
         found = _report(session, name)
         if found is not None and found.until and not found.trouble and (before is None or found.at != before.at):
             return found
-        why = (found.trouble if found else "") or "the first binary logs to be stored"
-        session.progress.waiting(f"waiting: {why}")
-        observe.check_deadline(session, deadline, why)
-        session.clock.sleep(_POLL_SECONDS)
+        return waiting.Pending("the first binary logs to be stored", found.trouble if found else "")
+
+    return waiting.until(session, look, poll_seconds=_POLL_SECONDS)
 
 
 def _refuse_other_target(session: Session, name: str, target: Target) -> None:
-    """Two repositories would each have a part."""
+    """With two targets, each repository would hold only a part of the logs."""
     found = session.client.find("Deployment", names.receiver(name))
     if found is not None and (there := planning.noted(found)[0]) != target.name:
-        text = f"--target {target.name}: the binary logs of {name} go to {there}"
+        text = f"--target {target.name}: the binary logs of {name} already go to {there}"
         raise Refused([Reason("other-target", text, f"mysqlops backup binlog stop {name}, then start it again")])
 
 
 def refresh(session: Session, name: str) -> None:
-    """The cluster's image or agent changed: the receiver follows. Nothing if there is none."""
+    """The cluster's image or agent changed: update the receiver. Does nothing without a receiver."""
     found = session.client.find("Deployment", names.receiver(name))
     if found is not None:
         target, every = planning.noted(found)
@@ -64,15 +63,13 @@ def _apply(session: Session, name: str, wish: planning.Wish) -> None:
 
 
 def stop(session: Session, name: str) -> bool:
-    """What is stored stays; False if nothing ran. The pod stores the last seconds at its end, which is waited for;
+    """Stored logs stay; False if no receiver ran. The pod stores the last seconds when it ends, and this waits for it;
     raises WaitTimeout."""
     found = session.client.find("Deployment", names.receiver(name))
     session.client.delete("Deployment", names.receiver(name))
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while session.client.list("Pod", planning.selector_text(name)):
-        session.progress.waiting("waiting until the last binary logs are stored")
-        observe.check_deadline(session, deadline, "the receiver's pod to end")
-        session.clock.sleep(_POLL_SECONDS)
+    pending = waiting.Pending("the receiver's pod to store the last binary logs and end")
+    selector = planning.selector_text(name)
+    waiting.until(session, lambda: pending if session.client.list("Pod", selector) else None)
     for kind in ("RoleBinding", "Role", "ServiceAccount", "Lease"):
         session.client.delete(kind, names.receiver(name))
     return found is not None

@@ -1,8 +1,10 @@
-"""The agent as one file: a zipapp of our own modules and pymysql, for a ConfigMap.
+"""The agent as one file: a zipapp of our own modules and PyMySQL, for a ConfigMap.
 
+One version of mysqlops is one agent, whoever runs it: a wheel carries the program, made when the wheel was built. In a
+checkout it is made of the sources, and of the wheel in vendor/ instead of what is installed. The same sources give the
+same digest with any Python, and the same bytes with the same zlib.
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So modules go in without their docstrings and comments, with the same line numbers. The zip is made the same way each
-time, so that the same sources give the same bytes.
+So modules are shipped without docstrings and comments, with the same line numbers.
 """
 
 from __future__ import annotations
@@ -13,26 +15,24 @@ import io
 import sys
 import tokenize
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata, resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from mysqlops import errors
 from mysqlops.version import __version__
 
 _ENTRY = "mysqlops.agent.__main__"
-_LIBRARY = "pymysql"
 _MAIN = "import sys\nfrom mysqlops.agent.__main__ import main\nsys.exit(main())\n"
 _ROOT = Path(__file__).resolve().parents[2]
+_PACKAGED = _ROOT / "mysqlops" / "_agent" / "agent.pyz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX, _MODE = 3, 0o100644
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """The zipapp, and what names its content: the version and a hash of the sources."""
+    """The zipapp, and the name of its content: the version and a hash of the sources."""
 
     content: bytes
     version: str
@@ -40,35 +40,50 @@ class Bundle:
 
 @cache
 def build() -> Bundle:
-    check_pymysql(metadata.version("pymysql"))
+    """The program that the wheel carries, or that of the checkout's sources."""
+    if not _PACKAGED.exists():
+        return from_sources()
+    content = _PACKAGED.read_bytes()
+    return Bundle(content, _version(_unzipped(content)))
+
+
+def from_sources() -> Bundle:
     files = dict(sorted(_files()))
     buffer = io.BytesIO()
-    digest = hashlib.sha256()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for path, text in files.items():
-            digest.update(path.encode() + b"\0" + text + b"\0")
-            archive.writestr(zipfile.ZipInfo(path, _EPOCH), text, zipfile.ZIP_DEFLATED)
-    return Bundle(buffer.getvalue(), f"{__version__}-{digest.hexdigest()[:12]}")
+            entry = zipfile.ZipInfo(path, _EPOCH)
+            entry.create_system, entry.external_attr = _UNIX, _MODE << 16
+            archive.writestr(entry, text, zipfile.ZIP_DEFLATED, compresslevel=9)
+    return Bundle(buffer.getvalue(), _version(files))
 
 
-def check_pymysql(version: str) -> None:
-    """Whatever is installed beside this command goes into every pod; raises ConfigError for a version before 1.2, which
-    gives passwords to a server that offers no TLS although that was asked for."""
-    if tuple(int(part) for part in version.split(".")[:2]) < (1, 2):
-        text = f"PyMySQL {version} is installed, and the agent is made of it: 1.2 or later is needed"
-        raise errors.ConfigError(text, hint="pip install 'pymysql>=1.2'")
+def _version(files: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for path, text in sorted(files.items()):
+        digest.update(path.encode() + b"\0" + text + b"\0")
+    return f"{__version__}-{digest.hexdigest()[:12]}"
+
+
+def _unzipped(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _files() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     for path, source in _needed(_ENTRY):
         yield path, _bare(source)
-    for path, source in _sources(resources.files(_LIBRARY), _LIBRARY):
-        yield path, _bare(source)
+    (library,) = (_ROOT / "vendor").glob("*.whl")
+    for path, source in _unzipped(library.read_bytes()).items():
+        if path.endswith(".py"):
+            yield path, _bare(source)
+        elif path.endswith("/LICENSE"):
+            yield path, source
 
 
 def _needed(entry: str) -> Iterator[tuple[str, bytes]]:
-    """Our modules that the entry imports, and those that they import, and so on."""
+    """The modules of mysqlops that the entry point imports, directly or indirectly."""
     open_ends, found = [entry], {}
     while open_ends:
         module = open_ends.pop()
@@ -111,14 +126,6 @@ def _imports(source: bytes) -> Iterable[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{name.name}" for name in node.names)
-
-
-def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry.name != "__pycache__":
-            yield from _sources(entry, f"{path}/{entry.name}")
-        elif entry.name.endswith(".py"):
-            yield f"{path}/{entry.name}", entry.read_bytes()
 
 
 if __name__ == "__main__":

@@ -1,63 +1,67 @@
-"""The only place that deletes members' claims, and only with what the gate lets pass (planning/gate.py).
+"""The only place that deletes members' claims, and only those that the gate lets pass (planning/gate.py).
 
-`delete --purge-data`, for which the user typed the cluster's name, is the one other (operations/delete.py).
+`delete --purge-data`, for which the user typed the cluster's name, is the only exception (operations/delete.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.core import gtid
 from mysqlops.core.view import RECOVERING
 from mysqlops.errors import Refused, StepFailed
-from mysqlops.operations import gtids, observe
+from mysqlops.operations import gtids, lock, observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate
+from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.5
-_TOLD_SECONDS = 12.0  # a member applies what it received, and each publishes every five seconds (agent/publisher.py)
-_PATIENT_SECONDS = 60.0  # a failover, an API server that was away: agents speak again after ten seconds at most
-_PASSING = {"only-copy", "members-unseen"}  # what a few seconds of patience may change
+_TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
+_PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
+# Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
+_PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Whether the user accepted a loss, by which flag of the verb; and what a note says of the claim, whose identity
-    and age the caller has checked. What the member's server says now goes before the note."""
+    """Whether the user accepted a loss, by which flag of the verb; and what a note says of the claim, after the caller
+    has checked the claim's identity and age. The server's present answer takes precedence over the note."""
 
     accept_loss: bool = False
     flag: str = ""
     noted: gtid.GtidSet | None = None
-    repair: bool = False  # of the member that the user named
+    repair: bool = False  # for the member that the user named
 
 
 def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
-    """Let the gate decide on what is seen now; raises Refused. What the claim's member holds is read first, then the
-    others' servers are asked, for some seconds: what the member had just applied, they may still have to apply."""
+    """Let the gate decide on the state observed now; raises Refused. The transactions of the claim's member are read
+    first, then the others' servers are asked for some seconds: they may still have to apply what it just applied."""
     now = observe.judged(session, name)
     going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
-    deadline = session.clock.monotonic() + _TOLD_SECONDS
+    patience = waiting.Patience(session, _TOLD_SECONDS)
     while True:
+        if going.held is None:
+            going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
         answers = gtids.answers(session, now, but=going.member)
         try:
             return gate.check(now, going, answers, accept_loss=wish.accept_loss)
         except Refused as error:
-            if session.clock.monotonic() > deadline or not {reason.code for reason in error.reasons} <= _PASSING:
+            if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
-        session.progress.waiting(f"waiting for the others to hold all that {going.member} holds")
-        session.clock.sleep(_POLL_SECONDS)
+            first = error.reasons[0]
+        patience.sleep(_pending(claim, first.message))
         now = observe.judged(session, name)
 
 
 def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repairs: bool = False) -> gate.Passed:
-    """What the gate refuses may be over in a minute, as after a failover; then it raises StepFailed. Where several
-    members are out and only their rebuilding brings them in (`repairs`), it is enough after that minute that the group
-    itself stays."""
-    deadline = session.clock.monotonic() + _PATIENT_SECONDS
+    """A refusal by the gate may end within a minute, as after a failover; if it does not, raises StepFailed. Where
+    several members are out and only rebuilding brings them back (`repairs`), it is enough after that minute that the
+    group itself is stable."""
+    patience = waiting.Patience(session, _PATIENT_SECONDS)
     while True:
-        is_late = session.clock.monotonic() > deadline
+        is_late = patience.is_over()
         try:
             repair = wish.repair or (repairs and is_late and not _is_joining(session, name))
             return ask(session, name, claim, replace(wish, repair=repair))
@@ -66,42 +70,63 @@ def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repai
             if is_late:
                 text = f"claim {claim['metadata']['name']} is kept: {refusal}"
                 raise StepFailed(text, hint=f"{first.hint}; then run the same command again") from refusal
-            session.progress.waiting(f"waiting before claim {claim['metadata']['name']} goes: {first.message}")
-        session.clock.sleep(_POLL_SECONDS)
+        patience.sleep(_pending(claim, first.message))
+
+
+def _pending(claim: Json, why: str) -> waiting.Pending:
+    return waiting.Pending(f"it to be safe to delete claim {claim['metadata']['name']}: {why}")
 
 
 def _is_joining(session: Session, name: str) -> bool:
-    """Somebody is about to be another copy: worth waiting for."""
+    """Another member is about to hold a copy: worth waiting for."""
     members = observe.judged(session, name).members
     return any(one.state == RECOVERING or one.clone_size for one in members)
 
 
+def empty(session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", **more: Any) -> None:
+    """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. The orders that its
+    new pod must find when it starts (`more`) are written in the same call. Raises WaitTimeout."""
+    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    note = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
+    orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
+    if passed is not None:
+        delete(session, passed)
+
+
+def emptied(session: Session, name: str) -> dict[str, Any]:
+    """The notes of members that are to take another's data (planning/member.py)."""
+    found = orders.read_one(session.client, name, "rebuilding")
+    return found if isinstance(found, dict) else {}
+
+
+def forget_emptied(session: Session, name: str, members: Collection[str]) -> None:
+    """Once the members serve with their new claims."""
+    notes = emptied(session, name)
+    if left := notes.keys() & set(members):
+        orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
+
+
 def delete(session: Session, passed: gate.Passed) -> None:
-    """Delete the claim and its member's pod, until the claim has gone: a pod that the StatefulSet made too early holds
-    the old one, and must go too. Raises WaitTimeout."""
+    """Delete the claim and its member's pod until the claim is gone: a pod that the StatefulSet made too early uses the
+    old claim, and must go too. Raises WaitTimeout."""
     client = session.client
     session.progress.say(f"deleting claim {passed.claim}")
     client.delete("PersistentVolumeClaim", passed.claim, uid=passed.uid)
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while is_there(session, passed.claim, passed.uid):
         pod = client.find("Pod", passed.member)
         if pod is not None and "deletionTimestamp" not in pod["metadata"]:
             client.delete("Pod", passed.member, uid=pod["metadata"]["uid"])
-        session.progress.waiting(f"waiting for claim {passed.claim} to go")
-        observe.check_deadline(session, deadline, f"claim {passed.claim} gone")
-        session.clock.sleep(_POLL_SECONDS)
+        patience.pause(waiting.Pending(f"claim {passed.claim} to be deleted"))
 
 
 def is_there(session: Session, claim: str, uid: str) -> bool:
-    """Whether that very claim exists, not another of its name."""
+    """Whether this very claim still exists, not a new one of the same name."""
     found = session.client.find("PersistentVolumeClaim", claim)
     return found is not None and found["metadata"]["uid"] == uid
 
 
 def await_new(session: Session, claim: str) -> None:
-    """Until the StatefulSet has made it; raises WaitTimeout."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while session.client.find("PersistentVolumeClaim", claim) is None:
-        session.progress.waiting(f"waiting for a new claim {claim}")
-        observe.check_deadline(session, deadline, f"claim {claim}")
-        session.clock.sleep(_POLL_SECONDS)
+    """Waits until the StatefulSet has created it; raises WaitTimeout."""
+    pending = waiting.Pending(f"the new claim {claim} to be created")
+    waiting.until(session, lambda: None if session.client.find("PersistentVolumeClaim", claim) else pending)

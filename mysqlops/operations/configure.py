@@ -1,13 +1,12 @@
-"""Change my.cnf: what the servers can take live at once on every member, the rest by a rollout.
+"""Change my.cnf: settings that can change live are set on every member at once, the others by a rollout.
 
-Live: one replica first, then the others, then a write as a client makes it; if anything refuses, the values of my.cnf
-are set again everywhere. Only what has proven itself is written to the ConfigMap, in place: until then a server that
-restarts has the old values, and a run that was killed is finished, or taken back, by the next one.
+Live: one replica first, then the other members, then a write as a client makes it. If a server refuses or the write
+fails, every member gets the values of my.cnf again. Only proven settings are written to the ConfigMap, in place: until
+then a server that restarts has the old values, and the next run undoes what a killed run left (unproven.py).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -19,9 +18,10 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
-from mysqlops.operations import agents, deploy, image_check, observe, rollout, upgrade
+from mysqlops.objects import render
+from mysqlops.operations import agents, deploy, image_check, observe, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, settings, status
+from mysqlops.planning import settings, status
 
 Json = dict[str, Any]
 _PROOF_SECONDS = 10.0
@@ -29,11 +29,9 @@ _PROOF_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Change:
-    """Variable -> new value (None: the server's default), and the values that my.cnf has now; `rolling` if some take a
-    restart (`static`)."""
+    """Variable -> new value (None: the server's default); `rolling` if some take a restart (`static`)."""
 
     values: Mapping[str, str | None]
-    before: Mapping[str, str | None]
     static: tuple[str, ...]
     config_map: Json
     rolling: upgrade.Change | None
@@ -48,7 +46,7 @@ class Change:
 
 
 def with_settings(running: observe.Running, given: Mapping[str, str | None]) -> ClusterSpec:
-    """The running spec with other settings, each value as a line of my.cnf has it; None takes one away. Raises
+    """The running spec with other settings, each value as a line of my.cnf has it; None removes a setting. Raises
     ConfigError."""
     source = "config set"
     lines = [f"{key}={value}" for key, value in given.items() if value is not None]
@@ -62,18 +60,18 @@ def with_settings(running: observe.Running, given: Mapping[str, str | None]) -> 
 
 
 def reverted(running: observe.Running) -> ClusterSpec:
-    """The running spec with the settings from before the last change; raises Refused."""
+    """The running spec with the settings before the last change; raises Refused. The cluster ran with them: for values
+    that only an older version allowed, must_fit warns, and the way back stays open."""
     text = running.settings.get(render.PREVIOUS_CNF)
     if text is None:
-        raise Refused([Reason("no-previous", f"no change of the settings of {running.spec.name} is known")])
-    source = render.PREVIOUS_CNF
-    return replaced(running.spec, mysqld=mysqld_config.check_user_settings(mysqld_config.parse(text, source), source))
+        raise Refused([Reason("no-previous", f"no earlier settings of {running.spec.name} are recorded")])
+    return replaced(running.spec, mysqld=mysqld_config.read(mysqld_config.parse(text, render.PREVIOUS_CNF)))
 
 
 def plan(
     session: Session, name: str, running: observe.Running, spec: ClusterSpec, again: Collection[str] = ()
 ) -> Change:
-    """What would change, after the server in its image has accepted the whole my.cnf; raises Refused.
+    """What would change, once a server of the image has accepted the whole my.cnf; raises Refused.
 
     Variables named in `again` are set live although my.cnf has their values already: a run may have been killed, or
     somebody used SET GLOBAL.
@@ -90,11 +88,11 @@ def plan(
     kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])
     static = tuple(one for one in values if kinds[one] != variables.DYNAMIC)
     if static:
-        return Change(values, {}, static, config_map, upgrade.plan(session, name, running, spec))
+        return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
     image_check.must_fit(session, spec, running.spec)
     image_check.must_pass(session, spec, objects)
-    return Change(values, settings.undone(values, old), (), config_map, None)
+    return Change(values, (), config_map, None)
 
 
 def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dict[str, str]:
@@ -103,7 +101,7 @@ def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dic
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     found: dict[str, str] = agents.run(session.client, now.primary, "setting-kinds", *values, timeout_seconds=20)
-    return found
+    return {one: variables.STATIC if settings.waits_for_start(one) else kind for one, kind in found.items()}
 
 
 def execute(session: Session, name: str, change: Change, limits: rollout.Limits) -> list[str]:
@@ -112,72 +110,57 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
     members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
+    unproven.settle(session, name)  # what a killed run noted: the new note would replace it
+    if change.values:
+        unproven.begin(session, name, change.values)
     _try(session, name, now, members, change)
     session.client.apply(change.config_map)
     session.progress.say(f"set on {', '.join(members)}")
     _await_files(session, name, change.config_map["data"][render.MY_CNF])
-    for one in members:  # a server that restarted before the file came has the old values
-        _set(session, one, change.values)
+    for one in members:  # a server that restarted before it got the new file has the old values
+        unproven.put(session, one, change.values)
+    if change.values:
+        unproven.end(session, name)
     return []
 
 
 def _try(session: Session, name: str, now: status.Status, members: Sequence[str], change: Change) -> None:
-    """Set the values, and write as a client does; raises what stands in the way, with the old values set again."""
-    asked: list[str] = []
+    """Set the values, and write as a client does; on failure sets the old values again and raises the reason."""
+    done: list[str] = []
     try:
         for one in members:
-            asked.append(one)
-            _set(session, one, change.values)
+            unproven.put(session, one, change.values)
+            done.append(one)
         if change.values:
-            deploy.prove(session.client, now, _PROOF_SECONDS)
+            deploy.prove(session.client, now, _PROOF_SECONDS, everywhere=False)
     except errors.MysqlopsError as error:
-        if isinstance(error, Refused) and len(asked) == 1:
-            raise  # the first one put back what it had set
-        _take_back(session, name, asked, change, error)
-    except KeyboardInterrupt:  # nobody has seen yet that clients can live with it
+        if isinstance(error, Refused) and not done:  # the first member has set its old values again
+            unproven.end(session, name)
+            raise
+        _take_back(session, name, change, error)
+    except KeyboardInterrupt:  # no client's write has proved the values yet
         session.progress.say("setting the values of my.cnf again")
-        if left := _set_back(session, asked, change):
-            session.progress.warn(f"the values of my.cnf are not back on {'; '.join(left)}")
+        if left := unproven.set_back(session, name):
+            session.progress.warn(f"the values of my.cnf are not restored on {'; '.join(left)}")
         raise
 
 
-def _set_back(session: Session, members: Sequence[str], change: Change) -> list[str]:
-    """Set the values of my.cnf again; the members that could not be asked, with why."""
-    left = []
-    for one in members:
-        try:
-            _set(session, one, change.before)
-        except errors.MysqlopsError as failure:
-            left.append(f"{one}: {failure}")
-    return left
-
-
-def _take_back(
-    session: Session, name: str, members: Sequence[str], change: Change, error: errors.MysqlopsError
-) -> NoReturn:
+def _take_back(session: Session, name: str, change: Change, error: errors.MysqlopsError) -> NoReturn:
     """Raises Refused, or StepFailed if a member could not be asked."""
-    left = _set_back(session, members, change)
+    left = unproven.set_back(session, name)
     keys = ", ".join(change.values)
     if left:
-        text = f"{keys}: {error}; and the values of my.cnf are not back on {'; '.join(left)}"
-        raise errors.StepFailed(text, hint=f"mysqlops restart {name} starts every server with my.cnf") from error
+        text = f"{keys}: {error}; and the values of my.cnf are not restored on {'; '.join(left)}"
+        raise errors.StepFailed(text, hint=f"mysqlops restart {name} restarts every server with my.cnf") from error
     if isinstance(error, Refused):
         raise error
-    text = f"with {keys} as wanted no client could write any more: {error}; the values of my.cnf are set again"
-    hint = "correct the value; docs/configuration.md says what each setting must allow"
+    text = f"clients could not write with the new {keys}: {error}; the values of my.cnf are set again"
+    hint = "correct the value; `mysqlops explain configuration` says what each setting must allow"
     raise Refused([Reason("stops-writes", text, hint)]) from error
 
 
-def _set(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
-    if not values:
-        return
-    refused: dict[str, str] = agents.run(session.client, pod, "set-settings", json.dumps(values), timeout_seconds=60)
-    if refused:
-        raise Refused([Reason("bad-config", f"{pod} refuses {key}: {why}") for key, why in refused.items()])
-
-
 def _await_files(session: Session, name: str, my_cnf: str) -> None:
-    """kubelet brings a changed ConfigMap into pods within a minute or so; until then a crash would bring old values."""
+    """kubelet updates a changed ConfigMap in pods within a minute or so; until then a restart brings old values."""
     digest = publication.config_digest(my_cnf.encode())
     observe.until(
         session,
@@ -189,7 +172,7 @@ def _await_files(session: Session, name: str, my_cnf: str) -> None:
 
 @dataclass(frozen=True)
 class Value:
-    """One variable: what my.cnf says (None: nothing), and what each member runs with."""
+    """One variable: its value in my.cnf (None: not set), and the value that each member runs with."""
 
     name: str
     configured: str | None
@@ -197,7 +180,7 @@ class Value:
     running: Mapping[str, str | None]
 
     def differs(self) -> bool:
-        """True if a member runs with something else than my.cnf says."""
+        """True if a member's value differs from my.cnf."""
         return self.configured is not None and any(
             settings.differs(self.name, self.configured, value) for value in self.running.values()
         )
@@ -212,8 +195,8 @@ def read(session: Session, name: str, keys: list[str]) -> list[Value]:
     configured = settings.values(running.settings.get(render.MY_CNF, ""))
     wanted_keys = [mysqld_config.normalise(key) for key in keys] or sorted(configured)
     online = [one.name for one in observe.judged(session, name).members if one.state == view.ONLINE]
-    told = {pod: agents.run(session.client, pod, "get-settings", *wanted_keys, timeout_seconds=30) for pod in online}
-    unknown = [key for key in keys if all(mysqld_config.normalise(key) not in found for found in told.values())]
+    answers = {pod: agents.run(session.client, pod, "get-settings", *wanted_keys, timeout_seconds=30) for pod in online}
+    unknown = [key for key in keys if all(mysqld_config.normalise(key) not in found for found in answers.values())]
     if unknown:
         text = f"the servers of {name} know no variable {', '.join(unknown)}"
         raise Refused([Reason("unknown-variable", text, f"mysqlops config get {name} lists what is set")])
@@ -222,7 +205,7 @@ def read(session: Session, name: str, keys: list[str]) -> list[Value]:
             key,
             configured.get(key),
             key in mysqld_config.by_name(running.spec.mysqld),
-            {pod: found[key] for pod, found in told.items() if key in found},
+            {pod: found[key] for pod, found in answers.items() if key in found},
         )
         for key in wanted_keys
     ]

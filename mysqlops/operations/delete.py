@@ -1,4 +1,4 @@
-"""Delete a cluster: its objects; its data only when that is asked for by name."""
+"""Delete a cluster's objects; its data only if the user confirms that with the cluster's name."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from mysqlops.core import names
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import observe, orders
+from mysqlops.objects import claims as naming
+from mysqlops.operations import data_version, observe, orders, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims as naming
 from mysqlops.planning import status
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
-_RUNNING = ("Job", "CronJob", "Deployment", "StatefulSet", "Pod")  # what makes pods goes before what pods use
+_RUNNING = ("Job", "CronJob", "Deployment", "StatefulSet", "Pod")  # makers of pods are deleted before what pods use
 
 
 def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
-    """What goes, in order: the StatefulSet first, so that members stop before anything they use. Raises Refused."""
+    """The deletions in order, the StatefulSet first: members must stop before what they use is gone. Raises Refused."""
     selector = names.selector_text(name)
     steps = []
     if client.find("Job", names.adopt_job(name)) is not None:
-        steps.append(Step("delete", "Job", names.adopt_job(name), f"fills {name}"))
+        steps.append(Step("delete", "Job", names.adopt_job(name), f"copies data into {name}"))
     for kind in (
         "CronJob",
         "Deployment",
@@ -41,7 +40,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         found = _orphans(client, name) if kind == "Pod" else client.list(kind, selector)
         steps += [Step("delete", kind, item["metadata"]["name"], f"belongs to {name}") for item in found]
     if client.find("Lease", names.receiver(name)) is not None:
-        steps.append(Step("delete", "Lease", names.receiver(name), f"is what received {name}'s binary logs"))
+        steps.append(Step("delete", "Lease", names.receiver(name), f"belongs to the receiver of {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):
             there = [one["metadata"]["name"] for one in client.list(kind, selector)]
@@ -55,7 +54,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
 
 
 def _orphans(client: Client, name: str) -> list[Json]:
-    """Members that run on without their StatefulSet, which was to be replaced."""
+    """Members that still run after their StatefulSet was deleted to be replaced."""
     if client.find("StatefulSet", name) is not None:
         return []
     there = client.list("Pod", names.selector_text(name))
@@ -63,12 +62,12 @@ def _orphans(client: Client, name: str) -> list[Json]:
 
 
 def _not_data(name: str) -> tuple[str, ...]:
-    """Leases of commands: that of `delete` itself goes at its end."""
+    """Leases of commands: the Lease of `delete` itself is deleted at its end."""
     return names.receiver(name), names.operation_lease(name)
 
 
 def kept(client: Client, name: str) -> list[str]:
-    """What a delete without --purge-data leaves: the claims, and what opens them."""
+    """The objects that a delete without --purge-data keeps: the claims, and the keys that open them."""
     selector = names.selector_text(name)
     secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
     found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
@@ -77,14 +76,14 @@ def kept(client: Client, name: str) -> list[str]:
 
 
 def _check_kept(client: Client, name: str) -> None:
-    """What is to stay must not be going already; raises Refused."""
+    """Objects to keep must not be in deletion already; raises Refused."""
     there = [one for one in client.list("PersistentVolumeClaim") if names.is_claim_of(one["metadata"]["name"], name)]
     if reasons := naming.going(name, there):
         raise errors.Refused(reasons)
 
 
 def check_confirmation(name: str, confirmed: str | None) -> None:
-    """Data goes only if the cluster's name was typed; raises Refused."""
+    """Data is deleted only if the cluster's name was typed; raises Refused."""
     if confirmed != name:
         raise errors.Refused(
             [
@@ -98,14 +97,16 @@ def check_confirmation(name: str, confirmed: str | None) -> None:
 
 
 def execute(session: Session, name: str, plan: Plan) -> None:
-    """Delete step by step; wait until the pods are gone before what they use goes. Raises WaitTimeout.
+    """Delete step by step; wait until the pods are gone before deleting what they use. Raises WaitTimeout.
 
-    An order to make the StatefulSet again is withdrawn first, or it would bring one back.
+    An order to make the StatefulSet again is withdrawn first, since it would recreate the StatefulSet.
     """
     lease = session.client.find("Lease", names.group_lease(name))
     if names.ANNOTATION_RECREATING in status.annotations_of(lease):
         orders.write(session.client, name, recreating=None)
     has_members = any(step.kind in ("StatefulSet", "Pod") for step in plan.steps)
+    if any(step.kind == "StatefulSet" for step in plan.steps):
+        data_version.note(session.client, observe.judged(session, name))
     for step in plan.steps:
         if has_members and step.kind not in _RUNNING:
             _await_no_pods(session, name)
@@ -118,12 +119,9 @@ def execute(session: Session, name: str, plan: Plan) -> None:
 
 
 def _await_no_pods(session: Session, name: str) -> None:
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while pods := [item["metadata"]["name"] for item in session.client.list("Pod", names.selector_text(name))]:
-        session.progress.waiting(f"waiting for {', '.join(pods)} to stop")
-        if session.clock.monotonic() >= deadline:
-            raise errors.WaitTimeout(
-                f"pods still there: {', '.join(pods)}",
-                hint="is a node down? kubectl get pods -o wide; run the same command again to go on",
-            )
-        session.clock.sleep(_POLL_SECONDS)
+    def look() -> waiting.Pending | None:
+        pods = [item["metadata"]["name"] for item in session.client.list("Pod", names.selector_text(name))]
+        return waiting.Pending(f"{', '.join(pods)} to stop") if pods else None
+
+    hint = "check whether a node is down (kubectl get pods -o wide), then run the same command again to continue"
+    waiting.until(session, look, hint=hint)

@@ -1,4 +1,4 @@
-"""Deploy: check, plan, apply, wait until the group is whole, and prove it with a write that every member shows."""
+"""Deploy: check, plan, apply, wait until the group is whole, and prove it with a write that arrives on every member."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
-from mysqlops.operations import agents, bundle, image_check, observe, preflight, vault
+from mysqlops.objects import claims, render
+from mysqlops.objects.running import differences
+from mysqlops.operations import agents, bundle, data_version, image_check, observe, preflight, vault, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, render, status, verdict
 from mysqlops.planning import deploy as planning
-from mysqlops.planning.running import differences
+from mysqlops.planning import status, verdict
 
 Json = dict[str, Any]
 _PROOF_SECONDS = 30.0
@@ -30,7 +31,7 @@ def objects(spec: ClusterSpec, in_use: render.InUse | None = None) -> list[Json]
 def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = None) -> tuple[list[Json], Plan]:
     """The wanted objects and the plan to them; raises Refused.
 
-    Of a cluster that runs, only the `chosen` fields are compared (None: all): the user did not say the others.
+    Of a cluster that runs, only the `chosen` fields are compared (None: all): the user did not give the others.
     """
     running = observe.running(client, spec.name)
     if running is not None:
@@ -51,16 +52,16 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
 
 
 def _in_use_before(client: Client, name: str) -> render.InUse:
-    """Of a cluster that was deleted and kept its data: the claims that it used last, not those of before a restore.
-    Raises Refused while its StatefulSet is being replaced."""
+    """For a deleted cluster that kept its data: the claims that it used last, not those put aside by a restore. Raises
+    Refused while its StatefulSet is being replaced."""
     annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
     if (remaking := observe.half_remade(name, annotations)) is not None:
         raise errors.Refused([remaking])
     history, restoring = timeline.history_of(annotations), timeline.swap_of(annotations)
     maps = names.config_map(name), names.agent_config_map(name)
-    if restoring is not None:  # whose claims go with the group's name; then the restore goes on, or is taken back
+    if restoring is not None:  # its claims belong to the group's name; afterwards the restore is continued or reverted
         note = group.note_of(annotations)
-        is_renamed = note.name not in ("", restoring.old.group)  # by the restore, or by `recover`, before it or since
+        is_renamed = note.name not in ("", restoring.old.group)  # by the restore, or by `recover` before or after it
         is_new = is_renamed and restoring.new.group in (note.name, note.parent)
         return render.InUse(*maps, (restoring.new if is_new else restoring.old).claims)
     return render.InUse(*maps, history.now.claims) if history else render.InUse(*maps)
@@ -83,7 +84,7 @@ def check(session: Session, spec: ClusterSpec) -> None:
 
 
 def apply(session: Session, spec: ClusterSpec, chosen: Collection[str] | None = None) -> Plan:
-    """All up to the start of the members, by who holds the cluster; the steps that were done. Raises Refused."""
+    """Do everything up to the start of the members, holding the cluster's lock; the steps done. Raises Refused."""
     wanted, plan = prepare(session.client, spec, chosen)
     try_images(session, spec, wanted, plan)
     execute(session, plan)
@@ -91,15 +92,17 @@ def apply(session: Session, spec: ClusterSpec, chosen: Collection[str] | None = 
 
 
 def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Plan) -> None:
-    """Before the StatefulSet is first created; raises Refused."""
+    """Checks before the StatefulSet is first created; raises Refused."""
     if not any(step.kind == "StatefulSet" for step in plan.steps):
         return
     image_check.must_fit(session, spec)
-    image_check.must_pass(session, spec, wanted)
+    tried = image_check.must_pass(session, spec, wanted)
+    if reasons := data_version.refused_because(session.client, spec.name, tried.version):
+        raise errors.Refused(reasons)
 
 
 def execute(session: Session, plan: Plan) -> None:
-    """Apply each step; every one may be repeated, so a killed run is finished by the next."""
+    """Apply each step; each may be repeated, so the next run finishes a killed one."""
     for step in plan.steps:
         session.progress.waiting(f"applying {step.kind} {step.name}")
         assert step.manifest is not None  # noqa: S101 (deploy's plans only apply)
@@ -111,7 +114,7 @@ def execute(session: Session, plan: Plan) -> None:
 
 
 def make_lease(session: Session, name: str) -> None:
-    """The Lease of a cluster that exists, if somebody deleted it."""
+    """Recreate the Lease of an existing cluster, if somebody deleted it."""
     if session.client.find("Lease", names.group_lease(name)) is not None:
         return
     running = observe.must_run(session.client, name)
@@ -122,8 +125,8 @@ def make_lease(session: Session, name: str) -> None:
 
 
 def _note_formed(session: Session, lease: Json) -> None:
-    """A Lease that was deleted does not make a cluster new: where claims exist, a group was formed once, and an empty
-    member must not form another."""
+    """A missing Lease does not make a cluster new: where claims exist, a group was formed once, and an empty member
+    must not form another."""
     cluster = lease["metadata"]["labels"][names.LABEL_INSTANCE]
     found = session.client.get("Lease", lease["metadata"]["name"])
     if names.ANNOTATION_BOOTSTRAPPED in status.annotations_of(found) or not observe.claims(session.client, cluster):
@@ -134,34 +137,37 @@ def _note_formed(session: Session, lease: Json) -> None:
 
 
 def await_healthy(session: Session, name: str) -> status.Status:
-    """Wait until nothing is wrong any more; raises WaitTimeout with what was last seen."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    """Wait until the cluster is whole; raises WaitTimeout with the state seen last."""
     seen_online: set[str] = set()
-    while True:
+
+    def look() -> status.Status | waiting.Pending:
         now = verdict.judge(observe.cluster(session.client, name, session.clock))
         for member in now.members:
             if member.state == view.ONLINE and member.name not in seen_online:
                 seen_online.add(member.name)
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
         if not status.in_the_way(now):
+            data_version.note(session.client, now)
             return now
-        session.progress.waiting(now.conditions[0].message)
-        if session.clock.monotonic() >= deadline:
-            reasons = "; ".join(condition.message for condition in now.conditions)
-            raise errors.WaitTimeout(
-                f"{name} is not whole after {session.timeout_seconds:.0f} s: {reasons}",
-                hint=f"{now.conditions[0].hint}; the members go on by themselves: mysqlops status {name} --watch",
-            )
-        session.clock.sleep(0.3)
+        first = now.conditions[0]
+        reasons = "; ".join(condition.message for condition in now.conditions)
+        hint = f"{first.hint}; the members continue by themselves: mysqlops status {name} --watch"
+        return waiting.Pending(f"{name} to be whole", reasons, first.message, hint)
+
+    return waiting.until(session, look)
 
 
-def prove(client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS) -> dict[str, float]:
-    """Seconds until a write through the primary Service was acknowledged and seen on each member; raises StepFailed.
+def prove(
+    client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS, *, everywhere: bool = True
+) -> dict[str, float]:
+    """Seconds until a write through the primary Service was acknowledged and arrived on each member, or only on the
+    primary: a replica may be behind whatever clients can do. Raises StepFailed or WaitTimeout.
 
-    It is made over the network by an account without administrative rights, as a client makes it."""
-    hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in seen.members]
+    The write goes over the network with an account without administrative rights, as a client's does."""
+    reached = [one for one in seen.members if everywhere or one.name == seen.primary]
+    hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in reached]
     words = ("probe", "--timeout", str(timeout_seconds), *hosts)
-    # Not from the primary, if there is another: a pod does not reach itself through a Service everywhere.
+    # Not from the primary, if another member exists: in some networks a pod cannot reach itself through a Service.
     others = [one.name for one in seen.members if one.state == view.ONLINE and one.name != seen.primary]
     where = (others or [seen.members[-1].name])[-1]
     taken: dict[str, float] = agents.run(client, where, *words, timeout_seconds=timeout_seconds + 15)

@@ -1,4 +1,4 @@
-"""What is made of a cluster's image, agent and settings, and must follow when they change."""
+"""Objects made from a cluster's image, agent and settings, which must be updated when those change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from mysqlops.operations.session import Session
 
 
 def refresh(session: Session, name: str) -> None:
-    """Bring the CronJobs and the receiver of binary logs in line, if there are any."""
+    """Update the CronJobs and the receiver of binary logs, where they exist."""
     schedule.refresh(session, name)
     binlog.refresh(session, name)

@@ -1,4 +1,4 @@
-"""The transactions that the members have, and those that they have no binary logs for any more."""
+"""The transactions that the members have, and those whose binary logs they have purged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ASK_SECONDS = 20
 
 
 def held_and_purged(session: Session, now: status.Status, but: str = "") -> tuple[gtid.GtidSet, list[gtid.GtidSet]]:
-    """What the ONLINE members (without one) have together, and what each has purged."""
+    """What the ONLINE members except the excluded one have together, and what each has purged."""
     sets = [_ask(session, one.name) for one in now.members if one.state == view.ONLINE and one.name != but]
     held = gtid.GtidSet()
     for one in sets:
@@ -23,11 +23,11 @@ def held_and_purged(session: Session, now: status.Status, but: str = "") -> tupl
 
 
 def answers(session: Session, now: status.Status, but: str) -> dict[str, gtid.GtidSet]:
-    """What each ONLINE member but one has executed, asked of its server now; who does not answer is not in it."""
+    """What each ONLINE member except one has executed, read from its server now, without silent members."""
     found = {}
     for one in now.members:
         if one.state == view.ONLINE and one.name != but:
-            # A pod or server that fails to answer is no holder of anybody's data; a lost lock is no such failure.
+            # A silent pod or server does not count as holding any data; a lost lock is another matter, and is raised.
             with suppress(errors.KubeError, errors.StepFailed, errors.WaitTimeout, errors.Refused):
                 found[one.name] = gtid.GtidSet.parse(_ask(session, one.name)["executed"])
     return found

@@ -1,7 +1,7 @@
 """Try the images in the cluster before anything is created: a short-lived pod runs mysqld and Python once.
 
-It finds an image that cannot be pulled, is not MySQL, is of a version that is not supported, or refuses the my.cnf
-(`mysqld --validate-config`). It is deleted at once; one left by a killed CLI is replaced by the next.
+It finds an image that cannot be pulled, is not MySQL, has an unsupported version, or refuses the my.cnf
+(`mysqld --validate-config`). The pod is deleted at once; the next run replaces one left by a killed CLI.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mysqlops.core import memory, mysqld_config, names, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import observe
+from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -40,24 +40,25 @@ class Tried:
     warnings: tuple[str, ...] = ()
 
 
-def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> None:
-    """The same as `check`; raises Refused, tells the warnings."""
+def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
+    """The same as `check`; raises Refused, prints the warnings."""
     tried = check(session, spec, objects)
     if tried.reasons:
         raise errors.Refused(tried.reasons)
     for warning in tried.warnings:
         session.progress.warn(warning)
+    return tried
 
 
 def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = None) -> None:
-    """Raises Refused if the user's settings need more than a member's memory; warns if they may come to it, or if they
-    are so already in what runs."""
+    """Raises Refused if the user's settings need more than a member's memory; warns if they might, or if the running
+    settings already do."""
     found = _fit(spec)
     if found.refused and (running is None or found != _fit(running)):
-        hint = f"a larger --memory, or smaller values; without them mysqlops sizes for {spec.memory}"
+        hint = f"give a larger --memory or smaller values; without them mysqlops sizes the server for {spec.memory}"
         raise errors.Refused([Reason("memory-too-small", found.refused, hint)])
     for one in mysqld_config.objections(spec.mysqld):
-        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset takes it away")
+        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset removes it")
     if warning := found.refused or found.warning:
         session.progress.warn(warning)
 
@@ -73,9 +74,9 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
     _delete(session, name)
     _create(client, pod)
     try:
-        finished = _await_end(session, name)
-        if isinstance(finished, Reason):
-            return Tried((finished,))
+        finished, why_not = _await_end(session, name)
+        if why_not is not None:
+            return Tried((why_not,))
         tried = _judge_mysqld(spec, client.logs(name, _MYSQLD), finished[_MYSQLD])
         return replace(tried, reasons=(*tried.reasons, *_judge_python(client, spec, name, finished)))
     finally:
@@ -91,22 +92,21 @@ def _create(client: Client, pod: Json) -> None:
         text = str(error).partition("forbidden: ")[2]
         if "quota" not in text:
             raise
-        missing = "a LimitRange with defaults for what is named: docs/configuration.md"
-        room = "ask for more room, or give smaller --memory, --cpu or --replicas"
+        missing = "create a LimitRange with defaults for the named resources: `mysqlops explain configuration`"
+        room = "ask for a larger quota, or give smaller --memory, --cpu or --replicas"
         raise errors.Refused([Reason("quota", text, missing if "must specify" in text else room)]) from error
 
 
 def _delete(session: Session, name: str) -> None:
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while (found := session.client.find("Pod", name)) is not None:
         session.client.delete("Pod", name, grace_seconds=0)
-        where = f"pod {name} of an earlier run gone, on node {found['spec'].get('nodeName')}"
-        observe.check_deadline(session, deadline, where)
-        session.clock.sleep(0.2)
+        where = f"pod {name} of an earlier run to be deleted, on node {found['spec'].get('nodeName')}"
+        patience.pause(waiting.Pending(where))
 
 
 def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
-    """A pod under the same rules as a member's: what is refused to it would be refused to them."""
+    """A pod under the same rules as a member's: whatever rejects it would reject a member too."""
     template = next(item for item in objects if item["kind"] == "StatefulSet")["spec"]["template"]["spec"]
     config = next(item for item in objects if item["kind"] == "ConfigMap" and "my.cnf" in item.get("data", {}))
     locked = copy.deepcopy(template["containers"][0]["securityContext"])
@@ -115,7 +115,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "name": _MYSQLD,
         "image": spec.image,
         "command": ["sh", "-c", _RUN_MYSQLD],
-        # datadir must exist for the check, and the member's is not here.
+        # datadir must exist for the check, and this pod does not mount a member's.
         "env": [{"name": "MY_CNF", "value": config["data"]["my.cnf"].replace("/var/lib/mysql/data", "/tmp")}],  # noqa: S108
         "resources": copy.deepcopy(template["containers"][1]["resources"]) | {"limits": {"memory": spec.memory}},
         "securityContext": locked,
@@ -149,34 +149,31 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
     }
 
 
-def _await_end(session: Session, name: str) -> dict[str, int] | Reason:
+def _await_end(session: Session, name: str) -> tuple[dict[str, int], Reason | None]:
     """Exit codes by container, or why they will never run."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    session.progress.waiting("trying the images")
-    while True:
+
+    def look() -> tuple[dict[str, int], Reason | None] | waiting.Pending:
         status = session.client.get("Pod", name).get("status", {})
         containers = {one["name"]: one.get("state", {}) for one in status.get("containerStatuses", [])}
         for container, state in containers.items():
-            waiting = state.get("waiting", {})
-            if waiting.get("reason") in _PULL_FAILURES | _START_FAILURES:
-                return _cannot_start(container, waiting)
+            why = state.get("waiting", {})
+            if why.get("reason") in _PULL_FAILURES | _START_FAILURES:
+                return {}, _cannot_start(container, why)
         ended = {container: state["terminated"] for container, state in containers.items() if "terminated" in state}
         if len(ended) == 2:
-            return {container: int(state["exitCode"]) for container, state in ended.items()}
-        if session.clock.monotonic() >= deadline:
-            raise errors.WaitTimeout(
-                f"the images were not tried within {session.timeout_seconds:.0f} s: pod {name} is {_last_word(status)}",
-                hint=f"kubectl describe pod {name}; a larger --timeout gives slow pulls more time",
-            )
-        session.clock.sleep(0.15)
+            return {container: int(state["exitCode"]) for container, state in ended.items()}, None
+        return waiting.Pending("the images to be tried", f"pod {name} is {_last_word(status)}", "trying the images")
+
+    hint = f"kubectl describe pod {name}; give a larger --timeout if pulls are slow"
+    return waiting.until(session, look, poll_seconds=0.15, hint=hint)
 
 
-def _cannot_start(container: str, waiting: Json) -> Reason:
+def _cannot_start(container: str, why: Json) -> Reason:
     option = "--image" if container == _MYSQLD else "--agent-image"
     return Reason(
         "image-cannot-start",
-        f"{option}: {waiting['reason']}: {waiting.get('message', '')[:300]}",
-        "check the name and the registry; --image-pull-secrets names the Secrets of a private one",
+        f"{option}: {why['reason']}: {why.get('message', '')[:300]}",
+        "check the name and the registry; --image-pull-secrets names the Secrets of a private registry",
     )
 
 
@@ -188,12 +185,14 @@ def _last_word(status: Json) -> str:
 def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
     found = version.parse_mysqld_output(output)
     if found is None:
-        text = f"--image {spec.image} does not hold MySQL: `mysqld --version` says {_first_line(output)!r}"
+        text = f"--image {spec.image} does not contain MySQL: `mysqld --version` says {_first_line(output)!r}"
         return Tried((Reason("not-mysql", text, "give an image of mysql, or of percona-server"),))
     why = version.unsupported_because(found)
     if why:
         text = f"--image {spec.image}: {why}"
-        return Tried((Reason("unsupported-version", text, "docs/versions.md lists what is supported"),), found)
+        return Tried(
+            (Reason("unsupported-version", text, "`mysqlops explain versions` lists the supported versions"),), found
+        )
     if code != 0:
         complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]
         text = f"the server refuses the configuration: {' '.join(complaints[0].split())[:300]}"
@@ -202,7 +201,7 @@ def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
 
 
 def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:
-    """Those about the user's own settings: deprecated names, values that were adjusted."""
+    """Warnings about the user's own settings: deprecated names, adjusted values."""
     user = mysqld_config.by_name(spec.mysqld)
     lines = [line for line in output.splitlines() if "[Warning]" in line]
     return tuple(" ".join(line.split())[:300] for line in lines if any(key in line for key in user))
@@ -217,7 +216,7 @@ def _judge_python(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, 
 
 
 def _judge_openssl(client: Client, spec: ClusterSpec, words: list[str]) -> list[Reason]:
-    """Needed to make a certificate, unless the user brings one."""
+    """Needed to make a certificate, unless the user provides one."""
     secret = client.find("Secret", names.tls_secret(spec.name)) or {}
     if len(words) > 3 or "tls.crt" in (secret.get("data") or {}):
         return []

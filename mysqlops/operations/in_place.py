@@ -1,7 +1,7 @@
-"""Put a backup in the place of a cluster's data, and take that back: under the same name, passwords and Services.
+"""Replace a cluster's data by a backup, and revert that: under the same name, passwords and Services.
 
-The backup is fetched onto a new claim and compared while the members still run. Only then they are stopped, and start
-with new claims and under another group's name. The claims of before are kept; --revert brings them back.
+The backup is fetched onto a new claim and compared while the members still run. Only then are they stopped; they start
+again with new claims and under a new group name. The previous claims are kept; --revert brings them back.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from mysqlops.core import backup, group, names, quantity, record, rollout, timel
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
+from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, vault
+from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, vault, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, status
 from mysqlops.planning import restore as planning
+from mysqlops.planning import status
 from mysqlops.planning.actions import Done, Wait
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a restore is made of."""
+    """The parts of a restore."""
 
     backup: backup.Backup
     target: Target
-    to: str = ""  # a point to which it is brought forward, as core/pitr.py reads it
+    to: str = ""  # the point in time to recover to, as core/pitr.py reads it
 
 
 @dataclass(frozen=True)
 class Result:
-    """The cluster as it is then, the claims put aside, the seconds without a primary (None if another run stopped
-    it), and what was found on the new claim."""
+    """The resulting cluster, the claims put aside, the seconds without a primary (None if another run stopped it), and
+    what the Job found on the new claim."""
 
     status: status.Status
     kept: list[str]
@@ -47,7 +47,7 @@ class Result:
 
 
 def plan(session: Session, name: str, source: Source) -> Swap:
-    """The change, or the one that a killed run began; raises Refused."""
+    """The change to make, or the unfinished change of a killed run; raises Refused."""
     annotations = annotations_of(session, name)
     under_way = timeline.swap_of(annotations)
     if under_way is not None and (under_way.backup, under_way.to) == (source.backup.id, source.to):
@@ -70,7 +70,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
 
 
 def plan_revert(session: Session, name: str) -> Swap:
-    """Back from the last restore, or from one that a killed run began; raises Refused."""
+    """The way back from the last restore, or from an unfinished one of a killed run; raises Refused."""
     annotations = annotations_of(session, name)
     under_way, history = timeline.swap_of(annotations), timeline.history_of(annotations)
     if under_way is not None:
@@ -79,20 +79,20 @@ def plan_revert(session: Session, name: str) -> Swap:
             under_way = Swap(under_way.new, back, under_way.replicas, abandons=True)
         return _with_all(session, name, under_way)
     if history is None or history.before is None:
-        text = f"{name} was never restored in place, so there is nothing to go back to"
+        text = f"{name} was never restored in place, so there is nothing to revert"
         raise Refused([Reason("nothing-to-revert", text, "mysqlops restore BACKUP --in-place NAME")])
     running = observe.must_run(session.client, name)
     reasons = _unready(session, name, annotations)
     there = _claims(session, name, history.before.claims)
     wanted = [names.claim(name, ordinal, history.before.claims) for ordinal in range(running.spec.replicas)]
     if gone := [one for one in wanted if one not in there]:
-        text = f"the claims to go back to are not all there: {', '.join(gone)}"
-        hint = f"mysqlops scale {name} to the number of members that there was, or restore a backup"
+        text = f"claims of the previous data are missing: {', '.join(gone)}"
+        hint = f"mysqlops scale {name} to the previous number of members, or restore a backup"
         reasons.append(Reason("claims-gone", text, hint))
     reasons += claims.left_out(name, _counting(session, name, history.before, is_left=True), running.spec.replicas)
     if reasons:
         raise Refused(reasons)
-    # What is in use may have another name by now than when it came into use: recover gives it one.
+    # The group in use may have a new name since it came into use: recover renames it.
     old = _in_use(session, name, running.stateful_set, annotations)
     return Swap(old, history.before, running.spec.replicas)
 
@@ -104,7 +104,7 @@ def _in_use(session: Session, name: str, stateful_set: Json, annotations: dict[s
 
 
 def _way_back(session: Session, name: str, under_way: Swap, annotations: dict[str, str]) -> Timeline:
-    """What is in use, while it still is: its group may have other members and another name than at the plan."""
+    """The timeline in use, read again: its group's members and name may have changed since the plan."""
     found = session.client.find("StatefulSet", name)
     if found is None or claims.template_of(found) != under_way.old.claims:
         return under_way.old
@@ -113,8 +113,8 @@ def _way_back(session: Session, name: str, under_way: Swap, annotations: dict[st
 
 
 def _with_all(session: Session, name: str, swap: Swap) -> Swap:
-    """Started again with as many members as there are now, and no fewer than the claims that it leads to have: the
-    cluster may have been scaled since the change was planned."""
+    """The members to start: as many as now, and at least as many as the target timeline has claims. The cluster may
+    have been scaled since the change was planned."""
     found = session.client.find("StatefulSet", name)
     running = int(found["spec"]["replicas"]) if found is not None else 0
     counting = [names.ordinal_of(one) + 1 for one in _counting(session, name, swap.new, is_left=not swap.abandons)]
@@ -122,8 +122,8 @@ def _with_all(session: Session, name: str, swap: Swap) -> Swap:
 
 
 def _counting(session: Session, name: str, line: Timeline, *, is_left: bool) -> list[str]:
-    """Its claims that may hold what was acknowledged last: those of the members that its group had. Where no group was
-    noted, all of a timeline that was left, for all of them were put aside then; else those that no `scale` did."""
+    """Its claims that may hold the last acknowledged writes: those of the members that its group had. Where no group
+    was noted: of a timeline left earlier all claims, for all were put aside; else those that no `scale` put aside."""
     if line.members:
         return [one for one in _claims(session, name, line.claims) if names.pod_of_claim(one) in line.members]
     return (
@@ -134,25 +134,22 @@ def _counting(session: Session, name: str, line: Timeline, *, is_left: bool) -> 
 
 
 def execute(session: Session, name: str, swap: Swap, source: Source | None) -> Result:
-    """Step by step until the new timeline is in use; may be killed and run again. Raises StepFailed, StorageError or
-    WaitTimeout."""
+    """Take step by step until the new timeline is in use; may be killed and run again. Raises StepFailed, StorageError
+    or WaitTimeout."""
     began: float | None = None
     filled = restore.Filled()
     if not swap.backup:
-        jobs.delete(session, names.restore_job(name))  # of a restore that is taken back
+        jobs.delete(session, names.restore_job(name))  # the Job of a restore that is reverted
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
-    _name_in_secret(session, name, observe.group_name(session.client, name))  # a killed run may have left that to do
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    _name_in_secret(session, name, observe.group_name(session.client, name))  # a killed run may not have done that
+    patience = waiting.Patience(session)
     done: list[planning.Action] = []
     while not isinstance(action := planning.plan(_see(session, name, swap), swap), Done):
         if isinstance(action, Wait):
-            session.progress.waiting(f"waiting for {action.why}")
-            observe.check_deadline(session, deadline, action.why)
-            session.clock.sleep(_POLL_SECONDS)
+            patience.pause(waiting.Pending(action.why))
             continue
         if action in done:  # such as by a tool that applies manifests
-            observe.check_deadline(session, deadline, f"{name} as this restore makes it: somebody undoes its steps")
-            session.clock.sleep(_POLL_SECONDS)
+            patience.pause(waiting.Pending(f"{name} to keep this restore's changes: something undoes them"))
         done.append(action)
         if isinstance(action, planning.NameGroup):
             swap = _name_group(session, name, swap)
@@ -180,8 +177,8 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
 
 
 def _name_group(session: Session, name: str, swap: Swap) -> Swap:
-    """The change, with the way back as it is now: no member runs, so the note says who may hold what was acknowledged
-    last. One compare-and-swap writes both, and the Secret follows. A Conflict leaves the step to be done."""
+    """The change, with the way back computed now: no member runs, so the note names the claims that may hold the last
+    acknowledged writes. One compare-and-swap writes both, then the Secret follows. A Conflict leaves the step open."""
     lease = session.client.get("Lease", names.group_lease(name))
     note = group.note_of(status.annotations_of(lease))
     left = swap.old if note.garbled else _as_noted(swap.old, note)
@@ -201,19 +198,19 @@ def _as_noted(line: Timeline, note: group.Note) -> Timeline:
 
 
 def _name_in_secret(session: Session, name: str, group_name: str) -> None:
-    """Where the Lease names no group, or is lost, members start with the name that stands there."""
+    """Where the Lease names no group, or is lost, members start with the name in the Secret."""
     vault.write(session.client, name, names.KEY_GROUP_NAME, group_name)
 
 
 def _close(session: Session, name: str, swap: Swap) -> list[str]:
-    """Say of every claim whether it is in use; then the change is over. The claims that are not."""
+    """Label every claim as in use or not, which ends the change; returns the claims not in use."""
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     replicas = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
     used, kept = (_claims(session, name, one.claims) for one in (swap.new, swap.old))
     notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY))
     in_use: Json = {"labels": {names.LABEL_KEPT: None}, "annotations": notes}
     put_aside: Json = {"labels": {names.LABEL_KEPT: "true"}, "annotations": {names.ANNOTATION_KEPT_SINCE: at}}
-    # What `scale` put aside, on either side, stays as it noted it.
+    # Claims that `scale` put aside, before or after the change, keep its notes.
     changes = {one: in_use for one in used if names.ordinal_of(one) < replicas}
     changes |= {one: put_aside for one in kept if not _is_kept(session, one)}
     for claim, change in changes.items():
@@ -253,7 +250,7 @@ def _fill(session: Session, name: str, claim: str, source: Source | None) -> res
 
 
 def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[Reason]:
-    """What other verbs have begun and must end."""
+    """Unfinished work of other verbs, which must end first."""
     stateful_set = observe.must_run(session.client, name).stateful_set
     reasons = []
     if record.stopped(annotations) or int(stateful_set["spec"]["replicas"]) == 0:
@@ -265,13 +262,13 @@ def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[R
 
 
 def _other_restore(name: str, under_way: Swap) -> Reason:
-    what = f"a restore of {under_way.backup}" if under_way.backup else "a way back"
+    what = f"a restore of {under_way.backup}" if under_way.backup else "a revert"
     hint = f"mysqlops restore {under_way.command(name)}, or mysqlops restore --revert {name}"
     return Reason("restore-open", f"{what} was begun on {name} and is not finished", hint)
 
 
 def annotations_of(session: Session, name: str) -> dict[str, str]:
-    """The group's Lease's; raises NotFound with the way to a cluster if there is none."""
+    """The annotations of the group's Lease; raises NotFound with a hint if the cluster does not exist."""
     try:
         return orders.read(session.client, name)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Run a Job to its end: the work goes on when the command is killed, and the next run takes it up."""
+"""Run a Job to its end: the work goes on when the command is killed, and the next run waits for the same Job."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from mysqlops import errors
+from mysqlops.core import error_record
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe, vault
+from mysqlops.objects import pods
+from mysqlops.operations import vault, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import pods
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
+_AGENT = "/agent/agent.pyz"
+_FIX = "fix the cause above, then run it again"
 # restic's exit codes: https://restic.readthedocs.io/en/stable/075_scripting.html#exit-codes
 _RESTIC = {
-    10: ("there is no repository there", "mysqlops backup target add makes one"),
+    10: ("the repository does not exist", "mysqlops backup target add creates it"),
     11: ("the repository is locked by another run", "wait; or, if that run is dead, mysqlops backup target unlock"),
-    12: ("the password does not open the repository", "put the right one into the target's Secret, key password"),
+    12: ("the password does not open the repository", "put the correct one into the target's Secret, key password"),
 }
-# How the agent's programs begin what they say of an error (agent/__main__.py).
+# The prefix of the agent programs' error messages (agent/__main__.py).
 _OWN_CODE = re.compile(r"^(step-failed|config|timeout|mysql-[a-z-]+): ")
 
 
@@ -34,22 +37,17 @@ def run(
     *,
     created: Callable[[], None] = lambda: None,
 ) -> Json:
-    """Create the Job unless it is there, wait, and return its pod; the caller deletes it when its logs are read.
+    """Create the Job unless it exists, wait, and return its pod; the caller deletes the Job after reading its logs.
 
-    `tell` makes a sentence of a running container's name and its last line; `created` is called once the Job is there,
-    with what it waits for. Raises Refused (with `code`), StepFailed
-    or StorageError with the words of the step that failed, and WaitTimeout, which leaves the Job running.
+    `tell` makes a sentence from a running container's name and its last line; `created` is called once the Job exists,
+    with the condition that it waits for. Raises Refused (with `code`), StepFailed or StorageError with the message of
+    the step that failed, and WaitTimeout, which leaves the Job running.
     """
     name = wanted["metadata"]["name"]
     if session.client.find("Job", name) is None:
         session.client.create("Job", vault.fitting(session.client, wanted))
     created()
-    deadline, said = session.clock.monotonic() + session.timeout_seconds, ""
-    while not _ended(session.client.get("Job", name)):
-        said = _now(session, name, tell) or said
-        session.progress.waiting(said or "waiting for the Job's pod")
-        observe.check_deadline(session, deadline, f"Job {name} at its end ({said})")
-        session.clock.sleep(_POLL_SECONDS)
+    said = _await_end(session, name, tell)
     made = sorted(session.client.list("Pod", f"job-name={name}"), key=_begun)
     if not made:
         raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
@@ -60,25 +58,37 @@ def run(
     _raise_failure(made, code)
 
 
+def _await_end(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
+    """The last message of its pod; raises WaitTimeout."""
+    said = ""
+
+    def look() -> waiting.Pending | None:
+        nonlocal said
+        if _ended(session.client.get("Job", name)):
+            return None
+        said = _now(session, name, tell) or said
+        return waiting.Pending(f"Job {name} to end", said, progress=said or "waiting for the Job's pod")
+
+    waiting.until(session, look, poll_seconds=_POLL_SECONDS)
+    return said
+
+
 def _begun(pod: Json) -> str:
     return str(pod["metadata"].get("creationTimestamp", ""))
 
 
 def delete(session: Session, name: str) -> None:
-    """With its pod: the next one must not meet it. Raises WaitTimeout."""
+    """Delete the Job and its pod, so that the next Job does not meet them. Raises WaitTimeout."""
     session.client.delete("Job", name)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while left := _left(session, name):
-        session.progress.waiting(f"waiting for {left} to go")
-        observe.check_deadline(session, deadline, f"{left} gone")
-        session.clock.sleep(_POLL_SECONDS)
+    waiting.until(session, lambda: _left(session, name))
 
 
-def _left(session: Session, name: str) -> str:
-    """What still exists of a Job, and why a pod may stay: its node may be away."""
+def _left(session: Session, name: str) -> waiting.Pending | None:
+    """The parts of a Job that still exist. A pod is named with its node, which may be down."""
     job = [f"Job {name}"] if session.client.find("Job", name) else []
     made = session.client.list("Pod", f"job-name={name}")
-    return ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
+    left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
+    return waiting.Pending(f"{left} to be deleted") if left else None
 
 
 def has_failed(job: Json) -> bool:
@@ -99,11 +109,10 @@ def _has(job: Json, condition: str) -> bool:
 
 
 def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
-    """Of the container that runs; a sidecar runs beside all others and says nothing."""
+    """The running container's line; a sidecar runs beside all others and is skipped."""
     for pod in session.client.list("Pod", f"job-name={name}"):
         statuses = {one["name"]: one for one in pods.containers(pod)}
-        spec = pod["spec"]
-        for container in (*spec.get("initContainers", []), *spec["containers"]):
+        for container in pods.specs(pod):
             state = statuses.get(container["name"], {}).get("state", {})
             waiting = state.get("waiting", {})
             if "running" in state and container.get("restartPolicy") != "Always":
@@ -115,7 +124,7 @@ def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
 
 
 def last_line(session: Session, pod: Json, container: str) -> str:
-    """What a container wrote last; empty if it wrote nothing yet."""
+    """The last line that a container wrote; empty if it has written nothing yet."""
     try:
         lines = session.client.logs(pod["metadata"]["name"], container, lines=1).strip().splitlines()
     except errors.KubeError:
@@ -124,54 +133,68 @@ def last_line(session: Session, pod: Json, container: str) -> str:
 
 
 def _raise_failure(made: Sequence[Json], code: str) -> NoReturn:
-    """With the words of what failed first; of a Job that tries again, what became of that follows."""
+    """Raises the first failure's message; for a Job that retries, the results of its retries follow."""
     failed = [_failure(pod) for pod in made]
-    step, exit_code, told = failed[0]
+    step, exit_code, output, error = failed[0]
     if len(failed) > 1:
-        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', told)}" for step, _, told in failed))
+        raise errors.StepFailed("; ".join(f"{step}: {_OWN_CODE.sub('', output)}" for step, _, output, _ in failed))
+    if isinstance(error, Refused):
+        raise error
+    if error is not None:
+        raise errors.StepFailed(f"{step}: {error}", hint=error.hint or _FIX)
     if exit_code:
-        _raise(step, exit_code, told, code)
-    raise errors.StepFailed(f"{step}: {told}")
+        _raise(step, exit_code, output, code)
+    raise errors.StepFailed(f"{step}: {output}")
 
 
-def _failure(pod: Json) -> tuple[str, int, str]:
-    """The container that failed, its exit code and its last words; the pod's own reason if it has one."""
+def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
+    """The container that failed, its exit code, its last line, and its error if it is one of ours; or the pod's own
+    reason if it has one."""
     reason = pod["status"].get("reason", "")
     for container in pods.containers(pod):
         ended = container.get("state", {}).get("terminated")
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
-            return container["name"], int(ended["exitCode"]), pods.last_words(container) or str(ended.get("reason"))
-    return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip()
+            output, code = pods.last_words(container) or str(ended.get("reason")), int(ended["exitCode"])
+            # What another program prints may be the words of a repository's server.
+            spec = next((one for one in pods.specs(pod) if one["name"] == container["name"]), {})
+            is_ours = _AGENT in (spec.get("command") or [])
+            return (
+                container["name"],
+                code,
+                output,
+                error_record.load(str(ended.get("message")), code) if is_ours else None,
+            )
+    return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
 
 
 def _clear(session: Session, name: str) -> None:
-    """What failed is the news, not that the pod of it stays."""
+    """Report the failure of the Job, not that its pod could not be deleted."""
     with suppress(errors.WaitTimeout):
         delete(session, name)
 
 
-def _raise(step: str, exit_code: int, told: str, code: str) -> NoReturn:
-    told = _message(told)
-    message = told.partition(": ")[2] or told
+def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:
+    output = _message(output)
+    message = output.partition(": ")[2] or output
     if exit_code == errors.Refused.exit_code:
         raise Refused([Reason(code, message)])
     if exit_code in _RESTIC:
         text, hint = _RESTIC[exit_code]
-        raise errors.StorageError(f"{step}: {text}: {told}", hint=hint)
+        raise errors.StorageError(f"{step}: {text}: {output}", hint=hint)
     if exit_code in (1, 3) and step in _STORAGE_STEPS:
-        raise errors.StorageError(f"{step}: {told}", hint="fix what is named, then run it again")
-    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', told)}", hint="fix what is named, then run it again")
+        raise errors.StorageError(f"{step}: {output}", hint=_FIX)
+    raise errors.StepFailed(f"{step}: {_OWN_CODE.sub('', output)}", hint=_FIX)
 
 
-def _message(told: str) -> str:
-    """Of restic's JSON what people read."""
+def _message(output: str) -> str:
+    """The readable message in restic's JSON."""
     try:
-        facts = json.loads(told)
+        facts = json.loads(output)
     except ValueError:
-        return told
-    return str(facts.get("message", told)) if isinstance(facts, dict) else told
+        return output
+    return str(facts.get("message", output)) if isinstance(facts, dict) else output
 
 
 _STORAGE_STEPS = set(
-    "init write read delete look look-again store fetch fetch-logs forget note run export add-key remove-key".split()
-)
+    "init write read delete look look-again store store-seal fetch fetch-logs forget note run export".split()
+) | {"add-key", "remove-key"}

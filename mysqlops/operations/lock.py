@@ -1,8 +1,8 @@
 """One command at a time changes a cluster: a Lease that is renewed by compare-and-swap while the command runs.
 
-A command that lost it (a closed laptop, SIGSTOP, an API server that was away) makes no further change: every change
-asks `Holding.check` first (kube/client.py, `before_change`). No clock of another machine counts: a Lease is free when
-it was not renewed for as long as this process has watched it.
+A command that lost the Lease (a closed laptop, SIGSTOP, an API server outage) makes no further change: every change
+calls `Holding.check` first (kube/client.py, `before_change`). Other machines' clocks do not count: a Lease is free once
+this process has watched it for its whole duration without a renewal.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
-_LEASE_SECONDS = 15.0  # without a renewal, seen by who waits: then the holder counts as dead
-_SAFE_SECONDS = 8.0  # after its last renewal the holder makes no change without another; what is sent needs time too
+_LEASE_SECONDS = 15.0  # if a waiting process sees no renewal for so long, the holder counts as dead
+_SAFE_SECONDS = 8.0  # after its last renewal the holder makes no change without a new one: requests take time too
 _RENEW_SECONDS = 4.0
 _POLL_SECONDS = 0.5
 _TRIES = 3
@@ -49,7 +49,7 @@ def held(session: Session, name: str, verb: str) -> Iterator[None]:
 
 
 def who() -> str:
-    """The user, process and machine, for the eyes of others."""
+    """The user, process and machine, for other users to read."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -58,8 +58,8 @@ def who() -> str:
 
 
 class Holding:
-    """One process's hold of the Lease. `keep` and `check` may run at once: each renewal is a compare-and-swap, and who
-    meets the other's sees its own token."""
+    """One process's hold of the Lease. `keep` and `check` may run at once: each renewal is a compare-and-swap, and the
+    one that meets the other's renewal sees its own token."""
 
     def __init__(self, session: Session, name: str, holder: str) -> None:
         self._client: Client = session.client.unguarded()
@@ -82,7 +82,7 @@ class Holding:
             raise errors.OperationLocked(text, hint="try again") from error
 
     def _await_death(self, found: Json) -> None:
-        """Until the Lease was not renewed for its time, by this process's own clock. A live holder renews soon."""
+        """Waits until the Lease has expired by this process's own clock. A live holder renews it soon."""
         clock, began, version = self._session.clock, self._session.clock.monotonic(), _version(found)
         holder = _holder(found)
         while clock.monotonic() - began <= _LEASE_SECONDS:
@@ -94,13 +94,13 @@ class Holding:
                 raise errors.OperationLocked(text, hint="wait for it, then try again")
 
     def keep(self, over: Signal) -> None:
-        """Renew until the command is over, or the Lease is another's."""
+        """Renew until the command is over, or another process holds the Lease."""
         while not over.wait(_RENEW_SECONDS) and not self._lost_to:
             with suppress(errors.KubeError):
                 self.renew()
 
     def renew(self) -> None:
-        """Compare and swap; notes the loss if the Lease is another's, or gone. Raises KubeError."""
+        """Compare and swap; notes the loss if another process holds the Lease, or it is gone. Raises KubeError."""
         for _ in range(_TRIES):
             moment = self._moment()
             try:
@@ -113,10 +113,10 @@ class Holding:
             if found is None or _token(found) != self._token:
                 self._lost_to = _holder(found) if found is not None else "whoever deleted it"
                 return
-            self._lease = found  # the other thread's renewal, or one whose answer was lost
+            self._lease = found  # the other thread's renewal, or our own whose answer was lost
 
     def check(self) -> None:
-        """Before a change: the Lease is held, surely. Raises OperationLocked, or KubeError if nobody can tell."""
+        """Call before a change: the Lease is certainly held. Raises OperationLocked, or KubeError if unknown."""
         if not self._lost_to and not self._is_fresh():
             self.renew()
         if self._lost_to or not self._is_fresh():
@@ -128,12 +128,12 @@ class Holding:
         raise errors.OperationLocked(text, hint=hint)
 
     def release(self) -> None:
-        """Delete the Lease if it is as this process wrote it last."""
+        """Delete the Lease if it is unchanged since this process last wrote it."""
         if not self._lost_to:
             self._client.delete_unchanged("Lease", self._lease)
 
     def _is_fresh(self) -> bool:
-        """By both clocks: the monotonic one stands still while a laptop sleeps, the other may be set."""
+        """By both clocks: the monotonic clock stops while a laptop sleeps, the wall clock may be changed."""
         monotonic, wall = self._renewed
         passed = (self._session.clock.monotonic() - monotonic, (self._session.clock.now() - wall).total_seconds())
         return all(-1.0 <= seconds < _SAFE_SECONDS for seconds in passed)
@@ -142,13 +142,13 @@ class Holding:
         return self._session.clock.monotonic(), self._session.clock.now()
 
     def _swapped(self, lease: Json, moment: tuple[float, datetime]) -> None:
-        """From the moment of the request on, for its answer may take its time."""
+        """Counts from the moment of the request, for its answer may be slow."""
         is_new = "resourceVersion" not in lease["metadata"]
         self._lease = self._client.create("Lease", lease) if is_new else self._client.replace("Lease", lease)
         self._renewed = moment
 
     def _written(self, over: Json | None) -> Json:
-        """The Lease as this process writes it, over that very version of it."""
+        """The Lease as this process writes it, valid only over that version."""
         metadata: Json = {
             "name": names.operation_lease(self._cluster),
             "labels": {**names.selector(self._cluster), names.LABEL_MANAGED_BY: names.APP_NAME},

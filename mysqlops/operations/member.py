@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import names, record, view
-from mysqlops.operations import claims, lock, observe, orders
+from mysqlops.objects import claims as naming
+from mysqlops.operations import claims, observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims as naming
 from mysqlops.planning import member as planning
 from mysqlops.planning import status
 
@@ -15,7 +13,7 @@ ACCEPT_LOSS = "--accept-loss"
 
 
 def fence(session: Session, name: str, member: str, why: str) -> bool:
-    """Take a member out of service until `unfence`, over restarts too; False if it was so. Raises Refused."""
+    """Take a member out of service until `unfence`, also across restarts; False if it was fenced. Raises Refused."""
     fenced = record.fenced(orders.read(session.client, name))
     if member in fenced:
         return False
@@ -26,7 +24,7 @@ def fence(session: Session, name: str, member: str, why: str) -> bool:
 
 
 def unfence(session: Session, name: str, member: str) -> bool:
-    """Put it back into service; False if it was not fenced."""
+    """Put a member back into service; False if it was not fenced."""
     fenced = record.fenced(orders.read(session.client, name))
     planning.find(observe.judged(session, name), member)
     if member not in fenced:
@@ -48,7 +46,7 @@ def _is_out(now: status.Status, member: str) -> bool:
 
 
 def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> status.Status:
-    """The cluster as it is if the member's data may go now; raises Refused."""
+    """The cluster as observed, if the member's data may be deleted now; raises Refused."""
     now = observe.judged(session, name)
     planning.find(now, member)
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
@@ -58,13 +56,13 @@ def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool
 
 
 def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:
-    """Give a member an empty claim; it then takes everything from the group. Raises Refused or WaitTimeout."""
+    """Give a member an empty claim; it then copies all data from the group. Raises Refused or WaitTimeout."""
     note = under_way(session, name, member)
     if note is None:
         give_up_filling(session, name, member)
-    # What a restore left half done on the new claim is no member's data; and who accepts a loss wants another claim.
+    # A half-done restore on the new claim is no member's data; and a user who accepts a loss wants another claim.
     if note is not None and not note.backup and not accept_loss:
-        session.progress.say(f"a run before this one gave {member} an empty claim: going on")
+        session.progress.say(f"an earlier run gave {member} an empty claim: continuing")
     else:
         empty(session, name, member, accept_loss=accept_loss)
     await_service(session, name, member)
@@ -72,13 +70,13 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
 
 
 def give_up_filling(session: Session, name: str, member: str) -> None:
-    """A restore onto the member was killed before its claim went: its pod waits for it no longer."""
+    """A restore onto the member was killed before its claim was deleted: its pod no longer waits for the restore."""
     filling = _without_filling(session, name, member)
     orders.write(session.client, name, filling=filling)
 
 
 def _without_filling(session: Session, name: str, member: str) -> dict[str, str]:
-    """The orders to fill other members' claims; the Job that fills this one's is no longer there."""
+    """The orders to fill other members' claims; the Job that fills this member's claim is gone."""
     filling = record.filling(orders.read(session.client, name))
     if member in filling:
         session.client.delete("Job", names.restore_job(name))
@@ -86,42 +84,30 @@ def _without_filling(session: Session, name: str, member: str) -> dict[str, str]
 
 
 def under_way(session: Session, name: str, member: str) -> planning.Emptying | None:
-    """The note of a run that was killed after it had deleted the member's claim, if its work is still to be done."""
-    note = planning.emptying(orders.read_one(session.client, name, "rebuilding"), member)
+    """The note of a run that was killed after deleting the member's claim, if its work is unfinished."""
+    note = planning.emptying(claims.emptied(session, name), member)
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     uid = found["metadata"]["uid"] if found is not None else None
     return note if planning.is_under_way(observe.judged(session, name), member, note, uid) else None
 
 
 def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup: str = "") -> None:
-    """Give it another claim; with `backup` its pod waits until that is on it. A restore onto the old claim is given up,
-    once the gate has let that pass. Raises Refused."""
+    """Give the member a new claim; with `backup` its pod waits until the backup is on it. A restore onto the old claim
+    is given up, once the gate has let that pass. Raises Refused."""
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     passed = (
         None if found is None else claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS, repair=True))
     )
-    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
-    noted = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
-    notes = _notes(session, name)
     filling = _without_filling(session, name, member)
     if backup:
         filling[member] = backup
-    # In one call: the new pod must not start before the order is there.
-    orders.write(session.client, name, rebuilding={**notes, member: noted.as_json()}, filling=filling)
-    if passed is not None:
-        claims.delete(session, passed)
+    claims.empty(session, name, member, passed, backup, filling=filling)
 
 
 def await_service(session: Session, name: str, member: str) -> None:
-    """Until it serves with another claim; that it was to be rebuilt is forgotten then."""
-    observe.until(session, name, lambda now: _serves(now, member), f"{member} to take its data from the group")
-    notes = _notes(session, name)
-    orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one != member})
-
-
-def _notes(session: Session, name: str) -> dict[str, Any]:
-    found = orders.read_one(session.client, name, "rebuilding")
-    return found if isinstance(found, dict) else {}
+    """Waits until it serves with its new claim, then deletes the note of the rebuild."""
+    observe.until(session, name, lambda now: _serves(now, member), f"{member} to copy its data from the group")
+    claims.forget_emptied(session, name, [member])
 
 
 def _claim(session: Session, name: str, member: str) -> str:

@@ -1,4 +1,4 @@
-"""Read a cluster's objects within one moment."""
+"""Read a cluster's objects, all at about the same moment."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from mysqlops.clock import Clock
 from mysqlops.core import group, names, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
-from mysqlops.operations import vault
+from mysqlops.objects import pods, render, revisions
+from mysqlops.objects.running import spec_of
+from mysqlops.operations import vault, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import pods, render, status, verdict
+from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
-from mysqlops.planning.running import spec_of
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 
 
 def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:
-    """For each wanted object what is there now, or None."""
+    """For each wanted object the existing one, or None."""
     keys = [(item["kind"], item["metadata"]["name"]) for item in wanted]
     found = client.together([partial(client.find, kind, name) for kind, name in keys])
     return dict(zip(keys, found, strict=True))
@@ -31,7 +31,7 @@ def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | Non
 
 @dataclass(frozen=True)
 class Running:
-    """A cluster that exists: its spec, its StatefulSet, and where its pods have their settings and agent from."""
+    """A cluster that exists: its spec, its StatefulSet, and the ConfigMaps of its pods' settings and agent."""
 
     spec: ClusterSpec
     stateful_set: Json
@@ -40,7 +40,7 @@ class Running:
 
 
 def running(client: Client, name: str) -> Running | None:
-    """What runs under that name, None if nothing does or it is not of mysqlops; raises ConfigError, KubeError."""
+    """The cluster of that name, None if none exists or it is not of mysqlops; raises ConfigError, KubeError."""
     stateful_set = client.find("StatefulSet", name)
     labels = (stateful_set or {"metadata": {}})["metadata"].get("labels") or {}
     if stateful_set is None or labels.get(names.LABEL_NAME) != names.APP_NAME:
@@ -51,7 +51,7 @@ def running(client: Client, name: str) -> Running | None:
 
 
 def _policy(client: Client, name: str) -> Json | None:
-    """Who may not look at it applies none either."""
+    """A user who may not read the object does not apply one either."""
     try:
         return client.find("NetworkPolicy", name)
     except errors.Forbidden:
@@ -59,7 +59,7 @@ def _policy(client: Client, name: str) -> Json | None:
 
 
 def must_run(client: Client, name: str) -> Running:
-    """The same; raises NotFound if there is none."""
+    """The same; raises NotFound if it does not exist."""
     found = running(client, name)
     if found is None:
         raise _no_cluster(client, name)
@@ -72,23 +72,23 @@ def _no_cluster(client: Client, name: str) -> errors.NotFound:
         return errors.NotFound(remaking.message, hint=remaking.hint)
     return errors.NotFound(
         f"no cluster {name} in namespace {client.namespace} of context {client.context}",
-        hint=f"mysqlops deploy {name}, or choose with --namespace and --context",
+        hint=f"mysqlops deploy {name}, or choose the cluster with --namespace and --context",
     )
 
 
 def half_remade(name: str, annotations: Mapping[str, str]) -> errors.Reason | None:
-    """Why nothing but the command that was to replace the StatefulSet may make one, while there is none: the claims,
-    the group and the pods that run without it belong to the one that is noted."""
+    """Why only the command that was to replace the StatefulSet may make one while it is missing: the claims, the group
+    and the pods that still run belong to the StatefulSet that is noted."""
     if names.ANNOTATION_RECREATING not in annotations:
         return None
     restoring = timeline.swap_of(annotations)
     again = f"storage resize {name} --size SIZE" if restoring is None else f"restore {restoring.command(name)}"
     text = f"StatefulSet {name} was to be replaced, and the command that did it was killed"
-    return errors.Reason("remake-open", text, f"mysqlops {again} goes on")
+    return errors.Reason("remake-open", text, f"mysqlops {again} continues it")
 
 
 def group_name(client: Client, cluster: str) -> str:
-    """The name under which members that start now count their transactions: the Lease's, else that of the Secret."""
+    """The group name in the GTIDs of members that start now: the Lease's, else the Secret's."""
     lease = client.find("Lease", names.group_lease(cluster))
     if name := group.note_of(status.annotations_of(lease)).name:
         return name
@@ -96,15 +96,15 @@ def group_name(client: Client, cluster: str) -> str:
 
 
 def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
-    """Why a new cluster may not have that name: another one of the namespace, also one that was deleted and kept its
-    data, would want the same objects."""
+    """Why a new cluster may not have that name: another cluster of the namespace, even one that was deleted and kept
+    its data, has objects of the same names."""
     there = [*client.list("StatefulSet", _OURS), *client.list("Lease", _OURS)]
     others = sorted({str(one["metadata"]["labels"].get(names.LABEL_INSTANCE)) for one in there} - {name})
     return [
         errors.Reason(
             "name-taken",
             f"NAME {name}: its objects and those of cluster {other} would have the same names",
-            "choose a name that does not end as theirs do, such as orders-db",
+            "choose a name without such an ending, for example orders-db",
         )
         for other in others
         if ownership.collide(name, other)
@@ -115,34 +115,34 @@ _OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
 
 
 def knowing(client: Client, cluster: str) -> list[str]:
-    """The pods whose agents have in memory what a Secret held that is gone. Their last words count, without a clock:
-    nothing but the pod's end takes that from them."""
+    """The pods whose agents have in memory the content of a Secret that is gone. Their last publication counts, at any
+    age: an agent loses its memory only when its pod ends."""
     found = [one for one in client.list("Pod", names.selector_text(cluster)) if _is_member(one, cluster)]
-    told = {
+    published = {
         one["metadata"]["name"]: publication.load(
             status.annotations_of(one).get(names.ANNOTATION_MEMBER), one["metadata"]["uid"]
         )
         for one in found
         if not pods.is_away(one, names.CONTAINER_AGENT) and "deletionTimestamp" not in one["metadata"]
     }
-    return sorted(name for name, one in told.items() if one is not None and one.knows_missing)
+    return sorted(name for name, one in published.items() if one is not None and one.knows_missing)
 
 
 def claims(client: Client, cluster: str) -> list[str]:
-    """The names of the cluster's claims, whatever their labels say: also those of a cluster deleted long ago."""
+    """The names of the cluster's claims, whatever their labels: also those of a cluster deleted long ago."""
     found = [item["metadata"]["name"] for item in client.list("PersistentVolumeClaim")]
     return [name for name in found if names.is_claim_of(name, cluster)]
 
 
 def own_claims(client: Client, cluster: str) -> list[str]:
-    """Those among them that no label calls another cluster's: what may be deleted with this one."""
+    """Those of them without another cluster's label: they may be deleted with this cluster."""
     found = {one["metadata"]["name"]: one["metadata"] for one in client.list("PersistentVolumeClaim")}
     instances = {name: (one.get("labels") or {}).get(names.LABEL_INSTANCE, cluster) for name, one in found.items()}
     return [name for name in found if names.is_claim_of(name, cluster) and instances[name] == cluster]
 
 
 def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]:
-    """Claims of this template whose members no `scale` has removed: what they hold was not noted."""
+    """Claims of this template whose members no `scale` has removed: no note says what they hold."""
     found = [item["metadata"] for item in client.list("PersistentVolumeClaim")]
     return [
         one["name"]
@@ -154,8 +154,8 @@ def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]
 
 
 def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:
-    """Everything that `status` judges, with the objects that a member needs when it starts only if that is asked for:
-    waiting commands look often. Raises NotFound if there is no such cluster."""
+    """Everything that `status` judges. The objects that a member needs at its start are read only on request: commands
+    that wait look often. Raises NotFound if there is no such cluster."""
     selector = names.selector_text(name)
     services = [name, names.primary_service(name), names.replicas_service(name)]
     reads = [
@@ -186,7 +186,7 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
 
 
 def _warnings(client: Client, stateful_set: Json, members: Mapping[str, Json]) -> tuple[Json, ...]:
-    """Asked only while a pod is missing or does not run yet."""
+    """Read only while a pod is missing or not running yet."""
     name, replicas = stateful_set["metadata"]["name"], int(stateful_set["spec"]["replicas"])
     asked = [partial(client.warnings, "Pod", pod) for pod, found in members.items() if pods.is_pending(found)]
     if any(names.pod(name, ordinal) not in members for ordinal in range(replicas)):
@@ -195,7 +195,7 @@ def _warnings(client: Client, stateful_set: Json, members: Mapping[str, Json]) -
 
 
 def _missing(client: Client, name: str, stateful_set: Json) -> tuple[str, ...]:
-    """Of what nobody's agent tells. What the user may not read is not known to be missing."""
+    """Missing objects that no agent reports. Objects that the user may not read are not known to be missing."""
     in_use = render.in_use_of(stateful_set)
     needed = [
         *(("Service", one) for one in (name, names.primary_service(name), names.replicas_service(name))),
@@ -222,7 +222,7 @@ def _lease(client: Client, name: str) -> list[Json]:
 
 
 def _schedules(client: Client, selector: str) -> list[Json]:
-    """Roles of before there were backups do not allow to read them; then nothing is said of them."""
+    """Roles of releases without backups do not allow reading them; then nothing is reported of them."""
     try:
         return client.list("CronJob", f"{selector},{names.LABEL_STEPS}")
     except errors.Forbidden:
@@ -234,28 +234,37 @@ def judged(session: Session, name: str) -> status.Status:
     return verdict.judge(cluster(session.client, name, session.clock))
 
 
+def settled(session: Session, name: str) -> status.Observed:
+    """Waits until the StatefulSet's status is of its newest template: before that, nobody knows which pods are old.
+    Raises WaitTimeout."""
+
+    def look() -> status.Observed | waiting.Pending:
+        seen = cluster(session.client, name, session.clock)
+        if revisions.is_told(seen.stateful_set):
+            return seen
+        observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
+        wanted = seen.stateful_set["metadata"]["generation"]
+        what = f"the StatefulSet controller to see the change of {name}"
+        return waiting.Pending(what, f"observed generation {observed}, expected {wanted}")
+
+    return waiting.until(session, look)
+
+
 def until(session: Session, name: str, is_done: Callable[[status.Status], bool], what: str) -> status.Status:
-    """Wait for a state of the cluster; raises WaitTimeout with what was last seen."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while not is_done(now := judged(session, name)):
+    """Wait for a state of the cluster; raises WaitTimeout with the state seen last."""
+
+    def look() -> status.Status | waiting.Pending:
+        now = judged(session, name)
+        if is_done(now):
+            return now
         seen = "; ".join(condition.message for condition in now.conditions)
-        session.progress.waiting(f"waiting for {what}: {seen}")
-        check_deadline(session, deadline, f"{what} ({seen or 'nothing else is wrong'})")
-        session.clock.sleep(_POLL_SECONDS)
-    return now
+        return waiting.Pending(what, seen or "nothing else is wrong", progress=f"waiting for {what}: {seen}")
 
-
-def check_deadline(session: Session, deadline: float, what: str) -> None:
-    """Raises WaitTimeout once the session's clock has passed the deadline."""
-    if session.clock.monotonic() >= deadline:
-        raise errors.WaitTimeout(
-            f"not after {session.timeout_seconds:.0f} s: {what}",
-            hint="mysqlops status shows what is waited for; run the same command again to go on",
-        )
+    return waiting.until(session, look)
 
 
 def _is_member(pod: Json, cluster: str) -> bool:
-    """Helper pods bear the cluster's labels too; members are the StatefulSet's."""
+    """Helper pods have the cluster's labels too; members are the StatefulSet's pods."""
     owners = pod["metadata"].get("ownerReferences") or []
     return any(owner["kind"] == "StatefulSet" and owner["name"] == cluster for owner in owners)
 

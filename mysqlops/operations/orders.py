@@ -22,6 +22,7 @@ _KEYS = {
     "rebuilding": names.ANNOTATION_REBUILDING,
     "filling": names.ANNOTATION_FILLING,
     "recreating": names.ANNOTATION_RECREATING,
+    "setting": names.ANNOTATION_SETTING,
     "rotated": names.ANNOTATION_ROTATED,
 }
 
@@ -36,6 +37,6 @@ def read_one(client: Client, cluster: str, order: str) -> Any:
 
 
 def write(client: Client, cluster: str, **orders: Any) -> None:
-    """Set orders by their names in `_KEYS`; an empty value deletes."""
+    """Set orders by their names in `_KEYS`; an empty value deletes the order."""
     annotations = {_KEYS[order]: record.write(value) for order, value in orders.items()}
     client.patch("Lease", names.group_lease(cluster), {"metadata": {"annotations": annotations}})

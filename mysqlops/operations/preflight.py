@@ -1,4 +1,4 @@
-"""What must be true before `deploy` creates anything: every reason to refuse at once, and warnings."""
+"""Checks before `deploy` creates anything: all reasons to refuse at once, and warnings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mysqlops.core import rights
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.planning import pods
+from mysqlops.objects import pods
 
 Json = dict[str, Any]
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -37,7 +37,7 @@ def check(client: Client, spec: ClusterSpec) -> Findings:
 
 
 def _check_namespace(client: Client) -> list[Reason]:
-    """Who owns only the namespace may not be allowed to read it: then the rights' check tells."""
+    """An owner of the namespace alone may not be allowed to read it: then the check of rights decides."""
     try:
         found = client.find("Namespace", client.namespace)
     except errors.Forbidden:
@@ -95,7 +95,7 @@ def _check_storage_class(client: Client, spec: ClusterSpec) -> list[Reason]:
     defaults = [item for item in classes.values() if _is_default(item)]
     if spec.storage_class is None and not defaults:
         text = f"no StorageClass is the default, and --storage-class was not given; the cluster has: {listed}"
-        return [Reason("no-storage-class", text, "give --storage-class, or mark a class as the default")]
+        return [Reason("no-storage-class", text, "give --storage-class, or mark a StorageClass as the default")]
     return []
 
 

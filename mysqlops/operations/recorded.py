@@ -1,6 +1,6 @@
-"""What the manifest of a backup says of the cluster, read as a stranger's word: whoever has the repository's password
-may have written it. Each field is of its type and in its range, settings pass the gate that `--config` passes, and
-images are never taken from it."""
+"""What the manifest of a backup says about the cluster, read as untrusted input: anybody with the repository's password
+may have written it. Each field must have its type and range, settings pass the same checks as `--config`, and images
+are never taken from it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, quantity, typed
+from mysqlops.core import mysqld_config, names, quantity, setting_rules, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Reason, Refused
+from mysqlops.mysql import contents
 
 Json = dict[str, Any]
 _CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -21,7 +22,7 @@ _IMAGES = ("image", "agent_image")
 
 @dataclass(frozen=True)
 class Images:
-    """What a restore runs; `why` is where they are from."""
+    """The images that a restore runs; `why` is their origin."""
 
     image: str
     agent_image: str
@@ -29,7 +30,7 @@ class Images:
 
 
 def load(text: str, backup: str) -> Json:
-    """manifest.json, as far as it is an object with the three parts; raises Refused."""
+    """manifest.json, if it is an object with the three parts; raises Refused."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -46,8 +47,8 @@ def load(text: str, backup: str) -> Json:
 def spec_of(
     manifest: Json, backup: str, images: Images, where: tuple[str, str], changed: Mapping[str, Any]
 ) -> ClusterSpec:
-    """The spec of the cluster that was backed up, under another name (`where`: name, namespace), with what the user
-    wants differently: those fields are not even looked at. Raises Refused, which names the field; ConfigError."""
+    """The spec of the backed-up cluster, under another name (`where`: name, namespace), with the user's own values for
+    some fields: those fields are not read at all. Raises Refused, which names the field; ConfigError."""
     recorded = {
         key: read(manifest["spec"][key], backup)
         for key, read in _FIELDS.items()
@@ -58,12 +59,16 @@ def spec_of(
 
 
 def settings_in(manifest: Json, backup: str) -> dict[str, str | None]:
-    """The settings that the data was made with; raises Refused."""
-    return _mysqld(manifest["spec"].get("mysqld") or {}, backup)
+    """Those settings under which the data was written that servers must share with it; raises Refused. The others are
+    never applied from here, so it does not matter what today's rules say of them."""
+    found = manifest["spec"].get("mysqld") or {}
+    if isinstance(found, dict):
+        found = {key: value for key, value in found.items() if mysqld_config.normalise(key) in setting_rules.fixed()}
+    return _mysqld(found, backup)
 
 
 def images_in(manifest: Json | None) -> tuple[str, str]:
-    """Which ones were recorded, for the eyes of a user only."""
+    """The recorded images, only for the user to read."""
     found = [str((manifest or {"spec": {}})["spec"].get(key, "")) for key in _IMAGES]
     return found[0], found[1]
 
@@ -78,7 +83,7 @@ def _quantity(field: str, read: Callable[[str], object]) -> Callable[[Any, str],
     def check(value: Any, backup: str) -> str:
         try:
             if not isinstance(value, str) or not typed.is_plain(value):
-                raise ConfigError("not a text")
+                raise ConfigError("not a string")
             read(value)
         except ConfigError:
             raise _bad(backup, f"spec.{field}", f"expected a quantity such as 1Gi, found {value!r}") from None
@@ -94,9 +99,9 @@ def _storage_class(value: Any, backup: str) -> str | None:
 
 
 def _mysqld(value: Any, backup: str) -> dict[str, str | None]:
-    """Through the same door as the user's file: written as one, read as one."""
+    """Through the same checks as the user's file: written and read as such a file."""
     if not isinstance(value, dict) or not all(isinstance(one, str | None) for one in value.values()):
-        raise _bad(backup, "spec.mysqld", "expected names of settings with texts")
+        raise _bad(backup, "spec.mysqld", "expected an object of setting names and string values")
     try:
         return mysqld_config.of_record(value, f"the settings recorded with {backup}")
     except ConfigError as error:
@@ -114,23 +119,27 @@ _FIELDS: Mapping[str, Callable[[Any, str], Any]] = {
 }
 
 
-def _check_contents(backup: str, contents: Json) -> None:
+def _check_contents(backup: str, found: Json) -> None:
     for kind in ("tables", "rights"):
-        if not isinstance(contents.get(kind), dict):
+        if not isinstance(found.get(kind), dict):
             raise _bad(backup, f"contents.{kind}", "expected an object")
-        for name, one in contents[kind].items():
-            if not isinstance(one, dict) or not _is_count(one.get("rows")) or not _is_count(one.get("checksum") or 0):
+        for name, one in found[kind].items():
+            if not isinstance(one, dict) or not _is_table(one):
                 raise _bad(backup, f"contents.{kind}.{name}", "expected rows and checksum, each a number")
-    programs = contents.get("programs")
+    programs = found.get("programs")
     if not isinstance(programs, dict) or not all(isinstance(one, str) for one in programs.values()):
-        raise _bad(backup, "contents.programs", "expected names with texts")
+        raise _bad(backup, "contents.programs", "expected an object of names and strings")
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
+def _is_table(value: Json) -> bool:
+    return _is_below(2**64, value.get("rows")) and _is_below(contents.CHECKSUM_END, value.get("checksum") or 0)
+
+
+def _is_below(end: int, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < end
 
 
 def _bad(backup: str, field: str, why: str) -> Refused:
     text = f"{backup}: manifest.json: {field}: {why}"
-    hint = "somebody wrote into the repository; give that field as an option of your own, or choose another backup"
+    hint = "the repository was tampered with; give that field as an option, or choose another backup"
     return Refused([Reason("bad-manifest", text, hint)])

@@ -1,4 +1,4 @@
-"""Form the group again without members whose data cannot be had, or has diverged: only when a user orders it."""
+"""Form the group again without members whose data is unreachable or has diverged: only on a user's order."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mysqlops.planning import recovery
 
 
 def plan(session: Session, name: str, without: Collection[str] = ()) -> tuple[recovery.Recovery, group.GoOnWithout]:
-    """The members to give up, and the order that does it; raises Refused if a group runs, or nobody is in its way, or
-    nobody would be left."""
+    """The members to give up, and the order that does it; raises Refused if a group runs, if no member blocks it, or if
+    no member would be left."""
     seen = observe.cluster(session.client, name, session.clock)
     found = recovery.plan(seen, without)
     return found, recovery.order(seen, found, str(uuid.uuid4()))
 
 
 def execute(session: Session, name: str, order: group.GoOnWithout) -> None:
-    """Order the members to do without; raises WaitTimeout, StepFailed. The order belongs to the outage that was seen:
-    the member that forms the group clears it in the same write, and it is void once any group was formed."""
+    """Order the members to form a group without them; raises WaitTimeout, StepFailed. The order belongs to the observed
+    outage: the member that forms the group clears it in the same write, and it is void once any group was formed."""
     lease = session.client.get("Lease", names.group_lease(name))
     if str(lease.get("spec", {}).get("acquireTime") or "") != order.after:
-        text = f"a member has formed the group of {name} meanwhile"
+        text = f"a member has already formed the group of {name}"
         raise errors.Refused([errors.Reason("group-runs", text, f"mysqlops status {name}")])
     change = {"resourceVersion": lease["metadata"]["resourceVersion"]}
     _write(session, name, group.dump(order), change)

@@ -1,7 +1,7 @@
-"""Replace a StatefulSet: its claim template cannot be changed, so it is deleted without its pods and made again.
+"""Replace a StatefulSet: its claim template is immutable, so it is deleted without its pods and created again.
 
-What is to be made stands beside it before, as a StatefulSet without members, so that a killed run can be finished. The
-Lease only says that this is under way: every agent may write there, and what stands there must decide nothing.
+The new StatefulSet is stored first, as a StatefulSet without members, so that the next run can finish a killed one. The
+Lease only says that this is under way: every agent may write there, so its content must decide nothing.
 """
 
 from __future__ import annotations
@@ -10,31 +10,30 @@ from typing import Any
 
 from mysqlops.core import names
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import observe, orders
+from mysqlops.operations import observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, storage
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.5
 
 
 def begin(session: Session, name: str, wanted: Json) -> None:
-    """Replace the StatefulSet by the one that is wanted; raises WaitTimeout."""
+    """Replace the StatefulSet by the wanted one; raises WaitTimeout."""
     stateful_set = session.client.get("StatefulSet", name)
     _park(session, name, wanted)
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while True:
         session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
         if finish(session, name):
             return
-        # Somebody else, who applies manifests, was quicker and made it as it was.
-        observe.check_deadline(session, deadline, f"StatefulSet {name} made again as it is wanted")
+        # A tool that applies manifests was quicker and recreated the old StatefulSet.
+        patience.pause(waiting.Pending(f"StatefulSet {name} to be created with its new template"))
         _park(session, name, wanted)
         stateful_set = session.client.get("StatefulSet", name)
 
 
 def _park(session: Session, name: str, wanted: Json) -> None:
-    """Also what a run left that was killed here, and wanted something else: its template cannot be changed either."""
+    """Also replaces what a run left that was killed here and wanted another template: it is immutable too."""
     found = session.client.find("StatefulSet", names.parked(name))
     if found is not None:
         storage.unparked(found, name)
@@ -43,20 +42,28 @@ def _park(session: Session, name: str, wanted: Json) -> None:
     session.client.create("StatefulSet", storage.parked(wanted))
 
 
-def finish(session: Session, name: str) -> bool:
-    """Make the StatefulSet that a run left to be made; False if that is not what is missing. Raises Refused if nobody
-    knows any more what it was to be.
+def _await_deletion(session: Session, name: str) -> Json | None:
+    """The StatefulSet of that name that is not being deleted; raises WaitTimeout."""
 
-    What was put aside counts only while there is no StatefulSet: one that exists was never deleted, or was made by
-    somebody since, and may have been changed in many ways. Then it goes, and whoever wanted it plans again.
+    def look() -> Json | waiting.Pending | None:
+        found = session.client.find("StatefulSet", name)
+        is_going = found is not None and "deletionTimestamp" in found["metadata"]
+        return waiting.Pending(f"StatefulSet {name} to be deleted") if is_going else found
+
+    return waiting.until(session, look)
+
+
+def finish(session: Session, name: str) -> bool:
+    """Create the StatefulSet that a run left to be created; False if that is not what is missing. Raises Refused if its
+    content is lost.
+
+    The stored one counts only while no StatefulSet exists: an existing one was never deleted, or somebody has created
+    it since and may have changed it. Then the stored one is deleted, and the verb plans again.
     """
     parked = session.client.find("StatefulSet", names.parked(name))
     if parked is None and not orders.read(session.client, name).get(names.ANNOTATION_RECREATING):
         return False
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while (found := session.client.find("StatefulSet", name)) and "deletionTimestamp" in found["metadata"]:
-        observe.check_deadline(session, deadline, f"StatefulSet {name} deleted")
-        session.clock.sleep(_POLL_SECONDS)
+    found = _await_deletion(session, name)
     if parked is None and found is None:
         raise Refused([_lost(name)])
     wanted = storage.unparked(parked, name) if parked is not None else None
@@ -64,7 +71,7 @@ def finish(session: Session, name: str) -> bool:
         session.client.apply(wanted)
     is_wanted = wanted is not None and (found is None or storage.is_made_of(found, wanted))
     if is_wanted:
-        observe.until(session, name, _owns_its_pods, f"StatefulSet {name} to take its pods over")
+        observe.until(session, name, _owns_its_pods, f"StatefulSet {name} to adopt its pods")
     if parked is not None:
         session.client.delete("StatefulSet", names.parked(name), uid=parked["metadata"]["uid"])
     orders.write(session.client, name, recreating=None)
@@ -73,8 +80,8 @@ def finish(session: Session, name: str) -> bool:
 
 def _lost(name: str) -> Reason:
     text = (
-        f"StatefulSet {name} was to be replaced, and what it was to be is not there: the command that was killed is of "
-        "an older release, whose note in the Lease is not applied, for every agent may write there"
+        f"StatefulSet {name} was to be replaced, and its new template is lost: the command that was killed is of an "
+        "older release, whose note in the Lease is not applied, since every agent may write there"
     )
     return Reason("remake-lost", text, f"mysqlops delete {name} keeps the data; then mysqlops deploy {name}")
 

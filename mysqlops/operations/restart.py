@@ -1,4 +1,4 @@
-"""Restart every member, one at a time, replicas first: nothing is lost, and writes stop for a switchover only."""
+"""Restart every member, one at a time, replicas first: nothing is lost, and writes pause only for a switchover."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.operations import observe, orders, rollout, upgrade
+from mysqlops.operations import observe, orders, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import restart as planning
 from mysqlops.planning import status
 
 
 def execute(session: Session, name: str) -> list[str]:
-    """The pods restarted, in order; raises Refused, StepFailed or WaitTimeout. Goes on with a run that was killed."""
+    """Returns the restarted pods, in order; raises Refused, StepFailed or WaitTimeout. Continues a killed run."""
     client = session.client
     pods = observe.cluster(client, name, session.clock).pods
     noted = planning.left(orders.read_one(client, name, "restarting"), uids(pods), session.clock.now())
@@ -28,8 +28,10 @@ def execute(session: Session, name: str) -> list[str]:
     try:
         restarted = rollout.replace_all(session, name, old, rollout.Limits(session.timeout_seconds))
     except rollout.NewPodFailed as failure:
-        raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to go on") from failure
+        raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to continue") from failure
     orders.write(client, name, restarting=None)
+    if not noted:
+        unproven.end(session, name)  # every server has started with my.cnf
     return restarted
 
 

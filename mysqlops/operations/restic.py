@@ -1,4 +1,4 @@
-"""One restic command in a pod of the namespace: the repository may be reachable from nowhere else."""
+"""One restic command in a pod of the namespace: the repository may not be reachable from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mysqlops import errors
 from mysqlops.core import facts
 from mysqlops.core.target import Target
 from mysqlops.kube import manifests
+from mysqlops.objects import backup as planning
 from mysqlops.operations import jobs
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress
 
 Json = dict[str, Any]
@@ -21,12 +21,12 @@ _ALL_LINES = 1_000_000
 
 
 def run(session: Session, target: Target, *words: str) -> str:
-    """What one command printed; raises StorageError with restic's own words."""
+    """The output of one command; raises StorageError with restic's message."""
     return steps(session, target, planning.one_command(*words), "run")
 
 
 def steps(session: Session, target: Target, wanted: Sequence[planning.Step], heard: str) -> str:
-    """Several, one after another; what the step `heard` printed."""
+    """Run several, one after another; returns the output of the step `heard`."""
     name = f"restic-{target.name}-{secrets.token_hex(4)}"
     job = planning.job(templates(), name, target, wanted, planning.Source())
     job["spec"]["activeDeadlineSeconds"] = int(session.timeout_seconds) + 30

@@ -1,7 +1,7 @@
-"""Make a new cluster of a backup: a repository and a namespace are enough.
+"""Make a new cluster from a backup: a repository and a namespace are enough.
 
-The backup is fetched onto the claim of member 0, started there without a network, and compared with what was recorded;
-only then does the volume become a member's. Then the cluster is deployed: member 0 brings the data, the others copy it.
+The backup is fetched onto the claim of member 0, started there without a network, and compared with the record; only
+then does the volume become a member's. Then the cluster is deployed: member 0 has the data, the others copy it.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ from mysqlops.core import backup, binlog, names, pitr, quantity, version
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as planning
+from mysqlops.objects import pods, render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
-from mysqlops.planning import backup_progress, render, settings
+from mysqlops.planning import backup_progress, settings
 from mysqlops.planning import restore as swapping
 
 Json = dict[str, Any]
 
 
 def spec_of(session: Session, chosen: backup.Backup, manifest: Json, name: str, changed: Json) -> ClusterSpec:
-    """The spec of the cluster that was backed up, under another name, with what the user wants differently. Nothing
-    that runs is from the repository, and no setting that a user may not set. Raises Refused, ConfigError."""
+    """The spec of the backed-up cluster, under another name, with the user's own values. Images never come from the
+    repository, nor does any setting that a user may not set. Raises Refused, ConfigError."""
     where = name, session.client.namespace
     return recorded.spec_of(manifest, chosen.id, images(session, chosen), where, changed)
 
 
 def images(session: Session, chosen: backup.Backup) -> recorded.Images:
-    """Those that the cluster of the backup runs with, if it does here; else those of this release, as for deploy."""
+    """The images of the backup's cluster, if it runs here; else those of this release, as for deploy."""
     if chosen.namespace == session.client.namespace:
         running = observe.running(session.client, chosen.cluster)
         if running is not None:
-            return recorded.Images(running.spec.image, running.spec.agent_image, f"as {chosen.cluster} runs here")
-    return recorded.Images(DEFAULT_IMAGE, DEFAULT_AGENT_IMAGE, "of this release")
+            return recorded.Images(running.spec.image, running.spec.agent_image, f"as cluster {chosen.cluster} runs")
+    return recorded.Images(DEFAULT_IMAGE, DEFAULT_AGENT_IMAGE, "default of this release")
 
 
 def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
-    """All that a restore will run, for the eyes of a user."""
+    """Everything that a restore will run, for the user to read."""
     image, agent_image = (f"; recorded: {one or 'none'}" if manifest else "" for one in recorded.images_in(manifest))
     settings = [key if value is None else f"{key} = {value}" for key, value in sorted(wanted.mysqld.items())]
     storage = f"{wanted.storage_size}{f' of class {wanted.storage_class}' if wanted.storage_class else ''}"
@@ -60,22 +61,22 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
     image_check.must_fit(session, spec)
     reasons = []
     if observe.running(session.client, spec.name) is not None:
-        text = f"--as {spec.name}: a cluster of that name runs here"
+        text = f"--as {spec.name}: a cluster of that name already runs in this namespace"
         hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
         reasons.append(Reason("name-taken", text, hint))
     reasons += observe.check_name_is_free(session.client, spec.name)
     reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
-        reasons.append(Reason("volume-too-small", text, "give a larger one"))
+        reasons.append(Reason("volume-too-small", text, "give a larger size"))
     reasons += known_bad(chosen) + backups.check_snapshot(session, chosen)
     if reasons:
         raise Refused(reasons)
 
 
 def check_data(chosen: backup.Backup, manifest: Json, spec: ClusterSpec) -> None:
-    """Raises Refused if servers with the settings of `spec` would not start on the backup's data, or take its tables
-    for others. Before anything stops."""
+    """Raises Refused if servers with the settings of `spec` would not start on the backup's data, or would misread its
+    tables. Called before anything stops."""
     made_with = recorded.settings_in(manifest, chosen.id)
     reasons = settings.other_data(chosen.id, made_with, spec, is_logical=chosen.method == backup.LOGICAL)
     if reasons:
@@ -91,7 +92,7 @@ def known_bad(chosen: backup.Backup) -> list[Reason]:
 
 
 def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
-    """Claims of that name, unless the only one is what a killed run of this very restore made, and no member had."""
+    """Refuses existing claims of that name, unless a killed run of this restore made the only one, still unused."""
     there = observe.claims(session.client, name)
     if not there:
         return []
@@ -102,14 +103,14 @@ def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason
         return [Reason("name-taken", text, f"choose another name, or mysqlops delete {name} --purge-data")]
     if begun == aim:
         return []
-    text = f"--as {name}: claim {there[0]} was made for {begun}, and may hold that already; wanted is {aim}"
+    text = f"--as {name}: claim {there[0]} was made for {begun}, and may already hold it; this restore is of {aim}"
     again = f"mysqlops restore {begun.backup} --as {name}{f' --to {begun.to}' if begun.to else ''}"
-    hint = f"{again} goes on with it; mysqlops delete {name} --purge-data deletes it, and lets you begin again"
+    hint = f"{again} continues it; mysqlops delete {name} --purge-data deletes it, so that you can start over"
     return [Reason("other-point", text, hint)]
 
 
 def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) -> binlog.Reach:
-    """Raises ConfigError for a point that is none, Refused for one that the backup cannot be brought to."""
+    """Raises ConfigError for an invalid point, Refused for a point that the backup cannot reach."""
     reach = binlog.reach(chosen, chunks)
     pitr.check(pitr.parse(to), chosen, reach)
     return reach
@@ -123,7 +124,9 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
         made = version.ServerVersion.parse(chosen.server_version)
         if why := version.upgrade_refused_because(made, tried.version):
             text = f"--image {spec.image} for a backup of MySQL {made}: {why}"
-            reasons.append(Reason("newer-backup", text, "another --image, or mysqlops upgrade; docs/versions.md"))
+            reasons.append(
+                Reason("newer-backup", text, "give another --image, or mysqlops upgrade; `mysqlops explain versions`")
+            )
     if reasons:
         raise Refused(reasons)
 
@@ -134,7 +137,7 @@ def execute(session: Session, chosen: backup.Backup, target: Target, spec: Clust
     stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
     with lock.held(session, spec.name, "restore"):
         _make_claim(session, spec.name, swapping.first_claim(stateful_set, claim, chosen, to))
-        # What the Job's pod mounts; the StatefulSet comes when the volume is ready.
+        # The objects that the Job's pod mounts; the StatefulSet is created once the volume is ready.
         for item in wanted:
             if item["kind"] != "StatefulSet":
                 session.client.apply(item)
@@ -145,7 +148,7 @@ def execute(session: Session, chosen: backup.Backup, target: Target, spec: Clust
 
 
 def _make_claim(session: Session, name: str, made: Json) -> None:
-    """As the StatefulSet would make it. One that came since `check` must be for the same; raises Refused."""
+    """As the StatefulSet would make it. A claim made since `check` must be for the same restore; raises Refused."""
     if reasons := _taken(session, name, swapping.aim_of(made)):
         raise Refused(reasons)
     if session.client.find("PersistentVolumeClaim", made["metadata"]["name"]) is None:
@@ -154,20 +157,20 @@ def _make_claim(session: Session, name: str, made: Json) -> None:
 
 @dataclass(frozen=True)
 class Filling:
-    """The claim to fill, the cluster whose images and settings the server on it has, and the point to which the backup
-    is brought forward (core/pitr.py)."""
+    """The claim to fill, the cluster whose images and settings its server has, and the point in time to recover to
+    (core/pitr.py)."""
 
     spec: ClusterSpec
     in_use: render.InUse
     claim: str
     to: str = ""
-    member: str = ""  # that has the claim, waits, and goes on in its own group
+    member: str = ""  # the member that has the claim, waits, and then rejoins its own group
 
 
 @dataclass(frozen=True)
 class Filled:
     """What the Job found on the claim when it compared, and the proof that the point was reached, as
-    backup_progress.reached reads it. None: a run before this one did that, or it was not asked for."""
+    backup_progress.reached reads it. None: an earlier run found it, or no point was given."""
 
     compared: backup.Verification | None = None
     reached: Json | None = None
@@ -175,13 +178,13 @@ class Filled:
     def __str__(self) -> str:
         found = self.compared
         if found is None:
-            return "compared by a run before this one"
-        return f"{found.tables} tables, {found.rows} rows, each compared with what was recorded"
+            return "compared by an earlier run"
+        return f"{found.tables} tables, {found.rows} rows, all compared with the record"
 
 
 def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> Filled:
-    """Fetch the backup onto a claim, start it there without a network, compare, and bring it forward if that is asked
-    for. Raises what the Job raises."""
+    """Fetch the backup onto a claim, start it there without a network, compare, and replay to the point if one is
+    given. Raises the Job's errors."""
     spec = filling.spec
     source = planning.Source(spec, filling.in_use.config, filling.in_use.agent)
     env = planning.environment_of(spec, chosen.origin) | planning.which(chosen)
@@ -198,12 +201,12 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     if found is not None and (jobs.has_failed(found) or not _fills(found, made)):
         jobs.delete(session, name)
     pod = jobs.run(session, made, backup_progress.progress, "restore-refused")
-    # A second run of a Job that had done it already has nothing to tell.
+    # A second run of a Job that had finished already reports nothing.
     compared = backup.compared(jobs.last_line(session, pod, "check"))
-    told = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
-    filled = Filled(compared, json.loads(told) if told else None)
+    reached = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
+    filled = Filled(compared, json.loads(reached) if reached else None)
     jobs.delete(session, name)
-    # From here on the volume is not just the backup any more: a later run must not take it for that.
+    # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
     change = {"metadata": {"annotations": swapping.aim_notes(None)}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored: {filled}")
@@ -213,23 +216,23 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
 
 
 def is_filled(session: Session, claim: str) -> bool:
-    """A claim that `fill` has finished, or that a member has had since."""
+    """True for a claim that `fill` has finished, or that a member has used since."""
     found = session.client.find("PersistentVolumeClaim", claim)
     return found is not None and swapping.aim_of(found) is None
 
 
 def _fills(found: Json, wanted: Json) -> bool:
-    """A Job that a killed run left may be of another restore, which was taken back, or to another point."""
+    """A Job left by a killed run may be of another restore, which was reverted, or to another point."""
     return _aim(found) == _aim(wanted)
 
 
 def _aim(job: Json) -> tuple[str, ...]:
-    pod = job["spec"]["template"]["spec"]
-    claims = [one.get("persistentVolumeClaim", {}).get("claimName", "") for one in pod["volumes"]]
+    template = job["spec"]["template"]
+    claims = [one.get("persistentVolumeClaim", {}).get("claimName", "") for one in template["spec"]["volumes"]]
     points = [
         variable["value"]
-        for container in (*pod.get("initContainers", []), *pod["containers"])
+        for container in pods.specs(template)
         for variable in container.get("env", [])
-        if variable["name"] in ("TO", "BACKUP_ID")
+        if variable["name"] in ("TO", "BACKUP_ID", "SNAPSHOT")
     ]
     return (*sorted(claims), *points)

@@ -1,7 +1,7 @@
-"""Put a backup onto one member's volume; what was written since comes from the others' binary logs.
+"""Put a backup onto one member's volume; later writes come from the other members' binary logs.
 
-For a member that has to be made anew when copying all of its data from another would cost more. Its pod waits in its
-first init container while a Job fills the new claim: an order in the group's Lease, as for a rebuild.
+For a member that must be rebuilt when copying all data from another member would cost more. Its pod waits in its first
+init container while a Job fills the new claim: an order in the group's Lease, as for a rebuild.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from typing import Any
 from mysqlops.core import backup, gtid, names, record
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import claims as naming
 from mysqlops.operations import backup as backups
 from mysqlops.operations import claims, gtids, member, observe, orders, restore
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims as naming
 from mysqlops.planning import scale
 
 Json = dict[str, Any]
 
 
 def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accept_loss: bool) -> None:
-    """Raises Refused. A run that was killed is not asked again once the member's claim has gone."""
+    """Raises Refused. A killed run is not checked again once the member's claim is deleted."""
     note = member.under_way(session, name, pod)
     if note is not None and note.backup == chosen.id:
         return
     reasons = restore.known_bad(chosen) + _foreign(session, name, chosen)
     if note is not None and note.backup:
         text = f"{note.backup} is being restored onto {pod}"
-        reasons.append(Reason("restore-open", text, f"mysqlops restore {note.backup} --member {pod} goes on"))
+        reasons.append(Reason("restore-open", text, f"mysqlops restore {note.backup} --member {pod} continues it"))
     if chosen.volume_snapshot:
-        text = f"{chosen.id} is a volume snapshot, and a member's claim is made by its StatefulSet"
+        text = f"{chosen.id} is a volume snapshot, but the StatefulSet makes a member's claim"
         reasons.append(Reason("not-an-archive", text, f"mysqlops member rebuild {name} {pod}, or another backup"))
     if reasons:
         raise Refused(reasons)
@@ -44,18 +44,18 @@ def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accep
 
 
 def _foreign(session: Session, name: str, chosen: backup.Backup) -> list[Reason]:
-    """GTIDs of another cluster, or of before a restore in place, mean other transactions."""
+    """GTIDs of another cluster, or from before a restore in place, mean other transactions."""
     own = (backups.origin(session, name), observe.group_name(session.client, name))
     if (chosen.origin, chosen.group) == own:
         return []
-    text = f"{chosen.id} is of another history than {name} has now"
+    text = f"{chosen.id} belongs to another history than {name} has now"
     return [Reason("other-history", text, f"mysqlops backup list --cluster {name} shows others")]
 
 
 def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target: Target, *, accept_loss: bool) -> None:
-    """May be killed and run again; raises Refused, WaitTimeout, or what the Job raises."""
+    """May be killed and run again; raises Refused, WaitTimeout, or the Job's errors."""
     if member.under_way(session, name, pod) is None:
-        # Of a run that was killed before the claim went: the pod would wait for a Job that nobody starts.
+        # Left by a run killed before the claim was deleted: the pod would wait for a Job that nobody starts.
         member.give_up_filling(session, name, pod)
     check(session, name, pod, chosen, accept_loss=accept_loss)
     if member.under_way(session, name, pod) is None:

@@ -1,7 +1,7 @@
-"""Replace the members' pods one at a time, by role; go back by itself if a new one does not come up.
+"""Replace the members' pods one at a time, by role; roll back automatically if a new pod does not come up.
 
-Runs from what is observed: killed at any point, the same command goes on. What cannot be observed, where from and why,
-is written to the StatefulSet in the same call as its new template (core/rollout.py).
+Every step follows from what is observed: after a kill, the same command continues. What cannot be observed, the
+previous template and the reason, is written to the StatefulSet in the same call as its new template (core/rollout.py).
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
-from mysqlops.operations import claims, followers, observe, proof, switchover
+from mysqlops.objects import claims as naming
+from mysqlops.objects import render, revisions
+from mysqlops.operations import claims, data_version, followers, observe, proof, switchover, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import actions, gate, render, revisions, status, verdict
-from mysqlops.planning import claims as naming
+from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 _FAILOVER_SECONDS = 60.0
 Old = Callable[[status.Observed], Collection[str]]
 
 
 class NewPodFailed(Exception):
-    """A pod of the new template did not come up; the reason, and the pod if it is one."""
+    """A pod of the new template did not come up; the reason, and the pod if a single pod failed."""
 
     def __init__(self, why: str, pod: str = "") -> None:
         super().__init__(why)
@@ -36,27 +36,27 @@ class NewPodFailed(Exception):
 
 
 class RolledBack(errors.StepFailed):
-    """The change that was asked for was not made; all is as before."""
+    """The requested change was not made; everything is as before."""
 
     def __init__(self, message: str, replaced: list[str]) -> None:
-        super().__init__(message, hint="correct what is named, then run it again")
+        super().__init__(message, hint="correct the cause above, then run it again")
         self.replaced = replaced
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds for one member to be back in the group and caught up."""
+    """The seconds in which one member must be back in the group and caught up."""
 
     member_seconds: float = 600.0
 
 
 def old_of_template(seen: status.Observed) -> Collection[str]:
-    """The pods that are still to be replaced by the newest template."""
+    """The pods that do not have the newest template yet."""
     return revisions.outdated(seen.stateful_set, seen.pods)
 
 
 def _going(seen: status.Observed) -> Collection[str]:
-    """The pods whose claim goes as soon as they stop: whatever a verb replaces, these are part of it."""
+    """The pods whose claim is deleted as soon as they stop: every rollout replaces these too."""
     return {name for name in seen.pods if (claim := _claim(seen, name)) and naming.is_going(claim)}
 
 
@@ -65,7 +65,7 @@ def _claim(seen: status.Observed, pod: str) -> Json | None:
 
 
 def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stateful_set: Json) -> None:
-    """Apply what the new pods need, then the new template together with the record."""
+    """Apply the objects that the new pods need, then the new template together with the record."""
     for manifest in manifests:
         session.client.apply(manifest)
     wanted = copy.deepcopy(stateful_set)
@@ -74,8 +74,8 @@ def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stat
 
 
 def finish(session: Session, name: str, limits: Limits) -> list[str]:
-    """Replace what is outdated; the pods replaced, in order. If a new one fails, go back and raise StepFailed."""
-    record = _record(session, name)
+    """Replace outdated pods; returns them in order. If a new pod fails, rolls back and raises StepFailed."""
+    record = rollout.read(session.client.get("StatefulSet", name))
     if record is not None and record.failure:
         return _go_back(session, name, record, limits)
     try:
@@ -95,10 +95,10 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
 
 
 def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
-    """Put the template from before back, in one call with the reason; raises Refused if there is no way back."""
+    """Restore the previous template, in one call with the reason; raises Refused if there is no way back."""
     if reasons := planning.no_way_back(observe.judged(session, name), record):
         raise errors.Refused(reasons)
-    session.progress.warn(f"{record.failure}; going back")
+    session.progress.warn(f"{record.failure}; rolling back")
     found = session.client.get("StatefulSet", name)
     kept = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
     session.client.apply(
@@ -111,14 +111,10 @@ def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
     )
 
 
-def _record(session: Session, name: str) -> rollout.Rollout | None:
-    return rollout.read(session.client.get("StatefulSet", name))
-
-
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
-    """Always ends in RolledBack or another StepFailed: the change that was asked for was not made. The old server
-    starts on the claim as it is, or refuses and leaves it as it is, if the newer one has changed the data. Then the
-    member begins empty, if the gate lets that pass; the only member of a cluster never does."""
+    """Always ends in RolledBack or another StepFailed: the requested change was not made. The old server starts on the
+    claim as it is, or refuses it and leaves it unchanged, if the newer server has changed the data. Then the member
+    begins empty, if the gate lets that pass; the only member of a cluster never does."""
     replaced: list[str] = []
     emptied: set[str] = set()
     while True:
@@ -126,19 +122,19 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
             replaced += replace_all(session, name, old_of_template, limits, record=record)
             break
         except NewPodFailed as failure:
-            seen, pod = _see(session, name), failure.pod
+            seen, pod = observe.settled(session, name), failure.pod
             if pod in emptied or not _may_begin_empty(session, seen, pod, record):
                 raise _fails_both_ways(name, failure) from failure
         emptied.add(pod)
         replaced.append(pod)
         _replace(session, seen, pod, record=record, rebuild=True)
     _close(session, name)
-    back = f"{', '.join(dict.fromkeys(replaced))} replaced by what was before" if replaced else "all is as before"
+    back = f"{', '.join(dict.fromkeys(replaced))} replaced by the previous version" if replaced else "all is as before"
     raise RolledBack(f"{record.failure}; rolled back: {back}", replaced)
 
 
 def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: rollout.Rollout) -> bool:
-    """A member that this rollout replaced, whose data the newer server may have changed, and whose group goes on."""
+    """A member that this rollout replaced, whose data the newer server may have changed, and whose group runs."""
     claim = _claim(seen, pod)
     if claim is None or not record.changes_version() or int(seen.stateful_set["spec"]["replicas"]) == 1:
         return False
@@ -146,13 +142,13 @@ def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: 
 
 
 def _fails_both_ways(name: str, failure: NewPodFailed) -> errors.StepFailed:
-    text = f"{failure}, also with the template from before; its data was kept"
+    text = f"{failure}, also with the previous template; its data was kept"
     hint = f"mysqlops status {name}; then mysqlops upgrade {name} --resume, or mysqlops restore BACKUP --as NAME"
     return errors.StepFailed(text, hint=hint)
 
 
 def _await_primary(session: Session, name: str) -> bool:
-    """Whether somebody leads, or does within a minute: a failover may be under way."""
+    """Whether the group has a primary, or gets one within a minute: a failover may be under way."""
     patient = replace(session, timeout_seconds=_FAILOVER_SECONDS)
     try:
         observe.until(patient, name, lambda now: now.primary is not None, "a primary")
@@ -162,9 +158,10 @@ def _await_primary(session: Session, name: str) -> bool:
 
 
 def _close(session: Session, name: str) -> None:
-    """Nothing uses the other settings and agents any more, but for applications' init containers, which take the agent
-    from the ConfigMap with the plain name, and what is made of the cluster: both follow before ConfigMaps go. The
-    record goes last: until then the rollout is open, and --resume ends what a killed run left."""
+    """Nothing uses the old settings and agents now, except applications' init containers, which take the agent from the
+    ConfigMap with the plain name, and objects made from the cluster: both are updated before ConfigMaps are deleted.
+    The record is deleted last: until then the rollout is open, and --resume finishes a killed run."""
+    data_version.note(session.client, observe.judged(session, name))
     used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:
@@ -186,51 +183,47 @@ def replace_all(
     record: rollout.Rollout | None = None,
     rebuild: bool = False,
 ) -> list[str]:
-    """Replace the old pods in their order, with `rebuild` their claims too; raises NewPodFailed, WaitTimeout, Refused
-    or StepFailed."""
+    """Replace the old pods in their order, with `rebuild` also their claims; raises NewPodFailed, NoWrite, WaitTimeout,
+    Refused or StepFailed."""
     replaced: list[str] = []
-    since = session.clock.monotonic()
+    since, proved = session.clock.monotonic(), None
     while True:
-        seen = _see(session, name)
+        seen = observe.settled(session, name)
         left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
-        match planning.plan(now, left, planning.dead(seen.pods)):
+        match planning.plan(now, left, planning.dead(seen.pods), goes_back=rollout.goes_back(record)):
             case actions.Done():
+                claims.forget_emptied(session, name, [one.name for one in now.members if one.state == ONLINE])
                 return replaced
             case planning.Replace(pod, why):
+                if now.primary not in (None, proved) and now.primary not in left:
+                    # Whoever made a new member lead, and whichever run: no further pod goes before clients can write.
+                    proof.of_settings(session, name, record)
+                    proved = now.primary
                 session.progress.say(f"replacing {pod}: {why}")
                 _replace(session, seen, pod, record=record, rebuild=rebuild)
                 replaced.append(pod)
                 since = session.clock.monotonic()
             case switching.Switchover() as chosen:
-                _hand_over(session, name, chosen)
+                _hand_over(session, name, chosen, record)
+                proved = chosen.to
             case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
                 _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
-                session.clock.sleep(_POLL_SECONDS)
+                session.clock.sleep(waiting.POLL_SECONDS)  # the limits in _check_new_pods end this loop
 
 
-def _see(session: Session, name: str) -> status.Observed:
-    """Once the StatefulSet's status speaks of its newest template: until then nobody knows which pods are old. Raises
-    WaitTimeout."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while True:
-        seen = observe.cluster(session.client, name, session.clock)
-        if revisions.is_told(seen.stateful_set):
-            return seen
-        observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
-        what = f"the controller of StatefulSet {name} to see its change"
-        session.progress.waiting(f"waiting for {what}")
-        wanted = seen.stateful_set["metadata"]["generation"]
-        observe.check_deadline(session, deadline, f"{what} (it saw generation {observed}, not {wanted})")
-        session.clock.sleep(_POLL_SECONDS)
-
-
-def _hand_over(session: Session, name: str, chosen: switching.Switchover) -> None:
+def _hand_over(session: Session, name: str, chosen: switching.Switchover, record: rollout.Rollout | None) -> None:
+    """The first new member to lead shows at once whether clients can write with the new settings. A hand-over that does
+    not end in time may be due to them as well."""
     try:
-        switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
-    except errors.Refused as refusal:  # which would say that nothing was changed
-        raise errors.StepFailed(str(refusal), hint="run the same command again to go on") from refusal
+        switchover.execute(session, name, chosen, switching.Limits(rolls_back=True), measured=False)
+    except errors.Refused as refusal:  # a refusal would say that nothing was changed
+        raise errors.StepFailed(str(refusal), hint="run the same command again to continue") from refusal
+    except errors.WaitTimeout:
+        proof.of_settings(session, name, record)
+        raise
+    proof.of_settings(session, name, record)
 
 
 def _replace(
@@ -239,22 +232,24 @@ def _replace(
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
         wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
-        goes_back = record is not None and bool(record.failure)
-        claims.delete(session, claims.ask_patiently(session, seen.name, claim, wish, repairs=goes_back))
-        return
+        passed = claims.ask_patiently(session, seen.name, claim, wish, repairs=rollout.goes_back(record))
+        return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)
-    _replace_pod(session, pod)
+    return _replace_pod(session, pod)
 
 
 def _replace_pod(session: Session, pod: str) -> None:
     found = session.client.get("Pod", pod)
     session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while (new := session.client.find("Pod", pod)) is None or new["metadata"]["uid"] == found["metadata"]["uid"]:
-        session.progress.waiting(f"waiting for {pod} to stop")
-        observe.check_deadline(session, deadline, f"a new pod {pod}")
-        session.clock.sleep(_POLL_SECONDS)
+
+    def look() -> waiting.Pending | None:
+        new = session.client.find("Pod", pod)
+        if new is not None and new["metadata"]["uid"] != found["metadata"]["uid"]:
+            return None
+        return waiting.Pending(f"{pod} to stop" if new else f"a new pod {pod}")
+
+    waiting.until(session, look)
 
 
 def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | None) -> gtid.GtidSet | None:
@@ -265,8 +260,8 @@ def _noted(session: Session, name: str, claim: Json, record: rollout.Rollout | N
 
 
 def _note_held(session: Session, seen: status.Observed, claim: Json, record: rollout.Rollout) -> None:
-    """Of a member that serves: a server of the newer version that does not come up cannot be asked any more. What its
-    agent said last goes with the pod, and is added to the note."""
+    """Called for a member that serves: a newer server that does not come up cannot be asked. The agent's last
+    publication goes with the pod, so it is added to the note."""
     now, pod = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
     member = next((one for one in now.members if one.name == pod), None)
     held = gate.held_by(now, pod) if member is not None and member.state == ONLINE else None
@@ -283,7 +278,7 @@ def _note_held(session: Session, seen: status.Observed, claim: Json, record: rol
 def _check_new_pods(
     seen: status.Observed, now: status.Status, left: Collection[str], waited: float, limits: Limits
 ) -> None:
-    """A new pod that crashes or takes too long has failed; an old one may take its time, up to the deadline."""
+    """A new pod that crashes or takes too long has failed; an old pod may take until the deadline."""
     new = [one for one in now.members if one.name in seen.pods and one.name not in left]
     for one in new:
         if why := planning.failed_because(seen.pods[one.name]):
@@ -295,5 +290,5 @@ def _check_new_pods(
             raise NewPodFailed(f"not back in the group after {waited:.0f} s: {words}", late[0].name)
         raise errors.WaitTimeout(
             f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now))}",
-            hint="run the same command again to go on",
+            hint="run the same command again to continue",
         )

@@ -1,4 +1,4 @@
-"""Add and remove members; a claim on the way down is kept with a note of what it holds."""
+"""Add and remove members; the claim of a removed member is kept with a note of its contents."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from mysqlops import errors
 from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import claims, gtids, observe, switchover
+from mysqlops.operations import claims, gtids, observe, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
 from mysqlops.planning import switchover as switching
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.3
 _ASK_SECONDS = 15.0
 KEEP, DELETE = "keep", "delete"
 _NOTES = (names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY)
@@ -24,8 +23,8 @@ _NOTES = (names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANN
 
 @dataclass(frozen=True)
 class Wish:
-    """What becomes of claims: those of members that go, and those that were kept for members that come; and whether
-    the user accepted the loss of what only they hold."""
+    """What happens to claims: those of removed members, and kept ones of members that return; and whether the user
+    accepted the loss of data that only they hold."""
 
     claims: str = KEEP
     rebuild: bool = False
@@ -33,7 +32,7 @@ class Wish:
 
 
 def plan(session: Session, name: str, target: int, wish: Wish) -> tuple[Step, ...]:
-    """The steps; raises Refused for what waiting would not change."""
+    """The steps; raises Refused for reasons that waiting would not change."""
     now = observe.judged(session, name)
     planning.check(now, target)
     if wish.claims == DELETE:
@@ -48,9 +47,9 @@ def plan(session: Session, name: str, target: int, wish: Wish) -> tuple[Step, ..
 
 def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
     """The members added or removed, in order; raises Refused, WaitTimeout or StepFailed. May be killed, repeated, and
-    turned round."""
+    reversed."""
     done: list[str] = []
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience = waiting.Patience(session)
     while True:
         now = observe.judged(session, name)
         match planning.plan(now, target):
@@ -72,15 +71,13 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
             case switching.Switchover() as chosen:
                 switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
             case actions.Wait(why):
-                session.progress.waiting(f"waiting: {why}")
-                observe.check_deadline(session, deadline, f"{target} members ({why})")
-                session.clock.sleep(_POLL_SECONDS)
+                patience.pause(waiting.Pending(f"{target} members", why, f"waiting: {why}"))
 
 
 def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
-    """Only if nobody else asked for another number meanwhile; raises Refused. The StatefulSet's controller writes to it
-    as well, so a first Conflict means nothing."""
-    deadline = session.clock.monotonic() + _ASK_SECONDS
+    """Only if nobody else set another number meanwhile; raises Refused. The StatefulSet's controller writes to the
+    object as well, so a first Conflict means nothing."""
+    patience = waiting.Patience(session, _ASK_SECONDS)
     while True:
         found = session.client.get("StatefulSet", name)
         if found["spec"]["replicas"] != seen:
@@ -91,9 +88,9 @@ def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
             session.client.patch("StatefulSet", name, change)
             return
         except errors.Conflict:
-            if session.clock.monotonic() > deadline:
+            if patience.is_over():
                 raise
-        session.clock.sleep(_POLL_SECONDS)
+        patience.sleep(waiting.Pending(f"StatefulSet {name} to stay unchanged for a moment"))
 
 
 def _unusable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:
@@ -102,11 +99,11 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
         for ordinal in range(now.replicas, target)
         if (claim := session.client.find("PersistentVolumeClaim", _claim_of(now, ordinal)))
     ]
-    if not found or now.awaited:  # no group runs that could be asked; it is formed only with what they hold
+    if not found or now.awaited:  # no running group can be asked; it is formed only with the claims' data
         return []
     held, purged = gtids.held_and_purged(session, now)
     history = observe.group_name(session.client, now.name)
-    hint = f"look at what it holds; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
+    hint = f"inspect its data; --rebuild --confirm {now.name} deletes it, and the new member begins empty"
     return [
         Reason("kept-claim", why, hint)
         for claim in found
@@ -115,7 +112,7 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
 
 
 def _check_kept(session: Session, now: status.Status, first: int, wish: Wish) -> None:
-    """Of claims from ordinal `first` on that no member uses: the gate must let all of them pass; raises Refused."""
+    """The gate must let pass all unused claims from ordinal `first` on; raises Refused."""
     used = {one.claim for one in now.members if one.state != status.ABSENT}
     for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) >= first and claim["metadata"]["name"] not in used:
@@ -123,22 +120,22 @@ def _check_kept(session: Session, now: status.Status, first: int, wish: Wish) ->
 
 
 def _let_pass(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
-    """By the note that was made when its member left; raises Refused."""
+    """Judged by the note written when its member left; raises Refused."""
     executed = planning.kept_of(claim, observe.group_name(session.client, name)).executed
     noted = gtid.GtidSet.parse(executed) if executed is not None else None
     return claims.ask(session, name, claim, claims.Wish(wish.accept_loss, "--accept-loss", noted))
 
 
 def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish) -> None:
-    """Looked at once more right before use: a claim may have come since the plan."""
+    """Checked again right before use: a claim may have appeared since the plan."""
     claim = session.client.find("PersistentVolumeClaim", _claim_of(now, names.ordinal_of(member)))
     if claim is None:
         return
     if not wish.rebuild:
         if reasons := _unusable_claims(session, now, now.replicas + 1):
             raise Refused(reasons)
-        session.progress.say(f"{member} goes on with claim {claim['metadata']['name']}")
-        # From here on it may come to hold more, wherever this run is killed.
+        session.progress.say(f"{member} starts again with its claim {claim['metadata']['name']}")
+        # From here on it may receive more data, even if this run is killed.
         unlabel: Json = {"metadata": {"labels": {names.LABEL_KEPT: None}}}
         session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], unlabel)
         return
@@ -146,7 +143,7 @@ def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish
 
 
 def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
-    """Members may have come or gone already: a refusal now is a step that failed."""
+    """Members may already have been added or removed: a refusal now is a failed step."""
     try:
         passed = _let_pass(session, name, claim, wish)
     except Refused as refusal:
@@ -156,8 +153,8 @@ def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
 
 
 def _note_claim(session: Session, now: status.Status, member: str) -> None:
-    """What it holds at least, and since when nobody uses it. Written before the member goes, so it says nothing yet of
-    whether it went: the label does."""
+    """The least that the claim holds, and since when it is unused. Written before the member goes, so it does not say
+    whether the member went: the label does."""
     held = next((one.held for one in now.members if one.name == member), None)
     notes = {
         names.ANNOTATION_KEPT_SINCE: now.taken_at,
@@ -171,8 +168,8 @@ def _note_claim(session: Session, now: status.Status, member: str) -> None:
 
 
 def _settle_claims(session: Session, now: status.Status, replicas: int) -> None:
-    """Once the members are as many as wanted: the notes on claims in use are no longer true, and those on the others
-    have become final. Not before: a run may be killed after its note, and the member serve on."""
+    """Once the number of members is reached: notes on used claims are deleted, since they are no longer true, and those
+    on unused claims become final. Not earlier: a run may be killed after its note, and the member still serve."""
     for claim in _claims(session, now):
         metadata = claim["metadata"]
         noted, labels = _noted_in(metadata), metadata.get("labels") or {}
@@ -201,6 +198,6 @@ def _claim_of(now: status.Status, ordinal: int) -> str:
 
 
 def _claims(session: Session, now: status.Status) -> list[Json]:
-    """Not those that a restore in place has put aside."""
+    """Without the claims that a restore in place has put aside."""
     there = session.client.list("PersistentVolumeClaim", names.selector_text(now.name))
     return [one for one in there if one["metadata"]["name"].startswith(f"{now.claims}-{now.name}-")]

@@ -1,4 +1,4 @@
-"""Backups by the clock: make the CronJobs, keep them as the cluster is, run one now."""
+"""Scheduled backups: make the CronJobs, keep them up to date with the cluster, run one now."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 from mysqlops.core import names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import schedule as planning
 from mysqlops.operations import backup as backups
 from mysqlops.operations import jobs, targets, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
-from mysqlops.planning import schedule as planning
 
 Json = dict[str, Any]
 _KINDS = (planning.BACKUP, planning.VERIFY)
 
 
 def put(session: Session, name: str, wish: planning.Wish) -> None:
-    """Make or change both CronJobs; raises ConfigError for a bad time, Refused for no such target or no primary."""
+    """Make or change both CronJobs; raises ConfigError for a bad time, Refused without the target or a primary."""
     now = session.clock.now()
     every = planning.check_cron("--cron", wish.cron, now)
     verify_every = planning.check_cron("--verify-cron", wish.verify_cron, now)
     target = targets.find(session.client, wish.target or None)
-    # One run may fail before anybody is told.
+    # One run may fail before that is reported.
     wish = replace(
         wish,
         target=target.name,
@@ -36,7 +36,7 @@ def put(session: Session, name: str, wish: planning.Wish) -> None:
 
 
 def refresh(session: Session, name: str) -> None:
-    """The cluster's image, agent, settings or size changed: the CronJobs follow. Nothing if there are none."""
+    """The cluster's image, agent, settings or size changed: update the CronJobs. Does nothing without any."""
     found = session.client.find("CronJob", names.schedule(name, planning.BACKUP))
     if found is None:
         return
@@ -55,7 +55,7 @@ def _apply(session: Session, name: str, target: Target, wish: planning.Wish) -> 
 
 
 def remove(session: Session, name: str) -> None:
-    """No error if there are none."""
+    """No error if they do not exist."""
     for kind in _KINDS:
         session.client.delete("CronJob", names.schedule(name, kind))
 
@@ -67,7 +67,7 @@ def seen(session: Session) -> list[planning.Seen]:
 
 
 def run_now(session: Session, name: str, kind: str, *, wait: bool) -> str:
-    """Start what the schedule would; the Job's name. With `wait` raises what the Job says if it fails."""
+    """Start the scheduled Job now; returns its name. With `wait` raises the Job's error if it fails."""
     found = session.client.find("CronJob", names.schedule(name, kind))
     if found is None:
         text = f"{name} has no schedule for {kind}"

@@ -1,8 +1,8 @@
-"""From one Secret for everything, as older releases had it, to one for each purpose.
+"""Move from one Secret for everything, as in older releases, to one Secret for each purpose.
 
-Old and new agents run side by side while `upgrade` replaces pods: until the last one is new, all that is in
-NAME-credentials counts, for both. Then NAME-app, NAME-root and NAME-ca are filled, and last NAME-internal, in one call
-with the notes: from that call on, it counts. Whatever is cut off before it is done again, the same way.
+Old and new agents run side by side while `upgrade` replaces pods: until the last one is new, both use everything in
+NAME-credentials. Then NAME-app, NAME-root and NAME-ca are filled, and NAME-internal last, in one call with the notes:
+from that call on, it counts. If the command is killed before it, the next run does the same again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from mysqlops import errors
 from mysqlops.core import names, rotation, secret_map
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
+from mysqlops.objects import secret_users
 from mysqlops.operations import bundle, followers, lock, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import secret_users
 
 Json = dict[str, Any]
 _NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP)
@@ -24,7 +24,7 @@ _TRIES = 5
 
 
 def check(client: Client, cluster: str) -> None:
-    """Raises Refused while a rotation is open: its passwords would be on both sides of the move."""
+    """Raises Refused while a rotation is open: its passwords would be in both the old and the new Secrets."""
     before = vault.before(client, cluster)
     if (
         before is None
@@ -32,14 +32,14 @@ def check(client: Client, cluster: str) -> None:
         or rotation.stage_of(before.get("data") or {}) == rotation.NONE
     ):
         return
-    text = f"a rotation of passwords of {cluster} is open, and this release moves them to other Secrets"
+    text = f"a password rotation of {cluster} is open, and this release moves them to other Secrets"
     hint = f"mysqlops users rotate {cluster} --finish, with the release that began it"
     raise errors.Refused([Reason("rotation-open", text, hint)])
 
 
 def split(session: Session, cluster: str) -> None:
-    """Give each purpose its Secret, once every member runs this release; then NAME-credentials goes, but for the
-    application's password where pods use that still. Nothing if that is done. Raises Refused."""
+    """Give each purpose its Secret, once every member runs this release; then delete NAME-credentials, except for the
+    application's password while pods still use that. Does nothing if that is done. Raises Refused."""
     client = session.client
     for _ in range(_TRIES):
         before = vault.before(client, cluster)
@@ -55,19 +55,19 @@ def split(session: Session, cluster: str) -> None:
             _clear(session, cluster, before)
             return
         except errors.Conflict:
-            continue  # an agent's last note
+            continue  # an agent wrote its last note
     raise errors.Conflict(f"Secret {names.credentials_secret(cluster)} kept changing")
 
 
 def split_kept(session: Session, cluster: str) -> None:
-    """The same after a deploy of what an older release deployed, and somebody deleted but for its data."""
+    """The same after a deploy of a cluster of an older release that was deleted and kept its data."""
     if vault.before(session.client, cluster) is not None:
         with lock.held(session, cluster, "deploy"):
             split(session, cluster)
 
 
 def _all_new(client: Client, cluster: str) -> bool:
-    """Whether every pod has the agent of this release: it knows where to look."""
+    """Whether every pod has the agent of this release: only that agent knows where to look."""
     pods = client.list("Pod", names.selector_text(cluster))
     metadata = [one["metadata"] for one in pods if names.is_member(one["metadata"]["name"], cluster)]
     metadata.append(client.get("StatefulSet", cluster)["spec"]["template"]["metadata"])
@@ -76,7 +76,7 @@ def _all_new(client: Client, cluster: str) -> bool:
 
 
 def _fill(session: Session, cluster: str, before: Json) -> bool:
-    """What stands in NAME-credentials goes to its place, NAME-internal last; False if it has changed since."""
+    """Copy the content of NAME-credentials to its new places, NAME-internal last; False if it changed meanwhile."""
     client = session.client
     values: dict[str, str | None] = dict(before["data"])
     tls = client.find("Secret", names.tls_secret(cluster)) or {}
@@ -99,7 +99,7 @@ def _fill(session: Session, cluster: str, before: Json) -> bool:
 
 
 def _makers(client: Client) -> list[Json]:
-    """What makes pods that may not be there now: a CronJob between two runs, a Deployment of none."""
+    """Objects whose pods may not exist now: a CronJob between two runs, a Deployment scaled to zero."""
     found: list[Json] = []
     for kind in ("Deployment", "StatefulSet", "CronJob"):
         found += client.list(kind)
@@ -107,7 +107,7 @@ def _makers(client: Client) -> list[Json]:
 
 
 def _clear(session: Session, cluster: str, before: Json) -> None:
-    """Raises Conflict if it is not as it was when it was copied."""
+    """Raises Conflict if the Secret has changed since it was copied."""
     name = names.credentials_secret(cluster)
     users = secret_users.of([*session.client.list("Pod"), *_makers(session.client)], name, cluster)
     if not users:

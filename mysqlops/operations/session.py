@@ -1,4 +1,4 @@
-"""What every operation is given: the cluster, the clock, a voice, and how long it may take."""
+"""The context of every operation: the cluster, the clock, the progress output, and the time limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mysqlops.kube.client import Client
 
 @dataclass(frozen=True)
 class Progress:
-    """How an operation tells what happens: a line for good, the one thing it waits for now, a warning."""
+    """How an operation reports progress: a permanent line, its current wait, a warning."""
 
     say: Callable[[str], None]
     waiting: Callable[[str], None]

@@ -3,45 +3,78 @@
 from __future__ import annotations
 
 import base64
+import io
+import zipfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import facts, names
-from mysqlops.core.backup import BACKUP, SIGNED, Backup, Keys
+from mysqlops.core.backup import BACKUP, FACTS, SIGNED, Backup, Keys
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
+from mysqlops.objects import backup as planning
+from mysqlops.objects import render
 from mysqlops.operations import vault
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
 ACCEPT = "--accept-unsigned"
+_PROGRAM = "mysqlops/agent/jobs/sealing.py"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The user's statement about a backup's origin."""
+
+    accept_unsigned: bool = False
+    signed_by: str | None = None  # a Secret with the key of a lost cluster
 
 
 def key_of(client: Client, cluster: str) -> str:
-    """A cluster's key; empty if it has none: its agents are older, or there is no such cluster here."""
+    """A cluster's key; empty if it has none: its agents are older, or the cluster does not exist here."""
     where = vault.place(client, cluster, names.KEY_BACKUP_KEY)
     return _value(client, where.secret)
 
 
 def keys(session: Session, snapshots: Iterable[Json], trusted: str | None = None) -> Keys:
-    """Those that the clusters have whose backups are listed, and one that the user kept in a Secret of his own."""
+    """The keys of the clusters whose backups are listed, and a key that the user keeps in a separate Secret."""
     found: dict[str, str] = {}
-    for cluster in {str(told.get("cluster")) for _, told in facts.of_kind(list(snapshots), BACKUP)}:
+    for cluster in {str(entry.get("cluster")) for _, entry in facts.of_kind(list(snapshots), BACKUP)}:
         if names.is_cluster_name(cluster) and (key := key_of(session.client, cluster)):
             found[cluster] = key
     return Keys(session.client.namespace, found, (_must_have(session.client, trusted),) if trusted else ())
 
 
 def check(chosen: Backup, *, accepted: bool) -> None:
-    """Raises Refused for a backup of which nobody here knows who made it, unless the user takes it all the same."""
+    """Raises Refused for a backup of unknown origin, unless the user accepts it."""
     if chosen.signed == SIGNED or accepted:
         return
+    if chosen.signed == FACTS:
+        text = (
+            f"{chosen.id}: only its record is sealed, not its files, so anybody with the repository's password may "
+            "have stored other files: an older release made it, its Job was killed before sealing it, or it is "
+            "somebody's copy"
+        )
+        hint = f"mysqlops backup create {chosen.cluster} makes a sealed backup; if you know its origin: {ACCEPT}"
+        raise Refused([Reason("unauthenticated", text, hint)])
     text = (
-        f"{chosen.id}: no key that is here has sealed it, so whoever has the repository's password may have made it: "
-        "an older release, a cluster of another namespace or one whose Secret is lost, or somebody else"
+        f"{chosen.id}: no key available here has sealed it, so anybody with the repository's password may have made "
+        "it: an older release, a cluster of another namespace or one whose Secret is lost, or somebody else"
     )
     hint = f"if you know its origin: {ACCEPT}; or --signed-by SECRET with the key {names.KEY_BACKUP_KEY} of its cluster"
     raise Refused([Reason("unauthenticated", text, hint)])
+
+
+def steps(session: Session, cluster: str, agent_map: str) -> tuple[planning.Step, ...]:
+    """The keys for a Job that seals its backup; none while the cluster's agents are of a release that cannot seal."""
+    found = session.client.find("ConfigMap", agent_map) or {}
+    content = io.BytesIO(base64.b64decode((found.get("binaryData") or {}).get(render.AGENT_FILE, "")))
+    if not zipfile.is_zipfile(content) or _PROGRAM in zipfile.ZipFile(content).namelist():
+        return planning.SEAL
+    text = f"the agents of {cluster} are of an older release: a backup's files are not sealed, and restoring it takes"
+    session.progress.warn(f"{text} {ACCEPT}; mysqlops upgrade {cluster} updates them")
+    return ()
 
 
 def _must_have(client: Client, secret: str) -> str:

@@ -1,7 +1,7 @@
-"""Backups as volume snapshots: the storage keeps the data, the repository what is known of it.
+"""Backups as volume snapshots: the storage keeps the data, the repository the facts about it.
 
-A snapshot is crash-consistent: as after a loss of power. So it counts only when a server has recovered it and read
-every table, in a pod of its own, right after it was made.
+A snapshot is crash-consistent: its state is that after a loss of power. So it counts only once a server in a separate
+pod, started right after it was made, has recovered it and read every table.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import backup, names, view
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, observe, restic
+from mysqlops.operations import jobs, observe, restic, signing, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 from mysqlops.planning import backup_progress, donor, status
 
 Json = dict[str, Any]
@@ -23,13 +23,13 @@ _POLL_SECONDS = 0.5
 
 
 def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str) -> backup.Backup:
-    """Make one, or go on with the one that a killed run began. What is not recorded in the end is deleted again; raises
-    Refused, StepFailed, StorageError, WaitTimeout."""
+    """Make a snapshot, or continue with the one that a killed run began. A snapshot that is not recorded in the end is
+    deleted again; raises Refused, StepFailed, StorageError, WaitTimeout."""
     made = _pending(session, name)
     if made is None:
         made = _take(session, name, wish, snapshot_class)
     else:
-        session.progress.say(f"going on with VolumeSnapshot {made['metadata']['name']}")
+        session.progress.say(f"continuing with VolumeSnapshot {made['metadata']['name']}")
     at = _await_ready(session, made["metadata"]["name"])
     wanted = _job(session, name, wish, made, at)
     try:
@@ -37,15 +37,15 @@ def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str)
     except (Refused, errors.StepFailed, errors.StorageError):
         _give_up(session, wanted["metadata"]["name"], made["metadata"]["name"])
         raise
-    told, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
+    examined, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
     change = {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}}
     session.client.patch("VolumeSnapshot", made["metadata"]["name"], change)
     jobs.delete(session, wanted["metadata"]["name"])
-    return replace(backup.told(told, stored), target=wish.target.name)
+    return replace(backup.told(examined, stored), target=wish.target.name)
 
 
 def _give_up(session: Session, job: str, snapshot: str) -> None:
-    """Only of a Job that failed: one that succeeded has recorded the snapshot, though its pod may be gone already."""
+    """Only for a failed Job: a successful one has recorded the snapshot, though its pod may be gone already."""
     found = session.client.find("Job", job)
     if found is None or jobs.has_failed(found):
         session.client.delete("VolumeSnapshot", snapshot)
@@ -57,8 +57,8 @@ def _pending(session: Session, name: str) -> Json | None:
     try:
         found = session.client.list("VolumeSnapshot", names.selector_text(name))
     except errors.NotFound as error:
-        text = "--method snapshot: the API server knows no VolumeSnapshots (snapshot.storage.k8s.io/v1)"
-        hint = "an administrator installs the snapshot controller; --method archive needs none"
+        text = "--method snapshot: the API server does not serve VolumeSnapshots (snapshot.storage.k8s.io/v1)"
+        hint = "ask an administrator to install the snapshot controller; --method archive needs none"
         raise Refused([Reason("no-snapshots", text, hint)]) from error
     return next((one for one in found if names.ANNOTATION_PENDING in (one["metadata"].get("annotations") or {})), None)
 
@@ -74,7 +74,7 @@ def _take(session: Session, name: str, wish: backups.Wish, snapshot_class: str) 
 
 
 def _choose(now: status.Status, wanted: str) -> status.Member:
-    """As for a copy: the replica with the least to apply; raises Refused."""
+    """As for a copy, the replica with the shortest apply queue; raises Refused."""
     online = [
         view.GroupMember(one.name, one.name, one.state, one.role, one.behind or 0)
         for one in now.members
@@ -85,19 +85,19 @@ def _choose(now: status.Status, wanted: str) -> status.Member:
 
 
 def _await_ready(session: Session, name: str) -> str:
-    """The moment of the snapshot; raises StepFailed with the storage's words, WaitTimeout."""
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while True:
-        told = session.client.get("VolumeSnapshot", name).get("status") or {}
-        if told.get("readyToUse"):
-            return str(told["creationTime"])
-        if failure := (told.get("error") or {}).get("message"):
+    """The moment of the snapshot; raises StepFailed with the storage's message, WaitTimeout."""
+
+    def look() -> str | waiting.Pending:
+        state = session.client.get("VolumeSnapshot", name).get("status") or {}
+        if state.get("readyToUse"):
+            return str(state["creationTime"])
+        if failure := (state.get("error") or {}).get("message"):
             session.client.delete("VolumeSnapshot", name)
             hint = "kubectl get volumesnapshotclass; --snapshot-class NAME chooses one"
             raise errors.StepFailed(f"VolumeSnapshot {name}: {failure}", hint=hint)
-        session.progress.waiting(f"waiting for VolumeSnapshot {name}")
-        observe.check_deadline(session, deadline, f"VolumeSnapshot {name} ready")
-        session.clock.sleep(_POLL_SECONDS)
+        return waiting.Pending(f"VolumeSnapshot {name} to be ready to use")
+
+    return waiting.until(session, look, poll_seconds=_POLL_SECONDS)
 
 
 def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -> Json:
@@ -106,16 +106,16 @@ def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -
     now = observe.judged(session, name)
     role = next((one.role for one in now.members if one.name == member), "")
     group = observe.group_name(session.client, name)
-    told = {"MEMBER": member, "ROLE": role, "GROUP": group, "AT": at, "VOLUME_SNAPSHOT": snapshot}
+    facts = {"MEMBER": member, "ROLE": role, "GROUP": group, "AT": at, "VOLUME_SNAPSHOT": snapshot}
     running = observe.must_run(session.client, name)
-    env = planning.environment_of(running.spec, backups.origin(session, name)) | told
+    env = planning.environment_of(running.spec, backups.origin(session, name)) | facts
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     job_name = names.backup_job(name, snapshot)
     wanted = planning.job(
         restic.templates(),
         job_name,
         wish.target,
-        planning.SNAPSHOT,
+        (*planning.SNAPSHOT, *signing.steps(session, name, running.in_use.agent)),
         source,
         BACKUP_ID=snapshot,
         CHECK=wish.check,

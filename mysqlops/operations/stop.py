@@ -8,21 +8,22 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import group, gtid, names, record, timeline, view
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import deploy, observe, orders
+from mysqlops.objects import claims
+from mysqlops.operations import deploy, observe, orders, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, status
+from mysqlops.planning import status
 
 Json = dict[str, Any]
-_BEAT_SECONDS = 6.0  # more than the five of an agent
+_BEAT_SECONDS = 6.0  # longer than an agent's interval of five
 _WHY = "stopped by mysqlops stop"
 
 
 def stop(session: Session, name: str) -> Json:
-    """Refuse clients, wait until all members are equal, remember that, scale to none. Raises Refused or WaitTimeout.
+    """Refuse clients, wait until all members are equal, record that, scale to zero. Raises Refused or WaitTimeout.
 
     The note for `start` is written in the same call as the fences, and again with the sets once the members are equal:
-    from the first call on `start` leads back, and `stop` on, wherever a run was killed. A restore that is under way
-    stops and starts the members itself, and `start` would wait for it.
+    from the first call on, `start` leads back and `stop` leads on, wherever a run was killed. A restore under way stops
+    and starts the members itself, and `start` would wait for it.
     """
     annotations = orders.read(session.client, name)
     _check_no_restore(name, annotations)
@@ -43,11 +44,11 @@ def _check_no_restore(name: str, annotations: Mapping[str, str]) -> None:
 
 
 def _quiesce(session: Session, name: str, noted: Json) -> Json:
-    """Of members that run: also those of a run that was killed, or that somebody started by hand since its note. What
-    the user fenced is known by its reason, whatever was noted."""
+    """The members that run: also of a killed run, or that somebody started by hand since its note. The user's own
+    fences are recognized by their reason, whatever was noted."""
     now = observe.judged(session, name)
     fenced = record.fenced(orders.read(session.client, name))
-    if reasons := status.reasons_of(now, claims.GOING):  # also of a run that goes on
+    if reasons := status.reasons_of(now, claims.GOING):  # also when a killed run is continued
         raise Refused(reasons)
     if not noted and _WHY not in fenced.values():
         _check_whole(now)
@@ -70,21 +71,21 @@ def _by_user(fenced: Mapping[str, str]) -> dict[str, str]:
 def _check_whole(now: status.Status) -> None:
     missing = [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]
     if missing or now.primary is None:
-        text = f"not all members are ONLINE ({', '.join(missing) or 'no primary'}): they would not stop with equal data"
+        text = f"not all members are ONLINE ({', '.join(missing) or 'no primary'}): they would stop with unequal data"
         raise Refused([Reason("not-whole", text, f"mysqlops status {now.name}")])
 
 
 def _await_equal(session: Session, name: str) -> status.Status:
-    """Equal at two looks with every agent's next beat in between: nothing was still on its way."""
-    what = f"all members to refuse clients and hold the same transactions (mysqlops start {name} takes them back)"
+    """Equal at two looks with a report of every agent in between: no transaction was still on its way."""
+    what = f"all members to refuse clients and hold the same transactions (mysqlops start {name} undoes this)"
     first = observe.until(session, name, _is_equal, what)
-    deadline = session.clock.monotonic() + session.timeout_seconds
+    patience, pending = waiting.Patience(session), waiting.Pending(what)
     while True:
-        session.clock.sleep(_BEAT_SECONDS)
+        patience.pause(pending, _BEAT_SECONDS)
         second = observe.until(session, name, _is_equal, what)
         if second.members[0].executed == first.members[0].executed:
             return second
-        observe.check_deadline(session, deadline, f"{what}; something still writes: {second.members[0].executed}")
+        pending = waiting.Pending(what, f"the cluster still receives writes: {second.members[0].executed}")
         first = second
 
 
@@ -97,8 +98,8 @@ def _is_equal(now: status.Status) -> bool:
 def start(session: Session, name: str) -> Json:
     """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing.
 
-    Also those that somebody else scaled to none (`kubectl scale`), whose Lease may be gone as well: no other verb
-    leads out of that.
+    Also starts members that somebody else scaled to zero (`kubectl scale`), whose Lease may be gone as well: no other
+    verb leads out of that state.
     """
     stateful_set = session.client.get("StatefulSet", name)
     running = int(stateful_set["spec"]["replicas"])
@@ -110,10 +111,10 @@ def start(session: Session, name: str) -> Json:
     fenced = record.fenced(annotations)
     if running and not stopped and _WHY not in fenced.values():
         raise Refused([Reason("not-stopped", f"{name} was not stopped with mysqlops stop", f"mysqlops status {name}")])
-    if not stopped:  # by kubectl; or fenced by a release that noted it later, and was killed before
+    if not stopped:  # by kubectl; or fenced by an older release that was killed before it wrote the note
         expected = running or _expected(session, name, stateful_set, annotations)
         stopped = {"replicas": expected, "executed": {}, "fenced": {}}
-    if running:  # a run that was killed, or a note that was left behind: what was scaled or unfenced since stays so
+    if running:  # a killed run, or an outdated note: what was scaled or unfenced since stays so
         stopped = {**stopped, "replicas": running, "fenced": _by_user(fenced)}
     kept = _by_user({**stopped["fenced"], **fenced})
     orders.write(session.client, name, fenced=kept)
@@ -127,7 +128,7 @@ def start(session: Session, name: str) -> Json:
 
 
 def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapping[str, str]) -> int:
-    """Enough replicas for every member of the last view, else for every claim in use: an outage waits for them all."""
+    """Enough replicas for every member of the last view, else for every claim in use: an outage needs them all."""
     in_view = [names.ordinal_of(pod) for pod in group.note_of(annotations).members if names.is_member(pod, name)]
     there = observe.unaccounted_claims(session.client, name, claims.template_of(stateful_set))
     with_data = [names.ordinal_of(one) for one in there]
@@ -135,20 +136,20 @@ def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapp
 
 
 def _compare(session: Session, now: status.Status, stopped: Json) -> None:
-    """Each member has what it had; sets of another history cannot be compared. Raises StepFailed."""
+    """Each member has the transactions that it had; sets of another history cannot be compared. Raises StepFailed."""
     group_name = observe.group_name(session.client, now.name)
     if stopped.get("group", group_name) != group_name:
-        session.progress.say(f"{now.name} has another history than when it was stopped: nothing to compare with")
+        session.progress.say(f"{now.name} has another history than when it was stopped: the members are not compared")
         return
     for member in now.members:
         before = gtid.GtidSet.parse(stopped["executed"].get(member.name, ""))
         if member.executed is None or not before.is_subset(gtid.GtidSet.parse(member.executed)):
-            has = "what it has now is not known" if member.executed is None else f"has {member.executed} now"
+            has = "its present transactions are not known" if member.executed is None else f"has {member.executed} now"
             raise errors.StepFailed(f"{member.name} had {before} before the stop and {has}")
 
 
 def _is_up(now: status.Status, fenced: Collection[str]) -> bool:
-    """Whole, but for those whom the user keeps out of service."""
+    """Whole, except for members that the user keeps out of service."""
     return all(
         one.code == "serves-nobody" and any(one.message.startswith(f"{name} ") for name in fenced)
         for one in status.in_the_way(now)
@@ -160,8 +161,8 @@ def _scale(session: Session, name: str, replicas: int) -> None:
 
 
 def _await_no_pods(session: Session, name: str) -> None:
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while pods := observe.cluster(session.client, name, session.clock).pods:
-        session.progress.waiting(f"waiting for {', '.join(sorted(pods))} to stop")
-        observe.check_deadline(session, deadline, "all members stopped")
-        session.clock.sleep(0.5)
+    def look() -> waiting.Pending | None:
+        pods = sorted(observe.cluster(session.client, name, session.clock).pods)
+        return waiting.Pending(f"{', '.join(pods)} to stop") if pods else None
+
+    waiting.until(session, look)

@@ -1,6 +1,6 @@
 """Grow the members' volumes: online where the class allows, else by rebuilding one member after another.
 
-A StatefulSet's claim template cannot be changed: it is made anew (operations/remake.py).
+A StatefulSet's claim template is immutable: the StatefulSet is recreated (operations/remake.py).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade
+from mysqlops.objects import claims
+from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import claims, gate, status, verdict
+from mysqlops.planning import gate, status, verdict
 from mysqlops.planning import storage as planning
 
 Json = dict[str, Any]
-_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Change:
-    """The size, how to get there, and the steps; none if all volumes have it."""
+    """The size, the method, and the steps; no steps if all volumes have the size."""
 
     size: str
     by_rebuild: bool
@@ -32,16 +32,16 @@ class Change:
 
 
 def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
-    """What would change; raises ConfigError for a bad size, Refused for one that cannot be."""
+    """What would change; raises ConfigError for a bad size, Refused for an impossible size."""
     running = observe.must_run(session.client, name)
     _with_size(running.spec, size)
     seen = observe.cluster(session.client, name, session.clock)
     if by_rebuild:
-        upgrade.check_whole(verdict.judge(seen), claims.GOING)  # of a run that was killed
+        upgrade.check_whole(verdict.judge(seen), claims.GOING)  # left by a killed run
     found = list(_in_use(seen).values())
     planning.check_larger(running.spec.storage_size, found, size)
     steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)
-    if by_rebuild and (reasons := gate.only_member(verdict.judge(seen), "--by-rebuild would delete it")):
+    if by_rebuild and (reasons := gate.only_member(verdict.judge(seen), "--by-rebuild would delete its data")):
         raise errors.Refused(reasons)
     if steps and not by_rebuild:
         planning.check_expandable(found, _expandable(session, found), size)
@@ -56,7 +56,7 @@ def _with_size(spec: ClusterSpec, size: str) -> ClusterSpec:
 
 
 def _in_use(seen: status.Observed) -> dict[str, Json]:
-    """Claims of the members that are wanted; those that a scaling down left are nobody's business here."""
+    """Claims of the cluster's members, without those that scaling down left."""
     wanted = range(int(seen.stateful_set["spec"]["replicas"]))
     return {
         name: claim
@@ -66,7 +66,7 @@ def _in_use(seen: status.Observed) -> dict[str, Json]:
 
 
 def _expandable(session: Session, claims: list[Json]) -> dict[str, bool | None]:
-    """Class -> whether it can expand; None if we may not read it."""
+    """Class -> whether it can expand; None if the user may not read it."""
     found: dict[str, bool | None] = {}
     for claim in claims:
         name = claim["spec"].get("storageClassName") or ""
@@ -79,7 +79,7 @@ def _expandable(session: Session, claims: list[Json]) -> dict[str, bool | None]:
 
 
 def execute(session: Session, name: str, change: Change) -> None:
-    """Make it; raises StepFailed if the volumes' driver refuses, WaitTimeout."""
+    """Make the change; raises StepFailed if the volumes' driver refuses, WaitTimeout."""
     if change.by_rebuild and change.steps:
         _make_template(session, name, change.size)
         _rebuild(session, name, change.size)
@@ -96,32 +96,28 @@ def _grow_claims(session: Session, name: str, size: str) -> None:
             session.progress.say(f"growing {claim['metadata']['name']}")
             change = {"spec": {"resources": {"requests": {"storage": size}}}}
             session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], change)
-    deadline = session.clock.monotonic() + session.timeout_seconds
-    while waiting := _still_small(session, name, size):
-        session.progress.waiting(f"waiting for {waiting}")
-        observe.check_deadline(session, deadline, f"{waiting} larger")
-        session.clock.sleep(_POLL_SECONDS)
+    waiting.until(session, lambda: _still_small(session, name, size))
 
 
-def _still_small(session: Session, name: str, size: str) -> str:
+def _still_small(session: Session, name: str, size: str) -> waiting.Pending | None:
     claims = _in_use(observe.cluster(session.client, name, session.clock)).values()
     for claim in claims:
         if why := planning.infeasible_because(claim):
-            hint = f"mysqlops storage resize {name} --size {size} --by-rebuild, or ask who runs the storage"
+            hint = f"mysqlops storage resize {name} --size {size} --by-rebuild, or ask the storage's administrator"
             raise errors.StepFailed(why, hint=hint)
     small = [one["metadata"]["name"] for one in claims if not planning.has_capacity(one, size)]
-    return ", ".join(small)
+    return waiting.Pending(f"{', '.join(small)} to grow") if small else None
 
 
 def _make_template(session: Session, name: str, size: str) -> None:
     stateful_set = session.client.get("StatefulSet", name)
     if planning.template_differs(stateful_set, size):
-        session.progress.say(f"making StatefulSet {name} anew, its pods stay")
+        session.progress.say(f"recreating StatefulSet {name}; its pods keep running")
         remake.begin(session, name, planning.with_size(stateful_set, size))
 
 
 def _rebuild(session: Session, name: str, size: str) -> None:
-    """Replicas first, the primary last: each gets a new claim of the new size and takes its data from the group."""
+    """Replicas first, the primary last: each gets a new claim of the new size and copies its data from the group."""
 
     def small(seen: status.Observed) -> Collection[str]:
         claims = {names.pod_of_claim(claim): found for claim, found in _in_use(seen).items()}
@@ -130,14 +126,14 @@ def _rebuild(session: Session, name: str, size: str) -> None:
     try:
         rollout.replace_all(session, name, small, rollout.Limits(session.timeout_seconds), rebuild=True)
     except rollout.NewPodFailed as failure:
-        raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to go on") from failure
+        raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to continue") from failure
 
 
 def _fit_settings(session: Session, name: str) -> None:
-    """Redo and binary logs may be larger on a larger volume. They can wait, where the volume was the trouble."""
+    """Redo and binary logs may be larger on a larger volume. They can wait where the full volume was the problem."""
     if blocking := status.in_the_way(observe.judged(session, name)):
         session.progress.warn(
-            f"logs keep their size until the cluster is whole ({blocking[0].message}); then run it again"
+            f"logs keep their size until the cluster is whole ({blocking[0].message}); then run the command again"
         )
         return
     running = observe.must_run(session.client, name)

@@ -1,4 +1,4 @@
-"""Switchover: check, hand over inside the old primary's pod, measure the write gap from a bystander's."""
+"""Switchover: check, hand over inside the old primary's pod, measure the write gap from a third member's pod."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Result:
-    """The seconds of the roles' change by itself, and of the write gap that a client saw (None: not measured)."""
+    """The seconds of the role change itself, and of the write gap that a client saw (None: not measured)."""
 
     primary: str
     before: str
@@ -38,12 +38,15 @@ def plan(session: Session, name: str, to: str | None, limits: planning.Limits) -
     return chosen
 
 
-def execute(session: Session, name: str, chosen: planning.Switchover, limits: planning.Limits) -> Result:
-    """Make it; raises Refused, StepFailed or WaitTimeout. Run again after any failure: it looks anew."""
+def execute(
+    session: Session, name: str, chosen: planning.Switchover, limits: planning.Limits, *, measured: bool = True
+) -> Result:
+    """Make it; raises Refused, StepFailed or WaitTimeout. May be run again after any failure: it observes again. If it
+    is `measured`, it ends only once a client has written to the new primary."""
     members = [member.name for member in observe.judged(session, name).members if member.state == "ONLINE"]
     bystander = next((one for one in members if one not in (chosen.primary, chosen.to)), None)
     seconds, token = limits.transactions_seconds, secrets.token_hex(8)
-    measuring = _Measuring(session, bystander, chosen.to, token, seconds) if bystander else None
+    measuring = _Measuring(session, bystander, chosen.to, token, seconds) if bystander and measured else None
     session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")
     words = ["switchover", "--to", chosen.to, "--transactions-seconds", str(seconds)]
     words += ["--meter", token] if measuring else []
@@ -65,14 +68,14 @@ def _hand_over(session: Session, name: str, primary: str, words: list[str], seco
         done: Json = agents.run(session.client, primary, *words, timeout_seconds=seconds + 60.0)
     except errors.StepFailed as error:
         raise errors.StepFailed(
-            str(error), hint=f"mysqlops status {name} shows who leads; then run it again"
+            str(error), hint=f"mysqlops status {name} shows the primary; then run it again"
         ) from error
     return done
 
 
 class _Measuring:
-    """The write gap's meter, while the roles change. It writes from a third member's pod: a pod cannot reach itself
-    through a Service everywhere (hairpin)."""
+    """Measures the write gap while the roles change. It writes from a third member's pod: not every network lets a pod
+    reach itself through a Service (hairpin)."""
 
     def __init__(self, session: Session, bystander: str, to: str, token: str, seconds: int) -> None:
         self._client, self._bystander, self._seconds = session.client, bystander, seconds
@@ -88,7 +91,7 @@ class _Measuring:
             self._failure = error
 
     def result(self) -> Json:
-        """Raises what the meter failed with."""
+        """Raises the meter's error."""
         self._task.join()
         if self._failure is not None:
             raise self._failure
@@ -96,7 +99,7 @@ class _Measuring:
 
 
 def _await_whole(session: Session, name: str, primary: str) -> None:
-    """Until the Services follow too, and the old primary serves as a replica; raises WaitTimeout."""
+    """Waits until the Services follow, and the old primary serves as a replica; raises WaitTimeout."""
     open_ends = ("service-stale", "label-stale", "serves-nobody", "primary-read-only")
 
     def is_done(now: status.Status) -> bool:

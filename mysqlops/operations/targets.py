@@ -1,4 +1,4 @@
-"""Where backups go: make a target, try it, list them."""
+"""Where backups go: add a target, test it, list targets."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from mysqlops.core import names, target
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
+from mysqlops.objects import backup as planning
 from mysqlops.operations import jobs, restic
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as planning
 
 
 def find(client: Client, name: str | None) -> Target:
-    """The target of that name; without a name the only one there is. Raises Refused."""
+    """The target of that name; without a name the only existing target. Raises Refused."""
     there = {one.name: one for one in everything(client)}
     if name in there:
         return there[name]
     hint = "mysqlops backup target add NAME --s3 URL --credentials SECRET, or --claim NAME"
     if name is not None:
-        text = f"--target {name}: the namespace {client.namespace} has {', '.join(sorted(there)) or 'none'}"
+        text = f"--target {name}: no such target; namespace {client.namespace} has {', '.join(sorted(there)) or 'none'}"
         raise Refused([Reason("no-such-target", text, hint)])
     if len(there) != 1:
-        text = f"--target: which of {', '.join(sorted(there))}?" if there else "no target for backups is there"
+        text = f"--target: which of {', '.join(sorted(there))}?" if there else "no target for backups exists"
         raise Refused([Reason("no-such-target", text, None if there else hint)])
     return next(iter(there.values()))
 
 
 def everything(client: Client) -> list[Target]:
-    """But for those whose `add` has not come to its end."""
+    """Without those whose `add` has not finished."""
     there = client.list("Secret", names.LABEL_TARGET)
     return [target.of_secret(one) for one in there if not _is_pending(one)]
 
@@ -44,7 +44,7 @@ def _is_pending(secret: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Wish:
-    """What `target add` was told; the Secrets' names, not their values."""
+    """The options of `target add`; the Secrets' names, not their values."""
 
     target: Target
     credentials: str | None
@@ -52,11 +52,11 @@ class Wish:
 
 
 def add(session: Session, wish: Wish) -> bool:
-    """Make the Secret, the repository if there is none, and try it; True if a repository was made.
+    """Make the Secret, the repository if it does not exist, and test it; True if a repository was made.
 
-    A second run with the same name tries what is there. Raises Refused for another repository under the same name. A
-    run that fails leaves no target; only where a repository may have been made, the Secret stays for the next run, as
-    it has the password, and counts for nobody else.
+    A second run with the same name tests the existing target. Raises Refused for another repository under the same
+    name. A failed run leaves no target; only where it may have made a repository, the Secret stays for the next run,
+    since it has the password, and no other command uses it.
     """
     client, wanted = session.client, wish.target
     if wanted.claim:
@@ -72,13 +72,13 @@ def add(session: Session, wish: Wish) -> bool:
         text = f"target {wanted.name} is {there.place}, not {wanted.place}"
         raise Refused([Reason("other-target", text, f"choose another name, or kubectl delete secret {wanted.secret}")])
     try:
-        told = restic.steps(session, wanted, planning.INIT, "init").split()
+        printed = restic.steps(session, wanted, planning.INIT, "init").split()
     except errors.MysqlopsError as error:
         if _is_pending(found) and (wish.password is not None or str(error).startswith("init: ")):
             client.delete("Secret", wanted.secret, uid=found["metadata"]["uid"])
         raise
     client.patch("Secret", wanted.secret, {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}})
-    return "made" in told
+    return "made" in printed
 
 
 def check_claim(client: Client, claim: str) -> None:
@@ -94,15 +94,15 @@ def check(session: Session, wanted: Target) -> None:
 
 
 def unlock(session: Session, wanted: Target) -> None:
-    """Remove locks whose holders stopped renewing them (restic calls that stale after 30 minutes)."""
+    """Remove locks whose holders stopped renewing them (restic considers them stale after 30 minutes)."""
     restic.run(session, wanted, "unlock")
 
 
 def rotate(session: Session, wanted: Target) -> None:
     """Give the repository another password; raises Refused, StorageError, WaitTimeout.
 
-    Both passwords are in the Secret until the repository is known to open with the new one, so that a run that is
-    killed anywhere is finished by the next, and nobody is locked out.
+    Both passwords are in the Secret until the repository is known to open with the new one, so that the next run can
+    finish one that was killed anywhere, and nobody is locked out.
     """
     _check_idle(session, wanted)
     values = _secret_values(session.client, wanted)
@@ -117,7 +117,7 @@ def rotate(session: Session, wanted: Target) -> None:
 
 
 def _check_idle(session: Session, wanted: Target) -> None:
-    """A Job that runs would have the old password in its next step."""
+    """A running Job would use the old password in its next step."""
     running = [
         one["metadata"]["name"]
         for one in session.client.list("Job")
@@ -128,7 +128,7 @@ def _check_idle(session: Session, wanted: Target) -> None:
         )
     ]
     if running:
-        text = f"Job {', '.join(running)} uses target {wanted.name} now"
+        text = f"Job {', '.join(running)} is using target {wanted.name}"
         raise Refused([Reason("target-in-use", text, "wait until it has ended: kubectl get jobs")])
 
 

@@ -9,7 +9,7 @@ from mysqlops.operations.session import Session
 
 
 def rotate(session: Session, name: str, stage: str) -> str:
-    """The fingerprint that every member shows in the end; raises Refused or WaitTimeout.
+    """The fingerprint of the certificate that every member has loaded; raises Refused or WaitTimeout.
 
     `stage` is "certificate", "ca" (a new CA beside the old one) or "drop" (trust the newest CA only).
     """

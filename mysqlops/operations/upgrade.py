@@ -1,4 +1,4 @@
-"""Change what every member runs with: the image, the agent, memory, cpu; plan, prove, roll out, or go back."""
+"""Change the image, agent, memory or cpu of every member: plan, prove, roll out, or roll back."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from mysqlops.core import names, ownership, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move
+from mysqlops.objects import drift, render
+from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move, unproven
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
-from mysqlops.planning import drift, render, status
 from mysqlops.planning import rollout as planning
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be applied; `manifests` go before the StatefulSet. Without steps there is nothing to do."""
+    """The objects to apply; `manifests` go before the StatefulSet. Without steps there is nothing to do."""
 
     why: str
     manifests: tuple[Json, ...]
@@ -59,47 +60,48 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     before = max(_versions(now).values(), default=after)
     record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
     if record.changes_version() and now.replicas == 1:
-        text = f"{name} has one member: if {after} does not come up, no other copy is there to go back to"
+        text = f"{name} has one member: if {after} does not come up, no other copy exists to go back to"
         session.progress.warn(f"{text}; mysqlops backup create {name}, or scale {name} --replicas 3 first")
     return Change(why, others, stateful_set, record, planning.steps(now, why))
 
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
-    """Make the change; the pods replaced. Raises StepFailed if it was rolled back."""
+    """Make the change; returns the replaced pods. Raises StepFailed if it was rolled back."""
+    unproven.attempt(session, name)
     if change.record is None:
         for manifest in change.manifests:
             session.client.apply(manifest)
-        followers.refresh(session, name)  # also what an older version or somebody else left behind
+        followers.refresh(session, name)  # also objects that an older version or another tool left outdated
         secret_move.split(session, name)
         return []
     rolling.begin(session, list(change.manifests), change.record, change.stateful_set)
     session.progress.say(change.why)
-    replaced = rolling.finish(session, name, limits)
-    secret_move.split(session, name)
-    return replaced
+    return resume(session, name, limits)
 
 
 def check_whole(now: status.Status, *but: str) -> None:
-    """Nothing is rolled out over a group that is not whole, or over another rollout, but for conditions that the verb
-    itself ends; raises Refused."""
+    """No rollout over a group that is not whole, over another rollout, or while a member waits for a backup, except for
+    conditions that the verb itself ends; raises Refused."""
     reasons = [one.as_reason() for one in status.in_the_way(now, *but)]
+    reasons += [one.as_reason() for one in now.conditions if one.code == status.RESTORE_OPEN]
     if reasons:
         raise Refused(reasons)
 
 
 def resume(session: Session, name: str, limits: rolling.Limits) -> list[str]:
-    """Go on with an open rollout, in whichever direction it goes; raises Refused, StepFailed."""
+    """Continue an open rollout in its present direction; raises Refused, StepFailed."""
     must_be_open(session, name)
     done = rolling.finish(session, name, limits)
+    unproven.attempt(session, name)
     secret_move.split(session, name)
     return done
 
 
 def roll_back(session: Session, name: str, limits: rolling.Limits) -> list[str]:
-    """Take an open rollout back; raises Refused, StepFailed if even that does not come up."""
+    """Roll an open rollout back; raises Refused, or StepFailed if the old version does not come up either."""
     record = must_be_open(session, name)
     if not record.failure:
-        rolling.turn_back(session, name, replaced(record, failure="asked for by --rollback"))
+        rolling.turn_back(session, name, replaced(record, failure="requested by --rollback"))
     try:
         return rolling.finish(session, name, limits)
     except rolling.RolledBack as back:
@@ -107,7 +109,7 @@ def roll_back(session: Session, name: str, limits: rolling.Limits) -> list[str]:
 
 
 def must_be_open(session: Session, name: str) -> rollout.Rollout:
-    """The open rollout; raises Refused if there is none."""
+    """The open rollout; raises Refused without one."""
     record = rollout.read(observe.must_run(session.client, name).stateful_set)
     if record is None:
         raise Refused([Reason("no-rollout", f"no rollout of {name} is open", f"mysqlops status {name}")])
@@ -115,8 +117,8 @@ def must_be_open(session: Session, name: str) -> rollout.Rollout:
 
 
 def objects(running: observe.Running, spec: ClusterSpec, *, in_place: bool = False) -> list[Json]:
-    """As wanted; settings or an agent that differ get ConfigMaps of their own, so that old pods keep theirs, unless the
-    change is made in place. Claims cannot be changed here: their template stays as it is."""
+    """The wanted objects; changed settings or a changed agent get new ConfigMaps, so that old pods keep theirs, unless
+    the change is made in place. Claims cannot be changed here: their template stays as it is."""
     wanted = deploy.objects(spec, running.in_use)
     maps = running.in_use
     config = next(item for item in wanted if item["metadata"]["name"] == maps.config)
@@ -131,7 +133,7 @@ def objects(running: observe.Running, spec: ClusterSpec, *, in_place: bool = Fal
 
 
 def _keep_previous(data: Json, running: Json) -> None:
-    """What the user had set before the last change of it."""
+    """The user's settings before their last change."""
     previous = running.get(render.PREVIOUS_CNF)
     if data[render.USER_CNF] != running.get(render.USER_CNF, data[render.USER_CNF]):
         previous = running[render.USER_CNF]
@@ -150,7 +152,7 @@ def _differs(wanted: Json, found: Json | None) -> bool:
 
 
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
-    """What changes, in a few words."""
+    """A short description of the change."""
     fields = ("image", "agent_image", "memory", "cpu")
     pairs = [(field, getattr(running.spec, field), getattr(spec, field)) for field in fields]
     words = [f"{field.replace('_', ' ')} {old} -> {new}" for field, old, new in pairs if old != new]
@@ -166,12 +168,12 @@ def _versions(now: status.Status) -> dict[str, version.ServerVersion]:
 
 
 def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status) -> version.ServerVersion:
-    """The version in the image, once it ran with the new my.cnf and the way to it is allowed; raises Refused."""
+    """The image's version, if it accepts the new my.cnf and the upgrade path is allowed; raises Refused."""
     tried = image_check.check(session, spec, wanted)
     if tried.reasons or tried.version is None:
         raise Refused(tried.reasons)
     reasons = [
-        Reason("version-path", f"{pod}: {refusal}", "docs/versions.md shows the ways")
+        Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` lists the upgrade paths")
         for pod, found in _versions(now).items()
         if (refusal := version.upgrade_refused_because(found, tried.version))
     ]
@@ -187,7 +189,7 @@ def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: st
 
 
 def _removed_plugins(session: Session, now: status.Status, after: version.ServerVersion) -> list[Reason]:
-    """Accounts that could not log in any more."""
+    """Accounts that could no longer log in."""
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     accounts: dict[str, list[str]] = agents.run(session.client, now.primary, "plugins", timeout_seconds=20)

@@ -1,7 +1,7 @@
 """Rotate the passwords of all accounts that mysqlops made; old ones stay valid until `finish`.
 
-The Lease remembers an open rotation, from before anything changes until nothing of it is left. Each step may be killed:
-the same command goes on, as the Secret tells how far it came.
+The Lease records an open rotation, from before the first change until the last is done. Each step may be killed: the
+same command continues, since the Secret shows how far it came.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _STEP_SECONDS = 60
 
 @dataclass(frozen=True)
 class Result:
-    """The users whose passwords changed, and those that must wait."""
+    """The users whose passwords changed, and those whose passwords must wait."""
 
     users: list[str]
     waiting: list[str]
 
 
 def rotate(session: Session, name: str) -> Result:
-    """Raises Refused, or WaitTimeout if a member does not apply the change; the old passwords are in force then."""
+    """Raises Refused, or WaitTimeout if a member does not apply the change; then the old passwords stay in force."""
     client = session.client
     order = record.rotation(orders.read(client, name))
     now = observe.judged(session, name)
@@ -44,15 +44,15 @@ def rotate(session: Session, name: str) -> Result:
         what = "every member to have the new passwords"
         now = observe.until(session, name, lambda one: planning.have_applied(one, opened["executed"]), what)
         _step(session, now, "switch")
-    # Now that the Secret has changed: a pod that is not among these reads the new passwords.
+    # Read after the Secret has changed: any other pod reads the new passwords.
     holders = planning.uids(observe.cluster(client, name, session.clock).pods.values())
     orders.write(client, name, rotated=replace(order, holders=holders).as_json())
     return Result(users, [])
 
 
 def finish(session: Session, name: str) -> Result:
-    """Drop the old passwords. Members that run since before keep the replication account's old one in memory, and need
-    it to reach each other: that account waits for a restart. Raises Refused."""
+    """Drop the old passwords. Members that started before the rotation keep the replication account's old password in
+    memory, and need it to reach each other: that account waits for a restart. Raises Refused."""
     client = session.client
     order = record.rotation(orders.read(client, name))
     now = observe.judged(session, name)

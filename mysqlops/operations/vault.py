@@ -1,4 +1,4 @@
-"""The CLI's way to a cluster's Secrets: values by our keys, wherever core/secret_map.py has them."""
+"""The CLI's access to a cluster's Secrets: values by our keys, wherever core/secret_map.py places them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def place(client: Client, cluster: str, key: str) -> secret_map.Place:
-    """Where the value of that name is now."""
+    """The present place of the value of that name."""
     return secret_map.place(cluster, key, is_split=is_split(client, cluster))
 
 
@@ -23,7 +23,7 @@ def is_split(client: Client, cluster: str) -> bool:
 
 
 def read(client: Client, cluster: str, key: str) -> str:
-    """One value; empty if there is none."""
+    """One value; empty if it does not exist."""
     where = place(client, cluster, key)
     found = client.get("Secret", where.secret)
     return base64.b64decode((found.get("data") or {}).get(where.key, "")).decode()
@@ -35,7 +35,7 @@ def write(client: Client, cluster: str, key: str, value: str) -> None:
 
 
 def fitting(client: Client, manifest: Json) -> Json:
-    """A Job, CronJob, Deployment or pod as it must be for its cluster's Secrets as they are."""
+    """A Job, CronJob, Deployment or pod adapted to its cluster's present Secrets."""
     cluster = _cluster_of(manifest)
     return manifest if not cluster or is_split(client, cluster) else secret_map.as_before(manifest, cluster)
 

@@ -1,4 +1,4 @@
-"""The wait for a database, as applications' init containers have it."""
+"""The wait for a database, as applications' init containers run it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pure decisions: what is seen and what is wanted, to a plan or a refusal."""
+"""Pure decisions: from what was observed and what is wanted to a plan or a refusal."""

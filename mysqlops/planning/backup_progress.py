@@ -14,6 +14,8 @@ _DOING = {
     "copy": "copying",
     "examine": "reading the snapshot",
     "store": "storing",
+    "seal": "sealing what was stored",
+    "store-seal": "storing the seal",
     "choose": "choosing the backup",
     "fetch": "fetching",
     "check": "comparing",

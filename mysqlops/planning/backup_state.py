@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mysqlops.core import binlog
-from mysqlops.planning import binlog as receiving
+from mysqlops.objects import binlog as receiving
 
 Json = dict[str, Any]
 Trouble = tuple[str, str, str]  # code, sentence, the next command
@@ -21,7 +21,7 @@ def troubles(name: str, now: datetime, schedules: Sequence[Json], receiver: Json
 
 def _overdue(name: str, now: datetime, schedules: Sequence[Json]) -> Iterator[Trouble]:
     """A backup counts once it is stored, a verification once it was found equal."""
-    from mysqlops.planning import schedule
+    from mysqlops.objects import schedule
 
     for one in (schedule.judge(cron_job, now) for cron_job in schedules):
         if one.is_overdue:

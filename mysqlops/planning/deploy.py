@@ -1,4 +1,4 @@
-"""What `deploy` would do: create what lacks, restore what was changed by hand, refuse what belongs to other verbs."""
+"""What `deploy` would do: create missing objects, undo changes made by hand, refuse what other verbs change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from mysqlops.core import names, ownership, secret_map
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning import drift
+from mysqlops.objects import drift
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # kind, name
@@ -52,7 +52,7 @@ def plan(
 
 
 def _is_running(wanted: Sequence[Json], live: Mapping[Key, Json | None]) -> bool:
-    """Until the StatefulSet exists nothing runs, and everything may still be put right (a deploy that was killed)."""
+    """Until the StatefulSet exists nothing runs, and everything may still be corrected (a deploy that was killed)."""
     stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
     return live["StatefulSet", stateful_set["metadata"]["name"]] is not None
 

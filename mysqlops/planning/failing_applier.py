@@ -1,8 +1,8 @@
 """When a member whose applier fails may join again. Pure; the agent's loop asks.
 
 Each join changes the group's view, which stops writes for a moment: two members that knocked every few seconds cost
-half of all the time (docs/figures.md). A member that lacks what a transaction changes fails each time, so the pauses
-grow. A full disk or a lock that was waited for in vain heals by itself: the longest pause is five minutes.
+half of all the time (docs/measurements/figures.md). A member without the rows to be changed fails each time, so the
+pauses grow. A full disk or a lock that was waited for in vain heals by itself: the longest pause is five minutes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Memory:
     online_since: float | None = None
 
     def told(self, server: view.ServerView | None) -> str:
-        """What to tell of it: nothing while the member is in the group again."""
+        """What to report of it: nothing while the member is in the group again."""
         return "" if server is not None and server.state == view.ONLINE else self.text
 
     def waits_because(self, now: float) -> str:
@@ -41,7 +41,7 @@ class Memory:
 
 
 def look(memory: Memory, server: view.ServerView | None, now: float, clock: datetime) -> Memory:
-    """Failures are told apart by their time: the server forgets one when its applier starts again."""
+    """Failures are distinguished by their time: the server forgets one when its applier starts again."""
     if server is None:
         return memory
     if server.failure is not None and server.failure.at != memory.at:

@@ -88,17 +88,26 @@ def _who_remains(now: Status, going: Going, others: list[Member]) -> list[Reason
         return [Reason("no-primary", f"no primary of {now.name} is seen: {_states(now)}", hint)]
     if now.primary not in {one.name for one in others}:
         return [Reason("no-primary", f"the primary {now.primary} does not answer now", hint)]
-    if 2 * len(others) <= (voters := _voters(now, going)):
-        text = f"{len(others)} other members are ONLINE and answer: without {going.member} they would be no majority"
-        return [Reason("no-majority", f"{text} of {voters} ({_states(now)})", status.way_out(now))]
-    return [one.as_reason() for one in now.conditions if one.code in _CONTRADICTIONS]
+    found = _no_majority(now, going, others)
+    return found or [one.as_reason() for one in now.conditions if one.code in _CONTRADICTIONS]
 
 
-def _voters(now: Status, going: Going) -> int:
-    """Of how many the others must be a majority. One outside the group has no vote there, and takes none away."""
-    if not going.repair or not now.group:
-        return now.replicas
-    return len(now.group) if going.member in now.group else 1
+def _no_majority(now: Status, going: Going, others: list[Member]) -> list[Reason]:
+    """A member that is ONLINE is a copy and a vote. One that is not, and is heard, takes none away: it leaves the group
+    before its pod ends, or is outside. It may come and go every few seconds, and the answer must not depend on when it
+    is asked: the votes of the rest of the group count then, and those that take over what they missed have one."""
+    member = next((one for one in now.members if one.name == going.member), None)
+    there, kind, voters = len(others), "ONLINE and answer", now.replicas
+    if going.repair and now.group:
+        voters = len(now.group)
+        if going.member not in now.group or (member is not None and member.state == view.RECOVERING):
+            rest = [one for one in now.members if one.name in now.group and one.name != going.member]
+            voters = len([pod for pod in now.group if pod != going.member])
+            there, kind = sum(one in others or one.state == view.RECOVERING for one in rest), "in the group"
+    if 2 * there > voters:
+        return []
+    text = f"{there} other members are {kind}: without {going.member} they would be no majority of {voters}"
+    return [Reason("no-majority", f"{text} ({_states(now)})", status.way_out(now))]
 
 
 def _states(now: Status) -> str:

@@ -1,7 +1,7 @@
-"""Members that a group counts though they are outside it: then it stands still, and says nothing of it. Pure.
+"""Detects a group that still counts members which have left. Such a group cannot commit, and reports nothing. Pure.
 
-Group Replication removes a member that died within ten seconds. Once in the lab it did not, and each write waited for
-ever (docs/adr/0021). Leaving such a group ends that; the members then form one again as after a full outage.
+Group Replication removes a member that died within ten seconds. Once in the lab it did not, and each write waited
+without end (docs/adr/0021). Leaving such a group ends that; the members then form one again as after a full outage.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ class ClearBootstrap:
 class Join:
     """Start Group Replication through the members seen in the group, or all if none can be seen.
 
-    It fails harmlessly if no group is there. Other joiners are no seeds: trying them costs ten seconds.
+    It fails harmlessly if no group runs. Never join through a member that is itself joining: each attempt costs ten
+    seconds.
     """
 
     why: str

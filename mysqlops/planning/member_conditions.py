@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mysqlops.core import names, quantity, view, volume
 from mysqlops.core.publication import UNKNOWN
-from mysqlops.planning import claims, pods
+from mysqlops.objects import claims, pods
 from mysqlops.planning.status import DOWN, Condition, Member, Observed
 
 
@@ -35,7 +35,7 @@ def of(seen: Observed, member: Member) -> list[Condition]:
             Condition(
                 "volume-filling",
                 f"the volume of {member.name} is {percent} % full",
-                f"mysqlops storage resize {seen.name} --size SIZE, or docs/disk-full.md",
+                f"mysqlops storage resize {seen.name} --size SIZE, or `mysqlops explain disk-full`",
             )
         )
     return found

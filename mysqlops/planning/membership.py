@@ -1,6 +1,6 @@
 """What a member does next: forms the group, joins it, waits, or serves. Pure; the agent acts.
 
-Invariants (tests/unit/planning/test_membership.py):
+Invariants (tests/unit/test_membership.py):
 - a group is formed only by a member that holds every transaction that any expected member knows of, and only
   when each expected member is known not to be in a group; expected are those of the last view and those that were
   joining it, each with the data directory that it had (core/group.py), never just `spec.replicas`;
@@ -55,7 +55,7 @@ class Situation:
     now: float = 0.0  # seconds of the agent's clock
     strays_since: float | None = None  # since when it is seen as a replica that can be written
     tries: int = 0  # to copy, join or form since it was last in the group
-    is_busy: bool = False  # with an action of before: what that one has set is its own to undo
+    is_busy: bool = False  # with a previous action, which itself undoes what it has set
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
 
     def foreign_because(self) -> str:
@@ -78,9 +78,9 @@ _PURGED = (13114, 1236)
 
 # From how many transactions on an empty member copies a donor's data instead of applying them one by one; fewer is a
 # cluster that was just deployed (docs/adr/0023). A copy also has what somebody wrote past the binary log, which no
-# member gets that applies. So a member that is being rebuilt copies however little there is.
+# member gets that applies. So a member that is being rebuilt copies however little there is, and goes on trying.
 COPIES_FROM = 1_000
-_TRIES_TO_COPY = 3  # then Group Replication does as it can
+_TRIES_TO_COPY = 3  # of a new member; then Group Replication does as it can
 
 
 # While the roles change, a member may be seen so for a moment: Group Replication sets it right by itself.
@@ -122,7 +122,7 @@ def _plan_recovering(server: view.ServerView, failing: failing_applier.Memory) -
     if failing.must_leave:
         return Leave(f"its applier stopped: {failing.text}")
     if server.recovery_error in _PURGED:
-        return Leave("its donor has not the binary logs any more that it asks for: joining again, to copy")
+        return Leave("its donor no longer has the binary logs that it needs: joining again, to copy")
     return Wait("recovering: taking over what it missed")
 
 
@@ -221,25 +221,21 @@ def _plan_join(
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
         return Apply("it could not apply that when it was last in the group")
-    if not server.known() and situation.tries < _TRIES_TO_COPY:
-        is_rebuilt = situation.name in around.record.rebuilding
-        if donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM):
-            return Copy(
-                f"it is being rebuilt, from {donor}"
-                if is_rebuilt
-                else f"{donor} holds {COPIES_FROM} transactions or more",
-                donor,
-            )
+    is_rebuilt = situation.name in around.record.rebuilding
+    copies = not server.known() and (is_rebuilt or situation.tries < _TRIES_TO_COPY)
+    if copies and (donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM)):
+        enough = f"{donor} holds {COPIES_FROM} transactions or more"
+        return Copy(f"it is being rebuilt, from {donor}" if is_rebuilt else enough, donor)
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)
 
 
 def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
-    """Not while the group still holds this member from before a crash: it would be refused, and its knocking would keep
-    the group from noticing that the old one is gone (a failover of 7 s then takes 10)."""
+    """Not while the group still holds this member from before a crash: it would be refused, and repeated attempts
+    delay the expulsion of its crashed incarnation (a failover of 7 s then takes 10)."""
     if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
-        return "the group has not yet removed this member as it was before"
+        return "the group has not yet removed this member's previous incarnation"
     errant = _errant(around, server)
     if errant:
         return f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mysqlops.core import gtid, names, view, volume
 from mysqlops.planning.member_actions import FormGroup, Wait
 
+NOWHERE = "and no member has that one now"  # a claim was deleted: only `recover` leads out
 _FAILED_OFTEN = 5  # tries to form the group: another member that holds the same goes first then
 
 
@@ -82,9 +83,7 @@ def _unaccounted(expected: dict[str, str], name: str, around: view.Surroundings,
         if pod not in uuids:
             found.append(f"what {pod} holds is not known")
         elif expected[pod] not in ("", uuids[pod]):
-            found.append(
-                f"{pod} has another data directory than the one that was in the group, and nobody has that one"
-            )
+            found.append(f"{pod} has another data directory than the one that was in the group, {NOWHERE}")
     return found
 
 

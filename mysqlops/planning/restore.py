@@ -14,7 +14,8 @@ from mysqlops.core import names
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap, Timeline
-from mysqlops.planning import backup, claims, render, storage
+from mysqlops.objects import backup, claims, render
+from mysqlops.planning import storage
 from mysqlops.planning.actions import Done, Wait
 
 Json = dict[str, Any]
@@ -53,7 +54,7 @@ class NameGroup:
 
 @dataclass(frozen=True)
 class Remake:
-    """Make the StatefulSet anew, with other claims."""
+    """Create the StatefulSet again, with other claims."""
 
     wanted: Json
 
@@ -127,7 +128,7 @@ def first_claim(stateful_set: Json, claim: str, found: Backup, to: str) -> Json:
 
 
 def steps(name: str, swap: Swap) -> tuple[Step, ...]:
-    """The whole way, for the eyes of a user."""
+    """All steps, as `--dry-run` prints them."""
     first = names.claim(name, 0, swap.new.claims)
     old = ", ".join(names.claim(name, ordinal, swap.old.claims) for ordinal in range(swap.replicas))
     found = [

@@ -14,9 +14,9 @@ from mysqlops.core import names, version, view
 from mysqlops.core.plan import Step
 from mysqlops.core.rollout import Rollout
 from mysqlops.errors import Reason
+from mysqlops.objects.claims import GOING
+from mysqlops.objects.pods import container, containers, is_running, last_words
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.claims import GOING
-from mysqlops.planning.pods import container, containers, is_running, last_words
 from mysqlops.planning.status import ABSENT, Member, Status, in_the_way
 from mysqlops.planning.switchover import Switchover
 
@@ -28,7 +28,7 @@ _CRASHES = 2  # restarts: the third start failed too
 
 @dataclass(frozen=True)
 class Replace:
-    """Delete this pod; the StatefulSet makes it anew from its newest template."""
+    """Delete this pod; the StatefulSet creates it again from its newest template."""
 
     pod: str
     why: str
@@ -37,8 +37,9 @@ class Replace:
 Action = Replace | Switchover | Wait | Done
 
 
-def plan(now: Status, old: Collection[str], dead: Collection[str] = ()) -> Action:
-    """The next action; `old` are the pods that are still to be replaced, `dead` those whose mysqld does not run."""
+def plan(now: Status, old: Collection[str], dead: Collection[str] = (), *, goes_back: bool = False) -> Action:
+    """The next action; `old` are the pods that are still to be replaced, `dead` those whose mysqld does not run. Who
+    leads with a template that failed hands over first: clients may be shut out as long as it does."""
     out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
     if out_of_group:
         last = out_of_group[-1]
@@ -48,7 +49,10 @@ def plan(now: Status, old: Collection[str], dead: Collection[str] = ()) -> Actio
     if blocking := held_up_by(now):
         return Wait(blocking[0])
     waiting = sorted((one for one in now.members if one.name in old), key=lambda one: (_leads(one, now), -one.ordinal))
-    return _next_of(now, waiting[0], old) if waiting else Done()
+    if not waiting:
+        return Done()
+    of_last = _next_of(now, waiting[-1], old)
+    return of_last if goes_back and isinstance(of_last, Switchover) else _next_of(now, waiting[0], old)
 
 
 def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
@@ -153,7 +157,7 @@ def failed_because(pod: Json) -> str | None:
 
 
 def steps(now: Status, why: str) -> tuple[Step, ...]:
-    """The order in which all pods will be replaced, for the eyes of a user."""
+    """The order in which all pods will be replaced, as a user reads it."""
     replicas = sorted((one for one in now.members if not _leads(one, now)), key=lambda one: -one.ordinal)
     found = [Step("replace", "Pod", one.name, "replica" + (", the canary" * (one is replicas[0]))) for one in replicas]
     if now.primary is not None:

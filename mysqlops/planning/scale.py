@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import gtid, names, view
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning import claims
+from mysqlops.objects import claims
 from mysqlops.planning.actions import Done, Wait
 from mysqlops.planning.status import Member, Status, in_the_way, reasons_of, way_out
 from mysqlops.planning.switchover import Switchover
@@ -89,7 +89,7 @@ def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
 
 
 def check(now: Status, target: int) -> None:
-    """What waiting would not mend; raises Refused."""
+    """Raises Refused for a problem that waiting would not fix."""
     if now.replicas == 0:
         raise Refused([Reason("stopped", f"{now.name} is stopped", f"mysqlops start {now.name}")])
     forbidding = ("rollout-open", claims.GOING) if target < now.replicas else ("rollout-open",)
@@ -164,7 +164,7 @@ def cannot_catch_up_because(
 
 
 def steps(now: Status, target: int, kept: str) -> tuple[Step, ...]:
-    """The whole way, for the eyes of a user; `kept` is "keep" or "delete"."""
+    """All steps, as `--dry-run` prints them; `kept` is "keep" or "delete"."""
     if target > now.replicas:
         return tuple(
             Step("add", "Pod", names.pod(now.name, ordinal), "joins, catches up, is healthy before the next")

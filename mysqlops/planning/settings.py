@@ -9,8 +9,8 @@ from mysqlops.core import my_cnf, mysqld_config, setting_rules
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 
-# The member's role decides the first; the others show something else than what they are set to.
-_DECIDED_ELSEWHERE = {"super_read_only", "log_bin", "datadir"}
+# The agent decides the first two from a member's role; the others show something else than what they are set to.
+_DECIDED_ELSEWHERE = {"super_read_only", "offline_mode", "log_bin", "datadir"}
 # Of others, upper and lower case are the same.
 _TEXTS = {"init_connect", "ft_boolean_syntax"}
 # Servers round these down to whole blocks, the buffer pool up to whole chunks.
@@ -32,9 +32,17 @@ def values(text: str) -> dict[str, str]:
 
 
 def changes(before: str, after: str) -> dict[str, str | None]:
-    """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts)."""
+    """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts). Not
+    what agents decide: a newer release may start servers offline, and nobody may set that on those that run."""
     old, new = values(before), values(after)
-    return {name: new.get(name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    names = sorted({*old, *new} - _DECIDED_ELSEWHERE)
+    return {name: new.get(name) for name in names if old.get(name) != new.get(name)}
+
+
+def waits_for_start(name: str) -> bool:
+    """Of what a server lets itself be given and does not use: a proof would prove nothing. TLS waits for RELOAD TLS, by
+    which an agent loads the next certificate, months later."""
+    return name.startswith(("ssl_", "tls_"))
 
 
 def belongs_to_data(change: Iterable[str]) -> list[Reason]:
@@ -43,7 +51,7 @@ def belongs_to_data(change: Iterable[str]) -> list[Reason]:
         Reason(
             "fixed-setting",
             f"{name} can be set only when data is created: servers do not start on data that has it otherwise",
-            "deploy another cluster with it, and bring the data there: docs/adopt.md",
+            "deploy another cluster with it, and bring the data there: `mysqlops explain adopt`",
         )
         for name in change
         if name in setting_rules.fixed()
@@ -69,10 +77,13 @@ def other_data(
     ]
 
 
-def undone(change: Mapping[str, str | None], before: str) -> dict[str, str | None]:
-    """The change that takes another one back, where my.cnf is still as before."""
-    old = values(before)
-    return {name: old.get(name) for name in change}
+def as_configured(keys: Iterable[str], text: str) -> dict[str, str | None]:
+    """What sets these variables to what my.cnf says, None to the server's default. Not those that a user may not set:
+    somebody else named them."""
+    configured = values(text)
+    return {
+        name: configured.get(name) for name in keys if name not in _DECIDED_ELSEWHERE and setting_rules.may_be_set(name)
+    }
 
 
 def differs(name: str, configured: str, running: str | None) -> bool:

@@ -5,7 +5,7 @@
 - A server that was silent, and takes itself for a member as if nothing had been, was frozen: the group may have gone on
   without it. It refuses clients until the group has spoken.
 - A member outside the group, such as one that was killed and comes back, closes their connections: until another leads
-  it may still bear the primary's label (found by drills of kill-mysqld).
+  it may still carry the primary's label (found by drills of kill-mysqld).
 """
 
 from __future__ import annotations

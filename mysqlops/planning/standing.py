@@ -35,9 +35,9 @@ def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord 
 def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
     """Why a member in offline mode may not let clients in yet, or nothing."""
     if record is None or (record.read_at < since and not _is_noted(server, record)):
-        return "in offline mode, and what the Lease says of that is not known yet"
+        return "in offline mode until the Lease has been read"
     if server.role() == names.ROLE_PRIMARY and group.incarnation(server.view_id) and not record.incarnation():
-        return "it formed the group; nobody gets in before the Lease notes that"
+        return "it formed the group; clients wait until the Lease records that"
     return ""
 
 

@@ -112,6 +112,7 @@ class Status:
 
 # They hinder no change: one is what a resize is for, another is what an upgrade ends. While a rotation of passwords is
 # open each member accepts both, a new one too, and a restart is what lets it end.
+RESTORE_OPEN = "restore-open"  # a pod that starts now waits for a backup on its volume
 _HARMLESS = {
     "volume-filling",
     "agents-differ",
@@ -119,6 +120,7 @@ _HARMLESS = {
     "binlog-late",
     "binlog-gap",
     "order-open",
+    RESTORE_OPEN,
     "rotation-open",
     "accounts-differ",
     "certificate-ends",

@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import names, quantity
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning import claims
+from mysqlops.objects import claims
 
 Json = dict[str, Any]
 # Of what the API server adds to an object, what must not go into a new one.
@@ -75,7 +75,7 @@ def is_made_of(stateful_set: Json, wanted: Json) -> bool:
 
 
 def anew(stateful_set: Json) -> Json:
-    """The same StatefulSet, to be made anew: without what the API server added."""
+    """The same StatefulSet, ready to be created again: without the fields that the API server added."""
     metadata = {key: stateful_set["metadata"][key] for key in _KEPT_METADATA if key in stateful_set["metadata"]}
     spec = copy.deepcopy(stateful_set["spec"])
     spec["volumeClaimTemplates"][0].pop("status", None)
@@ -123,7 +123,7 @@ def _parked_labels(stateful_set: Json) -> tuple[Json, Json]:
 
 
 def values_of(wanted: Json) -> Json:
-    """What the Lease says of it, for the eyes of a user: values, from which nothing is made."""
+    """The values that the Lease records, for a user to read: nothing is created from them."""
     return {"size": size_of(wanted), "template": claims.template_of(wanted)}
 
 
@@ -135,7 +135,7 @@ def with_size(stateful_set: Json, size: str) -> Json:
 
 
 def steps(name: str, template: str, there: Sequence[Json], size: str, *, by_rebuild: bool) -> tuple[Step, ...]:
-    """What is left to do, for the eyes of a user."""
+    """The remaining steps, as a user reads them."""
     found: list[Step] = []
     for claim in there:
         claim_name = claim["metadata"]["name"]

@@ -33,7 +33,7 @@ class Memory:
 
 
 def look(memory: Memory, server: view.ServerView | None) -> Memory:
-    """Stops are told apart by their time: only a new start of the applier makes a new one."""
+    """Stops are distinguished by their time: only a new start of the applier makes a new one."""
     if server is None:
         return memory
     if not server.unreadable_at:

@@ -9,21 +9,14 @@ from typing import Any
 from mysqlops.core import group, names, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
-from mysqlops.planning import (
-    backup_state,
-    belongings,
-    certificate_state,
-    claims,
-    member_conditions,
-    pods,
-    revisions,
-    rotation,
-)
+from mysqlops.objects import claims, pods, revisions
+from mysqlops.planning import backup_state, belongings, certificate_state, member_conditions, rotation
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
     DOWN,
     HEALTHY,
+    RESTORE_OPEN,
     Condition,
     Member,
     Observed,
@@ -226,7 +219,7 @@ def _group_conditions(
     if leader is None or leader.online >= claimed:
         return []
     text = f"{claimed} members say they are ONLINE, the primary {primaries[0]} sees {leader.online}"
-    return [Condition("members-unseen", text, "wait some seconds; then mysqlops status tells which one is silent")]
+    return [Condition("members-unseen", text, "wait some seconds; then mysqlops status shows which one is silent")]
 
 
 def _rollout_conditions(seen: Observed) -> list[Condition]:
@@ -245,6 +238,7 @@ _ORDERS = {
     names.ANNOTATION_REBUILDING: ("a member is being rebuilt", "mysqlops member rebuild {name} MEMBER"),
     names.ANNOTATION_FILLING: ("a backup is being restored onto a member", "mysqlops restore BACKUP --member MEMBER"),
     names.ANNOTATION_RESTARTING: ("the members are being restarted", "mysqlops restart {name}"),
+    names.ANNOTATION_SETTING: ("settings are set live, not proved yet", "mysqlops config set {name} --settle"),
     names.ANNOTATION_RECREATING: ("the StatefulSet is being made again", "mysqlops storage resize {name} --size SIZE"),
     names.ANNOTATION_STOPPED: ("a stop was begun, or its note was left behind", "mysqlops start {name} takes it back"),
     names.ANNOTATION_RESTORING: ("a restore in place is under way", "mysqlops restore --revert {name} takes it back"),
@@ -258,7 +252,11 @@ def _order_conditions(seen: Observed) -> list[Condition]:
         return [Condition("lease-missing", text, f"mysqlops deploy {seen.name} makes it again")]
     annotations = annotations_of(seen.lease)
     found = [
-        Condition("order-open", f"{text}; if that command has ended, run it again", hint.format(name=seen.name))
+        Condition(
+            RESTORE_OPEN if key == names.ANNOTATION_FILLING else "order-open",
+            f"{text}; if that command has ended, run it again",
+            hint.format(name=seen.name),
+        )
         for key, (text, hint) in _ORDERS.items()
         if annotations.get(key)
     ]

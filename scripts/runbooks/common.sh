@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the runbooks share; sourced, never run. Only verbs of mysqlops; MYSQLOPS_NAMESPACE and MYSQLOPS_CONTEXT choose where.
 
 # healthy, degraded (it can be written) or down, by the exit status of `status`.

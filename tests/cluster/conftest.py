@@ -41,6 +41,9 @@ class Result:
         return found.get("items", found)
 
 
+_WITHOUT_CLUSTER = ("render", "version")
+
+
 @dataclass(frozen=True)
 class Namespace:
     """Where one module works."""
@@ -50,7 +53,7 @@ class Namespace:
 
     def mysqlops(self, *words: str, timeout: float = 420, **environment: str) -> Result:
         """Run a command; with `logins` as the identity that may do just that verb."""
-        if self.logins:
+        if self.logins and words[0] not in _WITHOUT_CLUSTER:
             environment = {"MYSQLOPS_KUBECONFIG": self.logins[rights.identity_for(words[0])], **environment}
         return run(
             sys.executable, "-m", "mysqlops", *words, timeout=timeout, MYSQLOPS_NAMESPACE=self.name, **environment

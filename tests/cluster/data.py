@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mysqlops.operations.drill import rows
+from mysqlops.drill.clients import rows
 from tests.cluster.conftest import Namespace
 from tests.faults import ledger
 

@@ -91,7 +91,7 @@ def test_a_backup_under_writes_is_verified_and_becomes_a_cluster(cluster: Namesp
 
     done = cluster.mysqlops("restore", made["id"], "--as", "copy")
     assert done.code == 3
-    assert "a cluster of that name runs here" in done.err
+    assert "a cluster of that name already runs" in done.err
     cluster.kubectl("delete", "statefulset", "copy", "--wait=false")
 
 
@@ -113,7 +113,7 @@ def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None
         assert base64.b64decode(held[secret][key]).decode() not in seen
     done = cluster.mysqlops("backup", "create", "mysql")
     assert done.code == 0, done.err
-    assert "waiting for the backup that runs already" in done.err
+    assert "a backup is already running; waiting for it" in done.err
     assert len(_listed(cluster)) == before + 1
 
 
@@ -154,7 +154,7 @@ def test_a_volume_snapshot_is_recovered_before_it_counts(cluster: Namespace) -> 
     killed(cluster, lambda: bool(cluster.objects("volumesnapshots")), *words)
     done = cluster.mysqlops(*words, "-o", "json")
     assert done.code == 0, done.err
-    assert "going on with VolumeSnapshot" in done.err
+    assert "continuing with VolumeSnapshot" in done.err
     made = done.json()
     assert (made["method"], made["level"], made["role"]) == ("snapshot", "checksum", "replica")
     assert [one["metadata"]["name"] for one in cluster.objects("volumesnapshots")] == [made["id"]]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mysqlops.planning.drill import choice, journal
+from mysqlops.drill.ledger import journal
+from mysqlops.drill.plan import choice
 from tests.cluster import data
 from tests.cluster.conftest import SMALL, Namespace, Result, s3_target
 from tests.faults.ledger import Ledger

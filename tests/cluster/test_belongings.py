@@ -13,7 +13,8 @@ from tests.cluster.conftest import Namespace, eventually
 pytestmark = pytest.mark.long
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 SECRET = "mysql-internal"
-_OURS = "'mysqlops_replication'@'%', 'mysqlops_probe'@'%', 'mysqlops'@'localhost'"
+_OURS = ("'mysqlops_replication'@'%'", "'mysqlops_probe'@'%'", "'mysqlops'@'localhost'", "'mysqlops'@'127.0.0.1'")
+_ROWS = "('mysqlops_replication', '%'), ('mysqlops_probe', '%'), ('mysqlops', 'localhost'), ('mysqlops', '127.0.0.1')"
 
 
 def _codes(cluster: Namespace) -> list[str]:
@@ -32,8 +33,8 @@ def _finish_rotation(cluster: Namespace) -> None:
 
 
 def _ours(cluster: Namespace, member: str) -> int:
-    query = "SELECT COUNT(*) FROM mysql.user WHERE user IN ('mysqlops', 'mysqlops_replication', 'mysqlops_probe')"
-    return int(cluster.sql(member, query)[0][0])
+    """Of those that were dropped: the agent's other account, for the administrative interface, stays."""
+    return int(cluster.sql(member, f"SELECT COUNT(*) FROM mysql.user WHERE (user, host) IN ({_ROWS})")[0][0])
 
 
 def test_accounts_of_ours_that_somebody_drops_come_back_and_a_member_that_restarts_meanwhile_joins(
@@ -42,11 +43,20 @@ def test_accounts_of_ours_that_somebody_drops_come_back_and_a_member_that_restar
     """Its own data has applied the DROP, and nobody can replicate anything to it."""
     primary = cluster.status()["primary"]
     replica = next(one for one in MEMBERS if one != primary)
-    cluster.sql(primary, f"DROP USER {_OURS}")
+    cluster.sql(primary, f"DROP USER {', '.join(_OURS)}")
     cluster.kubectl("delete", "pod", replica)
     cluster.await_healthy()
-    eventually(lambda: [_ours(cluster, one) for one in MEMBERS] == [3] * 3, "the accounts are back", 60)
+    eventually(lambda: [_ours(cluster, one) for one in MEMBERS] == [len(_OURS)] * 3, "the accounts are back", 60)
     cluster.must("switchover", "mysql")
+    cluster.await_healthy()
+
+
+def test_a_second_password_that_somebody_leaves_on_an_account_of_ours_goes(cluster: Namespace) -> None:
+    primary = cluster.status()["primary"]
+    cluster.sql(primary, "ALTER USER 'mysqlops'@'127.0.0.1' IDENTIFIED BY 'left-behind' RETAIN CURRENT PASSWORD")
+    query = "SELECT COUNT(*) FROM mysql.user WHERE user_attributes->>'$.additional_password' IS NOT NULL"
+    assert cluster.sql(primary, query) == [[1]]
+    eventually(lambda: [cluster.sql(one, query) for one in MEMBERS] == [[[0]]] * 3, "it is gone everywhere", 90)
     cluster.await_healthy()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.planning import network
+from mysqlops.objects import network
 from tests.cluster.conftest import Namespace, Result, eventually, fill, killed, purge
 from tests.faults.ledger import Ledger
 
@@ -70,7 +70,7 @@ def test_the_plan_of_an_upgrade_is_shown_and_changes_nothing(cluster: Namespace)
         (["config", "set", "mysql", "no_such_thing=1"], 3, "no_such_thing"),
         (["config", "set", "mysql", "max_connections=lots"], 3, "max_connections"),
         (["config", "set", "mysql", "max_connections"], 2, "expected KEY=VALUE"),
-        (["config", "set", "mysql", "--revert"], 3, "no change of the settings"),
+        (["config", "set", "mysql", "--revert"], 3, "no earlier settings"),
         (["config", "get", "mysql", "no_such_thing"], 3, "know no variable no_such_thing"),
         (["scale", "mysql", "--replicas", "4"], 2, "--replicas 4: an even group"),
         (["scale", "mysql", "--replicas", "1", "--pvc", "delete"], 3, "not confirmed"),

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from mysqlops.core import names
+from mysqlops.drill import back, faults
+from mysqlops.drill.clients import fleet
+from mysqlops.drill.ledger import journal
+from mysqlops.drill.reach import lab
+from mysqlops.drill.scene import Scene
+from mysqlops.objects import pods
 from mysqlops.operations import observe
-from mysqlops.operations.drill import back, faults, fleet, lab
-from mysqlops.operations.drill.scene import Scene
-from mysqlops.planning import pods
-from mysqlops.planning.drill import journal
 from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, killed, run
 from tests.conftest import missing
 from tests.faults import ledger

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mysqlops import errors
-from mysqlops.core.drill import Verdict
+from mysqlops.drill.clients import fleet, rows
+from mysqlops.drill.ledger import checker, journal
+from mysqlops.drill.model import Verdict
+from mysqlops.drill.plan import choice, objects
+from mysqlops.drill.reach import lab, nodes
 from mysqlops.operations import observe
-from mysqlops.operations.drill import fleet, lab, nodes, rows
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
-from mysqlops.planning.drill import checker, choice, journal, objects
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
 from tests.conftest import missing
 from tests.faults import ledger
@@ -122,7 +124,7 @@ def _split(cluster: Namespace) -> tuple[Session, lab.Lab, status.Status, status.
     session = ledger.session(cluster)
     own, seen = lab.find(session.client), observe.judged(session, "mysql")
     assert own is not None
-    rows.make_anew(session, str(seen.primary))
+    rows.recreate(session, str(seen.primary))
     other = next(one for one in seen.members if one.role == "replica" and one.node != own.control_plane)
     return session, own, seen, other
 

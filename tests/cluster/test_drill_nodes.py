@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from mysqlops.core import names, rights
-from mysqlops.core.drill import DEFAULT_NODE_IMAGE, Record
+from mysqlops.drill import faults
+from mysqlops.drill.clients import fleet
+from mysqlops.drill.model import DEFAULT_NODE_IMAGE, Record
+from mysqlops.drill.reach import node_pods
+from mysqlops.drill.scene import Scene
 from mysqlops.operations import observe
-from mysqlops.operations.drill import faults, fleet, node_pods
-from mysqlops.operations.drill.scene import Scene
 from tests.cluster.conftest import Namespace, eventually, killed, make_namespace
 from tests.faults import ledger
 

@@ -9,10 +9,12 @@ import itertools
 
 import pytest
 
-from mysqlops.core.drill import NAMESPACE, TARGET
-from mysqlops.operations.drill import lab, rows
-from mysqlops.operations.drill.faults import FAULTS
-from mysqlops.planning.drill import choice, journal
+from mysqlops.drill.clients import rows
+from mysqlops.drill.faults import FAULTS
+from mysqlops.drill.ledger import journal
+from mysqlops.drill.model import NAMESPACE, TARGET
+from mysqlops.drill.plan import choice
+from mysqlops.drill.reach import lab
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
 from tests.conftest import missing
 from tests.faults import ledger
@@ -59,7 +61,7 @@ def test_recover_goes_on_without_a_lost_member_only_when_told_to(cluster: Namesp
     nodes = lab.find(session.client)
     assert nodes is not None
     now = cluster.await_healthy(seconds=240)
-    rows.make_anew(session, now["primary"])
+    rows.recreate(session, now["primary"])
     written = f"INSERT INTO {choice.TABLE} VALUES ('test', 1, 'token')"
     rows.sql(session, now["primary"], written)
     member = next(one for one in now["members"] if one["role"] == "replica" and one["node"] != nodes.control_plane)

@@ -11,7 +11,7 @@ from tests.cluster.conftest import SMALL, Namespace
 
 CASES = [
     (["--storage-class", "nope"], 3, "--storage-class nope: no such StorageClass"),
-    (["--image", os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")], 3, "does not hold MySQL"),
+    (["--image", os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")], 3, "does not contain MySQL"),
     (["--image", "registry.invalid/mysql:1"], 3, "image-cannot-start"),
     (["--context", "nope"], 2, "--context nope: the kubeconfig has no such context"),
     (["--namespace", "does-not-exist"], 3, "namespace does-not-exist does not exist"),

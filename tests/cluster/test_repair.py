@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.operations.drill import rows
+from mysqlops.drill.clients import rows
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, run
 from tests.faults import ledger
 

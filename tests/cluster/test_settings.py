@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace, Result
+from tests.cluster.conftest import SMALL, Namespace, Result, killed
 
 pytestmark = pytest.mark.long
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
@@ -90,6 +90,34 @@ def test_a_rollout_of_settings_that_shut_clients_out_is_taken_back(cluster: Name
     assert (done.code, "no client can write" in done.err) == (6, True), done.err
     assert _values(cluster, "init_connect") == {"SET NAMES utf8mb4"}
     assert _as_wanted(cluster)
+
+
+@pytest.mark.parametrize("way_out", [["--settle"], ["long_query_time=3"]])
+def test_a_change_that_was_killed_before_its_proof_is_seen_and_set_back(cluster: Namespace, way_out: list[str]) -> None:
+    killed(
+        cluster,
+        lambda: "SET NO_SUCH_VARIABLE = 1" in _values(cluster, "init_connect"),
+        *("config", "set", "mysql", "init_connect=SET NO_SUCH_VARIABLE = 1"),
+    )
+    conditions = cluster.status()["conditions"]
+    assert [one["hint"] for one in conditions if one["code"] == "order-open"] == ["mysqlops config set mysql --settle"]
+    done = _set(cluster, *way_out)
+    assert done.code == 0, done.err
+    assert _values(cluster, "init_connect") == {"SET NAMES utf8mb4"}
+    assert [one["code"] for one in cluster.status()["conditions"] if one["code"] == "order-open"] == []
+    assert _as_wanted(cluster)
+
+
+def test_deploy_does_not_start_an_older_server_on_what_a_delete_kept(namespace: Namespace) -> None:
+    """The version that ran is believed, as no other image is to be had here."""
+    assert namespace.mysqlops("deploy", "kept", "--replicas", "1", *SMALL).code == 0
+    assert namespace.mysqlops("delete", "kept", "--yes").code == 0
+    (lease,) = (one for one in namespace.objects("leases") if one["metadata"]["name"] == "kept-group")
+    assert lease["metadata"]["annotations"]["mysqlops.io/data-version"].startswith("9.")
+    namespace.kubectl("annotate", "lease", "kept-group", "--overwrite", "mysqlops.io/data-version=9.99.0")
+    done = namespace.mysqlops("deploy", "kept", "--replicas", "1", *SMALL)
+    assert (done.code, "version-path" in done.err) == (3, True), done.err
+    assert [one for one in namespace.objects("statefulsets") if one["metadata"]["name"] == "kept"] == []
 
 
 @pytest.mark.parametrize("file", ["history.cnf", "autocommit.cnf"])

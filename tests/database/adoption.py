@@ -16,8 +16,8 @@ from mysqlops.core import adoption, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.mysql import accounts
+from mysqlops.objects import adopt
 from mysqlops.operations import bundle
-from mysqlops.planning import adopt
 from tests.database.containers import docker, eventually, image
 from tests.database.group import Group
 
@@ -28,7 +28,7 @@ exec mysqld --no-defaults --datadir=/data/d --socket=/tmp/s --pid-file=/tmp/pid 
   --log-output=TABLE --general-log=ON --default-time-zone=+05:30 --sql-mode=PAD_CHAR_TO_FULL_LENGTH,ANSI_QUOTES \
   --max-allowed-packet=4M --character-set-server=latin1 --explicit-defaults-for-timestamp=OFF
 """
-# All that docs/adopt.md asks for: a rehearsal needs no right to write.
+# All that docs/how-to/adopt.md asks for: a rehearsal needs no right to write.
 READER = "SELECT, SHOW VIEW, TRIGGER, EVENT, PROCESS, SHOW_ROUTINE, REPLICATION CLIENT"
 _READ_ONLY = "SYSTEM_VARIABLES_ADMIN"
 
@@ -81,9 +81,9 @@ class Old:
         return docker("exec", self._container, "cat", "/data/d/ca.pem")
 
     def statements(self, user: str) -> list[str]:
-        """All that this account has run since the last call."""
-        query = "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE command_type = 'Query' "
-        found = self.sql(f"{query} AND user_host LIKE '{user}[%'").splitlines()
+        """All that this account has run since the last call, each in a line."""
+        query = "SELECT REPLACE(CONVERT(argument USING utf8mb4), '\\n', ' ') FROM mysql.general_log"
+        found = self.sql(f"{query} WHERE command_type = 'Query' AND user_host LIKE '{user}[%'").splitlines()
         self.sql("TRUNCATE mysql.general_log")
         return found
 

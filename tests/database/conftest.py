@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
-from mysqlops.mysql import connect
+from mysqlops.mysql import connect, group_replication
 from tests.database import containers, files
 
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
@@ -73,7 +73,8 @@ def _await(server: Database, container: object) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            server.connect().close()
+            with server.connect() as connection:
+                group_replication.accept_clients(connection)
             return
         except errors.MysqlError as error:
             if time.monotonic() > deadline:

@@ -14,7 +14,7 @@ from tests.database.group import Group, Member
 from tests.simulation.group_contract import NAME
 
 _EMPTIED = """
-SET GLOBAL super_read_only = OFF; SET GLOBAL offline_mode = OFF; SET GLOBAL group_replication_bootstrap_group = OFF;
+SET GLOBAL super_read_only = OFF; SET GLOBAL offline_mode = ON; SET GLOBAL group_replication_bootstrap_group = OFF;
 SET GLOBAL group_replication_member_expel_timeout = 0; SET sql_log_bin = 0; CREATE DATABASE IF NOT EXISTS shop;
 CREATE TABLE IF NOT EXISTS shop.t (id INT AUTO_INCREMENT PRIMARY KEY); TRUNCATE TABLE shop.t;
 RESET BINARY LOGS AND GTIDS; SET GLOBAL super_read_only = ON

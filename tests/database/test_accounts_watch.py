@@ -9,7 +9,8 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, pod, rotation, settings
 from mysqlops.core import names, view
-from mysqlops.mysql import accounts, connect, group_replication
+from mysqlops.core import rotation as stages
+from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 from tests.database.containers import Template, eventually
 from tests.database.files import PASSWORDS
 from tests.database.group import Group, Member, Settings
@@ -63,9 +64,9 @@ def group(template: Template) -> Iterator[Group]:
         yield servers
 
 
-def _look(watch: accounts_watch.AccountsWatch) -> list[str]:
+def _look(watch: accounts_watch.AccountsWatch, stage: str = stages.NONE) -> list[str]:
     said: list[str] = []
-    watch.look(said.append)
+    watch.look(said.append, stage)
     return said
 
 
@@ -93,6 +94,63 @@ def test_what_somebody_dropped_comes_back_on_every_member_and_users_own_is_named
     assert (_look(watch), watch.trouble) == ([], "app has another password than the Secret")
     primary.query(f"DROP USER {accounts.APP}")
     assert (_look(watch), watch.trouble) == ([], "")
+
+
+def test_a_second_password_that_somebody_left_goes_unless_a_rotation_is_open(group: Group) -> None:
+    """Whoever could change accounts once would come back with it."""
+    primary, replica = group.members
+    own = Pod(primary)
+    watch = accounts_watch.AccountsWatch(own)
+    left = "an-intruder's-own"
+    ours = (*accounts.OURS, accounts.LOOPBACK)
+    for one in ours:  # one that has become the account's own, and one beside it
+        how = "RETAIN CURRENT PASSWORD" if one == accounts.PROBE else ""
+        primary.query(f"ALTER USER {one} IDENTIFIED {accounts.as_hash(left)} {how}")
+        if not how:
+            mine = accounts.as_hash(PASSWORDS[one.key])
+            primary.query(f"ALTER USER {one} IDENTIFIED {mine} RETAIN CURRENT PASSWORD")
+    for one in (accounts.APP, accounts.ROOT):
+        primary.query(f"ALTER USER {one} IDENTIFIED {accounts.as_hash(PASSWORDS[one.key])} RETAIN CURRENT PASSWORD")
+    for stage in (stages.PREPARED, stages.SWITCHED, "", stages.PREPARED, stages.NONE, "", stages.NONE):
+        assert _look(watch, stage) == [], stage
+    with primary.server() as server:
+        assert set(accounts.with_two_passwords(server, ours)) == set(ours)
+        assert len(_look(watch)) == len(ours)
+        assert accounts.with_two_passwords(server, ours) == []
+        assert [own_accounts.accepts(server, one, left) for one in ours] == [False] * len(ours)
+    assert _accepted(own) == [True] * 3
+    assert "'app'@'%' has a second password, and no rotation is open: ALTER USER" in watch.trouble
+    assert "'root'@'localhost' has a second password" in watch.trouble
+    assert _look(watch) == []
+    with primary.server() as server:
+        for one in (accounts.APP, accounts.ROOT):
+            server.query(f"ALTER USER {one} DISCARD OLD PASSWORD")
+    assert (_look(watch), watch.trouble) == ([], "")
+    replica.await_executed(primary.observe().executed)
+    assert _accepted(Pod(replica)) == [True] * 3
+
+
+def test_a_second_password_on_a_replica_alone_is_named(group: Group) -> None:
+    _, replica = group.members
+    watch, how = accounts_watch.AccountsWatch(Pod(replica)), "RETAIN CURRENT PASSWORD"
+    by_hand = f"ALTER USER {accounts.PROBE} IDENTIFIED {accounts.as_hash('left')} {how}"
+    replica.query(
+        "SET GLOBAL super_read_only = OFF", "SET sql_log_bin = OFF", by_hand, "SET GLOBAL super_read_only = ON"
+    )
+    before = replica.observe().executed
+    assert (_look(watch), watch.trouble) == ([], "")
+    assert _look(watch) == []
+    assert f"{accounts.PROBE} has a second password" in watch.trouble
+    assert replica.observe().executed == before
+
+
+def test_the_watch_never_logs_in_with_a_password_that_may_be_wrong(group: Group) -> None:
+    primary, _ = group.members
+    watch = accounts_watch.AccountsWatch(Pod(primary))
+    by_hand = accounts.as_hash("by-hand")
+    primary.query(f"ALTER USER {accounts.APP} IDENTIFIED {by_hand} FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 1")
+    assert (_look(watch), watch.trouble) == ([], "app has another password than the Secret")
+    connect.connect_tcp(primary.address(), connect.Login(names.USER_APP, "by-hand")).close()
 
 
 def test_an_agent_without_a_session_from_before_makes_its_account_again_as_root(group: Group) -> None:

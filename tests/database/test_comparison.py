@@ -10,6 +10,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.mysql import comparison, connect, contents
+from mysqlops.operations import recorded
 from tests.database.conftest import Database
 
 _PACKET = 1 << 20
@@ -161,6 +162,7 @@ def test_old_records_are_compared_in_their_own_way(server: connect.Server) -> No
     assert (before.version, now.version) == (contents.BEFORE, contents.VERSION)
     for one in (before, now):
         assert contents.load(json.loads(json.dumps(one.as_json()))) == one
+        recorded.load(json.dumps({"backup": {}, "contents": one.as_json(), "spec": {}}), "b1")  # a restore accepts it
 
 
 def test_names_with_dots_are_told_apart(server: connect.Server) -> None:

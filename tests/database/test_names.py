@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from mysqlops import errors
-from mysqlops.agent import logical
+from mysqlops.agent.jobs import logical
 from mysqlops.clock import SystemClock
 from mysqlops.mysql import accounts, comparison, connect, contents
 from tests.database import copies

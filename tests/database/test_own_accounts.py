@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import credentials
+from mysqlops.agent import credentials, pod, settings
 from mysqlops.core import names
 from mysqlops.mysql import account_files, accounts, connect, group_replication, own_accounts
 from tests.database.conftest import Database
@@ -31,6 +31,15 @@ def server(database: Database) -> Iterator[connect.Server]:
         for line in account_files.reset_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n").splitlines():
             made.query(line.removesuffix(";"))
         group_replication.refuse_writes(made)
+
+
+class _Pod(pod.Pod):
+    def __init__(self, database: Database) -> None:
+        super().__init__(settings.Settings("mysql", "db", "mysql-0", "uid"))
+        self._database = database
+
+    def server(self) -> connect.Server:
+        return self._database.connect()
 
 
 @pytest.fixture
@@ -108,14 +117,46 @@ def test_what_somebody_changed_is_seen_and_put_back(
         assert own_accounts.differs_because(strict, one) == ""
     if one != accounts.ADMIN:
         database.connect(one.user, PASSWORDS[one.key]).close()
-    assert own_accounts.password_of(strict, one)
+    assert own_accounts.accepts(strict, one, PASSWORDS[one.key])
 
 
 def test_a_locked_account_has_no_password_that_anybody_could_use(server: connect.Server) -> None:
     server.query("CREATE USER shut IDENTIFIED BY 'x' ACCOUNT LOCK")
     for user in ("shut", "nobody"):
-        assert own_accounts.password_of(server, accounts.Account(user, "%", "")) is None
+        assert own_accounts.hashes_of(server, accounts.Account(user, "%", "")) == ()
     server.query("DROP USER shut")
+
+
+def _plugins(server: connect.Server) -> list[str]:
+    wanted = "('caching_sha2_password', 'sha256_password', 'mysql_native_password')"
+    rows = server.query(
+        f"SELECT plugin_name FROM information_schema.plugins WHERE plugin_name IN {wanted} AND plugin_status = 'ACTIVE'"
+    )
+    return [str(name) for (name,) in rows]
+
+
+def test_what_the_server_stores_says_which_passwords_an_account_has(server: connect.Server) -> None:
+    one, others = accounts.Account("hashed", "%", ""), ("", "x", "SecretSecret", "secret" * 11)
+    plugins = _plugins(server)
+    assert "caching_sha2_password" in plugins
+    for plugin in plugins:
+        for password in ("secret" * 10, "pa's\\it", "x" * 32, "ümläut"):
+            server.query("DROP USER IF EXISTS hashed")
+            server.query(f"CREATE USER hashed IDENTIFIED WITH {plugin} BY {accounts.quote(password)}")
+            assert own_accounts.accepts(server, one, password), (plugin, password)
+            server.query("ALTER USER hashed IDENTIFIED BY 'another' RETAIN CURRENT PASSWORD")
+            assert [own_accounts.accepts(server, one, text) for text in (password, "another")] == [True, True]
+            assert not any(own_accounts.accepts(server, one, text) for text in others)
+    server.query("DROP USER hashed")
+
+
+def test_nobody_logs_in_to_compare(database: Database, server: connect.Server) -> None:
+    """Each failed login would count against the account."""
+    server.query("CREATE USER counted IDENTIFIED BY 'x' FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME UNBOUNDED")
+    own = _Pod(database)
+    assert [own.accepts(accounts.Account("counted", "%", ""), text) for text in ("wrong", "x")] == [False, True]
+    database.connect("counted", "x").close()
+    server.query("DROP USER counted")
 
 
 def test_more_rights_than_ours_are_the_sites_own(server: connect.Server) -> None:

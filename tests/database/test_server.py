@@ -100,7 +100,7 @@ def _assert_both(database: Database) -> None:
         for password in (PASSWORDS[one.key], PREVIOUS[names.previous_key(one.key)]):
             database.connect(one.user, password).close()
     with database.connect() as server:
-        assert accounts.with_two_passwords(server, accounts.ALWAYS) == [one.user for one in accounts.ALWAYS]
+        assert accounts.with_two_passwords(server, accounts.ALWAYS) == [*accounts.ALWAYS]
         assert server.query("SELECT COUNT(*) FROM mysql.user WHERE host = '%' AND ssl_type = 'ANY'") == [(3,)]
 
 
@@ -290,6 +290,23 @@ def test_a_failed_login_is_in_the_log_and_a_look_at_the_port_is_not(database: Da
     assert "Access denied for user 'app'@" in found
     assert "Access denied for user 'nobody'@" in found
     assert "communication packets" not in found
+
+
+def test_a_mysqld_that_starts_lets_nobody_in_but_its_agent(template: containers.Template) -> None:
+    """It may have crashed while the agent is frozen, and the Service still lead to it: whoever reads gets old rows."""
+    with Group(Settings(members=1), template) as group:
+        member = group.members[0]
+        client = connect.Login(names.USER_APP, PASSWORDS[names.KEY_APP_PASSWORD])
+        for _ in range(2):
+            with pytest.raises(errors.MysqlError, match="offline mode"):
+                connect.connect_tcp(member.address(), client)
+            member.login(names.USER_ADMIN, PASSWORDS[names.KEY_ADMIN_PASSWORD]).close()
+            assert not member.observe().writable
+            with member.server() as server:
+                group_replication.accept_clients(server)
+            connect.connect_tcp(member.address(), client).close()
+            member.kill()
+            member.start()
 
 
 def test_what_somebody_persisted_does_not_outlive_a_restart(template: containers.Template) -> None:

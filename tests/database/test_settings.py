@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from mysqlops import errors
 from mysqlops.clock import SystemClock
-from mysqlops.core import my_cnf, mysqld_config, names, setting_rules
+from mysqlops.core import my_cnf, mysqld_config, names, setting_rules, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
 from mysqlops.mysql import connect, group_replication, probe, variables
-from mysqlops.planning import render
+from mysqlops.objects import render
 from mysqlops.planning import settings as planning
 from tests.database import containers
 from tests.database.conftest import Database
@@ -231,6 +231,96 @@ def test_a_running_server_shows_no_drift_from_a_real_file(member: Member) -> Non
     assert [name for name, value in wanted.items() if planning.differs(name, value, running[name])] == []
 
 
+# What is set, and the error that an agent gets.
+_SHUTS_OUT = [
+    ({"protocol_compression_algorithms": "zstd"}, "3922"),
+    ({"max_join_size": "1"}, "1104"),
+    ({"tls_ciphersuites": ""}, "2003"),
+    ({"tls_ciphersuites": "TLS_AES_128_CCM_SHA256"}, "2003"),
+    ({"ssl_cipher": "ECDHE-RSA-AES128-GCM-SHA256", "tls_version": "TLSv1.2"}, "2003"),
+    (
+        {
+            "caching_sha2_password_enforce_storage_format": "ON",
+            "caching_sha2_password_storage_format": "PBKDF2_SHA512",
+        },
+        "1820",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "error"), _SHUTS_OUT)
+def test_what_would_shut_the_agent_out_has_a_rule(member: Member, values: dict[str, str], error: str) -> None:
+    """Not only the proof: an agent that is shut out could not take it back."""
+    assert any(setting_rules.refused_because(name, value) for name, value in values.items())
+    with member.server(60) as kept:
+        try:
+            assert variables.set_all(kept, values) == {}
+            kept.query("ALTER INSTANCE RELOAD TLS")
+            with pytest.raises(errors.MysqlError, match=error):
+                _look_as_the_agent(member)
+        finally:
+            assert variables.set_all(kept, dict.fromkeys(values)) == {}
+            kept.query("ALTER INSTANCE RELOAD TLS")
+    _look_as_the_agent(member)
+
+
+def _look_as_the_agent(member: Member) -> None:
+    with member.login(names.USER_ADMIN, PASSWORDS[names.KEY_ADMIN_PASSWORD]) as server:
+        group_replication.observe(server)
+
+
+def test_completion_type_chain_loses_what_a_client_takes_for_committed(member: Member) -> None:
+    assert setting_rules.refused_because("completion_type", "CHAIN")
+    with member.server() as kept:
+        kept.query("SET GLOBAL completion_type = 'CHAIN'")
+        with member.server() as client:
+            client.query("BEGIN")
+            client.query("COMMIT")
+            client.query("INSERT INTO mysqlops.probe VALUES (7, 'lost', NOW())")
+        kept.query("SET GLOBAL completion_type = DEFAULT")
+        assert kept.query("SELECT id FROM mysqlops.probe WHERE id = 7") == []
+
+
+def test_a_server_does_not_start_with_our_certificate_where_it_enforces_its_own_checks(
+    template: containers.Template,
+) -> None:
+    name = "tls_certificates_enforced_validation"
+    assert setting_rules.refused_because(name, "ON")
+    with Group(Settings(members=1), template) as group:
+        (one,) = group.members
+        one.stop()
+        group.configure({name: "ON"})
+        containers.docker("start", one.container)
+        containers.eventually(lambda: not one.is_running(), "it ends", 60)
+        log = containers.docker("logs", "--tail", "300", one.container, stderr=True)
+        complaints = [line for line in log.splitlines() if "[ERROR]" in line]
+        assert "ertificate" in " ".join(complaints), complaints
+
+
+@pytest.mark.parametrize("consistency", ["BEFORE", "AFTER"])
+def test_a_member_that_lost_its_group_is_seen_whatever_sessions_are_to_wait_for(
+    template: containers.Template, consistency: str
+) -> None:
+    """Its agent could not bring it back (error 3796)."""
+    lines = (("loose_group_replication_consistency", consistency),)
+    with Group(Settings(members=2, config=lines), template) as group:
+        first, second = group.members
+        group.form()
+        second.kill()
+        first.await_state(view.ERROR, seconds=60)
+
+
+def test_a_replica_that_may_not_hold_a_transaction_leaves_the_group(template: containers.Template) -> None:
+    assert setting_rules.refused_because("max_binlog_cache_size", "4096")
+    with Group(Settings(members=2), template) as group:
+        first, second = group.members
+        group.form()
+        second.query("SET GLOBAL max_binlog_cache_size = 4096")
+        first.query("CREATE TABLE mysqlops.big (id INT PRIMARY KEY, b LONGBLOB)")
+        first.query("INSERT INTO mysqlops.big VALUES (1, REPEAT('x', 100000))")
+        second.await_state(view.ERROR, seconds=60)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("init_connect", "SET NO_SUCH_VARIABLE = 1"), ("binlog_format", "MIXED"), ("offline_mode", "ON")],
@@ -245,7 +335,7 @@ def test_the_proof_sees_what_shuts_clients_out_and_my_cnf_lets_them_in_again(
         with pytest.raises(errors.WaitTimeout, match="no write through"):
             _write_as_a_client(member)
     finally:
-        back = planning.undone({name: value}, (_INPUTS / "comments.cnf").read_text())
+        back = {name: planning.values((_INPUTS / "comments.cnf").read_text()).get(name)}
         with member.server() as server:
             assert variables.set_all(server, back) == {}
     _write_as_a_client(member)

@@ -1,1 +1,1 @@
-"""The product's drills (mysqlops/operations/drill), as tests and scripts/bench-faults use them."""
+"""The product's drills (mysqlops/drill), as tests and scripts/bench-faults use them."""

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mysqlops.clock import SystemClock
-from mysqlops.core.drill import Record, Verdict
+from mysqlops.drill import faults, record, round
+from mysqlops.drill.clients import fleet, rows
+from mysqlops.drill.ledger import checker, figures, journal
+from mysqlops.drill.model import Record, Verdict
+from mysqlops.drill.plan import objects
+from mysqlops.drill.reach import lab
+from mysqlops.drill.scene import Drill
 from mysqlops.kube.client import Client
 from mysqlops.operations import observe
-from mysqlops.operations.drill import faults, fleet, lab, record, round, rows
-from mysqlops.operations.drill.scene import Drill
 from mysqlops.operations.session import Progress, Session
-from mysqlops.planning.drill import checker, figures, journal, objects
 from tests.cluster.conftest import KUBECONFIG, Namespace
 
 _SECONDS = 300.0
@@ -81,7 +84,7 @@ class Ledger:
     def under_writes(self, change: Callable[[], object], members: list[str], clients: int = 4) -> Outcome:
         """Clients write while something is changed; what they were told against what these members hold then."""
         seen = observe.judged(self._session, self._cluster)
-        rows.make_anew(self._session, str(seen.primary))
+        rows.recreate(self._session, str(seen.primary))
         cluster = fleet.cluster_of(self._session, seen)
         started = fleet.Fleet(self._session, cluster)
         try:

@@ -15,10 +15,10 @@ from mysqlops import errors
 from mysqlops.clock import SystemClock
 from mysqlops.core import backup, facts, names
 from mysqlops.kube.client import Client
+from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
 from mysqlops.operations import jobs, restic, targets
 from mysqlops.operations.session import Progress, Session
-from mysqlops.planning import backup as planning
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
@@ -101,17 +101,16 @@ def test_forged_entries_push_no_backup_out_and_reach_no_terminal(namespace: Name
         [
             *(("mysql-20200101-000000", backup.UNKNOWN), ("mysql-20991231-235959", backup.UNSIGNED)),
             *((IMAGES, backup.UNSIGNED), (SETTINGS, backup.UNSIGNED), (forged.id, backup.UNSIGNED)),
-            *((forged.id, backup.SIGNED), (forged.id, backup.SIGNED)),
+            *((forged.id, backup.SIGNED), (forged.id, backup.FACTS)),  # the last one: his files under copied tags
         ]
     )
 
 
 def test_a_manifest_that_was_replaced_is_not_restored(namespace: Namespace, forged: backup.Backup) -> None:
-    """His snapshot, under a copy of the real one's tags, seal included."""
+    """His snapshot, under a copy of the real one's tags, seal included: also where the user takes it all the same."""
     session = _session(namespace)
     target = targets.find(session.client, None)
-    signed = [one for one in _entries(namespace) if one.signed == backup.SIGNED]
-    (copied,) = [one for one in signed if one.snapshot != forged.snapshot]
+    (copied,) = [one for one in _entries(namespace) if one.signed == backup.FACTS]
     job = backups.verify_job(session, "mysql", target, copied)
     with pytest.raises(errors.StepFailed, match="not the one that the backup's entry was made with"):
         jobs.run(session, job, lambda *_: "", "verify-refused")
@@ -148,7 +147,7 @@ def test_the_real_one_is_restored_and_the_answer_says_what_was_compared(
 ) -> None:
     done = namespace.mysqlops("restore", forged.id, "--as", "copy", "--replicas", "1", "--cpu", "100m")
     assert done.code == 0, done.err
-    assert "each compared with what was recorded" in done.out
+    assert "all compared with the record" in done.out
     assert "10" * 5 not in done.out
     assert "copy: image: " in done.err
     assert namespace.sql("copy-0", "SELECT COUNT(*) FROM app.things") == [[2]]
@@ -176,6 +175,41 @@ def test_without_the_key_a_backup_is_restored_only_on_an_explicit_word(
     done = namespace.mysqlops(*words, "--signed-by", "kept")
     assert done.code == 0, done.err
     client.patch("Secret", name, {"data": {names.KEY_BACKUP_KEY: value}})
+
+
+def test_other_files_under_all_tags_of_a_backup_that_he_deletes_are_not_read(
+    namespace: Namespace, forged: backup.Backup
+) -> None:
+    """The unchanged manifest, the seal of the facts and the seal of the files: everything but the files themselves."""
+    session = _session(namespace)
+    target = targets.find(session.client, None)
+    done = namespace.mysqlops("backup", "create", "mysql")
+    assert done.code == 0, done.err
+    newest = max((one for one in _entries(namespace) if one.signed == backup.SIGNED), key=lambda one: one.at)
+    assert newest.id != forged.id
+    entries = restic.snapshots(session, target)
+    told = [*facts.of_kind(entries, backup.BACKUP), *facts.of_kind(entries, backup.BINDING)]
+    own = [one for one, found in told if newest.id in (found.get("id"), found.get("of"))]
+    assert len(own) == 2
+    manifest = json.loads(restic.run(session, target, "dump", newest.snapshot, "/manifest.json"))
+    evil = [_stored(one["tags"], manifest) for one in own]
+    words = [*evil, ("run", "forget", *(one["id"] for one in own))]
+    steps = [planning.Step(f"forge-{number}", planning.RESTIC, one) for number, one in enumerate(words)]
+    restic.steps(session, target, steps, steps[-1].name)
+    (copied,) = [one for one in _entries(namespace) if one.id == newest.id]
+    assert (copied.signed, copied.manifest) == (backup.FACTS, newest.manifest)
+    for command in (
+        ("restore", newest.id, "--as", "w"),
+        ("backup", "verify", "mysql", newest.id),
+        ("backup", "export", newest.id, "--claim", "backups"),
+    ):
+        refused = namespace.mysqlops(*command)
+        assert refused.code == 3, refused.err
+        assert "unauthenticated" in refused.err
+        assert "only its record is sealed" in refused.err
+    done = namespace.mysqlops("backup", "prune", "mysql", "--keep-last", "1")
+    assert done.code == 0, done.err
+    assert [one.snapshot for one in _entries(namespace) if one.signed == backup.SIGNED] == [forged.snapshot]
 
 
 def test_a_target_that_cannot_be_added_is_none(namespace: Namespace, forged: backup.Backup) -> None:

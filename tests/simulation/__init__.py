@@ -1,1 +1,1 @@
-"""The simulated world: real agent and operations code over models of what they talk to. docs/simulation.md."""
+"""The simulated world: real agent and operations code over the models they talk to. docs/explanation/simulation.md."""

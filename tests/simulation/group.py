@@ -1,7 +1,7 @@
 """Group Replication: servers that agree by majority on who is in their group, who leads, and in which order they write.
 
-Modelled after what real servers do in the same cases (group_contract.py, docs/group-replication.md): whom it refuses,
-whom it expels and when a minority gives up. What was certified has reached a majority.
+Modelled after what real servers do in the same cases (group_contract.py, docs/explanation/group-replication.md): whom
+it refuses, whom it expels and when a minority gives up. What was certified has reached a majority.
 """
 
 from __future__ import annotations

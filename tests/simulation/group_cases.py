@@ -94,7 +94,7 @@ def transactions_that_the_group_does_not_have_are_refused(servers: Servers) -> N
     with pytest.raises(errors.StatementFailed, match="more executed transactions than those present in the group"):
         servers.join(1, 0)
     seen = servers.observe(1)
-    assert (seen.state, seen.offline_mode, seen.writable, seen.known()) == (view.OFFLINE, False, False, alone.known())
+    assert (seen.state, seen.offline_mode, seen.writable, seen.known()) == (view.OFFLINE, True, False, alone.known())
     assert pods(until_members(servers, 0, 0)) == [0]
 
 
@@ -129,7 +129,7 @@ def a_group_of_another_name_is_refused(servers: Servers) -> None:
         servers.join(1, 0, group_name=OTHER_NAME)
     assert 45 < servers.now() - began < 100
     seen = servers.observe(1)
-    assert (seen.state, seen.writable, seen.offline_mode) == (view.OFFLINE, False, False)
+    assert (seen.state, seen.writable, seen.offline_mode) == (view.OFFLINE, False, True)
     until_members(servers, 0, 0)
 
 

@@ -184,4 +184,5 @@ def group(servers: Servers, *others: int) -> view.ServerView:
         servers.join(number, 0)
     for number in others:
         until_members(servers, number, 0, *others)
+        servers.accept_clients(number)
     return until_members(servers, 0, 0, *others)

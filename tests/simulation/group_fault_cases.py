@@ -39,7 +39,7 @@ def a_killed_replica_leaves_the_view_and_the_others_go_on(servers: Servers) -> N
     assert after.executed.count() == 1
     servers.start(2)
     seen = servers.observe(2)
-    assert (seen.state, seen.writable, seen.offline_mode) == (view.OFFLINE, False, False)
+    assert (seen.state, seen.writable, seen.offline_mode) == (view.OFFLINE, False, True)
     servers.join(2, 1)
     until_members(servers, 2, 0, 1, 2)
     until(servers, lambda: servers.observe(2).executed == after.executed, "it has the write")

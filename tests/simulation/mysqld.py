@@ -49,7 +49,7 @@ class Mysqld:
         self.variables = {
             "super_read_only": 1,
             "read_only": 1,
-            "offline_mode": 0,
+            "offline_mode": 1,
             "group_replication_bootstrap_group": 0,
             "group_replication_group_name": "",
             "group_replication_group_seeds": "",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
 from mysqlops.agent import handover, member, settings, surroundings
-from mysqlops.core import names
+from mysqlops.core import error_record, names
 from mysqlops.kube import exec as kube_exec
 from tests.simulation.agents import OwnPod
 from tests.simulation.clients import AgentApi
@@ -54,7 +54,7 @@ class Programs:
         try:
             return kube_exec.Output(json.dumps(self._answer(containers, words)), "", 0)
         except errors.MysqlopsError as error:
-            return kube_exec.Output("", f"{error.code}: {error}\n", error.exit_code)
+            return kube_exec.Output("", f"{error_record.dump(error)}\n{error.code}: {error}\n", error.exit_code)
 
     def _answer(self, containers: Containers, words: list[str]) -> Any:  # noqa: C901, PLR0911 (one case a program)
         server = member.Member(OwnPod(self._me(containers), self._world, containers))

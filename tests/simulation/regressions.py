@@ -1,6 +1,6 @@
 """What seeds found on the code before issue 17 (commit `9a46e4a`), or since, shrunk: events, because a seed draws
-others as soon as `scenarios.py` changes. Each must hold now, and did not then (docs/simulation.md says which invariant
-saw it).
+others as soon as `scenarios.py` changes. Each must hold now, and did not then (docs/explanation/simulation.md says
+which invariant saw it).
 """
 
 from __future__ import annotations

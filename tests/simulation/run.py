@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mysqlops.core import names, record, rollout
+from mysqlops.planning import outage
 from tests.simulation import scenarios
 from tests.simulation.faults import Event, Faults
 from tests.simulation.group import ONLINE
@@ -150,7 +151,7 @@ class Run:
         if now < max(self._healed, world.ledger.last_at, *(one.ended_at for one in self.verbs.commands), 0.0) + 60.0:
             return None
         words = " ".join(self._words())
-        if "and nobody has that one" in words:
+        if outage.NOWHERE in words:
             return "recover", 0
         absent = [one for one in range(replicas, 5) if f"what {names.pod(world.name, one)} holds" in words]
         if absent:

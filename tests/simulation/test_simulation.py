@@ -1,4 +1,4 @@
-"""The simulator itself: a seed is one world, and models do what they claim (docs/simulation.md)."""
+"""The simulator itself: a seed is one world, and models do what they claim (docs/explanation/simulation.md)."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class _Server(connect.Server):
         known = self._world.data[self._name]
         if "SELECT ssl_type" in sql:
             user = parameters[0]
-            return [("ANY", "N", "N", 0, str(known[user]), "")] if user in known else []
+            return [("ANY", "N", "N", 0, str(known[user]), None)] if user in known else []
         if sql.startswith("SHOW GRANTS"):
             return [(text,) for one in accounts.ALWAYS if str(one) in sql for text in _grants(one)]
         if sql.startswith("SELECT GET_LOCK"):

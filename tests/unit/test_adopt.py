@@ -11,9 +11,9 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import adoption
 from mysqlops.kube import manifests
+from mysqlops.objects import adopt as planning
 from mysqlops.operations import adopt
 from mysqlops.operations.session import Session
-from mysqlops.planning import adopt as planning
 from tests.unit.fakes.cluster import NAME, Cluster
 
 Json = dict[str, Any]

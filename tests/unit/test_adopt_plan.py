@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mysqlops.agent import adoption as programs
+from mysqlops.agent.jobs import adoption as programs
 from mysqlops.core import adoption
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
-from mysqlops.planning import adopt
+from mysqlops.objects import adopt
 
 SPEC = ClusterSpec(name="orders", namespace="shop", image="mysql:8.4")
 SOURCE = adopt.Source(

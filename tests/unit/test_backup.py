@@ -15,10 +15,11 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Refused, StorageError
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
+from mysqlops.objects import backup as planning
+from mysqlops.objects import claims, render, schedule
 from mysqlops.operations import backup as backups
 from mysqlops.operations import restic, targets
-from mysqlops.planning import actions, backup_progress, claims, donor, render, schedule
-from mysqlops.planning import backup as planning
+from mysqlops.planning import actions, backup_progress, donor
 from mysqlops.planning import restore as restoring
 from tests.unit.fakes.cluster import NAME, Cluster
 
@@ -46,7 +47,7 @@ def proven(one: backup.Backup, *, ok: bool = True) -> backup.Backup:
 
 def test_a_repository_alone_tells_everything() -> None:
     one, check = made(1), backup.Verification("orders-1", "2026-11-25T00:00:00Z", True, 3.0)
-    later = backup.Verification("orders-1", "2026-11-26T00:00:00Z", False, 3.0, "app.t lacks")
+    later = backup.Verification("orders-1", "2026-11-26T00:00:00Z", False, 3.0, "app.t is missing")
     summary = {
         "backup_start": "2026-11-24T12:00:00.123456789Z",
         "backup_end": "2026-11-24T12:00:02.123456789Z",
@@ -339,7 +340,7 @@ def test_what_a_restored_server_lacks_is_told() -> None:
     before = contents.Contents({"a.t": contents.Table(1, 2), "a.u": contents.Table(1, 2)}, {}, {"view a.v": "x"})
     after = contents.Contents({"a.t": contents.Table(1, 3), "a.w": contents.Table(0, 0)}, {}, {"view a.v": "y"})
     assert contents.differences(before, after) == [
-        "a.u lacks",
+        "a.u is missing",
         "a.w is new",
         "a.t: 1 rows, checksum 3 instead of 1 rows, checksum 2",
         "view a.v: y instead of x",
@@ -470,5 +471,5 @@ def test_on_a_newer_server_rows_and_names_must_be_the_same_and_rights_may_have_g
     fewer = contents.of_whatever_version(contents.Contents({"app.t": contents.Table(4, 17)}, {}, {}))
     assert contents.differences(one, fewer) == [
         "app.t: 4 rows, checksum None instead of 5 rows, checksum None",
-        "view app.v lacks",
+        "view app.v is missing",
     ]

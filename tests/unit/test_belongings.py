@@ -12,7 +12,8 @@ from mysqlops.agent import api, credentials, rotation, vault
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, secret_map
 from mysqlops.mysql import group_replication
-from mysqlops.planning import deploy, pods
+from mysqlops.objects import pods
+from mysqlops.planning import deploy
 from tests.unit import clusters
 from tests.unit.fakes.secret_api import Secrets
 from tests.unit.rotation_world import Api as WorldApi

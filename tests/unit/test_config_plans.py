@@ -38,6 +38,9 @@ def test_what_the_role_decides_is_no_difference() -> None:
     assert settings.differs("max_connections", "70", "65")
     assert not settings.differs("max_connections", "70", "70")
     assert not settings.differs("super_read_only", "ON", "0")
+    assert not settings.differs("offline_mode", "ON", "OFF")
+    before, after = "[mysqld]\nlong_query_time = 1\n", "[mysqld]\nlong_query_time = 1\noffline_mode = ON\n"
+    assert settings.changes(before, after) == {}  # of a newer release; nobody may set that on servers that run
 
 
 # Volumes
@@ -87,3 +90,8 @@ def test_a_stateful_set_made_anew_differs_in_its_claims_size_only() -> None:
     assert new["spec"]["template"] == {"x": 1}
     assert "status" not in new
     assert storage.size_of(old) == "1Gi"
+
+
+@pytest.mark.parametrize(("name", "waits"), [("ssl_cipher", True), ("tls_version", True), ("sql_mode", False)])
+def test_what_a_server_uses_later_is_not_proved_live(name: str, waits: bool) -> None:
+    assert settings.waits_for_start(name) is waits

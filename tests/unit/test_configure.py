@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import mysqld_config, publication, rollout
+from mysqlops.core import mysqld_config, names, publication, record, rollout
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
-from mysqlops.operations import configure, deploy, followers, image_check, observe
+from mysqlops.objects import render
+from mysqlops.operations import configure, deploy, followers, image_check, observe, restart, unproven
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
-from mysqlops.planning import render, settings
+from mysqlops.planning import settings, status
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
 
@@ -36,6 +37,8 @@ class Servers(Cluster):
         for made in render.cluster_objects(manifests.load_base(), spec, render.Agent(b"x", "1")):
             if made["kind"] in ("ConfigMap", "StatefulSet"):
                 self.store.put(made)
+        for pod in self.facts:  # made again, from this template
+            del self.store.objects["Pod", pod]
         self.settle()
         self.variables: dict[str, dict[str, str | None]] = {pod: dict(BEFORE) for pod in self.facts}
         self.deaf: set[str] = set()
@@ -52,6 +55,8 @@ class Servers(Cluster):
     def _answer(self, pod: str, words: Sequence[str]) -> Any:
         if words[0] == "set-settings":
             return self._set(pod, json.loads(words[1]))
+        if words[0] == "setting-kinds":
+            return {one: "unknown" if one.startswith("nobody") else "dynamic" for one in words[1:]}
         if words[0] == "probe":
             if any(one.get("init_connect") == "bad" for one in self.variables.values()):
                 raise errors.WaitTimeout("no write through mysql-primary: Lost connection")
@@ -78,7 +83,7 @@ def _change(servers: Servers, session: Session, **given: str | None) -> configur
     config_map["data"]["user.cnf"] = mysqld_config.layer([], spec.mysqld)
     new = settings.values(config_map["data"]["my.cnf"])
     values = {mysqld_config.normalise(key): new.get(mysqld_config.normalise(key)) for key in given}
-    return configure.Change(values, settings.undone(values, servers.my_cnf()), (), config_map, None)
+    return configure.Change(values, (), config_map, None)
 
 
 def test_a_change_reaches_every_member_and_my_cnf() -> None:
@@ -94,7 +99,9 @@ def test_a_change_reaches_every_member_and_my_cnf() -> None:
 def test_what_shuts_clients_out_is_taken_back_at_once_everywhere() -> None:
     servers = Servers()
     session, text = servers.session(), servers.my_cnf()
-    with pytest.raises(Refused, match="no client could write any more: no write through mysql-primary") as refusal:
+    with pytest.raises(
+        Refused, match=r"clients could not write with the new .*: no write through mysql-primary"
+    ) as refusal:
         configure.execute(session, NAME, _change(servers, session, init_connect="bad", sql_mode="A"), LIMITS)
     assert [one.code for one in refusal.value.reasons] == ["stops-writes"]
     assert list(servers.variables.values()) == [{**BEFORE, "init_connect": None}] * 3
@@ -106,13 +113,14 @@ def test_ctrl_c_before_the_proof_takes_it_back(monkeypatch: pytest.MonkeyPatch) 
     servers = Servers()
     session = servers.session()
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(deploy, "prove", interrupted)
     with pytest.raises(KeyboardInterrupt):
         configure.execute(session, NAME, _change(servers, session, long_query_time="9"), LIMITS)
     assert {one["long_query_time"] for one in servers.variables.values()} == {"2"}
+    assert _open(servers) == []
 
 
 def test_a_value_that_the_first_member_refuses_changes_nothing() -> None:
@@ -127,10 +135,101 @@ def test_a_member_that_cannot_be_asked_is_named_with_the_way_out() -> None:
     servers = Servers()
     session = servers.session()
     servers.deaf = {"mysql-0"}
-    with pytest.raises(errors.StepFailed, match="not back on mysql-0") as failure:
+    with pytest.raises(errors.StepFailed, match="not restored on mysql-0") as failure:
         configure.execute(session, NAME, _change(servers, session, sql_mode="A"), LIMITS)
     assert "mysqlops restart mysql" in str(failure.value.hint)
     assert servers.variables["mysql-1"] == BEFORE
+    (condition,) = _open(servers)
+    assert "mysqlops config set mysql --settle" in condition.hint
+    servers.deaf = set()
+    assert unproven.settle(session, NAME) == ("sql_mode",)
+    assert _open(servers) == []
+
+
+def _open(servers: Servers) -> list[status.Condition]:
+    """What `status` says of changes that are open."""
+    now = observe.judged(servers.session(), NAME)
+    return [one for one in now.conditions if one.code == "order-open"]
+
+
+_STEPS = ["PATCH Lease", "SET mysql-1", "SET mysql-2", "SET mysql-0", "apply ConfigMap"]
+
+
+@pytest.mark.parametrize("after", _STEPS)
+@pytest.mark.parametrize("verb", [unproven.settle, unproven.attempt])
+def test_killed_anywhere_it_is_seen_and_any_verb_sets_my_cnf_s_values_again(after: str, verb: Any) -> None:
+    """Also a value with which clients can live: nobody knows that yet."""
+    servers = Servers()
+    session = servers.session()
+    servers.store.kill_after = lambda text: after.lower() in text.lower()
+    with pytest.raises(Killed):
+        configure.execute(session, NAME, _change(servers, session, long_query_time="9", init_connect="good"), LIMITS)
+    servers.store.kill_after = lambda _: False
+    assert len(_open(servers)) == 1
+    verb(session, NAME)
+    wanted = {"long_query_time": "9", "init_connect": "good"} if "ConfigMap" in after else {"long_query_time": "2"}
+    for one in servers.variables.values():
+        assert {"init_connect": None, **one} == {**BEFORE, "init_connect": None, **wanted}
+    assert _open(servers) == []
+    assert unproven.settle(session, NAME) == ()
+
+
+def test_another_change_first_sets_back_what_a_killed_one_left() -> None:
+    """Its own note replaces that of the killed run; `storage resize` changes settings too."""
+    servers = Servers()
+    session = servers.session()
+    servers.store.kill_after = lambda text: "set mysql-1" in text.lower()
+    with pytest.raises(Killed):
+        configure.execute(session, NAME, _change(servers, session, init_connect="good"), LIMITS)
+    servers.store.kill_after = lambda _: False
+    configure.execute(session, NAME, _change(servers, session, long_query_time="9"), LIMITS)
+    assert {one.get("init_connect") for one in servers.variables.values()} == {None}
+    assert {one["long_query_time"] for one in servers.variables.values()} == {"9"}
+    assert _open(servers) == []
+
+
+def test_a_note_names_variables_and_no_values_and_not_those_that_nobody_may_set() -> None:
+    """A member can write the Lease."""
+    keys = ("long_query_time", "offline_mode", "super_read_only", "group_replication_group_name", "binlog_format")
+    assert settings.as_configured(keys, "[mysqld]\nlong_query_time = 2\nsuper_read_only = ON\n") == {
+        "long_query_time": "2",
+        "binlog_format": None,
+    }
+    note = {names.ANNOTATION_SETTING: json.dumps({"names": ["a; DROP", "sql_mode", 7, None]})}
+    assert record.setting(note) == ("sql_mode",)
+    for text in ("", "{", "[]", '{"names": "sql_mode"}'):
+        assert record.setting({names.ANNOTATION_SETTING: text}) == ()
+
+
+def test_a_note_that_somebody_else_wrote_stops_nothing() -> None:
+    servers = Servers()
+    session = servers.session()
+    unproven.begin(session, NAME, ["offline_mode", "nobody_knows_this", "sql_mode", *(f"a{n}" for n in range(9000))])
+    servers.variables["mysql-1"]["sql_mode"] = ""
+    unproven.settle(session, NAME)
+    assert _open(servers) == []
+    for one in servers.variables.values():
+        assert not {"offline_mode", "nobody_knows_this"} & set(one)
+
+
+def test_a_restart_ends_what_was_open() -> None:
+    """The servers start with my.cnf; who restarts need not be allowed to read that."""
+    servers = Servers()
+    unproven.begin(servers.session(), NAME, ["sql_mode"])
+    assert sorted(restart.execute(servers.session(), NAME)) == sorted(servers.facts)
+    assert _open(servers) == []
+
+
+def test_the_way_back_to_settings_that_an_older_version_allowed_is_open() -> None:
+    servers = Servers()
+    servers.store.objects["ConfigMap", "mysql-config"]["data"][render.PREVIOUS_CNF] = (
+        "[mysqld]\nprotocol_compression_algorithms = zstd\nbinlog_format = MIXED\n"
+    )
+    session = servers.session()
+    spec = configure.reverted(observe.must_run(session.client, NAME))
+    assert spec.mysqld == {"protocol_compression_algorithms": "zstd", "binlog_format": "MIXED"}
+    image_check.must_fit(session, spec)
+    assert len(servers.said) == 2
 
 
 @pytest.mark.parametrize("after", ["SET mysql-1", "SET mysql-2", "SET mysql-0", "apply ConfigMap"])
@@ -149,7 +248,7 @@ def test_killed_anywhere_the_next_run_finishes_it_or_takes_it_back(after: str, v
         assert "good" in servers.my_cnf()
         assert {one["init_connect"] for one in servers.variables.values()} == {"good"}
         return
-    with pytest.raises(Refused, match="no client could write"):
+    with pytest.raises(Refused, match=r"clients could not write"):
         configure.execute(session, NAME, again, LIMITS)
     assert "init_connect" not in servers.my_cnf()
     assert {one["init_connect"] for one in servers.variables.values()} == {None}
@@ -188,16 +287,18 @@ def test_a_rollout_of_settings_that_stop_writes_is_taken_back(monkeypatch: pytes
     servers.on_pod = lambda pod: servers.variables[pod].update(init_connect=_value_of(servers))
     wanted = copy.deepcopy(servers.stateful_set())
     template = copy.deepcopy(wanted["spec"]["template"])
-    record = rollout.Rollout("settings", "2026-01-01T00:00:00Z", template, "9.7.4", "9.7.4")
+    under_way = rollout.Rollout("settings", "2026-01-01T00:00:00Z", template, "9.7.4", "9.7.4")
     volume = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "config")
     volume["configMap"]["name"] = f"mysql-config-{value}"
-    rolling.begin(servers.session(), [], record, wanted)
+    rolling.begin(servers.session(), [], under_way, wanted)
     if value == "good":
         assert sorted(rolling.finish(servers.session(), NAME, LIMITS)) == sorted(servers.facts)
         return
     with pytest.raises(rolling.RolledBack, match="no client can write: no write through mysql-primary"):
         rolling.finish(servers.session(), NAME, LIMITS)
     assert render.config_of(servers.stateful_set()) == "mysql-config"
+    assert "mysql-0" not in servers.store.deleted("Pod")  # it led, and leads again: the proof did not wait for the end
+    assert servers.facts["mysql-0"]["role"] == "primary"
     assert {one["init_connect"] for one in servers.variables.values()} == {"config"}
 
 

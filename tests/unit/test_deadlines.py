@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from mysqlops import errors
 from mysqlops.core import group, names
 from mysqlops.core.timeline import Swap, Timeline
+from mysqlops.drill.clients import fleet
 from mysqlops.operations import image_check, in_place, jobs, rollout, stop
-from mysqlops.operations.drill import fleet
 from mysqlops.operations.session import Session
 from tests.unit.fakes.api import Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
+_PACKAGE = Path(__file__).parents[2] / "mysqlops"
 NEXT = "33333333-3333-3333-3333-333333333333"
 
 
@@ -81,18 +84,38 @@ def _restore(cluster: Cluster, session: Session) -> None:
 @pytest.mark.parametrize(
     ("verb", "said"),
     [
-        (_delete_job, "Pod copy-x on node away gone"),
-        (_roll_out, "it saw generation 1, not 5"),
-        (_try_image, "pod mysql-image-check of an earlier run gone, on node away"),
-        (_stop, "something still writes"),
-        (_end_clients, "pod client does not go"),
-        (_restore, "somebody undoes its steps"),
+        (_delete_job, "Pod copy-x on node away to be deleted"),
+        (_roll_out, "observed generation 1, expected 5"),
+        (_try_image, "pod mysql-image-check of an earlier run to be deleted, on node away"),
+        (_stop, "still receives writes"),
+        (_end_clients, "pod client to be deleted"),
+        (_restore, "something undoes them"),
     ],
 )
 def test_no_wait_is_without_end(verb: Callable[[Cluster, Session], None], said: str) -> None:
     cluster = Cluster(2)
     with pytest.raises(errors.WaitTimeout, match=said):
         verb(cluster, cluster.session(5.0))
+
+
+_OWN_LIMITS = {"_await_death", "replace_all"}  # a Lease's seconds; rollout.Limits
+
+
+def test_every_loop_that_sleeps_waits_with_patience() -> None:
+    """operations/waiting.py ends; a loop of its own may forget to."""
+    found = set()
+    for folder in ("operations", "drill"):
+        for file in (_PACKAGE / folder).rglob("*.py"):
+            for function in ast.walk(ast.parse(file.read_text())):
+                if isinstance(function, ast.FunctionDef) and any(_sleeps(one) for one in ast.walk(function)):
+                    found.add(function.name)
+    assert found == _OWN_LIMITS
+
+
+def _sleeps(node: ast.AST) -> bool:
+    calls = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)] if isinstance(node, ast.While) else []
+    names = [ast.unparse(one) for one in calls]
+    return any(one.endswith("clock.sleep") for one in names)
 
 
 def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mysqlops import errors
 from mysqlops.operations import bundle
 
 _ROOT = Path(__file__).parents[2]
@@ -31,6 +33,29 @@ def test_pymysql_is_one_that_refuses_a_server_without_tls() -> None:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     (found,) = [Requirement(one) for one in project["dependencies"] if one.startswith("pymysql")]
     assert "1.1.2" not in found.specifier
-    bundle.check_pymysql("1.2.0")
-    with pytest.raises(errors.ConfigError, match=r"PyMySQL 1\.1\.2 is installed"):
-        bundle.check_pymysql("1.1.2")
+    _, version, *_ = _vendored().name.split("-")
+    assert version in found.specifier
+
+
+def test_what_the_agent_is_made_of_is_the_file_that_the_lock_names() -> None:
+    _, version, *_ = _vendored().name.split("-")
+    blocks = re.split(r"\n(?=\S)", (_ROOT / "requirements.lock").read_text())
+    (pinned,) = [one for one in blocks if one.startswith("pymysql==")]
+    assert pinned.split()[0] == f"pymysql=={version}"
+    assert f"sha256:{hashlib.sha256(_vendored().read_bytes()).hexdigest()}" in pinned
+
+
+def test_another_pymysql_beside_the_command_makes_no_other_agent(tmp_path: Path) -> None:
+    (tmp_path / "pymysql").mkdir()
+    (tmp_path / "pymysql" / "__init__.py").write_text("VERSION = (0, 7)\n")
+    program = "import hashlib; from mysqlops.operations import bundle; b = bundle.build(); "
+    program += "print(b.version, hashlib.sha256(b.content).hexdigest())"
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{_ROOT}"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    here = bundle.build()
+    assert done.stdout.split() == [here.version, hashlib.sha256(here.content).hexdigest()]
+
+
+def _vendored() -> Path:
+    (found,) = (_ROOT / "vendor").glob("*.whl")
+    return found

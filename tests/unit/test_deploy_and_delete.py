@@ -6,10 +6,11 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import root
-from mysqlops.core import group, names, timeline
+from mysqlops.core import group, names, timeline, version
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.operations import delete, deploy, in_place, lock, orders
-from mysqlops.planning import claims, storage
+from mysqlops.objects import claims
+from mysqlops.operations import data_version, delete, deploy, image_check, in_place, lock, observe, orders
+from mysqlops.planning import storage
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
 RESTORED = "33333333-3333-3333-3333-333333333333"
@@ -44,12 +45,71 @@ def test_deploy_makes_no_stateful_set_while_another_one_is_to_be_made() -> None:
     with pytest.raises(errors.Refused) as error:
         deploy.prepare(cluster.session().client, SPEC)
     assert [(one.code, one.hint) for one in error.value.reasons] == [
-        ("remake-open", f"mysqlops storage resize {NAME} --size SIZE goes on")
+        ("remake-open", f"mysqlops storage resize {NAME} --size SIZE continues it")
     ]
     _open_restore(cluster, RESTORED)
     with pytest.raises(errors.Refused) as error:
         deploy.prepare(cluster.session().client, SPEC)
-    assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} goes on"
+    assert error.value.reasons[0].hint == f"mysqlops restore b1 --in-place {NAME} continues it"
+
+
+@pytest.mark.parametrize(
+    ("ran", "image", "refused"),
+    [("9.7.4", "8.4.8", True), ("9.7.4", "9.7.3", True), ("8.0.40", "9.7.4", True), ("9.7.3", "9.7.4", False)],
+)
+def test_an_image_that_is_older_than_the_data_of_a_deleted_cluster_is_refused(
+    monkeypatch: pytest.MonkeyPatch, ran: str, image: str, refused: bool
+) -> None:
+    """The server itself would refuse it only in each new pod, over and over."""
+    cluster = Cluster(3)
+    for one in cluster.facts.values():
+        one["server_version"] = f"{ran}-lab"
+    cluster.settle()
+    session = cluster.session()
+
+    def stop() -> None:
+        for one in cluster.facts:
+            cluster.store.objects.pop(("Pod", one), None)
+
+    cluster.clock.turn = stop
+    delete.execute(session, NAME, delete.plan(session.client, NAME, purge_data=False))
+    assert cluster.notes()[names.ANNOTATION_VERSION] == ran
+    tried = image_check.Tried((), version.ServerVersion.parse(image))
+    monkeypatch.setattr(image_check, "check", lambda *_: tried)
+    wanted, plan = deploy.prepare(session.client, SPEC)
+    if not refused:
+        deploy.try_images(session, SPEC, wanted, plan)
+        return
+    with pytest.raises(
+        errors.Refused, match="data-mysql-0, data-mysql-1, data-mysql-2 were last used by MySQL"
+    ) as error:
+        deploy.try_images(session, SPEC, wanted, plan)
+    assert [one.code for one in error.value.reasons] == ["version-path"]
+    for name in ("data-mysql-0", "data-mysql-1", "data-mysql-2"):
+        del cluster.store.objects["PersistentVolumeClaim", name]
+    deploy.try_images(session, SPEC, wanted, plan)
+
+
+def test_a_silent_member_may_have_the_newer_data() -> None:
+    cluster = Cluster(3)
+    lease = cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"]
+    lease[names.ANNOTATION_VERSION] = "99.1.0"
+    cluster.silence("mysql-2")
+    cluster.clock.sleep(60)
+    data_version.note(cluster.session().client, observe.judged(cluster.session(), NAME))
+    assert cluster.notes()[names.ANNOTATION_VERSION] == "99.1.0"
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "{}", "9" * 5000 + ".1.1"])
+def test_a_version_that_is_not_known_hinders_nothing(text: str) -> None:
+    cluster = Cluster(3)
+    cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"][names.ANNOTATION_VERSION] = text
+    client = cluster.session().client
+    assert data_version.refused_because(client, NAME, version.ServerVersion(8, 0, 40)) == []
+    cluster.silence(*cluster.facts)
+    cluster.clock.sleep(60)
+    data_version.note(client, observe.judged(cluster.session(), NAME))
+    assert cluster.notes()[names.ANNOTATION_VERSION] == text
 
 
 @pytest.mark.parametrize(

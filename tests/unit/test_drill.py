@@ -11,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mysqlops.clock import SystemClock
-from mysqlops.core import drill, names
-from mysqlops.core.drill import LAB, NODE, Record, Report, Round
+from mysqlops.core import names
+from mysqlops.drill import healing
+from mysqlops.drill import model as drill
+from mysqlops.drill.faults import FAULTS
+from mysqlops.drill.model import LAB, NODE, Record, Report, Round
+from mysqlops.drill.plan import choice, filters, objects
+from mysqlops.drill.reach import lab, nodes
+from mysqlops.drill.report import compare, markdown, page, slo, statistic
+from mysqlops.drill.scene import Scene
 from mysqlops.errors import ConfigError, StepFailed
-from mysqlops.operations.drill import healing, lab, nodes
-from mysqlops.operations.drill.faults import FAULTS
-from mysqlops.operations.drill.scene import Scene
+from mysqlops.objects import schedule
 from mysqlops.operations.session import Progress, Session
-from mysqlops.planning import schedule, status
-from mysqlops.planning.drill import choice, compare, filters, markdown, objects, page, slo, statistic
+from mysqlops.planning import status
 
 GOOD = {"lost": 0, "ghosts": 0, "diverged": 0, "duplicates": 0, "acknowledged": 500, "unknown": 1}
 

@@ -9,13 +9,14 @@ from typing import Any, cast
 import pytest
 
 from mysqlops.clock import SystemClock
-from mysqlops.core.drill import HEIR
-from mysqlops.operations.drill import healing, nodes
-from mysqlops.operations.drill.faults import FAULTS
-from mysqlops.operations.drill.scene import Scene
+from mysqlops.drill import healing
+from mysqlops.drill.faults import FAULTS
+from mysqlops.drill.model import HEIR
+from mysqlops.drill.plan import choice, objects
+from mysqlops.drill.reach import nodes
+from mysqlops.drill.scene import Scene
 from mysqlops.operations.session import Progress, Session
 from mysqlops.planning import status
-from mysqlops.planning.drill import choice, objects
 from tests.unit.test_drill import FRESH, codes, seen
 
 _POD_UID = "0b5f0a4e-0000-4000-8000-00000000000"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mysqlops.agent import credentials
 from mysqlops.core import names
-from mysqlops.core.drill import Row
+from mysqlops.drill.clients import rows
+from mysqlops.drill.ledger import checker, figures, journal, phases
+from mysqlops.drill.model import Row
 from mysqlops.mysql import connect
-from mysqlops.operations.drill import rows
-from mysqlops.planning.drill import checker, figures, journal, phases
 
 TWO = """\
 I main0 1 100.00 aa

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 from mysqlops.core import names
+from mysqlops.drill.plan import choice, objects
+from mysqlops.drill.report import html, markdown, page
 from mysqlops.kube import manifests
-from mysqlops.planning.drill import choice, html, markdown, objects, page
 from tests.unit.test_drill import GOOD, a_report, a_round
 
 CLUSTER = objects.Cluster("orders", "shop", ("orders-0", "orders-1", "orders-2"), "python:x", "orders-agent-abc")

@@ -12,10 +12,10 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import names, rollout, target
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import binlog as receiving
+from mysqlops.objects import schedule as scheduling
 from mysqlops.operations import binlog, deploy, schedule, upgrade
 from mysqlops.operations import rollout as rolling
-from mysqlops.planning import binlog as receiving
-from mysqlops.planning import schedule as scheduling
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
 

@@ -53,6 +53,44 @@ def test_what_the_gate_keeps(now: status.Status, given: dict[str, Any], codes: s
     assert _ask(now, **given) == codes
 
 
+INSIDE = {"state": "RECOVERING", "role": "none", "label": "none"}
+OUTSIDE = {"state": "OFFLINE", "role": "none", "label": "none", "group": "", "online": 0}
+
+
+def _knocking(state: dict[str, Any], others: tuple[str, ...], first: dict[str, Any]) -> status.Status:
+    """mysql-2 comes and goes; the primary sees `others`, and mysql-2 while it is inside."""
+    seen = ",".join((*others, "mysql-2") if state is INSIDE else others)
+    facts = {"group": seen, "online": 1}
+    return of_members(3, m0=facts, m1={**facts, **first}, m2={**facts, **state})
+
+
+@pytest.mark.parametrize(
+    ("others", "first", "codes"),
+    [
+        (("mysql-0",), DOWN, set()),
+        (("mysql-0", "mysql-1"), INSIDE, set()),
+        (("mysql-0", "mysql-1"), {}, set()),
+        (("mysql-0", "mysql-1"), {**DOWN, "executed": ""}, {"no-majority"}),  # nobody knows whether it votes
+    ],
+)
+def test_of_a_member_that_knocks_without_end_the_answer_does_not_depend_on_the_moment(
+    others: tuple[str, ...], first: dict[str, Any], codes: set[str]
+) -> None:
+    for state in (INSIDE, OUTSIDE):
+        now = _knocking(state, others, first)
+        answers = {one: ALL for one in others if "DOWN" not in first.values()} | {"mysql-0": ALL}
+        going = gate.Going("data-mysql-2", "uid", "mysql-2", ALL, repair=True)
+        assert {one.code for one in gate.reasons(now, going, answers)} - {"members-unseen"} == codes, state
+        more = gate.Going("data-mysql-2", "uid", "mysql-2", gtid.GtidSet.parse(f"{GROUP}:1-7"), repair=True)
+        assert "only-copy" in {one.code for one in gate.reasons(now, more, answers)}
+
+
+def test_a_member_that_is_online_is_a_vote_that_would_be_missing() -> None:
+    now = of_members(3, m0={"group": "mysql-0,mysql-2", "online": 2}, m1=DOWN, m2={"group": "mysql-0,mysql-2"})
+    going = gate.Going("data-mysql-2", "uid", "mysql-2", ALL, repair=True)
+    assert {one.code for one in gate.reasons(now, going, {"mysql-0": ALL})} == {"no-majority"}
+
+
 def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> None:
     now = of_members(3, m1={"received": f"{GROUP}:6-7"}, m2={**DOWN, "executed": ""})
     assert (now.members[2].executed, now.members[2].behind, now.members[2].missing) == (None, None, None)

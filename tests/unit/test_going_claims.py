@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import gtid
+from mysqlops.core import gtid, record
 from mysqlops.operations import delete, member, observe, rollout, scale, stop, storage
 from mysqlops.planning import gate, status
 from mysqlops.planning import rollout as rolling
@@ -119,6 +119,59 @@ def test_a_rollout_takes_the_pod_with_it_and_waits_for_nothing() -> None:
     cluster.clock.turn = turn
     assert rollout.replace_all(cluster.session(60.0), NAME, lambda _: [], rollout.Limits(60)) == ["mysql-0"]
     assert cluster.lost == {"data-mysql-0": f"{GROUP}:1-5"}
+    assert not record.rebuilding(cluster.notes()), "it serves: it need not copy any more"
+
+
+def test_a_member_that_a_rollout_empties_copies_another_s_data() -> None:
+    """As one that `member rebuild` empties: what it misses need not be in any binary log."""
+    cluster, marked = Cluster(3), set()
+
+    def turn() -> None:
+        for name in ("mysql-1", "mysql-2"):
+            if not cluster.held(name):
+                marked.update({name} & record.rebuilding(cluster.notes()))
+                cluster.write(name, f"{GROUP}:1-5")
+                cluster.facts[name] = {**ONLINE, "role": "replica", "online": 3}
+
+    cluster.clock.turn = turn
+    old = {name: cluster.data_uid(name) for name in ("mysql-1", "mysql-2")}
+    rollout.replace_all(
+        cluster.session(60.0),
+        NAME,
+        lambda _: [name for name, uid in old.items() if cluster.data_uid(name) == uid],
+        rollout.Limits(60),
+        rebuild=True,
+    )
+    assert (marked, record.rebuilding(cluster.notes())) == ({*old}, frozenset())
+
+
+def test_a_member_whose_server_restarts_is_asked_again() -> None:
+    """It knocks without end: at one moment it cannot be asked, at the next it can."""
+    cluster = Cluster(3)
+    knocking = {**ONLINE, "state": "OFFLINE", "role": "none", "online": 0}
+    cluster.facts["mysql-2"] = {**knocking, "state": "DOWN", "server_uuid": "", "executed": ""}
+    calls = 0
+
+    def turn() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            cluster.facts["mysql-2"] = knocking
+        if not cluster.held("mysql-2"):
+            cluster.write("mysql-2", f"{GROUP}:1-5")
+            cluster.facts["mysql-2"] = {**ONLINE, "role": "replica", "online": 3}
+
+    cluster.clock.turn = turn
+    member.rebuild(cluster.session(60.0), NAME, "mysql-2", accept_loss=False)
+    assert cluster.lost == {"data-mysql-2": f"{GROUP}:1-5"}
+
+
+def test_a_member_that_never_says_what_it_holds_is_kept() -> None:
+    cluster = Cluster(3)
+    cluster.facts["mysql-2"] = {"state": "DOWN", "server_version": "", "role": "none", "online": 0, "executed": ""}
+    with pytest.raises(errors.Refused) as error:
+        member.rebuild(cluster.session(60.0), NAME, "mysql-2", accept_loss=False)
+    assert (_refused_with(error), cluster.lost) == ({"unknown-data"}, {})
 
 
 def test_a_resize_by_rebuild_that_was_killed_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ from mysqlops import errors
 from mysqlops.core import group, names, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
+from mysqlops.objects import render
 from mysqlops.operations import in_place, observe
-from mysqlops.planning import actions, render
+from mysqlops.planning import actions
 from mysqlops.planning import restore as planning
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster

@@ -209,7 +209,7 @@ def test_a_start_that_finds_a_member_unknown_does_not_call_it_equal() -> None:
         cluster.facts[name]["server_uuid"] = "" if name == "mysql-1" else "uuid"
 
     cluster.on_pod = on_pod
-    with pytest.raises(errors.StepFailed, match="what it has now is not known"):
+    with pytest.raises(errors.StepFailed, match="its present transactions are not known"):
         stop.start(cluster.session(60.0), NAME)
 
 

@@ -7,7 +7,7 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mysqlops.agent import logical
+from mysqlops.agent.jobs import logical
 from mysqlops.kube import manifests
 from mysqlops.mysql import account_statements
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
+from mysqlops.objects import pods
 from mysqlops.operations import image_check, observe
-from mysqlops.planning import pods, status, verdict
+from mysqlops.planning import status, verdict
 from tests.unit.clusters import CLAIMS, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes import api
 
@@ -124,8 +125,8 @@ def test_events_are_read_only_while_a_pod_is_missing_or_pending() -> None:
 @pytest.mark.parametrize(
     ("why", "hint"),
     [
-        ("failed quota: team: must specify limits.cpu for: mysqld,python", "a LimitRange"),
-        ("exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3", "ask for more room"),
+        ("failed quota: team: must specify limits.cpu for: mysqld,python", "create a LimitRange"),
+        ("exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3", "ask for a larger quota"),
     ],
 )
 def test_a_quota_that_the_pods_would_not_pass_is_refused_before_anything_is_made(why: str, hint: str) -> None:

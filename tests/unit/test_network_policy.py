@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from mysqlops.cli import options, types
+from mysqlops.cli import described, types
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
+from mysqlops.drill.plan import objects
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
+from mysqlops.objects import adopt, drift, network
 from mysqlops.operations import deploy, recorded
-from mysqlops.planning import adopt, drift, network
-from mysqlops.planning.drill import objects
 
 Json = dict[str, Any]
 MEMBER = {"app.kubernetes.io/name": "mysqlops", "app.kubernetes.io/instance": "mysql"}
@@ -178,7 +178,7 @@ def test_a_name_that_cannot_be_one_is_refused(field: str) -> None:
 def test_the_options_say_who_may_connect() -> None:
     given = {"replicas": 3, "client_namespaces": types.NameList().convert("web,shop,", None, None)}
     absent = {"metrics_namespaces": None, "limit_egress": None, "pull_secrets": None}
-    spec = options.Wanted({**given, **absent}, None, frozenset(), frozenset()).spec("mysql", HERE)
+    spec = described.Wanted({**given, **absent}, None, frozenset(), frozenset()).spec("mysql", HERE)
     assert network.access_of(policy_of(spec)) == network.Access(("shop", "web"), (), False)
     assert types.NameList().convert("", None, None) == ()
 

@@ -20,8 +20,8 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import ConfigError, Refused, StorageError
 from mysqlops.kube import manifests
+from mysqlops.objects import binlog as planning
 from mysqlops.planning import backup_state
-from mysqlops.planning import binlog as planning
 
 GROUP = "a471ad45-d50b-450d-9104-65c08b7c3c14"
 LOG = (Path(__file__).parent / "binlog-9.7").read_bytes()  # of a server 9.7: three inserts, the second with a tag

@@ -10,6 +10,7 @@ import pytest
 
 from mysqlops.core import group, names, view
 from mysqlops.errors import Refused
+from mysqlops.operations import upgrade
 from mysqlops.planning import recovery, status, verdict
 from tests.unit.clusters import CLAIMS, GROUP, NOW, pod
 
@@ -133,6 +134,14 @@ def test_an_order_that_stands_shows_in_status_and_one_of_an_outage_before_does_n
 def test_what_a_command_noted_shows_in_status_while_it_stands(key: str) -> None:
     seen = verdict.judge(observed(outside(0), notes={key: '{"mysql-2": "x"}'}))
     assert [one.code for one in seen.conditions].count("order-open") == 1
+
+
+def test_no_pod_is_replaced_while_a_backup_is_on_its_way_onto_a_member() -> None:
+    """Its pod would wait for the backup when it starts: as a canary it would count as failed, with either template."""
+    now = verdict.judge(observed(outside(0), notes={names.ANNOTATION_FILLING: '{"mysql-2": "x"}'}))
+    with pytest.raises(Refused) as refused:
+        upgrade.check_whole(now)
+    assert "restore-open" in codes(refused)
 
 
 def test_who_is_left_must_not_have_diverged() -> None:

@@ -1,7 +1,8 @@
-"""An agent that its mysqld refuses: each try is a line in mysqld's log."""
+"""What an agent tries again, and how long it pauses: each try costs somebody."""
 
 from __future__ import annotations
 
+import itertools
 from unittest.mock import Mock
 
 from mysqlops import errors
@@ -29,3 +30,18 @@ def test_a_refused_agent_tries_again_after_seconds_and_not_at_each_turn() -> Non
     server.observe.side_effect = None
     clock.seconds += 5
     assert turning._observe()[1] == ""
+
+
+def test_a_copy_that_fails_is_tried_again_ever_later_and_a_join_every_eight_seconds() -> None:
+    """Each copy takes its donor's time."""
+    for name, longest in (("copy", 64.0), ("join", 8.0)):
+        clock, tries = _Clock(), list[float]()
+        turning = loop.Loop(Mock(), Mock(), Mock(), Mock(), health.Health(clock), clock=clock)
+        turning._background = Mock()
+        turning._background.run.side_effect = lambda *_, now=clock, made=tries: made.append(now.seconds)
+        while clock.seconds < 400:
+            turning._start(name, Mock())
+            clock.seconds += 1.0
+        pauses = [after - before for before, after in itertools.pairwise(tries)]
+        assert pauses == sorted(pauses), "each at least as long as the one before"
+        assert (pauses[0], pauses[-1]) == (1.0, longest)

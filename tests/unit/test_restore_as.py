@@ -9,10 +9,10 @@ import pytest
 from mysqlops.core import backup, names, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as jobs_planning
+from mysqlops.objects import render
 from mysqlops.operations import jobs, restic, restore
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup as jobs_planning
-from mysqlops.planning import render
 from mysqlops.planning import restore as planning
 from tests.unit.fakes.cluster import GROUP, Cluster
 
@@ -68,7 +68,7 @@ def test_a_claim_that_was_begun_for_another_point_is_refused(begun: str, to: str
     (reason,) = _reasons(session, to)
     assert reason.code == "other-point"
     again = f"mysqlops restore {BACKUP.id} --as copy" + (f" --to {begun}" if begun else "")
-    assert (reason.hint or "").startswith(f"{again} goes on")
+    assert (reason.hint or "").startswith(f"{again} continues it")
     # Another run may have made the claim after the check.
     with pytest.raises(Refused):
         restore.execute(session, BACKUP, TARGET, SPEC, to)

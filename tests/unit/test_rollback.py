@@ -80,7 +80,7 @@ def test_a_failed_canary_goes_back_with_its_data_if_the_old_version_takes_it() -
     cluster = Cluster(3)
     _crash_when_new(cluster, changes_data=False)
     _upgrade(cluster)
-    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by what was before"):
+    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by the previous version"):
         rolling.finish(cluster.session(), NAME, LIMITS)
     assert (cluster.lost, cluster.held("mysql-2")) == ({}, f"{GROUP}:1-5")
 
@@ -100,7 +100,7 @@ def test_a_failed_canary_goes_back_while_nobody_leads() -> None:
 
     cluster.on_pod = on_pod
     _upgrade(cluster)
-    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by what was before"):
+    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by the previous version"):
         rolling.finish(cluster.session(), NAME, LIMITS)
     assert cluster.lost == {}
 
@@ -109,7 +109,7 @@ def test_a_failed_canary_begins_empty_if_the_old_version_refuses_its_data_while_
     cluster = Cluster(3)
     _crash_when_new(cluster)
     _upgrade(cluster)
-    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by what was before"):
+    with pytest.raises(rolling.RolledBack, match="mysql-2 replaced by the previous version"):
         rolling.finish(cluster.session(), NAME, LIMITS)
     assert cluster.lost == {"data-mysql-2": f"{GROUP}:1-5"}
 
@@ -151,7 +151,7 @@ def _canary_that_served(cluster: Cluster) -> rollout.Rollout:
     cluster.write("mysql-2", f"{GROUP}:1-20")
     record = rollout.read(cluster.stateful_set())
     assert record is not None
-    return rollout.Rollout(**{**vars(record), "failure": "asked for by --rollback"})
+    return rollout.Rollout(**{**vars(record), "failure": "requested by --rollback"})
 
 
 def _dies(cluster: Cluster, held: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mysqlops.core import rollout, version
-from mysqlops.planning import actions, revisions, status, switchover
+from mysqlops.objects import revisions
+from mysqlops.planning import actions, status, switchover
 from mysqlops.planning import rollout as rolling
 from tests.unit.clusters import CLAIMS, DOWN, HEALTHY, NOW, judge_set, of_members
 
@@ -43,6 +44,16 @@ def test_replicas_first_then_a_switchover_then_the_old_primary() -> None:
         ("switchover", "mysql-0"),
         ("replace", "mysql-1"),
     ]
+
+
+def test_on_the_way_back_who_leads_with_the_failed_template_hands_over_first() -> None:
+    """With settings that shut clients out they wait until it does."""
+    now, new = of_members(3, "mysql-1"), {"mysql-1", "mysql-2"}
+    assert rolling.plan(now, new) == rolling.Replace("mysql-2", "a replica")
+    assert rolling.plan(now, new, goes_back=True) == switchover.Switchover("mysql-1", "mysql-0")
+    everyone = {*new, "mysql-0"}  # nobody has the old one any more
+    assert rolling.plan(now, everyone, goes_back=True) == rolling.Replace("mysql-2", "a replica")
+    assert rolling.plan(of_members(3), new, goes_back=True) == rolling.Replace("mysql-2", "a replica")
 
 
 def test_nobody_is_replaced_while_another_is_away_but_one_that_is_away_may_be() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.objects import claims
 from mysqlops.operations import observe, scale
-from mysqlops.planning import claims
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE, Cluster
 

@@ -11,9 +11,9 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import api, vault
 from mysqlops.core import names, secret_map
+from mysqlops.objects import secret_users
 from mysqlops.operations import bundle, secret_move
 from mysqlops.operations import vault as cli_vault
-from mysqlops.planning import secret_users
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 from tests.unit.fakes.secret_api import Secrets
@@ -141,7 +141,7 @@ def test_nothing_moves_while_a_member_has_an_older_agent() -> None:
 def test_an_open_rotation_is_ended_first(key: str) -> None:
     cluster = _older(**{key: "another"})
     for refusing in (secret_move.split, lambda session, name: secret_move.check(session.client, name)):
-        with pytest.raises(errors.Refused, match="rotation of passwords"):
+        with pytest.raises(errors.Refused, match="password rotation"):
             refusing(cluster.session(), NAME)
     assert _values(cluster, OLD) == {**BEFORE, key: "another"}
 

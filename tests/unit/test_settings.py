@@ -96,6 +96,25 @@ def test_other_separators_do_not_begin_a_line() -> None:
         "max_connections=5",
         "innodb_flush_method=nosync",
         "innodb_data_file_path=../x:1M",
+        "max_join_size = 1000000",
+        "back-log = 1",
+        "interactive_timeout = 1",
+        "protocol_compression_algorithms = zstd,zlib",
+        "completion_type = CHAIN",
+        "completion_type = 2",
+        "max_binlog_cache_size = 4096",
+        "group_replication_transaction_size_limit = 0",
+        "loose-group-replication-transaction-size-limit = 1",
+        "log-raw",
+        "thread_stack = 128K",
+        "tls_certificates_enforced_validation = ON",
+        "innodb_fast_shutdown = 2",
+        "binlog_expire_logs_seconds = 60",
+        "caching_sha2_password_enforce_storage_format",
+        "tls_ciphersuites = ''",
+        "tls_ciphersuites = TLS_AES_128_CCM_SHA256",
+        "ssl_cipher = ECDHE-RSA-AES128-GCM-SHA256",
+        "ssl_cipher = ECDHE-ECDSA-AES256-CCM:ECDHE-RSA-AES128-GCM-SHA256",
         "initialize",
     ],
 )
@@ -120,6 +139,15 @@ def test_a_setting_that_would_break_the_group_is_refused(line: str) -> None:
         "skip-log-slow-extra",
         "max_user_connections=0",
         "event_scheduler=OFF",
+        "protocol_compression_algorithms = 'zstd, uncompressed'",
+        "completion_type = NO_CHAIN",
+        "back_log = -1",
+        "group_replication_transaction_size_limit = 50M",
+        "group_replication_consistency = AFTER",
+        "binlog_expire_logs_seconds = 0",
+        "skip_caching_sha2_password_enforce_storage_format",
+        "tls_ciphersuites = TLS_AES_256_GCM_SHA384:TLS_AES_128_CCM_SHA256",
+        "ssl_cipher = ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
     ],
 )
 def test_what_does_no_harm_is_allowed(line: str) -> None:
@@ -189,7 +217,7 @@ def test_only_what_is_otherwise_is_drift(name: str, configured: str, running: st
 
 def test_a_change_can_be_taken_back_to_what_my_cnf_says() -> None:
     before = "[mysqld]\nmax_connections = 90\nsql_mode = 'A,B'\n"
-    assert settings.undone({"max_connections": "5", "sql_mode": None, "new": "1"}, before) == {
+    assert settings.as_configured(["max_connections", "sql_mode", "new"], before) == {
         "max_connections": "90",
         "sql_mode": "A,B",
         "new": None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mysqlops.agent import store
+from mysqlops.agent.jobs import store
 from mysqlops.clock import SystemClock
 from mysqlops.errors import StorageError
 
@@ -60,5 +60,5 @@ def test_a_container_that_was_started_anew_has_not_answered(tmp_path: Path) -> N
         def sleep(self, seconds: float) -> None:
             (self.work / "todo").unlink()
 
-    with pytest.raises(StorageError, match="started anew"):
+    with pytest.raises(StorageError, match="was restarted"):
         store.Store(Restarted(tmp_path), tmp_path).snapshots()

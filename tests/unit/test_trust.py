@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
+import zipfile
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
@@ -14,21 +17,35 @@ from hypothesis import strategies as st
 
 from mysqlops.core import backup, binlog, facts, mysqld_config, names, retention
 from mysqlops.errors import ConfigError, Refused, StorageError
+from mysqlops.objects import backup as planning
+from mysqlops.objects import render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import recorded, restic, restore, signing
+from mysqlops.operations import bundle, recorded, restic, restore, signing
 from tests.unit.fakes.cluster import NAME, Cluster
-from tests.unit.test_backup import LATER, NOW, TARGET, made, proven
+from tests.unit.test_backup import GROUP, LATER, NOW, TARGET, made, proven
 
 KEYS = backup.Keys("db", {"orders": "the key", "other": "another key"})
 LAST = retention.Policy(last=1)
 
 
 def stored(one: backup.Backup | backup.Verification, key: str = "", snapshot: str = "") -> dict[str, Any]:
-    return {"id": snapshot or f"restic-{getattr(one, 'id', 'v')}-{key}", "tags": backup.tags(one, key)}
+    """As restic shows it; `key` is what bound() binds its files with."""
+    made = snapshot or f"restic-{getattr(one, 'id', 'v')}-{key}"
+    return {"id": made, "tags": backup.tags(one, key), "tree": backup.digest(made.encode()), "key": key}
+
+
+def bound(*snapshots: dict[str, Any]) -> list[dict[str, Any]]:
+    """With what says that the files of each are those that were stored with it."""
+    backups_ = [one for one, _ in facts.of_kind(snapshots, backup.BACKUP) if one.get("key")]
+    return [*snapshots, *({"id": f"b-{one['id']}", "tags": _binding(one, one["key"])} for one in backups_)]
+
+
+def _binding(one: dict[str, Any], key: str, **changed: str) -> list[str]:
+    return backup.tags(replace(backup.binding(one), **changed), key)
 
 
 def _signed(*snapshots: dict[str, Any], keys: backup.Keys = KEYS) -> dict[str, str]:
-    return {one.snapshot: one.signed for one in backup.catalogue(list(snapshots), keys=keys)}
+    return {one.snapshot: one.signed for one in backup.catalogue(bound(*snapshots), keys=keys)}
 
 
 def test_only_the_clusters_own_key_seals_its_backups() -> None:
@@ -40,6 +57,67 @@ def test_only_the_clusters_own_key_seals_its_backups() -> None:
     elsewhere = backup.Keys("elsewhere", KEYS.keys)
     assert set(_signed(ours, keys=elsewhere).values()) == {backup.UNKNOWN}
     assert set(_signed(ours, keys=replace(elsewhere, trusted=("the key",))).values()) == {backup.SIGNED}
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        ({}, "stolen"),
+        ({}, "another key"),  # a neighbour's
+        ({}, ""),
+        ({"of": "orders-2"}, "the key"),
+        ({"tree": "0" * 64}, "the key"),
+        ({"entry": "0" * 64}, "the key"),
+    ],
+)
+def test_a_backup_is_signed_if_its_files_are_those_that_were_sealed(changed: dict[str, str], key: str) -> None:
+    ours = stored(made(1), "the key", "real")
+    note = {"id": "note", "tags": _binding(ours, "the key")}
+    other = {"id": "other", "tags": _binding(ours, key, **changed)}
+    evil = {**ours, "id": "evil", "tree": "0" * 64}  # other files under the same tags
+    again = {**ours, "id": "again"}  # restic copy, restic tag
+    older = {one: value for one, value in ours.items() if one != "tree"}
+
+    def signed(*snapshots: dict[str, Any]) -> list[str]:
+        return [one.signed for one in backup.catalogue(list(snapshots), keys=KEYS)]
+
+    assert signed(ours) == signed(ours, other) == signed(older, note) == [backup.FACTS]
+    assert signed(ours, note) == signed(ours, other, note) == signed(again, note) == [backup.SIGNED]
+    assert signed(evil, note, {"id": "copied", "tags": note["tags"]}) == [backup.FACTS]
+    alone = stored(made(1))
+    assert signed(alone, {"id": "note", "tags": _binding(alone, "the key")}) == [backup.UNSIGNED]
+
+
+def test_who_takes_a_backup_without_sealed_files_says_so() -> None:
+    entry = stored(made(1), "the key", "real")
+    (found,) = backup.catalogue([entry], keys=KEYS)
+    with pytest.raises(Refused, match="only its record is sealed") as error:
+        signing.check(found, accepted=False)
+    assert error.value.reasons[0].code == "unauthenticated"
+    assert "mysqlops backup create orders" in str(error.value.reasons[0].hint)
+    signing.check(found, accepted=True)
+
+
+def test_what_binds_the_files_of_a_backup_goes_with_it() -> None:
+    entries = bound(stored(made(1), "the key", "one"), stored(made(2), "the key", "two"))
+    gone = [one for one in backup.catalogue(entries, keys=KEYS) if one.snapshot == "one"]
+    assert backup.snapshots_of(entries, gone) == ["one", "b-one"]
+    copied = {**entries[0], "id": "copied"}
+    assert backup.snapshots_of([*entries, copied], gone) == ["one"]
+
+
+def test_a_job_seals_if_the_clusters_agents_can() -> None:
+    cluster = Cluster(1)
+    client = cluster.session().client
+    for name, files in (("older", ["mysqlops/agent/jobs/backup.py"]), ("now", [signing._PROGRAM])):
+        with zipfile.ZipFile(content := io.BytesIO(), "w") as opened:
+            for file in files:
+                opened.writestr(file, "")
+        data = {render.AGENT_FILE: base64.b64encode(content.getvalue()).decode()}
+        client.create("ConfigMap", {"metadata": {"name": name}, "binaryData": data})
+    assert signing.steps(cluster.session(), NAME, "older") == ()
+    assert signing.steps(cluster.session(), NAME, "now") == planning.SEAL
+    assert signing._PROGRAM in zipfile.ZipFile(io.BytesIO(bundle.build().content)).namelist()
 
 
 @pytest.mark.parametrize("changed", [{"gtid": ""}, {"at": LATER}, {"origin": "x"}, {"manifest": "0"}])
@@ -107,8 +185,10 @@ def test_no_entry_of_others_pushes_a_real_backup_out(
         if kind == "future":
             one = replace(one, at=f"{NOW + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}")
         evil += [stored(one, key, f"evil{n}"), stored(backup.Verification(one.id, one.at, ok=False, seconds=1))]
-    alone = retention.expired(backup.catalogue(real, keys=KEYS), policy, NOW, has_key=True)
-    there = backup.catalogue([*real, *evil], keys=KEYS)
+    alone = retention.expired(backup.catalogue(bound(*real), keys=KEYS), policy, NOW, has_key=True)
+    # He stores other files under the tags of each real one too, and of what binds its files.
+    tags = [{"id": f"evil-{one['id']}", "tags": one["tags"], "tree": "0" * 64} for one in bound(*real)]
+    there = backup.catalogue([*bound(*real, *evil), *tags], keys=KEYS)
     both = retention.expired(there, policy, NOW, has_key=True)
     gone = {one.snapshot for one in both if one.snapshot.startswith("real")}
     assert gone == {one.snapshot for one in alone}
@@ -122,7 +202,7 @@ def test_copies_of_a_sealed_entry_push_no_other_out(copies: int) -> None:
     real = [stored(made(n, NOW - timedelta(hours=n)), "the key", f"real{n}") for n in range(4)]
     evil = [stored(made(0, NOW), "the key", f"evil{n}") for n in range(copies)]
     policy = retention.Policy(last=3)
-    gone = retention.expired(backup.catalogue([*real, *evil], keys=KEYS), policy, NOW, has_key=True)
+    gone = retention.expired(backup.catalogue(bound(*real, *evil), keys=KEYS), policy, NOW, has_key=True)
     assert [one.snapshot for one in gone] == ["real3"]
 
 
@@ -131,7 +211,7 @@ def test_backups_of_an_older_release_stay_until_those_that_are_sealed_push_them_
     assert retention.expired(backup.catalogue(old, keys=KEYS), LAST, NOW, has_key=True) == []
     assert len(retention.expired(backup.catalogue(old, keys=KEYS), LAST, NOW, has_key=False)) == 2
     new = stored(made(7, NOW), "the key")
-    gone = retention.expired(backup.catalogue([*old, new], keys=KEYS), LAST, NOW, has_key=True)
+    gone = retention.expired(backup.catalogue(bound(*old, new), keys=KEYS), LAST, NOW, has_key=True)
     assert sorted(one.id for one in gone) == ["orders-0", "orders-1", "orders-2"]
 
 
@@ -141,12 +221,16 @@ def test_a_verification_counts_if_it_is_sealed_and_of_that_very_entry() -> None:
     good = replace(of, ok=True, of_snapshot="real")
 
     def level(*checks: dict[str, Any]) -> str:
-        return backup.catalogue([one, *checks], keys=KEYS)[0].level
+        levels = {backup.catalogue(there, keys=KEYS)[0].level for there in ([one, *checks], bound(one, *checks))}
+        assert len(levels) == 1  # whether its files are sealed or not
+        return levels.pop()
 
     assert level(stored(of)) == backup.CHECKSUM
     assert level(stored(of, "stolen")) == backup.CHECKSUM
     assert level(stored(of, "the key")) == backup.FAILED
-    assert level(stored(good, "another key")) == backup.RESTORED
+    assert level(stored(good, "the key")) == backup.RESTORED
+    assert level(stored(good, "another key")) == backup.CHECKSUM  # a neighbour's word
+    assert level(stored(replace(good, ok=False), "another key")) == backup.CHECKSUM
     assert level(stored(replace(good, of_snapshot="evil"), "the key")) == backup.CHECKSUM
 
 
@@ -167,7 +251,7 @@ def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(mon
     cluster.clock.wall = LATER
     real = stored(_own(cluster, 1), "the key")
     evil = stored(replace(_own(cluster, 2), at=f"{LATER:%Y-%m-%dT%H:%M:%SZ}", volume_snapshot="orders-2"))
-    monkeypatch.setattr(restic, "snapshots", lambda *_: [real, evil])
+    monkeypatch.setattr(restic, "snapshots", lambda *_: bound(real, evil))
     assert backups.prune_plan(session, NAME, TARGET, LAST) == []
     monkeypatch.setattr(restic, "run", lambda *_: "")
     mine = {"labels": {**names.selector(NAME), names.LABEL_STEPS: "snapshot"}}
@@ -182,6 +266,22 @@ def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(mon
     assert cluster.store.deleted("VolumeSnapshot") == []
     backups.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="orders-3")])
     assert cluster.store.deleted("VolumeSnapshot") == ["orders-3"]
+
+
+def test_forged_binary_logs_push_none_of_a_kept_backup_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(1)
+    _with_key(cluster, **{names.KEY_BACKUP_KEY: "the key"})
+    gone, stays = (stored(_own(cluster, number, group=GROUP), "the key", f"real{number}") for number in (1, 2))
+    origin = _own(cluster, 1).origin
+    real = binlog.Chunk("c", NAME, "db", origin, GROUP, f"{GROUP}:1-5", f"{GROUP}:6-9", transactions=4)
+    evil = replace(real, id="d", gtid=f"{GROUP}:5-99", transactions=95, before=f"{GROUP}:1-4")
+    logs = [{"id": one.id, "tags": binlog.tags(one, key)} for one, key in ((real, "the key"), (evil, ""))]
+    monkeypatch.setattr(restic, "snapshots", lambda *_: [*bound(gone, stays), *logs])
+    asked: list[str] = []
+    monkeypatch.setattr(restic, "run", lambda *words: asked.extend(words[2:]))
+    backups.remove(cluster.session(), TARGET, [replace(_own(cluster, 1), snapshot="real1")])
+    assert {"real1", "b-real1"} <= set(asked)
+    assert not {"c", "real2", "b-real2"} & set(asked)
 
 
 def test_the_real_one_is_picked_of_two_with_one_id_and_the_job_gets_that_very_one() -> None:
@@ -215,6 +315,22 @@ CONTENTS: dict[str, Any] = {"tables": {"a.b": {"rows": 1, "checksum": None}}, "r
 
 def _manifest(**spec: Any) -> dict[str, Any]:
     return recorded.load(json.dumps({"backup": {}, "contents": CONTENTS, "spec": {**SPEC, **spec}}), "b1")
+
+
+@pytest.mark.parametrize(("checksum", "is_accepted"), [(2**128 - 1, True), (2**128, False), (-1, False), (True, False)])
+def test_a_checksum_has_as_many_bits_as_the_digest_of_a_logical_backup(checksum: int, is_accepted: bool) -> None:
+    contents = {**CONTENTS, "tables": {"a.b": {"rows": 1, "checksum": checksum}}}
+    text = json.dumps({"backup": {}, "contents": contents, "spec": SPEC})
+    with contextlib.nullcontext() if is_accepted else pytest.raises(Refused, match="each a number"):
+        recorded.load(text, "b1")
+
+
+def test_settings_that_are_refused_today_do_not_stand_in_the_way_of_the_data() -> None:
+    """They are compared and never applied; those that belong to the data are read as a stranger's word."""
+    old = {"interactive_timeout": "20", "max_join_size": "1", "lower_case_table_names": "1"}
+    assert recorded.settings_in(_manifest(mysqld=old), "b1") == {"lower_case_table_names": "1"}
+    with pytest.raises(Refused, match="control characters"):
+        recorded.settings_in(_manifest(mysqld={"lower_case_table_names": "1\nx=1"}), "b1")
 
 
 def test_images_never_come_from_a_repository() -> None:
@@ -287,8 +403,8 @@ def test_no_line_of_my_cnf_holds_control_characters(value: str) -> None:
 
 def test_what_a_job_told_is_what_a_restore_says() -> None:
     told = json.dumps(asdict(backup.Verification("b", "2026-01-01T00:00:00Z", True, 1.0, tables=2, rows=3)))
-    assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, each compared")
-    assert str(restore.Filled(backup.compared(""))) == "compared by a run before this one"
+    assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, all compared")
+    assert str(restore.Filled(backup.compared(""))) == "compared by an earlier run"
     with pytest.raises(StorageError, match="seconds: expected float, found str"):
         backup.told_verification(json.dumps({"of": "b", "at": "x", "ok": True, "seconds": "1"}))
     assert proven(made(1)).level == backup.RESTORED

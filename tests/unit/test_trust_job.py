@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import backup as job
-from mysqlops.agent import peers, replay
+from mysqlops.agent.jobs import backup as job
+from mysqlops.agent.jobs import peers, replay, sealing
 from mysqlops.core import backup, binlog, retention
 from mysqlops.core.backup import Keys
 from tests.unit.fakes.api import Clock
 from tests.unit.test_backup import GROUP, NOW, made
-from tests.unit.test_trust import stored
+from tests.unit.test_trust import bound, stored
 
 ENV = {"MYSQLOPS_CLUSTER": "orders", "MYSQLOPS_NAMESPACE": "db", "ORIGIN": "uid"}
 
@@ -35,7 +35,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _job(work: Path, snapshots: list[dict[str, Any]], **env: str) -> job.Job:
-    (work / "snapshots.json").write_text(json.dumps(snapshots))
+    (work / "snapshots.json").write_text(json.dumps(bound(*snapshots)))
     clock = Clock()
     clock.wall = NOW
     return job.Job({**ENV, **env}, clock)
@@ -59,6 +59,30 @@ def test_a_scheduled_verification_takes_a_backup_that_the_cluster_has_sealed(wor
     assert (work / "chosen").read_text() == "real"
     with pytest.raises(errors.Refused, match="no backup of this cluster"):
         _job(work, [later]).choose()
+
+
+def test_a_job_seals_what_restic_has_stored(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "_WORK", work)
+    entry = stored(made(1), "the key", "real")
+    (work / "tags").write_text("\n".join(entry["tags"]))
+    (work / "stored.json").write_text(json.dumps([{**entry, "tags": entry["tags"][::-1]}]))
+    sealing.seal("the key")
+    note = {"id": "note", "tags": (work / "tags").read_text().split()}
+    keys = Keys("db", {"orders": "the key"})
+    assert [one.signed for one in backup.catalogue([entry, note], keys=keys)] == [backup.SIGNED]
+    assert set(json.loads((work / "seal" / "binding.json").read_text())) == {"of", "tree", "entry"}
+    for other in ({**entry, "tags": backup.tags(made(2), "the key")}, {**entry, "tree": "x"}, {"tags": entry["tags"]}):
+        (work / "tags").write_text("\n".join(entry["tags"]))
+        (work / "stored.json").write_text(json.dumps([other]))
+        with pytest.raises(errors.StorageError, match="the snapshot that was stored"):
+            sealing.seal("the key")
+
+
+def test_a_scheduled_verification_says_that_no_backup_is_sealed(work: Path) -> None:
+    asking = _job(work, [])
+    (work / "snapshots.json").write_text(json.dumps([stored(made(1), "the key")]))
+    with pytest.raises(errors.Refused, match="no backup of this cluster whose files its key has sealed"):
+        asking.choose()
 
 
 def test_a_scheduled_pruning_forgets_no_real_backup_for_a_forged_one(work: Path) -> None:
@@ -121,6 +145,7 @@ def test_a_sealed_backup_is_brought_forward_with_sealed_logs_only() -> None:
     reach = binlog.reach(replace(one, signed=backup.SIGNED), there)
     assert [chunk.snapshot for chunk in reach.chunks] == ["c-the key"]
     assert binlog.reach(replace(one, signed=backup.SIGNED), binlog.chunks([evil, stranger], keys)).chunks == ()
+    assert binlog.reach(replace(one, signed=backup.FACTS), binlog.chunks([evil, stranger], keys)).chunks == ()
     assert binlog.reach(one, binlog.chunks([evil], keys)).chunks != ()  # on the user's word
     # Nothing that is sealed goes for what is not.
     kept = [replace(one, signed=backup.SIGNED)]

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mysqlops.core import binlog, drill, group, names, publication, record, rollout, timeline, typed
+from mysqlops.core import binlog, group, names, publication, record, rollout, timeline, typed
+from mysqlops.drill import model as drill
 from mysqlops.planning import member, restart
 
 LINE = timeline.Timeline("data", "11111111-1111-1111-1111-111111111111", {"mysql-0": "a"})

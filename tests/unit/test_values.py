@@ -14,8 +14,9 @@ from mysqlops.core import mysqld_config, names, publication, quantity, sizing, s
 from mysqlops.core.quantity import GIB, MIB
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
+from mysqlops.objects import render
 from mysqlops.operations import delete, observe
-from mysqlops.planning import render, settings
+from mysqlops.planning import settings
 from tests.unit.fakes.cluster import NAME, Cluster
 
 
@@ -176,8 +177,9 @@ def test_a_publication_is_only_that_of_its_own_pod() -> None:
     [
         ({}, "64"),
         ({"max_connections": "200"}, "190"),
-        ({"max_connections": "'1K'"}, "1014"),
-        ({"max_connections": "20"}, "0"),  # no limit: nothing could be kept
+        ({"max_connections": "1K"}, "1014"),
+        ({"max_connections": "30"}, "20"),
+        ({"max_connections": "29"}, "0"),  # no limit: the replication account's share would be too small
         ({"max_connections": "200", "max_user_connections": "200"}, "200"),
         ({"max_user_connections": "5"}, "5"),
     ],

@@ -66,6 +66,7 @@ if [ -d "$data" ]; then
   echo "prepare: $data exists: keeping it"
   exit 0
 fi
+# shellcheck disable=SC2045 # a name with a blank is a foreign one, and so is each of its words
 for entry in $(ls -A "$volume"); do
   case $entry in
   lost+found | initialising) ;;

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Starts this member's mysqld as process 1, read-only and outside the group: the agent decides what follows.
+# shellcheck disable=SC3028 # the container runtime sets HOSTNAME
 set -eu
 ordinal=${HOSTNAME##*-}
 host=$HOSTNAME.$MYSQLOPS_CLUSTER.$MYSQLOPS_NAMESPACE.svc

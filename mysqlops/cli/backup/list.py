@@ -19,7 +19,8 @@ def list(run: Run, *, target: str | None, cluster: str | None) -> None:
     """List what a target holds, of all clusters that use it.
 
     VERIFIED is none, checksum (every table of the copy was read before it was stored), restored (restored, started
-    and found equal), or failed. GTIDS counts the transactions.
+    and found equal), or failed. GTIDS counts the transactions. SIGNED is yes (the cluster's key has sealed what is
+    recorded and the files), facts (only what is recorded), no, or unknown (by a key that is not here).
 
     \b
     Example:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
 
+if TYPE_CHECKING:
+    from mysqlops.core.backup import Backup
+    from mysqlops.operations.session import Session
+    from mysqlops.operations.signing import Trust
+
 
 @click.command()
 @options.cluster("6h")
 @options.backup
+@options.trust
 @options.dry_run("Check everything; change nothing.")
 @options.target
-def verify(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:
+def verify(run: Run, backup: str, *, trust: Trust, target: str | None, dry_run: bool) -> None:
     """Restore BACKUP into a pod of its own, start it, and compare every table with what was recorded.
 
     NAME is the cluster whose image and settings are used; the pod has no network. The result is recorded in the
-    target, with the time that fetching and starting took.
+    target, with the time that fetching and starting took. What no key that is here has sealed is refused: no server
+    reads files of a stranger without your word.
 
     \b
     Example:
@@ -27,14 +36,15 @@ def verify(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
+    def act(session: Session) -> Backup:
+        place = targets.find(session.client, target)
+        return operations.verify(session, run.name, place, operations.trusted(session, place, backup, trust))
+
     if dry_run:
-        run.rehearse(
-            lambda session: operations.verify(session, run.name, targets.find(session.client, target), backup),
-            f"restore {backup} in a pod of its own, and compare it",
-        )
+        run.rehearse(act, f"restore {backup} in a pod of its own, and compare it")
         return
     with run.reading() as session:
-        done = operations.verify(session, run.name, targets.find(session.client, target), backup)
+        done = act(session)
     seconds = done.verified.seconds if done.verified else 0.0
     text = (
         f"{done.id} is good: fetched and started in {seconds} s, {done.tables} tables and {done.rows} rows as recorded"

@@ -18,6 +18,9 @@ from mysqlops.cli.types import Duration
 )
 @click.option("--revert", is_flag=True, help="Back to the settings from before the last change.")
 @click.option(
+    "--settle", is_flag=True, help="End what a killed command left live: set every member to what my.cnf says."
+)
+@click.option(
     "--member-timeout",
     type=Duration(),
     default="10m",
@@ -26,27 +29,41 @@ from mysqlops.cli.types import Duration
 )
 @click.option("--dry-run", is_flag=True, help="Have the server check it, show the steps; change nothing.")
 def set(
-    run: Run, changes: tuple[str, ...], *, unset: tuple[str, ...], revert: bool, member_timeout: float, dry_run: bool
+    run: Run,
+    changes: tuple[str, ...],
+    *,
+    unset: tuple[str, ...],
+    revert: bool,
+    settle: bool,
+    member_timeout: float,
+    dry_run: bool,
 ) -> None:
     """Change settings of NAME's servers; they are kept over restarts.
 
     VALUE is read as in a line of my.cnf. The server itself checks the whole file first. What it can take live is set at
     once on every member; anything else goes by a rollout, replicas first. A client's write proves either: settings that
-    stop writes are taken back at once. Those that could lose writes or break the group are refused.
+    stop writes are taken back at once. Those that could lose writes or break the group are refused. What a command left
+    that was killed meanwhile is set back first.
 
     \b
     Examples:
       mysqlops config set mysql max_connections=200 long_query_time=0.5
       mysqlops config set mysql --unset long_query_time
       mysqlops config set mysql --revert
+      mysqlops config set mysql --settle
     """
-    from mysqlops.operations import configure, observe, rollout
+    from mysqlops.operations import configure, observe, rollout, unproven
 
     name, limits = run.name, rollout.Limits(member_timeout)
     wanted: dict[str, str | None] = {**_parsed(changes), **dict.fromkeys(unset)}
-    if bool(wanted) == revert:
-        raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone")
+    if sum((bool(wanted), revert, settle)) != 1:
+        raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone, or --settle alone")
+    if settle:
+        _settle(run, dry_run=dry_run)
+        return
     with run.changing() as session:
+        if not dry_run:
+            unproven.settle(session, name)
         running = observe.must_run(session.client, name)
         spec = configure.reverted(running) if revert else configure.with_settings(running, wanted)
         change = configure.plan(session, name, running, spec, again=wanted)
@@ -57,6 +74,21 @@ def set(
     how = f"replaced {', '.join(replaced)}" if replaced else "at once on every member, and in my.cnf"
     text = f"{', '.join(change.values)}: {how}" if change.values else f"{name} is set so already: nothing changed"
     output.result({"values": dict(change.values), "replaced": replaced}, run.form, text)
+
+
+def _settle(run: Run, *, dry_run: bool) -> None:
+    from mysqlops.operations import unproven
+
+    if dry_run:
+        with run.reading() as session:
+            keys = unproven.noted(session, run.name)
+        text = f"would set {', '.join(keys)} to what my.cnf says" if keys else "nothing is open"
+        output.result({"would": text, "changed": False}, run.form, f"{text}; nothing was changed")
+        return
+    with run.changing() as session:
+        keys = unproven.settle(session, run.name)
+    text = f"{', '.join(keys) or 'nothing was open'}: every member of {run.name} has what my.cnf says"
+    output.result({"settled": [*keys]}, run.form, text)
 
 
 def _parsed(changes: tuple[str, ...]) -> dict[str, str]:

@@ -20,7 +20,7 @@ _VERBS = {
 class Faults(Tree):
     """The faults are commands of their own, made of the product's table; the verbs come first."""
 
-    shown = (*_VERBS, "kill-mysqld")  # in docs/cli.md: all faults have the same options
+    shown = (*_VERBS, "kill-mysqld")  # in docs/reference/cli.md: all faults have the same options
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *_faults()]
@@ -39,7 +39,7 @@ class Faults(Tree):
 
 
 def _faults() -> Mapping[str, Any]:
-    from mysqlops.operations.drill import faults
+    from mysqlops.drill import faults
 
     return faults.FAULTS
 
@@ -50,7 +50,7 @@ def drill() -> None:
 
     Clients write to a table of their own and keep a ledger of what they were told, in pods of their own. Then the fault
     is made, and healed; every row of every member is compared with the ledger; a report is written. Only a healthy
-    cluster with a fresh verified backup is drilled. docs/drills.md
+    cluster with a fresh verified backup is drilled: `mysqlops explain drills`.
 
     \b
     Examples:

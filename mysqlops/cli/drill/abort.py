@@ -22,7 +22,7 @@ def abort(run: Run, *, node_image: str) -> None:
     Example:
       mysqlops drill abort mysql
     """
-    from mysqlops.operations.drill import abort as operations
+    from mysqlops.drill import abort as operations
 
     name = run.name
     with run.reading() as session:

@@ -15,7 +15,7 @@ from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.operations.drill.run import Outcome, Wish
+    from mysqlops.drill.run import Outcome, Wish
     from mysqlops.operations.session import Session
 
 
@@ -29,9 +29,9 @@ def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
       mysqlops drill all --cluster mysql --dry-run
       mysqlops drill all --cluster mysql --count 3 --confirm mysql
     """
+    from mysqlops.drill import faults
+    from mysqlops.drill import run as drilling
     from mysqlops.operations import lock
-    from mysqlops.operations.drill import faults
-    from mysqlops.operations.drill import run as drilling
 
     with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))
@@ -63,8 +63,8 @@ def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
 
 def _one(session: Session, cluster: str, name: str, wish: Wish) -> Outcome | str:
     """A fault that is refused now, such as by a backup that has become too old, says nothing of the others."""
-    from mysqlops.operations.drill import faults
-    from mysqlops.operations.drill import run as drilling
+    from mysqlops.drill import faults
+    from mysqlops.drill import run as drilling
 
     try:
         made = drilling.execute(drilling.plan(session, cluster, faults.find(name), wish))
@@ -84,7 +84,7 @@ def _finish(done: list[Outcome], skipped: dict[str, str], form: str) -> int:
 
 
 def _row(one: Outcome) -> list[str]:
-    from mysqlops.planning.drill import statistic
+    from mysqlops.drill.report import statistic
 
     made = one.report
     gap, back = made.summary.get("gap"), made.summary.get("redundancy")

@@ -26,8 +26,8 @@ def compare(run: Run, before: Path, after: Path) -> None:
     Example:
       mysqlops drill compare drills/drill-freeze-20261101T030000Z drills/drill-freeze-20261108T030000Z
     """
-    from mysqlops.operations.drill import store
-    from mysqlops.planning.drill import compare as planning
+    from mysqlops.drill import store
+    from mysqlops.drill.report import compare as planning
 
     one, other = store.read(before), store.read(after)
     lines, warnings = planning.compare(one, other), planning.warnings(one, other)

@@ -14,8 +14,8 @@ from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.operations.drill.run import Outcome, Plan, Wish
-    from mysqlops.operations.drill.scene import Fault
+    from mysqlops.drill.run import Outcome, Plan, Wish
+    from mysqlops.drill.scene import Fault
 
 
 def command(fault: Fault) -> click.Command:
@@ -30,7 +30,7 @@ def command(fault: Fault) -> click.Command:
 
 
 def _help(fault: Fault) -> str:
-    from mysqlops.core.drill import NAMESPACE, NEEDS
+    from mysqlops.drill.model import NAMESPACE, NEEDS
 
     about = fault.about
     hit = about.preview("the primary" if about.aim == "primary" else "a member", "the others")
@@ -41,8 +41,8 @@ def _help(fault: Fault) -> str:
 
 def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool) -> int:
     """The exit status."""
+    from mysqlops.drill import run as drilling
     from mysqlops.operations import lock
-    from mysqlops.operations.drill import run as drilling
 
     with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))

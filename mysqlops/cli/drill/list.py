@@ -19,8 +19,8 @@ def list(run: Run) -> None:
     Example:
       mysqlops drill list
     """
-    from mysqlops.core.drill import NEEDS
-    from mysqlops.operations.drill import faults
+    from mysqlops.drill import faults
+    from mysqlops.drill.model import NEEDS
 
     found = [one.about for one in faults.FAULTS.values()]
     facts = [

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from mysqlops.cli import complete, options
-from mysqlops.core.drill import DEFAULT_NODE_IMAGE
+from mysqlops.drill.model import DEFAULT_NODE_IMAGE
 
 if TYPE_CHECKING:
-    from mysqlops.operations.drill.run import Wish
+    from mysqlops.drill.run import Wish
 
 F = TypeVar("F", bound=Callable[..., Any])
 node_image = click.option(
@@ -80,9 +80,10 @@ def drilling(count: int) -> Callable[[F], F]:
 
 def _wish(given: dict[str, Any]) -> Wish:
     """Takes its options out of those that were given; raises ConfigError."""
-    from mysqlops.operations.drill.node_pods import Way
-    from mysqlops.operations.drill.run import Wish
-    from mysqlops.planning.drill import choice, slo
+    from mysqlops.drill.plan import choice
+    from mysqlops.drill.reach.node_pods import Way
+    from mysqlops.drill.report import slo
+    from mysqlops.drill.run import Wish
 
     choice.check_count(given["count"])
     return Wish(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mysqlops.cli import output
-from mysqlops.core.drill import Report
-from mysqlops.planning.drill import markdown, statistic
+from mysqlops.drill.model import Report
+from mysqlops.drill.report import markdown, statistic
 
 if TYPE_CHECKING:
-    from mysqlops.operations.drill.run import Plan
+    from mysqlops.drill.run import Plan
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 72

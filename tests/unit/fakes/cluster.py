@@ -69,6 +69,11 @@ class Cluster:
         claim = self.claim(pod)
         return self.data[claim["metadata"]["uid"]] if claim else ""
 
+    def data_uid(self, pod: str) -> str:
+        """Names the claim of a member, whatever it is called."""
+        claim = self.claim(pod)
+        return claim["metadata"]["uid"] if claim else ""
+
     def write(self, pod: str, held: str) -> None:
         claim = self.claim(pod)
         assert claim is not None
@@ -166,5 +171,6 @@ def _labelled(name: str) -> dict[str, Any]:
 def _stateful_set(replicas: int) -> Json:
     claim = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
     spec: Json = {"replicas": replicas, "volumeClaimTemplates": [claim], "template": {"metadata": {}}}
-    spec["template"]["spec"] = {"containers": [{"name": "mysqld", "image": "mysql:9.7.4"}]}
+    volumes = [{"name": name, "configMap": {"name": f"{NAME}-{name}"}} for name in ("config", "agent")]
+    spec["template"]["spec"] = {"containers": [{"name": "mysqld", "image": "mysql:9.7.4"}], "volumes": volumes}
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", **_labelled(NAME), "spec": spec}

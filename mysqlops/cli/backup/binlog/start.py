@@ -27,8 +27,8 @@ def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
     Example:
       mysqlops backup binlog start mysql --target offsite
     """
+    from mysqlops.objects.binlog import Wish
     from mysqlops.operations import binlog, targets
-    from mysqlops.planning.binlog import Wish
 
     if dry_run:
         run.rehearse(

@@ -11,7 +11,7 @@ from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
 
 if TYPE_CHECKING:
-    from mysqlops.planning.schedule import Seen
+    from mysqlops.objects.schedule import Seen
 
 _COLUMNS = ("CLUSTER", "WHAT", "CRON", "TARGET", "NEXT", "LAST SUCCESS", "FAILURES", "STATE")
 

@@ -49,8 +49,8 @@ def set(
     Example:
       mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7 --keep-weekly 4
     """
+    from mysqlops.objects.schedule import Wish
     from mysqlops.operations import schedule
-    from mysqlops.planning.schedule import Wish
 
     name = run.name
     wish = Wish(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))

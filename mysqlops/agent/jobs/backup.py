@@ -1,0 +1,296 @@
+"""The programs of a backup's Job (manifests/backup/job.yaml) between the steps that restic does.
+
+They talk to two servers: the donor over TLS, and the sidecar that serves the copy, through its socket. Files in /work
+carry what the next step needs; the last line that a program writes is what a user is told if it fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.agent import api, credentials, member, settings, vault
+from mysqlops.agent.jobs import local, logical, peers
+from mysqlops.clock import Clock, SystemClock
+from mysqlops.core import backup, binlog, facts, names, retention, secret_map, view
+from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import accounts, clone, connect, contents, group_replication
+from mysqlops.planning import donor as donors
+
+_WORK, _SCRATCH = Path("/work"), Path("/scratch")
+_COPY = _SCRATCH / "copy"
+_MANIFEST = _COPY / "manifest.json"
+
+
+def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
+    """An account that may copy, see the group and receive its binary logs; its password is in the Secret. Only the
+    primary can."""
+    safe = vault.Vault(client, me.cluster)
+    held = safe.read(secret_map.INTERNAL)
+    password = held.values.get(names.KEY_BACKUP_PASSWORD)
+    if password is None:
+        password = credentials.password()
+        safe.write(held, {names.KEY_BACKUP_PASSWORD: password})
+    try:
+        login = connect.Login(names.USER_BACKUP, password, str(settings.TLS / "ca.crt"))
+        with connect.connect_tcp(me.host(me.ordinal), login) as connection:
+            if accounts.may_receive(connection):
+                return
+    except errors.AccessDenied:
+        pass
+    with server.connect() as connection:
+        accounts.create_backup(connection, password)
+
+
+class Job:
+    """One run of one program."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
+        self._env, self._clock = environment, clock or SystemClock()
+
+    def copy(self) -> None:
+        """Copy the best member's data into the sidecar, read it whole, and write down what it is."""
+        started = self._clock.monotonic()
+        donor, seen, group = self._choose()
+        with self._local() as server:
+            self._clone(server, donor)
+        at, committed = peers.as_of(donor, self._moment()), self._committed_until()
+        with self._local() as server:
+            copied = clone.finished(server)
+            facts_of = {"method": self._method(), "member": donor.pod, "role": donor.role, "group": group}
+            facts_of |= {"server_version": seen.version, "gtid": copied.gtid, "binlog": copied.binlog}
+            self._record(server, started, {**facts_of, "at": at, "committed": committed})
+
+    def examine(self) -> None:
+        """Read the data of a volume snapshot, which the sidecar has recovered, and write down what it is."""
+        started = self._clock.monotonic()
+        told = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
+        told["committed"] = self._committed_until()
+        with self._local() as server:
+            own = {"server_version": server.scalar("SELECT @@version"), "gtid": _executed(server), "binlog": ""}
+            self._record(server, started, {"method": backup.SNAPSHOT, **told, **own})
+
+    def _record(self, server: connect.Server, started: float, told: Mapping[str, Any]) -> None:
+        checked = self._env.get("CHECK", backup.CHECKSUM)
+        if self._method() == backup.LOGICAL:
+            found = logical.dump(server, self._clock, self._say, str(told["gtid"]))
+        else:
+            found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
+        self._stop(server)
+        made = backup.Backup(
+            id=self._env.get("BACKUP_ID") or backup.new_id(self._env["MYSQLOPS_CLUSTER"], self._clock.now()),
+            cluster=self._env["MYSQLOPS_CLUSTER"],
+            namespace=self._env["MYSQLOPS_NAMESPACE"],
+            origin=self._env["ORIGIN"],
+            seconds=round(self._clock.monotonic() - started, 1),
+            size=_size(_COPY / "data"),
+            tables=len(found.tables),
+            rows=sum(one.rows for one in found.tables.values()),
+            checked=checked,
+            storage_size=self._env["STORAGE_SIZE"],
+            **told,
+        )
+        manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
+        _MANIFEST.write_text(json.dumps(manifest))
+        made = replace(made, manifest=backup.digest(_MANIFEST.read_bytes()))
+        if made.method == backup.SNAPSHOT:  # its data stays where it is: this alone is stored
+            (_WORK / "report").mkdir(exist_ok=True)
+            shutil.copy(_MANIFEST, _WORK / "report")
+        if made.method == backup.LOGICAL:
+            shutil.rmtree(_COPY / "data")
+        _write_lines("tags", backup.tags(made, peers.key()))
+        self._say(json.dumps(asdict(made)))
+
+    def _method(self) -> str:
+        return self._env.get("METHOD", backup.ARCHIVE)
+
+    def expired(self) -> None:
+        """Write down which backups the policy does not keep."""
+        snapshots = _snapshots()
+        own = [one for one in self._catalogue() if one.origin == self._env["ORIGIN"]]
+        policy = retention.Policy(**json.loads(self._env["KEEP"]))
+        over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
+        # A volume snapshot goes with its entry, and this Job may not delete one: `backup prune` does.
+        gone = [one for one in over if not one.volume_snapshot]
+        stays = [one for one in own if one not in gone]
+        logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"], peers.keys(self._env))
+        _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
+        self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
+
+    def choose(self) -> None:
+        """Find the backup that is asked for, or the newest of this cluster that was not restored yet."""
+        found = self._catalogue()
+        wanted, snapshot = self._env.get("BACKUP_ID"), self._env.get("SNAPSHOT")
+        if wanted:  # another entry may have the same id: it is the one that the command has looked at
+            chosen = next((one for one in found if one.id == wanted and snapshot in (None, one.snapshot)), None)
+        else:
+            own = [one for one in found if one.origin == self._env["ORIGIN"]]
+            own = retention.counting(own, self._clock.now(), has_key=bool(peers.key()))
+            chosen = next((one for one in own if one.verified is None), own[0] if own else None)
+        if chosen is None:
+            what = wanted or "of this cluster whose files its key has sealed"
+            raise Refused([Reason("no-such-backup", f"the target holds no backup {what}")])
+        (_WORK / "chosen").write_text(chosen.snapshot)
+        (_WORK / "method").write_text(chosen.method)
+        (_WORK / "manifest").write_text(chosen.manifest)
+        (_WORK / "started").write_text(str(self._clock.now().timestamp()))
+        self._say(f"{chosen.id} of {chosen.where}, {chosen.size} bytes")
+
+    def check(self) -> None:
+        """Compare what was restored with what was recorded. A difference is a result, and written down like success."""
+        if (_SCRATCH / "data").exists():
+            return
+        self._check_manifest()
+        manifest = json.loads(_MANIFEST.read_text())
+        made = facts.make(backup.Backup, manifest["backup"])
+        if made.method == backup.SNAPSHOT and local.APPLYING.exists():
+            text = "the volume was being brought forward when that was ended, and is not the snapshot any more"
+            raise Refused([Reason("half-applied", text, "delete the new claim, then run it again")])
+        try:
+            result = self._compare(made, contents.load(manifest["contents"]))
+        except (errors.MysqlError, errors.StepFailed) as error:
+            result = self._unreadable(made, error)
+        result = replace(result, of_snapshot=(_WORK / "chosen").read_text())
+        (_WORK / "report").mkdir(exist_ok=True)
+        (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
+        _write_lines("tags", backup.tags(result, peers.key()))
+        self._say(json.dumps(asdict(result)))
+        if not result.ok and self._env.get("MUST_BE_EQUAL"):
+            raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
+
+    def _compare(self, made: backup.Backup, recorded: contents.Contents) -> backup.Verification:
+        """How long it took to fetch and start it, and what differs."""
+        with self._local() as server:
+            fetched = self._fetched_seconds()
+            gtid = _executed(server)
+            if made.method == backup.LOGICAL:
+                found = contents.of_any_version(server, self._say, recorded.version)
+            else:
+                checked = made.checked == backup.CHECKSUM
+                found = contents.of(server, self._say, with_checksums=checked, version=recorded.version)
+                if str(server.scalar("SELECT @@version")) != made.server_version:
+                    recorded, found = contents.of_whatever_version(recorded), contents.of_whatever_version(found)
+            self._stop(server)
+        different = contents.differences(recorded, found)
+        if gtid != made.gtid:
+            different.append(f"GTID set {gtid} instead of {made.gtid}")
+        rows = sum(one.rows for one in found.tables.values())
+        why = "; ".join(different)[:1000]
+        return backup.Verification(made.id, self._moment(), not different, fetched, why, len(found.tables), rows)
+
+    def _unreadable(self, made: backup.Backup, error: errors.MysqlopsError) -> backup.Verification:
+        """The same of a backup that no server can read; raises the error if that may have another cause."""
+        if self._env.get("MUST_BE_EQUAL") or not local.blames_data(self._clock, "mysqld", error):
+            raise error
+        why = f"it cannot be read: {error}"[:1000]
+        return backup.Verification(made.id, self._moment(), ok=False, seconds=self._fetched_seconds(), why=why)
+
+    def _fetched_seconds(self) -> float:
+        return round(self._clock.now().timestamp() - float((_WORK / "started").read_text()), 1)
+
+    def _check_manifest(self) -> None:
+        """It must be the one whose digest stands in the entry, which is sealed; raises StepFailed."""
+        recorded = (_WORK / "manifest").read_text()
+        if recorded and recorded != backup.digest(_MANIFEST.read_bytes()):
+            raise errors.StepFailed("manifest.json is not the one that the backup's entry was made with")
+
+    def _catalogue(self) -> list[backup.Backup]:
+        return backup.catalogue(_snapshots(), keys=peers.keys(self._env))
+
+    def verdict(self) -> None:
+        """Fail the Job whose verification failed, after it has been recorded."""
+        result = json.loads((_WORK / "report" / "verification.json").read_text())
+        if not result["ok"]:
+            raise errors.StepFailed(f"{result['of']} differs from what was recorded: {result['why']}")
+
+    def place(self) -> None:
+        """The last step of a restore: the volume is a member's from here on; `prepare` then sets the passwords."""
+        if not (_SCRATCH / "data").exists():
+            for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would go before my.cnf
+                (_COPY / "data" / own).unlink(missing_ok=True)
+            os.sync()
+            (_COPY / "data").rename(_SCRATCH / "data")
+        # After the rename, and by a second run too: until then the data of a volume snapshot is fetched anew from here.
+        (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
+        shutil.rmtree(_COPY, ignore_errors=True)
+        os.sync()
+        self._say("the volume is ready for its member")
+
+    def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:
+        """The donor, what a member says of the group, and the group's name."""
+        last = next((one.member for one in backup.catalogue(_snapshots()) if one.origin == self._env["ORIGIN"]), "")
+        told = "no member answers"
+        for host in peers.hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
+            try:
+                with connect.connect_tcp(host, peers.login()) as server:
+                    seen = group_replication.observe(server)
+                    group = str(server.scalar("SELECT @@group_replication_group_name"))
+            except errors.MysqlError as error:
+                told = str(error)
+                continue
+            if seen.state == view.ONLINE and seen.has_majority():
+                donor = donors.choose(seen.members, self._env.get("MEMBER", ""), last)
+                self._say(f"from {donor.pod}, the {donor.role}, with {donor.queue} transactions to apply")
+                return donor, seen, group
+            told = f"{host} is {seen.state}"
+        raise errors.StepFailed(f"no member of a whole group: {told}")
+
+    def _clone(self, server: connect.Server, donor: view.GroupMember) -> None:
+        login = connect.read_login(names.USER_BACKUP, "/run/login/password")
+        if self._env.get("RATE_MIB"):
+            server.query("SET GLOBAL clone_max_data_bandwidth = %s", [int(self._env["RATE_MIB"])])
+        (_WORK / "again").touch()
+        with self._local() as observer:
+            watch = clone.Watch(observer, self._clock, self._say)
+            with watch:
+                clone.take(server, donor.host, login)
+        local.until(self._clock, lambda: not (_WORK / "again").exists(), "start again")
+
+    def _committed_until(self) -> str:
+        return peers.committed_until(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"])
+
+    def _local(self) -> connect.Server:
+        return local.wait_for(self._clock, "mysqld", connect.Login("root", ""))
+
+    def _stop(self, server: connect.Server) -> None:
+        local.stop(self._clock, "mysqld", server)
+
+    def _moment(self) -> str:
+        return f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+
+    def _say(self, text: str) -> None:
+        print(text, flush=True)
+
+
+def _snapshots() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((_WORK / "snapshots.json").read_text() or "[]") or []
+    return found
+
+
+def _write_lines(name: str, lines: list[str]) -> None:
+    (_WORK / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _executed(server: connect.Server) -> str:
+    return str(server.scalar("SELECT @@global.gtid_executed")).replace("\n", "")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+PROGRAMS = {
+    "backup-copy": Job.copy,
+    "backup-examine": Job.examine,
+    "backup-expired": Job.expired,
+    "backup-choose": Job.choose,
+    "backup-check": Job.check,
+    "backup-verdict": Job.verdict,
+    "backup-place": Job.place,
+}

@@ -1,0 +1,77 @@
+"""A copy of the data as SQL: this program says what, manifests/backup/logical.sh in the sidecar calls mysqldump."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mysqlops import errors
+from mysqlops.agent.jobs import local
+from mysqlops.clock import Clock
+from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import account_statements, accounts, comparison, connect, contents, programs
+
+_WORK, _DUMP = "work", "scratch/copy/dump"
+_CODE = "not-as-sql"
+_ARCHIVE = "--method archive or snapshot, or ALTER it"
+_RETYPE = f"{_ARCHIVE}: FLOAT to DOUBLE"
+_VIEW_COLUMNS = (
+    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "JOIN information_schema.views USING (table_schema, table_name) WHERE table_schema <> 'sys'"
+)
+_SECONDS = 7 * 86400.0
+
+
+def dump(
+    server: connect.Server, clock: Clock, say: Callable[[str], None], gtids: str, root: Path = Path("/")
+) -> contents.Contents:
+    """Dump all that the server holds; what that is. Raises StepFailed with mysqldump's words.
+
+    What counts is what the copy held before the dump began. The copy is the donor's data at the copy's GTID set, and no
+    other server holds just that: the donor has gone on. Nothing may change it while it is dumped, by three bars: the
+    server takes no writes, the account of the dump may not write, and the contents are compared afterwards.
+    """
+    before = contents.of_any_version(server, say)
+    accounts_then = account_statements.read(server)
+    databases = [*comparison.databases(server), "mysqlops"]
+    tables = [(one, table) for one in databases for table in comparison.tables(server, one)]
+    _refuse_what_sql_cannot_hold(server, tables)
+    work = root / _WORK
+    (work / "databases").write_text("".join(f"{_encoded(one)}\n" for one in databases))
+    (work / "tables").write_text("".join(f"{_encoded(one)} {_encoded(table)}\n" for one, table in tables))
+    say(f"dumping {len(tables)} tables of {len(databases)} databases")
+    with accounts.dumping(server):
+        (work / "dump").touch()
+        local.until(clock, (work / "dumped").exists, "finish the dump", seconds=_SECONDS)
+    if (work / "dumped").read_text().strip() != "0":
+        raise errors.StepFailed(f"the dump failed: {(work / 'dump.log').read_text().strip()[-400:]}")
+    if different := contents.differences(before, contents.of_any_version(server, say)):
+        raise errors.StepFailed(f"the copy changed while it was dumped: {'; '.join(different)[:400]}")
+    (root / _DUMP / "accounts.sql").write_text(account_statements.script(accounts_then, gtids))
+    return before
+
+
+def _encoded(name: str) -> str:
+    """As the shell's printf decodes it (logical.sh): no character of a name can mean anything to a script."""
+    return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\0{byte:03o}" for byte in name.encode())
+
+
+def _refuse_what_sql_cannot_hold(server: connect.Server, tables: Sequence[tuple[str, str]]) -> None:
+    """A dump that cannot bring everything back is none; raises Refused with all that is in its way."""
+    reasons = [
+        Reason(_CODE, f"{comparison.quoted(*one)}: SQL cannot hold {count} of its FLOAT or JSON values", _RETYPE)
+        for one in tables
+        if (count := comparison.not_writable(server, *one))
+    ]
+    reasons += [
+        Reason(_CODE, f"{one}: its text holds two semicolons in a row, or a comment that clients overlook", _ARCHIVE)
+        for one in programs.splitting(server)
+    ]
+    # Where it is an alias, as in the text of every view, the server takes spaces and controls off a name's beginning.
+    reasons += [
+        Reason(_CODE, f"view {comparison.quoted(*one)}: a column's name begins with {column[0]!r}", _ARCHIVE)
+        for *one, column in server.query(_VIEW_COLUMNS)
+        if column[0] <= " " or column[0] == "\x7f"
+    ]
+    if reasons:
+        raise Refused(reasons)

@@ -1,0 +1,129 @@
+"""The programs of a restore that bring a backup forward with binary logs, between the steps that restic does."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.agent.jobs import local, peers
+from mysqlops.clock import Clock, SystemClock
+from mysqlops.core import backup, binlog, facts, pitr, relay_log
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import accounts, connect, receiver
+
+_WORK, _SCRATCH = Path("/work"), Path("/scratch")
+_LOGS, _PASSWORD, _STATEMENTS = _WORK / "logs", _WORK / "replay-password", _WORK / "replay.sql"
+_CHUNKS = _WORK / "chunks.json"  # what is recorded of those that are needed
+_REPLAY = _SCRATCH / "replay"
+_USER = "mysqlops_replay"
+
+
+class Replay:
+    """One run of one program; TO in the environment is the point, as pitr.parse reads it."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._env, self._point = environment, pitr.parse(environment["TO"])
+
+    def choose(self) -> None:
+        """Name the snapshots with the logs that are needed; raises Refused for a point out of reach."""
+        if (_SCRATCH / "data").exists():
+            return
+        snapshots = json.loads((_WORK / "snapshots.json").read_text())
+        made = self._backup()
+        reach = binlog.reach(made, binlog.chunks(snapshots, backup.Keys(trusted=(peers.key(),))))
+        pitr.check(self._point, made, reach)
+        needed = pitr.needed(self._point, reach.chunks)
+        _LOGS.write_text("".join(f"{one.snapshot}\n" for one in needed))
+        _CHUNKS.write_text(json.dumps([asdict(one) for one in needed]))
+        password = secrets.token_urlsafe(24)
+        for file in (_PASSWORD, _STATEMENTS):
+            file.touch(0o600)
+        _PASSWORD.write_text(password)
+        _STATEMENTS.write_text(
+            f"CREATE USER {_USER}@localhost IDENTIFIED BY {accounts.quote(password)};\n"
+            f"GRANT ALL ON *.* TO {_USER}@localhost;\n"
+        )
+        size = sum(one.size for one in needed)
+        print(f"{len(needed)} chunks of binary logs, {size} bytes, up to {reach.until}", flush=True)
+
+    def apply(self) -> None:
+        """Apply them up to the point, and prove that it was reached; raises StepFailed. Before it applies anything:
+        StorageError if the logs are not all that the chunks count, Refused if the backup is past the point."""
+        if (_SCRATCH / "data").exists():
+            return
+        held = GtidSet.parse(self._backup().gtid)
+        files = sorted(_REPLAY.glob("relay.[0-9]*")) if _LOGS.read_text() else []
+        chunks = [facts.make(binlog.Chunk, one) for one in json.loads(_CHUNKS.read_text())]
+        _check_files(files, chunks)
+        wish = pitr.replay(self._point, held, _transactions(files), chunks)
+        if files:
+            local.APPLYING.touch()  # of a volume snapshot nobody can restore the previous data
+            with local.wait_for(self._clock, "applier", connect.Login(_USER, _PASSWORD.read_text())) as server:
+                self._apply(server, files[0], held, wish)
+                receiver.forget(server)
+                server.query(f"DROP USER {_USER}@localhost")
+                local.stop(self._clock, "applier", server)
+        print(json.dumps(_told(self._point, wish)), flush=True)
+
+    def _apply(self, server: connect.Server, first: Path, held: GtidSet, wish: pitr.Replay) -> None:
+        wanted = held.union(wish.wanted)
+        if wish.wanted:
+            receiver.apply(server, str(first), wish.stop.gtid if wish.stop else None)
+        while True:  # the Job has a deadline: how long it takes depends on how much is applied
+            executed, is_running = receiver.applied(server)
+            if wanted.is_subset(executed) or not is_running:
+                break
+            done = executed.subtract(held).count()
+            print(f"{done} of {wish.wanted.count()} transactions", flush=True)
+            self._clock.sleep(0.5)
+        if executed != wanted:
+            lacks, surplus = wanted.subtract(executed), executed.subtract(wanted)
+            raise errors.StepFailed(
+                f"not at {self._point}: lacks {lacks or 'nothing'}, has {surplus or 'nothing'} more"
+            )
+
+    def _backup(self) -> backup.Backup:
+        found = json.loads((_SCRATCH / "copy" / "manifest.json").read_text())["backup"]
+        # Only what the command has looked at says whether it is sealed: then logs must be too.
+        return replace(facts.make(backup.Backup, found), signed=self._env.get("SIGNED", backup.UNSIGNED))
+
+
+def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
+    """They are those that the entries count, which may be sealed; raises StorageError. Older releases counted none."""
+    if any(one.transactions and not one.files for one in chunks):
+        return
+    left = list(files)
+    for chunk in chunks:
+        own, left, digest = left[: chunk.files], left[chunk.files :], ""
+        for file in own:
+            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                digest = binlog.chained(digest, data)
+        if digest != chunk.digest:
+            raise errors.StorageError(f"the binary logs of {chunk.id} are not those that its entry was made with")
+    if left:
+        raise errors.StorageError(f"{len(left)} files of binary logs belong to no entry")
+
+
+def _transactions(files: list[Path]) -> Iterator[relay_log.Transaction]:
+    for file in files:
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield from relay_log.transactions(data, file.name)
+
+
+def _told(point: pitr.Point, wish: pitr.Replay) -> dict[str, Any]:
+    """The proof, for people and machines."""
+    told: dict[str, Any] = {"to": str(point), "transactions": wish.wanted.count()}
+    for name, one in (("last", wish.last), ("stopped_before", wish.stop)):
+        told[name] = {"gtid": one.gtid, "committed": binlog.moment(one.committed)} if one else None
+    return told
+
+
+PROGRAMS = {"backup-choose-logs": Replay.choose, "backup-apply-logs": Replay.apply}

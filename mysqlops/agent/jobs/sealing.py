@@ -1,0 +1,27 @@
+"""The program of a backup's Job that seals what restic has stored (docs/adr/0027), between two steps of restic."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from mysqlops.core import backup
+from mysqlops.errors import StorageError
+
+_WORK = Path("/work")
+
+
+def seal(key: str) -> None:
+    """Write down, for the next step to store, that the backup's files are those of the tree that restic made. The id of
+    the snapshot was made here, and is the digest of all that the snapshot says: nobody can put another one under it."""
+    (stored,) = json.loads((_WORK / "stored.json").read_text())
+    tags = _WORK / "tags"
+    if sorted(stored["tags"]) != sorted(tags.read_text().split()):
+        raise StorageError("the snapshot that was stored is not the one that this Job asked for")
+    made = backup.binding(stored)
+    folder = _WORK / "seal"
+    folder.mkdir(exist_ok=True)
+    (folder / "binding.json").write_text(json.dumps(asdict(made)))
+    tags.write_text("".join(f"{one}\n" for one in backup.tags(made, key)))
+    print(f"{made.of}: {'sealed' if key else 'not sealed: the cluster has no key yet'}, tree {made.tree}", flush=True)

@@ -1,0 +1,141 @@
+"""The options that describe a cluster, and those of what surrounds it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from mysqlops import errors
+from mysqlops.cli import options
+from mysqlops.cli.types import NameList
+from mysqlops.core import mysqld_config
+from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec, check_replicas
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Access:
+    """What surrounds a cluster; none of it changes its database. None: not given."""
+
+    client_namespaces: tuple[str, ...] | None
+    metrics_namespaces: tuple[str, ...] | None
+    limit_egress: bool | None
+    pull_secrets: tuple[str, ...] | None
+
+
+_ACCESS = (
+    click.Option(
+        ["--client-namespaces"],
+        type=NameList(),
+        metavar="NAME,…",
+        help="Other namespaces whose labelled pods may connect; '*': all.",
+    ),
+    click.Option(
+        ["--metrics-namespaces"],
+        type=NameList(),
+        metavar="NAME,…",
+        help="Other namespaces whose pods may read /metrics; '*': anybody.",
+    ),
+    click.Option(
+        ["--limit-egress/--any-egress"],
+        default=None,
+        help="Members reach each other, DNS and the API server (ports 443 and 6443) only.",
+    ),
+    click.Option(
+        ["--image-pull-secrets", "pull_secrets"],
+        type=NameList(),
+        metavar="NAME,…",
+        help="Secrets of a private registry.",
+    ),
+)
+
+
+def access(function: F) -> F:
+    """The options of `Access`, given as `access`."""
+
+    @functools.wraps(function)
+    def wrapper(*words: Any, **given: Any) -> Any:
+        found = Access(**{one.name: given.pop(one.name) for one in fields(Access)})
+        return function(*words, access=found, **given)
+
+    options.add(wrapper, _ACCESS)
+    return cast("F", wrapper)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options that describe a cluster. `chosen` names the fields that the user set, on the command line or in the
+    environment; `on_the_line` those on the command line."""
+
+    values: dict[str, Any]
+    config_file: str | None
+    chosen: frozenset[str]
+    on_the_line: frozenset[str]
+
+    def spec(self, name: str, namespace: str) -> ClusterSpec:
+        """Raises ConfigError."""
+        given = {key: value for key, value in self.values.items() if value is not None}
+        check_replicas(given.get("replicas", 3))
+        return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(self.config_file), **given)
+
+
+def spec(*, with_defaults: bool = True) -> Callable[[F], F]:
+    """The options that describe a cluster, given as `wanted`; without defaults where another cluster has them."""
+
+    def decorate(function: F) -> F:
+        described = [*_spec_options(with_defaults=with_defaults), *_ACCESS]
+        names_of = [str(option.name) for option in described]
+
+        @functools.wraps(function)
+        def wrapper(*words: Any, **given: Any) -> Any:
+            values = {name: given.pop(name) for name in names_of}
+            line, environment = click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT
+            config_file = values.pop("config_file")
+            on_the_line, chosen = _given(names_of, {line}), _given(names_of, {line, environment})
+            return function(*words, wanted=Wanted(values, config_file, chosen, on_the_line), **given)
+
+        options.add(wrapper, described)
+        return cast("F", wrapper)
+
+    return decorate
+
+
+def _given(known: Sequence[str], sources: set[Any]) -> frozenset[str]:
+    found = click.get_current_context()
+    given = {name for name in known if found.get_parameter_source(name) in sources}
+    return frozenset(given | ({"mysqld"} if "config_file" in given else set()))
+
+
+def _spec_options(*, with_defaults: bool) -> list[click.Option]:
+    def option(name: str, default: Any, text: str, **settings: Any) -> click.Option:
+        shown = {"default": default, "show_default": True} if with_defaults else {"default": None}
+        return click.Option([name], **shown, help=text, **settings)
+
+    image_text = "A stock image of Python 3.11 or later; the agent itself is in a ConfigMap."
+    config = "A my.cnf whose [mysqld] settings are added."
+    return [
+        option("--replicas", 3, "Members: 1, 3, 5, 7 or 9.", type=int),
+        option("--image", DEFAULT_IMAGE, "An image of MySQL.", envvar="MYSQLOPS_IMAGE", show_envvar=True),
+        option("--agent-image", DEFAULT_AGENT_IMAGE, image_text, envvar="MYSQLOPS_AGENT_IMAGE", show_envvar=True),
+        option("--storage-size", "10Gi", "Of each member's volume."),
+        click.Option(["--storage-class"], metavar="NAME", help="StorageClass (default: the cluster's default)."),
+        option("--memory", "1Gi", "Of each mysqld; request and limit."),
+        option("--cpu", "500m", "Request of each mysqld."),
+        click.Option(["--config", "config_file"], type=click.Path(dir_okay=False), help=config),
+    ]
+
+
+def _read_config(path: str | None) -> dict[str, str | None]:
+    if path is None:
+        return {}
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.ConfigError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
+    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path)

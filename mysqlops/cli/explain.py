@@ -1,0 +1,41 @@
+"""mysqlops explain"""
+
+from __future__ import annotations
+
+import click
+
+from mysqlops.cli import options, output
+from mysqlops.cli.context import Run
+
+
+@click.command()
+@click.argument("code", required=False)
+@options.offline()
+def explain(run: Run, code: str | None) -> None:
+    """Explain the code of an error, a refusal or a condition, or an exit status; or print a page of the documentation.
+
+    Without CODE, lists all of them.
+
+    \b
+    Examples:
+      mysqlops explain only-copy
+      mysqlops explain 3
+      mysqlops explain versions
+    """
+    from mysqlops.operations import carried
+
+    if code is not None:
+        text = carried.explain(code)
+        if run.is_for_people:
+            output.say(text, nl=False)
+        else:
+            output.data({"code": code, "text": text}, run.form)
+        return
+    codes, pages = [*carried.codes()], [page.path for page in carried.pages()]
+    if not run.is_for_people:
+        output.data({"codes": codes, "pages": pages}, run.form)
+        return
+    for title, found in (("Codes and exit statuses:", codes), ("Pages:", pages)):
+        output.say(title)
+        for line in found:
+            output.say(f"  {line}")

@@ -1,0 +1,196 @@
+"""The clients of a drill, run inside a pod: each journals every write before it is sent and after the answer.
+
+One INSERT of a unique key at a time, autocommit, over a persistent connection. Every line about a write is on disk
+before the next write (drill/ledger/journal.py describes the lines). Unless switched off, one reader for each Service
+and a poll of every member run beside the writers, in a separate process: observers must not slow what they measure, and
+the threads of one Python process take turns. The file runs by itself, with the agent's zip as its only library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import mmap
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, "/agent/agent.pyz")
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.mysql import connect
+
+# Only errors of the statement itself, before any commit, prove that nothing was written.
+_REFUSED = {1290, 1836, 3032, 3100, 3101}
+_CONNECT_SECONDS = 2.0
+_PAUSE_SECONDS = 0.02
+_LOOK_SECONDS = 0.1
+_POLITE = 10  # the observers' niceness: if both need the processor, the writers get it
+
+
+class Journal:
+    """One file; every durable line is on disk when add() returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a")
+
+    def add(self, kind: str, who: str, number: int, text: str = "", *, durable: bool = True) -> None:
+        self._file.write(f"{kind} {who} {number} {time.time():.6f} {' '.join(text.split())[:160]}\n")
+        self._file.flush()
+        if durable:
+            os.fdatasync(self._file.fileno())
+
+
+class Clients:
+    """All clients of one pod, and their shared state: the last acknowledged write of each."""
+
+    def __init__(self, options: argparse.Namespace, login: connect.Login, folder: Path) -> None:
+        self._options, self._login, self._folder = options, login, folder
+        self._acknowledged = memoryview(mmap.mmap(-1, 8 * options.clients)).cast("Q")  # shared after a fork
+
+    def start(self) -> None:
+        """Returns at once in the writing process; never in the observing one."""
+        observers: list[Callable[[], None]] = [
+            *(lambda host=host: self.poll(host) for host in self._options.poll),
+            *(lambda pair=pair: self.read(*pair.split("=", 1)) for pair in self._options.read),
+        ]
+        if observers:
+            self._fork(observers)
+        self._run("writer", [lambda n=n: self.write(n) for n in range(self._options.clients)])  # type: ignore[misc]
+
+    def _fork(self, observers: list[Callable[[], None]]) -> None:
+        process = os.fork()
+        if process:
+            self._run("observers", [lambda: _never_ends(process)])
+            return
+        os.nice(_POLITE)
+        self._run("observer", observers)
+        while True:  # ends with the container
+            time.sleep(60)
+
+    def _run(self, what: str, jobs: list[Callable[[], None]]) -> None:
+        for number, job in enumerate(jobs):
+            threading.Thread(target=self._until_over, args=(job, f"{what}-{number}"), daemon=True).start()
+
+    def _until_over(self, job: Callable[[], None], name: str) -> None:
+        """A thread that dies is reported: silence would look like a good result."""
+        try:
+            job()
+        except Exception as error:
+            Journal(self._folder / f"died-{self._options.name}-{name}.log").add(
+                "X", f"{self._options.name}-{name}", 0, f"{type(error).__name__}: {error}"
+            )
+            raise
+
+    def is_over(self) -> bool:
+        return (self._folder / "stop").exists()
+
+    def write(self, one: int) -> None:
+        """Writes until the end. A restarted pod continues after its last intended write."""
+        client = f"{self._options.name}{one}"
+        path = self._folder / f"{client}.log"
+        number, journal, server = _last_number(path), Journal(path), None
+        while not self.is_over():
+            try:
+                server = server or self._connect(self._options.host, self._options.timeout)
+            except errors.MysqlError:
+                time.sleep(_PAUSE_SECONDS)
+                continue
+            number += 1
+            if self._write_once(server, journal, client, number):
+                self._acknowledged[one] = number
+            else:
+                server.close()
+                server = None
+            time.sleep(_PAUSE_SECONDS)
+
+    def _write_once(self, server: connect.Server, journal: Journal, client: str, number: int) -> bool:
+        token = secrets.token_hex(8)
+        journal.add("I", client, number, token)
+        began = time.monotonic()
+        try:
+            server.query(f"INSERT INTO {self._options.table} VALUES (%s, %s, %s)", [client, number, token])  # noqa: S608 (our own table)
+        except errors.StatementFailed as error:
+            journal.add("F" if error.errno in _REFUSED else "U", client, number, str(error))
+            return False
+        except errors.MysqlError as error:
+            journal.add("U", client, number, str(error))
+            return False
+        journal.add("O", client, number, f"{time.monotonic() - began:.6f}")
+        return True
+
+    def poll(self, host: str) -> None:
+        """Ten times a second: would this member accept a write?"""
+        member = host.partition(".")[0]
+        journal, server, number = Journal(self._folder / f"poll-{member}.log"), None, 0
+        while not self.is_over():
+            number += 1
+            try:
+                server = server or self._connect(host, 1.0)
+                read_only, offline = server.query("SELECT @@global.super_read_only, @@global.offline_mode")[0]
+                journal.add("R" if read_only or offline else "W", member, number, durable=False)
+            except errors.MysqlError as error:
+                journal.add("S", member, number, str(error), durable=False)
+                _close(server)
+                server = None
+            time.sleep(_LOOK_SECONDS)
+
+    def read(self, kind: str, host: str) -> None:
+        """Ten times a second: how many of a client's acknowledged writes does the Service show? Each client in turn."""
+        journal, server, turn = Journal(self._folder / f"read-{kind}.log"), None, 0
+        while not self.is_over():
+            turn = (turn + 1) % self._options.clients
+            client, promised = f"{self._options.name}{turn}", self._acknowledged[turn]
+            try:
+                server = server or self._connect(host, self._options.timeout)
+                statement = f"SELECT MAX(sequence) FROM {self._options.table} WHERE client = %s"  # noqa: S608 (our own table)
+                journal.add(kind, client, promised, str(server.scalar(statement, [client]) or 0), durable=False)
+            except errors.MysqlError:
+                _close(server)
+                server = None
+            time.sleep(_LOOK_SECONDS)
+
+    def _connect(self, host: str, timeout: float) -> connect.Server:
+        server = connect.connect_tcp(host, self._login, timeout_seconds=min(timeout, _CONNECT_SECONDS))
+        connect.set_read_timeout(server, timeout)
+        return server
+
+
+def _never_ends(process: int) -> None:
+    _, status = os.waitpid(process, 0)
+    raise RuntimeError(f"the process that observes ended with {os.waitstatus_to_exitcode(status)}")
+
+
+def _close(server: connect.Server | None) -> None:
+    if server is not None:
+        server.close()
+
+
+def _last_number(file: Path) -> int:
+    lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    return max((int(words[2]) for words in lines if len(words) > 3), default=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--table", required=True)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--timeout", type=float, default=2.0, help="seconds a client waits for an answer")
+    parser.add_argument("--poll", nargs="*", default=[], metavar="HOST")
+    parser.add_argument("--read", nargs="*", default=[], metavar="KIND=HOST")
+    parser.add_argument("--for", dest="seconds", type=float, default=86400.0, help="then all clients end by themselves")
+    options = parser.parse_args()
+    login = connect.read_login(names.USER_APP, "/secret/app-password", "/ca/ca.crt")
+    Clients(options, login, Path("/journal")).start()
+    # The journal is read from outside; a pod whose journal is never fetched ends at its own deadline.
+    time.sleep(options.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The clients' journals and the members' rows. Pure."""

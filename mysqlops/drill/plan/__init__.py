@@ -1,0 +1,1 @@
+"""Whether a drill may begin, its target, and its objects. Pure."""

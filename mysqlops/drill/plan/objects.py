@@ -1,0 +1,160 @@
+"""The objects of a drill, from manifests/drill: pods of clients, and the Job that undoes a full volume. Pure."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import names, secret_map
+from mysqlops.drill.ledger import journal
+from mysqlops.drill.plan import choice
+
+Json = dict[str, Any]
+_LABELS = {names.LABEL_MANAGED_BY: names.APP_NAME, "app.kubernetes.io/component": "drill"}
+MAIN, BESIDE = "main", "beside"
+_MINORITY_CLIENTS = 2
+_MINORITY_TIMEOUT = 20.0  # long enough for the final answer of an isolated primary
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the clients need to know about the cluster."""
+
+    name: str
+    namespace: str
+    members: tuple[str, ...]
+    agent_image: str
+    agent_config_map: str
+    pull_secrets: tuple[str, ...] = ()
+
+    def pull_references(self) -> list[dict[str, str]]:
+        return [{"name": one} for one in self.pull_secrets]
+
+
+@dataclass(frozen=True)
+class Clients:
+    """One pod of clients: on a node, or away from one; `observes` adds the readers and the poll of the members."""
+
+    name: str
+    host: str
+    count: int
+    node: str = ""
+    away_from: str = ""
+    timeout_seconds: float = 2.0
+    observes: bool = False
+    deadline_seconds: int = 7200
+
+
+def main_clients(cluster: Cluster, count: int, away_from: str, *, observes: bool = True) -> Clients:
+    """Clients that use the Service, as an application does."""
+    host = f"{names.primary_service(cluster.name)}.{cluster.namespace}.svc"
+    return Clients(MAIN, host, count, away_from=away_from, observes=observes)
+
+
+def clients_beside(cluster: Cluster, member: str, node: str) -> Clients:
+    """Clients on a member's own node that connect to it directly: the clients of a minority."""
+    return Clients(BESIDE, _host(cluster, member), _MINORITY_CLIENTS, node=node, timeout_seconds=_MINORITY_TIMEOUT)
+
+
+def _host(cluster: Cluster, member: str) -> str:
+    return names.member_host(cluster.name, names.ordinal_of(member), cluster.namespace)
+
+
+def config_map(cluster: Cluster, program: str) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": names_of(cluster.name), "labels": _LABELS},
+        "data": {"client.py": program},
+    }
+
+
+def selector(cluster: str) -> str:
+    """Of the pods of clients."""
+    return f"app.kubernetes.io/component=drill,{names.LABEL_CLIENT}={cluster}"
+
+
+def names_of(cluster: str, what: str = "") -> str:
+    return f"{cluster}-drill-{what}" if what else f"{cluster}-drill"
+
+
+def pod(base: Json, cluster: Cluster, wish: Clients, name: str) -> Json:
+    """The pod of these clients."""
+    made = copy.deepcopy(base)
+    made["metadata"]["name"] = name
+    made["metadata"]["labels"][names.LABEL_CLIENT] = cluster.name
+    spec = made["spec"]
+    spec["activeDeadlineSeconds"] = wish.deadline_seconds
+    spec["imagePullSecrets"] = cluster.pull_references()
+    _place(spec, cluster, wish)
+    container = spec["containers"][0]
+    container["image"] = cluster.agent_image
+    container["command"] = [*container["command"], *_words(cluster, wish)]
+    for volume in spec["volumes"]:
+        match volume["name"]:
+            case "program":
+                volume["configMap"]["name"] = names_of(cluster.name)
+            case "agent":
+                volume["configMap"]["name"] = cluster.agent_config_map
+            case "secret":
+                volume["secret"]["secretName"] = secret_map.secret(cluster.name, secret_map.APP)
+            case "ca":
+                volume["secret"]["secretName"] = names.tls_secret(cluster.name)
+    return made
+
+
+def _place(spec: Json, cluster: Cluster, wish: Clients) -> None:
+    affinity = spec["affinity"]
+    near = affinity["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"]
+    near["labelSelector"]["matchLabels"] = names.selector(cluster.name)
+    if wish.node:
+        spec["nodeName"] = wish.node
+        del spec["affinity"]
+    elif wish.away_from:
+        required = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        required["nodeSelectorTerms"][0]["matchFields"][0]["values"] = [wish.away_from]
+    else:
+        del affinity["nodeAffinity"]
+
+
+def _words(cluster: Cluster, wish: Clients) -> list[str]:
+    words = ["--host", wish.host, "--name", wish.name, "--table", choice.TABLE, "--clients", str(wish.count)]
+    words += ["--timeout", str(wish.timeout_seconds), "--for", str(wish.deadline_seconds)]
+    if not wish.observes:
+        return words
+    replicas = f"{names.replicas_service(cluster.name)}.{cluster.namespace}.svc"
+    reads = [f"{journal.READ_PRIMARY}={wish.host}", f"{journal.READ_REPLICAS}={replicas}"]
+    return [*words, "--poll", *(_host(cluster, member) for member in cluster.members), "--read", *reads]
+
+
+def node_pod(base: Json, owner: str, name: str, image: str, node: str) -> Json:
+    """The pod that reaches a node; `owner` is the value of its label."""
+    made = copy.deepcopy(base)
+    made["metadata"]["name"] = name
+    made["metadata"]["labels"][names.LABEL_DRILL] = owner
+    made["spec"]["nodeName"] = node
+    made["spec"]["containers"][0]["image"] = image
+    return made
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The Job that deletes a file from a claim after some seconds, on the node where the claim is mounted."""
+
+    node: str
+    claim: str
+    file: str
+    seconds: int
+
+
+def undo_job(base: Json, cluster: Cluster, undo: Undo) -> Json:
+    made = copy.deepcopy(base)
+    made["metadata"]["name"] = names_of(cluster.name, "undo")
+    spec = made["spec"]["template"]["spec"]
+    spec["nodeName"] = undo.node
+    spec["imagePullSecrets"] = cluster.pull_references()
+    spec["containers"][0]["image"] = cluster.agent_image
+    spec["containers"][0]["command"] += [str(undo.seconds), undo.file]
+    spec["volumes"][0]["persistentVolumeClaim"]["claimName"] = undo.claim
+    return made

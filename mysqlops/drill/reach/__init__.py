@@ -1,0 +1,1 @@
+"""How a fault reaches a node."""

@@ -1,0 +1,1 @@
+"""A drill as figures, Markdown and a page. Pure."""

@@ -1,0 +1,210 @@
+"""The Job that copies another server, and what its report means. Pure."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import adoption, names
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Reason
+from mysqlops.objects import render
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One value of a Secret."""
+
+    secret: str
+    key: str
+
+    @classmethod
+    def parse(cls, text: str, default: str) -> Key:
+        """Of SECRET[:KEY]."""
+        secret, _, key = text.partition(":")
+        return cls(secret, key or default)
+
+    def __str__(self) -> str:
+        return f"{self.secret}:{self.key}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A server to take over: where it is, who may read it with which password, and how it proves who it is."""
+
+    host: str
+    port: int
+    user: str
+    password: Key
+    ssl_mode: str
+    ca: Key | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one run does: `databases` empty means all; `accounts` are administrative ones that come along too."""
+
+    source: Source
+    databases: Sequence[str] = ()
+    finish: bool = False
+    accounts: Sequence[str] = ()
+
+
+def unfit(source: Source) -> list[Reason]:
+    """Why this server is not asked for anything: its password would go to whoever answers."""
+    if source.ssl_mode in adoption.VERIFYING and source.ca is None:
+        text = f"nothing verifies {source}: its password and data would be anybody's who answers at that address"
+        hint = "--ca SECRET[:KEY] with the source's CA; or --ssl-mode required, if you trust the network between"
+        return [Reason("source-unverified", text, hint)]
+    if source.ssl_mode not in adoption.VERIFYING and source.ca is not None:
+        text = f"--ssl-mode {source.ssl_mode} does not look at --ca"
+        return [Reason("source-unverified", text, "--ssl-mode verify-identity or verify-ca")]
+    return []
+
+
+def abort_command(name: str, namespace: str, source: Source) -> str:
+    """What gives the source its writes back."""
+    words = [
+        "mysqlops adopt",
+        name,
+        "--namespace",
+        namespace,
+        "--from",
+        str(source),
+        "--user",
+        shlex.quote(source.user),
+    ]
+    words += ["--password-secret", str(source.password), "--ssl-mode", source.ssl_mode]
+    return " ".join([*words, *(["--ca", str(source.ca)] if source.ca else []), "--abort"])
+
+
+def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
+    """The Job of one copy; `base` is manifests/adopt/job.yaml. The pod's deadline comes first, so that another one can
+    still undo what it began."""
+    wanted: Json = render.rename(copy.deepcopy(base), spec.name)
+    wanted["metadata"]["namespace"] = spec.namespace
+    wanted["spec"]["activeDeadlineSeconds"] = seconds + adoption.GRACE_SECONDS // 2
+    pod = wanted["spec"]["template"]["spec"]
+    pod["imagePullSecrets"] = spec.pull_references()
+    pod["activeDeadlineSeconds"] = seconds
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    volumes["agent"]["configMap"]["name"] = agent_map
+    _use(volumes["source"], request.source.password)
+    if request.source.ca is not None:
+        _use(volumes["source-ca"], request.source.ca)
+    else:
+        pod["volumes"].remove(volumes["source-ca"])
+    for container in (*pod["initContainers"], *pod["containers"]):
+        container["image"] = spec.image if container["command"][0] == "sh" else spec.agent_image
+        container["env"] = _environment(spec, request)
+        mounts = container["volumeMounts"]
+        container["volumeMounts"] = [one for one in mounts if request.source.ca or one["name"] != "source-ca"]
+    return wanted
+
+
+def _use(volume: Json, one: Key) -> None:
+    volume["secret"]["secretName"] = one.secret
+    volume["secret"]["items"][0]["key"] = one.key
+
+
+def is_same(left: Json, right: Json) -> bool:
+    """Whether two Jobs copy the same in the same way."""
+    return _deeds(left) == _deeds(right)
+
+
+def _deeds(job: Json) -> tuple[Any, Any]:
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    return container["command"], {one["name"]: one["value"] for one in container["env"] if "value" in one}
+
+
+def finishes(job: Json) -> bool:
+    """Whether it is one that stops the source's writes."""
+    return bool(_deeds(job)[1].get("FINISH") == "yes")
+
+
+def copies(job: Json) -> bool:
+    """Whether it is one that copies; the other kind gives the source back."""
+    return bool(job["spec"]["template"]["spec"].get("initContainers"))
+
+
+def release(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
+    """A Job that only lets the source take writes again, whatever the cluster's state."""
+    wanted = job(base, spec, agent_map, request, seconds=seconds)
+    pod = wanted["spec"]["template"]["spec"]
+    pod["initContainers"] = []
+    pod["containers"][0]["command"] = ["python3", "/agent/agent.pyz", "adopt-give-back"]
+    next(one for one in pod["volumes"] if one["name"] == "target")["secret"]["optional"] = True
+    del wanted["spec"]["podFailurePolicy"]  # it names containers that are not there
+    return wanted
+
+
+def _environment(spec: ClusterSpec, request: Request) -> list[Json]:
+    values = {
+        "SOURCE_HOST": request.source.host,
+        "SOURCE_PORT": str(request.source.port),
+        "SOURCE_USER": request.source.user,
+        "SOURCE_SSL_MODE": request.source.ssl_mode,
+        "TARGET_HOST": f"{names.primary_service(spec.name)}.{spec.namespace}.svc",
+        "TARGET_USER": names.USER_ADOPT,
+        "DATABASES": json.dumps(list(request.databases)),
+        "ACCOUNTS": json.dumps(list(request.accounts)),
+        "FINISH": "yes" if request.finish else "no",
+    }
+    # Kubernetes would put the value of another variable where a name holds $(…).
+    plain = [{"name": key, "value": value.replace("$", "$$")} for key, value in values.items()]
+    field = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
+    return [*plain, {"name": "JOB", "valueFrom": field}]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was copied, what differs, and the accounts: those that come along, and why others do not."""
+
+    databases: list[str]
+    tables: int
+    rows: int
+    different: list[str]
+    accounts: list[str]
+    accounts_refused: list[str]
+
+
+def read_report(log: str) -> Report | None:
+    """Out of the log of the Job's last container; None if it wrote none."""
+    for line in reversed(log.splitlines()):
+        if line.startswith("{"):
+            found = json.loads(line)
+            tables = found["tables"]
+            return Report(
+                databases=_shown(found["databases"]),
+                tables=sum(one["copied"] >= 0 for one in tables),
+                rows=sum(max(0, one["copied"]) for one in tables),
+                different=_shown(_difference(one) for one in tables if not one["equal"]),
+                accounts=_shown(found["accounts"]),
+                accounts_refused=_shown(found["accounts_refused"]),
+            )
+    return None
+
+
+def _difference(table: Json) -> str:
+    if not table["rows"] and table["copied"] < 0:
+        return f"{table['name']} is missing"
+    return f"{table['name']} ({table['rows']} rows, {max(0, table['copied'])} copied)"
+
+
+def _shown(names_there: Iterable[str]) -> list[str]:
+    """What the source calls things goes to a terminal: without control characters."""
+    return ["".join(one if one.isprintable() else repr(one)[1:-1] for one in text) for text in names_there]
+
+
+def progress(step: str, _: str) -> str:
+    """What a step does, in a few words."""
+    return {"prepare": "checking the source", "copy": "copying", "conclude": "comparing every row"}.get(step, step)

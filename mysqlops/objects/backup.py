@@ -1,0 +1,289 @@
+"""The Jobs of backups, step by step, and what their pods say. Pure."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from mysqlops.core import mysqld_config, names, secret_map
+from mysqlops.core.backup import Backup
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.target import Target
+
+Json = dict[str, Any]
+RESTIC, MYSQLD, PYTHON = "restic", "mysqld", "python"
+_SCRIPTS = {RESTIC: "restic.sh", MYSQLD: "mysqld.sh"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One container of a Job; each begins when the one before has ended, but for mysqld, which stays."""
+
+    name: str
+    kind: str
+    words: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+_LOOK = Step("look", RESTIC, ("look",))
+_CHOOSE = Step("choose", PYTHON, ("backup-choose",))
+_FETCH = Step("fetch", RESTIC, ("fetch",))
+CREATE = (
+    _LOOK,
+    Step("mysqld", MYSQLD, env={"INITIALISE": "yes", "READ_ONLY": "OFF"}),
+    Step("copy", PYTHON, ("backup-copy",)),
+    Step("store", RESTIC, ("store-copy", "/scratch/copy")),
+)
+LOGICAL = (
+    CREATE[0],
+    replace(CREATE[1], env={**CREATE[1].env, "DUMP": "yes"}),
+    *CREATE[2:],
+)
+SNAPSHOT = (
+    _LOOK,
+    Step("mysqld", MYSQLD, env={"RECOVER": "yes"}),
+    Step("examine", PYTHON, ("backup-examine",)),
+    Step("store", RESTIC, ("store-copy", "/work/report")),
+)
+# What the repository holds then is bound to what the entry says. Until that is done the entry counts for nothing.
+SEAL = (
+    Step("seal", PYTHON, ("backup-seal",)),
+    Step("store-seal", RESTIC, ("store", "/work/seal")),
+)
+PRUNE = (
+    Step("look-again", RESTIC, ("look",)),
+    Step("expired", PYTHON, ("backup-expired",)),
+    Step("forget", RESTIC, ("forget",)),
+)
+VERIFY = (
+    _LOOK,
+    _CHOOSE,
+    _FETCH,
+    Step("mysqld", MYSQLD),
+    Step("check", PYTHON, ("backup-check",)),
+    Step("note", RESTIC, ("store", "/work/report")),
+    Step("verdict", PYTHON, ("backup-verdict",)),
+)
+RESTORE = (
+    _LOOK,
+    _CHOOSE,
+    _FETCH,
+    Step("mysqld", MYSQLD),
+    Step("check", PYTHON, ("backup-check",), env={"MUST_BE_EQUAL": "yes"}),
+    Step("place", PYTHON, ("backup-place",)),
+)
+
+_APPLY = (
+    # A receiver stores its logs again meanwhile, and forgets their earlier states.
+    Step("look-again", RESTIC, ("look",)),
+    Step("choose-logs", PYTHON, ("backup-choose-logs",)),
+    Step("fetch-logs", RESTIC, ("fetch-logs",)),
+    Step("applier", MYSQLD, env={"APPLY": "yes", "NAME": "applier"}),
+    Step("apply-logs", PYTHON, ("backup-apply-logs",)),
+)
+
+
+def rejoin() -> tuple[Step, ...]:
+    """Of a restore onto the volume of a member, which then goes on in its own group."""
+    return (*RESTORE[:-1], replace(RESTORE[-1], env={"REJOINS": "yes"}))
+
+
+def restore(to: str) -> tuple[Step, ...]:
+    """Of a restore; brought forward to a point (core/pitr.py) if one is given."""
+    if not to:
+        return RESTORE
+    applied = tuple(replace(step, env={**step.env, "TO": to}) for step in _APPLY)
+    return (*RESTORE[:-1], *applied, RESTORE[-1])
+
+
+_PROBE = ("--host", "mysqlops-probe", "--tag", "mysqlops-probe")
+PROBE = (
+    Step("write", RESTIC, ("run", "backup", *_PROBE, "/etc/hostname")),
+    Step("read", RESTIC, ("run", "dump", *_PROBE, "latest", "/etc/hostname")),
+    Step("delete", RESTIC, ("run", "forget", *_PROBE, "--keep-last", "1")),
+)
+INIT = (Step("init", RESTIC, ("init",)), *PROBE)
+
+
+ADD_KEY = (Step("add-key", RESTIC, ("add-key",)),)
+REMOVE_KEY = (Step("remove-key", RESTIC, ("remove-key",)),)
+
+
+def export(snapshot: str, file: str) -> tuple[Step, ...]:
+    """Of a Job that writes one backup as a tar file onto its volume."""
+    return (Step("export", RESTIC, ("export", snapshot, file)),)
+
+
+def one_command(*words: str) -> tuple[Step, ...]:
+    """A Job that runs one restic command."""
+    return (Step("run", RESTIC, ("run", *words)),)
+
+
+@dataclass(frozen=True)
+class Templates:
+    """manifests/backup: the Job, and the scripts by file name."""
+
+    job: Json
+    scripts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the images, sizes and ConfigMaps of a Job are taken from; `spec` None: only restic is needed."""
+
+    spec: ClusterSpec | None = None
+    config_map: str = ""
+    agent_map: str = ""
+
+
+def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], source: Source, **env: str) -> Json:
+    """The Job; the steps' environment is `env`, and for python also who the cluster is."""
+    wanted = copy.deepcopy(templates.job)
+    cluster = source.spec.name if source.spec else ""
+    _label(wanted, name, cluster)
+    pod = wanted["spec"]["template"]["spec"]
+    if source.spec:
+        pod["imagePullSecrets"] = source.spec.pull_references()
+    prototypes = {one["name"]: one for one in pod["containers"]}
+    steps = [replace(step, env={**env, **step.env}) for step in steps]
+    containers = [_container(prototypes[step.kind], step, templates.scripts, target, source) for step in steps]
+    pod["initContainers"], pod["containers"] = containers[:-1], containers[-1:]
+    _fill_volumes(pod, target, source, {step.kind for step in steps})
+    stay_together(wanted["spec"]["template"], target)
+    return wanted
+
+
+def stay_together(template: Json, target: Target) -> None:
+    """A repository on a claim can often be mounted on one node only: every pod that uses it runs there."""
+    if not target.claim:
+        return
+    template["metadata"]["labels"][names.LABEL_TARGET] = target.name
+    selector = {"matchLabels": {names.LABEL_TARGET: target.name}}
+    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
+    preferred = [{"weight": 100, "podAffinityTerm": term}]
+    template["spec"]["affinity"] = {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+
+
+def _label(wanted: Json, name: str, cluster: str) -> None:
+    wanted["metadata"]["name"] = name
+    for labels in (wanted["metadata"]["labels"], wanted["spec"]["template"]["metadata"]["labels"]):
+        for key in (names.LABEL_INSTANCE, names.LABEL_CLIENT):
+            if key in labels and cluster:
+                labels[key] = cluster
+            elif key in labels:
+                del labels[key]
+
+
+def _container(prototype: Json, step: Step, scripts: Mapping[str, str], target: Target, source: Source) -> Json:
+    made = copy.deepcopy(prototype)
+    made["name"] = step.name
+    settings = dict(step.env)
+    if step.kind == RESTIC:
+        made["image"] = target.image
+    elif source.spec is not None and step.kind == MYSQLD:
+        made["image"] = source.spec.image
+        made["resources"]["limits"] = {"memory": source.spec.memory}
+    elif source.spec is not None:
+        made["image"] = source.spec.agent_image
+        settings |= {"MYSQLOPS_CLUSTER": source.spec.name, "MYSQLOPS_NAMESPACE": source.spec.namespace}
+    if step.kind in _SCRIPTS:
+        file = _SCRIPTS[step.kind]
+        made["command"] = ["sh", "-c", scripts[file], file, *step.words]
+    else:
+        made["command"] = [*made["command"], *step.words]
+    made["env"] = [{"name": key, "value": value} for key, value in sorted(settings.items())]
+    return made
+
+
+def _fill_volumes(pod: Json, target: Target, source: Source, kinds: set[str]) -> None:
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    volumes["target"]["secret"]["secretName"] = target.secret
+    if target.claim:
+        volumes["repository"] = {"name": "repository", "persistentVolumeClaim": {"claimName": target.claim}}
+    if source.spec is None or kinds == {RESTIC}:
+        for one in ("agent", "config", "login", "ca"):
+            del volumes[one]
+        volumes["scratch"] = {"name": "scratch", "emptyDir": {}}
+    else:
+        volumes["agent"]["configMap"]["name"] = source.agent_map
+        volumes["config"]["configMap"]["name"] = source.config_map
+        volumes["login"]["secret"]["secretName"] = secret_map.secret(source.spec.name, secret_map.INTERNAL)
+        volumes["ca"]["secret"]["secretName"] = names.tls_secret(source.spec.name)
+        claim = volumes["scratch"]["ephemeral"]["volumeClaimTemplate"]["spec"]
+        claim["resources"]["requests"]["storage"] = source.spec.storage_size
+        if source.spec.storage_class:
+            claim["storageClassName"] = source.spec.storage_class
+    pod["volumes"] = list(volumes.values())
+
+
+def onto_claim(wanted: Json, claim: str) -> Json:
+    """The same Job with a volume that stays instead of a scratch one."""
+    volumes = wanted["spec"]["template"]["spec"]["volumes"]
+    scratch = next(one for one in volumes if one["name"] == "scratch")
+    scratch.clear()
+    scratch["name"] = "scratch"
+    scratch["persistentVolumeClaim"] = {"claimName": claim}
+    return wanted
+
+
+def beside(wanted: Json, pod: str) -> Json:
+    """The same Job on the node of a pod that has its volume already, and waits."""
+    selector = {"matchLabels": {"statefulset.kubernetes.io/pod-name": pod}}
+    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
+    affinity = wanted["spec"]["template"]["spec"].setdefault("affinity", {}).setdefault("podAffinity", {})
+    affinity["requiredDuringSchedulingIgnoredDuringExecution"] = [term]
+    return wanted
+
+
+def from_snapshot(claim_spec: Json, snapshot: str) -> None:
+    """A claim, or a scratch volume, that begins as what a volume snapshot holds."""
+    group, _, _ = _SNAPSHOT_API.partition("/")
+    claim_spec["dataSource"] = {"apiGroup": group, "kind": "VolumeSnapshot", "name": snapshot}
+
+
+_SNAPSHOT_API = "snapshot.storage.k8s.io/v1"
+
+
+def volume_snapshot(name: str, claim: str, member: str, cluster: str, snapshot_class: str) -> Json:
+    """Of a member's claim; the annotation goes when it is in a catalogue."""
+    spec: Json = {"source": {"persistentVolumeClaimName": claim}}
+    if snapshot_class:
+        spec["volumeSnapshotClassName"] = snapshot_class
+    labels = {**names.selector(cluster), names.LABEL_MANAGED_BY: names.APP_NAME, names.LABEL_STEPS: "snapshot"}
+    metadata = {"name": name, "labels": labels, "annotations": {names.ANNOTATION_PENDING: member}}
+    return {"apiVersion": _SNAPSHOT_API, "kind": "VolumeSnapshot", "metadata": metadata, "spec": spec}
+
+
+def scratch_claim(wanted: Json) -> Json:
+    """The spec of the claim of a Job's scratch volume."""
+    volumes = wanted["spec"]["template"]["spec"]["volumes"]
+    found: Json = next(one for one in volumes if one["name"] == "scratch")["ephemeral"]["volumeClaimTemplate"]["spec"]
+    return found
+
+
+def grow_scratch(wanted: Json, size: int) -> None:
+    """For a backup that is larger than the cluster's volumes are now."""
+    scratch_claim(wanted)["resources"]["requests"]["storage"] = str(size)
+
+
+def which(chosen: Backup) -> dict[str, str]:
+    """What a Job restores or verifies: that very entry, for another one may have its id."""
+    return {"BACKUP_ID": chosen.id, "SNAPSHOT": chosen.snapshot, "SIGNED": chosen.signed}
+
+
+def with_key_of(wanted: Json, secret: str) -> None:
+    """The key that sealed a backup, for its binary logs: a restored cluster has another one of its own."""
+    volumes = {one["name"]: one for one in wanted["spec"]["template"]["spec"]["volumes"]}
+    volumes["login"]["secret"]["secretName"] = secret
+
+
+def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
+    """What the programs must know of the cluster. The spec goes into the backup, so that it alone is enough."""
+    return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(_recorded(spec), sort_keys=True)}
+
+
+def _recorded(spec: ClusterSpec) -> Json:
+    return {**asdict(spec), "mysqld": mysqld_config.recorded(spec.mysqld)}

@@ -1,0 +1,108 @@
+"""What receives a cluster's binary logs, from manifests/binlog, and what its own report means. Pure."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mysqlops.core import binlog, names
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.target import Target
+from mysqlops.errors import ConfigError
+from mysqlops.objects import backup, render
+
+Json = dict[str, Any]
+DEFAULT_SECONDS = 15.0
+_LEAST_SECONDS, _MOST_SECONDS = 5.0, 300.0
+CHUNK_SECONDS, CHUNK_MIB = 3600, 256
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `backup binlog start` was told."""
+
+    target: Target
+    every: float = DEFAULT_SECONDS
+
+
+def check_every(seconds: float) -> float:
+    if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
+        text = f"--every {seconds:g}s: expected {_LEAST_SECONDS:g}s to {_MOST_SECONDS / 60:g}m"
+        raise ConfigError(f"{text}: what is not stored yet is lost with the cluster, and each storing is a snapshot")
+    return seconds
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the Deployment is made of: the cluster's spec, its agent's ConfigMap, and what tells it from others."""
+
+    spec: ClusterSpec
+    agent_map: str
+    origin: str
+
+
+def objects(templates: Sequence[Json], scripts: Mapping[str, str], wish: Wish, source: Source) -> list[Json]:
+    """What `backup binlog start` applies, in that order."""
+    made: list[Json] = [render.rename(copy.deepcopy(one), source.spec.name) for one in templates]
+    for item in made:
+        item["metadata"]["namespace"] = source.spec.namespace
+    for subject in next(one for one in made if one["kind"] == "RoleBinding")["subjects"]:
+        subject["namespace"] = source.spec.namespace
+    _fill(next(one for one in made if one["kind"] == "Deployment"), scripts, wish, source)
+    return made
+
+
+def _fill(deployment: Json, scripts: Mapping[str, str], wish: Wish, source: Source) -> None:
+    deployment["metadata"]["annotations"] = {names.ANNOTATION_BINLOG: json.dumps(_noted(wish), sort_keys=True)}
+    pod = deployment["spec"]["template"]["spec"]
+    pod["imagePullSecrets"] = source.spec.pull_references()
+    containers = {one["name"]: one for one in (*pod["initContainers"], *pod["containers"])}
+    images = {"mysqld": source.spec.image, "restic": wish.target.image, "ship": source.spec.agent_image}
+    for name, container in containers.items():
+        container["image"] = images[name]
+        if name != "ship":
+            _, file, *words = container["command"]
+            container["command"] = ["sh", "-c", scripts[file], file, *words]
+    settings = {"ORIGIN": source.origin, "TARGET": wish.target.name, "EVERY": f"{wish.every:g}"}
+    settings |= {"CHUNK_SECONDS": str(CHUNK_SECONDS), "CHUNK_MIB": str(CHUNK_MIB)}
+    containers["ship"]["env"] += [{"name": key, "value": value} for key, value in sorted(settings.items())]
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    volumes["agent"]["configMap"]["name"] = source.agent_map
+    volumes["target"]["secret"]["secretName"] = wish.target.secret
+    if wish.target.claim:
+        volumes["repository"] = {"name": "repository", "persistentVolumeClaim": {"claimName": wish.target.claim}}
+    pod["volumes"] = list(volumes.values())
+    backup.stay_together(deployment["spec"]["template"], wish.target)
+
+
+def selector_text(name: str) -> str:
+    """Of the receiver's pods, as manifests/binlog/deployment.yaml has it."""
+    return f"app.kubernetes.io/component=binlog,{names.LABEL_CLIENT}={name}"
+
+
+def _noted(wish: Wish) -> Json:
+    return {"target": wish.target.name, "every": wish.every}
+
+
+def noted(deployment: Json) -> tuple[str, float]:
+    """The target's name and the seconds that it was made with."""
+    found = json.loads(deployment["metadata"]["annotations"][names.ANNOTATION_BINLOG])
+    return str(found["target"]), float(found["every"])
+
+
+def late_because(report: binlog.Report | None, since: datetime, now: datetime) -> str:
+    """Why what was written lately is not stored yet, or nothing. `since`: when the receiver was made."""
+    known = report.until if report is not None else ""
+    at = datetime.fromisoformat(known) if known else since
+    age = (now - at).total_seconds()
+    if abs(age) <= (2 * report.every if report is not None else DEFAULT_SECONDS) + _PATIENCE_SECONDS:
+        return ""
+    if age < 0:
+        return f"what is stored reaches until {at:%Y-%m-%dT%H:%M:%SZ}, {-age:.0f} s from now: a clock is wrong"
+    why = f": {report.trouble}" if report is not None and report.trouble else ""
+    return f"what was written in the last {age:.0f} s is not stored in any target{why}"

@@ -1,0 +1,136 @@
+"""What Kubernetes says of a pod. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mysqlops.core import names
+
+Json = dict[str, Any]
+_LEAST_TELLING = "Aborting"
+
+
+def containers(pod: Json) -> list[Json]:
+    """The statuses of all its containers, those of the init containers first."""
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+
+
+def specs(pod: Json) -> list[Json]:
+    """What all its containers are made of, the init containers first; of a pod or of a template."""
+    return [*pod["spec"].get("initContainers", []), *pod["spec"].get("containers", [])]
+
+
+def container(pod: Json, name: str) -> Json | None:
+    """The status of one, None before kubelet has told any."""
+    return next((one for one in containers(pod) if one["name"] == name), None)
+
+
+def is_running(status: Json) -> bool:
+    """Of a container's status."""
+    return "running" in status.get("state", {})
+
+
+def is_ready(item: Json) -> bool:
+    """The Ready condition, which pods and nodes have alike."""
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in item.get("status", {}).get("conditions", [])
+    )
+
+
+def restarts(pod: Json | None) -> int:
+    statuses = (pod or {}).get("status", {}).get("containerStatuses", [])
+    return sum(int(status.get("restartCount", 0)) for status in statuses)
+
+
+def is_away(pod: Json | None, name: str) -> bool:
+    """True if that container ran in a pod that stays, and does not now: kubelet has not started it again."""
+    if pod is None or "deletionTimestamp" in pod["metadata"]:
+        return False
+    own = container(pod, name)
+    return own is not None and not is_running(own)
+
+
+def is_pending(pod: Json) -> bool:
+    """Not scheduled yet, or its containers cannot be made."""
+    return bool(pod.get("status", {}).get("phase") == "Pending")
+
+
+def command(cluster: str, name: str, pod: Json | None) -> str:
+    """What shows more of a pod than `status` does: only a container that ran has a log."""
+    if pod is None:
+        return f"kubectl describe statefulset {cluster}"
+    for one in containers(pod):
+        is_init = one in pod["status"].get("initContainerStatuses", [])
+        if _why_stuck(one, is_init=is_init):
+            has_log = "waiting" not in one.get("state", {}) or "terminated" in one.get("lastState", {})
+            return f"kubectl logs {name} -c {one['name']}" if has_log else f"kubectl describe pod {name}"
+    return f"kubectl describe pod {name}" if is_pending(pod) else f"kubectl logs {name} -c {names.CONTAINER_AGENT}"
+
+
+_WARNED_SECONDS = 1200.0  # the StatefulSet's controller tries again after 1000 s at most
+
+
+def warning(events: Sequence[Json], name: str, pod: Json | None, now: datetime) -> str:
+    """What Kubernetes warned of last: of this very pod, or of making it. Empty if it did not lately."""
+    found = [(_time(one), str(one.get("message", ""))) for one in events if _is_about(one, name, pod)]
+    at, message = max(found, default=("", ""))
+    return message if at and (now - datetime.fromisoformat(at)).total_seconds() < _WARNED_SECONDS else ""
+
+
+def _is_about(event: Json, name: str, pod: Json | None) -> bool:
+    about = event.get("involvedObject") or {}
+    if pod is None:
+        return about.get("kind") == "StatefulSet" and f"Pod {name} " in f"{event.get('message')} "
+    return about.get("kind") == "Pod" and about.get("uid", pod["metadata"]["uid"]) == pod["metadata"]["uid"]
+
+
+def _time(event: Json) -> str:
+    series = event.get("series") or {}
+    return str(event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime") or "")
+
+
+def why_silent(pod: Json | None, warned: str = "") -> str:
+    """What Kubernetes says of a pod whose agent says nothing, and what it warned of."""
+    if pod is None:
+        return f"the pod does not exist: {warned}" if warned else "the pod does not exist"
+    status = pod.get("status", {})
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] != "True":
+            return str(condition.get("message", "not scheduled"))
+    for container in containers(pod):
+        if why := _why_stuck(container, is_init=container in status.get("initContainerStatuses", [])):
+            return why
+    if "deletionTimestamp" in pod["metadata"]:
+        return "the pod is being deleted"
+    if is_pending(pod):
+        return f"its containers are starting: {warned}" if warned else "its containers are starting"
+    return "its agent is silent"
+
+
+def _why_stuck(container: Json, *, is_init: bool) -> str:
+    """Empty of a container that runs, is about to, or has done its part."""
+    state = container.get("state", {})
+    waiting = state.get("waiting")
+    if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+        text = f"container {container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+        return f"{text}: {last_words(container)}" if last_words(container) else text
+    if "terminated" in state and not is_init:
+        return f"container {container['name']} has ended ({state['terminated'].get('reason', 'no reason given')})"
+    if "running" in state and is_init and not container.get("ready"):
+        return f"init container {container['name']} is running"
+    return ""
+
+
+def last_words(container: Json) -> str:
+    """Why a container failed, from the end of its log (terminationMessagePolicy FallbackToLogsOnError): mysqld's first
+    error, for what follows one says less and less; else the last line."""
+    for state in (container.get("state", {}), container.get("lastState", {})):
+        lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
+        wrong = [one for one in lines if "[ERROR]" in one and not one.rstrip().endswith(_LEAST_TELLING)]
+        if lines:
+            return wrong[0][wrong[0].index("[ERROR]") :][:300] if wrong else lines[-1][-300:]
+    return ""

@@ -1,0 +1,180 @@
+"""From the base manifests and a spec to the objects of one cluster. Pure: parsed dicts in, parsed dicts out."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import my_cnf as lines
+from mysqlops.core import mysqld_config, names, setting_rules, sizing
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import claims, network
+
+Json = dict[str, Any]
+BASE_NAME = "mysql"
+AGENT_FILE = "agent.pyz"
+
+# What others need comes first; the StatefulSet last, so that a deploy killed half way never leaves pods without it.
+_ORDER = (
+    "ServiceAccount Role RoleBinding Secret Lease ConfigMap Service NetworkPolicy PodDisruptionBudget StatefulSet"
+).split()
+
+
+MY_CNF = "my.cnf"  # what mysqld reads
+USER_CNF = "user.cnf"  # the part of it that the user set
+PREVIOUS_CNF = "previous.cnf"  # that part before the last change, for --revert
+
+
+@dataclass(frozen=True)
+class InUse:
+    """The names of what a member starts with: two ConfigMaps, and the template of its claims. A change that needs a
+    restart gets new ConfigMaps: pods that are not replaced yet, and those of a rollback, go on with what they know. A
+    restore in place gets new claims."""
+
+    config: str
+    agent: str
+    claims: str = names.CLAIM_TEMPLATE
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The agent's zipapp and the version that names its content."""
+
+    content: bytes
+    version: str
+
+
+def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_use: InUse | None = None) -> list[Json]:
+    """The objects that `deploy` applies, in the order in which it does."""
+    objects = [rename(copy.deepcopy(item), spec.name) for item in base]
+    for item in objects:
+        item["metadata"]["namespace"] = spec.namespace
+    agent_map = _find(objects, "ConfigMap", names.agent_config_map(spec.name))
+    config = _find(objects, "ConfigMap", names.config_map(spec.name))
+    _put_agent(agent_map, agent)
+    config["data"][MY_CNF] = my_cnf(config["data"][MY_CNF], spec)
+    config["data"][USER_CNF] = mysqld_config.layer([], spec.mysqld)
+    for binding in (item for item in objects if item["kind"] == "RoleBinding"):
+        for subject in binding["subjects"]:
+            subject["namespace"] = spec.namespace
+    network.shape(_find(objects, "NetworkPolicy", spec.name), spec)
+    stateful_set = _find(objects, "StatefulSet", spec.name)
+    _shape_stateful_set(stateful_set, spec, agent)
+    if in_use is not None:
+        config["metadata"]["name"], agent_map["metadata"]["name"] = in_use.config, in_use.agent
+        _volume(stateful_set, "config")["configMap"]["name"] = in_use.config
+        _volume(stateful_set, "agent")["configMap"]["name"] = in_use.agent
+        name_claims(stateful_set, in_use.claims)
+    return sorted(objects, key=lambda item: _ORDER.index(item["kind"]))
+
+
+def my_cnf(base_text: str, spec: ClusterSpec) -> str:
+    """The base, the sizes over it, and the user's settings over both."""
+    base = mysqld_config.parse(base_text, "manifests/base/config/my.cnf")
+    return mysqld_config.layer(base, spec.sizing().variables(), _connections(spec), spec.mysqld)
+
+
+def _connections(spec: ClusterSpec) -> dict[str, str | None]:
+    """What one account may take of a user's own max_connections; nothing is kept of one that is too small for that: the
+    replication account needs its own share."""
+    number = lines.number(mysqld_config.by_name(spec.mysqld).get("max_connections"))
+    if number is None:
+        return {}
+    rest = number - sizing.KEPT_CONNECTIONS
+    return {
+        "max_user_connections": "0" if setting_rules.refused_because("max_user_connections", str(rest)) else str(rest)
+    }
+
+
+def rename(node: Any, name: str) -> Any:
+    """Put the cluster's name wherever the base says `mysql` or `mysql-…`: in the base these strings mean nothing else.
+
+    Images are the exception, and set from the spec anyway.
+    """
+    if isinstance(node, dict):
+        return {key: value if key == "image" else rename(value, name) for key, value in node.items()}
+    if isinstance(node, list):
+        return [rename(value, name) for value in node]
+    if isinstance(node, str) and (node == BASE_NAME or node.startswith(f"{BASE_NAME}-")):
+        return name + node[len(BASE_NAME) :]
+    return node
+
+
+def _find(objects: Iterable[Json], kind: str, name: str) -> Json:
+    return next(item for item in objects if item["kind"] == kind and item["metadata"]["name"] == name)
+
+
+def _put_agent(config_map: Json, agent: Agent) -> None:
+    config_map.pop("data", None)
+    config_map["binaryData"] = {AGENT_FILE: base64.b64encode(agent.content).decode()}
+    config_map["metadata"].setdefault("annotations", {})[names.ANNOTATION_AGENT] = agent.version
+
+
+def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent) -> None:
+    body = stateful_set["spec"]
+    body["replicas"] = spec.replicas
+    template = body["template"]
+    template["metadata"].setdefault("annotations", {}).update({names.ANNOTATION_AGENT: agent.version})
+    for container in (*template["spec"]["initContainers"], *template["spec"]["containers"]):
+        if container["command"][0] == "sh":
+            container["image"] = spec.image
+            container["resources"] = {
+                "requests": {"cpu": spec.cpu, "memory": spec.memory},
+                "limits": {"memory": spec.memory},
+            }
+        else:
+            container["image"] = spec.agent_image
+    template["spec"]["imagePullSecrets"] = spec.pull_references()
+    claim = body["volumeClaimTemplates"][0]["spec"]
+    claim["resources"]["requests"]["storage"] = spec.storage_size
+    if spec.storage_class is not None:
+        claim["storageClassName"] = spec.storage_class
+
+
+def _volume(stateful_set: Json, name: str) -> Json:
+    volumes: list[Json] = stateful_set["spec"]["template"]["spec"]["volumes"]
+    return next(volume for volume in volumes if volume["name"] == name)
+
+
+def config_of(stateful_set: Json) -> str | None:
+    """The ConfigMap that the pods have their settings from; None if none is mounted."""
+    volumes = stateful_set["spec"]["template"].get("spec", {}).get("volumes", [])
+    return next((one["configMap"]["name"] for one in volumes if one["name"] == "config"), None)
+
+
+def in_use_of(stateful_set: Json) -> InUse:
+    """Those that the StatefulSet's pods start with."""
+    return InUse(
+        _volume(stateful_set, "config")["configMap"]["name"],
+        _volume(stateful_set, "agent")["configMap"]["name"],
+        claims.template_of(stateful_set),
+    )
+
+
+def name_claims(stateful_set: Json, template: str) -> None:
+    """Give the members claims of that template, in place: a pod's volume has the name of its claim's template."""
+    old = claims.template_of(stateful_set)
+    stateful_set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] = template
+    pod = stateful_set["spec"]["template"]["spec"]
+    for container in (*pod["initContainers"], *pod["containers"]):
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] == old:
+                mount["name"] = template
+
+
+def renamed(config_map: Json, name: str) -> Json:
+    """The same content under another name, without what the API server added."""
+    kept = {key: config_map["metadata"].get(key) or {} for key in ("labels", "annotations")}
+    metadata = {"name": name, "namespace": config_map["metadata"]["namespace"], **kept}
+    data: Json = {key: config_map[key] for key in ("data", "binaryData") if key in config_map}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **data}
+
+
+def digest(data: dict[str, str]) -> str:
+    """Names the content of a ConfigMap."""
+    text = "\0".join(f"{key}\0{value}" for key, value in sorted(data.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,97 @@
+"""The spec of a cluster that runs, read from its StatefulSet and its settings. Pure; the inverse of render."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+from typing import Any
+
+from mysqlops.core import mysqld_config, names, quantity
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.errors import Reason
+from mysqlops.objects import network
+from mysqlops.objects.render import USER_CNF
+
+Json = dict[str, Any]
+
+# A field of the spec -> its option of `deploy`, and the verb that changes it on a running cluster.
+_VERBS = {
+    "replicas": ("--replicas", "scale {name} --replicas {wanted}"),
+    "image": ("--image", "upgrade {name} --image {wanted}"),
+    "agent_image": ("--agent-image", "upgrade {name} --agent-image {wanted}"),
+    "storage_size": ("--storage-size", "storage resize {name} --size {wanted}"),
+    "storage_class": ("--storage-class", ""),
+    "memory": ("--memory", "upgrade {name} --memory {wanted}"),
+    "cpu": ("--cpu", "upgrade {name} --cpu {wanted}"),
+    "mysqld": ("--config", "config set {name} KEY=VALUE"),
+    "client_namespaces": ("--client-namespaces", "upgrade {name} --client-namespaces {wanted}"),
+    "metrics_namespaces": ("--metrics-namespaces", "upgrade {name} --metrics-namespaces {wanted}"),
+    "limit_egress": ("--limit-egress", "upgrade {name} --limit-egress"),
+    "pull_secrets": ("--image-pull-secrets", "upgrade {name} --image-pull-secrets {wanted}"),
+}
+
+
+def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterSpec:
+    """The spec that would make this StatefulSet; `settings` is the ConfigMap's data, `policy` the NetworkPolicy. Raises
+    ConfigError if somebody put values there that mysqlops does not make."""
+    access = network.access_of(policy)
+    containers = {one["name"]: one for one in stateful_set["spec"]["template"]["spec"]["containers"]}
+    mysqld = containers[names.CONTAINER_MYSQLD]
+    claim = stateful_set["spec"]["volumeClaimTemplates"][0]["spec"]
+    source = f"ConfigMap of {stateful_set['metadata']['name']}, {USER_CNF}"
+    return ClusterSpec(
+        name=stateful_set["metadata"]["name"],
+        namespace=stateful_set["metadata"]["namespace"],
+        replicas=int(stateful_set["spec"]["replicas"]),
+        image=mysqld["image"],
+        agent_image=containers[names.CONTAINER_AGENT]["image"],
+        storage_size=claim["resources"]["requests"]["storage"],
+        storage_class=claim.get("storageClassName"),
+        memory=mysqld["resources"]["limits"]["memory"],
+        cpu=mysqld["resources"]["requests"]["cpu"],
+        client_namespaces=access.client_namespaces,
+        metrics_namespaces=access.metrics_namespaces,
+        limit_egress=access.limit_egress,
+        pull_secrets=tuple(
+            one["name"] for one in stateful_set["spec"]["template"]["spec"].get("imagePullSecrets") or ()
+        ),
+        mysqld=mysqld_config.read(mysqld_config.parse(settings.get(USER_CNF, ""), source)),
+    )
+
+
+def differences(wanted: ClusterSpec, running: ClusterSpec, chosen: Collection[str] | None = None) -> list[Reason]:
+    """For each option (of those chosen) that differs from what runs, the verb that changes it."""
+    return [
+        _reason(field.name, wanted, running)
+        for field in fields(ClusterSpec)
+        if (chosen is None or field.name in chosen) and _differs(field.name, wanted, running)
+    ]
+
+
+def _differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
+    left, right = getattr(wanted, field), getattr(running, field)
+    if field in ("storage_size", "memory", "cpu"):
+        return not quantity.is_same(left, right)
+    if field == "storage_class" and left is None:
+        return False  # the cluster's default, whatever that was
+    return bool(left != right)
+
+
+def _reason(field: str, wanted: ClusterSpec, running: ClusterSpec) -> Reason:
+    option, verb = _VERBS[field]
+    value, there = (_words(getattr(spec, field)) for spec in (wanted, running))
+    if field == "mysqld":
+        text = "--config: the settings differ from those that run: " + ", ".join(_settings(wanted, running))
+    else:
+        text = f"{option} {value}: {running.name} runs with {there}"
+    hint = f"mysqlops {verb.format(name=running.name, wanted=value)}" if verb else "a running cluster keeps its class"
+    return Reason("changed-option", text, hint)
+
+
+def _words(value: Any) -> Any:
+    return (",".join(value) or "''") if isinstance(value, tuple) else value
+
+
+def _settings(wanted: ClusterSpec, running: ClusterSpec) -> list[str]:
+    keys = sorted({*wanted.mysqld, *running.mysqld})
+    return [key for key in keys if wanted.mysqld.get(key, "") != running.mysqld.get(key, "")]

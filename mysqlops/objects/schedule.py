@@ -1,0 +1,127 @@
+"""Scheduled backups, as Kubernetes' own CronJobs: nothing of ours has to run for them. Pure.
+
+Whether they work is read from the CronJobs' own status (lastScheduleTime, lastSuccessfulTime).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cronsim import CronSim, CronSimError
+
+from mysqlops.core import names, retention
+from mysqlops.errors import ConfigError
+
+Json = dict[str, Any]
+BACKUP, VERIFY = "backup", "verify"
+_LATEST_START_SECONDS = 3600  # a run that could not start in time is started up to so much later
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `backup schedule set` was told; `max_age` in seconds, of the newest success before `status` complains."""
+
+    cron: str
+    verify_cron: str
+    target: str
+    member: str = ""
+    rate_mib: int = 0
+    keep: retention.Policy = field(default_factory=retention.Policy)
+    max_age: int = 0
+    verify_max_age: int = 0
+
+
+def check_cron(option: str, text: str, now: datetime) -> int:
+    """Seconds between its next two times; raises ConfigError."""
+    try:
+        times = CronSim(text, now)
+        first, second = next(times), next(times)
+    except (CronSimError, StopIteration) as error:
+        example = 'expected five fields such as "0 3 * * *" (each day at 3:00 UTC)'
+        raise ConfigError(f"{option} {text!r}: {error}; {example}") from error
+    return int((second - first).total_seconds())
+
+
+def cron_job(job: Json, kind: str, wish: Wish) -> Json:
+    """A CronJob that makes such Jobs; one at a time, in UTC."""
+    cluster = job["metadata"]["labels"][names.LABEL_INSTANCE]
+    labels = {**job["metadata"]["labels"], names.LABEL_STEPS: kind}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {
+            "name": names.schedule(cluster, kind),
+            "labels": labels,
+            "annotations": {names.ANNOTATION_SCHEDULE: json.dumps(asdict(wish), sort_keys=True)},
+        },
+        "spec": {
+            "schedule": wish.cron if kind == BACKUP else wish.verify_cron,
+            "timeZone": "UTC",
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": _LATEST_START_SECONDS,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 2,
+            "jobTemplate": {"metadata": {"labels": labels}, "spec": job["spec"]},
+        },
+    }
+
+
+def wish_of(cron_job: Json) -> Wish:
+    facts = json.loads(cron_job["metadata"]["annotations"][names.ANNOTATION_SCHEDULE])
+    return Wish(**{**facts, "keep": retention.Policy(**facts["keep"])})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a schedule does; times are UTC, ISO 8601."""
+
+    cluster: str
+    kind: str
+    cron: str
+    target: str
+    next: str
+    last_success: str | None
+    age: int  # seconds since the last success, or since the schedule was made
+    max_age: int
+    failures: int  # runs since then that were due and did not succeed
+    running: bool
+
+    @property
+    def is_overdue(self) -> bool:
+        return abs(self.age) > self.max_age  # a success in the future is by a clock that is wrong
+
+
+def judge(cron_job: Json, now: datetime) -> Seen:
+    wish, status = wish_of(cron_job), cron_job.get("status") or {}
+    labels, spec = cron_job["metadata"]["labels"], cron_job["spec"]
+    kind = labels[names.LABEL_STEPS]
+    success = status.get("lastSuccessfulTime")
+    since = datetime.fromisoformat(success or cron_job["metadata"]["creationTimestamp"])
+    running = bool(status.get("active"))
+    return Seen(
+        cluster=labels[names.LABEL_INSTANCE],
+        kind=kind,
+        cron=spec["schedule"],
+        target=wish.target,
+        next=f"{next(CronSim(spec['schedule'], now.astimezone(UTC))):%Y-%m-%dT%H:%M:%SZ}",
+        last_success=success,
+        age=int((now - since).total_seconds()),
+        max_age=wish.max_age if kind == BACKUP else wish.verify_max_age,
+        failures=_due_between(spec["schedule"], since, status.get("lastScheduleTime"), running=running),
+        running=running,
+    )
+
+
+def _due_between(cron: str, since: datetime, last: str | None, *, running: bool) -> int:
+    """Times after `since` up to the last one that was started, without the one that still runs."""
+    if last is None:
+        return 0
+    until, count = datetime.fromisoformat(last), 0
+    for due in CronSim(cron, since.astimezone(UTC)):
+        if due > until or count >= 1000:
+            break
+        count += 1
+    return max(0, count - running)

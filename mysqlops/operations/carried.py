@@ -1,0 +1,115 @@
+"""The pages and runbook scripts that a release carries: inside the package in a wheel, beside it in a checkout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mysqlops import errors
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
+_PAGE = re.compile(r"docs/runbooks/([a-z-]+)\.md")
+_SCRIPT = re.compile(r"scripts/runbooks/([a-z-]+)\.sh")
+_COMMON = '. "$(dirname "$0")/common.sh"\n'
+
+
+@dataclass(frozen=True)
+class Page:
+    """`path` is that below docs/, without its suffix."""
+
+    path: str
+    text: str
+
+
+def runbooks() -> dict[str, str]:
+    """What each runbook is for, by name: the first sentence of its script."""
+    return {file.stem: _first_sentence(file.read_text(encoding="utf-8")) for file in _scripts()}
+
+
+def runbook(name: str) -> str:
+    """The script, whole: what it shares with others is in it. Raises ConfigError for a name that is none."""
+    found = {file.stem: file for file in _scripts()}
+    if name not in found:
+        raise errors.ConfigError(f"no runbook {name}", hint="`mysqlops runbook` lists them")
+    shared = (found[name].parent / "common.sh").read_text(encoding="utf-8")
+    text = found[name].read_text(encoding="utf-8")
+    if _COMMON not in text:
+        raise errors.ConfigError(f"runbook {name} does not read common.sh")
+    text = _PAGE.sub(r"See `mysqlops explain \1`.", text)
+    return text.replace(_COMMON, shared.replace("# shellcheck shell=sh\n", ""))
+
+
+def explain(word: str) -> str:
+    """What the pages say of a code, an exit status or a page's name, as text; raises ConfigError if nothing does."""
+    entries = [*_entries(word)]
+    if entries:
+        return "\n".join(entries)
+    found = [page for page in pages() if word in (page.path, page.path.rpartition("/")[2])]
+    if not found:
+        raise errors.ConfigError(f"nothing explains {word}", hint="`mysqlops explain` lists codes and pages")
+    return "\n".join(readable(page.text) for page in found)
+
+
+def codes() -> list[str]:
+    """Every code and exit status, in the order of the page."""
+    return list(dict.fromkeys(name for _, names, _ in _rows() for name in names))
+
+
+def pages() -> list[Page]:
+    folder = _folder("_docs", "docs")
+    files = sorted(folder.rglob("*.md"))
+    return [Page(str(file.relative_to(folder).with_suffix("")), file.read_text(encoding="utf-8")) for file in files]
+
+
+def readable(text: str) -> str:
+    """Without links and paths: what they lead to is named by the command that shows it."""
+    return _SCRIPT.sub(r"mysqlops runbook --run \1", _LINK.sub(_without_link, text))
+
+
+def _entries(word: str) -> Iterator[str]:
+    for heading, found, cells in _rows():
+        if word in found:
+            # The row's last cell says what it means; a status names its codes too.
+            shown = f"{heading}: {', '.join(found)}" if len(found) > 1 else heading
+            yield f"{word} ({shown})\n  {readable(cells[-1])}\n"
+
+
+def _rows() -> Iterator[tuple[str, list[str], list[str]]]:
+    """Heading, codes and cells of each row of errors.md."""
+    text = next(page.text for page in pages() if page.path.rpartition("/")[2] == "errors")
+    heading = ""
+    for line in text.splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ").strip()
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("| ") else []
+        found = [cell for cell in cells[:1] if cell.isdigit()] + re.findall(r"`([a-z-]+)`", " ".join(cells[:-1]))
+        if found:
+            yield heading, found, cells
+
+
+def _without_link(found: re.Match[str]) -> str:
+    text, target = found.groups()
+    path = target.partition("#")[0]
+    if not path.endswith(".md") or ":" in target:
+        return text
+    return f"`mysqlops explain {Path(path).stem}`"
+
+
+def _scripts() -> list[Path]:
+    return [file for file in sorted(_folder("_runbooks", "scripts/runbooks").glob("*.sh")) if file.stem != "common"]
+
+
+def _first_sentence(script: str) -> str:
+    lines = script.splitlines()[1:]
+    comment = " ".join(
+        line[2:] for line in lines[: next(i for i, line in enumerate(lines) if not line.startswith("# "))]
+    )
+    return re.split(r"(?<=[.;:]) ", comment)[0].rstrip(";:")
+
+
+def _folder(packaged: str, beside: str) -> Path:
+    found = _ROOT / "mysqlops" / packaged
+    return found if found.is_dir() else _ROOT / beside

@@ -1,0 +1,45 @@
+"""The version of MySQL that last ran on a cluster's data: noted on the group's Lease, which outlives a delete that
+keeps the data. An older server refuses such data by itself, but only once its pod starts, in a crash loop.
+"""
+
+from __future__ import annotations
+
+from mysqlops.core import names, version
+from mysqlops.errors import Reason
+from mysqlops.kube.client import Client
+from mysqlops.operations import observe
+from mysqlops.planning import status
+
+
+def note(client: Client, now: status.Status) -> None:
+    """The version that the members report; nothing if none reports one. It is older after a rollback, and then every
+    member says so: one that is silent may have the newer data."""
+    found = [known for one in now.members if (known := version.find(one.version or ""))]
+    lease = client.find("Lease", names.group_lease(now.name))
+    if not found or lease is None:
+        return
+    newest, noted = max(found), status.annotations_of(lease).get(names.ANNOTATION_VERSION, "")
+    before = version.find(noted)
+    if before is not None and before > newest and len(found) < len(now.members):
+        return
+    if noted != str(newest):
+        change = {"metadata": {"annotations": {names.ANNOTATION_VERSION: str(newest)}}}
+        client.patch("Lease", names.group_lease(now.name), change)
+
+
+def refused_because(client: Client, name: str, wanted: version.ServerVersion | None) -> list[Reason]:
+    """Why a server of that version may not start on the data of a deleted cluster, as far as known."""
+    lease = client.find("Lease", names.group_lease(name))
+    noted = version.find(status.annotations_of(lease).get(names.ANNOTATION_VERSION, ""))
+    if noted is None or wanted is None:
+        return []
+    claims = observe.claims(client, name)
+    why = version.upgrade_refused_because(noted, wanted)
+    if not claims or why is None:
+        return []
+    text = f"{', '.join(sorted(claims))} were last used by MySQL {noted}, and --image is {wanted}: {why}"
+    return [
+        Reason(
+            "version-path", text, f"give an image of {noted}, or of an allowed successor: `mysqlops explain versions`"
+        )
+    ]

@@ -1,0 +1,91 @@
+"""Settings that are live on servers before a client's write has proved them: noted on the group's Lease before the
+first is set, until the change is finished.
+
+A command that finds the note of a killed one sets these variables to their values in my.cnf, on every member: that
+reverts the change, or finishes it if my.cnf has the new values already. The note holds names only, since members can
+write the Lease, and they must not choose values for each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+
+from mysqlops import errors
+from mysqlops.core import names, record
+from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import variables
+from mysqlops.objects import render
+from mysqlops.operations import agents, lock, observe, orders
+from mysqlops.operations.session import Session
+from mysqlops.planning import settings, status
+
+
+def begin(session: Session, name: str, keys: Iterable[str]) -> None:
+    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    orders.write(session.client, name, setting={"names": sorted(keys), "at": at, "by": lock.who()})
+
+
+def end(session: Session, name: str) -> None:
+    """Call once each server holds the values of my.cnf."""
+    if noted(session, name):
+        orders.write(session.client, name, setting=None)
+
+
+def noted(session: Session, name: str) -> tuple[str, ...]:
+    """The variables whose live values may differ from my.cnf, or nothing."""
+    lease = session.client.find("Lease", names.group_lease(name))
+    return record.setting(status.annotations_of(lease))
+
+
+def set_back(session: Session, name: str) -> list[str]:
+    """Set the noted variables to their values in my.cnf; returns failed members with reasons. Then the note stays."""
+    keys = noted(session, name)
+    if not keys:
+        return []
+    text = observe.must_run(session.client, name).settings.get(render.MY_CNF, "")
+    values, left = settings.as_configured(keys, text), []
+    for one in observe.judged(session, name).members:
+        if one.state == status.ABSENT:  # it will start with my.cnf
+            continue
+        try:
+            for key in _dynamic(session, one.name, values):  # one that the server refuses leaves none of the others
+                put(session, one.name, {key: values[key]})
+        except errors.MysqlopsError as failure:
+            left.append(f"{one.name}: {failure}")
+    if not left:
+        end(session, name)
+    return left
+
+
+def _dynamic(session: Session, pod: str, keys: Collection[str]) -> list[str]:
+    """Only these can have been set live, whatever the note names."""
+    kinds = agents.run(session.client, pod, "setting-kinds", *keys, timeout_seconds=20) if keys else {}
+    return [one for one in keys if kinds.get(one) == variables.DYNAMIC]
+
+
+def settle(session: Session, name: str) -> tuple[str, ...]:
+    """The same for callers that continue only on success; returns the variables. Raises StepFailed."""
+    keys = noted(session, name)
+    if left := set_back(session, name):
+        text = f"an earlier command set {', '.join(keys)}; the values of my.cnf are not restored on {'; '.join(left)}"
+        hint = f"mysqlops status {name} says why a member does not answer; then mysqlops config set {name} --settle"
+        raise errors.StepFailed(text, hint=hint)
+    if keys:
+        session.progress.say(f"{', '.join(keys)}: set to the values of my.cnf on every member")
+    return keys
+
+
+def attempt(session: Session, name: str) -> None:
+    """The same for callers that start every server with my.cnf anyway."""
+    if left := set_back(session, name):
+        session.progress.warn(f"the values of my.cnf are not restored yet on {'; '.join(left)}")
+
+
+def put(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
+    """Set variables of one server, None to its default; raises Refused if one is refused, and then sets none."""
+    if not values:
+        return
+    refused: dict[str, str] = agents.run(session.client, pod, "set-settings", json.dumps(values), timeout_seconds=60)
+    if refused:
+        raise Refused([Reason("bad-config", f"{pod} refuses {key}: {why}") for key, why in refused.items()])

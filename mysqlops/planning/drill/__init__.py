@@ -1,1 +1,0 @@
-"""What a drill decides, reckons and draws; all of it pure."""

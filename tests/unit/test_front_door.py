@@ -1,0 +1,113 @@
+"""What users of a released package meet first: its names, pages and scripts."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from mysqlops import __main__, errors
+from mysqlops.cli.main import run
+from mysqlops.operations import carried
+from mysqlops.version import __version__
+
+_ROOT = Path(__file__).parents[2]
+
+
+def test_the_plugin_of_kubectl_says_how_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kubectl-mysqlops", "version", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.plugin()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("Usage: kubectl mysqlops version ")
+
+
+def test_the_changelog_has_the_version() -> None:
+    (newest, *_) = re.findall(r"^## \[(\d\S*)\]", (_ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest == __version__
+
+
+def test_a_runbook_is_one_script_that_needs_no_other_file(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {file.stem for file in (_ROOT / "scripts" / "runbooks").glob("*.sh")} - {"common"}
+    assert set(carried.runbooks()) == names
+    for name in names:
+        assert run(["runbook", name]) == 0
+        script = capsys.readouterr().out
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+        assert "state() {" in script
+        assert "/common.sh" not in script
+        assert "docs/" not in script
+
+
+def test_a_runbook_runs_with_its_arguments_and_ends_as_its_script_does(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["runbook", "primary-lost", "--run"]) == 2
+    assert "usage: primary-lost.sh NAME" in capfd.readouterr().err
+
+
+def test_an_unknown_runbook_or_code_names_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runbook", "nothing"]) == errors.ConfigError.exit_code
+    assert "`mysqlops runbook` lists them" in capsys.readouterr().err
+    assert run(["explain", "nothing"]) == errors.ConfigError.exit_code
+    assert "`mysqlops explain` lists codes and pages" in capsys.readouterr().err
+
+
+def test_each_code_and_page_is_explained() -> None:
+    for code in carried.codes():
+        assert carried.explain(code).startswith(f"{code} ("), code
+    assert "transactions that no ONLINE member has" in carried.explain("only-copy")
+    assert carried.explain("rotation-open").count("rotation-open (") == 2
+    assert "`mysqlops explain versions`" in carried.explain("version-path")
+    assert carried.explain("versions").startswith("# Versions")
+    assert "    mysqlops runbook --run primary-lost NAME" in carried.explain("primary-lost")
+    assert carried.explain("3").startswith("3 (")
+
+
+def test_no_message_names_a_path_that_only_a_checkout_has() -> None:
+    files = {*(_ROOT / "mysqlops").rglob("*.py")} - {Path(carried.__file__)}  # which looks for them
+    found = [f"{file}: {text}" for file in files for text in _messages(file)]
+    assert len(found) > 1000
+    assert [one for one in found if re.search(r": .*\b(docs|scripts)/[a-z]", one)] == []
+
+
+def test_what_a_message_calls_explain_or_runbook_with_exists() -> None:
+    texts = [text for file in (_ROOT / "mysqlops").rglob("*.py") for text in _messages(file)]
+    explained = {name for text in texts for name in re.findall(r"`mysqlops explain ([a-z-]+)`", text)}
+    assert len(explained) > 3
+    for name in explained:
+        assert carried.explain(name)
+
+
+def _messages(file: Path) -> Iterator[str]:
+    """Every text in a module but its docstrings; a command's docstring is its help."""
+    tree = ast.parse(file.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    silent = set()
+    for node in ast.walk(tree):
+        is_help = "/cli/" in str(file) and getattr(node, "decorator_list", [])
+        if isinstance(node, documented) and not is_help and node.body and isinstance(node.body[0], ast.Expr):
+            silent.add(id(node.body[0].value))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
+            yield node.value
+
+
+def test_the_bill_of_materials_has_each_dependency_with_its_hashes_and_is_the_same_each_time() -> None:
+    words = [sys.executable, str(_ROOT / "scripts" / "sbom")]
+    first, second = (subprocess.run(words, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert first == second
+    found = {one["name"]: one for one in json.loads(first)["components"]}
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    assert {canonicalize_name(Requirement(one).name) for one in project["dependencies"]} <= set(found)
+    assert "pytest" not in found
+    assert all(one["hashes"] for one in found.values())
