@@ -44,7 +44,7 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
     help="An administrative account that comes along too; may be repeated.",
 )
 @options.confirmed("with --finish the source takes no writes any more")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @click.option("--finish", is_flag=True, help="The last copy: the source takes no writes from here on.")
 @click.option("--abort", is_flag=True, help="Stop, and let the source take writes again.")
 def adopt(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +86,11 @@ class Run:
             yield Session(found, SystemClock(), progress, self.timeout_seconds)
 
     @contextmanager
-    def changing(self) -> Iterator[Session]:
-        """A session that alone changes the cluster."""
+    def changing(self, *, dry_run: bool = False) -> Iterator[Session]:
+        """A session that alone changes the cluster; a dry run takes no lock."""
         from mysqlops.operations import lock
 
-        with self.reading() as session, lock.held(session, self.name, self.verb):
+        with self.reading() as session, nullcontext() if dry_run else lock.held(session, self.name, self.verb):
             yield session
 
     def rehearse(self, act: Callable[[Session], object], sentence: str) -> None:

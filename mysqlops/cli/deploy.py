@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.cluster("10m")
 @described.spec()
-@click.option("--dry-run", is_flag=True, help="Check everything and show the plan; change nothing.")
+@options.dry_run("Check everything and show the plan; change nothing.")
 @options.wait("Until the group is healthy; else return when the objects are applied.")
 def deploy(run: Run, *, wanted: described.Wanted, dry_run: bool, wait: bool) -> None:
     """Create the cluster NAME, or finish creating it.

@@ -67,7 +67,7 @@ def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> in
     try:
         result = root.main(args=arguments, prog_name=program, standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return _interrupted()
+        return _interrupted(form)
     except SystemExit:
         if sys.stdout is stdout:
             raise
@@ -101,10 +101,12 @@ def _reader_has_gone() -> int:
     return _BROKEN_PIPE
 
 
-def _interrupted() -> int:
+def _interrupted(form: str) -> int:
     from mysqlops.cli import output
 
-    output.say("interrupted; run the same command again to go on", err=True)
+    text = "interrupted; run the same command again to go on"
+    output.say(text, err=True)
+    _answer({"code": "interrupted", "exit": errors.EXIT_INTERRUPTED, "message": text, "hint": None, "reasons": []}, form)
     return errors.EXIT_INTERRUPTED
 
 
@@ -133,13 +135,16 @@ def show(error: errors.MysqlopsError, form: str = "table") -> None:
 
 
 def show_as_data(error: errors.MysqlopsError, form: str) -> None:
-    """One document for one command: nothing is added to an answer that was printed."""
     from dataclasses import asdict
 
-    from mysqlops.cli import output
-
-    if form == "table" or context.answered:
-        return
     reasons = [asdict(reason) for reason in error.reasons] if isinstance(error, errors.Refused) else []
     facts = {"code": error.code, "exit": error.exit_code, "message": str(error), "hint": error.hint, "reasons": reasons}
-    output.data(facts, form, kind="Error")
+    _answer(facts, form)
+
+
+def _answer(facts: dict[str, object], form: str) -> None:
+    """One document for one command: nothing is added to an answer that was printed."""
+    from mysqlops.cli import output
+
+    if form != "table" and not context.answered:
+        output.data(facts, form, kind="Error")

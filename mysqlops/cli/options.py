@@ -115,7 +115,25 @@ def offline(*, forms: Sequence[str] = FORMS, default_timeout: str | None = None)
     return _runs(default_timeout, forms, has_cluster=False, connects=False)
 
 
-def dry_run(text: str) -> Callable[[F], F]:
+def optional_cluster(function: F) -> F:
+    """NAME of a verb that does not need one, given as `name`; --cluster is its old spelling."""
+
+    @functools.wraps(function)
+    def wrapper(*words: Any, **given: Any) -> Any:
+        old = given.pop("cluster")
+        if old is not None and given["name"] is not None:
+            raise click.UsageError("NAME and --cluster: one of them only")
+        if old is not None:
+            click.echo(f"warning: --cluster {old!r} is an old spelling: give the name alone", err=True)
+            given["name"] = old
+        return function(*words, **given)
+
+    name = click.Argument(["name"], required=False, shell_complete=complete.clusters)
+    add(wrapper, [name, click.Option(["--cluster"], metavar="NAME", hidden=True)])
+    return cast("F", wrapper)
+
+
+def dry_run(text: str = "Check what can be read, say what would be done; change nothing.") -> Callable[[F], F]:
     return click.option("--dry-run", is_flag=True, help=text)
 
 

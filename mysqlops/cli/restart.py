@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.cluster("30m")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def restart(run: Run, *, dry_run: bool) -> None:
     """Restart the members of NAME one at a time: replicas first, then a switchover, the old primary last.
 

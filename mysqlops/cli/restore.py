@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @options.namespaced("6h", has_as=False)
 @options.target
 @described.spec(with_defaults=False)
-@click.option("--dry-run", is_flag=True, help="Check everything and show what would be made; change nothing.")
+@options.dry_run("Check everything and show what would be made; change nothing.")
 def restore(
     run: Run,
     backup: str | None,

@@ -22,7 +22,7 @@ from mysqlops.core.spec import check_replicas
 @click.option("--rebuild", is_flag=True, help="Delete kept claims of members that come; needs --confirm NAME.")
 @click.option("--accept-loss", is_flag=True, help="Although a claim that is deleted may hold what no member has.")
 @options.confirmed("with --pvc delete or --rebuild data is deleted", has_yes=False)
-@click.option("--dry-run", is_flag=True, help="Check everything and show the steps; change nothing.")
+@options.dry_run("Check everything and show the steps; change nothing.")
 def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool, dry_run: bool) -> None:
     """Add members to NAME, or remove them, one at a time.
 
@@ -43,7 +43,7 @@ def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool
     check_replicas(replicas)
     if (wish.claims == operations.DELETE or wish.rebuild) and not dry_run:
         run.confirm(f"deletes claims of {name}, and the data in them", loses=True)
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         steps = operations.plan(session, name, replicas, wish)
         if dry_run:
             output.show_steps(steps, run.form)

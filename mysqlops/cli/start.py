@@ -10,7 +10,7 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("10m")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def start(run: Run, *, dry_run: bool) -> None:
     """Start NAME after a `stop`, and check that every member still holds what it held.
 

@@ -11,7 +11,7 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.cluster("10m")
 @options.confirmed("the database stops")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def stop(run: Run, *, dry_run: bool) -> None:
     """Stop NAME cleanly: clients are refused, all members reach the same GTID set, then all pods go.
 

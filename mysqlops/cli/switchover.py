@@ -26,7 +26,7 @@ from mysqlops.cli.types import WholeSeconds
     help="How long open transactions may take to end; the server then rolls them back.",
 )
 @click.option("--roll-back-transactions", is_flag=True, help="Also those that are older than that already.")
-@click.option("--dry-run", is_flag=True, help="Check everything and show who would be primary; change nothing.")
+@options.dry_run("Check everything and show who would be primary; change nothing.")
 def switchover(
     run: Run, *, to: str | None, max_behind: int, transactions_timeout: int, roll_back_transactions: bool, dry_run: bool
 ) -> None:
@@ -41,7 +41,7 @@ def switchover(
     from mysqlops.planning.switchover import Limits
 
     name, limits = run.name, Limits(max_behind, transactions_timeout, roll_back_transactions)
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         chosen = operations.plan(session, name, to, limits)
         if chosen is None:
             output.result({"primary": to, "changed": False}, run.form, f"{to} is the primary already: nothing changed")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="A new pod that is not back in the group by then has failed.",
 )
-@click.option("--dry-run", is_flag=True, help="Try the images, show the steps; change nothing.")
+@options.dry_run("Try the images, show the steps; change nothing.")
 @click.option("--status", "way", flag_value="status", help="Show an open rollout.")
 @click.option("--resume", "way", flag_value="resume", help="Go on with an open rollout.")
 @click.option("--rollback", "way", flag_value="rollback", help="Take an open rollout back.")
@@ -63,16 +63,16 @@ def upgrade(
 
     name, limits = run.name, rollout.Limits(member_timeout)
     changes = {"image": image, "agent_image": agent_image, "memory": memory, "cpu": cpu, **asdict(access)}
-    if way and (dry_run or any(value is not None for value in changes.values())):
-        raise click.UsageError(f"--{way} takes no change and no --dry-run: the rollout that is open is meant")
+    if way and any(value is not None for value in changes.values()):
+        raise click.UsageError(f"--{way} takes no change: it concerns the open rollout")
     if way == "status":
         with run.reading() as session:
             _show_open(session, run)
         return
+    if way:
+        _go_on(run, way, limits, dry_run=dry_run)
+        return
     with run.changing() as session:
-        if way:
-            _go_on(session, run, way, limits)
-            return
         running = observe.must_run(session.client, name)
         change = operations.plan(session, name, running, operations.wanted_spec(running, changes))
         if ANY_NAMESPACE in running.spec.client_namespaces and changes["client_namespaces"] is None:
@@ -97,10 +97,15 @@ def _show_open(session: Session, run: Run) -> None:
     output.result(found, run.form, sentence)
 
 
-def _go_on(session: Session, run: Run, way: str, limits: Limits) -> None:
+def _go_on(run: Run, way: str, limits: Limits, *, dry_run: bool) -> None:
     from mysqlops.operations import upgrade
 
     act = upgrade.resume if way == "resume" else upgrade.roll_back
-    replaced = act(session, run.name, limits)
+    if dry_run:
+        what = "continue the open rollout" if way == "resume" else "roll the open rollout back"
+        run.rehearse(lambda session: act(session, run.name, limits), what)
+        return
+    with run.changing() as session:
+        replaced = act(session, run.name, limits)
     done = "rolled out" if way == "resume" else "rolled back"
     output.result({"replaced": replaced}, run.form, f"{done}: replaced {', '.join(replaced) or 'no pod'}")

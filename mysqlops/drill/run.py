@@ -81,8 +81,8 @@ def the_cluster(session: Session, name: str | None) -> str:
     found = [one["metadata"] for one in session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")]
     listed = sorted(str(one["name"]) for one in found if one["name"] == one["labels"].get(names.LABEL_INSTANCE))
     if len(listed) != 1:
-        text = f"--cluster: which of {', '.join(listed)}?" if listed else "the namespace has no cluster"
-        raise errors.ConfigError(text, hint="--cluster NAME, --namespace NAME")
+        text = f"NAME: which of {', '.join(listed)}?" if listed else "the namespace has no cluster"
+        raise errors.ConfigError(text, hint="give its NAME, or another --namespace")
     return listed[0]
 
 

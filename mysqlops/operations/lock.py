@@ -33,6 +33,8 @@ _TRIES = 3
 @contextmanager
 def held(session: Session, name: str, verb: str) -> Iterator[None]:
     """Hold the cluster for one verb; raises OperationLocked with the holder's name."""
+    if session.client.before_change is not None:  # the Lease is a change too: a dry run ends here
+        session.client.before_change()
     holding = Holding(session, name, f"{verb} by {who()}")
     holding.take()
     over = session.clock.signal()

@@ -49,7 +49,7 @@ def _foreign(session: Session, name: str, chosen: backup.Backup) -> list[Reason]
     if (chosen.origin, chosen.group) == own:
         return []
     text = f"{chosen.id} belongs to another history than {name} has now"
-    return [Reason("other-history", text, f"mysqlops backup list --cluster {name} shows others")]
+    return [Reason("other-history", text, f"mysqlops backup list {name} shows others")]
 
 
 def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target: Target, *, accept_loss: bool) -> None:

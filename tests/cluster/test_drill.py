@@ -23,7 +23,7 @@ from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, killed, ru
 from tests.conftest import missing
 from tests.faults import ledger
 
-FORCE = ("--cluster", "mysql", "--force", "a test", "--confirm", "mysql")
+FORCE = ("mysql", "--force", "a test", "--confirm", "mysql")
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,9 @@ def test_what_cannot_be_drilled_is_refused(cluster: Namespace, words: tuple[str,
 
 def test_a_preview_breaks_nothing(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
-    done = cluster.mysqlops("drill", "pod-delete", *FORCE[:4], "--dry-run", "-o", "json").json()
+    done = cluster.mysqlops("drill", "pod-delete", *FORCE[:3], "--dry-run", "-o", "json").json()
     assert any(primary in line for line in done["preview"])
-    listed = cluster.mysqlops("drill", "all", *FORCE[:4], "--no-lab", "--dry-run", "-o", "json").json()
+    listed = cluster.mysqlops("drill", "all", *FORCE[:3], "--no-lab", "--dry-run", "-o", "json").json()
     assert "kill-mysqld" in listed["faults"]
     assert set(listed["skipped"]) >= {"freeze", "restore"}
     assert cluster.status()["primary"] == primary

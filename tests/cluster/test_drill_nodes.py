@@ -34,7 +34,7 @@ def reach(cluster: Namespace) -> Iterator[Namespace]:
 
 
 def _words(fault: str, reach: str, folder: Path | str = "drills") -> tuple[str, ...]:
-    own = ("--cluster", "mysql", "--force", "a test", "--confirm", "mysql", "--count", "1", "--report", str(folder))
+    own = ("mysql", "--force", "a test", "--confirm", "mysql", "--count", "1", "--report", str(folder))
     return ("drill", fault, "--no-lab", "--node-pods", reach, *own)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,9 @@ from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Rate
 from mysqlops.core.retention import Policy
+
+if TYPE_CHECKING:
+    from mysqlops.operations.session import Session
 
 
 @click.command()
@@ -33,7 +38,7 @@ from mysqlops.core.retention import Policy
 )
 @click.option("--no-check", is_flag=True, help="Store the copy without reading every table of it first.")
 @options.keep
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def create(
     run: Run,
     *,
@@ -78,15 +83,21 @@ def create(
         raise errors.ConfigError("--no-check: a dump reads every row anyway")
     if method == backup.SNAPSHOT and (rate_mib or policy):
         raise errors.ConfigError("--rate and --keep-…: not with --method snapshot", hint="mysqlops backup prune")
-    with run.reading() as session:
+
+    def act(session: Session) -> Sequence[backup.Backup]:
         chosen = targets.find(session.client, target)
         check = backup.NONE if no_check else backup.CHECKSUM
         wish = operations.Wish(chosen, member, method, check, rate_mib, policy)
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
-        if all_members:
-            every = operations.create_of_all(session, run.name, wish, make)
-            output.result([show.as_json(one) for one in every], run.form, "\n".join(map(show.sentence, every)))
-            return
-        made = make(session, run.name, wish)
-    output.result(show.as_json(made), run.form, show.sentence(made))
+        return (
+            operations.create_of_all(session, run.name, wish, make) if all_members else [make(session, run.name, wish)]
+        )
+
+    if dry_run:
+        run.rehearse(act, f"back up {'every member of ' if all_members else ''}{run.name}")
+        return
+    with run.reading() as session:
+        made = act(session)
+    facts = [show.as_json(one) for one in made]
+    output.result(facts if all_members else facts[0], run.form, "\n".join(map(show.sentence, made)))

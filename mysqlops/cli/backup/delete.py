@@ -11,7 +11,7 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.backup
 @options.confirmed("it is gone for good", metavar="BACKUP", has_yes=False)
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @options.namespaced("1h")
 @options.target
 def delete(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:

@@ -20,7 +20,7 @@ _FILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,199}")
 
 @click.command()
 @options.backup
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @click.option("--claim", required=True, metavar="NAME", help="The claim that the file is written to.")
 @click.option("--file", metavar="NAME", help="The file's name (default: BACKUP.tar).")
 @options.namespaced("6h")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli import complete, options
+from mysqlops.cli import options
 from mysqlops.cli.backup import seen, show
 from mysqlops.cli.context import Run
 
@@ -12,11 +12,9 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.namespaced("2m")
 @options.target
-@click.option(
-    "--cluster", metavar="NAME", shell_complete=complete.clusters, help="Only of this cluster of the namespace."
-)
-def list(run: Run, *, target: str | None, cluster: str | None) -> None:
-    """List what a target holds, of all clusters that use it.
+@options.optional_cluster
+def list(run: Run, name: str | None, *, target: str | None) -> None:
+    """List what a target holds: of the cluster NAME of this namespace, or of all clusters that use it.
 
     VERIFIED is none, checksum (every table of the copy was read before it was stored), restored (restored, started
     and found equal), or failed. GTIDS counts the transactions. SIGNED is yes (the cluster's key has sealed what is
@@ -24,14 +22,14 @@ def list(run: Run, *, target: str | None, cluster: str | None) -> None:
 
     \b
     Example:
-      mysqlops backup list --target offsite
+      mysqlops backup list mysql --target offsite
     """
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
     with run.reading() as session:
         found = operations.catalogue(session, targets.find(session.client, target))
-        if cluster is not None:
-            found = [one for one in found if one.where == f"{session.client.namespace}/{cluster}"]
+        if name is not None:
+            found = [one for one in found if one.where == f"{session.client.namespace}/{name}"]
     seen.write(run.access, [one.id for one in found])
     show.table(found, run.form)

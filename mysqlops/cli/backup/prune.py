@@ -14,7 +14,7 @@ from mysqlops.core.retention import Policy
 @options.target
 @options.keep
 @options.confirmed("backups are deleted")
-@click.option("--dry-run", is_flag=True, help="Only show what would go.")
+@options.dry_run("Only show what would go.")
 def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> None:
     """Remove the backups of the cluster NAME that a policy does not keep.
 
@@ -32,7 +32,7 @@ def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> Non
         raise click.UsageError("give at least one of --keep-last, --keep-hourly, -daily, -weekly and -monthly")
     if not dry_run:
         run.confirm(f"deletes the backups of {run.name} that the policy does not keep")
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         chosen = targets.find(session.client, target)
         gone = operations.prune_plan(session, run.name, chosen, policy)
         if not dry_run:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.cluster("6h")
 @options.backup
 @options.trust
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @options.target
 def verify(run: Run, backup: str, *, trust: Trust, target: str | None, dry_run: bool) -> None:
     """Restore BACKUP into a pod of its own, start it, and compare every table with what was recorded.

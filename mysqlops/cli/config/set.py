@@ -27,7 +27,7 @@ from mysqlops.cli.types import Duration
     show_default=True,
     help="A restarted member that is not back in the group by then has failed.",
 )
-@click.option("--dry-run", is_flag=True, help="Have the server check it, show the steps; change nothing.")
+@options.dry_run("Have the server check it, show the steps; change nothing.")
 def set(
     run: Run,
     changes: tuple[str, ...],

@@ -55,7 +55,7 @@ def drill() -> None:
     \b
     Examples:
       mysqlops drill list
-      mysqlops drill switchover --cluster mysql --count 5 --dry-run
-      mysqlops drill kill-mysqld --cluster mysql --slo rto=10s,lost=0 --yes
+      mysqlops drill switchover mysql --count 5 --dry-run
+      mysqlops drill kill-mysqld mysql --slo rto=10s,lost=0 --yes
       mysqlops drill compare drills/drill-kill-mysqld-A drills/drill-kill-mysqld-B
     """

@@ -12,7 +12,8 @@ from mysqlops.cli.drill import options as drilling
 @click.command()
 @options.cluster("5m")
 @drilling.node_image
-def abort(run: Run, *, node_image: str) -> None:
+@options.dry_run("Show what is open; change nothing.")
+def abort(run: Run, *, node_image: str, dry_run: bool) -> None:
     """Undo what a drill of NAME broke, and remove what it left.
 
     Clients, table and record go. For a drill whose command was killed; one that still runs is stopped with Ctrl-C
@@ -25,6 +26,9 @@ def abort(run: Run, *, node_image: str) -> None:
     from mysqlops.drill import abort as operations
 
     name = run.name
+    if dry_run:
+        _preview(run)
+        return
     with run.reading() as session:
         found = operations.execute(session, name, node_image)
     if found is None:
@@ -34,3 +38,13 @@ def abort(run: Run, *, node_image: str) -> None:
         return
     text = f"the drill of {found.fault} by {found.by} is undone; nothing is left of it"
     output.result({"aborted": found.fault, "changed": True}, run.form, text)
+
+
+def _preview(run: Run) -> None:
+    from mysqlops.drill import record
+
+    with run.reading() as session:
+        found = record.read(session.client, run.name)
+    text = f"no drill of {run.name} is open" if found is None else f"would undo {found.fault} by {found.by}"
+    facts = {"would": text, "changed": False}
+    output.result(facts, run.form, f"{text}; nothing was changed")

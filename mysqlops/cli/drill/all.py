@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
     """Drill every fault that can be made here, one after another; the others are named.
 
+    Without NAME: of the only cluster of the namespace.
+
     \b
     Examples:
-      mysqlops drill all --cluster mysql --dry-run
-      mysqlops drill all --cluster mysql --count 3 --confirm mysql
+      mysqlops drill all mysql --dry-run
+      mysqlops drill all mysql --count 3 --confirm mysql
     """
     from mysqlops.drill import faults
     from mysqlops.drill import run as drilling

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from mysqlops.cli import complete, options
+from mysqlops.cli import options
 from mysqlops.drill.model import DEFAULT_NODE_IMAGE
 
 if TYPE_CHECKING:
@@ -34,13 +34,7 @@ def drilling(count: int) -> Callable[[F], F]:
             return function(*words, wish=_wish(given), **given)
 
         own = (
-            click.option(
-                "--cluster",
-                "name",
-                metavar="NAME",
-                shell_complete=complete.clusters,
-                help="Which (default: the namespace's only one).",
-            ),
+            options.optional_cluster,
             click.option("--count", type=int, default=count, show_default=True, metavar="N", help="Rounds."),
             click.option(
                 "--clients", type=click.IntRange(1, 64), default=4, show_default=True, help="That write at once."

@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @options.cluster("2m")
 @options.member
 @options.confirmed("its clients are disconnected")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @click.option("--reason", default="by hand", show_default=True, help="Shown by `status`.")
 def fence(run: Run, member: str, *, reason: str, dry_run: bool) -> None:
     """Take MEMBER of NAME out of service: its clients are disconnected, and none gets in until `unfence`.

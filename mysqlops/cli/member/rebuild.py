@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @options.cluster("1h")
 @options.member
 @options.confirmed("its claim and data are deleted", metavar="MEMBER", has_yes=False)
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @click.option("--accept-loss", is_flag=True, help="Although it may hold transactions that no other member has.")
 def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool) -> None:
     """Delete the data of MEMBER and have it take everything from the group.

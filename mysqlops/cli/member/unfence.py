@@ -11,7 +11,7 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.cluster("2m")
 @options.member
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def unfence(run: Run, member: str, *, dry_run: bool) -> None:
     """Put MEMBER of NAME back into service.
 

@@ -13,7 +13,7 @@ from mysqlops.cli.context import Run
 @click.option("--size", required=True, help="Of each member's volume, such as 50Gi.")
 @click.option("--by-rebuild", is_flag=True, help="For a class that cannot expand: rebuild one member after another.")
 @options.confirmed("with --by-rebuild claims are deleted", has_yes=False)
-@click.option("--dry-run", is_flag=True, help="Check everything and show the steps; change nothing.")
+@options.dry_run("Check everything and show the steps; change nothing.")
 def resize(run: Run, *, size: str, by_rebuild: bool, dry_run: bool) -> None:
     """Make the volumes of NAME larger, while it runs.
 
@@ -29,7 +29,7 @@ def resize(run: Run, *, size: str, by_rebuild: bool, dry_run: bool) -> None:
     name = run.name
     if by_rebuild and not dry_run:
         run.confirm(f"deletes the claims of {name} one after another", loses=True)
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         if not dry_run:
             remake.finish(session, name)
         change = storage.plan(session, name, size, by_rebuild=by_rebuild)

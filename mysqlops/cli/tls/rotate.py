@@ -12,7 +12,7 @@ from mysqlops.core import names
 @click.command()
 @options.cluster("3m")
 @options.confirmed("with --drop-old-ca the old CA ends")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @click.option("--new-ca", is_flag=True, help="Also a new CA; the old one stays trusted until --drop-old-ca.")
 @click.option("--drop-old-ca", is_flag=True, help="Trust the newest CA only; clients must have it by now.")
 def rotate(run: Run, *, new_ca: bool, drop_old_ca: bool, dry_run: bool) -> None:

@@ -13,7 +13,7 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.cluster("3m")
 @options.confirmed("with --finish the old passwords end")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @click.option("--finish", is_flag=True, help="Drop the old passwords; applications must have the new ones by now.")
 def rotate(run: Run, *, finish: bool, dry_run: bool) -> None:
     """Give the accounts of NAME new passwords; the old ones stay valid until --finish, so that no connection fails.

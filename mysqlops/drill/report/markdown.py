@@ -138,7 +138,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
 
 def command(report: Report) -> str:
     limits = ",".join(f"{name}={limit:g}" for name, limit in report.slo.items())
-    words = f"mysqlops drill {report.fault} --cluster {report.cluster} --namespace {report.namespace}"
+    words = f"mysqlops drill {report.fault} {report.cluster} --namespace {report.namespace}"
     words += "".join(
         f" --{name} {shlex.quote(value) if value else ''}".rstrip() for name, value in report.options.items()
     )

@@ -14,7 +14,7 @@ from mysqlops.cli.types import Duration
 @click.command()
 @options.cluster("3m")
 @options.target
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @click.option("--every", type=Duration(), default="15s", show_default=True, help="Store what came so often: 5s to 5m.")
 def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
     """Receive the binary logs of the cluster NAME from now on, and store them beside its backups.

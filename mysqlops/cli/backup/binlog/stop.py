@@ -10,7 +10,7 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("2m")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def stop(run: Run, *, dry_run: bool) -> None:
     """Stop storing the binary logs of NAME; what is stored stays, and `start` goes on from there if it comes in time.
 

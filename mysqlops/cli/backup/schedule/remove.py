@@ -11,7 +11,7 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.cluster("1m")
 @options.confirmed("no backup is made any more")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def remove(run: Run, *, dry_run: bool) -> None:
     """Stop the scheduled backups of NAME. Existing backups are kept.
 

@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @options.cluster("6h")
 @click.option("--verify", is_flag=True, help="The verification instead of the backup.")
 @options.wait("Until it has ended.")
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def run_now(run: Run, *, verify: bool, wait: bool, dry_run: bool) -> None:
     """Start the scheduled backup of NAME, or its verification, at once.
 

@@ -26,7 +26,7 @@ from mysqlops.core.retention import Policy
 @click.option("--max-age", type=Duration(), default=0.0, help="Of the newest backup (default: two periods).")
 @click.option("--verify-max-age", type=Duration(), default=0.0, help="Of the newest verified one (the same).")
 @options.keep
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 def set(
     run: Run,
     *,

@@ -13,7 +13,7 @@ from mysqlops.core.target import DEFAULT_IMAGE
 @click.command()
 @click.argument("name")
 @options.namespaced("2m")
-@options.dry_run("Check the options; change nothing.")
+@options.dry_run()
 @click.option("--s3", metavar="URL", help="https://HOST/BUCKET[/FOLDER]")
 @click.option("--claim", metavar="NAME", help="An existing claim of the namespace.")
 @click.option("--repository", metavar="URL", help="As restic writes it: azure:…, gs:…, b2:…, rest:…, sftp:…")

@@ -10,7 +10,7 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @click.argument("name", shell_complete=complete.targets)
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @options.namespaced("5m")
 def rotate(run: Run, name: str, *, dry_run: bool) -> None:
     """Give the repository of the target NAME another password.

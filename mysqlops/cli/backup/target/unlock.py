@@ -10,7 +10,7 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @click.argument("name", shell_complete=complete.targets)
-@options.dry_run("Check everything; change nothing.")
+@options.dry_run()
 @options.namespaced("2m")
 def unlock(run: Run, name: str, *, dry_run: bool) -> None:
     """Remove the locks of dead runs from the target NAME.
