@@ -106,8 +106,9 @@ def _interrupted(form: str) -> int:
 
     text = "interrupted; run the same command again to go on"
     output.say(text, err=True)
-    _answer({"code": "interrupted", "exit": errors.EXIT_INTERRUPTED, "message": text, "hint": None, "reasons": []}, form)
-    return errors.EXIT_INTERRUPTED
+    status = errors.EXIT_INTERRUPTED
+    _answer({"code": "interrupted", "exit": status, "message": text, "hint": None, "reasons": []}, form)
+    return status
 
 
 def form_of(arguments: Sequence[str]) -> str:

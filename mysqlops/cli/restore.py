@@ -24,9 +24,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("backup", required=False, shell_complete=complete.backups)
 @click.option("--as", "name", metavar="NAME", help="Make a new cluster of that name.")
-@click.option("--in-place", metavar="NAME", help="Replace the data of that cluster; its claims are kept.")
-@click.option("--member", metavar="POD", help="Replace only this member's data with the backup.")
-@click.option("--revert", metavar="NAME", help="Take the last restore in place of that cluster back.")
+@click.option(
+    "--in-place",
+    metavar="NAME",
+    shell_complete=complete.clusters,
+    help="Replace the data of that cluster; its claims are kept.",
+)
+@click.option(
+    "--member", metavar="POD", shell_complete=complete.members, help="Replace only this member's data with the backup."
+)
+@click.option(
+    "--revert",
+    metavar="NAME",
+    shell_complete=complete.clusters,
+    help="Take the last restore in place of that cluster back.",
+)
 @click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
 @options.confirmed("for --in-place, --member and --revert", has_yes=False)
 @options.trust

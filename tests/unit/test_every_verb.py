@@ -12,11 +12,13 @@ from typing import Any
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from mysqlops import errors
 from mysqlops.cli import context
+from mysqlops.cli.backup import seen
 from mysqlops.cli.context import Access, Confirmation, Run
-from mysqlops.cli.main import run
+from mysqlops.cli.main import root, run
 from mysqlops.core import names, retention, spec, target, version
 from mysqlops.core.backup import SIGNED
 from mysqlops.objects.schedule import Wish
@@ -266,10 +268,10 @@ def test_who_asks_where_stands_on_both_sides(
     """And what goes wrong is a document."""
     if isinstance(COMMANDS[path], click.Group) or path in ("render", "runbook"):
         return
-    seen: list[Access] = []
+    asked: list[Access] = []
 
     def client(access: Access, verb: str) -> Any:
-        seen.append(access)
+        asked.append(access)
         raise errors.Forbidden("enough", hint="ask for more")
 
     monkeypatch.setattr(context, "client", client)
@@ -282,8 +284,35 @@ def test_who_asks_where_stands_on_both_sides(
         shown = json.loads(capsys.readouterr().out)
         assert (shown["apiVersion"], shown["kind"], shown["code"]) == ("mysqlops.io/v1", "Error", errors.Forbidden.code)
     full = Access("c", "b", "a", "d", ("e",))
-    assert seen == [full, Access("c", "b", "a") if path == "restore" else full]
+    assert asked == [full, Access("c", "b", "a") if path == "restore" else full]
 
 
 def _confirms(path: str) -> str:
     return {"backup/delete": ID, "member/rebuild": "mysql-1"}.get(path, NAME)
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        ("status", "m", [NAME]),
+        ("-n db delete", "", [NAME]),
+        ("drill all", "", [NAME]),
+        ("member fence mysql", "mysql-1", ["mysql-1"]),
+        ("switchover mysql --to", "", ["mysql-0", "mysql-1", "mysql-2"]),
+        ("backup create mysql --target", "l", ["local"]),
+        ("backup target rotate", "", ["local"]),
+        ("backup verify mysql", "mysql-2", [ID]),
+        ("restore", "mysql-2", [ID]),
+        ("restore x --in-place", "", [NAME]),
+        ("restore x --member", "mysql-0", ["mysql-0"]),
+        ("backup create mysql --member", "mysql-0", ["mysql-0"]),
+        ("status -n", "", ["db"]),
+    ],
+)
+def test_names_are_completed(
+    words: str, incomplete: str, offered: list[str], cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Access, "client", lambda *_, **__: cluster.session().client)
+    monkeypatch.setattr(seen, "read", lambda _: [ID])
+    shell = ShellComplete(root, {}, "mysqlops", "_MYSQLOPS_COMPLETE")
+    assert [one.value for one in shell.get_completions(words.split(), incomplete)] == offered

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mysqlops.cli import options, output
+from mysqlops.cli import complete, options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Rate
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 @options.cluster("6h")
 @options.target
 @click.option(
-    "--member", metavar="POD", default="", help="Copy this one (default: the replica with the least to apply)."
+    "--member",
+    metavar="POD",
+    default="",
+    shell_complete=complete.members,
+    help="Copy this one (default: the replica with the least to apply).",
 )
 @click.option(
     "--method",

@@ -36,7 +36,8 @@ def _help(fault: Fault) -> str:
     hit = about.preview("the primary" if about.aim == "primary" else "a member", "the others")
     needs = "" if about.needs == NAMESPACE else f"\n\nNeeds {NEEDS[about.needs]}."
     example = f"\b\nExample:\n  mysqlops drill {about.name} mysql --confirm mysql"
-    return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}. Without NAME: of the only cluster of the namespace.{needs}\n\n{example}"
+    where = "Without NAME: of the only cluster of the namespace."
+    return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}. {where}{needs}\n\n{example}"
 
 
 def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool) -> int:

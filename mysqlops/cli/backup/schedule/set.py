@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli import options, output
+from mysqlops.cli import complete, options, output
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Duration, Rate
 from mysqlops.core.retention import Policy
@@ -18,7 +18,11 @@ from mysqlops.core.retention import Policy
     "--verify-cron", default="0 5 * * 0", show_default=True, metavar="CRON", help="When to restore and compare."
 )
 @click.option(
-    "--member", metavar="POD", default="", help="Copy this one (default: the replica with the least to apply)."
+    "--member",
+    metavar="POD",
+    default="",
+    shell_complete=complete.members,
+    help="Copy this one (default: the replica with the least to apply).",
 )
 @click.option(
     "--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help="Limit copy and upload, per second: 50Mi."
