@@ -14,7 +14,6 @@ from mysqlops.cli.types import Duration
 from mysqlops.core import retention
 
 F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
 FORMS = ("table", "json", "yaml")
 _VARIABLES = {"namespace": "MYSQLOPS_NAMESPACE", "context": "MYSQLOPS_CONTEXT"}
 
@@ -124,7 +123,9 @@ def optional_cluster(function: F) -> F:
         if old is not None and given["name"] is not None:
             raise click.UsageError("NAME and --cluster: one of them only")
         if old is not None:
-            click.echo(f"warning: --cluster {old!r} is an old spelling: give the name alone", err=True)
+            from mysqlops.cli import output
+
+            output.say(f"warning: --cluster {old} is an old spelling: give the name alone", err=True)
             given["name"] = old
         return function(*words, **given)
 

@@ -271,3 +271,11 @@ def test_a_reader_that_has_gone_ends_it_quietly() -> None:
         process.stdout.close()
         told = process.stderr.read()
     assert (process.returncode, told) == (141, b"")
+
+
+def test_an_old_spelling_works_with_a_notice(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["drill", "kill-mysqld", "--cluster", "nosuch", "--dry-run"])
+    shown = capsys.readouterr().err
+    assert "--cluster nosuch is an old spelling" in shown
+    assert "Lease nosuch-group" in shown
+    assert run(["drill", "kill-mysqld", NAME, "--cluster", NAME]) == errors.ConfigError.exit_code
