@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,10 @@ from mysqlops.core.timeline import Swap, Timeline
 from mysqlops.drill.clients import fleet
 from mysqlops.operations import image_check, in_place, jobs, rollout, stop
 from mysqlops.operations.session import Session
+from tests.unit import sources
 from tests.unit.fakes.api import Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
-_PACKAGE = Path(__file__).parents[2] / "mysqlops"
 NEXT = "33333333-3333-3333-3333-333333333333"
 
 
@@ -104,9 +103,9 @@ _OWN_LIMITS = {"_await_death", "replace_all"}  # a Lease's seconds; rollout.Limi
 def test_every_loop_that_sleeps_waits_with_patience() -> None:
     """operations/waiting.py ends; a loop of its own may forget to."""
     found = set()
-    for folder in ("operations", "drill"):
-        for file in (_PACKAGE / folder).rglob("*.py"):
-            for function in ast.walk(ast.parse(file.read_text())):
+    for file, nodes in sources.nodes().items():
+        if file.relative_to(sources.PACKAGE).parts[0] in ("operations", "drill"):
+            for function in nodes:
                 if isinstance(function, ast.FunctionDef) and any(_sleeps(one) for one in ast.walk(function)):
                     found.add(function.name)
     assert found == _OWN_LIMITS

@@ -11,6 +11,7 @@ import pytest
 
 from mysqlops.core import gtid
 from mysqlops.planning import gate, status
+from tests.unit import sources
 from tests.unit.clusters import DOWN, GROUP, of_members
 
 SOURCES = Path(gate.__file__).parents[1]
@@ -100,9 +101,8 @@ def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> Non
 
 
 def _calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
-    for file in SOURCES.rglob("*.py"):
-        text = file.read_text()
-        for node in ast.walk(ast.parse(text)) if any(f"{name}(" in text for name in names) else ():
+    for file, nodes in sources.nodes().items():
+        for node in nodes:
             if isinstance(node, ast.Call) and {getattr(node.func, "attr", ""), getattr(node.func, "id", "")} & {*names}:
                 yield str(file.relative_to(SOURCES)), node
 
