@@ -70,7 +70,6 @@ def find(seen: Status, name: str) -> Member:
 def check_fence(seen: Status, name: str, fenced: Mapping[str, str]) -> None:
     """Fencing must leave somebody to serve; raises Refused."""
     find(seen, name)
-    others = [one for one in seen.members if one.name != name and one.state == view.ONLINE and one.name not in fenced]
-    if not others:
+    if not status.carriers(seen, {name, *fenced}):
         text = f"no other member is ONLINE and serves: fencing {name} would stop {seen.name}"
         raise Refused([Reason("last-to-serve", text, f"mysqlops stop {seen.name} stops it cleanly")])
