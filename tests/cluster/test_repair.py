@@ -194,9 +194,15 @@ def _copied(cluster: Namespace, member: str) -> bool:
 
 def _empty(cluster: Namespace, member: str) -> None:
     """Its volume is lost, and its pod with it."""
+    before = cluster.sql(member, "SELECT @@server_uuid")[0][0]
     cluster.kubectl("delete", "pvc", f"data-{member}", "--wait=false")
     cluster.kubectl("delete", "pod", member)
-    cluster.await_healthy(seconds=180)
+
+    def is_back() -> bool:
+        found = next(one for one in cluster.status()["members"] if one["name"] == member)
+        return found["state"] == "ONLINE" and found["server_uuid"] != before
+
+    eventually(is_back, f"{member} is back with other data", 180)
 
 
 def test_an_order_to_rebuild_is_obeyed_once(cluster: Namespace) -> None:
@@ -209,8 +215,10 @@ def test_an_order_to_rebuild_is_obeyed_once(cluster: Namespace) -> None:
     lease = json.loads(cluster.kubectl("get", "lease", "mysql-group", "-o", "json"))
     noted = json.loads(lease["metadata"]["annotations"]["mysqlops.io/rebuilding"])
     assert [[noted[member]["server"]]] == cluster.sql(member, "SELECT @@server_uuid")
+    cluster.await_healthy()
     _empty(cluster, member)
     assert not _copied(cluster, member)
+    assert "order-open" in _conditions(cluster)
     _order(cluster, "rebuilding", {})
 
 
