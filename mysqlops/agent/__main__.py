@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -165,9 +166,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def _end(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def main(arguments: Sequence[str] | None = None, *, is_process_1: bool = os.getpid() == 1) -> int:
     """Run one program; an error is two lines on stderr, for the command and for people, and its exit code."""
     options = _parser().parse_args(arguments)
+    if is_process_1:  # the kernel ignores a signal that it does not handle: a deleted pod would wait for all its grace
+        signal.signal(signal.SIGTERM, _end)
     try:
         options.action(options)
     except errors.MysqlopsError as error:

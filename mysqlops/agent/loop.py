@@ -59,6 +59,7 @@ class Loop:
         self._torn = torn_relay_log.Memory()
         self._failing = failing_applier.Memory()
         self._strays_since: float | None = None
+        self._donorless_since: float | None = None
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
@@ -82,6 +83,7 @@ class Loop:
         situation = self._situation(server, at)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", telling.sentence(action))
+        self._note_donor(action, at)
         if not situation.is_busy:
             self._act(action, server)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
@@ -124,6 +126,13 @@ class Loop:
         elif self._strays_since is None:
             self._strays_since = at
 
+    def _note_donor(self, action: member_actions.Action, at: float) -> None:
+        """One that was seen again, or a member that got in without, ends the wait."""
+        if isinstance(action, member_actions.Copy | member_actions.Serve):
+            self._donorless_since = None
+        elif isinstance(action, member_actions.AwaitDonor) and self._donorless_since is None:
+            self._donorless_since = at
+
     def _situation(self, server: view.ServerView | None, at: float) -> membership.Situation:
         return membership.Situation(
             self._me.pod,
@@ -138,6 +147,7 @@ class Loop:
             failing=self._failing,
             now=at,
             strays_since=self._strays_since,
+            donorless_since=self._donorless_since,
             tries=self._start_failures,
             since=self._since,
             is_busy=self._background.is_busy(),

@@ -120,14 +120,17 @@ class Surroundings:
         """Note that this member may be in the group from now on, before it joins; raises Refused for one that the group
         went on without, Conflict if the Lease is being changed."""
         lease = self._lease()
-        record = self._record(lease)
-        before = record.note
+        decided_on = self._record(lease)
+        before = decided_on.note
         if before.casts_out(self._me.pod, server_uuid, holds_data=holds_data):
             raise errors.Refused([errors.Reason("given-up", f"the group went on without {self._me.pod}")])
         if before.garbled:
             raise errors.Conflict("what the Lease notes of the group cannot be read: its primary corrects it")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
-        if not self._write(lease, wanted, record):
+        annotations = lease["metadata"].setdefault("annotations", {})
+        if not holds_data and (orders := record.obeyed(annotations, self._me.pod, server_uuid)):
+            annotations[names.ANNOTATION_REBUILDING] = orders
+        if not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease of the group is being changed")
         return wanted
 

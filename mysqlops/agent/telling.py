@@ -56,6 +56,7 @@ DOING = {
     member_actions.DropReceived: "deleting the relay log",
     member_actions.Apply: "applying what it received",
     member_actions.Wait: "waiting",
+    member_actions.AwaitDonor: "waiting",
 }
 
 

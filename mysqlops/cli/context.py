@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,18 +53,24 @@ def anywhere(given: dict[str, Any]) -> Iterator[Session]:
         yield Session(cluster, SystemClock(), progress, given.pop("timeout"))
 
 
-def make_spec(name: str, namespace: str, config_file: str | None, options: dict[str, Any]) -> ClusterSpec:
-    """The spec that the options describe; raises ConfigError."""
+def make_spec(
+    name: str,
+    namespace: str,
+    config_file: str | None,
+    options: dict[str, Any],
+    running: Mapping[str, str | None] | None = None,
+) -> ClusterSpec:
+    """The spec that the options describe; raises ConfigError. `running` are the settings of the cluster as it is."""
     check_replicas(options["replicas"])
     chosen = {key: value for key, value in options.items() if value is not None}
-    return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(config_file), **chosen)
+    return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(config_file, running), **chosen)
 
 
-def _read_config(path: str | None) -> dict[str, str | None]:
+def _read_config(path: str | None, running: Mapping[str, str | None] | None) -> dict[str, str | None]:
     if path is None:
         return {}
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
-    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path)
+    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path, running)

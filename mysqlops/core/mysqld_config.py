@@ -23,14 +23,18 @@ def normalise(key: str) -> str:
     return my_cnf.option(key, None).name
 
 
-def check_user_settings(settings: Sequence[my_cnf.Setting], source: str) -> dict[str, str | None]:
+def check_user_settings(
+    settings: Sequence[my_cnf.Setting], source: str, running: Mapping[str, str | None] | None = None
+) -> dict[str, str | None]:
     """The settings by name, `loose_` where a server may not know it; raises ConfigError for what a user may not set, or
-    sets twice."""
+    sets twice. What the cluster is `running` with passes: an older mysqlops allowed it, and it is in nobody's way."""
     checked: dict[str, str | None] = {}
     lines: dict[str, int] = {}
     for setting in settings:
         where, option = f"{source} line {setting.line}", my_cnf.option(setting.key, setting.value)
-        if why := setting_rules.refused_because(option.name, option.value):
+        key = _key(option)
+        is_running = running is not None and key in running and running[key] == option.value
+        if not is_running and (why := setting_rules.refused_because(option.name, option.value)):
             raise ConfigError(
                 f"{where}: {setting.key} may not be set{_so(option)}: {why}",
                 hint="correct the line or remove it; `mysqlops explain configuration` lists what may be set",
@@ -39,7 +43,7 @@ def check_user_settings(settings: Sequence[my_cnf.Setting], source: str) -> dict
             text = f"{where}: {setting.key} is set twice: also in line {lines[option.name]}; mysqld would use the last"
             raise ConfigError(text)
         lines[option.name] = setting.line
-        checked[_key(option)] = option.value
+        checked[key] = option.value
     return checked
 
 

@@ -26,10 +26,22 @@ def filling(annotations: Mapping[str, str]) -> dict[str, str]:
     return {str(name): str(backup) for name, backup in found.items()} if isinstance(found, dict) else {}
 
 
-def rebuilding(annotations: Mapping[str, str]) -> frozenset[str]:
-    """The members that a user wants to have another member's data: what they miss need not be in any binary log."""
+def rebuilding(annotations: Mapping[str, str]) -> dict[str, str]:
+    """The members that a user wants to have another member's data, which need not be in any binary log; each with the
+    data directory (server_uuid) that obeys, empty until one does: the order is not for the next one in its place."""
     found = _read(annotations, names.ANNOTATION_REBUILDING)
-    return frozenset(map(str, found)) if isinstance(found, dict) else frozenset()
+    notes = found.items() if isinstance(found, dict) else ()
+    return {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes}
+
+
+def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str) -> str | None:
+    """The orders to rebuild once this empty data directory obeys its pod's; None if that is none of its business: no
+    order, another one obeyed it, or it is what the order does away with."""
+    found = _read(annotations, names.ANNOTATION_REBUILDING)
+    note = found.get(pod) if isinstance(found, dict) else None
+    if not isinstance(note, dict) or note.get("server") or note.get("before") == server_uuid:
+        return None
+    return write({**found, pod: {**note, "server": server_uuid}})
 
 
 def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ class GroupRecord:
     acquired: str = ""  # when it was last taken (the API server's text)
     note: group.Note = field(default_factory=group.Note)
     order: group.GoOnWithout | None = None
-    rebuilding: frozenset[str] = frozenset()  # members that are to copy another's data
+    rebuilding: Mapping[str, str] = field(default_factory=dict)  # member that is to copy another's data -> as which one
     version: str = ""
     read_at: float = 0.0  # of the reader's own clock (seconds)
 

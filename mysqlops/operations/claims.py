@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mysqlops.core import gtid
+from mysqlops.core import group, gtid, names, record
 from mysqlops.core.view import RECOVERING
 from mysqlops.errors import Refused, StepFailed
 from mysqlops.operations import gtids, lock, observe, orders, waiting
@@ -87,7 +87,9 @@ def empty(session: Session, name: str, member: str, passed: gate.Passed | None, 
     """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. The orders that its
     new pod must find when it starts (`more`) are written in the same call. Raises WaitTimeout."""
     at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
-    note = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
+    known = group.note_of(orders.read(session.client, name))
+    before = known.joining.get(member) or known.members.get(member, "")
+    note = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup, before)
     orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
     if passed is not None:
         delete(session, passed)
@@ -104,6 +106,21 @@ def forget_emptied(session: Session, name: str, members: Collection[str]) -> Non
     notes = emptied(session, name)
     if left := notes.keys() & set(members):
         orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
+
+
+def forget_orders(session: Session, name: str, replicas: int) -> None:
+    """Whoever is added in a removed member's place begins without its orders: its pod would wait for a backup that no
+    command puts onto the volume any more."""
+    noted: dict[str, dict[str, Any]] = {
+        "rebuilding": emptied(session, name),
+        "filling": dict(record.filling(orders.read(session.client, name))),
+    }
+    wanted = {names.pod(name, ordinal) for ordinal in range(replicas)}
+    kept = {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}
+    if kept["filling"] != noted["filling"]:
+        session.client.delete("Job", names.restore_job(name))
+    if kept != noted:
+        orders.write(session.client, name, **kept)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mysqlops import errors
@@ -51,6 +51,12 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
 
 
+def running_settings(client: Client, name: str) -> Mapping[str, str | None] | None:
+    """The settings that a user gave a cluster that runs; None if none does."""
+    running = observe.running(client, name)
+    return None if running is None else running.spec.mysqld
+
+
 def _in_use_before(client: Client, name: str) -> render.InUse:
     """For a deleted cluster that kept its data: the claims that it used last, not those put aside by a restore. Raises
     Refused while its StatefulSet is being replaced."""
@@ -79,6 +85,7 @@ def check(session: Session, spec: ClusterSpec) -> None:
     findings = preflight.check(session.client, spec)
     for warning in findings.warnings:
         session.progress.warn(warning)
+    image_check.warn_of(session, spec)
     if findings.reasons:
         raise errors.Refused(findings.reasons)
 

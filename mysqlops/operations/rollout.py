@@ -16,7 +16,7 @@ from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import render, revisions
-from mysqlops.operations import claims, data_version, followers, observe, proof, switchover, waiting
+from mysqlops.operations import claims, data_version, followers, observe, proof, switchover, unproven, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
@@ -162,6 +162,7 @@ def _close(session: Session, name: str) -> None:
     ConfigMap with the plain name, and objects made from the cluster: both are updated before ConfigMaps are deleted.
     The record is deleted last: until then the rollout is open, and --resume finishes a killed run."""
     data_version.note(session.client, observe.judged(session, name))
+    unproven.attempt(session, name)
     used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:

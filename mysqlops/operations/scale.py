@@ -55,6 +55,7 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
         match planning.plan(now, target):
             case actions.Done():
                 _settle_claims(session, now, target)
+                claims.forget_orders(session, name, target)
                 if wish.claims == DELETE:
                     _delete_claims(session, now, target, wish)
                 return done

@@ -19,13 +19,16 @@ _STARTING = (UNKNOWN, status.ABSENT, view.DOWN)  # nobody has asked its new serv
 
 @dataclass(frozen=True)
 class Emptying:
-    """The note of a claim that goes: its UID, when the run began (UTC, ISO 8601), who ran it, and the backup that the
-    new claim is to begin with (empty: the member copies another one)."""
+    """The note of a claim that goes: its UID, when the run began (UTC, ISO 8601), who ran it, the backup that the new
+    claim is to begin with (empty: the member copies another one), and the data directories (server_uuid) that were on
+    the old claim and obeyed on the new one (core/record.py), as far as they are known."""
 
     uid: str
     at: str = ""
     by: str = ""
     backup: str = ""
+    before: str = ""
+    server: str = ""
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
@@ -70,7 +73,6 @@ def find(seen: Status, name: str) -> Member:
 def check_fence(seen: Status, name: str, fenced: Mapping[str, str]) -> None:
     """Fencing must leave somebody to serve; raises Refused."""
     find(seen, name)
-    others = [one for one in seen.members if one.name != name and one.state == view.ONLINE and one.name not in fenced]
-    if not others:
+    if not status.carriers(seen, {name, *fenced}):
         text = f"no other member is ONLINE and serves: fencing {name} would stop {seen.name}"
         raise Refused([Reason("last-to-serve", text, f"mysqlops stop {seen.name} stops it cleanly")])

@@ -105,6 +105,11 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class AwaitDonor(Wait):
+    """Nobody that it could copy is seen now: joining at once would be by binary logs, or not at all."""
+
+
+@dataclass(frozen=True)
 class Serve:
     """In the group: nothing to do."""
 

@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 
 from mysqlops.core import group, gtid, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import failing_applier, ghosts, outage, standing
+from mysqlops.planning import copying, failing_applier, ghosts, outage, standing
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
     Apply,
     Bar,
     ClearBootstrap,
-    Copy,
     DropReceived,
     HandOver,
     Join,
@@ -54,6 +53,7 @@ class Situation:
     failing: failing_applier.Memory = field(default_factory=failing_applier.Memory)
     now: float = 0.0  # seconds of the agent's clock
     strays_since: float | None = None  # since when it is seen as a replica that can be written
+    donorless_since: float | None = None  # since when it waits for somebody to copy
     tries: int = 0  # to copy, join or form since it was last in the group
     is_busy: bool = False  # with a previous action, which itself undoes what it has set
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
@@ -75,13 +75,6 @@ class Situation:
 # A donor serves one copy at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,
 # also if it has purged them (ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG; the error of the donor itself is 1236).
 _PURGED = (13114, 1236)
-
-# From how many transactions on an empty member copies a donor's data instead of applying them one by one; fewer is a
-# cluster that was just deployed (docs/adr/0023). A copy also has what somebody wrote past the binary log, which no
-# member gets that applies. So a member that is being rebuilt copies however little there is, and goes on trying.
-COPIES_FROM = 1_000
-_TRIES_TO_COPY = 3  # of a new member; then Group Replication does as it can
-
 
 # While the roles change, a member may be seen so for a moment: Group Replication sets it right by itself.
 _STRAYS_SECONDS = 2.0
@@ -221,14 +214,18 @@ def _plan_join(
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
         return Apply("it could not apply that when it was last in the group")
-    is_rebuilt = situation.name in around.record.rebuilding
-    copies = not server.known() and (is_rebuilt or situation.tries < _TRIES_TO_COPY)
-    if copies and (donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM)):
-        enough = f"{donor} holds {COPIES_FROM} transactions or more"
-        return Copy(f"it is being rebuilt, from {donor}" if is_rebuilt else enough, donor)
+    copies = copying.plan(_wish(situation, around, server), server, in_group)
+    if copies is not None:
+        return copies
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)
+
+
+def _wish(situation: Situation, around: view.Surroundings, server: view.ServerView) -> copying.Wish:
+    since = situation.now if situation.donorless_since is None else situation.donorless_since
+    is_ordered = around.record.rebuilding.get(situation.name) in ("", server.server_uuid)
+    return copying.Wish(is_ordered, situation.tries, situation.now - since)
 
 
 def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
@@ -239,25 +236,10 @@ def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, 
     errant = _errant(around, server)
     if errant:
         return f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild"
-    copying = [peer.name for peer in around.peers if peer.fresh and peer.publication and peer.publication.clone_size]
-    if copying and not server.known():
-        return f"{' and '.join(copying)} copies a donor's data, and a donor serves one at a time"
+    busy = [peer.name for peer in around.peers if peer.fresh and peer.publication and peer.publication.clone_size]
+    if busy and not server.known():
+        return f"{' and '.join(busy)} copies a donor's data, and a donor serves one at a time"
     return ""
-
-
-def _donor(server: view.ServerView, in_group: list[view.Peer], copies_from: int) -> str | None:
-    """Whom an empty member copies, if that is worth it: of the same version, as the clone plugin wants it; a replica
-    that has the least to apply, the primary only if there is no other. At first sight too: it holds no less by now."""
-    able = [
-        (peer.publication.role == names.ROLE_PRIMARY, peer.publication.behind, peer.name)
-        for peer in in_group
-        if peer.publication
-        and peer.publication.state == view.ONLINE
-        and peer.publication.role in (names.ROLE_PRIMARY, names.ROLE_REPLICA)  # a fenced or full one lets nobody in
-        and peer.publication.server_version == server.version
-        and gtid.GtidSet.parse(peer.publication.executed).count() >= copies_from
-    ]
-    return min(able)[2] if able else None
 
 
 def _errant(around: view.Surroundings, server: view.ServerView) -> gtid.GtidSet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,9 +11,19 @@ from typing import Any
 _GOES_ON_HOURS = 24  # a restart that was asked for later means every member again
 
 
-def note(pods: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    """What a run writes down before it begins; `pods` are pod -> UID."""
-    return {"at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "pods": dict(pods)}
+def note(pods: Mapping[str, str], now: datetime, settings: Any = None) -> dict[str, Any]:
+    """What a run writes down before it begins; `pods` are pod -> UID, `settings` the note of those that no write has
+    proved then: this restart takes them back, and not what is set while it stands still."""
+    return {"at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "pods": dict(pods), "settings": _digest(settings)}
+
+
+def takes_back(noted: Any, settings: Any) -> bool:
+    """Whether every server has started with my.cnf since these settings were noted, once the restart is over."""
+    return isinstance(noted, dict) and noted.get("settings") == _digest(settings)
+
+
+def _digest(settings: Any) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def left(noted: Any, pods: Mapping[str, str], now: datetime) -> dict[str, str]:

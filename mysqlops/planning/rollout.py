@@ -17,7 +17,16 @@ from mysqlops.errors import Reason
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.pods import container, containers, is_running, last_words
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.status import ABSENT, Member, Status, in_the_way
+from mysqlops.planning.status import (
+    ABSENT,
+    CONTRADICTIONS,
+    Member,
+    Status,
+    are_majority,
+    carriers,
+    in_the_way,
+    reasons_of,
+)
 from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
@@ -82,8 +91,9 @@ def _needed_because(member: Member, now: Status, old: Collection[str], dead: Col
         return f"no new pod has come up yet, and {member.name}, which is {member.state}, is about to join as it is"
     if member.state in (view.OFFLINE, view.ERROR, ABSENT) or member.name in dead:
         return None
-    others = sum(one.state == view.ONLINE and one.name != member.name for one in now.members)
-    if now.primary not in (None, member.name) and 2 * others > now.replicas:
+    others = carriers(now, [member.name])
+    is_settled = now.primary not in (None, member.name) and not reasons_of(now, *CONTRADICTIONS)
+    if is_settled and are_majority(others, now.replicas):
         return None
     why = f"{member.name} is {member.state} ({member.waiting_for or 'no reason known'})"
     return f"{why} and may lead the group: no primary with a majority of the others is seen"

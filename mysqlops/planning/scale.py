@@ -11,7 +11,16 @@ from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.status import Member, Status, in_the_way, reasons_of, way_out
+from mysqlops.planning.status import (
+    CONTRADICTIONS,
+    Member,
+    Status,
+    are_majority,
+    carriers,
+    in_the_way,
+    reasons_of,
+    way_out,
+)
 from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
@@ -69,7 +78,7 @@ def plan(now: Status, target: int) -> Action:
 
 def _plan_down(now: Status, target: int) -> Action:
     last = names.pod(now.name, now.replicas - 1)
-    if going := reasons_of(now, claims.GOING):
+    if going := reasons_of(now, claims.GOING, *CONTRADICTIONS):
         return Wait(going[0].message)
     if now.primary == last:
         heirs = [one for one in now.members if one.ordinal < target and one.role == names.ROLE_REPLICA]
@@ -84,8 +93,8 @@ def _plan_down(now: Status, target: int) -> Action:
 def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
     """Too few ONLINE members would stay. One that is outside the group may go all the same: nothing changes for it."""
     serves = any(one.name in now.group or one.state in _IN_GROUP for one in now.members if one.name in leaving)
-    staying = sum(one.state == view.ONLINE for one in now.members if one.ordinal < target)
-    return serves and 2 * staying <= target
+    staying = [one for one in carriers(now, leaving) if one.ordinal < target]
+    return serves and not are_majority(staying, target)
 
 
 def check(now: Status, target: int) -> None:

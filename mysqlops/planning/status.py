@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -133,8 +133,30 @@ def in_the_way(now: Status, *but: str) -> list[Condition]:
     return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
 
 
+CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
+
+
+def carriers(now: Status, going: Collection[str]) -> list[Member]:
+    """Who carries the group while others go: ONLINE by its agent's word of the last half minute, and in the group that
+    the primary sees. A RECOVERING member has a vote too, but it is not relied on: its server may end at any moment, and
+    the majority with it, if the one that goes was the vote to spare. Every verb that takes a member away counts so."""
+    return [
+        one
+        for one in now.members
+        if one.name not in going and one.state == view.ONLINE and (not now.group or one.name in now.group)
+    ]
+
+
+def are_majority(carrying: Collection[Member], voters: int) -> bool:
+    return 2 * len(carrying) > voters
+
+
 def way_out(now: Status) -> str:
-    """What a user can do where too few members serve: a member outside the group that runs can be made again."""
+    """What a user can do where too few members serve: wait for those that are joining, which ends either way; or make
+    one again that is outside the group and runs."""
+    coming = [one.name for one in now.members if one.state == view.RECOVERING]
+    if coming:
+        return f"wait until {' and '.join(coming)} is ONLINE or has left the group, then run the same command again"
     inside = {*now.group, *(one.name for one in now.members if one.state in _SERVING)}
     outside = [one.name for one in now.members if one.ordinal < now.replicas and one.name not in inside]
     if now.primary is None or not outside:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import group, names, rollout, view
+from mysqlops.core import group, names, record, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.objects import claims, pods, revisions
@@ -155,7 +155,7 @@ def _conditions(
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
     found += rotation.conditions(seen) + certificate_state.conditions(seen.name, members, seen.taken_at)
-    found += _order_conditions(seen)
+    found += _order_conditions(seen, members)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
@@ -245,7 +245,16 @@ _ORDERS = {
 }
 
 
-def _order_conditions(seen: Observed) -> list[Condition]:
+def _is_obeyed(key: str, annotations: Mapping[str, str], members: Sequence[Member]) -> bool:
+    """A killed command cannot take back what has been done: the data directories that obeyed it serve."""
+    if key != names.ANNOTATION_REBUILDING:
+        return False
+    serving = {one.name: one.server_uuid for one in members if one.state == view.ONLINE}
+    ordered = record.rebuilding(annotations)
+    return bool(ordered) and all(uuid and serving.get(pod) == uuid for pod, uuid in ordered.items())
+
+
+def _order_conditions(seen: Observed, members: Sequence[Member]) -> list[Condition]:
     """Every order stands until it is obeyed, whoever gave it."""
     if seen.lease is None:
         text = f"Lease {names.group_lease(seen.name)} is gone: no member can join or form the group"
@@ -258,7 +267,7 @@ def _order_conditions(seen: Observed) -> list[Condition]:
             hint.format(name=seen.name),
         )
         for key, (text, hint) in _ORDERS.items()
-        if annotations.get(key)
+        if annotations.get(key) and not _is_obeyed(key, annotations, members)
     ]
     order = group.order_of(annotations, (seen.lease.get("spec") or {}).get("acquireTime") or "")
     if order is not None:

@@ -180,3 +180,58 @@ def test_what_kubernetes_refuses_reaches_the_user(cluster: Namespace) -> None:
         cluster.kubectl("delete", "resourcequota", "team")
     assert cluster.mysqlops("scale", "mysql", "--replicas", "3").code == 0
     cluster.await_healthy()
+
+
+def _order(cluster: Namespace, kind: str, order: dict[str, Any]) -> None:
+    text = json.dumps(order) if order else None
+    change = {"metadata": {"annotations": {f"mysqlops.io/{kind}": text}}}
+    cluster.kubectl("patch", "lease", "mysql-group", "--type=merge", "-p", json.dumps(change))
+
+
+def _copied(cluster: Namespace, member: str) -> bool:
+    return cluster.sql(member, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
+
+
+def _empty(cluster: Namespace, member: str) -> None:
+    """Its volume is lost, and its pod with it."""
+    before = cluster.sql(member, "SELECT @@server_uuid")[0][0]
+    cluster.kubectl("delete", "pvc", f"data-{member}", "--wait=false")
+    cluster.kubectl("delete", "pod", member)
+
+    def is_back() -> bool:
+        found = next(one for one in cluster.status()["members"] if one["name"] == member)
+        return found["state"] == "ONLINE" and found["server_uuid"] != before
+
+    eventually(is_back, f"{member} is back with other data", 180)
+
+
+def test_an_order_to_rebuild_is_obeyed_once(cluster: Namespace) -> None:
+    """A killed command left it: whatever is in that place later is a new member like any other."""
+    cluster.await_healthy()
+    member = _replicas(cluster)[0]
+    _order(cluster, "rebuilding", {member: {"uid": "gone"}})
+    _empty(cluster, member)
+    assert _copied(cluster, member), "although the group has few transactions"
+    lease = json.loads(cluster.kubectl("get", "lease", "mysql-group", "-o", "json"))
+    noted = json.loads(lease["metadata"]["annotations"]["mysqlops.io/rebuilding"])
+    assert [[noted[member]["server"]]] == cluster.sql(member, "SELECT @@server_uuid")
+    cluster.await_healthy()
+    _empty(cluster, member)
+    assert not _copied(cluster, member)
+    assert "order-open" in _conditions(cluster)
+    _order(cluster, "rebuilding", {})
+
+
+def test_a_pod_that_waits_for_a_backup_is_evicted_at_once(cluster: Namespace) -> None:
+    """The command that restores onto it was killed: it waits for nothing that its grace period would give it."""
+    cluster.await_healthy()
+    member = _replicas(cluster)[0]
+    _order(cluster, "filling", {member: "a-backup"})
+    cluster.kubectl("delete", "pod", member)
+    waiting = "credentials: waiting until a-backup is on the volume"
+    eventually(lambda: waiting in cluster.kubectl("logs", member, "-c", "credentials", check=False), "it waits")
+    began = time.monotonic()
+    cluster.kubectl("delete", "pod", member)
+    assert time.monotonic() - began < 30
+    _order(cluster, "filling", {})
+    cluster.await_healthy(seconds=180)

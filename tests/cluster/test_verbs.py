@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mysqlops.planning import membership
+from mysqlops.planning import copying
 from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
 from tests.unit.test_network_policy import Other, allows
@@ -327,7 +327,7 @@ def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(clu
 def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) -> None:
     """It joins once: with Group Replication's own copy the members change thrice, and writes stop each time."""
     now = cluster.await_healthy()
-    data.commit_often(cluster, now["primary"], membership.COPIES_FROM)
+    data.commit_often(cluster, now["primary"], copying.COPIES_FROM)
     first, other = (one["name"] for one in now["members"] if one["role"] == "replica")
     done = cluster.mysqlops("member", "rebuild", "mysql", first, "--confirm", first)
     assert done.code == 0, done.err

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -127,3 +130,15 @@ def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
     cluster.store.put({"kind": "Job", "metadata": {"name": "copy"}, "status": failed})
     with pytest.raises(errors.StepFailed, match="copy: no such table"):
         jobs.run(cluster.session(5.0), {"metadata": {"name": "copy"}}, lambda *_: "", "refused")
+
+
+def test_a_pod_that_is_deleted_while_it_waits_ends_at_once() -> None:
+    """The kernel drops a signal that process 1 does not handle: an eviction waited for all of the pod's grace period,
+    for a backup that no command put onto its volume any more."""
+    program = "import sys; from mysqlops.agent.__main__ import main; print(main(sys.argv[1:], is_process_1=True))"
+    words = [sys.executable, "-c", program, "wait", "--timeout", "60", "127.0.0.1:1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        assert b"127.0.0.1" in process.stdout.readline(), "it waits"
+        process.terminate()
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM

@@ -41,7 +41,8 @@ def command(**given: Any) -> None:
     dry_run, no_wait, config_file = given.pop("dry_run"), given.pop("no_wait"), given.pop("config_file")
     names.check_cluster_name(name)
     client = context.client(given.pop("context"), given.pop("namespace"))
-    spec = context.make_spec(name, client.namespace, config_file, given)
+    running = deploy.running_settings(client, name) if config_file else None
+    spec = context.make_spec(name, client.namespace, config_file, given, running)
     with output.progress() as progress:
         session = Session(client, SystemClock(), progress, timeout)
         deploy.check(session, spec)
