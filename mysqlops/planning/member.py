@@ -20,12 +20,14 @@ _STARTING = (UNKNOWN, status.ABSENT, view.DOWN)  # nobody has asked its new serv
 @dataclass(frozen=True)
 class Emptying:
     """The note of a claim that goes: its UID, when the run began (UTC, ISO 8601), who ran it, and the backup that the
-    new claim is to begin with (empty: the member copies another one)."""
+    new claim is to begin with (empty: the member copies another one). The member whose data directory is `server_uuid`
+    leaves the group before its claim goes."""
 
     uid: str
     at: str = ""
     by: str = ""
     backup: str = ""
+    server_uuid: str = ""
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
