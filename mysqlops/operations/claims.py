@@ -57,7 +57,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
         _note(session, name, member, _emptying(session, uid, server_uuid=uuid or noted.expected().get(member, "")))
         patience = waiting.Patience(session, _LEAVES_SECONDS)
         while not patience.is_over() and is_counted(session, name, member):
-            patience.sleep(waiting.Pending(f"{member} to leave the group"))
+            patience.sleep(waiting.Pending(f"{member} to leave the group"), 1.0)
         return let_pass()
     except (MysqlopsError, KeyboardInterrupt):
         with suppress(MysqlopsError):
@@ -77,7 +77,7 @@ def _let_back(session: Session, name: str, claim: str) -> None:
 
 
 def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:
-    """The same for a member without a pod, which a scaling removed. Raises StepFailed if the group keeps counting it."""
+    """The same for a member without a pod, which a scaling removed. Raises StepFailed if it is counted too long."""
     member = names.pod_of_claim(claim["metadata"]["name"])
     let_pass()
     patience = waiting.Patience(session, _FORGETS_SECONDS)
@@ -87,7 +87,7 @@ def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: Le
                 f"claim {claim['metadata']['name']} is kept: an outage would wait for {member}, which the group counts"
             )
             raise StepFailed(text, hint=f"mysqlops status {name}; then run the same command again")
-        patience.sleep(waiting.Pending(f"the group to count {member} no longer"))
+        patience.sleep(waiting.Pending(f"the group to count {member} no longer"), 1.0)
     return let_pass()
 
 
