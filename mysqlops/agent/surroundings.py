@@ -15,7 +15,7 @@ from mysqlops import errors
 from mysqlops.agent import api, settings, vault
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, publication, record, view
-from mysqlops.planning import standing
+from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
 # and the last publication of a dead node's pod is never removed.
@@ -118,12 +118,14 @@ class Surroundings:
 
     def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
         """Note that this member may be in the group from now on, before it joins; raises Refused for one that the group
-        went on without, Conflict if the Lease is being changed."""
+        went on without, Conflict if the Lease is being changed, or its data directory is about to be deleted."""
         lease = self._lease()
         decided_on = self._record(lease)
         before = decided_on.note
         if before.casts_out(self._me.pod, server_uuid, holds_data=holds_data):
             raise errors.Refused([errors.Reason("given-up", f"the group went on without {self._me.pod}")])
+        if departure.is_ordered(self._me.pod, server_uuid, decided_on):
+            raise errors.Conflict(departure.WHY)
         if before.garbled:
             raise errors.Conflict("what the Lease notes of the group cannot be read: its primary corrects it")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
@@ -180,6 +182,7 @@ class Surroundings:
             held_for_seconds=self._held_for(spec.get("renewTime")),
             fenced=record.fenced(annotations),
             rebuilding=record.rebuilding(annotations),
+            leaving=record.leaving(annotations),
             acquired=acquired,
             note=group.note_of(noted),
             order=group.order_of(annotations, acquired),

@@ -44,6 +44,14 @@ def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str) -> str | 
     return write({**found, pod: {**note, "server": server_uuid}})
 
 
+def leaving(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Member -> the data directory (server_uuid) that is about to be deleted: who has it leaves the group before."""
+    found = _read(annotations, names.ANNOTATION_REBUILDING)
+    notes = found.items() if isinstance(found, dict) else ()
+    uuids = {str(pod): note.get("before") for pod, note in notes if isinstance(note, dict)}
+    return {pod: uuid for pod, uuid in uuids.items() if uuid and isinstance(uuid, str)}
+
+
 def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """The variables that a command sets live, or did until it was killed: values of which no write has proved."""
     found = _read(annotations, names.ANNOTATION_SETTING)

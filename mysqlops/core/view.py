@@ -115,6 +115,7 @@ class GroupRecord:
     note: group.Note = field(default_factory=group.Note)
     order: group.GoOnWithout | None = None
     rebuilding: Mapping[str, str] = field(default_factory=dict)  # member that is to copy another's data -> as which one
+    leaving: Mapping[str, str] = field(default_factory=dict)  # member -> its data directory that is about to go
     version: str = ""
     read_at: float = 0.0  # of the reader's own clock (seconds)
 

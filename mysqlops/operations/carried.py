@@ -64,7 +64,9 @@ def pages() -> tuple[Page, ...]:
     """Every page; they are read once."""
     folder = _folder("_docs", "docs")
     files = sorted(folder.rglob("*.md"))
-    return tuple(Page(str(file.relative_to(folder).with_suffix("")), file.read_text(encoding="utf-8")) for file in files)
+    return tuple(
+        Page(str(file.relative_to(folder).with_suffix("")), file.read_text(encoding="utf-8")) for file in files
+    )
 
 
 def readable(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mysqlops.core import names, record, view
 from mysqlops.objects import claims as naming
 from mysqlops.operations import claims, observe, orders
@@ -95,9 +97,10 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
     """Give the member a new claim; with `backup` its pod waits until the backup is on it. A restore onto the old claim
     is given up, once the gate has let that pass. Raises Refused."""
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
-    passed = (
-        None if found is None else claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS, repair=True))
-    )
+    passed = None
+    if found is not None:
+        wish = claims.Wish(accept_loss, ACCEPT_LOSS, repair=True)
+        passed = claims.after_leaving(session, name, found, partial(claims.ask, session, name, found, wish))
     filling = _without_filling(session, name, member)
     if backup:
         filling[member] = backup

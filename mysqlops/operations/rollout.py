@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from mysqlops import errors
@@ -233,7 +234,8 @@ def _replace(
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
         wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
-        passed = claims.ask_patiently(session, seen.name, claim, wish, repairs=rollout.goes_back(record))
+        ask = partial(claims.ask_patiently, session, seen.name, claim, wish, repairs=rollout.goes_back(record))
+        passed = claims.after_leaving(session, seen.name, claim, ask)
         return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)

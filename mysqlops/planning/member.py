@@ -20,8 +20,9 @@ _STARTING = (UNKNOWN, status.ABSENT, view.DOWN)  # nobody has asked its new serv
 @dataclass(frozen=True)
 class Emptying:
     """The note of a claim that goes: its UID, when the run began (UTC, ISO 8601), who ran it, the backup that the new
-    claim is to begin with (empty: the member copies another one), and the data directories (server_uuid) that were on
-    the old claim and obeyed on the new one (core/record.py), as far as they are known."""
+    claim is to begin with (empty: the member copies another one), and the data directories (server_uuid) as far as they
+    are known: `before` is on the claim that goes, and its member leaves the group first; `server` is the one on the new
+    claim that obeyed (core/record.py)."""
 
     uid: str
     at: str = ""

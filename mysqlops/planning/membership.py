@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from mysqlops.core import group, gtid, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import copying, failing_applier, ghosts, outage, standing
+from mysqlops.planning import copying, departure, failing_applier, ghosts, outage, standing
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
@@ -100,7 +100,7 @@ def _plan_by_state(situation: Situation, server: view.ServerView) -> Action:
     if server.state == view.ONLINE:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
-        return _plan_recovering(server, situation.failing)
+        return _plan_recovering(situation, server)
     if server.clone is not None:
         return Wait(f"copying a donor's data ({server.clone.stage})")
     if server.state == view.ERROR:
@@ -109,9 +109,12 @@ def _plan_by_state(situation: Situation, server: view.ServerView) -> Action:
     return DropReceived(situation.torn) if situation.torn else _plan_outside_group(situation, server)
 
 
-def _plan_recovering(server: view.ServerView, failing: failing_applier.Memory) -> Action:
+def _plan_recovering(situation: Situation, server: view.ServerView) -> Action:
+    failing = situation.failing
     if server.clone is not None:
         return Wait(f"recovering: copying a donor's data ({server.clone.stage})")
+    if why := departure.leaves_because(situation.name, server, situation.record):
+        return Leave(why)
     if failing.must_leave:
         return Leave(f"its applier stopped: {failing.text}")
     if server.recovery_error in _PURGED:
@@ -121,7 +124,8 @@ def _plan_recovering(server: view.ServerView, failing: failing_applier.Memory) -
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
     foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
-    if why := ghosts.why_it_stands_still(server, situation.sightings) or foreign:
+    departing = departure.leaves_because(situation.name, server, situation.record)
+    if why := ghosts.why_it_stands_still(server, situation.sightings) or foreign or departing:
         return Leave(why)
     barred = situation.barred_because()
     if barred:
@@ -176,6 +180,8 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
         return Wait(outcast)
     alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
+    if in_group and departure.is_ordered(situation.name, server.server_uuid, around.record):
+        return Wait(departure.WHY)
     if in_group:
         return _plan_join(situation, around, server, in_group)
     return _plan_without_group(situation, around, server)

@@ -85,7 +85,7 @@ def _plan_down(now: Status, target: int) -> Action:
         return Switchover(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
     if now.primary is None:
         return Wait(f"{now.name} has no primary")
-    if _is_needed(now, target, [last]):
+    if _is_needed(now, target, [last]) or _is_vote_needed(now, last):
         return Wait("too few of the members that stay are ONLINE")
     return Shrink(last)
 
@@ -95,6 +95,13 @@ def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
     serves = any(one.name in now.group or one.state in _IN_GROUP for one in now.members if one.name in leaving)
     staying = [one for one in carriers(now, leaving) if one.ordinal < target]
     return serves and not are_majority(staying, target)
+
+
+def _is_vote_needed(now: Status, last: str) -> bool:
+    """Without it the group, which still counts members that it has not yet expelled, would lose its majority."""
+    rest = [pod for pod in now.group if pod != last]
+    alive = sum(one.state in _IN_GROUP for one in now.members if one.name in rest)
+    return last in now.group and 2 * alive <= len(rest)
 
 
 def check(now: Status, target: int) -> None:

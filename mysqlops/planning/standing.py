@@ -14,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from mysqlops.core import group, names, view
+from mysqlops.planning import departure
 
 
 def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
@@ -61,8 +62,9 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     """What the Lease must say of the group that this member leads; None if it says so, or it is not for it to say.
 
     Only the primary with a majority may say it: nobody else knows the whole view. Whoever is joining stays noted until
-    it is seen in the group, for it may be in by now. What the Lease said before this group was seen is no licence: it
-    may have been of another one, which counts. An order of a user that stands is none any more: a group runs.
+    it is seen in the group, for it may be in by now; but not one whose data is about to be deleted: it may not join
+    (planning/departure.py). What the Lease said before this group was seen is no licence: it may have been of another
+    one, which counts. An order of a user that stands is none any more: a group runs.
     """
     own = group.incarnation(server.view_id)
     if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
@@ -78,7 +80,11 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
         acquired=record.acquired,
         name=server.group_name or before.name,
         members=members,
-        joining={name: uuid for name, uuid in before.joining.items() if members.get(name) != uuid},
+        joining={
+            name: uuid
+            for name, uuid in before.joining.items()
+            if members.get(name) != uuid and not departure.is_ordered(name, uuid, record)
+        },
         outcasts={name: uuid for name, uuid in before.outcasts.items() if name not in members},
     )
     return None if wanted == before and record.bootstrapped_by and record.order is None else wanted

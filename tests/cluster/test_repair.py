@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mysqlops.core import group
 from mysqlops.drill.clients import rows
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, run
 from tests.faults import ledger
@@ -235,3 +237,24 @@ def test_a_pod_that_waits_for_a_backup_is_evicted_at_once(cluster: Namespace) ->
     assert time.monotonic() - began < 30
     _order(cluster, "filling", {})
     cluster.await_healthy(seconds=180)
+
+
+def test_no_outage_would_wait_for_a_member_whose_claim_goes(cluster: Namespace) -> None:
+    """It leaves its group before, and stays outside; the Lease of the group says so when the claim is deleted."""
+    cluster.await_healthy()
+    replica = _replicas(cluster)[-1]
+    uuid = cluster.sql(replica, "SELECT @@server_uuid")[0][0]
+    claim = json.loads(cluster.kubectl("get", "pvc", f"data-{replica}", "-o", "json"))["metadata"]["uid"]
+
+    def is_gone() -> bool:
+        found = json.loads(cluster.kubectl("get", "pvc", f"data-{replica}", "-o", "json", check=False) or "{}")
+        metadata = found.get("metadata", {})
+        return metadata.get("uid") != claim or "deletionTimestamp" in metadata
+
+    words = ("member", "rebuild", "mysql", replica, "--confirm", replica, "-n", cluster.name)
+    with subprocess.Popen([sys.executable, "-m", "mysqlops", *words]) as rebuilding:
+        eventually(is_gone, "the claim is deleted", 120)
+        lease = json.loads(cluster.kubectl("get", "lease", "mysql-group", "-o", "json"))
+        assert uuid not in group.note_of(lease["metadata"]["annotations"]).expected().values()
+        assert rebuilding.wait(300) == 0
+    assert cluster.await_healthy()["online"] == 3
