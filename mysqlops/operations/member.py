@@ -42,9 +42,9 @@ def _serves(now: status.Status, member: str) -> bool:
 
 
 def _is_out(now: status.Status, member: str) -> bool:
-    """Refusing clients, and out of the Services."""
+    """Refusing clients, and out of the Services; a member without a pod finds the order when it starts."""
     found = planning.find(now, member)
-    return found.role == names.ROLE_NONE and found.label == names.ROLE_NONE and not found.ready
+    return found.role == names.ROLE_NONE and found.label in (names.ROLE_NONE, None) and not found.ready
 
 
 def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> status.Status:
@@ -108,9 +108,16 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
 
 
 def await_service(session: Session, name: str, member: str) -> None:
-    """Waits until it serves with its new claim, then deletes the note of the rebuild."""
-    observe.until(session, name, lambda now: _serves(now, member), f"{member} to copy its data from the group")
+    """Waits until it serves with its new claim, or would if it was not fenced, then deletes the note of the rebuild."""
+    is_fenced = member in record.fenced(orders.read(session.client, name))
+
+    def has_copied(now: status.Status) -> bool:
+        return _serves(now, member) or (is_fenced and planning.find(now, member).state == view.ONLINE)
+
+    observe.until(session, name, has_copied, f"{member} to copy its data from the group")
     claims.forget_emptied(session, name, [member])
+    if is_fenced:
+        session.progress.warn(f"{member} is still fenced: mysqlops member unfence {name} {member} lets clients in")
 
 
 def _claim(session: Session, name: str, member: str) -> str:

@@ -133,6 +133,14 @@ def in_the_way(now: Status, *but: str) -> list[Condition]:
     return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
 
 
+def is_whole(now: Status, fenced: Collection[str]) -> bool:
+    """Nothing is in the way but that those serve nobody whom a user keeps out of service."""
+    return all(
+        one.code == "serves-nobody" and any(one.message.startswith(f"{name} ") for name in fenced)
+        for one in in_the_way(now)
+    )
+
+
 CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
 
 

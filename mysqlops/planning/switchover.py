@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mysqlops.core import names, view
@@ -43,6 +43,16 @@ def choose(seen: Status, to: str | None, limits: Limits) -> Switchover | None:
     if not fit:
         raise Refused([Reason("no-successor", why, f"mysqlops status {seen.name}") for why in unfit.values()])
     return Switchover(seen.primary, min(fit, key=lambda member: (member.behind or 0, member.ordinal)).name)
+
+
+_OPEN_ENDS = ("service-stale", "label-stale", "primary-read-only")
+
+
+def is_over(now: Status, chosen: Switchover, fenced: Collection[str]) -> bool:
+    """Whether the new primary leads, the Services lead there, and the old primary serves again, unless it may not."""
+    barred = [one for one in now.members if one.state == view.ONLINE and one.role == names.ROLE_NONE]
+    is_old_back = not any(one.name == chosen.primary and one.name not in fenced for one in barred)
+    return now.primary == chosen.to and is_old_back and not any(one.code in _OPEN_ENDS for one in now.conditions)
 
 
 def unfit_because(member: Member, limits: Limits) -> str | None:

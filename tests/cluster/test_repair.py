@@ -202,7 +202,7 @@ def _empty(cluster: Namespace, member: str) -> None:
 
     def is_back() -> bool:
         found = next(one for one in cluster.status()["members"] if one["name"] == member)
-        return found["state"] == "ONLINE" and found["server_uuid"] != before
+        return bool(found["state"] == "ONLINE" and found["server_uuid"] != before)
 
     eventually(is_back, f"{member} is back with other data", 180)
 
