@@ -320,7 +320,7 @@ def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(clu
     done = cluster.mysqlops("member", "rebuild", "mysql", replica, "--confirm", replica)
     assert done.code == 0, done.err
     assert cluster.sql(replica, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
-    assert "copying a donor's data" in done.err
+    assert "cloning a donor's data" in done.err
     assert _rows(cluster) == [[[4]]] * 3
 
 
@@ -335,7 +335,7 @@ def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) ->
     told = cluster.kubectl("logs", first, "-c", "agent")
     assert f"copying: it is being rebuilt, from {other}" in told
     assert told.index("copying: ") < told.index("joining: ")
-    assert "recovering: copying" not in told
+    assert "recovering: cloning" not in told
     counted = {member: cluster.sql(member, "SELECT COUNT(*) FROM app.many") for member in MEMBERS}
     assert set(map(str, counted.values())) == {str(counted[now["primary"]])}
     cluster.sql(now["primary"], "DROP TABLE app.many")
