@@ -91,8 +91,8 @@ class Surroundings:
         return found
 
     def take_lease(self, decided_on: view.GroupRecord, server_uuid: str) -> group.Note | None:
-        """Take the right to form the group, apply a user's order to go on without members if there is one, and record
-        all of it in one write; None if the Lease has changed since the decision."""
+        """Take the right to form the group, apply a user's order to continue without members if there is one, and
+        record all of it in one write; None if the Lease has changed since the decision."""
         lease = self._lease()
         if decided_on.version != lease["metadata"].get("resourceVersion"):
             return None
@@ -118,12 +118,12 @@ class Surroundings:
 
     def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
         """Record that this member may be in the group from now on, before it joins; raises Refused for one that the
-        group went on without, Conflict if the Lease is being changed."""
+        group continued without, Conflict if the Lease is being changed."""
         lease = self._lease()
         record = self._record(lease)
         before = record.note
         if before.casts_out(self._me.pod, server_uuid, holds_data=holds_data):
-            raise errors.Refused([errors.Reason("given-up", f"the group went on without {self._me.pod}")])
+            raise errors.Refused([errors.Reason("given-up", f"the group continued without {self._me.pod}")])
         if before.garbled:
             raise errors.Conflict("what the Lease records of the group cannot be read: its primary corrects it")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)

@@ -5,7 +5,7 @@
   (server_uuid): an empty volume in a pod of the same name is not that member.
 - `incarnation` is one run of a group, from its bootstrap until its last member has left. Two runs of the same name can
   exist for a moment, but only one of them is recorded here, and members of another one accept no clients.
-- `name` is the name of the history: the UUID under which the group counts transactions. A group that goes on without
+- `name` is the name of the history: the UUID under which the group counts transactions. A group that continues without
   what a member may hold gets another name, and that member becomes an outcast: it never joins by itself.
 """
 
@@ -45,7 +45,7 @@ class Note:
         }
 
     def casts_out(self, pod: str, server_uuid: str, *, holds_data: bool = True) -> bool:
-        """True if the group went on without this data directory: only a rebuild brings the pod back."""
+        """True if the group continued without this data directory: only a rebuild brings the pod back."""
         barred = self.outcasts.get(pod)
         if barred is None:
             return False

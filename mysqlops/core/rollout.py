@@ -35,7 +35,7 @@ class Replaced:
 
     A new server that never comes up cannot be asked. Anything that it acknowledges later, it acknowledges as a member
     of the group, whose majority then has it: so the group has everything if it has this. That no longer holds if the
-    group went on without what a member may hold, and so under another name than `history`.
+    group continued without what a member may hold, and so under another name than `history`.
     """
 
     since: str

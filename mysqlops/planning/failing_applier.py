@@ -33,7 +33,7 @@ class Memory:
         return "" if server is not None and server.state == view.ONLINE else self.text
 
     def waits_because(self, now: float) -> str:
-        """Why the member does not join yet, or nothing."""
+        """Why the member does not join yet; empty if it may."""
         if now >= self.until:
             return ""
         times = f", {self.failures} times in a row" if self.failures > 1 else ""

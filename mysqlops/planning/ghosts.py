@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from mysqlops.core import view
 
 LOOK_SECONDS = 15.0
-_CERTAIN_LOOKS = 3  # in a row: thrice as long as a removal ever takes
+_CERTAIN_LOOKS = 3  # in a row: three times as long as a removal ever takes
 _OUTSIDE = (view.OFFLINE, view.DOWN)
 
 Sightings = Mapping[str, int]  # of a pod, how many looks in a row

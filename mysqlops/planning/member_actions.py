@@ -11,8 +11,8 @@ from mysqlops.core import view
 class FormGroup:
     """Take the Lease, if it is still as it was when this was decided, then start a group of one.
 
-    The record holds a user's order to go on without some members, if there is one. `ask` lists those of them that are
-    silent: they may be a running group that is cut off from the API server only.
+    The record holds a user's order to continue without some members, if there is one. `ask` lists those of them that
+    are silent: they may be a running group that is cut off from the API server only.
     """
 
     why: str

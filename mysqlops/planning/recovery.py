@@ -1,4 +1,4 @@
-"""Who blocks the end of a full outage, what only each of them holds, and the order to go on without some. Pure."""
+"""Who blocks the end of a full outage, what only each of them holds, and the order to continue without some. Pure."""
 
 from __future__ import annotations
 

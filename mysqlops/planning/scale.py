@@ -45,7 +45,7 @@ class Kept:
 
 
 def kept_of(claim: Json, history: str) -> Kept:
-    """From the note of the command that left the claim, if the history still has that name: a group that went on
+    """From the note of the command that left the claim, if the history still has that name: a group that continued
     without some member's transactions has another one."""
     notes = claim["metadata"].get("annotations") or {}
     is_of = notes.get(names.ANNOTATION_KEPT_HISTORY) == history

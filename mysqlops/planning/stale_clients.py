@@ -2,8 +2,8 @@
 
 - A demoted primary refuses clients until the Service routes elsewhere: they must write to another member, and clients
   that connected here meanwhile would read old rows for as long as their connections live.
-- A server that was silent and still believes that it is a member was frozen: the group may have gone on without it. It
-  refuses clients until it has heard from the group.
+- A server that was silent and still believes that it is a member was frozen: the group may have continued without it.
+  It refuses clients until it has heard from the group.
 - A member outside the group, such as one that was killed and comes back, closes its clients' connections: until another
   member leads, it may still carry the primary's label (found by drills of kill-mysqld).
 """
@@ -22,7 +22,7 @@ _FROZEN_SECONDS = 5.0  # for less, Group Replication suspects nobody
 _SPOKEN_SECONDS = 5.0
 
 _WAS_PRIMARY = "it was primary a moment ago, and the Service may still route clients here"
-_FROZEN = "it was frozen, and the group may have gone on without it"
+_FROZEN = "it was frozen, and the group may have continued without it"
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,11 @@ def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord)
     """Why this member may not come back by itself; empty if it may."""
     is_back = record.order is not None and pod in record.order.back
     if record.note.casts_out(pod, server.server_uuid, holds_data=bool(server.known())) and not is_back:
-        return "the group went on without it (recover --accept-loss): mysqlops member rebuild brings it back"
+        return "the group continued without it (recover --accept-loss): mysqlops member rebuild brings it back"
     if record.order is not None and pod in record.order.back:
         return ""
     if pod in record.given_up():
-        return "a user ordered the others to go on without it (recover --accept-loss)"
+        return "a user ordered the others to continue without it (recover --accept-loss)"
     return ""
 
 

@@ -266,9 +266,8 @@ def _order_conditions(seen: Observed) -> list[Condition]:
     ]
     order = group.order_of(annotations, (seen.lease.get("spec") or {}).get("acquireTime") or "")
     if order is not None:
-        text = (
-            f"the members are ordered to go on without {', '.join(sorted(order.members))}, and have formed no group yet"
-        )
+        gone = ", ".join(sorted(order.members))
+        text = f"the members are ordered to continue without {gone}, and have formed no group yet"
         found.append(Condition("order-open", text, f"mysqlops recover {seen.name} --withdraw withdraws the order"))
     return found
 
