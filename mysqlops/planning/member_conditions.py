@@ -15,7 +15,7 @@ def of(seen: Observed, member: Member) -> list[Condition]:
         text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}{_copied(member)}"
         found.append(Condition("member-not-online", text, look_at(seen, member.name)))
     if member.state == view.ONLINE and member.role == names.ROLE_NONE:
-        text = f"{member.name} is ONLINE and serves nobody: {member.waiting_for or 'no reason known'}"
+        text = f"{member.name} is ONLINE and accepts no clients: {member.waiting_for or 'no reason known'}"
         next_command = f"mysqlops member unfence {seen.name} {member.name}"
         is_fenced = "fenced" in member.waiting_for
         found.append(Condition("serves-nobody", text, next_command if is_fenced else look_at(seen, member.name)))

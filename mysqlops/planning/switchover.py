@@ -50,7 +50,7 @@ def unfit_because(member: Member, limits: Limits) -> str | None:
     if member.state != view.ONLINE:
         return f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}"
     if member.role != names.ROLE_REPLICA:
-        return f"{member.name} serves nobody: {member.waiting_for or 'no reason known'}"
+        return f"{member.name} accepts no clients: {member.waiting_for or 'no reason known'}"
     if member.behind is not None and member.behind > limits.behind:
         return (
             f"{member.name} has {member.behind} transactions to apply first, more than --max-behind {limits.behind}; "

@@ -32,6 +32,7 @@ WORST = {
     r"g(?:o|oes|oing|one) on without\b|went on without\b": "continue without",
     r"so many (?:hours|seconds|members|of)\b|the so many\b": "that number of",
     r"thrice\b": "three times",
+    r"serves? nobody\b": "accept no clients",
     r"deeds?\b": "action",
     r"(?:makes?|made|making) (?:it|them|one|the \w+) again\b": "recreate",
     r"(?:br(?:ing|ings|ought)) forward\b": "recover to a point",
