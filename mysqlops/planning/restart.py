@@ -1,4 +1,4 @@
-"""Which pods a restart has still to replace: those that were there when it began, by their UIDs. Pure."""
+"""Which pods a restart still has to replace: those that existed when it began, by their UIDs. Pure."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _digest(settings: Any) -> str:
 
 
 def left(noted: Any, pods: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """The pods that a killed run has still to replace; empty if its note is old, or all of them were replaced: then the
-    command begins again."""
+    """The pods that a killed run still has to replace; empty if its note is old or all of them were replaced: the
+    command then starts from the beginning."""
     if not isinstance(noted, dict) or not isinstance(noted.get("pods"), dict):
         return {}
     try:
         age = now - datetime.fromisoformat(str(noted.get("at")))
-    except (ValueError, TypeError):  # no moment, or one without its time zone
+    except (ValueError, TypeError):  # no date, or one without a time zone
         return {}
     if abs(age) > timedelta(hours=_GOES_ON_HOURS):
         return {}

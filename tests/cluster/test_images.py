@@ -63,7 +63,8 @@ def cluster(namespace: Namespace) -> Namespace:
 
 
 @pytest.mark.parametrize(
-    ("image", "told"), [("older", "8.4.8 is older than 9.7"), ("unknown", "not of a series this version")]
+    ("image", "told"),
+    [("older", "8.4.8 is older than 9.7"), ("unknown", "not of a series that this mysqlops supports")],
 )
 def test_a_version_that_may_not_follow_is_refused(
     cluster: Namespace, images: dict[str, str], image: str, told: str

@@ -374,7 +374,7 @@ def test_a_stateful_set_that_was_not_put_aside_by_mysqlops_is_not_made(change: d
     found["metadata"]["annotations"][names.ANNOTATION_RECREATING] = change.get("members", "3")
     cluster.session().client.create("StatefulSet", found)
     del cluster.store.objects["StatefulSet", NAME]
-    with pytest.raises(errors.Refused, match="is not what mysqlops puts aside"):
+    with pytest.raises(errors.Refused, match="was not set aside by mysqlops"):
         remake.finish(cluster.session(), NAME)
 
 

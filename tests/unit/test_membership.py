@@ -203,7 +203,7 @@ def test_a_replica_made_writable_by_hand_is_set_back_but_not_at_first_sight() ->
 def test_a_copy_on_its_way_is_waited_for() -> None:
     copying = server(clone=view.Clone("FILE COPY", 1, 2))
     action = plan(copying, holder("mysql-1"), name="mysql-2")
-    assert action == member_actions.Wait("copying a donor's data (FILE COPY)")
+    assert action == member_actions.Wait("cloning a donor's data (FILE COPY)")
     # By a peer too, whose publication says so while it is outside the group.
     published = Publication("uid", "", 1, "1", state=view.OFFLINE, clone_copied=5, clone_size=9)
     other = view.Peer("mysql-3", True, published, fresh=True)

@@ -46,7 +46,7 @@ def test_a_note_on_a_kept_claim_ends_with_the_history_s_name() -> None:
     assert scale.plan(cluster.session(), NAME, 5, scale.Wish())
     assert scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
     cluster.rename("22222222-2222-2222-2222-222222222222")
-    with pytest.raises(errors.Refused, match="was not written down since this history began"):
+    with pytest.raises(errors.Refused, match="has not been recorded since this history began"):
         scale.plan(cluster.session(), NAME, 5, scale.Wish())
     with pytest.raises(errors.Refused) as error:
         scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
