@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,7 @@ from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.agent.jobs import binlog as job
 from mysqlops.agent.jobs import peers, store
-from mysqlops.core import backup, binlog, facts, relay_log
+from mysqlops.core import backup, binlog, relay_log
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import connect
 from tests.unit.fakes.receiving import GROUP, OTHER, Primary, Turns, World
@@ -36,7 +38,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     monkeypatch.setattr(job, "_RELAY", tmp_path / "relay")
     monkeypatch.setattr(job, "_CHUNK", tmp_path / "chunk")
-    monkeypatch.setattr(job.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(store, "Store", partial(store.Store, work=tmp_path / "work"))
     monkeypatch.setattr(peers, "_KEY", tmp_path / "key")
     (tmp_path / "key").write_text("the cluster's\n")
@@ -46,7 +48,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(connect, "set_read_timeout", lambda *_: None)
 
     def patch(_: api.Api, *where: Any) -> dict[str, Any]:
-        made.reports.append(dict(facts.json.loads(where[-1]["metadata"]["annotations"]["mysqlops.io/binlog"])))
+        made.reports.append(dict(json.loads(where[-1]["metadata"]["annotations"]["mysqlops.io/binlog"])))
         return {}
 
     monkeypatch.setattr(api.Api, "patch", patch)

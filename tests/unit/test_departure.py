@@ -13,7 +13,7 @@ from mysqlops import errors
 from mysqlops.core import group, names, record, view
 from mysqlops.core.publication import Publication
 from mysqlops.operations import claims, lock, member, orders, scale
-from mysqlops.planning import member_actions, membership, standing
+from mysqlops.planning import actions, member_actions, membership, standing
 from mysqlops.planning import scale as scaling
 from tests.unit.clusters import of_members
 from tests.unit.fakes.api import Killed
@@ -214,6 +214,6 @@ def test_the_claim_of_a_removed_member_is_kept_while_an_outage_would_wait_for_it
 def test_a_member_is_not_removed_while_the_group_counts_too_many_that_are_gone() -> None:
     """mysql-1 has just died: without mysql-2 the group of three would have one of two, and no majority."""
     dead = of_members(3, m1={"state": "DOWN", "role": "none", "label": "none"}, m0={"group": "mysql-0,mysql-1,mysql-2"})
-    assert isinstance(scaling.plan(dead, 1), scaling.Wait)
+    assert isinstance(scaling.plan(dead, 1), actions.Wait)
     expelled = of_members(3, m1={"state": "DOWN", "role": "none", "label": "none"}, m0={"group": "mysql-0,mysql-2"})
     assert scaling.plan(expelled, 1) == scaling.Shrink("mysql-2")

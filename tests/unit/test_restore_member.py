@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +48,7 @@ class Restoring(Working):
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Restoring]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Restoring:
     monkeypatch.setattr(restore, "check_image", lambda *_: None)  # tries an image in a pod
     monkeypatch.setattr(claims, "_TOLD_SECONDS", 1.0)
     return Restoring()

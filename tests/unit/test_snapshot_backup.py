@@ -126,7 +126,7 @@ def test_a_cluster_without_snapshots_says_who_installs_them(cluster: Working) ->
     def absent(kind: str, *_: Any) -> Any:
         raise errors.NotFound(kind)
 
-    session.client.list = absent  # type: ignore[method-assign]
+    session.client.list = absent  # type: ignore[assignment, method-assign]
     with pytest.raises(errors.Refused) as error:
         snapshot.create(session, NAME, WISH, "")
     assert [one.code for one in error.value.reasons] == ["no-snapshots"]
