@@ -235,3 +235,17 @@ def test_a_pod_that_waits_for_a_backup_is_evicted_at_once(cluster: Namespace) ->
     assert time.monotonic() - began < 30
     _order(cluster, "filling", {})
     cluster.await_healthy(seconds=180)
+
+
+def test_no_command_waits_for_a_member_that_is_fenced(cluster: Namespace) -> None:
+    cluster.await_healthy()
+    other, fenced = _replicas(cluster)
+    cluster.must("member", "fence", "mysql", fenced)
+    cluster.must("switchover", "mysql", "--to", other, "--timeout", "60s")
+    assert cluster.status()["primary"] == other
+    done = cluster.mysqlops("member", "rebuild", "mysql", fenced, "--confirm", fenced, "--timeout", "3m")
+    assert (done.code, "is still fenced" in done.err) == (0, True), done.err
+    assert _copied(cluster, fenced)
+    cluster.must("deploy", "mysql", *SMALL, "--timeout", "60s")
+    cluster.must("member", "unfence", "mysql", fenced)
+    cluster.await_healthy()
