@@ -258,3 +258,17 @@ def test_no_outage_would_wait_for_a_member_whose_claim_goes(cluster: Namespace) 
         assert uuid not in group.note_of(lease["metadata"]["annotations"]).expected().values()
         assert rebuilding.wait(300) == 0
     assert cluster.await_healthy()["online"] == 3
+
+
+def test_no_command_waits_for_a_member_that_is_fenced(cluster: Namespace) -> None:
+    cluster.await_healthy()
+    other, fenced = _replicas(cluster)
+    cluster.must("member", "fence", "mysql", fenced)
+    cluster.must("switchover", "mysql", "--to", other, "--timeout", "60s")
+    assert cluster.status()["primary"] == other
+    done = cluster.mysqlops("member", "rebuild", "mysql", fenced, "--confirm", fenced, "--timeout", "3m")
+    assert (done.code, "is still fenced" in done.err) == (0, True), done.err
+    assert _copied(cluster, fenced)
+    cluster.must("deploy", "mysql", *SMALL, "--timeout", "60s")
+    cluster.must("member", "unfence", "mysql", fenced)
+    cluster.await_healthy()
