@@ -113,8 +113,9 @@ class Publisher:
         return answer
 
     def publish(self, seen: publication.Publication, replicas: frozenset[str] = frozenset()) -> bool:
-        """A primary removes its predecessor's label first (CloudNativePG PR #10409). If that one is known not to lead,
-        a replica of the same group, or down, its label goes last: the Service is not empty for kube-proxy's second."""
+        """A primary removes its predecessor's label first (CloudNativePG PR #10409). If that member is known not to
+        lead, a replica of the same group, or down, its label goes last: the Service is not empty for kube-proxy's
+        second."""
 
         becomes_primary = self._said is None or self._said.role != names.ROLE_PRIMARY
         stale = self._around.labelled_primary() if seen.role == names.ROLE_PRIMARY and becomes_primary else {}
