@@ -162,7 +162,7 @@ def test_a_pod_that_was_given_up_does_not_finish(world: World) -> None:
     world.copy()
     with pytest.raises(errors.StepFailed):
         world.finishing().prepare()
-    with pytest.raises(errors.StepFailed, match="another pod gave this copy up meanwhile"):
+    with pytest.raises(errors.StepFailed, match="another pod has given up this copy meanwhile"):
         world.finishing().conclude()
     assert world.target.adopted == {"shop": _FROM}
     assert world.takes_writes()
@@ -193,7 +193,7 @@ def test_an_abort_goes_on_without_the_cluster(world: World, capsys: pytest.Captu
     world.target.is_down = True
     world.job().give_back()
     assert world.takes_writes()
-    assert "mysql-primary is left aside" in capsys.readouterr().out
+    assert "mysql-primary is skipped" in capsys.readouterr().out
     assert world.clock.seconds > 60
 
 

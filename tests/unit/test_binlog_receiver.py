@@ -116,7 +116,7 @@ def test_a_lost_pod_costs_nothing_that_the_primary_still_has(world: World) -> No
     assert (first.after, second.before) == (GtidSet.parse(f"{GROUP}:1-3"), f"{GROUP}:1-3")
     assert (second.gtid, second.number) == (f"{GROUP}:4-6", first.number + 1)
     _check(world)
-    assert world.reports[-1]["gap"] == "no backup in the target can be brought to now"
+    assert world.reports[-1]["gap"] == "no backup in the target can be recovered to the present"
 
 
 def test_what_was_purged_before_it_was_stored_is_a_gap_that_is_told(world: World) -> None:
@@ -167,7 +167,7 @@ def test_a_new_primary_is_given_time_to_take_over_what_it_has_received(world: Wo
         world.primary.times = before.times
 
     def settle() -> None:
-        assert "has not taken over yet" in world.reports[-1]["trouble"]
+        assert "has not yet applied everything" in world.reports[-1]["trouble"]
         world.primary.executed, world.primary.is_settled = GtidSet.parse(f"{GROUP}:1-3"), True
 
     world.primary.commit(1)
@@ -189,7 +189,7 @@ def test_another_history_comes_into_no_chunk_of_this_one(world: World) -> None:
     assert of.keys() == {GROUP, OTHER}
     assert not [gtid for gtid in _stored(world, of[GROUP]) if gtid.startswith(OTHER)]
     assert f"{OTHER}:3" in of[OTHER].gtid
-    assert f"the cluster goes on as group {OTHER}" in world.reports[-1]["gap"]
+    assert f"the cluster continues as group {OTHER}" in world.reports[-1]["gap"]
 
 
 def test_the_beginning_of_a_transaction_is_not_counted_before_its_end_has_come(world: World) -> None:

@@ -415,7 +415,7 @@ def test_a_member_without_a_pod_is_fenced_at_once() -> None:
 def test_a_deploy_does_not_wait_for_a_member_that_is_fenced() -> None:
     cluster = Cluster(3)
     cluster.facts["mysql-1"]["role"] = "none"
-    with pytest.raises(errors.WaitTimeout, match="mysql-1 is ONLINE and serves nobody"):
+    with pytest.raises(errors.WaitTimeout, match="mysql-1 is ONLINE and accepts no clients"):
         deploy.await_healthy(cluster.session(20.0), NAME)
     orders.write(cluster.session().client, NAME, fenced={"mysql-1": "suspect"})
     assert deploy.await_healthy(cluster.session(20.0), NAME).online == 3
