@@ -136,7 +136,7 @@ def in_the_way(now: Status, *but: str) -> list[Condition]:
 
 
 def is_whole(now: Status, fenced: Collection[str]) -> bool:
-    """Nothing is in the way but that those serve nobody whom a user keeps out of service."""
+    """Nothing is in the way but that those accept no clients whom a user keeps out of service."""
     return all(
         one.code == "serves-nobody" and any(one.message.startswith(f"{name} ") for name in fenced)
         for one in in_the_way(now)
