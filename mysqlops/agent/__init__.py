@@ -1,1 +1,1 @@
-"""The sidecar of each member: joins the group, labels its pod, publishes what it sees. `jobs`: the programs of Jobs."""
+"""The sidecar of each member: joins the group, labels its pod, publishes its state. `jobs`: the programs of Jobs."""

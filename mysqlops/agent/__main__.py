@@ -1,4 +1,4 @@
-"""The programs inside a pod: the init containers, the agent, the wait for applications, and agent/commands.py's.
+"""The programs inside a pod: the init containers, the agent, `wait` for applications, and those of agent/commands.py.
 
 agent.pyz wait-for-dns | credentials | wait-for-database | run | wait [options] HOST[:PORT]… | …
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -37,13 +38,13 @@ _CLOCK = SystemClock()
 
 
 def wait_for_dns(_: argparse.Namespace) -> None:
-    """Wait until the own per-pod name leads to this pod: the other members connect to it.
+    """Wait until this pod's own DNS name resolves to it: the other members connect to that name.
 
-    For some seconds it may still lead to the pod before this one; joining then fails for half a minute.
+    For a few seconds it may still resolve to the previous pod; joining then fails for half a minute.
     """
     me = settings.read()
     own, told = _addresses(socket.gethostname()), ""
-    while True:  # without a deadline: nothing of this pod can go on before, and its own log says why
+    while True:  # without a deadline: nothing in this pod can continue before that, and the log says why
         try:
             found = _addresses(me.host(me.ordinal))
             if found & own:
@@ -79,7 +80,7 @@ def make_credentials(_: argparse.Namespace) -> None:
 
 
 def _why_not_new(notes: Mapping[str, str]) -> str:
-    """Why the cluster has passwords already. Data that a restore has just put onto the volume takes new ones."""
+    """Why the cluster has passwords already. Data that a restore has just put onto the volume accepts new ones."""
     if notes.get(names.ANNOTATION_BOOTSTRAPPED):
         return f"the cluster was formed before ({notes[names.ANNOTATION_BOOTSTRAPPED]})"
     has_data = (settings.VOLUME / "data").exists() and not (settings.VOLUME / "restored").exists()
@@ -87,9 +88,9 @@ def _why_not_new(notes: Mapping[str, str]) -> str:
 
 
 def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
-    """While a Job puts a backup onto this member's volume, nothing of this pod may touch it; the group's notes then."""
+    """Wait while a Job puts a backup onto this member's volume; then return the annotations of the group's Lease."""
     told = ""
-    while True:  # until the order is obeyed or withdrawn: any deadline could put another server onto half a volume
+    while True:  # without a deadline: a server must never start on a half-filled volume
         lease = client.get("coordination.k8s.io/v1", "leases", names.group_lease(me.cluster))
         notes: dict[str, str] = lease["metadata"].get("annotations") or {}
         backup = record.filling(notes).get(me.pod, "")
@@ -107,10 +108,10 @@ def wait_for_database(_: argparse.Namespace) -> None:
     """A new member of ordinal > 0 waits for a peer's port; an existing one never, or a full outage would deadlock."""
     me = settings.read()
     if me.ordinal == 0:
-        print("wait-for-database: member 0 waits for nobody", flush=True)
+        print("wait-for-database: member 0 does not wait", flush=True)
         return
     if not (settings.RUN / "initialised").exists():
-        print("wait-for-database: this member has data already: not waiting", flush=True)
+        print("wait-for-database: this member already has data: not waiting", flush=True)
         return
     peers = [wait.Target(me.host(ordinal)) for ordinal in range(names.MAX_MEMBERS) if ordinal != me.ordinal]
     found = wait.wait_for(peers[: me.ordinal], None, clock=_CLOCK, timeout_seconds=7 * 86400, tell=_say)
@@ -165,14 +166,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one program; an error is two lines on stderr, for the command and for people, and its exit code."""
+def _end(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def main(arguments: Sequence[str] | None = None, *, is_process_1: bool = os.getpid() == 1) -> int:
+    """Run one program; an error is two lines on stderr, one for the CLI and one for people, and its exit code."""
     options = _parser().parse_args(arguments)
+    if is_process_1:  # the kernel ignores a signal that it does not handle: a deleted pod would wait for all its grace
+        signal.signal(signal.SIGTERM, _end)
     try:
         options.action(options)
     except errors.MysqlopsError as error:
         print(error_record.dump(error), file=sys.stderr)
-        # In one line, whatever a server or a repository put into it: nothing after the record may look like another.
+        # On one line, whatever a server or repository put into it: no later line may look like a record.
         print(f"{error.code}: {typed.visible(str(error))}", file=sys.stderr, flush=True)
         return error.exit_code
     return 0

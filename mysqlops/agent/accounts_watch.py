@@ -1,10 +1,10 @@
-"""Sees that the accounts are there with the passwords that the Secret holds, and puts ours back: the primary does, and
-the group replicates it. `app` and `root` are the users' to change or to drop: what differs there is named only.
+"""Checks that the accounts exist with the passwords in the Secret, and restores ours: the primary does that, and the
+group replicates it. `app` and `root` belong to the users, who may change or drop them: differences are only reported.
 
-Passwords are compared with what mysql.user holds, and never tried. While no rotation is open, an account has one:
-whoever could change accounts once may have left a second one, to come back with.
+Passwords are compared with the hashes in mysql.user, and never tried. While no rotation is open, an account has only
+one: an intruder who could once change accounts may have left a second one to come back with.
 
-A session outlives its account: the connection is kept, so that the agent can make its own account again.
+A session outlives its account: the connection is kept, so that the agent can recreate its own account.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _USERS_OWN = (accounts.APP, accounts.ROOT)
 
 
 class AccountsWatch:
-    """One member's watch; `trouble` says what is not as it must be (yet)."""
+    """One member's watch; `trouble` says what is wrong and not corrected (yet)."""
 
     def __init__(self, own: pod.Pod) -> None:
         self._pod = own
@@ -35,8 +35,9 @@ class AccountsWatch:
         self.trouble = ""
 
     def look(self, say: Say, stage: str = "") -> None:
-        """Raises MysqlError, ConfigError. The passwords in memory must be those of the Secret: whoever puts older ones
-        back would undo a rotation. `stage` is how far one is, as the Secret said just now; empty if it was not read."""
+        """Raises MysqlError, ConfigError. The passwords in memory must be those of the Secret: restoring older ones
+        would undo a rotation. `stage` is the stage of a rotation as just read from the Secret; empty if it was not
+        read."""
         try:
             self._look(say, stage)
         except errors.MysqlError:
@@ -48,7 +49,7 @@ class AccountsWatch:
         seen = group_replication.observe(server)
         doubled = self._left_doubled(server, stage) if seen.role() != names.ROLE_NONE else []
         if seen.role() != names.ROLE_PRIMARY or not seen.writable:
-            # Somebody gave it to this member only. What takes it away on the primary is replicated.
+            # Somebody set it on this member only. Its removal on the primary is replicated.
             self.trouble = "; ".join(map(_told, doubled))
             return
         troubles = [self._put_right(server, one, say) for one in _PUT_BACK]
@@ -57,22 +58,22 @@ class AccountsWatch:
         if own_accounts.lacks_probe(server):
             for statement in accounts.PROBE_OBJECTS:
                 server.query(statement)
-            say("made mysqlops.probe again")
+            say("recreated mysqlops.probe")
         self.trouble = "; ".join(filter(None, troubles))
 
     def _put_right(self, server: connect.Server, one: accounts.Account, say: Say) -> str:
         password = self._pod.find(one.key)
         if not password:
-            return ""  # no backup was made yet
+            return ""  # no backup exists yet
         why = own_accounts.differs_because(server, one)
         is_accepted = self._is_right(server, one, password)
         if not why and is_accepted:
             return ""
-        why = f"{one.user} {why or 'has another password than the Secret'}"
+        why = f"{one.user} {why or 'has a different password from the Secret'}"
         if why in self._in_vain:
-            return why  # each try is a transaction of the group
+            return why  # each attempt is a transaction of the group
         own_accounts.put_back(server, one, password, is_accepted=is_accepted)
-        say(f"{why}: put it back")
+        say(f"{why}: restored it")
         if own_accounts.differs_because(server, one) or not self._is_right(server, one, password):
             self._in_vain.add(why)
             return why
@@ -82,11 +83,12 @@ class AccountsWatch:
         password = self._pod.find(one.key)
         if not password or not own_accounts.hashes_of(server, one) or self._is_right(server, one, password):
             return ""
-        return f"{one.user} has another password than the Secret"
+        return f"{one.user} has a different password from the Secret"
 
     def _left_doubled(self, server: connect.Server, stage: str) -> list[accounts.Account]:
-        """The accounts with two passwords at this look and the one before, though the Secret tells of no rotation. It
-        does before any account has two, so one that began since it was read cannot be meant."""
+        """The accounts with two passwords at this look and at the previous one, although the Secret shows no rotation.
+        A rotation shows there before any account has two, so this cannot be one that began after the Secret was
+        read."""
         of = (*_PUT_BACK, accounts.LOOPBACK, *_USERS_OWN)
         doubled = set(accounts.with_two_passwords(server, of)) if stage == stages.NONE else set()
         left, self._doubled = doubled & self._doubled, doubled
@@ -103,11 +105,11 @@ class AccountsWatch:
         return ""
 
     def _is_right(self, server: connect.Server, one: accounts.Account, password: str) -> bool:
-        """Computed once for each password that the server has stored: that costs more than a look."""
+        """Whether the password is right; computed once for each stored hash, because that is expensive."""
         hashes = own_accounts.hashes_of(server, one)
         before = self._compared.get(one)
         if before is None or before[:2] != (hashes, password):
-            is_right = own_accounts.matches(hashes, password) is not False  # not known: left alone
+            is_right = own_accounts.matches(hashes, password) is not False  # unknown: left alone
             before = self._compared[one] = hashes, password, is_right
         return before[2]
 
@@ -124,14 +126,14 @@ class AccountsWatch:
         return self._kept
 
     def _as_root(self, denied: errors.AccessDenied, say: Say) -> connect.Server:
-        """Somebody dropped the agent's account, and this agent has no session from before."""
+        """The way in if somebody dropped the agent's account and this agent has no older session."""
         try:
             server = self._pod.server_as_root()
         except errors.AccessDenied:
             raise denied from None
         if group_replication.observe(server).state == view.OFFLINE:
             rotation.make_admin(self._pod)
-            say(f"{accounts.ADMIN.user} could not log in: made it again")
+            say(f"{accounts.ADMIN.user} could not log in: recreated it")
         return server
 
     def _drop(self) -> None:

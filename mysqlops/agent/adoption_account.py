@@ -1,5 +1,5 @@
-"""The account that `adopt` copies with, on the primary. The end of its Job drops it; where that was not reached, the
-primary's agent does once its time is over."""
+"""The account that `adopt` copies with, on the primary. It is dropped at the end of its Job; if the Job never gets
+there, the primary's agent drops it once it has expired."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mysqlops.mysql import accounts
 
 
 def open_account(client: api.Api, me: settings.Settings, server: member.Member, seconds: int) -> None:
-    """An account that may create everything for so long, with a password that only the Secret and the Job know."""
+    """Create an account with all rights for this time, with a password that only the Secret and the Job know."""
     safe = vault.Vault(client, me.cluster)
     held = safe.read(secret_map.INTERNAL)
     password = held.values.get(names.KEY_ADOPT_PASSWORD) or credentials.password()
@@ -19,7 +19,7 @@ def open_account(client: api.Api, me: settings.Settings, server: member.Member, 
 
 
 def close_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
-    """Nobody needs it any more."""
+    """Drop the account and its password."""
     with server.connect() as connection:
         accounts.drop(connection, names.USER_ADOPT)
     vault.Vault(client, me.cluster).forget(names.KEY_ADOPT_PASSWORD)

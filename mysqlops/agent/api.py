@@ -1,7 +1,7 @@
-"""The agent's own small client of the Kubernetes API: get, list, patch, update, with the pod's token.
+"""The agent's own small client for the Kubernetes API: get, list, patch, update, with the pod's token.
 
-The kubernetes package is too large for a ConfigMap and for the agent's memory (docs/adr/0004). One connection,
-kept open, a deadline on every call, the token read again for each (kubelet rotates it).
+The kubernetes package is too large for a ConfigMap and for the agent's memory (docs/adr/0004). It keeps one connection
+open, has a deadline on every call, and reads the token for each call (kubelet rotates it).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Api:
         return self._call("PATCH", self._path(group, kind, name), change, "application/merge-patch+json")
 
     def update(self, group: str, kind: str, name: str, whole: Json) -> Json:
-        """Replace the object; raises Conflict if `whole` is not of the newest resourceVersion."""
+        """Replace the object; raises Conflict if `whole` does not have the latest resourceVersion."""
         return self._call("PUT", self._path(group, kind, name), whole)
 
     def _path(self, group: str, kind: str, name: str = "") -> str:
@@ -85,7 +85,7 @@ class Api:
     def _send(self, method: str, path: str, data: str | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         if self._connection is None:
             context = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
-            # Strict since Python 3.13: it refuses the CAs of clusters made by older tools (no key usage extension).
+            # Strict since Python 3.13: it would refuse CAs that older tools created (no key usage extension).
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             self._connection = http.client.HTTPSConnection(
                 self._host, self._port, timeout=_TIMEOUT_SECONDS, context=context

@@ -1,8 +1,8 @@
 """The cluster's certificate: from Secret NAME-tls, in the form of kubernetes.io/tls (ca.crt, tls.crt, tls.key).
 
-If a user or cert-manager filled it, it is used as it is. If it is empty, the first member makes a CA and one server
-certificate for all members; the CA's certificate and key go to Secret NAME-ca, which is read only by who is about to
-sign. A CA that is not of that key is somebody else's, and so is what it signed: loaded, and left alone.
+If a user or cert-manager filled it, it is used unchanged. If it is empty, the first member creates a CA and one server
+certificate for all members; the CA's certificate and key go to Secret NAME-ca, which is read only in order to sign. A
+CA with another key belongs to somebody else, and so do its certificates: they are loaded and otherwise left alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
 from mysqlops.clock import Clock
 from mysqlops.core import names, secret_map
 
-_FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never meets it with an older key
+_FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never sees it with an older key
 _RENEW_DAYS = 120
 _TRIES, _PATIENCE = 60, 40
 
@@ -36,7 +36,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Signer:
-    """A CA whose key we have, and the CAs that are trusted beside it."""
+    """A CA whose key we have, and the CAs that are trusted besides it."""
 
     key: str
     ca: str
@@ -44,23 +44,23 @@ class Signer:
 
 
 class Ends(NamedTuple):
-    """UTC, ISO 8601; empty of what cannot be read."""
+    """When they expire (UTC, ISO 8601); empty if unreadable."""
 
     certificate: str
     ca: str
 
 
 class Certificates:
-    """Reads, makes and renews; raises KubeError, or StepFailed if openssl fails."""
+    """Reads, creates and renews certificates; raises KubeError, or StepFailed if openssl fails."""
 
     def __init__(self, client: api.Api, me: settings.Settings, folder: Path = settings.TLS) -> None:
         self._api, self._me, self._folder = client, me, folder
         self._vault = vault.Vault(client, me.cluster)
-        self._final = ""  # names what cannot be renewed here
+        self._final = ""  # the fingerprint of a certificate that cannot be renewed here
 
     def ensure(self, clock: Clock, *, is_new: bool = True) -> None:
-        """Make what is missing, once for all members, and write the files; the losers of a race read what won. In a
-        cluster that is not new, members that run know what somebody deleted: a CA that no client knows comes last."""
+        """Create what is missing, once for all members, and write the files; the losers of a race read the winner's. In
+        an existing cluster, running members may restore what was deleted: a new CA, unknown to clients, comes last."""
         for patience in range(_TRIES):
             found = self._find()
             if found.files.get(CERTIFICATE) and found.files.get(KEY):
@@ -77,8 +77,8 @@ class Certificates:
         raise errors.Conflict(f"Secret {names.tls_secret(self._me.cluster)} kept changing while it was filled")
 
     def refresh(self) -> bool:
-        """Write the Secret's files if they changed, True if so: then mysqld must load them. Renews what runs out, and
-        puts back what somebody deleted from the Secret."""
+        """Write the Secret's files if they changed; True if so, and mysqld must load them. Renews what expires, and
+        restores what somebody deleted from the Secret."""
         found = self._find()
         if not found.files.get(CERTIFICATE):
             self._save(found, {name: (self._folder / name).read_text() for name in _FILES})
@@ -91,12 +91,12 @@ class Certificates:
         return True
 
     def rotate(self, stage: str) -> None:
-        """`certificate`: a new one of the same CA. `ca`: a new CA beside the old one, and a certificate of it.
-        `drop`: trust the newest CA only. Raises Refused if the certificate is not of our making."""
+        """`certificate`: a new one from the same CA. `ca`: a new CA besides the old one, and a certificate from it.
+        `drop`: trust only the newest CA. Raises Refused if mysqlops did not create the certificate."""
         found = self._find()
         held = self._vault.read(secret_map.CA)
         signer, ca = _signer(held, found.files), found.files.get(CA, "")
-        # Older releases did not note which CA a new one replaces: killed there, only its name says that it is ours.
+        # Older releases did not record which CA a new one replaces: after a kill, only its name shows that it is ours.
         if signer is None and not (stage == "ca" and names.KEY_CA_KEY in held.values and openssl.is_ours(ca)):
             text = f"Secret {names.tls_secret(self._me.cluster)} was filled by somebody else, who also renews it"
             raise errors.Refused(
@@ -110,12 +110,12 @@ class Certificates:
             self._issue(found, signer)
 
     def fingerprint(self) -> str:
-        """Of what the Secret holds now: what members show once they have loaded it."""
+        """The fingerprint of the Secret's content, which members report once they have loaded it."""
         files = self._find().files
         return _hash(files.get(CA, ""), files.get(CERTIFICATE, ""))
 
     def write(self, files: Files) -> None:
-        """Raises StepFailed for what other members and clients would refuse; the previous files stay."""
+        """Raises StepFailed for files that other members and clients would refuse; the previous files stay."""
         hosts = (self._me.host(self._me.ordinal), f"{names.primary_service(self._me.cluster)}.{self._me.namespace}.svc")
         why = tls_check.refused_because(files, hosts, self._folder)
         if why:
@@ -127,7 +127,7 @@ class Certificates:
         return Found(files=api.decoded(tls), version=tls["metadata"]["resourceVersion"])
 
     def _renew(self, found: Found) -> bool:
-        """Whether there is a new certificate: the old one ran out, its CA is ours, and the new one lasts longer."""
+        """Whether it was renewed: the old one is about to expire, its CA is ours, and the new one lasts longer."""
         certificate = found.files.get(CERTIFICATE, "")
         known = _hash(found.files.get(CA, ""), certificate)
         if not certificate or known == self._final or (left := openssl.days_left(certificate)) >= _RENEW_DAYS:
@@ -140,8 +140,8 @@ class Certificates:
         return True
 
     def _new_ca(self, held: vault.Held, beside: str) -> Signer:
-        """The key goes into its Secret first: without it nobody could ever sign again. Killed then, the CA that it was
-        to replace is still in use, and the next run that signs goes on from there."""
+        """The key goes into its Secret first: without it, nobody could sign again. If the run is killed then, the CA to
+        be replaced is still in use, and the next run that signs continues from there."""
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             made = openssl.make_ca(Path(folder))
         signer = Signer(made[names.KEY_CA_KEY], made[CA], beside)
@@ -161,8 +161,8 @@ class Certificates:
 
 
 def _signer(held: vault.Held, files: Files) -> Signer | None:
-    """The CA in use, if the key that we have is of it; the one that was about to replace it, if somebody was killed
-    there; None if the CA in use is somebody else's."""
+    """The CA in use, if our key belongs to it; the CA that was about to replace it, if a run was killed there; None if
+    the CA in use belongs to somebody else."""
     key, in_use = held.values.get(names.KEY_CA_KEY), files.get(CA, "")
     if not key:
         return None
@@ -175,7 +175,7 @@ def _signer(held: vault.Held, files: Files) -> Signer | None:
 
 
 def fingerprint(folder: Path = settings.TLS) -> str:
-    """Names what mysqld was ordered to load: a hash of the CA and of the certificate."""
+    """A hash of the CA and the certificate that mysqld was ordered to load."""
     try:
         return _hash((folder / CA).read_text(), (folder / CERTIFICATE).read_text())
     except OSError:
@@ -183,7 +183,7 @@ def fingerprint(folder: Path = settings.TLS) -> str:
 
 
 def ca(folder: Path = settings.TLS) -> str:
-    """The CAs by which the others are verified; nothing if they cannot be read."""
+    """The CAs that verify the other members; empty if they cannot be read."""
     try:
         return (folder / CA).read_text()
     except OSError:
@@ -191,7 +191,7 @@ def ca(folder: Path = settings.TLS) -> str:
 
 
 def ends(folder: Path = settings.TLS) -> Ends:
-    """When the certificate that is loaded and its CA run out."""
+    """When the loaded certificate and its CA expire."""
     return Ends(_end(folder / CERTIFICATE), _end(folder / CA))
 
 

@@ -1,4 +1,4 @@
-"""What the CLI has a member's agent do, by `kubectl exec`: one program each, its answer as JSON on stdout."""
+"""Programs that the CLI runs in a member's agent by `kubectl exec`; each prints its answer as JSON on stdout."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser("switchover")
     command.add_argument("--to", required=True, metavar="POD")
     command.add_argument("--transactions-seconds", type=int, required=True)
-    command.add_argument("--meter", metavar="TOKEN", help="begin once this meter writes")
+    command.add_argument("--meter", metavar="TOKEN", help="start once this meter writes")
     command.set_defaults(action=switchover)
     command = commands.add_parser("write-gap")
     command.add_argument("--until", required=True, metavar="POD")
@@ -81,7 +81,7 @@ def add_to(commands: Any) -> None:
 
 
 def adopt_open(options: argparse.Namespace) -> None:
-    """Make the account that `adopt` copies with."""
+    """Create the account that `adopt` copies with."""
     me = settings.read()
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     adoption_account.open_account(client, me, member.Member(pod.Pod(me)), options.seconds)
@@ -96,7 +96,7 @@ def adopt_close(_: argparse.Namespace) -> None:
 
 
 def backup_open(_: argparse.Namespace) -> None:
-    """Make the account that backups copy with, unless it is there."""
+    """Create the account that backups copy with, unless it exists."""
     me = settings.read()
     backup.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
     print("{}")
@@ -126,7 +126,7 @@ def transactions(_: argparse.Namespace) -> None:
 
 
 def gtids(_: argparse.Namespace) -> None:
-    """Print the transactions that this member has, and those that it has no binary logs for any more."""
+    """Print the transactions that this member has, and those that it no longer has binary logs for."""
     with member.Member(pod.Pod(settings.read())).connect() as server:
         executed, purged = server.query("SELECT @@global.gtid_executed, @@global.gtid_purged")[0]
     print(json.dumps({"executed": executed, "purged": purged}))
@@ -145,7 +145,7 @@ def get_settings(options: argparse.Namespace) -> None:
 
 
 def set_settings(options: argparse.Namespace) -> None:
-    """Set variables live; print those that the server refuses, with its reason. Then none is changed."""
+    """Set variables live; print those that the server refuses, with its reason, in which case none is changed."""
     with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps(variables.set_all(server, options.values)))
 
@@ -165,7 +165,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
 
 
 def rotate_users(options: argparse.Namespace) -> None:
-    """Do one step of a rotation of passwords; print what it reports. Only the primary can."""
+    """Run one step of a password rotation on the primary, and print its result."""
     me = settings.read()
     own = pod.Pod(me)
     _check_primary(me, member.Member(own).observe())
@@ -180,7 +180,7 @@ def _check_primary(me: settings.Settings, seen: view.ServerView | None) -> view.
 
 
 def switchover(options: argparse.Namespace) -> None:
-    """Hand the primary over to another member; raises Refused if this one is not the primary any more."""
+    """Switch the primary to another member; raises Refused if this one is no longer the primary."""
     me = settings.read()
     own = pod.Pod(me)
     server = member.Member(own)

@@ -1,7 +1,7 @@
-"""The cluster's passwords: generated once, by whichever member comes first, and kept in Secrets.
+"""The cluster's passwords: generated once, by the first member, and kept in Secrets.
 
-Neither `render` nor `deploy` ever sees one. All members may run this at once: a Secret's resourceVersion
-decides, and the losers read what the winner wrote. A key that is there is never replaced.
+Neither `render` nor `deploy` ever sees one. All members may run this at once: a Secret's resourceVersion decides, and
+the losers read what the winner wrote. An existing key is never replaced.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from mysqlops.core import names, secret_map
 from mysqlops.mysql import account_files, connect
 
 KEYS = (*names.PASSWORD_KEYS, names.KEY_GROUP_NAME)
-# What clusters of older releases do not have, and what may be generated for them at any time. One whose Secret was
-# emptied gets the one it had: it is put back together with the passwords, and until then nothing is generated.
+# Keys that clusters of older releases lack, and that may be generated at any time. A cluster whose Secret was emptied
+# gets its old key: it is restored together with the passwords, and until then nothing is generated.
 _LATER = (names.KEY_BACKUP_KEY,)
-OTHERS = (names.KEY_BACKUP_PASSWORD, names.KEY_BACKUP_KEY)  # kept and put back, if there are any
+OTHERS = (names.KEY_BACKUP_PASSWORD, names.KEY_BACKUP_KEY)  # kept and restored if they exist
 _TRIES = 60
 
 
 def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") -> dict[str, str]:
-    """The Secrets' values by key, generating those that are missing, unless `why_not` says that there are some already
-    which somebody deleted: then the agents of the members that run are given time to put them back. Raises KubeError if
-    one cannot be read or written, Refused if nobody puts them back."""
+    """The Secrets' values by key. Missing ones are generated, unless `why_not` says that they existed and were deleted:
+    then the agents of running members get time to restore them. Raises KubeError if a Secret cannot be read or written,
+    Refused if no agent restores them."""
     safe = vault.Vault(client, cluster)
     for _ in range(_TRIES):
         held = safe.read()
@@ -47,7 +47,7 @@ def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") ->
     if lacking:
         where = sorted({secret_map.place(cluster, key, is_split=held.is_split).secret for key in lacking})
         text = f"Secret {', '.join(where)}: no {', '.join(lacking)}, and {why_not or 'the cluster was formed before'}"
-        text = f"{text}: new ones would not open that data. Put the Secret back from a copy"
+        text = f"{text}: new ones would not open that data. Restore the Secret from a copy"
         raise errors.Refused([errors.Reason("credentials-lost", text)])
     raise errors.Conflict(f"the Secrets of {cluster} kept changing while passwords were generated")
 
@@ -62,11 +62,11 @@ def _generated(key: str) -> str:
 
 
 def password() -> str:
-    """192 random bits as 32 characters that need no quoting, of all four kinds that validate_password may ask for.
+    """192 random bits as 32 characters that need no quoting, of all four kinds that validate_password may require.
 
-    32 is the longest password that START GROUP_REPLICATION takes (error 3972).
+    32 is the longest password that START GROUP_REPLICATION accepts (error 3972).
     """
-    while True:  # two in five will not do
+    while True:  # two in five are rejected
         made = secrets.token_urlsafe(24)
         kinds = (str.islower, str.isupper, str.isdigit, "-_".__contains__)
         if all(any(map(is_of_kind, made)) for is_of_kind in kinds):
@@ -74,7 +74,7 @@ def password() -> str:
 
 
 def write(folder: Path, values: Mapping[str, str | None]) -> None:
-    """Put the values where only this pod's containers reach them: in memory. None takes one away."""
+    """Write the values to memory that only this pod's containers reach; None deletes one."""
     for key, value in values.items():
         if value is None:
             (folder / key).unlink(missing_ok=True)
@@ -83,33 +83,33 @@ def write(folder: Path, values: Mapping[str, str | None]) -> None:
 
 
 def find(folder: Path, key: str) -> str | None:
-    """One value, None if there is none."""
+    """One value, None if it does not exist."""
     path = folder / key
     return path.read_text() if path.exists() else None
 
 
 def of_agent(values: Mapping[str, str]) -> dict[str, str]:
-    """What a member's agent keeps, of all that the Secrets hold: what it logs in with, and what it can put back if
-    somebody deletes a Secret. Never the CA's key."""
+    """The part of the Secrets that a member's agent keeps: what it logs in with, and what it can restore if somebody
+    deletes a Secret. Never the CA's key."""
     kept = {*KEYS, *OTHERS, *map(names.previous_key, names.PASSWORD_KEYS)}
     return {key: value for key, value in values.items() if key in kept}
 
 
 def write_statements(folder: Path, values: Mapping[str, str]) -> None:
-    """The accounts' statements, for prepare: of a new data directory, of a restored one, of a restored member's. They
-    hold no password, only what mysqld would make of it: the volume that prepare starts on may be an attacker's."""
+    """Write the accounts' statements for prepare: for a new data directory, a restored one, a restored member's. They
+    hold hashes, not passwords: the volume that prepare starts on may come from an attacker."""
     _write_private(folder / "accounts.sql", account_files.init_file(values))
     _write_private(folder / "reset.sql", account_files.reset_file(values))
     _write_private(folder / "rejoin.sql", account_files.rejoin_file(values))
 
 
 def ask_for_reset(folder: Path) -> None:
-    """Let prepare set the passwords of older data, which may have been changed since."""
+    """Let prepare set the passwords in older data, which may be out of date."""
     _write_private(folder / "of-before", "reset")
 
 
 def read_login(folder: Path, user: str, key: str) -> connect.Login:
-    """A member's login; over the network it verifies the server by the cluster's CA."""
+    """A member's login; over the network, it verifies the server with the cluster's CA."""
     return connect.Login(user, read(folder, key), str(settings.TLS / "ca.crt"))
 
 

@@ -1,7 +1,7 @@
-"""The agent's port, which anybody may reach who reaches the pod: a small HTTP server that no number of connections
-can fill. One thread, a few connections at a time, each for a moment; who opens many loses his own.
+"""The agent's port, open to anybody who can reach the pod: a small HTTP server that no number of connections can
+exhaust. One thread, a few connections at a time, each for a moment; a client that opens many displaces its own.
 
-A server with a thread for each connection was killed for memory by 1362 idle ones, which any pod could open.
+A server with one thread per connection was OOM-killed by 1362 idle connections, which any pod could open.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Answer = Callable[[str], tuple[int, str]]  # a path -> the status and the text
 _MOST = 32  # connections at once
 _SECONDS = 5.0  # from a connection to the end of its request
 _LONGEST = 4096  # bytes of a request's head
-_BACKLOG = 128  # a SYN that finds no room comes again a second later, as long as a probe may take
+_BACKLOG = 128  # a SYN without room is repeated a second later, which is as long as a probe may take
 
 
 @dataclass
 class _Guest:
-    """A connection whose request is not complete."""
+    """A connection whose request is incomplete."""
 
     connection: socket.socket
     address: str
@@ -44,7 +44,7 @@ class Door:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._guests: dict[int, _Guest] = {}  # by file number, the oldest first
+        self._guests: dict[int, _Guest] = {}  # by file number, oldest first
         self.port = int(self._listener.getsockname()[1])
         self._task = clock.start("door", self._run)
 
@@ -57,7 +57,7 @@ class Door:
             ready = [key.fileobj for key, _ in self._selector.select(1.0)]
             if self._woken in ready:
                 break
-            # Requests that are there first: a new connection may cost an old one.
+            # Requests that have arrived first: a new connection may displace an old one.
             for number in [number for number, guest in self._guests.items() if guest.connection in ready]:
                 self._read(number)
             if self._listener in ready:
@@ -71,11 +71,11 @@ class Door:
             one.close()
 
     def _accept(self) -> None:
-        """No more than fit at once: then those that asked are answered."""
+        """Accept a limited number, so that requests are answered in between."""
         for _ in range(_MOST // 2):
             try:
                 connection, address = self._listener.accept()
-            except OSError:  # nobody waits any more, or who did has gone
+            except OSError:  # no connection is waiting, or it is gone
                 return
             if len(self._guests) >= _MOST:
                 self._make_room()
@@ -84,7 +84,8 @@ class Door:
             self._selector.register(connection, selectors.EVENT_READ)
 
     def _make_room(self) -> None:
-        """The oldest of the address that has most goes: kubelet's probe comes from another than whoever floods."""
+        """Drop the oldest connection of the busiest address: kubelet's probe does not come from the flooding
+        address."""
         most = Counter(guest.address for guest in self._guests.values()).most_common(1)[0][0]
         self._drop(next(number for number, guest in self._guests.items() if guest.address == most))
 
@@ -113,7 +114,7 @@ class Door:
             f"Content-Length: {len(body)}",
             "Connection: close",
         )
-        with contextlib.suppress(OSError):  # an answer is smaller than the socket's buffer; who has hung up misses it
+        with contextlib.suppress(OSError):  # a response fits into the socket's buffer; a client may be gone
             guest.connection.send("\r\n".join((*lines, "", "")).encode() + body)
 
     def _drop(self, number: int) -> None:

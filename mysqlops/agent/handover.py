@@ -1,9 +1,9 @@
-"""Hand the primary over: the one sequence behind `switchover`, a stopping pod, and a primary that must not serve.
+"""Switch the primary: the one sequence behind `switchover`, a stopping pod, and a primary that must not serve.
 
-The roles change first, then the labels: the new primary's at once, the old one's after it. The other way round the
-Service leads nowhere until kube-proxy's next change, a second later (its minSyncPeriod), and clients lose another
-second to a lost SYN. No write can go astray meanwhile: the old primary is read-only before the labels move. No read
-either: it refuses clients until the Service has followed (planning/stale_clients.py; the loop lets them in again).
+The roles change first, then the labels: the new primary's at once, the old one's after it. In the reverse order, the
+Service would be empty until kube-proxy's next change, a second later (its minSyncPeriod), and clients would lose
+another second to a lost SYN. No write can go astray meanwhile: the old primary is read-only before the labels move. Nor
+can a read: it refuses clients until the Service has followed (planning/stale_clients.py; the loop admits them again).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from mysqlops.clock import Clock
 from mysqlops.core import names, view
 
 _POLL_SECONDS = 0.01
-PROXY_SECONDS = 1.1  # a little over kube-proxy's minSyncPeriod, unless a cluster's admin changed that
+PROXY_SECONDS = 1.1  # a little more than kube-proxy's default minSyncPeriod
 
 
 @dataclass(frozen=True)
 class Done:
-    """Who is primary now, and how long the change of roles took by itself."""
+    """The primary now, and how long the change of roles alone took."""
 
     to: str
     seconds: float
@@ -40,7 +40,7 @@ def successor(server: view.ServerView, record: view.GroupRecord | None) -> view.
 def _change_roles(
     server: member.Member, to: view.GroupMember, transactions_seconds: int, clock: Clock
 ) -> member.Background:
-    """Return as soon as this member sees itself a replica: the server's function may run on for 0.3 s."""
+    """Return as soon as this member is a replica: the server's function may continue for another 0.3 s."""
     changing = member.Background(clock)
     changing.run("hand over", lambda: server.hand_over(to.server_uuid, transactions_seconds=transactions_seconds))
     while changing.is_busy():  # as long as the statement may take: its connection has a timeout
@@ -62,10 +62,10 @@ def run(
     *,
     transactions_seconds: int = member.HAND_OVER_SECONDS,
 ) -> Done:
-    """Make `to` the primary. Raises MysqlError if it could not be; the loop then puts the old label back."""
+    """Make `to` the primary. Raises MysqlError if that fails; the loop then restores the old label."""
     with own.handing_over():
-        # The successor leaves the replicas' Service before: as a second change at the same moment, that would make
-        # kube-proxy wait a second with the one that matters.
+        # The successor leaves the replicas' Service first: as a second change at the same time, that would make
+        # kube-proxy delay the important one by a second.
         with contextlib.suppress(errors.KubeError):
             around.label(to.pod, names.ROLE_NONE)
             clock.sleep(PROXY_SECONDS)
@@ -74,9 +74,9 @@ def run(
         seconds = clock.monotonic() - started
         with contextlib.suppress(errors.MysqlError):
             server.bar()
-        # Without the API server the roles change all the same; the labels follow when it is back.
+        # Without the API server, the roles change anyway; the labels follow when it is back.
         with contextlib.suppress(errors.KubeError):
             around.label(to.pod, names.ROLE_PRIMARY)
             around.label(around.pod, names.ROLE_NONE)
-        changing.join(transactions_seconds + 30.0)  # nobody may leave the group before it ended
+        changing.join(transactions_seconds + 30.0)  # no member may leave the group before it has ended
         return Done(to.pod, seconds)

@@ -7,7 +7,7 @@ from datetime import datetime
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view
 
-_ALIVE_SECONDS = 60.0  # the loop turns every half second; the longest call inside it has a deadline of 5 s
+_ALIVE_SECONDS = 60.0  # the loop turns four times a second; the longest call inside it has a deadline of 5 s
 _GAUGES = {
     "online": "1 if the member is ONLINE in its group and has a majority",
     "primary": "1 if the member is the primary",
@@ -15,8 +15,8 @@ _GAUGES = {
     "group_online": "Members that this one sees ONLINE",
     "volume_size_bytes": "Size of the volume",
     "volume_used_bytes": "Used bytes of the volume",
-    "certificate_end_seconds": "When the certificate runs out, in seconds since 1970; 0 if unknown",
-    "ca_end_seconds": "When the CA runs out, in seconds since 1970; 0 if unknown",
+    "certificate_end_seconds": "When the certificate expires, in seconds since 1970; 0 if unknown",
+    "ca_end_seconds": "When the CA expires, in seconds since 1970; 0 if unknown",
 }
 
 
@@ -29,7 +29,7 @@ class Health:
         self._last: publication.Publication | None = None
 
     def turned(self, seen: publication.Publication) -> None:
-        """The loop came round and saw this."""
+        """The loop completed a turn and saw this."""
         self._turned, self._last = self._clock.monotonic(), seen
 
     def answer(self, path: str) -> tuple[int, str]:

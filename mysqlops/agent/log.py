@@ -6,7 +6,7 @@ from mysqlops.clock import Clock
 
 
 class Log:
-    """Says each thing once per topic until it changes."""
+    """Logs a message once per topic until it changes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

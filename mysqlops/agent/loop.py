@@ -1,7 +1,7 @@
 """The agent's loop: observe, decide (planning.membership), act, publish. Runs four times a second until stopped.
 
-While the API server is away the loop goes on with what the server itself says. The role label follows the group's own
-decision; it never makes one.
+While the API server is unreachable, the loop continues with what mysqld itself reports. The role label follows the
+group's own decision; it never makes one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mysqlops.planning import failing_applier, member_actions, membership, stale
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
-_DENIED_SECONDS = 5.0  # each login that is refused is a line of mysqld's log
-_COPY_PAUSES = (16.0, 32.0, 64.0)  # each try to copy costs its donor
-_SILENT_SECONDS = 60.0  # a publisher that hangs is a fault of the agent: kubelet starts it again
+_DENIED_SECONDS = 5.0  # each refused login is a line in mysqld's log
+_COPY_PAUSES = (16.0, 32.0, 64.0)  # each attempt to clone puts load on the donor
+_SILENT_SECONDS = 60.0  # if the publisher hangs, the agent is faulty: kubelet restarts it
 
 
 class Loop:
@@ -55,10 +55,11 @@ class Loop:
         }
         self._clients = stale_clients.Memory()
         self._incarnation, self._since = "", 0.0
-        self._denied = ("", 0.0)  # why, and until when it is not tried again
+        self._denied = ("", 0.0)  # why, and until when no login is tried
         self._torn = torn_relay_log.Memory()
         self._failing = failing_applier.Memory()
         self._strays_since: float | None = None
+        self._donorless_since: float | None = None
 
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
@@ -82,12 +83,13 @@ class Loop:
         situation = self._situation(server, at)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", telling.sentence(action))
+        self._note_donor(action, at)
         if not situation.is_busy:
             self._act(action, server)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
         if self._clock.monotonic() < self._publisher.turned_at + _SILENT_SECONDS:
             self._health.turned(seen)
-        # While a hand-over runs in this pod, it alone moves the labels.
+        # While a switchover runs in this pod, only it moves the labels.
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
             news = publisher.News(
@@ -102,7 +104,7 @@ class Loop:
             return self._member.observe(), ""
         except errors.AccessDenied as error:
             secret = secret_map.secret(self._me.cluster, secret_map.INTERNAL)
-            why = f"mysqld refuses the agent's password ({error}): the data and Secret {secret} do not belong together"
+            why = f"mysqld refuses the agent's password ({error}): the data and Secret {secret} do not match"
             self._denied = (why, self._clock.monotonic() + _DENIED_SECONDS)
             return None, why
         except errors.ConfigError as error:
@@ -124,6 +126,13 @@ class Loop:
         elif self._strays_since is None:
             self._strays_since = at
 
+    def _note_donor(self, action: member_actions.Action, at: float) -> None:
+        """One that was seen again, or a member that got in without, ends the wait."""
+        if isinstance(action, member_actions.Copy | member_actions.Serve):
+            self._donorless_since = None
+        elif isinstance(action, member_actions.AwaitDonor) and self._donorless_since is None:
+            self._donorless_since = at
+
     def _situation(self, server: view.ServerView | None, at: float) -> membership.Situation:
         return membership.Situation(
             self._me.pod,
@@ -138,13 +147,14 @@ class Loop:
             failing=self._failing,
             now=at,
             strays_since=self._strays_since,
+            donorless_since=self._donorless_since,
             tries=self._start_failures,
             since=self._since,
             is_busy=self._background.is_busy(),
         )
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:
-        """What planning.stale_clients says, done; a server that does not answer has no clients."""
+        """Closes clients as planning.stale_clients decides; a server that does not answer has no clients."""
         seen = stale_clients.Seen(self._clock.monotonic(), None if server is None else (server.state, server.role()))
         self._clients, why = stale_clients.plan(self._clients, seen)
         if not why:
@@ -190,7 +200,7 @@ class Loop:
                 self._start("apply", self._starting.apply)
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
-        """Run a start in the background; after a failure pause first, longer each time."""
+        """Run a start in the background; after a failure, pause first, longer each time."""
         now = self._clock.monotonic()
         if now < self._start_pause_until:
             return
@@ -237,7 +247,7 @@ class Loop:
         return f"{text} (last try: {failure})" if failure and not isinstance(action, member_actions.Wait) else text
 
     def _leave_for_good(self) -> None:
-        """The pod is going: hand over, leave the group, then let mysqld stop (pre-stop.sh waits for `left`)."""
+        """The pod stops: hand over, leave the group, then let mysqld stop (pre-stop.sh waits for `left`)."""
         self._log.say("stopping: leaving the group")
         self._publisher.stop()
         try:
@@ -256,13 +266,14 @@ class Loop:
         record = self._publisher.record
         try:
             if server.role() == names.ROLE_PRIMARY:
-                # The pod's end changed the Service; kube-proxy makes the next change a second later.
+                # The stopping pod has changed the Service; kube-proxy applies the next change a second later.
                 self._clock.sleep(handover.PROXY_SECONDS)
                 done = handover.run(
                     self._pod, self._member, self._around, handover.successor(server, record), self._clock
                 )
                 self._log.say(f"handed the primary over to {done.to} in {done.seconds:.2f} s")
-                # For another second kube-proxy may send clients here: they must be refused, not left without an answer.
+                # For another second, kube-proxy may send clients here: they must be refused, not left without an
+                # answer.
                 self._clock.sleep(1.5 * handover.PROXY_SECONDS)
         except errors.MysqlopsError as error:
             self._log.say(f"while handing over: {error}")

@@ -1,4 +1,4 @@
-"""The member's own mysqld: a kept connection to observe it, and the slow actions, one at a time, in a thread."""
+"""The member's own mysqld: a permanent connection to observe it, and slow actions, one at a time, in a thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mysqlops.clock import Clock, Task
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap
 
-# Then open transactions are rolled back: an idle one would hold a stopping pod without end.
+# After this time, open transactions are rolled back: an idle one would block a stopping pod without end.
 HAND_OVER_SECONDS = 10
 
 
@@ -23,7 +23,7 @@ class Member:
         self._kept: connect.Server | None = None
 
     def observe(self) -> view.ServerView | None:
-        """What the server says, or None if it does not answer. AccessDenied is raised: waiting would not help."""
+        """The server's view, or None if it does not answer. Raises AccessDenied, because waiting would not help."""
         try:
             self._kept = self._kept or self.connect()
             return group_replication.observe(self._kept)
@@ -38,7 +38,7 @@ class Member:
         self._start([self._me.host(self._me.ordinal)], group_name, bootstrap=True)
 
     def join(self, seeds: Sequence[str], group_name: str) -> None:
-        """Join the group of this name (empty: the Secret's) through the pods named."""
+        """Join the group of this name (empty: the Secret's) through these pods."""
         hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
         self._start(hosts, group_name, bootstrap=False)
 
@@ -47,10 +47,10 @@ class Member:
             group_replication.clear_bootstrap(server)
 
     def copy(self, donor: str) -> None:
-        """Take a donor's data; mysqld stops then, and kubelet starts it again. Raises StepFailed."""
+        """Clone a donor's data; mysqld then stops, and kubelet restarts it. Raises StepFailed."""
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         with self.connect() as server:
-            # The plugin wants it (error 1290); read_only stays, so that nobody writes who does not administer.
+            # The plugin requires it (error 1290); read_only stays on, so that only administrators could write.
             server.query("SET GLOBAL super_read_only = OFF")
             try:
                 clone.take(server, self._me.host(names.ordinal_of(donor)), login)
@@ -80,14 +80,14 @@ class Member:
             server.query("ALTER INSTANCE RELOAD TLS")
 
     def refuse_writes(self) -> None:
-        """A member that was elected since that was decided takes writes again."""
+        """Refuse writes; a member that has been elected since the decision accepts them again."""
         with self.connect() as server:
             group_replication.refuse_writes(server)
             if group_replication.observe(server).role() == names.ROLE_PRIMARY:
                 group_replication.allow_writes(server)
 
     def close_clients(self) -> int:
-        """Close all clients' connections; how many there were."""
+        """Close all clients' connections; returns their number."""
         with self.connect() as server:
             return sessions.close_clients(server)
 
@@ -100,13 +100,13 @@ class Member:
             group_replication.drop_received(server)
 
     def hand_over(self, successor_uuid: str, *, transactions_seconds: int = HAND_OVER_SECONDS) -> None:
-        """Returns when the other is primary; raises StatementFailed if it could not be made so."""
+        """Returns when the other member is primary; raises StatementFailed if that failed."""
         try:
             with self.connect() as server:
                 group_replication.set_as_primary(server, successor_uuid, transactions_seconds=transactions_seconds)
         except errors.ConnectFailed as error:
-            # Once begun, it cannot be called off: KILL has no effect (MySQL 9.7.4).
-            text = f"the hand-over has not ended, and may still happen{self._in_the_way()}"
+            # Once started, it cannot be cancelled: KILL has no effect (MySQL 9.7.4).
+            text = f"the switchover has not ended, and may still happen{self._in_the_way()}"
             raise errors.StepFailed(text) from error
 
     def _in_the_way(self) -> str:
@@ -122,7 +122,7 @@ class Member:
             return write_gap.is_running(server, token)
 
     def transactions(self) -> list[sessions.Transaction]:
-        """Clients' open transactions, the oldest first."""
+        """Clients' open transactions, oldest first."""
         with self.connect() as server:
             return sessions.transactions(server)
 
@@ -143,7 +143,7 @@ class Member:
 
 
 class Background:
-    """Runs one slow action at a time, so that the loop goes on observing and publishing."""
+    """Runs one slow action at a time, so that the loop keeps observing and publishing."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -154,7 +154,7 @@ class Background:
         return self._task is not None and self._task.is_alive()
 
     def last_failure(self) -> str:
-        """Why the last action failed, or nothing."""
+        """Why the last action failed; empty if it did not."""
         return self._failure
 
     def run(self, name: str, action: Callable[[], None]) -> None:

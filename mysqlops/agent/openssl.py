@@ -1,6 +1,6 @@
-"""Certificates, made and looked at with `openssl`, which the stock Python images have.
+"""Certificates, created and read with `openssl`, which the stock Python images contain.
 
-A CA's key goes through pipes only: the folder that files pass through may be another container's too.
+A CA's key only passes through pipes: other containers may see the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Files = dict[str, str]
 
 
 def make_ca(work: Path) -> Files:
-    """A CA of our own: its certificate and its key."""
+    """A new CA: its certificate and its key."""
     (work / "ca.cnf").write_text(
         dedent("""\
             [req]
@@ -61,7 +61,7 @@ def make_certificate(
     )
     days = min(days, days_left(ca))
     if days < 1:
-        raise errors.StepFailed("the CA runs out within a day", hint=f"mysqlops tls rotate {cluster} --new-ca")
+        raise errors.StepFailed("the CA expires within a day", hint=f"mysqlops tls rotate {cluster} --new-ca")
     key = ("-newkey", "ec", "-pkeyopt", *_CURVE, "-nodes", "-keyout", KEY)
     _openssl("req", "-new", "-config", "tls.cnf", *key, "-out", "tls.csr", work=work)
     signing = ("-CA", CA, "-CAkey", "/dev/stdin", "-CAcreateserial", "-extfile", "tls.ext")
@@ -71,18 +71,18 @@ def make_certificate(
 
 
 def ends(certificate: str) -> datetime:
-    """When the first certificate of a bundle runs out; raises StepFailed if it is none."""
+    """When the first certificate of a bundle expires; raises StepFailed if it is not a certificate."""
     told = _openssl("x509", "-noout", "-enddate", text=certificate)
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(told.strip().partition("=")[2]), UTC)
 
 
 def days_left(certificate: str) -> int:
-    """Whole days; negative once it has run out."""
+    """Whole days until it expires; negative afterwards."""
     return (ends(certificate) - datetime.now(UTC)).days
 
 
 def fits(certificate: str, key: str) -> bool:
-    """Whether the first certificate of a bundle is of that key."""
+    """Whether the first certificate of a bundle belongs to that key."""
     public = _openssl("x509", "-noout", "-pubkey", text=certificate)
     return public == _openssl("pkey", "-pubout", text=key)
 
@@ -94,7 +94,7 @@ def newest(bundle: str) -> str:
 
 
 def is_ours(certificate: str) -> bool:
-    """Whether it says that it is a CA of `make_ca`."""
+    """Whether its name is that of a CA from `make_ca`."""
     return "CN=mysqlops CA" in _openssl("x509", "-noout", "-subject", text=certificate).replace(" = ", "=")
 
 

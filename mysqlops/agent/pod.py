@@ -1,4 +1,4 @@
-"""What the agent reads and writes in its own pod besides the API server: files, the volume, and mysqld's socket."""
+"""What the agent reads and writes in its own pod: files, the volume, and mysqld's socket."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ _MARK_SECONDS = 60.0
 class Pod:
     """The agent's own pod."""
 
-    is_denied = False  # by the administrative interface: no account there yet, or not with this password
+    is_denied = False  # the administrative interface refuses us: no account there yet, or another password
 
     def __init__(self, me: settings.Settings) -> None:
         self.me = me
         self._mark = settings.RUN / "handing-over"
 
     def server(self) -> connect.Server:
-        """To mysqld, as the agent's account, by the administrative interface: connections through the socket count as
-        clients' do, and those could have taken all. Where that does not let the agent in, by the socket. Raises
-        MysqlError."""
+        """Connect to mysqld with the agent's account by the administrative interface: connections through the socket
+        count like those of clients, which may have taken all. Falls back to the socket. Raises MysqlError."""
         if not self.is_denied:
             try:
                 return self._server(connect.connect_admin)
@@ -40,8 +39,8 @@ class Pod:
         return self._server(connect.connect_socket)
 
     def _server(self, way: Callable[[connect.Login], connect.Server]) -> connect.Server:
-        """While a rotation is open, data that is older than it (of a member that was away, or a claim that was kept)
-        knows the previous password only."""
+        """Connect with the current or the previous password: during a rotation, older data (of a member that was
+        absent, or a kept claim) knows only the previous one."""
         try:
             return way(self.login(names.USER_ADMIN, names.KEY_ADMIN_PASSWORD))
         except errors.AccessDenied as denied:
@@ -50,8 +49,8 @@ class Pod:
             raise denied
 
     def admit(self) -> None:
-        """Let the agent in by the administrative interface from now on, if this member is the primary; else that comes
-        from there. Raises MysqlError."""
+        """Create the account for the administrative interface if this member is the primary; a replica receives it from
+        there. Raises MysqlError."""
         self.is_denied = False
         with self.server() as server:
             seen = group_replication.observe(server)
@@ -70,12 +69,12 @@ class Pod:
         return credentials.read_login(settings.CREDENTIALS, user, key)
 
     def server_as_root(self) -> connect.Server:
-        """The way in for the case that the agent's own account is gone; raises MysqlError, ConfigError."""
+        """Connect as root, in case the agent's own account is missing; raises MysqlError, ConfigError."""
         return connect.connect_socket(self.login(accounts.ROOT.user, accounts.ROOT.key))
 
     def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
-        """Whether this member's account has that password, or that of the member on another host; raises MysqlError if
-        mysqld does not answer. Logs in only where this pod cannot compare."""
+        """Whether the account on this member, or on the member at `host`, has that password; raises MysqlError if
+        mysqld does not answer. Logs in only if the hashes cannot be compared."""
         if not host:
             with contextlib.suppress(errors.AccessDenied), self.server() as server:
                 if (known := own_accounts.accepts(server, one, password)) is not None:
@@ -91,11 +90,11 @@ class Pod:
         return True
 
     def find(self, key: str) -> str | None:
-        """What this pod's memory holds of the Secret under that key, None if nothing."""
+        """The value that this pod's memory holds for a key of the Secret, or None."""
         return credentials.find(settings.CREDENTIALS, key)
 
     def keep(self, values: Mapping[str, str | None]) -> None:
-        """Put values into this pod's memory; None takes one away."""
+        """Put values into this pod's memory; None deletes one."""
         credentials.write(settings.CREDENTIALS, values)
 
     def group_name(self) -> str:
@@ -111,7 +110,7 @@ class Pod:
         return stat.f_blocks * stat.f_frsize, (stat.f_blocks - stat.f_bfree) * stat.f_frsize
 
     def config(self) -> str:
-        """Names the my.cnf that is mounted now; empty if it cannot be read."""
+        """A hash of the mounted my.cnf; empty if it cannot be read."""
         return settings.config_digest()
 
     def let_go(self) -> None:
@@ -120,7 +119,7 @@ class Pod:
 
     @contextlib.contextmanager
     def handing_over(self) -> Iterator[None]:
-        """While it lasts, `is_handing_over` is true, in every process of the pod."""
+        """Makes `is_handing_over` true in every process of the pod meanwhile."""
         self._mark.write_text(str(os.getpid()))
         try:
             yield
@@ -128,7 +127,7 @@ class Pod:
             self._mark.unlink(missing_ok=True)
 
     def is_handing_over(self, clock: Clock) -> bool:
-        """True while a hand-over started in this pod has not ended: the loop must not put the label back."""
+        """True while a switchover started in this pod has not ended: the loop must not restore the label."""
         try:
             is_recent = clock.now().timestamp() - self._mark.stat().st_mtime < _MARK_SECONDS
             return is_recent and Path(f"/proc/{int(self._mark.read_text())}").exists()

@@ -1,7 +1,7 @@
-"""The agent's talk with the API server, in a thread of its own: the loop must never wait for it.
+"""Talks to the API server on a thread of its own, so that the control loop never blocks on it.
 
-It tells the member's publication and role label, on change at once and as a beat every few seconds, and looks around
-when the loop wants to know. An API server that is away is asked again with growing pauses, never in step with the
+It publishes the member's state and role label, immediately on a change and as a beat every few seconds, and reads the
+other members when the loop needs them. An unreachable API server is retried with growing pauses, never in step with the
 other agents.
 """
 
@@ -24,17 +24,17 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 _CHORE_SECONDS = 15.0
-_GONE_CHORES = 5  # a minute
+_GONE_CHORES = 5  # about a minute
 _TURN_SECONDS = 0.25
-_STALE_SECONDS = 10.0  # a loop that is stuck knows nothing: its old words must not look fresh
+_STALE_SECONDS = 10.0  # a stuck loop knows nothing: its old report must not look fresh
 _NOT_SERVING = (view.DOWN, publication.UNKNOWN, view.OFFLINE, view.RECOVERING)
 
 
 @dataclass(frozen=True)
 class News:
     """What the loop hands over: the publication, the pods that the group shows ONLINE as replicas, the primaries that
-    a majority has lost, and whether the loop wants to know its surroundings. `at` is when the server was asked, `since`
-    when the member first saw itself in its present group (seconds of the agent's clock)."""
+    a majority has lost, and whether the loop wants to see the other members. `at` is when the server was asked, `since`
+    when the member first saw itself in its current group (seconds of the agent's clock)."""
 
     seen: publication.Publication
     server: view.ServerView | None
@@ -49,14 +49,14 @@ class News:
 
 
 def _label(seen: publication.Publication) -> str | None:
-    """A primary that crashed keeps its label until another leads: its closed port refuses clients at once, whereas a
+    """A crashed primary keeps its label until another member leads: its closed port refuses clients at once, whereas a
     Service without endpoints lets most of their attempts time out (ICMP answers are rate-limited)."""
     return None if seen.role == names.ROLE_NONE and seen.state in _NOT_SERVING else seen.role
 
 
 class Publisher:
-    """One agent's voice and ear. `seen` and `record` are what it last heard, None if it does not know; `sightings`
-    tells of members that are outside the group that counts them."""
+    """Publishes one member's state and reads its peers'. `seen` and `record` are what it last read, None if unknown;
+    `sightings` counts members that are outside the group that still counts them."""
 
     def __init__(
         self, around: surroundings.Surroundings, words: log.Log, clock: Clock, chore: Callable[[], None]
@@ -64,7 +64,7 @@ class Publisher:
         self._around, self._log, self._clock, self._chore = around, words, clock, chore
         self._chore_at = clock.monotonic() + _CHORE_SECONDS
         self._news: News | None = None
-        self._gone: dict[str, int] = {}  # who is noted as joining and has no pod -> chores in a row
+        self._gone: dict[str, int] = {}  # members recorded as joining without a pod -> chores in a row
         self.turned_at = clock.monotonic()
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
@@ -83,7 +83,7 @@ class Publisher:
         self._task = self._clock.start("publisher", self._run)
 
     def stop(self) -> None:
-        """Say nothing any more by itself."""
+        """Stop publishing."""
         self._over.set()
         self._wake.set()
         if self._task is not None:
@@ -94,13 +94,13 @@ class Publisher:
         return self._failures > 0
 
     def offer(self, news: News) -> None:
-        """Hand over what is to be published; never waits."""
+        """Take the news to publish; never waits."""
         before, self._news = self._news, news
         if news.is_urgent(before):
             self._wake.set()
 
     def ask(self, call: Callable[[], T]) -> T | None:
-        """The answer of a call to the API server, or None if it does not answer or is being spared."""
+        """The result of a call to the API server, or None if it does not answer or a pause is not over."""
         if self._clock.monotonic() < self._pause_until:
             return None
         try:
@@ -113,15 +113,18 @@ class Publisher:
         return answer
 
     def publish(self, seen: publication.Publication, replicas: frozenset[str] = frozenset()) -> bool:
-        """A primary takes its predecessor's label first (CloudNativePG PR #10409), unless that one is known not to
-        lead: a replica of the same group, or down. Then the Service need not lead nowhere for kube-proxy's second."""
+        """A primary removes its predecessor's label first (CloudNativePG PR #10409). If that member is known not to
+        lead, a replica of the same group, or down, its label goes last: the Service is not empty for kube-proxy's
+        second."""
+
         becomes_primary = self._said is None or self._said.role != names.ROLE_PRIMARY
         stale = self._around.labelled_primary() if seen.role == names.ROLE_PRIMARY and becomes_primary else {}
         harmless = [pod for pod, state in stale.items() if pod in replicas or state in _NOT_SERVING]
         for pod in stale.keys() - harmless:
             self._strip(pod)
         self._beat += 1
-        # A mere beat leaves the label alone: a hand-over in another pod may just have set it. Wrong twice, it is set.
+        # A mere beat leaves the label alone: a switchover in another pod may have just set it. If wrong twice, it is
+        # set.
         is_news = self._said is None or self._said.role != seen.role or self._said.state != seen.state
         label = _label(seen) if is_news or self._label not in (None, seen.role) else None
         told = replace(seen, held=self._still_held(seen), started=self._started, beat=self._beat)
@@ -132,8 +135,8 @@ class Publisher:
         return True
 
     def _still_held(self, seen: publication.Publication) -> str:
-        """A server that does not answer holds what it last said, or more; an agent that was restarted reads that on its
-        own pod."""
+        """A server that does not answer holds what it last reported, or more; a restarted agent reads that on its own
+        pod."""
         if seen.server_uuid:
             self._held = seen.held
         elif self._held is None:
@@ -147,7 +150,7 @@ class Publisher:
             self._try_turn()
 
     def _try_turn(self) -> None:
-        """The top of a thread: whatever goes wrong, the next turn tries again."""
+        """The top of the thread: after any error, the next turn tries again."""
         news = self._news
         if news is None or self._over.is_set():
             return
@@ -178,8 +181,8 @@ class Publisher:
             self.record, self._heard_at = record, self._clock.monotonic()
 
     def _keep_note(self, news: News) -> None:
-        """Note the view that this member leads. The view was seen after the record was read, and the Lease must still
-        be as it was: nobody who has noted that it joins is left out."""
+        """Record the view that this member leads. The view was seen after the record was read, and the Lease must be
+        unchanged: no member that recorded that it joins is left out."""
         record = self.record
         if record is None or news.server is None or news.at <= self._heard_at:
             return
@@ -188,7 +191,8 @@ class Publisher:
             self._hear(self.ask(self._around.record))
 
     def _strip_lost(self, lost: frozenset[str]) -> None:
-        """The majority elects another in a second or two; by then the Service must not lead to the lost one."""
+        """The majority elects another primary in a second or two; by then the Service must not route to the lost
+        one."""
         if lost and lost != self._stripped:
             for pod in self.ask(self._around.labelled_primary) or {}:
                 if pod in lost:
@@ -221,7 +225,7 @@ class Publisher:
             self.ask(self._chore)
 
     def _drop_joining(self, record: view.GroupRecord, server: view.ServerView) -> None:
-        """Of members that were scaled away before they ever got in."""
+        """Drop the records of members that were scaled away before they ever joined."""
         absent = [pod for pod in record.note.joining if self.ask(partial(self._around.exists, pod)) is False]
         self._gone = {pod: self._gone.get(pod, 0) + 1 for pod in absent}
         long_gone = [pod for pod, chores in self._gone.items() if chores >= _GONE_CHORES]
@@ -231,7 +235,7 @@ class Publisher:
 
     def _strip(self, pod: str) -> bool:
         self._around.label(pod, names.ROLE_NONE)
-        self._log.say(f"took the primary label from {pod}")
+        self._log.say(f"removed the primary label from {pod}")
         return True
 
     def _failed(self, error: errors.KubeError) -> None:

@@ -1,8 +1,8 @@
-"""New passwords beside the old ones (dual passwords), so that no connection fails; later the old ones go.
+"""Adds new passwords to the old ones (dual passwords), so that no connection fails; later the old ones are dropped.
 
-Where a rotation is, the Secret tells: `next-` passwords are in it before any account has them, and take their places
-only once every member has them; from then on the old ones are in it as `previous-`, until they are dropped. A run that
-was killed is gone on with, never begun again: that would drop the passwords that are in use.
+The Secret shows the stage: `next-` passwords are in it before any account has them, and become current only once every
+member has them; from then on the old ones are in it as `previous-`, until they are dropped. An interrupted rotation is
+continued, never restarted: that would drop the passwords in use.
 https://dev.mysql.com/doc/refman/9.7/en/password-management.html#dual-passwords
 """
 
@@ -21,7 +21,7 @@ from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 
 @dataclass(frozen=True)
 class Opened:
-    """The users that have a second password, and the primary's transactions by then."""
+    """The users that have a second password, and the primary's transactions at that time."""
 
     users: list[str]
     executed: str
@@ -35,14 +35,14 @@ class Rotation:
         self._vault = vault.Vault(client, own.me.cluster)
 
     def look(self) -> rotation.Seen:
-        """How far a rotation is, and which accounts have two passwords."""
+        """The stage of a rotation, and which accounts have two passwords."""
         values = self._vault.read().values
         with self._pod.server() as server:
             doubled = accounts.with_two_passwords(server, _of(values))
             return rotation.Seen(rotation.stage_of(values), [one.user for one in doubled])
 
     def open(self) -> Opened:
-        """Give every account its next password beside its own. The Secret's own stay: members may not have it yet."""
+        """Add the next password to every account. The Secret's current ones stay: members may not have the next yet."""
         held = self._vault.read()
         values, chosen = held.values, _of(held.values)
         added = {
@@ -51,7 +51,7 @@ class Rotation:
         if added:
             self._vault.write(held, added)
         with self._pod.server() as server:
-            # Nobody else may add the password between the look and the change: added twice, it replaces the old one.
+            # No other run may add the password between the check and the change: added twice, it replaces the old one.
             if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
                 raise errors.StepFailed("another rotation is at this point: run the command again")
             for one in chosen:
@@ -59,8 +59,8 @@ class Rotation:
             return Opened([one.user for one in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
 
     def _add(self, server: connect.Server, one: accounts.Account, current: str, following: str) -> None:
-        """One of ours that somebody dropped is made again first; of the users' own, one that is gone or locked has
-        nobody who uses the old password."""
+        """One of our accounts that was dropped is recreated first; if a user's account is missing or locked, nobody
+        uses its old password."""
         if one not in (accounts.APP, accounts.ROOT) and own_accounts.differs_because(server, one):
             own_accounts.put_back(server, one, current, is_accepted=True)
         if not own_accounts.hashes_of(server, one):
@@ -69,8 +69,8 @@ class Rotation:
             accounts.add_password(server, one, following)
 
     def switch(self) -> list[str]:
-        """Every member accepts the next passwords by now: put them into their places; the users. The previous ones are
-        in a Secret first, and the next ones leave it last: cut off between two Secrets, the next run goes on."""
+        """Make the next passwords current, once every member accepts them; returns the users. The previous ones are
+        stored first, and the next ones are removed last: if this stops between two Secrets, the next run continues."""
         held = self._vault.read()
         values = held.values
         chosen = [one for one in _of(values) if names.next_key(one.key) in values]
@@ -89,12 +89,13 @@ class Rotation:
         return [one.user for one in chosen]
 
     def _in_use(self, one: accounts.Account, held: str) -> str:
-        """The password that members and clients have: somebody may have put another into the Secret."""
+        """The password that members and clients use: somebody may have put another one into the Secret."""
         known = self._pod.find(one.key)
         return known if known and known != held and not self._pod.accepts(one, held) else held
 
     def finish(self, *, spare_replication: bool) -> list[str]:
-        """Drop the old passwords; the users. Running members may still use the replication account's old one."""
+        """Drop the old passwords; returns the users. Running members may still use the replication account's old
+        one."""
         held = self._vault.read()
         values = held.values
         chosen = [one for one in _of(values) if not (spare_replication and one == accounts.REPLICATION)]
@@ -108,7 +109,7 @@ class Rotation:
         return [one.user for one in chosen]
 
 
-# What the primary's agent is asked for by name; the answers are JSON.
+# The steps that the CLI requests by name from the primary's agent; the answers are JSON.
 STEPS: dict[str, Callable[[Rotation], Any]] = {
     "look": lambda made: asdict(made.look()),
     "open": lambda made: asdict(made.open()),
@@ -119,10 +120,10 @@ STEPS: dict[str, Callable[[Rotation], Any]] = {
 
 
 def admit(own: pod.Pod, hosts: Sequence[str] = ()) -> None:
-    """Before a member joins: its own server must accept the replication account, as the others log in to it, and it to
-    itself. While a rotation is open, with either password, as each member has in memory the one with which it started.
-    A member whose data is older accepts only one; one whose data is of a moment when somebody had dropped or changed
-    the account accepts none, and the primary's repair (accounts_watch.py) cannot reach it. Raises MysqlError."""
+    """Before a member joins, its own server must accept the replication account, because the others and the member
+    itself log in with it. During a rotation, it must accept both passwords, because each member has the one in memory
+    with which it started. A member with older data accepts only one; if the account was dropped or changed at the time
+    of the data, it accepts none, and the primary's repair (accounts_watch.py) cannot reach it. Raises MysqlError."""
     one = accounts.REPLICATION
     found = {key: own.find(key) for key in (one.key, names.previous_key(one.key))}
     passwords = {key: password for key, password in found.items() if password}
@@ -136,7 +137,7 @@ def admit(own: pod.Pod, hosts: Sequence[str] = ()) -> None:
 
 
 def _is_right(own: pod.Pod, password: str, hosts: Sequence[str]) -> bool:
-    """Whether the group knows the account by that password; of a group that is still to be formed, nobody can say."""
+    """Whether the group accepts that password for the account; unknown for a group that is yet to be formed."""
     for host in hosts:
         with contextlib.suppress(errors.MysqlError):
             if own.accepts(accounts.REPLICATION, password, host):
@@ -146,14 +147,14 @@ def _is_right(own: pod.Pod, password: str, hosts: Sequence[str]) -> bool:
 
 
 def make_admin(own: pod.Pod) -> None:
-    """On a member outside the group whose data knows the agent's account no more, or another password. Raises
+    """Recreate the agent's account on a member outside the group whose data lacks it or has another password. Raises
     MysqlError."""
     password = own.find(accounts.ADMIN.key) or ""
     _here(own.server_as_root, lambda server: _make_here(server, accounts.ADMIN, password))
 
 
 def _make_here(server: connect.Server, one: accounts.Account, password: str) -> None:
-    """As no transaction of its own: the primary's statements find it there."""
+    """Create the account without writing a transaction: the primary's statements then find it."""
     server.query("SET sql_log_bin = OFF")
     own_accounts.put_back(server, one, password, is_accepted=False)
     server.query("SET sql_log_bin = ON")
@@ -170,9 +171,9 @@ def _here(connection: Callable[[], connect.Server], change: Callable[[connect.Se
 
 
 def refresh(own: pod.Pod, read: vault.Held) -> bool:
-    """Write the passwords that the Secrets hold to this pod's memory; True if any changed. One that somebody else put
-    there, and that the server refuses, is not taken over. What is missing stays as this pod knows it, and so do the
-    previous ones then. Raises MysqlError, StepFailed."""
+    """Write the Secrets' passwords to this pod's memory; True if any changed. A password that the server refuses is not
+    adopted. If any are missing, this pod keeps what it has, previous passwords included. Raises MysqlError, StepFailed.
+    """
     held = read.values
     changed: dict[str, str | None] = {}
     if not credentials.missing(held):
@@ -183,26 +184,26 @@ def refresh(own: pod.Pod, read: vault.Held) -> bool:
     differing = [one for one in _of(held) if held.get(one.key) and own.find(one.key) != held[one.key]]
     refused = [one.key for one in differing if _is_refused(own, one, held[one.key])]
     own.keep({one.key: held[one.key] for one in differing if one.key not in refused})
-    if not own.find(names.KEY_BACKUP_KEY) and held.get(names.KEY_BACKUP_KEY):  # nobody can try one: the first counts
+    if not own.find(names.KEY_BACKUP_KEY) and held.get(names.KEY_BACKUP_KEY):  # it cannot be tested: the first counts
         own.keep({names.KEY_BACKUP_KEY: held[names.KEY_BACKUP_KEY]})
     if refused:
         places = [secret_map.place(own.me.cluster, key, is_split=read.is_split) for key in refused]
         text = f"mysqld refuses {', '.join(f'{one.key} of Secret {one.secret}' for one in places)}"
-        text = f"{text}, which somebody changed there"
-        raise errors.StepFailed(f"{text}: mysqlops users rotate {own.me.cluster} makes new ones")
+        text = f"{text}, which somebody changed"
+        raise errors.StepFailed(f"{text}: mysqlops users rotate {own.me.cluster} creates new ones")
     return bool(changed or differing)
 
 
 def _is_refused(own: pod.Pod, one: accounts.Account, password: str) -> bool:
-    """Whether the account still has the password that this pod knows. (One that was dropped has neither.)"""
+    """Whether the account still has the password that this pod knows. (A dropped account has neither.)"""
     known = own.find(one.key)
     return known is not None and not own.accepts(one, password) and own.accepts(one, known)
 
 
 def put_back(safe: vault.Vault, own: pod.Pod, held: vault.Held) -> tuple[list[str], list[str]]:
-    """Put what the Secrets are missing back from this pod's memory, each password once the server has accepted it. Only
-    of a member that serves: the data of one outside the group may be older than what others know. The keys that were
-    put back, and those that are missing still. Raises KubeError, MysqlError."""
+    """Restore missing values of the Secrets from this pod's memory, each password once the server has accepted it. Only
+    on a serving member: data outside the group may be older than what others know. Returns the restored keys, and those
+    still missing. Raises KubeError, MysqlError."""
     missing = credentials.missing(held.values)
     others = [key for key in credentials.OTHERS if not held.values.get(key) and own.find(key)]
     if not missing and not others:
@@ -225,7 +226,7 @@ def put_back(safe: vault.Vault, own: pod.Pod, held: vault.Held) -> tuple[list[st
 
 
 def _is_good(own: pod.Pod, server: connect.Server, one: accounts.Account, password: str) -> bool:
-    """Of an account that somebody dropped any password is as good as another."""
+    """Whether the password may be restored; for a dropped account, any password may."""
     return not own_accounts.hashes_of(server, one) or own.accepts(one, password)
 
 

@@ -1,5 +1,5 @@
-"""Takes over what the Secrets hold now: passwords into this pod's memory, the certificate into mysqld. What somebody
-deleted there is put back from memory; then the accounts are compared with it."""
+"""Adopts what the Secrets hold now: passwords into this pod's memory, the certificate into mysqld. Deleted values are
+restored from memory; then the accounts are compared with it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mysqlops.core import rotation as stages
 
 class SecretsWatch:
     """One member's watch; `loaded` names the certificate that its mysqld has loaded, `until` says when it and its CA
-    run out, `trouble` what cannot be taken, `missing` what is gone (and `knows_missing` if this pod could put it back),
-    `accounts` what is wrong with those."""
+    expire, `trouble` what cannot be adopted, `missing` what is missing (and `knows_missing` if this pod could restore
+    it), `accounts` what is wrong with the accounts."""
 
     def __init__(self, client: api.Api, own: pod.Pod, server: member.Member) -> None:
         self._pod, self._member = own, server
@@ -22,10 +22,10 @@ class SecretsWatch:
         self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
         self.knows_missing = False
-        self._stage = ""  # of a rotation, as the Secret said at this look; empty unless its passwords were taken over
+        self._stage = ""  # of a rotation, as read at this look; empty unless the passwords were adopted
 
     def look(self, words: log.Log) -> None:
-        """Raises KubeError; whatever else fails is said and tried again at the next look."""
+        """Raises KubeError; any other failure is logged and retried at the next look."""
         missing, troubles, self._stage = "", list[str](), ""
         for chore in (self._take_passwords, self._take_certificate):
             try:
@@ -38,30 +38,30 @@ class SecretsWatch:
                 troubles.append(str(error))
         self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
         self.missing, self.trouble = missing, "; ".join(troubles)
-        if not missing and self._stage:  # else this pod's memory may hold the passwords from before a rotation
+        if not missing and self._stage:  # else this pod may have the passwords from before a rotation
             self._watch_accounts(words)
         self._open_door(words)
         words.say_if_new("missing", missing)
-        words.say_if_new("secrets", self.trouble and f"could not take over the Secrets: {self.trouble}")
+        words.say_if_new("secrets", self.trouble and f"could not adopt the Secrets: {self.trouble}")
         words.say_if_new("accounts", self.accounts)
 
     def _open_door(self, words: log.Log) -> None:
-        """Those that a killed adopt left go, and the agent's own way in is opened."""
+        """Drop the account of a killed adopt, and let the agent in by the administrative interface."""
         try:
             if self._member.drop_expired(names.USER_ADOPT):
-                words.say("dropped the account of an adopt whose time is over")
+                words.say("dropped the expired account of an adopt")
             if self._pod.is_denied:
                 self._pod.admit()
         except (errors.MysqlError, errors.ConfigError) as error:
-            words.say_if_new("door", f"no way in by the administrative interface yet: {error}")
+            words.say_if_new("door", f"the administrative interface is not usable yet: {error}")
 
     def _take_passwords(self, words: log.Log) -> str:
         held = self._vault.read()
         put_back, missing = rotation.put_back(self._vault, self._pod, held)
         if put_back:
-            words.say(f"the Secrets did not hold {', '.join(put_back)}: put it back")
+            words.say(f"the Secrets did not hold {', '.join(put_back)}: restored it")
         if rotation.refresh(self._pod, held):
-            words.say("took over the passwords that the Secrets hold now")
+            words.say("adopted the passwords that the Secrets hold now")
         self._stage = stages.stage_of(held.values)
         return self._vault.without(missing)
 
@@ -70,7 +70,7 @@ class SecretsWatch:
             self._member.reload_tls()
             self.loaded, self.until = certificates.fingerprint(), certificates.ends()
             words.say("loaded the certificate that the Secret holds now")
-        self._vault.complete_application(certificates.ca())  # as NAME-tls has it by now, on every member
+        self._vault.complete_application(certificates.ca())  # the CA that every member has loaded by now
         return ""
 
     def _watch_accounts(self, words: log.Log) -> None:
@@ -78,6 +78,6 @@ class SecretsWatch:
             self._accounts.look(words.say, self._stage)
             self.accounts = self._accounts.trouble
         except errors.ConnectFailed:
-            self.accounts = ""  # a server that is down is named elsewhere
+            self.accounts = ""  # a server that is down is reported elsewhere
         except (errors.MysqlError, errors.ConfigError) as error:
             self.accounts = str(error)

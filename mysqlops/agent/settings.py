@@ -1,4 +1,4 @@
-"""Which member this is, from the environment that the StatefulSet sets, and where its files are."""
+"""This member's identity, from the environment that the StatefulSet sets, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from mysqlops.core import names, publication
 from mysqlops.errors import ConfigError
 
-CREDENTIALS = Path("/run/credentials")  # of the agent
+CREDENTIALS = Path("/run/credentials")  # for the agent
 STATEMENTS = Path("/run/statements")  # for prepare, which deletes them
 TLS = Path("/run/tls")
 RUN = Path("/run/mysqlops")
@@ -52,7 +52,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def config_digest() -> str:
-    """Names the my.cnf that is mounted now; empty if it cannot be read."""
+    """A hash of the mounted my.cnf; empty if it cannot be read."""
     try:
         return publication.config_digest(MY_CNF.read_bytes())
     except OSError:

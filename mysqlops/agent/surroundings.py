@@ -1,8 +1,8 @@
 """What an agent reads from the API server, and the few things that it writes there.
 
-Reads of the other pods are done only outside the group or on a role change; in the steady state an agent makes one
-small PATCH of its own pod and reads the Lease every few seconds. Whatever it writes to the Lease it decided on a record
-of it, and the API server refuses the write if the Lease has changed since (compare-and-swap).
+It reads the other pods only outside the group or on a role change; in the steady state, an agent makes one small PATCH
+of its own pod and reads the Lease every few seconds. Each write to the Lease is based on a record of it, and the API
+server refuses the write if the Lease has changed since (compare-and-swap).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from mysqlops import errors
 from mysqlops.agent import api, settings, vault
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, publication, record, view
-from mysqlops.planning import standing
+from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
 # and the last publication of a dead node's pod is never removed.
 FRESH_SECONDS = 25.0
-# By the nodes' clocks: enough to try to join, which fails harmlessly, and for nothing else.
+# By the nodes' clocks: good enough to try to join, which fails harmlessly, and for nothing else.
 SEEMS_ALIVE_SECONDS = 6.0
 
 
 class Surroundings:
-    """One agent's sight of the cluster through the API server."""
+    """One agent's view of the cluster through the API server."""
 
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
         self._api, self._me, self._clock = client, me, clock
@@ -37,7 +37,7 @@ class Surroundings:
         ] = {}  # pod -> its agents -> beat, and since when
 
     def look(self) -> view.Surroundings:
-        """Raises KubeError. The Lease is read first: what is decided on all this is void once the Lease has changed."""
+        """Raises KubeError. The Lease is read first: a decision based on this is void once the Lease has changed."""
         seen = self.record()
         stateful_set = self._api.get("apps/v1", "statefulsets", self._me.cluster)
         replicas = int(stateful_set["spec"]["replicas"])
@@ -57,7 +57,7 @@ class Surroundings:
         self._api.patch("v1", "pods", pod, {"metadata": {"labels": {names.LABEL_ROLE: role}}})
 
     def publish(self, role: str | None, text: str) -> str | None:
-        """Set the own pod's role label (None: leave it) and publication in one request; the label that it has now."""
+        """Set this pod's role label (None: keep it) and publication in one request; returns the current label."""
         metadata: api.Json = {"uid": self._me.pod_uid, "annotations": {names.ANNOTATION_MEMBER: text}}
         if role is not None:
             metadata["labels"] = {names.LABEL_ROLE: role}
@@ -66,7 +66,7 @@ class Surroundings:
         return label
 
     def exists(self, pod: str) -> bool:
-        """Whether a member has a pod, by the API server's own store; raises KubeError."""
+        """Whether a member has a pod, not from the API server's cache; raises KubeError."""
         try:
             self._api.get("v1", "pods", pod)
         except errors.NotFound:
@@ -74,7 +74,7 @@ class Surroundings:
         return True
 
     def last_held(self) -> str:
-        """What the own pod's last publication says that the member held; raises KubeError."""
+        """The GTID set in this pod's last publication; raises KubeError."""
         metadata = self._api.get("v1", "pods", self._me.pod)["metadata"]
         last = publication.load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), self._me.pod_uid)
         return last.held if last else ""
@@ -91,8 +91,8 @@ class Surroundings:
         return found
 
     def take_lease(self, decided_on: view.GroupRecord, server_uuid: str) -> group.Note | None:
-        """Take the right to form the group, obey the order of a user to do without members if there is one, and note
-        all that in one write; None if the Lease is not as it was when that was decided."""
+        """Take the right to form the group, apply a user's order to continue without members if there is one, and
+        record all of it in one write; None if the Lease has changed since the decision."""
         lease = self._lease()
         if decided_on.version != lease["metadata"].get("resourceVersion"):
             return None
@@ -109,7 +109,7 @@ class Surroundings:
         return note if self._write(lease, note, decided_on) else None
 
     def note(self, wanted: group.Note, decided_on: view.GroupRecord) -> bool:
-        """Note what the primary sees of the group; False if the Lease is not as it was when that was decided."""
+        """Record the primary's view of the group; False if the Lease has changed since the decision."""
         lease = self._lease()
         if decided_on.version != lease["metadata"].get("resourceVersion"):
             return False
@@ -117,22 +117,27 @@ class Surroundings:
         return self._write(lease, wanted, decided_on)
 
     def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
-        """Note that this member may be in the group from now on, before it joins; raises Refused for one that the group
-        went on without, Conflict if the Lease is being changed."""
+        """Record that this member may be in the group from now on, before it joins; raises Refused for one that the
+        group continued without, Conflict if the Lease is being changed, or its data is about to be deleted."""
         lease = self._lease()
-        record = self._record(lease)
-        before = record.note
+        decided_on = self._record(lease)
+        before = decided_on.note
         if before.casts_out(self._me.pod, server_uuid, holds_data=holds_data):
-            raise errors.Refused([errors.Reason("given-up", f"the group went on without {self._me.pod}")])
+            raise errors.Refused([errors.Reason("given-up", f"the group continued without {self._me.pod}")])
+        if departure.is_ordered(self._me.pod, server_uuid, decided_on):
+            raise errors.Conflict(departure.WHY)
         if before.garbled:
-            raise errors.Conflict("what the Lease notes of the group cannot be read: its primary corrects it")
+            raise errors.Conflict("what the Lease records of the group cannot be read: its primary corrects it")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
-        if not self._write(lease, wanted, record):
+        annotations = lease["metadata"].setdefault("annotations", {})
+        if not holds_data and (orders := record.obeyed(annotations, self._me.pod, server_uuid)):
+            annotations[names.ANNOTATION_REBUILDING] = orders
+        if not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease of the group is being changed")
         return wanted
 
     def _write(self, lease: api.Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
-        """Whoever writes the note says that a group was formed once: one without the other would be a new cluster."""
+        """Each note also records that a group was once formed: without that, the cluster would look new."""
         annotations = lease["metadata"].setdefault("annotations", {})
         formed = decided_on.bootstrapped_by or f"{self._me.pod} {self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
         annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, formed)
@@ -144,8 +149,8 @@ class Surroundings:
         return True
 
     def keep_copy(self, seen: view.GroupRecord) -> bool:
-        """Keep the note on a Secret too: a cluster with data is no new one because its Lease was deleted. False
-        if there is no Secret: secrets_watch.py names that, and the API server is not away for it."""
+        """Keep a copy of the note on a Secret: a cluster with data is not new just because its Lease was deleted. False
+        if the Secret is missing: secrets_watch.py reports that, and it does not count as an unreachable API server."""
         wanted = {
             names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
             names.ANNOTATION_GROUP: group.dump(seen.note),
@@ -157,7 +162,7 @@ class Surroundings:
         return True
 
     def _list_pods(self) -> list[api.Json]:
-        """Members' only: somebody may have given a pod of another name the cluster's labels."""
+        """The members' pods only: another pod may carry the cluster's labels."""
         found = self._api.list("v1", "pods", names.selector_text(self._me.cluster))
         return [one for one in found if names.is_member(one["metadata"]["name"], self._me.cluster)]
 
@@ -169,7 +174,7 @@ class Surroundings:
         annotations: dict[str, str] = lease["metadata"].get("annotations") or {}
         acquired = spec.get("acquireTime") or ""
         noted = annotations
-        if names.ANNOTATION_GROUP not in annotations:  # of a new cluster, or made again after somebody deleted it
+        if names.ANNOTATION_GROUP not in annotations:  # a new cluster's, or recreated after it was deleted
             noted = self._vault.notes()
         return view.GroupRecord(
             bootstrapped_by=(annotations | noted).get(names.ANNOTATION_BOOTSTRAPPED) or None,
@@ -177,6 +182,7 @@ class Surroundings:
             held_for_seconds=self._held_for(spec.get("renewTime")),
             fenced=record.fenced(annotations),
             rebuilding=record.rebuilding(annotations),
+            leaving=record.leaving(annotations),
             acquired=acquired,
             note=group.note_of(noted),
             order=group.order_of(annotations, acquired),
@@ -185,8 +191,8 @@ class Surroundings:
         )
 
     def _held_for(self, renewed: str | None) -> float:
-        """By the two nodes' clocks, or since this agent first saw that renewal if that is longer: the holder's clock
-        may be ahead. (If it is behind, two may form a group, of which the Lease notes one.)"""
+        """By the two nodes' clocks, or since this agent first saw that renewal, whichever is longer: the holder's clock
+        may be ahead. (If it is behind, two members may form a group, of which the Lease records one.)"""
         if renewed is None or self._renewed[0] != renewed:
             self._renewed = renewed, self._clock.monotonic()
         return max(self._seconds_since(renewed), self._clock.monotonic() - self._renewed[1])
@@ -208,13 +214,13 @@ class Surroundings:
         return view.Peer(name, True, published, self._is_fresh(name, published), seems_alive)
 
     def _is_fresh(self, name: str, told: publication.Publication) -> bool:
-        """True if the beat of this very agent has grown lately. The first sight tells nothing: it may be a dead
-        member's last word. Nor does an earlier word that comes again, for a second API server may have a cache that
-        stands still; nor any clock of a node."""
+        """True if the beat of exactly this agent has grown recently. A first sight proves nothing: it may be a dead
+        member's last publication. Nor does an older publication that reappears, because a second API server's cache may
+        be stuck; nor does any node's clock."""
         now, agents = self._clock.monotonic(), self._beats.setdefault(name, {})
         identity = (told.pod_uid, told.started)
         beat, grown_at = agents.setdefault(identity, (told.beat, -math.inf))
-        # Older agents do not say when they started, and begin at one again.
+        # Older agents do not report when they started, and restart at one.
         if told.beat > beat or (not told.started and told.beat != beat):
             beat, grown_at = told.beat, now
             self._beats[name] = {identity: (beat, grown_at)}

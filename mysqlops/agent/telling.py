@@ -1,4 +1,4 @@
-"""What a member's agent reports of what it sees and does: the fields of its publication, and sentences. Pure."""
+"""How a member's agent reports what it sees and does: the fields of its publication, and sentences. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def replicas(server: view.ServerView | None) -> frozenset[str]:
 
 
 def lost_primaries(server: view.ServerView | None) -> frozenset[str]:
-    """Seen from the majority only: a minority's own sight says nothing about who leads."""
+    """Only from the majority's view: a minority knows nothing about who leads."""
     if server is None or server.state != view.ONLINE or not server.has_majority():
         return frozenset()
     return frozenset(
@@ -56,6 +56,7 @@ DOING = {
     member_actions.DropReceived: "deleting the relay log",
     member_actions.Apply: "applying what it received",
     member_actions.Wait: "waiting",
+    member_actions.AwaitDonor: "waiting",
 }
 
 

@@ -1,4 +1,4 @@
-"""Would the other members and the clients accept a certificate? Asked by a handshake in memory, before it is used."""
+"""Checks by a handshake in memory whether other members and clients would accept a certificate, before it is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROUNDS = 10  # TLS 1.3 takes two
 
 
 def refused_because(files: Mapping[str, str], hosts: Sequence[str], work: Path) -> str | None:
-    """Why the certificate does not serve for one of these names, by the CA that is to be trusted; None if it does.
+    """Why the certificate is not valid for one of these names under the trusted CA; None if it is.
 
     `work` is a folder in memory: Python loads keys from files only.
     """
@@ -23,12 +23,12 @@ def refused_because(files: Mapping[str, str], hosts: Sequence[str], work: Path) 
     try:
         serving, asking = _contexts(files, work)
     except (ssl.SSLError, ValueError) as error:
-        return f"{CERTIFICATE}, {KEY} and {CA} do not fit together: {_text(error)}"
+        return f"{CERTIFICATE}, {KEY} and {CA} do not match: {_text(error)}"
     for host in hosts:
         try:
             _shake_hands(serving, asking, host)
         except ssl.SSLError as error:
-            return f"{CERTIFICATE} does not prove the name {host}: {_text(error)}"
+            return f"{CERTIFICATE} is not valid for {host}: {_text(error)}"
     return None
 
 

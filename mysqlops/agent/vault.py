@@ -1,6 +1,6 @@
-"""An agent's way to the cluster's Secrets: values by our keys, wherever core/secret_map.py has them.
+"""The agent's access to the cluster's Secrets: values by our keys, wherever core/secret_map.py places them.
 
-A write names what it was decided on: it changes nothing if somebody changed one of the Secrets since they were read.
+A write is based on the versions that were read: it changes nothing if a Secret has changed since.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.core import names, secret_map
 
-# What most callers need. The CA's key is read only by who is about to sign.
+# What most callers need. The CA's key is read only in order to sign.
 _USUAL = (secret_map.APP, secret_map.ROOT, secret_map.INTERNAL)
 
 
@@ -32,7 +32,7 @@ class Vault:
         self._api, self._cluster = client, cluster
 
     def read(self, *purposes: str) -> Held:
-        """The values of the Secrets of these purposes, by default all but the CA's."""
+        """The values of the Secrets of these purposes, by default all except the CA's."""
         main, is_split = self._main()
         if not is_split:
             return Held(api.decoded(main), {main["metadata"]["name"]: _version(main)}, is_split)
@@ -44,8 +44,8 @@ class Vault:
         return held
 
     def write(self, held: Held, values: Mapping[str, str | None]) -> None:
-        """Change these values; None takes one away. Raises Conflict if a Secret is not as it was `held`. A change of
-        several Secrets may be cut off between two: NAME-internal comes last."""
+        """Change these values; None deletes one. Raises Conflict if a Secret has changed since `held`. A change of
+        several Secrets may stop between two of them: NAME-internal comes last."""
         for secret, data in secret_map.by_secret(self._cluster, values, is_split=held.is_split).items():
             if secret == secret_map.secret(self._cluster, secret_map.APP) and data.get("password"):
                 data.update(self._application(str(data["password"])))
@@ -56,7 +56,7 @@ class Vault:
             held.values.pop(key, None)
 
     def complete_application(self, ca: str) -> None:
-        """Put into NAME-app what an application needs besides its password, unless it is there."""
+        """Add to NAME-app what an application needs besides its password, unless it is there already."""
         if not self._main()[1]:
             return
         found = self._get(secret_map.secret(self._cluster, secret_map.APP))
@@ -70,7 +70,7 @@ class Vault:
         return {**secret_map.for_applications(self._cluster, self._api.namespace, password)}
 
     def forget(self, key: str) -> None:
-        """Take a value of NAME-internal away, whatever else changed."""
+        """Delete a value from NAME-internal, regardless of other changes."""
         found, is_split = self._main()
         change = {"data": {secret_map.place(self._cluster, key, is_split=is_split).key: None}}
         self._api.patch("v1", "secrets", found["metadata"]["name"], change)
@@ -81,7 +81,7 @@ class Vault:
         return [one for one in (*found, names.tls_secret(self._cluster)) if not self._is_there(one)]
 
     def without(self, keys: Sequence[str]) -> str:
-        """Says in which Secrets these keys are missing; empty if none is."""
+        """In which Secrets these keys are missing, as text; empty if none is."""
         is_split = self._main()[1] if keys else True
         places = [secret_map.place(self._cluster, key, is_split=is_split) for key in keys]
         return "; ".join(f"Secret {one.secret} does not hold {one.key}" for one in places)
@@ -98,7 +98,7 @@ class Vault:
         return self._main()[0]["metadata"].get("annotations") or {}
 
     def note(self, wanted: Mapping[str, str]) -> None:
-        """Write these annotations there, unless they are there."""
+        """Write these annotations to that Secret, unless it has them."""
         found = self._main()[0]["metadata"]
         there = found.get("annotations") or {}
         if any(there.get(key) != value for key, value in wanted.items()):

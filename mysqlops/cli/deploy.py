@@ -37,7 +37,8 @@ def deploy(run: Run, *, wanted: described.Wanted, dry_run: bool, wait: bool) -> 
     name = run.name
     with run.reading() as session:
         client = session.client
-        spec = wanted.spec(name, client.namespace)
+        running = operations.running_settings(client, name) if wanted.config_file else None
+        spec = wanted.spec(name, client.namespace, running)
         operations.check(session, spec)
         if dry_run:
             output.show_steps(operations.prepare(client, spec, wanted.chosen)[1].steps, run.form)

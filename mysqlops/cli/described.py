@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -78,11 +78,11 @@ class Wanted:
     chosen: frozenset[str]
     on_the_line: frozenset[str]
 
-    def spec(self, name: str, namespace: str) -> ClusterSpec:
-        """Raises ConfigError."""
+    def spec(self, name: str, namespace: str, running: Mapping[str, str | None] | None = None) -> ClusterSpec:
+        """Raises ConfigError. `running` are the settings of the cluster as it is."""
         given = {key: value for key, value in self.values.items() if value is not None}
         check_replicas(given.get("replicas", 3))
-        return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(self.config_file), **given)
+        return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(self.config_file, running), **given)
 
 
 def spec(*, with_defaults: bool = True) -> Callable[[F], F]:
@@ -131,11 +131,11 @@ def _spec_options(*, with_defaults: bool) -> list[click.Option]:
     ]
 
 
-def _read_config(path: str | None) -> dict[str, str | None]:
+def _read_config(path: str | None, running: Mapping[str, str | None] | None) -> dict[str, str | None]:
     if path is None:
         return {}
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
-    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path)
+    return mysqld_config.check_user_settings(mysqld_config.parse(text, path), path, running)

@@ -1,1 +1,1 @@
-"""Pure values."""
+"""Pure values: no I/O, no clock, no decisions about a cluster."""

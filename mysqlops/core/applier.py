@@ -1,4 +1,4 @@
-"""Why a server's applier stopped, in words that hold no row's values: they go to the API server and into logs. Pure."""
+"""Why a server's applier stopped, without the values of any row: the text goes to the API server and logs. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 _TRANSACTION = re.compile(r"transaction '([0-9a-fA-F-]{36}(?::\w+)?:\d+)'")
-# Names of schema objects only. What MySQL quotes besides may be a value ("Duplicate entry '…'") or a whole statement.
+# Names of schema objects only. Anything else that MySQL quotes may be a value ("Duplicate entry '…'") or a whole
+# statement.
 _SAFE = re.compile(
     r"\w+_rows event on table [^;' ]+|(?:Table|Unknown database|Unknown column|Unknown table) '[^']*'"
     r"(?: doesn't exist| already exists)?|for (?:key|column) '[^']*'|HA_ERR_\w+|Operation [A-Z ]+ failed"
@@ -17,7 +18,7 @@ _CODE = re.compile(r"(?:Error_code: MY-|Error_code: |errno )0*(\d+)")
 
 @dataclass(frozen=True)
 class Failure:
-    """The last time that the applier stopped: the server's error, the time by the server's clock, and what failed."""
+    """The applier's last stop: the server's error, the time by the server's clock, and what failed."""
 
     number: int
     at: str
@@ -34,7 +35,7 @@ def describe(number: int, message: str) -> str:
 
 
 def without_values(complaint: str) -> str:
-    """A line of the server's error log; only a worker's may quote a row."""
+    """A line of the server's error log without row values; only a worker's line may quote a row."""
     if _WORKER not in complaint:
         return complaint
     code = _CODE.search(complaint)

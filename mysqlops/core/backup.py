@@ -18,9 +18,9 @@ Json = dict[str, Any]
 BACKUP, VERIFICATION, BINDING = "backup", "verification", "binding"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
 ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
-# Whether a key that is here made its seal: of another cluster, or of one whose Secret is lost, nobody here knows. FACTS
-# alone are sealed, and the files are anybody's: an older release made it, or a run that was killed before it had sealed
-# them, or somebody stored other files under copied tags.
+# Whether a known key made the seal; UNKNOWN is a seal of another cluster, or of one whose Secret is lost. With FACTS
+# only the facts are sealed, not the files: an older release made the backup, or a run was killed before it sealed the
+# files, or somebody stored other files under copied tags.
 SIGNED, FACTS, UNSIGNED, UNKNOWN = "yes", "facts", "no", "unknown"
 _ID = re.compile(r"[0-9A-Za-z][-0-9A-Za-z._]{0,127}")
 _TREE = re.compile(r"[0-9a-f]{64}")
@@ -36,13 +36,13 @@ class Keys:
     trusted: tuple[str, ...] = ()
 
     def signed(self, snapshot: Json, cluster: str, namespace: str) -> str:
-        """Of an entry of that cluster: another cluster's key does not speak for it."""
+        """Whether an entry of that cluster is signed: another cluster's key does not count."""
         if self.key_of(snapshot, cluster, namespace):
             return SIGNED
         return UNKNOWN if facts.is_signed(snapshot) else UNSIGNED
 
     def key_of(self, snapshot: Json, cluster: str, namespace: str) -> str:
-        """The one that made the seal of that cluster's entry; empty if none did that is here."""
+        """The key that made the seal of that cluster's entry; empty if no known key did."""
         own = self.keys.get(cluster, "") if namespace == self.namespace else ""
         return next((key for key in (own, *self.trusted) if facts.is_sealed_with(snapshot, key)), "")
 
@@ -68,10 +68,10 @@ class Backup:
     rows: int
     checked: str  # NONE or CHECKSUM: whether every table of the copy was read before it was stored
     storage_size: str
-    volume_snapshot: str = ""  # of the namespace: it holds the data, the repository only what is known of it
-    group: str = ""  # the name under which the cluster counted transactions then (core/timeline.py)
-    manifest: str = ""  # SHA-256 of manifest.json, which holds the checksums of all tables; empty: an older release's
-    committed: str = ""  # no transaction in it is later, by the clock of its server (UTC, microseconds); empty: unknown
+    volume_snapshot: str = ""  # in the namespace: it holds the data, and the repository only the facts
+    group: str = ""  # the name under which the cluster counted transactions at that time (core/timeline.py)
+    manifest: str = ""  # SHA-256 of manifest.json, which holds the checksums of all tables; empty in older releases
+    committed: str = ""  # the latest commit in it, by the clock of its server (UTC, microseconds); empty: unknown
     # What the repository adds:
     signed: str = UNSIGNED
     key_secret: str = ""  # the Secret with the key that sealed it
@@ -84,7 +84,7 @@ class Backup:
 
     @property
     def level(self) -> str:
-        """How far it is proven: FAILED, RESTORED, CHECKSUM or NONE."""
+        """How far it is verified: FAILED, RESTORED, CHECKSUM or NONE."""
         return self.checked if self.verified is None else RESTORED if self.verified.ok else FAILED
 
     @property
@@ -103,33 +103,33 @@ class Verification:
     why: str = ""  # what differed, or why nothing could be compared
     tables: int = 0  # that were compared
     rows: int = 0
-    of_snapshot: str = ""  # restic's id of what was restored; empty: an older release's
+    of_snapshot: str = ""  # restic's id of what was restored; empty in older releases
     snapshot: str = ""
 
 
 @dataclass(frozen=True)
 class Binding:
-    """The files of a backup are those of this tree: restic's digest of all names, modes and bytes. It is known only
-    once they are stored, hence an entry of its own. By the tree and not by restic's id, as `restic copy` and
+    """Binds a backup to its files by restic's tree: the digest of all names, modes and bytes. It is known only once the
+    files are stored, hence the separate entry. It uses the tree and not restic's snapshot id, because `restic copy` and
     `restic tag` make another snapshot of the same files."""
 
     of: str
     tree: str
-    entry: str  # the digest of what the backup's own entry says
+    entry: str  # the digest of the backup's own entry
 
 
-# Of a server that was told to end, or killed for its memory: that says nothing about the data.
+# Exit statuses of a server that was ended from outside or killed for its memory: they say nothing about the data.
 _ENDED_FROM_OUTSIDE = ("", "0", "137", "143")
 
 
 def blames_data(*, is_refused: bool, ended: str, is_full: bool) -> bool:
-    """Whether a verification that could not be done shows that the backup is bad: the server refused to read it, or
-    ended over it with the exit status `ended`, and not because its volume is full."""
+    """Whether a failed verification shows that the backup is bad: the server refused to read it, or crashed on it with
+    the exit status `ended`, and the volume was not full."""
     return not is_full and (is_refused or ended not in _ENDED_FROM_OUTSIDE)
 
 
 def new_id(cluster: str, now: datetime) -> str:
-    """Of a backup that begins, or is complete, at that moment (UTC)."""
+    """The id of a backup that starts, or is complete, at that moment (UTC)."""
     return f"{cluster}-{now:%Y%m%d-%H%M%S}"
 
 
@@ -142,11 +142,12 @@ _KINDS = {Backup: BACKUP, Verification: VERIFICATION, Binding: BINDING}
 
 
 def binding(stored: Json) -> Binding:
-    """Of a backup that restic has just stored, as `restic snapshots` shows it; raises StorageError if it is none."""
+    """The binding of a backup that restic has just stored, from `restic snapshots`; raises StorageError if it is
+    none."""
     told = next((told for _, told in facts.of_kind([stored], BACKUP)), None)
     tree = stored.get("tree")
     if told is None or not isinstance(tree, str) or not _TREE.fullmatch(tree):
-        raise StorageError("the snapshot that was stored shows no backup and no tree of it")
+        raise StorageError("the stored snapshot holds no backup, or has no tree")
     return Binding(_backup(told).id, tree, facts.digest(stored))
 
 
@@ -155,7 +156,7 @@ def digest(manifest: bytes) -> str:
 
 
 def told(copied: str, stored: str) -> Backup:
-    """What the last lines of a Job's steps say of the backup that it made: its facts, and restic's summary."""
+    """The backup that a Job made, from the last lines of its steps: the facts, and restic's summary."""
     summary = json.loads(stored)
     return replace(
         _backup(json.loads(copied)),
@@ -170,7 +171,7 @@ def told_verification(checked: str) -> Verification:
 
 
 def compared(checked: str) -> Verification | None:
-    """What a Job's comparison found, None if another run of it did that."""
+    """What a Job's comparison found, None if another run of the step did the work."""
     try:
         return told_verification(checked)
     except (ValueError, StorageError):
@@ -178,9 +179,9 @@ def compared(checked: str) -> Verification | None:
 
 
 def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = None) -> list[Backup]:
-    """The backups in `restic snapshots --json`, the newest first, each with its last verification. What is no backup is
-    left out: whoever has the repository's password may have written it. Of one that a key here has sealed, only
-    verifications count that are sealed too."""
+    """The backups in `restic snapshots --json`, the newest first, each with its last verification. Entries that are not
+    valid are left out: anybody with the repository's password may have written them. For a backup that is sealed with a
+    known key, only sealed verifications count."""
     keys = keys or Keys()
     checks = _verifications(snapshots)
     bindings = list(facts.of_kind(snapshots, BINDING))
@@ -212,7 +213,7 @@ def _signed(one: Json, made: Backup, keys: Keys, bindings: Sequence[tuple[Json, 
 
 
 def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]:
-    """Each with its entry; the newest last."""
+    """Each verification with its entry; the newest last."""
     found = []
     for one, told in facts.of_kind(snapshots, VERIFICATION):
         made = typed.make(Verification, told)
@@ -222,7 +223,7 @@ def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]
 
 
 def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys) -> Verification | None:
-    """Of a sealed backup only what its own cluster's key sealed: a neighbour's says nothing of it."""
+    """For a sealed backup only a verification with its own cluster's seal: a neighbour's key proves nothing."""
     of_it = [
         one
         for entry, one in checks
@@ -234,7 +235,7 @@ def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys)
 
 
 def _is_sound(made: Backup) -> bool:
-    """Each fact in its range: names become names of objects, and parts of paths and of hints."""
+    """Whether each fact is in its range: names become names of objects, and parts of paths and hints."""
     try:
         names.check_cluster_name(made.cluster)
         names.check_namespace(made.namespace)
@@ -252,8 +253,8 @@ def _is_sound(made: Backup) -> bool:
 
 
 def newest_first(backups: Iterable[Backup]) -> list[Backup]:
-    """What holds all of another backup of the same cluster, and more, is newer, whatever the clocks of their Jobs said;
-    time orders only what GTIDs do not: equal sets, and histories that went different ways."""
+    """A backup that holds everything of another one of the same cluster, and more, is newer, whatever the clocks of
+    their Jobs said. Time orders only what GTIDs do not: equal sets, and histories that diverged."""
     dated: list[tuple[str, GtidSet, Backup]] = []
     pairs = [(GtidSet.parse(one.gtid), one) for one in backups]
     for held, one in sorted(pairs, key=lambda pair: pair[0].count()):
@@ -268,7 +269,7 @@ def newest_first(backups: Iterable[Backup]) -> list[Backup]:
 
 
 def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]:
-    """restic's ids of these very entries, and of what is recorded of them alone: another entry may have the same id."""
+    """restic's ids of exactly these entries and their records: another entry may have the same backup id."""
     made = {one.snapshot: one.id for one in gone}
     stays = {told.get("id") for one, told in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
     wanted = set(made.values()) - stays

@@ -1,10 +1,10 @@
-"""The binary logs that a repository holds, chunk by chunk, and how far a backup can be brought forward with them. Pure.
+"""The binary logs that a repository holds, chunk by chunk, and how far a backup can be recovered with them. Pure.
 
-A chunk is what a receiver got since it began or since it last let go: whole relay logs of the server, in one snapshot
-that is stored again as it grows. A chunk continues the one before if that, or the backup, holds all that it began with.
+A chunk is what a receiver got since it started or last closed a chunk: whole relay logs of the server, in one snapshot
+that is stored again as it grows. A chunk continues the previous one if that, or the backup, holds all it began with.
 
-What comes before what is decided by GTID sets: one history is one row of commits, so of two of its states one includes
-the other. Neither ids nor times order anything: primaries and receivers run on nodes whose clocks differ.
+GTID sets decide the order: one history is one sequence of commits, so of any two of its states one includes the other.
+Neither ids nor times order anything: primaries and receivers run on nodes whose clocks differ.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ CHUNK = "binlog"
 
 @dataclass(frozen=True)
 class Chunk:
-    """`before` and `gtid` are GTID sets: what the receiver had when it began, and what came since. Moments are UTC, ISO
-    8601 with microseconds, each by the clock of the primary that committed; what the primary of its end committed until
-    `until` is in `before` or in `gtid`."""
+    """`before` and `gtid` are GTID sets: what the receiver had when it began, and what it has received since. Times are
+    UTC, ISO 8601 with microseconds, each by the clock of the primary that committed; everything that the last primary
+    committed until `until` is in `before` or in `gtid`."""
 
     id: str
     cluster: str
@@ -45,10 +45,10 @@ class Chunk:
     first: str = ""  # the earliest commit in it
     last: str = ""  # the latest
     until: str = ""
-    number: int = 0  # larger than that of every chunk that its receiver knew of when it began; 0 before there were any
-    revision: int = 0  # counts the states of it that were stored
+    number: int = 0  # larger than that of every chunk its receiver knew at its start; 0 in older releases
+    revision: int = 0  # how often it was stored
     files: int = 0  # relay logs in it
-    digest: str = ""  # of them, in their order (`chained`)
+    digest: str = ""  # of these files, in their order (`chained`)
     signed: str = UNSIGNED  # as of a backup
     snapshot: str = ""  # restic's id
 
@@ -66,13 +66,13 @@ class Chunk:
 
     @cached_property
     def after(self) -> GtidSet:
-        """All that the receiver had at its end."""
+        """Everything that the receiver had at the end of the chunk."""
         return self.had.union(self.came)
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What a backup becomes with the chunks: to `until` (empty: there are none), and why not further. `within` is the
+    """How far the chunks bring a backup: until `until` (empty: there are none), and why not further. `within` is the
     latest commit that the backup holds, as far as the chunks show."""
 
     chunks: tuple[Chunk, ...] = ()
@@ -83,12 +83,12 @@ class Reach:
 
 
 def moment(microseconds: int) -> str:
-    """Since 1970, as the chunks write it."""
+    """Microseconds since 1970 in the notation of the chunks."""
     return f"{datetime.fromtimestamp(microseconds / 1e6, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def just_before(commit: str) -> str:
-    """The last moment of which a stored commit shows, whatever is stored later, what comes before it."""
+    """The last moment before a stored commit: nothing that is stored later can be earlier."""
     return moment(round(datetime.fromisoformat(commit).timestamp() * 1e6) - 1) if commit else ""
 
 
@@ -102,8 +102,8 @@ def chained(digest: str, file: bytes | mmap.mmap) -> str:
 
 
 def chunks(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
-    """Those in `restic snapshots --json`, history by history, each in its order; of each chunk its last state, of those
-    that are sealed if any is."""
+    """The chunks in `restic snapshots --json`, history by history, each in its order; of each chunk the last state, or
+    the last sealed state if any is sealed."""
     newest: dict[str, Chunk] = {}
     for chunk in _all(snapshots, keys):
         known = newest.get(chunk.id)
@@ -113,7 +113,7 @@ def chunks(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
     for chunk in newest.values():
         begin = (chunk.number, chunk.first or chunk.until)
         begins[chunk.history] = min(begin, begins.get(chunk.history, begin))
-    # Which history is shown first decides nothing.
+    # The order of the histories decides nothing.
     shown = sorted(begins, key=lambda one: (one[0], *begins[one]))
     return [one for history in shown for one in ordered(one for one in newest.values() if one.history == history)]
 
@@ -123,19 +123,19 @@ def _state(chunk: Chunk) -> tuple[bool, int, int, str]:
 
 
 def ordered(there: Iterable[Chunk]) -> list[Chunk]:
-    """Chunks of one history: what is included comes first, and an included set has fewer transactions."""
+    """Chunks of one history in order: an included set comes first, and has fewer transactions."""
     return sorted(there, key=lambda one: (one.had.count(), one.after.count(), one.number, one.id))
 
 
 def superseded(snapshots: Sequence[Json], keys: Keys | None = None) -> list[str]:
-    """The snapshots of earlier states of chunks. One that says the same as the newest may be the real one, and the
-    other its copy: both stay, and their digests tell."""
+    """The snapshots of earlier states of chunks. If two claim the same state, one may be a forged copy of the other:
+    both stay, and their digests decide."""
     newest = {one.id: _state(one) for one in chunks(snapshots, keys)}
     return [one.snapshot for one in _all(snapshots, keys) if _state(one) < newest[one.id]]
 
 
 def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
-    """But for what is none: anybody with the repository's password may have written it."""
+    """All valid chunks: anybody with the repository's password may have written others."""
     keys = keys or Keys()
     found = [(one, typed.make(Chunk, told)) for one, told in facts.of_kind(snapshots, CHUNK)]
     return [
@@ -151,8 +151,8 @@ def _is_sound(chunk: Chunk) -> bool:
 
 
 def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
-    """How far this backup can be brought. Only chunks of its own history count: of the same group's name; and with a
-    backup that is sealed, or of which the facts are, only those that are."""
+    """How far this backup can be recovered. Only chunks of its own history count, those with the same group name; for a
+    backup that is sealed, or whose facts are, only sealed chunks count."""
     history = backup.origin, backup.group
     counting = [one for one in there if backup.signed not in (SIGNED, FACTS) or one.signed == SIGNED]
     own = ordered(one for one in counting if backup.group and one.history == history)
@@ -175,34 +175,34 @@ def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
 
 
 def _within(chunk: Chunk, held: GtidSet) -> str:
-    """A moment that some commit in it has reached which is held."""
+    """The latest time that a commit of the chunk shows to be within the held set."""
     new = chunk.came.subtract(held)
     return chunk.last if not new else "" if new == chunk.came else chunk.first
 
 
 def _continues(chunk: Chunk, held: GtidSet) -> bool:
-    """It brings something new, begins with nothing else than what is held, and knows all that is held: a receiver that
-    was cut off may have stored what the history does not have."""
+    """Whether the chunk adds something, begins with nothing but what is held, and includes all that is held: a receiver
+    that was cut off may have stored transactions that the history does not have."""
     return chunk.had.is_subset(held) and held.is_subset(chunk.after) and not chunk.came.is_subset(held)
 
 
 def _gap(chunk: Chunk, held: GtidSet) -> str:
     if missing := chunk.had.subtract(held):
-        return f"{missing.count()} transactions before {chunk.first or chunk.until} are nowhere: {missing}"
+        return f"{missing.count()} transactions before {chunk.first or chunk.until} are stored nowhere: {missing}"
     foreign = held.subtract(chunk.after)
     return f"{foreign.count()} transactions are not in the history that {chunk.id} continues: {foreign}"
 
 
 def _complete_until(own: Iterable[Chunk], held: GtidSet) -> str:
-    """What the last primary said when it had committed just this. Of two that end alike the one that began with the
-    other in sight says it; of two that did not know of each other, the earlier time is safe."""
+    """The time of the last primary when it had committed exactly this set. Of two chunks with the same end, the one
+    that knew of the other decides; if neither knew, the earlier time is safe."""
     ends = [one for one in own if one.after == held]
     last = max((one.number for one in ends), default=0)
     return min((one.until for one in ends if one.number == last), default="")
 
 
 def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk]) -> bool:
-    """Whether a good backup can be brought to the end of `now`, which a receiver is filling."""
+    """Whether a good backup can be recovered to the end of `now`, which a receiver is filling."""
     chunks = [one for one in there if one.id != now.id]
     for one in backups:
         if one.level == FAILED or (one.origin, one.group) != now.history:
@@ -213,7 +213,7 @@ def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk])
 
 
 def continued(there: Sequence[Chunk]) -> dict[str, bool | None]:
-    """Of each chunk by id: whether those before it in the same history reach to it; None of the first."""
+    """For each chunk id, whether the earlier chunks of its history reach it; None for the first."""
     found: dict[str, bool | None] = {}
     furthest: dict[tuple[str, str], Chunk] = {}
     for one in there:
@@ -225,7 +225,7 @@ def continued(there: Sequence[Chunk]) -> dict[str, bool | None]:
 
 
 def with_reach(backups: Sequence[Backup], there: Sequence[Chunk]) -> list[Backup]:
-    """Each with how far it can be brought, if that is further than what it holds."""
+    """Each backup with the time it can be recovered to, if that is later than what it holds."""
     return [replace(one, restorable_to=_beyond(one, reach(one, there))) for one in backups]
 
 
@@ -238,10 +238,10 @@ def _as_moment(at: str) -> str:
 
 
 def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], origin: str, keys: Keys | None = None) -> list[str]:
-    """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. Where a history
-    ends its chunks stay: a receiver goes on from there, also after a restore that goes back to it."""
+    """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. The last chunks
+    of each history stay: a receiver continues from there, also after a restore that returns to it."""
     there = chunks(snapshots, keys)
-    # Also what an older release's receiver stored, which the user may take: but not instead of what is sealed.
+    # Chunks of an older release count too, because a user may choose them, but never in place of sealed ones.
     either = [one for backup in kept for one in {backup.signed: backup, "": replace(backup, signed="")}.values()]
     needed = {chunk.id for backup in either for chunk in reach(backup, there).chunks}
     own = [one for one in there if one.origin == origin]
@@ -260,7 +260,7 @@ def _goes_further(other: Chunk, one: Chunk) -> bool:
 
 @dataclass(frozen=True)
 class Report:
-    """What a receiver says of itself in its Lease; `until` is the moment up to which the target can bring a backup."""
+    """What a receiver reports in its Lease; `until` is the time to which the target can recover a backup."""
 
     at: str
     until: str
@@ -273,7 +273,7 @@ class Report:
 
 
 def report_of(annotations: Mapping[str, str]) -> Report | None:
-    """None if there is none yet, or nobody can read it."""
+    """None if there is none yet, or it cannot be read."""
     try:
         found = json.loads(annotations.get(names.ANNOTATION_BINLOG) or "null")
         return None if found is None else facts.make(Report, found)

@@ -1,5 +1,5 @@
 """An error as one line of JSON, from a program in a pod to the command that waits for it: class, message, hint and
-reasons keep their identity. Pure. What a pod prints is a stranger's word: it is read field by field."""
+reasons keep their identity. Pure. A pod's output is untrusted: it is read field by field."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def dump(error: errors.MysqlopsError) -> str:
 
 
 def load(text: str, exit_code: int) -> errors.MysqlopsError | None:
-    """The error with which one of our own programs ended, from its log; None if there is none that can be read, as in
-    the log of an older agent. The record is the line before the last: whatever stands elsewhere, others wrote."""
+    """The error with which one of our own programs ended, from its log; None if no readable one is there, as in the log
+    of an older agent. The record is the line before the last: others may have written any other line."""
     lines = text.rstrip("\n").split("\n")
     found = _error(lines[-2]) if len(lines) > 1 and lines[-2].startswith(f'{{"{_MARK}"') else None
     return found if found is not None and found.exit_code == exit_code else None

@@ -1,5 +1,5 @@
-"""Facts in the tags of restic's snapshots: one call lists everything, nothing has to be rewritten (a repository may
-allow appending only), and a repository alone is enough to restore from. A tag may hold no comma, hence the base64.
+"""Facts in the tags of restic's snapshots: one call lists everything, nothing is ever rewritten (a repository may be
+append-only), and a repository alone is enough to restore from. A tag cannot contain a comma, hence the base64.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _FACTS, _KIND, _SEAL = "facts:", "kind:", "seal:"
 
 
 def tags(kind: str, fact: DataclassInstance, key: str = "") -> list[str]:
-    """The tags of its snapshot; with a key also a seal, which only who has the key can make (adr/0027)."""
+    """The tags of its snapshot; with a key also a seal, which only a holder of the key can make (adr/0027)."""
     text = json.dumps({"format": FORMAT, **asdict(fact)}, separators=(",", ":"))
     found = [TAG, f"{_KIND}{kind}", f"{_FACTS}{base64.urlsafe_b64encode(text.encode()).decode()}"]
     return [*found, f"{_SEAL}{_seal(key, found[1:])}"] if key else found
 
 
 def is_signed(snapshot: Json) -> bool:
-    """It has a seal, whoever made it."""
+    """Whether it has a seal, whoever made it."""
     return any(tag.startswith(_SEAL) for tag in snapshot.get("tags") or [])
 
 
 def is_sealed_with(snapshot: Json, key: str) -> bool:
-    """Its seal was made with that key, over the facts and the kind that it shows."""
+    """Whether its seal was made with that key, over the facts and the kind that it shows."""
     found = snapshot.get("tags") or []
     told = [[tag for tag in found if tag.startswith(start)] for start in (_KIND, _FACTS)]
     if not key or [len(one) for one in told] != [1, 1]:
@@ -49,7 +49,7 @@ def is_sealed_with(snapshot: Json, key: str) -> bool:
 
 
 def digest(snapshot: Json) -> str:
-    """Of the facts that it shows: two with the same digest say the same."""
+    """The digest of the facts that it shows: equal digests mean equal facts."""
     text = next((tag for tag in snapshot.get("tags") or [] if tag.startswith(_FACTS)), "")
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -59,8 +59,8 @@ def _seal(key: str, told: Sequence[str]) -> str:
 
 
 def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]:
-    """Each snapshot of that kind in `restic snapshots --json`, with its facts; not what others wrote, or a later
-    format."""
+    """Each snapshot of that kind in `restic snapshots --json`, with its facts; entries of others and of a later format
+    are left out."""
     for snapshot in snapshots:
         found = snapshot.get("tags") or []
         if f"{_KIND}{kind}" in found and (facts := _facts(found)) is not None:
@@ -68,11 +68,11 @@ def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]
 
 
 def make(kind: type[T], facts: Json) -> T:
-    """The dataclass, without the facts that it does not know; raises StorageError for what is not of its kind."""
+    """The dataclass, without unknown facts; raises StorageError for facts that do not fit it."""
     made = typed.make(kind, facts)
     if made is None:
         why = typed.trouble(kind, facts) if isinstance(facts, dict) else "not an object"
-        raise StorageError(f"what was recorded is no {kind.__name__.lower()}: {why}")
+        raise StorageError(f"the record is not a valid {kind.__name__.lower()}: {why}")
     return made
 
 

@@ -1,12 +1,12 @@
-"""The group of a cluster, as an annotation of the Lease NAME-group remembers it. Values only; never an object.
+"""The record of a cluster's group in an annotation of the Lease NAME-group. Values only; never an object.
 
 - `members` are those of the last view, and `joining` those that may have joined since: only they can hold what was
   acknowledged, so an outage is over only when each of them is accounted for. A member is its pod and its data directory
   (server_uuid): an empty volume in a pod of the same name is not that member.
 - `incarnation` is one run of a group, from its bootstrap until its last member has left. Two runs of the same name can
-  exist for a moment, but only one of them stands here, and members of another one serve nobody.
-- `name` is the name of the history: the UUID under which the group counts transactions. Where a group goes on without
-  what a member may hold, it goes on under another name, and that member is an outcast: it never joins by itself.
+  exist for a moment, but only one of them is recorded here, and members of another one accept no clients.
+- `name` is the name of the history: the UUID under which the group counts transactions. A group that continues without
+  what a member may hold gets another name, and that member becomes an outcast: it never joins by itself.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from mysqlops.core import names
 
 @dataclass(frozen=True)
 class Note:
-    """`members`, `joining` and `outcasts` map a pod to its server_uuid; an empty UUID is any that holds data."""
+    """`members`, `joining` and `outcasts` map a pod to its server_uuid; an empty UUID stands for any server that holds
+    data."""
 
-    name: str = ""  # empty: as the Secret has it
+    name: str = ""  # empty: the name in the Secret
     parent: str = ""  # the history that `name` continues
     incarnation: str = ""
-    acquired: str = ""  # when the Lease was taken for that incarnation: a later taking makes it the one before
+    acquired: str = ""  # when the Lease was taken for that incarnation: once it is taken again, this one is over
     members: Mapping[str, str] = field(default_factory=dict)
     joining: Mapping[str, str] = field(default_factory=dict)
-    joins: str = "0"  # grows with each member that joins: whoever decided on the note before must read it again
+    joins: str = "0"  # grows with each joining member: a decision on an older note must be made again
     outcasts: Mapping[str, str] = field(default_factory=dict)
-    garbled: bool = False  # somebody wrote what cannot be read: then nobody knows who is expected
+    garbled: bool = False  # the annotation is unreadable, so the expected members are unknown
 
     def expected(self, wanted: Iterable[str] = ()) -> dict[str, str]:
-        """Who must be accounted for before anybody forms the group again, with the data directory that counts: of the
-        last view, though its pod may have another one by now. If no view was ever noted, as of a group that older
-        agents formed, those that are `wanted`, whatever their data."""
+        """The members that must be accounted for before anybody forms the group again, each with the data directory of
+        the last view, although its pod may have another one by now. If no view was ever recorded, as in a group that
+        older agents formed, these are the `wanted` ones, whatever their data."""
         if self.members:
             return {**self.joining, **self.members}
         return {
@@ -44,7 +45,7 @@ class Note:
         }
 
     def casts_out(self, pod: str, server_uuid: str, *, holds_data: bool = True) -> bool:
-        """True if the group went on without this data directory: only a rebuild brings the pod back."""
+        """True if the group continued without this data directory: only a rebuild brings the pod back."""
         barred = self.outcasts.get(pod)
         if barred is None:
             return False
@@ -55,8 +56,8 @@ class Note:
 class GoOnWithout:
     """A user's order to form the group without these members (pod to server_uuid), under the name `group`.
 
-    It belongs to one outage: `after` is when the Lease was last taken, so the next taking makes it void. `back` are
-    outcasts that are taken back, where nobody else is left.
+    It belongs to one outage: `after` is when the Lease was last taken, so taking it again makes the order void. `back`
+    lists outcasts that are taken back because no other member is left.
     """
 
     members: Mapping[str, str]
@@ -74,7 +75,7 @@ def incarnation(view_id: str) -> str:
 
 
 def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str) -> Note:
-    """The note of a group that this member is about to form; whom the order gives up is an outcast from then on."""
+    """The note of a group that this member is about to form; members that the order gives up become outcasts."""
     found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid})
     if order is None:
         return found
@@ -82,7 +83,7 @@ def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str) -
         found,
         name=order.group,
         parent=note.name,
-        # Never empty: that would be a group of which no view was noted.
+        # Never empty: that would mean that no view was recorded.
         members=_without(note.members, order.members) or {pod: server_uuid},
         joining=_without(found.joining, order.members),
         outcasts={**_without(note.outcasts, order.back), **order.members},
@@ -99,7 +100,8 @@ def dump(record: Note | GoOnWithout) -> str:
 
 
 def note_of(annotations: Mapping[str, str]) -> Note:
-    """An empty note if there is none; whoever may write the Lease may write anything there."""
+    """The note in the annotations; an empty one if there is none. Anybody who may write the Lease may write
+    anything."""
     text = annotations.get(names.ANNOTATION_GROUP)
     found = _read(text, _NOTE_TEXTS, _NOTE_MAPS)
     if text and found is None:
@@ -108,7 +110,7 @@ def note_of(annotations: Mapping[str, str]) -> Note:
 
 
 def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | None:
-    """The order that stands, None if there is none, or it belongs to an outage that is over."""
+    """The open order; None if there is none, or if it belongs to an outage that is over."""
     found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members", "back"))
     if found is None or not {"group", "after", "members"} <= found.keys() or found["after"] != acquired:
         return None
@@ -120,7 +122,7 @@ _NOTE_MAPS = ("members", "joining", "outcasts")
 
 
 def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[str, Any] | None:
-    """The values of these keys, each of its kind; None if that is not what stands there."""
+    """The values of these keys, each of its type; None if the text holds anything else."""
     try:
         told = json.loads(text or "null")
     except ValueError:

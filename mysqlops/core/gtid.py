@@ -72,7 +72,7 @@ class GtidSet:
 
 
 def is_set(text: str) -> bool:
-    """Whether that is the text of one."""
+    """Whether the text is a GTID set."""
     try:
         GtidSet.parse(text)
     except ConfigError:
@@ -81,14 +81,14 @@ def is_set(text: str) -> bool:
 
 
 class Growing:
-    """A set that grows by single GTIDs, mostly by the next number of one of a few blocks; millions of them need no more
-    room than their intervals."""
+    """A set that grows by single GTIDs, mostly by the next number of one of a few blocks; millions of them take no more
+    memory than their intervals."""
 
     def __init__(self, held: GtidSet = GtidSet()) -> None:
         self._spans = {source: list(spans) for source, spans in held.intervals}
 
     def add(self, gtid: str) -> bool:
-        """False if it was there already; `gtid` as the server writes a single one."""
+        """False if the set had it already; `gtid` is a single GTID in the server's notation."""
         source, number = _single(gtid)
         spans = self._spans.setdefault(source, [])
         at = bisect_right(spans, (number, _NO_END))

@@ -1,4 +1,4 @@
-"""What an answer of the API server means: one table for the command and for the agent. Pure."""
+"""Maps HTTP statuses of the API server to errors: one table for the CLI and for the agent. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KINDS: Mapping[int, type[errors.KubeError]] = {
 
 
 def failure(call: str, status: int, body: bytes) -> errors.KubeError:
-    """The error of an answer of 400 or above; `call` is the method and the path."""
+    """The error for a response of 400 or above; `call` is the method and the path."""
     return _KINDS.get(status, errors.KubeError)(f"{call}: {status} {reason(body)}")
 
 

@@ -1,7 +1,7 @@
-"""Whether the sizes that a user sets fit into a member's memory limit, beside what a member needs anyway. Pure.
+"""Whether the sizes that a user sets fit into a member's memory limit, besides what a member needs anyway. Pure.
 
-Where they cannot, members would be killed, all of them, once the buffers are full. Where only the worst case cannot,
-all connections sorting at once, that is for the user to weigh.
+If they do not fit, all members would be killed once the buffers are full. If only the worst case does not fit, with all
+connections sorting at once, the user decides.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from mysqlops.core.quantity import GIB, KIB, MIB
 
 _SERVER = 330 * MIB  # in a group, with nothing in its buffers: docs/adr/0010
 _PER_CONNECTION = MIB  # with the server's own sizes
-_CONTROL = 0.02  # of the buffer pool, for what describes its pages
+_CONTROL = 0.02  # of the buffer pool, for the structures that describe its pages
 
-# What is taken at the start or fills up for sure; and the server's default.
+# Memory that is allocated at start or certain to fill up, with the server's default.
 _ALWAYS = {
     "innodb_buffer_pool_size": 128 * MIB,
     "group_replication_message_cache_size": GIB,
     "innodb_log_buffer_size": 16 * MIB,
     "key_buffer_size": 64 * KIB,
 }
-# What each connection may take while its statement runs.
+# Memory that each connection may take while its statement runs.
 _EACH = {
     "sort_buffer_size": 256 * KIB,
     "join_buffer_size": 256 * KIB,
@@ -36,7 +36,7 @@ _EACH = {
     "bulk_insert_buffer_size": 0,
     "net_buffer_length": 16 * KIB,
 }
-# What all of them share, as far as they need it; and what one object of a cache takes, about.
+# Memory that all connections share on demand; and the approximate size of one cached object.
 _SHARED = {"temptable_max_ram": 16 * MIB, "replica_pending_jobs_size_max": 128 * MIB, "innodb_sort_buffer_size": MIB}
 _CACHED = {"table_open_cache": (4000, 8 * KIB), "table_definition_cache": (2000, 32 * KIB)}
 _PARALLEL = ("replica_parallel_workers", 4, 11 * MIB)
@@ -45,14 +45,14 @@ SIZES = frozenset({*_ALWAYS, *_EACH, *_SHARED, *_CACHED, _PARALLEL[0], "max_conn
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes: in any case, and if everything is asked for at once."""
+    """Bytes that are needed in any case, and if everything is used at once."""
 
     least: int
     most: int
 
 
 def need(values: Mapping[str, str | None]) -> Need:
-    """By the settings of a my.cnf, as variable -> value."""
+    """The memory that the settings of a my.cnf need, as variable -> value."""
 
     def size(name: str, default: int) -> int:
         number = my_cnf.number(values.get(name))
@@ -71,14 +71,14 @@ def need(values: Mapping[str, str | None]) -> Need:
 
 @dataclass(frozen=True)
 class Fit:
-    """Why settings cannot fit, and what to say of those that may not; empty if they do."""
+    """Why settings cannot fit, and a warning if they might not; both empty if they do."""
 
     refused: str = ""
     warning: str = ""
 
 
 def fit(memory_bytes: int, sized: sizing.Sizing, user: Mapping[str, str | None]) -> Fit:
-    """`user` is what the user set, by the variables' names, over mysqlops' own sizes."""
+    """Checks the sizes in `user`, by variable name, on top of mysqlops' own sizes."""
     own = {my_cnf.option(key, value).name: value for key, value in sized.variables().items()}
     chosen = {name: value for name, value in user.items() if name in SIZES}
     wanted, usual = need({**own, **chosen}), need(own)
@@ -86,7 +86,7 @@ def fit(memory_bytes: int, sized: sizing.Sizing, user: Mapping[str, str | None])
     limit = quantity.format_bytes(memory_bytes)
     if wanted.least > max(memory_bytes, usual.least):
         return Fit(
-            refused=f"{told}: with these a member needs {quantity.format_bytes(wanted.least)} of memory, and its "
+            refused=f"{told}: with these a member needs {quantity.format_bytes(wanted.least)} of memory, but its "
             f"limit is {limit}"
         )
     if wanted.most > max(memory_bytes, usual.most):

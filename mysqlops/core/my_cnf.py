@@ -1,7 +1,7 @@
 """Lines of my.cnf, read and written as mysqld does: mysys/my_default.cc for the file, my_getopt.cc for the names.
 
-The one notion of what a line means; tests/database compares it with the server's own. Values have no quotes, escapes
-or comments here: they get them when they are written.
+The only place that knows what a line means; tests/database compares it with the server. Values have no quotes, escapes
+or comments here: these are added when a value is written.
 https://dev.mysql.com/doc/refman/en/option-files.html
 """
 
@@ -14,12 +14,12 @@ from decimal import Decimal
 from mysqlops.core import quantity, typed
 from mysqlops.errors import ConfigError
 
-# As the server's isspace, which looks at bytes: a value that ends in `à` loses half of that character.
+# Like the server's isspace, which works on bytes: a value that ends in `à` loses half of that character.
 _SPACE = " \t\r\xa0"
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", '"': '"', "'": "'", "\\": "\\"}
 _WRITTEN = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b"})
-_LONGEST_LINE = 4000  # the server reads 4095 bytes and takes the rest for another line
-# Options whose own name begins like a prefix.
+_LONGEST_LINE = 4000  # the server reads 4095 bytes and treats the rest as another line
+# Options whose own name starts like a prefix.
 _WHOLE = set(
     """
 skip_grant_tables skip_name_resolve skip_networking skip_new skip_replica_start skip_slave_start skip_show_database
@@ -50,7 +50,7 @@ class Setting:
 
 
 def parse(text: str, source: str) -> list[Setting]:
-    """The settings of the [mysqld] sections; raises ConfigError with the line for what is not my.cnf."""
+    """The settings of the [mysqld] sections; raises ConfigError with the line number for invalid lines."""
     settings: list[Setting] = []
     has_section = False
     for number, raw in enumerate(text.split("\n"), start=1):
@@ -64,7 +64,7 @@ def parse(text: str, source: str) -> list[Setting]:
             _check_section(line, where)
             has_section = True
         elif not has_section:
-            raise ConfigError(f"{where}: {raw.strip()!r} stands before any [mysqld] section")
+            raise ConfigError(f"{where}: {raw.strip()!r} comes before any [mysqld] section")
         else:
             settings.append(_setting(line, where, number))
     return settings
@@ -96,7 +96,7 @@ def _setting(line: str, where: str, number: int) -> Setting:
 
 
 def _without_comment(line: str) -> str:
-    """`#` ends a line wherever no quote is open; nothing has to stand before it."""
+    """`#` ends a line wherever no quote is open, even without a space before it."""
     quote, is_escaped = "", False
     for place, one in enumerate(line):
         if one in "'\"" and not is_escaped:
@@ -129,8 +129,8 @@ def _text(line: str, where: str) -> str:
 
 
 def written(key: str, value: str | None) -> str:
-    """The line that mysqld reads as that value; None makes a bare flag. Raises ConfigError for a key that is no name of
-    a setting: it could end the line."""
+    """The line that mysqld reads as that value; None makes a bare flag. Raises ConfigError for a key that is not the
+    name of a setting: it could end the line."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
         raise ConfigError(f"my.cnf: {key!r} is not the name of a setting")
     if any(ord(one) < 32 or ord(one) == 127 for one in (value or "").translate(_WRITTEN)):
@@ -139,15 +139,15 @@ def written(key: str, value: str | None) -> str:
 
 
 def quoted(value: str) -> str:
-    """What stands behind the `=`, with quotes and escapes where they are needed."""
+    """The text after the `=`, with quotes and escapes where they are needed."""
     is_plain = value.isascii() and value == value.strip() and not any(one in value for one in "\\'\"#\n\t\r\b")
     return value if value and is_plain else f'"{value.translate(_WRITTEN)}"'
 
 
 @dataclass(frozen=True)
 class Option:
-    """What a line sets: the variable, by its present name, to a value; None where only the variable knows what a bare
-    flag means. `is_loose`: a server that does not know it goes on."""
+    """What a line sets: the variable, by its current name, to a value; None where the meaning of a bare flag depends on
+    the variable. `is_loose`: a server that does not know the variable ignores it."""
 
     name: str
     value: str | None
@@ -155,7 +155,7 @@ class Option:
 
 
 def option(key: str, value: str | None) -> Option:
-    """`Loose-skip_x` and `x=OFF` are the same."""
+    """The variable and value that a line sets: `Loose-skip_x` and `x=OFF` are the same."""
     name, is_loose, is_off, is_switch = key.strip().lower().replace("-", "_"), False, False, False
     while name not in _WHOLE:
         prefix, underscore, rest = name.partition("_")
@@ -176,24 +176,24 @@ def _renamed(name: str) -> str:
 
 
 def shown(value: str | None) -> str:
-    """For a message."""
+    """The value as messages show it."""
     return "a bare flag" if value is None else repr(value)
 
 
 def number(value: str | None) -> int | None:
-    """Of a value that is a whole number or a size; None of any other."""
+    """The number that a whole number or a size stands for; None for any other value."""
     text = (value or "").strip()
     size = quantity.parse_my_cnf(text)
     return int(text) if size is None and re.fullmatch(r"[+-]?\d+", text) else size
 
 
 def is_on(value: str | None) -> bool:
-    """Of a switch: a bare flag is on, and what the server does not understand is off."""
+    """Whether a switch is on: a bare flag is on, and a value that the server does not understand is off."""
     return value is None or value.strip().lower() in _TRUE
 
 
 def plain(value: str | None) -> str:
-    """Two ways to write a number, a size or a switch become one; words without regard to case."""
+    """One form for all ways to write a number, a size or a switch; words in lower case."""
     text = (value or "").strip()
     size = quantity.parse_my_cnf(text)
     if size is not None:

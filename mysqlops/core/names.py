@@ -1,4 +1,4 @@
-"""Every name, label, annotation and port that mysqlops gives; tests check that the YAML uses exactly these."""
+"""Every name, label, annotation and port that mysqlops uses; tests check that the YAML uses exactly these."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LABEL_NAME = "app.kubernetes.io/name"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ROLE = f"{DOMAIN}/role"
-LABEL_DRILL = f"{DOMAIN}/drill"  # on pods that reach nodes for a drill: whose
+LABEL_DRILL = f"{DOMAIN}/drill"  # on pods that reach nodes for a drill: the cluster's name
 LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
-LABEL_PARKED = f"{DOMAIN}/parked"  # in the selector of a StatefulSet that is put aside: whose it is
+LABEL_PARKED = f"{DOMAIN}/parked"  # in the selector of a StatefulSet that is set aside: the cluster's name
 LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
 APP_NAME = "mysqlops"
 
@@ -27,17 +27,17 @@ ANNOTATION_BOOTSTRAPPED = (
 ANNOTATION_FENCED = f"{DOMAIN}/fenced"  # on the Lease: JSON, member -> why
 ANNOTATION_GROUP = f"{DOMAIN}/group"  # on the Lease, and a copy on the Secret: JSON, core/group.py's Note
 ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON, the order of `recover` (core/group.py)
-ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` found and `start` brings back
+ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` found and `start` restores
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, the pods that `restart` is to replace
-ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> claim that goes (planning/member.py)
-ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup that its volume gets before it starts
+ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> replaced claim (planning/member.py)
+ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup that fills its volume before it starts
 ANNOTATION_RECREATING = (
     f"{DOMAIN}/recreating"  # on the Lease: JSON, of the StatefulSet that replaces another; on a parked one: its members
 )
-ANNOTATION_SETTING = f"{DOMAIN}/setting"  # on the Lease: JSON, variables that are set live and not proved yet
-ANNOTATION_VERSION = f"{DOMAIN}/data-version"  # on the Lease: the newest server that is known to have run on the data
+ANNOTATION_SETTING = f"{DOMAIN}/setting"  # on the Lease: JSON, variables that are set live and not verified yet
+ANNOTATION_VERSION = f"{DOMAIN}/data-version"  # on the Lease: the newest server version that has run on the data
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/record.py)
-ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a change of the pods under way (core/rollout.py)
+ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a rollout under way (core/rollout.py)
 ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held when a rollout replaced its pod
 ANNOTATION_HOLDER = f"{DOMAIN}/holder"  # on the Lease of a running command: which process holds it
 ANNOTATION_KEPT_SINCE = f"{DOMAIN}/kept-since"  # on such a claim
@@ -45,16 +45,16 @@ ANNOTATION_KEPT_EXECUTED = f"{DOMAIN}/kept-executed"  # on such a claim: the GTI
 ANNOTATION_KEPT_HISTORY = f"{DOMAIN}/kept-history"  # on such a claim: the history's name when that was noted
 ANNOTATION_AGENT = f"{DOMAIN}/agent-version"  # on the pod template and the agent's ConfigMap
 
-LABEL_TARGET = f"{DOMAIN}/backup-target"  # on the Secret of a target, whose name it is, and on pods that use its claim
+LABEL_TARGET = f"{DOMAIN}/backup-target"  # the target's name, on its Secret and on pods that use its claim
 LABEL_STEPS = f"{DOMAIN}/backup"  # on a Job: what it is for
-ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: where, without any secret
+ANNOTATION_REPOSITORY = f"{DOMAIN}/repository"  # on such a Secret: the repository's address, without credentials
 ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds the repository
-ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, what `backup schedule set` was told
+ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, the options of `backup schedule set`
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
-ANNOTATION_POINT = f"{DOMAIN}/restored-to"  # on such a claim: the point to which it is brought, none if to none
+ANNOTATION_POINT = f"{DOMAIN}/restored-to"  # on such a claim: the point in time it is recovered to, if any
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
-ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and those before them
-# On a VolumeSnapshot that is in no catalogue yet: its member; on the Secret of a target that was never reached.
+ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and the previous ones
+# On a VolumeSnapshot that is not in a catalogue yet: its member; also on the Secret of a target never reached.
 ANNOTATION_PENDING = f"{DOMAIN}/pending"
 ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
@@ -70,12 +70,12 @@ CONTAINER_MYSQLD = "mysqld"
 CONTAINER_AGENT = "agent"
 CLAIM_TEMPLATE = "data"
 
-USER_ADMIN = "mysqlops"  # the agent's, from its own pod only
+USER_ADMIN = "mysqlops"  # the agent's account, from its own pod only
 USER_REPLICATION = "mysqlops_replication"
 USER_PROBE = "mysqlops_probe"
 USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies
-USER_BACKUP = "mysqlops_backup"  # made when the first backup is
-USER_DUMP = "mysqlops_dump"  # on a copy only, while it is dumped
+USER_BACKUP = "mysqlops_backup"  # created with the first backup
+USER_DUMP = "mysqlops_dump"  # only on a copy, while it is dumped
 USER_APP = "app"
 DATABASE_APP = "app"
 
@@ -86,8 +86,8 @@ KEY_PROBE_PASSWORD = "probe-password"
 KEY_APP_PASSWORD = "app-password"
 KEY_ADOPT_PASSWORD = "adopt-password"  # only while `adopt` copies
 KEY_BACKUP_PASSWORD = "backup-password"
-KEY_BACKUP_KEY = "backup-key"  # what the cluster seals its backups with (adr/0027); nobody logs in with it
-KEY_CA_KEY = "ca-key"  # only if the CA is of our making
+KEY_BACKUP_KEY = "backup-key"  # seals the cluster's backups (adr/0027); not a password
+KEY_CA_KEY = "ca-key"  # only if mysqlops created the CA
 KEY_CA_CERTIFICATE = "ca-certificate"  # of that key
 KEY_CA_REPLACES = "ca-replaces"  # the fingerprint of the CA that a new one is about to replace in NAME-tls
 KEY_GROUP_NAME = "group-name"
@@ -101,12 +101,12 @@ PASSWORD_KEYS = (
 
 
 def next_key(key: str) -> str:
-    """The Secret's key of the password that follows, while the members are given it."""
+    """The Secret's key of the next password, while it is being distributed to the members."""
     return f"next-{key}"
 
 
 def previous_key(key: str) -> str:
-    """The Secret's key of the password that is valid too until the rotation is finished."""
+    """The Secret's key of the previous password, which stays valid until the rotation is finished."""
     return f"previous-{key}"
 
 
@@ -122,21 +122,21 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def check_cluster_name(name: str) -> str:
-    """The name unchanged, or ConfigError that says what a name may be."""
+    """The name unchanged; raises ConfigError with the rules for names."""
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
         raise ConfigError(
             f"NAME {name!r}: expected at most {MAX_NAME_LENGTH} of a-z, 0-9 and '-', "
-            "beginning with a letter and not ending with '-'",
+            "starting with a letter and not ending with '-'",
             hint="choose a name such as mysql or orders-db",
         )
     if _RESTORED.match(f"{name}-"):
-        text = f"NAME {name!r}: its claims would have the names of another cluster's, after a restore in place"
+        text = f"NAME {name!r}: after a restore in place, its claims would have the names of another cluster's"
         raise ConfigError(text, hint="choose a name such as mysql or orders-db")
     return name
 
 
 def is_cluster_name(text: str) -> bool:
-    """True of what a cluster may be called."""
+    """True if a cluster may have that name."""
     try:
         return bool(check_cluster_name(text))
     except ConfigError:
@@ -164,7 +164,7 @@ def replicas_service(cluster: str) -> str:
 
 
 def credentials_secret(cluster: str) -> str:
-    """The Secret in which older releases kept everything; core/secret_map.py says where values are now."""
+    """The Secret in which older releases kept everything; core/secret_map.py knows where values are now."""
     return f"{cluster}-credentials"
 
 
@@ -181,7 +181,7 @@ def agent_config_map(cluster: str) -> str:
 
 
 def jobs_policy(cluster: str) -> str:
-    """The NetworkPolicy of what works for a cluster: Jobs, receivers, drills."""
+    """The NetworkPolicy for a cluster's Jobs, receivers and drills."""
     return f"{cluster}-jobs"
 
 
@@ -198,22 +198,22 @@ def pod(cluster: str, ordinal: int) -> str:
 
 
 def parked(cluster: str) -> str:
-    """The StatefulSet that keeps what another one is to be; begins as no cluster's name can."""
+    """The StatefulSet that holds the future definition of another one; no cluster's name can start like this."""
     return f"0-remake-{cluster}"
 
 
 def is_pod(text: str) -> bool:
-    """True of what may be a member's pod, of any cluster."""
+    """True if a member's pod, of any cluster, may have that name."""
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
 
 
 def are_members(told: object) -> bool:
-    """True of what maps members' pods to their server_uuids."""
+    """True of a map from members' pods to their server_uuids."""
     return isinstance(told, dict) and all(is_pod(str(pod)) and isinstance(uuid, str) for pod, uuid in told.items())
 
 
 def is_moment(text: str) -> bool:
-    """True of ISO 8601 with its time zone."""
+    """True of an ISO 8601 time with a time zone."""
     try:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
@@ -221,12 +221,12 @@ def is_moment(text: str) -> bool:
 
 
 def is_claim_template(text: str) -> bool:
-    """True of what members' claims are called after, now or after a restore in place."""
+    """True of a template name of members' claims, the first one or one of a restore in place."""
     return _TEMPLATES.fullmatch(text) is not None
 
 
 def is_member(text: str, cluster: str) -> bool:
-    """True of what may be a member's pod of this cluster."""
+    """True if a member's pod of this cluster may have that name."""
     return is_pod(text) and text.rpartition("-")[0] == cluster
 
 
@@ -240,7 +240,7 @@ def ordinal_of(pod_name: str) -> int:
 
 
 def member_host(cluster: str, ordinal: int, namespace: str) -> str:
-    """A member's own DNS name; without the cluster domain, so that it holds whatever that domain is."""
+    """A member's own DNS name; without the cluster domain, so that it works with any domain."""
     return f"{pod(cluster, ordinal)}.{cluster}.{namespace}.svc"
 
 
@@ -249,7 +249,7 @@ def claim(cluster: str, ordinal: int, template: str = CLAIM_TEMPLATE) -> str:
 
 
 def restored_template(now: datetime) -> str:
-    """The template of the claims that a restore in place makes at that moment (UTC)."""
+    """The template of the claims that a restore in place creates at that moment (UTC)."""
     return f"{CLAIM_TEMPLATE}-r{now:%Y%m%d%H%M%S}"
 
 
@@ -266,7 +266,7 @@ def pod_of_claim(claim_name: str) -> str:
 
 
 def is_claim_of(claim_name: str, cluster: str) -> bool:
-    """Of any template, by its name alone: a StatefulSet takes it, whatever its labels say."""
+    """Judges by the name alone, with any template: a StatefulSet uses the claim whatever its labels are."""
     pod_name = pod_of_claim(claim_name)
     return pod_name != claim_name and re.fullmatch(rf"{re.escape(cluster)}-\d+", pod_name) is not None
 
@@ -276,7 +276,7 @@ def adopt_job(cluster: str) -> str:
 
 
 def backup_job(cluster: str, backup_id: str) -> str:
-    """`backup_id` ends with its moment, which alone is needed to tell them apart."""
+    """`backup_id` ends with a timestamp, which is enough to distinguish the Jobs."""
     return f"{cluster}-backup-{''.join(backup_id.rsplit('-', 2)[1:])}"
 
 
@@ -285,7 +285,7 @@ def restore_job(cluster: str) -> str:
 
 
 def receiver(cluster: str) -> str:
-    """The Deployment, Lease and account of what receives the primary's binary logs."""
+    """The Deployment, Lease and ServiceAccount of the binary log receiver."""
     return f"{cluster}-binlog"
 
 

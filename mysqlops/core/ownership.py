@@ -1,5 +1,5 @@
-"""Whose an object is: a cluster's by its name and its instance, never by its name alone; and
-which clusters cannot stand side by side, as their objects would have the same names. Pure."""
+"""To which cluster an object belongs: decided by its name and its instance label, never by its name alone; and which
+clusters cannot exist side by side, because their objects would have the same names. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def is_of_a_cluster(wanted: Json) -> bool:
 
 
 def stranger(wanted: Json, found: Json) -> Reason | None:
-    """Why an object that exists is not one that this manifest may change; None if it may. A TLS Secret without our
-    labels is the user's, or cert-manager's: its name was chosen for this cluster."""
+    """Why this manifest must not change an existing object; None if it may. A TLS Secret without our labels belongs to
+    the user or to cert-manager: its name was chosen for this cluster."""
     cluster = (wanted["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE)
     if cluster is None:
         return None
@@ -26,7 +26,7 @@ def stranger(wanted: Json, found: Json) -> Reason | None:
     labels = found["metadata"].get("labels") or {}
     if labels.get(names.LABEL_NAME) != names.APP_NAME:
         is_users_tls = kind == "Secret" and name == names.tls_secret(cluster) and "data" in found
-        text = f"{kind} {name} exists and is not of mysqlops; it was not touched"
+        text = f"{kind} {name} exists and was not created by mysqlops; it was not touched"
         return None if is_users_tls else Reason("foreign-object", text, "choose another NAME")
     owner = labels.get(names.LABEL_INSTANCE, cluster)
     if owner == cluster:
@@ -36,7 +36,7 @@ def stranger(wanted: Json, found: Json) -> Reason | None:
 
 
 def taken_by(cluster: str) -> frozenset[str]:
-    """The names of its objects but its own, whatever their kind; tests compare them with the manifests."""
+    """The names of a cluster's objects other than its own name; tests compare them with the manifests."""
     given = (
         *(
             names.primary_service,
@@ -59,8 +59,8 @@ def taken_by(cluster: str) -> frozenset[str]:
 
 
 def collide(one: str, other: str) -> bool:
-    """Whether two clusters of one namespace would want the same objects: one is called as an object of the other is, or
-    as what is named after its content or its moment."""
+    """Whether two clusters of one namespace would need the same objects: one has the name of an object of the other, or
+    of an object that is named after its content or its time."""
     shorter, longer = sorted((one, other), key=len)
     rest = longer.removeprefix(f"{shorter}-")
     if longer in (shorter, rest):
@@ -68,5 +68,5 @@ def collide(one: str, other: str) -> bool:
     return longer in taken_by(shorter) or _NUMBERED.fullmatch(rest) is not None
 
 
-# ConfigMaps by their content, Jobs by their moment, pods by their ordinal.
+# ConfigMaps are named after their content, Jobs after their time, pods after their ordinal.
 _NUMBERED = re.compile(r"(config|agent)-[0-9a-f]{12}|(backup|verify)-\d{14}(-v)?|\d")

@@ -1,8 +1,8 @@
-"""The point to which a backup is brought forward: which transactions that takes, in the order of the logs. Pure.
+"""The point to which a backup is recovered: which transactions that takes, in the order of the logs. Pure.
 
-The order of commits decides, never the order of numbers: each member of a group gives out numbers of a block of its own
-(group_replication_gtid_assignment_block_size), so after a failover they jump. Nor do clocks: those of two primaries
-differ. A moment stands for all that comes in the logs before the first transaction that was committed later, by the
+The order of commits decides, never the order of numbers: each member of a group assigns numbers from its own block
+(group_replication_gtid_assignment_block_size), so they jump after a failover. Clocks do not decide either: those of two
+primaries differ. A time stands for everything in the logs before the first transaction that was committed later, by the
 clock of the primary that committed it.
 """
 
@@ -23,10 +23,10 @@ from mysqlops.errors import ConfigError, Reason, Refused, StorageError
 LATEST, TIME, GTID, BEFORE = "latest", "time", "gtid", "before-gtid"
 _PREFIX = "before-"
 _ONE_GTID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}:([a-z_][a-z0-9_]{0,31}:)?\d+")
-_HINT = "mysqlops backup list shows RESTORABLE-TO of each"
-# A backup made before its commits' clocks were recorded: as far apart as clocks of one cluster are supposed to be.
+_HINT = "mysqlops backup list shows RESTORABLE-TO of each backup"
+# For backups of releases that did not record commit times: the most that clocks of one cluster should differ.
 _MARGIN = timedelta(minutes=15)
-_EXPECTED = "expected latest, a moment such as 2026-11-25T10:30:00Z, a GTID such as UUID:42, or before-UUID:42"
+_EXPECTED = "expected latest, a time such as 2026-11-25T10:30:00Z, a GTID such as UUID:42, or before-UUID:42"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Point:
 
 
 def parse(text: str) -> Point:
-    """What `--to` says; raises ConfigError."""
+    """The point that `--to` names; raises ConfigError."""
     if text == LATEST:
         return Point(LATEST)
     bare = text.removeprefix(_PREFIX)
@@ -52,7 +52,7 @@ def parse(text: str) -> Point:
     except ValueError:
         raise ConfigError(f"--to {text!r}: {_EXPECTED}") from None
     if at.tzinfo is None:
-        raise ConfigError(f"--to {text!r}: of which time zone? Write {text}Z for UTC, or {text}+02:00")
+        raise ConfigError(f"--to {text!r}: the time zone is missing; write {text}Z for UTC, or {text}+02:00")
     return Point(TIME, _moment(at))
 
 
@@ -61,7 +61,7 @@ def _moment(at: datetime) -> str:
 
 
 def check(point: Point, backup: Backup, reach: binlog.Reach) -> None:
-    """Raises Refused for a point that this backup cannot be brought to."""
+    """Raises Refused for a point to which this backup cannot be recovered."""
     if not reach.until:
         text = f"--to {point}: the target holds no binary logs that continue {backup.id}"
         why = f" ({reach.gap})" if reach.gap else ""
@@ -71,22 +71,24 @@ def check(point: Point, backup: Backup, reach: binlog.Reach) -> None:
     elif point.kind in (GTID, BEFORE):
         wanted = GtidSet.parse(point.value)
         if wanted.is_subset(GtidSet.parse(backup.gtid)):
-            raise _too_new(f"--to {point}: {backup.id} holds that transaction already")
+            raise _too_new(f"--to {point}: {backup.id} already holds that transaction")
         if not wanted.is_subset(reach.gtid):
-            text = f"--to {point}: that transaction is not among those that {backup.id} can be brought to"
+            text = f"--to {point}: {backup.id} cannot be recovered to that transaction"
             raise Refused([Reason("out-of-reach", _because(text, reach.gap), _HINT)])
 
 
 def _check_time(point: Point, backup: Backup, reach: binlog.Reach) -> None:
     if point.value < (holds_until := max(committed_until(backup), reach.within)):
-        raise _too_new(f"--to {point}: {backup.id} may hold what was committed until {holds_until}")
+        raise _too_new(f"--to {point}: {backup.id} may hold transactions that were committed until {holds_until}")
     if point.value > reach.until:
-        text = f"--to {point}: {backup.id} can be brought to {reach.until}"
-        raise Refused([Reason("out-of-reach", _because(text, reach.gap), "--to latest takes all that is stored")])
+        text = f"--to {point}: {backup.id} can be recovered only to {reach.until}"
+        raise Refused(
+            [Reason("out-of-reach", _because(text, reach.gap), "--to latest applies everything that is stored")]
+        )
 
 
 def committed_until(backup: Backup) -> str:
-    """No transaction in it was committed later, by the clock of the server that committed it."""
+    """The time after which no transaction in it was committed, by the clock of the committing server."""
     return backup.committed or _moment(datetime.fromisoformat(backup.at) + _MARGIN)
 
 
@@ -99,13 +101,13 @@ def _because(text: str, gap: str) -> str:
 
 
 def needed(point: Point, chunks: Iterable[binlog.Chunk]) -> list[binlog.Chunk]:
-    """Up to the first that begins after a moment: the last transaction to apply comes before it."""
+    """The chunks before the first one that begins after the point: the last transaction to apply is in one of them."""
     return list(takewhile(lambda one: point.kind != TIME or one.first <= point.value, chunks))
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Which transactions are to be applied, the last of them, and the first one that is not (None: it is all)."""
+    """The transactions to apply, the last of them, and the first one that is left out (None: all are applied)."""
 
     wanted: GtidSet
     last: Transaction | None
@@ -113,9 +115,9 @@ class Replay:
 
 
 def replay(point: Point, held: GtidSet, logged: Iterable[Transaction], chunks: Sequence[binlog.Chunk]) -> Replay:
-    """`logged` in the order of the logs of `chunks`. Chunks may overlap; what is there already is skipped, as the
-    server does. Raises StorageError unless the logs hold all that the chunks count, one continuing the other; Refused
-    if the backup itself is past the point."""
+    """`logged` is in the order of the logs of `chunks`. Chunks may overlap; transactions that are applied already are
+    skipped, as the server does. Raises StorageError unless the logs hold everything that the chunks count, each chunk
+    continuing the one before; Refused if the backup itself is past the point."""
     course = _Course(held, chunks)
     wanted, last, stop = held, None, None
     for one in _after(point, held, logged):
@@ -124,7 +126,9 @@ def replay(point: Point, held: GtidSet, logged: Iterable[Transaction], chunks: S
         if stop is not None and not course.lacks:
             break
         if not course.goes_on():
-            return Replay(course.whole().subtract(held), last, one)  # begun, and never received whole
+            return Replay(
+                course.whole().subtract(held), last, one
+            )  # this chunk begins and was never received completely
         if stop is None:
             if _is_past(point, one, last):
                 stop, wanted = one, course.whole()
@@ -132,40 +136,40 @@ def replay(point: Point, held: GtidSet, logged: Iterable[Transaction], chunks: S
                 last = one
         course.take(one.gtid)
     if course.lacks or (stop is None and course.goes_on()):
-        raise StorageError(f"the binary logs are not whole: {course.lacks} transactions that were counted are missing")
+        raise StorageError(f"the binary logs are incomplete: {course.lacks} transactions that were counted are missing")
     return Replay((wanted if stop else course.whole()).subtract(held), last, stop)
 
 
 def _after(point: Point, held: GtidSet, logged: Iterable[Transaction]) -> Iterator[Transaction]:
-    """Those that the backup does not hold; raises Refused if it holds one that is past a moment."""
+    """The transactions that the backup does not hold; raises Refused if it holds one that is past the point."""
     begun = Growing(held)
     for one in logged:
         if one.gtid not in begun:
             yield one
         elif point.kind == TIME and _is_past(point, one, None):
-            raise _too_new(f"--to {point}: the backup holds {one.gtid}, of {binlog.moment(one.committed)}")
+            raise _too_new(f"--to {point}: the backup holds {one.gtid}, committed {binlog.moment(one.committed)}")
 
 
 class _Course:
-    """Which transactions must come next, by what was recorded with the chunks and not by what was fetched of them."""
+    """Which transactions must come next, according to the records of the chunks and not to the fetched files."""
 
     def __init__(self, held: GtidSet, chunks: Sequence[binlog.Chunk]) -> None:
         self.seen, self.lacks = Growing(held), 0  # of the chunk whose turn it is
         self._chunks, self._now = iter(chunks), Growing()
 
     def goes_on(self) -> bool:
-        """Whether any is to come; raises StorageError if the next chunk does not continue what came before."""
+        """Whether another transaction must follow; raises StorageError if the next chunk leaves a gap."""
         while not self.lacks and (chunk := next(self._chunks, None)):
             if missing := chunk.had.subtract(self.whole()):
-                raise StorageError(f"the binary logs are not whole: {missing} comes before {chunk.id}, and is missing")
+                raise StorageError(f"the binary logs are incomplete: {missing}, before {chunk.id}, is missing")
             came = chunk.came.subtract(self.whole())
             self._now, self.lacks = Growing(came), came.count()
         return bool(self.lacks)
 
     def take(self, gtid: str) -> None:
         if gtid not in self._now:
-            text = f"{gtid} comes before {self.lacks} transactions that were counted before it"
-            raise StorageError(f"the binary logs are not whole: {text}")
+            text = f"{gtid} comes before {self.lacks} transactions that must precede it"
+            raise StorageError(f"the binary logs are incomplete: {text}")
         self.seen.add(gtid)
         self.lacks -= 1
 

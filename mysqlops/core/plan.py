@@ -1,4 +1,4 @@
-"""Plans: ordered steps, each with its why; printed by --dry-run, run by operations."""
+"""Plans: ordered steps, each with its reason; printed by --dry-run, executed by operations."""
 
 from __future__ import annotations
 

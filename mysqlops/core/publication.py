@@ -1,7 +1,7 @@
 """What an agent publishes about its member, as JSON in an annotation on its own pod.
 
-The CLI's status and the other agents read it, so that neither needs SQL access to a member. The pod's UID
-is part of it: an annotation that a copied or restored object carries along is not taken for this pod's.
+The CLI's status and the other agents read it, so that neither needs SQL access to a member. The pod's UID is part of
+it: an annotation on a copied or restored object is not mistaken for this pod's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops.core import typed
 
 FORMAT = 1
-UNKNOWN = "UNKNOWN"  # the state of a member that says nothing
+UNKNOWN = "UNKNOWN"  # the state of a member that reports nothing
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class Publication:
     beat: int  # grows with each publication, so that a reader needs no common clock
     agent_version: str
     started: str = (
-        ""  # when the agent did (UTC, ISO 8601, microseconds), so that its beats can be told from earlier ones
+        ""  # when the agent started (UTC, ISO 8601, microseconds), which distinguishes its beats from earlier ones
     )
     server_uuid: str = ""
     server_version: str = ""
     state: str = UNKNOWN  # GR's member state, or DOWN when mysqld does not answer
     role: str = "none"
     writable: bool = False
-    read_only: bool = False  # clients that may not override it cannot write, though the member may be writable
+    read_only: bool = False  # clients without the right to override it cannot write, even if the member is writable
     view_id: str = ""
     online: int = 0  # members that this one sees ONLINE
-    group: str = ""  # the pods of all members that this one sees in its group, in whatever state, with commas
+    group: str = ""  # the pods of all members that this one sees in its group, in any state, separated by commas
     executed: str = ""
     received: str = ""
     held: str = ""  # all that it held, applied or not, when its server last answered; it may hold more
@@ -46,13 +46,13 @@ class Publication:
     volume_size: int = 0  # bytes
     volume_used: int = 0  # bytes
     certificate: str = ""  # a hash of the CA and certificate that mysqld has loaded
-    certificate_until: str = ""  # when that certificate runs out (UTC, ISO 8601)
-    ca_until: str = ""  # when the CA that signs does
+    certificate_until: str = ""  # when that certificate expires (UTC, ISO 8601)
+    ca_until: str = ""  # when the signing CA expires
     config: str = ""  # a hash of the my.cnf that mysqld would start with now
-    secrets_trouble: str = ""  # why the member does not take over what the Secrets hold now
-    secrets_missing: str = ""  # what somebody deleted there
-    knows_missing: bool = False  # the member's agent has all of that in memory
-    accounts_trouble: str = ""  # which account is not as it must be, and could not be put right (yet)
+    secrets_trouble: str = ""  # why the member does not adopt the values that the Secrets hold now
+    secrets_missing: str = ""  # which values are missing there
+    knows_missing: bool = False  # the member's agent has all missing values in memory
+    accounts_trouble: str = ""  # which account is wrong and could not be corrected (yet)
     tries: int = 0  # to copy, join or form since the member was last in the group
     applier_failure: str = ""  # why it cannot apply what the group wrote, without any row's values
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
@@ -79,7 +79,7 @@ def _without_motion(publication: Publication) -> Publication:
 
 
 def config_digest(my_cnf: bytes) -> str:
-    """The field `config`: the agent makes it of its file, the CLI of what it waits for."""
+    """The field `config`: the agent hashes its file, the CLI the text that it waits for."""
     return hashlib.sha256(my_cnf).hexdigest()[:12]
 
 

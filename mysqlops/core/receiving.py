@@ -1,4 +1,4 @@
-"""What a receiver of binary logs decides: where it begins, whether it can go on, until when it is complete. Pure."""
+"""What a receiver of binary logs decides: where it starts, whether it can continue, until when it is complete. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mysqlops.core.gtid import GtidSet
 
 @dataclass(frozen=True)
 class Source:
-    """What the primary says: its group's name, what it has or has received and is going to apply, and what it has no
-    binary logs for any more. Until it is ONLINE and has certified what the group sent it, it cannot name all that it
-    has: then it is not settled."""
+    """What the primary reports: its group's name, the transactions that it has or has received and will apply, and
+    those that it no longer has binary logs for. Until it is ONLINE and has certified what the group sent it, it cannot
+    list everything it has: it is not settled."""
 
     uuid: str
     group: str
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Start:
-    """The transactions that a receiver does not ask for, what of those since the last chunk cannot be had, and the
+    """The transactions that a receiver does not request, which of those since the last chunk are not available, and the
     number of its chunk."""
 
     before: GtidSet
@@ -41,8 +41,8 @@ class Start:
 
 
 def start(origin: str, source: Source, backups: Iterable[Backup], there: Iterable[binlog.Chunk]) -> Start:
-    """Where a receiver goes on: at the end of the last chunk if the primary still has all that came after; else at the
-    newest good backup, so that this one can be brought forward; else at the primary's present."""
+    """Where a receiver continues: at the end of the last chunk if the primary still has everything after it; else at
+    the newest good backup, so that this one can be recovered further; else at the primary's current state."""
     here = [one for one in there if one.origin == origin]
     number = max((one.number for one in here), default=0) + 1
     own = [one for one in here if one.group == source.group]
@@ -52,17 +52,19 @@ def start(origin: str, source: Source, backups: Iterable[Backup], there: Iterabl
         if not (gap := _not_from(last, source)):
             return Start(last.after, number=number)
     elif here:
-        gap = f"the cluster goes on as group {source.group}: no binary logs continue what was stored of another"
+        gap = (
+            f"the cluster continues as group {source.group}: no binary logs link it to what was stored of another group"
+        )
     for backup in backups:
         held = GtidSet.parse(backup.gtid)
         is_ours = (backup.origin, backup.group) == (origin, source.group) and backup.level != FAILED
         if is_ours and held.is_subset(source.known) and source.purged.is_subset(held):
-            return Start(held, number=number)  # a gap before it is in the way of older backups only
+            return Start(held, number=number)  # a gap before it concerns older backups only
     return Start(source.executed, gap, number)
 
 
 def _not_from(last: binlog.Chunk, source: Source) -> str:
-    """Why a receiver cannot go on where this chunk ends, or nothing."""
+    """Why a receiver cannot continue where this chunk ends; empty if it can."""
     if foreign := last.after.subtract(source.known):
         return f"the primary lacks {foreign.count()} transactions that were stored: {foreign}"
     if lost := source.purged.subtract(last.after):
@@ -71,10 +73,10 @@ def _not_from(last: binlog.Chunk, source: Source) -> str:
 
 
 def not_on_because(chunk: binlog.Chunk, received: GtidSet, source: Source) -> str | None:
-    """Why a receiver that has this cannot go on with its chunk; empty if it can, None if that is not known yet. A new
-    primary has received what the one before it committed, and commits it in its own time: that is nothing foreign."""
+    """Why a receiver that has this cannot continue its chunk; empty if it can, None if that is not known yet. A new
+    primary has received what its predecessor committed, and commits it in its own time: that is not foreign."""
     if source.group != chunk.group:
-        return "the cluster counts under another group's name: it was restored, or members were given up"
+        return "the cluster has another group name: it was restored, or members were given up"
     foreign = received.subtract(source.known)
     if foreign and not source.is_settled:
         return None
@@ -83,7 +85,7 @@ def not_on_because(chunk: binlog.Chunk, received: GtidSet, source: Source) -> st
 
 @dataclass(frozen=True)
 class Asked:
-    """What a primary said of itself: its clock, and what it had committed then."""
+    """What a primary reported: its clock, and what it had committed at that time."""
 
     uuid: str = ""
     now: str = ""
@@ -91,17 +93,17 @@ class Asked:
 
 
 def said(before: Asked, asked: Asked, chunk: binlog.Chunk, source: Source) -> Asked:
-    """Until when the chunk is complete by the clock of the primary that commits now; what another one's clock said
-    before it means nothing any more."""
+    """Until when the chunk is complete by the clock of the current primary; the clock of an earlier one no longer
+    counts."""
     if asked.uuid == source.uuid and asked.executed.is_subset(chunk.after):
         return asked
     return before if before.uuid == source.uuid else Asked()
 
 
-_IDLE_SECONDS = 120.0  # with nothing new, so often the repository gets to know that it is still complete
+_IDLE_SECONDS = 120.0  # with nothing new, how often the repository is updated to show that it is still complete
 
 
 def is_worth(stored: str, until: str) -> bool:
-    """Of a chunk to which nothing came: it was idle for long, or another primary's clock counts from now on."""
+    """Whether an idle chunk should be stored again: it was idle for long, or another primary's clock counts now."""
     passed = datetime.fromisoformat(until) - datetime.fromisoformat(stored)
     return not 0 <= passed.total_seconds() < _IDLE_SECONDS

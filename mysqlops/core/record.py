@@ -11,7 +11,7 @@ from typing import Any
 from mysqlops.core import gtid, names
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
-_MOST = 500  # fewer than a server has, and no more than fit into a command's arguments
+_MOST = 500  # fewer than a server has, and few enough for a command's arguments
 
 
 def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
@@ -21,19 +21,39 @@ def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
 
 
 def filling(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Member -> the backup that a Job puts onto its volume: until then it does not start."""
+    """Member -> the backup that a Job puts onto its volume; the member does not start before that."""
     found = _read(annotations, names.ANNOTATION_FILLING)
     return {str(name): str(backup) for name, backup in found.items()} if isinstance(found, dict) else {}
 
 
-def rebuilding(annotations: Mapping[str, str]) -> frozenset[str]:
-    """The members that a user wants to have another member's data: what they miss need not be in any binary log."""
+def rebuilding(annotations: Mapping[str, str]) -> dict[str, str]:
+    """The members that a user wants to be rebuilt (what they miss need not be in any binary log), each with the data
+    directory (server_uuid) that obeys, empty until one does: the order does not apply to the next one in its place."""
     found = _read(annotations, names.ANNOTATION_REBUILDING)
-    return frozenset(map(str, found)) if isinstance(found, dict) else frozenset()
+    notes = found.items() if isinstance(found, dict) else ()
+    return {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes}
+
+
+def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str) -> str | None:
+    """The orders to rebuild once this empty data directory obeys its pod's; None if that is none of its business: no
+    order, another one obeyed it, or it is what the order does away with."""
+    found = _read(annotations, names.ANNOTATION_REBUILDING)
+    note = found.get(pod) if isinstance(found, dict) else None
+    if not isinstance(note, dict) or note.get("server") or note.get("before") == server_uuid:
+        return None
+    return write({**found, pod: {**note, "server": server_uuid}})
+
+
+def leaving(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Member -> the data directory (server_uuid) that is about to be deleted: who has it leaves the group before."""
+    found = _read(annotations, names.ANNOTATION_REBUILDING)
+    notes = found.items() if isinstance(found, dict) else ()
+    uuids = {str(pod): note.get("before") for pod, note in notes if isinstance(note, dict)}
+    return {pod: uuid for pod, uuid in uuids.items() if uuid and isinstance(uuid, str)}
 
 
 def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables that a command sets live, or did until it was killed: values of which no write has proved."""
+    """The variables that a command sets live, or did until it was killed: values that no write has verified yet."""
     found = _read(annotations, names.ANNOTATION_SETTING)
     listed = found.get("names") if isinstance(found, dict) else None
     return (
@@ -60,7 +80,7 @@ def _is_stop(found: dict[str, Any]) -> bool:
 
 
 def _texts_of(found: Any) -> list[Any]:
-    """A set that nobody knew is none."""
+    """The texts; an unknown set counts as empty."""
     return [one or "" for one in found.values()] if isinstance(found, dict) else []
 
 

@@ -1,6 +1,6 @@
 """Which transactions a binary or relay log holds, when each was committed, and whether the file is whole. Pure.
 
-Only headers and the events that name a transaction are read; what a transaction does is the server's business.
+Only headers and the events that name a transaction are read; the content of a transaction is left to the server.
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binlog_event.html, and for tagged GTIDs
 (since 8.3) https://dev.mysql.com/doc/dev/mysql-server/latest/PageLibsMysqlSerialization.html
 """
@@ -35,7 +35,7 @@ class Transaction:
 
 
 def transactions(data: bytes | mmap, name: str) -> Iterator[Transaction]:
-    """Of one whole file, in the order in which they were committed; raises StorageError if it is cut off or damaged."""
+    """The transactions of one file in commit order; raises StorageError if it is cut off or damaged."""
     for kind, body in _events(data, name):
         if kind == _GTID:
             yield _untagged(body)
@@ -49,7 +49,7 @@ def is_empty(data: bytes | mmap, name: str) -> bool:
 
 
 def _events(data: bytes | mmap, name: str) -> Iterator[tuple[int, bytes]]:
-    """The type and body of each, their checksums compared."""
+    """The type and body of each event, with its checksum verified."""
     if data[:4] != MAGIC:
         raise StorageError(f"{name}: not a binary log")
     at, has_checksums = len(MAGIC), False
@@ -63,7 +63,7 @@ def _events(data: bytes | mmap, name: str) -> Iterator[tuple[int, bytes]]:
         if kind == _DESCRIPTION:
             has_checksums = event[-_CRC_BYTES - 1] == 1
             event = event[:_IN_USE_AT] + bytes([event[_IN_USE_AT] & 0xFE]) + event[_IN_USE_AT + 1 :]
-        # A receiver makes up rotations itself, with a checksum and without.
+        # A receiver writes rotation events itself, with or without a checksum.
         if has_checksums and kind != _ROTATE and not _is_whole(event):
             raise StorageError(f"{name}: the checksum of the event at byte {at} is wrong")
         yield kind, event[_HEADER.size :]
@@ -106,7 +106,8 @@ def _tagged(body: bytes) -> Transaction:
 
 
 class _Reader:
-    """The server's serialisation: an integer's first byte tells by its lowest set bits how many bytes follow."""
+    """The server's serialisation: the lowest set bits of an integer's first byte give the number of bytes that
+    follow."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0

@@ -1,5 +1,5 @@
-"""Which backups a policy keeps. Pure. The newest good one of each history is kept whatever the policy says: after a
-restore in place or `recover`, a newer backup holds another history, and `restore --revert` goes back to the first."""
+"""Which backups a policy keeps. Pure. The newest good one of each history is always kept, whatever the policy: after a
+restore in place or `recover`, a newer backup holds another history, and `restore --revert` returns to the first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mysqlops.errors import ConfigError
 
 @dataclass(frozen=True)
 class Policy:
-    """How many to keep: the last ones, and the newest of each of so many hours, days, weeks, months (UTC)."""
+    """How many to keep: of the last ones, and of the newest per hour, day, week and month (UTC)."""
 
     last: int = 0
     hourly: int = 0
@@ -39,14 +39,14 @@ _STARTS: tuple[tuple[str, Callable[[datetime], str]], ...] = (
 
 
 def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
-    """The id of each backup that is kept, with why. One that failed its verification never counts for a period:
-    a run of bad backups must not push the last good one out (bitpoke's trap)."""
+    """The id of each kept backup, with the reasons. One that failed its verification never counts for a period: a
+    series of bad backups must not push the last good one out (bitpoke's trap)."""
     good = _once([one for one in newest_first(backups) if one.level != FAILED])
     why: dict[str, list[str]] = {}
     for one in good[: policy.last]:
         why.setdefault(one.id, []).append("last")
     for name, period in _STARTS:
-        # Of each period the newest; the clock says only which period a backup is of.
+        # The newest of each period; the clock only decides to which period a backup belongs.
         newest: dict[str, Backup] = {}
         for one in good:
             newest.setdefault(period(datetime.fromisoformat(one.at)), one)
@@ -59,7 +59,7 @@ def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
 
 
 def _once(backups: Sequence[Backup]) -> list[Backup]:
-    """Each id counts once: whoever may write into the repository can copy an entry, seal and all."""
+    """Each id counts once: anybody who may write to the repository can copy an entry with its seal."""
     return list({one.id: one for one in reversed(backups)}.values())[::-1]
 
 
@@ -73,7 +73,8 @@ def _first_of_each_history(backups: Sequence[Backup]) -> list[Backup]:
 
 def irreplaceable(chosen: Backup, own: Sequence[Backup], histories: Collection[str]) -> list[str]:
     """Why this backup of a cluster must stay although somebody wants it deleted. `histories` are those that the cluster
-    is in or can go back to: once they have backups as good, those of other histories may go. Empty: nobody knows."""
+    is in or can return to: once these have backups that are as good, those of other histories may go. Empty:
+    unknown."""
     why = kept(own, Policy()).get(chosen.id, [])
     if not histories or chosen.group in histories:
         return why
@@ -82,16 +83,16 @@ def irreplaceable(chosen: Backup, own: Sequence[Backup], histories: Collection[s
 
 
 def counting(backups: Sequence[Backup], now: datetime, *, has_key: bool) -> list[Backup]:
-    """Those that may push others out: sealed with the cluster's key, once it has one, and not of a time to come.
-    Whoever may write into the repository can make any other."""
+    """The backups that may push others out: sealed with the cluster's key, once it has one, and not dated in the
+    future. Anybody who may write to the repository can forge any other."""
     until = now + _CLOCKS
     there = [one for one in backups if datetime.fromisoformat(one.at) <= until]
     return [one for one in there if one.signed == SIGNED or not has_key]
 
 
 def expired(backups: Sequence[Backup], policy: Policy, now: datetime, *, has_key: bool) -> list[Backup]:
-    """Those that go; none if the policy keeps nothing, which is no policy. One that does not count goes as soon as
-    those that do push it out: an older release's backups stay until then, and nothing else can push them out."""
+    """The backups to delete; none if the policy keeps nothing, which is no policy. A backup that does not count goes as
+    soon as counting ones push it out: backups of an older release stay until then, and only those can push them out."""
     if not policy:
         return []
     count = counting(backups, now, has_key=has_key)
@@ -104,10 +105,10 @@ def expired(backups: Sequence[Backup], policy: Policy, now: datetime, *, has_key
 
 
 def _is_kept_beside(one: Backup, count: Sequence[Backup], policy: Policy) -> bool:
-    """Its id may be another's, and what it says of its verification is its own word."""
+    """Judges without its id, which may be another's, and without its verification, which is only a claim."""
     alone = replace(one, id="", verified=None)
     return "" in kept([*count, alone], policy)
 
 
-_CLOCKS = timedelta(minutes=15)  # as far apart as those of one cluster are supposed to be
+_CLOCKS = timedelta(minutes=15)  # the most that clocks of one cluster should differ
 PERIODS = tuple(field.name for field in fields(Policy))

@@ -1,4 +1,4 @@
-"""What each identity may do in its namespace, and nothing more. docs/reference/rbac.md and tests are made from it."""
+"""What each identity may do in its namespace, and nothing more. docs/reference/rbac.md and tests are built from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Right:
-    """Verbs on one resource; `only` makes the names of the objects from the cluster's name, empty means all."""
+    """Verbs on one resource; `only` builds the names of the objects from the cluster's name, empty means all."""
 
     group: str
     resource: str
@@ -33,7 +33,7 @@ def _swapped(make: Callable[[str, int], str], ordinal: int, cluster: str) -> str
 _RBAC = "rbac.authorization.k8s.io"
 _LEASES = "coordination.k8s.io"
 _PODS, _CLAIMS = _of_members(names.pod), _of_members(names.claim)
-# RBAC cannot limit `list`, nor `create` of what has its name in the body.
+# RBAC cannot limit `list`, nor `create` of objects whose name is in the body.
 VIEWER = (
     Right("apps", "statefulsets", ("get", "list")),
     Right("", "pods", ("get", "list")),
@@ -42,7 +42,7 @@ VIEWER = (
     Right(_LEASES, "leases", ("get",), (names.group_lease, names.operation_lease, names.receiver)),
     Right("batch", "cronjobs", ("list",)),
     Right("", "events", ("list",)),  # why a pod is missing; nothing else needs it
-    # Whether they exist: a member that starts needs them.
+    # To check that they exist: a member needs them to start.
     Right("", "services", ("get",)),
     Right("", "serviceaccounts", ("get",)),
     Right(_RBAC, "roles", ("get",)),
@@ -59,7 +59,7 @@ OPERATOR = (
     Right(_LEASES, "leases", ("update", "delete"), (names.operation_lease,)),
     Right(_LEASES, "leases", ("create",)),
 )
-# Whoever grants a Role must hold what it grants: hence also what the agents may do.
+# A Role can be granted only by somebody who holds its rights, hence also the agents' rights.
 OWNER = (
     *(replace(right, only=()) for right in OPERATOR),
     Right("", "pods", ("create", "patch")),
@@ -80,12 +80,12 @@ OWNER = (
     Right(_RBAC, "roles", ("get", "list", "create", "patch", "delete")),
     Right(_RBAC, "rolebindings", ("get", "list", "create", "patch", "delete")),
 )
-# In the namespace of `drill --node-pods`, for whoever drills; it has to admit privileged pods.
+# For running drills, in the namespace of `drill --node-pods`, which must admit privileged pods.
 NODE_PODS = (
     Right("", "pods", ("create", "list", "delete")),
     Right("", "pods/exec", ("create", "get")),
 )
-# What whoever has it can do to the database, by way of what it may do to Kubernetes' objects.
+# What each identity can do to the database by means of its rights on Kubernetes objects.
 WORTH: Mapping[str, str] = {
     "viewer": (
         "Sees names, sizes, GTID sets and states, and the specs of all pods of the namespace; no password, no row."
@@ -107,7 +107,7 @@ IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
 
 
 def identity_for(verb: str) -> str:
-    """The least identity that may run a verb of the CLI."""
+    """The identity with the fewest rights that may run a verb of the CLI."""
     return next(name for name, (_, verbs) in IDENTITIES.items() if verb in verbs)
 
 

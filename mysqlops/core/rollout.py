@@ -1,4 +1,4 @@
-"""A change of the members' pods under way: kept on the StatefulSet, written in the same call as the new template."""
+"""A rollout under way: recorded on the StatefulSet, in the same call as the new pod template."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Rollout:
     failure: str = ""
 
     def changes_version(self) -> bool:
-        """A member that the newer server has touched cannot be opened by the older one."""
+        """Whether the server version changes: an older server cannot open data that a newer one has touched."""
         return self.version_before != self.version_after
 
 
@@ -33,9 +33,9 @@ class Rollout:
 class Replaced:
     """What a claim held when the rollout that began at `since` replaced its member's pod, which served until then.
 
-    A new server that never comes up cannot be asked. Whatever it would acknowledge later, it would acknowledge as a
-    member of the group, whose majority then has it: so the group has all if it has this. That ends where the group
-    goes on without what a member may hold, and so under another name than `history`.
+    A new server that never comes up cannot be asked. Anything that it acknowledges later, it acknowledges as a member
+    of the group, whose majority then has it: so the group has everything if it has this. That no longer holds if the
+    group continued without what a member may hold, and so under another name than `history`.
     """
 
     since: str
@@ -48,14 +48,14 @@ def goes_back(rollout: Rollout | None) -> bool:
 
 
 def read_replaced(claim: Mapping[str, Any], rollout: Rollout, history: str) -> str | None:
-    """The GTID set that the claim held, if that very rollout noted it, and the history still has that name."""
+    """The GTID set that the claim held, if this rollout recorded it and the history still has the same name."""
     found = _replaced(claim)
     is_of = found is not None and (found.since, found.history) == (rollout.since, history)
     return found.executed if found is not None and is_of else None
 
 
 def was_replaced(claim: Mapping[str, Any], rollout: Rollout) -> bool:
-    """Whether that rollout started its new server on the claim."""
+    """Whether this rollout started its new server on the claim."""
     found = _replaced(claim)
     return found is not None and found.since == rollout.since
 

@@ -1,4 +1,4 @@
-"""How far a rotation of passwords is, by the keys of the Secret; and what stands against a step of it. Pure."""
+"""The stage of a password rotation, by the keys of the Secret. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Seen:
 
 
 def stage_of(keys: Collection[str]) -> str:
-    """PREPARED while the next passwords are being given to the members, SWITCHED while the previous ones are valid."""
+    """PREPARED while the next passwords are being distributed, SWITCHED while the previous ones are still valid."""
     if any(names.next_key(key) in keys for key in names.PASSWORD_KEYS):
         return PREPARED
     return SWITCHED if any(names.previous_key(key) in keys for key in names.PASSWORD_KEYS) else NONE

@@ -1,9 +1,9 @@
-"""Which Secret holds what. A Secret has one purpose, so that RBAC, which knows no keys, can give away one without the
-others (docs/adr/0034-a-secret-per-purpose.md). Pure.
+"""Which Secret holds which value. A Secret has one purpose, so that RBAC, which knows no keys, can grant one without
+the others (docs/adr/0034-a-secret-per-purpose.md). Pure.
 
 The code names values by key (core/names.py); only this module knows the Secret and the key there. A cluster of an older
 release has all of them in NAME-credentials, under these keys. `upgrade` moves them once every member runs this release:
-until NAME-internal holds the group's name, NAME-credentials is what counts, for old and new agents alike.
+until NAME-internal holds the group's name, NAME-credentials counts, for old and new agents alike.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from mysqlops.core import names
 Json = dict[str, Any]
 APP, ROOT, INTERNAL, CA = "app", "root", "internal", "ca"
 PURPOSES = (APP, ROOT, INTERNAL, CA)
-# Whatever is not here is NAME-internal's, under its own key. So are all next and previous passwords: who uses NAME-app
-# as a whole must not meet them.
+# Everything else is in NAME-internal, under its own key. So are all next and previous passwords: a client that uses
+# NAME-app as a whole must not see them.
 _HOMES: Mapping[str, tuple[str, str]] = {
     names.KEY_APP_PASSWORD: (APP, "password"),
     names.KEY_ROOT_PASSWORD: (ROOT, "password"),
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 
 def place(cluster: str, key: str, *, is_split: bool = True) -> Place:
-    """Where the value of that name is."""
+    """The Secret and key that hold the value of that name."""
     if not is_split:
         return Place(names.credentials_secret(cluster), key)
     purpose, inner = _HOMES.get(key, (INTERNAL, key))
@@ -50,8 +50,8 @@ def secret(cluster: str, purpose: str) -> str:
 
 
 def is_split(internal: Json | None, before: Json | None) -> bool:
-    """Whether each purpose has its Secret: by NAME-internal and NAME-credentials as they are, None if there is none.
-    A cluster that has neither yet is begun that way."""
+    """Whether each purpose has its own Secret, judged by NAME-internal and NAME-credentials (None if absent). A new
+    cluster, which has neither, starts that way."""
     return is_filled(internal) or not is_filled(before)
 
 
@@ -61,14 +61,14 @@ def is_filled(found: Json | None) -> bool:
 
 
 def known(purpose: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Of the values in the Secret of a purpose those that we named, by our keys."""
+    """The values in the Secret of a purpose that mysqlops defines, by its keys."""
     if purpose == INTERNAL:
         return dict(values)
     return {_KEYS[purpose, inner]: value for inner, value in values.items() if (purpose, inner) in _KEYS}
 
 
 def by_secret(cluster: str, values: Mapping[str, str | None], *, is_split: bool) -> dict[str, dict[str, str | None]]:
-    """The same values by Secret and the key there; NAME-internal last: what is there makes a change complete."""
+    """The same values by Secret and key; NAME-internal last, because its values make a change complete."""
     found: dict[str, dict[str, str | None]] = {}
     for key, value in values.items():
         where = place(cluster, key, is_split=is_split)
@@ -92,7 +92,7 @@ def for_applications(cluster: str, namespace: str, password: str) -> dict[str, s
 
 
 def as_before(manifest: Json, cluster: str) -> Json:
-    """The same Job, CronJob or pod for a cluster whose values are all in NAME-credentials still."""
+    """The same Job, CronJob or pod for a cluster whose values are all still in NAME-credentials."""
     made = copy.deepcopy(manifest)
     _point_back(made, cluster)
     return made

@@ -1,8 +1,8 @@
 """Which settings of mysqld a user may have: refused, allowed with a check, or allowed. Pure.
 
-A setting is refused if it decides what reaches the group, shuts out the accounts that run the cluster, makes data
-unreadable, or cannot work in a pod. What is not listed is allowed: the server in its image has the last word, and the
-proof write after it. tests/database asks a real server for all its options and wants each of them judged.
+A setting is refused if it decides what reaches the group, locks out the accounts that run the cluster, makes data
+unreadable, or cannot work in a pod. Anything not listed is allowed: the server in its image decides, and the test write
+after a change. tests/database asks a real server for all its options and requires a decision on each.
 https://dev.mysql.com/doc/refman/en/group-replication-requirements.html
 """
 
@@ -19,7 +19,7 @@ REFUSED, CHECKED, FIXED = KINDS = ("refused", "allowed with a check", "only when
 
 @dataclass(frozen=True)
 class Rule:
-    """Options, by name or by what their names begin with (`x_*`); `why` says what they would do, or what must hold."""
+    """Options, by name or by prefix (`x_*`); `why` says what they would do, or what must hold."""
 
     names: tuple[str, ...]
     kind: str
@@ -63,7 +63,7 @@ def _is_file_of_data(value: str | None) -> bool:
 _OFFSET = re.compile(r"system|[+-](0?\d|1[0-4]):[0-5]\d", re.IGNORECASE)
 _OUTSIDE_BINLOG = re.compile(r"sql_log_bin|gtid_next", re.IGNORECASE)
 
-# What clients know without being asked: the agents', and those of 2018 and since. A site's certificate may be of RSA.
+# Ciphers that clients know by default: the agents', and those since 2018. A site's certificate may use RSA.
 _ENDS = ("AES256-GCM-SHA384", "AES128-GCM-SHA256", "CHACHA20-POLY1305")
 _OF_EC, _OF_RSA = ({f"ECDHE-{kind}-{end}" for end in _ENDS} for kind in ("ECDSA", "RSA"))
 _SUITES = {"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"}
@@ -71,10 +71,10 @@ _SUITES = {"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POL
 _LOSE_DATA = "a change could lose acknowledged writes"
 _OURS = "mysqlops sets it for each member"
 _GROUP = "the group cannot form or heal without it"
-_FILTER = "it keeps transactions from some members: the group would come apart at the next statement that needs them"
+_FILTER = "it hides transactions from some members: the group would break at the next statement that needs them"
 _PATH = "the root file system is read-only; mysqld writes to its volume and /tmp"
 _KEYRING = "no keyring is set up, so nothing could be encrypted or read again"
-_ACTION = "mysqld would do something else than serve"
+_ACTION = "mysqld would do something other than serve"
 
 RULES: tuple[Rule, ...] = (
     _refuse(
@@ -96,7 +96,7 @@ relay_log_info_file relay_log relay_log_* relay_log_space_limit replica_max_allo
 server_id_bits performance_schema innodb_api_* replica_allow_higher_version_source
 max_binlog_dump_events sporadic_binlog_dump_fail""",
     ),
-    _refuse("members would not come up after an upgrade of their image", "upgrade"),
+    _refuse("members would not start after an upgrade of their image", "upgrade"),
     _refuse(
         _OURS,
         """
@@ -126,23 +126,23 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     ),
     _refuse(_ACTION, "initialize initialize_insecure help verbose version validate_config daemonize gdb console"),
     _refuse("it sizes by the node's memory; mysqlops sizes by --memory", "innodb_dedicated_server server_memory"),
-    _refuse("a dump and the comparison of a backup would see a part of the rows", "sql_select_limit"),
-    _refuse("the agents' looks at their group join tables, and dumps read large ones", "max_join_size"),
+    _refuse("a dump and the comparison of a backup would see only some of the rows", "sql_select_limit"),
+    _refuse("the agents' queries on the group join tables, and dumps read large ones", "max_join_size"),
     _refuse(
-        "a server does not start then with the certificate that mysqlops makes", "tls_certificates_enforced_validation"
+        "a server would not start with the certificate that mysqlops creates", "tls_certificates_enforced_validation"
     ),
-    _refuse("a session's upper limit shows in no variable, so nobody would see it", "maximum_*"),
+    _refuse("no variable shows a session's upper limit, so nobody would see it", "maximum_*"),
     _check("binlog_format", "ROW: the group takes nothing else", _one_of("row", "2")),
     _check("replica_parallel_type", "LOGICAL_CLOCK: the group takes nothing else", _one_of("logical_clock")),
     _check("default_storage_engine", "InnoDB: the group takes writes to no other", _one_of("innodb")),
     _check(
         "disabled_storage_engines",
-        "without InnoDB, in which all data of the group is",
+        "without InnoDB, which holds all data of the group",
         lambda value: "innodb" not in (value or "").lower().replace(" ", "").split(","),
     ),
     _check(
         "init_connect",
-        "no sql_log_bin or gtid_next in it: writes would not reach the group",
+        "no sql_log_bin or gtid_next in it: writes would bypass the group",
         lambda value: not _OUTSIDE_BINLOG.search(value or ""),
     ),
     _check(
@@ -152,7 +152,7 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     ),
     _check(
         "innodb_checksum_algorithm",
-        "not none: damage would go unseen",
+        "not none: damage would go unnoticed",
         _one_of("crc32", "strict_crc32", "innodb", "strict_innodb"),
     ),
     _check(
@@ -168,10 +168,10 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     _check("default_password_lifetime", "0: the passwords of mysqlops' own accounts would expire", _at_least(2**31, 0)),
     _check("max_connections", "at least 20: members and agents need some", _at_least(20)),
     _check("max_user_connections", "0 or at least 20: mysqlops' own accounts count too", _at_least(20, 0)),
-    _check("max_connect_errors", "at least 100000: checks of the port by waiting clients count", _at_least(100_000)),
+    _check("max_connect_errors", "at least 100000: port checks by waiting clients count", _at_least(100_000)),
     _check(
         "caching_sha2_password_enforce_storage_format",
-        "OFF: it shuts out accounts whose password is stored another way, mysqlops' own too",
+        "OFF: it locks out accounts whose password is stored another way, mysqlops' own too",
         _one_of("off", "0", "false"),
     ),
     _check(
@@ -179,22 +179,22 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
         "at most 100000: agents compare passwords with their hashes",
         lambda value: (my_cnf.number(value) or 0) <= 100_000,
     ),
-    _check("log_raw", "OFF: passwords would stand in the general log", _one_of("off", "0", "false")),
-    _check("thread_stack", "at least 256K: a server with less cannot copy another one's data", _at_least(2**18)),
-    _check("back_log", "at least 50: the members' own connections wait there too", _at_least(50, -1)),
+    _check("log_raw", "OFF: passwords would appear in the general log", _one_of("off", "0", "false")),
+    _check("thread_stack", "at least 256K: a server with less cannot clone a donor", _at_least(2**18)),
+    _check("back_log", "at least 50: the members' own connections use that queue too", _at_least(50, -1)),
     _check(
         "protocol_compression_algorithms",
-        "with uncompressed: agents and many clients compress nothing, and would be refused",
+        "with uncompressed: agents and many clients do not compress, and would be refused",
         _includes({"uncompressed"}),
     ),
     _check(
         "completion_type",
-        "NO_CHAIN: after a COMMIT clients would be in a transaction that they do not know of, or disconnected",
+        "NO_CHAIN: after a COMMIT, clients would be in a transaction they do not know of, or disconnected",
         _one_of("no_chain", "0"),
     ),
     _check(
         "wait_timeout interactive_timeout",
-        "at least 30 s: agents look every second, and a node may stand still",
+        "at least 30 s: agents query every second, and a node may freeze",
         _at_least(30),
     ),
     _check("net_read_timeout net_write_timeout connect_timeout", "at least 5 s", _at_least(5)),
@@ -202,18 +202,18 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     _check("performance_schema_max_thread_instances", "at least 100: clients are looked up there", _at_least(100)),
     _check("thread_handling", "one-thread-per-connection", _one_of("one-thread-per-connection", "loaded-dynamically")),
     _check("max_allowed_packet", "at least 1M", _at_least(2**20)),
-    _check("max_prepared_stmt_count", "at least 1000: accounts get their passwords by them", _at_least(1000)),
+    _check("max_prepared_stmt_count", "at least 1000: they set the accounts' passwords", _at_least(1000)),
     _check(
         "max_binlog_cache_size max_binlog_stmt_cache_size",
-        "at least 1G: a replica that may not hold a transaction of the primary leaves the group",
+        "at least 1G: a replica that cannot hold a transaction of the primary leaves the group",
         _at_least(2**30),
     ),
     _check(
         "group_replication_transaction_size_limit",
-        "at least 1M; 0 is no limit: one transaction could have all members killed for memory at once",
+        "at least 1M; 0 is no limit: one transaction could exhaust the memory of all members at once",
         _at_least(2**20),
     ),
-    _check("innodb_fast_shutdown", "0 or 1: after 2 a newer version does not open the data", _one_of("0", "1")),
+    _check("innodb_fast_shutdown", "0 or 1: after 2, a newer version cannot open the data", _one_of("0", "1")),
     _check(
         "binlog_expire_logs_seconds",
         "0 or at least 3600: members that come back and point-in-time restores need them",
@@ -222,25 +222,25 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     _check("tls_version", "TLSv1.2, TLSv1.3 or both", _only("tlsv1.2", "tlsv1.3")),
     _check(
         "tls_ciphersuites",
-        "with one that all clients know, such as TLS_AES_256_GCM_SHA384: agents would be shut out",
+        "with one that all clients know, such as TLS_AES_256_GCM_SHA384: agents would be locked out",
         _includes(_SUITES),
     ),
     _check(
         "ssl_cipher",
         "with one for each kind of key, such as ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384: agents and "
-        "clients of TLS 1.2 would be shut out",
+        "clients of TLS 1.2 would be locked out",
         _includes(_OF_EC, _OF_RSA),
     ),
-    Rule(("lower_case_table_names",), FIXED, "the server does not start on data that has it otherwise", _at_least(0)),
-    Rule(("innodb_page_size",), FIXED, "the server does not start on data that has it otherwise", _at_least(0)),
+    Rule(("lower_case_table_names",), FIXED, "the server does not start on data with another value", _at_least(0)),
+    Rule(("innodb_page_size",), FIXED, "the server does not start on data with another value", _at_least(0)),
     Rule(
         ("innodb_data_file_path",),
         FIXED,
-        "names without a folder; the server does not start on data that has them otherwise",
+        "names without a folder; the server does not start on data with other values",
         lambda value: "/" not in (value or "") and ".." not in (value or ""),
     ),
 )
-# Of the group's and the clone plugin's variables, those that change no rule of membership.
+# Variables of the group and the clone plugin that do not affect membership.
 ALLOWED_GROUP = frozenset(
     """
 group_replication_message_cache_size group_replication_member_weight group_replication_consistency
@@ -252,7 +252,7 @@ group_replication_poll_spin_loops
 
 
 def rule_of(name: str) -> Rule | None:
-    """The rule for a variable, by its present name."""
+    """The rule for a variable, by its current name."""
     if name in ALLOWED_GROUP:
         return None
     exact = next((rule for rule in RULES if name in rule.names), None)
@@ -270,7 +270,7 @@ def may_be_set(name: str) -> bool:
 
 
 def refused_because(name: str, value: str | None) -> str | None:
-    """Why a user may not set it so, or None."""
+    """Why a user may not set it to that value, or None."""
     rule = rule_of(name)
     if rule is None or (rule.kind != REFUSED and rule.holds(value)):
         return None
@@ -278,7 +278,7 @@ def refused_because(name: str, value: str | None) -> str | None:
 
 
 def fixed() -> tuple[str, ...]:
-    """What belongs to the data: the server does not start on a data directory that was made otherwise."""
+    """Settings that belong to the data: the server does not start on data created with another value."""
     return tuple(name for rule in RULES if rule.kind == FIXED for name in rule.names)
 
 

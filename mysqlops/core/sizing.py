@@ -2,7 +2,7 @@
 
 What must fit into the limit besides the buffer pool: Group Replication's message cache, which fills up to its size
 under writes; an applier worker's queue, 11 MiB each; the performance schema; the server itself, 330 MiB in a group; and
-room for transactions on their way. Measured with 9.7 (docs/adr/0010). With less room members crawl or are killed while
+room for transactions in flight. Measured with 9.7 (docs/adr/0010). With less room, members crawl or are killed while
 they recover, and take the group with them. A smaller buffer pool costs only reads from disk.
 """
 
@@ -18,15 +18,15 @@ SMALLEST_STORAGE = 1 * GIB
 _SERVER = 390 * MIB
 _PER_WORKER = 11 * MIB
 _PER_CONNECTION = 1 * MIB
-# What no account of clients gets: members connect to each other for the group's messages and to recover, and backups to
-# copy. (The agent has an interface of its own.)
+# Connections that no client account can use: members connect to each other for the group's messages and to recover, and
+# backups connect to copy. (The agent has its own interface.)
 KEPT_CONNECTIONS = 10
 # Transactions are held several times over while they are sent, received, certified and applied, and wait in memory for
 # a member that comes or goes.
 _ROOM = 200 * MIB
 _TIMES_HELD = 8
 _LARGEST_TRANSACTION = 150_000_000  # the server's own default
-# Below this the performance schema does without its summaries per account, host and error: 100 MiB.
+# Below this, the performance schema runs without summaries per account, host and error: 100 MiB.
 _SMALL = 2 * GIB
 _WHOLE_PERFORMANCE_SCHEMA = 110 * MIB
 
@@ -74,7 +74,7 @@ class Sizing:
 
 
 def size_for(memory_bytes: int, storage_bytes: int) -> Sizing:
-    """Sizes for one member; raises ConfigError below the smallest that works."""
+    """Sizes for one member; raises ConfigError below the smallest working ones."""
     if memory_bytes < SMALLEST_MEMORY:
         raise ConfigError(
             f"--memory {memory_bytes // MIB}Mi: a member needs at least {SMALLEST_MEMORY // MIB}Mi "

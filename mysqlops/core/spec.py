@@ -1,4 +1,4 @@
-"""What a user wants: one cluster, as the options of `deploy` say it."""
+"""What a user wants: one cluster, as the options of `deploy` describe it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from mysqlops.errors import ConfigError
 DEFAULT_IMAGE = "mysql:9.7"
 DEFAULT_AGENT_IMAGE = "python:3.13-slim"
 ANY_NAMESPACE = "*"
-# Of this Kubernetes cluster, not of the database: no backup brings them along.
+# Properties of this Kubernetes cluster, not of the database: no backup carries them.
 SURROUNDINGS = frozenset({"client_namespaces", "metrics_namespaces", "limit_egress", "pull_secrets"})
 
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """The wanted cluster; quantities are kept as the user wrote them. Raises ConfigError when made of bad values.
+    """The wanted cluster; quantities are kept as the user wrote them. Raises ConfigError for bad values.
 
-    Any number of replicas may be: one that runs may be stopped, or half way through a scaling (`check_replicas`).
+    Any number of replicas is valid here: a cluster may be stopped, or half-way through scaling (`check_replicas`).
     """
 
     name: str
@@ -31,7 +31,7 @@ class ClusterSpec:
     memory: str = "1Gi"
     cpu: str = "500m"
     mysqld: dict[str, str | None] = field(default_factory=dict)
-    client_namespaces: tuple[str, ...] = ()  # beside the own one
+    client_namespaces: tuple[str, ...] = ()  # besides the cluster's own
     metrics_namespaces: tuple[str, ...] = ()
     limit_egress: bool = False
     pull_secrets: tuple[str, ...] = ()
@@ -70,8 +70,8 @@ def check_replicas(replicas: int) -> None:
         )
     if replicas % 2 == 0:
         raise ConfigError(
-            f"--replicas {replicas}: an even group survives no more failures than {replicas - 1} members, "
-            "and a split in halves stops both",
+            f"--replicas {replicas}: an even group survives no more failures than {replicas - 1} members do, "
+            "and a split into halves stops both",
             hint=f"use --replicas {replicas - 1} or {replicas + 1}",
         )
 

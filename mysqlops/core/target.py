@@ -1,4 +1,4 @@
-"""Where backups go: one restic repository, as a Secret of the namespace describes it."""
+"""Where backups go: one restic repository, described by a Secret of the namespace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLAIM_PATH = "/repository"
 
 @dataclass(frozen=True)
 class Target:
-    """`repository` as restic writes it; `claim` holds it if it is a folder on a volume."""
+    """`repository` in restic's notation; `claim` holds it if it is a folder on a volume."""
 
     name: str
     repository: str
@@ -34,7 +34,7 @@ class Target:
 
     @property
     def place(self) -> str:
-        """For people."""
+        """The place as people read it."""
         return f"claim {self.claim}, folder {self.repository}" if self.claim else self.repository
 
 
@@ -44,12 +44,12 @@ def secret_name(target: str) -> str:
 
 def check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"--target {name!r}: expected at most 40 of a-z, 0-9 and '-', beginning with a letter")
+        raise ConfigError(f"--target {name!r}: expected at most 40 of a-z, 0-9 and '-', starting with a letter")
     return name
 
 
 def repository_of(s3: str | None, claim: str | None, repository: str | None) -> str:
-    """One of the three forms, as restic writes it; raises ConfigError."""
+    """One of the three forms, in restic's notation; raises ConfigError."""
     given = [one for one in (s3, claim, repository) if one]
     if len(given) != 1:
         raise ConfigError("give one of --s3 URL, --claim NAME and --repository RESTIC-URL")
@@ -63,9 +63,9 @@ def repository_of(s3: str | None, claim: str | None, repository: str | None) -> 
 
 
 def _checked(repository: str) -> str:
-    """It is shown and stands in an annotation. A user's name is one of SFTP only; elsewhere it is a token."""
+    """It is shown and stored in an annotation. Only SFTP has user names before the `@`; elsewhere that is a token."""
     if not typed.is_plain(repository) or re.search(r"\s", repository):
-        raise ConfigError(f"--repository {typed.visible(repository)!r}: expected restic's form, without spaces")
+        raise ConfigError(f"--repository {typed.visible(repository)!r}: expected restic's notation, without spaces")
     backend, _, rest = repository.partition(":")
     user, at, _ = re.sub(r"^[a-z0-9+]+://|^//", "", rest).partition("/")[0].rpartition("@")
     if at and (":" in user or backend != "sftp"):
@@ -74,22 +74,22 @@ def _checked(repository: str) -> str:
 
 
 def is_in_the_clear(repository: str) -> bool:
-    """Whoever is in the path sees the keys of S3's requests and the names and sizes of files, and may answer what he
-    likes; restic encrypts what the files hold."""
+    """Anybody on the network path sees the keys of S3 requests and the names and sizes of files, and can forge answers;
+    restic encrypts only the contents of the files."""
     return re.match(r"[a-z0-9]+:http://", repository, re.IGNORECASE) is not None
 
 
 def check_transport(repository: str, *, accepted: bool) -> None:
     """Raises ConfigError for HTTP without TLS, unless the user wants it."""
     if is_in_the_clear(repository) and not accepted:
-        text = f"{repository}: without TLS, whoever is in the path sees the credentials and may delete all backups"
+        text = f"{repository}: without TLS, anybody on the network path sees the credentials and can delete all backups"
         raise ConfigError(
-            text, hint="https://…, with key ca.crt in --credentials for a CA of its own; or --insecure-http"
+            text, hint="use https://…, with key ca.crt in --credentials for a private CA; or give --insecure-http"
         )
 
 
 def check_credentials(keys: Mapping[str, str], secret: str) -> None:
-    """Only names of environment variables (docs/how-to/backup.md), and ca.crt."""
+    """Allows only names of environment variables (docs/how-to/backup.md), and ca.crt."""
     wrong = [key for key in keys if key != KEY_CA and not _CREDENTIAL.fullmatch(key)]
     if wrong:
         text = f"--credentials {secret}: key {wrong[0]!r} is not the name of an environment variable of restic"
@@ -97,7 +97,7 @@ def check_credentials(keys: Mapping[str, str], secret: str) -> None:
 
 
 def make_secret(target: Target, password: str, credentials: Mapping[str, str]) -> Json:
-    """The Secret; keys of S3 go into a file, so that no process has them in its environment."""
+    """The Secret; S3 keys go into a file, so that no process has them in its environment."""
     values = {KEY_REPOSITORY: target.repository, KEY_PASSWORD: password, **credentials}
     if "AWS_ACCESS_KEY_ID" in values and "AWS_SECRET_ACCESS_KEY" in values:
         lines = ["[default]"]
@@ -119,7 +119,7 @@ def make_secret(target: Target, password: str, credentials: Mapping[str, str]) -
 
 
 def of_secret(secret: Json) -> Target:
-    """The inverse; its values are not read."""
+    """The inverse of `make_secret`; the Secret's values are not read."""
     annotations = secret["metadata"].get("annotations") or {}
     return Target(
         secret["metadata"]["labels"][names.LABEL_TARGET],

@@ -1,7 +1,7 @@
 """One history of a cluster's data: the claims that hold it, and the name under which its group counts transactions.
 
 A restore in place begins another one. The same GTIDs must never stand for other transactions, hence the other group
-name; the previous claims stay as they are, so that there is a way back. Both records are annotations of the group's
+name; the previous claims stay unchanged, so that there is a way back. Both records are annotations of the group's
 Lease, which outlives the StatefulSet.
 """
 
@@ -18,9 +18,9 @@ from mysqlops.core import names, typed
 
 @dataclass(frozen=True)
 class Timeline:
-    """`claims` is the template of the claims' names, `group` the group's name (a UUID). `members` are those who may
-    hold what was acknowledged when it was left, `outcasts` whom its group had given up by then: both map a pod to its
-    server_uuid, as core/group.py notes them."""
+    """`claims` is the template of the claims' names, `group` the group's name (a UUID). `members` are those that may
+    hold acknowledged transactions of the time it was left, `outcasts` those that its group had given up by then: both
+    map a pod to its server_uuid, as in core/group.py."""
 
     claims: str
     group: str
@@ -30,8 +30,8 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Swap:
-    """A change from one to another that is under way. `backup` is empty if it only goes back; `to` is the point that it
-    is brought to (core/pitr.py); `abandons` says that it goes back from one that was not finished."""
+    """A change from one timeline to another that is under way. `backup` is empty if it only goes back; `to` is the
+    point to recover to (core/pitr.py); `abandons` says that it goes back from one that was not finished."""
 
     old: Timeline
     new: Timeline
@@ -41,7 +41,7 @@ class Swap:
     to: str = ""
 
     def command(self, name: str) -> str:
-        """The words after `mysqlops restore` that go on with it."""
+        """The arguments of `mysqlops restore` that continue it."""
         if not self.backup:
             return f"--revert {name}"
         return f"{self.backup} --in-place {name}" + (f" --to {self.to}" if self.to else "")
@@ -49,11 +49,11 @@ class Swap:
 
 @dataclass(frozen=True)
 class History:
-    """What is in use, and what was before."""
+    """The timeline in use, and the previous one."""
 
     now: Timeline
     before: Timeline | None = None
-    backup: str = ""  # that `now` was made of; empty after going back
+    backup: str = ""  # from which `now` was restored; empty after going back
     at: str = ""  # when it came into use (UTC, ISO 8601)
 
 
@@ -62,7 +62,7 @@ def dump(record: Swap | History) -> str:
 
 
 def swap_of(annotations: Mapping[str, str]) -> Swap | None:
-    """The change that is under way, None if none is or nobody can read it."""
+    """The change that is under way; None if none is, or if it cannot be read."""
     found = _read(annotations, names.ANNOTATION_RESTORING)
     old, new = _line(found.get("old")), _line(found.get("new"))
     if old is None or new is None:
@@ -73,13 +73,13 @@ def swap_of(annotations: Mapping[str, str]) -> Swap | None:
 
 
 def is_going_back(annotations: Mapping[str, str]) -> bool:
-    """Whether the members are started with previous claims: passwords may have been changed since."""
+    """Whether the members are started with previous claims, whose passwords may be out of date."""
     swap = swap_of(annotations)
     return swap is not None and not swap.backup
 
 
 def history_of(annotations: Mapping[str, str]) -> History | None:
-    """None if the cluster was never restored in place, or nobody can read it."""
+    """None if the cluster was never restored in place, or if the record cannot be read."""
     found = _read(annotations, names.ANNOTATION_CLAIMS)
     now, before = _line(found.get("now")), _line(found.get("before"))
     if now is None or (before is None and found.get("before")):
@@ -87,13 +87,13 @@ def history_of(annotations: Mapping[str, str]) -> History | None:
     return typed.make(History, {**found, "now": now, "before": before})
 
 
-# A backup's id and a point, which also stand in hints that a user copies into a shell.
+# A backup's id and a point, which also appear in hints that a user copies into a shell.
 _WORD = re.compile(r"[0-9A-Za-z:._+-]*")
 _GROUP = re.compile(r"[0-9A-Za-z-]{0,64}")
 
 
 def _line(told: Any) -> Timeline | None:
-    """None unless each value is what it should be: claims are named by it, and members are expected."""
+    """None unless each value is valid: claims are named after it, and members are expected because of it."""
     line = typed.make(Timeline, told)
     if line is None or not names.is_claim_template(line.claims) or not _GROUP.fullmatch(line.group):
         return None

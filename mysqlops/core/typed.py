@@ -1,5 +1,5 @@
-"""What others wrote, field by field: of its type, in its range, printable. Annotations, a repository's entries and its
-manifests are values that anybody may have written; nothing is made of one that does not pass here."""
+"""Checks untrusted values field by field: type, range, printable text. Anybody may have written annotations, entries of
+a repository and its manifests; a value that fails here is not used."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 _KINDS: Mapping[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 _LARGEST = 2**63
-# Control characters, those that turn the direction of text or are not seen, and what ends a line elsewhere.
+# Control characters, those that change the direction of text or are invisible, and other line separators.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def is_plain(text: str) -> bool:
-    """One line, nothing in it that a terminal obeys or hides."""
+    """True of a single line without characters that a terminal interprets or hides."""
     return not any(unicodedata.category(character) in _HIDDEN for character in text)
 
 
 def visible(text: str, *, kept: str = "") -> str:
-    """What a terminal would obey or hide, written as Python writes it; `kept` characters stay."""
+    """The text with characters that a terminal would interpret or hide escaped; `kept` characters stay."""
     return _UNUSUAL.sub(lambda found: _written(found[0], kept), text)
 
 
@@ -39,12 +39,12 @@ def _written(one: str, kept: str) -> str:
 
 
 def trouble(kind: type[DataclassInstance], told: Mapping[str, Any], *, plain: bool = True) -> str:
-    """Which field does not fit the dataclass, and why; empty if all do. Fields that hold more than a text, a number or
-    a truth value are the caller's to look at; numbers are not negative."""
+    """Which field does not fit the dataclass, and why; empty if all do. The caller checks fields that hold more than a
+    text, a number or a boolean; numbers are not negative."""
     for field in fields(kind):
         if field.name not in told:
             if field.default is MISSING and field.default_factory is MISSING:
-                return f"{field.name}: is missing"
+                return f"{field.name} is missing"
         elif (allowed := _KINDS.get(str(field.type))) and (why := _unfit(told[field.name], allowed, plain=plain)):
             return f"{field.name}: expected {field.type}, found {why}"
     return ""
@@ -60,7 +60,7 @@ def _unfit(value: Any, allowed: tuple[type, ...], *, plain: bool) -> str:
 
 
 def make(kind: type[T], told: Any, *, plain: bool = True) -> T | None:
-    """The dataclass, without what it does not know; None if that is not what was told."""
+    """The dataclass, without unknown fields; None if the value does not fit it."""
     if not isinstance(told, Mapping) or trouble(kind, told, plain=plain):
         return None
     return kind(**{key: value for key, value in told.items() if key in kind.__dataclass_fields__})

@@ -31,24 +31,24 @@ class ServerVersion:
 
 
 def find(text: str) -> ServerVersion | None:
-    """The version that a text begins with, None if it is none. Anybody may have written it, at any length."""
+    """The version at the beginning of a text, or None. The text is untrusted and may be of any length."""
     return ServerVersion.parse(text[:40]) if _VERSION.match(text[:40]) else None
 
 
 def is_same(left: str | None, right: str | None) -> bool:
-    """Whether two servers' words mean the same version: builds may differ. Unknown ones differ."""
+    """Whether two servers report the same version; builds may differ. Unknown versions differ."""
     return None not in (left, right) and ServerVersion.parse(str(left)) == ServerVersion.parse(str(right))
 
 
-# 8.0.27 brought the MYSQL communication stack, without which members on other nodes are refused
-# (lab-prototype); 8.0.29 corrupts tables after instant ADD COLUMN and was withdrawn by its makers.
+# 8.0.27 introduced the MYSQL communication stack, without which members on other nodes are refused
+# (lab-prototype); 8.0.29 corrupts tables after instant ADD COLUMN and was withdrawn by its vendor.
 _OLDEST = ServerVersion(8, 0, 27)
 _WITHDRAWN = {ServerVersion(8, 0, 29)}
 _SERIES = {(8, 0), (8, 4), *((9, minor) for minor in range(8))}
 
 
 def parse_mysqld_output(output: str) -> ServerVersion | None:
-    """The version out of `mysqld --version`; None if it is not MySQL's (MariaDB says so itself)."""
+    """The version from `mysqld --version`; None if the server is not MySQL (MariaDB names itself)."""
     match = _MYSQLD.search(output)
     if not match or "mariadb" in output.lower():
         return None
@@ -58,11 +58,11 @@ def parse_mysqld_output(output: str) -> ServerVersion | None:
 def unsupported_because(version: ServerVersion) -> str | None:
     """Why this tool refuses to run a version, or None."""
     if version in _WITHDRAWN:
-        return f"MySQL {version} was withdrawn by its makers because it corrupts data"
+        return f"MySQL {version} was withdrawn by its vendor because it corrupts data"
     if version < _OLDEST:
         return f"MySQL {version} lacks the MYSQL communication stack of Group Replication; needed: {_OLDEST} or later"
     if (version.major, version.minor) not in _SERIES:
-        return f"MySQL {version} is not of a series this version of mysqlops was made for: 8.0, 8.4, 9.0 to 9.7"
+        return f"MySQL {version} is not of a series that this mysqlops supports: 8.0, 8.4, 9.0 to 9.7"
     return None
 
 
@@ -70,20 +70,20 @@ _LTS = {(8, 0), (8, 4), (9, 7)}
 
 
 def upgrade_refused_because(before: ServerVersion, after: ServerVersion) -> str | None:
-    """Why a data directory of one version may not be opened by the other, or None.
+    """Why a server of the other version may not open a data directory of this one, or None.
 
     https://dev.mysql.com/doc/refman/9.7/en/upgrade-paths.html: within a series, from an LTS series to the next, and
     from an innovation release up to the next LTS series.
     """
     if after < before:
-        return f"{after} is older than {before}: MySQL does not go back to an older data directory"
+        return f"{after} is older than {before}: MySQL cannot downgrade a data directory"
     if (before.major, before.minor) == (8, 0) and (after.major, after.minor) > (8, 4):
-        return f"from {before} the way to {after} leads through 8.4"
+        return f"the upgrade from {before} to {after} must go through 8.4"
     return None
 
 
 def is_innovation(version: ServerVersion) -> bool:
-    """Supported by its makers only until the next release."""
+    """Whether the vendor supports it only until the next release."""
     return (version.major, version.minor) not in _LTS
 
 
@@ -95,5 +95,5 @@ _REMOVED_PLUGINS = {
 
 
 def lacks_plugin(version: ServerVersion, plugin: str) -> bool:
-    """True if that version has no such authentication plugin any more."""
+    """True if that version no longer has this authentication plugin."""
     return plugin in _REMOVED_PLUGINS and version >= _REMOVED_PLUGINS[plugin]

@@ -1,4 +1,4 @@
-"""What is seen of a server and of its group; every field says unknown apart from absent."""
+"""A server and its group as observed; every field distinguishes unknown from absent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GroupMember:
     host: str
     state: str
     role: str  # "primary", "replica" or "none"
-    queue: int = 0  # transactions that it has still to apply
+    queue: int = 0  # transactions that it still has to apply
 
     @property
     def pod(self) -> str:
@@ -32,7 +32,7 @@ class GroupMember:
 
 @dataclass(frozen=True)
 class Clone:
-    """A donor's data on its way to this server: the stage that runs, its bytes so far and in all (an estimate)."""
+    """A clone of a donor's data to this server: the current stage, its bytes so far and in total (an estimate)."""
 
     stage: str
     copied: int
@@ -48,7 +48,7 @@ class ServerView:
     executed: GtidSet
     received: GtidSet = field(default_factory=GtidSet)
     writable: bool = False
-    read_only: bool = False  # to clients without CONNECTION_ADMIN; `writable` is about all
+    read_only: bool = False  # for clients without CONNECTION_ADMIN; `writable` is about all clients
     offline_mode: bool = False
     state: str = OFFLINE
     view_id: str = ""
@@ -56,10 +56,10 @@ class ServerView:
     behind: int = 0
     members: tuple[GroupMember, ...] = ()
     clone: Clone | None = None
-    unreadable_at: str = ""  # when the applier last stopped outside the group, as it could not read the relay log on
-    failure: Failure | None = None  # why its applier stopped last; an ONLINE member is not asked
+    unreadable_at: str = ""  # when the applier last stopped outside the group because it could not read the relay log
+    failure: Failure | None = None  # why its applier last stopped; an ONLINE member is not asked
     recovery_error: int = 0  # of a RECOVERING member: the last error of its channel to the donor
-    bootstraps: bool = False  # its next START GROUP_REPLICATION would form a group, whatever it was meant for
+    bootstraps: bool = False  # its next START GROUP_REPLICATION would form a group, whether intended or not
 
     def online_members(self) -> int:
         return sum(member.state == ONLINE for member in self.members)
@@ -78,7 +78,7 @@ class ServerView:
         return next((member.role for member in self.members if member.server_uuid == self.server_uuid), "none")
 
     def successors(self) -> list[GroupMember]:
-        """The other members that could take the primary over, the one with the least to apply first."""
+        """The other members that could become primary, the one with the least to apply first."""
         others = [one for one in self.members if one.server_uuid != self.server_uuid and one.state == ONLINE]
         return sorted(others, key=lambda one: (one.queue, one.host))
 
@@ -91,7 +91,7 @@ class ServerView:
 class Peer:
     """Another member's pod; `fresh` if its publication moved within the last seconds of the reader's own clock.
 
-    `seems_alive` trusts the clocks of both nodes and comes at first sight.
+    `seems_alive` trusts the clocks of both nodes and is known after a single look.
     """
 
     name: str
@@ -103,9 +103,9 @@ class Peer:
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """The group's Lease: who formed it first (None: never), who may form it now, what is known of the group, and what
-    users ordered. `version` is the Lease's resourceVersion: whatever is decided on this record is written only if the
-    Lease is still the same."""
+    """The group's Lease: who formed it first (None: never), who may form it now, the record of the group, and users'
+    orders. `version` is the Lease's resourceVersion: a decision based on this record is written only if the Lease is
+    still the same."""
 
     bootstrapped_by: str | None
     holder: str | None
@@ -114,23 +114,24 @@ class GroupRecord:
     acquired: str = ""  # when it was last taken (the API server's text)
     note: group.Note = field(default_factory=group.Note)
     order: group.GoOnWithout | None = None
-    rebuilding: frozenset[str] = frozenset()  # members that are to copy another's data
+    rebuilding: Mapping[str, str] = field(default_factory=dict)  # member that must clone another -> its data directory
+    leaving: Mapping[str, str] = field(default_factory=dict)  # member -> its data directory that is about to be deleted
     version: str = ""
     read_at: float = 0.0  # of the reader's own clock (seconds)
 
     def given_up(self) -> frozenset[str]:
-        """The members that a user ordered to do without, in this outage."""
+        """The members that a user ordered to give up in this outage."""
         return frozenset(self.order.members) if self.order else frozenset()
 
     def incarnation(self) -> str:
-        """Which run of the group is the cluster's; empty if that is not settled (yet)."""
+        """Which run of the group is the cluster's; empty if that is not decided (yet)."""
         return self.note.incarnation if self.note.acquired == self.acquired else ""
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """What the API server shows a member: how many members are wanted, the other members, and the group's Lease, which
-    was read before the others were."""
+    is read before the other members."""
 
     replicas: int
     peers: tuple[Peer, ...]

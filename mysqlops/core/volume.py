@@ -4,11 +4,11 @@ from __future__ import annotations
 
 FILLING = 0.85
 _FULL_SHARE = 0.02
-_FULL_BYTES = 64 << 20  # a burst of writes must not reach the wall between two looks of the agent
+_FULL_BYTES = 64 << 20  # a burst of writes must not fill the volume between two looks of the agent
 
 
 def is_full(size: int, used: int) -> bool:
-    """So little is left that mysqld would soon wait for space, and still count as ONLINE (MySQL bug 102515).
+    """True if so little is left that mysqld would soon wait for space, and still count as ONLINE (MySQL bug 102515).
 
     Bytes; an unknown size (0) is never full.
     """

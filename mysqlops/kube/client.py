@@ -1,7 +1,7 @@
-"""One namespace of one cluster, with the kubernetes package's login.
+"""REST calls to one namespace of one cluster, with the login of the kubernetes package.
 
 Plain dicts go in and out: typed models drop None and cannot delete a field by patch. Every call has a deadline
-(the generated methods pass `_request_timeout=None`, airflow #69611), and foreign errors become ours here.
+(the generated methods pass `_request_timeout=None`, airflow #69611), and foreign errors are mapped to ours here.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Client:
         headers = [("User-Agent", caller.agent), *(caller.acting_as or found.identity).headers()]
         self._connection = Connection(found.configuration, headers)
         self.server = self._connection.server
-        # Asked before each change, and before each program in a pod; raises to prevent it (operations/lock.py).
+        # Called before each change and before each program in a pod; raises to prevent it (operations/lock.py).
         self.before_change: Callable[[], None] | None = None
 
     def within(self, namespace: str) -> Client:
@@ -98,7 +98,7 @@ class Client:
         return other
 
     def unguarded(self) -> Client:
-        """The same without `before_change`: for the lock's own Lease."""
+        """The same client without `before_change`: for the lock's own Lease."""
         other = copy.copy(self)
         other.before_change = None
         return other
@@ -107,14 +107,14 @@ class Client:
         return self._call("GET", self._path(kind, name))
 
     def find(self, kind: str, name: str) -> Json | None:
-        """The object, or None if there is none."""
+        """The object, or None if it does not exist."""
         try:
             return self.get(kind, name)
         except errors.NotFound:
             return None
 
     def list_metadata(self, kind: str, selector: str) -> list[Json]:
-        """Only `metadata` of each: half of the API server's and of our own work, for who looks many times a second."""
+        """Only the `metadata` of each object, which halves the work of the API server and of frequent readers."""
         query = {"labelSelector": selector}
         items: list[Json] = self._call("GET", self._path(kind), query=query, accept=_ONLY_METADATA)["items"]
         return items
@@ -131,18 +131,19 @@ class Client:
         return items
 
     def warnings(self, kind: str, name: str) -> builtins.list[Json]:
-        """The events of an object that say what is wrong with it; none if this login may not read them."""
+        """The warning events of an object; none if this login may not read them."""
         fields = f"type=Warning,involvedObject.kind={kind},involvedObject.name={name}"
         try:
             items: builtins.list[Json] = self._call("GET", self._path("Event"), query={"fieldSelector": fields})[
                 "items"
             ]
-        except errors.Forbidden:  # a Role made by an earlier version
+        except errors.Forbidden:  # a Role of an older release
             return []
         return items
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        """Server-side apply; a field that another manager owns raises Conflict. Refused of another cluster's object."""
+        """Server-side apply; raises Conflict for a field of another manager, Refused for an object of another
+        cluster."""
         self._check_owner(manifest)
         query = {"fieldManager": names.FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         path = self._path(manifest["kind"], manifest["metadata"]["name"])
@@ -154,7 +155,7 @@ class Client:
         return self._call("POST", self._path(kind), manifest, query={"dryRun": "All"} if dry_run else None)
 
     def replace(self, kind: str, manifest: Json) -> Json:
-        """Replace the object; raises Conflict if its resourceVersion is not the newest."""
+        """Replace the object; raises Conflict if its resourceVersion is not the latest."""
         self._check(kind)
         return self._call("PUT", self._path(kind, manifest["metadata"]["name"]), manifest)
 
@@ -166,8 +167,8 @@ class Client:
     def delete(
         self, kind: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None, orphan: bool = False
     ) -> None:
-        """Delete, in the background; no error if there is none. With `uid` only that very object; with `orphan` what
-        belongs to it stays."""
+        """Delete in the background; no error if the object does not exist. With `uid`, only exactly that object; with
+        `orphan`, its dependents stay."""
         policy = "Orphan" if orphan else "Background"
         options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy}
         if uid:
@@ -179,7 +180,7 @@ class Client:
             self._call("DELETE", self._path(kind, name), options)
 
     def delete_unchanged(self, kind: str, found: Json) -> None:
-        """Delete that very version of an object; no error if there is none, Conflict if somebody changed it."""
+        """Delete exactly that version of an object; no error if it does not exist, Conflict if somebody changed it."""
         exactly = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
         self._check(kind)
         with contextlib.suppress(errors.NotFound):
@@ -192,20 +193,20 @@ class Client:
         return self._send("GET", path, None, {"Accept": "application/json"}, query).decode()
 
     def together(self, calls: Sequence[Callable[[], T]]) -> builtins.list[T]:
-        """The results of independent reads, in order: a dozen take one round trip's time. The first error is raised
-        after all calls have ended."""
+        """The results of independent reads, in order: a dozen take the time of one round trip. The first error is
+        raised after all calls have ended."""
         with ThreadPoolExecutor(max(1, min(8, len(calls)))) as pool:
             return [future.result() for future in [pool.submit(call) for call in calls]]
 
     def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> kube_exec.Output:
-        """Run a program in a container, to its end; raises PodExecFailed."""
+        """Run a program in a container until it ends; raises PodExecFailed."""
         self._check("Pod")
         return kube_exec.run(
             self._connection, self._path("Pod", pod), container, command, timeout_seconds=timeout_seconds
         )
 
     def version(self) -> str:
-        """The API server's version; the cheapest call that proves it is there."""
+        """The API server's version; the cheapest call that proves that it answers."""
         return str(self._call("GET", "/version")["gitVersion"])
 
     def _check(self, kind: str, *, dry_run: bool = False) -> None:
@@ -254,9 +255,9 @@ class Client:
 
 
 def _segment(name: str) -> str:
-    """One part of a path; raises ConfigError for what would lead elsewhere."""
+    """One segment of a path; raises ConfigError for a name that would change the path."""
     if name in (".", "..") or not name:
-        raise errors.ConfigError(f"{name!r}: no object has that name")
+        raise errors.ConfigError(f"{name!r}: no object can have that name")
     return quote(name, safe="")
 
 

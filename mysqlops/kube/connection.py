@@ -1,7 +1,7 @@
 """Connections to one API server, with the login of a `Configuration` of the kubernetes package.
 
-That class, its `auth_settings()` included, is all that is used of the package: its generated client changed private
-parts between 36 and 37, sends exec no header but the token, and calls itself python-urllib3 in audit logs.
+Only that class and its `auth_settings()` are used from the package: its generated client changed private parts between
+36 and 37, sends exec no header except the token, and appears as python-urllib3 in audit logs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Connection:
             opened.shutdown()
 
     def _all_headers(self) -> list[Header]:
-        """Asked each time: an exec plugin's token runs out, and the package gets another one."""
+        """Read for each request: an exec plugin's token expires, and the package then gets another one."""
         settings = self._configuration.auth_settings().values()
         return [*self._headers, *((one["key"], one["value"]) for one in settings if one["value"])]
 
@@ -94,7 +94,7 @@ class Connection:
 
     def _proxy_of_websocket(self) -> dict[str, Any]:
         if not self._proxy:
-            return {"http_no_proxy": ["*"]}  # the library would look at the environment itself
+            return {"http_no_proxy": ["*"]}  # otherwise the library would read the environment itself
         parts, auth = urlsplit(self._proxy), None
         kind, _, value = str((self._configuration.proxy_headers or {}).get("proxy-authorization", "")).partition(" ")
         if kind == "Basic":
@@ -125,7 +125,7 @@ class Connection:
 
 
 def bypasses(url: str, no_proxy: str) -> bool:
-    """NO_PROXY names hosts, domains, addresses and networks."""
+    """Whether NO_PROXY, which lists hosts, domains, addresses and networks, excludes the URL."""
     host = (urlsplit(url).hostname or "").lower()
     for entry in filter(None, (part.strip().lower() for part in no_proxy.split(","))):
         if entry == "*" or host == entry.lstrip(".") or host.endswith(f".{entry.lstrip('.')}"):

@@ -1,6 +1,6 @@
-"""Run a program in a container and get its output, over a websocket of its own.
+"""Run a program in a container and get its output, over its own websocket.
 
-Each message begins with its channel's number: 1 stdout, 2 stderr, 3 how it ended, as a Status.
+Each message starts with its channel's number: 1 stdout, 2 stderr, 3 the exit status, as a Status object.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#get-connect-get-requests-to-exec-of-pod
 """
 
@@ -35,7 +35,7 @@ class Output:
 
 
 def run(connection: Connection, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> Output:
-    """Run to the end in the pod of that path; raises PodExecFailed if it did not start, or not end in time."""
+    """Run a program in the pod at that path; raises PodExecFailed if it does not start, or does not end in time."""
     from websocket import WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
     where = f"exec in {pod.rpartition('/')[2]}/{container}"
@@ -47,9 +47,9 @@ def run(connection: Connection, pod: str, container: str, command: Sequence[str]
         text = kube_status.reason(error.resp_body or b"")
         raise errors.PodExecFailed(f"{where}: {error.status_code} {text}".strip()[:400]) from error
     except WebSocketTimeoutException as error:
-        raise errors.PodExecFailed(f"{where}: not done after {timeout_seconds:.0f} s") from error
+        raise errors.PodExecFailed(f"{where}: not finished after {timeout_seconds:.0f} s") from error
     except (WebSocketException, OSError, ValueError) as error:
-        raise errors.PodExecFailed(f"{where}: the connection broke: {error}"[:400]) from error
+        raise errors.PodExecFailed(f"{where}: the connection was lost: {error}"[:400]) from error
 
 
 def _collect(opened: websocket.WebSocket, where: str, timeout_seconds: float) -> Output:
@@ -58,7 +58,7 @@ def _collect(opened: websocket.WebSocket, where: str, timeout_seconds: float) ->
     clock, texts = SystemClock(), {_STDOUT: bytearray(), _STDERR: bytearray(), _ENDED: bytearray()}
     deadline = clock.monotonic() + timeout_seconds
     while not texts[_ENDED]:
-        # The socket's own timeout is for one message; a program that talks for ever would never meet it.
+        # The socket's timeout applies to one message; a program that never stops printing would never reach it.
         opened.settimeout(max(0.001, deadline - clock.monotonic()))
         opcode, message = opened.recv_data()
         if opcode == ABNF.OPCODE_CLOSE:

@@ -1,7 +1,7 @@
-"""What kubeconfig files say: contexts, and whom a user acts as. The login itself is the kubernetes package's.
+"""Reads contexts and impersonation from kubeconfig files. The login itself is left to the kubernetes package.
 
-That package reads no `as:` (python#1480) and refuses files without a current context, so this much is read here. Files
-are merged as kubectl does: the first to name something wins.
+That package ignores `as:` (python#1480) and refuses files without a current context, so both are read here. Files are
+merged as in kubectl: the first file that defines something wins.
 https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 """
 
@@ -21,7 +21,7 @@ DEFAULT = "~/.kube/config"
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom the login acts as (impersonation); empty: nobody else."""
+    """The identity that the login impersonates; empty if none."""
 
     user: str = ""
     groups: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """All files together."""
+    """The merged content of all files."""
 
     current: str
     contexts: Mapping[str, Mapping[str, Any]]
@@ -65,7 +65,7 @@ def paths(kubeconfig: str | None) -> str:
 
 
 def read(files: str) -> Kubeconfig:
-    """What the files that exist say; raises ConfigError of one that cannot be read."""
+    """The merged content of the existing files; raises ConfigError for one that cannot be read."""
     current, contexts, users = "", dict[str, Mapping[str, Any]](), dict[str, Mapping[str, Any]]()
     for file in filter(None, files.split(os.pathsep)):
         found = _parsed(Path(file).expanduser())
@@ -87,5 +87,5 @@ def _parsed(file: Path) -> Mapping[str, Any]:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise errors.ConfigError(f"kubeconfig {file} cannot be read: {why}") from error
     if found is not None and not isinstance(found, dict):
-        raise errors.ConfigError(f"kubeconfig {file} is no kubeconfig")
+        raise errors.ConfigError(f"{file} is not a kubeconfig")
     return found or {}

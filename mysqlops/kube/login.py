@@ -1,4 +1,4 @@
-"""Which API server, and who asks: a kubeconfig's context, or the ServiceAccount of a pod."""
+"""The API server and the identity to use: a kubeconfig's context, or the ServiceAccount of a pod."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HINT = "set KUBECONFIG or MYSQLOPS_KUBECONFIG; `mysqlops explain first-cluster`
 
 @dataclass(frozen=True)
 class Login:
-    """How to reach the API server: the kubernetes package's Configuration, and whom to act as."""
+    """How to reach the API server: the kubernetes package's Configuration, and the identity to impersonate."""
 
     configuration: Any
     context: str
@@ -25,7 +25,7 @@ class Login:
 
 
 def login(kubeconfig: str | None, context: str | None) -> Login:
-    """The login of a context; without any kubeconfig that of the pod. Raises ConfigError."""
+    """The login of a context, or of the pod if there is no kubeconfig. Raises ConfigError."""
     where = files.paths(kubeconfig)
     found = files.read(where)
     if not found.contexts:
@@ -56,7 +56,7 @@ def _load(where: str, chosen: str) -> Any:
 
 
 def _in_cluster(kubeconfig: str | None, context: str | None, where: str) -> Login:
-    """Inside a pod there is no kubeconfig: its service account is the login."""
+    """A pod has no kubeconfig: its service account is the login."""
     from kubernetes import client, config
 
     if kubeconfig or context:
@@ -65,5 +65,5 @@ def _in_cluster(kubeconfig: str | None, context: str | None, where: str) -> Logi
     try:
         config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:
-        raise errors.ConfigError(f"no cluster to talk to: {where} has no contexts", hint=_HINT) from error
+        raise errors.ConfigError(f"no Kubernetes cluster is configured: {where} has no contexts", hint=_HINT) from error
     return Login(configuration, "in-cluster", _OWN_NAMESPACE.read_text(encoding="utf-8").strip(), Identity())

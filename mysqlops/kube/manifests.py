@@ -1,4 +1,4 @@
-"""The only locator of manifests/: beside the package in a checkout, inside it in a wheel."""
+"""The only module that locates manifests/: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def folder() -> Traversable:
 
 
 def load_base() -> list[Json]:
-    """The objects of base/ in the order of its kustomization, its ConfigMaps first but for the agent's program.
+    """The objects of base/ in the order of its kustomization, ConfigMaps first, without the agent's program.
 
-    Only what our own kustomization uses is understood: resources, and a configMapGenerator of files.
+    Only the parts of kustomize that our own file uses are supported: resources, and a configMapGenerator of files.
     """
     base = folder() / "base"
     kustomization = _load((base / "kustomization.yaml").read_text())

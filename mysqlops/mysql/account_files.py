@@ -1,5 +1,5 @@
-"""The accounts' statements as files for `mysqld --init-file`: of a new data directory, of restored data, of a member
-with older data. One statement a line; they hold hashes, no passwords, and end with SHUTDOWN."""
+"""Account statements as files for `mysqld --init-file`: for a new data directory, for restored data, and for a member
+with older data. One statement per line; they hold hashes, not passwords, and end with SHUTDOWN."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mysqlops.mysql import accounts
 
 
 def reset_file(passwords: Mapping[str, str], identified: accounts.Identified = accounts.as_hash) -> str:
-    """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The one for
-    backups is there if this cluster has it: its receiver of binary logs goes on. Ends with SHUTDOWN."""
+    """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The
+    backup account is included if this cluster has it: its binary log receiver continues. Ends with SHUTDOWN."""
     lines = []
     for one in (*accounts.ALWAYS, accounts.LOOPBACK):
         lines += _made_if_ours(one, passwords, identified)
@@ -25,7 +25,7 @@ def reset_file(passwords: Mapping[str, str], identified: accounts.Identified = a
 
 def rejoin_file(passwords: Mapping[str, str], identified: accounts.Identified = accounts.as_hash) -> str:
     """The statements that let a member with older data back into its own group: the passwords may have changed since,
-    and what changed them comes with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
+    and that change arrives with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
     lines = []
     for one in (accounts.ADMIN, accounts.REPLICATION):
         lines += _made_if_ours(one, passwords, identified) + _altered(one, passwords, identified)
@@ -46,7 +46,7 @@ def _made(one: accounts.Account, passwords: Mapping[str, str], identified: accou
 
 
 def _made_if_ours(one: accounts.Account, passwords: Mapping[str, str], identified: accounts.Identified) -> list[str]:
-    """The data may be of a moment when somebody had dropped it."""
+    """The account may have been dropped at the time of the data."""
     if one not in accounts.OURS:
         return []
     made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {identified(passwords[one.key])}"
@@ -55,7 +55,7 @@ def _made_if_ours(one: accounts.Account, passwords: Mapping[str, str], identifie
 
 
 def _altered(one: accounts.Account, passwords: Mapping[str, str], identified: accounts.Identified) -> list[str]:
-    """For the plugin that the account has: clients may know no other."""
+    """Keeps the plugin of the account: clients may not support another one."""
     lines = []
     for line, password in accounts.both(one, passwords, "ALTER USER"):
         usual, native = line.format(identified(password)), line.format(accounts.as_native_hash(password))
@@ -64,8 +64,8 @@ def _altered(one: accounts.Account, passwords: Mapping[str, str], identified: ac
 
 
 def _if_there(one: accounts.Account, usual: str, native: str) -> list[str]:
-    """Run one of two statements, by the account's plugin, and none if somebody dropped it: validate_password judges
-    ALTER USER IF EXISTS of an account that does not exist."""
+    """Run one of two statements, depending on the account's plugin, and none if the account was dropped:
+    validate_password checks ALTER USER IF EXISTS even for an account that does not exist."""
     is_it = f"user = {accounts.quote(one.user)} AND host = {accounts.quote(one.host)}"
     return [
         f"SET @made = (SELECT IF(plugin <> '{accounts.NATIVE}', {usual}, {native}) FROM mysql.user WHERE {is_it})",  # noqa: S608

@@ -1,4 +1,4 @@
-"""The accounts of a server as the statements that make them on another one, of whatever version."""
+"""The accounts of a server as statements that create them on another one, of any version."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from mysqlops import errors
 from mysqlops.mysql import accounts, connect
 
-# What follows the account's name: a clause is no clause inside a quoted text, nor a name the end of one.
+# The text after the account's name: a clause inside quotes does not count, nor does a quoted name end early.
 _NAME, _TEXT = r"`(?:[^`]|``)*`", r"'(?:[^'\\]|\\.|'')*'"
 _DEFAULT_ROLE = re.compile(rf"((?:[^'`]|{_TEXT})*?) DEFAULT ROLE ((?:,?{_NAME}@{_NAME})+)", re.DOTALL)
-_BUILT_IN = ("root@localhost",)  # there on every new server
+_BUILT_IN = ("root@localhost",)  # exists on every new server
 _SERVERS_OWN = ("mysql.sys", "mysql.session", "mysql.infoschema")
 Statements = Mapping[str, Sequence[str]]
 
 
 def read(server: connect.Server) -> dict[str, list[str]]:
-    """By account: the statement that creates it, then its grants. Loads the tables of rights, for a server that runs
-    without them (--skip-grant-tables): after that no other connection gets in. The session is to be one that
-    comparison.fix_session fixed, as its sql_mode decides how names are quoted."""
+    """By account: the statement that creates it, then its grants. Loads the grant tables on a server that runs
+    without them (--skip-grant-tables): after that, no other connection is accepted. Expects a session that
+    comparison.fix_session prepared, because its sql_mode decides how names are quoted."""
     server.query("FLUSH PRIVILEGES")
     server.query("SET SESSION print_identified_with_as_hex = ON")
     found = {}
@@ -34,7 +34,7 @@ def read(server: connect.Server) -> dict[str, list[str]]:
 
 
 def script(found: Statements, gtids: str) -> str:
-    """All accounts first, then what they may, then default roles; and which transactions the data holds."""
+    """All accounts first, then their grants, then default roles; and which transactions the data holds."""
     creating, granting, roles = [], [], []
     for name, (created, *grants) in found.items():
         account, rest = _parted(created)
@@ -48,7 +48,7 @@ def script(found: Statements, gtids: str) -> str:
 
 
 def _parted(created: str) -> tuple[str, str]:
-    """The account that a SHOW CREATE USER names, as quoted there, and what comes after it."""
+    """The account in a SHOW CREATE USER, as quoted there, and the text after it."""
     found = re.match(rf"CREATE USER ({_NAME}@{_NAME})", created)
     if found is None:
         raise errors.StepFailed(f"SHOW CREATE USER has no account where it should be: {created[:60]!r}")

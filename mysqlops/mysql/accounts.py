@@ -1,7 +1,7 @@
 """The accounts of a member, as the statements that create them.
 
-They are created alike on every member before it ever joins (account_files.py), outside the binary log, so they are
-nobody's transactions.
+They are created identically on every member before it first joins (account_files.py), outside the binary log, so no
+transaction contains them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from mysqlops.core import names
 from mysqlops.mysql import connect, password_hash
 
 _PROVIDING = ("CREATE USER IF NOT EXISTS", "ALTER USER")
-# These accounts get passwords again that they have or had, which a site's password_history would refuse (error 3638),
-# and nobody is there to change one that default_password_lifetime lets expire.
+# These accounts are given passwords that they have or had before, which a site's password_history would refuse (error
+# 3638), and nobody would change one that default_password_lifetime expires.
 FREE = "PASSWORD EXPIRE NEVER PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
 _TOO_WEAK = 1819  # validate_password, or a component like it
 NATIVE = "mysql_native_password"
@@ -26,18 +26,18 @@ PROBE_OBJECTS = (
     "CREATE TABLE IF NOT EXISTS mysqlops.probe"
     " (id INT PRIMARY KEY, token VARCHAR(64), written_at TIMESTAMP(6) NOT NULL) ENGINE = InnoDB",
 )
-Identified = Callable[[str], str]  # what stands behind IDENTIFIED for a password
+Identified = Callable[[str], str]  # the text after IDENTIFIED for a password
 _DUMP_RIGHTS = "SELECT, SHOW VIEW, TRIGGER, EVENT"
 
 
 def quote(text: str) -> str:
-    """A string literal; holds under NO_BACKSLASH_ESCAPES too only for text without backslashes."""
+    """A string literal; under NO_BACKSLASH_ESCAPES only correct for text without backslashes."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)
 class Account:
-    """One account, the Secret's key of its password, and what it may do."""
+    """One account, the Secret's key of its password, and its rights."""
 
     user: str
     host: str
@@ -57,7 +57,7 @@ class Account:
 
 ROOT = Account("root", "localhost", names.KEY_ROOT_PASSWORD)
 ADMIN = Account(names.USER_ADMIN, "localhost", names.KEY_ADMIN_PASSWORD, ("ALL ON *.*",))
-# The same for the administrative interface, which is no socket; older clusters get it later (provide_loopback).
+# The same account for the administrative interface, which uses TCP; older clusters get it later (provide_loopback).
 LOOPBACK = Account(names.USER_ADMIN, connect.LOOPBACK, names.KEY_ADMIN_PASSWORD, ADMIN.rights)
 REPLICATION = Account(
     names.USER_REPLICATION,
@@ -74,18 +74,18 @@ BACKUP = Account(  # only where backups are made
     ("REPLICATION SLAVE, BACKUP_ADMIN ON *.*", "SELECT ON performance_schema.*"),
 )
 ALWAYS = (ROOT, ADMIN, REPLICATION, PROBE, APP)
-OURS = (ADMIN, REPLICATION, PROBE)  # nobody else has a use for them: whoever drops one drops it by mistake
+OURS = (ADMIN, REPLICATION, PROBE)  # nobody else uses them: dropping one is always a mistake
 
 
 def add_password(server: connect.Server, one: Account, password: str) -> None:
-    """A new password beside the one that the account has; both are accepted. Nothing if somebody dropped the account:
-    the others' passwords must change all the same."""
+    """Add a new password to the account's current one; both are accepted. Does nothing if the account was dropped: the
+    other accounts' passwords must change anyway."""
     _alter(server, one, password, "RETAIN CURRENT PASSWORD")
 
 
 def keep_only(server: connect.Server, one: Account, password: str) -> None:
-    """Accept no other password any more. Which one a member calls the old one depends on how it came by the two, so
-    DISCARD alone could leave it with the wrong one."""
+    """Accept only this password from now on. Which one a member considers old depends on the order in which it received
+    the two, so DISCARD alone could keep the wrong one."""
     _alter(server, one, password, "")
     for account in _with_twin(one):
         if server.query("SELECT 1 FROM mysql.user WHERE user = %s AND host = %s", [account.user, account.host]):
@@ -93,7 +93,7 @@ def keep_only(server: connect.Server, one: Account, password: str) -> None:
 
 
 def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, str]) -> None:
-    """Let a member whose data is older than the open rotation accept both; that is no transaction of its own."""
+    """Let a member whose data is older than the open rotation accept both passwords, without writing a transaction."""
     server.query("SET sql_log_bin = OFF")
     for statement, password in both(one, passwords, "ALTER USER"):
         set_password(server, one, password, statement)
@@ -101,7 +101,7 @@ def accept_both(server: connect.Server, one: Account, passwords: Mapping[str, st
 
 
 def with_two_passwords(server: connect.Server, of: Collection[Account]) -> list[Account]:
-    """Those that accept another password beside their own."""
+    """The accounts that accept a second password."""
     rows = server.query(
         "SELECT user, host FROM mysql.user WHERE JSON_EXTRACT(user_attributes, '$.additional_password') IS NOT NULL"
     )
@@ -115,8 +115,8 @@ def _alter(server: connect.Server, one: Account, password: str, clause: str) -> 
 
 
 def set_password(server: connect.Server, one: Account, password: str, statement: str) -> None:
-    """Run a statement with an account's password in the place of {}. A policy of the site's that the password does not
-    satisfy gets no say: then the server is given the hash, which it does not judge."""
+    """Run a statement with an account's password in place of {}. If the password does not satisfy the site's policy,
+    the statement passes the hash instead, which the server does not check."""
     try:
         server.execute_secret(statement.format(in_clear(password)), statement.format("BY …"))
     except errors.StatementFailed as error:
@@ -128,13 +128,13 @@ def set_password(server: connect.Server, one: Account, password: str, statement:
 
 
 def _with_twin(one: Account) -> tuple[Account, ...]:
-    """One password for both of the agent's accounts, changed by one statement."""
+    """Both of the agent's accounts, which share one password and are changed by one statement."""
     return (one, LOOPBACK) if one == ADMIN else (one,)
 
 
 def provide_loopback(server: connect.Server, passwords: Mapping[str, str]) -> None:
-    """Make the account for the administrative interface, or make it again: what the other one may, by its passwords.
-    On the primary; the group replicates it."""
+    """Create the account for the administrative interface, or recreate it, with the rights and passwords of the other
+    one. Runs on the primary; the group replicates it."""
     server.query(f"DROP USER IF EXISTS {LOOPBACK}")
     for statement, password in both(LOOPBACK, passwords, "CREATE USER"):
         set_password(server, LOOPBACK, password, statement)
@@ -150,7 +150,7 @@ def in_clear(password: str) -> str:
 
 @cache
 def as_hash(password: str) -> str:
-    """For a file: who reads it learns no password, and no policy of the site's judges it."""
+    """The hash for a file: a reader learns no password, and the site's password policy does not apply."""
     return f"WITH caching_sha2_password AS {quote(password_hash.of(password))}"
 
 
@@ -159,9 +159,9 @@ def as_native_hash(password: str) -> str:
 
 
 def both(one: Account, passwords: Mapping[str, str], verb: str) -> list[tuple[str, str]]:
-    """The statements that give an account its password, and while a rotation is open the previous one too.
+    """The statements that set an account's password, and during an open rotation the previous one too.
 
-    The previous one comes last and is thereby the current one: if the rotation's own ALTER USER … RETAIN CURRENT
+    The previous one comes last and so becomes the current one: if the rotation's own ALTER USER … RETAIN CURRENT
     PASSWORD is replicated to this member later, it retains the previous one, and not the new one twice.
     """
     lines = [(f"{verb} {one} IDENTIFIED {{}} {FREE}", passwords[one.key])]
@@ -171,7 +171,7 @@ def both(one: Account, passwords: Mapping[str, str], verb: str) -> list[tuple[st
 
 
 def create_temporary(server: connect.Server, user: str, password: str, seconds: int) -> None:
-    """An account that may do everything, over TLS only; drop_expired drops it once its time is over."""
+    """Create an account with all rights, over TLS only; drop_expired drops it once it has expired."""
     account = _provide(server, user, password)
     until = f"JSON_OBJECT('until', UNIX_TIMESTAMP() + {seconds})"
     server.query(f"ALTER USER {account} ATTRIBUTE {quote(str(server.scalar(f'SELECT {until}')))}")
@@ -179,7 +179,7 @@ def create_temporary(server: connect.Server, user: str, password: str, seconds: 
 
 
 def create_backup(server: connect.Server, password: str) -> None:
-    """An account that the clone plugin may copy with, that sees the group and receives its binary logs."""
+    """Create an account for cloning, for reading the group's state and for receiving its binary logs."""
     _provide(server, BACKUP.user, password)
     for grant in BACKUP.grants():
         server.query(grant)
@@ -187,11 +187,11 @@ def create_backup(server: connect.Server, password: str) -> None:
 
 @contextlib.contextmanager
 def dumping(server: connect.Server) -> Iterator[None]:
-    """While this lasts there is an account that may read everything and change nothing, for mysqldump on a server that
-    nobody reaches but this pod; hence no password. The server takes no writes meanwhile, nor after that."""
+    """Provide an account that can read everything and change nothing, for mysqldump. Only this pod reaches the server,
+    hence no password. The server accepts no writes meanwhile or afterwards."""
     account = f"{quote(names.USER_DUMP)}@'localhost'"
     drop_it = f"DROP USER IF EXISTS {account}"
-    # As a hash, which no policy for passwords refuses.
+    # As a hash, which no password policy refuses.
     make_it = f"CREATE USER {account} IDENTIFIED WITH caching_sha2_password AS ''"
     _unprotected(server, drop_it, make_it, f"GRANT {_DUMP_RIGHTS} ON *.* TO {account}")
     try:
@@ -213,7 +213,7 @@ def may_receive(server: connect.Server) -> bool:
 
 
 def _provide(server: connect.Server, user: str, password: str) -> str:
-    """Never dropped for a moment: the Job of a killed command may be working with it."""
+    """Create or alter the account, never drop it: the Job of a killed command may be using it."""
     one = Account(user, "%", "")
     for verb in _PROVIDING:
         set_password(server, one, password, f"{verb} {one} IDENTIFIED {{}} {one.requirement()}{FREE}")
@@ -221,7 +221,7 @@ def _provide(server: connect.Server, user: str, password: str) -> str:
 
 
 def drop_expired(server: connect.Server, user: str) -> bool:
-    """Whether a server that takes writes had such an account whose time is over; its own clock decides."""
+    """Drop the account on a writable server if it has expired by the server's clock; returns whether it had."""
     over = "JSON_EXTRACT(user_attributes, '$.metadata.until') < UNIX_TIMESTAMP()"
     query = f"SELECT COUNT(*) FROM mysql.user WHERE user = %s AND {over} AND NOT @@global.super_read_only"  # noqa: S608
     expired = bool(server.scalar(query, [user]))

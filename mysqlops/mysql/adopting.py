@@ -1,7 +1,7 @@
-"""What `adopt` asks of its source before it copies, does to it, and notes of that on the target.
+"""What `adopt` checks on its source before it copies, what it changes there, and what it records on the target.
 
-mysqlops.adopted holds the databases that an open adoption made: another run may replace them. mysqlops.adopting holds
-the Job that runs or ran, and which Job made the source read-only, with what it was before.
+mysqlops.adopted lists the databases that an open adoption created: another run may replace them. mysqlops.adopting
+holds the Job that runs or ran, and which Job made the source read-only, with the previous value.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _MARK = "REPLACE INTO mysqlops.adopted (name, source) VALUES (%s, %s)"
 _BEGIN = "INSERT INTO mysqlops.adopting (source, job) VALUES (%s, %s) ON DUPLICATE KEY UPDATE job = %s"
 _STOPPED = "UPDATE mysqlops.adopting SET stopped_by = %s, read_only = %s WHERE source = %s"
 _GIVEN_BACK = "UPDATE mysqlops.adopting SET stopped_by = NULL WHERE source = %s"
-_GIVEN_UP = "!"  # after the Job's identity: a later pod of it undoes what the first began
+_GIVEN_UP = "!"  # after the Job's identity: a later pod of the Job undoes what the first began
 _LONGEST = 5
-# Less than the time after which the connection is given up: a statement that waits on would stop writes later.
+# Less than the connection's timeout: a statement that kept waiting would stop writes later.
 _LOCK_SECONDS = 15
 
 
 def only_read(source: connect.Server) -> None:
-    """No statement of this session can change anything but a global variable."""
+    """Let this session change nothing but global variables."""
     source.query(READ_ONLY)
     source.query("SET SESSION lock_wait_timeout = %s", [_LOCK_SECONDS])
 
 
 def begin(target: connect.Server, source: str, job: str) -> bool:
-    """Note which Job runs; True if it ran already: an earlier pod of it was lost, and may go on no more."""
+    """Record which Job runs; True if an earlier pod of it was lost, which must not continue."""
     for statement in _TABLES:
         target.query(statement)
     before = target.query("SELECT job FROM mysqlops.adopting WHERE source = %s", [source])
@@ -61,13 +61,13 @@ def marked(target: connect.Server, source: str) -> set[str]:
 
 
 def forget(target: connect.Server, source: str) -> None:
-    """What was copied is the cluster's own from here."""
+    """End the adoption: from here on, the copied databases belong to the cluster."""
     target.query("DELETE FROM mysqlops.adopted WHERE source = %s", [source])
 
 
 def stop_writes(source: connect.Server, target: connect.Server, name: str, job: str) -> None:
-    """The source takes no writes from here; noted first, so that whoever comes later can undo it. One that takes none
-    already is left as it is."""
+    """Stop the source's writes. This is recorded first, so that a later run can undo it. A source that is read-only
+    already is left unchanged."""
     read_only, super_read_only = source.query("SELECT @@global.read_only, @@global.super_read_only")[0]
     if not super_read_only:
         target.query(_STOPPED, [job, read_only, name])
@@ -75,7 +75,7 @@ def stop_writes(source: connect.Server, target: connect.Server, name: str, job: 
 
 
 def give_back(source: connect.Server, target: connect.Server, name: str, job: str | None = None) -> bool:
-    """Undo what this Job did to the source, or whatever any did; False if it did nothing."""
+    """Undo what this Job, or any Job, did to the source; False if this one did nothing."""
     for statement in _TABLES:
         target.query(statement)
     noted = target.query("SELECT stopped_by, read_only FROM mysqlops.adopting WHERE source = %s", [name])
@@ -94,7 +94,7 @@ def accept_writes(source: connect.Server, *, read_only: bool) -> None:
 
 
 def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
-    """What cannot be copied, each by name, before anything runs on the source."""
+    """The reasons why something cannot be copied, by name, before anything runs on the source."""
     if old := _too_old(str(source.scalar("SELECT @@version"))):
         return [Reason("unfit-source", old)]
     odd = [name for name in databases if not adoption.is_plain(name)]
@@ -112,21 +112,21 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
 
 
 _ALTER = "ALTER TABLE on the source first"
-_SPLITS = "its text holds two semicolons in a row, or a comment that clients overlook, or may not be read"
+_SPLITS = "its text holds two semicolons in a row, or a comment that clients do not see, or cannot be read"
 _REWRITE = "write it without them on the source, or give --user's account the right to read it"
 
 
 def _too_old(version: str) -> str:
     numbers = version.partition("-")[0].split(".")
     if "mariadb" in version.lower():
-        return f"the source is MariaDB ({version}): adopt takes MySQL 5.7 and later"
+        return f"the source is MariaDB ({version}): adopt supports MySQL 5.7 and later"
     if tuple(int(one) for one in numbers[:2] if one.isdecimal()) < (5, 7):
-        return f"the source is of version {version}: adopt takes MySQL 5.7 and later"
+        return f"the source is of version {version}: adopt supports MySQL 5.7 and later"
     return ""
 
 
 def _broken(source: connect.Server, database: str) -> list[str]:
-    """Views that cannot be read, such as those of a table that is gone: mysqldump ends at the first."""
+    """Views that cannot be read, such as those on a dropped table: mysqldump stops at the first."""
     found = []
     query = "SELECT table_name FROM information_schema.views WHERE table_schema = %s ORDER BY table_name"
     for (name,) in source.query(query, [database]):

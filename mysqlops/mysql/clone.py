@@ -1,4 +1,4 @@
-"""Take a donor's data, and see how far that is, on the server that receives it (manual: clone-plugin-monitoring)."""
+"""Clone a donor's data, and report the progress, on the receiving server (manual: clone-plugin-monitoring)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mysqlops.clock import Clock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, connect
 
-_STOPPED_AND_NOT_RESTARTED = 3707  # it is no child of mysqld_safe or systemd
+_STOPPED_AND_NOT_RESTARTED = 3707  # it is not a child of mysqld_safe or systemd
 _CLONE_SECONDS = 7 * 86400.0
 
 _RUNNING = """
@@ -23,7 +23,7 @@ WHERE s.state = 'In Progress' AND p.state = 'In Progress'
 
 
 def running(server: connect.Server) -> view.Clone | None:
-    """The clone that runs, or None; a server without the plugin has none."""
+    """The running clone, or None; a server without the plugin has none."""
     try:
         rows = server.query(_RUNNING)
     except errors.StatementFailed:
@@ -33,14 +33,14 @@ def running(server: connect.Server) -> view.Clone | None:
 
 @dataclass(frozen=True)
 class Finished:
-    """The last clone that this server took: what it holds, and where the donor's binary log stood."""
+    """The last clone on this server: its GTID set, and the donor's binary log position."""
 
     gtid: str
     binlog: str
 
 
 def take(server: connect.Server, host: str, login: connect.Login) -> None:
-    """Replace this server's data by the donor's; the server stops then. Raises StepFailed, with the reason.
+    """Replace this server's data with the donor's; the server then stops. Raises StepFailed with the reason.
 
     https://dev.mysql.com/doc/refman/9.7/en/clone-plugin-remote.html
     """
@@ -53,13 +53,13 @@ def take(server: connect.Server, host: str, login: connect.Login) -> None:
     try:
         server.execute_secret(statement, f"CLONE INSTANCE FROM {host}")
     except errors.ConnectFailed:
-        return  # it stopped; finished() tells whether all came
+        return  # it stopped; finished() checks whether the clone completed
     except errors.StatementFailed as error:
         if error.errno == _STOPPED_AND_NOT_RESTARTED:
             return
-        # The error of a statement with a password has no details; the server keeps them elsewhere.
+        # The error of a statement with a password has no details; the server keeps them in a table.
         if why := _failure(server):
-            raise errors.StepFailed(f"copying {host} failed: {why}") from error
+            raise errors.StepFailed(f"cloning {host} failed: {why}") from error
         raise
 
 
@@ -70,20 +70,20 @@ def _failure(server: connect.Server) -> str:
 
 
 def finished(server: connect.Server) -> Finished:
-    """After the next start; raises StepFailed if the clone did not complete."""
+    """The clone's result, after the next start; raises StepFailed if it did not complete."""
     rows = server.query(
         "SELECT state, error_no, error_message, gtid_executed, binlog_file, binlog_position "
         "FROM performance_schema.clone_status"
     )
     if not rows or rows[0][0] != "Completed":
-        why = f"error {rows[0][1]}: {rows[0][2]}" if rows else "it never began"
-        raise errors.StepFailed(f"the copy is not complete: {why}")
+        why = f"error {rows[0][1]}: {rows[0][2]}" if rows else "it never started"
+        raise errors.StepFailed(f"the clone did not complete: {why}")
     _, _, _, gtid, file, position = rows[0]
     return Finished(str(gtid).replace("\n", ""), f"{file}:{position}")
 
 
 class Watch:
-    """Tells how far a clone is, once a second, over a connection of its own."""
+    """Reports the progress of a clone once a second, over its own connection."""
 
     def __init__(self, server: connect.Server, clock: Clock, say: Callable[[str], None]) -> None:
         self._server, self._clock, self._say = server, clock, say
@@ -107,6 +107,6 @@ class Watch:
                 return  # restarting
             if now is not None and now.size:
                 seconds = self._clock.monotonic() - started
-                # As restic reports it, so that one reader understands both.
+                # In restic's format, so that one reader understands both.
                 facts = {"bytes_done": now.copied, "total_bytes": now.size, "seconds_elapsed": seconds}
                 self._say(json.dumps(facts))

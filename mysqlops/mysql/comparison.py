@@ -1,4 +1,4 @@
-"""What a server holds, table by table and row by row, in numbers that two servers of different versions share."""
+"""What a server holds, table by table and row by row, in numbers that are comparable across server versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mysqlops import errors
 from mysqlops.mysql import connect
 
 SYSTEM = ("mysql", "sys", "information_schema", "performance_schema", "mysqlops")
-# Written as they are: their text holds no comma and is never NULL's.
+# Written unchanged: their text has no comma and never looks like NULL.
 _PLAIN = set("tinyint smallint mediumint int bigint decimal date time datetime timestamp year".split())
 _REAL = ("float", "double")
 # Within InnoDB's limit of 65535 bytes a row, so twice that in hexadecimal always fits a packet.
@@ -25,8 +25,8 @@ _WRITTEN = {
 _READ_SECONDS = 86400.0
 _PART = 1 << 64
 DIGEST_END = _PART**2
-# What a server's or a user's settings could change in the text of a value, in the length of a list, or in how long a
-# statement and an idle connection may last. All of them are known to 5.7.8, and need no privilege.
+# Settings that could change the text of a value, the length of a list, or how long a statement or an idle connection
+# may last. MySQL 5.7.8 knows all of them, and they need no privilege.
 _SESSION = (
     ("time_zone", "'+00:00'"),
     ("sql_mode", "''"),
@@ -43,23 +43,23 @@ _SESSION = (
 
 @dataclass(frozen=True)
 class Contents:
-    """Of one table: its rows, and a digest over all of them that does not depend on their order."""
+    """The contents of one table: its row count, and a digest over all rows that does not depend on their order."""
 
     rows: int
     digest: int
 
 
 def fix_session(server: connect.Server) -> None:
-    """Give this connection the settings that every comparison assumes, whatever the server's are: two servers then
-    write the same value in the same way. Call it on both sides before anything is read that is compared."""
+    """Give this connection the settings that every comparison assumes, whatever the server's are, so that two servers
+    write the same value the same way. Call it on both sides before reading anything to compare."""
     server.query("SET NAMES utf8mb4 COLLATE utf8mb4_bin")
     server.query("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in _SESSION))
 
 
 def databases(server: connect.Server) -> list[str]:
-    """All but the server's own."""
+    """All databases except the server's own."""
     found = server.query("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
-    return [str(name) for (name,) in found if name not in SYSTEM]  # `Sys` is somebody's own
+    return [str(name) for (name,) in found if name not in SYSTEM]  # `Sys` is a user's database
 
 
 def tables(server: connect.Server, database: str) -> list[str]:
@@ -72,8 +72,8 @@ def tables(server: connect.Server, database: str) -> list[str]:
 
 
 def contents(server: connect.Server, database: str, table: str) -> Contents:
-    """Reads every byte of every row, in a session that it fixes. The digest is the sum of the rows' SHA-256, in two
-    parts of 64 bits: it depends on no order, and equal rows count each. Raises StatementFailed."""
+    """Reads every byte of every row, after fix_session. The digest is the sum of the rows' SHA-256, in two parts of 64
+    bits: it does not depend on the order, and each of several equal rows counts. Raises StatementFailed."""
     connect.set_read_timeout(server, _READ_SECONDS)
     fix_session(server)
     columns = _columns(server, database, table)
@@ -82,15 +82,15 @@ def contents(server: connect.Server, database: str, table: str) -> Contents:
     sums = ", ".join(f"SUM(CAST(CONV(SUBSTRING({row}, {start}, 16), 16, 10) AS UNSIGNED))" for start in (1, 17))
     found = server.query(f"SELECT COUNT(*), COUNT({row}), {sums} FROM {quoted(database, table)}")[0]  # noqa: S608 (quoted)
     rows, seen, high, low = (int(one or 0) for one in found)
-    if seen != rows:  # some function gave up on a value, as CONCAT does over max_allowed_packet
+    if seen != rows:  # a function returned NULL, as CONCAT does above max_allowed_packet
         text = f"{server.where}: {rows - seen} of {rows} rows of {quoted(database, table)} have no digest"
         raise errors.StatementFailed(f"{text}; max_allowed_packet must be 1M or more")
     return Contents(rows, high % _PART * _PART + low % _PART)
 
 
 def contents_as_before(server: connect.Server, database: str, table: str) -> Contents:
-    """The digest that backups recorded until 2026-11, for these alone: pairs of equal rows cancel out in it, rows that
-    exceed a packet are left out, and it depends on the session's settings, which are therefore left as they are."""
+    """The digest that backups recorded until 2026-11, only for comparing those: pairs of equal rows cancel out, rows
+    larger than a packet are ignored, and it depends on the session's settings, which are therefore left unchanged."""
     connect.set_read_timeout(server, _READ_SECONDS)
     parts = ", ".join(_text_as_before(name, kind) for name, kind in _columns(server, database, table))
     digest = f"CONV(LEFT(SHA2(CONCAT_WS('#', {parts}), 256), 16), 16, 10)"
@@ -106,8 +106,8 @@ def _text_as_before(column: str, kind: str) -> str:
 
 
 def not_writable(server: connect.Server, database: str, table: str) -> int:
-    """How many rows SQL text cannot give back as they are: FLOATs of more than six digits, DECIMALs and other types of
-    MySQL's own inside JSON. Needs MySQL 8.0.17."""
+    """The number of rows that SQL text cannot represent exactly: FLOATs of more than six digits, and DECIMALs and other
+    MySQL types inside JSON. Needs MySQL 8.0.17."""
     fix_session(server)
     lost = [
         f"NOT ({_WRITTEN[kind].format(quoted(name))})"
@@ -120,7 +120,7 @@ def not_writable(server: connect.Server, database: str, table: str) -> int:
 
 
 def _columns(server: connect.Server, database: str, table: str) -> list[tuple[str, str]]:
-    """All that the table stores of its own accord, each with its type."""
+    """All stored columns that are not generated, each with its type."""
     rows = server.query(
         "SELECT column_name, data_type FROM information_schema.columns "
         "WHERE table_schema = %s AND table_name = %s AND generation_expression = '' ORDER BY ordinal_position",
@@ -130,9 +130,9 @@ def _columns(server: connect.Server, database: str, table: str) -> list[tuple[st
 
 
 def _text_of(column: str, kind: str) -> str:
-    """An expression that two values share only if they are the same: every text ends with a comma and holds no other,
-    and NULL's is no other value's. Bytes count as they are stored, in the column's own character set; what may be as
-    large as a packet, or is of an unknown type, is hashed for itself."""
+    """An expression that is equal for two values only if they are the same: every text ends with its only comma, and
+    NULL's text is unique. Bytes count as stored, in the column's own character set; a value that may be as large as a
+    packet, or is of an unknown type, is hashed separately."""
     name = quoted(column)
     if kind in _PLAIN:
         text = name
@@ -167,7 +167,7 @@ def programs(server: connect.Server, database: str) -> set[str]:
 
 
 def unfit_tables(server: connect.Server, database: str) -> list[str]:
-    """Tables that a group cannot hold, each with why: every one needs InnoDB, and a primary key or a unique one without
+    """Tables that a group cannot hold, with the reason: each needs InnoDB, and a primary key or a unique key without
     NULLs. https://dev.mysql.com/doc/refman/9.7/en/group-replication-requirements.html"""
     keyed = server.query(
         "SELECT DISTINCT table_name FROM (SELECT table_name, index_name FROM information_schema.statistics "
@@ -183,7 +183,7 @@ def unfit_tables(server: connect.Server, database: str) -> list[str]:
     found = []
     for name, engine in engines:
         if str(engine).lower() != "innodb":
-            found.append(f"{database}.{name} is of engine {engine}")
+            found.append(f"{database}.{name} uses engine {engine}")
         elif (name,) not in keyed:
             found.append(f"{database}.{name} has no primary key")
     return found

@@ -1,7 +1,7 @@
-"""Connections to mysqld, and the one place where pymysql's errors become ours.
+"""Connections to mysqld, and the only place where pymysql's errors are mapped to ours.
 
 Accounts and statements with passwords go through `execute_secret`, whose errors never repeat the statement.
-A lost connection is never re-sent: the caller observes again (PyMySQL #372).
+A statement on a lost connection is never sent again: the caller observes again (PyMySQL #372).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mysqlops import errors
 from mysqlops.core import adoption
 
 SOCKET = "/run/mysqlops/mysqld.sock"
-# Whatever a site has made the default; pymysql does not see that of autocommit.
+# Overrides a site's default; pymysql does not notice a changed default of autocommit.
 _SESSION = "SET SESSION autocommit = 1"
 _OWN_SESSION = f"{_SESSION}, sql_mode = ''"
 LOOPBACK, ADMIN_PORT = "127.0.0.1", 33062
@@ -32,8 +32,8 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Login:
-    """An account; its password is never shown by repr. With a CA the server must prove its name by it, unless
-    `ssl_mode` (core/adoption.py) says otherwise."""
+    """An account; repr never shows its password. With a CA, the server's name is verified, unless `ssl_mode`
+    (core/adoption.py) says otherwise."""
 
     user: str
     password: str
@@ -69,7 +69,7 @@ class Server:
         return self.query(sql, parameters)[0][0]
 
     def execute_secret(self, sql: str, what: str) -> None:
-        """Run a statement that holds a password; an error names `what` and never the statement."""
+        """Run a statement that holds a password; an error names `what`, never the statement."""
         with _mapped(self.where, what, secret=True), self._connection.cursor() as cursor:
             cursor.execute(sql)
 
@@ -92,17 +92,17 @@ def connect_socket(login: Login, *, path: str = SOCKET, timeout_seconds: float =
 
 
 def connect_admin(login: Login, *, port: int = ADMIN_PORT, timeout_seconds: float = 5) -> Server:
-    """The same by its administrative interface: beside max_connections, so that clients cannot lock anybody out. Nobody
-    but this pod can listen there, so no name is verified, as for the socket."""
+    """Connect to the same mysqld by its administrative interface, which does not count against max_connections, so that
+    clients cannot lock the agent out. Only this pod can listen there, so no name is verified, as for the socket."""
     context = _context(replace(login, ca_file="", ssl_mode=adoption.REQUIRED))
     where: dict[str, Any] = {"host": LOOPBACK, "port": port, "ssl": context}
     return _waits_for_nobody(_connect("the local server", login, timeout_seconds, **where, init_command=_OWN_SESSION))
 
 
 def _waits_for_nobody(server: Server) -> Server:
-    """A site may have made it the default that sessions wait for the group. A member that has lost its group refuses
-    their queries (error 3796), and its agent could not see it, nor bring it back. Without the plugin there is no such
-    variable."""
+    """A site's default may be that sessions wait for the group. A member that has lost its group refuses their queries
+    (error 3796), so its agent could neither observe it nor bring it back. Without the plugin, the variable does not
+    exist."""
     try:
         server.query("SET SESSION group_replication_consistency = 'EVENTUAL'")
     except errors.StatementFailed:
@@ -116,7 +116,7 @@ def _waits_for_nobody(server: Server) -> Server:
 def connect_tcp(
     host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
 ) -> Server:
-    """Connect over TLS, and verify the server's name if the login brings a CA; raises ConfigError if that is bad."""
+    """Connect over TLS, and verify the server's name if the login has a CA; raises ConfigError if the CA is invalid."""
     options: dict[str, Any] = {"host": host, "port": port, "database": database}
     if login.ssl_mode == adoption.DISABLED:
         options["ssl_disabled"] = True
@@ -150,9 +150,9 @@ def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -
             autocommit=None,
             **{"init_command": _SESSION, **options},
         )
-    if "ssl" in options and not getattr(connection, "_secure", False):  # PyMySQL before 1.2 went on in plaintext
+    if "ssl" in options and not getattr(connection, "_secure", False):  # PyMySQL before 1.2 continued in plaintext
         connection.close()
-        raise errors.ConnectFailed(f"{where}: the server offers no TLS, and it is asked for")
+        raise errors.ConnectFailed(f"{where}: TLS is required, but the server does not offer it")
     return Server(connection, where)
 
 

@@ -1,4 +1,4 @@
-"""Everything that a server holds, in numbers that another server of the same data must show too.
+"""Everything that a server holds, in numbers that another server with the same data must reproduce.
 
 Rows and the server's own CHECKSUM TABLE for each table, which reads every page; the accounts and their rights; the
 definitions of views, routines, triggers and events. Only for servers of one version: CHECKSUM TABLE depends on it.
@@ -30,12 +30,13 @@ _VIEW_COLUMNS = (
     "JOIN information_schema.columns USING (table_schema, table_name) "
     "ORDER BY table_schema, table_name, ordinal_position"
 )
-# How a record names and sums up what it counts. 1: until 2026-11, `a.b` may be two tables, and digests are weak
-# (comparison.contents_as_before). Such a record can be compared in its own way only, and that beats not at all: the
-# backups stay as good as they were. An older program calls a backup of this version different; none is lost by that.
+# The format of a record. 1: until 2026-11, `a.b` may be two tables, and digests are weak
+# (comparison.contents_as_before). Such a record can be compared only in its own way, which is better than not at all:
+# these backups stay as good as they were. An older program reports a backup of this version as different; nothing is
+# lost by that.
 BEFORE, VERSION = 1, 2
 CHECKSUM_END = comparison.DIGEST_END  # larger than any CHECKSUM TABLE, which has 32 bits
-_NOT_COUNTED_BEFORE = (*comparison.SYSTEM, "ndbinfo")  # nor `Sys`, which is somebody's own
+_NOT_COUNTED_BEFORE = (*comparison.SYSTEM, "ndbinfo")  # nor `Sys`, which is a user's database
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def of(server: connect.Server, say: Callable[[str], None], *, with_checksums: bo
 
 
 def of_any_version(server: connect.Server, say: Callable[[str], None], version: int = VERSION) -> Contents:
-    """The same in numbers that do not depend on the server's version; accounts as the statements that make them. After
-    that nobody else gets in (account_statements.read)."""
+    """The same in numbers that do not depend on the server's version; accounts as the statements that create them.
+    After that, no other connection is accepted (account_statements.read)."""
     if version == BEFORE:
         read = comparison.contents_as_before
     else:
@@ -88,8 +89,8 @@ def of_any_version(server: connect.Server, say: Callable[[str], None], version: 
 
 
 def of_whatever_version(found: Contents) -> Contents:
-    """What a newer server must show of the same data too: an upgrade grants new rights, and checksums depend on the
-    server (CHECKSUM TABLE); rows and names stay."""
+    """The part that a newer server must reproduce from the same data: an upgrade grants new rights, and checksums
+    depend on the server (CHECKSUM TABLE); rows and names stay."""
     return Contents(
         {name: Table(table.rows, None) for name, table in found.tables.items()},
         {},
@@ -114,7 +115,7 @@ def _tables(
 
 
 def _named(version: int, database: str, name: str) -> str:
-    """Database and name, in one line that no other pair has."""
+    """Database and name in one unambiguous line."""
     if version == BEFORE:
         return f"{database}.{name}"
     return ".".join(one if one.isidentifier() else json.dumps(one) for one in (database, name))
@@ -132,7 +133,7 @@ def _counted(found: comparison.Contents) -> Table:
 
 
 def _views(server: connect.Server, version: int) -> dict[str, str]:
-    """Each view's columns; before, as many as GROUP_CONCAT gave."""
+    """Each view's columns; in version 1, as many as GROUP_CONCAT returned."""
     columns: dict[str, list[str]] = {}
     for database, view, column, kind in server.query(_VIEW_COLUMNS):
         columns.setdefault(f"view {_named(version, database, view)}", []).append(f"{column} {kind}")
@@ -155,7 +156,7 @@ def _hash(text: str) -> str:
 
 
 def differences(recorded: Contents, found: Contents) -> list[str]:
-    """What is not the same, a few words each."""
+    """The differences, each in a few words."""
     told = []
     for kind in ("tables", "rights", "programs"):
         before: dict[str, Any] = getattr(recorded, kind)

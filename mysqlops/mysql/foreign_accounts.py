@@ -1,8 +1,8 @@
-"""The accounts of a server that is not ours, and statements that make them here.
+"""The accounts of a foreign server, and statements that create them here.
 
-They are read from its tables of rights as values, and every statement is built from them: no text that the other server
-wrote is ever run. So the server's version does not matter either (SHOW CREATE USER can print hashes in hex since
-8.0.17 only). https://dev.mysql.com/doc/refman/8.4/en/grant-tables.html
+They are read from its grant tables as values, and every statement is built from these: no text that the other server
+wrote is ever executed. So the server's version does not matter either (SHOW CREATE USER can print hashes in hex only
+since 8.0.17). https://dev.mysql.com/doc/refman/8.4/en/grant-tables.html
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OTHERWISE = {
     "REPL CLIENT": "REPLICATION CLIENT",
 }
 _GRANT = {"GRANT", "GRANT OPTION"}
-# On *.*; any other right there reads or changes what is not the application's: hashes of passwords, the agent's tables.
+# On *.*; any other global right reads or changes more than the application's data: password hashes, agents' tables.
 _HARMLESS = {"PROCESS", "REPLICATION CLIENT", "SHOW DATABASES"}
 _OWN = ("mysql", "mysqlops", "sys")
 _TLS = {"": "SSL", "ANY": "SSL", "X509": "X509"}
@@ -34,13 +34,13 @@ _TLS = {"": "SSL", "ANY": "SSL", "X509": "X509"}
 
 @dataclass
 class Account:
-    """One account; `administrative` says what makes it more than an application's."""
+    """One account; `administrative` lists what makes it more than an application's account."""
 
     user: str
     host: str
     create: str = ""
     grants: list[str] = field(default_factory=list)
-    roles: list[tuple[str, str, bool]] = field(default_factory=list)  # user, host, may hand it on
+    roles: list[tuple[str, str, bool]] = field(default_factory=list)  # user, host, admin option
     default_roles: list[str] = field(default_factory=list)
     administrative: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Account:
 
 
 def read(server: connect.Server) -> list[Account]:
-    """All accounts, but MySQL's own."""
+    """All accounts except MySQL's own."""
     found = Found()
     for row in _rows(server, "user"):
         one = Account(_text(row["user"]), _text(row["host"]))
@@ -64,7 +64,7 @@ def read(server: connect.Server) -> list[Account]:
             try:
                 _describe(one, row)
             except (AttributeError, TypeError, ValueError):
-                one.unfit = "its row in mysql.user is not as MySQL writes it"
+                one.unfit = "its row in mysql.user is not in MySQL's format"
     for owner, level, rights in _rights(server, found):
         _grant(owner, level, rights)
     for row in _rows(server, "role_edges"):
@@ -81,7 +81,7 @@ class Found(dict[tuple[str, str], Account]):
     """By user and host."""
 
     def of(self, row: Row, prefix: str = "") -> Account:
-        """Whose row of rights it is; of nobody's if the account was dropped without it."""
+        """The account that a row of rights belongs to; a placeholder if the account was dropped without the row."""
         key = _text(row[f"{prefix}user"]), _text(row[f"{prefix}host"])
         return self.get(key) or Account(*key)
 
@@ -91,22 +91,22 @@ def existing(server: connect.Server) -> set[tuple[str, str]]:
 
 
 def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str]) -> str | None:
-    """Why an account does not come along."""
+    """Why an account is not copied."""
     if one.user in ("root", names.USER_APP) or one.user.startswith("mysqlops") or (one.user, one.host) in there:
         return "the cluster has its own, which stays"
     if not one.user:
-        return "an anonymous account would be taken before others from its hosts"
+        return "an anonymous account would take precedence over others from its hosts"
     if one.unfit or not adoption.is_plain(one.user + one.host):
         return one.unfit or "its name holds control characters"
     if one.administrative and one.user not in named and str(one) not in named:
         rights = list(dict.fromkeys(one.administrative))
         more = [f"{len(rights) - 5} more"] if len(rights) > 5 else []
-        return f"it administers ({', '.join([*rights[:5], *more])}): --account {str(one)!r} takes it along"
+        return f"it administers ({', '.join([*rights[:5], *more])}): --account {str(one)!r} copies it as well"
     return None
 
 
 def create(server: connect.Server, chosen: Sequence[Account]) -> list[str]:
-    """All accounts first, then rights, then roles; what the server refuses, with why."""
+    """Create all accounts, then rights, then roles; returns what the server refused, with the reason."""
     refused, made = [], []
     for one in chosen:
         try:
@@ -118,7 +118,7 @@ def create(server: connect.Server, chosen: Sequence[Account]) -> list[str]:
     for one in made:
         roles = [(_account(*role), on) for *role, on in one.roles]
         # A role of the same name here is another account, maybe root.
-        refused += [f"{one}: the role {role} does not come along" for role, _ in roles if role not in known]
+        refused += [f"{one}: the role {role} is not copied" for role, _ in roles if role not in known]
         given = [f"GRANT {role} TO {one.quoted}{_ADMIN * on}" for role, on in roles if role in known]
         defaults = [role for role in one.default_roles if role in known]
         default = [f"ALTER USER {one.quoted} DEFAULT ROLE {', '.join(defaults)}"] if defaults else []
@@ -169,7 +169,7 @@ def _tls(row: Row) -> str:
 
 
 def _limits(row: Row) -> Iterator[str]:
-    """MAX_… of an hour, or of all connections."""
+    """The MAX_… limits per hour, or of all connections."""
     words = ("QUERIES_PER_HOUR", "UPDATES_PER_HOUR", "CONNECTIONS_PER_HOUR", "USER_CONNECTIONS")
     keys = ("max_questions", "max_updates", "max_connections", "max_user_connections")
     if found := [f"MAX_{word} {n}" for word, key in zip(words, keys, strict=True) if (n := _number(row, key))]:
@@ -193,7 +193,7 @@ def _policy(row: Row, attributes: Row) -> Iterator[str]:
 
 
 def _rights(server: connect.Server, found: Found) -> Iterator[tuple[Account, tuple[str, str], list[str]]]:
-    """Of whom, on what (a database's name or pattern, and the statement's words), which."""
+    """The account, the object (a database's name or pattern, and the statement's text), and its rights."""
     everywhere = ("", "*.*")
     for row in _rows(server, "user"):
         yield from _of(found, row, everywhere, _columns(row))
@@ -243,7 +243,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _columns(row: Row) -> list[str]:
-    """SELECT of Select_priv, and so on."""
+    """The rights of the set columns: SELECT for Select_priv, and so on."""
     given = [key.removesuffix("_priv") for key, value in row.items() if key.endswith("_priv") and _text(value) == "Y"]
     return _named(given)
 
@@ -258,8 +258,8 @@ def _named(words: Sequence[str]) -> list[str]:
 
 
 def _rows(server: connect.Server, table: str) -> list[Row]:
-    """Of a table of the schema mysql, by column in lower case; none if this version has no such table. A password's
-    hash comes in hex, as `secret`."""
+    """The rows of a table of the schema mysql, by lower-case column; none if this version has no such table. A
+    password's hash is in hex, as `secret`."""
     known = server.query(
         "SELECT column_name FROM information_schema.columns WHERE table_schema = 'mysql' AND table_name = %s "
         "ORDER BY ordinal_position",
@@ -285,7 +285,7 @@ def _number(row: Row, key: str) -> int:
 
 
 def _text(value: Any) -> str:
-    """Of a column that may be binary; sets are sets."""
+    """The text of a column that may be binary."""
     if value is None:
         return ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

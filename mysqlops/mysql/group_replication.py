@@ -1,4 +1,4 @@
-"""Group Replication through SQL: observe it, start it, leave it, hand the primary over.
+"""Group Replication through SQL: observe it, start it, leave it, switch the primary.
 
 https://dev.mysql.com/doc/refman/9.7/en/group-replication-functions.html and
 https://dev.mysql.com/doc/refman/9.7/en/start-group-replication.html
@@ -35,8 +35,8 @@ _RECOVERY_ERROR = """
 SELECT COALESCE(MAX(last_error_number), 0) FROM performance_schema.replication_connection_status
 WHERE channel_name = 'group_replication_recovery'
 """
-# A worker's message says more than the coordinator's. Without a coordinator a worker reads. 3030: stopped for another's
-# failure (ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR).
+# A worker's message says more than the coordinator's. Without a coordinator, a worker reads. 3030: stopped because
+# another worker failed (ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR).
 _FAILURES = """
 SELECT channel_name, last_error_number, last_error_message, CAST(last_error_timestamp AS CHAR) FROM (
   SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 0 AS is_coordinator
@@ -53,11 +53,11 @@ _APPLIES = """
 SELECT 1 FROM performance_schema.replication_applier_status
 WHERE channel_name = 'group_replication_applier' AND service_state = 'ON'
 """
-_START_SECONDS = 120.0  # joining waits for the group's view; the server gives up by itself before
+_START_SECONDS = 120.0  # joining waits for the group's view; the server itself gives up earlier
 _ALREADY_STOPPED = {3093}
-# Single-primary groups need the written rows' keys of a transaction no longer once it is certified. By default each
-# member holds those of the last minute, 90 bytes a row: a bulk load had three members of 1Gi killed for memory
-# (docs/adr/0010). A member that differs from its group here is not let in, and says so in its error log.
+# Single-primary groups no longer need the keys of a transaction's rows once it is certified. By default each member
+# keeps those of the last minute, 90 bytes per row: a bulk load got three members of 1Gi OOM-killed (docs/adr/0010). A
+# member whose setting differs from its group's is refused, and logs that in its error log.
 _FORGETS = "group_replication_preemptive_garbage_collection"
 _REFUSED_FOR_IT = """
 SELECT data FROM performance_schema.error_log WHERE error_code = 'MY-015124' ORDER BY logged DESC LIMIT 1
@@ -70,7 +70,7 @@ _REPORTED = re.compile(r"^.*reported: '(.*)'$", re.DOTALL)
 _REASON_LENGTH = 300
 _PORT = 3306  # group traffic shares it with clients: the MYSQL communication stack
 
-_KEEPS_UP = 100  # transactions that wait to be applied: a fraction of a second
+_KEEPS_UP = 100  # transactions waiting to be applied: a fraction of a second
 _APPLIED = """
 SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schema.replication_group_member_stats
     WHERE member_id = @@server_uuid),
@@ -80,7 +80,7 @@ SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schem
 
 
 def observe(server: connect.Server) -> view.ServerView:
-    """What the server says of itself and of its group, within a few milliseconds."""
+    """The server's view of itself and of its group, within a few milliseconds."""
     uuid, version, executed, super_read_only, read_only, offline, group_name, bootstraps = server.query(_SERVER)[0]
     rows = server.query(_MEMBERS)
     members = tuple(
@@ -126,7 +126,7 @@ def _failure(failures: Sequence[connect.Row]) -> applier.Failure | None:
 
 
 def applied_until(server: connect.Server) -> str:
-    """When the last transaction that a lagging member has applied was committed (UTC, ISO 8601), else empty."""
+    """The commit time of the last transaction that a lagging member has applied (UTC, ISO 8601), else empty."""
     server.query("SET time_zone = '+00:00'")
     queue, at = server.query(_APPLIED)[0]
     return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at and int(queue or 0) > _KEEPS_UP else ""
@@ -137,9 +137,9 @@ def start(
 ) -> None:
     """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not.
 
-    Whoever calls may die between any two statements. An earlier one may have left group_replication_bootstrap_group on,
-    so it is turned off first, also for a join. A group that is formed refuses clients (offline_mode) until somebody
-    calls accept_clients.
+    The caller may die between any two statements. An earlier one may have left group_replication_bootstrap_group on, so
+    it is turned off first, also for a join. A newly formed group refuses clients (offline_mode) until accept_clients is
+    called.
     """
     connect.set_read_timeout(server, _START_SECONDS)
     clear_bootstrap(server)
@@ -163,12 +163,12 @@ def start(
 
 
 def clear_bootstrap(server: connect.Server) -> None:
-    """Left on, the next start would form a second group of the same name, whatever it was meant for."""
+    """If it stayed on, the next start would form a second group of the same name, intended or not."""
     server.query("SET GLOBAL group_replication_bootstrap_group = OFF")
 
 
 def _execute(server: connect.Server, command: str, what: str) -> None:
-    """The statement itself says only that it failed; the error log says why, in its first complaint since."""
+    """The statement itself only reports that it failed; the first error in the log since then says why."""
     began = server.scalar("SELECT NOW(6)")
     try:
         server.execute_secret(command, what)
@@ -180,16 +180,16 @@ def _execute(server: connect.Server, command: str, what: str) -> None:
 
 
 def _forget_certified(server: connect.Server, bootstrap: bool) -> None:
-    """As a new group does, or as the group that refused this member: one formed by an older agent does not forget."""
+    """Set this as a new group has it, or as the group that refused this member: older agents' groups have it off."""
     if not server.query(f"SHOW GLOBAL VARIABLES LIKE '{_FORGETS}'"):
-        return  # before 8.4
+        return  # older than 8.4
     refused = [] if bootstrap else server.query(_REFUSED_FOR_IT)
     group_does_not = bool(refused) and "the group '0'" in str(refused[0][0])
     server.query(f"SET GLOBAL {_FORGETS} = {'OFF' if group_does_not else 'ON'}")
 
 
 def stop(server: connect.Server) -> None:
-    """Leave the group, read-only before, during and after; no error if the server is in none."""
+    """Leave the group, read-only before, during and after; no error if the server is not in a group."""
     connect.set_read_timeout(server, _START_SECONDS)
     refuse_writes(server)
     try:
@@ -201,44 +201,44 @@ def stop(server: connect.Server) -> None:
 
 
 def drop_received(server: connect.Server) -> None:
-    """Delete the relay log of the group's channel, applied or not; the server refuses that while it is in a group."""
+    """Delete the relay log of the group's channel, applied or not; the server refuses this while it is in a group."""
     server.query("RESET REPLICA FOR CHANNEL 'group_replication_applier'")
 
 
 def start_applier(server: connect.Server) -> None:
-    """Apply what was received, outside the group; the server refuses that while it is in one."""
+    """Apply what was received, outside the group; the server refuses this while it is in a group."""
     server.query(f"START {_APPLIER}")
 
 
 def stop_applier(server: connect.Server) -> None:
-    """START GROUP_REPLICATION wants to start it itself; no error if there is none."""
+    """START GROUP_REPLICATION must start the applier itself; no error if none is running."""
     with contextlib.suppress(errors.StatementFailed):
         server.query(f"STOP {_APPLIER}")
 
 
 def applies(server: connect.Server) -> bool:
-    """False once it has stopped, with all applied or for a failure."""
+    """False once the applier has stopped, because everything is applied or after a failure."""
     return bool(server.query(_APPLIES))
 
 
 def refuse_writes(server: connect.Server) -> None:
-    """What a server outside a group must do: nobody would ever see its writes."""
+    """Required on a server outside a group: no other member would ever see its writes."""
     server.query("SET GLOBAL super_read_only = ON")
 
 
 def allow_writes(server: connect.Server) -> None:
-    """What a primary must do."""
+    """Required on a primary."""
     server.query("SET GLOBAL read_only = OFF")
 
 
 def set_as_primary(server: connect.Server, server_uuid: str, *, transactions_seconds: int) -> None:
-    """Hand the primary over; transactions still open after the limit are rolled back by the server."""
+    """Switch the primary; the server rolls back transactions that are still open after the limit."""
     connect.set_read_timeout(server, transactions_seconds + 30.0)
     server.query("SELECT group_replication_set_as_primary(%s, %s)", [server_uuid, transactions_seconds])
 
 
 def bar(server: connect.Server) -> None:
-    """Disconnect all clients and let none in; the group goes on. Accounts with CONNECTION_ADMIN still get in."""
+    """Disconnect all clients and admit none; the group keeps running. Accounts with CONNECTION_ADMIN can connect."""
     server.query("SET GLOBAL offline_mode = ON")
 
 

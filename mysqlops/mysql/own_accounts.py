@@ -1,5 +1,6 @@
-"""Our own accounts as they are on a server, and as they must be: dropped, locked, expired or with fewer rights, members
-cannot join, backups fail and nobody sees why. Only what is missing is put back; what a site gave in addition stays.
+"""Our own accounts as they are on a server, and as they must be: if one is dropped, locked, expired or has too few
+rights, members cannot join and backups fail, and nobody sees why. Only what is missing is restored; additional rights
+from a site stay.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ FROM mysql.user WHERE user = %s AND host = %s
 """
 _PROBE = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'mysqlops' AND table_name = 'probe'"
 _GRANT = re.compile(r"GRANT (?P<rights>.+) ON (?P<object>\S+) TO .*")
-# ALL is shown as a list that each version lengthens. Without any of these the agent cannot do its work.
+# ALL is shown as a list that grows with each version. Without any of these rights, the agent cannot work.
 ALL = "CREATE USER, RELOAD, SHUTDOWN, PROCESS, SUPER, SELECT, UPDATE, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN ON *.*"
 
 
 def hashes_of(server: connect.Server, one: accounts.Account) -> tuple[str, ...]:
-    """Of the account's password, and of its second one; none if nobody can log in: it is gone, or locked."""
+    """The hashes of the account's password and second password; none if nobody can log in: it is missing or locked."""
     rows = server.query(_ACCOUNT, [one.user, one.host])
     return tuple(str(text) for text in rows[0][4:] if text is not None) if rows and rows[0][1] != "Y" else ()
 
 
 def accepts(server: connect.Server, one: accounts.Account, password: str) -> bool | None:
-    """Whether that is a password of the account. Nobody logs in: a wrong one would count against the account, and fill
-    a log that people watch. None if comparing would take too long."""
+    """Whether that is a password of the account. This compares hashes and does not log in: a wrong password would count
+    against the account and fill a log that people watch. None if comparing would take too long."""
     return matches(hashes_of(server, one), password)
 
 
@@ -39,7 +40,7 @@ def matches(hashes: Sequence[str], password: str) -> bool | None:
 
 
 def differs_because(server: connect.Server, one: accounts.Account) -> str:
-    """What is wrong with an account of ours, whatever its password is; empty if nothing."""
+    """What is wrong with one of our accounts, apart from its password; empty if nothing."""
     rows = server.query(_ACCOUNT, [one.user, one.host])
     if not rows:
         return "does not exist"
@@ -57,12 +58,12 @@ def differs_because(server: connect.Server, one: accounts.Account) -> str:
 
 
 def lacks_probe(server: connect.Server) -> bool:
-    """Whether the table of the proof writes is gone."""
+    """Whether the table for test writes is missing."""
     return not server.scalar(_PROBE)
 
 
 def put_back(server: connect.Server, one: accounts.Account, password: str, *, is_accepted: bool) -> None:
-    """Make the account what it must be; each statement may be repeated, on this server and where it is replicated."""
+    """Restore the account; each statement may be repeated, on this server and where it is replicated."""
     made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {{}} {one.requirement()}{accounts.FREE}"
     accounts.set_password(server, one, password, made)
     if not is_accepted:

@@ -1,5 +1,5 @@
-"""The forms in which mysql.user keeps a password: a file of statements need not hold the password, and whoever may read
-that table compares without logging in.
+"""The hash formats of mysql.user: with them a file of statements does not need the password, and a reader of that table
+can compare passwords without logging in.
 
 It is SHA-crypt (https://www.akkadia.org/drepper/SHA-crypt.txt) with 5000 rounds and a salt of 20 characters:
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_caching_sha2_authentication_exchanges.html
@@ -22,25 +22,25 @@ _SHA = re.compile(r"\$(?:A\$(?P<thousands>[0-9A-F]{3})|5)\$(?P<salt>.{20})\$?(?P
 
 
 def of(password: str) -> str:
-    """As in mysql.user, with a new salt; nothing in it needs quoting."""
+    """The hash as in mysql.user, with a new salt; nothing in it needs quoting."""
     salt = secrets.token_urlsafe(15)
     return f"$A$005${salt}{_text(_digest(password.encode(), salt.encode(), _ROUNDS))}"
 
 
 def native(password: str) -> str:
-    """As mysql_native_password keeps it."""
+    """The hash of mysql_native_password."""
     return f"*{sha1(sha1(password.encode()).digest()).hexdigest().upper()}"  # noqa: S324 (the plugin's choice)
 
 
 def is_cheap(stored: str) -> bool:
-    """Whether `is_of` ends within a second: a server chooses the number of rounds."""
+    """Whether `is_of` takes less than a second: the server chooses the number of rounds."""
     found = _SHA.fullmatch(stored)
     return not (found and found["thousands"]) or int(found["thousands"], 16) * 1000 <= MOST_ROUNDS
 
 
 def is_of(stored: str, password: str) -> bool:
-    """Whether this is what mysql.user holds of that password; False too if a plugin keeps it that is not the server's
-    own. Takes some milliseconds for each 5000 rounds."""
+    """Whether mysql.user's value is a hash of that password; also False for plugins other than the server's own. Takes
+    a few milliseconds per 5000 rounds."""
     if found := _SHA.fullmatch(stored):
         rounds = int(found["thousands"], 16) * 1000 if found["thousands"] else _ROUNDS
         text = _text(_digest(password.encode(), found["salt"].encode(), rounds))

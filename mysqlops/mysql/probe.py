@@ -32,7 +32,7 @@ def write_and_read(
 
 
 def _write(service: str, login: connect.Login, token: str, clock: Clock, deadline: float) -> None:
-    """The Service follows the primary's label within a second or so: until then it has no endpoint."""
+    """The Service follows the primary's label within about a second; until then it has no endpoint."""
     while True:
         try:
             with connect.connect_tcp(service, login) as server:

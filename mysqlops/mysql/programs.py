@@ -1,8 +1,8 @@
-"""Routines, triggers and events whose text the mysql client would read otherwise than the server does.
+"""Routines, triggers and events whose text the mysql client would parse differently from the server.
 
-A dump stands between `DELIMITER ;;` lines, and the client ends a statement at each `;;` that is not quoted or commented
-out as *it* sees it: `--` before a control character begins a comment for the server only. What comes after that would
-be run as statements of whoever loads the dump. mysqldump itself never ends at an event that holds `;;`.
+A dump puts them between `DELIMITER ;;` lines, and the client ends a statement at each `;;` that is not quoted or
+commented out in *its* view: `--` before a control character starts a comment for the server only. The text after that
+would run as statements of the account that loads the dump. mysqldump itself never finishes at an event that holds `;;`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAME = re.compile(r"`(?:[^`]|``)*`")  # as the client sees it, too
 
 
 def splitting(server: connect.Server, database: str = "") -> list[str]:
-    """The kind and the name of each, of all databases or of one; one whose text may not be read counts too."""
+    """The kind and name of each, in all databases or in one; a program whose text is not readable counts too."""
     found = []
     for kind, schema, name in server.query(_ALL):
         if database in ("", schema):

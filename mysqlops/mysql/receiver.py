@@ -1,7 +1,7 @@
-"""A server that only receives another's binary logs, as relay logs on its own disk, and one that only applies them.
+"""A server that only receives another server's binary logs, as relay logs on its disk, and one that only applies them.
 
-The server's own replication does both: positions are GTIDs, so that nothing is received twice or left out when the
-primary changes (https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-auto-positioning.html).
+MySQL's replication does both: positions are GTIDs, so that nothing is received twice or skipped when the primary
+changes (https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-auto-positioning.html).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mysqlops.core import receiving as core
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, connect
 
-# The source has purged what the receiver asks for: 1236 of the source, 13114 as the receiver's own number for it.
+# The source has purged what the receiver requests: 1236 on the source, 13114 is the receiver's number for it.
 PURGED = (1236, 13114)
 _HEARTBEAT_SECONDS = 2
 _START_SECONDS, _ROTATE_SECONDS = 60.0, 60.0
@@ -22,7 +22,7 @@ _STATUS = """
 SELECT service_state, source_uuid, received_transaction_set, last_error_number, last_error_message
 FROM performance_schema.replication_connection_status WHERE channel_name = ''
 """
-# A new primary commits what it has received from the one before it; what it has not certified yet it cannot name.
+# A new primary commits what it received from its predecessor; it cannot list what it has not certified yet.
 _SOURCE = """
 SELECT @@server_uuid, @@group_replication_group_name, @@global.gtid_executed, @@global.gtid_purged,
   COALESCE((SELECT received_transaction_set FROM performance_schema.replication_connection_status
@@ -49,33 +49,33 @@ class Receiving:
 
 
 def source(server: connect.Server) -> core.Source:
-    """What a primary says of itself."""
+    """A primary's report of itself."""
     uuid, group, executed, purged, received, is_settled = server.query(_SOURCE)[0]
     has, gone, got = (GtidSet.parse(text) for text in (executed, purged, received))
     return core.Source(uuid, group, has, gone, got, bool(is_settled))
 
 
 def now(server: connect.Server) -> str:
-    """The server's clock, which gives its commits their times; as the chunks write moments."""
+    """The server's clock, which dates its commits; in the notation of the chunks."""
     return _moment(server.scalar("SELECT UTC_TIMESTAMP(6)"))
 
 
 def committed_until(server: connect.Server) -> str:
-    """A moment that no transaction has reached which this member has committed, or has lately applied for others: each
-    by the clock of the server that committed it."""
+    """A time that no transaction committed or recently applied on this member has reached, each by the clock of the
+    server that committed it."""
     server.query("SET time_zone = '+00:00'")
     others = server.scalar(_OTHERS)
     return max(now(server), _moment(others))
 
 
 def _moment(at: object) -> str:
-    """Empty for the server's 0000-00-00: there was none."""
+    """The time as text; empty for the server's 0000-00-00, which means none."""
     return "" if not isinstance(at, datetime) else f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def begin(server: connect.Server, host: str, ca_file: str, before: GtidSet) -> None:
-    """Forget all that was received, and ask from then on only for what is not in `before`. The server connects anew at
-    most once by itself: whom to receive from, and whether that has still the same history, is decided by its caller."""
+    """Forget everything received, and from then on request only what is not in `before`. The server reconnects at most
+    once by itself: the caller decides where to receive from, and whether that has the same history."""
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("STOP REPLICA IO_THREAD")
     server.query("RESET REPLICA ALL")
@@ -95,13 +95,13 @@ def _reset(version: str) -> str:
 
 
 def stop(server: connect.Server) -> None:
-    """Receive nothing more."""
+    """Stop receiving."""
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("STOP REPLICA IO_THREAD")
 
 
 def connect_to_source(server: connect.Server, login: connect.Login) -> None:
-    """Connect again, to the member that the Service leads to now."""
+    """Connect again, to the member that the Service routes to now."""
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("STOP REPLICA IO_THREAD")
     start = "START REPLICA IO_THREAD"
@@ -118,13 +118,13 @@ def receiving(server: connect.Server) -> Receiving:
 
 
 def rotate(server: connect.Server) -> None:
-    """Close the relay log that is being written; what was received until now is in whole files then."""
+    """Close the current relay log; everything received so far is then in complete files."""
     connect.set_read_timeout(server, _ROTATE_SECONDS)
     server.query("FLUSH RELAY LOGS")
 
 
 def apply(server: connect.Server, first: str, before: str | None) -> None:
-    """Begin to apply the relay logs from that file on, up to the transaction `before`, or to the end."""
+    """Start applying the relay logs from that file on, up to the transaction `before`, or to the end."""
     server.query(
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'nowhere', RELAY_LOG_FILE = %s, RELAY_LOG_POS = 4", [first]
     )
@@ -135,7 +135,7 @@ def apply(server: connect.Server, first: str, before: str | None) -> None:
 
 
 def applied(server: connect.Server) -> tuple[GtidSet, bool]:
-    """What the server has, and whether it still applies; raises StepFailed with why it stopped early."""
+    """What the server has applied, and whether it is still applying; raises StepFailed if it stopped early."""
     executed = GtidSet.parse(str(server.scalar("SELECT @@global.gtid_executed")))
     rows = server.query(
         "SELECT service_state, last_error_number, last_error_message "
@@ -149,7 +149,7 @@ def applied(server: connect.Server) -> tuple[GtidSet, bool]:
 
 
 def forget(server: connect.Server) -> None:
-    """Leave no trace of having been a replica."""
+    """Remove all replication configuration."""
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("STOP REPLICA")
     server.query("RESET REPLICA ALL")

@@ -25,8 +25,8 @@ SELECT t.trx_mysql_thread_id, COALESCE(p.user, '?'), TIMESTAMPDIFF(SECOND, t.trx
 FROM information_schema.innodb_trx t LEFT JOIN performance_schema.processlist p ON p.id = t.trx_mysql_thread_id
 WHERE t.trx_mysql_thread_id <> 0 ORDER BY t.trx_started
 """
-# A hand-over waits for statements that change data, and those wait for such a lock: FLUSH TABLES WITH READ LOCK, LOCK
-# TABLES, FLUSH TABLES FOR EXPORT. Tried, and in nobody's way: LOCK INSTANCE FOR BACKUP, GET_LOCK, prepared XA.
+# A switchover waits for statements that change data, and those wait for such a lock: FLUSH TABLES WITH READ LOCK, LOCK
+# TABLES, FLUSH TABLES FOR EXPORT. Tested and harmless: LOCK INSTANCE FOR BACKUP, GET_LOCK, prepared XA.
 _LOCKS = """
 SELECT t.processlist_id, COALESCE(MAX(t.processlist_user), '?'), COALESCE(MAX(t.processlist_time), 0),
   MAX(IF(m.object_type = 'GLOBAL', 'the lock of FLUSH TABLES WITH READ LOCK',
@@ -38,23 +38,23 @@ WHERE m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID() AND (
   OR (m.object_type = 'TABLE' AND m.lock_type = 'SHARED_NO_WRITE' AND t.processlist_command = 'Sleep'))
 GROUP BY t.processlist_id ORDER BY MAX(t.processlist_time) DESC
 """
-_GONE = {1094}  # the connection ended by itself meanwhile
+_GONE = {1094}  # the connection has ended by itself
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """An open transaction of a client; its statements are not shown, for they may hold data."""
+    """An open transaction of a client; its statements are not shown, because they may hold data."""
 
     connection: int
     user: str
-    seconds: int  # of one that holds a lock: since its last statement
+    seconds: int  # for a session that holds a lock: since its last statement
     rows_modified: int
-    lock: str = ""  # the statement whose lock it holds, which keeps the primary from being handed over
+    lock: str = ""  # the lock that it holds, which blocks a switchover
 
 
 def close_clients(server: connect.Server) -> int:
-    """Close every client's connection, so that pools connect again through the Service; how many there were. Not those
-    through the socket: somebody looks at the server itself."""
+    """Close every client's connection, so that pools reconnect through the Service; returns their number. Connections
+    through the socket stay: somebody is inspecting the server itself."""
     found = [int(row[0]) for row in server.query(_CLIENTS, [_OURS])]
     for connection in found:
         try:
@@ -66,7 +66,7 @@ def close_clients(server: connect.Server) -> int:
 
 
 def transactions(server: connect.Server) -> list[Transaction]:
-    """Open transactions, the oldest first; then the sessions whose locks are in a hand-over's way."""
+    """Open transactions, oldest first; then the sessions whose locks block a switchover."""
     open_ones = [
         Transaction(int(connection), user, int(seconds), int(modified))
         for connection, user, seconds, modified in server.query(_TRANSACTIONS)
@@ -75,8 +75,8 @@ def transactions(server: connect.Server) -> list[Transaction]:
 
 
 def locks(server: connect.Server) -> list[Transaction]:
-    """The sessions whose locks are in a hand-over's way. While one stands still the server answers this, and refuses
-    queries of information_schema (error 4094)."""
+    """The sessions whose locks block a switchover. While a switchover is blocked, the server answers this query, but
+    refuses queries of information_schema (error 4094)."""
     return [
         Transaction(int(connection), user, int(seconds), 0, lock)
         for connection, user, seconds, lock in server.query(_LOCKS)

@@ -16,7 +16,7 @@ _NO_SUCH, _READ_ONLY, _WRONG_TYPE = 1193, 1238, 1232
 
 
 def kind(server: connect.Server, name: str) -> str:
-    """Asked of the server itself, by setting the variable to what it is."""
+    """Whether the variable can be set live, tested by setting it to its current value."""
     try:
         server.query(f"SET GLOBAL {_checked(name)} = @@GLOBAL.{name}")
     except errors.StatementFailed as error:
@@ -25,7 +25,7 @@ def kind(server: connect.Server, name: str) -> str:
 
 
 def set_all(server: connect.Server, values: Mapping[str, str | None]) -> dict[str, str]:
-    """Set each one, None to the server's default. If one is refused all are put back; returns what was refused."""
+    """Set each variable, None to the server's default. If one is refused, all are reset; returns the refused one."""
     before = get(server, list(values))
     done: list[str] = []
     for name, value in values.items():
@@ -40,7 +40,7 @@ def set_all(server: connect.Server, values: Mapping[str, str | None]) -> dict[st
 
 
 def _set(server: connect.Server, name: str, value: str | None) -> None:
-    """What looks like a number may be a text to the variable."""
+    """Set one variable; a value that looks like a number may have to be sent as text."""
     statement = f"SET GLOBAL {_checked(name)} = "
     try:
         server.query(statement + ("DEFAULT" if value is None else literal(value)))
@@ -65,7 +65,7 @@ def get(server: connect.Server, names: Sequence[str]) -> dict[str, str | None]:
 
 
 def literal(value: str) -> str:
-    """A value of my.cnf, for SET: sizes as numbers, everything else as a text that no sql_mode reads otherwise."""
+    """A value of my.cnf for SET: sizes as numbers, all others as text that means the same under any sql_mode."""
     size = quantity.parse_my_cnf(value)
     if size is not None:
         return str(size)
@@ -75,7 +75,7 @@ def literal(value: str) -> str:
 
 
 def _checked(name: str) -> str:
-    """Names go into statements as they are; raises ConfigError for what cannot be one."""
+    """Names go into statements unquoted; raises ConfigError for an invalid one."""
     if not _NAME.fullmatch(name):
         raise errors.ConfigError(f"{name!r} is not a variable's name")
     return name

@@ -38,7 +38,7 @@ class Target:
 
 
 def why_not_ready(target: Target, login: connect.Login | None, *, timeout_seconds: float = 2) -> str | None:
-    """Why the database is not there yet, or None if it is. With a login it must also accept writes."""
+    """Why the database is not ready yet, or None if it is. With a login, it must also accept writes."""
     try:
         socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -50,7 +50,7 @@ def why_not_ready(target: Target, login: connect.Login | None, *, timeout_second
 
 
 def is_there(target: Target, *, timeout_seconds: float = 2) -> bool:
-    """False only if nothing listens, or nobody answers at all: a server that is full of connections is there."""
+    """False only if nothing listens or answers: a server that has no free connections is still present."""
     try:
         socket.create_connection((target.host, target.port), timeout_seconds).close()
     except OSError:
@@ -59,7 +59,7 @@ def is_there(target: Target, *, timeout_seconds: float = 2) -> bool:
 
 
 def _why_no_greeting(target: Target, timeout_seconds: float) -> str | None:
-    """A port that accepts is not enough: kube-proxy or another server may hold it."""
+    """Why there is no MySQL greeting; an open port is not enough: kube-proxy or another server may hold it."""
     try:
         with socket.create_connection((target.host, target.port), timeout_seconds) as stream:
             packet = stream.recv(64)

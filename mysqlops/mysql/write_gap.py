@@ -1,4 +1,4 @@
-"""Measure for how long nothing can be written through a Service while the primary changes."""
+"""Measure how long writes through a Service fail while the primary changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Gap:
-    """The longest time between two acknowledged writes, the writes and failures seen, who took the first and last."""
+    """The longest time between two acknowledged writes, the counts, and the members that took the first and last."""
 
     seconds: float
     writes: int
@@ -33,7 +33,7 @@ def is_running(server: connect.Server, token: str) -> bool:
 
 
 class Meter:
-    """One client that keeps its connection and, after an error, connects again at once."""
+    """One client that keeps its connection and reconnects immediately after an error."""
 
     def __init__(self, service: str, login: connect.Login, token: str, clock: Clock) -> None:
         self._service, self._login, self._token, self._clock = service, login, token, clock

@@ -26,7 +26,7 @@ class Key:
 
     @classmethod
     def parse(cls, text: str, default: str) -> Key:
-        """Of SECRET[:KEY]."""
+        """Parses SECRET[:KEY]."""
         secret, _, key = text.partition(":")
         return cls(secret, key or default)
 
@@ -36,7 +36,8 @@ class Key:
 
 @dataclass(frozen=True)
 class Source:
-    """A server to take over: where it is, who may read it with which password, and how it proves who it is."""
+    """A server to take over: its address, the account and password that may read it, and how its identity is
+    verified."""
 
     host: str
     port: int
@@ -51,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """What one run does: `databases` empty means all; `accounts` are administrative ones that come along too."""
+    """What one run does: empty `databases` means all; `accounts` are administrative accounts to copy as well."""
 
     source: Source
     databases: Sequence[str] = ()
@@ -60,19 +61,19 @@ class Request:
 
 
 def unfit(source: Source) -> list[Reason]:
-    """Why this server is not asked for anything: its password would go to whoever answers."""
+    """Why this server is not contacted: the password would go to anybody who answers."""
     if source.ssl_mode in adoption.VERIFYING and source.ca is None:
-        text = f"nothing verifies {source}: its password and data would be anybody's who answers at that address"
+        text = f"nothing verifies {source}: anybody who answers at that address would get its password and data"
         hint = "--ca SECRET[:KEY] with the source's CA; or --ssl-mode required, if you trust the network between"
         return [Reason("source-unverified", text, hint)]
     if source.ssl_mode not in adoption.VERIFYING and source.ca is not None:
-        text = f"--ssl-mode {source.ssl_mode} does not look at --ca"
+        text = f"--ssl-mode {source.ssl_mode} ignores --ca"
         return [Reason("source-unverified", text, "--ssl-mode verify-identity or verify-ca")]
     return []
 
 
 def abort_command(name: str, namespace: str, source: Source) -> str:
-    """What gives the source its writes back."""
+    """The command that lets the source accept writes again."""
     words = [
         "mysqlops adopt",
         name,
@@ -88,8 +89,8 @@ def abort_command(name: str, namespace: str, source: Source) -> str:
 
 
 def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
-    """The Job of one copy; `base` is manifests/adopt/job.yaml. The pod's deadline comes first, so that another one can
-    still undo what it began."""
+    """The Job of one copy; `base` is manifests/adopt/job.yaml. The pod's deadline is earlier than the Job's, so that
+    another pod can still undo what the first one began."""
     wanted: Json = render.rename(copy.deepcopy(base), spec.name)
     wanted["metadata"]["namespace"] = spec.namespace
     wanted["spec"]["activeDeadlineSeconds"] = seconds + adoption.GRACE_SECONDS // 2
@@ -127,23 +128,23 @@ def _deeds(job: Json) -> tuple[Any, Any]:
 
 
 def finishes(job: Json) -> bool:
-    """Whether it is one that stops the source's writes."""
+    """Whether this Job stops the source's writes."""
     return bool(_deeds(job)[1].get("FINISH") == "yes")
 
 
 def copies(job: Json) -> bool:
-    """Whether it is one that copies; the other kind gives the source back."""
+    """Whether this Job copies; the other kind releases the source."""
     return bool(job["spec"]["template"]["spec"].get("initContainers"))
 
 
 def release(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
-    """A Job that only lets the source take writes again, whatever the cluster's state."""
+    """A Job that only lets the source accept writes again, whatever the cluster's state."""
     wanted = job(base, spec, agent_map, request, seconds=seconds)
     pod = wanted["spec"]["template"]["spec"]
     pod["initContainers"] = []
     pod["containers"][0]["command"] = ["python3", "/agent/agent.pyz", "adopt-give-back"]
     next(one for one in pod["volumes"] if one["name"] == "target")["secret"]["optional"] = True
-    del wanted["spec"]["podFailurePolicy"]  # it names containers that are not there
+    del wanted["spec"]["podFailurePolicy"]  # it names containers that this Job does not have
     return wanted
 
 
@@ -159,7 +160,7 @@ def _environment(spec: ClusterSpec, request: Request) -> list[Json]:
         "ACCOUNTS": json.dumps(list(request.accounts)),
         "FINISH": "yes" if request.finish else "no",
     }
-    # Kubernetes would put the value of another variable where a name holds $(…).
+    # Kubernetes would expand $(…) in a name to the value of another variable.
     plain = [{"name": key, "value": value.replace("$", "$$")} for key, value in values.items()]
     field = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
     return [*plain, {"name": "JOB", "valueFrom": field}]
@@ -167,7 +168,7 @@ def _environment(spec: ClusterSpec, request: Request) -> list[Json]:
 
 @dataclass(frozen=True)
 class Report:
-    """What was copied, what differs, and the accounts: those that come along, and why others do not."""
+    """What was copied, what differs, which accounts were copied, and why others were not."""
 
     databases: list[str]
     tables: int
@@ -178,7 +179,7 @@ class Report:
 
 
 def read_report(log: str) -> Report | None:
-    """Out of the log of the Job's last container; None if it wrote none."""
+    """The report from the log of the Job's last container; None if it wrote none."""
     for line in reversed(log.splitlines()):
         if line.startswith("{"):
             found = json.loads(line)
@@ -201,10 +202,10 @@ def _difference(table: Json) -> str:
 
 
 def _shown(names_there: Iterable[str]) -> list[str]:
-    """What the source calls things goes to a terminal: without control characters."""
+    """Names from the source without control characters, because they are shown on a terminal."""
     return ["".join(one if one.isprintable() else repr(one)[1:-1] for one in text) for text in names_there]
 
 
 def progress(step: str, _: str) -> str:
-    """What a step does, in a few words."""
+    """The progress text of a step."""
     return {"prepare": "checking the source", "copy": "copying", "conclude": "comparing every row"}.get(step, step)

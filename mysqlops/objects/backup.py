@@ -1,4 +1,4 @@
-"""The Jobs of backups, step by step, and what their pods say. Pure."""
+"""The Jobs of backups, step by step. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SCRIPTS = {RESTIC: "restic.sh", MYSQLD: "mysqld.sh"}
 
 @dataclass(frozen=True)
 class Step:
-    """One container of a Job; each begins when the one before has ended, but for mysqld, which stays."""
+    """One container of a Job; each starts after the previous one has ended, except mysqld, which keeps running."""
 
     name: str
     kind: str
@@ -48,7 +48,7 @@ SNAPSHOT = (
     Step("examine", PYTHON, ("backup-examine",)),
     Step("store", RESTIC, ("store-copy", "/work/report")),
 )
-# What the repository holds then is bound to what the entry says. Until that is done the entry counts for nothing.
+# Binds what the repository holds to the entry. Until that is done, the entry does not count.
 SEAL = (
     Step("seal", PYTHON, ("backup-seal",)),
     Step("store-seal", RESTIC, ("store", "/work/seal")),
@@ -77,7 +77,7 @@ RESTORE = (
 )
 
 _APPLY = (
-    # A receiver stores its logs again meanwhile, and forgets their earlier states.
+    # Meanwhile, a receiver may store its logs again and forget their earlier states.
     Step("look-again", RESTIC, ("look",)),
     Step("choose-logs", PYTHON, ("backup-choose-logs",)),
     Step("fetch-logs", RESTIC, ("fetch-logs",)),
@@ -87,12 +87,12 @@ _APPLY = (
 
 
 def rejoin() -> tuple[Step, ...]:
-    """Of a restore onto the volume of a member, which then goes on in its own group."""
+    """The steps of a restore onto the volume of a member, which then rejoins its own group."""
     return (*RESTORE[:-1], replace(RESTORE[-1], env={"REJOINS": "yes"}))
 
 
 def restore(to: str) -> tuple[Step, ...]:
-    """Of a restore; brought forward to a point (core/pitr.py) if one is given."""
+    """The steps of a restore, with recovery to a point (core/pitr.py) if one is given."""
     if not to:
         return RESTORE
     applied = tuple(replace(step, env={**step.env, "TO": to}) for step in _APPLY)
@@ -113,7 +113,7 @@ REMOVE_KEY = (Step("remove-key", RESTIC, ("remove-key",)),)
 
 
 def export(snapshot: str, file: str) -> tuple[Step, ...]:
-    """Of a Job that writes one backup as a tar file onto its volume."""
+    """The step of a Job that writes one backup as a tar file onto its volume."""
     return (Step("export", RESTIC, ("export", snapshot, file)),)
 
 
@@ -132,7 +132,7 @@ class Templates:
 
 @dataclass(frozen=True)
 class Source:
-    """What the images, sizes and ConfigMaps of a Job are taken from; `spec` None: only restic is needed."""
+    """The source of a Job's images, sizes and ConfigMaps; `spec` is None if only restic is needed."""
 
     spec: ClusterSpec | None = None
     config_map: str = ""
@@ -140,7 +140,7 @@ class Source:
 
 
 def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], source: Source, **env: str) -> Json:
-    """The Job; the steps' environment is `env`, and for python also who the cluster is."""
+    """The Job; the steps' environment is `env`, and for Python steps also the cluster's identity."""
     wanted = copy.deepcopy(templates.job)
     cluster = source.spec.name if source.spec else ""
     _label(wanted, name, cluster)
@@ -157,7 +157,7 @@ def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], 
 
 
 def stay_together(template: Json, target: Target) -> None:
-    """A repository on a claim can often be mounted on one node only: every pod that uses it runs there."""
+    """A ReadWriteOnce claim mounts on one node: schedule every pod that uses the repository there."""
     if not target.claim:
         return
     template["metadata"]["labels"][names.LABEL_TARGET] = target.name
@@ -220,7 +220,7 @@ def _fill_volumes(pod: Json, target: Target, source: Source, kinds: set[str]) ->
 
 
 def onto_claim(wanted: Json, claim: str) -> Json:
-    """The same Job with a volume that stays instead of a scratch one."""
+    """The same Job with a permanent volume instead of a scratch volume."""
     volumes = wanted["spec"]["template"]["spec"]["volumes"]
     scratch = next(one for one in volumes if one["name"] == "scratch")
     scratch.clear()
@@ -230,7 +230,7 @@ def onto_claim(wanted: Json, claim: str) -> Json:
 
 
 def beside(wanted: Json, pod: str) -> Json:
-    """The same Job on the node of a pod that has its volume already, and waits."""
+    """The same Job on the node of a waiting pod that has mounted the volume already."""
     selector = {"matchLabels": {"statefulset.kubernetes.io/pod-name": pod}}
     term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
     affinity = wanted["spec"]["template"]["spec"].setdefault("affinity", {}).setdefault("podAffinity", {})
@@ -239,7 +239,7 @@ def beside(wanted: Json, pod: str) -> Json:
 
 
 def from_snapshot(claim_spec: Json, snapshot: str) -> None:
-    """A claim, or a scratch volume, that begins as what a volume snapshot holds."""
+    """Let a claim or a scratch volume start with the content of a volume snapshot."""
     group, _, _ = _SNAPSHOT_API.partition("/")
     claim_spec["dataSource"] = {"apiGroup": group, "kind": "VolumeSnapshot", "name": snapshot}
 
@@ -248,7 +248,7 @@ _SNAPSHOT_API = "snapshot.storage.k8s.io/v1"
 
 
 def volume_snapshot(name: str, claim: str, member: str, cluster: str, snapshot_class: str) -> Json:
-    """Of a member's claim; the annotation goes when it is in a catalogue."""
+    """The snapshot of a member's claim; its annotation is removed once it is in a catalogue."""
     spec: Json = {"source": {"persistentVolumeClaimName": claim}}
     if snapshot_class:
         spec["volumeSnapshotClassName"] = snapshot_class
@@ -265,23 +265,23 @@ def scratch_claim(wanted: Json) -> Json:
 
 
 def grow_scratch(wanted: Json, size: int) -> None:
-    """For a backup that is larger than the cluster's volumes are now."""
+    """Enlarge the scratch volume for a backup that is larger than the cluster's volumes are now."""
     scratch_claim(wanted)["resources"]["requests"]["storage"] = str(size)
 
 
 def which(chosen: Backup) -> dict[str, str]:
-    """What a Job restores or verifies: that very entry, for another one may have its id."""
+    """The entry that a Job restores or verifies: identified exactly, because another one may have the same id."""
     return {"BACKUP_ID": chosen.id, "SNAPSHOT": chosen.snapshot, "SIGNED": chosen.signed}
 
 
 def with_key_of(wanted: Json, secret: str) -> None:
-    """The key that sealed a backup, for its binary logs: a restored cluster has another one of its own."""
+    """Mount the key that sealed a backup, for its binary logs: a restored cluster has a key of its own."""
     volumes = {one["name"]: one for one in wanted["spec"]["template"]["spec"]["volumes"]}
     volumes["login"]["secret"]["secretName"] = secret
 
 
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
-    """What the programs must know of the cluster. The spec goes into the backup, so that it alone is enough."""
+    """What the programs must know about the cluster. The spec goes into the backup, so that the backup is enough."""
     return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(_recorded(spec), sort_keys=True)}
 
 

@@ -1,4 +1,4 @@
-"""What receives a cluster's binary logs, from manifests/binlog, and what its own report means. Pure."""
+"""The receiver of a cluster's binary logs, from manifests/binlog, and the meaning of its report. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Wish:
-    """What `backup binlog start` was told."""
+    """The options of `backup binlog start`."""
 
     target: Target
     every: float = DEFAULT_SECONDS
@@ -33,13 +33,13 @@ class Wish:
 def check_every(seconds: float) -> float:
     if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
         text = f"--every {seconds:g}s: expected {_LEAST_SECONDS:g}s to {_MOST_SECONDS / 60:g}m"
-        raise ConfigError(f"{text}: what is not stored yet is lost with the cluster, and each storing is a snapshot")
+        raise ConfigError(f"{text}: anything not stored yet is lost with the cluster, and each store adds a snapshot")
     return seconds
 
 
 @dataclass(frozen=True)
 class Source:
-    """What the Deployment is made of: the cluster's spec, its agent's ConfigMap, and what tells it from others."""
+    """What the Deployment is built from: the cluster's spec, its agent's ConfigMap, and its origin."""
 
     spec: ClusterSpec
     agent_map: str
@@ -81,7 +81,7 @@ def _fill(deployment: Json, scripts: Mapping[str, str], wish: Wish, source: Sour
 
 
 def selector_text(name: str) -> str:
-    """Of the receiver's pods, as manifests/binlog/deployment.yaml has it."""
+    """The selector of the receiver's pods, as in manifests/binlog/deployment.yaml."""
     return f"app.kubernetes.io/component=binlog,{names.LABEL_CLIENT}={name}"
 
 
@@ -90,19 +90,19 @@ def _noted(wish: Wish) -> Json:
 
 
 def noted(deployment: Json) -> tuple[str, float]:
-    """The target's name and the seconds that it was made with."""
+    """The target's name and the interval in seconds of a receiver's Deployment."""
     found = json.loads(deployment["metadata"]["annotations"][names.ANNOTATION_BINLOG])
     return str(found["target"]), float(found["every"])
 
 
 def late_because(report: binlog.Report | None, since: datetime, now: datetime) -> str:
-    """Why what was written lately is not stored yet, or nothing. `since`: when the receiver was made."""
+    """Why recent writes are not stored yet; empty if they are. `since` is when the receiver was created."""
     known = report.until if report is not None else ""
     at = datetime.fromisoformat(known) if known else since
     age = (now - at).total_seconds()
     if abs(age) <= (2 * report.every if report is not None else DEFAULT_SECONDS) + _PATIENCE_SECONDS:
         return ""
     if age < 0:
-        return f"what is stored reaches until {at:%Y-%m-%dT%H:%M:%SZ}, {-age:.0f} s from now: a clock is wrong"
+        return f"the stored binary logs end at {at:%Y-%m-%dT%H:%M:%SZ}, {-age:.0f} s from now: a clock is wrong"
     why = f": {report.trouble}" if report is not None and report.trouble else ""
-    return f"what was written in the last {age:.0f} s is not stored in any target{why}"
+    return f"writes of the last {age:.0f} s are not stored in any target{why}"

@@ -1,4 +1,5 @@
-"""Which claim is whose: the StatefulSet's template names them, and a restore in place changes the template. Pure."""
+"""Which claim belongs to which member: the StatefulSet's template names them, and a restore in place changes it.
+Pure."""
 
 from __future__ import annotations
 
@@ -9,33 +10,35 @@ from mysqlops.core import names
 from mysqlops.errors import Reason
 
 Json = dict[str, Any]
-GOING = "claim-going"  # the condition and reason: a claim that goes as soon as its pod stops
+GOING = "claim-going"  # the condition and reason: a claim that is deleted as soon as its pod stops
 
 
 def template_of(stateful_set: Json) -> str:
-    """The name of the claims' template: what their names begin with."""
+    """The name of the claims' template, with which their names start."""
     return str(stateful_set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"])
 
 
 def left_out(cluster: str, claims: Iterable[str], replicas: int) -> list[Reason]:
-    """Why a cluster of `replicas` members may not start beside these claims: one that would get no pod may hold what
-    was acknowledged last, for the members of a cluster that stops leave one after another."""
+    """Why a cluster of `replicas` members may not start with these claims: one that would get no pod may hold the last
+    acknowledged transactions, because the members of a stopping cluster leave one after another."""
     beyond = sorted(one for one in claims if names.ordinal_of(one) >= replicas)
     if not beyond:
         return []
     members = max(names.ordinal_of(one) for one in beyond) + 1
-    text = f"{', '.join(beyond)} would get no pod with {replicas} members, and may hold what was acknowledged last"
+    text = (
+        f"{', '.join(beyond)} would get no pod with {replicas} members, and may hold the last acknowledged transactions"
+    )
     hint = f"start {cluster} with at least {members} members first, then mysqlops scale {cluster} --replicas {replicas}"
     return [Reason("claims-left-out", text, hint)]
 
 
 def is_going(claim: Json) -> bool:
-    """Somebody deleted it, and a pod still uses it."""
+    """Whether it was deleted while a pod still uses it."""
     return "deletionTimestamp" in claim["metadata"]
 
 
 def going(cluster: str, claims: Iterable[Json]) -> list[Reason]:
-    """Why the pods of a cluster may not stop while their data is to be kept."""
+    """Why the pods of a cluster may not stop if their data must be kept."""
     gone = sorted(one["metadata"]["name"] for one in claims if is_going(one))
     return [
         Reason(

@@ -1,4 +1,4 @@
-"""Where a live object differs from the wanted one: only fields that are wanted count, quantities as quantities."""
+"""Where a live object differs from the wanted one: only wanted fields count, quantities are compared as numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mysqlops.core import quantity
 from mysqlops.errors import ConfigError
 
 _QUANTITY_KEYS = {"cpu", "memory", "storage", "sizeLimit"}
-# The agent's bytes are compared by the annotation that names their content: another zlib makes other bytes.
+# The agent's program is compared by the annotation that names its content: another zlib produces other bytes.
 _NOT_COMPARED = {"binaryData"}
 
 
@@ -27,7 +27,7 @@ class Difference:
 
 
 def differences(wanted: Any, found: Any) -> list[Difference]:
-    """Every wanted field that the live object lacks or has otherwise."""
+    """Every wanted field that the live object lacks or has with another value."""
     return list(_compare(wanted, found, ""))
 
 
@@ -45,7 +45,7 @@ def _compare(wanted: Any, found: Any, path: str) -> Iterator[Difference]:
 
 
 def _compare_lists(wanted: list[Any], found: list[Any], path: str) -> Iterator[Difference]:
-    """Lists of named things by name, others by position; a list that only grew (server defaults) is no difference."""
+    """Compares lists of named items by name, others by position; items that the server added are no difference."""
     if wanted and all(isinstance(item, dict) and "name" in item for item in wanted):
         by_name = {item.get("name"): item for item in found if isinstance(item, dict)}
         for item in wanted:

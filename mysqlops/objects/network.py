@@ -1,4 +1,4 @@
-"""Who may reach a cluster's members: from the spec to the rules of its NetworkPolicy, and back. Pure."""
+"""Which pods may reach a cluster's members: from the spec to the rules of its NetworkPolicy, and back. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 
 Json = dict[str, Any]
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"  # on every namespace, given by the API server
-# DNS (OpenShift's pods have it at 5353), and the API server, whose addresses differ from cluster to cluster.
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"  # the API server sets it on every namespace
+# DNS (on OpenShift at 5353), and the API server, whose addresses differ from cluster to cluster.
 _EVERYWHERE = (("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353), ("TCP", 443), ("TCP", 6443))
 _SQL, _AGENT = 0, 1  # the rules of the base, one for each port
 
 
 @dataclass(frozen=True)
 class Access:
-    """What the policy of a cluster says, as the fields of its spec."""
+    """A cluster's NetworkPolicy as the fields of its spec."""
 
     client_namespaces: tuple[str, ...]
     metrics_namespaces: tuple[str, ...]
@@ -25,12 +25,12 @@ class Access:
 
 
 def shape(policy: Json, spec: ClusterSpec) -> None:
-    """Put the spec's namespaces into the base's policy, which lets in the own namespace only."""
+    """Put the spec's namespaces into the base's policy, which admits only the cluster's own namespace."""
     rules = policy["spec"]["ingress"]
     members, clients = rules[_SQL]["from"]
     rules[_SQL]["from"] = [members, *_peers(clients, spec.client_namespaces)]
     anybody = rules[_AGENT]["from"][0]
-    # An empty list lets in also what is no pod, such as a Prometheus on a node's own network.
+    # An empty list also admits clients that are not pods, such as a Prometheus on a node's own network.
     is_open = ANY_NAMESPACE in spec.metrics_namespaces
     rules[_AGENT]["from"] = [] if is_open else _peers(anybody, spec.metrics_namespaces)
     if spec.limit_egress:
@@ -40,7 +40,7 @@ def shape(policy: Json, spec: ClusterSpec) -> None:
 
 
 def _peers(own: Json, namespaces: Sequence[str]) -> list[Json]:
-    """The own namespace, and those pods of others."""
+    """The cluster's own namespace, and the pods of other namespaces."""
     if ANY_NAMESPACE in namespaces:
         return [{"namespaceSelector": {}, **own}]
     if not namespaces:
@@ -50,8 +50,8 @@ def _peers(own: Json, namespaces: Sequence[str]) -> list[Json]:
 
 
 def access_of(policy: Json | None) -> Access:
-    """What a live policy lets in. None, or rules of somebody else's making: the same as those from before there was a
-    choice, so that nothing is cut off that was not asked for."""
+    """What a live policy admits. Without a policy, or with rules of others: the same as in releases before the options
+    existed, so that no client is cut off without being asked for."""
     spec = (policy or {}).get("spec") or {}
     rules = spec.get("ingress") or []
     by_port = {port["port"]: rule for rule in rules for port in rule.get("ports") or [] if "port" in port}

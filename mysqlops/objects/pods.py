@@ -1,4 +1,4 @@
-"""What Kubernetes says of a pod. Pure."""
+"""Reads the state of a pod from its Kubernetes object. Pure."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ _LEAST_TELLING = "Aborting"
 
 
 def containers(pod: Json) -> list[Json]:
-    """The statuses of all its containers, those of the init containers first."""
+    """The statuses of all its containers, init containers first."""
     status = pod.get("status", {})
     return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
 
 
 def specs(pod: Json) -> list[Json]:
-    """What all its containers are made of, the init containers first; of a pod or of a template."""
+    """The specs of all containers of a pod or template, init containers first."""
     return [*pod["spec"].get("initContainers", []), *pod["spec"].get("containers", [])]
 
 
 def container(pod: Json, name: str) -> Json | None:
-    """The status of one, None before kubelet has told any."""
+    """The status of one container; None until kubelet has reported it."""
     return next((one for one in containers(pod) if one["name"] == name), None)
 
 
 def is_running(status: Json) -> bool:
-    """Of a container's status."""
+    """Whether a container's status says that it is running."""
     return "running" in status.get("state", {})
 
 
 def is_ready(item: Json) -> bool:
-    """The Ready condition, which pods and nodes have alike."""
+    """The Ready condition, which pods and nodes share."""
     return any(
         condition["type"] == "Ready" and condition["status"] == "True"
         for condition in item.get("status", {}).get("conditions", [])
@@ -47,7 +47,7 @@ def restarts(pod: Json | None) -> int:
 
 
 def is_away(pod: Json | None, name: str) -> bool:
-    """True if that container ran in a pod that stays, and does not now: kubelet has not started it again."""
+    """True if that container of a pod that is not being deleted has stopped and kubelet has not restarted it."""
     if pod is None or "deletionTimestamp" in pod["metadata"]:
         return False
     own = container(pod, name)
@@ -55,12 +55,12 @@ def is_away(pod: Json | None, name: str) -> bool:
 
 
 def is_pending(pod: Json) -> bool:
-    """Not scheduled yet, or its containers cannot be made."""
+    """Not scheduled yet, or its containers cannot be created."""
     return bool(pod.get("status", {}).get("phase") == "Pending")
 
 
 def command(cluster: str, name: str, pod: Json | None) -> str:
-    """What shows more of a pod than `status` does: only a container that ran has a log."""
+    """The command that shows more of a pod than `status`; only a container that has run has a log."""
     if pod is None:
         return f"kubectl describe statefulset {cluster}"
     for one in containers(pod):
@@ -71,11 +71,11 @@ def command(cluster: str, name: str, pod: Json | None) -> str:
     return f"kubectl describe pod {name}" if is_pending(pod) else f"kubectl logs {name} -c {names.CONTAINER_AGENT}"
 
 
-_WARNED_SECONDS = 1200.0  # the StatefulSet's controller tries again after 1000 s at most
+_WARNED_SECONDS = 1200.0  # the StatefulSet controller retries after at most 1000 s
 
 
 def warning(events: Sequence[Json], name: str, pod: Json | None, now: datetime) -> str:
-    """What Kubernetes warned of last: of this very pod, or of making it. Empty if it did not lately."""
+    """The latest Kubernetes warning about this pod or its creation; empty if there is no recent one."""
     found = [(_time(one), str(one.get("message", ""))) for one in events if _is_about(one, name, pod)]
     at, message = max(found, default=("", ""))
     return message if at and (now - datetime.fromisoformat(at)).total_seconds() < _WARNED_SECONDS else ""
@@ -94,7 +94,7 @@ def _time(event: Json) -> str:
 
 
 def why_silent(pod: Json | None, warned: str = "") -> str:
-    """What Kubernetes says of a pod whose agent says nothing, and what it warned of."""
+    """What Kubernetes reports about a pod whose agent is silent, with its latest warning."""
     if pod is None:
         return f"the pod does not exist: {warned}" if warned else "the pod does not exist"
     status = pod.get("status", {})
@@ -112,7 +112,7 @@ def why_silent(pod: Json | None, warned: str = "") -> str:
 
 
 def _why_stuck(container: Json, *, is_init: bool) -> str:
-    """Empty of a container that runs, is about to, or has done its part."""
+    """Why a container is stuck; empty if it is running, starting, or has finished its work."""
     state = container.get("state", {})
     waiting = state.get("waiting")
     if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
@@ -127,7 +127,7 @@ def _why_stuck(container: Json, *, is_init: bool) -> str:
 
 def last_words(container: Json) -> str:
     """Why a container failed, from the end of its log (terminationMessagePolicy FallbackToLogsOnError): mysqld's first
-    error, for what follows one says less and less; else the last line."""
+    error, because later ones say less and less; else the last line."""
     for state in (container.get("state", {}), container.get("lastState", {})):
         lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
         wrong = [one for one in lines if "[ERROR]" in one and not one.rstrip().endswith(_LEAST_TELLING)]

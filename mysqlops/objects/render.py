@@ -18,21 +18,21 @@ Json = dict[str, Any]
 BASE_NAME = "mysql"
 AGENT_FILE = "agent.pyz"
 
-# What others need comes first; the StatefulSet last, so that a deploy killed half way never leaves pods without it.
+# Objects that others need come first, the StatefulSet last: a deploy killed half-way never leaves pods without them.
 _ORDER = (
     "ServiceAccount Role RoleBinding Secret Lease ConfigMap Service NetworkPolicy PodDisruptionBudget StatefulSet"
 ).split()
 
 
 MY_CNF = "my.cnf"  # what mysqld reads
-USER_CNF = "user.cnf"  # the part of it that the user set
-PREVIOUS_CNF = "previous.cnf"  # that part before the last change, for --revert
+USER_CNF = "user.cnf"  # the user's settings in it
+PREVIOUS_CNF = "previous.cnf"  # the user's settings before the last change, for --revert
 
 
 @dataclass(frozen=True)
 class InUse:
     """The names of what a member starts with: two ConfigMaps, and the template of its claims. A change that needs a
-    restart gets new ConfigMaps: pods that are not replaced yet, and those of a rollback, go on with what they know. A
+    restart gets new ConfigMaps: pods that are not replaced yet, and those of a rollback, keep using the old ones. A
     restore in place gets new claims."""
 
     config: str
@@ -49,7 +49,7 @@ class Agent:
 
 
 def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_use: InUse | None = None) -> list[Json]:
-    """The objects that `deploy` applies, in the order in which it does."""
+    """The objects that `deploy` applies, in its order."""
     objects = [rename(copy.deepcopy(item), spec.name) for item in base]
     for item in objects:
         item["metadata"]["namespace"] = spec.namespace
@@ -73,14 +73,14 @@ def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_us
 
 
 def my_cnf(base_text: str, spec: ClusterSpec) -> str:
-    """The base, the sizes over it, and the user's settings over both."""
+    """my.cnf: the base, overridden by the sizes, overridden by the user's settings."""
     base = mysqld_config.parse(base_text, "manifests/base/config/my.cnf")
     return mysqld_config.layer(base, spec.sizing().variables(), _connections(spec), spec.mysqld)
 
 
 def _connections(spec: ClusterSpec) -> dict[str, str | None]:
-    """What one account may take of a user's own max_connections; nothing is kept of one that is too small for that: the
-    replication account needs its own share."""
+    """The share of a user's own max_connections that one account may use. If max_connections is too small, nothing is
+    reserved: the replication account needs its own share."""
     number = lines.number(mysqld_config.by_name(spec.mysqld).get("max_connections"))
     if number is None:
         return {}
@@ -91,9 +91,9 @@ def _connections(spec: ClusterSpec) -> dict[str, str | None]:
 
 
 def rename(node: Any, name: str) -> Any:
-    """Put the cluster's name wherever the base says `mysql` or `mysql-…`: in the base these strings mean nothing else.
+    """Replace `mysql` and `mysql-…` in the base with the cluster's name: these strings mean nothing else there.
 
-    Images are the exception, and set from the spec anyway.
+    Images are the exception; they are set from the spec anyway.
     """
     if isinstance(node, dict):
         return {key: value if key == "image" else rename(value, name) for key, value in node.items()}
@@ -141,13 +141,13 @@ def _volume(stateful_set: Json, name: str) -> Json:
 
 
 def config_of(stateful_set: Json) -> str | None:
-    """The ConfigMap that the pods have their settings from; None if none is mounted."""
+    """The ConfigMap with the pods' settings; None if none is mounted."""
     volumes = stateful_set["spec"]["template"].get("spec", {}).get("volumes", [])
     return next((one["configMap"]["name"] for one in volumes if one["name"] == "config"), None)
 
 
 def in_use_of(stateful_set: Json) -> InUse:
-    """Those that the StatefulSet's pods start with."""
+    """The names that the StatefulSet's pods start with."""
     return InUse(
         _volume(stateful_set, "config")["configMap"]["name"],
         _volume(stateful_set, "agent")["configMap"]["name"],
@@ -175,6 +175,6 @@ def renamed(config_map: Json, name: str) -> Json:
 
 
 def digest(data: dict[str, str]) -> str:
-    """Names the content of a ConfigMap."""
+    """A short hash that names the content of a ConfigMap."""
     text = "\0".join(f"{key}\0{value}" for key, value in sorted(data.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

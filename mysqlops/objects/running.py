@@ -1,4 +1,4 @@
-"""The spec of a cluster that runs, read from its StatefulSet and its settings. Pure; the inverse of render."""
+"""The spec of a running cluster, read from its StatefulSet and its settings. Pure; the inverse of render."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _VERBS = {
 
 
 def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterSpec:
-    """The spec that would make this StatefulSet; `settings` is the ConfigMap's data, `policy` the NetworkPolicy. Raises
-    ConfigError if somebody put values there that mysqlops does not make."""
+    """The spec that would produce this StatefulSet; `settings` is the ConfigMap's data, `policy` the NetworkPolicy.
+    Raises ConfigError for values that mysqlops never writes."""
     access = network.access_of(policy)
     containers = {one["name"]: one for one in stateful_set["spec"]["template"]["spec"]["containers"]}
     mysqld = containers[names.CONTAINER_MYSQLD]
@@ -60,7 +60,7 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
 
 
 def differences(wanted: ClusterSpec, running: ClusterSpec, chosen: Collection[str] | None = None) -> list[Reason]:
-    """For each option (of those chosen) that differs from what runs, the verb that changes it."""
+    """For each (chosen) option that differs from the running cluster, the command that changes it."""
     return [
         _reason(field.name, wanted, running)
         for field in fields(ClusterSpec)
@@ -73,7 +73,7 @@ def _differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
     if field in ("storage_size", "memory", "cpu"):
         return not quantity.is_same(left, right)
     if field == "storage_class" and left is None:
-        return False  # the cluster's default, whatever that was
+        return False  # the default class, whichever that was
     return bool(left != right)
 
 
@@ -81,7 +81,7 @@ def _reason(field: str, wanted: ClusterSpec, running: ClusterSpec) -> Reason:
     option, verb = _VERBS[field]
     value, there = (_words(getattr(spec, field)) for spec in (wanted, running))
     if field == "mysqld":
-        text = "--config: the settings differ from those that run: " + ", ".join(_settings(wanted, running))
+        text = "--config: the settings differ from the running ones: " + ", ".join(_settings(wanted, running))
     else:
         text = f"{option} {value}: {running.name} runs with {there}"
     hint = f"mysqlops {verb.format(name=running.name, wanted=value)}" if verb else "a running cluster keeps its class"

@@ -1,6 +1,6 @@
-"""Scheduled backups, as Kubernetes' own CronJobs: nothing of ours has to run for them. Pure.
+"""Scheduled backups as Kubernetes CronJobs: no process of mysqlops has to run for them. Pure.
 
-Whether they work is read from the CronJobs' own status (lastScheduleTime, lastSuccessfulTime).
+Their success is read from the CronJobs' status (lastScheduleTime, lastSuccessfulTime).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
 BACKUP, VERIFY = "backup", "verify"
-_LATEST_START_SECONDS = 3600  # a run that could not start in time is started up to so much later
+_LATEST_START_SECONDS = 3600  # a run that could not start in time may start up to this much later
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What `backup schedule set` was told; `max_age` in seconds, of the newest success before `status` complains."""
+    """The options of `backup schedule set`; `max_age` is the age of the last success at which `status` complains."""
 
     cron: str
     verify_cron: str
@@ -35,18 +35,18 @@ class Wish:
 
 
 def check_cron(option: str, text: str, now: datetime) -> int:
-    """Seconds between its next two times; raises ConfigError."""
+    """Seconds between its next two runs; raises ConfigError."""
     try:
         times = CronSim(text, now)
         first, second = next(times), next(times)
     except (CronSimError, StopIteration) as error:
-        example = 'expected five fields such as "0 3 * * *" (each day at 3:00 UTC)'
+        example = 'expected five fields such as "0 3 * * *" (every day at 3:00 UTC)'
         raise ConfigError(f"{option} {text!r}: {error}; {example}") from error
     return int((second - first).total_seconds())
 
 
 def cron_job(job: Json, kind: str, wish: Wish) -> Json:
-    """A CronJob that makes such Jobs; one at a time, in UTC."""
+    """A CronJob that creates such Jobs, one at a time, in UTC."""
     cluster = job["metadata"]["labels"][names.LABEL_INSTANCE]
     labels = {**job["metadata"]["labels"], names.LABEL_STEPS: kind}
     return {
@@ -76,7 +76,7 @@ def wish_of(cron_job: Json) -> Wish:
 
 @dataclass(frozen=True)
 class Seen:
-    """How a schedule does; times are UTC, ISO 8601."""
+    """The state of a schedule; times are UTC, ISO 8601."""
 
     cluster: str
     kind: str
@@ -84,14 +84,14 @@ class Seen:
     target: str
     next: str
     last_success: str | None
-    age: int  # seconds since the last success, or since the schedule was made
+    age: int  # seconds since the last success, or since the schedule was created
     max_age: int
-    failures: int  # runs since then that were due and did not succeed
+    failures: int  # runs that were due since then and did not succeed
     running: bool
 
     @property
     def is_overdue(self) -> bool:
-        return abs(self.age) > self.max_age  # a success in the future is by a clock that is wrong
+        return abs(self.age) > self.max_age  # a success in the future comes from a wrong clock
 
 
 def judge(cron_job: Json, now: datetime) -> Seen:
@@ -116,7 +116,7 @@ def judge(cron_job: Json, now: datetime) -> Seen:
 
 
 def _due_between(cron: str, since: datetime, last: str | None, *, running: bool) -> int:
-    """Times after `since` up to the last one that was started, without the one that still runs."""
+    """The runs due after `since`, up to the last one that was started, without one that is still running."""
     if last is None:
         return 0
     until, count = datetime.fromisoformat(last), 0

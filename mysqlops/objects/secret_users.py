@@ -1,4 +1,4 @@
-"""Who still uses a Secret that is to go. Pure."""
+"""Which pods still use a Secret that is to be deleted. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def of(pods: Sequence[Json], secret: str, cluster: str) -> list[str]:
-    """The pods and what makes pods, other than the cluster's own, that have it as a volume or in their environment."""
+    """The pods and workloads, other than the cluster's own, that mount it or have it in their environment."""
     own = [one for one in pods if not names.is_member(one["metadata"]["name"], cluster)]
     others = [one for one in own if (one["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME]
     return sorted(one["metadata"]["name"] for one in others if secret in set(_named(one["spec"])))

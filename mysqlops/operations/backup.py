@@ -76,8 +76,9 @@ def create(session: Session, name: str, wish: Wish) -> backup.Backup:
     _check_same_target(wanted, wish)
     pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
+    signed = signing.of_job(session, pod, name)
     jobs.delete(session, wanted["metadata"]["name"])
-    return replace(backup.told(copied, stored), target=wish.target.name)
+    return replace(backup.told(copied, stored), target=wish.target.name, signed=signed)
 
 
 Make = Callable[[Session, str, Wish], backup.Backup]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mysqlops import errors
@@ -58,10 +59,14 @@ def codes() -> list[str]:
     return list(dict.fromkeys(name for _, names, _ in _rows() for name in names))
 
 
-def pages() -> list[Page]:
+@cache
+def pages() -> tuple[Page, ...]:
+    """Every page; they are read once."""
     folder = _folder("_docs", "docs")
     files = sorted(folder.rglob("*.md"))
-    return [Page(str(file.relative_to(folder).with_suffix("")), file.read_text(encoding="utf-8")) for file in files]
+    return tuple(
+        Page(str(file.relative_to(folder).with_suffix("")), file.read_text(encoding="utf-8")) for file in files
+    )
 
 
 def readable(text: str) -> str:

@@ -5,22 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mysqlops.core import gtid
-from mysqlops.core.view import RECOVERING
-from mysqlops.errors import Refused, StepFailed
+from mysqlops.core import group, gtid, names, record
+from mysqlops.core.view import ONLINE, RECOVERING
+from mysqlops.errors import MysqlopsError, Refused, StepFailed
+from mysqlops.objects import claims as naming
 from mysqlops.operations import gtids, lock, observe, orders, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import gate
+from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
+LetPass = Callable[[], gate.Passed]
 _TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
 # Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
+_LEAVES_SECONDS = 40.0  # an agent reads the Lease every five seconds, and the primary notes the view that follows
+_FORGETS_SECONDS = 120.0  # the primary forgets who was joining, and was scaled away, after a minute
 _PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
 
 
@@ -33,6 +38,71 @@ class Wish:
     flag: str = ""
     noted: gtid.GtidSet | None = None
     repair: bool = False  # for the member that the user named
+
+
+def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:
+    """The gate's answer before the claim's member has left its group, and again when the primary has noted a view
+    without it: what it holds is final then, and no outage waits for it. Raises what the gate raises, and the member may
+    come back. If its agent does not obey, it leaves with its pod, as with agents of older releases."""
+    member = names.pod_of_claim(claim["metadata"]["name"])
+    try:
+        passed = let_pass()
+        noted = _noted_group(session, name)
+        if not noted.members:  # older agents formed the group, and nobody notes its views
+            return passed
+        now = observe.judged(session, name)
+        uuid = next((one.server_uuid for one in now.members if one.name == member), None)
+        # Without a UID it is no note of a claim that goes: whoever finds it may call it off.
+        uid = passed.uid if naming.is_going(claim) else ""
+        _note(session, name, member, _emptying(session, uid, uuid or noted.expected().get(member, "")))
+        patience = waiting.Patience(session, _LEAVES_SECONDS)
+        while not patience.is_over() and is_counted(session, name, member):
+            patience.sleep(waiting.Pending(f"{member} to leave the group"), 1.0)
+        return let_pass()
+    except (MysqlopsError, KeyboardInterrupt):
+        with suppress(MysqlopsError):
+            _let_back(session, name, claim["metadata"]["name"])
+        raise
+
+
+def _let_back(session: Session, name: str, claim: str) -> None:
+    """Not if its claim goes with its pod."""
+    found = session.client.find("PersistentVolumeClaim", claim)
+    if found is None or naming.is_going(found):
+        return
+    member, notes = names.pod_of_claim(claim), emptied(session, name)
+    note = planning.emptying(notes, member)
+    if note is not None and note.uid in ("", found["metadata"]["uid"]):
+        orders.write(session.client, name, rebuilding={pod: one for pod, one in notes.items() if pod != member})
+
+
+def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:
+    """The same for a member without a pod, which a scaling removed. Raises StepFailed if it is counted too long."""
+    member = names.pod_of_claim(claim["metadata"]["name"])
+    let_pass()
+    patience = waiting.Patience(session, _FORGETS_SECONDS)
+    while is_counted(session, name, member):
+        if patience.is_over():
+            text = (
+                f"claim {claim['metadata']['name']} is kept: an outage would wait for {member}, which the group counts"
+            )
+            raise StepFailed(text, hint=f"mysqlops status {name}; then run the same command again")
+        patience.sleep(waiting.Pending(f"the group to count {member} no longer"), 1.0)
+    return let_pass()
+
+
+def is_counted(session: Session, name: str, member: str) -> bool:
+    """Whether it is in the group, or would be waited for in an outage. Its state is read before the Lease."""
+    states = {one.name: one.state for one in observe.judged(session, name).members}
+    if states.get(member) in (ONLINE, RECOVERING):
+        return True
+    noted = _noted_group(session, name)
+    return noted.garbled or (bool(noted.members) and member in noted.expected())
+
+
+def _noted_group(session: Session, name: str) -> group.Note:
+    lease = session.client.find("Lease", names.group_lease(name))
+    return group.note_of(status.annotations_of(lease))
 
 
 def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
@@ -86,11 +156,20 @@ def _is_joining(session: Session, name: str) -> bool:
 def empty(session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", **more: Any) -> None:
     """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. The orders that its
     new pod must find when it starts (`more`) are written in the same call. Raises WaitTimeout."""
-    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
-    note = planning.Emptying(passed.uid if passed else "none", at, lock.who(), backup)
-    orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
+    known, earlier = _noted_group(session, name), planning.emptying(emptied(session, name), member)
+    before = known.joining.get(member) or known.members.get(member) or (earlier.before if earlier else "")
+    _note(session, name, member, _emptying(session, passed.uid if passed else "none", before, backup), **more)
     if passed is not None:
         delete(session, passed)
+
+
+def _emptying(session: Session, uid: str, before: str, backup: str = "") -> planning.Emptying:
+    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    return planning.Emptying(uid, at, lock.who(), backup, before)
+
+
+def _note(session: Session, name: str, member: str, note: planning.Emptying, **more: Any) -> None:
+    orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
 
 
 def emptied(session: Session, name: str) -> dict[str, Any]:
@@ -104,6 +183,21 @@ def forget_emptied(session: Session, name: str, members: Collection[str]) -> Non
     notes = emptied(session, name)
     if left := notes.keys() & set(members):
         orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
+
+
+def forget_orders(session: Session, name: str, replicas: int) -> None:
+    """Whoever is added in a removed member's place begins without its orders: its pod would wait for a backup that no
+    command puts onto the volume any more."""
+    noted: dict[str, dict[str, Any]] = {
+        "rebuilding": emptied(session, name),
+        "filling": dict(record.filling(orders.read(session.client, name))),
+    }
+    wanted = {names.pod(name, ordinal) for ordinal in range(replicas)}
+    kept = {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}
+    if kept["filling"] != noted["filling"]:
+        session.client.delete("Job", names.restore_job(name))
+    if kept != noted:
+        orders.write(session.client, name, **kept)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

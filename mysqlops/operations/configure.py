@@ -53,7 +53,8 @@ def with_settings(running: observe.Running, given: Mapping[str, str | None]) -> 
     for line in lines:
         if len(found := mysqld_config.parse(f"[mysqld]\n{line}", source)) != 1 or "\n" in line:
             raise errors.ConfigError(f"{line!r} sets {len(found)} variables: give each one as KEY=VALUE")
-    checked = mysqld_config.check_user_settings(mysqld_config.parse("\n".join(["[mysqld]", *lines]), source), source)
+    parsed = mysqld_config.parse("\n".join(["[mysqld]", *lines]), source)
+    checked = mysqld_config.check_user_settings(parsed, source, running.spec.mysqld)
     taken = {mysqld_config.normalise(key) for key in given}
     kept = {key: value for key, value in running.spec.mysqld.items() if mysqld_config.normalise(key) not in taken}
     return replaced(running.spec, mysqld={**kept, **checked})

@@ -99,7 +99,7 @@ def check_confirmation(name: str, confirmed: str | None) -> None:
 def execute(session: Session, name: str, plan: Plan) -> None:
     """Delete step by step; wait until the pods are gone before deleting what they use. Raises WaitTimeout.
 
-    An order to make the StatefulSet again is withdrawn first, since it would recreate the StatefulSet.
+    An order to recreate the StatefulSet is withdrawn first, since it would be obeyed.
     """
     lease = session.client.find("Lease", names.group_lease(name))
     if names.ANNOTATION_RECREATING in status.annotations_of(lease):

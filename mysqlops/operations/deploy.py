@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, names, timeline, view
+from mysqlops.core import group, names, record, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims, render
 from mysqlops.objects.running import differences
-from mysqlops.operations import agents, bundle, data_version, image_check, observe, preflight, vault, waiting
+from mysqlops.operations import agents, bundle, data_version, image_check, observe, orders, preflight, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
 from mysqlops.planning import status, verdict
@@ -51,6 +51,12 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
 
 
+def running_settings(client: Client, name: str) -> Mapping[str, str | None] | None:
+    """The settings that a user gave a cluster that runs; None if none does."""
+    running = observe.running(client, name)
+    return None if running is None else running.spec.mysqld
+
+
 def _in_use_before(client: Client, name: str) -> render.InUse:
     """For a deleted cluster that kept its data: the claims that it used last, not those put aside by a restore. Raises
     Refused while its StatefulSet is being replaced."""
@@ -79,6 +85,7 @@ def check(session: Session, spec: ClusterSpec) -> None:
     findings = preflight.check(session.client, spec)
     for warning in findings.warnings:
         session.progress.warn(warning)
+    image_check.warn_of(session, spec)
     if findings.reasons:
         raise errors.Refused(findings.reasons)
 
@@ -137,8 +144,9 @@ def _note_formed(session: Session, lease: Json) -> None:
 
 
 def await_healthy(session: Session, name: str) -> status.Status:
-    """Wait until the cluster is whole; raises WaitTimeout with the state seen last."""
+    """Wait until the cluster is whole, whoever is fenced by a user; raises WaitTimeout with the state seen last."""
     seen_online: set[str] = set()
+    fenced = record.fenced(orders.read(session.client, name))
 
     def look() -> status.Status | waiting.Pending:
         now = verdict.judge(observe.cluster(session.client, name, session.clock))
@@ -146,7 +154,7 @@ def await_healthy(session: Session, name: str) -> status.Status:
             if member.state == view.ONLINE and member.name not in seen_online:
                 seen_online.add(member.name)
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
-        if not status.in_the_way(now):
+        if status.is_whole(now, fenced):
             data_version.note(session.client, now)
             return now
         first = now.conditions[0]
@@ -160,11 +168,11 @@ def await_healthy(session: Session, name: str) -> status.Status:
 def prove(
     client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS, *, everywhere: bool = True
 ) -> dict[str, float]:
-    """Seconds until a write through the primary Service was acknowledged and arrived on each member, or only on the
-    primary: a replica may be behind whatever clients can do. Raises StepFailed or WaitTimeout.
+    """Seconds until a write through the primary Service was acknowledged and arrived on each member that serves, or
+    only on the primary: a replica may be behind whatever clients can do. Raises StepFailed or WaitTimeout.
 
     The write goes over the network with an account without administrative rights, as a client's does."""
-    reached = [one for one in seen.members if everywhere or one.name == seen.primary]
+    reached = [one for one in seen.members if one.name == seen.primary or (everywhere and one.role != names.ROLE_NONE)]
     hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in reached]
     words = ("probe", "--timeout", str(timeout_seconds), *hosts)
     # Not from the primary, if another member exists: in some networks a pod cannot reach itself through a Service.

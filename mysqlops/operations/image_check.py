@@ -57,10 +57,15 @@ def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = 
     if found.refused and (running is None or found != _fit(running)):
         hint = f"give a larger --memory or smaller values; without them mysqlops sizes the server for {spec.memory}"
         raise errors.Refused([Reason("memory-too-small", found.refused, hint)])
-    for one in mysqld_config.objections(spec.mysqld):
-        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset removes it")
+    warn_of(session, spec)
     if warning := found.refused or found.warning:
         session.progress.warn(warning)
+
+
+def warn_of(session: Session, spec: ClusterSpec) -> None:
+    """Of settings that the cluster runs with and that could not be set today."""
+    for one in mysqld_config.objections(spec.mysqld):
+        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset removes it")
 
 
 def _fit(spec: ClusterSpec) -> memory.Fit:

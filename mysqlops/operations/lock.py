@@ -20,6 +20,7 @@ from mysqlops import errors
 from mysqlops.clock import Signal
 from mysqlops.core import names
 from mysqlops.kube.client import Client
+from mysqlops.operations import orders
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -41,6 +42,7 @@ def held(session: Session, name: str, verb: str) -> Iterator[None]:
     renewing = session.clock.start("lease", lambda: holding.keep(over))
     before, session.client.before_change = session.client.before_change, holding.check
     try:
+        orders.call_off(session.client, name)  # whoever gave them is dead
         yield
     finally:
         session.client.before_change = before

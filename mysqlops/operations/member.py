@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mysqlops.core import names, record, view
 from mysqlops.objects import claims as naming
 from mysqlops.operations import claims, observe, orders
@@ -40,9 +42,9 @@ def _serves(now: status.Status, member: str) -> bool:
 
 
 def _is_out(now: status.Status, member: str) -> bool:
-    """Refusing clients, and out of the Services."""
+    """Refusing clients, and out of the Services; a member without a pod finds the order when it starts."""
     found = planning.find(now, member)
-    return found.role == names.ROLE_NONE and found.label == names.ROLE_NONE and not found.ready
+    return found.role == names.ROLE_NONE and found.label in (names.ROLE_NONE, None) and not found.ready
 
 
 def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> status.Status:
@@ -95,9 +97,10 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
     """Give the member a new claim; with `backup` its pod waits until the backup is on it. A restore onto the old claim
     is given up, once the gate has let that pass. Raises Refused."""
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
-    passed = (
-        None if found is None else claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS, repair=True))
-    )
+    passed = None
+    if found is not None:
+        wish = claims.Wish(accept_loss, ACCEPT_LOSS, repair=True)
+        passed = claims.after_leaving(session, name, found, partial(claims.ask, session, name, found, wish))
     filling = _without_filling(session, name, member)
     if backup:
         filling[member] = backup
@@ -105,9 +108,16 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
 
 
 def await_service(session: Session, name: str, member: str) -> None:
-    """Waits until it serves with its new claim, then deletes the note of the rebuild."""
-    observe.until(session, name, lambda now: _serves(now, member), f"{member} to copy its data from the group")
+    """Waits until it serves with its new claim, or would if it was not fenced, then deletes the note of the rebuild."""
+    is_fenced = member in record.fenced(orders.read(session.client, name))
+
+    def has_copied(now: status.Status) -> bool:
+        return _serves(now, member) or (is_fenced and planning.find(now, member).state == view.ONLINE)
+
+    observe.until(session, name, has_copied, f"{member} to copy its data from the group")
     claims.forget_emptied(session, name, [member])
+    if is_fenced:
+        session.progress.warn(f"{member} is still fenced: mysqlops member unfence {name} {member} lets clients in")
 
 
 def _claim(session: Session, name: str, member: str) -> str:

@@ -36,6 +36,17 @@ def read_one(client: Client, cluster: str, order: str) -> Any:
         return None
 
 
+def call_off(client: Client, cluster: str) -> None:
+    """The orders to leave the group (planning/departure.py) of a command that is over, and deleted no claim."""
+    lease = client.find("Lease", names.group_lease(cluster))
+    annotations = (lease or {"metadata": {}})["metadata"].get("annotations") or {}
+    if record.leaving(annotations):
+        notes = json.loads(annotations[names.ANNOTATION_REBUILDING])
+        left = {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
+        if left != notes:
+            write(client, cluster, rebuilding=left)
+
+
 def write(client: Client, cluster: str, **orders: Any) -> None:
     """Set orders by their names in `_KEYS`; an empty value deletes the order."""
     annotations = {_KEYS[order]: record.write(value) for order, value in orders.items()}

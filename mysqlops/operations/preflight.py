@@ -26,12 +26,16 @@ class Findings:
 
 
 def check(client: Client, spec: ClusterSpec) -> Findings:
-    """Read-only checks; raises Unreachable if there is no API server, Forbidden never."""
+    """Read-only checks; raises Unreachable if there is no API server, Forbidden never. A cluster that runs has its
+    volumes: a class that has gone since is in the way of later members only."""
     client.version()
     reasons = [*_check_namespace(client), *_check_rights(client)]
     warnings: list[str] = []
     if not reasons:
-        reasons += _check_storage_class(client, spec)
+        classes = _check_storage_class(client, spec)
+        runs = client.find("StatefulSet", spec.name) is not None
+        reasons += [] if runs else classes
+        warnings += [one.message for one in classes] if runs else []
         warnings += _check_nodes(client, spec)
     return Findings(tuple(reasons), tuple(warnings))
 

@@ -16,10 +16,11 @@ def execute(session: Session, name: str) -> list[str]:
     """Returns the restarted pods, in order; raises Refused, StepFailed or WaitTimeout. Continues a killed run."""
     client = session.client
     pods = observe.cluster(client, name, session.clock).pods
-    noted = planning.left(orders.read_one(client, name, "restarting"), uids(pods), session.clock.now())
-    wanted = noted or uids(pods)
-    if not noted:
-        note = planning.note(wanted, session.clock.now())
+    note = orders.read_one(client, name, "restarting")
+    wanted = planning.left(note, uids(pods), session.clock.now())
+    if not wanted:
+        wanted = uids(pods)
+        note = planning.note(wanted, session.clock.now(), orders.read_one(client, name, "setting"))
         orders.write(client, name, restarting=note)
 
     def old(seen: status.Observed) -> Collection[str]:
@@ -30,8 +31,8 @@ def execute(session: Session, name: str) -> list[str]:
     except rollout.NewPodFailed as failure:
         raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}; run it again to continue") from failure
     orders.write(client, name, restarting=None)
-    if not noted:
-        unproven.end(session, name)  # every server has started with my.cnf
+    if planning.takes_back(note, orders.read_one(client, name, "setting")):
+        unproven.end(session, name)
     return restarted
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from mysqlops import errors
@@ -16,7 +17,7 @@ from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import render, revisions
-from mysqlops.operations import claims, data_version, followers, observe, proof, switchover, waiting
+from mysqlops.operations import claims, data_version, followers, observe, proof, switchover, unproven, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
@@ -162,6 +163,7 @@ def _close(session: Session, name: str) -> None:
     ConfigMap with the plain name, and objects made from the cluster: both are updated before ConfigMaps are deleted.
     The record is deleted last: until then the rollout is open, and --resume finishes a killed run."""
     data_version.note(session.client, observe.judged(session, name))
+    unproven.attempt(session, name)
     used = render.in_use_of(session.client.get("StatefulSet", name))
     plain = names.agent_config_map(name)
     if used.agent != plain:
@@ -232,7 +234,8 @@ def _replace(
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
         wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
-        passed = claims.ask_patiently(session, seen.name, claim, wish, repairs=rollout.goes_back(record))
+        ask = partial(claims.ask_patiently, session, seen.name, claim, wish, repairs=rollout.goes_back(record))
+        passed = claims.after_leaving(session, seen.name, claim, ask)
         return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)

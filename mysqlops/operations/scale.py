@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mysqlops import errors
@@ -55,6 +56,7 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
         match planning.plan(now, target):
             case actions.Done():
                 _settle_claims(session, now, target)
+                claims.forget_orders(session, name, target)
                 if wish.claims == DELETE:
                     _delete_claims(session, now, target, wish)
                 return done
@@ -145,7 +147,8 @@ def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish
 def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
     """Members may already have been added or removed: a refusal now is a failed step."""
     try:
-        passed = _let_pass(session, name, claim, wish)
+        ask = partial(_let_pass, session, name, claim, wish)
+        passed = claims.after_being_forgotten(session, name, claim, ask)
     except Refused as refusal:
         text = f"claim {claim['metadata']['name']} is kept: {refusal}"
         raise errors.StepFailed(text, hint=refusal.reasons[0].hint) from refusal

@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import facts, names
-from mysqlops.core.backup import BACKUP, FACTS, SIGNED, Backup, Keys
+from mysqlops.core import facts, names, secret_map
+from mysqlops.core.backup import BACKUP, FACTS, SIGNED, UNSIGNED, Backup, Keys
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
-from mysqlops.objects import render
-from mysqlops.operations import vault
+from mysqlops.objects import pods, render
+from mysqlops.operations import jobs, vault
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -37,12 +37,28 @@ def key_of(client: Client, cluster: str) -> str:
     return _value(client, where.secret)
 
 
+def _key_in(secrets: Mapping[str, Json], cluster: str) -> str:
+    internal = secrets.get(secret_map.secret(cluster, secret_map.INTERNAL))
+    is_split = secret_map.is_split(internal, secrets.get(names.credentials_secret(cluster)))
+    return _decoded(secrets.get(secret_map.place(cluster, names.KEY_BACKUP_KEY, is_split=is_split).secret))
+
+
+def of_job(session: Session, pod: Json, cluster: str) -> str:
+    """How the backup that this Job has just made is sealed; agents of an older release seal no files."""
+    if any(one["name"] == planning.SEAL[0].name for one in pods.specs(pod)):
+        said = jobs.last_line(session, pod, planning.SEAL[0].name)
+        return SIGNED if said.partition(": ")[2].startswith("sealed") else UNSIGNED
+    return FACTS if key_of(session.client, cluster) else UNSIGNED
+
+
 def keys(session: Session, snapshots: Iterable[Json], trusted: str | None = None) -> Keys:
-    """The keys of the clusters whose backups are listed, and a key that the user keeps in a separate Secret."""
-    found: dict[str, str] = {}
-    for cluster in {str(entry.get("cluster")) for _, entry in facts.of_kind(list(snapshots), BACKUP)}:
-        if names.is_cluster_name(cluster) and (key := key_of(session.client, cluster)):
-            found[cluster] = key
+    """The keys of the clusters whose backups are listed, and a key that the user keeps in a separate Secret. One call,
+    however many clusters somebody has put into the repository: only those that have Secrets here have a key."""
+    listed = {str(entry.get("cluster")) for _, entry in facts.of_kind(list(snapshots), BACKUP)}
+    there = session.client.list("Secret", f"{names.LABEL_NAME}={names.APP_NAME}") if listed else []
+    secrets = {one["metadata"]["name"]: one for one in there}
+    kept = {str((one["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE)) for one in there}
+    found = {cluster: key for cluster in sorted(listed & kept) if (key := _key_in(secrets, cluster))}
     return Keys(session.client.namespace, found, (_must_have(session.client, trusted),) if trusted else ())
 
 
@@ -85,6 +101,9 @@ def _must_have(client: Client, secret: str) -> str:
 
 
 def _value(client: Client, secret: str) -> str:
-    found = client.find("Secret", secret)
+    return _decoded(client.find("Secret", secret))
+
+
+def _decoded(found: Json | None) -> str:
     text = ((found or {}).get("data") or {}).get(names.KEY_BACKUP_KEY, "")
     return base64.b64decode(text).decode().strip()

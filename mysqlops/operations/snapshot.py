@@ -40,8 +40,9 @@ def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str)
     examined, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
     change = {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}}
     session.client.patch("VolumeSnapshot", made["metadata"]["name"], change)
+    signed = signing.of_job(session, pod, name)
     jobs.delete(session, wanted["metadata"]["name"])
-    return replace(backup.told(examined, stored), target=wish.target.name)
+    return replace(backup.told(examined, stored), target=wish.target.name, signed=signed)
 
 
 def _give_up(session: Session, job: str, snapshot: str) -> None:

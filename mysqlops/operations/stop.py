@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mysqlops import errors
@@ -121,7 +121,7 @@ def start(session: Session, name: str) -> Json:
     if not running:
         session.progress.say(f"starting {stopped['replicas']} members")
         _scale(session, name, int(stopped["replicas"]))
-    now = observe.until(session, name, lambda one: _is_up(one, kept), f"{name} to be whole")
+    now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
     _compare(session, now, stopped)
     orders.write(session.client, name, stopped={})
     return stopped
@@ -146,14 +146,6 @@ def _compare(session: Session, now: status.Status, stopped: Json) -> None:
         if member.executed is None or not before.is_subset(gtid.GtidSet.parse(member.executed)):
             has = "its present transactions are not known" if member.executed is None else f"has {member.executed} now"
             raise errors.StepFailed(f"{member.name} had {before} before the stop and {has}")
-
-
-def _is_up(now: status.Status, fenced: Collection[str]) -> bool:
-    """Whole, except for members that the user keeps out of service."""
-    return all(
-        one.code == "serves-nobody" and any(one.message.startswith(f"{name} ") for name in fenced)
-        for one in status.in_the_way(now)
-    )
 
 
 def _scale(session: Session, name: str, replicas: int) -> None:

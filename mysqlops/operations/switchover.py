@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.operations import agents, observe
+from mysqlops.core import record
+from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
-from mysqlops.planning import status
 from mysqlops.planning import switchover as planning
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ def execute(
     done = _hand_over(session, name, chosen.primary, words, seconds)
     session.progress.say(f"{chosen.to} is primary; the roles changed in {done['seconds']:.2f} s")
     gap = measuring.result() if measuring else None
-    _await_whole(session, name, chosen.to)
+    _await_whole(session, name, chosen)
     return Result(
         primary=chosen.to,
         before=chosen.primary,
@@ -98,11 +98,9 @@ class _Measuring:
         return self._gap
 
 
-def _await_whole(session: Session, name: str, primary: str) -> None:
-    """Waits until the Services follow, and the old primary serves as a replica; raises WaitTimeout."""
-    open_ends = ("service-stale", "label-stale", "serves-nobody", "primary-read-only")
-
-    def is_done(now: status.Status) -> bool:
-        return now.primary == primary and not any(one.code in open_ends for one in now.conditions)
-
-    observe.until(session, name, is_done, f"{primary} to be primary and the Services to follow")
+def _await_whole(session: Session, name: str, chosen: planning.Switchover) -> None:
+    """Waits until the Services follow, and the old primary serves as a replica; raises WaitTimeout. A
+    fenced member accepts no clients, before and afterwards."""
+    fenced = record.fenced(orders.read(session.client, name))
+    what = f"{chosen.to} to be primary and the Services to follow"
+    observe.until(session, name, lambda now: planning.is_over(now, chosen, fenced), what)

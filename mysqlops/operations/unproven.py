@@ -33,7 +33,7 @@ def end(session: Session, name: str) -> None:
 
 
 def noted(session: Session, name: str) -> tuple[str, ...]:
-    """The variables whose live values may differ from my.cnf, or nothing."""
+    """The variables whose live values may differ from my.cnf; empty if none do."""
     lease = session.client.find("Lease", names.group_lease(name))
     return record.setting(status.annotations_of(lease))
 

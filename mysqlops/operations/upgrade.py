@@ -92,7 +92,6 @@ def resume(session: Session, name: str, limits: rolling.Limits) -> list[str]:
     """Continue an open rollout in its present direction; raises Refused, StepFailed."""
     must_be_open(session, name)
     done = rolling.finish(session, name, limits)
-    unproven.attempt(session, name)
     secret_move.split(session, name)
     return done
 

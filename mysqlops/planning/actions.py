@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wait:
-    """Not now, because."""
+    """Nothing can be done yet; `why` says what has to happen first."""
 
     why: str
 

@@ -1,4 +1,4 @@
-"""What the steps of a backup's Job say of themselves, for people. Pure."""
+"""Progress lines for the steps of a backup's Job, as people read them. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mysqlops.core import quantity
 
 Json = dict[str, Any]
 _DOING = {
-    "look": "asking the repository",
+    "look": "querying the repository",
     "copy": "copying",
     "examine": "reading the snapshot",
     "store": "storing",
@@ -23,7 +23,7 @@ _DOING = {
     "fetch-logs": "fetching the binary logs",
     "apply-logs": "applying the binary logs",
     "note": "recording the result",
-    "init": "asking for a repository",
+    "init": "looking for a repository",
     "write": "writing a probe",
     "read": "reading the probe",
     "delete": "deleting an old probe",
@@ -35,7 +35,7 @@ _DOING = {
 
 
 def progress(step: str, last_line: str) -> str:
-    """What a running step says of itself, for people."""
+    """The progress line of a running step."""
     doing = _DOING.get(step, step)
     try:
         facts = json.loads(last_line)
@@ -47,17 +47,17 @@ def progress(step: str, last_line: str) -> str:
 
 
 def reached(told: Json) -> str:
-    """The last line of apply-logs, for people: the proof that the point was reached."""
-    text = f"brought to {told['to']} by {told['transactions']} transactions"
+    """The last line of apply-logs as a sentence: the proof that the point was reached."""
+    text = f"recovered to {told['to']} by applying {told['transactions']} transactions"
     if told["last"]:
-        text += f", the last {told['last']['gtid']} of {told['last']['committed']}"
+        text += f", the last {told['last']['gtid']}, committed {told['last']['committed']}"
     if told["stopped_before"]:
-        text += f"; the next would be {told['stopped_before']['gtid']} of {told['stopped_before']['committed']}"
+        text += f"; the next is {told['stopped_before']['gtid']}, committed {told['stopped_before']['committed']}"
     return text
 
 
 def _rate(facts: Mapping[str, Any]) -> str:
-    """Bytes, their rate and what is left; restic's words, and the clone's."""
+    """Bytes, their rate and the time left, from the fields of restic or of the clone."""
     done = facts.get("bytes_done", facts.get("bytes_restored", 0))
     size, seconds = facts["total_bytes"], facts.get("seconds_elapsed", 0)
     text = f"{quantity.format_bytes(done)} of {quantity.format_bytes(size)}"

@@ -1,4 +1,4 @@
-"""What is wrong with a cluster's backups, as its CronJobs and the receiver of its binary logs say it. Pure."""
+"""What is wrong with a cluster's backups, as its CronJobs and its binary log receiver report it. Pure."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Trouble = tuple[str, str, str]  # code, sentence, the next command
 
 
 def troubles(name: str, now: datetime, schedules: Sequence[Json], receiver: Json | None) -> list[Trouble]:
-    """`schedules` are CronJobs, `receiver` is the Lease; None or nothing if there are none."""
+    """`schedules` are CronJobs, `receiver` is the Lease; empty or None if there are none."""
     found = list(_overdue(name, now, schedules)) if schedules else []
     return found + (list(_of_receiver(name, now, receiver)) if receiver else [])
 
 
 def _overdue(name: str, now: datetime, schedules: Sequence[Json]) -> Iterator[Trouble]:
-    """A backup counts once it is stored, a verification once it was found equal."""
+    """A backup counts once it is stored, a verification once its contents compared equal."""
     from mysqlops.objects import schedule
 
     for one in (schedule.judge(cron_job, now) for cron_job in schedules):
         if one.is_overdue:
             yield (
                 "backup-overdue",
-                f"the last successful {one.kind} is of {one.last_success or 'never'}, {one.failures} runs failed since",
+                f"last successful {one.kind}: {one.last_success or 'never'}; failed runs since: {one.failures}",
                 f"mysqlops backup schedule run-now {name}{' --verify' if one.kind == schedule.VERIFY else ''}",
             )
 

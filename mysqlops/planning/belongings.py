@@ -1,4 +1,4 @@
-"""What members need besides their claims: Secrets, accounts, and the objects that their next start wants. Pure."""
+"""What members need besides their claims: Secrets, accounts, and the objects that their next start needs. Pure."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def conditions(seen: Observed, published: Mapping[str, Publication | None]) -> l
         if one.accounts_trouble
     ]
     if seen.missing:
-        text = f"{', '.join(seen.missing)} does not exist, and a member that starts needs it"
-        found.append(Condition("object-missing", text, f"mysqlops deploy {seen.name} makes it again"))
+        text = f"{', '.join(seen.missing)} does not exist, and members need it to start"
+        found.append(Condition("object-missing", text, f"mysqlops deploy {seen.name} recreates it"))
     return found
 
 
 def _secrets_missing(cluster: str, text: str, knowing: list[str]) -> Condition:
     if not knowing:
-        text = f"{text}; a member that starts now cannot get in"
-        return Condition("secrets-missing", text, "put the Secret back from a copy before any pod restarts")
-    text = f"{text}; the agents of {', '.join(knowing)} know what it held: do not restart them"
-    hint = f"mysqlops deploy {cluster} makes a Secret again that is gone, and the agents fill it"
+        text = f"{text}; a member that starts now cannot join"
+        return Condition("secrets-missing", text, "restore the Secret from a copy before any pod restarts")
+    text = f"{text}; the agents of {', '.join(knowing)} still have its contents: do not restart them"
+    hint = f"mysqlops deploy {cluster} recreates a missing Secret, and the agents fill it"
     return Condition("secrets-missing", text, hint)

@@ -1,4 +1,4 @@
-"""What `deploy` would do: create missing objects, undo changes made by hand, refuse what other verbs change."""
+"""What `deploy` would do: create missing objects, undo manual changes, refuse what other verbs change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key = tuple[str, str]  # kind, name
 
 # These run the members: a change restarts a server, so it is never made in passing.
 _GUARDED = {"StatefulSet", "ConfigMap"}
-# Secrets that a user may fill; and those whose passwords the data knows.
+# Secrets that a user may fill; and those with passwords that are stored in the data.
 _USERS = (names.tls_secret(""), secret_map.secret("", secret_map.APP))
 _OPENING = tuple(secret_map.secret("", one) for one in (secret_map.INTERNAL, secret_map.ROOT, secret_map.APP))
 
@@ -26,7 +26,7 @@ def plan(
     """The steps from what is live to what is wanted; raises Refused.
 
     `live` has an entry for each wanted object, None if it does not exist; `claims` are the names of the cluster's
-    existing claims, `knowing` the pods whose agents can fill a Secret that is gone.
+    existing claims, `knowing` the pods whose agents can fill a missing Secret.
     """
     reasons = [] if knowing else _lost_credentials(live, claims)
     steps: list[Step] = []
@@ -77,14 +77,14 @@ def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) ->
             "credentials-lost",
             f"claims {', '.join(sorted(claims))} hold a cluster's data, and its Secret {lost} is gone; "
             "new passwords would not open that data",
-            "if members run, their agents know it: run the same command again in half a minute; else restore Secret "
-            f"{lost} from a copy, or choose another NAME",
+            "if members are running, their agents still have it: run this command again in half a minute; else restore "
+            f"Secret {lost} from a copy, or choose another NAME",
         )
     ]
 
 
 def _most_telling(different: list[drift.Difference]) -> list[drift.Difference]:
-    """Images and sizes appear once per container."""
+    """One difference for each value: images and sizes appear once per container."""
     seen: dict[str, drift.Difference] = {}
     for one in different:
         seen.setdefault(f"{one.path.rsplit('.', 1)[-1]} {one.wanted}", one)
@@ -94,7 +94,5 @@ def _most_telling(different: list[drift.Difference]) -> list[drift.Difference]:
 def _belongs_to_upgrade(manifest: Json, one: drift.Difference) -> Reason:
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     cluster = manifest["metadata"]["labels"][names.LABEL_INSTANCE]
-    text = "my.cnf is not what these options make" if one.path == "data.my.cnf" else str(one)
-    return Reason(
-        "changed-object", f"{kind} {name}: {text}", f"mysqlops upgrade {cluster} brings it in line, pod by pod"
-    )
+    text = "my.cnf differs from what these options produce" if one.path == "data.my.cnf" else str(one)
+    return Reason("changed-object", f"{kind} {name}: {text}", f"mysqlops upgrade {cluster} applies it, pod by pod")

@@ -1,4 +1,4 @@
-"""Which member a backup copies. Pure; the Job's own program asks it."""
+"""Which member a backup copies. Pure; the Job's program calls it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ _AS_GOOD_AS_NONE = 100  # transactions to apply: a fraction of a second
 
 
 def choose(members: Sequence[view.GroupMember], wanted: str, last: str) -> view.GroupMember:
-    """The member to copy: the one asked for; else the replica with the least to apply, the last backup's among equals
-    (its pages are the same as then, so that little is stored); the primary only if it is alone. Raises Refused."""
+    """The member to copy: the one asked for; else the replica with the least to apply. Among equals, the donor of the
+    last backup wins: most of its pages are stored already. The primary is copied only if it is alone. Raises Refused.
+    """
     online = {one.pod: one for one in members if one.state == view.ONLINE}
     if wanted and wanted not in online:
         text = f"--member {wanted}: not ONLINE; ONLINE are {', '.join(sorted(online)) or 'none'}"

@@ -1,8 +1,8 @@
-"""When a member whose applier fails may join again. Pure; the agent's loop asks.
+"""When a member whose applier fails may join again. Pure; the agent's loop calls it.
 
-Each join changes the group's view, which stops writes for a moment: two members that knocked every few seconds cost
-half of all the time (docs/measurements/figures.md). A member without the rows to be changed fails each time, so the
-pauses grow. A full disk or a lock that was waited for in vain heals by itself: the longest pause is five minutes.
+Each join changes the group's view, which stops writes for a moment: two members that tried every few seconds blocked
+writes half of the time (docs/measurements/figures.md). A member that misses the rows to be changed fails each time, so
+the pauses grow. A full disk or a lock wait timeout may pass by itself, so the longest pause is five minutes.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _WELL_SECONDS = 60.0  # in the group without a failure; it may be ONLINE for a m
 
 @dataclass(frozen=True)
 class Memory:
-    """What the last look left for the next; times in seconds of the agent's clock, `at` by the server's."""
+    """State carried from one look to the next; times in seconds of the agent's clock, `at` by the server's."""
 
     at: str = ""
     failures: int = 0
     text: str = ""
     until: float = 0.0
-    next_try: str = ""  # the same as a person reads it
-    must_leave: bool = False  # Group Replication itself would try for ten minutes more
+    next_try: str = ""  # the same moment as people read it
+    must_leave: bool = False  # Group Replication itself would go on trying for ten minutes
     online_since: float | None = None
 
     def told(self, server: view.ServerView | None) -> str:
-        """What to report of it: nothing while the member is in the group again."""
+        """What to report of the failure: nothing while the member is in the group again."""
         return "" if server is not None and server.state == view.ONLINE else self.text
 
     def waits_because(self, now: float) -> str:
-        """Why the member does not join yet, or nothing."""
+        """Why the member does not join yet; empty if it may."""
         if now >= self.until:
             return ""
         times = f", {self.failures} times in a row" if self.failures > 1 else ""

@@ -16,7 +16,6 @@ from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
 
 Json = dict[str, Any]
-_CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,7 @@ def reasons(
     is_expected = names.ordinal_of(going.member) < now.replicas
     if is_expected and (single := only_member(now, f"{going.claim} is the only copy")):
         return single
-    others = [
-        one
-        for one in now.members
-        if one.name != going.member and one.ordinal < now.replicas and one.state == view.ONLINE and one.name in answers
-    ]
+    others = [one for one in status.carriers(now, [going.member]) if one.ordinal < now.replicas and one.name in answers]
     found = _who_remains(now, going, others)
     if not accept_loss:
         # A claim that goes as soon as its pod stops is no copy.
@@ -89,25 +84,22 @@ def _who_remains(now: Status, going: Going, others: list[Member]) -> list[Reason
     if now.primary not in {one.name for one in others}:
         return [Reason("no-primary", f"the primary {now.primary} does not answer now", hint)]
     found = _no_majority(now, going, others)
-    return found or [one.as_reason() for one in now.conditions if one.code in _CONTRADICTIONS]
+    return found or status.reasons_of(now, *status.CONTRADICTIONS)
 
 
 def _no_majority(now: Status, going: Going, others: list[Member]) -> list[Reason]:
     """A member that is ONLINE is a copy and a vote. One that is not, and is heard, takes none away: it leaves the group
     before its pod ends, or is outside. It may come and go every few seconds, and the answer must not depend on when it
-    is asked: the votes of the rest of the group count then, and those that take over what they missed have one."""
+    is asked: the votes of the rest of the group count then, and the ONLINE ones must be most of them."""
     member = next((one for one in now.members if one.name == going.member), None)
-    there, kind, voters = len(others), "ONLINE and answer", now.replicas
+    voters = now.replicas
     if going.repair and now.group:
-        voters = len(now.group)
-        if going.member not in now.group or (member is not None and member.state == view.RECOVERING):
-            rest = [one for one in now.members if one.name in now.group and one.name != going.member]
-            voters = len([pod for pod in now.group if pod != going.member])
-            there, kind = sum(one in others or one.state == view.RECOVERING for one in rest), "in the group"
-    if 2 * there > voters:
+        is_outside = going.member not in now.group or (member is not None and member.state == view.RECOVERING)
+        voters = len(set(now.group) - {going.member}) if is_outside else len(now.group)
+    if status.are_majority(others, voters):
         return []
-    text = f"{there} other members are {kind}: without {going.member} they would be no majority of {voters}"
-    return [Reason("no-majority", f"{text} ({_states(now)})", status.way_out(now))]
+    text = f"{len(others)} other members are ONLINE and answer: without {going.member} they would be no majority of"
+    return [Reason("no-majority", f"{text} {voters} ({_states(now)})", status.way_out(now))]
 
 
 def _states(now: Status) -> str:

@@ -11,22 +11,22 @@ from collections.abc import Iterable, Mapping
 from mysqlops.core import view
 
 LOOK_SECONDS = 15.0
-_CERTAIN_LOOKS = 3  # in a row: thrice as long as a removal ever takes
+_CERTAIN_LOOKS = 3  # in a row: three times as long as a removal ever takes
 _OUTSIDE = (view.OFFLINE, view.DOWN)
 
 Sightings = Mapping[str, int]  # of a pod, how many looks in a row
 
 
 def look(before: Sightings, counted: Iterable[str], peers: Iterable[view.Peer]) -> Sightings:
-    """Another sighting of each member that the group counts, and whose own agent says now that it is outside."""
+    """Counts one more sighting of each member that the group counts although its own agent reports it outside."""
     outside = {peer.name for peer in peers if peer.fresh and peer.publication and peer.publication.state in _OUTSIDE}
     return {pod: before.get(pod, 0) + 1 for pod in outside.intersection(counted)}
 
 
 def why_it_stands_still(server: view.ServerView, sightings: Sightings) -> str:
-    """The evidence that this member's group cannot decide anything any more, or nothing."""
+    """Evidence that this member's group can no longer decide anything; empty if it can."""
     alive = {one.pod for one in server.members if one.state in (view.ONLINE, view.RECOVERING)}
     gone = sorted(pod for pod in alive if sightings.get(pod, 0) >= _CERTAIN_LOOKS)
     if not gone or 2 * (len(alive) - len(gone)) > len(server.members):
         return ""
-    return f"the group stands still: it counts {' and '.join(gone)}, outside it for at least half a minute"
+    return f"the group is stuck: it still counts {' and '.join(gone)}, which left it at least half a minute ago"

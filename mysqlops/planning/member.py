@@ -1,4 +1,4 @@
-"""Fence: why not, or nothing; and the note of a member that is being rebuilt. Pure."""
+"""Whether a member may be fenced, and the note of a member that is being rebuilt. Pure."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
 
-_GOES_ON_HOURS = 24  # afterwards a command begins again, with all its checks
-_STARTING = (UNKNOWN, status.ABSENT, view.DOWN)  # nobody has asked its new server for data yet
+_GOES_ON_HOURS = 24  # a later command starts from the beginning, with all its checks
+_STARTING = (UNKNOWN, status.ABSENT, view.DOWN)  # its new server has not been asked for data yet
 
 
 @dataclass(frozen=True)
 class Emptying:
-    """The note of a claim that goes: its UID, when the run began (UTC, ISO 8601), who ran it, and the backup that the
-    new claim is to begin with (empty: the member copies another one)."""
+    """The note of a claim that is being replaced: its UID, when the run began (UTC, ISO 8601), who ran it, the backup
+    that fills the new claim (empty: the member clones another one), and the data directories (server_uuid) as far as
+    they are known: `before` is on the old claim, and its member leaves the group first; `server` is the one on the new
+    claim that obeyed (core/record.py)."""
 
     uid: str
     at: str = ""
     by: str = ""
     backup: str = ""
+    before: str = ""
+    server: str = ""
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
 
 
 def emptying(notes: Any, member: str) -> Emptying | None:
-    """What a run noted of a member, None if none did; a bare UID is from before notes had a date."""
+    """What a run noted of a member, None if none did; a bare UID is the format of older releases, without a date."""
     found = notes.get(member) if isinstance(notes, dict) else None
     if isinstance(found, str):
         return Emptying(found)
@@ -41,8 +45,8 @@ def emptying(notes: Any, member: str) -> Emptying | None:
 
 
 def is_under_way(seen: Status, member: str, note: Emptying | None, claim_uid: str | None) -> bool:
-    """Whether a killed run's work goes on: the claim that it noted has gone, lately, and the member has not yet what it
-    is to get. A member that serves, or holds data outside the group, is no such case: that run is over."""
+    """Whether a killed run must be finished: the claim that it noted is gone, not long ago, and the member does not
+    have its new data yet. If the member serves, or holds data outside the group, that run is over."""
     if note is None or not note.uid or claim_uid == note.uid or not _is_recent(note, seen.taken_at):
         return False
     found = find(seen, member)
@@ -53,7 +57,7 @@ def is_under_way(seen: Status, member: str, note: Emptying | None, claim_uid: st
 def _is_recent(note: Emptying, now: str) -> bool:
     try:
         age = datetime.fromisoformat(now) - datetime.fromisoformat(note.at)
-    except (ValueError, TypeError):  # no moment, or one without its time zone
+    except (ValueError, TypeError):  # no date, or one without a time zone
         return False
     return abs(age) < timedelta(hours=_GOES_ON_HOURS)
 
@@ -68,9 +72,8 @@ def find(seen: Status, name: str) -> Member:
 
 
 def check_fence(seen: Status, name: str, fenced: Mapping[str, str]) -> None:
-    """Fencing must leave somebody to serve; raises Refused."""
+    """Fencing must leave a member that serves; raises Refused."""
     find(seen, name)
-    others = [one for one in seen.members if one.name != name and one.state == view.ONLINE and one.name not in fenced]
-    if not others:
+    if not status.carriers(seen, {name, *fenced}):
         text = f"no other member is ONLINE and serves: fencing {name} would stop {seen.name}"
         raise Refused([Reason("last-to-serve", text, f"mysqlops stop {seen.name} stops it cleanly")])

@@ -11,8 +11,8 @@ from mysqlops.core import view
 class FormGroup:
     """Take the Lease, if it is still as it was when this was decided, then start a group of one.
 
-    The record holds the order of a user to do without members, if there is one. `ask` are those of them that are
-    silent: they may be a group that runs, cut off from the API server only.
+    The record holds a user's order to continue without some members, if there is one. `ask` lists those of them that
+    are silent: they may be a running group that is cut off from the API server only.
     """
 
     why: str
@@ -22,7 +22,7 @@ class FormGroup:
 
 @dataclass(frozen=True)
 class ClearBootstrap:
-    """Turn off what an agent that died has left on: the next start would form a group of its own."""
+    """Turn off the bootstrap flag that a dead agent left on: the next start would form a second group."""
 
     why: str
 
@@ -41,7 +41,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Copy:
-    """Replace this server's data, of which there is none, by a donor's; it stops then, and joins when it is back."""
+    """Clone a donor's data onto this empty server, which then stops, and joins once it is back."""
 
     why: str
     donor: str  # the pod
@@ -49,7 +49,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Leave:
-    """Stop Group Replication: its group refused the member or stands still, and it must leave before it joins again."""
+    """Stop Group Replication: the group refused this member or is stuck, and it must leave before it joins again."""
 
     why: str
 
@@ -64,7 +64,7 @@ class HandOver:
 
 @dataclass(frozen=True)
 class Bar:
-    """Turn offline mode on: clients are disconnected, and nobody but the agent gets in."""
+    """Turn offline mode on: clients are disconnected, and only the agent can connect."""
 
     why: str
 
@@ -78,14 +78,14 @@ class RefuseWrites:
 
 @dataclass(frozen=True)
 class AcceptClients:
-    """Lift the offline mode that an expulsion or a bar left behind."""
+    """Turn off the offline mode that an expulsion or `Bar` turned on."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class DropReceived:
-    """Delete the relay log that cannot be read on; all of it that can be read was applied before."""
+    """Delete a relay log that is damaged; everything in it that can be read has been applied."""
 
     why: str
 
@@ -99,9 +99,14 @@ class Apply:
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing to do now, because."""
+    """Nothing can be done now; `why` says what the member waits for."""
 
     why: str
+
+
+@dataclass(frozen=True)
+class AwaitDonor(Wait):
+    """Nobody that it could copy is seen now: joining at once would be by binary logs, or not at all."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def of(seen: Observed, member: Member) -> list[Condition]:
         text = f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}{_copied(member)}"
         found.append(Condition("member-not-online", text, look_at(seen, member.name)))
     if member.state == view.ONLINE and member.role == names.ROLE_NONE:
-        text = f"{member.name} is ONLINE and serves nobody: {member.waiting_for or 'no reason known'}"
+        text = f"{member.name} is ONLINE and accepts no clients: {member.waiting_for or 'no reason known'}"
         next_command = f"mysqlops member unfence {seen.name} {member.name}"
         is_fenced = "fenced" in member.waiting_for
         found.append(Condition("serves-nobody", text, next_command if is_fenced else look_at(seen, member.name)))
@@ -27,7 +27,7 @@ def of(seen: Observed, member: Member) -> list[Condition]:
         found.append(_claim_going(seen, member))
     pod = seen.pods.get(member.name)
     if member.state != UNKNOWN and pods.is_away(pod, names.CONTAINER_AGENT):
-        text = f"the agent of {member.name}, lately {member.state}, does not run: {pods.why_silent(pod)}"
+        text = f"the agent of {member.name} (last seen {member.state}) is not running: {pods.why_silent(pod)}"
         found.append(Condition("agent-away", text, look_at(seen, member.name)))
     if member.volume_size and member.volume_used and volume.is_filling(member.volume_size, member.volume_used):
         percent = 100 * member.volume_used // member.volume_size
@@ -57,31 +57,31 @@ def _copied(member: Member) -> str:
 
 
 def _applying(seen: Observed, member: Member) -> list[Condition]:
-    """It fails again and again, in or outside the group: waiting changes that only if the cause was a passing one."""
+    """The applier fails again and again, in or outside the group: waiting helps only if the cause is temporary."""
     if not member.applier_failure:
         return []
     text = (
         f"{member.name} cannot apply what the group wrote ({member.applier_failure}), so its data differs from the "
-        "primary's, or its server lacks room; it tries again with growing pauses"
+        "primary's, or its server has run out of room; it retries with growing pauses"
     )
     rebuild = f"mysqlops member rebuild {seen.name} {member.name} --confirm {member.name}"
     return [Condition("applier-fails", text, f"{rebuild} gives it a copy of another member's data")]
 
 
 def _writing(seen: Observed, member: Member) -> list[Condition]:
-    """Somebody set read_only or super_read_only by hand. On a replica its agent undoes that."""
+    """Somebody changed read_only or super_read_only by hand. On a replica the agent undoes that."""
     if member.state != view.ONLINE:
         return []
     if member.role == names.ROLE_REPLICA and member.writable:
-        text = f"{member.name} is a replica and can be written: somebody set super_read_only off; its agent sets it on"
+        text = f"{member.name} is a writable replica: somebody turned super_read_only off; its agent turns it on"
         return [Condition("replica-writable", text, look_at(seen, member.name))]
     if member.role == names.ROLE_PRIMARY and (member.read_only or not member.writable):
         text = (
             f"{member.name} is the primary and read-only: it still applies what it received before it was elected, or "
-            "somebody set read_only, which stays until somebody sets it off"
+            "somebody set read_only, which stays on until somebody turns it off"
         )
         off = "SET GLOBAL super_read_only = OFF, read_only = OFF"
-        return [Condition("primary-read-only", text, f"if nobody wants it so: {off} on {member.name}", DOWN)]
+        return [Condition("primary-read-only", text, f"unless that is intended, run on {member.name}: {off}", DOWN)]
     return []
 
 

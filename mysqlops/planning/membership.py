@@ -4,11 +4,11 @@ Invariants (tests/unit/test_membership.py):
 - a group is formed only by a member that holds every transaction that any expected member knows of, and only
   when each expected member is known not to be in a group; expected are those of the last view and those that were
   joining it, each with the data directory that it had (core/group.py), never just `spec.replicas`;
-- a member serves nobody in a group that is not the one that the Lease notes (planning/standing.py);
+- a member accepts no clients in a group other than the one that the Lease records (planning/standing.py);
 - an empty member forms a group only if none was ever formed (bitpoke, Percona PR #404 bootstrap from pod-0);
 - one that holds transactions which the group lacks neither joins nor is wiped: a user decides
   (`mysqlops member rebuild`);
-- a member that is fenced or whose volume is full serves nobody.
+- a member that is fenced or whose volume is full accepts no clients.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 
 from mysqlops.core import group, gtid, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import failing_applier, ghosts, outage, standing
+from mysqlops.planning import copying, departure, failing_applier, ghosts, outage, standing
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
     Apply,
     Bar,
     ClearBootstrap,
-    Copy,
     DropReceived,
     HandOver,
     Join,
@@ -39,7 +38,7 @@ from mysqlops.planning.member_actions import (
 class Situation:
     """All that one member knows; `server` is None while mysqld does not answer, `around` until it has looked around.
 
-    `record` is the Lease as it was last read: an order to fence holds although the API server went away since.
+    `record` is the Lease as last read: an order to fence holds even if the API server has become unreachable since.
     """
 
     name: str
@@ -54,16 +53,17 @@ class Situation:
     failing: failing_applier.Memory = field(default_factory=failing_applier.Memory)
     now: float = 0.0  # seconds of the agent's clock
     strays_since: float | None = None  # since when it is seen as a replica that can be written
+    donorless_since: float | None = None  # since when it waits for somebody to copy
     tries: int = 0  # to copy, join or form since it was last in the group
     is_busy: bool = False  # with a previous action, which itself undoes what it has set
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
 
     def foreign_because(self) -> str:
-        """Why the group that it is in is not the cluster's, or nothing."""
+        """Why the group that it is in is not the cluster's; empty if it is."""
         return standing.foreign_because(self.name, self.server, self.record, self.since) if self.server else ""
 
     def barred_because(self) -> str:
-        """Why this member must serve nobody, or nothing."""
+        """Why this member must accept no clients; empty if it may."""
         if foreign := self.foreign_because():
             return foreign
         fenced = self.record.fenced.get(self.name) if self.record else None
@@ -72,24 +72,16 @@ class Situation:
         return "its volume is full" if self.volume_full else self.doubt
 
 
-# A donor serves one copy at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,
-# also if it has purged them (ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG; the error of the donor itself is 1236).
+# A donor serves one clone at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,
+# even if it has purged them (ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG; the error of the donor itself is 1236).
 _PURGED = (13114, 1236)
 
-# From how many transactions on an empty member copies a donor's data instead of applying them one by one; fewer is a
-# cluster that was just deployed (docs/adr/0023). A copy also has what somebody wrote past the binary log, which no
-# member gets that applies. So a member that is being rebuilt copies however little there is, and goes on trying.
-COPIES_FROM = 1_000
-_TRIES_TO_COPY = 3  # of a new member; then Group Replication does as it can
-
-
-# While the roles change, a member may be seen so for a moment: Group Replication sets it right by itself.
+# While roles change, a replica may be writable for a moment: Group Replication corrects that by itself.
 _STRAYS_SECONDS = 2.0
 
 
 def strays(server: view.ServerView | None) -> bool:
-    """True of a replica in the group that can be written: each write goes through the group, and none was meant for
-    this member."""
+    """True of a writable replica in the group: its writes go through the group, but no client should write here."""
     return server is not None and server.writable and server.role() == names.ROLE_REPLICA
 
 
@@ -107,28 +99,32 @@ def _plan_by_state(situation: Situation, server: view.ServerView) -> Action:
     if server.state == view.ONLINE:
         return _plan_in_group(situation, server)
     if server.state == view.RECOVERING:
-        return _plan_recovering(server, situation.failing)
+        return _plan_recovering(situation, server)
     if server.clone is not None:
-        return Wait(f"copying a donor's data ({server.clone.stage})")
+        return Wait(f"cloning a donor's data ({server.clone.stage})")
     if server.state == view.ERROR:
         failed = f"its applier stopped: {server.failure.text}" if server.failure else ""
         return Leave(failed or "the group expelled or refused this member")
     return DropReceived(situation.torn) if situation.torn else _plan_outside_group(situation, server)
 
 
-def _plan_recovering(server: view.ServerView, failing: failing_applier.Memory) -> Action:
+def _plan_recovering(situation: Situation, server: view.ServerView) -> Action:
+    failing = situation.failing
     if server.clone is not None:
-        return Wait(f"recovering: copying a donor's data ({server.clone.stage})")
+        return Wait(f"recovering: cloning a donor's data ({server.clone.stage})")
+    if why := departure.leaves_because(situation.name, server, situation.record):
+        return Leave(why)
     if failing.must_leave:
         return Leave(f"its applier stopped: {failing.text}")
     if server.recovery_error in _PURGED:
-        return Leave("its donor no longer has the binary logs that it needs: joining again, to copy")
-    return Wait("recovering: taking over what it missed")
+        return Leave("its donor no longer has the binary logs that it needs: rejoining, to clone")
+    return Wait("recovering: applying what it missed")
 
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
     foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
-    if why := ghosts.why_it_stands_still(server, situation.sightings) or foreign:
+    departing = departure.leaves_because(situation.name, server, situation.record)
+    if why := ghosts.why_it_stands_still(server, situation.sightings) or foreign or departing:
         return Leave(why)
     barred = situation.barred_because()
     if barred:
@@ -141,11 +137,11 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
             return Wait(unsettled)
         return AcceptClients("in the group with a majority")
     is_stray = situation.strays_since is not None and situation.now - situation.strays_since >= _STRAYS_SECONDS
-    return RefuseWrites("a replica, and somebody set super_read_only off") if is_stray else Serve(server.role())
+    return RefuseWrites("a replica, and somebody turned super_read_only off") if is_stray else Serve(server.role())
 
 
 def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Action:
-    """Serve nobody; a full volume must not count as a copy either, while enough others do."""
+    """Accept no clients; a full volume must not count as a copy either, while enough others do."""
     if situation.doubt or situation.foreign_because():
         return Wait(why) if server.offline_mode else Bar(why)
     able = _able_successors(situation, server)
@@ -159,7 +155,7 @@ def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Act
 
 
 def _able_successors(situation: Situation, server: view.ServerView) -> list[view.GroupMember]:
-    """Those that are known to be neither fenced nor full."""
+    """The successors that are known to be neither fenced nor full."""
     peers = situation.around.peers if situation.around else ()
     fenced = situation.record.fenced if situation.record else {}
     able = {
@@ -183,6 +179,8 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
         return Wait(outcast)
     alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
+    if in_group and departure.is_ordered(situation.name, server.server_uuid, around.record):
+        return Wait(departure.WHY)
     if in_group:
         return _plan_join(situation, around, server, in_group)
     return _plan_without_group(situation, around, server)
@@ -192,8 +190,10 @@ def _why_no_start(situation: Situation) -> str:
     if situation.volume_full:
         return "its volume is full: not joining until there is room"
     if situation.api_is_away:
-        # Who joined unnoted could end up with what was acknowledged last, and nobody would wait for it.
-        return "the API server, or the group's Lease, is away: nobody could note that this member joins the group"
+        # A member that joined unrecorded could be the only holder of the last commits, and no outage would wait for it.
+        return (
+            "the API server or the group's Lease is not available, so this member cannot record that it joins the group"
+        )
     return "looking at the other members"
 
 
@@ -220,49 +220,38 @@ def _plan_join(
     if why_not:
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
-        return Apply("it could not apply that when it was last in the group")
-    is_rebuilt = situation.name in around.record.rebuilding
-    copies = not server.known() and (is_rebuilt or situation.tries < _TRIES_TO_COPY)
-    if copies and (donor := _donor(server, in_group, 0 if is_rebuilt else COPIES_FROM)):
-        enough = f"{donor} holds {COPIES_FROM} transactions or more"
-        return Copy(f"it is being rebuilt, from {donor}" if is_rebuilt else enough, donor)
+        return Apply("it could not apply these transactions when it was last in the group")
+    copies = copying.plan(_wish(situation, around, server), server, in_group)
+    if copies is not None:
+        return copies
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)
 
 
+def _wish(situation: Situation, around: view.Surroundings, server: view.ServerView) -> copying.Wish:
+    since = situation.now if situation.donorless_since is None else situation.donorless_since
+    is_ordered = around.record.rebuilding.get(situation.name) in ("", server.server_uuid)
+    return copying.Wish(is_ordered, situation.tries, situation.now - since)
+
+
 def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
-    """Not while the group still holds this member from before a crash: it would be refused, and repeated attempts
-    delay the expulsion of its crashed incarnation (a failover of 7 s then takes 10)."""
+    """Not while the group still counts this member from before a crash: it would be refused, and repeated attempts
+    delay the expulsion of its crashed incarnation (failover then takes 10 s instead of 7 s)."""
     if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
         return "the group has not yet removed this member's previous incarnation"
     errant = _errant(around, server)
     if errant:
         return f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild"
-    copying = [peer.name for peer in around.peers if peer.fresh and peer.publication and peer.publication.clone_size]
-    if copying and not server.known():
-        return f"{' and '.join(copying)} copies a donor's data, and a donor serves one at a time"
+    busy = [peer.name for peer in around.peers if peer.fresh and peer.publication and peer.publication.clone_size]
+    if busy and not server.known():
+        return f"waiting for {' and '.join(busy)} to clone: a donor serves one clone at a time"
     return ""
 
 
-def _donor(server: view.ServerView, in_group: list[view.Peer], copies_from: int) -> str | None:
-    """Whom an empty member copies, if that is worth it: of the same version, as the clone plugin wants it; a replica
-    that has the least to apply, the primary only if there is no other. At first sight too: it holds no less by now."""
-    able = [
-        (peer.publication.role == names.ROLE_PRIMARY, peer.publication.behind, peer.name)
-        for peer in in_group
-        if peer.publication
-        and peer.publication.state == view.ONLINE
-        and peer.publication.role in (names.ROLE_PRIMARY, names.ROLE_REPLICA)  # a fenced or full one lets nobody in
-        and peer.publication.server_version == server.version
-        and gtid.GtidSet.parse(peer.publication.executed).count() >= copies_from
-    ]
-    return min(able)[2] if able else None
-
-
 def _errant(around: view.Surroundings, server: view.ServerView) -> gtid.GtidSet:
-    """What this member executed or received, and the group did not. A peer's publication may be some seconds old: the
-    next one, which is looked at again, then has what seems to be missing."""
+    """What this member executed or received, and the group did not. A peer's publication may be a few seconds old: the
+    next one then has what seems to be missing."""
     group = gtid.GtidSet()
     for peer in around.peers:
         if peer.fresh and peer.publication and peer.publication.state == view.ONLINE:
@@ -272,7 +261,7 @@ def _errant(around: view.Surroundings, server: view.ServerView) -> gtid.GtidSet:
 
 
 def _is_first_start(around: view.Surroundings, server: view.ServerView) -> bool:
-    """No group was ever formed, and nobody is seen to hold data."""
+    """No group was ever formed, and no member is seen to hold data."""
     told = [peer.publication for peer in around.peers if peer.publication]
     peers_hold_data = any(one.executed or one.held for one in told)
     is_new = around.record.bootstrapped_by is None and around.record.note == group.Note()

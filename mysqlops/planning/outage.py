@@ -1,7 +1,7 @@
 """Who forms the group again when nobody is in one: the member that holds all that any expected member holds. Pure.
 
-Expected are the members of the last view and whoever was joining it (core/group.py): only they can hold what was
-acknowledged. Fewer replicas, an empty volume or a pod that is gone do not make one of them less expected.
+Expected are the members of the last view and those that were joining it (core/group.py): only they can hold what was
+acknowledged. A smaller replica count, an empty volume or a missing pod does not make one of them less expected.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from mysqlops.core import gtid, names, view, volume
 from mysqlops.planning.member_actions import FormGroup, Wait
 
-NOWHERE = "and no member has that one now"  # a claim was deleted: only `recover` leads out
+NOWHERE = "and no member has that one now"  # a claim was deleted: only `recover` helps
 _FAILED_OFTEN = 5  # tries to form the group: another member that holds the same goes first then
 
 
@@ -18,8 +18,8 @@ def plan(name: str, around: view.Surroundings, server: view.ServerView, tries: i
     noted, nobody else counts: what only others hold, the group has never had."""
     note = around.record.note
     if note.garbled:
-        hint = f"remove annotation {names.ANNOTATION_GROUP} of the Lease, and the copy on the Secret counts"
-        return Wait(f"no group is running, and what the Lease notes of the last one cannot be read: {hint}")
+        hint = f"remove annotation {names.ANNOTATION_GROUP} of the Lease, and the copy on the Secret is used"
+        return Wait(f"no group is running, and what the Lease records of the last one cannot be read: {hint}")
     expected = _expected(name, around)
     if unknown := _unaccounted(expected, name, around, server):
         return Wait(f"no group is running, and {'; '.join(unknown)}")
@@ -40,8 +40,8 @@ def plan(name: str, around: view.Surroundings, server: view.ServerView, tries: i
 
 
 def _expected(name: str, around: view.Surroundings) -> dict[str, str]:
-    """Those of the last view hold all that members hold which had left it before. Once some of them are given up, that
-    is no longer so: then every member counts that is wanted and not given up too."""
+    """The members of the last view hold everything that earlier leavers hold. Once some of them are given up, that no
+    longer follows: then every wanted member counts that is not given up itself."""
     note, order = around.record.note, around.record.order
     wanted = [names.pod_beside(name, ordinal) for ordinal in range(around.replicas)]
     if order is None:
@@ -58,7 +58,7 @@ def _counts(peer: view.Peer, record: view.GroupRecord) -> bool:
 
 
 def _able(holders: list[str], name: str, around: view.Surroundings, tries: int) -> str:
-    """Of equal holders the first that has room and has not failed often."""
+    """Of equal holders, the first that has room and has not failed often."""
     told = {peer.name: peer.publication for peer in around.peers if peer.publication}
 
     def hindered(pod: str) -> tuple[bool, bool]:
@@ -71,7 +71,7 @@ def _able(holders: list[str], name: str, around: view.Surroundings, tries: int) 
 
 
 def _unaccounted(expected: dict[str, str], name: str, around: view.Surroundings, server: view.ServerView) -> list[str]:
-    """Of each member that may hold what nobody else does, why that is not known."""
+    """For each member that may hold what no other does, why that is not known."""
     found = []
     uuids = {
         peer.name: peer.publication.server_uuid
@@ -83,7 +83,7 @@ def _unaccounted(expected: dict[str, str], name: str, around: view.Surroundings,
         if pod not in uuids:
             found.append(f"what {pod} holds is not known")
         elif expected[pod] not in ("", uuids[pod]):
-            found.append(f"{pod} has another data directory than the one that was in the group, {NOWHERE}")
+            found.append(f"{pod} has a different data directory from the one that was in the group, {NOWHERE}")
     return found
 
 
@@ -109,7 +109,7 @@ def describe(sets: dict[str, gtid.GtidSet]) -> str:
 
 
 def form_unless_held(name: str, around: view.Surroundings, why: str) -> FormGroup | Wait:
-    """A member that took the Lease forms the group, or dies and is waited for no longer."""
+    """The member that took the Lease forms the group; if it dies, the others stop waiting for it."""
     holder = around.record.holder
     if holder and holder != name and around.record.held_for_seconds < view.LEASE_SECONDS:
         return Wait(f"{holder} holds the Lease and forms the group")

@@ -1,4 +1,4 @@
-"""Who holds a full outage up, what only each of them holds, and the order to go on without some. Pure."""
+"""Who blocks the end of a full outage, what only each of them holds, and the order to continue without some. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mysqlops.planning import status, verdict
 
 @dataclass(frozen=True)
 class Risk:
-    """A member that is to be given up. `only_there` is what it held when it last said so, and nobody else that stays
-    holds (None: it never said). If `is_known` it says so now; else it may hold more by now."""
+    """A member that is to be given up. `only_there` is what it last reported and no member that stays holds (None: it
+    never reported). If `is_known`, the report is current; otherwise it may hold more by now."""
 
     member: str
     why: str
@@ -25,7 +25,7 @@ class Risk:
 
 @dataclass(frozen=True)
 class _Last:
-    """A member's last words, however old."""
+    """What a member last published, however long ago."""
 
     server_uuid: str
     held: gtid.GtidSet | None
@@ -51,8 +51,8 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     note = group.note_of(status.annotations_of(seen.lease))
     if note.garbled:
         lease = names.group_lease(now.name)
-        hint = f"remove annotation {names.ANNOTATION_GROUP} of Lease {lease}: the copy on the Secret counts"
-        raise Refused([Reason("note-unreadable", "what the Lease notes of the last group cannot be read", hint)])
+        hint = f"remove annotation {names.ANNOTATION_GROUP} of Lease {lease}: the copy on the Secret is used then"
+        raise Refused([Reason("note-unreadable", "what the Lease records of the last group cannot be read", hint)])
     lasts = {pod: _last(seen, now, pod) for pod in sorted(_expected(note, now), key=names.ordinal_of)}
     if strangers := sorted(set(without) - set(lasts) - set(_others(seen, now, note))):
         text = f"--without {strangers[0]}: {now.name} has {', '.join(lasts)}"
@@ -88,7 +88,7 @@ def _others(seen: status.Observed, now: status.Status, note: group.Note) -> list
 
 
 def _back(seen: status.Observed, now: status.Status, note: group.Note) -> dict[str, _Last]:
-    """Outcasts that are here: if nobody else is left, they are all that there is."""
+    """Outcasts that are present: if no other member is left, they hold the only data."""
     found = {pod: _last(seen, now, pod) for pod in note.outcasts}
     return {pod: last for pod, last in found.items() if last.is_outside and last.held}
 
@@ -104,7 +104,7 @@ def _risk(pod: str, now: status.Status, last: _Last, everything: gtid.GtidSet) -
 
 
 def order(seen: status.Observed, found: Recovery, new_name: str) -> group.GoOnWithout:
-    """What the members are told: it belongs to this outage, and the history goes on under another name."""
+    """The order to the members: it is valid for this outage, and the history continues under another name."""
     members = {risk.member: risk.server_uuid for risk in found.risks}
     return group.GoOnWithout(members, new_name, _acquired(seen), found.back)
 
@@ -122,8 +122,8 @@ def _diverged(sets: dict[str, gtid.GtidSet]) -> bool:
 
 
 def _shown(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
-    """What each holds that nobody else does."""
-    hint = f"choose whose transactions are given up: mysqlops recover {name} --without MEMBER"
+    """What each member holds that no other does."""
+    hint = f"choose whose transactions to give up: mysqlops recover {name} --without MEMBER"
     found = []
     for pod, held in sets.items():
         only = _only(held, _union({other: theirs for other, theirs in sets.items() if other != pod}))
@@ -134,7 +134,7 @@ def _shown(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
 
 
 def _expected(note: group.Note, now: status.Status) -> dict[str, str]:
-    """As the agents have it (planning/outage.py): an outage that waits for somebody else would never end."""
+    """The same members that the agents expect (planning/outage.py): an outage that waits for others would never end."""
     wanted = [names.pod(now.name, ordinal) for ordinal in range(now.replicas)]
     return note.expected(wanted)
 

@@ -1,7 +1,9 @@
-"""Which pods a restart has still to replace: those that were there when it began, by their UIDs. Pure."""
+"""Which pods a restart still has to replace: those that existed when it began, by their UIDs. Pure."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,19 +11,29 @@ from typing import Any
 _GOES_ON_HOURS = 24  # a restart that was asked for later means every member again
 
 
-def note(pods: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    """What a run writes down before it begins; `pods` are pod -> UID."""
-    return {"at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "pods": dict(pods)}
+def note(pods: Mapping[str, str], now: datetime, settings: Any = None) -> dict[str, Any]:
+    """What a run writes down before it begins; `pods` are pod -> UID, `settings` the note of those that no write has
+    proved then: this restart takes them back, and not what is set while it stands still."""
+    return {"at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "pods": dict(pods), "settings": _digest(settings)}
+
+
+def takes_back(noted: Any, settings: Any) -> bool:
+    """Whether every server has started with my.cnf since these settings were noted, once the restart is over."""
+    return isinstance(noted, dict) and noted.get("settings") == _digest(settings)
+
+
+def _digest(settings: Any) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def left(noted: Any, pods: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """The pods that a killed run has still to replace; empty if its note is old, or all of them were replaced: then the
-    command begins again."""
+    """The pods that a killed run still has to replace; empty if its note is old or all of them were replaced: the
+    command then starts from the beginning."""
     if not isinstance(noted, dict) or not isinstance(noted.get("pods"), dict):
         return {}
     try:
         age = now - datetime.fromisoformat(str(noted.get("at")))
-    except (ValueError, TypeError):  # no moment, or one without its time zone
+    except (ValueError, TypeError):  # no date, or one without a time zone
         return {}
     if abs(age) > timedelta(hours=_GOES_ON_HOURS):
         return {}

@@ -1,7 +1,7 @@
 """From one timeline of a cluster's data to another, step by step; the same steps lead there and back. Pure.
 
-The members are stopped only when the data that comes is there and proven, and nothing that goes is touched: a run that
-is killed anywhere is finished by the next one, or taken back.
+The members are stopped only once the new data is complete and verified, and the old data is never touched: a run that
+is killed anywhere is finished by the next one, or reverted.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Seen:
-    """What counts of the cluster now; `group` is the name that members would start with."""
+    """The cluster as the plan needs it; `group` is the name that members would start with."""
 
     stateful_set: Json
     pods: Sequence[str]
     group: str
-    is_filled: bool  # the first member's new claim holds the backup, compared
+    is_filled: bool  # the first member's new claim holds the backup, which compared equal
 
 
 @dataclass(frozen=True)
 class Fill:
-    """Put the backup onto this claim, beside the members that run."""
+    """Put the backup onto this claim, while the members keep running."""
 
     claim: str
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Let so many members run: none, or all."""
+    """Run this number of members: none or all."""
 
     replicas: int
 
 
 @dataclass(frozen=True)
 class NameGroup:
-    """Members that start from now on continue this timeline: under its name, and with its members expected."""
+    """Members that start from now on continue this timeline: under its name, with its members as the expected ones."""
 
     timeline: Timeline
 
@@ -63,13 +63,13 @@ Action = Fill | Scale | NameGroup | Remake | Wait | Done
 
 
 def plan(seen: Seen, swap: Swap) -> Action:
-    """The next step. A group that has the new claims and neither name goes on under one that `recover` gave it."""
+    """The next step. A group with the new claims and neither name continues under one that `recover` gave it."""
     running = int(seen.stateful_set["spec"]["replicas"])
     has_claims = claims.template_of(seen.stateful_set) == swap.new.claims
     if not seen.is_filled:
         return Fill(names.claim(seen.stateful_set["metadata"]["name"], 0, swap.new.claims))
     if has_claims and seen.group != swap.old.group:
-        return Done() if running else Scale(swap.replicas)  # scaled since, perhaps: that is not undone
+        return Done() if running else Scale(swap.replicas)  # it may have been scaled since, which is not undone
     if running:
         return Scale(0)
     if seen.pods:
@@ -89,17 +89,17 @@ def remade(stateful_set: Json, swap: Swap) -> Json:
 
 @dataclass(frozen=True)
 class Aim:
-    """What fills a claim: a backup, and the point to which it is brought (core/pitr.py), empty if to none."""
+    """What fills a claim: a backup, and the point to which it is recovered (core/pitr.py), empty without one."""
 
     backup: str
     to: str = ""
 
     def __str__(self) -> str:
-        return f"{self.backup} brought to {self.to}" if self.to else self.backup
+        return f"{self.backup} recovered to {self.to}" if self.to else self.backup
 
 
 def aim_of(claim: Json) -> Aim | None:
-    """None once the claim is filled: then it holds more than that, or a member has had it."""
+    """None once the claim is filled: it holds more than that then, or a member has used it."""
     notes = claim["metadata"].get("annotations") or {}
     found = notes.get(names.ANNOTATION_RESTORED)
     return Aim(found, notes.get(names.ANNOTATION_POINT) or "") if found else None
@@ -114,8 +114,9 @@ def aim_notes(aim: Aim | None) -> dict[str, str | None]:
 
 
 def first_claim(stateful_set: Json, claim: str, found: Backup, to: str) -> Json:
-    """The claim that the backup goes to, as a StatefulSet would make it, with a note of what fills it. The steps of a
-    Job do nothing that they find done: another run goes on with the claim only if it aims at the same."""
+    """The claim that the backup goes to, as a StatefulSet would create it, with a note of what fills it. A Job skips
+    the steps that are done: another run continues with the claim only if it restores the same backup to the same
+    point."""
     template = storage.anew(stateful_set)["spec"]["volumeClaimTemplates"][0]
     if found.volume_snapshot:
         backup.from_snapshot(template["spec"], found.volume_snapshot)
@@ -133,13 +134,13 @@ def steps(name: str, swap: Swap) -> tuple[Step, ...]:
     old = ", ".join(names.claim(name, ordinal, swap.old.claims) for ordinal in range(swap.replicas))
     found = [
         Step("stop", "StatefulSet", name, "no member runs while the data changes; clients are refused"),
-        Step("replace", "StatefulSet", name, f"its claims are then called {swap.new.claims}-…"),
-        Step("keep", "PersistentVolumeClaim", old, "as they are; nothing of mysqlops deletes them but delete"),
+        Step("replace", "StatefulSet", name, f"its claims are then named {swap.new.claims}-…"),
+        Step("keep", "PersistentVolumeClaim", old, "unchanged; only `mysqlops delete` ever deletes them"),
     ]
     if swap.backup:
         found.insert(0, Step("fill", "PersistentVolumeClaim", first, f"with {swap.backup}, started and compared"))
-        copies = f"{swap.replicas - 1} more members copy the first" if swap.replicas > 1 else "there is one member"
+        copies = f"{swap.replicas - 1} more members clone the first" if swap.replicas > 1 else "there is one member"
         found.append(Step("start", "StatefulSet", name, copies))
     else:
-        found.append(Step("start", "StatefulSet", name, "the members form their group of before"))
+        found.append(Step("start", "StatefulSet", name, "the members form their previous group again"))
     return tuple(found)

@@ -1,7 +1,7 @@
 """Which pod is replaced next, what a rollout waits for, and when a new pod has failed. Pure.
 
-Replicas go first, the highest ordinal as the canary, the primary last and after a switchover. Nobody is replaced while
-the group is not whole, except a pod that is out of it anyway.
+Replicas go first, the highest ordinal as the canary, the primary last and after a switchover. No pod is replaced while
+the group is incomplete, except one that is outside it anyway.
 """
 
 from __future__ import annotations
@@ -17,11 +17,20 @@ from mysqlops.errors import Reason
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.pods import container, containers, is_running, last_words
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.status import ABSENT, Member, Status, in_the_way
+from mysqlops.planning.status import (
+    ABSENT,
+    CONTRADICTIONS,
+    Member,
+    Status,
+    are_majority,
+    carriers,
+    in_the_way,
+    reasons_of,
+)
 from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
-_CAUGHT_UP = 1000  # transactions still to apply, of a member that counts as back
+_CAUGHT_UP = 1000  # a member with at most this many transactions to apply counts as back
 _HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff", "CreateContainerConfigError"}
 _CRASHES = 2  # restarts: the third start failed too
 
@@ -38,8 +47,8 @@ Action = Replace | Switchover | Wait | Done
 
 
 def plan(now: Status, old: Collection[str], dead: Collection[str] = (), *, goes_back: bool = False) -> Action:
-    """The next action; `old` are the pods that are still to be replaced, `dead` those whose mysqld does not run. Who
-    leads with a template that failed hands over first: clients may be shut out as long as it does."""
+    """The next action; `old` are the pods still to be replaced, `dead` those whose mysqld does not run. A primary with
+    a template that failed hands over first: clients may be shut out as long as it leads."""
     out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
     if out_of_group:
         last = out_of_group[-1]
@@ -59,38 +68,40 @@ def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
     if not _leads(first, now):
         return Replace(first.name, "a replica")
     successor = next((one for one in now.members if one.name not in old and one.role == names.ROLE_REPLICA), None)
-    # A group makes no member of a newer version its primary by order; it elects one when the old primary leaves.
+    # A group refuses to switch over to a member of a newer version; it elects one when the old primary leaves.
     if successor is not None and version.is_same(successor.version, first.version):
         return Switchover(first.name, successor.name)
     return Replace(first.name, "the primary, last: it hands over as it leaves")
 
 
 def _is_proven(now: Status, old: Collection[str]) -> bool:
-    """True if nobody has the new template yet, or one that has it is in the group."""
+    """True if no pod has the new template yet, or one that has it is in the group."""
     new = [one for one in now.members if one.name not in old]
     return not new or any(one.state == view.ONLINE for one in new)
 
 
 def _needed_because(member: Member, now: Status, old: Collection[str], dead: Collection[str]) -> str | None:
-    """Why a member that does not serve as far as is known is not replaced now: it may yet lead, or join. None if it may
-    go. An agent that is silent, or
-    that its mysqld refuses, says nothing of mysqld: the group goes on without its agents, and so does a primary."""
+    """Why a member that seems not to serve is not replaced now: it may still lead, or join. None if it may go. A silent
+    agent, or one that mysqld refuses, says nothing about mysqld: a group works on without its agents, as does a
+    primary.
+    """
     if member.state in (view.OFFLINE, view.ERROR) and now.primary is None:
-        # After a loss of power it is about to form the group or join it: with an untried template nobody might.
+        # After a power failure it is about to form or join the group, which an unproven template might prevent.
         return f"no group runs, and {member.name}, which is {member.state}, is needed to form it"
     if member.state in (view.OFFLINE, view.ERROR) and not _is_proven(now, old):
         return f"no new pod has come up yet, and {member.name}, which is {member.state}, is about to join as it is"
     if member.state in (view.OFFLINE, view.ERROR, ABSENT) or member.name in dead:
         return None
-    others = sum(one.state == view.ONLINE and one.name != member.name for one in now.members)
-    if now.primary not in (None, member.name) and 2 * others > now.replicas:
+    others = carriers(now, [member.name])
+    is_settled = now.primary not in (None, member.name) and not reasons_of(now, *CONTRADICTIONS)
+    if is_settled and are_majority(others, now.replicas):
         return None
     why = f"{member.name} is {member.state} ({member.waiting_for or 'no reason known'})"
     return f"{why} and may lead the group: no primary with a majority of the others is seen"
 
 
 def dead(pods: Mapping[str, Json]) -> frozenset[str]:
-    """The pods whose mysqld does not run, by kubelet's word: nothing is cut off by deleting them."""
+    """The pods whose mysqld does not run, as kubelet reports: deleting them interrupts nothing."""
     return frozenset(name for name, pod in pods.items() if _is_dead(pod))
 
 
@@ -100,15 +111,15 @@ def _is_dead(pod: Json) -> bool:
 
 
 def no_way_back(now: Status, record: Rollout) -> list[Reason]:
-    """Why a rollout may not be taken back. A member that another version has touched begins empty on the way back, so
-    somebody must be seen who leads with all the data, and with the version from before. Where that version's server
-    ran on nobody's data, the claims are kept, and nobody needs to lead."""
+    """Why a rollout may not be rolled back. A member whose data another version has touched starts empty on the way
+    back, so a primary with all the data and the previous version must be seen. If the new version's server ran on no
+    member's data, the claims are kept, and no primary is needed."""
     if not record.changes_version():
         return []
     leader = next((one for one in now.members if one.name == now.primary), None)
-    forward = f"correct what is named, then mysqlops upgrade {now.name} --resume"
+    forward = f"fix the cause above, then mysqlops upgrade {now.name} --resume"
     if leader is not None and version.is_same(leader.version, record.version_after):
-        text = f"{leader.name} leads with {record.version_after} already, so there is no way back to"
+        text = f"{leader.name} already leads with {record.version_after}, so there is no way back to"
         return [Reason("newer-leads", f"{text} {record.version_before}", forward)]
     newer = [one.name for one in now.members if version.is_same(one.version, record.version_after)]
     if leader is None and newer and now.replicas > 1:
@@ -119,14 +130,14 @@ def no_way_back(now: Status, record: Rollout) -> list[Reason]:
 
 
 def stays_as_it_is(now: Status, record: Rollout) -> list[Reason]:
-    """Why a rollout that failed is not taken back without being asked: the only member's data may be of the newer
-    version by now, and there is no other copy to begin with."""
+    """Why a failed rollout is not rolled back automatically: the only member's data may be of the newer version by now,
+    and there is no other copy to start from."""
     if not record.changes_version() or now.replicas > 1:
         return []
-    text = f"{now.name} has one member, so its data is not thrown away to go back; nothing was deleted"
+    text = f"{now.name} has one member, so going back would discard its only data; nothing was deleted"
     hint = (
-        f"correct what is named, then mysqlops upgrade {now.name} --resume; or --rollback starts the version from "
-        f"before on the same data; or mysqlops restore BACKUP --as NAME"
+        f"fix the cause above, then mysqlops upgrade {now.name} --resume; or --rollback starts the previous version "
+        f"on the same data; or mysqlops restore BACKUP --as NAME"
     )
     return [Reason("only-member", text, hint)]
 
@@ -136,8 +147,8 @@ def _leads(member: Member, now: Status) -> bool:
 
 
 def held_up_by(now: Status) -> list[str]:
-    """Why nobody may be replaced now. A claim that is being deleted is no reason: its pod is among the old ones, and
-    replacing that, through the gate, is what ends it."""
+    """Why no pod may be replaced now. A claim that is being deleted is no reason: its pod is among the old ones, and
+    replacing that pod, through the gate, completes the deletion."""
     found = [one.message for one in in_the_way(now, "rollout-open", GOING)]
     found += [
         f"{one.name} has {one.behind} transactions to apply" for one in now.members if (one.behind or 0) > _CAUGHT_UP
@@ -157,7 +168,7 @@ def failed_because(pod: Json) -> str | None:
 
 
 def steps(now: Status, why: str) -> tuple[Step, ...]:
-    """The order in which all pods will be replaced, as a user reads it."""
+    """The order in which all pods will be replaced, as `--dry-run` prints it."""
     replicas = sorted((one for one in now.members if not _leads(one, now)), key=lambda one: -one.ordinal)
     found = [Step("replace", "Pod", one.name, "replica" + (", the canary" * (one is replicas[0]))) for one in replicas]
     if now.primary is not None:

@@ -13,14 +13,14 @@ CODE = "rotation-open"
 
 
 def check_rotate(now: Status, order: record.Rotation | None, seen: rotation.Seen) -> None:
-    """A member that is away would come back with data that knows no new password, and a second rotation would drop the
-    passwords that are in use; raises Refused. What was begun and not ended goes on."""
+    """An absent member would come back with data that does not know the new passwords, and a second rotation would drop
+    the passwords in use; raises Refused. A rotation that was interrupted may continue."""
     # A rotation is the way out of a password that somebody edited in the Secret.
     reasons = [one.as_reason() for one in in_the_way(now, "secrets-refused")]
-    # An agent from before this release gives new data the new passwords only.
+    # An agent of an older release gives new data the new passwords only.
     reasons += [one.as_reason() for one in now.conditions if one.code == "agents-differ"]
     if order is not None and order.holders is not None:
-        text = f"passwords of {now.name} were rotated at {order.since}, and the old ones are valid too"
+        text = f"passwords of {now.name} were rotated at {order.since}, and the old ones are still valid"
         reasons.append(Reason(CODE, text, f"mysqlops users rotate {now.name} --finish"))
     elif seen.stage == rotation.NONE and seen.doubled:
         text = f"these accounts have a second password, which a rotation would drop: {', '.join(seen.doubled)}"
@@ -30,7 +30,7 @@ def check_rotate(now: Status, order: record.Rotation | None, seen: rotation.Seen
 
 
 def check_finish(now: Status, order: record.Rotation | None) -> record.Rotation:
-    """What may be ended: a rotation that came through, with every member ONLINE; raises Refused."""
+    """The rotation that may be finished: it reached every member, and all are ONLINE; raises Refused."""
     if order is None:
         text = f"no rotation of {now.name} is open"
         raise Refused([Reason("not-rotated", text, f"mysqlops users rotate {now.name}")])
@@ -70,11 +70,14 @@ def conditions(seen: Observed) -> list[Condition]:
     order = record.rotation(annotations_of(seen.lease))
     if order is None:
         return []
-    text, hint = f"a rotation of passwords began at {order.since} and did not end", f"mysqlops users rotate {seen.name}"
+    text, hint = (
+        f"a rotation of passwords began at {order.since} and has not finished",
+        f"mysqlops users rotate {seen.name}",
+    )
     if order.holders is not None:
-        text, hint = f"passwords were rotated at {order.since}, and the old ones are valid too", f"{hint} --finish"
+        text, hint = f"passwords were rotated at {order.since}, and the old ones are still valid", f"{hint} --finish"
     if order.dropped:
-        text = f"passwords were rotated at {order.since}, and the replication account's old one is valid too"
+        text = f"passwords were rotated at {order.since}, and the replication account's old one is still valid"
         if holders(order, seen.pods.values()):
             hint = f"mysqlops restart {seen.name}, then {hint}"
     return [Condition(CODE, text, hint)]

@@ -11,7 +11,16 @@ from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.planning.actions import Done, Wait
-from mysqlops.planning.status import Member, Status, in_the_way, reasons_of, way_out
+from mysqlops.planning.status import (
+    CONTRADICTIONS,
+    Member,
+    Status,
+    are_majority,
+    carriers,
+    in_the_way,
+    reasons_of,
+    way_out,
+)
 from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
@@ -20,14 +29,14 @@ _IN_GROUP = (view.ONLINE, view.RECOVERING)
 
 @dataclass(frozen=True)
 class Grow:
-    """Ask for one member more."""
+    """Ask for one more member."""
 
     member: str
 
 
 @dataclass(frozen=True)
 class Shrink:
-    """Ask for one member less; it leaves the group by itself before it stops."""
+    """Ask for one member fewer; it leaves the group by itself before it stops."""
 
     member: str
 
@@ -37,7 +46,7 @@ Action = Grow | Shrink | Switchover | Wait | Done
 
 @dataclass(frozen=True)
 class Kept:
-    """A claim that a scaling down left: the transactions it held for sure (None: nobody knows)."""
+    """A claim that scaling down left: the transactions that it holds at least (None: unknown)."""
 
     name: str
     executed: str | None
@@ -45,8 +54,8 @@ class Kept:
 
 
 def kept_of(claim: Json, history: str) -> Kept:
-    """By the note of the scaling that left it, if the history still has the name that was noted: where a group went on
-    without what a member may hold, it has another one."""
+    """From the note of the command that left the claim, if the history still has that name: a group that continued
+    without some member's transactions has another one."""
     notes = claim["metadata"].get("annotations") or {}
     is_of = notes.get(names.ANNOTATION_KEPT_HISTORY) == history
     executed = notes.get(names.ANNOTATION_KEPT_EXECUTED) if is_of else None
@@ -60,32 +69,39 @@ def plan(now: Status, target: int) -> Action:
         return Wait(f"{leaving[-1]} is leaving the group")
     if now.replicas > target:
         return _plan_down(now, target)
-    if now.awaited:  # no group is formed without them, so nothing becomes whole before they are back
+    if now.awaited:  # no group is formed without them, so they come back first
         return Grow(names.pod(now.name, now.replicas))
-    if blocking := in_the_way(now, claims.GOING):  # more copies are what such a claim needs
+    if blocking := in_the_way(now, claims.GOING):  # such a claim needs more copies
         return Wait("; ".join(one.message for one in blocking))
     return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
 
 
 def _plan_down(now: Status, target: int) -> Action:
     last = names.pod(now.name, now.replicas - 1)
-    if going := reasons_of(now, claims.GOING):
+    if going := reasons_of(now, claims.GOING, *CONTRADICTIONS):
         return Wait(going[0].message)
     if now.primary == last:
         heirs = [one for one in now.members if one.ordinal < target and one.role == names.ROLE_REPLICA]
         return Switchover(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
     if now.primary is None:
         return Wait(f"{now.name} has no primary")
-    if _is_needed(now, target, [last]):
+    if _is_needed(now, target, [last]) or _is_vote_needed(now, last):
         return Wait("too few of the members that stay are ONLINE")
     return Shrink(last)
 
 
 def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
-    """Too few ONLINE members would stay. One that is outside the group may go all the same: nothing changes for it."""
+    """Too few ONLINE members would stay. A member outside the group may go anyway: the group loses nothing."""
     serves = any(one.name in now.group or one.state in _IN_GROUP for one in now.members if one.name in leaving)
-    staying = sum(one.state == view.ONLINE for one in now.members if one.ordinal < target)
-    return serves and 2 * staying <= target
+    staying = [one for one in carriers(now, leaving) if one.ordinal < target]
+    return serves and not are_majority(staying, target)
+
+
+def _is_vote_needed(now: Status, last: str) -> bool:
+    """Without it the group, which still counts members that it has not yet expelled, would lose its majority."""
+    rest = [pod for pod in now.group if pod != last]
+    alive = sum(one.state in _IN_GROUP for one in now.members if one.name in rest)
+    return last in now.group and 2 * alive <= len(rest)
 
 
 def check(now: Status, target: int) -> None:
@@ -103,24 +119,24 @@ def check(now: Status, target: int) -> None:
         raise Refused([Reason("no-primary", text, _hint_down(now))])
     online = sum(one.state == view.ONLINE for one in now.members)
     if target > now.replicas and 2 * online <= now.replicas:
-        text = f"{online} of {now.replicas} members are ONLINE ({missing}): each is made whole before another comes"
+        text = f"{online} of {now.replicas} members are ONLINE ({missing}): bring them back before you add another"
         raise Refused([Reason("no-majority", text, way_out(now))])
     leaving = [one.name for one in now.members if one.ordinal >= target]
     if target < now.replicas and _is_needed(now, target, leaving):
-        text = f"of the {target} members that would stay too few are ONLINE ({missing})"
+        text = f"too few of the {target} members that would stay are ONLINE ({missing})"
         raise Refused([Reason("no-majority", text, way_out(now))])
 
 
 def _hint_down(now: Status) -> str:
     if now.awaited:
         replicas = names.ordinal_of(now.awaited[-1]) + 1
-        return f"mysqlops scale {now.name} --replicas {replicas} brings back whom it waits for"
+        return f"mysqlops scale {now.name} --replicas {replicas} brings back the members that it waits for"
     return f"mysqlops status {now.name}"
 
 
 def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> None:
-    """Before anybody leaves: what a member that goes holds must be known. An ONLINE one leaves cleanly, and what only
-    it holds by now is on its way to the others; the gate looks again when its claim goes. Raises Refused."""
+    """Before any member leaves: what a leaving member holds must be known. An ONLINE one leaves cleanly, and what only
+    it holds now is on its way to the others; the gate checks again before its claim is deleted. Raises Refused."""
     staying = gtid.GtidSet()
     for one in now.members:
         if one.ordinal < target and one.state == view.ONLINE and one.executed is not None:
@@ -140,12 +156,12 @@ def _only_there(member: Member, staying: gtid.GtidSet) -> Reason | None:
 
 
 def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet]) -> str | None:
-    """Why a new member may not begin with a kept claim, or None.
+    """Why a new member may not start with a kept claim, or None.
 
-    `held` is the group's set, `purged` what each member has no binary logs for any more.
+    `held` is the group's set, `purged` what each member no longer has binary logs for.
     """
     if kept.executed is None:
-        return f"claim {kept.name} exists, and what it holds was not written down since this history began"
+        return f"claim {kept.name} exists, and what it holds has not been recorded since this history began"
     what = f"claim {kept.name}, kept since {kept.since},"
     return cannot_catch_up_because(what, gtid.GtidSet.parse(kept.executed), held, purged)
 
@@ -153,10 +169,10 @@ def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet])
 def cannot_catch_up_because(
     what: str, executed: gtid.GtidSet, held: gtid.GtidSet, purged: list[gtid.GtidSet]
 ) -> str | None:
-    """Why data with these transactions cannot become a member's by the others' binary logs alone, or None."""
+    """Why a member cannot catch up from data with these transactions by the others' binary logs, or None."""
     strange = executed.subtract(held)
     if strange:
-        return f"{what} holds {strange}, which the group has not"
+        return f"{what} holds {strange}, which the group does not have"
     if not any(one.is_subset(executed) for one in purged):
         missing = held.subtract(executed).count()
         return f"{what} lacks {missing} transactions, and no member has the binary logs for all of them any more"
@@ -174,7 +190,9 @@ def steps(now: Status, target: int, kept: str) -> tuple[Step, ...]:
     for ordinal in reversed(range(target, now.replicas)):
         member = names.pod(now.name, ordinal)
         if now.primary == member:
-            found.append(Step("switchover", "Pod", names.pod(now.name, 0), f"{member} leads and is to go"))
+            found.append(
+                Step("switchover", "Pod", names.pod(now.name, 0), f"{member} is the primary and is to be removed")
+            )
         found.append(Step("remove", "Pod", member, "leaves the group, then stops"))
         if kept == "delete":
             claim = names.claim(now.name, ordinal, now.claims)

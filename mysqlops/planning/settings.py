@@ -1,4 +1,4 @@
-"""What a change of my.cnf means for servers that run. Pure."""
+"""What a change of my.cnf means for running servers. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from mysqlops.core import my_cnf, mysqld_config, setting_rules
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 
-# The agent decides the first two from a member's role; the others show something else than what they are set to.
+# The agent decides the first two from a member's role; the others read back differently from what is set.
 _DECIDED_ELSEWHERE = {"super_read_only", "offline_mode", "log_bin", "datadir"}
-# Of others, upper and lower case are the same.
+# All other values are compared without regard to case.
 _TEXTS = {"init_connect", "ft_boolean_syntax"}
 # Servers round these down to whole blocks, the buffer pool up to whole chunks.
 _SIZES = re.compile(r".*_(size|packet|length|limit|stack)")
 _BLOCKS = (1024, 4096)
 _CHUNK = 128 * 1024**2
-# Modes that stand for others, which the server shows beside them.
+# Modes that stand for several others, which the server lists as well.
 _STRICT = "strict_trans_tables,strict_all_tables,no_zero_in_date,no_zero_date,error_for_division_by_zero"
 _MODES = {
     "traditional": f"{_STRICT},no_engine_substitution",
@@ -32,26 +32,26 @@ def values(text: str) -> dict[str, str]:
 
 
 def changes(before: str, after: str) -> dict[str, str | None]:
-    """From one my.cnf to another: variable -> new value, None if the line goes (then the server's default counts). Not
-    what agents decide: a newer release may start servers offline, and nobody may set that on those that run."""
+    """From one my.cnf to another: variable -> new value, None if the line is removed (then the default counts).
+    Without what agents decide: a newer release may start servers offline, which must not be set on running ones."""
     old, new = values(before), values(after)
     names = sorted({*old, *new} - _DECIDED_ELSEWHERE)
     return {name: new.get(name) for name in names if old.get(name) != new.get(name)}
 
 
 def waits_for_start(name: str) -> bool:
-    """Of what a server lets itself be given and does not use: a proof would prove nothing. TLS waits for RELOAD TLS, by
-    which an agent loads the next certificate, months later."""
+    """True of variables that a server accepts and does not use at once: reading them back proves nothing. TLS settings
+    take effect with RELOAD TLS, by which an agent loads the next certificate, months later."""
     return name.startswith(("ssl_", "tls_"))
 
 
 def belongs_to_data(change: Iterable[str]) -> list[Reason]:
-    """Why a running cluster may not have such a change: no server would start on its data."""
+    """Why a running cluster must not be changed like that: no server would start on its data."""
     return [
         Reason(
             "fixed-setting",
-            f"{name} can be set only when data is created: servers do not start on data that has it otherwise",
-            "deploy another cluster with it, and bring the data there: `mysqlops explain adopt`",
+            f"{name} can be set only when data is created: servers do not start on data with another value",
+            "deploy another cluster with it, and move the data there: `mysqlops explain adopt`",
         )
         for name in change
         if name in setting_rules.fixed()
@@ -61,15 +61,15 @@ def belongs_to_data(change: Iterable[str]) -> list[Reason]:
 def other_data(
     backup: str, made_with: Mapping[str, str | None], spec: ClusterSpec, *, is_logical: bool
 ) -> list[Reason]:
-    """Why a backup of a cluster with such settings is not for servers with those of `spec`. SQL goes into any pages,
-    but names of tables that differ in case only do not go everywhere."""
+    """Why a backup of a cluster with such settings does not fit servers with those of `spec`. SQL fits any page format,
+    but table names that differ only in case do not fit every server."""
     old, new = mysqld_config.by_name(made_with), mysqld_config.by_name(spec.mysqld)
     return [
         Reason(
             "other-data",
             f"{backup} was made with {name}={old.get(name) or 'its default'}, and servers of {spec.name} would run "
             f"with {new.get(name) or 'its default'}",
-            f"restore it --as another cluster, with {name} in --config as it was",
+            f"restore it --as another cluster, with the original {name} in --config",
         )
         for name in setting_rules.fixed()
         if not setting_rules.is_same_data(name, old.get(name), new.get(name))
@@ -78,8 +78,8 @@ def other_data(
 
 
 def as_configured(keys: Iterable[str], text: str) -> dict[str, str | None]:
-    """What sets these variables to what my.cnf says, None to the server's default. Not those that a user may not set:
-    somebody else named them."""
+    """The values that set these variables to what my.cnf says, None for the server's default. Without those that a user
+    may not set: somebody else listed them."""
     configured = values(text)
     return {
         name: configured.get(name) for name in keys if name not in _DECIDED_ELSEWHERE and setting_rules.may_be_set(name)
@@ -87,7 +87,7 @@ def as_configured(keys: Iterable[str], text: str) -> dict[str, str | None]:
 
 
 def differs(name: str, configured: str, running: str | None) -> bool:
-    """True if a server runs with something else than my.cnf says, of what my.cnf decides."""
+    """True if a server runs with another value than my.cnf has, for variables that my.cnf decides."""
     if name in _TEXTS:
         return configured != (running or "")
     if name in _DECIDED_ELSEWHERE or is_same(configured, running):

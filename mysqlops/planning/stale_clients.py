@@ -1,11 +1,11 @@
-"""When a member keeps no client: an open connection does not follow the Service. Pure; the agent's loop asks.
+"""When a member disconnects its clients: an open connection does not follow the Service. Pure; the agent's loop asks.
 
-- A primary that is demoted refuses clients until the Service leads elsewhere: they must write to another, and who
-  connected to this one meanwhile would read old rows for as long as the connection lives.
-- A server that was silent, and takes itself for a member as if nothing had been, was frozen: the group may have gone on
-  without it. It refuses clients until the group has spoken.
-- A member outside the group, such as one that was killed and comes back, closes their connections: until another leads
-  it may still carry the primary's label (found by drills of kill-mysqld).
+- A demoted primary refuses clients until the Service routes elsewhere: they must write to another member, and clients
+  that connected here meanwhile would read old rows for as long as their connections live.
+- A server that was silent and still believes that it is a member was frozen: the group may have continued without it.
+  It refuses clients until it has heard from the group.
+- A member outside the group, such as one that was killed and comes back, closes its clients' connections: until another
+  member leads, it may still carry the primary's label (found by drills of kill-mysqld).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _ELSEWHERE_SECONDS = 1.5
 _FROZEN_SECONDS = 5.0  # for less, Group Replication suspects nobody
 _SPOKEN_SECONDS = 5.0
 
-_WAS_PRIMARY = "it was primary a moment ago, and the Service may still lead here"
-_FROZEN = "it was frozen, and the group may have gone on without it"
+_WAS_PRIMARY = "it was primary a moment ago, and the Service may still route clients here"
+_FROZEN = "it was frozen, and the group may have continued without it"
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,24 @@ class Seen:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the last call left for the next."""
+    """State carried from one call to the next."""
 
     was_primary: bool = False
     was_outside: bool = False
     again_at: float = math.inf
     answered_at: float = math.inf  # never yet
-    leads_until: float = -math.inf  # until then the Service may lead here, though another is primary
+    leads_until: float = -math.inf  # until then the Service may route here, although another is primary
     frozen_until: float = -math.inf
 
     def doubt(self, at: float) -> str:
-        """Why no client may come now, or nothing."""
+        """Why no client may connect now; empty if they may."""
         if at < self.frozen_until:
             return _FROZEN
         return _WAS_PRIMARY if at < self.leads_until else ""
 
 
 def plan(memory: Memory, seen: Seen) -> tuple[Memory, str]:
-    """What to remember, and why to close all connections now, or nothing."""
+    """What to remember, and why to close all connections now; empty if they may stay."""
     if seen.server is None:
         return memory, ""  # perhaps only busy
     state, role = seen.server

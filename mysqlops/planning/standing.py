@@ -1,11 +1,11 @@
-"""Whether a member's group is the cluster's group, and what the Lease must note of it. Pure.
+"""Whether a member's group is the cluster's group, and what the Lease must record of it. Pure.
 
-Two groups of one cluster can run for a moment: an agent that was frozen between its decision and its deed may form
-one long after another member did. The Lease notes the incarnation that counts. A member that forms a group lets no
-client in before its own is noted there, and a member of another incarnation serves nobody and leaves.
+Two groups of one cluster can run for a moment: an agent that was frozen between deciding and acting may form a group
+long after another member did. The Lease records the incarnation that counts. A member that forms a group lets no client
+in before its own is recorded there, and a member of another incarnation accepts no clients and leaves.
 
-`since` is when the member's agent first saw its present incarnation: what was read of the Lease before says nothing
-of it (both in seconds of the agent's own clock).
+`since` is when the member's agent first saw its present incarnation: a Lease that was read earlier says nothing about
+it (both in seconds of the agent's own clock).
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from mysqlops.core import group, names, view
+from mysqlops.planning import departure
 
 
 def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
-    """Why the group that this member is in is not the cluster's, or nothing."""
+    """Why the group that this member is in is not the cluster's; empty if it is."""
     if record is None or record.read_at < since or server.state != view.ONLINE or _is_noted(server, record):
         return ""
     own, noted = group.incarnation(server.view_id), record.incarnation()
     if not own:
         return ""
     if noted:
-        return f"another group was formed without it: the Lease notes incarnation {noted}, it is in {own}"
+        return f"another group was formed without it: the Lease records incarnation {noted}, and it is in {own}"
     holder = record.holder
     is_here = holder in (None, "", pod) or any(one.pod == holder for one in server.members)
     if is_here or record.held_for_seconds >= view.LEASE_SECONDS:  # whoever took it died before it formed a group
@@ -33,7 +34,7 @@ def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord 
 
 
 def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
-    """Why a member in offline mode may not let clients in yet, or nothing."""
+    """Why a member in offline mode may not let clients in yet; empty if it may."""
     if record is None or (record.read_at < since and not _is_noted(server, record)):
         return "in offline mode until the Lease has been read"
     if server.role() == names.ROLE_PRIMARY and group.incarnation(server.view_id) and not record.incarnation():
@@ -46,23 +47,24 @@ def _is_noted(server: view.ServerView, record: view.GroupRecord) -> bool:
 
 
 def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord) -> str:
-    """Why this member may not come back by itself, or nothing."""
+    """Why this member may not come back by itself; empty if it may."""
     is_back = record.order is not None and pod in record.order.back
     if record.note.casts_out(pod, server.server_uuid, holds_data=bool(server.known())) and not is_back:
-        return "the group went on without it (recover --accept-loss): mysqlops member rebuild brings it back"
+        return "the group continued without it (recover --accept-loss): mysqlops member rebuild brings it back"
     if record.order is not None and pod in record.order.back:
         return ""
     if pod in record.given_up():
-        return "a user ordered the others to go on without it (recover --accept-loss)"
+        return "a user ordered the others to continue without it (recover --accept-loss)"
     return ""
 
 
 def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: float) -> group.Note | None:
-    """What the Lease must say of the group that this member leads; None if it says so, or it is not for it to say.
+    """What the Lease must record of the group that this member leads; None if it does, or if another must record it.
 
-    Only the primary with a majority may say it: nobody else knows the whole view. Whoever is joining stays noted until
-    it is seen in the group, for it may be in by now. What the Lease said before this group was seen is no licence: it
-    may have been of another one, which counts. An order of a user that stands is none any more: a group runs.
+    Only the primary with a majority may write it: no other member knows the whole view. A joining member stays in the
+    record until it is seen in the group, because it may be in by now; but not one whose data is about to be deleted: it
+    may not join (planning/departure.py). A Lease that was read before this group was seen proves nothing: it may
+    describe another group, which counts. An open order of a user ends here: a group runs.
     """
     own = group.incarnation(server.view_id)
     if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
@@ -78,16 +80,21 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
         acquired=record.acquired,
         name=server.group_name or before.name,
         members=members,
-        joining={name: uuid for name, uuid in before.joining.items() if members.get(name) != uuid},
+        joining={
+            name: uuid
+            for name, uuid in before.joining.items()
+            if members.get(name) != uuid and not departure.is_ordered(name, uuid, record)
+        },
         outcasts={name: uuid for name, uuid in before.outcasts.items() if name not in members},
     )
     return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
 
 
 def without_joining(pods: Collection[str], server: view.ServerView, record: view.GroupRecord) -> group.Note | None:
-    """The note without those who noted that they join and whose pods have been gone for long; None if it has none such.
+    """The note without members that recorded that they join and whose pods are long gone; None if it has no such entry.
 
-    A pod is scaled away, and nobody would ever account for it in an outage. Only the noted group's primary may say it.
+    Such a pod was scaled away and could never be accounted for in an outage. Only the recorded group's primary may
+    write it.
     """
     inside = {one.pod for one in server.members}
     gone = {pod for pod in pods if pod in record.note.joining and pod not in inside}
@@ -99,8 +106,8 @@ def without_joining(pods: Collection[str], server: view.ServerView, record: view
 def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -> group.Note:
     """The note with this member as one that may be in the group from now on.
 
-    Another data directory of the same pod stays a member until the group's primary no longer sees it. Where nobody knew
-    which data directory of a pod was given up, an empty one is not that.
+    Another data directory of the same pod stays a member until the group's primary no longer sees it. If it is unknown
+    which data directory of a pod was given up, an empty one cannot be it.
     """
     drops = note.outcasts.get(pod) == "" and not holds_data
     outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}

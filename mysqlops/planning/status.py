@@ -1,8 +1,8 @@
-"""A cluster as it was seen, and what `status` answers: members, services, conditions. verdict.py makes it."""
+"""A cluster as observed, and the answer of `status`: members, services, conditions. verdict.py builds it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,8 +30,8 @@ class Observed:
     schedules: tuple[Json, ...] = ()  # the CronJobs of its backups
     receiver: Json | None = None  # the Lease of what receives its binary logs
     warnings: tuple[Json, ...] = ()  # events of the StatefulSet and of pods that do not run yet
-    lease: Json | None = None  # the Lease of its group: what is known of that, and users' orders
-    missing: tuple[str, ...] = ()  # objects that a member needs when it starts, and that do not exist; `status` looks
+    lease: Json | None = None  # the Lease of its group: the record of the group, and users' orders
+    missing: tuple[str, ...] = ()  # objects that a member needs to start and that do not exist; only `status` looks
 
 
 def annotations_of(lease: Json | None) -> dict[str, str]:
@@ -68,9 +68,11 @@ class Member:
     applier_failure: str = ""  # why it cannot apply what the group wrote
     claim_going: bool = False  # its claim is being deleted: it goes as soon as the pod stops
     held_at_least: str | None = None  # what its agent published of that last, however long ago
-    certificate_until: str | None = None  # when that certificate runs out, and when its CA does (UTC, ISO 8601)
+    certificate_until: str | None = None  # when that certificate expires, and when its CA does (UTC, ISO 8601)
     ca_until: str | None = None
-    held: str | None = None  # all that is on its claim, executed or only received; a server must have answered lately
+    held: str | None = (
+        None  # all that is on its claim, executed or only received; known only if the server answered lately
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Condition:
     severity: str = DEGRADED
 
     def as_reason(self) -> Reason:
-        """Why a verb refuses while it holds."""
+        """The reason to refuse while this condition holds."""
         return Reason(self.code, self.message, self.hint)
 
 
@@ -102,7 +104,7 @@ class Status:
     services: Mapping[str, tuple[str, ...]]
     conditions: tuple[Condition, ...]
     group: tuple[str, ...] = ()  # the members that the primary sees in its group, in whatever state; empty without one
-    awaited: tuple[str, ...] = ()  # no group runs, and it waits for these members, which no replica is asked for
+    awaited: tuple[str, ...] = ()  # members beyond the wanted replicas that a group to be formed waits for
     claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
     schema: int = field(default=SCHEMA)
 
@@ -110,8 +112,8 @@ class Status:
         return asdict(self)
 
 
-# They hinder no change: one is what a resize is for, another is what an upgrade ends. While a rotation of passwords is
-# open each member accepts both, a new one too, and a restart is what lets it end.
+# These block no change: a resize or an upgrade may be what ends them. While a rotation of passwords is open, every
+# member accepts both passwords, a new member too, and a restart lets the rotation end.
 RESTORE_OPEN = "restore-open"  # a pod that starts now waits for a backup on its volume
 _HARMLESS = {
     "volume-filling",
@@ -129,12 +131,42 @@ _HARMLESS = {
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:
-    """The conditions under which nothing may be changed that takes a whole group; codes in `but` do not count."""
+    """The conditions that block every change which needs a whole group; codes in `but` do not count."""
     return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
 
 
+def is_whole(now: Status, fenced: Collection[str]) -> bool:
+    """Nothing is in the way but that those accept no clients whom a user keeps out of service."""
+    return all(
+        one.code == "serves-nobody" and any(one.message.startswith(f"{name} ") for name in fenced)
+        for one in in_the_way(now)
+    )
+
+
+CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
+
+
+def carriers(now: Status, going: Collection[str]) -> list[Member]:
+    """Who carries the group while others go: ONLINE by its agent's word of the last half minute, and in the group that
+    the primary sees. A RECOVERING member has a vote too, but it is not relied on: its server may end at any moment, and
+    the majority with it, if the one that goes was the vote to spare. Every verb that takes a member away counts so."""
+    return [
+        one
+        for one in now.members
+        if one.name not in going and one.state == view.ONLINE and (not now.group or one.name in now.group)
+    ]
+
+
+def are_majority(carrying: Collection[Member], voters: int) -> bool:
+    return 2 * len(carrying) > voters
+
+
 def way_out(now: Status) -> str:
-    """What a user can do where too few members serve: a member outside the group that runs can be made again."""
+    """What a user can do while too few members serve: wait for those that are joining, or rebuild one that is outside
+    the running group."""
+    coming = [one.name for one in now.members if one.state == view.RECOVERING]
+    if coming:
+        return f"wait until {' and '.join(coming)} is ONLINE or has left the group, then run the same command again"
     inside = {*now.group, *(one.name for one in now.members if one.state in _SERVING)}
     outside = [one.name for one in now.members if one.ordinal < now.replicas and one.name not in inside]
     if now.primary is None or not outside:
@@ -144,5 +176,5 @@ def way_out(now: Status) -> str:
 
 
 def reasons_of(now: Status, *codes: str) -> list[Reason]:
-    """Why a verb refuses that only these conditions forbid."""
+    """The reasons to refuse for a verb that only these conditions block."""
     return [one.as_reason() for one in now.conditions if one.code in codes]

@@ -1,4 +1,4 @@
-"""Volumes: whether they may grow, which still have to, and the StatefulSet that fits them. Pure."""
+"""Volumes: whether they may grow, which still have to, and the StatefulSet that matches them. Pure."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def has_capacity(claim: Json, size: str) -> bool:
 
 
 def check_larger(template: str, there: Sequence[Json], size: str) -> None:
-    """Volumes never shrink; raises Refused."""
+    """Raises Refused for a smaller size: volumes never shrink."""
     largest = max([template, *map(requested, there)], key=quantity.parse)
     if quantity.parse(size) < quantity.parse(largest):
-        text = f"--size {size}: volumes of {largest} cannot become smaller"
+        text = f"--size {size}: volumes of {largest} cannot shrink"
         raise Refused([Reason("shrinks", text, "back up, and restore into a new cluster with smaller volumes")])
 
 
 def check_expandable(there: Sequence[Json], expandable: Mapping[str, bool | None], size: str) -> None:
-    """Raises Refused if a class says that it cannot; one that we may not read is tried."""
+    """Raises Refused if a storage class does not allow it; a class that we may not read is tried."""
     stuck = [one for one in there if expandable.get(one["spec"].get("storageClassName") or "") is False]
     small = [one for one in stuck if is_smaller(one, size)]
     if small:
@@ -49,7 +49,7 @@ def check_expandable(there: Sequence[Json], expandable: Mapping[str, bool | None
 
 
 def infeasible_because(claim: Json) -> str | None:
-    """What the volume's driver says if it cannot grow it (Kubernetes 1.32: RecoverVolumeExpansionFailure)."""
+    """The volume driver's message if it cannot grow the volume (Kubernetes 1.32: RecoverVolumeExpansionFailure)."""
     states = claim.get("status", {}).get("allocatedResourceStatuses") or {}
     if str(states.get("storage", "")).endswith("Infeasible"):
         conditions = claim["status"].get("conditions") or []
@@ -68,14 +68,14 @@ def template_differs(stateful_set: Json, size: str) -> bool:
 
 
 def is_made_of(stateful_set: Json, wanted: Json) -> bool:
-    """It has the claim template that is wanted, as far as mysqlops ever changes one."""
+    """Whether it has the wanted claim template, as far as mysqlops ever changes one."""
     return claims.template_of(stateful_set) == claims.template_of(wanted) and not template_differs(
         stateful_set, size_of(wanted)
     )
 
 
 def anew(stateful_set: Json) -> Json:
-    """The same StatefulSet, ready to be created again: without the fields that the API server added."""
+    """The same StatefulSet, ready to be recreated: without the fields that the API server added."""
     metadata = {key: stateful_set["metadata"][key] for key in _KEPT_METADATA if key in stateful_set["metadata"]}
     spec = copy.deepcopy(stateful_set["spec"])
     spec["volumeClaimTemplates"][0].pop("status", None)
@@ -83,8 +83,8 @@ def anew(stateful_set: Json) -> Json:
 
 
 def parked(wanted: Json) -> Json:
-    """A StatefulSet that is to be made, kept meanwhile as a StatefulSet without members and under a name that no
-    cluster can have: only who may make one can write it. It selects nothing of the cluster's."""
+    """A StatefulSet that is to be created, kept meanwhile as one without members under a name that no cluster can have:
+    only those who may create a StatefulSet can write it. It selects none of the cluster's pods."""
     name, found = wanted["metadata"]["name"], anew(wanted)
     labels = {**(found["metadata"].get("labels") or {}), **names.selector(name)}
     replicas = str(found["spec"]["replicas"])
@@ -100,7 +100,7 @@ def parked(wanted: Json) -> Json:
 
 
 def unparked(found: Json, name: str) -> Json:
-    """The inverse; raises Refused if it is not what a command of this cluster put aside."""
+    """The inverse of `parked`; raises Refused if no command for this cluster set it aside."""
     wanted = anew(found)
     replicas = (wanted["metadata"].get("annotations") or {}).pop(names.ANNOTATION_RECREATING, "")
     is_ours = all(labelled.pop(names.LABEL_PARKED, "") == name for labelled in _parked_labels(wanted))
@@ -108,8 +108,8 @@ def unparked(found: Json, name: str) -> Json:
     is_ours = is_ours and names.selector(name).items() <= labels.items()
     is_known = replicas.isdecimal() and int(replicas) <= names.MAX_MEMBERS
     if not (is_ours and is_known and pod.get("serviceAccountName", name) == name):
-        text = f"StatefulSet {found['metadata']['name']} is not what mysqlops puts aside of {name}; it was not touched"
-        raise Refused([Reason("foreign-object", text, "see who made it; then delete it")])
+        text = f"StatefulSet {found['metadata']['name']} was not set aside by mysqlops for {name}; it was not touched"
+        raise Refused([Reason("foreign-object", text, "find out who created it, then delete it")])
     wanted["metadata"]["name"] = name
     wanted["spec"]["replicas"] = int(replicas)
     return wanted
@@ -135,7 +135,7 @@ def with_size(stateful_set: Json, size: str) -> Json:
 
 
 def steps(name: str, template: str, there: Sequence[Json], size: str, *, by_rebuild: bool) -> tuple[Step, ...]:
-    """The remaining steps, as a user reads them."""
+    """The remaining steps, as `--dry-run` prints them."""
     found: list[Step] = []
     for claim in there:
         claim_name = claim["metadata"]["name"]

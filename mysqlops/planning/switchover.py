@@ -1,8 +1,8 @@
-"""Who becomes primary, or why nobody should now. Pure."""
+"""Which member becomes primary, or why none should now. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mysqlops.core import names, view
@@ -12,7 +12,7 @@ from mysqlops.planning.status import Member, Status
 
 @dataclass(frozen=True)
 class Limits:
-    """What a switchover may cost: transactions to apply first, seconds until open ones are rolled back."""
+    """What a switchover may cost: transactions to apply first, and the age at which open transactions block it."""
 
     behind: int = 1000
     transactions_seconds: int = 10
@@ -28,7 +28,7 @@ class Switchover:
 
 
 def choose(seen: Status, to: str | None, limits: Limits) -> Switchover | None:
-    """The switchover to make, None if `to` is primary already; raises Refused with every reason."""
+    """The switchover to make, None if `to` is already primary; raises Refused with every reason."""
     if seen.primary is None:
         text = f"{seen.name} has no primary: {'; '.join(one.message for one in seen.conditions)}"
         raise Refused([Reason("no-primary", text, f"mysqlops status {seen.name}")])
@@ -45,12 +45,22 @@ def choose(seen: Status, to: str | None, limits: Limits) -> Switchover | None:
     return Switchover(seen.primary, min(fit, key=lambda member: (member.behind or 0, member.ordinal)).name)
 
 
+_OPEN_ENDS = ("service-stale", "label-stale", "primary-read-only")
+
+
+def is_over(now: Status, chosen: Switchover, fenced: Collection[str]) -> bool:
+    """Whether the new primary leads, the Services lead there, and the old primary serves again, unless it may not."""
+    barred = [one for one in now.members if one.state == view.ONLINE and one.role == names.ROLE_NONE]
+    is_old_back = not any(one.name == chosen.primary and one.name not in fenced for one in barred)
+    return now.primary == chosen.to and is_old_back and not any(one.code in _OPEN_ENDS for one in now.conditions)
+
+
 def unfit_because(member: Member, limits: Limits) -> str | None:
     """Why a member should not become primary now, or None."""
     if member.state != view.ONLINE:
         return f"{member.name} is {member.state}: {member.waiting_for or 'no reason known'}"
     if member.role != names.ROLE_REPLICA:
-        return f"{member.name} serves nobody: {member.waiting_for or 'no reason known'}"
+        return f"{member.name} accepts no clients: {member.waiting_for or 'no reason known'}"
     if member.behind is not None and member.behind > limits.behind:
         return (
             f"{member.name} has {member.behind} transactions to apply first, more than --max-behind {limits.behind}; "
@@ -60,8 +70,8 @@ def unfit_because(member: Member, limits: Limits) -> str | None:
 
 
 def check_transactions(found: Sequence[dict[str, object]], limits: Limits) -> None:
-    """Refuse to roll back what has been open for long, unless that is wanted. A lock is not rolled back: the hand-over
-    would begin, and stand still with all writes, until its session ends. Raises Refused."""
+    """Refuse to roll back long-open transactions, unless that is wanted. A lock cannot be rolled back: the switchover
+    would begin and block all writes until the lock's session ends. Raises Refused."""
     if locks := [one for one in found if one.get("lock")]:
         raise Refused([_locked(one) for one in locks])
     long = [one for one in found if int(str(one["seconds"])) >= limits.transactions_seconds]

@@ -1,9 +1,9 @@
 """When a relay log that cannot be read to its end may be deleted. Pure; the agent's loop asks.
 
-A loss of power may tear what was received and not yet flushed (docs/adr/0025). MySQL 9.7 cuts a torn tail off when
-it starts. Where it cannot, the applier stops at the tear each time, and the member never gets into a group.
-What can be read may be nowhere else. So the relay log goes only after the applier stopped at the tear several times and
-had nothing left to apply on its way there.
+A power failure may tear what was received and not yet flushed (docs/adr/0025). MySQL 9.7 cuts off a torn tail when it
+starts. Where it cannot, the applier stops at the tear each time, and the member never gets into a group.
+What can be read may exist nowhere else. So the relay log is deleted only after the applier stopped at the tear several
+times and had nothing left to apply on its way there.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 from mysqlops.core import view
 from mysqlops.core.gtid import GtidSet
 
-# A disk or a key that is away for a moment looks alike.
+# A disk or key that is unavailable for a moment looks the same.
 _STOPS = 3
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the last look left for the next: when the applier stopped last, with what, and how often with just that."""
+    """State carried from one look to the next: when the applier last stopped, at which set, and how often there."""
 
     at: str = ""
     executed: GtidSet = field(default_factory=GtidSet)
     stops: int = 0
 
     def why_to_drop(self) -> str:
-        """Why the relay log may be deleted now, or nothing."""
+        """Why the relay log may be deleted now; empty if it may not."""
         if self.stops < _STOPS:
             return ""
-        return f"it cannot be read on after what was applied; the applier stopped there {self.stops} times"
+        return f"it cannot be read beyond what was applied; the applier stopped there {self.stops} times"
 
 
 def look(memory: Memory, server: view.ServerView | None) -> Memory:
@@ -37,7 +37,7 @@ def look(memory: Memory, server: view.ServerView | None) -> Memory:
     if server is None:
         return memory
     if not server.unreadable_at:
-        # In the group, or deleted: what comes next is another relay log.
+        # In the group, or deleted: a new relay log follows.
         return Memory() if server.state == view.ONLINE or memory.why_to_drop() else memory
     if server.unreadable_at == memory.at:
         return memory

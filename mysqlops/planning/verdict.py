@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import group, names, rollout, view
+from mysqlops.core import group, names, record, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.objects import claims, pods, revisions
@@ -58,14 +58,14 @@ def judge(seen: Observed) -> Status:
 
 
 def _awaited(seen: Observed, replicas: int) -> tuple[str, ...]:
-    """Members of the last group that nobody asks for any more, as when an outage met a scale-down."""
+    """Members of the last group beyond the wanted replicas, as after an outage during a scale-down."""
     noted = group.note_of(annotations_of(seen.lease)).expected()
     beyond = {pod for pod in noted if names.ordinal_of(pod) >= replicas and pod not in seen.pods}
     return tuple(sorted(beyond, key=names.ordinal_of)) if replicas else ()
 
 
 def _publication(pod: Json, now: datetime) -> Publication | None:
-    """None if it is old, or from the future: by a clock that is wrong, nobody knows how old it is."""
+    """None if it is old, or from the future: with a wrong clock, its age is unknown."""
     published = _last_words(pod)
     return published if published is not None and abs(_age(published, now)) <= _SILENT_SECONDS else None
 
@@ -83,14 +83,14 @@ def _why_silent(seen: Observed, name: str, pod: Json | None) -> str:
     now = seen.taken_at
     last = _last_words(pod) if pod else None
     if last is not None and (ahead := -_age(last, now)) > _SILENT_SECONDS:
-        return f"the clock of its node is {ahead:.0f} s ahead of the one here, so nobody knows how old its report is"
+        return f"the clock of its node is {ahead:.0f} s ahead of this machine's, so the age of its report is unknown"
     return pods.why_silent(pod, pods.warning(seen.warnings, name, pod, now))
 
 
 def _member(seen: Observed, name: str, published: Publication | None, everything: GtidSet) -> Member:
     pod = seen.pods.get(name)
     claim = seen.claims.get(claims.of(seen.stateful_set, names.ordinal_of(name)))
-    # Without a server that answered, an agent publishes no set: that is unknown, not empty.
+    # While its server does not answer, an agent publishes no set: that is unknown, not empty.
     told = published if published and published.server_uuid else None
     return Member(
         name=name,
@@ -126,7 +126,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
 
 
 def _held_at_least(pod: Json | None) -> str | None:
-    """A server that stopped may hold more than its agent knew, and surely not less."""
+    """A server that stopped may hold more than its agent knew, but never less."""
     last = _last_words(pod) if pod else None
     return _held(last) if last is not None and (last.server_uuid or last.held) else None
 
@@ -155,17 +155,17 @@ def _conditions(
     found += _service_conditions(seen, primaries)
     found += _rollout_conditions(seen)
     found += rotation.conditions(seen) + certificate_state.conditions(seen.name, members, seen.taken_at)
-    found += _order_conditions(seen)
+    found += _order_conditions(seen, members)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
-        text = f"agents of several versions run: {', '.join(sorted(versions))}"
+        text = f"agents of several versions are running: {', '.join(sorted(versions))}"
         found.append(Condition("agents-differ", text, f"mysqlops status {seen.name} --watch"))
     return found
 
 
 def _two_primaries(seen: Observed, members: Sequence[Member], primaries: list[str]) -> list[Condition]:
-    """Whoever leads, or can be written outside the group: what is written there, no other member has."""
+    """Members that lead, or are writable outside the group, where no other member receives the writes."""
     strays = [one.name for one in members if _takes_writes(one) and one.state != view.ONLINE]
     both = [*primaries, *(name for name in strays if name not in primaries)]
     if len(primaries) < 2 and not (strays and len(both) > 1):
@@ -175,7 +175,7 @@ def _two_primaries(seen: Observed, members: Sequence[Member], primaries: list[st
 
 
 def _takes_writes(member: Member) -> bool:
-    """A server that takes a donor's data is not read-only meanwhile, and all that it holds is replaced."""
+    """A server that is cloning a donor is not read-only meanwhile, but all of its data is being replaced."""
     return bool(member.writable) and not member.clone_size
 
 
@@ -190,7 +190,7 @@ def _no_primary(seen: Observed, members: Sequence[Member], published: Mapping[st
         text = f"no group runs, and it is not formed without {', '.join(awaited)}, which may hold what nobody else has"
         more = f"mysqlops scale {seen.name} --replicas {names.ordinal_of(awaited[-1]) + 1} brings its pod back"
         return Condition("no-primary", text, f"{more}; if its claim is lost: mysqlops recover {seen.name}", DOWN)
-    why = next((f": {member.name} is {member.waiting_for}" for member in members if member.waiting_for), "")
+    why = next((f" ({member.name}: {member.waiting_for})" for member in members if member.waiting_for), "")
     return Condition(
         "no-primary",
         f"no member is primary, so nothing can be written{why}",
@@ -200,8 +200,9 @@ def _no_primary(seen: Observed, members: Sequence[Member], published: Mapping[st
 
 
 def _silent_primary(members: Sequence[Member], published: Mapping[str, Publication | None]) -> Member | None:
-    """A group that is ONLINE has a primary. If its members but one are heard, and all of those are replicas, it is
-    the one that is not heard."""
+    """A group that is ONLINE has a primary. If all members but one report, and all of these are replicas, the silent
+    one is the primary."""
+
     silent = [member for member in members if published.get(member.name) is None]
     heard = [one for one in published.values() if one is not None and one.state == view.ONLINE]
     if len(silent) != 1 or not heard or any(one.role != names.ROLE_REPLICA for one in heard):
@@ -213,13 +214,13 @@ def _silent_primary(members: Sequence[Member], published: Mapping[str, Publicati
 def _group_conditions(
     members: Sequence[Member], primaries: list[str], published: Mapping[str, Publication | None]
 ) -> list[Condition]:
-    """A member that was cut off lately still has fresh words of its own; the primary knows better."""
+    """A member that was just cut off still has a fresh report of its own; the primary's view counts."""
     leader = published.get(primaries[0]) if len(primaries) == 1 else None
     claimed = sum(member.state == view.ONLINE for member in members)
     if leader is None or leader.online >= claimed:
         return []
     text = f"{claimed} members say they are ONLINE, the primary {primaries[0]} sees {leader.online}"
-    return [Condition("members-unseen", text, "wait some seconds; then mysqlops status shows which one is silent")]
+    return [Condition("members-unseen", text, "wait a few seconds; mysqlops status then shows which one is silent")]
 
 
 def _rollout_conditions(seen: Observed) -> list[Condition]:
@@ -227,29 +228,41 @@ def _rollout_conditions(seen: Observed) -> list[Condition]:
     if under_way is None:
         return []
     left, all_of = len(revisions.outdated(seen.stateful_set, seen.pods)), len(seen.pods)
-    text = f"a rollout is open ({under_way.why}): {all_of - left} of {all_of} pods are as wanted"
+    text = f"a rollout is open ({under_way.why}): {all_of - left} of {all_of} pods are up to date"
     if under_way.failure:
-        text = f"a rollout is being taken back ({under_way.failure}): {left} pods to go"
+        text = f"a rollout is being rolled back ({under_way.failure}): {left} pods to go"
     return [Condition("rollout-open", text, f"mysqlops upgrade {seen.name} --resume, or --rollback")]
 
 
-# What a command notes on the Lease while it works -> what that means, and what goes on with it.
+# What a command notes on the Lease while it works -> what that means, and the command that continues it.
 _ORDERS = {
     names.ANNOTATION_REBUILDING: ("a member is being rebuilt", "mysqlops member rebuild {name} MEMBER"),
     names.ANNOTATION_FILLING: ("a backup is being restored onto a member", "mysqlops restore BACKUP --member MEMBER"),
     names.ANNOTATION_RESTARTING: ("the members are being restarted", "mysqlops restart {name}"),
-    names.ANNOTATION_SETTING: ("settings are set live, not proved yet", "mysqlops config set {name} --settle"),
-    names.ANNOTATION_RECREATING: ("the StatefulSet is being made again", "mysqlops storage resize {name} --size SIZE"),
-    names.ANNOTATION_STOPPED: ("a stop was begun, or its note was left behind", "mysqlops start {name} takes it back"),
-    names.ANNOTATION_RESTORING: ("a restore in place is under way", "mysqlops restore --revert {name} takes it back"),
+    names.ANNOTATION_SETTING: (
+        "settings were set live and are not verified yet",
+        "mysqlops config set {name} --settle",
+    ),
+    names.ANNOTATION_RECREATING: ("the StatefulSet is being recreated", "mysqlops storage resize {name} --size SIZE"),
+    names.ANNOTATION_STOPPED: ("a stop has begun, or its note was left behind", "mysqlops start {name} reverts it"),
+    names.ANNOTATION_RESTORING: ("a restore in place is under way", "mysqlops restore --revert {name} reverts it"),
 }
 
 
-def _order_conditions(seen: Observed) -> list[Condition]:
-    """Every order stands until it is obeyed, whoever gave it."""
+def _is_obeyed(key: str, annotations: Mapping[str, str], members: Sequence[Member]) -> bool:
+    """A killed command cannot withdraw what has been done: the data directories that obeyed it serve."""
+    if key != names.ANNOTATION_REBUILDING:
+        return False
+    serving = {one.name: one.server_uuid for one in members if one.state == view.ONLINE}
+    ordered = record.rebuilding(annotations)
+    return bool(ordered) and all(uuid and serving.get(pod) == uuid for pod, uuid in ordered.items())
+
+
+def _order_conditions(seen: Observed, members: Sequence[Member]) -> list[Condition]:
+    """Every order that is still open, whoever gave it."""
     if seen.lease is None:
         text = f"Lease {names.group_lease(seen.name)} is gone: no member can join or form the group"
-        return [Condition("lease-missing", text, f"mysqlops deploy {seen.name} makes it again")]
+        return [Condition("lease-missing", text, f"mysqlops deploy {seen.name} recreates it")]
     annotations = annotations_of(seen.lease)
     found = [
         Condition(
@@ -258,14 +271,13 @@ def _order_conditions(seen: Observed) -> list[Condition]:
             hint.format(name=seen.name),
         )
         for key, (text, hint) in _ORDERS.items()
-        if annotations.get(key)
+        if annotations.get(key) and not _is_obeyed(key, annotations, members)
     ]
     order = group.order_of(annotations, (seen.lease.get("spec") or {}).get("acquireTime") or "")
     if order is not None:
-        text = (
-            f"the members are ordered to go on without {', '.join(sorted(order.members))}, and have formed no group yet"
-        )
-        found.append(Condition("order-open", text, f"mysqlops recover {seen.name} --withdraw takes the order back"))
+        gone = ", ".join(sorted(order.members))
+        text = f"the members are ordered to continue without {gone}, and have formed no group yet"
+        found.append(Condition("order-open", text, f"mysqlops recover {seen.name} --withdraw withdraws the order"))
     return found
 
 
@@ -273,7 +285,7 @@ def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]
     service = names.primary_service(seen.name)
     behind = seen.endpoints.get(service, ())
     if primaries and tuple(primaries) != tuple(behind):
-        text = f"Service {service} leads to {', '.join(behind) or 'nobody'}, the primary is {', '.join(primaries)}"
+        text = f"Service {service} routes to {', '.join(behind) or 'no pod'}, but the primary is {', '.join(primaries)}"
         return [Condition("service-stale", text, f"kubectl describe service {service}")]
     return []
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the runbooks share; sourced, never run. Only verbs of mysqlops; MYSQLOPS_NAMESPACE and MYSQLOPS_CONTEXT choose where.
+# Functions that the runbooks share; sourced, never run. Only mysqlops commands; MYSQLOPS_NAMESPACE and MYSQLOPS_CONTEXT choose where.
 
 # healthy, degraded (it can be written) or down, by the exit status of `status`.
 state() {
@@ -13,7 +13,7 @@ state() {
   esac
 }
 
-# Waits until the cluster is in one of the states, or fails after so many seconds: await NAME SECONDS STATE...
+# Waits until the cluster is in one of the states, or fails after that many seconds: await NAME SECONDS STATE...
 await() {
   name=$1 left=$2
   shift 2

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Volumes are full: they are made larger while the members run, and those that stood aside come back by themselves.
+# Volumes are full: they grow while the members run, and members that left the group come back by themselves.
 # docs/runbooks/disk-full.md
 set -eu
 name=${1:?usage: disk-full.sh NAME SIZE} size=${2:?SIZE, such as 100Gi}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A drill's command was killed, or a second one is refused with drill-open: undo it and wait. docs/runbooks/drill-killed.md
+# A drill's command was killed, or another drill is refused with drill-open: undo it and wait. docs/runbooks/drill-killed.md
 set -eu
 name=${1:?usage: drill-killed.sh NAME}
 . "$(dirname "$0")/common.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# All members are gone at once. They form the group again by themselves once each has told what it holds; this waits for
-# it. If one is lost for good, `accept-loss` goes on without it. docs/runbooks/full-outage.md
+# All members are gone at once. They form the group again by themselves once each has reported what it holds; this waits for
+# it. If one is lost for good, `accept-loss` continues without it. docs/runbooks/full-outage.md
 set -eu
 name=${1:?usage: full-outage.sh NAME [accept-loss]}
 . "$(dirname "$0")/common.sh"

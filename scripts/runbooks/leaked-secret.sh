@@ -1,6 +1,6 @@
 #!/bin/sh
-# A password or a key got out. Everything gets a successor while the old one still works; run it again with `finish` when
-# the applications have the new ones: then the old ones are gone. docs/runbooks/leaked-secret.md
+# A password or a key has leaked. Every secret gets a successor while the old one still works; run it again with `finish` when
+# the applications have the new ones: that removes the old ones. docs/runbooks/leaked-secret.md
 set -eu
 name=${1:?usage: leaked-secret.sh NAME [finish]}
 . "$(dirname "$0")/common.sh"
@@ -8,7 +8,7 @@ name=${1:?usage: leaked-secret.sh NAME [finish]}
 if [ "${2:-}" = finish ]; then
   mysqlops tls rotate "$name" --drop-old-ca --yes
   mysqlops users rotate "$name" --finish --yes
-  # The members use the replication account's old password until they start again.
+  # The members use the replication account's old password until they restart.
   mysqlops restart "$name"
   mysqlops users rotate "$name" --finish --yes
   await "$name" 120 healthy

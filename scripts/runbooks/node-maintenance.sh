@@ -1,5 +1,5 @@
 #!/bin/sh
-# A node is to be drained: if the primary is on it, another member takes over first, so that writes stop for a moment only.
+# A node must be drained: if the primary is on it, another member takes over first, so that writes stop only for a moment.
 # docs/runbooks/node-maintenance.md
 set -eu
 name=${1:?usage: node-maintenance.sh NAME MEMBER-ON-THAT-NODE} member=${2:?which MEMBER is on that node?}

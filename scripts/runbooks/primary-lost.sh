@@ -1,5 +1,5 @@
 #!/bin/sh
-# The primary is lost. The others elect another one by themselves; this waits for it. docs/runbooks/primary-lost.md
+# The primary is lost. The others elect a new one by themselves; this waits for it. docs/runbooks/primary-lost.md
 set -eu
 name=${1:?usage: primary-lost.sh NAME}
 . "$(dirname "$0")/common.sh"

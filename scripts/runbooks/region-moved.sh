@@ -1,6 +1,6 @@
 #!/bin/sh
-# The region is lost, or is to be left: another namespace or context, chosen by MYSQLOPS_CONTEXT and MYSQLOPS_NAMESPACE,
-# gets the target of the backups and a cluster of the newest one. What was written after that backup is not in it.
+# The region is lost, or must be left: another namespace or context, chosen by MYSQLOPS_CONTEXT and MYSQLOPS_NAMESPACE,
+# gets the backup target and a cluster from the newest backup. Writes after that backup are not in it.
 # docs/runbooks/region-moved.md
 set -eu
 if [ $# -lt 6 ]; then

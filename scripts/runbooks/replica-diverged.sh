@@ -1,6 +1,6 @@
 #!/bin/sh
-# A replica holds transactions that its group lacks, or its volume is damaged: it begins anew from the group.
-# What only it holds is gone then, hence the third word. docs/runbooks/replica-diverged.md
+# A replica holds transactions that its group lacks, or its volume is damaged: it is rebuilt from the group.
+# That discards what only it holds, hence the third argument. docs/runbooks/replica-diverged.md
 set -eu
 name=${1:?usage: replica-diverged.sh NAME MEMBER [accept-loss]} member=${2:?which MEMBER?}
 . "$(dirname "$0")/common.sh"

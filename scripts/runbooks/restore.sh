@@ -1,6 +1,6 @@
 #!/bin/sh
-# Data was destroyed by a statement, or a cluster is lost: the backup becomes a cluster of another name, beside whatever is
-# left, so that nothing is overwritten. In another region too, once it has the target. docs/runbooks/restore.md
+# Data was destroyed by a statement, or a cluster is lost: the backup becomes a cluster of another name, next to whatever is
+# left, so that nothing is overwritten. Also works in another region, once it has the target. docs/runbooks/restore.md
 set -eu
 if [ $# -lt 2 ]; then
   mysqlops backup list

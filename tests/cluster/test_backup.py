@@ -68,6 +68,7 @@ def test_a_backup_under_writes_is_verified_and_becomes_a_cluster(cluster: Namesp
     assert outcome.is_clean(), outcome
     assert (made["role"], made["level"], made["method"]) == ("replica", "checksum", "archive")
     assert _listed(cluster)[0]["gtid"] == made["gtid"]
+    assert made["signed"] == _listed(cluster)[0]["signed"] == "yes"
 
     verified = cluster.mysqlops("backup", "verify", "mysql", made["id"], "-o", "json")
     assert verified.code == 0, verified.err

@@ -72,7 +72,7 @@ def test_the_way_back_is_open(cluster: Namespace) -> None:
     [
         (["binlog_format=mixed"], 2, "expected ROW"),
         (["default_storage_engine=MyISAM"], 2, "expected InnoDB"),
-        (["binlog_ignore_db=scratch"], 2, "keeps transactions from some members"),
+        (["binlog_ignore_db=scratch"], 2, "hides transactions from some members"),
         (["init_connect=SET sql_log_bin=0"], 2, "sql_log_bin"),
         (["max_connections=90\nsync_binlog=0"], 2, "give each one as KEY=VALUE"),
         (["innodb_buffer_pool_size=4G"], 3, "memory-too-small"),

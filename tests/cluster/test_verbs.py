@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mysqlops.planning import membership
+from mysqlops.planning import copying
 from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
 from tests.unit.test_network_policy import Other, allows
@@ -164,7 +164,7 @@ def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespac
     assert "offline mode" in _login(cluster, _password(cluster), replica)
     assert "nothing changed" in cluster.mysqlops("member", "fence", "mysql", replica, "--yes").out
     done = cluster.mysqlops("switchover", "mysql", "--to", replica)
-    assert (done.code, "serves nobody" in done.err) == (3, True)
+    assert (done.code, "accepts no clients" in done.err) == (3, True)
     done = cluster.mysqlops("restart", "mysql")
     assert done.code == 3
     cluster.sql(seen["primary"], "INSERT INTO app.kept VALUES (4)")
@@ -322,14 +322,14 @@ def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(clu
     done = cluster.mysqlops("member", "rebuild", "mysql", replica, "--confirm", replica)
     assert done.code == 0, done.err
     assert cluster.sql(replica, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
-    assert "copying a donor's data" in done.err
+    assert "cloning a donor's data" in done.err
     assert _rows(cluster) == [[[4]]] * 3
 
 
 def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) -> None:
     """It joins once: with Group Replication's own copy the members change thrice, and writes stop each time."""
     now = cluster.await_healthy()
-    data.commit_often(cluster, now["primary"], membership.COPIES_FROM)
+    data.commit_often(cluster, now["primary"], copying.COPIES_FROM)
     first, other = (one["name"] for one in now["members"] if one["role"] == "replica")
     done = cluster.mysqlops("member", "rebuild", "mysql", first, "--confirm", first)
     assert done.code == 0, done.err
@@ -337,7 +337,7 @@ def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) ->
     told = cluster.kubectl("logs", first, "-c", "agent")
     assert f"copying: it is being rebuilt, from {other}" in told
     assert told.index("copying: ") < told.index("joining: ")
-    assert "recovering: copying" not in told
+    assert "recovering: cloning" not in told
     counted = {member: cluster.sql(member, "SELECT COUNT(*) FROM app.many") for member in MEMBERS}
     assert set(map(str, counted.values())) == {str(counted[now["primary"]])}
     cluster.sql(now["primary"], "DROP TABLE app.many")

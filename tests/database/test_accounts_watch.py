@@ -91,7 +91,7 @@ def test_what_somebody_dropped_comes_back_on_every_member_and_users_own_is_named
     assert _accepted(own) == _accepted(other) == [True] * 3
 
     primary.query(f"ALTER USER {accounts.APP} IDENTIFIED {accounts.as_hash('by hand')}")
-    assert (_look(watch), watch.trouble) == ([], "app has another password than the Secret")
+    assert (_look(watch), watch.trouble) == ([], "app has a different password from the Secret")
     primary.query(f"DROP USER {accounts.APP}")
     assert (_look(watch), watch.trouble) == ([], "")
 
@@ -149,7 +149,7 @@ def test_the_watch_never_logs_in_with_a_password_that_may_be_wrong(group: Group)
     watch = accounts_watch.AccountsWatch(Pod(primary))
     by_hand = accounts.as_hash("by-hand")
     primary.query(f"ALTER USER {accounts.APP} IDENTIFIED {by_hand} FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 1")
-    assert (_look(watch), watch.trouble) == ([], "app has another password than the Secret")
+    assert (_look(watch), watch.trouble) == ([], "app has a different password from the Secret")
     connect.connect_tcp(primary.address(), connect.Login(names.USER_APP, "by-hand")).close()
 
 
@@ -159,7 +159,7 @@ def test_an_agent_without_a_session_from_before_makes_its_account_again_as_root(
     primary.query(f"DROP USER {accounts.ADMIN}")
     with pytest.raises(errors.AccessDenied):
         own.server()
-    assert _look(accounts_watch.AccountsWatch(own)) == ["mysqlops does not exist: put it back"]
+    assert _look(accounts_watch.AccountsWatch(own)) == ["mysqlops does not exist: restored it"]
     own.server().close()
 
 
@@ -172,7 +172,7 @@ def test_a_member_whose_data_applied_the_drop_joins_all_the_same(group: Group) -
     replica.leave()
     assert len(_look(accounts_watch.AccountsWatch(own))) == 2
     held = replica.observe().executed
-    assert _look(accounts_watch.AccountsWatch(other)) == ["mysqlops could not log in: made it again"]
+    assert _look(accounts_watch.AccountsWatch(other)) == ["mysqlops could not log in: recreated it"]
     rotation.admit(other, [primary.host])
     assert _accepted(other, accounts.REPLICATION, accounts.ADMIN) == [True, True]
     assert (replica.observe().executed, replica.observe().writable) == (held, False)

@@ -131,7 +131,7 @@ def test_a_job_that_was_killed_before_it_sealed_leaves_what_counts_for_nothing(r
     repository.write("tags", backup.tags(made(3), _KEY))
     done = repository.program("backup-seal")
     assert done.returncode != 0
-    assert "is not the one that this Job asked for" in done.stderr
+    assert "is not the one that this Job requested" in done.stderr
 
 
 def test_an_earlier_snapshot_does_not_say_what_a_file_holds(repository: Repository) -> None:

@@ -1,52 +1,59 @@
-"""Phrases that no page may hold: word-for-word translations that make a reader stop. The list grows."""
+"""Pages and the program's own texts use no phrase of tests/docs/words.py."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
+from tests.docs import words
 from tests.docs.pages import GENERATED, PAGES, ROOT
 
-# phrase -> what to say
-WORST = {
-    r"\b(?:what|that|which) lacks?\b": "missing",
-    r"\blacked[.,;]": "was missing",
-    r"\bmend(?:s|ed|ing)?\b": "fix",
-    r"\banew\b": "again",
-    r"^#+.*\bby the clock\b|, by the clock[.,]": "on a schedule",
-    r"\bof before\b": "previous",
-    r"\bleave (?:it|them) away\b": "omit it",
-    r"\b(?:told|tells)\b": "report, say, show",
-    r"\b(?:bears?|bore)\b": "has, carries",
-    r"\bfor ever\b": "until stopped, without end",
-    r"\bfor want of\b": "because there is no",
-    r"\bfor the eyes of\b": "for … to read",
-    r"\bturned round\b": "reversed",
-    r"\bput right\b": "correct, restore",
-    r"\b(?:that|which) (?:is|are|was|were) there\b": "existing, present",
-    r"\bif (?:there is|it has) not any\b": "without",
-    r"\bon his (?:cluster|machine)\b|\bthan he\b": "your, you",
-}
 CHECKED = [page for page in PAGES if page not in GENERATED]
-
-
-def found(text: str) -> list[str]:
-    """The phrases of a text that are on the list, code and output left out."""
-    text = re.sub(r"^```.*?^```|^ {4}.*?$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"(?<=\S)\n(?=[^\s#|-])", " ", text)
-    hits = [(hit[0], say) for phrase, say in WORST.items() for hit in re.finditer(phrase, text, re.I | re.M)]
-    return [f"{words!r}: say {say}" for words, say in hits]
+PACKAGE = ROOT / "mysqlops"
+# Rewritten on another branch. Strike it out when that is merged.
+NOT_YET = {"cli"}
+# What is left of the packages that were rewritten first: how many hits each may have. Only fewer are allowed.
+LEFT = {"drill": 11, "operations": 3}
 
 
 @pytest.mark.parametrize("page", CHECKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_use_plain_words(page: Path) -> None:
-    assert found(page.read_text()) == []
+    assert words.found(page.read_text()) == []
+
+
+def test_strings_docstrings_and_comments_use_plain_words() -> None:
+    hits: dict[str, list[str]] = {}
+    for module in words.modules(PACKAGE, NOT_YET):
+        place = module.relative_to(PACKAGE)
+        found = [f"{place} {hit}" for hit in words.found_in_code(module.read_text())]
+        hits.setdefault(place.parts[0], []).extend(found)
+    assert {name: found for name, found in hits.items() if len(found) > LEFT.get(name, 0)} == {}
 
 
 def test_the_list_finds_what_it_is_for() -> None:
     text = "what lacks is\ncreated, for\never, and the\nanswer is told anew\n## By the clock\n"
     code = "```\nanew\n```\n    anew\n`anew`\n"
-    assert len(found(text + code)) == 5
-    assert found("What is missing is created. An agent reports by the clock of its node.") == []
+    assert len(words.found(text + code)) == 5
+    assert words.found("What is missing is created. An agent reports by the clock of its node.") == []
+
+
+def test_it_reads_strings_docstrings_and_comments_and_no_names() -> None:
+    source = '''
+def told(anew: str) -> str:
+    """Of a member, what it
+    lacks: that which lacks, or nothing."""
+    # It goes on
+    # without that.
+    deed = {"deed": f"{anew} and {told(f'{anew}')}, {'told'} for "
+        "ever"}  # is mended
+    return deed["told"]
+'''
+    assert [hit.partition(": say")[0] for hit in words.found_in_code(source)] == [
+        "line 3: 'which lacks'",
+        'line 3: \'"""Of a\'',
+        'line 3: \', or nothing."""\'',
+        "line 5: 'goes on without'",
+        "line 7: 'for ever'",
+        "line 8: 'mended'",
+    ]

@@ -112,7 +112,7 @@ def test_a_manifest_that_was_replaced_is_not_restored(namespace: Namespace, forg
     target = targets.find(session.client, None)
     (copied,) = [one for one in _entries(namespace) if one.signed == backup.FACTS]
     job = backups.verify_job(session, "mysql", target, copied)
-    with pytest.raises(errors.StepFailed, match="not the one that the backup's entry was made with"):
+    with pytest.raises(errors.StepFailed, match="does not match the backup's entry"):
         jobs.run(session, job, lambda *_: "", "verify-refused")
     restic.run(session, target, "forget", copied.snapshot)
 

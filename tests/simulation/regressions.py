@@ -147,4 +147,23 @@ CASES = (
             Event(65.4, "verb", 2, 20.0, "scale-and-delete"),
         ),
     ),
+    Case(
+        "outage-while-a-claim-goes",  # before members left their group first (docs/adr/0036)
+        "rebuild-killed",
+        1,
+        "asks for loss",
+        (
+            Event(16.7, "trap-cli", 1, 21.5, "stop DELETE"),
+            Event(23.5, "verb", 1, 12.2, "rebuild"),
+            Event(56.0, "drain", 2, 9.1),
+            Event(57.3, "drain", 0, 29.2),
+        ),
+    ),
+    Case(
+        "outage-while-a-claim-goes",
+        "scale",
+        3,
+        "asks for loss",
+        (Event(21.1, "verb", 0, 5.8, "scale-and-delete"), Event(21.2, "kill-mysqld", 1, 21.4)),
+    ),
 )

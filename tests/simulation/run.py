@@ -152,11 +152,18 @@ class Run:
             return None
         words = " ".join(self._words())
         if outage.NOWHERE in words:
+            self._asks_for_loss(words)
             return "recover", 0
         absent = [one for one in range(replicas, 5) if f"what {names.pod(world.name, one)} holds" in words]
         if absent:
             return "scale", 1 if absent[-1] < 3 else 2  # to three or five, as the refusal and `status` say
         return None
+
+    def _asks_for_loss(self, words: str) -> None:
+        """A user is asked to accept a loss only after data went by hand, or by an order that said so."""
+        orders = [one for one in self.verbs.commands if one.verb in ("recover", "rebuild-with-loss")]
+        if not self.world.ledger.by_hand and not any(one.took_lock_at is not None for one in orders):
+            self.world.scheduler.report("asks for loss", f"asks to accept a loss, and nobody destroyed data: {words}")
 
     def _is_whole(self) -> bool:
         world = self.world

@@ -438,7 +438,7 @@ def test_new_claims_are_mounted_wherever_the_old_ones_were() -> None:
         " ".join(one.why for one in restoring.steps("orders", swap)) for swap in (SWAP, replace(SWAP, backup=""))
     )
     assert "orders-1, started and compared" in there
-    assert "group of before" in back
+    assert "previous group again" in back
 
 
 def test_the_record_of_a_restore_is_read_as_it_was_written() -> None:

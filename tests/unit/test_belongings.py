@@ -172,7 +172,7 @@ def _codes(**published: Any) -> list[tuple[str, str]]:
 
 def test_status_names_what_is_missing_and_the_way_back() -> None:
     missing = {"secrets_missing": "Secret mysql-internal does not exist"}
-    assert _codes(**missing) == [("secrets-missing", "put the Secret back from a copy before any pod restarts")]
+    assert _codes(**missing) == [("secrets-missing", "restore the Secret from a copy before any pod restarts")]
     ((code, hint),) = _codes(**missing, knows_missing=True)
     assert (code, hint.startswith("mysqlops deploy mysql")) == ("secrets-missing", True)
     assert _codes(accounts_trouble="app has another password") == [("accounts-differ", "mysqlops users rotate mysql")]

@@ -158,7 +158,7 @@ def test_no_certificate_outlives_its_ca_and_none_is_made_in_vain(folder: Path) -
         (folder / name).write_text(text)
     assert not agent.refresh()
     assert secrets.writes == 0
-    with pytest.raises(errors.StepFailed, match="runs out within a day"):
+    with pytest.raises(errors.StepFailed, match="expires within a day"):
         openssl.make_certificate(folder.parent, ca[names.KEY_CA_KEY], _short_ca(folder.parent, 1)["ca.crt"], "m", "db")
 
 

@@ -52,7 +52,7 @@ def _claim(size: str, capacity: str | None = None, storage_class: str = "fast", 
 
 def test_volumes_only_grow_and_only_where_their_class_can() -> None:
     storage.check_larger("1Gi", [_claim("1Gi")], "1024Mi")
-    with pytest.raises(Refused, match="volumes of 2Gi cannot become smaller"):
+    with pytest.raises(Refused, match="volumes of 2Gi cannot shrink"):
         storage.check_larger("1Gi", [_claim("2Gi")], "1500Mi")
     storage.check_expandable([_claim("1Gi")], {"fast": True}, "2Gi")
     storage.check_expandable([_claim("1Gi")], {"fast": None}, "2Gi")

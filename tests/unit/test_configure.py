@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mysqlops import errors
+from mysqlops.cli import described
 from mysqlops.core import mysqld_config, names, publication, record, rollout
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
@@ -220,6 +222,31 @@ def test_a_restart_ends_what_was_open() -> None:
     assert _open(servers) == []
 
 
+def test_a_restart_that_goes_on_ends_what_was_open_when_it_began_and_nothing_since() -> None:
+    for sets_meanwhile, left in ((False, []), (True, ["order-open"])):
+        servers = Servers()
+        unproven.begin(servers.session(), NAME, ["sql_mode"])
+        servers.store.kill_after = lambda text: text.startswith("DELETE Pod mysql-2")
+        with pytest.raises(Killed):
+            restart.execute(servers.session(), NAME)
+        servers.store.kill_after = lambda _: False
+        servers.settle()
+        if sets_meanwhile:  # on members that were restarted already
+            unproven.begin(servers.session(), NAME, ["long_query_time"])
+        assert sorted(restart.execute(servers.session(), NAME)) == ["mysql-0", "mysql-1"]
+        assert [one.code for one in _open(servers)] == left
+
+
+def test_a_rollout_that_is_taken_back_settles_what_was_open() -> None:
+    """A member that was away when it began kept the note, and each restart since was with my.cnf."""
+    servers = Servers()
+    session = servers.session()
+    unproven.begin(session, NAME, ["sql_mode"])
+    servers.variables["mysql-1"]["sql_mode"] = "X"
+    rolling._close(session, NAME)
+    assert (_open(servers), servers.variables["mysql-1"]["sql_mode"]) == ([], BEFORE["sql_mode"])
+
+
 def test_the_way_back_to_settings_that_an_older_version_allowed_is_open() -> None:
     servers = Servers()
     servers.store.objects["ConfigMap", "mysql-config"]["data"][render.PREVIOUS_CNF] = (
@@ -326,3 +353,30 @@ def test_what_an_older_version_allowed_is_told() -> None:
     spec = ClusterSpec(name=NAME, namespace="db", mysqld={"binlog_format": "mixed"})
     image_check.must_fit(servers.session(), spec)
     assert servers.said[0].startswith("an older mysqlops allowed binlog_format: expected ROW")
+
+
+def test_what_a_cluster_runs_with_already_does_not_block_a_deploy(tmp_path: Path) -> None:
+    """An older mysqlops allowed it; what is new or changed is refused as ever."""
+    cluster, file = Servers(), tmp_path / "my.cnf"
+    cluster.store.objects["ConfigMap", "mysql-config"]["data"][render.USER_CNF] = "[mysqld]\nbinlog_format = MIXED\n"
+    client = cluster.session().client
+    running = deploy.running_settings(client, NAME)
+    assert deploy.running_settings(client, "other") is None
+
+    def spec_of(text: str, there: Mapping[str, str | None] | None = running) -> ClusterSpec:
+        file.write_text(f"[mysqld]\n{text}\n")
+        wanted = described.Wanted({"replicas": 3}, str(file), frozenset(), frozenset())
+        return wanted.spec(NAME, "db", there)
+
+    spec = spec_of("binlog_format = MIXED\nlong_query_time = 1")
+    assert spec.mysqld == {"binlog_format": "MIXED", "long_query_time": "1"}
+    image_check.warn_of(cluster.session(), spec)
+    assert cluster.said[0].startswith("an older mysqlops allowed binlog_format: expected ROW")
+    for text in ("binlog_format = STATEMENT", "binlog_format = MIXED\nsync_binlog = 0"):
+        with pytest.raises(errors.ConfigError, match="may not be set"):
+            spec_of(text)
+    with pytest.raises(errors.ConfigError, match="may not be set"):
+        spec_of("binlog_format = MIXED", None)
+    found = observe.must_run(client, NAME)
+    kept = configure.with_settings(found, {"binlog_format": "MIXED", "long_query_time": "2"})
+    assert kept.mysqld == {"binlog_format": "MIXED", "long_query_time": "2"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mysqlops import errors
@@ -9,8 +11,19 @@ from mysqlops.cli.main import root
 from mysqlops.core import group, names, timeline, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import claims
-from mysqlops.operations import data_version, delete, deploy, image_check, in_place, lock, observe, orders
+from mysqlops.operations import (
+    data_version,
+    delete,
+    deploy,
+    image_check,
+    in_place,
+    lock,
+    observe,
+    orders,
+    preflight,
+)
 from mysqlops.planning import storage
+from tests.unit.fakes.api import Client, Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
 RESTORED = "33333333-3333-3333-3333-333333333333"
@@ -184,3 +197,24 @@ def test_deploy_and_delete_wait_for_whoever_changes_the_cluster(verb: str, monke
         with pytest.raises(errors.OperationLocked, match="restore by"):
             root.main(words, standalone_mode=False)
         assert cluster.store.log[log:] == []
+
+
+class Allowed(Client):
+    """Of somebody who has every right."""
+
+    def version(self) -> str:
+        return "1.36"
+
+    def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+        is_review = kind == "SelfSubjectAccessReview"
+        return {"status": {"allowed": True}} if is_review else super().create(kind, manifest, dry_run=dry_run)
+
+
+def test_a_storage_class_that_has_gone_blocks_only_a_new_cluster() -> None:
+    cluster = Cluster(3)
+    cluster.store.put({"kind": "Namespace", "metadata": {"name": "db"}})
+    client = Allowed(cluster.store)
+    there = preflight.check(client, replace(SPEC, storage_class="gone"))
+    assert (there.reasons, "no such StorageClass" in there.warnings[0]) == ((), True)
+    new = preflight.check(client, replace(SPEC, name="other", storage_class="gone"))
+    assert [one.code for one in new.reasons] == ["unknown-storage-class"]

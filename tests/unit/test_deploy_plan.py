@@ -137,7 +137,7 @@ def test_a_service_changed_by_hand_is_restored() -> None:
         ),
         ({"limit_egress": True}, "--limit-egress True", "upgrade orders --limit-egress"),
         ({"pull_secrets": ("own",)}, "--image-pull-secrets own", "upgrade orders --image-pull-secrets own"),
-        ({"mysqld": {"max_connections": "43"}}, "differ from those that run: max_connections", "config set orders"),
+        ({"mysqld": {"max_connections": "43"}}, "differ from the running ones: max_connections", "config set orders"),
     ],
 )
 def test_a_changed_option_is_named_with_the_verb_that_changes_it(change: dict[str, Any], told: str, verb: str) -> None:
@@ -183,7 +183,7 @@ def test_claims_without_their_secret_are_refused() -> None:
 def test_objects_of_somebody_else_are_refused() -> None:
     wanted = deploy.objects(SPEC)
     live = dict.fromkeys(_live(wanted)) | {("Service", "orders"): {"metadata": {"name": "orders"}}}
-    with pytest.raises(Refused, match="Service orders exists and is not of mysqlops"):
+    with pytest.raises(Refused, match="Service orders exists and was not created by mysqlops"):
         planning.plan(wanted, live, [])
 
 
@@ -215,7 +215,7 @@ def test_what_was_changed_by_hand_names_the_command_that_brings_it_in_line() -> 
     config["data"]["my.cnf"] += "x=1\n"
     with pytest.raises(Refused) as refusal:
         planning.plan(wanted, live, [])
-    assert refusal.value.reasons[0].hint == "mysqlops upgrade orders brings it in line, pod by pod"
+    assert refusal.value.reasons[0].hint == "mysqlops upgrade orders applies it, pod by pod"
 
 
 def _key(item: dict[str, Any]) -> planning.Key:

@@ -106,7 +106,7 @@ def test_roles_that_do_not_come_along_are_not_granted_and_nobody_anonymous_comes
     assert "anonymous" in str(foreign_accounts.why_not(nobody, set(), []))
     refused = foreign_accounts.create(Server(), [shop])  # type: ignore[arg-type]
     assert not any("root" in one for one in said)
-    assert any("'root'@'localhost' does not come along" in one for one in refused)
+    assert any("'root'@'localhost' is not copied" in one for one in refused)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_roles_that_do_not_come_along_are_not_granted_and_nobody_anonymous_comes
         ({"secret": ""}, "no password"),
         ({"Select_priv": "Y"}, "administers (SELECT)"),
         ({"User_attributes": '{"Restrictions": []}'}, "partial revokes"),
-        ({"User_attributes": "[1]"}, "not as MySQL writes it"),
-        ({"max_questions": "1; DROP"}, "not as MySQL writes it"),
+        ({"User_attributes": "[1]"}, "not in MySQL's format"),
+        ({"max_questions": "1; DROP"}, "not in MySQL's format"),
     ],
 )
 def test_what_is_not_an_applications_account_stays(change: Row, why: str) -> None:
@@ -164,7 +164,7 @@ class Version:
 @pytest.mark.parametrize(
     ("version", "why"),
     [
-        ("5.6.51-log", "adopt takes MySQL 5.7 and later"),
+        ("5.6.51-log", "adopt supports MySQL 5.7 and later"),
         ("10.11.6-MariaDB-1", "the source is MariaDB"),
         ("5.7.44-log", ""),
         ("8.0.16", ""),

@@ -19,6 +19,7 @@ from mysqlops import __main__, errors
 from mysqlops.cli.main import run
 from mysqlops.operations import carried
 from mysqlops.version import __version__
+from tests.unit import sources
 
 _ROOT = Path(__file__).parents[2]
 
@@ -74,14 +75,14 @@ def test_each_code_and_page_is_explained() -> None:
 
 
 def test_no_message_names_a_path_that_only_a_checkout_has() -> None:
-    files = {*(_ROOT / "mysqlops").rglob("*.py")} - {Path(carried.__file__)}  # which looks for them
+    files = {*sources.nodes()} - {Path(carried.__file__)}  # which looks for them
     found = [f"{file}: {text}" for file in files for text in _messages(file)]
     assert len(found) > 1000
     assert [one for one in found if re.search(r": .*\b(docs|scripts)/[a-z]", one)] == []
 
 
 def test_what_a_message_calls_explain_or_runbook_with_exists() -> None:
-    texts = [text for file in (_ROOT / "mysqlops").rglob("*.py") for text in _messages(file)]
+    texts = [text for file in sources.nodes() for text in _messages(file)]
     explained = {name for text in texts for name in re.findall(r"`mysqlops explain ([a-z-]+)`", text)}
     assert len(explained) > 3
     for name in explained:
@@ -90,14 +91,13 @@ def test_what_a_message_calls_explain_or_runbook_with_exists() -> None:
 
 def _messages(file: Path) -> Iterator[str]:
     """Every text in a module but its docstrings; a command's docstring is its help."""
-    tree = ast.parse(file.read_text())
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     silent = set()
-    for node in ast.walk(tree):
+    for node in sources.nodes()[file]:
         is_help = "/cli/" in str(file) and getattr(node, "decorator_list", [])
         if isinstance(node, documented) and not is_help and node.body and isinstance(node.body[0], ast.Expr):
             silent.add(id(node.body[0].value))
-    for node in ast.walk(tree):
+    for node in sources.nodes()[file]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
             yield node.value
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mysqlops.core import gtid
-from mysqlops.planning import gate, status
+from mysqlops.planning import actions, gate, scale, status
+from tests.unit import sources
 from tests.unit.clusters import DOWN, GROUP, of_members
 
 SOURCES = Path(gate.__file__).parents[1]
@@ -68,7 +69,7 @@ def _knocking(state: dict[str, Any], others: tuple[str, ...], first: dict[str, A
     ("others", "first", "codes"),
     [
         (("mysql-0",), DOWN, set()),
-        (("mysql-0", "mysql-1"), INSIDE, set()),
+        (("mysql-0", "mysql-1"), INSIDE, {"no-majority"}),  # the group would end with its server
         (("mysql-0", "mysql-1"), {}, set()),
         (("mysql-0", "mysql-1"), {**DOWN, "executed": ""}, {"no-majority"}),  # nobody knows whether it votes
     ],
@@ -91,6 +92,27 @@ def test_a_member_that_is_online_is_a_vote_that_would_be_missing() -> None:
     assert {one.code for one in gate.reasons(now, going, {"mysql-0": ALL})} == {"no-majority"}
 
 
+def test_a_member_that_still_recovers_does_not_carry_the_group_while_another_is_made_again() -> None:
+    now = _knocking(OUTSIDE, ("mysql-0", "mysql-1"), INSIDE)
+    going = gate.Going("data-mysql-2", "uid", "mysql-2", ALL, repair=True)
+    (reason,) = gate.reasons(now, going, {"mysql-0": ALL})
+    assert (reason.code, reason.hint) == (
+        "no-majority",
+        "wait until mysql-1 is ONLINE or has left the group, then run the same command again",
+    )
+    # The recovering one itself takes no vote away: it is the way out, if it never comes up.
+    going = gate.Going("data-mysql-1", "uid", "mysql-1", ALL, repair=True)
+    assert gate.reasons(now, going, {"mysql-0": ALL}) == []
+
+
+def test_who_says_that_it_is_online_outside_the_group_that_the_primary_sees_carries_nothing() -> None:
+    now = of_members(3, m0={"group": "mysql-0,mysql-2", "online": 3})
+    assert [one.name for one in status.carriers(now, ["mysql-2"])] == ["mysql-0"]
+    assert _ask(now) == {"no-majority"}
+    assert isinstance(scale.plan(now, 2), actions.Wait)
+    assert isinstance(scale.plan(of_members(3, m0={"online": 2}), 2), actions.Wait)
+
+
 def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> None:
     now = of_members(3, m1={"received": f"{GROUP}:6-7"}, m2={**DOWN, "executed": ""})
     assert (now.members[2].executed, now.members[2].behind, now.members[2].missing) == (None, None, None)
@@ -100,9 +122,8 @@ def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> Non
 
 
 def _calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
-    for file in SOURCES.rglob("*.py"):
-        text = file.read_text()
-        for node in ast.walk(ast.parse(text)) if any(f"{name}(" in text for name in names) else ():
+    for file, nodes in sources.nodes().items():
+        for node in nodes:
             if isinstance(node, ast.Call) and {getattr(node.func, "attr", ""), getattr(node.func, "id", "")} & {*names}:
                 yield str(file.relative_to(SOURCES)), node
 

@@ -89,7 +89,7 @@ def test_who_was_joining_may_have_been_in_and_is_expected_too() -> None:
 def test_an_empty_volume_in_a_members_pod_is_not_that_member() -> None:
     action = outage(server(0), peer(1), peer(2, "", uuid="new"), seen=record())
     assert isinstance(action, member_actions.Wait)
-    assert "mysql-2 has another data directory" in action.why
+    assert "mysql-2 has a different data directory" in action.why
 
 
 def test_who_left_the_group_before_the_outage_is_not_waited_for() -> None:

@@ -39,4 +39,4 @@ def test_it_may_still_happen_and_who_is_in_the_way_is_named(is_up: bool, why: st
     own = SimpleNamespace(me=None, server=lambda: Stuck(is_up=is_up))
     with pytest.raises(errors.StepFailed) as failed:
         member.Member(cast("pod.Pod", own)).hand_over("uuid")
-    assert str(failed.value) == f"the hand-over has not ended, and may still happen{why}"
+    assert str(failed.value) == f"the switchover has not ended, and may still happen{why}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-_PACKAGE = Path(__file__).parents[2] / "mysqlops"
+from tests.unit import sources
+
 _COMMAND = re.compile(r"\b(mysqlops [a-z]|kubectl [a-z])")
 _PLACEHOLDER = re.compile(r"\b(NAME|POD|MEMBER|CLUSTER|CLAIM)\b")
 # What only the user can choose, or the command that is shown is for several clusters.
@@ -25,12 +25,11 @@ _CHOSEN = {
 
 def _texts() -> Iterator[tuple[str, str]]:
     """Each text outside the CLI's help; `{}` for what is filled in."""
-    for file in sorted(_PACKAGE.rglob("*.py")):
-        if "cli" in file.relative_to(_PACKAGE).parts:
+    for file, nodes in sources.nodes().items():
+        if "cli" in file.relative_to(sources.PACKAGE).parts:
             continue
-        tree = ast.parse(file.read_text())
-        docs = {ast.get_docstring(one, clean=False) for one in ast.walk(tree) if isinstance(one, _DOCUMENTED)}
-        for node in ast.walk(tree):
+        docs = {ast.get_docstring(one, clean=False) for one in nodes if isinstance(one, _DOCUMENTED)}
+        for node in nodes:
             if isinstance(node, ast.JoinedStr):
                 parts = [one.value if isinstance(one, ast.Constant) else "{}" for one in node.values]
                 yield f"{file.name}:{node.lineno}", "".join(map(str, parts))

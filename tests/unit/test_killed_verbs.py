@@ -374,5 +374,48 @@ def test_a_stateful_set_that_was_not_put_aside_by_mysqlops_is_not_made(change: d
     found["metadata"]["annotations"][names.ANNOTATION_RECREATING] = change.get("members", "3")
     cluster.session().client.create("StatefulSet", found)
     del cluster.store.objects["StatefulSet", NAME]
-    with pytest.raises(errors.Refused, match="is not what mysqlops puts aside"):
+    with pytest.raises(errors.Refused, match="was not set aside by mysqlops"):
         remake.finish(cluster.session(), NAME)
+
+
+# What a user keeps out of service
+
+
+def test_a_member_that_is_fenced_is_rebuilt_and_stays_fenced() -> None:
+    """It serves nobody afterwards, and the command waited for that until its --timeout."""
+    cluster = Cluster(3)
+    session = cluster.session()
+    orders.write(session.client, NAME, fenced={"mysql-1": "suspect"})
+    cluster.facts["mysql-1"]["role"] = "none"
+
+    def turn() -> None:
+        if not cluster.held("mysql-1"):
+            cluster.write("mysql-1", f"{GROUP}:1-5")
+            cluster.facts["mysql-1"] = {**ONLINE, "role": "none", "online": 3}
+
+    cluster.clock.turn = turn
+    member.rebuild(session, NAME, "mysql-1", accept_loss=False)
+    assert (cluster.lost, cluster.fenced()) == ({"data-mysql-1": f"{GROUP}:1-5"}, {"mysql-1": "suspect"})
+    assert "mysqlops.io/rebuilding" not in cluster.notes()
+    assert "mysqlops member unfence mysql mysql-1" in cluster.said[-2]
+
+
+def test_a_member_without_a_pod_is_fenced_at_once() -> None:
+    cluster = Cluster(3)
+    before = cluster.store.settle
+
+    def settle() -> None:
+        before()
+        cluster.store.objects.pop(("Pod", "mysql-2"), None)
+
+    cluster.store.settle = settle
+    assert member.fence(cluster.session(20.0), NAME, "mysql-2", "its node is being repaired")
+
+
+def test_a_deploy_does_not_wait_for_a_member_that_is_fenced() -> None:
+    cluster = Cluster(3)
+    cluster.facts["mysql-1"]["role"] = "none"
+    with pytest.raises(errors.WaitTimeout, match="mysql-1 is ONLINE and accepts no clients"):
+        deploy.await_healthy(cluster.session(20.0), NAME)
+    orders.write(cluster.session().client, NAME, fenced={"mysql-1": "suspect"})
+    assert deploy.await_healthy(cluster.session(20.0), NAME).online == 3

@@ -194,7 +194,7 @@ def test_a_program_that_cannot_be_run_or_breaks_off(server: Server, tmp_path: Pa
     with pytest.raises(errors.PodExecFailed, match='exec in nobody/agent: 404 pods "nobody" not found'):
         client.run_in("nobody", "agent", ["true"], timeout_seconds=5)
     server.frames = [b"\x01half"]
-    with pytest.raises(errors.PodExecFailed, match=r"exec in mysql-0/agent: the connection broke"):
+    with pytest.raises(errors.PodExecFailed, match=r"exec in mysql-0/agent: the connection was lost"):
         client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
 
 

@@ -113,8 +113,9 @@ def test_donors_serve_one_copy_at_a_time() -> None:
 
 
 def holder(name: str, role: str = "replica", version: str = "9.7.4", behind: int = 0, count: int = 20_000) -> view.Peer:
-    """One in the group that holds so many transactions."""
-    published = Publication("uid", "", 1, "1", state=view.ONLINE, role=role, behind=behind, server_version=version)
+    """One in the group that holds so many transactions; without a role it is joining."""
+    state = view.ONLINE if role else view.RECOVERING
+    published = Publication("uid", "", 1, "1", state=state, role=role, behind=behind, server_version=version)
     return view.Peer(name, True, replace(published, executed=f"{GROUP}:1-{count}"), seems_alive=True)
 
 
@@ -134,7 +135,6 @@ def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> Non
         (server(UP_TO_9), holder("mysql-1"), 0),  # it would copy again what it has
         (server(), holder("mysql-1", count=999), 0),  # just deployed
         (server(), holder("mysql-1", version="9.7.5"), 0),  # the clone plugin refuses
-        (server(), holder("mysql-1", role="none"), 0),  # fenced, or full
         (server(), holder("mysql-1"), 3),  # it did not work
     ],
 )
@@ -147,12 +147,42 @@ def test_otherwise_it_joins_as_group_replication_does(own: view.ServerView, dono
 @pytest.mark.parametrize("tries", [0, 3, 50])
 def test_a_member_that_is_being_rebuilt_copies_however_little_there_is(tries: int) -> None:
     """What it misses may never have been in a binary log (bug 28), however often a copy failed."""
-    record = view.GroupRecord("mysql-0", None, 0.0, rebuilding=frozenset({"mysql-2"}))
+    record = view.GroupRecord("mysql-0", None, 0.0, rebuilding={"mysql-2": ""})
     around = view.Surroundings(3, (holder("mysql-1", count=2),), record)
     action = membership.plan(membership.Situation("mysql-2", server(), around, record, tries=tries))
     assert action == member_actions.Copy("it is being rebuilt, from mysql-1", "mysql-1")
     other = membership.plan(membership.Situation("mysql-3", server(), replace(around, replicas=4), record))
     assert isinstance(other, member_actions.Join)
+
+
+@pytest.mark.parametrize("ordered", [{}, {"mysql-2": ""}])
+def test_an_empty_member_waits_for_somebody_to_copy_but_not_for_good(ordered: dict[str, str]) -> None:
+    """One look without a donor, as in a failover, is no reason to join by the binary logs."""
+    record = view.GroupRecord("mysql-0", None, 0.0, rebuilding=ordered)
+    busy = view.Surroundings(3, (holder("mysql-1", role="none"), holder("mysql-0", role="")), record)
+    situation = membership.Situation("mysql-2", server(), busy, record, now=1000.0)
+    action = membership.plan(situation)
+    assert isinstance(action, member_actions.AwaitDonor)
+    assert "mysql-1 is ONLINE, mysql-0 is RECOVERING" in action.why
+    assert isinstance(membership.plan(replace(situation, donorless_since=881.0)), member_actions.AwaitDonor)
+    assert isinstance(membership.plan(replace(situation, donorless_since=880.0)), member_actions.Join)
+    seen = replace(situation, around=replace(busy, peers=(holder("mysql-0"),)), donorless_since=0.0)
+    assert isinstance(membership.plan(seen), member_actions.Copy)
+
+
+@pytest.mark.parametrize("around", [(holder("mysql-1", version="9.7.5"),), (holder("mysql-1", count=3, role="none"),)])
+def test_nobody_waits_for_a_copy_that_cannot_be_or_is_not_worth_it(around: tuple[view.Peer, ...]) -> None:
+    record = view.GroupRecord("mysql-0", None, 0.0)
+    seen = view.Surroundings(3, around, record)
+    assert isinstance(membership.plan(membership.Situation("mysql-2", server(), seen, record)), member_actions.Join)
+
+
+def test_an_order_to_rebuild_is_not_for_the_next_data_directory_in_its_place() -> None:
+    uuid = server().server_uuid
+    for obeying, kind in ((uuid, member_actions.Copy), ("an earlier one", member_actions.Join)):
+        record = view.GroupRecord("mysql-0", None, 0.0, rebuilding={"mysql-2": obeying})
+        around = view.Surroundings(3, (holder("mysql-1", count=2),), record)
+        assert isinstance(membership.plan(membership.Situation("mysql-2", server(), around, record)), kind)
 
 
 def test_a_replica_made_writable_by_hand_is_set_back_but_not_at_first_sight() -> None:
@@ -173,7 +203,7 @@ def test_a_replica_made_writable_by_hand_is_set_back_but_not_at_first_sight() ->
 def test_a_copy_on_its_way_is_waited_for() -> None:
     copying = server(clone=view.Clone("FILE COPY", 1, 2))
     action = plan(copying, holder("mysql-1"), name="mysql-2")
-    assert action == member_actions.Wait("copying a donor's data (FILE COPY)")
+    assert action == member_actions.Wait("cloning a donor's data (FILE COPY)")
     # By a peer too, whose publication says so while it is outside the group.
     published = Publication("uid", "", 1, "1", state=view.OFFLINE, clone_copied=5, clone_size=9)
     other = view.Peer("mysql-3", True, published, fresh=True)

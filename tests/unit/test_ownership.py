@@ -43,7 +43,7 @@ def test_whatever_is_applied_is_asked_whose_it_is() -> None:
     with pytest.raises(errors.Refused, match="belongs to cluster other, not to mysql"):
         api.apply(mine)
     del cluster.store.objects["ConfigMap", "x"]["metadata"]["labels"]
-    with pytest.raises(errors.Refused, match="is not of mysqlops"):
+    with pytest.raises(errors.Refused, match="was not created by mysqlops"):
         api.apply(mine)
 
 

@@ -165,10 +165,10 @@ def test_a_wrong_point_is_refused_with_what_is_expected(text: str) -> None:
 @pytest.mark.parametrize(
     ("to", "why"),
     [
-        ("2026-11-25T11:59:59Z", "may hold what was committed until"),
-        ("2026-11-25T12:30:00Z", "can be brought to"),
-        (of("5"), "holds that transaction already"),
-        (f"before-{of('99')}", "not among those"),
+        ("2026-11-25T11:59:59Z", "may hold transactions that were committed until"),
+        ("2026-11-25T12:30:00Z", "can be recovered only to"),
+        (of("5"), "already holds that transaction"),
+        (f"before-{of('99')}", "cannot be recovered to that transaction"),
     ],
 )
 def test_a_point_out_of_reach_is_refused(to: str, why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from mysqlops.core import group, names, view
 from mysqlops.errors import Refused
 from mysqlops.operations import upgrade
 from mysqlops.planning import recovery, status, verdict
-from tests.unit.clusters import CLAIMS, GROUP, NOW, pod
+from tests.unit.clusters import CLAIMS, GROUP, HEALTHY, NOW, pod
 
 UP_TO_5, UP_TO_9 = f"{GROUP}:1-5", f"{GROUP}:1-9"
 LAST_VIEW = {"mysql-0": "u0", "mysql-1": "u1", "mysql-2": "u2"}
@@ -134,6 +135,17 @@ def test_an_order_that_stands_shows_in_status_and_one_of_an_outage_before_does_n
 def test_what_a_command_noted_shows_in_status_while_it_stands(key: str) -> None:
     seen = verdict.judge(observed(outside(0), notes={key: '{"mysql-2": "x"}'}))
     assert [one.code for one in seen.conditions].count("order-open") == 1
+
+
+@pytest.mark.parametrize(("obeying", "is_open"), [("uuid of mysql-1", False), ("", True), ("one before it", True)])
+def test_an_order_to_rebuild_is_over_once_the_data_that_obeyed_it_serves(obeying: str, is_open: bool) -> None:
+    pods = {one["metadata"]["name"]: one for one in HEALTHY}
+    notes = {names.ANNOTATION_REBUILDING: json.dumps({"mysql-1": {"uid": "x", "server": obeying}})}
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **CLAIMS}}
+    endpoints = {"mysql-primary": ("mysql-0",)}
+    lease = {"metadata": {"annotations": notes}}
+    seen = status.Observed("mysql", NOW, stateful_set, pods, {}, endpoints, lease=lease)
+    assert ("order-open" in [one.code for one in verdict.judge(seen).conditions]) is is_open
 
 
 def test_no_pod_is_replaced_while_a_backup_is_on_its_way_onto_a_member() -> None:

@@ -24,7 +24,7 @@ def test_a_refused_agent_tries_again_after_seconds_and_not_at_each_turn() -> Non
     server.observe.side_effect = errors.AccessDenied("1045")
     turning = loop.Loop(own, server, Mock(), Mock(), health.Health(clock), clock=clock)
     for _ in range(41):
-        assert "do not belong together" in turning._observe()[1]
+        assert "do not match" in turning._observe()[1]
         clock.seconds += 0.25
     assert server.observe.call_count == 3
     server.observe.side_effect = None

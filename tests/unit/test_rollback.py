@@ -63,7 +63,7 @@ def test_the_only_member_s_data_is_kept_when_its_new_version_fails() -> None:
     cluster = Cluster(1, m0=f"{GROUP}:1-5000")
     _crash_when_new(cluster, changes_data=False)
     _upgrade(cluster)
-    with pytest.raises(errors.StepFailed, match="one member, so its data is not thrown away") as error:
+    with pytest.raises(errors.StepFailed, match="one member, so going back would discard its only data") as error:
         rolling.finish(cluster.session(), NAME, LIMITS)
     assert "--resume" in str(error.value.hint)
     assert (cluster.store.deleted("PersistentVolumeClaim"), cluster.held("mysql-0")) == ([], f"{GROUP}:1-5000")

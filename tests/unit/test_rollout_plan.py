@@ -136,7 +136,7 @@ def test_an_open_rollout_is_a_condition_and_hinders_itself_not() -> None:
     back = replace(record, failure="mysql-2 crashed")
     stateful_set["metadata"]["annotations"] = {"mysqlops.io/rollout": rollout.dump(back)}
     seen = judge_set(stateful_set, HEALTHY)
-    assert "taken back (mysql-2 crashed)" in seen.conditions[0].message
+    assert "rolled back (mysql-2 crashed)" in seen.conditions[0].message
     assert rollout.read({"metadata": {"annotations": {"mysqlops.io/rollout": "{"}}}) is None
 
 
@@ -147,7 +147,7 @@ def test_an_open_rollout_is_a_condition_and_hinders_itself_not() -> None:
         ("8.4.8", "9.7.0", None),
         ("9.1.0", "9.7.4", None),
         ("9.7.3", "9.7.4", None),
-        ("8.0.42", "9.7.0", "leads through 8.4"),
+        ("8.0.42", "9.7.0", "must go through 8.4"),
         ("9.7.4", "9.7.3", "older"),
         ("9.7.4", "8.4.8", "older"),
     ],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import names, record
 from mysqlops.objects import claims
-from mysqlops.operations import observe, scale
+from mysqlops.operations import observe, orders, scale
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE, Cluster
 
@@ -46,7 +46,7 @@ def test_a_note_on_a_kept_claim_ends_with_the_history_s_name() -> None:
     assert scale.plan(cluster.session(), NAME, 5, scale.Wish())
     assert scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
     cluster.rename("22222222-2222-2222-2222-222222222222")
-    with pytest.raises(errors.Refused, match="was not written down since this history began"):
+    with pytest.raises(errors.Refused, match="has not been recorded since this history began"):
         scale.plan(cluster.session(), NAME, 5, scale.Wish())
     with pytest.raises(errors.Refused) as error:
         scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
@@ -99,3 +99,13 @@ def test_a_kept_claim_that_is_used_again_is_not_accounted_for_any_more(point: st
     assert _left_out(cluster, 3) == ["data-mysql-3"]
     scale.execute(cluster.session(), NAME, 4, scale.Wish())
     assert _note(cluster, "mysql-3") == {}
+
+
+def test_orders_for_a_member_end_with_it() -> None:
+    """A restore onto it was killed: whoever is added in its place would wait for that backup."""
+    cluster = Cluster(3)
+    session = cluster.session()
+    orders.write(session.client, NAME, filling={"mysql-2": "b1"}, rebuilding={"mysql-2": {}, "mysql-1": {"uid": "c"}})
+    scale.execute(session, NAME, 2, scale.Wish())
+    assert record.filling(cluster.notes()) == {}
+    assert record.rebuilding(cluster.notes()) == {"mysql-1": ""}

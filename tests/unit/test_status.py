@@ -157,7 +157,7 @@ def test_a_server_that_cannot_start_is_told_by_its_error_and_the_hint_names_its_
 
 
 def test_a_secret_that_is_not_taken_over_is_a_condition() -> None:
-    refusing = pod("mysql-2", secrets_trouble="tls.crt does not prove the name mysql-2.mysql.db.svc")
+    refusing = pod("mysql-2", secrets_trouble="tls.crt is not valid for mysql-2.mysql.db.svc")
     assert "secrets-refused" in {one.code for one in judge(*HEALTHY[:2], refusing).conditions}
 
 

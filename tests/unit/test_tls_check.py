@@ -40,9 +40,9 @@ def test_a_fitting_certificate_is_taken(made: tuple[dict[str, str], dict[str, st
 @pytest.mark.parametrize(
     ("swapped", "hosts", "told"),
     [
-        (("ca.crt",), HOSTS, "does not prove the name mysql-0.mysql.db.svc"),
-        (("tls.key",), HOSTS, "do not fit together"),
-        ((), ("mysql-0.mysql.elsewhere.svc",), "does not prove the name mysql-0.mysql.elsewhere.svc"),
+        (("ca.crt",), HOSTS, "is not valid for mysql-0.mysql.db.svc"),
+        (("tls.key",), HOSTS, "do not match"),
+        ((), ("mysql-0.mysql.elsewhere.svc",), "is not valid for mysql-0.mysql.elsewhere.svc"),
     ],
 )
 def test_a_certificate_that_others_would_refuse_is_not_taken(

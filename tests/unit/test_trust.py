@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import builtins
 import contextlib
 import io
 import json
@@ -21,6 +22,7 @@ from mysqlops.objects import backup as planning
 from mysqlops.objects import render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import bundle, recorded, restic, restore, signing
+from tests.unit.fakes.api import Client
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.test_backup import GROUP, LATER, NOW, TARGET, made, proven
 
@@ -303,6 +305,64 @@ def test_a_key_that_was_kept_proves_a_backup_of_a_cluster_that_is_lost() -> None
     assert set(_signed(*snapshots, keys=keys).values()) == {backup.SIGNED}
     with pytest.raises(Refused, match="no such Secret"):
         signing.keys(cluster.session(), snapshots, "gone")
+
+
+def _secret(name: str, cluster: str, key: str) -> dict[str, Any]:
+    held = {names.KEY_BACKUP_KEY: key, names.KEY_GROUP_NAME: "g"}
+    data = {one: base64.b64encode(value.encode()).decode() for one, value in held.items()}
+    return {"metadata": {"name": name, "labels": names.selector(cluster)}, "data": data}
+
+
+class Counting(Client):
+    """Counts what is asked of the API server."""
+
+    calls = 0
+
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        self.calls += 1
+        return super().find(kind, name)
+
+    def list(self, kind: str, selector: str = "") -> builtins.list[dict[str, Any]]:
+        self.calls += 1
+        return super().list(kind, selector)
+
+
+def test_forged_names_of_clusters_cost_no_calls() -> None:
+    """Whoever has the repository's password had each reader ask for as many Secrets as they liked."""
+    cluster = Cluster(1)
+    client = Counting(cluster.store)
+    client.create("Secret", _secret("orders-internal", "orders", "the key\n"))
+    client.create("Secret", _secret("old-credentials", "old", "old key"))
+    forged = [stored(made(1, cluster=f"f{number}"), "x") for number in range(2000)]
+    session = replace(cluster.session(), client=client)
+    client.calls = 0
+    keys = signing.keys(session, [*forged, stored(made(1), "the key"), stored(made(1, cluster="old"), "old key")])
+    assert (dict(keys.keys), client.calls) == ({"orders": "the key", "old": "old key"}, 1)
+    assert {one.signed for one in backup.catalogue(forged[:20], keys=keys)} == {backup.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("steps", "said", "key", "signed"),
+    [
+        (planning.SEAL, "orders-1: sealed, tree ab", True, backup.SIGNED),
+        (planning.SEAL, "orders-1: not sealed: the cluster has no key yet, tree ab", False, backup.UNSIGNED),
+        ((), "", True, backup.FACTS),
+        ((), "", False, backup.UNSIGNED),
+    ],
+)
+def test_what_was_just_made_is_shown_as_it_was_sealed(
+    steps: tuple[planning.Step, ...], said: str, key: bool, signed: str
+) -> None:
+    class Logs(Client):
+        def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
+            assert container == "seal"
+            return f"a warning before\n{said}\n"
+
+    client = Logs(Cluster(1).store)
+    if key:
+        client.store.put({"kind": "Secret", **_secret(f"{NAME}-internal", NAME, "k")})
+    pod = {"metadata": {"name": "p"}, "spec": {"initContainers": [{"name": one.name} for one in steps]}}
+    assert signing.of_job(replace(Cluster(1).session(), client=client), pod, NAME) == signed
 
 
 SPEC = {

@@ -123,3 +123,16 @@ def test_nobody_may_read_secrets_but_the_owner() -> None:
     for identity in ("viewer", "operator"):
         held, _ = rights.IDENTITIES[identity]
         assert all(right.resource != "secrets" for right in held)
+
+
+def test_a_switchover_does_not_wait_for_a_member_that_a_user_fenced() -> None:
+    """It ended after its whole --timeout with an error, minutes after the roles had changed."""
+    barred = {"role": "none", "label": "none", "waiting_for": "waiting: fenced: slow disk"}
+    made = switchover.Switchover("mysql-1", "mysql-0")
+    now = judge(HEALTHY[0], HEALTHY[1], pod("mysql-2", **barred))
+    assert switchover.is_over(now, made, ["mysql-2"])
+    old = judge(HEALTHY[0], pod("mysql-1", **{**barred, "waiting_for": "it was primary a moment ago"}), HEALTHY[2])
+    assert not switchover.is_over(old, made, ["mysql-2"])
+    assert switchover.is_over(old, made, ["mysql-1"])
+    assert not switchover.is_over(now, switchover.Switchover("mysql-0", "mysql-1"), [])
+    assert not switchover.is_over(judge(*HEALTHY, primary=("mysql-1",)), made, [])

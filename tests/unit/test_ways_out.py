@@ -109,13 +109,14 @@ def test_some_verb_leads_out_and_each_hint_is_a_command_that_works(world: World)
     assert now.primary == f"mysql-{world.leader}"
     found = dict(refusals(now))
     outside = [one for one in now.members if one.name not in now.group]
-    assert all(not rebuild(now, one.name, accept_loss=True) for one in outside), "made again, it joins the group"
+    if "recovers" not in world.kinds:  # else it waits until that one serves, or has left
+        assert all(not rebuild(now, one.name, accept_loss=True) for one in outside), "made again, it joins the group"
     for verb, reasons in found.items():
         for reason in reasons:
             refused = is_refused(now, reason.hint or "")
             assert not refused, f"{verb} is refused with hint {reason.hint!r}, which is refused: {refused}"
     leads_out = [verb for verb, reasons in found.items() if not reasons]
-    is_passing = all(kind in ("serves", "recovers", "unreachable") for kind in world.kinds)
+    is_passing = "recovers" in world.kinds or set(world.kinds) <= {"serves", "unreachable"}
     assert leads_out or is_passing or not {"knocks", "waits"} & {*world.kinds}, found
 
 

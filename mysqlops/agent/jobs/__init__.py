@@ -1,1 +1,1 @@
-"""The programs that run in Jobs and in the receiver of binary logs; the sidecar runs none of them."""
+"""The programs that run in Jobs and in the binary log receiver; the sidecar runs none of them."""

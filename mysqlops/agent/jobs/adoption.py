@@ -1,7 +1,7 @@
-"""Taking another server's databases over: the programs of the Job (manifests/adopt/job.yaml).
+"""Adopting another server's databases: the programs of the Job (manifests/adopt/job.yaml).
 
-The source is only read: its sessions are read-only. --finish alone makes it read-only before the last copy, and
-whatever fails after that gives it back as it was. Passwords come from files and go to files in memory.
+The source is only read, in read-only sessions. Only --finish makes it read-only, before the last copy, and any later
+failure restores it. Passwords come from files and go to files in memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PATIENCE_SECONDS = 60.0
 
 
 def run(program: Callable[[Adoption], None]) -> None:
-    """A deleted pod ends by an exception, so that what was begun is undone; as process 1 it would not end otherwise."""
+    """Run a program; a deleted pod raises an exception, so that everything is undone (process 1 ignores SIGTERM)."""
     signal.signal(signal.SIGTERM, _end)
     program(Adoption())
 
@@ -37,7 +37,7 @@ def _end(*_: object) -> NoReturn:
 
 
 class Adoption:
-    """Inside the Job: one source, one target, and the databases in question."""
+    """One run of the Job: one source, one target, and the chosen databases."""
 
     def __init__(
         self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None, work: Path = _WORK
@@ -48,7 +48,7 @@ class Adoption:
         self._touched = False  # whether this Job may have stopped the source's writes
 
     def prepare(self) -> None:
-        """Refuse what cannot be copied, write what the copy needs; with FINISH the source takes no writes from here."""
+        """Refuse what cannot be copied, write the files for the copy; with FINISH, stop the source's writes."""
         with self._undone(), self._target() as target:
             self._touched = adopting.begin(target, self._from, self._env["JOB"])
             if self._touched:
@@ -59,7 +59,7 @@ class Adoption:
                 if reasons:
                     raise Refused(reasons)
                 self._planned_accounts(source, target)
-                # Before the first byte: what a killed run copied may be replaced by the next.
+                # Before the first byte: the next run may replace what a killed run copied.
                 adopting.mark(target, self._from, chosen)
                 self._write_files(chosen)
                 if self._finish:
@@ -68,7 +68,7 @@ class Adoption:
         print(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}", flush=True)
 
     def conclude(self) -> None:
-        """Compare every row; with FINISH make the accounts. Prints a report as JSON, or raises what is wrong."""
+        """Compare every row; with FINISH, create the accounts. Prints a report as JSON, or raises what is wrong."""
         self._touched = True
         with self._undone():
             if (self._work / "failed").exists():
@@ -82,14 +82,14 @@ class Adoption:
             self._close()
 
     def give_back(self) -> None:
-        """The source takes writes as it did before, or at all if the cluster cannot say how that was. What was copied
-        stays until another run replaces it."""
+        """Let the source accept writes as before, or unconditionally if the cluster cannot say how that was. Copied
+        data stays until another run replaces it."""
         try:
             self._give_back()
             with contextlib.suppress(errors.MysqlError):
                 self._close()
         except (errors.MysqlError, errors.ConfigError) as error:
-            print(f"{self._env['TARGET_HOST']} is left aside: {error}", flush=True)
+            print(f"{self._env['TARGET_HOST']} is skipped: {error}", flush=True)
             with self._source() as source:
                 adopting.accept_writes(source, read_only=False)
         print(f"{self._from}: {adoption.GIVEN_BACK}", flush=True)
@@ -102,14 +102,14 @@ class Adoption:
         wanted, left = self._planned_accounts(source, target)
         if self._finish:
             if not adopting.is_current(target, self._from, self._env["JOB"]):
-                raise errors.StepFailed("another pod gave this copy up meanwhile")
+                raise errors.StepFailed("another pod has given up this copy meanwhile")
             left += foreign_accounts.create(target, wanted)
         report = {"databases": list(chosen), "tables": found, "accounts": [str(one) for one in wanted]}
         return {**report, "accounts_refused": left}
 
     @contextlib.contextmanager
     def _undone(self) -> Iterator[None]:
-        """Whatever fails: the source is as it was before, and the account that copies is gone."""
+        """After any failure, restore the source and drop the account that copies."""
         try:
             yield
         except BaseException as error:
@@ -121,7 +121,7 @@ class Adoption:
             raise errors.StepFailed(f"{error}{told}") from error
 
     def _undo(self) -> str:
-        """What became of the source."""
+        """Undo changes to the source; returns its state as text."""
         if not self._touched:
             return f"; {adoption.UNTOUCHED}"
         try:
@@ -135,14 +135,14 @@ class Adoption:
             return adopting.give_back(source, target, self._from, job)
 
     def _close(self) -> None:
-        """This connection's own account."""
+        """Drop the account of this connection."""
         with self._target() as target:
             accounts.drop(target, names.USER_ADOPT)
 
     def _planned_accounts(
         self, source: connect.Server, target: connect.Server
     ) -> tuple[list[foreign_accounts.Account], list[str]]:
-        """Those that come along, and why others do not."""
+        """The accounts to copy, and why others are not copied."""
         named = json.loads(self._env.get("ACCOUNTS", "[]"))
         found, there = foreign_accounts.read(source), foreign_accounts.existing(target)
         known = {str(one) for one in found} | {one.user for one in found}
@@ -154,7 +154,7 @@ class Adoption:
         return [one for one, why in reasons if why is None], [f"{one}: {why}" for one, why in reasons if why]
 
     def _source(self) -> connect.Server:
-        """Read-only but for SET GLOBAL, and with the settings that the comparison needs."""
+        """A session that is read-only except for SET GLOBAL, with the settings that the comparison needs."""
         login = connect.read_login(self._env["SOURCE_USER"], str(_SOURCE_PASSWORD))
         mode = self._env["SOURCE_SSL_MODE"]
         ca = _SOURCE_CA if mode in adoption.VERIFYING else ""
@@ -167,7 +167,7 @@ class Adoption:
         return server
 
     def _target(self) -> connect.Server:
-        """The account may be made a moment after the Job, and the primary may be about to change."""
+        """Connect with retries: the account may be created just after the Job, and the primary may be changing."""
         deadline = self._clock.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
@@ -191,13 +191,13 @@ class Adoption:
         return asked or list(there)
 
     def _occupied(self, target: connect.Server, chosen: Sequence[str]) -> list[Reason]:
-        """A database that holds something, and that no open adoption of this source made, is not ours to replace."""
+        """Databases with tables that no open adoption of this source created: they must not be replaced."""
         mine = adopting.marked(target, self._from)
-        hint = "choose others with --database, or drop it there if nobody needs it"
+        hint = "choose other databases with --database, or drop this one if nobody needs it"
         return [
             Reason(
                 "occupied",
-                f"database {name} of the cluster holds tables that no open adoption of this source made",
+                f"database {name} of the cluster holds tables that no open adoption of this source created",
                 hint,
             )
             for name in chosen
@@ -234,7 +234,7 @@ def option_file(values: Mapping[str, str]) -> str:
 
 
 def _words(log: Path) -> str:
-    """The last lines of the copy's own words; a warning that passwords should not be given is none of ours."""
+    """The last lines of the copy's log, without warnings about passwords on the command line."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if "[Warning]" not in line]
     return " / ".join(lines[-3:])[-600:] or "no reason given"
 

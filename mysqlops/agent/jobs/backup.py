@@ -1,7 +1,7 @@
-"""The programs of a backup's Job (manifests/backup/job.yaml) between the steps that restic does.
+"""The programs of a backup's Job (manifests/backup/job.yaml), between the steps of restic.
 
-They talk to two servers: the donor over TLS, and the sidecar that serves the copy, through its socket. Files in /work
-carry what the next step needs; the last line that a program writes is what a user is told if it fails.
+They use two servers: the donor over TLS, and the sidecar that serves the copy, through its socket. Files in /work pass
+data to the next step; the last line that a program prints is shown to the user if it fails.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _MANIFEST = _COPY / "manifest.json"
 
 
 def open_account(client: api.Api, me: settings.Settings, server: member.Member) -> None:
-    """An account that may copy, see the group and receive its binary logs; its password is in the Secret. Only the
-    primary can."""
+    """Create the account that may clone, read the group's state and receive its binary logs; its password is in the
+    Secret. Runs on the primary."""
     safe = vault.Vault(client, me.cluster)
     held = safe.read(secret_map.INTERNAL)
     password = held.values.get(names.KEY_BACKUP_PASSWORD)
@@ -55,7 +55,7 @@ class Job:
         self._env, self._clock = environment, clock or SystemClock()
 
     def copy(self) -> None:
-        """Copy the best member's data into the sidecar, read it whole, and write down what it is."""
+        """Clone the best member's data into the sidecar, read all of it, and record what it is."""
         started = self._clock.monotonic()
         donor, seen, group = self._choose()
         with self._local() as server:
@@ -68,7 +68,7 @@ class Job:
             self._record(server, started, {**facts_of, "at": at, "committed": committed})
 
     def examine(self) -> None:
-        """Read the data of a volume snapshot, which the sidecar has recovered, and write down what it is."""
+        """Read the data of a volume snapshot, which the sidecar has recovered, and record what it is."""
         started = self._clock.monotonic()
         told = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
         told["committed"] = self._committed_until()
@@ -99,7 +99,7 @@ class Job:
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
         _MANIFEST.write_text(json.dumps(manifest))
         made = replace(made, manifest=backup.digest(_MANIFEST.read_bytes()))
-        if made.method == backup.SNAPSHOT:  # its data stays where it is: this alone is stored
+        if made.method == backup.SNAPSHOT:  # its data stays where it is: only this is stored
             (_WORK / "report").mkdir(exist_ok=True)
             shutil.copy(_MANIFEST, _WORK / "report")
         if made.method == backup.LOGICAL:
@@ -111,12 +111,12 @@ class Job:
         return self._env.get("METHOD", backup.ARCHIVE)
 
     def expired(self) -> None:
-        """Write down which backups the policy does not keep."""
+        """List the backups that the policy does not keep."""
         snapshots = _snapshots()
         own = [one for one in self._catalogue() if one.origin == self._env["ORIGIN"]]
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
         over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
-        # A volume snapshot goes with its entry, and this Job may not delete one: `backup prune` does.
+        # A volume snapshot is deleted with its entry, which this Job may not do: `backup prune` does.
         gone = [one for one in over if not one.volume_snapshot]
         stays = [one for one in own if one not in gone]
         logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"], peers.keys(self._env))
@@ -124,10 +124,10 @@ class Job:
         self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
 
     def choose(self) -> None:
-        """Find the backup that is asked for, or the newest of this cluster that was not restored yet."""
+        """Find the requested backup, or the newest of this cluster that has not been restored yet."""
         found = self._catalogue()
         wanted, snapshot = self._env.get("BACKUP_ID"), self._env.get("SNAPSHOT")
-        if wanted:  # another entry may have the same id: it is the one that the command has looked at
+        if wanted:  # another entry may have the same id: take the one that the command checked
             chosen = next((one for one in found if one.id == wanted and snapshot in (None, one.snapshot)), None)
         else:
             own = [one for one in found if one.origin == self._env["ORIGIN"]]
@@ -143,15 +143,15 @@ class Job:
         self._say(f"{chosen.id} of {chosen.where}, {chosen.size} bytes")
 
     def check(self) -> None:
-        """Compare what was restored with what was recorded. A difference is a result, and written down like success."""
+        """Compare the restored data with the record. A difference is a result, and recorded like a success."""
         if (_SCRATCH / "data").exists():
             return
         self._check_manifest()
         manifest = json.loads(_MANIFEST.read_text())
         made = facts.make(backup.Backup, manifest["backup"])
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
-            text = "the volume was being brought forward when that was ended, and is not the snapshot any more"
-            raise Refused([Reason("half-applied", text, "delete the new claim, then run it again")])
+            text = "applying binary logs to the volume was interrupted, so it no longer holds the snapshot"
+            raise Refused([Reason("half-applied", text, "delete the new claim, then run the command again")])
         try:
             result = self._compare(made, contents.load(manifest["contents"]))
         except (errors.MysqlError, errors.StepFailed) as error:
@@ -165,7 +165,7 @@ class Job:
             raise errors.StepFailed(f"{made.id} differs from what was recorded: {result.why}")
 
     def _compare(self, made: backup.Backup, recorded: contents.Contents) -> backup.Verification:
-        """How long it took to fetch and start it, and what differs."""
+        """The result of the comparison, with the time to fetch and start the backup."""
         with self._local() as server:
             fetched = self._fetched_seconds()
             gtid = _executed(server)
@@ -185,7 +185,7 @@ class Job:
         return backup.Verification(made.id, self._moment(), not different, fetched, why, len(found.tables), rows)
 
     def _unreadable(self, made: backup.Backup, error: errors.MysqlopsError) -> backup.Verification:
-        """The same of a backup that no server can read; raises the error if that may have another cause."""
+        """The result for a backup that no server can read; raises the error if it may have another cause."""
         if self._env.get("MUST_BE_EQUAL") or not local.blames_data(self._clock, "mysqld", error):
             raise error
         why = f"it cannot be read: {error}"[:1000]
@@ -195,10 +195,10 @@ class Job:
         return round(self._clock.now().timestamp() - float((_WORK / "started").read_text()), 1)
 
     def _check_manifest(self) -> None:
-        """It must be the one whose digest stands in the entry, which is sealed; raises StepFailed."""
+        """Raises StepFailed unless the manifest has the digest in the sealed entry."""
         recorded = (_WORK / "manifest").read_text()
         if recorded and recorded != backup.digest(_MANIFEST.read_bytes()):
-            raise errors.StepFailed("manifest.json is not the one that the backup's entry was made with")
+            raise errors.StepFailed("manifest.json does not match the backup's entry")
 
     def _catalogue(self) -> list[backup.Backup]:
         return backup.catalogue(_snapshots(), keys=peers.keys(self._env))
@@ -210,20 +210,21 @@ class Job:
             raise errors.StepFailed(f"{result['of']} differs from what was recorded: {result['why']}")
 
     def place(self) -> None:
-        """The last step of a restore: the volume is a member's from here on; `prepare` then sets the passwords."""
+        """The last step of a restore: from here on the volume belongs to a member; `prepare` then sets the
+        passwords."""
         if not (_SCRATCH / "data").exists():
-            for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would go before my.cnf
+            for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would override my.cnf
                 (_COPY / "data" / own).unlink(missing_ok=True)
             os.sync()
             (_COPY / "data").rename(_SCRATCH / "data")
-        # After the rename, and by a second run too: until then the data of a volume snapshot is fetched anew from here.
+        # After the rename, also in a second run: before it, the data of a volume snapshot is fetched again from here.
         (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
         shutil.rmtree(_COPY, ignore_errors=True)
         os.sync()
         self._say("the volume is ready for its member")
 
     def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:
-        """The donor, what a member says of the group, and the group's name."""
+        """The donor, a member's view of the group, and the group's name."""
         last = next((one.member for one in backup.catalogue(_snapshots()) if one.origin == self._env["ORIGIN"]), "")
         told = "no member answers"
         for host in peers.hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
@@ -239,7 +240,7 @@ class Job:
                 self._say(f"from {donor.pod}, the {donor.role}, with {donor.queue} transactions to apply")
                 return donor, seen, group
             told = f"{host} is {seen.state}"
-        raise errors.StepFailed(f"no member of a whole group: {told}")
+        raise errors.StepFailed(f"no member has a group with a majority: {told}")
 
     def _clone(self, server: connect.Server, donor: view.GroupMember) -> None:
         login = connect.read_login(names.USER_BACKUP, "/run/login/password")

@@ -1,7 +1,7 @@
-"""Receives the primary's binary logs and stores them, a few seconds later, beside the backups.
+"""Receives the primary's binary logs and stores them, a few seconds later, next to the backups.
 
-Two sidecars do the work: a mysqld that only receives, and restic. What is not stored yet is lost with the pod, and the
-primary is asked for it again. Where to go on stands in the repository alone.
+Two sidecars do the work: a mysqld that only receives, and restic. What is not stored yet is lost with the pod, and is
+requested again from the primary. Only the repository knows where to continue.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _CATCH_UP_SECONDS = 10.0
 _GAP_SECONDS, _LOOK_SECONDS = 15.0, 600.0  # with a gap, and without
 _RETRY_SECONDS = 3.0
 _MIB = 1 << 20
-_UNSETTLED = "the primary has not taken over yet all that was received from the one before it"
+_UNSETTLED = "the primary has not yet applied everything that it received from its predecessor"
 
 
 class Ship:
-    """One receiver's work; `environment` is what objects/binlog.py gives it."""
+    """One receiver; `environment` is what objects/binlog.py sets."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
         self._env, self._clock = environment, clock or SystemClock()
@@ -57,7 +57,7 @@ class Ship:
         self._gap = ""
 
     def run(self) -> None:
-        """For ever; at the pod's end what was received is stored first."""
+        """Runs until the pod is stopped; everything received is stored before it ends."""
         signal.signal(signal.SIGTERM, lambda *_: self._over.set())
         while not self._over.is_set():
             started = self._clock.monotonic()
@@ -69,7 +69,7 @@ class Ship:
             self._report(self._try_turn())
 
     def _try_turn(self) -> str:
-        """What went wrong, or nothing."""
+        """Run one turn; returns the error, empty if there was none."""
         try:
             self._turn()
         except errors.MysqlopsError as error:
@@ -80,11 +80,11 @@ class Ship:
 
     def _turn(self) -> None:
         with self._local() as server:
-            # Before the primary is asked: what comes meanwhile is no sign of anything.
+            # Read before the primary is asked: what arrives in between proves nothing.
             had = receiver.receiving(server)
             with connect.connect_tcp(self._primary(), peers.login()) as primary:
                 now, source = receiver.now(primary), receiver.source(primary)
-            # Before connecting: a new history must not come into the old one's chunk, and connecting forgets errors.
+            # Before connecting: a new history must not enter the old one's chunk, and connecting clears errors.
             if self._chunk is not None and (why := self._cannot_go_on(had, source)):
                 self._end(server, source, why)
             if self._chunk is None:
@@ -110,7 +110,7 @@ class Ship:
         self._new_chunk(server, source.group, start)
 
     def _end(self, server: connect.Server, source: receiving.Source, why: str) -> None:
-        """Store what is whole and of the chunk's own history; the next one begins with what the repository holds."""
+        """Store the complete files of the chunk's own history; the next chunk starts from what the repository holds."""
         self._log.say(f"starting over: {why}")
         receiver.stop(server)
         try:
@@ -121,7 +121,7 @@ class Ship:
             self._chunk = None
 
     def _new_chunk(self, server: connect.Server, group: str, start: receiving.Start) -> None:
-        self._chunk = None  # until all is done: half a beginning is begun again
+        self._chunk = None  # until all is done: an interrupted start is repeated
         receiver.begin(server, self._primary(), _CA, start.before)
         _CHUNK.mkdir(exist_ok=True)
         for file in _CHUNK.iterdir():
@@ -129,7 +129,7 @@ class Ship:
         self._scanned, self._seen, self._source = Growing(), set(), ""
         self._open, self._moments, self._asked, self._said = None, (), receiving.Asked(), receiving.Asked()
         self._began = self._clock.monotonic()
-        # For a moment two receivers may run, after a node was lost: never two chunks of one name.
+        # After a node is lost, two receivers may run for a moment: they must never use the same chunk name.
         made = f"{self._cluster}-binlog-{self._clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         origin = self._env["ORIGIN"]
         facts = (made, self._cluster, self._namespace, origin, group, str(start.before))
@@ -140,7 +140,7 @@ class Ship:
         self._log.say(f"{made} begins after {start.before or 'nothing'}")
 
     def _keep_connected(self, server: connect.Server, source: receiving.Source) -> None:
-        """To the primary: another member might lag behind, and is left as soon as it is not primary any more."""
+        """Stay connected to the primary: another member might lag, so a member that loses the role is left at once."""
         now = receiver.receiving(server)
         if not now.is_connected or source.uuid not in (self._source, now.source):
             receiver.connect_to_source(server, peers.login())
@@ -156,7 +156,7 @@ class Ship:
         return why
 
     def _await(self, server: connect.Server, executed: GtidSet) -> None:
-        """Until all that the primary had is received; raises WaitTimeout with why it is not."""
+        """Wait until everything that the primary had is received; raises WaitTimeout with the reason if it is not."""
         assert self._chunk is not None  # noqa: S101
         wanted = executed.subtract(GtidSet.parse(self._chunk.before))
         deadline = self._clock.monotonic() + _CATCH_UP_SECONDS
@@ -164,12 +164,12 @@ class Ship:
             if now.error:
                 raise errors.WaitTimeout(f"not receiving: {now.why}")
             if self._clock.monotonic() > deadline:
-                return  # much has come together: what is there already is stored meanwhile
+                return  # there is a backlog: store what has arrived so far
             self._clock.sleep(0.1)
 
     def _collect(self, server: connect.Server, foreign: str = "") -> None:
-        """Put the files that are whole into the chunk's folder, and count what they hold; not files with transactions
-        of another history, the group `foreign`. A file that is damaged is received again: raises StorageError."""
+        """Put the complete files into the chunk's folder and count their transactions, except files with transactions
+        of another history, the group `foreign`. A damaged file is received again: raises StorageError."""
         assert self._chunk is not None  # noqa: S101
         receiver.rotate(server)
         complete = Growing(receiver.receiving(server).received)
@@ -193,7 +193,8 @@ class Ship:
         )
 
     def _take(self, file: Path, complete: Growing, foreign: str) -> None:
-        """One transaction that goes on in the next file is not complete yet, and the server does not count it."""
+        """Add one file. A transaction that continues in the next file is incomplete, and the server does not count
+        it."""
         assert self._chunk is not None  # noqa: S101
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if foreign and any(one.gtid.startswith(foreign) for one in relay_log.transactions(data, file.name)):
@@ -221,7 +222,7 @@ class Ship:
             self._moments = (min(known), max(known))
 
     def _note_until(self, source: receiving.Source) -> None:
-        """A commit gets its time shortly before it is seen: what was seen one turn ago is complete as of that turn."""
+        """A commit is dated shortly before it is visible: what was visible one turn ago is complete as of that turn."""
         assert self._chunk is not None  # noqa: S101
         self._said = receiving.said(self._said, self._asked, self._chunk, source)
         self._chunk = replace(self._chunk, until=max(binlog.just_before(self._chunk.last), self._said.now))
@@ -240,7 +241,7 @@ class Ship:
         self._log.say(f"stored {chunk.transactions} transactions, complete until {chunk.until}")
 
     def _let_go_if_due(self, source: receiving.Source) -> None:
-        """Begin another chunk: the receiver's disk does not grow, and snapshots of the old one's earlier states go."""
+        """Start another chunk, so that the disk does not grow, and forget snapshots of the old one's earlier states."""
         chunk = self._chunk
         assert chunk is not None  # noqa: S101
         is_large = chunk.size >= float(self._env["CHUNK_MIB"]) * _MIB
@@ -250,13 +251,13 @@ class Ship:
         try:
             self._store.forget(binlog.superseded(self._store.snapshots(), peers.keys(self._env)))
         except errors.StorageError as error:
-            self._log.say_if_new("forget", f"earlier states stay, perhaps nothing may be deleted: {error}")
+            self._log.say_if_new("forget", f"earlier states stay; the repository may be append-only: {error}")
         with self._local() as server:
             self._new_chunk(server, source.group, receiving.Start(chunk.after, number=chunk.number + 1))
 
     def _look_after_gap(self) -> None:
-        """Whether any backup can be brought to now. By what the repository holds: the receiver may be a new one, and a
-        backup that was made since is whole without what is missing."""
+        """Check whether any backup can be recovered to now, judged by the repository: the receiver may be new, and a
+        backup made since then does not need what is missing."""
         pause = _GAP_SECONDS if self._gap else _LOOK_SECONDS
         if self._clock.monotonic() - self._looked_at < pause or self._chunk is None or self._stored is None:
             return
@@ -265,7 +266,7 @@ class Ship:
         if binlog.can_reach_now(self._chunk, *peers.held(self._env, snapshots)):
             self._gap = ""
         else:
-            self._gap = self._gap or "no backup in the target can be brought to now"
+            self._gap = self._gap or "no backup in the target can be recovered to the present"
 
     def _report(self, trouble: str) -> None:
         chunk, stored = self._chunk, self._stored

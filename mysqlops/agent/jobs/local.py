@@ -1,4 +1,4 @@
-"""The server of a Job's sidecar (manifests/backup/mysqld.sh), reached by its socket; when it ends it leaves a file."""
+"""The server in a Job's sidecar (manifests/backup/mysqld.sh), reached by its socket; it leaves a file when it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mysqlops.mysql import connect
 T = TypeVar("T")
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _ROOM_BYTES = 16 << 20
-APPLYING = _SCRATCH / "copy" / "applying"  # there once binary logs are being applied to the data
+APPLYING = _SCRATCH / "copy" / "applying"  # exists once binary logs are being applied to the data
 _START_SECONDS, _STOP_SECONDS, _CRASH_SECONDS = 600.0, 600.0, 10.0
 
 
@@ -41,7 +41,7 @@ def stop(clock: Clock, name: str, server: connect.Server) -> None:
 
 
 def until(clock: Clock, is_so: Callable[[], bool], what: str, seconds: float = _STOP_SECONDS) -> None:
-    """Raises WaitTimeout."""
+    """Wait for a condition; raises WaitTimeout."""
     deadline = clock.monotonic() + seconds
     while not is_so():
         if clock.monotonic() > deadline:
@@ -50,7 +50,7 @@ def until(clock: Clock, is_so: Callable[[], bool], what: str, seconds: float = _
 
 
 def explained(program: Callable[[T], None], job: T) -> None:
-    """Run a Job's program; whatever fails while its volume is full fails for that."""
+    """Run a Job's program; if its volume is full, that is reported as the cause of any failure."""
     try:
         program(job)
     except errors.MysqlopsError as error:
@@ -62,7 +62,7 @@ def explained(program: Callable[[T], None], job: T) -> None:
 
 
 def blames_data(clock: Clock, name: str, error: errors.MysqlopsError) -> bool:
-    """Whether a check that ended in this error shows that what it checked is bad (core.backup.blames_data)."""
+    """Whether a check that failed with this error shows that the checked data is bad (core.backup.blames_data)."""
     ended = ""
     if not isinstance(error, errors.StatementFailed):
         with contextlib.suppress(errors.WaitTimeout):  # a server that crashes leaves its status a moment later
@@ -77,7 +77,7 @@ def _is_full() -> bool:
 
 
 def _load_errors() -> str:
-    """What the client said of a dump that could not be loaded: the pod's logs go with it."""
+    """The client's errors on a dump that could not be loaded: the pod's logs are deleted with it."""
     log = _WORK / "load.log"
     return f"({log.read_text(errors='replace').strip()[-300:]})" if log.exists() and log.stat().st_size else ""
 

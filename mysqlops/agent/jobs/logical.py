@@ -1,4 +1,4 @@
-"""A copy of the data as SQL: this program says what, manifests/backup/logical.sh in the sidecar calls mysqldump."""
+"""Dumps the data as SQL: this program decides what, manifests/backup/logical.sh in the sidecar runs mysqldump."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SECONDS = 7 * 86400.0
 def dump(
     server: connect.Server, clock: Clock, say: Callable[[str], None], gtids: str, root: Path = Path("/")
 ) -> contents.Contents:
-    """Dump all that the server holds; what that is. Raises StepFailed with mysqldump's words.
+    """Dump everything that the server holds, and return it in numbers. Raises StepFailed with mysqldump's message.
 
-    What counts is what the copy held before the dump began. The copy is the donor's data at the copy's GTID set, and no
-    other server holds just that: the donor has gone on. Nothing may change it while it is dumped, by three bars: the
-    server takes no writes, the account of the dump may not write, and the contents are compared afterwards.
+    The contents before the dump count. The copy is the donor's data at the copy's GTID set, and no other server holds
+    exactly that: the donor has moved on. Three measures keep it unchanged during the dump: the server accepts no
+    writes, the dump's account cannot write, and the contents are compared afterwards.
     """
     before = contents.of_any_version(server, say)
     accounts_then = account_statements.read(server)
@@ -52,24 +52,24 @@ def dump(
 
 
 def _encoded(name: str) -> str:
-    """As the shell's printf decodes it (logical.sh): no character of a name can mean anything to a script."""
+    """Encoded for the shell's printf (logical.sh): no character of a name has a meaning in a script."""
     return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\0{byte:03o}" for byte in name.encode())
 
 
 def _refuse_what_sql_cannot_hold(server: connect.Server, tables: Sequence[tuple[str, str]]) -> None:
-    """A dump that cannot bring everything back is none; raises Refused with all that is in its way."""
+    """Raises Refused with every object that a dump could not restore exactly."""
     reasons = [
         Reason(_CODE, f"{comparison.quoted(*one)}: SQL cannot hold {count} of its FLOAT or JSON values", _RETYPE)
         for one in tables
         if (count := comparison.not_writable(server, *one))
     ]
     reasons += [
-        Reason(_CODE, f"{one}: its text holds two semicolons in a row, or a comment that clients overlook", _ARCHIVE)
+        Reason(_CODE, f"{one}: its text holds two semicolons in a row, or a comment that clients do not see", _ARCHIVE)
         for one in programs.splitting(server)
     ]
-    # Where it is an alias, as in the text of every view, the server takes spaces and controls off a name's beginning.
+    # In an alias, as in the text of every view, the server strips leading spaces and control characters from a name.
     reasons += [
-        Reason(_CODE, f"view {comparison.quoted(*one)}: a column's name begins with {column[0]!r}", _ARCHIVE)
+        Reason(_CODE, f"view {comparison.quoted(*one)}: a column's name starts with {column[0]!r}", _ARCHIVE)
         for *one, column in server.query(_VIEW_COLUMNS)
         if column[0] <= " " or column[0] == "\x7f"
     ]

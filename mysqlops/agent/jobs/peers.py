@@ -1,4 +1,4 @@
-"""What the Job of a backup asks a cluster's members, over TLS, as the account that copies."""
+"""What a backup's Job reads from a cluster's members, over TLS, with the backup account."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hosts(cluster: str, namespace: str) -> list[str]:
 
 
 def as_of(donor: view.GroupMember, now: str) -> str:
-    """The moment that a copy is of: of a member that lags, when the last of what it holds was committed."""
+    """The time that a copy represents: for a lagging member, the time of its last applied commit."""
     try:
         with connect.connect_tcp(donor.host, login()) as server:
             behind = group_replication.applied_until(server)
@@ -43,8 +43,8 @@ def as_of(donor: view.GroupMember, now: str) -> str:
 
 
 def committed_until(cluster: str, namespace: str) -> str:
-    """Asked after a copy was made: no transaction in it was committed later, by the clock of any member that answers.
-    Empty if none does."""
+    """Read after a copy was made: no transaction in it was committed later, by the clock of any member that answers.
+    Empty if none answers."""
     found = [""]
     for host in hosts(cluster, namespace):
         try:
@@ -56,7 +56,7 @@ def committed_until(cluster: str, namespace: str) -> str:
 
 
 def key() -> str:
-    """What this Job or receiver seals entries with; empty if the cluster's agents are of a release that made none."""
+    """The key with which this Job or receiver seals entries; empty if the cluster's agents are too old to have one."""
     return _KEY.read_text().strip() if _KEY.exists() else ""
 
 

@@ -1,4 +1,4 @@
-"""The programs of a restore that bring a backup forward with binary logs, between the steps that restic does."""
+"""The programs of a restore that apply binary logs to a backup, between the steps of restic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mysqlops.mysql import accounts, connect, receiver
 
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _LOGS, _PASSWORD, _STATEMENTS = _WORK / "logs", _WORK / "replay-password", _WORK / "replay.sql"
-_CHUNKS = _WORK / "chunks.json"  # what is recorded of those that are needed
+_CHUNKS = _WORK / "chunks.json"  # the records of the needed chunks
 _REPLAY = _SCRATCH / "replay"
 _USER = "mysqlops_replay"
 
@@ -33,7 +33,7 @@ class Replay:
         self._env, self._point = environment, pitr.parse(environment["TO"])
 
     def choose(self) -> None:
-        """Name the snapshots with the logs that are needed; raises Refused for a point out of reach."""
+        """List the snapshots with the needed logs; raises Refused for a point out of reach."""
         if (_SCRATCH / "data").exists():
             return
         snapshots = json.loads((_WORK / "snapshots.json").read_text())
@@ -55,8 +55,9 @@ class Replay:
         print(f"{len(needed)} chunks of binary logs, {size} bytes, up to {reach.until}", flush=True)
 
     def apply(self) -> None:
-        """Apply them up to the point, and prove that it was reached; raises StepFailed. Before it applies anything:
-        StorageError if the logs are not all that the chunks count, Refused if the backup is past the point."""
+        """Apply the logs up to the point, and prove that it was reached; raises StepFailed. Before applying anything,
+        it raises StorageError if the logs lack anything that the chunks count, Refused if the backup is past the
+        point."""
         if (_SCRATCH / "data").exists():
             return
         held = GtidSet.parse(self._backup().gtid)
@@ -65,7 +66,7 @@ class Replay:
         _check_files(files, chunks)
         wish = pitr.replay(self._point, held, _transactions(files), chunks)
         if files:
-            local.APPLYING.touch()  # of a volume snapshot nobody can restore the previous data
+            local.APPLYING.touch()  # the previous data of a volume snapshot cannot be restored after that
             with local.wait_for(self._clock, "applier", connect.Login(_USER, _PASSWORD.read_text())) as server:
                 self._apply(server, files[0], held, wish)
                 receiver.forget(server)
@@ -87,17 +88,17 @@ class Replay:
         if executed != wanted:
             lacks, surplus = wanted.subtract(executed), executed.subtract(wanted)
             raise errors.StepFailed(
-                f"not at {self._point}: lacks {lacks or 'nothing'}, has {surplus or 'nothing'} more"
+                f"not at {self._point}: missing {lacks or 'nothing'}, in excess {surplus or 'nothing'}"
             )
 
     def _backup(self) -> backup.Backup:
         found = json.loads((_SCRATCH / "copy" / "manifest.json").read_text())["backup"]
-        # Only what the command has looked at says whether it is sealed: then logs must be too.
+        # Only the entry that the command checked says whether the backup is sealed, and its logs must be sealed then.
         return replace(facts.make(backup.Backup, found), signed=self._env.get("SIGNED", backup.UNSIGNED))
 
 
 def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
-    """They are those that the entries count, which may be sealed; raises StorageError. Older releases counted none."""
+    """Raises StorageError unless these are the files that the entries count. Older releases recorded no count."""
     if any(one.transactions and not one.files for one in chunks):
         return
     left = list(files)
@@ -107,9 +108,9 @@ def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
             with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 digest = binlog.chained(digest, data)
         if digest != chunk.digest:
-            raise errors.StorageError(f"the binary logs of {chunk.id} are not those that its entry was made with")
+            raise errors.StorageError(f"the binary logs of {chunk.id} do not match its entry")
     if left:
-        raise errors.StorageError(f"{len(left)} files of binary logs belong to no entry")
+        raise errors.StorageError(f"{len(left)} binary log files do not belong to any entry")
 
 
 def _transactions(files: list[Path]) -> Iterator[relay_log.Transaction]:

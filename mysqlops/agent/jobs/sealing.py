@@ -13,12 +13,12 @@ _WORK = Path("/work")
 
 
 def seal(key: str) -> None:
-    """Write down, for the next step to store, that the backup's files are those of the tree that restic made. The id of
-    the snapshot was made here, and is the digest of all that the snapshot says: nobody can put another one under it."""
+    """Write the binding of the backup's files to restic's tree, for the next step to store. This Job created the
+    snapshot's id, which is a digest of the whole snapshot: nobody can substitute another one."""
     (stored,) = json.loads((_WORK / "stored.json").read_text())
     tags = _WORK / "tags"
     if sorted(stored["tags"]) != sorted(tags.read_text().split()):
-        raise StorageError("the snapshot that was stored is not the one that this Job asked for")
+        raise StorageError("the stored snapshot is not the one that this Job requested")
     made = backup.binding(stored)
     folder = _WORK / "seal"
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""restic in the container beside this one (manifests/backup/restic.sh serve), asked by files, one step at a time."""
+"""restic in the neighbouring container (manifests/backup/restic.sh serve), controlled by files, one step at a time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _ANSWER_SECONDS = 300.0
 
 
 class Store:
-    """Raises StorageError with restic's words, or if it does not answer in time."""
+    """Raises StorageError with restic's message, or if it does not answer in time."""
 
     def __init__(self, clock: Clock, work: Path = _WORK) -> None:
         self._clock, self._work, self._todo = clock, work, work / "todo"
 
     def snapshots(self) -> list[dict[str, Any]]:
-        """All of mysqlops that the repository holds."""
+        """All snapshots of mysqlops in the repository."""
         self._await_idle()
         self._ask("look")
         found: list[dict[str, Any]] = json.loads((self._work / "snapshots.json").read_text() or "[]") or []
@@ -33,7 +33,7 @@ class Store:
         self._ask("store", str(folder))
 
     def forget(self, snapshots: list[str]) -> None:
-        """Remove snapshots without freeing what only they used: the next pruning does."""
+        """Remove snapshots without freeing their space: the next prune does that."""
         if snapshots:
             self._await_idle()
             self._write("forget", snapshots)
@@ -43,7 +43,8 @@ class Store:
         (self._work / name).write_text("".join(f"{line}\n" for line in lines))
 
     def _await_idle(self) -> None:
-        """A step that was given up may still run, with the files of then: its end says nothing of this one."""
+        """Wait until no step runs: an abandoned one may still run with older files, and its end says nothing about
+        ours."""
         deadline = self._clock.monotonic() + _ANSWER_SECONDS
         while self._todo.exists():
             if self._clock.monotonic() > deadline:
@@ -51,7 +52,7 @@ class Store:
             self._clock.sleep(0.1)
 
     def _ask(self, *words: str) -> None:
-        """The answer's first line is the exit status, the rest what was said."""
+        """Run one step; the first line of the answer is the exit status, the rest is the output."""
         done, half = self._work / "done", self._work / "todo.part"
         done.unlink(missing_ok=True)
         half.write_text(" ".join(words))

@@ -1,0 +1,117 @@
+"""The source and the target of an adoption, as far as its statements go: what either holds and takes, in memory.
+
+A statement that nobody here knows ends the test. `fail` names the beginning of one that fails from then on.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from mysqlops import errors
+
+Rows = list[tuple[Any, ...]]
+
+
+class Sql:
+    """One server; every connection to it is the same object."""
+
+    def __init__(self, **databases: dict[str, int]) -> None:
+        self.databases = databases  # database -> table -> rows
+        self.read_only = self.super_read_only = False
+        self.adopted: dict[str, str] = {}
+        self.adopting: dict[str, list[Any]] = {}  # source -> job, stopped_by, read_only
+        self.accounts = {("mysqlops_adopt", "%")}
+        self.where, self.version, self.engine, self.fail = "fake", "8.0.36", "InnoDB", ""
+        self.is_down = False
+        self.log: list[str] = []
+
+    def __enter__(self) -> Sql:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def close(self) -> None: ...
+
+    def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        return self.query(sql, parameters)[0][0]
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
+        self.log.append(sql)
+        if self.fail and sql.startswith(self.fail):
+            raise errors.StatementFailed(f"{sql[:30]} failed")
+        for answer in (self._settings, self._notes, self._schema):
+            if (found := answer(sql, parameters)) is not None:
+                return found
+        raise AssertionError(f"no model knows {sql} {parameters}")
+
+    def _settings(self, sql: str, _: Sequence[Any]) -> Rows | None:
+        match sql.split():
+            case ["SET", "GLOBAL", name, "=", value]:
+                if name == "super_read_only":
+                    self.super_read_only = value == "ON"
+                    self.read_only = self.read_only or self.super_read_only
+                else:
+                    self.read_only = value == "ON"
+                return []
+            case ["SET", "SESSION" | "NAMES", *_] | ["CREATE", "TABLE", *_]:
+                return []
+            case ["SELECT", "@@version"]:
+                return [(self.version,)]
+            case ["SELECT", "@@global.read_only,", "@@global.super_read_only"]:
+                return [(int(self.read_only), int(self.super_read_only))]
+            case ["DROP", "USER", *_]:
+                self.accounts = {one for one in self.accounts if one[0] not in sql}
+                return []
+        return None
+
+    def _notes(self, sql: str, of: Sequence[Any]) -> Rows | None:
+        source = of[0] if of else ""
+        if sql.startswith("SELECT job FROM mysqlops.adopting"):
+            return [(self.adopting[source][0],)] if source in self.adopting else []
+        if sql.startswith("SELECT stopped_by, read_only"):
+            return [tuple(self.adopting[source][1:])] if source in self.adopting else []
+        if sql.startswith("SELECT name FROM mysqlops.adopted"):
+            return [(name,) for name, by in self.adopted.items() if by == source]
+        return [] if self._noted(sql, of) else None
+
+    def _noted(self, sql: str, of: Sequence[Any]) -> bool:
+        if sql.startswith("INSERT INTO mysqlops.adopting"):
+            self.adopting[of[0]] = [of[1], *self.adopting.get(of[0], [None, None, None])[1:]]
+        elif sql.startswith("UPDATE mysqlops.adopting SET stopped_by = NULL"):
+            self.adopting.get(of[0], ["", None, None])[1] = None
+        elif sql.startswith("UPDATE mysqlops.adopting"):
+            self.adopting[of[2]][1:] = [of[0], of[1]]
+        elif sql.startswith("REPLACE INTO mysqlops.adopted"):
+            self.adopted[of[0]] = of[1]
+        elif sql.startswith("DELETE FROM mysqlops.adopted"):
+            self.adopted = {name: by for name, by in self.adopted.items() if by != of[0]}
+        else:
+            return False
+        return True
+
+    def _schema(self, sql: str, of: Sequence[Any]) -> Rows | None:
+        tables = self.databases.get(of[0], {}) if of else {}
+        named: Rows = [(name,) for name in tables]
+        known: list[tuple[str, Rows]] = [
+            ("SELECT schema_name", [(name,) for name in ("mysql", *self.databases)]),
+            ("SELECT table_name, engine", [(name, self.engine) for name in tables]),
+            ("SELECT table_name FROM information_schema.tables", named),
+            ("SELECT DISTINCT table_name", named),
+            ("SELECT column_name, data_type", [("id", "int")]),
+            ("SELECT user, host FROM mysql.user", [*sorted(self.accounts)]),
+            ("SELECT column_name FROM information_schema", []),
+            ("SELECT LOWER(routine_type)", []),
+        ]
+        if sql.startswith("SELECT COUNT(*), COUNT(SHA2"):
+            return self._contents(sql)
+        found = next((rows for beginning, rows in known if sql.startswith(beginning)), None)
+        return [] if found is None and " FROM information_schema." in sql else found
+
+    def _contents(self, sql: str) -> Rows:
+        _, database, _, table, _ = sql.rpartition(" FROM ")[2].split("`")
+        if table not in self.databases.get(database, {}):
+            raise errors.StatementFailed(f"{database}.{table} does not exist", errno=1146)
+        rows = self.databases[database][table]
+        return [(rows, rows, zlib.crc32(table.encode()) * rows, rows)]

@@ -1,0 +1,244 @@
+"""The programs of adopt's Job: whatever fails, and wherever its pod is lost, the source is as it was before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent.jobs import adoption
+from mysqlops.core import adoption as words
+from mysqlops.mysql import connect
+from tests.unit.fakes.api import Clock
+from tests.unit.fakes.two_servers import Sql
+
+_ENVIRONMENT = {
+    "SOURCE_HOST": "old",
+    "SOURCE_PORT": "3306",
+    "SOURCE_USER": "copier",
+    "SOURCE_SSL_MODE": words.VERIFY_CA,
+    "TARGET_HOST": "mysql-primary",
+    "TARGET_USER": "mysqlops_adopt",
+    "JOB": "job-1",
+}
+_FROM = "old:3306"
+
+
+class World:
+    """A source with a database, and an empty cluster."""
+
+    def __init__(self, work: Path) -> None:
+        self.work, self.clock = work, Clock()
+        self.source, self.target = Sql(shop={"orders": 3, "people": 5}), Sql()
+        self.at_connecting: list[str] = []
+
+    def connect(self, host: str, *_: Any, **__: Any) -> Sql:
+        found = self.source if host == "old" else self.target
+        self.at_connecting.append(host)
+        if found.is_down:
+            raise errors.ConnectFailed(f"{host} does not answer")
+        return found
+
+    def job(self, **environment: str) -> adoption.Adoption:
+        return adoption.Adoption({**_ENVIRONMENT, **environment}, self.clock, self.work)
+
+    def finishing(self, job: str = "job-1") -> adoption.Adoption:
+        return self.job(FINISH="yes", JOB=job)
+
+    def copy(self) -> None:
+        """What mysqldump and mysql do between the two programs."""
+        self.target.databases = {name: dict(tables) for name, tables in self.source.databases.items()}
+
+    def takes_writes(self) -> bool:
+        return not self.source.read_only and not self.source.super_read_only
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(tmp_path)
+    for side in ("source", "target"):
+        (tmp_path / f"{side}-password").write_text(f"{side}-secret\n")
+        monkeypatch.setattr(adoption, f"_{side.upper()}_PASSWORD", tmp_path / f"{side}-password")
+    monkeypatch.setattr(connect, "connect_tcp", made.connect)
+    monkeypatch.setattr(connect, "set_read_timeout", lambda *_: None)
+    return made
+
+
+def test_a_rehearsal_copies_and_leaves_the_source_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.job().prepare()
+    assert not [one for one in world.source.log if one.startswith("SET GLOBAL")]
+    assert (world.work / "databases").read_text() == "shop\n"
+    assert world.target.adopted == {"shop": _FROM}
+    world.copy()
+    world.job().conclude()
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {one["name"]: one["equal"] for one in report["tables"]} == {"shop.orders": True, "shop.people": True}
+    assert world.target.adopted == {"shop": _FROM}, "the next run may replace what a rehearsal copied"
+    assert world.target.accounts == set(), "the account that copies is gone"
+
+
+def test_passwords_are_in_files_that_only_the_job_may_read(world: World) -> None:
+    world.job().prepare()
+    for side in ("source", "target"):
+        file = world.work / f"{side}.cnf"
+        assert f'password="{side}-secret"' in file.read_text()
+        assert file.stat().st_mode & 0o077 == 0
+    assert words.VERIFY_CA.upper().replace("-", "_") in (world.work / "source.cnf").read_text()
+
+
+def test_a_last_copy_stops_the_source_s_writes_and_the_data_is_the_cluster_s_own_afterwards(world: World) -> None:
+    world.finishing().prepare()
+    assert world.source.super_read_only
+    assert world.target.adopting[_FROM] == ["job-1", "job-1", 0]
+    world.copy()
+    world.finishing().conclude()
+    assert world.source.super_read_only, "clients go on with the cluster"
+    assert world.target.adopted == {}
+
+
+def test_the_source_is_stopped_only_after_it_was_noted_who_did_it(world: World) -> None:
+    """A Job that is lost between the two leaves a note; one that stopped the source without a note, nobody undoes."""
+    world.source.fail = "SET GLOBAL super_read_only = ON"
+    with pytest.raises(errors.StepFailed, match=words.GIVEN_BACK):
+        world.finishing().prepare()
+    world.source.fail = ""
+    world.target.fail = "UPDATE mysqlops.adopting SET stopped_by = %s"
+    with pytest.raises(errors.StepFailed):
+        world.finishing("job-2").prepare()
+    assert world.takes_writes()
+
+
+@pytest.mark.parametrize("broken", ["differs", "is missing"])
+def test_a_last_copy_that_differs_gives_the_source_back(world: World, broken: str) -> None:
+    world.finishing().prepare()
+    world.copy()
+    tables = world.target.databases["shop"]
+    tables.update(orders=2) if broken == "differs" else tables.pop("orders")
+    with pytest.raises(errors.StepFailed, match=rf"differ in shop\.orders; {words.GIVEN_BACK}"):
+        world.finishing().conclude()
+    assert world.takes_writes()
+    assert world.target.accounts == set()
+
+
+def test_a_source_that_was_read_only_before_is_so_again(world: World) -> None:
+    world.source.read_only = True
+    world.finishing().prepare()
+    with pytest.raises(errors.StepFailed):
+        world.finishing().conclude()  # nothing was copied
+    assert (world.source.read_only, world.source.super_read_only) == (True, False)
+
+
+def test_a_source_that_took_no_writes_at_all_stays_as_it_was(world: World) -> None:
+    world.source.read_only = world.source.super_read_only = True
+    world.finishing().prepare()
+    with pytest.raises(errors.StepFailed, match="the source is as it was before"):
+        world.finishing().conclude()
+    assert world.source.super_read_only
+
+
+def test_a_copy_that_failed_says_why_in_its_own_words(world: World) -> None:
+    world.finishing().prepare()
+    (world.work / "failed").touch()
+    (world.work / "copy.log").write_text("mysqldump: [Warning] Using a password\nmysqldump: Got error: 1146\n")
+    with pytest.raises(errors.StepFailed, match=f"^copy: mysqldump: Got error: 1146; {words.GIVEN_BACK}$"):
+        world.finishing().conclude()
+    assert world.takes_writes()
+
+
+def test_a_second_pod_of_a_job_does_not_go_on_with_what_the_first_began(world: World) -> None:
+    """Where the first one was nobody knows: the source takes writes again, and a run begins from its beginning."""
+    world.finishing().prepare()
+    with pytest.raises(errors.StepFailed, match=f"an earlier pod of this Job was lost; {words.GIVEN_BACK}"):
+        world.finishing().prepare()
+    assert world.takes_writes()
+
+
+def test_a_pod_that_was_given_up_does_not_finish(world: World) -> None:
+    """It was cut off, a second one gave the source back, and it thaws: clients write to the source by now."""
+    world.finishing().prepare()
+    world.copy()
+    with pytest.raises(errors.StepFailed):
+        world.finishing().prepare()
+    with pytest.raises(errors.StepFailed, match="another pod has given up this copy meanwhile"):
+        world.finishing().conclude()
+    assert world.target.adopted == {"shop": _FROM}
+    assert world.takes_writes()
+
+
+def test_a_job_undoes_nothing_that_another_one_did(world: World) -> None:
+    world.finishing("job-1").prepare()
+    world.target.databases = {"shop": {"own": 1}}
+    world.target.adopted.clear()
+    with pytest.raises(errors.Refused):
+        world.finishing("job-2").prepare()
+    assert world.source.super_read_only, "job-1 may be at its last copy"
+
+
+def test_an_abort_gives_the_source_back_whatever_job_stopped_it(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.source.read_only = True
+    world.finishing("any").prepare()
+    world.job().give_back()
+    assert (world.source.read_only, world.source.super_read_only) == (True, False)
+    assert words.GIVEN_BACK in capsys.readouterr().out
+
+
+def test_an_abort_goes_on_without_the_cluster(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """It alone knows how the source was: without it the source takes writes."""
+    world.finishing().prepare()
+    world.target.is_down = True
+    world.job().give_back()
+    assert world.takes_writes()
+    assert "mysql-primary is skipped" in capsys.readouterr().out
+    assert world.clock.seconds > 60
+
+
+def test_where_nothing_can_be_undone_the_command_that_does_is_told(world: World) -> None:
+    world.finishing().prepare()
+    world.target.is_down = True
+    with pytest.raises(errors.StepFailed, match="the source may still be read-only, --abort undoes that"):
+        world.finishing().conclude()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"version": "5.6.51"}, "unfit-source"),
+        ({"version": "10.11.6-MariaDB"}, "unfit-source"),
+        ({"engine": "MyISAM"}, "unfit-table"),
+        ({"databases": {}}, "no-such-database"),
+        ({"databases": {"a\nb": {"t": 1}}}, "unfit-name"),
+    ],
+)
+def test_what_cannot_be_copied_is_refused_before_anything_is_changed(
+    world: World, change: dict[str, Any], code: str
+) -> None:
+    vars(world.source).update(change)
+    with pytest.raises(errors.Refused) as error:
+        world.finishing().prepare()
+    assert {one.code for one in error.value.reasons} == {code}
+    assert world.takes_writes()
+    assert (world.target.adopted, world.target.accounts) == ({}, set())
+
+
+def test_a_database_that_others_filled_is_not_replaced(world: World) -> None:
+    world.target.databases = {"shop": {"theirs": 1}}
+    with pytest.raises(errors.Refused) as error:
+        world.job().prepare()
+    assert [one.code for one in error.value.reasons] == ["occupied"]
+    world.target.adopted = {"shop": _FROM}
+    world.job(JOB="job-2").prepare()
+    with pytest.raises(errors.Refused, match="the source has shop"):
+        world.job(JOB="job-3", DATABASES='["shop", "shap"]').prepare()
+    with pytest.raises(errors.Refused, match="the source has no such account"):
+        world.job(JOB="job-4", ACCOUNTS='["nobody"]').prepare()
+
+
+def test_an_option_file_holds_what_it_was_given_and_no_line_more() -> None:
+    assert adoption.option_file({"password": 'a"b\\c'}) == '[client]\npassword="a\\"b\\\\c"\n'
+    with pytest.raises(errors.Refused):
+        adoption.option_file({"password": "a\nuser=root"})
