@@ -1,5 +1,8 @@
-"""Orders to members on real mysqld: a rebuild, a restore that waits, a claim that goes, a fence. In a cluster of its own:
-a member that joins by the binary log needs one that can be applied, which tests/cluster/test_repair.py does not leave."""
+"""Orders to members on real mysqld: a rebuild, a restore that waits, a claim that goes, a fence.
+
+In a cluster of its own: a member that joins by the binary log needs one that can be applied, and
+tests/cluster/test_repair.py leaves none.
+"""
 
 from __future__ import annotations
 
