@@ -32,6 +32,14 @@ class Faults(Tree):
 
         return fault.command(_faults()[cmd_name])
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """An unknown fault is answered with the list of all."""
+        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            from mysqlops.drill import faults
+
+            faults.find(args[0])
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_commands(ctx, formatter)
         with formatter.section("Faults"):
