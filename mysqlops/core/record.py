@@ -29,27 +29,31 @@ def filling(annotations: Mapping[str, str]) -> dict[str, str]:
 def rebuilding(annotations: Mapping[str, str]) -> dict[str, str]:
     """The members that a user wants to be rebuilt (what they miss need not be in any binary log), each with the data
     directory (server_uuid) that obeys, empty until one does: the order does not apply to the next one in its place."""
-    found = _read(annotations, names.ANNOTATION_REBUILDING)
-    notes = found.items() if isinstance(found, dict) else ()
-    return {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes}
+    notes = _rebuild_notes(annotations)
+    return {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes.items()}
 
 
 def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str) -> str | None:
     """The orders to rebuild once this empty data directory obeys its pod's; None if that is none of its business: no
     order, another one obeyed it, or it is what the order does away with."""
-    found = _read(annotations, names.ANNOTATION_REBUILDING)
-    note = found.get(pod) if isinstance(found, dict) else None
+    notes = _rebuild_notes(annotations)
+    note = notes.get(pod)
     if not isinstance(note, dict) or note.get("server") or note.get("before") == server_uuid:
         return None
-    return write({**found, pod: {**note, "server": server_uuid}})
+    return write({**notes, pod: {**note, "server": server_uuid}})
 
 
 def leaving(annotations: Mapping[str, str]) -> dict[str, str]:
     """Member -> the data directory (server_uuid) that is about to be deleted: who has it leaves the group before."""
-    found = _read(annotations, names.ANNOTATION_REBUILDING)
-    notes = found.items() if isinstance(found, dict) else ()
-    uuids = {str(pod): note.get("before") for pod, note in notes if isinstance(note, dict)}
+    notes = _rebuild_notes(annotations)
+    uuids = {str(pod): note.get("before") for pod, note in notes.items() if isinstance(note, dict)}
     return {pod: uuid for pod, uuid in uuids.items() if uuid and isinstance(uuid, str)}
+
+
+def _rebuild_notes(annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Member -> what a command noted of its rebuild (planning/member.py), in whatever form a release wrote it."""
+    found = _read(annotations, names.ANNOTATION_REBUILDING)
+    return found if isinstance(found, dict) else {}
 
 
 def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:

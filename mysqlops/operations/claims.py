@@ -23,9 +23,9 @@ Json = dict[str, Any]
 LetPass = Callable[[], gate.Passed]
 _TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
-# Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
 _LEAVES_SECONDS = 40.0  # an agent reads the Lease every five seconds, and the primary notes the view that follows
 _FORGETS_SECONDS = 120.0  # the primary forgets who was joining, and was scaled away, after a minute
+# Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
 _PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
 
 
@@ -70,10 +70,10 @@ def _let_back(session: Session, name: str, claim: str) -> None:
     found = session.client.find("PersistentVolumeClaim", claim)
     if found is None or naming.is_going(found):
         return
-    member, notes = names.pod_of_claim(claim), emptied(session, name)
-    note = planning.emptying(notes, member)
+    member = names.pod_of_claim(claim)
+    note = planning.emptying(emptied(session, name), member)
     if note is not None and note.uid in ("", found["metadata"]["uid"]):
-        orders.write(session.client, name, rebuilding={pod: one for pod, one in notes.items() if pod != member})
+        forget_emptied(session, name, [member])
 
 
 def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mysqlops.core import names, record
 from mysqlops.kube.client import Client
+from mysqlops.planning import status
 
 
 def read(client: Client, cluster: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def read_one(client: Client, cluster: str, order: str) -> Any:
 def call_off(client: Client, cluster: str) -> None:
     """The orders to leave the group (planning/departure.py) of a command that is over, and deleted no claim."""
     lease = client.find("Lease", names.group_lease(cluster))
-    annotations = (lease or {"metadata": {}})["metadata"].get("annotations") or {}
+    annotations = status.annotations_of(lease)
     if record.leaving(annotations):
         notes = json.loads(annotations[names.ANNOTATION_REBUILDING])
         left = {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}

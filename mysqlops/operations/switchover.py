@@ -99,8 +99,8 @@ class _Measuring:
 
 
 def _await_whole(session: Session, name: str, chosen: planning.Switchover) -> None:
-    """Waits until the Services follow, and the old primary serves as a replica; raises WaitTimeout. A
-    fenced member accepts no clients, before and afterwards."""
+    """Waits until the Services follow, and the old primary serves as a replica; raises WaitTimeout. A fenced
+    member accepts no clients, before and afterwards."""
     fenced = record.fenced(orders.read(session.client, name))
     what = f"{chosen.to} to be primary and the Services to follow"
     observe.until(session, name, lambda now: planning.is_over(now, chosen, fenced), what)

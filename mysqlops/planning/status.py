@@ -70,9 +70,7 @@ class Member:
     held_at_least: str | None = None  # what its agent published of that last, however long ago
     certificate_until: str | None = None  # when that certificate expires, and when its CA does (UTC, ISO 8601)
     ca_until: str | None = None
-    held: str | None = (
-        None  # all that is on its claim, executed or only received; known only if the server answered lately
-    )
+    held: str | None = None  # all on its claim, executed or only received; None if the server has not answered lately
 
 
 @dataclass(frozen=True)

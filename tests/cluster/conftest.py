@@ -140,6 +140,13 @@ class Namespace:
         found: dict[str, Any] = self.mysqlops("status", name, "-o", "json").json()
         return found
 
+    def replicas(self) -> list[str]:
+        return [one["name"] for one in self.status()["members"] if one["role"] == "replica"]
+
+    def conditions(self) -> dict[str, dict[str, str]]:
+        """The last of each code."""
+        return {one["code"]: one for one in self.status()["conditions"]}
+
     def await_healthy(self, name: str = "mysql", seconds: float = 120) -> dict[str, Any]:
         eventually(lambda: self.mysqlops("status", name).code == 0, f"{name} healthy", seconds)
         return self.status(name)

@@ -24,17 +24,7 @@ pytestmark = pytest.mark.long
 def cluster(namespace: Namespace) -> Namespace:
     done = namespace.mysqlops("deploy", "mysql", *SMALL)
     assert done.code == 0, done.err
-    namespace.sql(namespace.status()["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY)")
     return namespace
-
-
-def _replicas(cluster: Namespace) -> list[str]:
-    return [one["name"] for one in cluster.status()["members"] if one["role"] == "replica"]
-
-
-def _conditions(cluster: Namespace) -> dict[str, dict[str, str]]:
-    """The last of each code."""
-    return {one["code"]: one for one in cluster.status()["conditions"]}
 
 
 def _order(cluster: Namespace, kind: str, order: dict[str, Any]) -> None:
@@ -63,7 +53,7 @@ def _empty(cluster: Namespace, member: str) -> None:
 def test_an_order_to_rebuild_is_obeyed_once(cluster: Namespace) -> None:
     """A killed command left it: whatever is in that place later is a new member like any other."""
     cluster.await_healthy()
-    member = _replicas(cluster)[0]
+    member = cluster.replicas()[0]
     _order(cluster, "rebuilding", {member: {"uid": "gone"}})
     _empty(cluster, member)
     assert _copied(cluster, member), "although the group has few transactions"
@@ -73,14 +63,14 @@ def test_an_order_to_rebuild_is_obeyed_once(cluster: Namespace) -> None:
     cluster.await_healthy()
     _empty(cluster, member)
     assert not _copied(cluster, member)
-    assert "order-open" in _conditions(cluster)
+    assert "order-open" in cluster.conditions()
     _order(cluster, "rebuilding", {})
 
 
 def test_a_pod_that_waits_for_a_backup_is_evicted_at_once(cluster: Namespace) -> None:
     """The command that restores onto it was killed: it waits for nothing that its grace period would give it."""
     cluster.await_healthy()
-    member = _replicas(cluster)[0]
+    member = cluster.replicas()[0]
     _order(cluster, "filling", {member: "a-backup"})
     cluster.kubectl("delete", "pod", member)
     waiting = "credentials: waiting until a-backup is on the volume"
@@ -95,7 +85,7 @@ def test_a_pod_that_waits_for_a_backup_is_evicted_at_once(cluster: Namespace) ->
 def test_no_outage_would_wait_for_a_member_whose_claim_goes(cluster: Namespace) -> None:
     """It leaves its group before, and stays outside; the Lease of the group says so when the claim is deleted."""
     cluster.await_healthy()
-    replica = _replicas(cluster)[-1]
+    replica = cluster.replicas()[-1]
     uuid = cluster.sql(replica, "SELECT @@server_uuid")[0][0]
     claim = json.loads(cluster.kubectl("get", "pvc", f"data-{replica}", "-o", "json"))["metadata"]["uid"]
 
@@ -115,7 +105,7 @@ def test_no_outage_would_wait_for_a_member_whose_claim_goes(cluster: Namespace) 
 
 def test_no_command_waits_for_a_member_that_is_fenced(cluster: Namespace) -> None:
     cluster.await_healthy()
-    other, fenced = _replicas(cluster)
+    other, fenced = cluster.replicas()
     cluster.must("member", "fence", "mysql", fenced)
     cluster.must("switchover", "mysql", "--to", other, "--timeout", "60s")
     assert cluster.status()["primary"] == other

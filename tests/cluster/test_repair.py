@@ -40,15 +40,6 @@ def _together(cluster: Namespace, member: str, *statements: str) -> list[list[An
     return rows.sql(ledger.session(cluster), member, *statements)
 
 
-def _replicas(cluster: Namespace) -> list[str]:
-    return [one["name"] for one in cluster.status()["members"] if one["role"] == "replica"]
-
-
-def _conditions(cluster: Namespace) -> dict[str, dict[str, str]]:
-    """The last of each code."""
-    return {one["code"]: one for one in cluster.status()["conditions"]}
-
-
 @contextmanager
 def _held(cluster: Namespace, member: str, *statements: str) -> Iterator[None]:
     """A session that has run these, and stays."""
@@ -64,7 +55,7 @@ def _held(cluster: Namespace, member: str, *statements: str) -> Iterator[None]:
 
 
 def test_a_replica_made_writable_by_hand_is_set_back_and_what_it_wrote_is_everybodys(cluster: Namespace) -> None:
-    replica = _replicas(cluster)[0]
+    replica = cluster.replicas()[0]
     _together(cluster, replica, "SET GLOBAL read_only = 0", "INSERT INTO app.kept VALUES (26)")
     seen = "SELECT @@global.super_read_only, @@global.read_only"
     eventually(lambda: cluster.sql(replica, seen) == [[1, 1]], "its agent sets it back", 20)
@@ -80,8 +71,8 @@ def test_a_primary_made_read_only_by_hand_stays_so_and_status_says_it(cluster: N
     """Whoever did that had a reason: a copy, or a move to another place."""
     primary = cluster.status()["primary"]
     cluster.sql(primary, "SET GLOBAL read_only = ON")
-    eventually(lambda: "primary-read-only" in _conditions(cluster), "status says it", 20)
-    assert primary in _conditions(cluster)["primary-read-only"]["hint"]
+    eventually(lambda: "primary-read-only" in cluster.conditions(), "status says it", 20)
+    assert primary in cluster.conditions()["primary-read-only"]["hint"]
     assert cluster.mysqlops("status", "mysql").code == 9
     cluster.sql(primary, "SET GLOBAL read_only = OFF")
     cluster.await_healthy()
@@ -100,7 +91,7 @@ def test_a_lock_is_named_before_a_hand_over_begins(cluster: Namespace) -> None:
 
 def test_a_hand_over_that_meets_a_lock_all_the_same_says_that_it_may_still_happen(cluster: Namespace) -> None:
     """A lock that was taken after `switchover` had looked, and a write that waits for it."""
-    primary, replica = cluster.await_healthy()["primary"], _replicas(cluster)[0]
+    primary, replica = cluster.await_healthy()["primary"], cluster.replicas()[0]
     inside = [
         "kubectl",
         f"--kubeconfig={KUBECONFIG}",
@@ -131,11 +122,11 @@ def test_a_hand_over_that_meets_a_lock_all_the_same_says_that_it_may_still_happe
 def test_members_whose_appliers_fail_leave_the_group_alone_and_are_rebuilt_one_after_the_other(
     cluster: Namespace,
 ) -> None:
-    primary, (first, second) = cluster.await_healthy()["primary"], _replicas(cluster)
+    primary, (first, second) = cluster.await_healthy()["primary"], cluster.replicas()
     # What a replica applies is what the binary log has.
     _together(cluster, primary, "SET sql_log_bin = 0", "CREATE TABLE app.unlogged (mail VARCHAR(40) PRIMARY KEY)")
     cluster.sql(primary, "INSERT INTO app.unlogged VALUES ('jane@example.org')")
-    eventually(lambda: "applier-fails" in _conditions(cluster), "status names it", 60)
+    eventually(lambda: "applier-fails" in cluster.conditions(), "status names it", 60)
     told = [one for one in cluster.status()["conditions"] if one["code"] == "applier-fails"]
     assert "error 1146" in told[0]["message"]
     assert "jane" not in json.dumps(cluster.status())
@@ -155,12 +146,12 @@ def test_members_whose_appliers_fail_leave_the_group_alone_and_are_rebuilt_one_a
 
 
 def test_an_applier_that_failed_for_a_passing_cause_heals_by_itself(cluster: Namespace) -> None:
-    primary, replica = cluster.await_healthy()["primary"], _replicas(cluster)[0]
+    primary, replica = cluster.await_healthy()["primary"], cluster.replicas()[0]
     cluster.sql(primary, "CREATE TABLE app.passing (id INT PRIMARY KEY)")
     eventually(lambda: cluster.sql(replica, "SHOW TABLES IN app LIKE 'passing'") != [], "it has the table")
     _together(cluster, replica, "SET sql_log_bin = 0", "SET GLOBAL super_read_only = OFF", "DROP TABLE app.passing")
     cluster.sql(primary, "INSERT INTO app.passing VALUES (1)")
-    eventually(lambda: "applier-fails" in _conditions(cluster), "status names it", 60)
+    eventually(lambda: "applier-fails" in cluster.conditions(), "status names it", 60)
     create = "CREATE TABLE app.passing (id INT PRIMARY KEY)"
     _together(cluster, replica, "SET sql_log_bin = 0", "SET GLOBAL super_read_only = OFF", create)
     cluster.sql(replica, "SET GLOBAL super_read_only = ON")
