@@ -30,7 +30,7 @@ from mysqlops.agent import (
 )
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
-from mysqlops.core import error_record, names, record, timeline, typed
+from mysqlops.core import adoption, error_record, names, record, timeline, typed
 from mysqlops.mysql import connect, wait
 from mysqlops.version import __version__
 
@@ -136,7 +136,7 @@ def wait_for_application(options: argparse.Namespace) -> None:
     targets = [wait.Target.parse(host) for host in options.hosts]
     login = None
     if options.user:
-        login = connect.read_login(options.user, options.password_file, options.ca_file)
+        login = connect.read_login(options.user, options.password_file, options.ca_file, options.ssl_mode)
     found = wait.wait_for(targets, login, clock=_CLOCK, timeout_seconds=options.timeout, tell=_say)
     print(f"{found} is ready", flush=True)
 
@@ -162,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     waiting.add_argument("--user", help="also wait until this account finds the server writable")
     waiting.add_argument("--password-file", default="/dev/null")
     waiting.add_argument("--ca-file", default="", help="verify the server's name by this CA")
+    waiting.add_argument("--ssl-mode", default="", choices=adoption.SSL_MODES)
     waiting.set_defaults(action=wait_for_application)
     return parser
 

@@ -109,8 +109,3 @@ class Api:
 def decoded(secret: Json) -> dict[str, str]:
     """A Secret's values by key."""
     return {key: base64.b64decode(value).decode(errors="replace") for key, value in (secret.get("data") or {}).items()}
-
-
-def encoded(values: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Values as a Secret's `data` for a merge patch; None deletes a key."""
-    return {key: value and base64.b64encode(value.encode()).decode() for key, value in values.items()}

@@ -156,7 +156,7 @@ class Certificates:
         self._save(found, {**signed, CA: signer.ca + signer.beside})
 
     def _save(self, found: Found, files: Files) -> None:
-        change = {"metadata": {"resourceVersion": found.version}, "data": api.encoded(files)}
+        change = {"metadata": {"resourceVersion": found.version}, "data": secret_map.encoded(files)}
         self._api.patch("v1", "secrets", names.tls_secret(self._me.cluster), change)
 
 

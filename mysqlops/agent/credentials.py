@@ -6,7 +6,6 @@ the losers read what the winner wrote. An existing key is never replaced.
 
 from __future__ import annotations
 
-import os
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -79,7 +78,7 @@ def write(folder: Path, values: Mapping[str, str | None]) -> None:
         if value is None:
             (folder / key).unlink(missing_ok=True)
         else:
-            _write_private(folder / key, value)
+            settings.write(folder / key, value)
 
 
 def find(folder: Path, key: str) -> str | None:
@@ -98,14 +97,14 @@ def of_agent(values: Mapping[str, str]) -> dict[str, str]:
 def write_statements(folder: Path, values: Mapping[str, str]) -> None:
     """Write the accounts' statements for prepare: for a new data directory, a restored one, a restored member's. They
     hold hashes, not passwords: the volume that prepare starts on may come from an attacker."""
-    _write_private(folder / "accounts.sql", account_files.init_file(values))
-    _write_private(folder / "reset.sql", account_files.reset_file(values))
-    _write_private(folder / "rejoin.sql", account_files.rejoin_file(values))
+    settings.write(folder / "accounts.sql", account_files.init_file(values))
+    settings.write(folder / "reset.sql", account_files.reset_file(values))
+    settings.write(folder / "rejoin.sql", account_files.rejoin_file(values))
 
 
 def ask_for_reset(folder: Path) -> None:
     """Let prepare set the passwords in older data, which may be out of date."""
-    _write_private(folder / "of-before", "reset")
+    settings.write(folder / "of-before", "reset")
 
 
 def read_login(folder: Path, user: str, key: str) -> connect.Login:
@@ -121,10 +120,3 @@ def read(folder: Path, key: str) -> str:
         raise errors.ConfigError(
             f"{folder / key}: {error.strerror}; the init container `credentials` writes it"
         ) from error
-
-
-def _write_private(path: Path, text: str) -> None:
-    half = path.with_name(f".{path.name}")
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    half.rename(path)

@@ -115,12 +115,12 @@ class Pod:
 
     def let_go(self) -> None:
         """Let mysqld stop: pre-stop.sh waits for it."""
-        (settings.RUN / "left").touch()
+        settings.write(settings.RUN / "left", "")
 
     @contextlib.contextmanager
     def handing_over(self) -> Iterator[None]:
         """Makes `is_handing_over` true in every process of the pod meanwhile."""
-        self._mark.write_text(str(os.getpid()))
+        settings.write(self._mark, str(os.getpid()))
         try:
             yield
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,15 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             raise ConfigError(f"environment variable {variable} is not set; the StatefulSet of mysqlops sets it")
         values[field] = environment[variable]
     return Settings(**values)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a whole file for this user only. It replaces a link instead of following it: mysqld's container can create
+    one in RUN."""
+    number, half = tempfile.mkstemp(prefix=f".{path.name}", dir=path.parent)
+    with os.fdopen(number, "w") as file:
+        file.write(text)
+    os.replace(half, path)
 
 
 def config_digest() -> str:

@@ -34,12 +34,14 @@ def refused_because(files: Mapping[str, str], hosts: Sequence[str], work: Path) 
 
 def _contexts(files: Mapping[str, str], work: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     serving, asking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    asking.load_verify_locations(cadata=files[CA])
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        chain, key = Path(folder) / CERTIFICATE, Path(folder) / KEY
-        chain.write_text(files[CERTIFICATE])
+        trusted, chain, key = Path(folder) / CA, Path(folder) / CERTIFICATE, Path(folder) / KEY
+        # As a file: Python takes a CA as text in ASCII only, and bundles have comments in other scripts.
+        trusted.write_text(files[CA], encoding="utf-8")
+        asking.load_verify_locations(trusted)
+        chain.write_text(files[CERTIFICATE], encoding="utf-8")
         key.touch(mode=0o600)
-        key.write_text(files[KEY])
+        key.write_text(files[KEY], encoding="utf-8")
         serving.load_cert_chain(chain, key, password="")
     return serving, asking
 

@@ -49,7 +49,7 @@ class Vault:
         for secret, data in secret_map.by_secret(self._cluster, values, is_split=held.is_split).items():
             if secret == secret_map.secret(self._cluster, secret_map.APP) and data.get("password"):
                 data.update(self._application(str(data["password"])))
-            change = {"metadata": {"resourceVersion": held.versions[secret]}, "data": api.encoded(data)}
+            change = {"metadata": {"resourceVersion": held.versions[secret]}, "data": secret_map.encoded(data)}
             held.versions[secret] = _version(self._api.patch("v1", "secrets", secret, change))
         held.values.update({key: value for key, value in values.items() if value is not None})
         for key in [key for key, value in values.items() if value is None]:
@@ -63,7 +63,7 @@ class Vault:
         there = api.decoded(found)
         wanted = {**self._application(there.get("password", "")), "ca.crt": ca}
         if there.get("password") and any(there.get(key) != value for key, value in wanted.items()):
-            change = {"metadata": {"resourceVersion": _version(found)}, "data": api.encoded(wanted)}
+            change = {"metadata": {"resourceVersion": _version(found)}, "data": secret_map.encoded(wanted)}
             self._api.patch("v1", "secrets", found["metadata"]["name"], change)
 
     def _application(self, password: str) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
+from mysqlops.core import adoption
 
 
 @click.command()
@@ -13,8 +14,16 @@ from mysqlops.cli.context import Run
 @click.option("--user", help="Also wait until this account finds the server writable.")
 @click.option("--password-file", type=click.Path(), default="/dev/null", help="File with the account's password.")
 @click.option("--ca-file", type=click.Path(), default="", help="Verify the server's name by this CA.")
+@click.option(
+    "--ssl-mode",
+    type=click.Choice(adoption.SSL_MODES),
+    default="",
+    help="What the server must prove before it gets the password. Default with --ca-file: verify-identity.",
+)
 @options.offline(default_timeout="10m")
-def wait(run: Run, hosts: tuple[str, ...], *, user: str | None, password_file: str, ca_file: str) -> None:
+def wait(
+    run: Run, hosts: tuple[str, ...], *, user: str | None, password_file: str, ca_file: str, ssl_mode: str
+) -> None:
     """Wait until one of the databases answers: its name resolves, its port greets as MySQL, and it accepts writes.
 
     The same program is in the ConfigMap NAME-agent, for init containers on a stock Python image: see
@@ -28,7 +37,7 @@ def wait(run: Run, hosts: tuple[str, ...], *, user: str | None, password_file: s
     from mysqlops.mysql import connect
     from mysqlops.operations import wait as operations
 
-    login = connect.read_login(user, password_file, ca_file) if user else None
+    login = connect.read_login(user, password_file, ca_file, ssl_mode) if user else None
     found = operations.for_database(
         list(hosts), login, clock=SystemClock(), timeout_seconds=run.timeout_seconds, tell=_say
     )

@@ -8,12 +8,14 @@ until NAME-internal holds the group's name, NAME-credentials counts, for old and
 
 from __future__ import annotations
 
+import base64
 import copy
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
+from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
 APP, ROOT, INTERNAL, CA = "app", "root", "internal", "ca"
@@ -28,6 +30,25 @@ _HOMES: Mapping[str, tuple[str, str]] = {
     names.KEY_CA_REPLACES: (CA, "replaces"),
 }
 _KEYS = {home: key for key, home in _HOMES.items()}
+
+
+def texts(secret: Json) -> dict[str, str]:
+    """A Secret's values by key; raises ConfigError for one that is not text."""
+    return {key: text(secret, key) for key in secret.get("data") or {}}
+
+
+def text(secret: Json | None, key: str) -> str:
+    """One value of a Secret; empty if it does not exist. Raises ConfigError if it is not text."""
+    try:
+        return base64.b64decode(((secret or {}).get("data") or {}).get(key, "")).decode()
+    except ValueError as error:
+        name = ((secret or {}).get("metadata") or {}).get("name", "")
+        raise ConfigError(f"Secret {name}: key {typed.visible(key)}: expected text in UTF-8") from error
+
+
+def encoded(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Values as a Secret's `data`; None deletes a key in a merge patch."""
+    return {key: value and base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
 
 class Place(NamedTuple):

@@ -67,8 +67,8 @@ def _checked(repository: str) -> str:
     if not typed.is_plain(repository) or re.search(r"\s", repository):
         raise ConfigError(f"--repository {typed.visible(repository)!r}: expected restic's notation, without spaces")
     backend, _, rest = repository.partition(":")
-    user, at, _ = re.sub(r"^[a-z0-9+]+://|^//", "", rest).partition("/")[0].rpartition("@")
-    if at and (":" in user or backend != "sftp"):
+    user, at, _ = re.sub(r"^[a-z0-9+]+://|^//", "", rest, flags=re.IGNORECASE).partition("/")[0].rpartition("@")
+    if at and (":" in user or backend.lower() != "sftp"):
         raise ConfigError("--repository: holds a password or token before '@'; give it with --credentials instead")
     return repository
 

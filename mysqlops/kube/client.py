@@ -190,7 +190,7 @@ class Client:
     def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
         """The last lines of a container's log."""
         path, query = f"{self._path('Pod', pod)}/log", {"container": container, "tailLines": str(lines)}
-        return self._send("GET", path, None, {"Accept": "application/json"}, query).decode()
+        return self._send("GET", path, None, {"Accept": "application/json"}, query).decode(errors="replace")
 
     def together(self, calls: Sequence[Callable[[], T]]) -> builtins.list[T]:
         """The results of independent reads, in order: a dozen take the time of one round trip. The first error is

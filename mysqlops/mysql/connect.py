@@ -32,8 +32,8 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Login:
-    """An account; repr never shows its password. With a CA, the server's name is verified, unless `ssl_mode`
-    (core/adoption.py) says otherwise."""
+    """An account; repr never shows its password. The server's name is verified by the CA, unless `ssl_mode`
+    (core/adoption.py) says otherwise: without either, no password is sent over TCP."""
 
     user: str
     password: str
@@ -44,10 +44,10 @@ class Login:
         return f"Login({self.user!r})"
 
 
-def read_login(user: str, password_file: str, ca_file: str = "") -> Login:
+def read_login(user: str, password_file: str, ca_file: str = "", ssl_mode: str = "") -> Login:
     """A login with the password from a file (never from argv or the environment); raises ConfigError."""
     try:
-        return Login(user, Path(password_file).read_text().rstrip("\n"), ca_file)
+        return Login(user, Path(password_file).read_text().rstrip("\n"), ca_file, ssl_mode)
     except OSError as error:
         raise errors.ConfigError(f"--password-file {password_file}: {error.strerror}") from error
 
@@ -116,7 +116,7 @@ def _waits_for_nobody(server: Server) -> Server:
 def connect_tcp(
     host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
 ) -> Server:
-    """Connect over TLS, and verify the server's name if the login has a CA; raises ConfigError if the CA is invalid."""
+    """Connect over TLS and verify the server as the login says; raises ConfigError if it does not say how."""
     options: dict[str, Any] = {"host": host, "port": port, "database": database}
     if login.ssl_mode == adoption.DISABLED:
         options["ssl_disabled"] = True
@@ -125,10 +125,19 @@ def connect_tcp(
     return _connect(f"{host}:{port}", login, timeout_seconds, **options)
 
 
+def check_trust(login: Login) -> None:
+    """Raises ConfigError for a login with which anybody who answers would get the password."""
+    if not (login.ca_file or login.ssl_mode):
+        text = f"nothing verifies the server that gets the password of {login.user}"
+        hint = f"give the file of its CA, or TLS mode {adoption.REQUIRED} if you trust the network between"
+        raise errors.ConfigError(text, hint=hint)
+
+
 def _context(login: Login) -> ssl.SSLContext:
+    check_trust(login)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = bool(login.ca_file) and login.ssl_mode in ("", adoption.VERIFY_IDENTITY)
-    if login.ssl_mode == adoption.REQUIRED or not (login.ca_file or login.ssl_mode):
+    context.check_hostname = login.ssl_mode in ("", adoption.VERIFY_IDENTITY)
+    if login.ssl_mode == adoption.REQUIRED:
         context.verify_mode = ssl.CERT_NONE
         return context
     try:

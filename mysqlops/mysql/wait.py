@@ -92,7 +92,10 @@ def wait_for(
     timeout_seconds: float,
     tell: Callable[[str], None],
 ) -> Target:
-    """Wait until one of the targets is ready and return it; raises WaitTimeout with the last reason of each."""
+    """Wait until one of the targets is ready and return it; raises WaitTimeout with the last reason of each, and
+    ConfigError if the login does not say how to verify the server."""
+    if login is not None:
+        connect.check_trust(login)
     deadline = clock.monotonic() + timeout_seconds
     told: dict[str, str] = {}
     while True:

@@ -12,7 +12,7 @@ from typing import Any
 from mysqlops.core import adoption, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
-from mysqlops.objects import render
+from mysqlops.objects import pods, render
 
 Json = dict[str, Any]
 
@@ -122,9 +122,18 @@ def is_same(left: Json, right: Json) -> bool:
     return _deeds(left) == _deeds(right)
 
 
-def _deeds(job: Json) -> tuple[Any, Any]:
-    container = job["spec"]["template"]["spec"]["containers"][0]
-    return container["command"], {one["name"]: one["value"] for one in container["env"] if "value" in one}
+def _deeds(job: Json) -> tuple[Any, Any, Any]:
+    pod = job["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    # A corrected password or CA is in another Secret or under another key.
+    secrets = {
+        one["name"]: (one["secret"]["secretName"], _keys(one["secret"])) for one in pod["volumes"] if "secret" in one
+    }
+    return container["command"], {one["name"]: one["value"] for one in container["env"] if "value" in one}, secrets
+
+
+def _keys(secret: Json) -> list[str]:
+    return [one["key"] for one in secret.get("items") or ()]
 
 
 def finishes(job: Json) -> bool:
@@ -160,10 +169,8 @@ def _environment(spec: ClusterSpec, request: Request) -> list[Json]:
         "ACCOUNTS": json.dumps(list(request.accounts)),
         "FINISH": "yes" if request.finish else "no",
     }
-    # Kubernetes would expand $(…) in a name to the value of another variable.
-    plain = [{"name": key, "value": value.replace("$", "$$")} for key, value in values.items()]
     field = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
-    return [*plain, {"name": "JOB", "valueFrom": field}]
+    return [*pods.environment(values), {"name": "JOB", "valueFrom": field}]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from mysqlops.core import mysqld_config, names, secret_map
 from mysqlops.core.backup import Backup
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
+from mysqlops.objects import pods
 
 Json = dict[str, Any]
 RESTIC, MYSQLD, PYTHON = "restic", "mysqld", "python"
@@ -180,7 +181,7 @@ def _label(wanted: Json, name: str, cluster: str) -> None:
 def _container(prototype: Json, step: Step, scripts: Mapping[str, str], target: Target, source: Source) -> Json:
     made = copy.deepcopy(prototype)
     made["name"] = step.name
-    settings = dict(step.env)
+    settings, words = dict(step.env), [pods.verbatim(one) for one in step.words]
     if step.kind == RESTIC:
         made["image"] = target.image
     elif source.spec is not None and step.kind == MYSQLD:
@@ -191,10 +192,10 @@ def _container(prototype: Json, step: Step, scripts: Mapping[str, str], target: 
         settings |= {"MYSQLOPS_CLUSTER": source.spec.name, "MYSQLOPS_NAMESPACE": source.spec.namespace}
     if step.kind in _SCRIPTS:
         file = _SCRIPTS[step.kind]
-        made["command"] = ["sh", "-c", scripts[file], file, *step.words]
+        made["command"] = ["sh", "-c", scripts[file], file, *words]
     else:
-        made["command"] = [*made["command"], *step.words]
-    made["env"] = [{"name": key, "value": value} for key, value in sorted(settings.items())]
+        made["command"] = [*made["command"], *words]
+    made["env"] = pods.environment(settings)
     return made
 
 

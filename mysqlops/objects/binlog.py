@@ -13,7 +13,7 @@ from mysqlops.core import binlog, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import ConfigError
-from mysqlops.objects import backup, render
+from mysqlops.objects import backup, pods, render
 
 Json = dict[str, Any]
 DEFAULT_SECONDS = 15.0
@@ -70,7 +70,7 @@ def _fill(deployment: Json, scripts: Mapping[str, str], wish: Wish, source: Sour
             container["command"] = ["sh", "-c", scripts[file], file, *words]
     settings = {"ORIGIN": source.origin, "TARGET": wish.target.name, "EVERY": f"{wish.every:g}"}
     settings |= {"CHUNK_SECONDS": str(CHUNK_SECONDS), "CHUNK_MIB": str(CHUNK_MIB)}
-    containers["ship"]["env"] += [{"name": key, "value": value} for key, value in sorted(settings.items())]
+    containers["ship"]["env"] += pods.environment(settings)
     volumes = {one["name"]: one for one in pod["volumes"]}
     volumes["agent"]["configMap"]["name"] = source.agent_map
     volumes["target"]["secret"]["secretName"] = wish.target.secret

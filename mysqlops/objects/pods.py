@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,16 @@ from mysqlops.core import names
 
 Json = dict[str, Any]
 _LEAST_TELLING = "Aborting"
+
+
+def environment(values: Mapping[str, str]) -> list[Json]:
+    """Variables of a container, which sees exactly these values."""
+    return [{"name": key, "value": verbatim(value)} for key, value in sorted(values.items())]
+
+
+def verbatim(value: str) -> str:
+    """The text as a variable or word of a command must give it: Kubernetes expands `$(NAME)` to another variable."""
+    return value.replace("$", "$$")
 
 
 def containers(pod: Json) -> list[Json]:

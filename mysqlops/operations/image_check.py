@@ -17,6 +17,7 @@ from mysqlops.core import memory, mysqld_config, names, quantity, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
+from mysqlops.objects import pods
 from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 
@@ -121,7 +122,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "image": spec.image,
         "command": ["sh", "-c", _RUN_MYSQLD],
         # datadir must exist for the check, and this pod does not mount a member's.
-        "env": [{"name": "MY_CNF", "value": config["data"]["my.cnf"].replace("/var/lib/mysql/data", "/tmp")}],  # noqa: S108
+        "env": pods.environment({"MY_CNF": config["data"]["my.cnf"].replace("/var/lib/mysql/data", "/tmp")}),  # noqa: S108
         "resources": copy.deepcopy(template["containers"][1]["resources"]) | {"limits": {"memory": spec.memory}},
         "securityContext": locked,
         "volumeMounts": tmp,

@@ -7,7 +7,6 @@ from that call on, it counts. If the command is killed before it, the next run d
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from mysqlops import errors
@@ -80,9 +79,9 @@ def _fill(session: Session, cluster: str, before: Json) -> bool:
     client = session.client
     values: dict[str, str | None] = dict(before["data"])
     tls = client.find("Secret", names.tls_secret(cluster)) or {}
-    password = base64.b64decode(before["data"].get(names.KEY_APP_PASSWORD, "")).decode()
+    password = secret_map.text(before, names.KEY_APP_PASSWORD)
     application = secret_map.for_applications(cluster, client.namespace, password)
-    more = {key: base64.b64encode(value.encode()).decode() for key, value in application.items()}
+    more = secret_map.encoded(application)
     more |= {key: value for key, value in (tls.get("data") or {}).items() if key == "ca.crt"}
     annotations = before["metadata"].get("annotations") or {}
     for secret, data in secret_map.by_secret(cluster, values, is_split=True).items():

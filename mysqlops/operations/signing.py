@@ -105,5 +105,4 @@ def _value(client: Client, secret: str) -> str:
 
 
 def _decoded(found: Json | None) -> str:
-    text = ((found or {}).get("data") or {}).get(names.KEY_BACKUP_KEY, "")
-    return base64.b64decode(text).decode().strip()
+    return secret_map.text(found, names.KEY_BACKUP_KEY).strip()

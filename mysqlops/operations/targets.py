@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, target
+from mysqlops.core import names, secret_map, target
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
@@ -133,13 +132,12 @@ def _check_idle(session: Session, wanted: Target) -> None:
 
 
 def _secret_values(client: Client, wanted: Target) -> dict[str, str]:
-    return _decoded(client.get("Secret", wanted.secret))
+    return secret_map.texts(client.get("Secret", wanted.secret))
 
 
 def _change_secret(client: Client, wanted: Target, values: dict[str, str | None]) -> dict[str, str]:
     """Set and delete keys in one call; all values afterwards."""
-    data = {key: None if value is None else base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    client.patch("Secret", wanted.secret, {"data": data})
+    client.patch("Secret", wanted.secret, {"data": secret_map.encoded(values)})
     return _secret_values(client, wanted)
 
 
@@ -157,8 +155,4 @@ def _values(client: Client, name: str, option: str) -> dict[str, str]:
     if found is None:
         text = f"{option} {name}: no such Secret in namespace {client.namespace}"
         raise Refused([Reason("no-such-secret", text, "kubectl create secret generic NAME --from-file=KEY=FILE")])
-    return _decoded(found)
-
-
-def _decoded(secret: dict[str, Any]) -> dict[str, str]:
-    return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+    return secret_map.texts(found)

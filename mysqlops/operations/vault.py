@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from mysqlops.core import names, secret_map
@@ -25,13 +24,12 @@ def is_split(client: Client, cluster: str) -> bool:
 def read(client: Client, cluster: str, key: str) -> str:
     """One value; empty if it does not exist."""
     where = place(client, cluster, key)
-    found = client.get("Secret", where.secret)
-    return base64.b64decode((found.get("data") or {}).get(where.key, "")).decode()
+    return secret_map.text(client.get("Secret", where.secret), where.key)
 
 
 def write(client: Client, cluster: str, key: str, value: str) -> None:
     where = place(client, cluster, key)
-    client.patch("Secret", where.secret, {"data": {where.key: base64.b64encode(value.encode()).decode()}})
+    client.patch("Secret", where.secret, {"data": secret_map.encoded({where.key: value})})
 
 
 def fitting(client: Client, manifest: Json) -> Json:

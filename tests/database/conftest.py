@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
+from mysqlops.core import adoption
 from mysqlops.mysql import connect, group_replication
 from tests.database import containers, files
 
@@ -28,7 +29,7 @@ class Database:
     container: str
 
     def connect(self, user: str = "tester", password: str | None = None) -> connect.Server:
-        login = connect.Login(user, "tester" if password is None else password)
+        login = connect.Login(user, "tester" if password is None else password, ssl_mode=adoption.REQUIRED)
         return connect.connect_tcp(self.host, login, port=self.port)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from mysqlops.core import adoption
 from mysqlops.mysql import connect
 from mysqlops.operations import bundle, restic
 from tests.database.containers import docker, eventually, image
@@ -71,7 +72,7 @@ class Copy:
         docker("exec", "-d", self.name, "sh", "-c", f"{SCRIPT.partition('# A server for')[0]}\nname=mysqld\n{script}")
 
     def login(self, user: str = "root") -> connect.Server:
-        login = connect.Login(user, "")
+        login = connect.Login(user, "", ssl_mode=adoption.REQUIRED)
         return connect.connect_socket(login, path=str(self.root / "work" / "mysqld.sock"), timeout_seconds=60)
 
     def ready(self) -> connect.Server | None:

@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.core import names, view
+from mysqlops.core import adoption, names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import clone, connect, group_replication
 from tests.database.containers import Template, docker, eventually, image
 from tests.database.files import CONFIG, PASSWORDS
 from tests.simulation.group_contract import NAME
 
-TESTER = connect.Login("tester", "tester")
-_REPLICATION = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])
+TESTER = connect.Login("tester", "tester", ssl_mode=adoption.REQUIRED)
+_REPLICATION = connect.Login(
+    names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD], ssl_mode=adoption.REQUIRED
+)
 _ENVIRONMENT = ("MYSQLOPS_CLUSTER=mysql", "MYSQLOPS_NAMESPACE=db")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, pod, rotation, settings
-from mysqlops.core import names, view
+from mysqlops.core import adoption, names, view
 from mysqlops.core import rotation as stages
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 from tests.database.containers import Template, eventually
@@ -39,7 +39,9 @@ class Pod(pod.Pod):
             if one.host == "localhost":
                 member.login(one.user, password).close()
             else:
-                connect.connect_tcp(member.address(), connect.Login(one.user, password)).close()
+                connect.connect_tcp(
+                    member.address(), connect.Login(one.user, password, ssl_mode=adoption.REQUIRED)
+                ).close()
         except errors.AccessDenied:
             return False
         return True
@@ -150,7 +152,7 @@ def test_the_watch_never_logs_in_with_a_password_that_may_be_wrong(group: Group)
     by_hand = accounts.as_hash("by-hand")
     primary.query(f"ALTER USER {accounts.APP} IDENTIFIED {by_hand} FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 1")
     assert (_look(watch), watch.trouble) == ([], "app has a different password from the Secret")
-    connect.connect_tcp(primary.address(), connect.Login(names.USER_APP, "by-hand")).close()
+    connect.connect_tcp(primary.address(), connect.Login(names.USER_APP, "by-hand", ssl_mode=adoption.REQUIRED)).close()
 
 
 def test_an_agent_without_a_session_from_before_makes_its_account_again_as_root(group: Group) -> None:

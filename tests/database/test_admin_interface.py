@@ -11,14 +11,14 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import pod, settings
-from mysqlops.core import names, view
+from mysqlops.core import adoption, names, view
 from mysqlops.mysql import accounts, connect, group_replication
 from tests.database.containers import Template, in_network_of
 from tests.database.files import PASSWORDS, PREVIOUS
 from tests.database.group import Group, Member, Settings
 
 T = TypeVar("T")
-_CLIENT = connect.Login("client", "client")
+_CLIENT = connect.Login("client", "client", ssl_mode=adoption.REQUIRED)
 _FULL = 1040
 
 
@@ -32,7 +32,7 @@ class _Pod(pod.Pod):
         monkeypatch.setattr(connect, "connect_socket", socket)
 
     def login(self, user: str, key: str) -> connect.Login:
-        return connect.Login(user, (PASSWORDS | PREVIOUS)[key])
+        return connect.Login(user, (PASSWORDS | PREVIOUS)[key], ssl_mode=adoption.REQUIRED)
 
     def find(self, key: str) -> str | None:
         return (PASSWORDS | PREVIOUS).get(key)

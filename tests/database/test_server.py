@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mysqlops import errors
 from mysqlops.agent import credentials, openssl, tls_check
 from mysqlops.clock import SystemClock
-from mysqlops.core import names, view
+from mysqlops.core import adoption, names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import account_files, accounts, connect, group_replication, sessions, variables, wait
 from tests.database import containers
@@ -214,7 +214,7 @@ def test_an_error_with_a_secret_never_repeats_the_statement(database: Database) 
 def test_waiting_tells_why(database: Database) -> None:
     here = wait.Target(database.host, database.port)
     assert wait.why_not_ready(here, None) is None
-    assert "read-only" in str(wait.why_not_ready(here, connect.Login("tester", "tester")))
+    assert "read-only" in str(wait.why_not_ready(here, connect.Login("tester", "tester", ssl_mode=adoption.REQUIRED)))
     assert "does not answer" in str(wait.why_not_ready(wait.Target("127.0.0.1", 1), None))
     assert "does not resolve" in str(wait.why_not_ready(wait.Target("no-such-host.invalid"), None))
     with pytest.raises(errors.WaitTimeout, match="does not answer"):
@@ -222,7 +222,7 @@ def test_waiting_tells_why(database: Database) -> None:
 
 
 def test_a_group_that_cannot_be_formed_tells_the_reason_of_the_error_log(database: Database) -> None:
-    login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])
+    login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD], ssl_mode=adoption.REQUIRED)
     with database.connect() as server:
         with pytest.raises(errors.StatementFailed, match=r"MySQL error 309\d: .*peer address") as caught:
             group_replication.start(server, login, group_name=_UUIDS[1], seeds=["nowhere.invalid"], bootstrap=True)
@@ -232,7 +232,7 @@ def test_a_group_that_cannot_be_formed_tells_the_reason_of_the_error_log(databas
 
 def test_a_group_of_one_is_formed_and_left(database: Database) -> None:
     """Last in this file: it makes the server writable for a while."""
-    login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])
+    login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD], ssl_mode=adoption.REQUIRED)
     with database.connect() as server:
         group_replication.start(server, login, group_name=_UUIDS[1], seeds=["mysql-0.mysql.db.svc"], bootstrap=True)
         assert server.scalar("SELECT @@global.group_replication_bootstrap_group") == 0
@@ -296,7 +296,7 @@ def test_a_mysqld_that_starts_lets_nobody_in_but_its_agent(template: containers.
     """It may have crashed while the agent is frozen, and the Service still lead to it: whoever reads gets old rows."""
     with Group(Settings(members=1), template) as group:
         member = group.members[0]
-        client = connect.Login(names.USER_APP, PASSWORDS[names.KEY_APP_PASSWORD])
+        client = connect.Login(names.USER_APP, PASSWORDS[names.KEY_APP_PASSWORD], ssl_mode=adoption.REQUIRED)
         for _ in range(2):
             with pytest.raises(errors.MysqlError, match="offline mode"):
                 connect.connect_tcp(member.address(), client)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mysqlops import errors
 from mysqlops.clock import SystemClock
-from mysqlops.core import my_cnf, mysqld_config, names, setting_rules, view
+from mysqlops.core import adoption, my_cnf, mysqld_config, names, setting_rules, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
@@ -219,7 +219,7 @@ def _write_as_a_client(member: Member) -> None:
     """As the proof does: an account without administrative rights, over the network."""
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     address = containers.docker("inspect", "-f", form, member.container)
-    login = connect.Login(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD])
+    login = connect.Login(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD], ssl_mode=adoption.REQUIRED)
     probe._write(address, login, secrets.token_hex(8), SystemClock(), 0.0)
 
 

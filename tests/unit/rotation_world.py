@@ -59,7 +59,7 @@ class World:
         self.secrets: dict[str, api.Json] = {}
         for secret, data in secret_map.by_secret("mysql", dict(held), is_split=is_split).items():
             metadata = {"name": secret, "resourceVersion": "1"}
-            self.secrets[secret] = {"metadata": metadata, "data": api.encoded(data)}
+            self.secrets[secret] = {"metadata": metadata, "data": secret_map.encoded(data)}
         self.lease: dict[str, str] = {}
         self.history: list[str] = []  # what the group replicates
         self.data: dict[str, Passwords] = {name: self.new_data() for name in PODS}
@@ -79,7 +79,7 @@ class World:
     def put(self, key: str, value: str) -> None:
         """By hand."""
         where = secret_map.place("mysql", key, is_split=self.is_split)
-        self.secrets[where.secret]["data"] |= api.encoded({where.key: value})
+        self.secrets[where.secret]["data"] |= secret_map.encoded({where.key: value})
 
     def values(self) -> dict[str, str]:
         """What the Secrets hold, by our keys."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,6 +99,8 @@ def test_a_job_of_a_killed_run_is_taken_only_if_it_does_the_same() -> None:
     assert not adopt.is_same(_job(), _job(finish=True))
     assert not adopt.is_same(_job(), _job(databases=["a"]))
     assert not adopt.is_same(_job(), _job(accounts=["dba"]))
+    assert not adopt.is_same(_job(), _job(replace(SOURCE, ca=adopt.Key("other", "ca.crt"))))
+    assert not adopt.is_same(_job(), _job(replace(SOURCE, password=adopt.Key("other", "password"))))
     assert (adopt.finishes(_job()), adopt.finishes(_job(finish=True))) == (False, True)
 
 

@@ -193,6 +193,15 @@ def test_a_job_has_its_steps_in_order_and_no_secret(steps: tuple[planning.Step, 
     assert job["metadata"]["labels"]["app.kubernetes.io/instance"] == "orders"
 
 
+def test_a_container_sees_exactly_what_it_is_given() -> None:
+    """Kubernetes would make `$$` one dollar, and `$(…)` the value of another variable."""
+    steps = planning.one_command("ls", "$(RESTIC_PASSWORD)")
+    job = planning.job(restic.templates(), "x", TARGET, steps, planning.Source(), SPEC="init_connect = $(ORIGIN) $$")
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"][-1] == "$$(RESTIC_PASSWORD)"
+    assert {one["name"]: one["value"] for one in container["env"]}["SPEC"] == "init_connect = $$(ORIGIN) $$$$"
+
+
 def test_a_command_of_restic_needs_no_cluster() -> None:
     job = planning.job(restic.templates(), "x", TARGET, planning.one_command("snapshots"), planning.Source())
     assert job["spec"]["template"]["spec"]["containers"][0]["command"][-2:] == ["run", "snapshots"]
@@ -241,6 +250,8 @@ def test_a_target_is_one_of_three(given_: tuple[str | None, str | None, str | No
                 "rest:https://TOKEN@host/x",
                 "rest:https://u:p@host:8000/",
                 "s3:https://k@host/b",
+                "s3:HTTPS://k@host/b",
+                "REST:HTTPS://TOKEN@host/x",
                 "rest:https://a:b@c@d/",
             ),
             *("sftp:u:p@host:/x", "sftp://u:p@host/x", "s3:https://host/b\x1b[2J", "gs:b:/ x", "swift:c@x:/"),

@@ -12,8 +12,9 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import openssl
+from mysqlops.clock import SystemClock
 from mysqlops.core import adoption
-from mysqlops.mysql import connect
+from mysqlops.mysql import connect, wait
 
 _PROTOCOL_41, _SECURE, _LONG, _PLUGIN = 0x0200, 0x8000, 0x0001, 0x80000
 _CLEAR = b"\xfemysql_clear_password\0"
@@ -71,6 +72,17 @@ def test_no_password_goes_to_a_server_without_tls(stripped: Stripped, tmp_path: 
     login = connect.Login("app", "S3cret-password", str(ca), mode)
     with pytest.raises(errors.ConnectFailed):
         connect.connect_tcp("127.0.0.1", login, port=stripped.port)
+    stripped.close()
+    assert stripped.heard == b""
+
+
+def test_no_password_goes_to_a_server_that_nothing_verifies(stripped: Stripped) -> None:
+    login = connect.Login("app", "S3cret-password")
+    with pytest.raises(errors.ConfigError, match="nothing verifies the server that gets the password of app"):
+        connect.connect_tcp("127.0.0.1", login, port=stripped.port)
+    target = wait.Target("127.0.0.1", stripped.port)
+    with pytest.raises(errors.ConfigError):
+        wait.wait_for([target], login, clock=SystemClock(), timeout_seconds=5, tell=print)
     stripped.close()
     assert stripped.heard == b""
 

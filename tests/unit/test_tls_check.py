@@ -63,3 +63,10 @@ def test_files_that_lack_or_are_no_certificates_are_named(
 ) -> None:
     for name in ("ca.crt", "tls.crt", "tls.key"):
         assert name in str(tls_check.refused_because({**made[0], name: broken}, HOSTS, tmp_path))
+
+
+def test_a_bundle_with_comments_in_any_script_is_taken(
+    made: tuple[dict[str, str], dict[str, str]], tmp_path: Path
+) -> None:
+    commented = {name: f"# Főtanúsítvány, 認証局\n{text}" for name, text in made[0].items() if name != "tls.key"}
+    assert tls_check.refused_because({**made[0], **commented}, HOSTS, tmp_path) is None

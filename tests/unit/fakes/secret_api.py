@@ -25,7 +25,7 @@ class Secrets(api.Api):
         if before is not None:
             name = names.credentials_secret("mysql")
             metadata = {"name": name, "resourceVersion": "1"}
-            self.objects[name] = {"metadata": metadata, "data": api.encoded({**before})}
+            self.objects[name] = {"metadata": metadata, "data": secret_map.encoded({**before})}
         self.writes = 0
         self.reads: list[str] = []
         self.kill_at: int | None = None
@@ -35,7 +35,7 @@ class Secrets(api.Api):
 
     def put(self, name: str, values: dict[str, str]) -> None:
         """By somebody else, and all of it."""
-        self.objects[name]["data"] = api.encoded({**values})
+        self.objects[name]["data"] = secret_map.encoded({**values})
         self._grow(name)
 
     def get(self, group: str, kind: str, name: str) -> api.Json:
