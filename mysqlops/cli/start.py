@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @options.cluster("10m")
 @options.dry_run()
 def start(run: Run, *, dry_run: bool) -> None:
-    """Start NAME after a `stop`, and check that every member still holds what it held.
+    """Start NAME after `stop`, and check that every member still holds what it held.
 
     \b
     Example:
@@ -25,5 +25,5 @@ def start(run: Run, *, dry_run: bool) -> None:
         return
     with run.changing() as session:
         started = stop.start(session, run.name)
-    text = f"{run.name} is up: {started['replicas']} members hold all that they held before"
+    text = f"{run.name} is up: {started['replicas']} members hold everything they held before"
     output.result(started, run.form, text)

@@ -13,9 +13,9 @@ from mysqlops.cli.context import Run
 @options.confirmed("the database stops")
 @options.dry_run()
 def stop(run: Run, *, dry_run: bool) -> None:
-    """Stop NAME cleanly: clients are refused, all members reach the same GTID set, then all pods go.
+    """Stop NAME cleanly: clients are refused, all members reach the same GTID set, then all pods are removed.
 
-    Claims, Services and passwords stay; `start` brings everything back.
+    Claims, Services and passwords are kept; `start` starts the same members again.
 
     \b
     Example:

@@ -26,21 +26,26 @@ if TYPE_CHECKING:
     metavar="POD",
     default="",
     shell_complete=complete.members,
-    help="Copy this one (default: the replica with the least to apply).",
+    help="Member to copy (default: the replica with the least to apply).",
 )
 @click.option(
     "--method",
     type=click.Choice(["archive", "snapshot", "logical"]),
     default="archive",
     show_default=True,
-    help="Store a copy of the data, have the storage make a VolumeSnapshot, or store a dump as SQL.",
+    help="Store a copy of the data, let the storage take a VolumeSnapshot, or store an SQL dump.",
 )
 @click.option("--snapshot-class", metavar="NAME", default="", help="VolumeSnapshotClass (default: the driver's).")
-@click.option("--all-members", is_flag=True, help="Copy each member's own volume, one after another.")
+@click.option("--all-members", is_flag=True, help="Copy the volume of every member, one after another.")
 @click.option(
-    "--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help="Limit copy and upload, per second: 50Mi."
+    "--rate",
+    "rate_mib",
+    type=Rate(),
+    default=0,
+    metavar="RATE",
+    help="Limit of copy and upload per second, such as 50Mi.",
 )
-@click.option("--no-check", is_flag=True, help="Store the copy without reading every table of it first.")
+@click.option("--no-check", is_flag=True, help="Store the copy without reading all its tables first.")
 @options.keep
 @options.dry_run()
 def create(
@@ -56,15 +61,15 @@ def create(
     policy: Policy,
     dry_run: bool,
 ) -> None:
-    """Back the cluster NAME up: copy a replica, read the copy whole, store it.
+    """Back up the cluster NAME: copy a replica, read every table of the copy, store it.
 
-    A Job in the namespace does it with a scratch volume as large as a member's; the members are only read. Killed, the
-    command leaves the Job running, and the next run waits for it. With --keep-… older backups are pruned afterwards.
+    A Job does this with a scratch volume as large as a member's; members are only read. If the command is killed, the
+    Job continues, and the next run waits for it. With --keep-…, older backups are pruned afterwards.
 
-    With --method snapshot the storage keeps the data, in the same place as the volume: quick, and no help if that place
-    is lost. It is as after a loss of power, so a server recovers it and reads every table before it counts.
+    With --method snapshot, the storage keeps the data next to the volume: quick, but lost together with that storage. A
+    snapshot is like a disk after a power failure, so a server recovers it and reads every table before it counts.
 
-    With --method logical the copy is dumped as SQL, for a server of another version: larger and slower than its data.
+    With --method logical, the copy is dumped as SQL for a server of another version: larger and slower than the data.
 
     \b
     Examples:
@@ -80,7 +85,7 @@ def create(
     from mysqlops.operations import snapshot, targets
 
     if member and all_members:
-        raise errors.ConfigError(f"--member {member} and --all-members: one of them only")
+        raise errors.ConfigError(f"--member {member} and --all-members exclude each other")
     if method != backup.SNAPSHOT and snapshot_class:
         raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
     if method == backup.LOGICAL and no_check:

@@ -21,8 +21,8 @@ _FILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,199}")
 @click.command()
 @options.backup
 @options.dry_run()
-@click.option("--claim", required=True, metavar="NAME", help="The claim that the file is written to.")
-@click.option("--file", metavar="NAME", help="The file's name (default: BACKUP.tar).")
+@click.option("--claim", required=True, metavar="NAME", help="Claim that the file is written to.")
+@click.option("--file", metavar="NAME", help="Name of the file (default: BACKUP.tar).")
 @options.namespaced("6h")
 @options.trust
 @options.target
@@ -31,8 +31,8 @@ def export(
 ) -> None:
     """Write BACKUP as one tar file onto a claim of the namespace: a copy that needs neither restic nor its password.
 
-    It holds `data`, a data directory that mysqld of the version recorded starts with, and `manifest.json`. It is not
-    encrypted. A file that is there is never overwritten, and one that is not complete never has its name.
+    It holds `data`, a data directory for mysqld of the recorded version, and `manifest.json`. It is not encrypted. An
+    existing file is never overwritten, and the file gets its name only once it is complete.
 
     \b
     Example:

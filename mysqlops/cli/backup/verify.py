@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 @options.dry_run()
 @options.target
 def verify(run: Run, backup: str, *, trust: Trust, target: str | None, dry_run: bool) -> None:
-    """Restore BACKUP into a pod of its own, start it, and compare every table with what was recorded.
+    """Restore BACKUP in a separate pod, start it, and compare every table with what was recorded.
 
-    NAME is the cluster whose image and settings are used; the pod has no network. The result is recorded in the
-    target, with the time that fetching and starting took. What no key that is here has sealed is refused: no server
-    reads files of a stranger without your word.
+    The pod uses the image and settings of the cluster NAME, and has no network. The target records the result, and how
+    long fetching and starting took. A backup that no key of this namespace sealed is refused, unless you accept it: a
+    server must not read a stranger's files.
 
     \b
     Example:
@@ -41,7 +41,7 @@ def verify(run: Run, backup: str, *, trust: Trust, target: str | None, dry_run: 
         return operations.verify(session, run.name, place, operations.trusted(session, place, backup, trust))
 
     if dry_run:
-        run.rehearse(act, f"restore {backup} in a pod of its own, and compare it")
+        run.rehearse(act, f"restore {backup} in a separate pod, and compare it")
         return
     with run.reading() as session:
         done = act(session)

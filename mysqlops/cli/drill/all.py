@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @click.command()
 @options.drilling(1)
 def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
-    """Drill every fault that can be made here, one after another; the others are named.
+    """Drill every fault that is possible here, one after another, and name those left out.
 
-    Without NAME: of the only cluster of the namespace.
+    Without NAME, the namespace must have exactly one cluster.
 
     \b
     Examples:
@@ -64,7 +64,7 @@ def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
 
 
 def _one(session: Session, cluster: str, name: str, wish: Wish) -> Outcome | str:
-    """A fault that is refused now, such as by a backup that has become too old, says nothing of the others."""
+    """Drill one fault. If it is refused now, such as for a backup that is too old, the next ones may still run."""
     from mysqlops.drill import faults
     from mysqlops.drill import run as drilling
 

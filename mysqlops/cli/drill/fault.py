@@ -36,12 +36,12 @@ def _help(fault: Fault) -> str:
     hit = about.preview("the primary" if about.aim == "primary" else "a member", "the others")
     needs = "" if about.needs == NAMESPACE else f"\n\nNeeds {NEEDS[about.needs]}."
     example = f"\b\nExample:\n  mysqlops drill {about.name} mysql --confirm mysql"
-    where = "Without NAME: of the only cluster of the namespace."
+    where = "Without NAME, the namespace must have exactly one cluster."
     return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}. {where}{needs}\n\n{example}"
 
 
 def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool) -> int:
-    """The exit status."""
+    """Drill the fault and return the exit status."""
     from mysqlops.drill import run as drilling
     from mysqlops.operations import lock
 
@@ -52,11 +52,11 @@ def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool)
             preview(chosen, run.form)
             return 0
         show.announce(chosen)
-    # Asked outside the live line, which would hide the question.
+    # Ask before the live line starts, which would hide the question.
     run.of(cluster).confirm(f"breaks {cluster}")
     with output.progress() as progress:
         session = replace(session, progress=progress)
-        # What was announced is what is done.
+        # The same seed again: the drill does what was announced.
         with lock.held(session, cluster, f"drill {fault.about.name}"):
             chosen = drilling.plan(session, cluster, fault, replace(wish, seed=chosen.seed))
             done = drilling.execute(chosen)
@@ -70,7 +70,7 @@ def preview(chosen: Plan, form: str) -> None:
 
 
 def finish(done: Outcome, form: str) -> int:
-    """Results are printed whatever they are; then the status: wrong rows weigh more than a failure."""
+    """Print the results, also those of a failed drill, and return the status. Wrong rows outrank a failure."""
     show.report(done.report, done.folder, form)
     if done.failure is not None and done.report.is_clean:
         raise done.failure

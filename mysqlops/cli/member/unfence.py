@@ -26,5 +26,5 @@ def unfence(run: Run, member: str, *, dry_run: bool) -> None:
         return
     with run.changing() as session:
         changed = operations.unfence(session, run.name, member)
-    text = f"{member} serves again" if changed else f"{member} was not fenced: nothing changed"
+    text = f"{member} is back in service" if changed else f"{member} was not fenced: nothing changed"
     output.result({"member": member, "changed": changed}, run.form, text)

@@ -71,7 +71,7 @@ def config_map(cluster: Cluster, program: str) -> Json:
 
 
 def selector(cluster: str) -> str:
-    """Of the pods of clients."""
+    """The selector of the clients' pods."""
     return f"app.kubernetes.io/component=drill,{names.LABEL_CLIENT}={cluster}"
 
 

@@ -15,13 +15,13 @@ from mysqlops.cli.types import Duration
 @options.cluster("3m")
 @options.target
 @options.dry_run()
-@click.option("--every", type=Duration(), default="15s", show_default=True, help="Store what came so often: 5s to 5m.")
+@click.option("--every", type=Duration(), default="15s", show_default=True, help="Interval between uploads: 5s to 5m.")
 def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
-    """Receive the binary logs of the cluster NAME from now on, and store them beside its backups.
+    """Receive the binary logs of the cluster NAME from now on, and store them next to its backups.
 
-    A Deployment NAME-binlog does it: a mysqld that only receives, which follows the primary, and restic. A backup that
-    was made before can be brought forward too, if the primary still has all binary logs since. Run it again to change
-    --every.
+    The Deployment NAME-binlog does this, with restic and a mysqld that only receives from the primary. An earlier
+    backup can be recovered to a later point too, if the primary still has all binary logs since then. Run it again to
+    change --every.
 
     \b
     Example:

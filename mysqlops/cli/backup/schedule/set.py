@@ -22,13 +22,25 @@ from mysqlops.core.retention import Policy
     metavar="POD",
     default="",
     shell_complete=complete.members,
-    help="Copy this one (default: the replica with the least to apply).",
+    help="Member to copy (default: the replica with the least to apply).",
 )
 @click.option(
-    "--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help="Limit copy and upload, per second: 50Mi."
+    "--rate",
+    "rate_mib",
+    type=Rate(),
+    default=0,
+    metavar="RATE",
+    help="Limit of copy and upload per second, such as 50Mi.",
 )
-@click.option("--max-age", type=Duration(), default=0.0, help="Of the newest backup (default: two periods).")
-@click.option("--verify-max-age", type=Duration(), default=0.0, help="Of the newest verified one (the same).")
+@click.option(
+    "--max-age", type=Duration(), default=0.0, help="Maximum age of the newest backup (default: two periods)."
+)
+@click.option(
+    "--verify-max-age",
+    type=Duration(),
+    default=0.0,
+    help="Maximum age of the newest verified backup (default: two periods).",
+)
 @options.keep
 @options.dry_run()
 def set(
@@ -44,10 +56,11 @@ def set(
     policy: Policy,
     dry_run: bool,
 ) -> None:
-    """Schedule backups of the cluster NAME, and restores of the newest one that prove it.
+    """Schedule backups of the cluster NAME, and verifications that restore the newest one.
 
-    Two CronJobs do it, NAME-backup and NAME-verify; nothing else has to run. `status` says degraded when the newest
-    backup, or the newest verified one, is older than --max-age or --verify-max-age. Run it again to change anything.
+    Two CronJobs do this, NAME-backup and NAME-verify; nothing else has to run. `status` reports degraded when the
+    newest backup, or the newest verified one, is older than --max-age or --verify-max-age. Run it again to change the
+    schedule.
 
     \b
     Example:
