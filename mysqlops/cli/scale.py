@@ -41,15 +41,15 @@ def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool
     """
     from mysqlops.operations import scale as operations
 
-    name, wish = run.name, operations.Wish(pvc, rebuild, accept_loss)
+    name, request = run.name, operations.Request(pvc, rebuild, accept_loss)
     check_replicas(replicas)
-    if (wish.claims == operations.DELETE or wish.rebuild) and not dry_run:
+    if (request.claims == operations.DELETE or request.rebuild) and not dry_run:
         run.confirm(f"deletes claims of {name}, and the data in them", loses=True)
     with run.changing(dry_run=dry_run) as session:
-        steps = operations.plan(session, name, replicas, wish)
+        steps = operations.plan(session, name, replicas, request)
         if dry_run:
             output.show_steps(steps, run.form)
             return
-        done = operations.execute(session, name, replicas, wish)
+        done = operations.execute(session, name, replicas, request)
     text = f"{name} has {replicas} members" + (f": {', '.join(done)}" if done else " already: nothing changed")
     output.result({"replicas": replicas, "changed": done}, run.form, text)

@@ -23,7 +23,7 @@ _OPEN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """The options of `backup create`."""
 
     target: Target
@@ -43,68 +43,68 @@ def open_account(session: Session, name: str) -> None:
     agents.run(session.client, primary, "backup-open", timeout_seconds=_OPEN_SECONDS)
 
 
-def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
+def job(session: Session, name: str, request: Request, backup_id: str) -> Json:
     """The Job of one backup, followed by pruning if a policy is set; without an id, the Job chooses one itself."""
     running = observe.must_run(session.client, name)
     env = planning.environment_of(running.spec, origin(session, name))
-    env |= {"MEMBER": wish.member, "CHECK": wish.check, "METHOD": wish.method} | (
+    env |= {"MEMBER": request.member, "CHECK": request.check, "METHOD": request.method} | (
         {"BACKUP_ID": backup_id} if backup_id else {}
     )
-    if wish.rate_mib:
-        env |= {"RATE_MIB": str(wish.rate_mib), "LIMIT": str(wish.rate_mib * 1024)}
-    steps: tuple[planning.Step, ...] = planning.LOGICAL if wish.method == backup.LOGICAL else planning.CREATE
+    if request.rate_mib:
+        env |= {"RATE_MIB": str(request.rate_mib), "LIMIT": str(request.rate_mib * 1024)}
+    steps: tuple[planning.Step, ...] = planning.LOGICAL if request.method == backup.LOGICAL else planning.CREATE
     steps = (*steps, *signing.steps(session, name, running.in_use.agent))
-    if wish.keep:
-        steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
+    if request.keep:
+        steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(request.keep))}
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     job_name = names.backup_job(name, backup_id)
-    made = planning.job(restic.templates(), job_name, wish.target, steps, source, **env)
+    made = planning.job(restic.templates(), job_name, request.target, steps, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "create"
-    if wish.method == backup.LOGICAL:  # the dump lies beside the data
+    if request.method == backup.LOGICAL:  # the dump lies beside the data
         planning.grow_scratch(made, 2 * quantity.parse_bytes(running.spec.storage_size))
     return made
 
 
-def create(session: Session, name: str, wish: Wish) -> backup.Backup:
+def create(session: Session, name: str, request: Request) -> backup.Backup:
     """Make a backup, or wait for the one of a killed run; raises Refused, StepFailed, StorageError, WaitTimeout."""
     wanted = _under_way(session, name)
     if wanted is None:
         open_account(session, name)
-        wanted = job(session, name, wish, backup.new_id(name, session.clock.now()))
+        wanted = job(session, name, request, backup.new_id(name, session.clock.now()))
     else:
         session.progress.say(f"a backup is already running; waiting for it: Job {wanted['metadata']['name']}")
-    _check_same_target(wanted, wish)
+    _check_same_target(wanted, request)
     pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     signed = signing.of_job(session, pod, name)
     jobs.delete(session, wanted["metadata"]["name"])
-    return replace(backup.told(copied, stored), target=wish.target.name, signed=signed)
+    return replace(backup.told(copied, stored), target=request.target.name, signed=signed)
 
 
-Make = Callable[[Session, str, Wish], backup.Backup]
+Make = Callable[[Session, str, Request], backup.Backup]
 
 
-def create_of_all(session: Session, name: str, wish: Wish, make: Make) -> list[backup.Backup]:
+def create_of_all(session: Session, name: str, request: Request, make: Make) -> list[backup.Backup]:
     """Back up each member, one after another, replicas first; raises Refused unless all are ONLINE."""
     now = observe.judged(session, name)
     if not_online := [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]:
         text = f"--all-members: {', '.join(not_online)}"
         raise Refused([Reason("not-whole", text, f"mysqlops status {name}; or choose with --member")])
     return [
-        _create_of(session, name, replace(wish, member=one.name), make)
+        _create_of(session, name, replace(request, member=one.name), make)
         for one in sorted(now.members, key=lambda one: (one.name == now.primary, one.ordinal))
     ]
 
 
-def _create_of(session: Session, name: str, wish: Wish, make: Make) -> backup.Backup:
+def _create_of(session: Session, name: str, request: Request, make: Make) -> backup.Backup:
     """A backup that a killed run began may be of another member: then this member's backup is made after it."""
-    made = make(session, name, wish)
-    return made if made.member == wish.member else make(session, name, wish)
+    made = make(session, name, request)
+    return made if made.member == request.member else make(session, name, request)
 
 
-def _check_same_target(wanted: Json, wish: Wish) -> None:
+def _check_same_target(wanted: Json, request: Request) -> None:
     target = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "target")
-    if target["secret"]["secretName"] != wish.target.secret:
+    if target["secret"]["secretName"] != request.target.secret:
         text = f"another backup is running: Job {wanted['metadata']['name']}, to {target['secret']['secretName']}"
         raise errors.OperationLocked(text, hint="wait for it to end, or delete that Job with kubectl delete job")
 

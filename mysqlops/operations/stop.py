@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, gtid, names, record, timeline, view
+from mysqlops.core import group, gtid, names, ordered, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import deploy, observe, orders, waiting
@@ -27,7 +27,7 @@ def stop(session: Session, name: str) -> Json:
     """
     annotations = orders.read(session.client, name)
     _check_no_restore(name, annotations)
-    stopped = record.stopped(annotations)
+    stopped = ordered.stopped(annotations)
     if int(session.client.get("StatefulSet", name)["spec"]["replicas"]) > 0 or not stopped:
         stopped = _quiesce(session, name, stopped)
     session.progress.say("stopping the members")
@@ -47,7 +47,7 @@ def _quiesce(session: Session, name: str, noted: Json) -> Json:
     """The members that run: also of a killed run, or that somebody started by hand since its note. The user's own
     fences are recognized by their reason, whatever was noted."""
     now = observe.judged(session, name)
-    fenced = record.fenced(orders.read(session.client, name))
+    fenced = ordered.fenced(orders.read(session.client, name))
     if reasons := status.reasons_of(now, claims.GOING):  # also when a killed run is continued
         raise Refused(reasons)
     if not noted and _WHY not in fenced.values():
@@ -106,9 +106,9 @@ def start(session: Session, name: str) -> Json:
     if not running:
         deploy.make_lease(session, name)
     annotations = orders.read(session.client, name)
-    stopped = record.stopped(annotations)
+    stopped = ordered.stopped(annotations)
     _check_no_restore(name, annotations)
-    fenced = record.fenced(annotations)
+    fenced = ordered.fenced(annotations)
     if running and not stopped and _WHY not in fenced.values():
         raise Refused([Reason("not-stopped", f"{name} was not stopped with mysqlops stop", f"mysqlops status {name}")])
     if not stopped:  # by kubectl; or fenced by an older release that was killed before it wrote the note

@@ -22,7 +22,7 @@ from mysqlops.cli.context import Access, Confirmation, Run
 from mysqlops.cli.main import root, run
 from mysqlops.core import names, retention, spec, target, version
 from mysqlops.core.backup import SIGNED
-from mysqlops.objects.schedule import Wish
+from mysqlops.objects.schedule import Request
 from mysqlops.operations import backup, deploy, image_check, lock, schedule
 from mysqlops.operations.session import Session
 from tests.unit.fakes.api import Killed
@@ -134,8 +134,8 @@ def _fill(made: Cluster) -> None:
     )
     made.store.put({"kind": "Secret", "metadata": {"name": "old"}, "data": {"password": "eA=="}})
     made.settle()
-    wish = Wish("0 3 * * *", "0 5 * * 0", "local", "", 0, retention.Policy(), 0, 0)
-    schedule.put(made.session(), NAME, wish)
+    request = Request("0 3 * * *", "0 5 * * 0", "local", "", 0, retention.Policy(), 0, 0)
+    schedule.put(made.session(), NAME, request)
 
 
 @pytest.fixture

@@ -96,12 +96,12 @@ def create(
     def act(session: Session) -> Sequence[backup.Backup]:
         chosen = targets.find(session.client, target)
         check = backup.NONE if no_check else backup.CHECKSUM
-        wish = operations.Wish(chosen, member, method, check, rate_mib, policy)
+        request = operations.Request(chosen, member, method, check, rate_mib, policy)
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
-        return (
-            operations.create_of_all(session, run.name, wish, make) if all_members else [make(session, run.name, wish)]
-        )
+        if all_members:
+            return operations.create_of_all(session, run.name, request, make)
+        return [make(session, run.name, request)]
 
     if dry_run:
         run.rehearse(act, f"back up {'every member of ' if all_members else ''}{run.name}")

@@ -14,7 +14,7 @@ from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.drill.run import Outcome, Plan, Wish
+    from mysqlops.drill.run import Outcome, Plan, Request
     from mysqlops.drill.scene import Fault
 
 
@@ -23,8 +23,8 @@ def command(fault: Fault) -> click.Command:
 
     @click.command(about.name, help=_help(fault), short_help=about.does)
     @options.drilling(20)
-    def drill(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
-        return make(fault, run, name, wish, dry_run=dry_run)
+    def drill(run: Run, *, name: str | None, request: Request, dry_run: bool) -> int:
+        return make(fault, run, name, request, dry_run=dry_run)
 
     return drill
 
@@ -40,14 +40,14 @@ def _help(fault: Fault) -> str:
     return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}. {where}{needs}\n\n{example}"
 
 
-def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool) -> int:
+def make(fault: Fault, run: Run, name: str | None, request: Request, *, dry_run: bool) -> int:
     """Drill the fault and return the exit status."""
     from mysqlops.drill import run as drilling
     from mysqlops.operations import lock
 
     with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))
-        chosen = drilling.plan(session, cluster, fault, wish)
+        chosen = drilling.plan(session, cluster, fault, request)
         if dry_run:
             preview(chosen, run.form)
             return 0
@@ -58,7 +58,7 @@ def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool)
         session = replace(session, progress=progress)
         # The same seed again: the drill does what was announced.
         with lock.held(session, cluster, f"drill {fault.about.name}"):
-            chosen = drilling.plan(session, cluster, fault, replace(wish, seed=chosen.seed))
+            chosen = drilling.plan(session, cluster, fault, replace(request, seed=chosen.seed))
             done = drilling.execute(chosen)
     return finish(done, run.form)
 

@@ -13,7 +13,7 @@ from mysqlops.cli import options
 from mysqlops.drill.model import DEFAULT_NODE_IMAGE
 
 if TYPE_CHECKING:
-    from mysqlops.drill.run import Wish
+    from mysqlops.drill.run import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
 node_image = click.option(
@@ -26,12 +26,12 @@ node_image = click.option(
 
 
 def drilling(count: int) -> Callable[[F], F]:
-    """All of these options, passed as `name` and `wish`; `count` is the default number of rounds."""
+    """All of these options, passed as `name` and `request`; `count` is the default number of rounds."""
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def wrapper(*words: Any, **given: Any) -> Any:
-            return function(*words, wish=_wish(given), **given)
+            return function(*words, request=_request(given), **given)
 
         own = (
             options.optional_cluster,
@@ -82,15 +82,15 @@ def drilling(count: int) -> Callable[[F], F]:
     return decorate
 
 
-def _wish(given: dict[str, Any]) -> Wish:
+def _request(given: dict[str, Any]) -> Request:
     """Take the options out of `given`; raises ConfigError."""
     from mysqlops.drill.plan import choice
     from mysqlops.drill.reach.node_pods import Way
     from mysqlops.drill.report import slo
-    from mysqlops.drill.run import Wish
+    from mysqlops.drill.run import Request
 
     choice.check_count(given["count"])
-    return Wish(
+    return Request(
         count=given.pop("count"),
         clients=given.pop("clients"),
         slo=slo.parse(given.pop("slo")),

@@ -27,17 +27,17 @@ def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
     Example:
       mysqlops backup binlog start mysql --target offsite
     """
-    from mysqlops.objects.binlog import Wish
+    from mysqlops.objects.binlog import Request
     from mysqlops.operations import binlog, targets
 
     if dry_run:
         run.rehearse(
-            lambda session: binlog.start(session, run.name, Wish(targets.find(session.client, target), every)),
+            lambda session: binlog.start(session, run.name, Request(targets.find(session.client, target), every)),
             f"store the binary logs of {run.name}",
         )
         return
     with run.changing() as session:
         chosen = targets.find(session.client, target)
-        found = binlog.start(session, run.name, Wish(chosen, every))
+        found = binlog.start(session, run.name, Request(chosen, every))
     text = f"binary logs of {run.name} go to target {chosen.name} every {every:g} s, complete until {found.until}"
     output.result({"cluster": run.name, **asdict(found)}, run.form, text)

@@ -66,16 +66,16 @@ def set(
     Example:
       mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7 --keep-weekly 4
     """
-    from mysqlops.objects.schedule import Wish
+    from mysqlops.objects.schedule import Request
     from mysqlops.operations import schedule
 
     name = run.name
-    wish = Wish(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))
+    request = Request(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))
     if dry_run:
-        run.rehearse(lambda session: schedule.put(session, name, wish), f"back {name} up at {cron} UTC")
+        run.rehearse(lambda session: schedule.put(session, name, request), f"back {name} up at {cron} UTC")
         return
     with run.changing() as session:
-        schedule.put(session, name, wish)
+        schedule.put(session, name, request)
     output.result(
         {"cluster": name, "cron": cron, "verify_cron": verify_cron}, run.form, f"{name} is backed up at {cron} UTC"
     )

@@ -68,12 +68,12 @@ def add(
         targets_of.check_name(name), targets_of.repository_of(s3, claim, repository), image, claim
     )
     targets_of.check_transport(wanted.repository, accepted=insecure_http)
-    wish = targets.Wish(wanted, credentials, password)
+    request = targets.Request(wanted, credentials, password)
     if dry_run:
-        run.rehearse(lambda session: targets.add(session, wish), f"add target {name}: {wanted.place}")
+        run.rehearse(lambda session: targets.add(session, request), f"add target {name}: {wanted.place}")
         return
     with run.reading() as session:
-        made = targets.add(session, wish)
+        made = targets.add(session, request)
     text = f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")
     if made and password is None:
         text += f"\nkeep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml"
