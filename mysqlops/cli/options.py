@@ -154,6 +154,7 @@ def confirmed(what: str, *, metavar: str = "NAME", has_yes: bool = True) -> Call
 
 
 def wait(text: str) -> Callable[[F], F]:
+    """For a verb whose work the agents, a controller or a Job finish; without it the command leads until the end."""
     return click.option("--wait/--no-wait", default=True, show_default=True, help=text)
 
 

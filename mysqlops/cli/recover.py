@@ -17,8 +17,11 @@ from mysqlops.cli.context import Run
 @click.option("--without", multiple=True, metavar="MEMBER", help="Also give up this member, whose data has diverged.")
 @options.confirmed("with --accept-loss transactions may be lost", has_yes=False)
 @options.dry_run("Show the risk; change nothing.")
+@options.wait("Wait until the group has a primary, or return once the members have the order.")
 @click.option("--withdraw", is_flag=True, help="Withdraw an order that no member has followed yet.")
-def recover(run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: bool, dry_run: bool) -> None:
+def recover(
+    run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: bool, dry_run: bool, wait: bool
+) -> None:
     """After a full outage, form the group of NAME without members that are lost or have diverged.
 
     Once all members are back and one of them holds everything, they form the group by themselves. If one is missing or
@@ -62,12 +65,14 @@ def recover(run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: 
         if again.risks != risks:
             text = "what would be given up is no longer what was shown"
             raise errors.Refused([errors.Reason("changed-meanwhile", text, "run the command again")])
-        operations.execute(session, name, order)
+        operations.execute(session, name, order, wait=wait)
     left = ", ".join(risk.member for risk in risks)
     text = (
         f"{name} has a primary again, without {left}; mysqlops member rebuild {name} {risks[0].member} brings it back"
     )
-    output.result({"given_up": given_up}, run.form, text)
+    if not wait:
+        text = f"the members of {name} are ordered to form the group without {left}"
+    output.result({"given_up": given_up, "waited": wait}, run.form, text)
 
 
 def _withdraw(run: Run, *, dry_run: bool) -> None:

@@ -82,6 +82,8 @@ def restore(
     (latest), all that was committed by a moment (2026-11-25T10:30:00Z), a transaction (UUID:N, as in gtid_executed), or
     everything before a transaction (before-UUID:N).
 
+    The command leads every step, so it always waits. If it is killed, run it again: it continues.
+
     \b
     Examples:
       mysqlops restore mysql-20261124-163000 --as mysql-copy

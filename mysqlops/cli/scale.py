@@ -32,7 +32,8 @@ def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool
     removed first; if it is the primary, it hands over before. Its claim is kept, with a note of the transactions that
     it holds, and a later scale-up uses it again if the group can bring it up to date. A claim is deleted only if a
     majority is ONLINE at that moment and holds everything on it, or with --accept-loss. If the command is killed, run
-    it again or with another number: it continues from the members that exist.
+    it again or with another number: it continues from the members that exist. The command leads every step, so it
+    always waits.
 
     \b
     Examples:

@@ -51,6 +51,7 @@ def upgrade(
 
     Without options, it updates agents and manifests to those of this mysqlops. The images are tried first, and the
     upgrade path between the versions is checked. If a new pod fails, the rollout stops and every change is rolled back.
+    The command leads the rollout, so it always waits.
 
     \b
     Examples:
@@ -72,7 +73,7 @@ def upgrade(
     if way:
         _go_on(run, way, limits, dry_run=dry_run)
         return
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         running = observe.must_run(session.client, name)
         change = operations.plan(session, name, running, operations.wanted_spec(running, changes))
         if ANY_NAMESPACE in running.spec.client_namespaces and changes["client_namespaces"] is None:

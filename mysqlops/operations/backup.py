@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +13,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
-from mysqlops.operations import agents, jobs, observe, recorded, restic, signing, targets
+from mysqlops.operations import agents, jobs, observe, recorded, restic, signing
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
@@ -65,15 +64,21 @@ def job(session: Session, name: str, request: Request, backup_id: str) -> Json:
     return made
 
 
-def create(session: Session, name: str, request: Request) -> backup.Backup:
-    """Make a backup, or wait for the one of a killed run; raises Refused, StepFailed, StorageError, WaitTimeout."""
+def job_of(session: Session, name: str, request: Request) -> Json:
+    """The Job to run: the one that a killed run left running, or a new one; raises Refused."""
     wanted = _under_way(session, name)
     if wanted is None:
         open_account(session, name)
         wanted = job(session, name, request, backup.new_id(name, session.clock.now()))
     else:
-        session.progress.say(f"a backup is already running; waiting for it: Job {wanted['metadata']['name']}")
+        session.progress.say(f"a backup is already running: Job {wanted['metadata']['name']}")
     _check_same_target(wanted, request)
+    return wanted
+
+
+def create(session: Session, name: str, request: Request) -> backup.Backup:
+    """Make a backup, or wait for the one of a killed run; raises Refused, StepFailed, StorageError, WaitTimeout."""
+    wanted = job_of(session, name, request)
     pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     signed = signing.of_job(session, pod, name)
@@ -165,25 +170,8 @@ def trusted(session: Session, target: Target, backup_id: str, trust: signing.Tru
     return found
 
 
-def export(session: Session, target: Target, chosen: backup.Backup, claim: str, file: str) -> str:
-    """Write a backup as a tar file onto a claim; returns its SHA-256. Raises Refused, StorageError, WaitTimeout.
-
-    A killed run leaves the Job; the next run with the same arguments waits for it.
-    """
-    targets.check_claim(session.client, claim)
-    steps = planning.export(chosen.snapshot, file)
-    digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
-    made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
-    pod = jobs.run(session, planning.onto_claim(made, claim), backup_progress.progress, "file-exists")
-    line = jobs.last_line(session, pod, steps[0].name)
-    jobs.delete(session, made["metadata"]["name"])
-    return line.partition(" ")[0]
-
-
 def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -> backup.Backup:
     """Restore it into a separate pod, start it, and compare everything; raises StepFailed with the differences."""
-    if reasons := check_snapshot(session, chosen):
-        raise Refused(reasons)
     made = verify_job(session, name, target, chosen)
     pod = jobs.run(session, made, backup_progress.progress, "verify-refused")
     checked = backup.told_verification(jobs.last_line(session, pod, "check"))
@@ -192,7 +180,9 @@ def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -
 
 
 def verify_job(session: Session, name: str, target: Target, chosen: backup.Backup | None) -> Json:
-    """Verifies one backup, or the newest unverified one."""
+    """Verifies one backup, or the newest unverified one; raises Refused if its data is not available here."""
+    if chosen and (reasons := check_snapshot(session, chosen)):
+        raise Refused(reasons)
     running = observe.must_run(session.client, name)
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     env = planning.environment_of(running.spec, origin(session, name)) | (planning.which(chosen) if chosen else {})

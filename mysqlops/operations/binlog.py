@@ -19,14 +19,19 @@ _SCRIPTS = {"receiver.sh": "binlog/receiver.sh", "restic.sh": "backup/restic.sh"
 _POLL_SECONDS = 0.5
 
 
-def start(session: Session, name: str, request: planning.Request) -> binlog.Report:
-    """Start the receiver, or update it to the cluster, and wait until the first logs are stored; raises Refused,
-    or WaitTimeout with the receiver's message."""
+def begin(session: Session, name: str, request: planning.Request) -> binlog.Report | None:
+    """Start the receiver, or update it to the cluster; returns the report from before that. Raises Refused."""
     planning.check_every(request.every)
     backups.open_account(session, name)
     _refuse_other_target(session, name, request.target)
     before = _report(session, name)
     _apply(session, name, request)
+    return before
+
+
+def start(session: Session, name: str, request: planning.Request) -> binlog.Report:
+    """`begin`, and wait until the first logs are stored; raises Refused, or WaitTimeout with the receiver's message."""
+    before = begin(session, name, request)
 
     def look() -> binlog.Report | waiting.Pending:
         found = _report(session, name)

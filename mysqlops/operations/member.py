@@ -14,25 +14,28 @@ from mysqlops.planning import status
 ACCEPT_LOSS = "--accept-loss"
 
 
-def fence(session: Session, name: str, member: str, why: str) -> bool:
-    """Take a member out of service until `unfence`, also across restarts; False if it was fenced. Raises Refused."""
+def fence(session: Session, name: str, member: str, why: str, *, wait: bool = True) -> bool:
+    """Take a member out of service until `unfence`, also across restarts; False if it was fenced. Raises Refused. The
+    member obeys without this command."""
     fenced = ordered.fenced(orders.read(session.client, name))
     if member in fenced:
         return False
     planning.check_fence(observe.judged(session, name), member, fenced)
     orders.write(session.client, name, fenced={**fenced, member: why})
-    observe.until(session, name, lambda now: _is_out(now, member), f"{member} to refuse clients")
+    if wait:
+        observe.until(session, name, lambda now: _is_out(now, member), f"{member} to refuse clients")
     return True
 
 
-def unfence(session: Session, name: str, member: str) -> bool:
+def unfence(session: Session, name: str, member: str, *, wait: bool = True) -> bool:
     """Put a member back into service; False if it was not fenced."""
     fenced = ordered.fenced(orders.read(session.client, name))
     planning.find(observe.judged(session, name), member)
     if member not in fenced:
         return False
     orders.write(session.client, name, fenced={one: why for one, why in fenced.items() if one != member})
-    observe.until(session, name, lambda now: _serves(now, member), f"{member} to serve again")
+    if wait:
+        observe.until(session, name, lambda now: _serves(now, member), f"{member} to serve again")
     return True
 
 
@@ -57,8 +60,9 @@ def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool
     return now
 
 
-def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:
-    """Give a member an empty claim; it then copies all data from the group. Raises Refused or WaitTimeout."""
+def rebuild(session: Session, name: str, member: str, *, accept_loss: bool, wait: bool = True) -> None:
+    """Give a member an empty claim; it then copies all data from the group, without this command. Raises Refused or
+    WaitTimeout."""
     note = under_way(session, name, member)
     if note is None:
         give_up_filling(session, name, member)
@@ -67,8 +71,9 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
         session.progress.say(f"an earlier run gave {member} an empty claim: continuing")
     else:
         empty(session, name, member, accept_loss=accept_loss)
-    await_service(session, name, member)
-    session.progress.say(f"{member} is rebuilt")
+    if wait:
+        await_service(session, name, member)
+        session.progress.say(f"{member} is rebuilt")
 
 
 def give_up_filling(session: Session, name: str, member: str) -> None:

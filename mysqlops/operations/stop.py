@@ -18,8 +18,9 @@ _BEAT_SECONDS = 6.0  # longer than an agent's interval of five
 _WHY = "stopped by mysqlops stop"
 
 
-def stop(session: Session, name: str) -> Json:
+def stop(session: Session, name: str, *, wait: bool = True) -> Json:
     """Refuse clients, wait until all members are equal, record that, scale to zero. Raises Refused or WaitTimeout.
+    Without `wait` the pods end later.
 
     The note for `start` is written in the same call as the fences, and again with the sets once the members are equal:
     from the first call on, `start` leads back and `stop` leads on, wherever a run was killed. A restore under way stops
@@ -32,7 +33,8 @@ def stop(session: Session, name: str) -> Json:
         stopped = _quiesce(session, name, stopped)
     session.progress.say("stopping the members")
     _scale(session, name, 0)
-    _await_no_pods(session, name)
+    if wait:
+        _await_no_pods(session, name)
     return stopped
 
 
@@ -95,8 +97,9 @@ def _is_equal(now: status.Status) -> bool:
     return quiet and len(known) == len(now.members) == now.replicas and len(set(known)) == 1
 
 
-def start(session: Session, name: str) -> Json:
+def start(session: Session, name: str, *, wait: bool = True) -> Json:
     """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing.
+    Without `wait` the note of the stop stays, so that another `start` compares.
 
     Also starts members that somebody else scaled to zero (`kubectl scale`), whose Lease may be gone as well: no other
     verb leads out of that state.
@@ -121,9 +124,10 @@ def start(session: Session, name: str) -> Json:
     if not running:
         session.progress.say(f"starting {stopped['replicas']} members")
         _scale(session, name, int(stopped["replicas"]))
-    now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
-    _compare(session, now, stopped)
-    orders.write(session.client, name, stopped={})
+    if wait:
+        now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
+        _compare(session, now, stopped)
+        orders.write(session.client, name, stopped={})
     return stopped
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mysqlops import errors
 from mysqlops.cli import complete, options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
@@ -15,6 +16,7 @@ from mysqlops.cli.types import Rate
 from mysqlops.core.retention import Policy
 
 if TYPE_CHECKING:
+    from mysqlops.core.backup import Backup
     from mysqlops.operations.session import Session
 
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--no-check", is_flag=True, help="Store the copy without reading all its tables first.")
 @options.keep
 @options.dry_run()
+@options.wait("Wait until the backup is stored, or return once the Job has started.")
 def create(
     run: Run,
     *,
@@ -60,6 +63,7 @@ def create(
     no_check: bool,
     policy: Policy,
     dry_run: bool,
+    wait: bool,
 ) -> None:
     """Back up the cluster NAME: copy a replica, read every table of the copy, store it.
 
@@ -79,24 +83,23 @@ def create(
       mysqlops backup create mysql --method logical
       mysqlops backup create mysql --target offsite --rate 50 --keep-daily 7 --keep-weekly 4
     """
-    from mysqlops import errors
     from mysqlops.core import backup
     from mysqlops.operations import backup as operations
-    from mysqlops.operations import snapshot, targets
+    from mysqlops.operations import jobs, snapshot, targets
 
     if member and all_members:
         raise errors.ConfigError(f"--member {member} and --all-members exclude each other")
-    if method != backup.SNAPSHOT and snapshot_class:
-        raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
-    if method == backup.LOGICAL and no_check:
-        raise errors.ConfigError("--no-check: a dump reads every row anyway")
-    if method == backup.SNAPSHOT and (rate_mib or policy):
-        raise errors.ConfigError("--rate and --keep-…: not with --method snapshot", hint="mysqlops backup prune")
+    _check_method(method, snapshot_class, limits=bool(rate_mib or policy), no_check=no_check)
+    if not wait and (all_members or method == backup.SNAPSHOT):
+        text = "--no-wait: not with --all-members or --method snapshot, which are more than one Job"
+        raise errors.ConfigError(text, hint="mysqlops backup schedule set: a schedule needs no command")
+
+    def asked(session: Session) -> operations.Request:
+        check = backup.NONE if no_check else backup.CHECKSUM
+        return operations.Request(targets.find(session.client, target), member, method, check, rate_mib, policy)
 
     def act(session: Session) -> Sequence[backup.Backup]:
-        chosen = targets.find(session.client, target)
-        check = backup.NONE if no_check else backup.CHECKSUM
-        request = operations.Request(chosen, member, method, check, rate_mib, policy)
+        request = asked(session)
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
         if all_members:
@@ -107,6 +110,24 @@ def create(
         run.rehearse(act, f"back up {'every member of ' if all_members else ''}{run.name}")
         return
     with run.reading() as session:
-        made = act(session)
-    facts = [show.as_json(one) for one in made]
-    output.result(facts if all_members else facts[0], run.form, "\n".join(map(show.sentence, made)))
+        if wait:
+            _show(run, act(session), is_list=all_members)
+            return
+        job = jobs.begin(session, operations.job_of(session, run.name, asked(session)))
+    output.result({"job": job, "waited": wait}, run.form, f"Job {job} backs up {run.name}")
+
+
+def _check_method(method: str, snapshot_class: str, *, limits: bool, no_check: bool) -> None:
+    from mysqlops.core import backup
+
+    if method != backup.SNAPSHOT and snapshot_class:
+        raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
+    if method == backup.LOGICAL and no_check:
+        raise errors.ConfigError("--no-check: a dump reads every row anyway")
+    if method == backup.SNAPSHOT and limits:
+        raise errors.ConfigError("--rate and --keep-…: not with --method snapshot", hint="mysqlops backup prune")
+
+
+def _show(run: Run, made: Sequence[Backup], *, is_list: bool) -> None:
+    facts = [{**show.as_json(one), "waited": True} for one in made]
+    output.result(facts if is_list else facts[0], run.form, "\n".join(map(show.sentence, made)))

@@ -43,7 +43,7 @@ def set(
     VALUE is written as in my.cnf. The server checks the whole file first. A dynamic setting is set at once on every
     member; any other takes a rollout, replicas first. A client's write proves the change, and settings that stop writes
     are set back at once. Settings that could lose writes or break the group are refused. If an earlier command was
-    killed halfway, its live values are set back first.
+    killed halfway, its live values are set back first. The command proves the change, so it always waits.
 
     \b
     Examples:
@@ -61,7 +61,7 @@ def set(
     if settle:
         _settle(run, dry_run=dry_run)
         return
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         if not dry_run:
             unproven.settle(session, name)
         running = observe.must_run(session.client, name)

@@ -13,10 +13,11 @@ from mysqlops.cli.context import Run
 @options.member
 @options.confirmed("its claim and data are deleted", metavar="MEMBER", has_yes=False)
 @options.dry_run()
+@options.wait("Wait until it has copied everything, or return once it has an empty claim.")
 @click.option(
     "--accept-loss", is_flag=True, help="Delete its data although it may hold transactions that no other member has."
 )
-def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool) -> None:
+def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool, wait: bool) -> None:
     """Delete the data of MEMBER, and let it copy everything from the group.
 
     Use it for a member that has diverged, cannot apply what the group wrote, or whose volume is damaged. It is refused
@@ -37,5 +38,6 @@ def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool) -> None:
         return
     run.confirm(f"deletes the data of {member}", name=member, loses=True)
     with run.changing() as session:
-        operations.rebuild(session, run.name, member, accept_loss=accept_loss)
-    output.result({"member": member}, run.form, f"{member} holds what the group holds")
+        operations.rebuild(session, run.name, member, accept_loss=accept_loss, wait=wait)
+    text = f"{member} holds what the group holds" if wait else f"{member} has an empty claim, and copies from the group"
+    output.result({"member": member, "waited": wait}, run.form, text)

@@ -20,7 +20,8 @@ def resize(run: Run, *, size: str, by_rebuild: bool, dry_run: bool) -> None:
     """Enlarge the volumes of NAME while it runs.
 
     The claims grow first. Then the StatefulSet is deleted without its pods and recreated with the new size, which takes
-    a second and touches no pod. If the command is killed, run it again: it continues.
+    a second and touches no pod. If the command is killed, run it again: it continues. It leads every step, so it always
+    waits.
 
     \b
     Example:

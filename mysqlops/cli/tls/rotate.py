@@ -18,6 +18,8 @@ from mysqlops.core import names
 def rotate(run: Run, *, new_ca: bool, drop_old_ca: bool, dry_run: bool) -> None:
     """Give the members of NAME a new certificate without a restart; open connections continue.
 
+    It always waits until every member has loaded the certificate: the next stage would cut off one that has not.
+
     \b
     Examples:
       mysqlops tls rotate mysql

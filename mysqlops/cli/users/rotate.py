@@ -19,7 +19,8 @@ def rotate(run: Run, *, finish: bool, dry_run: bool) -> None:
     """Give the accounts of NAME new passwords; the old ones stay valid until --finish, so that no connection fails.
 
     It is refused unless all members are ONLINE: the Secret changes once each of them has the new passwords. If the
-    command is killed, run it again: it continues.
+    command is killed, run it again: it continues. It always waits: a member without the new passwords would be locked
+    out.
 
     \b
     Examples:

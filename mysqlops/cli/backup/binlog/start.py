@@ -15,8 +15,9 @@ from mysqlops.cli.types import Duration
 @options.cluster("3m")
 @options.target
 @options.dry_run()
+@options.wait("Wait until the first binary logs are stored, or return once the Deployment is applied.")
 @click.option("--every", type=Duration(), default="15s", show_default=True, help="Interval between uploads: 5s to 5m.")
-def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
+def start(run: Run, *, target: str | None, every: float, dry_run: bool, wait: bool) -> None:
     """Receive the binary logs of the cluster NAME from now on, and store them next to its backups.
 
     The Deployment NAME-binlog does this, with restic and a mysqld that only receives from the primary. An earlier
@@ -38,6 +39,13 @@ def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
         return
     with run.changing() as session:
         chosen = targets.find(session.client, target)
-        found = binlog.start(session, run.name, Request(chosen, every))
-    text = f"binary logs of {run.name} go to target {chosen.name} every {every:g} s, complete until {found.until}"
-    output.result({"cluster": run.name, **asdict(found)}, run.form, text)
+        request = Request(chosen, every)
+        text = f"binary logs of {run.name} go to target {chosen.name} every {every:g} s"
+        if not wait:
+            binlog.begin(session, run.name, request)
+            output.result({"cluster": run.name, "target": chosen.name, "every": every, "waited": wait}, run.form, text)
+            return
+        found = binlog.start(session, run.name, request)
+    output.result(
+        {"cluster": run.name, **asdict(found), "waited": wait}, run.form, f"{text}, complete until {found.until}"
+    )
