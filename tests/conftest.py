@@ -10,12 +10,14 @@ import pytest
 # A slow machine is no wrong answer.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
-_MARKED = ("database", "cluster", "lab", "packaging")
+_MARKED = ("database", "cluster", "lab", "packaging", "shells")
 _ROOT = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--require", default="", help="kinds whose needs must be met: database,cluster,lab,packaging")
+    parser.addoption(
+        "--require", default="", help="kinds whose needs must be met: database,cluster,lab,packaging,shells"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from mysqlops import errors
 from mysqlops.agent import (
     api,
     certificates,
+    cluster_api,
     credentials,
     door,
     health,
@@ -25,12 +26,11 @@ from mysqlops.agent import (
     pod,
     secrets_watch,
     settings,
-    surroundings,
     vault,
 )
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
-from mysqlops.core import adoption, error_record, names, record, timeline, typed
+from mysqlops.core import adoption, error_record, names, ordered, timeline, typed
 from mysqlops.mysql import connect, wait
 from mysqlops.version import __version__
 
@@ -93,7 +93,7 @@ def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
     while True:  # without a deadline: a server must never start on a half-filled volume
         lease = client.get("coordination.k8s.io/v1", "leases", names.group_lease(me.cluster))
         notes: dict[str, str] = lease["metadata"].get("annotations") or {}
-        backup = record.filling(notes).get(me.pod, "")
+        backup = ordered.filling(notes).get(me.pod, "")
         if not backup:
             return notes
         if backup != told:
@@ -121,11 +121,11 @@ def wait_for_database(_: argparse.Namespace) -> None:
 def run_agent(_: argparse.Namespace) -> None:
     me = settings.read()
     probes = health.Health(_CLOCK)
-    around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
+    around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     own = pod.Pod(me)
     server = member.Member(own)
-    chore = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
-    turning = loop.Loop(own, server, around, chore, probes, clock=_CLOCK)
+    secrets = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
+    turning = loop.Loop(own, server, around, secrets, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
     entrance = door.Door(probes.answer, names.PORT_AGENT, _CLOCK)
     turning.run()

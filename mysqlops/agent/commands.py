@@ -13,13 +13,13 @@ from mysqlops.agent import (
     adoption_account,
     api,
     certificates,
+    cluster_api,
     credentials,
     handover,
     member,
     pod,
     rotation,
     settings,
-    surroundings,
 )
 from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
@@ -192,7 +192,7 @@ def switchover(options: argparse.Namespace) -> None:
     deadline = _CLOCK.monotonic() + _METER_SECONDS
     while options.meter and not server.is_measured(options.meter) and _CLOCK.monotonic() < deadline:
         _CLOCK.sleep(0.05)
-    around = surroundings.Surroundings(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
+    around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     done = handover.run(own, server, around, to, _CLOCK, transactions_seconds=options.transactions_seconds)
     print(json.dumps(asdict(done)))
 

@@ -12,7 +12,7 @@ import contextlib
 from dataclasses import dataclass
 
 from mysqlops import errors
-from mysqlops.agent import member, pod, surroundings
+from mysqlops.agent import cluster_api, member, pod
 from mysqlops.clock import Clock
 from mysqlops.core import names, view
 
@@ -56,7 +56,7 @@ def _change_roles(
 def run(
     own: pod.Pod,
     server: member.Member,
-    around: surroundings.Surroundings,
+    around: cluster_api.ClusterApi,
     to: view.GroupMember,
     clock: Clock,
     *,
@@ -73,7 +73,7 @@ def run(
         changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started
         with contextlib.suppress(errors.MysqlError):
-            server.bar()
+            server.block_clients()
         # Without the API server, the roles change anyway; the labels follow when it is back.
         with contextlib.suppress(errors.KubeError):
             around.label(to.pod, names.ROLE_PRIMARY)

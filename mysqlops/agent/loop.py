@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mysqlops import errors
-from mysqlops.agent import handover, health, log, member, pod, publisher, secrets_watch, starting, surroundings, telling
+from mysqlops.agent import cluster_api, handover, health, log, member, pod, publisher, secrets_watch, starting, telling
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, publication, secret_map, view, volume
 from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
@@ -29,8 +29,8 @@ class Loop:
         self,
         own: pod.Pod,
         server: member.Member,
-        around: surroundings.Surroundings,
-        chore: secrets_watch.SecretsWatch,
+        around: cluster_api.ClusterApi,
+        secrets: secrets_watch.SecretsWatch,
         probes: health.Health,
         *,
         clock: Clock,
@@ -38,8 +38,8 @@ class Loop:
         self._me, self._pod, self._member, self._around = own.me, own, server, around
         self._health, self._clock = probes, clock
         self._log = log.Log(clock)
-        self._chore = chore
-        self._publisher = publisher.Publisher(around, self._log, clock, lambda: chore.look(self._log))
+        self._secrets = secrets
+        self._publisher = publisher.Publisher(around, self._log, clock, lambda: secrets.look(self._log))
         self._starting = starting.Starting(server, around, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()
@@ -48,7 +48,7 @@ class Loop:
         self._plain: dict[type[member_actions.Action], Callable[[], None]] = {
             member_actions.ClearBootstrap: server.clear_bootstrap,
             member_actions.Leave: server.leave,
-            member_actions.Bar: server.bar,
+            member_actions.BlockClients: server.block_clients,
             member_actions.RefuseWrites: server.refuse_writes,
             member_actions.AcceptClients: server.accept_clients,
             member_actions.DropReceived: server.drop_received,
@@ -91,7 +91,7 @@ class Loop:
             self._health.turned(seen)
         # While a switchover runs in this pod, only it moves the labels.
         if not self._pod.is_handing_over(self._clock):
-            wants_look = server is not None and (server.state != view.ONLINE or bool(situation.barred_because()))
+            wants_look = server is not None and (server.state != view.ONLINE or bool(situation.blocked_because()))
             news = publisher.News(
                 seen, server, at, self._since, telling.replicas(server), telling.lost_primaries(server), wants_look
             )
@@ -128,7 +128,7 @@ class Loop:
 
     def _note_donor(self, action: member_actions.Action, at: float) -> None:
         """One that was seen again, or a member that got in without, ends the wait."""
-        if isinstance(action, member_actions.Copy | member_actions.Serve):
+        if isinstance(action, member_actions.Clone | member_actions.Serve):
             self._donorless_since = None
         elif isinstance(action, member_actions.AwaitDonor) and self._donorless_since is None:
             self._donorless_since = at
@@ -142,7 +142,7 @@ class Loop:
             volume_full=volume.is_full(*self._pod.volume()),
             api_is_away=self._publisher.is_away(),
             sightings=self._publisher.sightings,
-            doubt=self._clients.doubt(self._clock.monotonic()),
+            stale_because=self._clients.blocked_because(self._clock.monotonic()),
             torn=self._torn.why_to_drop(),
             failing=self._failing,
             now=at,
@@ -171,7 +171,7 @@ class Loop:
         if server is None:
             return
         match action:
-            case member_actions.FormGroup() | member_actions.Join() | member_actions.Copy() | member_actions.Apply():
+            case member_actions.FormGroup() | member_actions.Join() | member_actions.Clone() | member_actions.Apply():
                 self._begin(action, server)
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
@@ -180,7 +180,7 @@ class Loop:
             case (
                 member_actions.ClearBootstrap()
                 | member_actions.Leave()
-                | member_actions.Bar()
+                | member_actions.BlockClients()
                 | member_actions.RefuseWrites()
                 | member_actions.AcceptClients()
                 | member_actions.DropReceived()
@@ -194,7 +194,7 @@ class Loop:
             case member_actions.Join():
                 seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
                 self._start("join", lambda: self._starting.join(seeds, server))
-            case member_actions.Copy():
+            case member_actions.Clone():
                 self._start("copy", lambda: self._starting.copy(action.donor, server))
             case member_actions.Apply():
                 self._start("apply", self._starting.apply)
@@ -224,21 +224,21 @@ class Loop:
             state=silent,
             volume_size=size,
             volume_used=used,
-            certificate=self._chore.loaded,
-            certificate_until=self._chore.until.certificate,
-            ca_until=self._chore.until.ca,
+            certificate=self._secrets.loaded,
+            certificate_until=self._secrets.until.certificate,
+            ca_until=self._secrets.until.ca,
             config=self._pod.config(),
-            secrets_trouble=self._chore.trouble,
-            secrets_missing=self._chore.missing,
-            knows_missing=self._chore.knows_missing,
-            accounts_trouble=self._chore.accounts,
+            secrets_trouble=self._secrets.trouble,
+            secrets_missing=self._secrets.missing,
+            knows_missing=self._secrets.knows_missing,
+            accounts_trouble=self._secrets.accounts,
             tries=self._start_failures,
             applier_failure=self._failing.told(situation.server),
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
         )
         if situation.server is None:
             return common
-        role = names.ROLE_NONE if situation.barred_because() else situation.server.role()
+        role = names.ROLE_NONE if situation.blocked_because() else situation.server.role()
         return replace(telling.with_server(common, situation.server), role=role)
 
     def _why(self, action: member_actions.Action) -> str:

@@ -66,9 +66,9 @@ class Member:
         with self.connect() as server:
             group_replication.stop(server)
 
-    def bar(self) -> None:
+    def block_clients(self) -> None:
         with self.connect() as server:
-            group_replication.bar(server)
+            group_replication.block_clients(server)
 
     def drop_expired(self, user: str) -> bool:
         with self.connect() as server:

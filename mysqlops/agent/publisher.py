@@ -14,17 +14,17 @@ from functools import partial
 from typing import TypeVar
 
 from mysqlops import errors
-from mysqlops.agent import log, surroundings
+from mysqlops.agent import cluster_api, log
 from mysqlops.clock import Clock, Task
 from mysqlops.core import names, publication, view
-from mysqlops.planning import ghosts, standing
+from mysqlops.planning import standing, stuck_group
 
 T = TypeVar("T")
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
-_CHORE_SECONDS = 15.0
-_GONE_CHORES = 5  # about a minute
+_REFRESH_SECONDS = 15.0
+_GONE_LOOKS = 5  # about a minute
 _TURN_SECONDS = 0.25
 _STALE_SECONDS = 10.0  # a stuck loop knows nothing: its old report must not look fresh
 _NOT_SERVING = (view.DOWN, publication.UNKNOWN, view.OFFLINE, view.RECOVERING)
@@ -59,12 +59,12 @@ class Publisher:
     `sightings` counts members that are outside the group that still counts them."""
 
     def __init__(
-        self, around: surroundings.Surroundings, words: log.Log, clock: Clock, chore: Callable[[], None]
+        self, around: cluster_api.ClusterApi, words: log.Log, clock: Clock, refresh: Callable[[], None]
     ) -> None:
-        self._around, self._log, self._clock, self._chore = around, words, clock, chore
-        self._chore_at = clock.monotonic() + _CHORE_SECONDS
+        self._around, self._log, self._clock, self._refresh = around, words, clock, refresh
+        self._refresh_at = clock.monotonic() + _REFRESH_SECONDS
         self._news: News | None = None
-        self._gone: dict[str, int] = {}  # members recorded as joining without a pod -> chores in a row
+        self._gone: dict[str, int] = {}  # members recorded as joining without a pod -> looks in a row
         self.turned_at = clock.monotonic()
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
@@ -77,7 +77,7 @@ class Publisher:
         self._task: Task | None = None
         self.seen: view.Surroundings | None = None
         self.record: view.GroupRecord | None = None
-        self.sightings: ghosts.Sightings = {}
+        self.sightings: stuck_group.Sightings = {}
 
     def start(self) -> None:
         self._task = self._clock.start("publisher", self._run)
@@ -166,7 +166,7 @@ class Publisher:
         self._publish_if_due(news)
         self._strip_lost(news.lost)
         self._look_if_wanted(news)
-        self._do_chore_if_due(news)
+        self._refresh_if_due(news)
 
     def _publish_if_due(self, news: News) -> None:
         changed = self._said is None or not self._said.is_same_but_for_time(news.seen)
@@ -203,32 +203,33 @@ class Publisher:
         now = self._clock.monotonic()
         if not news.wants_look:
             self.seen = None
-            self._watch_for_ghosts(news, now)
+            self._watch_for_stuck_group(news, now)
         elif now >= self._looked_at + _LOOK_SECONDS:
             self._looked_at, self.sightings = now, {}
             self.seen = self.ask(self._around.look)
             self._hear(self.seen.record if self.seen else None)
 
-    def _watch_for_ghosts(self, news: News, now: float) -> None:
-        if now >= self._looked_at + ghosts.LOOK_SECONDS:
+    def _watch_for_stuck_group(self, news: News, now: float) -> None:
+        if now >= self._looked_at + stuck_group.LOOK_SECONDS:
             self._looked_at = now
             around = self.ask(self._around.look)
-            self.sightings = ghosts.look(self.sightings, news.seen.group.split(","), around.peers if around else ())
+            peers = around.peers if around else ()
+            self.sightings = stuck_group.look(self.sightings, news.seen.group.split(","), peers)
 
-    def _do_chore_if_due(self, news: News) -> None:
+    def _refresh_if_due(self, news: News) -> None:
         record = self.record
-        if self._clock.monotonic() >= self._chore_at:
-            self._chore_at = self._clock.monotonic() + _CHORE_SECONDS
+        if self._clock.monotonic() >= self._refresh_at:
+            self._refresh_at = self._clock.monotonic() + _REFRESH_SECONDS
             if record is not None and news.server is not None and news.seen.role == names.ROLE_PRIMARY:
                 self.ask(lambda: self._around.keep_copy(record))
                 self._drop_joining(record, news.server)
-            self.ask(self._chore)
+            self.ask(self._refresh)
 
     def _drop_joining(self, record: view.GroupRecord, server: view.ServerView) -> None:
         """Drop the records of members that were scaled away before they ever joined."""
         absent = [pod for pod in record.note.joining if self.ask(partial(self._around.exists, pod)) is False]
         self._gone = {pod: self._gone.get(pod, 0) + 1 for pod in absent}
-        long_gone = [pod for pod, chores in self._gone.items() if chores >= _GONE_CHORES]
+        long_gone = [pod for pod, looks in self._gone.items() if looks >= _GONE_LOOKS]
         wanted = standing.without_joining(long_gone, server, record)
         if wanted is not None:
             self.ask(lambda: self._around.note(wanted, record))

@@ -27,9 +27,9 @@ class SecretsWatch:
     def look(self, words: log.Log) -> None:
         """Raises KubeError; any other failure is logged and retried at the next look."""
         missing, troubles, self._stage = "", list[str](), ""
-        for chore in (self._take_passwords, self._take_certificate):
+        for take in (self._take_passwords, self._take_certificate):
             try:
-                missing = missing or chore(words)
+                missing = missing or take(words)
             except errors.Conflict:
                 pass  # another member did the same just now
             except errors.NotFound:

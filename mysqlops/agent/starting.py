@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.agent import member, surroundings
+from mysqlops.agent import cluster_api, member
 from mysqlops.clock import Clock
 from mysqlops.core import group, view
 from mysqlops.mysql import group_replication
@@ -24,7 +24,7 @@ _NO_GROUP = "connection delegation"
 class Starting:
     """One member's starts; called in the background, one at a time. Raises MysqlopsError; the next try looks again."""
 
-    def __init__(self, server: member.Member, around: surroundings.Surroundings, clock: Clock) -> None:
+    def __init__(self, server: member.Member, around: cluster_api.ClusterApi, clock: Clock) -> None:
         self._member, self._around, self._clock = server, around, clock
         self._asked: tuple[Sequence[str], float] = ((), 0.0)  # members that answer but are in no group
 

@@ -22,31 +22,41 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 @click.command()
 @options.cluster("12h")
-@click.option("--from", "source", required=True, metavar="HOST[:PORT]", help="As pods of the namespace reach it.")
-@click.option("--user", default="root", show_default=True, help="An account that may read everything there.")
-@click.option("--password-secret", required=True, metavar="SECRET[:KEY]", help="Its password (default key: password).")
-@click.option("--ca", metavar="SECRET[:KEY]", help="Verify the source by this CA (default key: ca.crt).")
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    metavar="HOST[:PORT]",
+    help="Address of the source, as the namespace's pods reach it.",
+)
+@click.option("--user", default="root", show_default=True, help="Account of the source that may read everything.")
+@click.option(
+    "--password-secret", required=True, metavar="SECRET[:KEY]", help="Password of that account (default key: password)."
+)
+@click.option(
+    "--ca", metavar="SECRET[:KEY]", help="Verify the source's certificate with this CA (default key: ca.crt)."
+)
 @click.option(
     "--ssl-mode",
     type=click.Choice(adoption.SSL_MODES),
     default=adoption.VERIFY_IDENTITY,
     show_default=True,
-    help="What the source must prove; with `required` nothing, with `disabled` all can be read on the way.",
+    help="How to verify the source: `required` encrypts without verifying, `disabled` does not even encrypt.",
 )
 @click.option(
-    "--database", "databases", multiple=True, metavar="DB", help="Only these (default: all); may be repeated."
+    "--database", "databases", multiple=True, metavar="DB", help="Copy only this one (default: all); may be repeated."
 )
 @click.option(
     "--account",
     "accounts",
     multiple=True,
     metavar="USER[@HOST]",
-    help="An administrative account that comes along too; may be repeated.",
+    help="Also copy this administrative account; may be repeated.",
 )
-@options.confirmed("with --finish the source takes no writes any more")
+@options.confirmed("with --finish the source stops accepting writes")
 @options.dry_run()
-@click.option("--finish", is_flag=True, help="The last copy: the source takes no writes from here on.")
-@click.option("--abort", is_flag=True, help="Stop, and let the source take writes again.")
+@click.option("--finish", is_flag=True, help="Make the last copy; the source stops accepting writes.")
+@click.option("--abort", is_flag=True, help="Stop, and let the source accept writes again.")
 def adopt(
     run: Run,
     *,
@@ -61,12 +71,12 @@ def adopt(
     abort: bool,
     dry_run: bool,
 ) -> None:
-    """Take another MySQL server's databases and accounts over into the cluster NAME, and compare every row.
+    """Copy the databases and accounts of another MySQL server into the cluster NAME, and compare every row.
 
-    Without --finish it is a rehearsal: the source is only read, accounts are only listed, and the time is measured that
-    the last copy will take. With --finish the source is made read-only first; it is left so, untouched otherwise, until
-    you remove it. If anything fails it takes writes again. Databases of the cluster that no rehearsal made are never
-    replaced, nor are its accounts.
+    Without --finish this is a rehearsal: it only reads the source, only lists the accounts, and measures how long the
+    last copy will take. With --finish the source becomes read-only first. It stays read-only, otherwise untouched,
+    until you remove it. If anything fails, it accepts writes again. The cluster's accounts are never replaced, nor are
+    databases that no rehearsal created.
 
     \b
     Examples:
@@ -89,15 +99,15 @@ def adopt(
         return None
 
     if dry_run:
-        what = "let the source take writes again" if abort else f"copy {source} into {name}"
+        what = "let the source accept writes again" if abort else f"copy {source} into {name}"
         run.rehearse(act, what)
         return
     if finish:
-        run.confirm(f"makes {source} read-only: it takes no writes from here on")
+        run.confirm(f"makes {source} read-only: it accepts no writes from then on")
     with run.changing() as session:
         done = act(session)
     if done is None:
-        text = f"{source} takes writes again; what was copied stays in {name} until another run replaces it"
+        text = f"{source} accepts writes again; the copy stays in {name} until another run replaces it"
         output.result({"from": source}, run.form, text)
         return
     _show(name, source, done, run.form, finish=finish)
@@ -136,11 +146,11 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
         "finished": finish,
     }
     lines = [f"{report.rows} rows in {report.tables} tables of {', '.join(report.databases)}: {done.seconds:.0f} s"]
-    lines += [f"  differs, as the source takes writes meanwhile: {one}" for one in report.different]
+    lines += [f"  differs, because the source accepts writes meanwhile: {one}" for one in report.different]
     lines += [f"  account {'copied' if finish else 'that will be copied'}: {one}" for one in report.accounts]
     lines += [f"  account not copied: {one}" for one in report.accounts_refused]
     if finish:
-        lines.append(f"{source} is read-only and equal to {name}, row by row: point the clients to {name}-primary")
+        lines.append(f"{source} is read-only and every row equals {name}'s: point the clients to {name}-primary")
     else:
-        lines.append(f"a rehearsal: {source} is untouched; with --finish it takes no writes for about that long")
+        lines.append(f"a rehearsal: {source} is untouched; with --finish nobody can write for about that long")
     output.result(facts, form, "\n".join(lines))

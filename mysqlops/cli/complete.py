@@ -1,4 +1,4 @@
-"""What a shell offers for a half-written word: never an error, never a wait of more than five seconds."""
+"""The words that a shell offers for an incomplete one. It never prints an error or waits more than five seconds."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mysqlops.core import names
 if TYPE_CHECKING:
     from mysqlops.kube.client import Client
 
-_SECONDS = 5.0  # a busy machine takes two to import what is needed
+_SECONDS = 5.0  # on a busy machine the imports alone take two
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 def _offers(find: Callable[[click.Context], Iterable[str]]) -> Complete:
-    """In a thread of its own: a plugin of the kubeconfig, or a proxy, may hang."""
+    """Search in a separate thread, because a plugin of the kubeconfig or a proxy may hang."""
 
     @functools.wraps(find)
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         found: list[str] = []
 
         def work() -> None:
-            # Whatever it is, a shell that completes is no place to say it.
+            # No error is worth breaking the line that the user is typing.
             with contextlib.suppress(BaseException):
                 found.extend(find(ctx))
 
@@ -52,7 +52,7 @@ def clusters(ctx: click.Context) -> Iterable[str]:
 
 @_offers
 def members(ctx: click.Context) -> Iterable[str]:
-    """Of the cluster that is named already."""
+    """The pods of the cluster that the line already names, or of all clusters."""
     name = ctx.params.get("name")
     selector = names.selector_text(name) if name else f"{names.LABEL_NAME}={names.APP_NAME}"
     found = _client(ctx).list("Pod", selector)
@@ -67,7 +67,7 @@ def targets(ctx: click.Context) -> Iterable[str]:
 
 @_offers
 def backups(ctx: click.Context) -> Iterable[str]:
-    """Those that this user has seen: to ask a repository takes a Job."""
+    """The backups that this user has listed before: asking the repository takes a Job."""
     from mysqlops.cli.backup import seen
 
     return seen.read(context.access_of(ctx.meta))

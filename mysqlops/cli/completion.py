@@ -11,7 +11,7 @@ from mysqlops.cli import output
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a script that makes SHELL complete commands, clusters, members, backups, targets and namespaces.
+    """Print the script with which SHELL completes commands, clusters, members, backups, targets and namespaces.
 
     \b
     Examples:

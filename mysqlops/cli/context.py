@@ -1,4 +1,4 @@
-"""One command's run: who asks which cluster, for how long, and in which form the answer is wanted."""
+"""One run of a command: the API server and identity it uses, its timeout, and its output form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ answered: list[str] = []  # the documents that this run of the program has print
 
 @dataclass(frozen=True)
 class Access:
-    """Which API server and namespace, and whom to act as; None and empty: what the kubeconfig says."""
+    """The API server, the namespace and the identity to act as. None and empty mean: as the kubeconfig has it."""
 
     kubeconfig: str | None = None
     context: str | None = None
@@ -32,7 +32,7 @@ class Access:
     groups: tuple[str, ...] = ()
 
     def client(self, verb: str, *, timeout_seconds: float | None = None) -> Client:
-        """A client of the chosen cluster; MYSQLOPS_KUBECONFIG goes before KUBECONFIG. Raises ConfigError."""
+        """A client of the chosen API server. MYSQLOPS_KUBECONFIG overrides KUBECONFIG. Raises ConfigError."""
         from mysqlops.kube.client import Caller, Client
         from mysqlops.kube.kubeconfig import Identity
 
@@ -46,7 +46,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What was agreed to on the command line."""
+    """What the user agreed to on the command line."""
 
     yes: bool = False
     name: str | None = None
@@ -54,7 +54,7 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Run:
-    """What every command is given first; `name` is the cluster's, and empty if the command concerns no single one."""
+    """The first parameter of every command; `name` is the cluster's, empty if the command concerns no single one."""
 
     name: str
     verb: str
@@ -68,7 +68,7 @@ class Run:
         return self.form in ("table", "wide")
 
     def of(self, name: str) -> Run:
-        """The same for a cluster that another option names."""
+        """The same run for a cluster that another option names."""
         return replace(self, name=names.check_cluster_name(name))
 
     def client(self) -> Client:
@@ -76,7 +76,7 @@ class Run:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that waits for nobody."""
+        """A session without the lock."""
         from mysqlops.cli import output
         from mysqlops.clock import SystemClock
         from mysqlops.operations.session import Session
@@ -87,16 +87,16 @@ class Run:
 
     @contextmanager
     def changing(self, *, dry_run: bool = False) -> Iterator[Session]:
-        """A session that alone changes the cluster; a dry run takes no lock."""
+        """A session that holds the lock, so that no other command changes the cluster. A dry run takes no lock."""
         from mysqlops.operations import lock
 
         with self.reading() as session, nullcontext() if dry_run else lock.held(session, self.name, self.verb):
             yield session
 
     def rehearse(self, act: Callable[[Session], object], sentence: str) -> None:
-        """`--dry-run` of a verb without a plan of its own: act until the first change, which is not made.
+        """`--dry-run` of a verb that has no plan to show: act until the first change, and stop before it.
 
-        Programs in pods count as changes, so that what is checked there is not."""
+        A program in a pod counts as a change, so what it would check stays unchecked."""
         from mysqlops.cli import output
 
         try:
@@ -109,19 +109,21 @@ class Run:
         output.result({"would": text, "changed": False}, self.form, text)
 
     def confirm(self, what: str, *, name: str = "", loses: bool = False) -> None:
-        """Go on only if that was agreed to; raises Refused. Where data is lost, by name only."""
+        """Return if the user agreed, else raise Refused. Where data is lost, --yes is not enough: the name is."""
         wanted, given = name or self.name, self.confirmation.name
         if given == wanted or (self.confirmation.yes and not loses):
             return
         if given is None and sys.stdin.isatty() and _asks(what, wanted, loses=loses):
             return
-        text = f"this {what}, and that was not confirmed" if given is None else f"--confirm {given} does not name it"
+        text = f"this {what}, which was not confirmed" if given is None else f"--confirm {given}: expected {wanted}"
         agree = f"--confirm {wanted}" if loses else f"--yes (or --confirm {wanted})"
-        raise errors.Refused([errors.Reason("not-confirmed", text, f"give {agree}; --dry-run shows what it does")])
+        raise errors.Refused(
+            [errors.Reason("not-confirmed", text, f"give {agree}; --dry-run shows what would be done")]
+        )
 
 
 class _FirstChange(BaseException):
-    """Ends a rehearsal; no handler of errors may take it for one."""
+    """Ends a rehearsal. Not an Exception, so that no error handler catches it."""
 
 
 def _stop() -> None:
@@ -130,12 +132,12 @@ def _stop() -> None:
 
 def _asks(what: str, wanted: str, *, loses: bool) -> bool:
     if loses:
-        return bool(click.prompt(f"This {what}. Type {wanted} to go on", err=True) == wanted)
-    return click.confirm(f"This {what}. Go on?", err=True)
+        return bool(click.prompt(f"This {what}. Type {wanted} to continue", err=True) == wanted)
+    return click.confirm(f"This {what}. Continue?", err=True)
 
 
 def client(access: Access, verb: str) -> Client:
-    """In one place, so that tests can put another one there."""
+    """The only place where commands create a client, so that tests can replace it."""
     return access.client(verb)
 
 
@@ -159,7 +161,7 @@ def verb_of(found: click.Context) -> str:
 
 
 def access_of(given: dict[str, Any]) -> Access:
-    """Of what options and variables left in a context's `meta`."""
+    """The access that options and variables recorded in a context's `meta`."""
     return Access(
         given.get("kubeconfig"),
         given.get("context"),

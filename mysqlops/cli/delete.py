@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.cluster("5m")
-@options.confirmed("the cluster is deleted; with --purge-data --yes is not enough")
+@options.confirmed("the cluster is deleted; --yes is not enough with --purge-data")
 @click.option("--purge-data", is_flag=True, help="Also delete the claims, with all data, and the passwords.")
-@options.dry_run("Show what would go and what would stay; change nothing.")
+@options.dry_run("Show what would be deleted and what kept; change nothing.")
 def delete(run: Run, *, purge_data: bool, dry_run: bool) -> None:
-    """Delete the cluster NAME; its claims and passwords stay, and `deploy NAME` takes them up again.
+    """Delete the cluster NAME; its claims and passwords are kept, and `deploy NAME` uses them again.
 
     \b
     Examples:
@@ -42,7 +42,10 @@ def delete(run: Run, *, purge_data: bool, dry_run: bool) -> None:
         return
     what = f"deletes {name}, " + ("with all its data" if purge_data else "and keeps its data")
     run.confirm(what, loses=purge_data)
-    with run.reading() as session, lock.held(session, name, "delete"):  # what a command made until now goes too
+    with (
+        run.reading() as session,
+        lock.held(session, name, "delete"),
+    ):  # what other commands created until then is deleted too
         plan = operations.plan(session.client, name, purge_data=purge_data)
         operations.execute(session, name, plan)
     if not run.is_for_people:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.cluster("10m")
 @described.spec()
 @options.dry_run("Check everything and show the plan; change nothing.")
-@options.wait("Until the group is healthy; else return when the objects are applied.")
+@options.wait("Wait until the group is healthy, or return once the objects are applied.")
 def deploy(run: Run, *, wanted: described.Wanted, dry_run: bool, wait: bool) -> None:
     """Create the cluster NAME, or finish creating it.
 
@@ -43,7 +43,7 @@ def deploy(run: Run, *, wanted: described.Wanted, dry_run: bool, wait: bool) -> 
         if dry_run:
             output.show_steps(operations.prepare(client, spec, wanted.chosen)[1].steps, run.form)
             return
-        with lock.held(session, name, "deploy"):  # not for the waiting: a member may need another verb to come up
+        with lock.held(session, name, "deploy"):  # released while waiting: a member may need another verb to come up
             plan = operations.apply(session, spec, wanted.chosen)
         if not wait:
             output.result({"changed": [step.as_json() for step in plan.steps]}, run.form, f"{name} is applied")
@@ -61,13 +61,13 @@ def _show_result(status: Status, plan: Plan, proof: dict[str, float], run: Run) 
         return
     name, where = status.name, status.namespace
     if not plan.steps:
-        output.say(f"{name} in {where} is as wanted and healthy: nothing changed")
+        output.say(f"{name} in {where} is as requested and healthy: nothing changed")
         return
     slowest = max(proof.values())
     output.say(
         f"{name} in {where} is up: a write through the primary was on all {status.replicas} members in {slowest:.2f} s"
     )
-    output.say(f"  clients:  label their pods {names.LABEL_CLIENT}={name}; Secret {name}-app has all that they need")
+    output.say(f"  clients:  label their pods {names.LABEL_CLIENT}={name}; Secret {name}-app has everything they need")
     where_password = secret_map.place(name, names.KEY_APP_PASSWORD)
     template = f"{{{{.data.{where_password.key} | base64decode}}}}"
     output.say(f"  write:    {names.primary_service(name)}.{where}.svc:{names.PORT_MYSQL}")

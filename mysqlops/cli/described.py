@@ -1,4 +1,4 @@
-"""The options that describe a cluster, and those of what surrounds it."""
+"""The options that describe a cluster, and those for access to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Access:
-    """What surrounds a cluster; none of it changes its database. None: not given."""
+    """Who may reach a cluster, and whom it may reach; no database setting. None means that the option was not given."""
 
     client_namespaces: tuple[str, ...] | None
     metrics_namespaces: tuple[str, ...] | None
@@ -34,30 +34,30 @@ _ACCESS = (
         ["--client-namespaces"],
         type=NameList(),
         metavar="NAME,…",
-        help="Other namespaces whose labelled pods may connect; '*': all.",
+        help="Other namespaces whose labelled pods may connect; '*' for all.",
     ),
     click.Option(
         ["--metrics-namespaces"],
         type=NameList(),
         metavar="NAME,…",
-        help="Other namespaces whose pods may read /metrics; '*': anybody.",
+        help="Other namespaces whose pods may read /metrics; '*' for any source.",
     ),
     click.Option(
         ["--limit-egress/--any-egress"],
         default=None,
-        help="Members reach each other, DNS and the API server (ports 443 and 6443) only.",
+        help="Let members reach only each other, DNS and ports 443 and 6443.",
     ),
     click.Option(
         ["--image-pull-secrets", "pull_secrets"],
         type=NameList(),
         metavar="NAME,…",
-        help="Secrets of a private registry.",
+        help="Secrets with the logins of a private registry.",
     ),
 )
 
 
 def access(function: F) -> F:
-    """The options of `Access`, given as `access`."""
+    """The options of `Access`, passed as `access`."""
 
     @functools.wraps(function)
     def wrapper(*words: Any, **given: Any) -> Any:
@@ -70,8 +70,8 @@ def access(function: F) -> F:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The options that describe a cluster. `chosen` names the fields that the user set, on the command line or in the
-    environment; `on_the_line` those on the command line."""
+    """The options that describe a cluster. `chosen` has the fields that the user set, on the command line or in the
+    environment; `on_the_line` those set on the command line."""
 
     values: dict[str, Any]
     config_file: str | None
@@ -79,14 +79,14 @@ class Wanted:
     on_the_line: frozenset[str]
 
     def spec(self, name: str, namespace: str, running: Mapping[str, str | None] | None = None) -> ClusterSpec:
-        """Raises ConfigError. `running` are the settings of the cluster as it is."""
+        """The cluster that the options describe; `running` has the settings of an existing one. Raises ConfigError."""
         given = {key: value for key, value in self.values.items() if value is not None}
         check_replicas(given.get("replicas", 3))
         return ClusterSpec(name=name, namespace=namespace, mysqld=_read_config(self.config_file, running), **given)
 
 
 def spec(*, with_defaults: bool = True) -> Callable[[F], F]:
-    """The options that describe a cluster, given as `wanted`; without defaults where another cluster has them."""
+    """The options that describe a cluster, passed as `wanted`; without defaults if another cluster supplies them."""
 
     def decorate(function: F) -> F:
         described = [*_spec_options(with_defaults=with_defaults), *_ACCESS]
@@ -117,16 +117,16 @@ def _spec_options(*, with_defaults: bool) -> list[click.Option]:
         shown = {"default": default, "show_default": True} if with_defaults else {"default": None}
         return click.Option([name], **shown, help=text, **settings)
 
-    image_text = "A stock image of Python 3.11 or later; the agent itself is in a ConfigMap."
-    config = "A my.cnf whose [mysqld] settings are added."
+    image_text = "Stock image of Python 3.11 or later, which runs the agent."
+    config = "A my.cnf file whose [mysqld] settings are added."
     return [
-        option("--replicas", 3, "Members: 1, 3, 5, 7 or 9.", type=int),
-        option("--image", DEFAULT_IMAGE, "An image of MySQL.", envvar="MYSQLOPS_IMAGE", show_envvar=True),
+        option("--replicas", 3, "Number of members: 1, 3, 5, 7 or 9.", type=int),
+        option("--image", DEFAULT_IMAGE, "Image of MySQL.", envvar="MYSQLOPS_IMAGE", show_envvar=True),
         option("--agent-image", DEFAULT_AGENT_IMAGE, image_text, envvar="MYSQLOPS_AGENT_IMAGE", show_envvar=True),
-        option("--storage-size", "10Gi", "Of each member's volume."),
+        option("--storage-size", "10Gi", "Size of each member's volume."),
         click.Option(["--storage-class"], metavar="NAME", help="StorageClass (default: the cluster's default)."),
-        option("--memory", "1Gi", "Of each mysqld; request and limit."),
-        option("--cpu", "500m", "Request of each mysqld."),
+        option("--memory", "1Gi", "Memory of each mysqld: request and limit."),
+        option("--cpu", "500m", "CPU request of each mysqld."),
         click.Option(["--config", "config_file"], type=click.Path(dir_okay=False), help=config),
     ]
 

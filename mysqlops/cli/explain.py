@@ -12,9 +12,9 @@ from mysqlops.cli.context import Run
 @click.argument("code", required=False)
 @options.offline()
 def explain(run: Run, code: str | None) -> None:
-    """Explain the code of an error, a refusal or a condition, or an exit status; or print a page of the documentation.
+    """Explain the code of an error, refusal or condition, or an exit status; or print a page of the documentation.
 
-    Without CODE, lists all of them.
+    Without CODE, list all of them.
 
     \b
     Examples:

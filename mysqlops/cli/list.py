@@ -15,9 +15,9 @@ _COLUMNS = ("NAMESPACE", "CLUSTER", "MEMBERS", "READY", "IMAGE", "SINCE")
 
 @click.command()
 @options.namespaced("1m")
-@click.option("--all-namespaces", "-A", is_flag=True, help="Of all namespaces, if your rights allow it.")
+@click.option("--all-namespaces", "-A", is_flag=True, help="List those of all namespaces, if your rights allow it.")
 def list(run: Run, *, all_namespaces: bool) -> None:
-    """List the clusters of the namespace. Stopped ones have 0 members; `status` shows how one is.
+    """List the clusters of the namespace. Stopped ones have 0 members; `status` shows how a cluster is.
 
     \b
     Examples:

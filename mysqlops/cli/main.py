@@ -17,32 +17,32 @@ from mysqlops.version import __version__
 COMMANDS = {
     "deploy": "Create a cluster, or finish creating it.",
     "list": "List the clusters of a namespace, or of all.",
-    "status": "Show members, services, and what is wrong.",
+    "status": "Show members, Services and problems.",
     "switchover": "Make another member the primary.",
-    "adopt": "Take another server's databases over.",
+    "adopt": "Take over the databases of another server.",
     "scale": "Add or remove members, one at a time.",
-    "upgrade": "Change image, agent, memory or cpu, one member at a time.",
-    "config": "See and change the servers' settings.",
-    "storage": "Make the volumes larger.",
-    "backup": "Make, list, verify, schedule and remove backups.",
-    "restore": "Make a new cluster of a backup.",
-    "drill": "Prove what a fault costs, with clients that keep a ledger.",
+    "upgrade": "Change image, agent, memory or CPU, one member at a time.",
+    "config": "Show and change the servers' settings.",
+    "storage": "Enlarge the volumes.",
+    "backup": "Create, list, verify, schedule and delete backups.",
+    "restore": "Create a cluster from a backup, or replace a cluster's data.",
+    "drill": "Measure what a fault costs, with clients that keep a ledger.",
     "member": "Fence, unfence or rebuild one member.",
     "users": "Rotate passwords.",
-    "tls": "Rotate the certificate.",
+    "tls": "Rotate the certificate and the CA.",
     "restart": "Restart the members one at a time.",
-    "stop": "Stop all members cleanly; data stays.",
+    "stop": "Stop all members cleanly; the data is kept.",
     "start": "Start a stopped cluster.",
-    "recover": "After a full outage, go on without a member that is lost.",
+    "recover": "After a full outage, form the group without a lost member.",
     "render": "Print the objects that deploy applies, as YAML.",
-    "delete": "Delete a cluster; its data only on request.",
-    "wait": "Wait until a database answers.",
-    "explain": "Explain a code or an exit status, or print a page of the documentation.",
+    "delete": "Delete a cluster, and its data only on request.",
+    "wait": "Wait until a database accepts connections.",
+    "explain": "Explain an error code or exit status, or print a documentation page.",
     "runbook": "Print or run the script for a situation.",
-    "completion": "Print what makes a shell complete commands and names.",
+    "completion": "Print the completion script for a shell.",
     "version": "Show the versions of the CLI and its agent.",
 }
-_BROKEN_PIPE = 141  # as a shell says of who was ended by SIGPIPE
+_BROKEN_PIPE = 141  # a shell's exit status for a process that SIGPIPE ended
 
 
 @click.group(
@@ -55,7 +55,7 @@ _BROKEN_PIPE = 141  # as a shell says of who was ended by SIGPIPE
 def root() -> None:
     """Run MySQL on Kubernetes with rights in a single namespace: no operator, no CRDs, no cluster-admin.
 
-    The options below may also stand after the verb. MYSQLOPS_DEBUG=1 shows where an unexpected error comes from.
+    The options below are also accepted after the verb. MYSQLOPS_DEBUG=1 shows where an unexpected error comes from.
     """
 
 
@@ -71,7 +71,7 @@ def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> in
     except SystemExit:
         if sys.stdout is stdout:
             raise
-        sys.stdout = stdout  # click has put another one there: the reader of a pipe has gone
+        sys.stdout = stdout  # click replaced it, because the reader of the pipe has gone
         return _reader_has_gone()
     except Exception as error:
         return _failed(error, form)
@@ -79,7 +79,7 @@ def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> in
 
 
 def _failed(error: Exception, form: str) -> int:
-    """Its exit status, once it is shown."""
+    """Show the error and return its exit status."""
     if isinstance(error, click.ClickException):
         error.show()
         show_as_data(errors.ConfigError(error.format_message()), form)
@@ -96,7 +96,7 @@ def _failed(error: Exception, form: str) -> int:
 
 
 def _reader_has_gone() -> int:
-    """`mysqlops status | head`: Python would complain once more at exit."""
+    """`mysqlops status | head`: without this, Python prints another error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return _BROKEN_PIPE
 
@@ -104,7 +104,7 @@ def _reader_has_gone() -> int:
 def _interrupted(form: str) -> int:
     from mysqlops.cli import output
 
-    text = "interrupted; run the same command again to go on"
+    text = "interrupted; run the same command again to continue"
     output.say(text, err=True)
     status = errors.EXIT_INTERRUPTED
     _answer({"code": "interrupted", "exit": status, "message": text, "hint": None, "reasons": []}, form)
@@ -112,15 +112,15 @@ def _interrupted(form: str) -> int:
 
 
 def form_of(arguments: Sequence[str]) -> str:
-    """The form that is asked for, also by words that cannot be understood."""
+    """The output form that was asked for, even if the rest of the line cannot be parsed."""
     text = "\0".join(arguments)
     found = re.findall(r"(?:^|\0)(?:-o|--output)[\0=]?(json|yaml)(?=\0|$)", text)
     return str(found[-1]) if found else "table"
 
 
 def show(error: errors.MysqlopsError, form: str = "table") -> None:
-    """For people on stderr, whatever the form; for machines on stdout."""
-    from mysqlops.cli import output  # not before it is needed: --help is quick
+    """Print the error: always as text on stderr, and on stdout as data if a machine asked."""
+    from mysqlops.cli import output  # imported late, so that --help is quick
 
     show_as_data(error, form)
     if isinstance(error, errors.Refused):
@@ -144,7 +144,7 @@ def show_as_data(error: errors.MysqlopsError, form: str) -> None:
 
 
 def _answer(facts: dict[str, object], form: str) -> None:
-    """One document for one command: nothing is added to an answer that was printed."""
+    """A command prints one document: nothing follows an answer that was already printed."""
     from mysqlops.cli import output
 
     if form != "table" and not context.answered:

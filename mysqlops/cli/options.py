@@ -1,5 +1,5 @@
-"""Options that several commands share. What says who asks, where and in which form goes into a `Run`, the first
-parameter of every command; it may stand before the verb too."""
+"""Options that several commands share. Those for the API server, identity, namespace and output form are also accepted
+before the verb; a command gets them as a `Run`, its first parameter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VARIABLES = {"namespace": "MYSQLOPS_NAMESPACE", "context": "MYSQLOPS_CONTEXT"}
 
 
 def _remember(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    """Into what all contexts of one command line share: the later one on the line wins."""
+    """Record the value in the `meta` that all contexts of a command line share: the last option on the line wins."""
 
     def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         if value not in (None, (), False):
@@ -42,8 +42,8 @@ def _connection(*, with_variables: bool = False, hidden: bool = False) -> list[c
 
     where = "Namespace (default: the context's; MYSQLOPS_NAMESPACE)."
     context_text = "Context of the kubeconfig (default: the current one; MYSQLOPS_CONTEXT)."
-    files = "File, or several (default: MYSQLOPS_KUBECONFIG, then KUBECONFIG)."
-    group = "Act as a member of this group too; may be repeated."
+    files = "Kubeconfig files (default: MYSQLOPS_KUBECONFIG, KUBECONFIG)."
+    group = "Also act as a member of this group; may be repeated."
     return [
         option("--namespace", "-n", key="namespace", text=where, shell_complete=complete.namespaces),
         option("--context", key="context", text=context_text, shell_complete=complete.contexts),
@@ -54,18 +54,18 @@ def _connection(*, with_variables: bool = False, hidden: bool = False) -> list[c
 
 
 def _output(forms: Sequence[str], *, default: str | None, hidden: bool = False) -> click.Option:
-    text = "Format." if default is None else f"Format (default: {default})."
+    text = "Output format." if default is None else f"Output format (default: {default})."
     return _option("--output", "-o", key="output", type=click.Choice(list(forms)), help=text, hidden=hidden)
 
 
 def anywhere_before(*, is_root: bool) -> list[click.Parameter]:
-    """What may stand before the verb as well; shown by the root only, which also reads the variables."""
+    """The options that are also accepted before the verb. Only the root command shows them, and reads the variables."""
     found = _connection(with_variables=is_root, hidden=not is_root)
     return [*found, _output((*FORMS, "wide"), default=None, hidden=not is_root)]
 
 
 def add(function: Callable[..., Any], parameters: Sequence[click.Parameter]) -> None:
-    """Before those that are there, in order."""
+    """Add parameters before the existing ones, in this order."""
     existing = function.__dict__.setdefault("__click_params__", [])
     existing.extend(reversed(parameters))
 
@@ -85,7 +85,7 @@ def _runs(
         if connects:
             parameters += [one for one in _connection() if has_as or one.name != "as"]
         if default_timeout is not None:
-            text = "Give up after; the work in the cluster goes on."
+            text = "Stop waiting then; work in the cluster continues."
             parameters.append(
                 _option(
                     "--timeout", key="timeout", type=Duration(), default=default_timeout, show_default=True, help=text
@@ -99,33 +99,33 @@ def _runs(
 
 
 def cluster(default_timeout: str | None, *, forms: Sequence[str] = FORMS) -> Callable[[F], F]:
-    """Of a verb on one cluster: NAME, where, how long, and the answer's form."""
+    """Options and argument of a verb on one cluster: NAME, where it is, how long to wait, and the output form."""
     return _runs(default_timeout, forms, has_cluster=True)
 
 
 def namespaced(default_timeout: str | None, *, has_as: bool = True) -> Callable[[F], F]:
-    """Of a verb that concerns no single cluster. Without `has_as` its own --as means something else (`restore`), and
-    whom to act as stands before the verb."""
+    """Options of a verb that concerns no single cluster. Without `has_as` the verb has an --as of its own (`restore`),
+    and the identity to act as is only accepted before the verb."""
     return _runs(default_timeout, FORMS, has_cluster=False, has_as=has_as)
 
 
 def offline(*, forms: Sequence[str] = FORMS, default_timeout: str | None = None) -> Callable[[F], F]:
-    """Of a verb that asks no API server."""
+    """Options of a verb that needs no API server."""
     return _runs(default_timeout, forms, has_cluster=False, connects=False)
 
 
 def optional_cluster(function: F) -> F:
-    """NAME of a verb that does not need one, given as `name`; --cluster is its old spelling."""
+    """The optional NAME of a cluster, passed as `name`; --cluster is its old spelling."""
 
     @functools.wraps(function)
     def wrapper(*words: Any, **given: Any) -> Any:
         old = given.pop("cluster")
         if old is not None and given["name"] is not None:
-            raise click.UsageError("NAME and --cluster: one of them only")
+            raise click.UsageError("NAME and --cluster exclude each other")
         if old is not None:
             from mysqlops.cli import output
 
-            output.say(f"warning: --cluster {old} is an old spelling: give the name alone", err=True)
+            output.say(f"warning: --cluster {old} is an old spelling; write just {old}", err=True)
             given["name"] = old
         return function(*words, **given)
 
@@ -134,16 +134,18 @@ def optional_cluster(function: F) -> F:
     return cast("F", wrapper)
 
 
-def dry_run(text: str = "Check what can be read, say what would be done; change nothing.") -> Callable[[F], F]:
+def dry_run(
+    text: str = "Check and show what would be done; change nothing.",
+) -> Callable[[F], F]:
     return click.option("--dry-run", is_flag=True, help=text)
 
 
 def confirmed(what: str, *, metavar: str = "NAME", has_yes: bool = True) -> Callable[[F], F]:
-    """--yes and --confirm: what a terminal would ask for."""
+    """--yes and --confirm: the answers to the question that a terminal is asked."""
 
     def decorate(function: F) -> F:
         parameters = [_option("--yes", "-y", key="yes", is_flag=True, help="Do not ask.")] if has_yes else []
-        text = f"Name it, instead of typing it when asked: {what}."
+        text = f"Confirm by name instead of at a prompt: {what}."
         parameters.append(_option("--confirm", key="confirm", metavar=metavar, help=text))
         add(function, parameters)
         return function
@@ -152,6 +154,7 @@ def confirmed(what: str, *, metavar: str = "NAME", has_yes: bool = True) -> Call
 
 
 def wait(text: str) -> Callable[[F], F]:
+    """For a verb whose work the agents, a controller or a Job finish; without it the command leads until the end."""
     return click.option("--wait/--no-wait", default=True, show_default=True, help=text)
 
 
@@ -160,7 +163,7 @@ def member(function: F) -> F:
 
 
 def trust(function: F) -> F:
-    """Of a command that gives the files of a backup to a server, or to somebody; given as `trust`."""
+    """Which backups a command accepts that starts a server on their files or hands them out; passed as `trust`."""
 
     @functools.wraps(function)
     def wrapper(*words: Any, **given: Any) -> Any:
@@ -169,8 +172,8 @@ def trust(function: F) -> F:
         found = Trust(given.pop("accept_unsigned"), given.pop("signed_by"))
         return function(*words, trust=found, **given)
 
-    unsigned = "Although no key that is here has sealed the backup and its files."
-    key = "With the key that sealed it, from a cluster that is lost."
+    unsigned = "Accept a backup or files that no key of this namespace sealed."
+    key = "Secret with the key that sealed the backup, from a cluster that is lost."
     options = [
         click.Option(["--accept-unsigned"], is_flag=True, help=unsigned),
         click.Option(["--signed-by"], metavar="SECRET", help=key),
@@ -180,8 +183,8 @@ def trust(function: F) -> F:
 
 
 def target(function: F) -> F:
-    """--target, where backups go."""
-    text = "Where (default: the only target of the namespace)."
+    """--target, where backups are stored."""
+    text = "Backup target (default: the only one of the namespace)."
     return click.option("--target", metavar="NAME", shell_complete=complete.targets, help=text)(function)
 
 
@@ -193,7 +196,7 @@ _PERIODS = {"last": "", "hourly": "hours", "daily": "days", "weekly": "weeks", "
 
 
 def keep(function: F) -> F:
-    """--keep-…, given as one retention policy, `policy`."""
+    """--keep-…, passed as one retention policy, `policy`."""
 
     @functools.wraps(function)
     def wrapper(*words: Any, **given: Any) -> Any:
@@ -201,7 +204,8 @@ def keep(function: F) -> F:
         return function(*words, policy=policy, **given)
 
     texts = {
-        key: f"Keep the newest of each of N {unit}." if unit else "Keep the last N." for key, unit in _PERIODS.items()
+        key: f"Keep the newest backup of each of the last N {unit}." if unit else "Keep the last N backups."
+        for key, unit in _PERIODS.items()
     }
     add(wrapper, [click.Option([f"--keep-{key}"], type=int, default=0, metavar="N", help=texts[key]) for key in texts])
     return cast("F", wrapper)

@@ -1,7 +1,7 @@
-"""Every word that is printed: data to stdout, talk to stderr; plain text where nobody looks.
+"""Prints everything that the CLI prints: results to stdout, messages to stderr; plain text unless it is a terminal.
 
-Much of it was written by others: pods' annotations, a repository's entries, servers' errors. What a terminal would obey
-is written out here, and nowhere else is anything printed."""
+Much of the text was written by others: annotations of pods, entries of a repository, errors of servers. Control
+characters that a terminal would obey are made visible here, and no other module prints."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from mysqlops.planning.status import DOWN, HEALTHY, Member, Status
 if TYPE_CHECKING:
     from mysqlops.operations.configure import Value
 
-_WHOLE = 1000  # columns: a cell is never cut; a terminal folds what is longer
+_WHOLE = 1000  # columns: no cell is ever cut; a terminal wraps longer lines
 _COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
 
 
 def say(text: Any = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print it; a text may have several lines."""
+    """Print a text of one or several lines."""
     click.echo(typed.visible(str(text), kept="\n\t"), err=err, nl=nl)
 
 
 def _plain(text: str) -> str:
-    """For rich: no markup of others, one line."""
+    """A text for rich: on one line, without markup that others wrote."""
     from rich.markup import escape
 
     return escape(typed.visible(text))
@@ -42,7 +42,7 @@ def _plain(text: str) -> str:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A live line on a terminal; elsewhere a line for each new thing that is waited for."""
+    """A live line on a terminal; elsewhere one line each time that the reason to wait changes."""
     from rich.console import Console
 
     console, clock = Console(stderr=True, highlight=False, soft_wrap=True), SystemClock()
@@ -73,7 +73,7 @@ SCHEMA = "mysqlops.io/v1"
 
 
 def data(value: Any, form: str, *, kind: str = "") -> None:
-    """A machine's answer, whole, on stdout: an object with `apiVersion` and `kind`; a list is under `items`."""
+    """Print the whole answer for a machine: an object with `apiVersion` and `kind`; a list is under `items`."""
     kind = kind or _kind()
     facts = value if isinstance(value, dict) else {"items": value}
     document = {"apiVersion": SCHEMA, "kind": kind, **facts}
@@ -85,14 +85,14 @@ def data(value: Any, form: str, *, kind: str = "") -> None:
 
 
 def _kind() -> str:
-    """BackupList of `mysqlops backup list`."""
+    """The kind of the running command, such as BackupList for `mysqlops backup list`."""
     found = click.get_current_context(silent=True)
     words = re.split("[ -]", found.command_path.partition(" ")[2]) if found else ["result"]
     return "".join(word.title() for word in words)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows for people; a column of numbers is set right. Never folded, so that a line can be searched for."""
+    """Print rows for people. Numbers are aligned right. Rows are never wrapped, so that grep finds them."""
     from rich.console import Console
     from rich.table import Table
 
@@ -106,7 +106,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def show_steps(steps: Sequence[Step], form: str) -> None:
-    """What a command would do."""
+    """Print the steps that a command would take."""
     if form != "table":
         data({"steps": [step.as_json() for step in steps]}, form)
         return
@@ -117,7 +117,7 @@ def show_steps(steps: Sequence[Step], form: str) -> None:
 
 
 def show_settings(values: Sequence[Value], form: str) -> None:
-    """Variables: what my.cnf says, and what each member runs with."""
+    """Print settings: the value in my.cnf, and the one that each member runs with."""
     from rich.console import Console
     from rich.table import Table
 
@@ -140,7 +140,7 @@ def _text_of(value: str | None) -> str:
 
 
 def result(value: Any, form: str, sentence: str) -> None:
-    """What a verb did: one sentence for people, the value for machines."""
+    """Print what a verb did: one sentence for people, the value for machines."""
     if form == "table":
         say(sentence)
     else:
@@ -148,7 +148,7 @@ def result(value: Any, form: str, sentence: str) -> None:
 
 
 def show_status(status: Status, *, wide: bool = False) -> None:
-    """The verdict, the members, the services; then what is wrong and what to do, the most important last."""
+    """Print the verdict, the members and the Services; then each problem and its remedy, the most important last."""
     from rich.console import Console
     from rich.table import Table
 
@@ -175,7 +175,7 @@ def show_status(status: Status, *, wide: bool = False) -> None:
         console.print(_plain(f"  next: {condition.hint}"))
 
 
-_COLUMNS = ("MEMBER", "ROLE", "STATE", "BEHIND", "MISSING", "FILLED")  # with 80 columns all can be read
+_COLUMNS = ("MEMBER", "ROLE", "STATE", "BEHIND", "MISSING", "FILLED")  # fits 80 columns
 _WIDE = ("NODE", "VERSION", "RESTARTS", "CLAIM", "LABEL")
 
 

@@ -13,17 +13,20 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("10m")
-@click.option("--accept-loss", is_flag=True, help="Go on without the members that are missing or named.")
-@click.option("--without", multiple=True, metavar="MEMBER", help="Give this member up too, for its data has diverged.")
+@click.option("--accept-loss", is_flag=True, help="Form the group without the members that are missing or named.")
+@click.option("--without", multiple=True, metavar="MEMBER", help="Also give up this member, whose data has diverged.")
 @options.confirmed("with --accept-loss transactions may be lost", has_yes=False)
 @options.dry_run("Show the risk; change nothing.")
-@click.option("--withdraw", is_flag=True, help="Take back an order that no member has obeyed yet.")
-def recover(run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: bool, dry_run: bool) -> None:
-    """After a full outage, form the group of NAME again without members that are lost or have diverged.
+@options.wait("Wait until the group has a primary, or return once the members have the order.")
+@click.option("--withdraw", is_flag=True, help="Withdraw an order that no member has followed yet.")
+def recover(
+    run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: bool, dry_run: bool, wait: bool
+) -> None:
+    """After a full outage, form the group of NAME without members that are lost or have diverged.
 
-    Members form it by themselves once all of them are back and one of them holds everything. This is the only way past
-    a missing or diverged one: what only it holds is lost to the cluster. The history goes on under another name, and
-    the member comes back only by `member rebuild`. Without --accept-loss, only the risk is shown.
+    Once all members are back and one of them holds everything, they form the group by themselves. If one is missing or
+    has diverged, only this command forms it, and the cluster loses what only that member holds. The history continues
+    under another name, and the member returns only by `member rebuild`. Without --accept-loss, only the risk is shown.
 
     \b
     Examples:
@@ -41,7 +44,7 @@ def recover(run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: 
         found, order = operations.plan(session, name, without)
         risks = found.risks
         if found.back:
-            session.progress.warn(f"{', '.join(found.back)} would be taken back: nobody else is left")
+            session.progress.warn(f"{', '.join(found.back)} would be kept after all: no other member is left")
         for risk in risks:
             session.progress.warn(
                 f"{risk.member} would be given up ({risk.why}): {_risk(risk.only_there, risk.is_known)}"
@@ -61,24 +64,26 @@ def recover(run: Run, *, accept_loss: bool, without: tuple[str, ...], withdraw: 
         again, order = operations.plan(session, name, without)
         if again.risks != risks:
             text = "what would be given up is no longer what was shown"
-            raise errors.Refused([errors.Reason("changed-meanwhile", text, "run it again")])
-        operations.execute(session, name, order)
+            raise errors.Refused([errors.Reason("changed-meanwhile", text, "run the command again")])
+        operations.execute(session, name, order, wait=wait)
     left = ", ".join(risk.member for risk in risks)
     text = (
         f"{name} has a primary again, without {left}; mysqlops member rebuild {name} {risks[0].member} brings it back"
     )
-    output.result({"given_up": given_up}, run.form, text)
+    if not wait:
+        text = f"the members of {name} are ordered to form the group without {left}"
+    output.result({"given_up": given_up, "waited": wait}, run.form, text)
 
 
 def _withdraw(run: Run, *, dry_run: bool) -> None:
     from mysqlops.operations import recover as operations
 
     if dry_run:
-        run.rehearse(lambda session: operations.withdraw(session, run.name), "take the open order back")
+        run.rehearse(lambda session: operations.withdraw(session, run.name), "withdraw the open order")
         return
     with run.changing() as session:
         operations.withdraw(session, run.name)
-    output.result({"withdrawn": True}, run.form, f"{run.name} has no order to go on without a member")
+    output.result({"withdrawn": True}, run.form, f"{run.name} has no order to form a group without a member")
 
 
 def _risk(only_there: str | None, is_known: bool) -> str:
@@ -86,4 +91,8 @@ def _risk(only_there: str | None, is_known: bool) -> str:
         return "what only it holds is not known"
     if only_there:
         return f"only it holds {only_there}" + ("" if is_known else ", or more")
-    return "nothing is only there" if is_known else "it does not answer; when it last did, nothing was only there"
+    return (
+        "it holds nothing that others miss"
+        if is_known
+        else "it does not answer; when it last did, others missed nothing"
+    )

@@ -16,7 +16,7 @@ from mysqlops.cli.context import Run
 def render(run: Run, *, wanted: described.Wanted) -> None:
     """Print the objects that `deploy NAME` applies, as multi-document YAML.
 
-    Needs no cluster and prints the same bytes each time; no password is in it, since members generate them.
+    This needs no Kubernetes and prints the same bytes each time. It contains no password: members generate them.
 
     \b
     Example:

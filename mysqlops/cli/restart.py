@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def restart(run: Run, *, dry_run: bool) -> None:
     """Restart the members of NAME one at a time: replicas first, then a switchover, the old primary last.
 
-    Refused unless the cluster is healthy. Killed, the same command goes on where it was.
+    Refused unless the cluster is healthy. If it is killed, run it again: it continues. The command leads every
+    step, so it always waits.
 
     \b
     Example:

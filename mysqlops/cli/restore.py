@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("backup", required=False, shell_complete=complete.backups)
-@click.option("--as", "name", metavar="NAME", help="Make a new cluster of that name.")
+@click.option("--as", "name", metavar="NAME", help="Create a cluster of that name.")
 @click.option(
     "--in-place",
     metavar="NAME",
     shell_complete=complete.clusters,
-    help="Replace the data of that cluster; its claims are kept.",
+    help="Replace the data of that cluster; its previous claims are kept.",
 )
 @click.option(
     "--member", metavar="POD", shell_complete=complete.members, help="Replace only this member's data with the backup."
@@ -37,16 +37,18 @@ if TYPE_CHECKING:
     "--revert",
     metavar="NAME",
     shell_complete=complete.clusters,
-    help="Take the last restore in place of that cluster back.",
+    help="Undo the last in-place restore of that cluster.",
 )
-@click.option("--to", metavar="POINT", help="Bring it forward: latest, a moment, UUID:N or before-UUID:N.")
+@click.option("--to", metavar="POINT", help="Recover to a point: latest, a moment, UUID:N or before-UUID:N.")
 @options.confirmed("for --in-place, --member and --revert", has_yes=False)
 @options.trust
-@click.option("--accept-loss", is_flag=True, help="Although the member may hold transactions that no other has.")
+@click.option(
+    "--accept-loss", is_flag=True, help="Continue although the member may hold transactions that no other has."
+)
 @options.namespaced("6h", has_as=False)
 @options.target
 @described.spec(with_defaults=False)
-@options.dry_run("Check everything and show what would be made; change nothing.")
+@options.dry_run("Check everything and show what would be done; change nothing.")
 def restore(
     run: Run,
     backup: str | None,
@@ -62,22 +64,25 @@ def restore(
     wanted: described.Wanted,
     dry_run: bool,
 ) -> None:
-    """Make a new cluster of BACKUP, or put BACKUP in the place of a cluster's or a member's data.
+    """Create a cluster from BACKUP, or replace the data of a cluster or a member with BACKUP.
 
     The data is fetched, started without a network and compared with what was recorded before any member serves it. The
     applications' accounts keep their passwords; root, app and mysqlops' own get those of the cluster's Secret.
 
-    With --as, size, image and settings are those of the cluster that was backed up, unless you give others.
+    With --as, the new cluster has the size, image and settings of the one that was backed up, unless you give others.
 
-    With --in-place the cluster keeps its name, Services, passwords, size and settings. Its members run until the backup
-    is there and proven on a new claim; then all stop, and start with new claims. What was written after the backup is
-    only in the previous claims, which are kept: --revert brings them back, also from a restore that was killed.
+    With --in-place, the cluster keeps its name, Services, passwords, size and settings. Its members run until the
+    backup is fetched and proven on a new claim. Then all of them stop, and start with new claims. Only the previous
+    claims hold what was written after the backup. They are kept, and --revert returns to them, even if the restore was
+    killed.
 
-    With --member only that member's data is replaced, and what was written since comes from the others' binary logs.
+    With --member, only that member's data is replaced. The others' binary logs supply what was written since.
 
-    With --to the binary logs in the target (backup binlog start) are applied to the backup up to a point: everything
-    that is there (latest), all that was committed at a moment (2026-11-25T10:30:00Z), a transaction (UUID:N, as in
-    gtid_executed), or all before one (before-UUID:N).
+    With --to, the target's binary logs (backup binlog start) are applied to the backup up to a point: everything stored
+    (latest), all that was committed by a moment (2026-11-25T10:30:00Z), a transaction (UUID:N, as in gtid_executed), or
+    everything before a transaction (before-UUID:N).
+
+    The command leads every step, so it always waits. If it is killed, run it again: it continues.
 
     \b
     Examples:
@@ -108,7 +113,7 @@ def restore(
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for: one of four ways, of which cluster or member, and from what."""
+    """The request: one of four ways to restore, the cluster or member to restore, and the backup."""
 
     option: str
     name: str
@@ -120,32 +125,32 @@ class Order:
 
 
 def _order(backup: str | None, modes: dict[str, str | None], wanted: described.Wanted, to: str) -> Order:
-    """Raises ConfigError."""
+    """The request that the options make; raises ConfigError if they contradict each other."""
     from mysqlops.core import pitr
 
     option, name = _check_words(backup, modes, wanted)
     to = str(pitr.parse(to)) if to else ""
     if to and option in ("--revert", "--member"):
-        raise errors.ConfigError(f"--to {to}: only with --as and --in-place", hint="mysqlops restore --help")
+        raise errors.ConfigError(f"--to {to}: only with --as or --in-place", hint="mysqlops restore --help")
     return Order(option, name, backup or "", to)
 
 
 def _check_words(backup: str | None, modes: dict[str, str | None], wanted: described.Wanted) -> tuple[str, str]:
-    """The option that was given, and the cluster or member that is meant; raises ConfigError."""
+    """The option that was given, and the cluster or member that it names; raises ConfigError."""
     given = {option: value for option, value in modes.items() if value is not None}
     hint = "mysqlops restore --help"
     if len(given) != 1:
-        text = f"{' and '.join(given)}: one of them only" if given else f"one of {', '.join(modes)} is needed"
+        text = f"{' and '.join(given)} exclude each other" if given else f"one of {', '.join(modes)} is needed"
         raise errors.ConfigError(text, hint=hint)
     ((option, name),) = given.items()
     if backup is None and option != "--revert":
-        raise errors.ConfigError(f"{option} {name}: which BACKUP?", hint="mysqlops backup list")
+        raise errors.ConfigError(f"{option} {name}: BACKUP is missing", hint="mysqlops backup list")
     if backup is not None and option == "--revert":
-        raise errors.ConfigError(f"--revert {name} goes back to what was before, not to {backup}", hint=hint)
+        raise errors.ConfigError(f"--revert {name} returns to the previous claims: omit {backup}", hint=hint)
     if option != "--as" and (extra := wanted.on_the_line - {"mysqld"}):
         listed = ", ".join(f"--{one.replace('_', '-')}" for one in sorted(extra))
         text = f"{listed}: a restore in place keeps what the cluster has"
-        raise errors.ConfigError(text, hint="omit it; upgrade, scale and storage resize change a cluster")
+        raise errors.ConfigError(text, hint="omit it; use upgrade, scale or storage resize to change a cluster")
     if option == "--member" and not re.fullmatch(r".+-\d", name):
         raise errors.ConfigError(f"--member {name}: expected a pod such as mysql-2", hint="kubectl get pods")
     names.check_cluster_name(_cluster_of(option, name))
@@ -166,8 +171,8 @@ def _find(session: Session, order: Order) -> Source:
     there, chunks = backups.held(session, place, trust.signed_by)
     found = backups.pick(there, place, order.backup)
     signing.check(found, accepted=trust.accept_unsigned)
-    # Who takes it all the same takes binary logs that nobody has sealed too. If what is recorded of it is sealed, its
-    # cluster had a key, and sealed them.
+    # --accept-unsigned accepts unsealed binary logs too. But if the backup's facts are sealed, its cluster had a key
+    # and sealed the logs: then they must be sealed.
     signed = UNSIGNED if trust.accept_unsigned and found.signed != FACTS else found.signed
     found = replace(found, signed=signed, key_secret=trust.signed_by or "")
     if to:
@@ -189,7 +194,7 @@ def _restore_as(
     spec = restore.spec_of(session, found, manifest, name, changed)
     restore.check_data(found, manifest, spec)
     restore.check(session, found, spec, source.to)
-    why = "as you say" if "image" in changed else restore.images(session, found).why
+    why = "as requested" if "image" in changed else restore.images(session, found).why
     runs = restore.shown(spec, manifest, why) + texts.logs(source)
     if dry_run:
         text = "\n  ".join(
@@ -212,7 +217,7 @@ def _say_runs(session: Session, name: str, runs: list[str]) -> None:
 
 
 def _runs_now(session: Session, name: str, source: Source) -> list[str]:
-    """Of a cluster that keeps what it has."""
+    """Lines that say what a cluster runs that keeps its image and settings."""
     from mysqlops.operations import observe, restore
 
     spec = observe.must_run(session.client, name).spec
@@ -246,19 +251,21 @@ def _restore_member(session: Session, source: Source, pod: str, *, form: str, dr
     if dry_run:
         restore_member.check(session, name, pod, found, accept_loss=accept_loss)
         output.result(
-            answer, form, f"would delete the data of {pod} and put {texts.size(source)} there{texts.estimate(found)}"
+            answer,
+            form,
+            f"would delete the data of {pod} and replace it with {texts.size(source)}{texts.estimate(found)}",
         )
         return
     with lock.held(session, name, "restore"):
         restore_member.execute(session, name, pod, found, source.target, accept_loss=accept_loss)
-    output.result(answer, form, f"{pod} began with {found.id} and holds what the group holds")
+    output.result(answer, form, f"{pod} was restored from {found.id} and holds what the group holds")
 
 
 def _revert(session: Session, name: str, *, form: str, dry_run: bool) -> None:
     from mysqlops.operations import in_place, lock, remake
 
     if dry_run:
-        texts.show(in_place.plan_revert(session, name), name, form, "what was before the last restore")
+        texts.show(in_place.plan_revert(session, name), name, form, "the data from before the last restore")
         return
     in_place.annotations_of(session, name)
     with lock.held(session, name, "restore"):

@@ -1,4 +1,4 @@
-"""What `restore` prints: what it would do, and what it did."""
+"""The texts that `restore` prints: what it would do, and what it did."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def logs(source: Source) -> list[str]:
     if not source.to:
         return []
-    sealed = "sealed with the same key" if source.backup.signed != UNSIGNED else "which nobody has to have sealed"
+    sealed = "sealed with the same key" if source.backup.signed != UNSIGNED else "whether sealed or not"
     return [f"binary logs: those in target {source.target.name}, {sealed}"]
 
 
@@ -25,7 +25,7 @@ def show(swap: Swap, name: str, form: str, what: str) -> None:
     from mysqlops.planning import restore as planning
 
     if form == "table":
-        output.say(f"{name} would get {what}; what was written since is only in its claims of now")
+        output.say(f"{name} would get {what}; only its present claims would hold what was written since")
     output.show_steps(planning.steps(name, swap), form)
 
 
@@ -38,7 +38,7 @@ def tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
         "status": done.status.as_json(),
     }
     if done.stopped_seconds is None:
-        text += "; a run before this one had made the change"
+        text += "; an earlier run had made the change"
     else:
         text += f"; it had no primary for {done.stopped_seconds:.0f} s"
     text += f"; kept: {', '.join(done.kept) or 'no claim'}"
@@ -48,21 +48,21 @@ def tell(swap: Swap, name: str, form: str, text: str, done: Result) -> None:
 
 
 def held(source: Source, filled: Filled) -> str:
-    """What was compared, not what the repository says of itself."""
+    """What the data that was compared holds; the repository's own figures may be wrong."""
     from mysqlops.planning import backup_progress
 
     text = f"{source.backup.id}: {filled}, as of {source.backup.at}"
     if not source.to:
         return text
-    told = backup_progress.reached(filled.reached) if filled.reached else ""
-    return f"{text}, {told or f'brought to {source.to} by a run before this one'}"
+    point = backup_progress.reached(filled.reached) if filled.reached else ""
+    return f"{text}, {point or f'recovered to {source.to} by an earlier run'}"
 
 
 def size(source: Source) -> str:
     text = f"{source.backup.id} ({quantity.format_bytes(source.backup.size)}, {source.backup.at})"
-    return f"{text} brought to {source.to}" if source.to else text
+    return f"{text} recovered to {source.to}" if source.to else text
 
 
 def estimate(found: Backup) -> str:
     seconds = found.verified.seconds if found.verified else 0.0
-    return f"; fetching and starting it took {seconds:.0f} s when it was verified" if seconds else ""
+    return f"; when it was verified, fetching and starting it took {seconds:.0f} s" if seconds else ""

@@ -19,11 +19,11 @@ from mysqlops.cli.context import Run
 @options.namespaced(None)
 @click.option("--run", "runs", is_flag=True, help="Run the script with ARGUMENTS instead of printing it.")
 def runbook(run: Run, name: str | None, arguments: tuple[str, ...], *, runs: bool) -> int:
-    """List the runbooks, or print the script of one: mysqlops commands for a situation, in one POSIX shell script.
+    """List the runbooks, or print one: a POSIX shell script of mysqlops commands for a situation.
 
-    MYSQLOPS_NAMESPACE, MYSQLOPS_CONTEXT and MYSQLOPS_KUBECONFIG choose where a script works; with --run, --namespace,
-    --context and --kubeconfig do. `mysqlops explain NAME` prints the page on the situation. With --run, the exit status
-    is the script's.
+    A script works where MYSQLOPS_NAMESPACE, MYSQLOPS_CONTEXT and MYSQLOPS_KUBECONFIG point; with --run, the options
+    --namespace, --context and --kubeconfig set them. The exit status of --run is the script's. `mysqlops explain NAME`
+    prints the page on the situation.
 
     \b
     Examples:
@@ -60,8 +60,8 @@ def _list(run: Run) -> None:
 
 
 def _execute(name: str, script: str, arguments: tuple[str, ...], access: context.Access) -> int:
-    """Its exit status. The script calls `mysqlops`: this one, wherever it is installed. Its stdin stays free for
-    questions on a terminal."""
+    """Run the script and return its exit status. PATH starts with this mysqlops, since the script calls `mysqlops`. Its
+    stdin stays free for questions on a terminal."""
     if access.user:
         raise click.UsageError("--as: the script's commands would not act as that user; give it in the kubeconfig")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"

@@ -11,26 +11,29 @@ from mysqlops.core.spec import check_replicas
 
 @click.command()
 @options.cluster("60m")
-@click.option("--replicas", type=int, required=True, metavar="N", help="Members: 1, 3, 5, 7 or 9.")
+@click.option("--replicas", type=int, required=True, metavar="N", help="Number of members: 1, 3, 5, 7 or 9.")
 @click.option(
     "--pvc",
     type=click.Choice(["keep", "delete"]),
     default="keep",
     show_default=True,
-    help="What becomes of the claims of members that go; deleting needs --confirm NAME.",
+    help="Keep or delete the claims of removed members; deleting needs --confirm NAME.",
 )
-@click.option("--rebuild", is_flag=True, help="Delete kept claims of members that come; needs --confirm NAME.")
-@click.option("--accept-loss", is_flag=True, help="Although a claim that is deleted may hold what no member has.")
+@click.option("--rebuild", is_flag=True, help="Delete the kept claims of added members first; needs --confirm NAME.")
+@click.option(
+    "--accept-loss", is_flag=True, help="Delete a claim although it may hold transactions that no member has."
+)
 @options.confirmed("with --pvc delete or --rebuild data is deleted", has_yes=False)
 @options.dry_run("Check everything and show the steps; change nothing.")
 def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool, dry_run: bool) -> None:
     """Add members to NAME, or remove them, one at a time.
 
-    A new member takes its data from the group and is caught up before the next one. On the way down the highest ordinal
-    goes first; if it leads, another one takes over before. Its claim is kept, with a note of the transactions that it
-    holds, and used again on the way up if the group can bring it up to date. A claim is deleted only if a majority
-    is ONLINE at that moment and holds all that is on it, or with --accept-loss. Killed or turned round, the same
-    command goes on from what is there.
+    A new member copies its data from the group and catches up before the next one is added. The highest ordinal is
+    removed first; if it is the primary, it hands over before. Its claim is kept, with a note of the transactions that
+    it holds, and a later scale-up uses it again if the group can bring it up to date. A claim is deleted only if a
+    majority is ONLINE at that moment and holds everything on it, or with --accept-loss. If the command is killed, run
+    it again or with another number: it continues from the members that exist. The command leads every step, so it
+    always waits.
 
     \b
     Examples:
@@ -39,15 +42,15 @@ def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool
     """
     from mysqlops.operations import scale as operations
 
-    name, wish = run.name, operations.Wish(pvc, rebuild, accept_loss)
+    name, request = run.name, operations.Request(pvc, rebuild, accept_loss)
     check_replicas(replicas)
-    if (wish.claims == operations.DELETE or wish.rebuild) and not dry_run:
+    if (request.claims == operations.DELETE or request.rebuild) and not dry_run:
         run.confirm(f"deletes claims of {name}, and the data in them", loses=True)
     with run.changing(dry_run=dry_run) as session:
-        steps = operations.plan(session, name, replicas, wish)
+        steps = operations.plan(session, name, replicas, request)
         if dry_run:
             output.show_steps(steps, run.form)
             return
-        done = operations.execute(session, name, replicas, wish)
+        done = operations.execute(session, name, replicas, request)
     text = f"{name} has {replicas} members" + (f": {', '.join(done)}" if done else " already: nothing changed")
     output.result({"replicas": replicas, "changed": done}, run.form, text)

@@ -11,8 +11,9 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.cluster("10m")
 @options.dry_run()
-def start(run: Run, *, dry_run: bool) -> None:
-    """Start NAME after a `stop`, and check that every member still holds what it held.
+@options.wait("Wait until all members are back and compare them, or return once their pods are ordered.")
+def start(run: Run, *, dry_run: bool, wait: bool) -> None:
+    """Start NAME after `stop`, and check that every member still holds what it held.
 
     \b
     Example:
@@ -24,6 +25,8 @@ def start(run: Run, *, dry_run: bool) -> None:
         run.rehearse(lambda session: stop.start(session, run.name), f"start {run.name}")
         return
     with run.changing() as session:
-        started = stop.start(session, run.name)
-    text = f"{run.name} is up: {started['replicas']} members hold all that they held before"
-    output.result(started, run.form, text)
+        started = stop.start(session, run.name, wait=wait)
+    text = f"{run.name} is up: {started['replicas']} members hold everything they held before"
+    if not wait:
+        text = f"{run.name} is starting; mysqlops start {run.name} waits for its members and compares them"
+    output.result({**started, "waited": wait}, run.form, text)

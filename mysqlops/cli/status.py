@@ -11,11 +11,11 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("1m", forms=("table", "wide", "json", "yaml"))
-@click.option("--watch", "-w", is_flag=True, help="Show again every two seconds.")
+@click.option("--watch", "-w", is_flag=True, help="Repeat every two seconds.")
 def status(run: Run, *, watch: bool) -> int:
-    """Show the members of NAME, what its Services lead to, and what is wrong.
+    """Show the members of NAME, the targets of its Services, and its problems.
 
-    Exit status: 0 healthy, 8 degraded (it can be written), 9 down (it cannot).
+    Exit status: 0 healthy, 8 degraded (it accepts writes), 9 down (it does not).
 
     \b
     Examples:

@@ -12,10 +12,11 @@ from mysqlops.cli.context import Run
 @options.cluster("10m")
 @options.confirmed("the database stops")
 @options.dry_run()
-def stop(run: Run, *, dry_run: bool) -> None:
-    """Stop NAME cleanly: clients are refused, all members reach the same GTID set, then all pods go.
+@options.wait("Wait until the last pod is gone, or return once all members are equal and ordered to stop.")
+def stop(run: Run, *, dry_run: bool, wait: bool) -> None:
+    """Stop NAME cleanly: clients are refused, all members reach the same GTID set, then all pods are removed.
 
-    Claims, Services and passwords stay; `start` brings everything back.
+    Claims, Services and passwords are kept; `start` starts the same members again.
 
     \b
     Example:
@@ -31,7 +32,8 @@ def stop(run: Run, *, dry_run: bool) -> None:
         return
     run.confirm(f"stops {run.name}: nothing can be read or written until it is started")
     with run.changing() as session:
-        stopped = operations.stop(session, run.name)
+        stopped = operations.stop(session, run.name, wait=wait)
     held = next(iter(stopped["executed"].values()), "")
-    text = f"{run.name} is stopped; each of {stopped['replicas']} members holds {held or 'no transaction'}"
-    output.result(stopped, run.form, text)
+    state = "is stopped" if wait else "is stopping"
+    text = f"{run.name} {state}; each of {stopped['replicas']} members holds {held or 'no transaction'}"
+    output.result({**stopped, "waited": wait}, run.form, text)

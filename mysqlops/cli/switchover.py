@@ -15,22 +15,24 @@ from mysqlops.cli.types import WholeSeconds
     "--to",
     metavar="MEMBER",
     shell_complete=complete.members,
-    help="The new primary (default: the replica with the least to apply).",
+    help="New primary (default: the replica with the least to apply).",
 )
-@click.option("--max-behind", type=int, default=1000, show_default=True, help="Refuse if it has more to apply.")
+@click.option(
+    "--max-behind", type=int, default=1000, show_default=True, help="Refuse if it has more transactions to apply."
+)
 @click.option(
     "--transactions-timeout",
     type=WholeSeconds(0, 600),
     default="10s",
     show_default=True,
-    help="How long open transactions may take to end; the server then rolls them back.",
+    help="How long open transactions may take to end before the server rolls them back.",
 )
-@click.option("--roll-back-transactions", is_flag=True, help="Also those that are older than that already.")
-@options.dry_run("Check everything and show who would be primary; change nothing.")
+@click.option("--roll-back-transactions", is_flag=True, help="Also roll back those that are already older.")
+@options.dry_run("Check everything and show which member would be primary; change nothing.")
 def switchover(
     run: Run, *, to: str | None, max_behind: int, transactions_timeout: int, roll_back_transactions: bool, dry_run: bool
 ) -> None:
-    """Make another member of NAME the primary, and measure for how long nothing could be written.
+    """Make another member of NAME the primary, and measure for how long it accepted no writes.
 
     \b
     Examples:

@@ -1,5 +1,5 @@
-"""The tree of commands: `mysqlops backup list` is the function `list` of
-mysqlops/cli/backup/list.py, imported when it is used."""
+"""The tree of commands: `mysqlops backup list` is the function `list` of mysqlops/cli/backup/list.py, imported when it
+is used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mysqlops.cli import options
 
 
 class Tree(click.Group):
-    """A group that lists its commands without importing one; options of every command may stand before the verb."""
+    """A group that lists its commands without importing them, and accepts their common options before the verb."""
 
     def __init__(self, *, package: str, table: Mapping[str, str], **settings: Any) -> None:
         super().__init__(**settings)

@@ -1,4 +1,4 @@
-"""Values that are written as the field writes them."""
+"""Durations, rates and lists, in the notation of Kubernetes and restic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNITS = (86400, 3600, 60, 1, 0.001)
 
 
 class Duration(SecondsType):
-    """Seconds, from 90, 90s, 10m, 1h30m, 7d or 500ms."""
+    """Seconds, parsed from 90, 90s, 10m, 1h30m, 7d or 500ms."""
 
     name = "duration"
 
@@ -36,7 +36,7 @@ class Duration(SecondsType):
 
 
 class WholeSeconds(WholeType):
-    """A duration of whole seconds, within limits."""
+    """A duration in whole seconds, within limits."""
 
     name = "duration"
 
@@ -51,7 +51,7 @@ class WholeSeconds(WholeType):
 
 
 class Rate(WholeType):
-    """MiB a second, from 50, 50Mi or 1Gi."""
+    """MiB per second, parsed from 50, 50Mi or 1Gi."""
 
     name = "rate"
 
@@ -68,7 +68,7 @@ class Rate(WholeType):
 
 
 class NameList(NamesType):
-    """Names with commas between them; empty: none."""
+    """Names separated by commas; an empty text means none."""
 
     name = "names"
 

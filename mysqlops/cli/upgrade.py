@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.cluster("60m")
-@click.option("--image", help="Another image of MySQL.")
-@click.option("--agent-image", help="Another image of Python for the agents.")
-@click.option("--memory", help="Of each mysqld; request and limit.")
-@click.option("--cpu", help="Request of each mysqld.")
+@click.option("--image", help="New image of MySQL.")
+@click.option("--agent-image", help="New image of Python for the agents.")
+@click.option("--memory", help="Memory of each mysqld: request and limit.")
+@click.option("--cpu", help="CPU request of each mysqld.")
 @described.access
 @click.option(
     "--member-timeout",
     type=Duration(),
     default="10m",
     show_default=True,
-    help="A new pod that is not back in the group by then has failed.",
+    help="A new pod that has not joined the group by then has failed.",
 )
 @options.dry_run("Try the images, show the steps; change nothing.")
 @click.option("--status", "way", flag_value="status", help="Show an open rollout.")
-@click.option("--resume", "way", flag_value="resume", help="Go on with an open rollout.")
-@click.option("--rollback", "way", flag_value="rollback", help="Take an open rollout back.")
+@click.option("--resume", "way", flag_value="resume", help="Continue an open rollout.")
+@click.option("--rollback", "way", flag_value="rollback", help="Roll an open rollout back.")
 def upgrade(
     run: Run,
     *,
@@ -47,10 +47,11 @@ def upgrade(
     dry_run: bool,
     way: str | None,
 ) -> None:
-    """Change what the members of NAME run with, one pod at a time: replicas, a switchover, the old primary.
+    """Change what the members of NAME run, one pod at a time: replicas, a switchover, the old primary.
 
-    Without options it brings the agents and the manifests to those of this mysqlops. The images are tried first, and
-    the way from version to version is checked. A new pod that fails stops the rollout, and all is put back as it was.
+    Without options, it updates agents and manifests to those of this mysqlops. The images are tried first, and the
+    upgrade path between the versions is checked. If a new pod fails, the rollout stops and every change is rolled back.
+    The command leads the rollout, so it always waits.
 
     \b
     Examples:
@@ -64,7 +65,7 @@ def upgrade(
     name, limits = run.name, rollout.Limits(member_timeout)
     changes = {"image": image, "agent_image": agent_image, "memory": memory, "cpu": cpu, **asdict(access)}
     if way and any(value is not None for value in changes.values()):
-        raise click.UsageError(f"--{way} takes no change: it concerns the open rollout")
+        raise click.UsageError(f"--{way} concerns the open rollout: omit the changes")
     if way == "status":
         with run.reading() as session:
             _show_open(session, run)
@@ -72,7 +73,7 @@ def upgrade(
     if way:
         _go_on(run, way, limits, dry_run=dry_run)
         return
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         running = observe.must_run(session.client, name)
         change = operations.plan(session, name, running, operations.wanted_spec(running, changes))
         if ANY_NAMESPACE in running.spec.client_namespaces and changes["client_namespaces"] is None:
@@ -84,7 +85,7 @@ def upgrade(
         replaced = operations.execute(session, name, change, limits)
     text = f"{name} runs with {change.why}: replaced {', '.join(replaced)}"
     if not replaced:
-        text = f"{name} has what was asked for: no pod was replaced"
+        text = f"{name} is as requested: no pod was replaced"
     output.result({"changed": change.why, "replaced": replaced}, run.form, text)
 
 
@@ -93,7 +94,7 @@ def _show_open(session: Session, run: Run) -> None:
 
     record = upgrade.must_be_open(session, run.name)
     found = {"why": record.why, "since": record.since, "failure": record.failure}
-    sentence = f"{record.why}, since {record.since}" + (f"; going back: {record.failure}" if record.failure else "")
+    sentence = f"{record.why}, since {record.since}" + (f"; rolling back: {record.failure}" if record.failure else "")
     output.result(found, run.form, sentence)
 
 

@@ -11,9 +11,11 @@ from mysqlops.core import adoption
 
 @click.command()
 @click.argument("hosts", nargs=-1, required=True, metavar="HOST[:PORT]...")
-@click.option("--user", help="Also wait until this account finds the server writable.")
-@click.option("--password-file", type=click.Path(), default="/dev/null", help="File with the account's password.")
-@click.option("--ca-file", type=click.Path(), default="", help="Verify the server's name by this CA.")
+@click.option("--user", help="Also log in as this account and wait until the server accepts writes.")
+@click.option("--password-file", type=click.Path(), default="/dev/null", help="File with the password of that account.")
+@click.option(
+    "--ca-file", type=click.Path(), default="", help="File with the CA that verifies the server's certificate and name."
+)
 @click.option(
     "--ssl-mode",
     type=click.Choice(adoption.SSL_MODES),
@@ -26,7 +28,7 @@ def wait(
 ) -> None:
     """Wait until one of the databases answers: its name resolves, its port greets as MySQL, and it accepts writes.
 
-    The same program is in the ConfigMap NAME-agent, for init containers on a stock Python image: see
+    The ConfigMap NAME-agent holds the same program, for init containers on a stock Python image: see
     manifests/examples/app.yaml.
 
     \b

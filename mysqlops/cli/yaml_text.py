@@ -1,7 +1,7 @@
-"""YAML that every reader takes alike.
+"""YAML that every parser reads alike.
 
-kubectl reads with Go's YAML 1.1, where `y` is true and `1e3` a number; others read 1.2, where `0o17` is one. A text
-that either would take for something else is quoted.
+kubectl parses YAML 1.1, where `y` is true and `1e3` is a number; other parsers follow 1.2, where `0o17` is one. A
+string that either would read as another type is quoted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OTHER = re.compile(
 
 
 def dump(documents: Iterable[Any]) -> str:
-    """Multi-document YAML, the same bytes each time; long texts as blocks."""
+    """Multi-document YAML, the same bytes each time; strings of several lines become blocks."""
     import yaml
 
     class Dumper(yaml.SafeDumper):

@@ -20,7 +20,7 @@ def read(client: Client, cluster: str) -> drill.Record | None:
 
 
 def check_none(client: Client, cluster: str) -> None:
-    """Raises Refused."""
+    """Raise Refused if a drill is open."""
     found = read(client, cluster)
     if found is not None:
         raise Refused([choice.still_open(cluster, found)])

@@ -36,7 +36,7 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """The options of `drill`."""
 
     count: int
@@ -57,7 +57,7 @@ class Plan:
     session: Session
     name: str
     fault: Fault
-    wish: Wish
+    request: Request
     seed: int
     status: status.Status
     lab: lab.Lab | None
@@ -66,7 +66,7 @@ class Plan:
     def preview(self) -> list[str]:
         about, spared = self.fault.about, self.lab.control_plane if self.lab else None
         hit = choice.target(about, self.status, self.seed, 1, spared)
-        lines = choice.preview(about, self.status, hit, self.wish.count, self.wish.clients)
+        lines = choice.preview(about, self.status, hit, self.request.count, self.request.clients)
         if self.nodes is not None and self.nodes.namespace and about.needs == NODE:
             lines.append(f"reaches its node by: a privileged pod in namespace {self.nodes.namespace}")
         if choice.must_move(about, self.status, spared):
@@ -86,26 +86,26 @@ def the_cluster(session: Session, name: str | None) -> str:
     return listed[0]
 
 
-def plan(session: Session, name: str, fault: Fault, wish: Wish) -> Plan:
+def plan(session: Session, name: str, fault: Fault, request: Request) -> Plan:
     """Raises Refused with every reason, ConfigError."""
-    choice.check_count(wish.count)
+    choice.check_count(request.count)
     record.check_none(session.client, name)
     seen = observe.cluster(session.client, name, session.clock)
-    judged, own = verdict.judge(seen), lab.find(session.client) if wish.uses_lab else None
+    judged, own = verdict.judge(seen), lab.find(session.client) if request.uses_lab else None
     has_target = fault.about.needs != TARGET or bool(targets.everything(session.client))
     schedules = [schedule.judge(one, session.clock.now()) for one in seen.schedules]
-    reach = node_pods.choose(session, name, fault.about, own, wish.way)
+    reach = node_pods.choose(session, name, fault.about, own, request.way)
     has = choice.Has(lab=own is not None, nodes=reach is not None, target=has_target)
-    reasons = choice.refusals(fault.about, judged, schedules, has, force=wish.force)
+    reasons = choice.refusals(fault.about, judged, schedules, has, force=request.force)
     if reasons:
         raise errors.Refused(reasons)
     if isinstance(reach, node_pods.NodePods):
         reach.check()
-    seed = wish.seed if wish.seed is not None else secrets.randbelow(1_000_000)
-    return Plan(session, name, fault, wish, seed, judged, own, reach)
+    seed = request.seed if request.seed is not None else secrets.randbelow(1_000_000)
+    return Plan(session, name, fault, request, seed, judged, own, reach)
 
 
-def possible(session: Session, name: str, wish: Wish) -> tuple[list[str], dict[str, str]]:
+def possible(session: Session, name: str, request: Request) -> tuple[list[str], dict[str, str]]:
     """The faults of `drill all`, and why others are left out; raises Refused for reasons that concern all of them."""
     here: list[str] = []
     skipped: dict[str, str] = {}
@@ -113,7 +113,7 @@ def possible(session: Session, name: str, wish: Wish) -> tuple[list[str], dict[s
         if not fault.about.in_all:
             continue
         try:
-            plan(session, name, fault, wish)
+            plan(session, name, fault, request)
             here.append(one)
         except errors.Refused as error:
             if any(reason.code not in _OF_ONE_FAULT for reason in error.reasons):
@@ -136,24 +136,24 @@ class Outcome:
 
 def execute(chosen: Plan) -> Outcome:
     """Run all rounds. The report is always written; each round is on disk before the next begins."""
-    session, name, wish = chosen.session, chosen.name, chosen.wish
+    session, name, request = chosen.session, chosen.name, chosen.request
     about, by = chosen.fault.about, _who()
-    own = {"target": wish.target}
-    drill = Drill(session, name, chosen.fault, wish.clients, chosen.seed, by, chosen.lab, chosen.nodes, own)
+    own = {"target": request.target}
+    drill = Drill(session, name, chosen.fault, request.clients, chosen.seed, by, chosen.lab, chosen.nodes, own)
     report = _new_report(chosen)
-    folder, began = store.Folder(wish.folder, about.name, session.clock.now()), session.clock.monotonic()
+    folder, began = store.Folder(request.folder, about.name, session.clock.now()), session.clock.monotonic()
     folder.write(report)  # an unwritable folder is found before anything is broken
     done: list[Round] = []
     failure: BaseException | None = None
     try:
         with signals.handled(_ENDING, _stop), _open(chosen, by):
-            for number in range(1, wish.count + 1):
+            for number in range(1, request.count + 1):
                 result = round.run(drill, number)
                 done.append(result.round)
                 folder.keep(result)
                 report = statistic.finish(report, done, seconds=session.clock.monotonic() - began)
                 folder.write(report)
-                session.progress.say(_sentence(result.round, wish.count))
+                session.progress.say(_sentence(result.round, request.count))
                 if result.round.failed:
                     raise errors.WaitTimeout(f"round {number}: {result.round.failed}", hint=f"mysqlops status {name}")
     except (errors.MysqlopsError, KeyboardInterrupt) as error:
@@ -174,7 +174,7 @@ def _sentence(one: Round, count: int) -> str:
 
 
 def _new_report(chosen: Plan) -> Report:
-    session, wish = chosen.session, chosen.wish
+    session, request = chosen.session, chosen.request
     servers = sorted({one.version for one in chosen.status.members if one.version})
     versions = {"mysqlops": __version__, "MySQL": ", ".join(servers), "Kubernetes": session.client.version()}
     return Report(
@@ -184,15 +184,15 @@ def _new_report(chosen: Plan) -> Report:
         namespace=session.client.namespace,
         at=f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}",
         seed=chosen.seed,
-        wanted=wish.count,
-        clients=wish.clients,
-        slo=wish.slo,
+        wanted=request.count,
+        clients=request.clients,
+        slo=request.slo,
         members=len(chosen.status.members),
-        forced=wish.force,
+        forced=request.force,
         versions=versions,
-        options=({"target": wish.target} if wish.target else {})
-        | ({} if wish.uses_lab else {"no-lab": ""})
-        | ({"node-pods": wish.way.namespace} if wish.way.namespace else {}),
+        options=({"target": request.target} if request.target else {})
+        | ({} if request.uses_lab else {"no-lab": ""})
+        | ({"node-pods": request.way.namespace} if request.way.namespace else {}),
     )
 
 

@@ -153,7 +153,7 @@ def start(
     if not bootstrap:
         _execute(server, command, "START GROUP_REPLICATION")
         return
-    bar(server)
+    block_clients(server)
     server.query("SET GLOBAL group_replication_bootstrap_group = ON")
     try:
         _execute(server, command, "START GROUP_REPLICATION (forming the group)")
@@ -237,11 +237,11 @@ def set_as_primary(server: connect.Server, server_uuid: str, *, transactions_sec
     server.query("SELECT group_replication_set_as_primary(%s, %s)", [server_uuid, transactions_seconds])
 
 
-def bar(server: connect.Server) -> None:
+def block_clients(server: connect.Server) -> None:
     """Disconnect all clients and admit none; the group keeps running. Accounts with CONNECTION_ADMIN can connect."""
     server.query("SET GLOBAL offline_mode = ON")
 
 
 def accept_clients(server: connect.Server) -> None:
-    """Undo `bar`, and `group_replication_exit_state_action = OFFLINE_MODE` once the member is back in its group."""
+    """Undo `block_clients` or, once the member is back in its group, `exit_state_action = OFFLINE_MODE`."""
     server.query("SET GLOBAL offline_mode = OFF")

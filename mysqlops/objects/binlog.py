@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """The options of `backup binlog start`."""
 
     target: Target
@@ -46,38 +46,38 @@ class Source:
     origin: str
 
 
-def objects(templates: Sequence[Json], scripts: Mapping[str, str], wish: Wish, source: Source) -> list[Json]:
+def objects(templates: Sequence[Json], scripts: Mapping[str, str], request: Request, source: Source) -> list[Json]:
     """What `backup binlog start` applies, in that order."""
     made: list[Json] = [render.rename(copy.deepcopy(one), source.spec.name) for one in templates]
     for item in made:
         item["metadata"]["namespace"] = source.spec.namespace
     for subject in next(one for one in made if one["kind"] == "RoleBinding")["subjects"]:
         subject["namespace"] = source.spec.namespace
-    _fill(next(one for one in made if one["kind"] == "Deployment"), scripts, wish, source)
+    _fill(next(one for one in made if one["kind"] == "Deployment"), scripts, request, source)
     return made
 
 
-def _fill(deployment: Json, scripts: Mapping[str, str], wish: Wish, source: Source) -> None:
-    deployment["metadata"]["annotations"] = {names.ANNOTATION_BINLOG: json.dumps(_noted(wish), sort_keys=True)}
+def _fill(deployment: Json, scripts: Mapping[str, str], request: Request, source: Source) -> None:
+    deployment["metadata"]["annotations"] = {names.ANNOTATION_BINLOG: json.dumps(_noted(request), sort_keys=True)}
     pod = deployment["spec"]["template"]["spec"]
     pod["imagePullSecrets"] = source.spec.pull_references()
     containers = {one["name"]: one for one in (*pod["initContainers"], *pod["containers"])}
-    images = {"mysqld": source.spec.image, "restic": wish.target.image, "ship": source.spec.agent_image}
+    images = {"mysqld": source.spec.image, "restic": request.target.image, "ship": source.spec.agent_image}
     for name, container in containers.items():
         container["image"] = images[name]
         if name != "ship":
             _, file, *words = container["command"]
             container["command"] = ["sh", "-c", scripts[file], file, *words]
-    settings = {"ORIGIN": source.origin, "TARGET": wish.target.name, "EVERY": f"{wish.every:g}"}
+    settings = {"ORIGIN": source.origin, "TARGET": request.target.name, "EVERY": f"{request.every:g}"}
     settings |= {"CHUNK_SECONDS": str(CHUNK_SECONDS), "CHUNK_MIB": str(CHUNK_MIB)}
     containers["ship"]["env"] += pods.environment(settings)
     volumes = {one["name"]: one for one in pod["volumes"]}
     volumes["agent"]["configMap"]["name"] = source.agent_map
-    volumes["target"]["secret"]["secretName"] = wish.target.secret
-    if wish.target.claim:
-        volumes["repository"] = {"name": "repository", "persistentVolumeClaim": {"claimName": wish.target.claim}}
+    volumes["target"]["secret"]["secretName"] = request.target.secret
+    if request.target.claim:
+        volumes["repository"] = {"name": "repository", "persistentVolumeClaim": {"claimName": request.target.claim}}
     pod["volumes"] = list(volumes.values())
-    backup.stay_together(deployment["spec"]["template"], wish.target)
+    backup.stay_together(deployment["spec"]["template"], request.target)
 
 
 def selector_text(name: str) -> str:
@@ -85,8 +85,8 @@ def selector_text(name: str) -> str:
     return f"app.kubernetes.io/component=binlog,{names.LABEL_CLIENT}={name}"
 
 
-def _noted(wish: Wish) -> Json:
-    return {"target": wish.target.name, "every": wish.every}
+def _noted(request: Request) -> Json:
+    return {"target": request.target.name, "every": request.every}
 
 
 def noted(deployment: Json) -> tuple[str, float]:

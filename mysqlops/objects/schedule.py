@@ -21,7 +21,7 @@ _LATEST_START_SECONDS = 3600  # a run that could not start in time may start up 
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """The options of `backup schedule set`; `max_age` is the age of the last success at which `status` complains."""
 
     cron: str
@@ -45,7 +45,7 @@ def check_cron(option: str, text: str, now: datetime) -> int:
     return int((second - first).total_seconds())
 
 
-def cron_job(job: Json, kind: str, wish: Wish) -> Json:
+def cron_job(job: Json, kind: str, request: Request) -> Json:
     """A CronJob that creates such Jobs, one at a time, in UTC."""
     cluster = job["metadata"]["labels"][names.LABEL_INSTANCE]
     labels = {**job["metadata"]["labels"], names.LABEL_STEPS: kind}
@@ -55,10 +55,10 @@ def cron_job(job: Json, kind: str, wish: Wish) -> Json:
         "metadata": {
             "name": names.schedule(cluster, kind),
             "labels": labels,
-            "annotations": {names.ANNOTATION_SCHEDULE: json.dumps(asdict(wish), sort_keys=True)},
+            "annotations": {names.ANNOTATION_SCHEDULE: json.dumps(asdict(request), sort_keys=True)},
         },
         "spec": {
-            "schedule": wish.cron if kind == BACKUP else wish.verify_cron,
+            "schedule": request.cron if kind == BACKUP else request.verify_cron,
             "timeZone": "UTC",
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": _LATEST_START_SECONDS,
@@ -69,9 +69,9 @@ def cron_job(job: Json, kind: str, wish: Wish) -> Json:
     }
 
 
-def wish_of(cron_job: Json) -> Wish:
+def request_of(cron_job: Json) -> Request:
     facts = json.loads(cron_job["metadata"]["annotations"][names.ANNOTATION_SCHEDULE])
-    return Wish(**{**facts, "keep": retention.Policy(**facts["keep"])})
+    return Request(**{**facts, "keep": retention.Policy(**facts["keep"])})
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Seen:
 
 
 def judge(cron_job: Json, now: datetime) -> Seen:
-    wish, status = wish_of(cron_job), cron_job.get("status") or {}
+    request, status = request_of(cron_job), cron_job.get("status") or {}
     labels, spec = cron_job["metadata"]["labels"], cron_job["spec"]
     kind = labels[names.LABEL_STEPS]
     success = status.get("lastSuccessfulTime")
@@ -105,11 +105,11 @@ def judge(cron_job: Json, now: datetime) -> Seen:
         cluster=labels[names.LABEL_INSTANCE],
         kind=kind,
         cron=spec["schedule"],
-        target=wish.target,
+        target=request.target,
         next=f"{next(CronSim(spec['schedule'], now.astimezone(UTC))):%Y-%m-%dT%H:%M:%SZ}",
         last_success=success,
         age=int((now - since).total_seconds()),
-        max_age=wish.max_age if kind == BACKUP else wish.verify_max_age,
+        max_age=request.max_age if kind == BACKUP else request.verify_max_age,
         failures=_due_between(spec["schedule"], since, status.get("lastScheduleTime"), running=running),
         running=running,
     )

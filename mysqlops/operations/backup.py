@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +13,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
-from mysqlops.operations import agents, jobs, observe, recorded, restic, signing, targets
+from mysqlops.operations import agents, jobs, observe, recorded, restic, signing
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
@@ -23,7 +22,7 @@ _OPEN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """The options of `backup create`."""
 
     target: Target
@@ -43,68 +42,74 @@ def open_account(session: Session, name: str) -> None:
     agents.run(session.client, primary, "backup-open", timeout_seconds=_OPEN_SECONDS)
 
 
-def job(session: Session, name: str, wish: Wish, backup_id: str) -> Json:
+def job(session: Session, name: str, request: Request, backup_id: str) -> Json:
     """The Job of one backup, followed by pruning if a policy is set; without an id, the Job chooses one itself."""
     running = observe.must_run(session.client, name)
     env = planning.environment_of(running.spec, origin(session, name))
-    env |= {"MEMBER": wish.member, "CHECK": wish.check, "METHOD": wish.method} | (
+    env |= {"MEMBER": request.member, "CHECK": request.check, "METHOD": request.method} | (
         {"BACKUP_ID": backup_id} if backup_id else {}
     )
-    if wish.rate_mib:
-        env |= {"RATE_MIB": str(wish.rate_mib), "LIMIT": str(wish.rate_mib * 1024)}
-    steps: tuple[planning.Step, ...] = planning.LOGICAL if wish.method == backup.LOGICAL else planning.CREATE
+    if request.rate_mib:
+        env |= {"RATE_MIB": str(request.rate_mib), "LIMIT": str(request.rate_mib * 1024)}
+    steps: tuple[planning.Step, ...] = planning.LOGICAL if request.method == backup.LOGICAL else planning.CREATE
     steps = (*steps, *signing.steps(session, name, running.in_use.agent))
-    if wish.keep:
-        steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(wish.keep))}
+    if request.keep:
+        steps, env = (*steps, *planning.PRUNE), env | {"KEEP": json.dumps(asdict(request.keep))}
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     job_name = names.backup_job(name, backup_id)
-    made = planning.job(restic.templates(), job_name, wish.target, steps, source, **env)
+    made = planning.job(restic.templates(), job_name, request.target, steps, source, **env)
     made["metadata"]["labels"][names.LABEL_STEPS] = "create"
-    if wish.method == backup.LOGICAL:  # the dump lies beside the data
+    if request.method == backup.LOGICAL:  # the dump lies beside the data
         planning.grow_scratch(made, 2 * quantity.parse_bytes(running.spec.storage_size))
     return made
 
 
-def create(session: Session, name: str, wish: Wish) -> backup.Backup:
-    """Make a backup, or wait for the one of a killed run; raises Refused, StepFailed, StorageError, WaitTimeout."""
+def job_of(session: Session, name: str, request: Request) -> Json:
+    """The Job to run: the one that a killed run left running, or a new one; raises Refused."""
     wanted = _under_way(session, name)
     if wanted is None:
         open_account(session, name)
-        wanted = job(session, name, wish, backup.new_id(name, session.clock.now()))
+        wanted = job(session, name, request, backup.new_id(name, session.clock.now()))
     else:
-        session.progress.say(f"a backup is already running; waiting for it: Job {wanted['metadata']['name']}")
-    _check_same_target(wanted, wish)
+        session.progress.say(f"a backup is already running: Job {wanted['metadata']['name']}")
+    _check_same_target(wanted, request)
+    return wanted
+
+
+def create(session: Session, name: str, request: Request) -> backup.Backup:
+    """Make a backup, or wait for the one of a killed run; raises Refused, StepFailed, StorageError, WaitTimeout."""
+    wanted = job_of(session, name, request)
     pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     signed = signing.of_job(session, pod, name)
     jobs.delete(session, wanted["metadata"]["name"])
-    return replace(backup.told(copied, stored), target=wish.target.name, signed=signed)
+    return replace(backup.told(copied, stored), target=request.target.name, signed=signed)
 
 
-Make = Callable[[Session, str, Wish], backup.Backup]
+Make = Callable[[Session, str, Request], backup.Backup]
 
 
-def create_of_all(session: Session, name: str, wish: Wish, make: Make) -> list[backup.Backup]:
+def create_of_all(session: Session, name: str, request: Request, make: Make) -> list[backup.Backup]:
     """Back up each member, one after another, replicas first; raises Refused unless all are ONLINE."""
     now = observe.judged(session, name)
     if not_online := [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]:
         text = f"--all-members: {', '.join(not_online)}"
         raise Refused([Reason("not-whole", text, f"mysqlops status {name}; or choose with --member")])
     return [
-        _create_of(session, name, replace(wish, member=one.name), make)
+        _create_of(session, name, replace(request, member=one.name), make)
         for one in sorted(now.members, key=lambda one: (one.name == now.primary, one.ordinal))
     ]
 
 
-def _create_of(session: Session, name: str, wish: Wish, make: Make) -> backup.Backup:
+def _create_of(session: Session, name: str, request: Request, make: Make) -> backup.Backup:
     """A backup that a killed run began may be of another member: then this member's backup is made after it."""
-    made = make(session, name, wish)
-    return made if made.member == wish.member else make(session, name, wish)
+    made = make(session, name, request)
+    return made if made.member == request.member else make(session, name, request)
 
 
-def _check_same_target(wanted: Json, wish: Wish) -> None:
+def _check_same_target(wanted: Json, request: Request) -> None:
     target = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "target")
-    if target["secret"]["secretName"] != wish.target.secret:
+    if target["secret"]["secretName"] != request.target.secret:
         text = f"another backup is running: Job {wanted['metadata']['name']}, to {target['secret']['secretName']}"
         raise errors.OperationLocked(text, hint="wait for it to end, or delete that Job with kubectl delete job")
 
@@ -165,25 +170,8 @@ def trusted(session: Session, target: Target, backup_id: str, trust: signing.Tru
     return found
 
 
-def export(session: Session, target: Target, chosen: backup.Backup, claim: str, file: str) -> str:
-    """Write a backup as a tar file onto a claim; returns its SHA-256. Raises Refused, StorageError, WaitTimeout.
-
-    A killed run leaves the Job; the next run with the same arguments waits for it.
-    """
-    targets.check_claim(session.client, claim)
-    steps = planning.export(chosen.snapshot, file)
-    digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
-    made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
-    pod = jobs.run(session, planning.onto_claim(made, claim), backup_progress.progress, "file-exists")
-    line = jobs.last_line(session, pod, steps[0].name)
-    jobs.delete(session, made["metadata"]["name"])
-    return line.partition(" ")[0]
-
-
 def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -> backup.Backup:
     """Restore it into a separate pod, start it, and compare everything; raises StepFailed with the differences."""
-    if reasons := check_snapshot(session, chosen):
-        raise Refused(reasons)
     made = verify_job(session, name, target, chosen)
     pod = jobs.run(session, made, backup_progress.progress, "verify-refused")
     checked = backup.told_verification(jobs.last_line(session, pod, "check"))
@@ -192,7 +180,9 @@ def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -
 
 
 def verify_job(session: Session, name: str, target: Target, chosen: backup.Backup | None) -> Json:
-    """Verifies one backup, or the newest unverified one."""
+    """Verifies one backup, or the newest unverified one; raises Refused if its data is not available here."""
+    if chosen and (reasons := check_snapshot(session, chosen)):
+        raise Refused(reasons)
     running = observe.must_run(session.client, name)
     source = planning.Source(running.spec, running.in_use.config, running.in_use.agent)
     env = planning.environment_of(running.spec, origin(session, name)) | (planning.which(chosen) if chosen else {})

@@ -19,14 +19,19 @@ _SCRIPTS = {"receiver.sh": "binlog/receiver.sh", "restic.sh": "backup/restic.sh"
 _POLL_SECONDS = 0.5
 
 
-def start(session: Session, name: str, wish: planning.Wish) -> binlog.Report:
-    """Start the receiver, or update it to the cluster, and wait until the first logs are stored; raises Refused,
-    or WaitTimeout with the receiver's message."""
-    planning.check_every(wish.every)
+def begin(session: Session, name: str, request: planning.Request) -> binlog.Report | None:
+    """Start the receiver, or update it to the cluster; returns the report from before that. Raises Refused."""
+    planning.check_every(request.every)
     backups.open_account(session, name)
-    _refuse_other_target(session, name, wish.target)
+    _refuse_other_target(session, name, request.target)
     before = _report(session, name)
-    _apply(session, name, wish)
+    _apply(session, name, request)
+    return before
+
+
+def start(session: Session, name: str, request: planning.Request) -> binlog.Report:
+    """`begin`, and wait until the first logs are stored; raises Refused, or WaitTimeout with the receiver's message."""
+    before = begin(session, name, request)
 
     def look() -> binlog.Report | waiting.Pending:
         found = _report(session, name)
@@ -50,15 +55,15 @@ def refresh(session: Session, name: str) -> None:
     found = session.client.find("Deployment", names.receiver(name))
     if found is not None:
         target, every = planning.noted(found)
-        _apply(session, name, planning.Wish(targets.find(session.client, target), every))
+        _apply(session, name, planning.Request(targets.find(session.client, target), every))
 
 
-def _apply(session: Session, name: str, wish: planning.Wish) -> None:
+def _apply(session: Session, name: str, request: planning.Request) -> None:
     running = observe.must_run(session.client, name)
     source = planning.Source(running.spec, running.in_use.agent, backups.origin(session, name))
     templates = [manifests.load_one(f"binlog/{file}") for file in _FILES]
     scripts = {file: manifests.read_text(path) for file, path in _SCRIPTS.items()}
-    for item in planning.objects(templates, scripts, wish, source):
+    for item in planning.objects(templates, scripts, request, source):
         session.client.apply(vault.fitting(session.client, item) if item["kind"] == "Deployment" else item)
 
 

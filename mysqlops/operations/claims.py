@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mysqlops.core import group, gtid, names, record
+from mysqlops.core import group, gtid, names, ordered
 from mysqlops.core.view import ONLINE, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
@@ -30,7 +30,7 @@ _PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """Whether the user accepted a loss, by which flag of the verb; and what a note says of the claim, after the caller
     has checked the claim's identity and age. The server's present answer takes precedence over the note."""
 
@@ -105,18 +105,18 @@ def _noted_group(session: Session, name: str) -> group.Note:
     return group.note_of(status.annotations_of(lease))
 
 
-def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
+def ask(session: Session, name: str, claim: Json, request: Request) -> gate.Passed:
     """Let the gate decide on the state observed now; raises Refused. The transactions of the claim's member are read
     first, then the others' servers are asked for some seconds: they may still have to apply what it just applied."""
     now = observe.judged(session, name)
-    going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
+    going = gate.going(now, claim, request.noted, request.flag, repair=request.repair)
     patience = waiting.Patience(session, _TOLD_SECONDS)
     while True:
         if going.held is None:
-            going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
+            going = gate.going(now, claim, request.noted, request.flag, repair=request.repair)
         answers = gtids.answers(session, now, but=going.member)
         try:
-            return gate.check(now, going, answers, accept_loss=wish.accept_loss)
+            return gate.check(now, going, answers, accept_loss=request.accept_loss)
         except Refused as error:
             if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
@@ -125,7 +125,7 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
         now = observe.judged(session, name)
 
 
-def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repairs: bool = False) -> gate.Passed:
+def ask_patiently(session: Session, name: str, claim: Json, request: Request, *, repairs: bool = False) -> gate.Passed:
     """A refusal by the gate may end within a minute, as after a failover; if it does not, raises StepFailed. Where
     several members are out and only rebuilding brings them back (`repairs`), it is enough after that minute that the
     group itself is stable."""
@@ -133,8 +133,8 @@ def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repai
     while True:
         is_late = patience.is_over()
         try:
-            repair = wish.repair or (repairs and is_late and not _is_joining(session, name))
-            return ask(session, name, claim, replace(wish, repair=repair))
+            repair = request.repair or (repairs and is_late and not _is_joining(session, name))
+            return ask(session, name, claim, replace(request, repair=repair))
         except Refused as refusal:
             first = refusal.reasons[0]
             if is_late:
@@ -190,7 +190,7 @@ def forget_orders(session: Session, name: str, replicas: int) -> None:
     command puts onto the volume any more."""
     noted: dict[str, dict[str, Any]] = {
         "rebuilding": emptied(session, name),
-        "filling": dict(record.filling(orders.read(session.client, name))),
+        "filling": dict(ordered.filling(orders.read(session.client, name))),
     }
     wanted = {names.pod(name, ordinal) for ordinal in range(replicas)}
     kept = {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}

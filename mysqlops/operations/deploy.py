@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, names, record, timeline, view
+from mysqlops.core import group, names, ordered, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
@@ -146,7 +146,7 @@ def _note_formed(session: Session, lease: Json) -> None:
 def await_healthy(session: Session, name: str) -> status.Status:
     """Wait until the cluster is whole, whoever is fenced by a user; raises WaitTimeout with the state seen last."""
     seen_online: set[str] = set()
-    fenced = record.fenced(orders.read(session.client, name))
+    fenced = ordered.fenced(orders.read(session.client, name))
 
     def look() -> status.Status | waiting.Pending:
         now = verdict.judge(observe.cluster(session.client, name, session.clock))

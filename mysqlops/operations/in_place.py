@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import backup, group, names, quantity, record, rollout, timeline
+from mysqlops.core import backup, group, names, ordered, quantity, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
@@ -253,7 +253,7 @@ def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[R
     """Unfinished work of other verbs, which must end first."""
     stateful_set = observe.must_run(session.client, name).stateful_set
     reasons = []
-    if record.stopped(annotations) or int(stateful_set["spec"]["replicas"]) == 0:
+    if ordered.stopped(annotations) or int(stateful_set["spec"]["replicas"]) == 0:
         reasons.append(Reason("stopped", f"{name} is stopped", f"mysqlops start {name}"))
     if rollout.read(stateful_set) is not None:
         text = f"a rollout of {name} is under way"

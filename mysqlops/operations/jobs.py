@@ -43,9 +43,7 @@ def run(
     with the condition that it waits for. Raises Refused (with `code`), StepFailed or StorageError with the message of
     the step that failed, and WaitTimeout, which leaves the Job running.
     """
-    name = wanted["metadata"]["name"]
-    if session.client.find("Job", name) is None:
-        session.client.create("Job", vault.fitting(session.client, wanted))
+    name = begin(session, wanted)
     created()
     said = _await_end(session, name, tell)
     made = sorted(session.client.list("Pod", f"job-name={name}"), key=_begun)
@@ -56,6 +54,14 @@ def run(
             return pod
     _clear(session, name)
     _raise_failure(made, code)
+
+
+def begin(session: Session, wanted: Json) -> str:
+    """Create the Job unless it exists; returns its name."""
+    name = str(wanted["metadata"]["name"])
+    if session.client.find("Job", name) is None:
+        session.client.create("Job", vault.fitting(session.client, wanted))
+    return name
 
 
 def _await_end(session: Session, name: str, tell: Callable[[str, str], str]) -> str:

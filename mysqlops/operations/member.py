@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mysqlops.core import names, record, view
+from mysqlops.core import names, ordered, view
 from mysqlops.objects import claims as naming
 from mysqlops.operations import claims, observe, orders
 from mysqlops.operations.session import Session
@@ -14,25 +14,28 @@ from mysqlops.planning import status
 ACCEPT_LOSS = "--accept-loss"
 
 
-def fence(session: Session, name: str, member: str, why: str) -> bool:
-    """Take a member out of service until `unfence`, also across restarts; False if it was fenced. Raises Refused."""
-    fenced = record.fenced(orders.read(session.client, name))
+def fence(session: Session, name: str, member: str, why: str, *, wait: bool = True) -> bool:
+    """Take a member out of service until `unfence`, also across restarts; False if it was fenced. Raises Refused. The
+    member obeys without this command."""
+    fenced = ordered.fenced(orders.read(session.client, name))
     if member in fenced:
         return False
     planning.check_fence(observe.judged(session, name), member, fenced)
     orders.write(session.client, name, fenced={**fenced, member: why})
-    observe.until(session, name, lambda now: _is_out(now, member), f"{member} to refuse clients")
+    if wait:
+        observe.until(session, name, lambda now: _is_out(now, member), f"{member} to refuse clients")
     return True
 
 
-def unfence(session: Session, name: str, member: str) -> bool:
+def unfence(session: Session, name: str, member: str, *, wait: bool = True) -> bool:
     """Put a member back into service; False if it was not fenced."""
-    fenced = record.fenced(orders.read(session.client, name))
+    fenced = ordered.fenced(orders.read(session.client, name))
     planning.find(observe.judged(session, name), member)
     if member not in fenced:
         return False
     orders.write(session.client, name, fenced={one: why for one, why in fenced.items() if one != member})
-    observe.until(session, name, lambda now: _serves(now, member), f"{member} to serve again")
+    if wait:
+        observe.until(session, name, lambda now: _serves(now, member), f"{member} to serve again")
     return True
 
 
@@ -53,12 +56,13 @@ def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool
     planning.find(now, member)
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     if found is not None:
-        claims.ask(session, name, found, claims.Wish(accept_loss, ACCEPT_LOSS, repair=True))
+        claims.ask(session, name, found, claims.Request(accept_loss, ACCEPT_LOSS, repair=True))
     return now
 
 
-def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> None:
-    """Give a member an empty claim; it then copies all data from the group. Raises Refused or WaitTimeout."""
+def rebuild(session: Session, name: str, member: str, *, accept_loss: bool, wait: bool = True) -> None:
+    """Give a member an empty claim; it then copies all data from the group, without this command. Raises Refused or
+    WaitTimeout."""
     note = under_way(session, name, member)
     if note is None:
         give_up_filling(session, name, member)
@@ -67,8 +71,9 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool) -> N
         session.progress.say(f"an earlier run gave {member} an empty claim: continuing")
     else:
         empty(session, name, member, accept_loss=accept_loss)
-    await_service(session, name, member)
-    session.progress.say(f"{member} is rebuilt")
+    if wait:
+        await_service(session, name, member)
+        session.progress.say(f"{member} is rebuilt")
 
 
 def give_up_filling(session: Session, name: str, member: str) -> None:
@@ -79,7 +84,7 @@ def give_up_filling(session: Session, name: str, member: str) -> None:
 
 def _without_filling(session: Session, name: str, member: str) -> dict[str, str]:
     """The orders to fill other members' claims; the Job that fills this member's claim is gone."""
-    filling = record.filling(orders.read(session.client, name))
+    filling = ordered.filling(orders.read(session.client, name))
     if member in filling:
         session.client.delete("Job", names.restore_job(name))
     return {one: backup for one, backup in filling.items() if one != member}
@@ -99,8 +104,8 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     passed = None
     if found is not None:
-        wish = claims.Wish(accept_loss, ACCEPT_LOSS, repair=True)
-        passed = claims.after_leaving(session, name, found, partial(claims.ask, session, name, found, wish))
+        request = claims.Request(accept_loss, ACCEPT_LOSS, repair=True)
+        passed = claims.after_leaving(session, name, found, partial(claims.ask, session, name, found, request))
     filling = _without_filling(session, name, member)
     if backup:
         filling[member] = backup
@@ -109,7 +114,7 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
 
 def await_service(session: Session, name: str, member: str) -> None:
     """Waits until it serves with its new claim, or would if it was not fenced, then deletes the note of the rebuild."""
-    is_fenced = member in record.fenced(orders.read(session.client, name))
+    is_fenced = member in ordered.fenced(orders.read(session.client, name))
 
     def has_copied(now: status.Status) -> bool:
         return _serves(now, member) or (is_fenced and planning.find(now, member).state == view.ONLINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mysqlops.core import names, record
+from mysqlops.core import names, ordered
 from mysqlops.kube.client import Client
 from mysqlops.planning import status
 
@@ -41,7 +41,7 @@ def call_off(client: Client, cluster: str) -> None:
     """The orders to leave the group (planning/departure.py) of a command that is over, and deleted no claim."""
     lease = client.find("Lease", names.group_lease(cluster))
     annotations = status.annotations_of(lease)
-    if record.leaving(annotations):
+    if ordered.leaving(annotations):
         notes = json.loads(annotations[names.ANNOTATION_REBUILDING])
         left = {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
         if left != notes:
@@ -50,5 +50,5 @@ def call_off(client: Client, cluster: str) -> None:
 
 def write(client: Client, cluster: str, **orders: Any) -> None:
     """Set orders by their names in `_KEYS`; an empty value deletes the order."""
-    annotations = {_KEYS[order]: record.write(value) for order, value in orders.items()}
+    annotations = {_KEYS[order]: ordered.write(value) for order, value in orders.items()}
     client.patch("Lease", names.group_lease(cluster), {"metadata": {"annotations": annotations}})

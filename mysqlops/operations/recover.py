@@ -20,7 +20,7 @@ def plan(session: Session, name: str, without: Collection[str] = ()) -> tuple[re
     return found, recovery.order(seen, found, str(uuid.uuid4()))
 
 
-def execute(session: Session, name: str, order: group.GoOnWithout) -> None:
+def execute(session: Session, name: str, order: group.GoOnWithout, *, wait: bool = True) -> None:
     """Order the members to form a group without them; raises WaitTimeout, StepFailed. The order belongs to the observed
     outage: the member that forms the group clears it in the same write, and it is void once any group was formed."""
     lease = session.client.get("Lease", names.group_lease(name))
@@ -29,6 +29,8 @@ def execute(session: Session, name: str, order: group.GoOnWithout) -> None:
         raise errors.Refused([errors.Reason("group-runs", text, f"mysqlops status {name}")])
     change = {"resourceVersion": lease["metadata"]["resourceVersion"]}
     _write(session, name, group.dump(order), change)
+    if not wait:
+        return
     observe.until(session, name, lambda now: now.primary is not None, "a primary")
     if observe.group_name(session.client, name) != order.group:
         raise errors.StepFailed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mysqlops.core import backup, gtid, names, record
+from mysqlops.core import backup, gtid, names, ordered
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims as naming
@@ -60,12 +60,12 @@ def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target
     check(session, name, pod, chosen, accept_loss=accept_loss)
     if member.under_way(session, name, pod) is None:
         member.empty(session, name, pod, accept_loss=accept_loss, backup=chosen.id)
-    if pod in record.filling(orders.read(session.client, name)):
+    if pod in ordered.filling(orders.read(session.client, name)):
         claim = naming.of(session.client.get("StatefulSet", name), names.ordinal_of(pod))
         claims.await_new(session, claim)
         running = observe.must_run(session.client, name)
         what = restore.Filling(running.spec, running.in_use, claim, member=pod)
         restore.fill(session, chosen, target, what)
-        filling = record.filling(orders.read(session.client, name))
+        filling = ordered.filling(orders.read(session.client, name))
         orders.write(session.client, name, filling={one: held for one, held in filling.items() if one != pod})
     member.await_service(session, name, pod)

@@ -233,8 +233,8 @@ def _replace(
 ) -> None:
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
-        wish = claims.Wish(noted=_noted(session, seen.name, claim, record))
-        ask = partial(claims.ask_patiently, session, seen.name, claim, wish, repairs=rollout.goes_back(record))
+        request = claims.Request(noted=_noted(session, seen.name, claim, record))
+        ask = partial(claims.ask_patiently, session, seen.name, claim, request, repairs=rollout.goes_back(record))
         passed = claims.after_leaving(session, seen.name, claim, ask)
         return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():

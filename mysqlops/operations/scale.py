@@ -23,7 +23,7 @@ _NOTES = (names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANN
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What happens to claims: those of removed members, and kept ones of members that return; and whether the user
     accepted the loss of data that only they hold."""
 
@@ -32,21 +32,21 @@ class Wish:
     accept_loss: bool = False
 
 
-def plan(session: Session, name: str, target: int, wish: Wish) -> tuple[Step, ...]:
+def plan(session: Session, name: str, target: int, request: Request) -> tuple[Step, ...]:
     """The steps; raises Refused for reasons that waiting would not change."""
     now = observe.judged(session, name)
     planning.check(now, target)
-    if wish.claims == DELETE:
-        planning.check_deletion(now, target, accept_loss=wish.accept_loss)
-        _check_kept(session, now, target, wish)
-    if wish.rebuild:
-        _check_kept(session, now, now.replicas, wish)
+    if request.claims == DELETE:
+        planning.check_deletion(now, target, accept_loss=request.accept_loss)
+        _check_kept(session, now, target, request)
+    if request.rebuild:
+        _check_kept(session, now, now.replicas, request)
     elif reasons := _unusable_claims(session, now, target):
         raise Refused(reasons)
-    return planning.steps(now, target, wish.claims)
+    return planning.steps(now, target, request.claims)
 
 
-def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
+def execute(session: Session, name: str, target: int, request: Request) -> list[str]:
     """The members added or removed, in order; raises Refused, WaitTimeout or StepFailed. May be killed, repeated, and
     reversed."""
     done: list[str] = []
@@ -57,11 +57,11 @@ def execute(session: Session, name: str, target: int, wish: Wish) -> list[str]:
             case actions.Done():
                 _settle_claims(session, now, target)
                 claims.forget_orders(session, name, target)
-                if wish.claims == DELETE:
-                    _delete_claims(session, now, target, wish)
+                if request.claims == DELETE:
+                    _delete_claims(session, now, target, request)
                 return done
             case planning.Grow(member):
-                _prepare_claim(session, now, member, wish)
+                _prepare_claim(session, now, member, request)
                 session.progress.say(f"adding {member}")
                 _ask_for(session, name, now.replicas, now.replicas + 1)
                 done.append(member)
@@ -113,27 +113,27 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     ]
 
 
-def _check_kept(session: Session, now: status.Status, first: int, wish: Wish) -> None:
+def _check_kept(session: Session, now: status.Status, first: int, request: Request) -> None:
     """The gate must let pass all unused claims from ordinal `first` on; raises Refused."""
     used = {one.claim for one in now.members if one.state != status.ABSENT}
     for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) >= first and claim["metadata"]["name"] not in used:
-            _let_pass(session, now.name, claim, wish)
+            _let_pass(session, now.name, claim, request)
 
 
-def _let_pass(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
+def _let_pass(session: Session, name: str, claim: Json, request: Request) -> gate.Passed:
     """Judged by the note written when its member left; raises Refused."""
     executed = planning.kept_of(claim, observe.group_name(session.client, name)).executed
     noted = gtid.GtidSet.parse(executed) if executed is not None else None
-    return claims.ask(session, name, claim, claims.Wish(wish.accept_loss, "--accept-loss", noted))
+    return claims.ask(session, name, claim, claims.Request(request.accept_loss, "--accept-loss", noted))
 
 
-def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish) -> None:
+def _prepare_claim(session: Session, now: status.Status, member: str, request: Request) -> None:
     """Checked again right before use: a claim may have appeared since the plan."""
     claim = session.client.find("PersistentVolumeClaim", _claim_of(now, names.ordinal_of(member)))
     if claim is None:
         return
-    if not wish.rebuild:
+    if not request.rebuild:
         if reasons := _unusable_claims(session, now, now.replicas + 1):
             raise Refused(reasons)
         session.progress.say(f"{member} starts again with its claim {claim['metadata']['name']}")
@@ -141,13 +141,13 @@ def _prepare_claim(session: Session, now: status.Status, member: str, wish: Wish
         unlabel: Json = {"metadata": {"labels": {names.LABEL_KEPT: None}}}
         session.client.patch("PersistentVolumeClaim", claim["metadata"]["name"], unlabel)
         return
-    _delete_claim(session, now.name, claim, wish)
+    _delete_claim(session, now.name, claim, request)
 
 
-def _delete_claim(session: Session, name: str, claim: Json, wish: Wish) -> None:
+def _delete_claim(session: Session, name: str, claim: Json, request: Request) -> None:
     """Members may already have been added or removed: a refusal now is a failed step."""
     try:
-        ask = partial(_let_pass, session, name, claim, wish)
+        ask = partial(_let_pass, session, name, claim, request)
         passed = claims.after_being_forgotten(session, name, claim, ask)
     except Refused as refusal:
         text = f"claim {claim['metadata']['name']} is kept: {refusal}"
@@ -190,10 +190,10 @@ def _noted_in(metadata: Json) -> bool:
     return any(note in (metadata.get("annotations") or {}) for note in _NOTES)
 
 
-def _delete_claims(session: Session, now: status.Status, replicas: int, wish: Wish) -> None:
+def _delete_claims(session: Session, now: status.Status, replicas: int, request: Request) -> None:
     for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) >= replicas:
-            _delete_claim(session, now.name, claim, wish)
+            _delete_claim(session, now.name, claim, request)
 
 
 def _claim_of(now: status.Status, ordinal: int) -> str:

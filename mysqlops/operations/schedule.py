@@ -18,21 +18,21 @@ Json = dict[str, Any]
 _KINDS = (planning.BACKUP, planning.VERIFY)
 
 
-def put(session: Session, name: str, wish: planning.Wish) -> None:
+def put(session: Session, name: str, request: planning.Request) -> None:
     """Make or change both CronJobs; raises ConfigError for a bad time, Refused without the target or a primary."""
     now = session.clock.now()
-    every = planning.check_cron("--cron", wish.cron, now)
-    verify_every = planning.check_cron("--verify-cron", wish.verify_cron, now)
-    target = targets.find(session.client, wish.target or None)
+    every = planning.check_cron("--cron", request.cron, now)
+    verify_every = planning.check_cron("--verify-cron", request.verify_cron, now)
+    target = targets.find(session.client, request.target or None)
     # One run may fail before that is reported.
-    wish = replace(
-        wish,
+    request = replace(
+        request,
         target=target.name,
-        max_age=wish.max_age or 2 * every,
-        verify_max_age=wish.verify_max_age or 2 * verify_every,
+        max_age=request.max_age or 2 * every,
+        verify_max_age=request.verify_max_age or 2 * verify_every,
     )
     backups.open_account(session, name)
-    _apply(session, name, target, wish)
+    _apply(session, name, target, request)
 
 
 def refresh(session: Session, name: str) -> None:
@@ -40,18 +40,18 @@ def refresh(session: Session, name: str) -> None:
     found = session.client.find("CronJob", names.schedule(name, planning.BACKUP))
     if found is None:
         return
-    wish = planning.wish_of(found)
-    _apply(session, name, targets.find(session.client, wish.target), wish)
+    request = planning.request_of(found)
+    _apply(session, name, targets.find(session.client, request.target), request)
 
 
-def _apply(session: Session, name: str, target: Target, wish: planning.Wish) -> None:
-    chosen = backups.Wish(target, wish.member, rate_mib=wish.rate_mib, keep=wish.keep)
+def _apply(session: Session, name: str, target: Target, request: planning.Request) -> None:
+    chosen = backups.Request(target, request.member, rate_mib=request.rate_mib, keep=request.keep)
     made = {
         planning.BACKUP: backups.job(session, name, chosen, ""),
         planning.VERIFY: backups.verify_job(session, name, target, None),
     }
     for kind, job in made.items():
-        session.client.apply(vault.fitting(session.client, planning.cron_job(job, kind, wish)))
+        session.client.apply(vault.fitting(session.client, planning.cron_job(job, kind, request)))
 
 
 def remove(session: Session, name: str) -> None:

@@ -22,16 +22,16 @@ Json = dict[str, Any]
 _POLL_SECONDS = 0.5
 
 
-def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str) -> backup.Backup:
+def create(session: Session, name: str, request: backups.Request, snapshot_class: str) -> backup.Backup:
     """Make a snapshot, or continue with the one that a killed run began. A snapshot that is not recorded in the end is
     deleted again; raises Refused, StepFailed, StorageError, WaitTimeout."""
     made = _pending(session, name)
     if made is None:
-        made = _take(session, name, wish, snapshot_class)
+        made = _take(session, name, request, snapshot_class)
     else:
         session.progress.say(f"continuing with VolumeSnapshot {made['metadata']['name']}")
     at = _await_ready(session, made["metadata"]["name"])
-    wanted = _job(session, name, wish, made, at)
+    wanted = _job(session, name, request, made, at)
     try:
         pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     except (Refused, errors.StepFailed, errors.StorageError):
@@ -42,7 +42,7 @@ def create(session: Session, name: str, wish: backups.Wish, snapshot_class: str)
     session.client.patch("VolumeSnapshot", made["metadata"]["name"], change)
     signed = signing.of_job(session, pod, name)
     jobs.delete(session, wanted["metadata"]["name"])
-    return replace(backup.told(examined, stored), target=wish.target.name, signed=signed)
+    return replace(backup.told(examined, stored), target=request.target.name, signed=signed)
 
 
 def _give_up(session: Session, job: str, snapshot: str) -> None:
@@ -64,9 +64,9 @@ def _pending(session: Session, name: str) -> Json | None:
     return next((one for one in found if names.ANNOTATION_PENDING in (one["metadata"].get("annotations") or {})), None)
 
 
-def _take(session: Session, name: str, wish: backups.Wish, snapshot_class: str) -> Json:
+def _take(session: Session, name: str, request: backups.Request, snapshot_class: str) -> Json:
     now = observe.judged(session, name)
-    member = _choose(now, wish.member)
+    member = _choose(now, request.member)
     claim = names.claim(name, member.ordinal, now.claims)
     backup_id = backup.new_id(name, session.clock.now())
     session.progress.say(f"taking a snapshot of {claim}, the volume of the {member.role} {member.name}")
@@ -101,7 +101,7 @@ def _await_ready(session: Session, name: str) -> str:
     return waiting.until(session, look, poll_seconds=_POLL_SECONDS)
 
 
-def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -> Json:
+def _job(session: Session, name: str, request: backups.Request, made: Json, at: str) -> Json:
     snapshot = made["metadata"]["name"]
     member = made["metadata"]["annotations"][names.ANNOTATION_PENDING]
     now = observe.judged(session, name)
@@ -115,11 +115,11 @@ def _job(session: Session, name: str, wish: backups.Wish, made: Json, at: str) -
     wanted = planning.job(
         restic.templates(),
         job_name,
-        wish.target,
+        request.target,
         (*planning.SNAPSHOT, *signing.steps(session, name, running.in_use.agent)),
         source,
         BACKUP_ID=snapshot,
-        CHECK=wish.check,
+        CHECK=request.check,
         **env,
     )
     wanted["metadata"]["labels"][names.LABEL_STEPS] = "create"

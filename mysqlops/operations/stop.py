@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, gtid, names, record, timeline, view
+from mysqlops.core import group, gtid, names, ordered, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import deploy, observe, orders, waiting
@@ -18,8 +18,9 @@ _BEAT_SECONDS = 6.0  # longer than an agent's interval of five
 _WHY = "stopped by mysqlops stop"
 
 
-def stop(session: Session, name: str) -> Json:
+def stop(session: Session, name: str, *, wait: bool = True) -> Json:
     """Refuse clients, wait until all members are equal, record that, scale to zero. Raises Refused or WaitTimeout.
+    Without `wait` the pods end later.
 
     The note for `start` is written in the same call as the fences, and again with the sets once the members are equal:
     from the first call on, `start` leads back and `stop` leads on, wherever a run was killed. A restore under way stops
@@ -27,12 +28,13 @@ def stop(session: Session, name: str) -> Json:
     """
     annotations = orders.read(session.client, name)
     _check_no_restore(name, annotations)
-    stopped = record.stopped(annotations)
+    stopped = ordered.stopped(annotations)
     if int(session.client.get("StatefulSet", name)["spec"]["replicas"]) > 0 or not stopped:
         stopped = _quiesce(session, name, stopped)
     session.progress.say("stopping the members")
     _scale(session, name, 0)
-    _await_no_pods(session, name)
+    if wait:
+        _await_no_pods(session, name)
     return stopped
 
 
@@ -47,7 +49,7 @@ def _quiesce(session: Session, name: str, noted: Json) -> Json:
     """The members that run: also of a killed run, or that somebody started by hand since its note. The user's own
     fences are recognized by their reason, whatever was noted."""
     now = observe.judged(session, name)
-    fenced = record.fenced(orders.read(session.client, name))
+    fenced = ordered.fenced(orders.read(session.client, name))
     if reasons := status.reasons_of(now, claims.GOING):  # also when a killed run is continued
         raise Refused(reasons)
     if not noted and _WHY not in fenced.values():
@@ -95,8 +97,9 @@ def _is_equal(now: status.Status) -> bool:
     return quiet and len(known) == len(now.members) == now.replicas and len(set(known)) == 1
 
 
-def start(session: Session, name: str) -> Json:
+def start(session: Session, name: str, *, wait: bool = True) -> Json:
     """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing.
+    Without `wait` the note of the stop stays, so that another `start` compares.
 
     Also starts members that somebody else scaled to zero (`kubectl scale`), whose Lease may be gone as well: no other
     verb leads out of that state.
@@ -106,9 +109,9 @@ def start(session: Session, name: str) -> Json:
     if not running:
         deploy.make_lease(session, name)
     annotations = orders.read(session.client, name)
-    stopped = record.stopped(annotations)
+    stopped = ordered.stopped(annotations)
     _check_no_restore(name, annotations)
-    fenced = record.fenced(annotations)
+    fenced = ordered.fenced(annotations)
     if running and not stopped and _WHY not in fenced.values():
         raise Refused([Reason("not-stopped", f"{name} was not stopped with mysqlops stop", f"mysqlops status {name}")])
     if not stopped:  # by kubectl; or fenced by an older release that was killed before it wrote the note
@@ -121,9 +124,10 @@ def start(session: Session, name: str) -> Json:
     if not running:
         session.progress.say(f"starting {stopped['replicas']} members")
         _scale(session, name, int(stopped["replicas"]))
-    now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
-    _compare(session, now, stopped)
-    orders.write(session.client, name, stopped={})
+    if wait:
+        now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
+        _compare(session, now, stopped)
+        orders.write(session.client, name, stopped={})
     return stopped
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import record
+from mysqlops.core import ordered
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import switchover as planning
@@ -101,6 +101,6 @@ class _Measuring:
 def _await_whole(session: Session, name: str, chosen: planning.Switchover) -> None:
     """Waits until the Services follow, and the old primary serves as a replica; raises WaitTimeout. A fenced
     member accepts no clients, before and afterwards."""
-    fenced = record.fenced(orders.read(session.client, name))
+    fenced = ordered.fenced(orders.read(session.client, name))
     what = f"{chosen.to} to be primary and the Services to follow"
     observe.until(session, name, lambda now: planning.is_over(now, chosen, fenced), what)

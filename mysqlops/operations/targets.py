@@ -42,7 +42,7 @@ def _is_pending(secret: dict[str, Any]) -> bool:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """The options of `target add`; the Secrets' names, not their values."""
 
     target: Target
@@ -50,21 +50,21 @@ class Wish:
     password: str | None
 
 
-def add(session: Session, wish: Wish) -> bool:
+def add(session: Session, request: Request) -> bool:
     """Make the Secret, the repository if it does not exist, and test it; True if a repository was made.
 
     A second run with the same name tests the existing target. Raises Refused for another repository under the same
     name. A failed run leaves no target; only where it may have made a repository, the Secret stays for the next run,
     since it has the password, and no other command uses it.
     """
-    client, wanted = session.client, wish.target
+    client, wanted = session.client, request.target
     if wanted.claim:
         check_claim(client, wanted.claim)
     found = client.find("Secret", wanted.secret)
     if found is None:
-        credentials = _values(client, wish.credentials, "--credentials") if wish.credentials else {}
-        target.check_credentials(credentials, wish.credentials or "")
-        made = target.make_secret(wanted, _password(client, wish.password), credentials)
+        credentials = _values(client, request.credentials, "--credentials") if request.credentials else {}
+        target.check_credentials(credentials, request.credentials or "")
+        made = target.make_secret(wanted, _password(client, request.password), credentials)
         made["metadata"]["annotations"][names.ANNOTATION_PENDING] = "true"
         found = client.create("Secret", made)
     elif (there := target.of_secret(found)).repository != wanted.repository or there.claim != wanted.claim:
@@ -73,7 +73,7 @@ def add(session: Session, wish: Wish) -> bool:
     try:
         printed = restic.steps(session, wanted, planning.INIT, "init").split()
     except errors.MysqlopsError as error:
-        if _is_pending(found) and (wish.password is not None or str(error).startswith("init: ")):
+        if _is_pending(found) and (request.password is not None or str(error).startswith("init: ")):
             client.delete("Secret", wanted.secret, uid=found["metadata"]["uid"])
         raise
     client.patch("Secret", wanted.secret, {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}})

@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 
 from mysqlops import errors
-from mysqlops.core import names, record
+from mysqlops.core import names, ordered
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
 from mysqlops.objects import render
@@ -35,7 +35,7 @@ def end(session: Session, name: str) -> None:
 def noted(session: Session, name: str) -> tuple[str, ...]:
     """The variables whose live values may differ from my.cnf; empty if none do."""
     lease = session.client.find("Lease", names.group_lease(name))
-    return record.setting(status.annotations_of(lease))
+    return ordered.setting(status.annotations_of(lease))
 
 
 def set_back(session: Session, name: str) -> list[str]:

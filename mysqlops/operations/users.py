@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mysqlops.core import names, record, rotation
+from mysqlops.core import names, ordered, rotation
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
@@ -30,12 +30,12 @@ class Result:
 def rotate(session: Session, name: str) -> Result:
     """Raises Refused, or WaitTimeout if a member does not apply the change; then the old passwords stay in force."""
     client = session.client
-    order = record.rotation(orders.read(client, name))
+    order = ordered.rotation(orders.read(client, name))
     now = observe.judged(session, name)
     seen = rotation.Seen(**_step(session, now, "look"))
     planning.check_rotate(now, order, seen)
     if order is None:
-        order = record.Rotation(f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}")
+        order = ordered.Rotation(f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}")
         orders.write(client, name, rotated=order.as_json())
     users = []
     if seen.stage != rotation.SWITCHED:
@@ -54,7 +54,7 @@ def finish(session: Session, name: str) -> Result:
     """Drop the old passwords. Members that started before the rotation keep the replication account's old password in
     memory, and need it to reach each other: that account waits for a restart. Raises Refused."""
     client = session.client
-    order = record.rotation(orders.read(client, name))
+    order = ordered.rotation(orders.read(client, name))
     now = observe.judged(session, name)
     order = planning.check_finish(now, order)
     older = planning.holders(order, observe.cluster(client, name, session.clock).pods.values())

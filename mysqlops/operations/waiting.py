@@ -59,7 +59,7 @@ class Patience:
         self._session.clock.sleep(poll_seconds)
 
     def give_up(self, pending: Pending) -> NoReturn:
-        """Raises WaitTimeout."""
+        """End the wait with WaitTimeout, which says what is missing."""
         what = f"{pending.what} ({pending.detail})" if pending.detail else pending.what
         raise WaitTimeout(f"not after {self.seconds:.0f} s: {what}", hint=pending.hint or self._hint)
 

@@ -1,4 +1,4 @@
-"""What a change that goes member by member may answer besides its own actions. Pure."""
+"""The answers that several planners share besides their own actions. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing can be done yet; `why` says what has to happen first."""
+    """Nothing can be done now; `why` says what has to happen first."""
 
     why: str
 

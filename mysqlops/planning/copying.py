@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mysqlops.core import gtid, names, view
-from mysqlops.planning.member_actions import AwaitDonor, Copy
+from mysqlops.planning.member_actions import AwaitDonor, Clone
 
 # From how many transactions on an empty member copies a donor's data instead of applying them one by one; fewer is a
 # cluster that was just deployed (docs/adr/0023). A copy also has what somebody wrote past the binary log, which no
@@ -18,7 +18,7 @@ DONORLESS_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """Whether a user ordered that this data directory is a copy, the starts since the member was last in the group, and
     for how long nobody was seen to copy."""
 
@@ -27,15 +27,15 @@ class Wish:
     donorless_seconds: float
 
 
-def plan(wish: Wish, server: view.ServerView, in_group: Sequence[view.Peer]) -> Copy | AwaitDonor | None:
-    """Copy, or wait for a donor; None if the member joins with what it has."""
-    if server.known() or not (wish.is_ordered or wish.tries < _TRIES):
+def plan(request: Request, server: view.ServerView, in_group: Sequence[view.Peer]) -> Clone | AwaitDonor | None:
+    """Clone, or wait for a donor; None if the member joins with what it has."""
+    if server.known() or not (request.is_ordered or request.tries < _TRIES):
         return None
-    holders = _holders(server, in_group, 0 if wish.is_ordered else COPIES_FROM)
+    holders = _holders(server, in_group, 0 if request.is_ordered else COPIES_FROM)
     if donor := _donor(holders):
         enough = f"{donor} holds {COPIES_FROM} transactions or more"
-        return Copy(f"it is being rebuilt, from {donor}" if wish.is_ordered else enough, donor)
-    if not holders or wish.donorless_seconds >= DONORLESS_SECONDS:
+        return Clone(f"it is being rebuilt, from {donor}" if request.is_ordered else enough, donor)
+    if not holders or request.donorless_seconds >= DONORLESS_SECONDS:
         return None
     states = ", ".join(f"{one.name} is {one.publication.state}" for one in holders if one.publication)
     return AwaitDonor(f"for somebody to copy: nobody is ONLINE and serves ({states}); after two minutes it just joins")

@@ -22,7 +22,7 @@ class Emptying:
     """The note of a claim that is being replaced: its UID, when the run began (UTC, ISO 8601), who ran it, the backup
     that fills the new claim (empty: the member clones another one), and the data directories (server_uuid) as far as
     they are known: `before` is on the old claim, and its member leaves the group first; `server` is the one on the new
-    claim that obeyed (core/record.py)."""
+    claim that obeyed (core/ordered.py)."""
 
     uid: str
     at: str = ""

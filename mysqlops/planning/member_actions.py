@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mysqlops.core import view
+from mysqlops.planning import actions
+
+Wait = actions.Wait
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Join:
 
 
 @dataclass(frozen=True)
-class Copy:
+class Clone:
     """Clone a donor's data onto this empty server, which then stops, and joins once it is back."""
 
     why: str
@@ -63,7 +66,7 @@ class HandOver:
 
 
 @dataclass(frozen=True)
-class Bar:
+class BlockClients:
     """Turn offline mode on: clients are disconnected, and only the agent can connect."""
 
     why: str
@@ -78,7 +81,7 @@ class RefuseWrites:
 
 @dataclass(frozen=True)
 class AcceptClients:
-    """Turn off the offline mode that an expulsion or `Bar` turned on."""
+    """Turn off the offline mode that an expulsion or `BlockClients` turned on."""
 
     why: str
 
@@ -98,13 +101,6 @@ class Apply:
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Nothing can be done now; `why` says what the member waits for."""
-
-    why: str
-
-
-@dataclass(frozen=True)
 class AwaitDonor(Wait):
     """Nobody that it could copy is seen now: joining at once would be by binary logs, or not at all."""
 
@@ -116,16 +112,16 @@ class Serve:
     role: str
 
 
-Start = FormGroup | Join | Copy | Apply  # on the way into the group; pauses follow a failure
+Start = FormGroup | Join | Clone | Apply  # on the way into the group; pauses follow a failure
 
 Action = (
     FormGroup
     | ClearBootstrap
     | Join
-    | Copy
+    | Clone
     | Leave
     | HandOver
-    | Bar
+    | BlockClients
     | RefuseWrites
     | AcceptClients
     | DropReceived

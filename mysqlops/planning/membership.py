@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 
 from mysqlops.core import group, gtid, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import copying, departure, failing_applier, ghosts, outage, standing
+from mysqlops.planning import copying, departure, failing_applier, outage, standing, stuck_group
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
     Apply,
-    Bar,
+    BlockClients,
     ClearBootstrap,
     DropReceived,
     HandOver,
@@ -47,8 +47,8 @@ class Situation:
     record: view.GroupRecord | None = None
     volume_full: bool = False
     api_is_away: bool = False
-    sightings: ghosts.Sightings = field(default_factory=dict)
-    doubt: str = ""  # why no client may come for a moment
+    sightings: stuck_group.Sightings = field(default_factory=dict)
+    stale_because: str = ""  # why no client may come for a moment
     torn: str = ""  # why the relay log may go (planning.torn_relay_log)
     failing: failing_applier.Memory = field(default_factory=failing_applier.Memory)
     now: float = 0.0  # seconds of the agent's clock
@@ -62,14 +62,14 @@ class Situation:
         """Why the group that it is in is not the cluster's; empty if it is."""
         return standing.foreign_because(self.name, self.server, self.record, self.since) if self.server else ""
 
-    def barred_because(self) -> str:
+    def blocked_because(self) -> str:
         """Why this member must accept no clients; empty if it may."""
         if foreign := self.foreign_because():
             return foreign
         fenced = self.record.fenced.get(self.name) if self.record else None
         if fenced is not None:
             return f"fenced: {fenced or 'no reason given'}"
-        return "its volume is full" if self.volume_full else self.doubt
+        return "its volume is full" if self.volume_full else self.stale_because
 
 
 # A donor serves one clone at a time. Group Replication then asks it for binary logs instead, ten times, a minute apart,
@@ -124,14 +124,14 @@ def _plan_recovering(situation: Situation, server: view.ServerView) -> Action:
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
     foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
     departing = departure.leaves_because(situation.name, server, situation.record)
-    if why := ghosts.why_it_stands_still(server, situation.sightings) or foreign or departing:
+    if why := stuck_group.why_stuck(server, situation.sightings) or foreign or departing:
         return Leave(why)
-    barred = situation.barred_because()
-    if barred:
-        return _plan_barred(situation, server, barred)
+    blocked = situation.blocked_because()
+    if blocked:
+        return _plan_blocked(situation, server, blocked)
     if not server.has_majority():
         why = f"it reaches {server.reachable_members()} of {len(server.members)} members, no majority"
-        return Wait(why) if server.offline_mode else Bar(why)
+        return Wait(why) if server.offline_mode else BlockClients(why)
     if server.offline_mode:
         if unsettled := standing.unsettled_because(situation.name, server, situation.record, situation.since):
             return Wait(unsettled)
@@ -140,10 +140,10 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
     return RefuseWrites("a replica, and somebody turned super_read_only off") if is_stray else Serve(server.role())
 
 
-def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Action:
+def _plan_blocked(situation: Situation, server: view.ServerView, why: str) -> Action:
     """Accept no clients; a full volume must not count as a copy either, while enough others do."""
-    if situation.doubt or situation.foreign_because():
-        return Wait(why) if server.offline_mode else Bar(why)
+    if situation.stale_because or situation.foreign_because():
+        return Wait(why) if server.offline_mode else BlockClients(why)
     able = _able_successors(situation, server)
     if server.role() == names.ROLE_PRIMARY and able:
         return HandOver(able[0], why)
@@ -151,7 +151,7 @@ def _plan_barred(situation: Situation, server: view.ServerView, why: str) -> Act
     others_keep_majority = 2 * (server.online_members() - 1) > wanted
     if situation.volume_full and able and others_keep_majority and server.role() != names.ROLE_PRIMARY:
         return Leave(f"{why}, and the others have room")
-    return Wait(why) if server.offline_mode else Bar(why)
+    return Wait(why) if server.offline_mode else BlockClients(why)
 
 
 def _able_successors(situation: Situation, server: view.ServerView) -> list[view.GroupMember]:
@@ -221,7 +221,7 @@ def _plan_join(
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
         return Apply("it could not apply these transactions when it was last in the group")
-    copies = copying.plan(_wish(situation, around, server), server, in_group)
+    copies = copying.plan(_request(situation, around, server), server, in_group)
     if copies is not None:
         return copies
     members = tuple(peer.name for peer in in_group)
@@ -229,10 +229,10 @@ def _plan_join(
     return Join(f"{' and '.join(members)} in the group", online or members)
 
 
-def _wish(situation: Situation, around: view.Surroundings, server: view.ServerView) -> copying.Wish:
+def _request(situation: Situation, around: view.Surroundings, server: view.ServerView) -> copying.Request:
     since = situation.now if situation.donorless_since is None else situation.donorless_since
     is_ordered = around.record.rebuilding.get(situation.name) in ("", server.server_uuid)
-    return copying.Wish(is_ordered, situation.tries, situation.now - since)
+    return copying.Request(is_ordered, situation.tries, situation.now - since)
 
 
 def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from mysqlops.core import gtid, record, rotation, view
+from mysqlops.core import gtid, ordered, rotation, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning.status import Condition, Observed, Status, annotations_of, in_the_way
 
 CODE = "rotation-open"
 
 
-def check_rotate(now: Status, order: record.Rotation | None, seen: rotation.Seen) -> None:
+def check_rotate(now: Status, order: ordered.Rotation | None, seen: rotation.Seen) -> None:
     """An absent member would come back with data that does not know the new passwords, and a second rotation would drop
     the passwords in use; raises Refused. A rotation that was interrupted may continue."""
     # A rotation is the way out of a password that somebody edited in the Secret.
@@ -29,7 +29,7 @@ def check_rotate(now: Status, order: record.Rotation | None, seen: rotation.Seen
         raise Refused(reasons)
 
 
-def check_finish(now: Status, order: record.Rotation | None) -> record.Rotation:
+def check_finish(now: Status, order: ordered.Rotation | None) -> ordered.Rotation:
     """The rotation that may be finished: it reached every member, and all are ONLINE; raises Refused."""
     if order is None:
         text = f"no rotation of {now.name} is open"
@@ -60,14 +60,14 @@ def uids(pods: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(sorted(str(pod["metadata"]["uid"]) for pod in pods))
 
 
-def holders(order: record.Rotation, pods: Iterable[Mapping[str, Any]]) -> Collection[str]:
+def holders(order: ordered.Rotation, pods: Iterable[Mapping[str, Any]]) -> Collection[str]:
     """The pods that may still use the replication account's old password, by UID."""
     return set(uids(pods)) & set(order.holders or ())
 
 
 def conditions(seen: Observed) -> list[Condition]:
     """An open rotation, since when, and the next command."""
-    order = record.rotation(annotations_of(seen.lease))
+    order = ordered.rotation(annotations_of(seen.lease))
     if order is None:
         return []
     text, hint = (

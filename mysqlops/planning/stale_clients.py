@@ -44,7 +44,7 @@ class Memory:
     leads_until: float = -math.inf  # until then the Service may route here, although another is primary
     frozen_until: float = -math.inf
 
-    def doubt(self, at: float) -> str:
+    def blocked_because(self, at: float) -> str:
         """Why no client may connect now; empty if they may."""
         if at < self.frozen_until:
             return _FROZEN

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import group, names, record, rollout, view
+from mysqlops.core import group, names, ordered, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.objects import claims, pods, revisions
@@ -254,8 +254,8 @@ def _is_obeyed(key: str, annotations: Mapping[str, str], members: Sequence[Membe
     if key != names.ANNOTATION_REBUILDING:
         return False
     serving = {one.name: one.server_uuid for one in members if one.state == view.ONLINE}
-    ordered = record.rebuilding(annotations)
-    return bool(ordered) and all(uuid and serving.get(pod) == uuid for pod, uuid in ordered.items())
+    rebuilding = ordered.rebuilding(annotations)
+    return bool(rebuilding) and all(uuid and serving.get(pod) == uuid for pod, uuid in rebuilding.items())
 
 
 def _order_conditions(seen: Observed, members: Sequence[Member]) -> list[Condition]:

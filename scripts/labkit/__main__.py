@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("lab: interrupted; run the same command again to go on", file=sys.stderr)
+        print("lab: interrupted; run the same command again to continue", file=sys.stderr)
         return 130
     return 0
 

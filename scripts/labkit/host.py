@@ -15,6 +15,8 @@ _PACKAGES = {
     "openssl": "openssl",
     "ip": "iproute2",
     "mkfs.xfs": "xfsprogs",
+    "zsh": "zsh",  # tests/shells
+    "fish": "fish",
 }
 BUILD_PACKAGES = {"gcc": "gcc libc6-dev", "dpkg-deb": "dpkg"}
 

@@ -218,7 +218,7 @@ def test_the_last_good_backup_is_not_deleted(cluster: Namespace) -> None:
         assert done.code == 3, done.out
         assert "last-good-backup" in done.err
     done = cluster.mysqlops("backup", "prune", "mysql", "--keep-last", "1", "--dry-run")
-    assert "would remove nothing" in done.out
+    assert "would delete nothing" in done.out
 
 
 def test_s3_and_a_wrong_password_and_an_unreachable_server(cluster: Namespace, request: pytest.FixtureRequest) -> None:
@@ -290,7 +290,7 @@ def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Nam
 
     for wrong, code, told in (
         (words, 3, "--confirm mysql"),
-        ((*words, "--revert", "mysql"), 2, "one of them only"),
+        ((*words, "--revert", "mysql"), 2, "exclude each other"),
         ((*words, "--replicas", "1"), 2, "--replicas"),
         (("restore", "--revert", "mysql", "--confirm", "mysql"), 3, "never restored in place"),
         (("restore", "nothing", *words[2:], "--confirm", "mysql"), 3, "no-such-backup"),

@@ -184,7 +184,7 @@ def test_settings_that_can_are_set_live_and_survive_a_crash(cluster: Namespace) 
         ("max_connections", "70", "65")
     ]
     _succeeds(cluster, "config", "set", "mysql", "max_connections=70")
-    assert "runs with what my.cnf says" in _succeeds(cluster, "config", "diff", "mysql").out
+    assert "runs with the values in my.cnf" in _succeeds(cluster, "config", "diff", "mysql").out
     _succeeds(cluster, "config", "set", "mysql", "--revert")
     assert {_value(cluster, one, "long_query_time") for one in THREE} == {"10.0"}
     assert "user" not in _succeeds(cluster, "config", "get", "mysql", "long_query_time").out

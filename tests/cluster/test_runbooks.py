@@ -111,7 +111,7 @@ def test_leaked_secret_replaces_everything_in_two_runs(cluster: Namespace) -> No
     for words in ((), ("finish",)):
         done = book(cluster, "leaked-secret", "mysql", *words)
         assert done.code == 0, done.err
-    assert "the old passwords are gone\n" in done.out
+    assert "the old passwords are dropped\n" in done.out
     assert not set(before) & set(secrets())
     _assert_whole(cluster)
 

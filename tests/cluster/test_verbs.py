@@ -262,7 +262,7 @@ def test_restart_replaces_every_pod_and_the_last_old_password_goes(cluster: Name
     assert sorted(done.json()["restarted"]) == MEMBERS
     assert before.isdisjoint({pod["metadata"]["uid"] for pod in cluster.objects("pods")})
     done = cluster.mysqlops("users", "rotate", "mysql", "--finish", "--yes")
-    assert (done.code, "the old passwords are gone\n" in done.out) == (0, True), done.err
+    assert (done.code, "the old passwords are dropped\n" in done.out) == (0, True), done.err
     assert _rows(cluster) == [[[4]]] * 3
 
 

@@ -88,7 +88,7 @@ def test_clients_cannot_lock_the_agent_out(group: Group, monkeypatch: pytest.Mon
         def work() -> list[connect.Row]:
             with own.server() as server:
                 server.query("ALTER INSTANCE RELOAD TLS")
-                group_replication.bar(server)
+                group_replication.block_clients(server)
                 group_replication.accept_clients(server)
                 return server.query("SELECT 1 FROM mysqlops.probe")
 

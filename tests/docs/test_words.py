@@ -11,10 +11,6 @@ from tests.docs.pages import GENERATED, PAGES, ROOT
 
 CHECKED = [page for page in PAGES if page not in GENERATED]
 PACKAGE = ROOT / "mysqlops"
-# Rewritten on another branch. Strike it out when that is merged.
-NOT_YET = {"cli"}
-# What is left of the packages that were rewritten first: how many hits each may have. Only fewer are allowed.
-LEFT = {"drill": 11, "operations": 3}
 
 
 @pytest.mark.parametrize("page", CHECKED, ids=lambda page: str(page.relative_to(ROOT)))
@@ -23,12 +19,12 @@ def test_pages_use_plain_words(page: Path) -> None:
 
 
 def test_strings_docstrings_and_comments_use_plain_words() -> None:
-    hits: dict[str, list[str]] = {}
-    for module in words.modules(PACKAGE, NOT_YET):
-        place = module.relative_to(PACKAGE)
-        found = [f"{place} {hit}" for hit in words.found_in_code(module.read_text())]
-        hits.setdefault(place.parts[0], []).extend(found)
-    assert {name: found for name, found in hits.items() if len(found) > LEFT.get(name, 0)} == {}
+    found = [
+        f"{module.relative_to(PACKAGE)} {hit}"
+        for module in words.modules(PACKAGE)
+        for hit in words.found_in_code(module.read_text())
+    ]
+    assert found == []
 
 
 def test_the_list_finds_what_it_is_for() -> None:

@@ -1,4 +1,4 @@
-"""One agent: the real loop, publisher, surroundings and member, over this world's clock, API server and mysqld."""
+"""One agent: the real loop, publisher, ClusterApi and member, over this world's clock, API server and mysqld."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mysqlops import errors
-from mysqlops.agent import certificates, health, log, loop, member, pod, secrets_watch, settings, surroundings
+from mysqlops.agent import certificates, cluster_api, health, log, loop, member, pod, secrets_watch, settings
 from mysqlops.clock import Clock
 from mysqlops.mysql import connect
 from tests.simulation.clients import AgentApi
@@ -105,7 +105,7 @@ class Agent:
         api = AgentApi(world.api, world.before_call, world.after_call)
         own = OwnPod(me, world, containers)
         self._probes = health.Health(clock)
-        around = surroundings.Surroundings(api, me, clock)
+        around = cluster_api.ClusterApi(api, me, clock)
         self._loop = loop.Loop(own, member.Member(own), around, Chore(), self._probes, clock=clock)
         if containers.terminating_since is not None:
             self._loop.stop()

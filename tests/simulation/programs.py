@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
-from mysqlops.agent import handover, member, settings, surroundings
+from mysqlops.agent import cluster_api, handover, member, settings
 from mysqlops.core import error_record, names
 from mysqlops.kube import exec as kube_exec
 from tests.simulation.agents import OwnPod
@@ -100,7 +100,7 @@ class Programs:
             raise errors.Refused([errors.Reason("no-successor", f"{to} is not ONLINE")])
         me, clock = self._me(containers), self._world.clock_of(containers.node)
         api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
-        around = surroundings.Surroundings(api, me, clock)
+        around = cluster_api.ClusterApi(api, me, clock)
         own = OwnPod(me, self._world, containers)
         return asdict(handover.run(own, server, around, found, clock))
 

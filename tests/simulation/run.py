@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
-from mysqlops.core import names, record, rollout
+from mysqlops.core import names, ordered, rollout
 from mysqlops.planning import outage
 from tests.simulation import scenarios
 from tests.simulation.faults import Event, Faults
@@ -137,11 +137,11 @@ class Run:
             return "start", 0  # as `status` says
         if notes is None:
             return "deploy", replicas
-        if record.stopped(notes):
+        if ordered.stopped(notes):
             return "start", 0
         if rollout.read(stateful_set) is not None:
             return "resume", 0
-        if fenced := record.fenced(notes):
+        if fenced := ordered.fenced(notes):
             return "unfence", names.ordinal_of(next(iter(fenced)))
         return self._way_out(replicas)
 

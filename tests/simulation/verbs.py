@@ -168,17 +168,17 @@ def _delete_and_deploy(verbs: Verbs, session: Session, command: Command) -> None
 def _scale(verbs: Verbs, session: Session, command: Command) -> None:
     target = (1, 3, 5)[command.who % 3]
     with verbs.changing(session, command):
-        scale.plan(session, verbs.world.name, target, scale.Wish())
+        scale.plan(session, verbs.world.name, target, scale.Request())
         verbs.wanted_replicas = target
-        scale.execute(session, verbs.world.name, target, scale.Wish())
+        scale.execute(session, verbs.world.name, target, scale.Request())
 
 
 def _scale_and_delete(verbs: Verbs, session: Session, command: Command) -> None:
     target = (1, 3)[command.who % 2]
     with verbs.changing(session, command):
-        scale.plan(session, verbs.world.name, target, scale.Wish(scale.DELETE))
+        scale.plan(session, verbs.world.name, target, scale.Request(scale.DELETE))
         verbs.wanted_replicas = target
-        scale.execute(session, verbs.world.name, target, scale.Wish(scale.DELETE))
+        scale.execute(session, verbs.world.name, target, scale.Request(scale.DELETE))
 
 
 def _recover(verbs: Verbs, session: Session, command: Command) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import api, log, publisher, settings, surroundings
+from mysqlops.agent import api, cluster_api, log, publisher, settings
 from mysqlops.clock import SystemClock
 from mysqlops.core import group, names, view
 from mysqlops.core.gtid import GtidSet
@@ -98,9 +98,9 @@ class Api(api.Api):
         self.objects["pods", pod] = {"metadata": metadata}
 
 
-def around(served: Api) -> tuple[surroundings.Surroundings, Time]:
+def around(served: Api) -> tuple[cluster_api.ClusterApi, Time]:
     clock = Time()
-    return surroundings.Surroundings(served, ME, clock), clock
+    return cluster_api.ClusterApi(served, ME, clock), clock
 
 
 def test_the_first_empty_data_directory_that_obeys_an_order_to_rebuild_is_the_only_one() -> None:
@@ -299,7 +299,7 @@ def test_a_view_is_not_noted_over_what_a_joiner_wrote_meanwhile() -> None:
     served = Api(group.Note(members=LAST_VIEW))
     speaker, clock = voice(served)
     speaker._hear(speaker._around.record())
-    other = surroundings.Surroundings(served, replace(ME, pod="mysql-2"), clock)
+    other = cluster_api.ClusterApi(served, replace(ME, pod="mysql-2"), clock)
     other.note_joining("u2", holds_data=True)
     speaker._keep_note(news(clock, "mysql-0", "mysql-1", at=clock.at + 1))
     assert "mysql-2" in served.note().expected()

@@ -287,7 +287,7 @@ def test_a_target_that_could_not_be_added_is_none(
     cluster = Cluster(1)
     session = cluster.session()
     session.client.create("Secret", {"metadata": {"name": "own"}, "data": {"password": "eA=="}})
-    wish = targets.Wish(target.Target("far", "s3:https://s3/b", "restic"), None, password)
+    request = targets.Request(target.Target("far", "s3:https://s3/b", "restic"), None, password)
 
     def fail(*_: Any) -> str:
         assert targets.everything(session.client) == []
@@ -296,16 +296,16 @@ def test_a_target_that_could_not_be_added_is_none(
     monkeypatch.setattr(restic, "steps", fail)
     for _ in range(2):  # the second run goes on, with the password of the first
         with pytest.raises(StorageError):
-            targets.add(session, wish)
+            targets.add(session, request)
         assert (("Secret", "backup-target-far") in cluster.store.objects) == stays
         with pytest.raises(Refused, match="no target for backups"):
             targets.find(session.client, None)
     monkeypatch.setattr(restic, "steps", lambda *_: "made")
-    assert targets.add(session, wish)
+    assert targets.add(session, request)
     assert targets.find(session.client, None).name == "far"
     monkeypatch.setattr(restic, "steps", fail_later)
     with pytest.raises(StorageError):
-        targets.add(session, wish)
+        targets.add(session, request)
     assert targets.find(session.client, None).name == "far"
 
 
@@ -323,26 +323,26 @@ def test_keys_of_s3_are_in_a_file_and_not_in_an_environment() -> None:
         target.check_credentials({"password": "x"}, "s3")
 
 
-def _cron_job(wish: schedule.Wish, kind: str, **status: Any) -> dict[str, Any]:
+def _cron_job(request: schedule.Request, kind: str, **status: Any) -> dict[str, Any]:
     source = planning.Source(SPEC, "orders-config", "orders-agent")
     job = planning.job(restic.templates(), "orders-backup", TARGET, planning.CREATE, source)
-    found = schedule.cron_job(job, kind, wish)
+    found = schedule.cron_job(job, kind, request)
     found["metadata"]["creationTimestamp"] = "2026-11-20T00:00:00Z"
     return {**found, "status": status}
 
 
 def test_a_schedule_counts_what_failed_and_says_when_it_is_too_long() -> None:
-    wish = schedule.Wish("0 3 * * *", "0 5 * * 0", "local", max_age=172800, verify_max_age=604800)
-    never = schedule.judge(_cron_job(wish, "backup"), NOW)
+    request = schedule.Request("0 3 * * *", "0 5 * * 0", "local", max_age=172800, verify_max_age=604800)
+    never = schedule.judge(_cron_job(request, "backup"), NOW)
     assert (never.failures, never.is_overdue, never.last_success) == (0, True, None)
     status = {"lastSuccessfulTime": "2026-11-22T03:01:00Z", "lastScheduleTime": "2026-11-24T03:00:00Z"}
-    late = schedule.judge(_cron_job(wish, "backup", **status), NOW)
+    late = schedule.judge(_cron_job(request, "backup", **status), NOW)
     assert (late.failures, late.is_overdue, late.next) == (2, True, "2026-11-25T03:00:00Z")
-    running = schedule.judge(_cron_job(wish, "backup", **status, active=[{}]), NOW)
+    running = schedule.judge(_cron_job(request, "backup", **status, active=[{}]), NOW)
     assert (running.failures, running.running) == (1, True)
-    fine = schedule.judge(_cron_job(wish, "verify", lastSuccessfulTime="2026-11-22T05:09:00Z"), NOW)
+    fine = schedule.judge(_cron_job(request, "verify", lastSuccessfulTime="2026-11-22T05:09:00Z"), NOW)
     assert (fine.cron, fine.is_overdue) == ("0 5 * * 0", False)
-    assert schedule.judge(_cron_job(wish, "backup", lastSuccessfulTime="2026-12-22T05:09:00Z"), NOW).is_overdue
+    assert schedule.judge(_cron_job(request, "backup", lastSuccessfulTime="2026-12-22T05:09:00Z"), NOW).is_overdue
     with pytest.raises(ConfigError, match="--cron '61"):
         schedule.check_cron("--cron", "61 * * * *", NOW)
 

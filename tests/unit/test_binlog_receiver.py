@@ -253,6 +253,17 @@ def test_a_large_chunk_is_let_go_and_its_earlier_states_with_it(world: World) ->
     _check(world)
 
 
+def test_a_new_chunk_does_not_hide_until_when_the_repository_is_complete(world: World) -> None:
+    world.primary.commit(1)
+    steps = (_commits(world, 2), _nothing, _nothing, _commits(world, 3), _nothing, _nothing, _nothing)
+    _run(world, *steps, CHUNK_MIB="0.00001")
+    assert len(_chunks(world)) > 1
+    reported = [one["until"] for one in world.reports]
+    proven = reported[reported.index(next(filter(None, reported))) :]
+    assert "" not in proven
+    assert proven == sorted(proven)
+
+
 def test_without_a_primary_it_waits_and_says_what_for(world: World) -> None:
     world.primary.is_down = True
     _run(world, _nothing, lambda: setattr(world.primary, "is_down", False), _commits(world, 1), _nothing)

@@ -14,7 +14,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli import described
-from mysqlops.core import mysqld_config, names, publication, record, rollout
+from mysqlops.core import mysqld_config, names, ordered, publication, rollout
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
@@ -198,9 +198,9 @@ def test_a_note_names_variables_and_no_values_and_not_those_that_nobody_may_set(
         "binlog_format": None,
     }
     note = {names.ANNOTATION_SETTING: json.dumps({"names": ["a; DROP", "sql_mode", 7, None]})}
-    assert record.setting(note) == ("sql_mode",)
+    assert ordered.setting(note) == ("sql_mode",)
     for text in ("", "{", "[]", '{"names": "sql_mode"}'):
-        assert record.setting({names.ANNOTATION_SETTING: text}) == ()
+        assert ordered.setting({names.ANNOTATION_SETTING: text}) == ()
 
 
 def test_a_note_that_somebody_else_wrote_stops_nothing() -> None:

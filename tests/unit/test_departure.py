@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, record, view
+from mysqlops.core import group, names, ordered, view
 from mysqlops.core.publication import Publication
 from mysqlops.operations import claims, lock, member, orders, scale
 from mysqlops.planning import actions, member_actions, membership, standing
@@ -108,7 +108,7 @@ class Grouped(Cluster):
         return False
 
     def _turn(self) -> None:
-        for pod, uuid in record.leaving(self.notes()).items():
+        for pod, uuid in ordered.leaving(self.notes()).items():
             if self.obeys and self.facts[pod].get("server_uuid") == uuid and pod not in self.out_at:
                 self.out_at[pod] = self.clock.seconds + 2.0
         for pod, at in self.out_at.items():
@@ -169,7 +169,7 @@ def _next_command(cluster: Cluster) -> None:
 def test_the_next_command_lets_a_member_back_that_a_killed_one_sent_away() -> None:
     cluster = Grouped()
     _killed(cluster, names.ANNOTATION_REBUILDING)
-    assert record.leaving(cluster.notes()) == {"mysql-1": "uuid of mysql-1"}
+    assert ordered.leaving(cluster.notes()) == {"mysql-1": "uuid of mysql-1"}
     _next_command(cluster)
     assert names.ANNOTATION_REBUILDING not in cluster.notes()
 
@@ -178,7 +178,7 @@ def test_no_command_lets_a_member_back_whose_claim_goes_with_its_pod() -> None:
     cluster = Grouped()
     _killed(cluster, "DELETE PersistentVolumeClaim")
     _next_command(cluster)
-    assert record.leaving(cluster.notes()) == {"mysql-1": "uuid of mysql-1"}
+    assert ordered.leaving(cluster.notes()) == {"mysql-1": "uuid of mysql-1"}
     member.rebuild(cluster.session(60.0), NAME, "mysql-1", accept_loss=False)
     assert cluster.lost == {"data-mysql-1": f"{GROUP}:1-5"}
 
@@ -186,7 +186,7 @@ def test_no_command_lets_a_member_back_whose_claim_goes_with_its_pod() -> None:
 @pytest.mark.parametrize("note", ["uid", {"uid": ""}, {"before": 5}, None, ["a"]])
 def test_notes_of_other_releases_send_nobody_away(note: Any) -> None:
     annotations = {names.ANNOTATION_REBUILDING: json.dumps({"mysql-1": note})}
-    assert record.leaving(annotations) == {}
+    assert ordered.leaving(annotations) == {}
     cluster = Cluster(3)
     orders.write(cluster.session().client, NAME, rebuilding={"mysql-1": note})
     orders.call_off(cluster.session().client, NAME)
@@ -201,7 +201,7 @@ def test_the_claim_of_a_removed_member_is_kept_while_an_outage_would_wait_for_it
 ) -> None:
     monkeypatch.setattr(claims, "_FORGETS_SECONDS", 3.0)
     cluster = Grouped()
-    run = partial(scale.execute, cluster.session(600.0), NAME, 2, scale.Wish(scale.DELETE))
+    run = partial(scale.execute, cluster.session(600.0), NAME, 2, scale.Request(scale.DELETE))
     with pytest.raises(errors.StepFailed, match="an outage would wait for mysql-2, which the group counts"):
         run()
     assert cluster.lost == {}

@@ -77,8 +77,8 @@ def test_elements_escape_what_is_no_element() -> None:
     assert made == '<p title="&quot;">&lt;b&gt;<i class="a">1.5</i></p>'
 
 
-def _pod(wish: objects.Clients) -> dict[str, Any]:
-    return objects.pod(manifests.load_one("drill/client.yaml"), CLUSTER, wish, "orders-drill-main-1")
+def _pod(request: objects.Clients) -> dict[str, Any]:
+    return objects.pod(manifests.load_one("drill/client.yaml"), CLUSTER, request, "orders-drill-main-1")
 
 
 def test_clients_go_through_the_service_and_keep_their_journal_elsewhere() -> None:

@@ -37,9 +37,9 @@ def _objects() -> Objects:
     session = cluster.session(1.0)
     session.client.apply(_with_agent(wanted, OLD))
     session.client.create("Secret", {"kind": "Secret", **target.make_secret(TARGET, "password", {})})
-    schedule.put(session, NAME, scheduling.Wish("0 3 * * *", "0 5 * * 0", TARGET.name))
+    schedule.put(session, NAME, scheduling.Request("0 3 * * *", "0 5 * * 0", TARGET.name))
     with pytest.raises(errors.WaitTimeout):
-        binlog.start(session, NAME, receiving.Wish(TARGET))
+        binlog.start(session, NAME, receiving.Request(TARGET))
     record = rollout.Rollout("agent", "2026-01-01T00:00:00Z", {}, "9.7.4", "9.7.4")
     rolling.begin(session, [], record, _with_agent(wanted, NEW))
     del cluster.store.objects["Pod", "mysql-0"]

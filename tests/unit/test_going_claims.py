@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import gtid, record
+from mysqlops.core import gtid, ordered
 from mysqlops.operations import delete, member, observe, rollout, scale, stop, storage
 from mysqlops.planning import gate, status
 from mysqlops.planning import rollout as rolling
@@ -51,12 +51,12 @@ def test_a_claim_that_goes_under_a_live_member_is_a_condition() -> None:
 
 def test_nothing_that_stops_the_pod_and_keeps_its_data_begins() -> None:
     cluster = _killed_rebuild()
-    for wish in (scale.Wish(), scale.Wish(scale.DELETE, accept_loss=True)):
+    for request in (scale.Request(), scale.Request(scale.DELETE, accept_loss=True)):
         with pytest.raises(errors.Refused) as error:
-            scale.plan(cluster.session(), NAME, 1, wish)
+            scale.plan(cluster.session(), NAME, 1, request)
         assert _refused_with(error) == {"claim-going"}
     with pytest.raises(errors.WaitTimeout, match=GOING):
-        scale.execute(cluster.session(20.0), NAME, 1, scale.Wish())
+        scale.execute(cluster.session(20.0), NAME, 1, scale.Request())
     with pytest.raises(errors.Refused) as error:
         stop.stop(cluster.session(20.0), NAME)
     assert (_refused_with(error), cluster.fenced()) == ({"claim-going"}, {})
@@ -78,8 +78,8 @@ def test_the_last_member_s_claim_gets_copies() -> None:
     cluster.on_pod = on_pod
     for name in ("mysql-1", "mysql-2"):
         del cluster.store.objects["PersistentVolumeClaim", f"data-{name}"]
-    scale.plan(cluster.session(), NAME, 3, scale.Wish())
-    assert scale.execute(cluster.session(60.0), NAME, 3, scale.Wish()) == ["mysql-1", "mysql-2"]
+    scale.plan(cluster.session(), NAME, 3, scale.Request())
+    assert scale.execute(cluster.session(60.0), NAME, 3, scale.Request()) == ["mysql-1", "mysql-2"]
     assert cluster.lost == {}
 
 
@@ -119,7 +119,7 @@ def test_a_rollout_takes_the_pod_with_it_and_waits_for_nothing() -> None:
     cluster.clock.turn = turn
     assert rollout.replace_all(cluster.session(60.0), NAME, lambda _: [], rollout.Limits(60)) == ["mysql-0"]
     assert cluster.lost == {"data-mysql-0": f"{GROUP}:1-5"}
-    assert not record.rebuilding(cluster.notes()), "it serves: it need not copy any more"
+    assert not ordered.rebuilding(cluster.notes()), "it serves: it need not copy any more"
 
 
 def test_a_member_that_a_rollout_empties_copies_another_s_data() -> None:
@@ -129,7 +129,7 @@ def test_a_member_that_a_rollout_empties_copies_another_s_data() -> None:
     def turn() -> None:
         for name in ("mysql-1", "mysql-2"):
             if not cluster.held(name):
-                marked.update({name} & record.rebuilding(cluster.notes()).keys())
+                marked.update({name} & ordered.rebuilding(cluster.notes()).keys())
                 cluster.write(name, f"{GROUP}:1-5")
                 cluster.facts[name] = {**ONLINE, "role": "replica", "online": 3}
 
@@ -142,7 +142,7 @@ def test_a_member_that_a_rollout_empties_copies_another_s_data() -> None:
         rollout.Limits(60),
         rebuild=True,
     )
-    assert (marked, record.rebuilding(cluster.notes())) == ({*old}, {})
+    assert (marked, ordered.rebuilding(cluster.notes())) == ({*old}, {})
 
 
 def test_a_member_whose_server_restarts_is_asked_again() -> None:

@@ -186,17 +186,17 @@ def in_group(own: view.ServerView, seen: view.GroupRecord | None, since: float =
 def test_a_member_of_another_incarnation_refuses_clients_and_then_leaves() -> None:
     own = online("8", 0, primary=0, me=0)
     seen = committed("7", read_at=5.0)
-    assert isinstance(in_group(own, seen), member_actions.Bar)
+    assert isinstance(in_group(own, seen), member_actions.BlockClients)
     assert isinstance(in_group(replace(own, offline_mode=True), seen), member_actions.Leave)
     situation = membership.Situation("mysql-0", own, record=seen)
-    assert situation.barred_because(), "its role must not be published as primary"
+    assert situation.blocked_because(), "its role must not be published as primary"
 
 
 def test_what_the_lease_said_before_the_member_was_in_its_group_is_no_evidence() -> None:
     own = online("8", 0, primary=0, me=0)
     assert isinstance(in_group(own, committed("7", read_at=5.0), since=6.0), member_actions.Serve)
-    barred = replace(own, offline_mode=True)
-    assert isinstance(in_group(barred, committed("7", read_at=5.0), since=6.0), member_actions.Wait)
+    blocked = replace(own, offline_mode=True)
+    assert isinstance(in_group(blocked, committed("7", read_at=5.0), since=6.0), member_actions.Wait)
 
 
 def test_who_formed_the_group_lets_nobody_in_before_the_lease_notes_it() -> None:

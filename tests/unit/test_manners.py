@@ -80,7 +80,7 @@ def test_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(click, "prompt", lambda *_, **__: "other")
     with pytest.raises(errors.Refused):
         _run().confirm("deletes it", loses=True)
-    with pytest.raises(errors.Refused, match="--confirm other does not name it"):
+    with pytest.raises(errors.Refused, match="--confirm other: expected "):
         _run(name="other").confirm("stops it")
 
 

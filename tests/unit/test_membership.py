@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mysqlops.core import group, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
-from mysqlops.planning import ghosts, member_actions, membership
+from mysqlops.planning import member_actions, membership, stuck_group
 
 GROUP = "11111111-1111-1111-1111-111111111111"
 STRAY = "22222222-2222-2222-2222-222222222222"
@@ -122,10 +122,10 @@ def holder(name: str, role: str = "replica", version: str = "9.7.4", behind: int
 def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> None:
     primary = holder("mysql-0", "primary")
     action = plan(server(), primary, holder("mysql-1", behind=9), holder("mysql-3"), name="mysql-2")
-    assert isinstance(action, member_actions.Copy)
+    assert isinstance(action, member_actions.Clone)
     assert action.donor == "mysql-3"
     alone = plan(server(), primary, name="mysql-2")
-    assert isinstance(alone, member_actions.Copy)
+    assert isinstance(alone, member_actions.Clone)
     assert alone.donor == "mysql-0"
 
 
@@ -150,7 +150,7 @@ def test_a_member_that_is_being_rebuilt_copies_however_little_there_is(tries: in
     record = view.GroupRecord("mysql-0", None, 0.0, rebuilding={"mysql-2": ""})
     around = view.Surroundings(3, (holder("mysql-1", count=2),), record)
     action = membership.plan(membership.Situation("mysql-2", server(), around, record, tries=tries))
-    assert action == member_actions.Copy("it is being rebuilt, from mysql-1", "mysql-1")
+    assert action == member_actions.Clone("it is being rebuilt, from mysql-1", "mysql-1")
     other = membership.plan(membership.Situation("mysql-3", server(), replace(around, replicas=4), record))
     assert isinstance(other, member_actions.Join)
 
@@ -167,7 +167,7 @@ def test_an_empty_member_waits_for_somebody_to_copy_but_not_for_good(ordered: di
     assert isinstance(membership.plan(replace(situation, donorless_since=881.0)), member_actions.AwaitDonor)
     assert isinstance(membership.plan(replace(situation, donorless_since=880.0)), member_actions.Join)
     seen = replace(situation, around=replace(busy, peers=(holder("mysql-0"),)), donorless_since=0.0)
-    assert isinstance(membership.plan(seen), member_actions.Copy)
+    assert isinstance(membership.plan(seen), member_actions.Clone)
 
 
 @pytest.mark.parametrize("around", [(holder("mysql-1", version="9.7.5"),), (holder("mysql-1", count=3, role="none"),)])
@@ -179,7 +179,7 @@ def test_nobody_waits_for_a_copy_that_cannot_be_or_is_not_worth_it(around: tuple
 
 def test_an_order_to_rebuild_is_not_for_the_next_data_directory_in_its_place() -> None:
     uuid = server().server_uuid
-    for obeying, kind in ((uuid, member_actions.Copy), ("an earlier one", member_actions.Join)):
+    for obeying, kind in ((uuid, member_actions.Clone), ("an earlier one", member_actions.Join)):
         record = view.GroupRecord("mysql-0", None, 0.0, rebuilding={"mysql-2": obeying})
         around = view.Surroundings(3, (holder("mysql-1", count=2),), record)
         assert isinstance(membership.plan(membership.Situation("mysql-2", server(), around, record)), kind)
@@ -250,11 +250,11 @@ def test_without_the_api_server_a_member_neither_joins_nor_forms() -> None:
 def test_who_was_primary_a_moment_ago_waits_and_tells_the_better_reason() -> None:
     mine = replace(in_a_group("mysql-1", "mysql-2"), offline_mode=True)
     for full, why in ((False, "it was primary"), (True, "its volume is full")):
-        doubted = membership.Situation("mysql-0", mine, volume_full=full, doubt="it was primary")
-        assert doubted.barred_because() == why
+        doubted = membership.Situation("mysql-0", mine, volume_full=full, stale_because="it was primary")
+        assert doubted.blocked_because() == why
         assert isinstance(membership.plan(doubted), member_actions.Wait)
         assert isinstance(
-            membership.plan(replace(doubted, server=replace(mine, offline_mode=False))), member_actions.Bar
+            membership.plan(replace(doubted, server=replace(mine, offline_mode=False))), member_actions.BlockClients
         )
 
 
@@ -265,10 +265,12 @@ def in_a_group(*pods: str, state: str = view.ONLINE) -> view.ServerView:
     )
 
 
-def sightings(looks: int, *peers: view.Peer, counted: tuple[str, ...] = ("mysql-1", "mysql-2")) -> ghosts.Sightings:
-    found: ghosts.Sightings = {}
+def sightings(
+    looks: int, *peers: view.Peer, counted: tuple[str, ...] = ("mysql-1", "mysql-2")
+) -> stuck_group.Sightings:
+    found: stuck_group.Sightings = {}
     for _ in range(looks):
-        found = ghosts.look(found, counted, peers)
+        found = stuck_group.look(found, counted, peers)
     return found
 
 
@@ -304,7 +306,7 @@ def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
     )
     cut_off = server(UP_TO_5, view.ONLINE, members=rows)
     assert cut_off.role() == "none"
-    assert isinstance(plan(cut_off), member_actions.Bar)
+    assert isinstance(plan(cut_off), member_actions.BlockClients)
     assert isinstance(plan(replace(cut_off, offline_mode=True)), member_actions.Wait)
     back = server(UP_TO_5, view.ONLINE, members=rows[:1], offline_mode=True)
     assert isinstance(plan(back), member_actions.AcceptClients)
@@ -338,25 +340,25 @@ def test_a_full_primary_hands_over_to_one_with_room_and_else_serves_nobody() -> 
     handing = plan(primary, FULL[0], ROOMY[1], full=True)
     assert isinstance(handing, member_actions.HandOver)
     assert handing.to.server_uuid == "c"
-    assert isinstance(plan(primary, *FULL, full=True), member_actions.Bar)
+    assert isinstance(plan(primary, *FULL, full=True), member_actions.BlockClients)
 
 
 def test_a_full_replica_leaves_only_while_a_majority_with_room_stays() -> None:
     replica = server(UP_TO_5, view.ONLINE, members=group_of_three("replica"))
     assert isinstance(plan(replica, *ROOMY, full=True), member_actions.Leave)
     two = server(UP_TO_5, view.ONLINE, members=group_of_three("replica")[:2])
-    assert isinstance(plan(two, *ROOMY, full=True), member_actions.Bar)
-    assert isinstance(plan(replica, *FULL, full=True), member_actions.Bar)
+    assert isinstance(plan(two, *ROOMY, full=True), member_actions.BlockClients)
+    assert isinstance(plan(replica, *FULL, full=True), member_actions.BlockClients)
     assert isinstance(plan(server(UP_TO_5), *ROOMY, full=True), member_actions.Wait)
 
 
 def test_a_fenced_member_serves_nobody_until_it_is_unfenced() -> None:
     order = {"mysql-0": "slow disk"}
     replica = server(UP_TO_5, view.ONLINE, members=group_of_three("replica"))
-    assert plan(replica, *ROOMY, fenced=order) == member_actions.Bar("fenced: slow disk")
-    barred = replace(replica, offline_mode=True)
-    assert isinstance(plan(barred, *ROOMY, fenced=order), member_actions.Wait)
-    assert isinstance(plan(barred, *ROOMY), member_actions.AcceptClients)
+    assert plan(replica, *ROOMY, fenced=order) == member_actions.BlockClients("fenced: slow disk")
+    blocked = replace(replica, offline_mode=True)
+    assert isinstance(plan(blocked, *ROOMY, fenced=order), member_actions.Wait)
+    assert isinstance(plan(blocked, *ROOMY), member_actions.AcceptClients)
     primary = server(UP_TO_5, view.ONLINE, members=group_of_three("primary"))
     assert isinstance(plan(primary, *ROOMY, fenced=order), member_actions.HandOver)
 

@@ -203,18 +203,18 @@ def test_applying_stops_in_the_order_of_commits(to: str, applied: int) -> None:
     held = GtidSet.parse(of("1-10"))
     # Chunks overlap, and begin with what the backup holds.
     logged = [Transaction(of("9"), LOGGED[0].committed), *LOGGED[:2], *LOGGED]
-    wish = pitr.replay(pitr.parse(to), held, logged, [chunk(1, of("1-8"), ",".join(one.gtid for one in logged), 9)])
-    assert wish.wanted == GtidSet.parse(",".join(one.gtid for one in LOGGED[:applied]))
-    assert wish.last == (LOGGED[applied - 1] if applied else None)
-    assert wish.stop == (LOGGED[applied] if applied < 5 else None)
+    request = pitr.replay(pitr.parse(to), held, logged, [chunk(1, of("1-8"), ",".join(one.gtid for one in logged), 9)])
+    assert request.wanted == GtidSet.parse(",".join(one.gtid for one in LOGGED[:applied]))
+    assert request.last == (LOGGED[applied - 1] if applied else None)
+    assert request.stop == (LOGGED[applied] if applied < 5 else None)
 
 
 def test_the_beginning_of_a_transaction_is_not_waited_for() -> None:
     """The last file ends inside LOGGED[2], which the chunk does not count; in the middle its second copy is whole."""
     held = GtidSet.parse(of("1-10"))
     first = chunk(1, of("1-10"), ",".join(one.gtid for one in LOGGED[:2]), 9)
-    wish = pitr.replay(pitr.parse("latest"), held, LOGGED[:3], [first])
-    assert (wish.last, wish.stop) == (LOGGED[1], LOGGED[2])
+    request = pitr.replay(pitr.parse("latest"), held, LOGGED[:3], [first])
+    assert (request.last, request.stop) == (LOGGED[1], LOGGED[2])
     second = chunk(2, str(first.after), ",".join(one.gtid for one in LOGGED[2:]), 9)
     assert pitr.replay(pitr.parse("latest"), held, [*LOGGED[:3], *LOGGED[2:]], [first, second]).stop is None
 
@@ -229,16 +229,16 @@ def test_only_a_good_backup_that_the_chunks_continue_reaches_now() -> None:
     assert not binlog.can_reach_now(now, [bad], [before, now])
 
 
-def _receiver(wish: planning.Wish) -> dict[str, Any]:
+def _receiver(request: planning.Request) -> dict[str, Any]:
     names = ("serviceaccount", "role", "rolebinding", "lease", "deployment")
     templates = [yaml.safe_load(manifests.read_text(f"binlog/{one}.yaml")) for one in names]
     scripts = {"receiver.sh": "R", "restic.sh": "S"}
     source = planning.Source(ClusterSpec(name="orders", namespace="shop"), "orders-agent-2", "uid")
-    return {one["kind"]: one for one in planning.objects(templates, scripts, wish, source)}
+    return {one["kind"]: one for one in planning.objects(templates, scripts, request, source)}
 
 
 def test_a_receiver_is_no_member_and_shares_its_claim() -> None:
-    found = _receiver(planning.Wish(Target("local", "/repository", "restic", "backups"), 20))
+    found = _receiver(planning.Request(Target("local", "/repository", "restic", "backups"), 20))
     pod = found["Deployment"]["spec"]["template"]
     assert pod["metadata"]["labels"]["mysqlops.io/client"] == "orders"
     assert "app.kubernetes.io/instance" not in pod["metadata"]["labels"]

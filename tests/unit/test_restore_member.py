@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import backup, names, record, target
+from mysqlops.core import backup, names, ordered, target
 from mysqlops.operations import claims, member, restore, restore_member
 from tests.unit.fakes.api import Json, Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE
@@ -39,7 +39,7 @@ class Restoring(Working):
         return {**found, "purged": self.purged} if words[0] == "gtids" else found
 
     def _turn(self) -> None:
-        if self.held(POD) or POD in record.filling(self.notes()):
+        if self.held(POD) or POD in ordered.filling(self.notes()):
             return
         filling = [one for one in self.jobs if one["metadata"]["name"] == names.restore_job(NAME)]
         self.filled_before_start = bool(filling) and filling[-1].get("status") is not None
@@ -103,7 +103,7 @@ def test_a_job_that_fails_leaves_the_member_waiting_for_the_next_run(cluster: Re
     cluster.ends = FAILS
     with pytest.raises(errors.StepFailed, match="no space left"):
         _restore(cluster)
-    assert record.filling(cluster.notes()) == {POD: cluster.chosen.id}
+    assert ordered.filling(cluster.notes()) == {POD: cluster.chosen.id}
     cluster.ends = "succeeds"
     _restore(cluster)
     assert cluster.filled_before_start

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import names, record
+from mysqlops.core import names, ordered
 from mysqlops.objects import claims
 from mysqlops.operations import observe, orders, scale
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE, Cluster
 
-DELETE = scale.Wish(scale.DELETE)
+DELETE = scale.Request(scale.DELETE)
 
 
 def _note(cluster: Cluster, pod: str) -> dict[str, str]:
@@ -42,16 +42,16 @@ def test_what_a_member_only_received_is_noted_and_counts_before_its_claim_goes()
 def test_a_note_on_a_kept_claim_ends_with_the_history_s_name() -> None:
     """A member that left may have acknowledged what the group went on without later."""
     cluster = Cluster(5)
-    assert scale.execute(cluster.session(), NAME, 3, scale.Wish()) == ["mysql-4", "mysql-3"]
-    assert scale.plan(cluster.session(), NAME, 5, scale.Wish())
-    assert scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
+    assert scale.execute(cluster.session(), NAME, 3, scale.Request()) == ["mysql-4", "mysql-3"]
+    assert scale.plan(cluster.session(), NAME, 5, scale.Request())
+    assert scale.plan(cluster.session(), NAME, 5, scale.Request(rebuild=True))
     cluster.rename("22222222-2222-2222-2222-222222222222")
     with pytest.raises(errors.Refused, match="has not been recorded since this history began"):
-        scale.plan(cluster.session(), NAME, 5, scale.Wish())
+        scale.plan(cluster.session(), NAME, 5, scale.Request())
     with pytest.raises(errors.Refused) as error:
-        scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True))
+        scale.plan(cluster.session(), NAME, 5, scale.Request(rebuild=True))
     assert {one.code for one in error.value.reasons} == {"unknown-data"}
-    assert scale.plan(cluster.session(), NAME, 5, scale.Wish(rebuild=True, accept_loss=True))
+    assert scale.plan(cluster.session(), NAME, 5, scale.Request(rebuild=True, accept_loss=True))
 
 
 def _left_out(cluster: Cluster, replicas: int) -> list[str]:
@@ -65,10 +65,10 @@ def test_a_member_that_did_not_go_is_not_accounted_for() -> None:
     cluster = Cluster(3)
     cluster.store.kill_after = lambda text: "kept-since" in text
     with pytest.raises(Killed):
-        scale.execute(cluster.session(), NAME, 1, scale.Wish())
+        scale.execute(cluster.session(), NAME, 1, scale.Request())
     cluster.store.kill_after = lambda _: False
     assert _left_out(cluster, 2) == ["data-mysql-2"]
-    assert scale.execute(cluster.session(), NAME, 3, scale.Wish()) == []
+    assert scale.execute(cluster.session(), NAME, 3, scale.Request()) == []
     assert _note(cluster, "mysql-2") == {}
 
 
@@ -77,9 +77,9 @@ def test_a_scaling_that_was_killed_anywhere_accounts_for_its_claims_when_it_is_r
     cluster = Cluster(3)
     cluster.store.kill_after = lambda text: point in text
     with pytest.raises(Killed):
-        scale.execute(cluster.session(), NAME, 1, scale.Wish())
+        scale.execute(cluster.session(), NAME, 1, scale.Request())
     cluster.store.kill_after = lambda _: False
-    scale.execute(cluster.session(), NAME, 1, scale.Wish())
+    scale.execute(cluster.session(), NAME, 1, scale.Request())
     assert _left_out(cluster, 1) == []
     assert _note(cluster, "mysql-2")[names.ANNOTATION_KEPT_EXECUTED] == f"{GROUP}:1-5"
     scale.execute(cluster.session(), NAME, 1, DELETE)
@@ -89,15 +89,15 @@ def test_a_scaling_that_was_killed_anywhere_accounts_for_its_claims_when_it_is_r
 @pytest.mark.parametrize("point", ['mysqlops.io/kept": null', '"replicas": 4'])
 def test_a_kept_claim_that_is_used_again_is_not_accounted_for_any_more(point: str) -> None:
     cluster = Cluster(4)
-    scale.execute(cluster.session(), NAME, 3, scale.Wish())
+    scale.execute(cluster.session(), NAME, 3, scale.Request())
     assert _left_out(cluster, 3) == []
     cluster.facts["mysql-3"] = {**ONLINE, "role": "replica", "online": 4}
     cluster.store.kill_after = lambda text: point in text
     with pytest.raises(Killed):
-        scale.execute(cluster.session(), NAME, 4, scale.Wish())
+        scale.execute(cluster.session(), NAME, 4, scale.Request())
     cluster.store.kill_after = lambda _: False
     assert _left_out(cluster, 3) == ["data-mysql-3"]
-    scale.execute(cluster.session(), NAME, 4, scale.Wish())
+    scale.execute(cluster.session(), NAME, 4, scale.Request())
     assert _note(cluster, "mysql-3") == {}
 
 
@@ -106,6 +106,6 @@ def test_orders_for_a_member_end_with_it() -> None:
     cluster = Cluster(3)
     session = cluster.session()
     orders.write(session.client, NAME, filling={"mysql-2": "b1"}, rebuilding={"mysql-2": {}, "mysql-1": {"uid": "c"}})
-    scale.execute(session, NAME, 2, scale.Wish())
-    assert record.filling(cluster.notes()) == {}
-    assert record.rebuilding(cluster.notes()) == {"mysql-1": ""}
+    scale.execute(session, NAME, 2, scale.Request())
+    assert ordered.filling(cluster.notes()) == {}
+    assert ordered.rebuilding(cluster.notes()) == {"mysql-1": ""}

@@ -17,7 +17,7 @@ from tests.unit.fakes.cluster import NAME
 from tests.unit.fakes.jobs import FAILS, RUNS, VANISHES, Working
 from tests.unit.test_backup import made
 
-WISH = backups.Wish(target.Target("t", "/repository", "restic"))
+WISH = backups.Request(target.Target("t", "/repository", "restic"))
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def cluster() -> Working:
     return found
 
 
-def _create(cluster: Working, wish: backups.Wish = WISH, timeout: float = 600.0) -> backup.Backup:
-    return snapshot.create(cluster.session(timeout), NAME, wish, "fast")
+def _create(cluster: Working, request: backups.Request = WISH, timeout: float = 600.0) -> backup.Backup:
+    return snapshot.create(cluster.session(timeout), NAME, request, "fast")
 
 
 def _snapshots(cluster: Working) -> list[dict[str, Any]]:
@@ -61,10 +61,10 @@ def test_a_snapshot_is_of_a_replica_and_counts_once_a_server_has_read_it(cluster
 
 
 def test_the_member_that_is_asked_for_is_taken(cluster: Working) -> None:
-    _create(cluster, backups.Wish(WISH.target, member="mysql-0"))
+    _create(cluster, backups.Request(WISH.target, member="mysql-0"))
     assert _snapshots(cluster)[0]["spec"]["source"] == {"persistentVolumeClaimName": "data-mysql-0"}
     with pytest.raises(errors.Refused, match="mysql-7: not ONLINE"):
-        _create(cluster, backups.Wish(WISH.target, member="mysql-7"))
+        _create(cluster, backups.Request(WISH.target, member="mysql-7"))
     assert len(_snapshots(cluster)) == 1
 
 

@@ -31,7 +31,7 @@ def refusals(*servers: tuple[str, str] | None, step: float = 0.5) -> list[float]
     memory, found = stale_clients.Memory(), []
     for number, server in enumerate(servers):
         memory, _ = stale_clients.plan(memory, stale_clients.Seen(number * step, server))
-        if memory.doubt(number * step):
+        if memory.blocked_because(number * step):
             found.append(number * step)
     return found
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mysqlops.core import binlog, group, names, publication, record, rollout, timeline, typed
+from mysqlops.core import binlog, group, names, ordered, publication, rollout, timeline, typed
 from mysqlops.drill import model as drill
 from mysqlops.planning import member, restart
 
@@ -26,10 +26,10 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "member": lambda text: publication.load(text, "uid"),
     "restoring": lambda text: timeline.swap_of({names.ANNOTATION_RESTORING: text}),
     "claims": lambda text: timeline.history_of({names.ANNOTATION_CLAIMS: text}),
-    "stopped": lambda text: record.stopped({names.ANNOTATION_STOPPED: text}),
-    "fenced": lambda text: record.fenced({names.ANNOTATION_FENCED: text}),
-    "filling": lambda text: record.filling({names.ANNOTATION_FILLING: text}),
-    "rotated": lambda text: record.rotation({names.ANNOTATION_ROTATED: text}),
+    "stopped": lambda text: ordered.stopped({names.ANNOTATION_STOPPED: text}),
+    "fenced": lambda text: ordered.fenced({names.ANNOTATION_FENCED: text}),
+    "filling": lambda text: ordered.filling({names.ANNOTATION_FILLING: text}),
+    "rotated": lambda text: ordered.rotation({names.ANNOTATION_ROTATED: text}),
     "group": lambda text: group.note_of({names.ANNOTATION_GROUP: text}),
     "given-up": lambda text: group.order_of({names.ANNOTATION_GIVEN_UP: text}, ""),
     "drill": lambda text: drill.record_of({names.ANNOTATION_DRILL: text}),
@@ -96,8 +96,8 @@ def test_a_restore_goes_on_only_with_values_in_their_range(changed: dict[str, An
 @pytest.mark.parametrize("changed", [{"replicas": 99}, {"executed": {"mysql-0": "x"}}, {"executed": []}, {"fenced": 1}])
 def test_a_start_goes_on_only_with_values_in_their_range(changed: dict[str, Any]) -> None:
     good = {"replicas": 3, "executed": {"mysql-0": "", "mysql-1": f"{NEW.group}:1-5"}, "fenced": {}, "group": ""}
-    assert record.stopped({names.ANNOTATION_STOPPED: json.dumps(good)}) == good
-    assert record.stopped({names.ANNOTATION_STOPPED: json.dumps({**good, **changed})}) == {}
+    assert ordered.stopped({names.ANNOTATION_STOPPED: json.dumps(good)}) == good
+    assert ordered.stopped({names.ANNOTATION_STOPPED: json.dumps({**good, **changed})}) == {}
 
 
 @pytest.mark.parametrize("changed", [{"node_pods": "../x"}, {"target": 1}, {"facts": []}])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mysqlops.core import group, names, record, rights
+from mysqlops.core import group, names, ordered, rights
 from mysqlops.errors import Refused
 from mysqlops.planning import member, switchover
 from mysqlops.planning.status import Status
@@ -79,21 +79,21 @@ def test_an_order_that_cannot_be_read_is_no_order(text: str | None) -> None:
     annotations = {} if text is None else dict.fromkeys(
         (names.ANNOTATION_FENCED, names.ANNOTATION_GIVEN_UP, names.ANNOTATION_STOPPED), text
     )  # fmt: skip
-    assert record.fenced(annotations) == {}
+    assert ordered.fenced(annotations) == {}
     assert group.order_of(annotations, "") is None
-    assert record.stopped(annotations) == {}
+    assert ordered.stopped(annotations) == {}
 
 
 def test_orders_are_read_as_they_were_written() -> None:
-    text = record.write({"mysql-1": "slow disk"})
+    text = ordered.write({"mysql-1": "slow disk"})
     assert text is not None
-    assert record.fenced({names.ANNOTATION_FENCED: text}) == {"mysql-1": "slow disk"}
-    assert record.stopped({names.ANNOTATION_STOPPED: text}) == {}  # it is no note of a stop
+    assert ordered.fenced({names.ANNOTATION_FENCED: text}) == {"mysql-1": "slow disk"}
+    assert ordered.stopped({names.ANNOTATION_STOPPED: text}) == {}  # it is no note of a stop
     note = {"replicas": 3, "executed": {"mysql-1": ""}, "fenced": {}}
-    assert record.stopped({names.ANNOTATION_STOPPED: record.write(note) or ""}) == note
+    assert ordered.stopped({names.ANNOTATION_STOPPED: ordered.write(note) or ""}) == note
     order = group.GoOnWithout({"mysql-2": "uuid"}, "new", "10:00")
     assert group.order_of({names.ANNOTATION_GIVEN_UP: group.dump(order)}, "10:00") == order
-    assert record.write({}) is None
+    assert ordered.write({}) is None
 
 
 def test_each_identity_holds_what_the_lesser_one_does_and_a_resource_appears_once() -> None:

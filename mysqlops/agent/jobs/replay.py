@@ -64,26 +64,26 @@ class Replay:
         files = sorted(_REPLAY.glob("relay.[0-9]*")) if _LOGS.read_text() else []
         chunks = [facts.make(binlog.Chunk, one) for one in json.loads(_CHUNKS.read_text())]
         _check_files(files, chunks)
-        wish = pitr.replay(self._point, held, _transactions(files), chunks)
+        replay = pitr.replay(self._point, held, _transactions(files), chunks)
         if files:
             local.APPLYING.touch()  # the previous data of a volume snapshot cannot be restored after that
             with local.wait_for(self._clock, "applier", connect.Login(_USER, _PASSWORD.read_text())) as server:
-                self._apply(server, files[0], held, wish)
+                self._apply(server, files[0], held, replay)
                 receiver.forget(server)
                 server.query(f"DROP USER {_USER}@localhost")
                 local.stop(self._clock, "applier", server)
-        print(json.dumps(_told(self._point, wish)), flush=True)
+        print(json.dumps(_answer(self._point, replay)), flush=True)
 
-    def _apply(self, server: connect.Server, first: Path, held: GtidSet, wish: pitr.Replay) -> None:
-        wanted = held.union(wish.wanted)
-        if wish.wanted:
-            receiver.apply(server, str(first), wish.stop.gtid if wish.stop else None)
+    def _apply(self, server: connect.Server, first: Path, held: GtidSet, replay: pitr.Replay) -> None:
+        wanted = held.union(replay.wanted)
+        if replay.wanted:
+            receiver.apply(server, str(first), replay.stop.gtid if replay.stop else None)
         while True:  # the Job has a deadline: how long it takes depends on how much is applied
             executed, is_running = receiver.applied(server)
             if wanted.is_subset(executed) or not is_running:
                 break
             done = executed.subtract(held).count()
-            print(f"{done} of {wish.wanted.count()} transactions", flush=True)
+            print(f"{done} of {replay.wanted.count()} transactions", flush=True)
             self._clock.sleep(0.5)
         if executed != wanted:
             lacks, surplus = wanted.subtract(executed), executed.subtract(wanted)
@@ -119,12 +119,12 @@ def _transactions(files: list[Path]) -> Iterator[relay_log.Transaction]:
             yield from relay_log.transactions(data, file.name)
 
 
-def _told(point: pitr.Point, wish: pitr.Replay) -> dict[str, Any]:
+def _answer(point: pitr.Point, replay: pitr.Replay) -> dict[str, Any]:
     """The proof, for people and machines."""
-    told: dict[str, Any] = {"to": str(point), "transactions": wish.wanted.count()}
-    for name, one in (("last", wish.last), ("stopped_before", wish.stop)):
-        told[name] = {"gtid": one.gtid, "committed": binlog.moment(one.committed)} if one else None
-    return told
+    answer: dict[str, Any] = {"to": str(point), "transactions": replay.wanted.count()}
+    for name, one in (("last", replay.last), ("stopped_before", replay.stop)):
+        answer[name] = {"gtid": one.gtid, "committed": binlog.moment(one.committed)} if one else None
+    return answer
 
 
 PROGRAMS = {"backup-choose-logs": Replay.choose, "backup-apply-logs": Replay.apply}

@@ -11,17 +11,17 @@ from mysqlops.cli.tree import Tree
     cls=Tree,
     package=__name__,
     table={
-        "create": "Back a cluster up.",
-        "list": "List what a target holds.",
-        "describe": "Show all that was recorded with a backup.",
+        "create": "Back up a cluster.",
+        "list": "List the backups in a target.",
+        "describe": "Show everything recorded with a backup.",
         "export": "Write a backup as one tar file onto a claim.",
-        "verify": "Restore a backup in a pod of its own, and compare.",
-        "prune": "Remove what a policy does not keep.",
+        "verify": "Restore a backup in a separate pod, and compare.",
+        "prune": "Delete the backups that a policy does not keep.",
         "delete": "Delete one backup.",
-        "target": "Manage where backups go.",
+        "target": "Manage the places where backups are stored.",
         "schedule": "Schedule backups and their verification.",
-        "binlog": "Keep binary logs, to restore to any moment.",
+        "binlog": "Store binary logs, to restore to any moment.",
     },
 )
 def backup() -> None:
-    """Make, list, verify, schedule and remove backups."""
+    """Create, list, verify, schedule and delete backups."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mysqlops import errors
 from mysqlops.cli import complete, options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
@@ -15,6 +16,7 @@ from mysqlops.cli.types import Rate
 from mysqlops.core.retention import Policy
 
 if TYPE_CHECKING:
+    from mysqlops.core.backup import Backup
     from mysqlops.operations.session import Session
 
 
@@ -26,23 +28,29 @@ if TYPE_CHECKING:
     metavar="POD",
     default="",
     shell_complete=complete.members,
-    help="Copy this one (default: the replica with the least to apply).",
+    help="Member to copy (default: the replica with the least to apply).",
 )
 @click.option(
     "--method",
     type=click.Choice(["archive", "snapshot", "logical"]),
     default="archive",
     show_default=True,
-    help="Store a copy of the data, have the storage make a VolumeSnapshot, or store a dump as SQL.",
+    help="Store a copy of the data, let the storage take a VolumeSnapshot, or store an SQL dump.",
 )
 @click.option("--snapshot-class", metavar="NAME", default="", help="VolumeSnapshotClass (default: the driver's).")
-@click.option("--all-members", is_flag=True, help="Copy each member's own volume, one after another.")
+@click.option("--all-members", is_flag=True, help="Copy the volume of every member, one after another.")
 @click.option(
-    "--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help="Limit copy and upload, per second: 50Mi."
+    "--rate",
+    "rate_mib",
+    type=Rate(),
+    default=0,
+    metavar="RATE",
+    help="Limit of copy and upload per second, such as 50Mi.",
 )
-@click.option("--no-check", is_flag=True, help="Store the copy without reading every table of it first.")
+@click.option("--no-check", is_flag=True, help="Store the copy without reading all its tables first.")
 @options.keep
 @options.dry_run()
+@options.wait("Wait until the backup is stored, or return once the Job has started.")
 def create(
     run: Run,
     *,
@@ -55,16 +63,17 @@ def create(
     no_check: bool,
     policy: Policy,
     dry_run: bool,
+    wait: bool,
 ) -> None:
-    """Back the cluster NAME up: copy a replica, read the copy whole, store it.
+    """Back up the cluster NAME: copy a replica, read every table of the copy, store it.
 
-    A Job in the namespace does it with a scratch volume as large as a member's; the members are only read. Killed, the
-    command leaves the Job running, and the next run waits for it. With --keep-… older backups are pruned afterwards.
+    A Job does this with a scratch volume as large as a member's; members are only read. If the command is killed, the
+    Job continues, and the next run waits for it. With --keep-…, older backups are pruned afterwards.
 
-    With --method snapshot the storage keeps the data, in the same place as the volume: quick, and no help if that place
-    is lost. It is as after a loss of power, so a server recovers it and reads every table before it counts.
+    With --method snapshot, the storage keeps the data next to the volume: quick, but lost together with that storage. A
+    snapshot is like a disk after a power failure, so a server recovers it and reads every table before it counts.
 
-    With --method logical the copy is dumped as SQL, for a server of another version: larger and slower than its data.
+    With --method logical, the copy is dumped as SQL for a server of another version: larger and slower than the data.
 
     \b
     Examples:
@@ -74,34 +83,51 @@ def create(
       mysqlops backup create mysql --method logical
       mysqlops backup create mysql --target offsite --rate 50 --keep-daily 7 --keep-weekly 4
     """
-    from mysqlops import errors
     from mysqlops.core import backup
     from mysqlops.operations import backup as operations
-    from mysqlops.operations import snapshot, targets
+    from mysqlops.operations import jobs, snapshot, targets
 
     if member and all_members:
-        raise errors.ConfigError(f"--member {member} and --all-members: one of them only")
-    if method != backup.SNAPSHOT and snapshot_class:
-        raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
-    if method == backup.LOGICAL and no_check:
-        raise errors.ConfigError("--no-check: a dump reads every row anyway")
-    if method == backup.SNAPSHOT and (rate_mib or policy):
-        raise errors.ConfigError("--rate and --keep-…: not with --method snapshot", hint="mysqlops backup prune")
+        raise errors.ConfigError(f"--member {member} and --all-members exclude each other")
+    _check_method(method, snapshot_class, limits=bool(rate_mib or policy), no_check=no_check)
+    if not wait and (all_members or method == backup.SNAPSHOT):
+        text = "--no-wait: not with --all-members or --method snapshot, which are more than one Job"
+        raise errors.ConfigError(text, hint="mysqlops backup schedule set: a schedule needs no command")
+
+    def asked(session: Session) -> operations.Request:
+        check = backup.NONE if no_check else backup.CHECKSUM
+        return operations.Request(targets.find(session.client, target), member, method, check, rate_mib, policy)
 
     def act(session: Session) -> Sequence[backup.Backup]:
-        chosen = targets.find(session.client, target)
-        check = backup.NONE if no_check else backup.CHECKSUM
-        wish = operations.Wish(chosen, member, method, check, rate_mib, policy)
+        request = asked(session)
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
-        return (
-            operations.create_of_all(session, run.name, wish, make) if all_members else [make(session, run.name, wish)]
-        )
+        if all_members:
+            return operations.create_of_all(session, run.name, request, make)
+        return [make(session, run.name, request)]
 
     if dry_run:
         run.rehearse(act, f"back up {'every member of ' if all_members else ''}{run.name}")
         return
     with run.reading() as session:
-        made = act(session)
-    facts = [show.as_json(one) for one in made]
-    output.result(facts if all_members else facts[0], run.form, "\n".join(map(show.sentence, made)))
+        if wait:
+            _show(run, act(session), is_list=all_members)
+            return
+        job = jobs.begin(session, operations.job_of(session, run.name, asked(session)))
+    output.result({"job": job, "waited": wait}, run.form, f"Job {job} backs up {run.name}")
+
+
+def _check_method(method: str, snapshot_class: str, *, limits: bool, no_check: bool) -> None:
+    from mysqlops.core import backup
+
+    if method != backup.SNAPSHOT and snapshot_class:
+        raise errors.ConfigError(f"--snapshot-class {snapshot_class}: only with --method snapshot")
+    if method == backup.LOGICAL and no_check:
+        raise errors.ConfigError("--no-check: a dump reads every row anyway")
+    if method == backup.SNAPSHOT and limits:
+        raise errors.ConfigError("--rate and --keep-…: not with --method snapshot", hint="mysqlops backup prune")
+
+
+def _show(run: Run, made: Sequence[Backup], *, is_list: bool) -> None:
+    facts = [{**show.as_json(one), "waited": True} for one in made]
+    output.result(facts if is_list else facts[0], run.form, "\n".join(map(show.sentence, made)))

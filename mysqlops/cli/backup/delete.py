@@ -10,14 +10,14 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.backup
-@options.confirmed("it is gone for good", metavar="BACKUP", has_yes=False)
+@options.confirmed("the backup is gone for good", metavar="BACKUP", has_yes=False)
 @options.dry_run()
 @options.namespaced("1h")
 @options.target
 def delete(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:
-    """Delete one backup. Refused for the last good one of its history, and for the last one that was restored.
+    """Delete one backup. This is refused for the last good backup of a history, and for the last one that was restored.
 
-    A restore in place and `recover` begin another history; one that is over needs no backup of its own any more.
+    An in-place restore and `recover` begin another history. A history that has ended may lose its last backup.
 
     \b
     Example:
@@ -35,4 +35,4 @@ def delete(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:
     with run.reading() as session:
         chosen = targets.find(session.client, target)
         operations.remove(session, chosen, [operations.check_delete(session, chosen, backup)])
-    output.result({"removed": [backup]}, run.form, f"removed {backup}")
+    output.result({"removed": [backup]}, run.form, f"deleted {backup}")

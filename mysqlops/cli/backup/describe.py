@@ -14,7 +14,7 @@ from mysqlops.cli.context import Run
 @options.namespaced("2m")
 @options.target
 def describe(run: Run, backup: str, *, target: str | None) -> None:
-    """Show all that was recorded with BACKUP: GTID set, binary log position, each table's rows and checksum.
+    """Show everything recorded with BACKUP: GTID set, binary log position, rows and checksum of each table.
 
     \b
     Example:

@@ -14,11 +14,11 @@ from mysqlops.cli.context import Run
 @options.target
 @options.optional_cluster
 def list(run: Run, name: str | None, *, target: str | None) -> None:
-    """List what a target holds: of the cluster NAME of this namespace, or of all clusters that use it.
+    """List the backups in a target: those of the cluster NAME of this namespace, or of all clusters that use it.
 
     VERIFIED is none, checksum (every table of the copy was read before it was stored), restored (restored, started
-    and found equal), or failed. GTIDS counts the transactions. SIGNED is yes (the cluster's key has sealed what is
-    recorded and the files), facts (only what is recorded), no, or unknown (by a key that is not here).
+    and found equal), or failed. GTIDS counts the transactions. SIGNED is yes (the cluster's key sealed the recorded
+    facts and the files), facts (it sealed only the facts), no, or unknown (a key that this namespace does not have).
 
     \b
     Example:

@@ -14,12 +14,12 @@ from mysqlops.core.retention import Policy
 @options.target
 @options.keep
 @options.confirmed("backups are deleted")
-@options.dry_run("Only show what would go.")
+@options.dry_run("Show what would be deleted; change nothing.")
 def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> None:
-    """Remove the backups of the cluster NAME that a policy does not keep.
+    """Delete the backups of the cluster NAME that a policy does not keep.
 
-    The newest good backup and the last one that was restored, of each history, stay whatever the policy says; backups
-    of other clusters are not touched.
+    Whatever the policy is, each history keeps its newest good backup and the last one that was restored. Backups of
+    other clusters are not touched.
 
     \b
     Example:
@@ -29,7 +29,9 @@ def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> Non
     from mysqlops.operations import targets
 
     if not policy:
-        raise click.UsageError("give at least one of --keep-last, --keep-hourly, -daily, -weekly and -monthly")
+        raise click.UsageError(
+            "give at least one of --keep-last, --keep-hourly, --keep-daily, --keep-weekly and --keep-monthly"
+        )
     if not dry_run:
         run.confirm(f"deletes the backups of {run.name} that the policy does not keep")
     with run.changing(dry_run=dry_run) as session:
@@ -39,5 +41,5 @@ def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> Non
             operations.remove(session, chosen, gone)
     listed = ", ".join(one.id for one in gone) or "nothing"
     output.result(
-        {"removed": [one.id for one in gone]}, run.form, f"{'would remove' if dry_run else 'removed'} {listed}"
+        {"removed": [one.id for one in gone]}, run.form, f"{'would delete' if dry_run else 'deleted'} {listed}"
     )

@@ -17,7 +17,7 @@ def read(access: Access) -> list[str]:
 
 
 def write(access: Access, names: Sequence[str]) -> None:
-    """Silently: nothing depends on it."""
+    """Remember the names. Errors are ignored, because nothing depends on the file."""
     with suppress(OSError, ValueError):
         file = _file()
         file.parent.mkdir(parents=True, exist_ok=True)

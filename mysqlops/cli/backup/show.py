@@ -1,4 +1,4 @@
-"""How backups are shown."""
+"""Prints backups."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def _row(one: Backup) -> tuple[str, ...]:
 
 
 def verified(one: Backup) -> str:
-    """The level, and of a restored one when."""
+    """The level of verification, and when a backup was restored."""
     return f"{one.level} {one.verified.at}" if one.verified else one.level
 
 
 def sentence(one: Backup) -> str:
-    """What was made, for people."""
+    """One sentence about a backup that was made."""
     return (
         f"{one.id}: {quantity.format_bytes(one.size)} of {one.member} ({one.tables} tables, {one.rows} rows), "
         f"{quantity.format_bytes(one.stored)} new in target {one.target}, "

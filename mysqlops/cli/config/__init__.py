@@ -11,10 +11,10 @@ from mysqlops.cli.tree import Tree
     cls=Tree,
     package=__name__,
     table={
-        "get": "Show settings: of my.cnf and of each member.",
+        "get": "Show settings, in my.cnf and on each member.",
         "set": "Change settings.",
         "diff": "Show where members differ from my.cnf.",
     },
 )
 def config() -> None:
-    """See and change the servers' settings."""
+    """Show and change the servers' settings."""

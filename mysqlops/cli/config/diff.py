@@ -11,7 +11,7 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.cluster("1m")
 def diff(run: Run) -> None:
-    """Show where a member of NAME runs with something else than my.cnf says: somebody used SET GLOBAL.
+    """Show where a member of NAME runs with another value than my.cnf has, because somebody used SET GLOBAL.
 
     \b
     Example:
@@ -25,4 +25,4 @@ def diff(run: Run) -> None:
     if different or not run.is_for_people:
         output.show_settings(different, run.form)
     else:
-        output.say(f"every member of {run.name} runs with what my.cnf says")
+        output.say(f"every member of {run.name} runs with the values in my.cnf")

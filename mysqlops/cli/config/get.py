@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @options.cluster("1m")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 def get(run: Run, keys: tuple[str, ...]) -> None:
-    """Show settings of NAME: what my.cnf says, and what each member runs with. Without KEY all that my.cnf sets.
+    """Show settings of NAME: the value in my.cnf, and the one on each member. Without KEY, show all that my.cnf sets.
 
     \b
     Examples:

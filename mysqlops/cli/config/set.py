@@ -14,20 +14,20 @@ from mysqlops.cli.types import Duration
 @options.cluster("60m")
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
-    "--unset", multiple=True, metavar="KEY", help="Back to what mysqlops or the server sets; may be repeated."
+    "--unset", multiple=True, metavar="KEY", help="Return to the default of mysqlops or the server; may be repeated."
 )
-@click.option("--revert", is_flag=True, help="Back to the settings from before the last change.")
+@click.option("--revert", is_flag=True, help="Return to the settings from before the last change.")
 @click.option(
-    "--settle", is_flag=True, help="End what a killed command left live: set every member to what my.cnf says."
+    "--settle", is_flag=True, help="Clean up after a killed command: set every member to the values in my.cnf."
 )
 @click.option(
     "--member-timeout",
     type=Duration(),
     default="10m",
     show_default=True,
-    help="A restarted member that is not back in the group by then has failed.",
+    help="A restarted member that has not joined the group by then has failed.",
 )
-@options.dry_run("Have the server check it, show the steps; change nothing.")
+@options.dry_run("Let the server check the change, show the steps; change nothing.")
 def set(
     run: Run,
     changes: tuple[str, ...],
@@ -38,12 +38,12 @@ def set(
     member_timeout: float,
     dry_run: bool,
 ) -> None:
-    """Change settings of NAME's servers; they are kept over restarts.
+    """Change settings of NAME's servers. The change outlives restarts.
 
-    VALUE is read as in a line of my.cnf. The server itself checks the whole file first. What it can take live is set at
-    once on every member; anything else goes by a rollout, replicas first. A client's write proves either: settings that
-    stop writes are taken back at once. Those that could lose writes or break the group are refused. What a command left
-    that was killed meanwhile is set back first.
+    VALUE is written as in my.cnf. The server checks the whole file first. A dynamic setting is set at once on every
+    member; any other takes a rollout, replicas first. A client's write proves the change, and settings that stop writes
+    are set back at once. Settings that could lose writes or break the group are refused. If an earlier command was
+    killed halfway, its live values are set back first. The command proves the change, so it always waits.
 
     \b
     Examples:
@@ -57,11 +57,11 @@ def set(
     name, limits = run.name, rollout.Limits(member_timeout)
     wanted: dict[str, str | None] = {**_parsed(changes), **dict.fromkeys(unset)}
     if sum((bool(wanted), revert, settle)) != 1:
-        raise click.UsageError("give KEY=VALUE or --unset KEY, or --revert alone, or --settle alone")
+        raise click.UsageError("give KEY=VALUE or --unset KEY, or only --revert, or only --settle")
     if settle:
         _settle(run, dry_run=dry_run)
         return
-    with run.changing() as session:
+    with run.changing(dry_run=dry_run) as session:
         if not dry_run:
             unproven.settle(session, name)
         running = observe.must_run(session.client, name)
@@ -72,7 +72,9 @@ def set(
             return
         replaced = configure.execute(session, name, change, limits)
     how = f"replaced {', '.join(replaced)}" if replaced else "at once on every member, and in my.cnf"
-    text = f"{', '.join(change.values)}: {how}" if change.values else f"{name} is set so already: nothing changed"
+    text = (
+        f"{', '.join(change.values)}: {how}" if change.values else f"{name} has these settings already: nothing changed"
+    )
     output.result({"values": dict(change.values), "replaced": replaced}, run.form, text)
 
 
@@ -82,12 +84,12 @@ def _settle(run: Run, *, dry_run: bool) -> None:
     if dry_run:
         with run.reading() as session:
             keys = unproven.noted(session, run.name)
-        text = f"would set {', '.join(keys)} to what my.cnf says" if keys else "nothing is open"
+        text = f"would set {', '.join(keys)} to the values in my.cnf" if keys else "no change is unproven"
         output.result({"would": text, "changed": False}, run.form, f"{text}; nothing was changed")
         return
     with run.changing() as session:
         keys = unproven.settle(session, run.name)
-    text = f"{', '.join(keys) or 'nothing was open'}: every member of {run.name} has what my.cnf says"
+    text = f"{', '.join(keys) or 'no change was unproven'}: every member of {run.name} has the values in my.cnf"
     output.result({"settled": [*keys]}, run.form, text)
 
 

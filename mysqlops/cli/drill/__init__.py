@@ -1,4 +1,4 @@
-"""mysqlops drill: one command for each fault, and what is done with reports."""
+"""mysqlops drill: a command for each fault, and commands for reports."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mysqlops.cli.tree import Tree
 
 _VERBS = {
     "list": "Show every fault, what it does and what it needs.",
-    "all": "Drill every fault that can be made here, one after another.",
+    "all": "Drill every fault that is possible here, one after another.",
     "compare": "Show what changed between two reports.",
     "abort": "Undo what a drill broke, and remove what it left.",
 }
 
 
 class Faults(Tree):
-    """The faults are commands of their own, made of the product's table; the verbs come first."""
+    """A command for each fault in the table, listed after the verbs."""
 
-    shown = (*_VERBS, "kill-mysqld")  # in docs/reference/cli.md: all faults have the same options
+    shown = (*_VERBS, "kill-mysqld")  # the commands in docs/reference/cli.md: all faults have the same options
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *_faults()]
@@ -33,7 +33,7 @@ class Faults(Tree):
         return fault.command(_faults()[cmd_name])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """An unknown fault is answered with the list of all."""
+        """An unknown fault is refused with the list of all faults."""
         if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
             from mysqlops.drill import faults
 
@@ -54,10 +54,10 @@ def _faults() -> Mapping[str, Any]:
 
 @click.group(cls=Faults, package=__name__, table=_VERBS)
 def drill() -> None:
-    """Prove on a running cluster what a fault costs: how long nothing can be written, and whether anything is lost.
+    """Measure on a running cluster what a fault costs: how long nothing can be written, and whether anything is lost.
 
-    Clients write to a table of their own and keep a ledger of what they were told, in pods of their own. Then the fault
-    is made, and healed; every row of every member is compared with the ledger; a report is written. Only a healthy
+    Clients in separate pods write to a table of their own, and keep a ledger of the answers they get. The fault is made
+    and healed; then every row of every member is compared with the ledger, and a report is written. Only a healthy
     cluster with a fresh verified backup is drilled: `mysqlops explain drills`.
 
     \b

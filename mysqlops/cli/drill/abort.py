@@ -14,10 +14,9 @@ from mysqlops.cli.drill import options as drilling
 @drilling.node_image
 @options.dry_run("Show what is open; change nothing.")
 def abort(run: Run, *, node_image: str, dry_run: bool) -> None:
-    """Undo what a drill of NAME broke, and remove what it left.
+    """Undo what a drill of NAME broke, and remove its clients, table and record.
 
-    Clients, table and record go. For a drill whose command was killed; one that still runs is stopped with Ctrl-C
-    where it runs.
+    Use it for a drill whose command was killed. To stop a running drill, press Ctrl-C in its terminal.
 
     \b
     Example:

@@ -15,16 +15,16 @@ from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.drill.run import Outcome, Wish
+    from mysqlops.drill.run import Outcome, Request
     from mysqlops.operations.session import Session
 
 
 @click.command()
 @options.drilling(1)
-def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
-    """Drill every fault that can be made here, one after another; the others are named.
+def all(run: Run, *, name: str | None, request: Request, dry_run: bool) -> int:
+    """Drill every fault that is possible here, one after another, and name those left out.
 
-    Without NAME: of the only cluster of the namespace.
+    Without NAME, the namespace must have exactly one cluster.
 
     \b
     Examples:
@@ -37,8 +37,8 @@ def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
 
     with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))
-        possible, skipped = drilling.possible(session, cluster, wish)
-        plans = [drilling.plan(session, cluster, faults.find(one), wish) for one in possible[:1]]
+        possible, skipped = drilling.possible(session, cluster, request)
+        plans = [drilling.plan(session, cluster, faults.find(one), request) for one in possible[:1]]
     for one, why in skipped.items():
         output.say(f"left out: {one}: {why}", err=True)
     if dry_run:
@@ -46,13 +46,13 @@ def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
         output.result({"faults": possible, "skipped": skipped, "changed": False}, run.form, text)
         return 0
     run.of(cluster).confirm(f"breaks {cluster}, again and again")
-    wish = replace(wish, seed=plans[0].seed if plans else wish.seed)
+    request = replace(request, seed=plans[0].seed if plans else request.seed)
     done: list[Outcome] = []
     with output.progress() as progress:
         session = replace(session, progress=progress)
         with lock.held(session, cluster, "drill all"):
             for one in possible:
-                made = _one(session, cluster, one, wish)
+                made = _one(session, cluster, one, request)
                 if isinstance(made, str):
                     skipped[one] = made
                     progress.warn(f"left out: {one}: {made}")
@@ -63,13 +63,13 @@ def all(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
     return _finish(done, skipped, run.form)
 
 
-def _one(session: Session, cluster: str, name: str, wish: Wish) -> Outcome | str:
-    """A fault that is refused now, such as by a backup that has become too old, says nothing of the others."""
+def _one(session: Session, cluster: str, name: str, request: Request) -> Outcome | str:
+    """Drill one fault. If it is refused now, such as for a backup that is too old, the next ones may still run."""
     from mysqlops.drill import faults
     from mysqlops.drill import run as drilling
 
     try:
-        made = drilling.execute(drilling.plan(session, cluster, faults.find(name), wish))
+        made = drilling.execute(drilling.plan(session, cluster, faults.find(name), request))
     except errors.Refused as error:
         return str(error)
     return str(made.failure) if isinstance(made.failure, errors.Refused) and not made.report.rounds else made

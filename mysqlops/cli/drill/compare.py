@@ -18,9 +18,9 @@ from mysqlops.cli.drill import show
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 def compare(run: Run, before: Path, after: Path) -> None:
-    """Show what changed between two reports, and what is only noise.
+    """Show which figures changed between two reports, and which differences are only noise.
 
-    Times are compared by the rank test of Mann and Whitney at 95 %; medians are shown. A lost row is never noise.
+    The Mann-Whitney rank test at 95 % compares times; the table shows medians. A lost row is never noise.
 
     \b
     Example:

@@ -14,7 +14,7 @@ from mysqlops.cli.drill import options, show
 from mysqlops.core import names
 
 if TYPE_CHECKING:
-    from mysqlops.drill.run import Outcome, Plan, Wish
+    from mysqlops.drill.run import Outcome, Plan, Request
     from mysqlops.drill.scene import Fault
 
 
@@ -23,8 +23,8 @@ def command(fault: Fault) -> click.Command:
 
     @click.command(about.name, help=_help(fault), short_help=about.does)
     @options.drilling(20)
-    def drill(run: Run, *, name: str | None, wish: Wish, dry_run: bool) -> int:
-        return make(fault, run, name, wish, dry_run=dry_run)
+    def drill(run: Run, *, name: str | None, request: Request, dry_run: bool) -> int:
+        return make(fault, run, name, request, dry_run=dry_run)
 
     return drill
 
@@ -36,29 +36,29 @@ def _help(fault: Fault) -> str:
     hit = about.preview("the primary" if about.aim == "primary" else "a member", "the others")
     needs = "" if about.needs == NAMESPACE else f"\n\nNeeds {NEEDS[about.needs]}."
     example = f"\b\nExample:\n  mysqlops drill {about.name} mysql --confirm mysql"
-    where = "Without NAME: of the only cluster of the namespace."
+    where = "Without NAME, the namespace must have exactly one cluster."
     return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}. {where}{needs}\n\n{example}"
 
 
-def make(fault: Fault, run: Run, name: str | None, wish: Wish, *, dry_run: bool) -> int:
-    """The exit status."""
+def make(fault: Fault, run: Run, name: str | None, request: Request, *, dry_run: bool) -> int:
+    """Drill the fault and return the exit status."""
     from mysqlops.drill import run as drilling
     from mysqlops.operations import lock
 
     with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))
-        chosen = drilling.plan(session, cluster, fault, wish)
+        chosen = drilling.plan(session, cluster, fault, request)
         if dry_run:
             preview(chosen, run.form)
             return 0
         show.announce(chosen)
-    # Asked outside the live line, which would hide the question.
+    # Ask before the live line starts, which would hide the question.
     run.of(cluster).confirm(f"breaks {cluster}")
     with output.progress() as progress:
         session = replace(session, progress=progress)
-        # What was announced is what is done.
+        # The same seed again: the drill does what was announced.
         with lock.held(session, cluster, f"drill {fault.about.name}"):
-            chosen = drilling.plan(session, cluster, fault, replace(wish, seed=chosen.seed))
+            chosen = drilling.plan(session, cluster, fault, replace(request, seed=chosen.seed))
             done = drilling.execute(chosen)
     return finish(done, run.form)
 
@@ -70,7 +70,7 @@ def preview(chosen: Plan, form: str) -> None:
 
 
 def finish(done: Outcome, form: str) -> int:
-    """Results are printed whatever they are; then the status: wrong rows weigh more than a failure."""
+    """Print the results, also those of a failed drill, and return the status. Wrong rows outrank a failure."""
     show.report(done.report, done.folder, form)
     if done.failure is not None and done.report.is_clean:
         raise done.failure

@@ -13,7 +13,7 @@ from mysqlops.cli.drill import show
 @click.command()
 @options.offline()
 def list(run: Run) -> None:
-    """Show every fault, what it does and what it needs.
+    """List the faults, with what each does and needs.
 
     \b
     Example:

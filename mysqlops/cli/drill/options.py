@@ -1,4 +1,4 @@
-"""The options of everything that makes a fault."""
+"""The options of every command that makes a fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mysqlops.cli import options
 from mysqlops.drill.model import DEFAULT_NODE_IMAGE
 
 if TYPE_CHECKING:
-    from mysqlops.drill.run import Wish
+    from mysqlops.drill.run import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
 node_image = click.option(
@@ -21,26 +21,34 @@ node_image = click.option(
     envvar="MYSQLOPS_NODE_IMAGE",
     default=DEFAULT_NODE_IMAGE,
     show_default=True,
-    help="Of those pods: with nsenter and iptables.",
+    help="Image of those pods, with nsenter and iptables.",
 )
 
 
 def drilling(count: int) -> Callable[[F], F]:
-    """All of them, given as `name` and `wish`; `count` is the default number of rounds."""
+    """All of these options, passed as `name` and `request`; `count` is the default number of rounds."""
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def wrapper(*words: Any, **given: Any) -> Any:
-            return function(*words, wish=_wish(given), **given)
+            return function(*words, request=_request(given), **given)
 
         own = (
             options.optional_cluster,
-            click.option("--count", type=int, default=count, show_default=True, metavar="N", help="Rounds."),
+            click.option("--count", type=int, default=count, show_default=True, metavar="N", help="Number of rounds."),
             click.option(
-                "--clients", type=click.IntRange(1, 64), default=4, show_default=True, help="That write at once."
+                "--clients",
+                type=click.IntRange(1, 64),
+                default=4,
+                show_default=True,
+                help="Number of clients that write at once.",
             ),
-            click.option("--slo", default="", metavar="LIMITS", help="What every round must keep: rto=10s,lost=0."),
-            click.option("--seed", type=int, metavar="N", help="Makes the same choices again (default: a new one)."),
+            click.option(
+                "--slo", default="", metavar="LIMITS", help="Limits that every round must meet, such as rto=10s,lost=0."
+            ),
+            click.option(
+                "--seed", type=int, metavar="N", help="Seed that repeats a drill's choices (default: a new one)."
+            ),
             click.option(
                 "--report",
                 "folder",
@@ -48,7 +56,7 @@ def drilling(count: int) -> Callable[[F], F]:
                 default="drills",
                 show_default=True,
                 metavar="DIR",
-                help="Where the report's folder is made.",
+                help="Folder in which the report's folder is created.",
             ),
             options.target,
             click.option(
@@ -58,10 +66,12 @@ def drilling(count: int) -> Callable[[F], F]:
                 help="Run without a fresh verified backup; REASON is recorded in the report.",
             ),
             click.option("--lab/--no-lab", default=True, help="Use the lab's nodes if the cluster runs on them."),
-            click.option("--node-pods", metavar="NAMESPACE", help="Reach nodes by privileged pods made there."),
+            click.option(
+                "--node-pods", metavar="NAMESPACE", help="Reach nodes through privileged pods in this namespace."
+            ),
             node_image,
-            options.confirmed("a fault is made"),
-            options.dry_run("Check everything and show whom it would hit; break nothing."),
+            options.confirmed("the drill breaks the cluster"),
+            options.dry_run("Check everything and show which members would be hit; change nothing."),
             options.namespaced("30m"),
         )
         decorated: Any = wrapper
@@ -72,15 +82,15 @@ def drilling(count: int) -> Callable[[F], F]:
     return decorate
 
 
-def _wish(given: dict[str, Any]) -> Wish:
-    """Takes its options out of those that were given; raises ConfigError."""
+def _request(given: dict[str, Any]) -> Request:
+    """Take the options out of `given`; raises ConfigError."""
     from mysqlops.drill.plan import choice
     from mysqlops.drill.reach.node_pods import Way
     from mysqlops.drill.report import slo
-    from mysqlops.drill.run import Wish
+    from mysqlops.drill.run import Request
 
     choice.check_count(given["count"])
-    return Wish(
+    return Request(
         count=given.pop("count"),
         clients=given.pop("clients"),
         slo=slo.parse(given.pop("slo")),

@@ -1,4 +1,4 @@
-"""What a drill prints: the announcement to stderr, the result to stdout."""
+"""Prints a drill: the announcement to stderr, the result to stdout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def announce(chosen: Plan) -> None:
 
 
 def report(made: Report, folder: Path, form: str) -> None:
-    """The whole report as JSON, or its most important lines, the verdict last."""
+    """Print the whole report as JSON, or its most important lines, the verdict last."""
     if form != "table":
         output.data({**made.as_json(), "folder": str(folder)}, form)
         return
@@ -37,7 +37,7 @@ def report(made: Report, folder: Path, form: str) -> None:
 
 
 def sparkline(counts: list[int]) -> str:
-    """As wide as a terminal has room for."""
+    """Bars, at most as many as fit a line of a terminal."""
     each = max(1, -(-len(counts) // _WIDTH))
     grouped = [sum(counts[n : n + each]) for n in range(0, len(counts), each)]
     most = max(1, *grouped) if grouped else 1
@@ -45,7 +45,7 @@ def sparkline(counts: list[int]) -> str:
 
 
 def rows(heads: list[str], lines: list[list[str]], facts: Any, form: str) -> None:
-    """A table for people, the facts for machines."""
+    """Print a table for people, or the facts for machines."""
     if form == "table":
         output.table(heads, lines)
     else:

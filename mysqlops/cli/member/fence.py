@@ -13,9 +13,10 @@ from mysqlops.cli.context import Run
 @options.member
 @options.confirmed("its clients are disconnected")
 @options.dry_run()
-@click.option("--reason", default="by hand", show_default=True, help="Shown by `status`.")
-def fence(run: Run, member: str, *, reason: str, dry_run: bool) -> None:
-    """Take MEMBER of NAME out of service: its clients are disconnected, and none gets in until `unfence`.
+@options.wait("Wait until it refuses clients, or return once its agent has the order.")
+@click.option("--reason", default="by hand", show_default=True, help="Reason that `status` shows.")
+def fence(run: Run, member: str, *, reason: str, dry_run: bool, wait: bool) -> None:
+    """Take MEMBER of NAME out of service: it disconnects its clients and refuses all until `unfence`.
 
     It stays in the group and keeps its data up to date; a primary hands over first. The fence outlives restarts.
 
@@ -30,8 +31,9 @@ def fence(run: Run, member: str, *, reason: str, dry_run: bool) -> None:
             lambda session: operations.fence(session, run.name, member, reason), f"take {member} out of service"
         )
         return
-    run.confirm(f"disconnects the clients of {member}, and lets none in until unfence")
+    run.confirm(f"disconnects the clients of {member}, which refuses all until unfence")
     with run.changing() as session:
-        changed = operations.fence(session, run.name, member, reason)
-    text = f"{member} is fenced" if changed else f"{member} was fenced already: nothing changed"
-    output.result({"member": member, "changed": changed}, run.form, text)
+        changed = operations.fence(session, run.name, member, reason, wait=wait)
+    done = f"{member} is fenced" if wait else f"{member} is ordered to refuse clients"
+    text = done if changed else f"{member} was fenced already: nothing changed"
+    output.result({"member": member, "changed": changed, "waited": wait}, run.form, text)

@@ -13,13 +13,16 @@ from mysqlops.cli.context import Run
 @options.member
 @options.confirmed("its claim and data are deleted", metavar="MEMBER", has_yes=False)
 @options.dry_run()
-@click.option("--accept-loss", is_flag=True, help="Although it may hold transactions that no other member has.")
-def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool) -> None:
-    """Delete the data of MEMBER and have it take everything from the group.
+@options.wait("Wait until it has copied everything, or return once it has an empty claim.")
+@click.option(
+    "--accept-loss", is_flag=True, help="Delete its data although it may hold transactions that no other member has."
+)
+def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool, wait: bool) -> None:
+    """Delete the data of MEMBER, and let it copy everything from the group.
 
-    For a member that diverged, cannot apply what the group wrote, or whose volume is damaged: it copies another member.
-    Refused for the primary, for a member without which the group would have no majority, and if it holds transactions
-    that the others lack, unless --accept-loss is given.
+    Use it for a member that has diverged, cannot apply what the group wrote, or whose volume is damaged. It is refused
+    for the primary, for a member without which the group would have no majority, and for one that holds transactions
+    that the others miss, unless --accept-loss is given.
 
     \b
     Example:
@@ -30,10 +33,11 @@ def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool) -> None:
     if dry_run:
         run.rehearse(
             lambda session: operations.rebuild(session, run.name, member, accept_loss=accept_loss),
-            f"delete the data of {member} and take everything from the group",
+            f"delete the data of {member} and let it copy everything from the group",
         )
         return
     run.confirm(f"deletes the data of {member}", name=member, loses=True)
     with run.changing() as session:
-        operations.rebuild(session, run.name, member, accept_loss=accept_loss)
-    output.result({"member": member}, run.form, f"{member} holds what the group holds")
+        operations.rebuild(session, run.name, member, accept_loss=accept_loss, wait=wait)
+    text = f"{member} holds what the group holds" if wait else f"{member} has an empty claim, and copies from the group"
+    output.result({"member": member, "waited": wait}, run.form, text)

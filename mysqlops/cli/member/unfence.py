@@ -12,7 +12,8 @@ from mysqlops.cli.context import Run
 @options.cluster("2m")
 @options.member
 @options.dry_run()
-def unfence(run: Run, member: str, *, dry_run: bool) -> None:
+@options.wait("Wait until it is back in service, or return once its agent has the order.")
+def unfence(run: Run, member: str, *, dry_run: bool, wait: bool) -> None:
     """Put MEMBER of NAME back into service.
 
     \b
@@ -25,6 +26,7 @@ def unfence(run: Run, member: str, *, dry_run: bool) -> None:
         run.rehearse(lambda session: operations.unfence(session, run.name, member), f"put {member} back into service")
         return
     with run.changing() as session:
-        changed = operations.unfence(session, run.name, member)
-    text = f"{member} serves again" if changed else f"{member} was not fenced: nothing changed"
-    output.result({"member": member, "changed": changed}, run.form, text)
+        changed = operations.unfence(session, run.name, member, wait=wait)
+    done = f"{member} is back in service" if wait else f"{member} is ordered to accept clients"
+    text = done if changed else f"{member} was not fenced: nothing changed"
+    output.result({"member": member, "changed": changed, "waited": wait}, run.form, text)

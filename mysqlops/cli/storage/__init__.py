@@ -11,7 +11,7 @@ from mysqlops.cli.tree import Tree
     cls=Tree,
     package=__name__,
     table={
-        "resize": "Make the volumes larger.",
+        "resize": "Enlarge the volumes.",
     },
 )
 def storage() -> None:

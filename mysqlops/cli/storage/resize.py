@@ -10,15 +10,18 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("60m")
-@click.option("--size", required=True, help="Of each member's volume, such as 50Gi.")
-@click.option("--by-rebuild", is_flag=True, help="For a class that cannot expand: rebuild one member after another.")
+@click.option("--size", required=True, help="New size of each member's volume, such as 50Gi.")
+@click.option(
+    "--by-rebuild", is_flag=True, help="Rebuild one member after another, for a StorageClass that cannot expand."
+)
 @options.confirmed("with --by-rebuild claims are deleted", has_yes=False)
 @options.dry_run("Check everything and show the steps; change nothing.")
 def resize(run: Run, *, size: str, by_rebuild: bool, dry_run: bool) -> None:
-    """Make the volumes of NAME larger, while it runs.
+    """Enlarge the volumes of NAME while it runs.
 
-    The claims grow first, then the StatefulSet's template is brought in line without touching a pod: it is deleted
-    without its pods and made again, which takes a second. Killed, the same command goes on.
+    The claims grow first. Then the StatefulSet is deleted without its pods and recreated with the new size, which takes
+    a second and touches no pod. If the command is killed, run it again: it continues. It leads every step, so it always
+    waits.
 
     \b
     Example:

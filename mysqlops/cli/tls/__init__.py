@@ -15,4 +15,4 @@ from mysqlops.cli.tree import Tree
     },
 )
 def tls() -> None:
-    """Rotate the certificate that members and Services show."""
+    """Rotate the certificate of the members, and the CA that signs it."""

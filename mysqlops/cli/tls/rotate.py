@@ -11,12 +11,14 @@ from mysqlops.core import names
 
 @click.command()
 @options.cluster("3m")
-@options.confirmed("with --drop-old-ca the old CA ends")
+@options.confirmed("with --drop-old-ca the old CA is no longer trusted")
 @options.dry_run()
-@click.option("--new-ca", is_flag=True, help="Also a new CA; the old one stays trusted until --drop-old-ca.")
-@click.option("--drop-old-ca", is_flag=True, help="Trust the newest CA only; clients must have it by now.")
+@click.option("--new-ca", is_flag=True, help="Also create a new CA; the old one stays trusted until --drop-old-ca.")
+@click.option("--drop-old-ca", is_flag=True, help="Trust only the newest CA, which clients must have by now.")
 def rotate(run: Run, *, new_ca: bool, drop_old_ca: bool, dry_run: bool) -> None:
-    """Give the members of NAME a new certificate, without a restart: they load it, and open connections go on.
+    """Give the members of NAME a new certificate without a restart; open connections continue.
+
+    It always waits until every member has loaded the certificate: the next stage would cut off one that has not.
 
     \b
     Examples:
@@ -26,15 +28,15 @@ def rotate(run: Run, *, new_ca: bool, drop_old_ca: bool, dry_run: bool) -> None:
     from mysqlops.operations import tls
 
     if new_ca and drop_old_ca:
-        raise click.UsageError("--new-ca and --drop-old-ca: the new CA must reach all clients in between")
+        raise click.UsageError("--new-ca and --drop-old-ca exclude each other: in between, all clients need the new CA")
     stage = "ca" if new_ca else "drop" if drop_old_ca else "certificate"
     if dry_run:
         what = (
             "drop the old CA"
             if drop_old_ca
-            else "make a new CA and certificate"
+            else "create a new CA and certificate"
             if new_ca
-            else "make a new certificate"
+            else "create a new certificate"
         )
         run.rehearse(lambda session: tls.rotate(session, run.name, stage), f"{what} for {run.name}")
         return
@@ -42,7 +44,7 @@ def rotate(run: Run, *, new_ca: bool, drop_old_ca: bool, dry_run: bool) -> None:
         run.confirm(f"drops the old CA of {run.name}: clients that trust no other cannot connect")
     with run.changing() as session:
         fingerprint = tls.rotate(session, run.name, stage)
-    text = f"every member of {run.name} shows certificate {fingerprint}"
+    text = f"every member of {run.name} presents certificate {fingerprint}"
     if new_ca:
         then = f"mysqlops tls rotate {run.name} --drop-old-ca"
         text += f"; give clients ca.crt of Secret {names.tls_secret(run.name)}, then: {then}"

@@ -15,4 +15,4 @@ from mysqlops.cli.tree import Tree
     },
 )
 def users() -> None:
-    """Rotate the passwords of the accounts that mysqlops made."""
+    """Rotate the passwords of the accounts that mysqlops created."""

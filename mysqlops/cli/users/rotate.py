@@ -12,14 +12,15 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("3m")
-@options.confirmed("with --finish the old passwords end")
+@options.confirmed("with --finish the old passwords are dropped")
 @options.dry_run()
-@click.option("--finish", is_flag=True, help="Drop the old passwords; applications must have the new ones by now.")
+@click.option("--finish", is_flag=True, help="Drop the old passwords; applications must use the new ones by now.")
 def rotate(run: Run, *, finish: bool, dry_run: bool) -> None:
     """Give the accounts of NAME new passwords; the old ones stay valid until --finish, so that no connection fails.
 
-    Refused unless all members are ONLINE: the Secret changes once each of them has the new passwords. Killed, the same
-    command goes on where it was.
+    It is refused unless all members are ONLINE: the Secret changes once each of them has the new passwords. If the
+    command is killed, run it again: it continues. It always waits: a member without the new passwords would be locked
+    out.
 
     \b
     Examples:
@@ -41,9 +42,9 @@ def rotate(run: Run, *, finish: bool, dry_run: bool) -> None:
         text = f"Secret {run.name}-app holds a new password; the old ones are valid too until --finish"
     elif done.waiting:
         text = (
-            f"the old passwords are gone, but for {', '.join(done.waiting)}: running members still use it; "
-            f"mysqlops restart {run.name}, then --finish again"
+            f"the old passwords are dropped except that of {', '.join(done.waiting)}, which running members still use: "
+            f"run mysqlops restart {run.name}, then --finish again"
         )
     else:
-        text = "the old passwords are gone"
+        text = "the old passwords are dropped"
     output.result(asdict(done), run.form, text)

@@ -46,18 +46,18 @@ class Fleet:
         self._tag = secrets.token_hex(3)
         self._started: list[str] = []
 
-    def start(self, wish: objects.Clients) -> None:
+    def start(self, request: objects.Clients) -> None:
         """Returns once it writes; raises StepFailed or WaitTimeout with the reason why its pod does not."""
         client, base = self._session.client, manifests.load_one("drill/client.yaml")
         program = resources.files("mysqlops.drill.clients").joinpath("client.py").read_text()
         client.apply(objects.config_map(self._cluster, program))
-        client.create("Pod", vault.fitting(client, objects.pod(base, self._cluster, wish, self._pod(wish.name))))
-        self._started.append(wish.name)
+        client.create("Pod", vault.fitting(client, objects.pod(base, self._cluster, request, self._pod(request.name))))
+        self._started.append(request.name)
 
         def look() -> waiting.Pending | None:
-            if self.newest(wish.name):
+            if self.newest(request.name):
                 return None
-            return waiting.Pending(f"the clients {wish.name} to write", self._why(wish.name))
+            return waiting.Pending(f"the clients {request.name} to write", self._why(request.name))
 
         waiting.until(self._session, look, seconds=_START_SECONDS)
 

@@ -82,7 +82,7 @@ def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[s
 
 
 def of_a_broken_cluster(session: Session, seen: status.Status) -> tuple[dict[str, list[Row]], list[str]]:
-    """Of a cluster that is not whole: the rows of each member, and the members that could not be read. A member that is
+    """The rows of each member of a cluster that is not whole, and the members that could not be read. A member that is
     not ONLINE may only be behind: its missing rows prove nothing, but its additional rows do."""
     online = [one.name for one in seen.members if one.state == view.ONLINE]
     if seen.primary not in online:

@@ -23,7 +23,7 @@ FAULTS: Mapping[str, Fault] = {
 
 
 def find(name: str) -> Fault:
-    """Raises ConfigError."""
+    """The fault of that name; raises ConfigError if there is none."""
     if name not in FAULTS:
         raise ConfigError(f"no fault {name!r}; the faults are: {', '.join(FAULTS)}", hint="mysqlops drill list")
     return FAULTS[name]

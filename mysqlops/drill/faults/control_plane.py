@@ -95,7 +95,7 @@ FAULTS = (
     Fault(
         About(
             "api-server-loss",
-            "the API server stands still for 14 s",
+            "the API server is frozen for 14 s",
             "everybody who needs the API server, for {seconds} s; clients of the database should notice nothing",
             aim=NOBODY,
             needs=LAB,
@@ -110,7 +110,7 @@ FAULTS = (
     Fault(
         About(
             "kill-mysqld-without-api",
-            "the primary's mysqld is killed while the API server stands still for 14 s",
+            "the primary's mysqld is killed while the API server is frozen for 14 s",
             "mysqld of {target}; {others} elect a primary, and no label follows before the API server is back",
             needs=LAB,
             undone=BY_ITSELF,

@@ -57,7 +57,7 @@ FAULTS = (
     Fault(
         About(
             "node-freeze",
-            "the primary's node stands still for 14 s, then goes on",
+            "the primary's node is frozen for 14 s, then continues",
             "all pods on the node of {target} for {seconds} s",
             needs=LAB,
             undone=BY_ITSELF,

@@ -61,7 +61,7 @@ FAULTS = (
         About(
             "pod-delete",
             "the primary's pod is deleted, as an eviction does",
-            "{target} leaves the group cleanly and comes back; {others} go on",
+            "{target} leaves the group cleanly and comes back; {others} continue",
         ),
         _delete_pod,
         prepare=_uids,

@@ -116,7 +116,7 @@ FAULTS = (
     Fault(
         About(
             "kill-mysqld",
-            "the primary's mysqld is killed with no chance to say anything",
+            "the primary's mysqld is killed without a chance to leave the group",
             "mysqld of {target}; its volume stays, kubelet starts it again; {others} elect a primary",
         ),
         _kill_mysqld,
@@ -125,7 +125,7 @@ FAULTS = (
     Fault(
         About(
             "kill-agent",
-            "the primary's agent is killed; mysqld runs on",
+            "the primary's agent is killed; mysqld keeps running",
             "the agent of {target}; no client should notice",
             lasts=6,
         ),
@@ -134,7 +134,7 @@ FAULTS = (
     Fault(
         About(
             "freeze",
-            "the primary's mysqld is stopped (SIGSTOP) for 14 s, then goes on as if nothing had been",
+            "the primary's mysqld is stopped (SIGSTOP) for 14 s, then continues as if nothing had happened",
             "mysqld of {target} for {seconds} s; {others} expel it and elect a primary",
             needs=NODE,
             undone=BY_ITSELF,

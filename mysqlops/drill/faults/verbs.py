@@ -15,7 +15,7 @@ _FEWEST = 3  # members whose claims are never touched, whatever the record says
 
 def _back_up(scene: Scene, _: Facts) -> Json:
     target = targets.find(scene.session.client, scene.options.get("target"))
-    made = backup.create(scene.session, scene.name, backup.Wish(target))
+    made = backup.create(scene.session, scene.name, backup.Request(target))
     return {"backup": made.id, "copy_seconds": made.seconds, "store_seconds": made.store_seconds, "bytes": made.size}
 
 
@@ -69,13 +69,13 @@ def _roll(scene: Scene, _: Facts) -> Json:
 def _scale_facts(scene: Scene) -> Facts:
     """Existing claims are kept; raises Refused where members cannot be added."""
     replicas = scene.status.replicas
-    scale.plan(scene.session, scene.name, replicas + _MORE, scale.Wish())
+    scale.plan(scene.session, scene.name, replicas + _MORE, scale.Request())
     return {"replicas": replicas, "claims": observe.claims(scene.session.client, scene.name)}
 
 
 def _scale(scene: Scene, facts: Facts) -> Json:
     clock, began = scene.session.clock, scene.session.clock.monotonic()
-    scale.execute(scene.session, scene.name, facts["replicas"] + _MORE, scale.Wish())
+    scale.execute(scene.session, scene.name, facts["replicas"] + _MORE, scale.Request())
     up = clock.monotonic()
     _scale_back(scene, facts)
     return {"up_seconds": round(up - began, 1), "down_seconds": round(clock.monotonic() - up, 1)}
@@ -85,7 +85,7 @@ def _scale_back(scene: Scene, facts: Facts) -> None:
     there = observe.claims(scene.session.client, scene.name)
     had_none_beside = len(there) > len(facts["claims"]) == facts["replicas"] >= _FEWEST
     claims = scale.DELETE if had_none_beside else "keep"
-    scale.execute(scene.session, scene.name, facts["replicas"], scale.Wish(claims))
+    scale.execute(scene.session, scene.name, facts["replicas"], scale.Request(claims))
 
 
 def _is_scaled_back(scene: Scene, facts: Facts) -> bool:

@@ -60,7 +60,7 @@ def reads(lines: Iterable[Line]) -> list[Line]:
 
 
 def died(lines: Iterable[Line]) -> str:
-    """Which client died of which error, or nothing."""
+    """Which client died of which error; empty if none did."""
     return "; ".join(f"{line.who} died: {line.text}" for line in lines if line.kind == DIED)
 
 

@@ -71,7 +71,7 @@ def config_map(cluster: Cluster, program: str) -> Json:
 
 
 def selector(cluster: str) -> str:
-    """Of the pods of clients."""
+    """The selector of the clients' pods."""
     return f"app.kubernetes.io/component=drill,{names.LABEL_CLIENT}={cluster}"
 
 
@@ -79,18 +79,18 @@ def names_of(cluster: str, what: str = "") -> str:
     return f"{cluster}-drill-{what}" if what else f"{cluster}-drill"
 
 
-def pod(base: Json, cluster: Cluster, wish: Clients, name: str) -> Json:
+def pod(base: Json, cluster: Cluster, request: Clients, name: str) -> Json:
     """The pod of these clients."""
     made = copy.deepcopy(base)
     made["metadata"]["name"] = name
     made["metadata"]["labels"][names.LABEL_CLIENT] = cluster.name
     spec = made["spec"]
-    spec["activeDeadlineSeconds"] = wish.deadline_seconds
+    spec["activeDeadlineSeconds"] = request.deadline_seconds
     spec["imagePullSecrets"] = cluster.pull_references()
-    _place(spec, cluster, wish)
+    _place(spec, cluster, request)
     container = spec["containers"][0]
     container["image"] = cluster.agent_image
-    container["command"] = [*container["command"], *_words(cluster, wish)]
+    container["command"] = [*container["command"], *_words(cluster, request)]
     for volume in spec["volumes"]:
         match volume["name"]:
             case "program":
@@ -104,27 +104,27 @@ def pod(base: Json, cluster: Cluster, wish: Clients, name: str) -> Json:
     return made
 
 
-def _place(spec: Json, cluster: Cluster, wish: Clients) -> None:
+def _place(spec: Json, cluster: Cluster, request: Clients) -> None:
     affinity = spec["affinity"]
     near = affinity["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"]
     near["labelSelector"]["matchLabels"] = names.selector(cluster.name)
-    if wish.node:
-        spec["nodeName"] = wish.node
+    if request.node:
+        spec["nodeName"] = request.node
         del spec["affinity"]
-    elif wish.away_from:
+    elif request.away_from:
         required = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-        required["nodeSelectorTerms"][0]["matchFields"][0]["values"] = [wish.away_from]
+        required["nodeSelectorTerms"][0]["matchFields"][0]["values"] = [request.away_from]
     else:
         del affinity["nodeAffinity"]
 
 
-def _words(cluster: Cluster, wish: Clients) -> list[str]:
-    words = ["--host", wish.host, "--name", wish.name, "--table", choice.TABLE, "--clients", str(wish.count)]
-    words += ["--timeout", str(wish.timeout_seconds), "--for", str(wish.deadline_seconds)]
-    if not wish.observes:
+def _words(cluster: Cluster, request: Clients) -> list[str]:
+    words = ["--host", request.host, "--name", request.name, "--table", choice.TABLE, "--clients", str(request.count)]
+    words += ["--timeout", str(request.timeout_seconds), "--for", str(request.deadline_seconds)]
+    if not request.observes:
         return words
     replicas = f"{names.replicas_service(cluster.name)}.{cluster.namespace}.svc"
-    reads = [f"{journal.READ_PRIMARY}={wish.host}", f"{journal.READ_REPLICAS}={replicas}"]
+    reads = [f"{journal.READ_PRIMARY}={request.host}", f"{journal.READ_REPLICAS}={replicas}"]
     return [*words, "--poll", *(_host(cluster, member) for member in cluster.members), "--read", *reads]
 
 

@@ -35,7 +35,7 @@ class Nodes(Protocol):
 
     @property
     def namespace(self) -> str:
-        """The namespace of its pods, or nothing."""
+        """The namespace of its pods; empty if it needs none."""
 
     def inside(self, node: str, *words: object) -> Command:
         """Runs a program on a node, as root among all its processes."""
@@ -44,7 +44,7 @@ class Nodes(Protocol):
         """Run it; returns its output."""
 
     def plant(self, commands: Sequence[Command], seconds: float, token: str) -> None:
-        """Let a process that outlives this one run them after so many seconds, unless `pull` is called before."""
+        """Let a process that outlives this one run the commands after `seconds`, unless `pull` is called before."""
 
     def pull(self, token: str) -> None:
         """Cancel the planted undoing: it is no longer needed."""
@@ -105,7 +105,7 @@ def token_file(folder: str, token: str) -> str:
 
 
 def undo_later(commands: Sequence[Sequence[str]], seconds: float, file: str) -> str:
-    """The script that runs them after so many seconds, unless the token's file is gone by then."""
+    """The script that runs the commands after `seconds`, unless the token's file is gone by then."""
     undoing = "; ".join(map(shlex.join, commands))
     return f"sleep {seconds:.0f}; [ -e {file} ] || exit 0; rm -f {file}; {undoing}"
 

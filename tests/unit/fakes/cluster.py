@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, names, record, secret_map
+from mysqlops.core import group, names, ordered, secret_map
 from mysqlops.core.publication import Publication, dump
 from mysqlops.operations.session import Progress, Session
 from tests.unit.fakes.api import Client as FakeClient
@@ -90,7 +90,7 @@ class Cluster:
         return dict(self.store.objects["Lease", names.group_lease(NAME)]["metadata"].get("annotations") or {})
 
     def fenced(self) -> dict[str, str]:
-        return record.fenced(self.notes())
+        return ordered.fenced(self.notes())
 
     def stateful_set(self) -> Json:
         return self.store.objects["StatefulSet", NAME]

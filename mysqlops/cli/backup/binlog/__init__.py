@@ -12,9 +12,9 @@ from mysqlops.cli.tree import Tree
     package=__name__,
     table={
         "start": "Store the binary logs from now on.",
-        "list": "List what a target holds.",
+        "list": "List the binary logs in a target.",
         "stop": "Stop storing binary logs.",
     },
 )
 def binlog() -> None:
-    """Keep binary logs in a target: to restore to any moment."""
+    """Store binary logs in a target, to restore to any moment."""

@@ -19,7 +19,7 @@ _COLUMNS = ("CHUNK", "CLUSTER", "FIRST", "COMPLETE UNTIL", "TRANSACTIONS", "SIZE
 def list(run: Run, *, target: str | None) -> None:
     """List the binary logs that a target holds, and whether each chunk continues the one before.
 
-    `no` is a gap: no backup from before it can be brought beyond it.
+    `no` is a gap: an older backup cannot be recovered beyond it.
 
     \b
     Example:

@@ -15,29 +15,37 @@ from mysqlops.cli.types import Duration
 @options.cluster("3m")
 @options.target
 @options.dry_run()
-@click.option("--every", type=Duration(), default="15s", show_default=True, help="Store what came so often: 5s to 5m.")
-def start(run: Run, *, target: str | None, every: float, dry_run: bool) -> None:
-    """Receive the binary logs of the cluster NAME from now on, and store them beside its backups.
+@options.wait("Wait until the first binary logs are stored, or return once the Deployment is applied.")
+@click.option("--every", type=Duration(), default="15s", show_default=True, help="Interval between uploads: 5s to 5m.")
+def start(run: Run, *, target: str | None, every: float, dry_run: bool, wait: bool) -> None:
+    """Receive the binary logs of the cluster NAME from now on, and store them next to its backups.
 
-    A Deployment NAME-binlog does it: a mysqld that only receives, which follows the primary, and restic. A backup that
-    was made before can be brought forward too, if the primary still has all binary logs since. Run it again to change
-    --every.
+    The Deployment NAME-binlog does this, with restic and a mysqld that only receives from the primary. An earlier
+    backup can be recovered to a later point too, if the primary still has all binary logs since then. Run it again to
+    change --every.
 
     \b
     Example:
       mysqlops backup binlog start mysql --target offsite
     """
-    from mysqlops.objects.binlog import Wish
+    from mysqlops.objects.binlog import Request
     from mysqlops.operations import binlog, targets
 
     if dry_run:
         run.rehearse(
-            lambda session: binlog.start(session, run.name, Wish(targets.find(session.client, target), every)),
+            lambda session: binlog.start(session, run.name, Request(targets.find(session.client, target), every)),
             f"store the binary logs of {run.name}",
         )
         return
     with run.changing() as session:
         chosen = targets.find(session.client, target)
-        found = binlog.start(session, run.name, Wish(chosen, every))
-    text = f"binary logs of {run.name} go to target {chosen.name} every {every:g} s, complete until {found.until}"
-    output.result({"cluster": run.name, **asdict(found)}, run.form, text)
+        request = Request(chosen, every)
+        text = f"binary logs of {run.name} go to target {chosen.name} every {every:g} s"
+        if not wait:
+            binlog.begin(session, run.name, request)
+            output.result({"cluster": run.name, "target": chosen.name, "every": every, "waited": wait}, run.form, text)
+            return
+        found = binlog.start(session, run.name, request)
+    output.result(
+        {"cluster": run.name, **asdict(found), "waited": wait}, run.form, f"{text}, complete until {found.until}"
+    )

@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @options.cluster("2m")
 @options.dry_run()
 def stop(run: Run, *, dry_run: bool) -> None:
-    """Stop storing the binary logs of NAME; what is stored stays, and `start` goes on from there if it comes in time.
+    """Stop storing the binary logs of NAME. Stored ones stay; `start` continues if the primary still has the next ones.
 
     \b
     Example:
@@ -26,8 +26,6 @@ def stop(run: Run, *, dry_run: bool) -> None:
     with run.changing() as session:
         was_there = binlog.stop(session, run.name)
     text = (
-        f"binary logs of {run.name} are not stored any more"
-        if was_there
-        else f"nothing stored binary logs of {run.name}"
+        f"binary logs of {run.name} are no longer stored" if was_there else f"nothing stored binary logs of {run.name}"
     )
     output.result({"cluster": run.name, "stopped": was_there}, run.form, text)

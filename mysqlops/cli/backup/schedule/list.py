@@ -19,7 +19,7 @@ _COLUMNS = ("CLUSTER", "WHAT", "CRON", "TARGET", "NEXT", "LAST SUCCESS", "FAILUR
 @click.command()
 @options.namespaced("1m")
 def list(run: Run) -> None:
-    """List the namespace's schedules: the next run, the last success, failures since then.
+    """List the schedules of the namespace: next run, last success, and failures since then.
 
     \b
     Example:

@@ -10,7 +10,7 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("1m")
-@options.confirmed("no backup is made any more")
+@options.confirmed("no more backups are made")
 @options.dry_run()
 def remove(run: Run, *, dry_run: bool) -> None:
     """Stop the scheduled backups of NAME. Existing backups are kept.
@@ -27,4 +27,4 @@ def remove(run: Run, *, dry_run: bool) -> None:
     run.confirm(f"ends the scheduled backups of {run.name}")
     with run.changing() as session:
         schedule.remove(session, run.name)
-    output.result({"cluster": run.name}, run.form, f"{run.name} has no scheduled backups any more")
+    output.result({"cluster": run.name}, run.form, f"{run.name} has no more scheduled backups")

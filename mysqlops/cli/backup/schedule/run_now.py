@@ -10,8 +10,8 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("6h")
-@click.option("--verify", is_flag=True, help="The verification instead of the backup.")
-@options.wait("Until it has ended.")
+@click.option("--verify", is_flag=True, help="Start the verification instead of the backup.")
+@options.wait("Wait until the Job has ended.")
 @options.dry_run()
 def run_now(run: Run, *, verify: bool, wait: bool, dry_run: bool) -> None:
     """Start the scheduled backup of NAME, or its verification, at once.

@@ -22,13 +22,25 @@ from mysqlops.core.retention import Policy
     metavar="POD",
     default="",
     shell_complete=complete.members,
-    help="Copy this one (default: the replica with the least to apply).",
+    help="Member to copy (default: the replica with the least to apply).",
 )
 @click.option(
-    "--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help="Limit copy and upload, per second: 50Mi."
+    "--rate",
+    "rate_mib",
+    type=Rate(),
+    default=0,
+    metavar="RATE",
+    help="Limit of copy and upload per second, such as 50Mi.",
 )
-@click.option("--max-age", type=Duration(), default=0.0, help="Of the newest backup (default: two periods).")
-@click.option("--verify-max-age", type=Duration(), default=0.0, help="Of the newest verified one (the same).")
+@click.option(
+    "--max-age", type=Duration(), default=0.0, help="Maximum age of the newest backup (default: two periods)."
+)
+@click.option(
+    "--verify-max-age",
+    type=Duration(),
+    default=0.0,
+    help="Maximum age of the newest verified backup (default: two periods).",
+)
 @options.keep
 @options.dry_run()
 def set(
@@ -44,25 +56,26 @@ def set(
     policy: Policy,
     dry_run: bool,
 ) -> None:
-    """Schedule backups of the cluster NAME, and restores of the newest one that prove it.
+    """Schedule backups of the cluster NAME, and verifications that restore the newest one.
 
-    Two CronJobs do it, NAME-backup and NAME-verify; nothing else has to run. `status` says degraded when the newest
-    backup, or the newest verified one, is older than --max-age or --verify-max-age. Run it again to change anything.
+    Two CronJobs do this, NAME-backup and NAME-verify; nothing else has to run. `status` reports degraded when the
+    newest backup, or the newest verified one, is older than --max-age or --verify-max-age. Run it again to change the
+    schedule.
 
     \b
     Example:
       mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7 --keep-weekly 4
     """
-    from mysqlops.objects.schedule import Wish
+    from mysqlops.objects.schedule import Request
     from mysqlops.operations import schedule
 
     name = run.name
-    wish = Wish(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))
+    request = Request(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))
     if dry_run:
-        run.rehearse(lambda session: schedule.put(session, name, wish), f"back {name} up at {cron} UTC")
+        run.rehearse(lambda session: schedule.put(session, name, request), f"back {name} up at {cron} UTC")
         return
     with run.changing() as session:
-        schedule.put(session, name, wish)
+        schedule.put(session, name, request)
     output.result(
         {"cluster": name, "cron": cron, "verify_cron": verify_cron}, run.form, f"{name} is backed up at {cron} UTC"
     )

@@ -12,11 +12,11 @@ from mysqlops.cli.tree import Tree
     package=__name__,
     table={
         "add": "Add a target.",
-        "check": "Write, read and delete a probe.",
+        "check": "Check a target: write, read and delete a probe.",
         "list": "List the targets of the namespace.",
         "rotate": "Give the repository another password.",
         "unlock": "Remove the locks of dead runs.",
     },
 )
 def target() -> None:
-    """Where backups go: restic repositories on S3, a claim, or anything that restic knows."""
+    """Manage the places where backups are stored: restic repositories on S3, a claim, or other storage of restic."""

@@ -14,16 +14,30 @@ from mysqlops.core.target import DEFAULT_IMAGE
 @click.argument("name")
 @options.namespaced("2m")
 @options.dry_run()
-@click.option("--s3", metavar="URL", help="https://HOST/BUCKET[/FOLDER]")
-@click.option("--claim", metavar="NAME", help="An existing claim of the namespace.")
-@click.option("--repository", metavar="URL", help="As restic writes it: azure:…, gs:…, b2:…, rest:…, sftp:…")
+@click.option("--s3", metavar="URL", help="S3 bucket: https://HOST/BUCKET[/FOLDER].")
+@click.option("--claim", metavar="NAME", help="Existing claim of the namespace.")
 @click.option(
-    "--insecure-http", is_flag=True, envvar="MYSQLOPS_INSECURE_HTTP", help="Take an http:// server: no TLS, no secrets."
+    "--repository", metavar="URL", help="Repository in restic's notation: azure:…, gs:…, b2:…, rest:…, sftp:…"
 )
-@click.option("--credentials", metavar="SECRET", help="Its keys are restic's variables, such as AWS_ACCESS_KEY_ID.")
-@click.option("--password-secret", "password", metavar="SECRET", help="Its key password opens the repository.")
 @click.option(
-    "--restic-image", "image", envvar="MYSQLOPS_RESTIC_IMAGE", default=DEFAULT_IMAGE, show_default=True, help="restic."
+    "--insecure-http",
+    is_flag=True,
+    envvar="MYSQLOPS_INSECURE_HTTP",
+    help="Accept an http:// server: no TLS protects the credentials.",
+)
+@click.option(
+    "--credentials", metavar="SECRET", help="Secret whose keys are restic's variables, such as AWS_ACCESS_KEY_ID."
+)
+@click.option(
+    "--password-secret", "password", metavar="SECRET", help="Secret whose key `password` opens the repository."
+)
+@click.option(
+    "--restic-image",
+    "image",
+    envvar="MYSQLOPS_RESTIC_IMAGE",
+    default=DEFAULT_IMAGE,
+    show_default=True,
+    help="Image with restic.",
 )
 def add(
     run: Run,
@@ -38,10 +52,10 @@ def add(
     insecure_http: bool,
     dry_run: bool,
 ) -> None:
-    """Add a target NAME: make the repository if there is none, then write, read and delete a probe.
+    """Add a target NAME: create the repository if it does not exist, then write, read and delete a probe.
 
-    Without --password-secret a password is made; it is in the Secret backup-target-NAME. Keep a copy of it outside
-    this cluster: without it nobody reads the backups again.
+    Without --password-secret, a password is generated and kept in the Secret backup-target-NAME. Keep a copy outside
+    this cluster: without the password nobody can read the backups.
 
     \b
     Examples:
@@ -54,12 +68,12 @@ def add(
         targets_of.check_name(name), targets_of.repository_of(s3, claim, repository), image, claim
     )
     targets_of.check_transport(wanted.repository, accepted=insecure_http)
-    wish = targets.Wish(wanted, credentials, password)
+    request = targets.Request(wanted, credentials, password)
     if dry_run:
-        run.rehearse(lambda session: targets.add(session, wish), f"add target {name}: {wanted.place}")
+        run.rehearse(lambda session: targets.add(session, request), f"add target {name}: {wanted.place}")
         return
     with run.reading() as session:
-        made = targets.add(session, wish)
+        made = targets.add(session, request)
     text = f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")
     if made and password is None:
         text += f"\nkeep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml"

@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @click.argument("name", shell_complete=complete.targets)
 @options.namespaced("2m")
 def check(run: Run, name: str) -> None:
-    """Write, read and delete a probe in the target NAME.
+    """Check the target NAME: write, read and delete a probe.
 
     \b
     Example:

@@ -15,8 +15,9 @@ from mysqlops.cli.context import Run
 def rotate(run: Run, name: str, *, dry_run: bool) -> None:
     """Give the repository of the target NAME another password.
 
-    The repository opens with both until the new one is known to work; then the old one's key is removed. Keys that
-    somebody else added stay. Refused while a Job uses the target. Killed, the same command goes on.
+    Both passwords open the repository until the new one is proven; then the old one's key is removed. Keys that
+    somebody else added stay. It is refused while a Job uses the target. If the command is killed, run it again: it
+    continues.
 
     \b
     Example:

@@ -15,7 +15,7 @@ from mysqlops.cli.context import Run
 def unlock(run: Run, name: str, *, dry_run: bool) -> None:
     """Remove the locks of dead runs from the target NAME.
 
-    Only those that nobody has renewed for 30 minutes: a lock of a run that lives stays.
+    It removes only locks that nobody has renewed for 30 minutes, so the lock of a running Job stays.
 
     \b
     Example:
@@ -31,4 +31,4 @@ def unlock(run: Run, name: str, *, dry_run: bool) -> None:
         return
     with run.reading() as session:
         targets.unlock(session, targets.find(session.client, name))
-    output.result({"target": name}, run.form, f"target {name}: locks of dead runs are gone")
+    output.result({"target": name}, run.form, f"target {name}: locks of dead runs are removed")

@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, settings, vault
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, publication, record, view
+from mysqlops.core import group, names, ordered, publication, view
 from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
@@ -24,7 +24,7 @@ FRESH_SECONDS = 25.0
 SEEMS_ALIVE_SECONDS = 6.0
 
 
-class Surroundings:
+class ClusterApi:
     """One agent's view of the cluster through the API server."""
 
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
@@ -130,7 +130,7 @@ class Surroundings:
             raise errors.Conflict("what the Lease records of the group cannot be read: its primary corrects it")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
         annotations = lease["metadata"].setdefault("annotations", {})
-        if not holds_data and (orders := record.obeyed(annotations, self._me.pod, server_uuid)):
+        if not holds_data and (orders := ordered.obeyed(annotations, self._me.pod, server_uuid)):
             annotations[names.ANNOTATION_REBUILDING] = orders
         if not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease of the group is being changed")
@@ -180,9 +180,9 @@ class Surroundings:
             bootstrapped_by=(annotations | noted).get(names.ANNOTATION_BOOTSTRAPPED) or None,
             holder=spec.get("holderIdentity"),
             held_for_seconds=self._held_for(spec.get("renewTime")),
-            fenced=record.fenced(annotations),
-            rebuilding=record.rebuilding(annotations),
-            leaving=record.leaving(annotations),
+            fenced=ordered.fenced(annotations),
+            rebuilding=ordered.rebuilding(annotations),
+            leaving=ordered.leaving(annotations),
             acquired=acquired,
             note=group.note_of(noted),
             order=group.order_of(annotations, acquired),

@@ -1,4 +1,4 @@
-"""Users' orders to the members, as annotations of the group's Lease; whatever cannot be read counts as no order."""
+"""What users ordered the members to do, as annotations of the group's Lease; unreadable text counts as no order."""
 
 from __future__ import annotations
 

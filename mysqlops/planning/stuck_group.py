@@ -23,7 +23,7 @@ def look(before: Sightings, counted: Iterable[str], peers: Iterable[view.Peer]) 
     return {pod: before.get(pod, 0) + 1 for pod in outside.intersection(counted)}
 
 
-def why_it_stands_still(server: view.ServerView, sightings: Sightings) -> str:
+def why_stuck(server: view.ServerView, sightings: Sightings) -> str:
     """Evidence that this member's group can no longer decide anything; empty if it can."""
     alive = {one.pod for one in server.members if one.state in (view.ONLINE, view.RECOVERING)}
     gone = sorted(pod for pod in alive if sightings.get(pod, 0) >= _CERTAIN_LOOKS)

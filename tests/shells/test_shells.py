@@ -18,6 +18,7 @@ import pytest
 from mysqlops.cli.backup import seen
 from mysqlops.cli.context import Access
 from mysqlops.core import names
+from tests.conftest import missing
 
 ID = "mysql-20261127-010000"
 _ITEMS = {
@@ -101,13 +102,16 @@ def _offered(words: list[str], environment: dict[str, str]) -> list[str]:
 
 
 SHELLS = {"bash": _bash, "zsh": _zsh, "fish": _fish}
-needed = pytest.mark.parametrize(
-    "name",
-    [pytest.param(one, marks=pytest.mark.skipif(shutil.which(one) is None, reason=f"no {one} here")) for one in SHELLS],
-)
 
 
-@needed
+@pytest.fixture(params=SHELLS)
+def name(request: pytest.FixtureRequest) -> str:
+    found = str(request.param)
+    if shutil.which(found) is None:
+        missing(request.config, "shells", f"{found}: apt-get install zsh fish")
+    return found
+
+
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
@@ -121,6 +125,5 @@ def test_a_shell_offers_names(name: str, line: str, offered: list[str], shell: d
     assert SHELLS[name](line, shell) == offered
 
 
-@needed
 def test_a_shell_says_nothing_without_an_api_server(name: str, shell: dict[str, str]) -> None:
     assert SHELLS[name]("mysqlops status m", {**shell, "KUBECONFIG": "/nowhere"}) == []

@@ -1,0 +1,33 @@
+"""Write a backup as one tar file onto a claim, by a Job that needs no command to end."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from mysqlops.core import backup
+from mysqlops.core.target import Target
+from mysqlops.objects import backup as planning
+from mysqlops.operations import jobs, restic, targets
+from mysqlops.operations.session import Session
+from mysqlops.planning import backup_progress
+
+Json = dict[str, Any]
+_STEP = "export"
+
+
+def job_of(session: Session, target: Target, chosen: backup.Backup, claim: str, file: str) -> Json:
+    """The Job; its name is made of all arguments, so that the same command finds it again. Raises Refused."""
+    targets.check_claim(session.client, claim)
+    digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
+    steps = planning.export(chosen.snapshot, file)
+    made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
+    return planning.onto_claim(made, claim)
+
+
+def run(session: Session, job: Json) -> str:
+    """Run it, or wait for it if it runs; returns the file's SHA-256. Raises Refused, StorageError, WaitTimeout."""
+    pod = jobs.run(session, job, backup_progress.progress, "file-exists")
+    line = jobs.last_line(session, pod, _STEP)
+    jobs.delete(session, job["metadata"]["name"])
+    return line.partition(" ")[0]

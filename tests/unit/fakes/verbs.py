@@ -1,0 +1,177 @@
+"""What every verb of the tree is given in tests that hold for each of them, and the world in which it runs."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops.core import retention, spec, target, version
+from mysqlops.core.backup import SIGNED
+from mysqlops.objects.schedule import Request
+from mysqlops.operations import backup, deploy, image_check, schedule
+from tests.unit.fakes.cluster import NAME, Cluster
+from tests.unit.test_restore_as import BACKUP
+from tests.unit.test_tree import COMMANDS
+
+NEWER = replace(BACKUP, signed=SIGNED)
+OLDER = replace(NEWER, id="mysql-20251231-000000", at="2025-12-31T00:00:00Z")
+ID = OLDER.id
+# What each verb that changes something is given here.
+CHANGES = {
+    "deploy": "mysql",
+    "switchover": "mysql --to mysql-1",
+    "adopt": "mysql --from old --password-secret old --ssl-mode required",
+    "scale": "mysql --replicas 1",
+    "upgrade": "mysql --memory 2Gi",
+    "config/set": "mysql max_connections=200",
+    "storage/resize": "mysql --size 2Gi",
+    "backup/create": "mysql",
+    "backup/export": f"{ID} --claim archive",
+    "backup/verify": f"mysql {ID}",
+    "backup/prune": "mysql --keep-last 1",
+    "backup/delete": ID,
+    "backup/target/add": "other --claim archive",
+    "backup/target/rotate": "local",
+    "backup/target/unlock": "local",
+    "backup/schedule/set": "mysql --cron '0 3 * * *'",
+    "backup/schedule/run-now": "mysql",
+    "backup/schedule/remove": "mysql",
+    "backup/binlog/start": "mysql",
+    "backup/binlog/stop": "mysql",
+    "restore": f"{ID} --in-place mysql",
+    "drill/all": "mysql --force test --no-lab",
+    "drill/abort": "mysql",
+    "drill/kill-mysqld": "mysql --force test --no-lab",
+    "member/fence": "mysql mysql-1",
+    "member/unfence": "mysql mysql-1",
+    "member/rebuild": "mysql mysql-1",
+    "users/rotate": "mysql",
+    "tls/rotate": "mysql",
+    "restart": "mysql",
+    "stop": "mysql",
+    "start": "mysql",
+    "recover": "mysql --accept-loss",
+    "delete": "mysql",
+}
+
+
+# What needs a cluster in another state.
+REFUSED = {"start": "not-stopped", "recover": "group-runs"}
+IDLE = {"drill/abort", "member/unfence", "backup/binlog/stop"}  # nothing of the kind is open
+AGREED = {
+    "backup/delete": ["--confirm", ID],
+    "restore": ["--confirm", NAME],
+    "member/rebuild": ["--confirm", "mysql-1"],
+    "recover": ["--confirm", NAME],
+}
+
+
+def words_of(path: str) -> list[str]:
+    return [*path.split("/"), *shlex.split(CHANGES[path])]
+
+
+def _answer(cluster: Cluster) -> Callable[[str, Sequence[str]], Any]:
+    """An agent's answers; an order that is no question counts as a change."""
+    questions: dict[str, Callable[[str, Sequence[str]], Any]] = {
+        "transactions": lambda *_: [],
+        "plugins": lambda *_: {},
+        "setting-kinds": lambda _, words: dict.fromkeys(words[1:], "dynamic"),
+        "gtids": cluster._answer,
+    }
+
+    def answer(pod: str, words: Sequence[str]) -> Any:
+        if words[0] not in questions:
+            cluster.store.done(f"EXEC {pod} {words[0]}")
+        return questions.get(words[0], cluster._answer)(pod, words)
+
+    return answer
+
+
+@functools.cache
+def _objects() -> list[dict[str, Any]]:
+    return deploy.objects(spec.ClusterSpec(name=NAME, namespace="db", storage_size="1Gi"))
+
+
+def _fill(made: Cluster) -> None:
+    """All objects that `deploy` makes, two backups in a target, a schedule, and what users bring."""
+    settled = made.stateful_set()
+    for one in copy.deepcopy(_objects()):
+        one.pop("binaryData", None)  # the agent's program is large
+        if one["kind"] == "StatefulSet":
+            settled["spec"] = {**one["spec"], "replicas": 3}
+            settled["metadata"]["labels"] = one["metadata"]["labels"]
+        elif (one["kind"], one["metadata"]["name"]) not in made.store.objects:
+            made.store.put(one)
+    made.store.put(target.make_secret(target.Target("local", "/repo", target.DEFAULT_IMAGE, "backups"), "password", {}))
+    for claim in ("archive", "backups"):
+        made.store.put({"kind": "PersistentVolumeClaim", "metadata": {"name": claim}, "spec": {}})
+    made.store.put({"kind": "Namespace", "metadata": {"name": "db"}})
+    is_default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    made.store.put(
+        {
+            "kind": "StorageClass",
+            "metadata": {"name": "fixed", "annotations": is_default},
+            "provisioner": "x",
+            "allowVolumeExpansion": True,
+        }
+    )
+    made.store.put({"kind": "Secret", "metadata": {"name": "old"}, "data": {"password": "eA=="}})
+    made.settle()
+    request = Request("0 3 * * *", "0 5 * * 0", "local", "", 0, retention.Policy(), 0, 0)
+    schedule.put(made.session(), NAME, request)
+
+
+# Each verb that may stop something or lose something, with the words with which it does.
+ASKS = {
+    "adopt": f"{CHANGES['adopt']} --finish",
+    "scale": "mysql --replicas 1 --pvc delete",
+    "storage/resize": "mysql --size 20Gi --by-rebuild",
+    "users/rotate": "mysql --finish",
+    "tls/rotate": "mysql --drop-old-ca",
+    **{
+        path: CHANGES[path]
+        for path in (
+            "backup/prune",
+            "backup/delete",
+            "backup/schedule/remove",
+            "restore",
+            "drill/all",
+            "drill/kill-mysqld",
+            "member/fence",
+            "member/rebuild",
+            "stop",
+            "delete",
+        )
+    },
+}
+
+
+def options_of(path: str) -> set[str]:
+    return {word for one in COMMANDS[path].params for word in one.opts}
+
+
+def world(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Cluster:
+    """A cluster that every verb finds, with all that the words in CHANGES name. Nothing obeys an order."""
+    monkeypatch.chdir(folder)  # a drill writes its report there
+    made = Cluster(3)
+    _fill(made)
+
+    def client(*_: object) -> Any:
+        found = made.session().client
+        found.answer = _answer(made)  # type: ignore[attr-defined]
+        return found
+
+    monkeypatch.setattr("mysqlops.cli.context.client", client)
+    monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: made.clock)
+    monkeypatch.setattr(image_check, "check", lambda *_: image_check.Tried((), version.ServerVersion.parse("9.7.4")))
+    monkeypatch.setattr(backup, "manifest", lambda *_: {"spec": {}})
+    monkeypatch.setattr(backup, "held", lambda *_: ([NEWER, OLDER], []))
+    made.store.log.clear()
+    return made
