@@ -155,7 +155,6 @@ def await_healthy(session: Session, name: str) -> status.Status:
                 seen_online.add(member.name)
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
         if status.is_whole(now, fenced):
-            data_version.note(session.client, now)
             return now
         first = now.conditions[0]
         reasons = "; ".join(condition.message for condition in now.conditions)

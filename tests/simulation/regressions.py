@@ -166,4 +166,31 @@ CASES = (
         "asks for loss",
         (Event(21.1, "verb", 0, 5.8, "scale-and-delete"), Event(21.2, "kill-mysqld", 1, 21.4)),
     ),
+    Case(
+        "lock-deleted-by-hand",  # before each change renewed the Lease
+        "lock",
+        0,
+        "lock",
+        (
+            Event(20.0, "verb", 1, 5.0, "rebuild"),
+            Event(21.1, "unlock", 0, 1.0),
+            Event(21.2, "verb", 2, 5.0, "rebuild"),
+        ),
+    ),
+    Case(
+        "a-deploy-that-waited",  # before it took the lock again to note the version
+        "all",
+        100039,
+        "lock",
+        (
+            Event(31.3, "trap-cli", 1, 3.4, "stop DELETE"),
+            Event(55.3, "verb", 1, 3.4, "stop"),
+            Event(63.0, "verb", 2, 4.1, "delete-and-deploy"),
+            Event(86.3, "trap-cli", 2, 9.5, "stop DELETE"),
+            Event(105.8, "delete-lease", 2, 4.5),
+            Event(118.5, "verb", 0, 9.3, "rebuild"),
+            Event(127.6, "verb", 2, 2.6, "delete-and-deploy"),
+            Event(131.8, "trap-cli", 0, 16.9, "stop PATCH Lease"),
+        ),
+    ),
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.operations import (
+    data_version,
     delete,
     deploy,
     lock,
@@ -144,6 +145,7 @@ def _deploy(verbs: Verbs, session: Session, command: Command) -> None:
     with verbs.changing(session, command):
         plan = deploy.apply(session, spec, {"replicas"})
     status = deploy.await_healthy(session, spec.name)
+    data_version.note_alone(session, status)
     if plan.steps:
         deploy.prove(session.client, status)
 
