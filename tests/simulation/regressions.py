@@ -193,4 +193,22 @@ CASES = (
             Event(131.8, "trap-cli", 0, 16.9, "stop PATCH Lease"),
         ),
     ),
+    Case(
+        "scaled-by-hand-while-stopped",  # `start` waited for whom it did not bring back
+        "all",
+        100333,
+        "not writable",
+        (Event(94.9, "verb", 0, 5.7, "stop"), Event(142.2, "replicas", 2, 27.4)),
+    ),
+    Case(
+        "outage-and-deleted-lease",  # only the members knew from their copy of its note whom they wait for
+        "all",
+        100184,
+        "not writable",
+        (
+            Event(26.5, "verb", 2, 6.6, "scale-and-delete"),
+            Event(30.3, "delete-lease", 0, 2.5),
+            Event(52.8, "lose-node", 0, 0.8),
+        ),
+    ),
 )
