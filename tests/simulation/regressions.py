@@ -211,4 +211,23 @@ CASES = (
             Event(52.8, "lose-node", 0, 0.8),
         ),
     ),
+    Case(
+        "only-member-and-bad-image",  # waited for `upgrade --rollback`
+        "all",
+        100064,
+        "not writable",
+        (Event(20.1, "replicas", 1, 13.2), Event(31.7, "verb", 1, 25.5, "upgrade-to-bad")),
+    ),
+    Case(
+        "back-on-newer-data",  # before `upgrade --forward`
+        "rollout",
+        100208,
+        "not writable",
+        (
+            Event(21.7, "verb", 0, 4.3, "upgrade"),
+            Event(43.1, "drain", 2, 3.9),
+            Event(59.4, "drain", 2, 22.4),
+            Event(111.6, "power-cut", 2, 3.5),
+        ),
+    ),
 )

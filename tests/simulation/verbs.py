@@ -51,6 +51,7 @@ class Command:
     process: Process | None = None
     outcome: str = "running"
     last_words: str = ""
+    hint: str = ""
     tries: int = 0
     ended_at: float = 0.0
     took_lock_at: float | None = None
@@ -111,7 +112,7 @@ class Verbs:
             VERBS[command.verb](self, self._session(command), command)
             command.outcome = "ok"
         except errors.MysqlopsError as error:
-            command.outcome = f"{error.code}: {error}"
+            command.outcome, command.hint = f"{error.code}: {error}", str(error.hint or "")
 
     def _session(self, command: Command) -> Session:
         def say(text: str) -> None:
@@ -238,10 +239,12 @@ def _upgrade(verbs: Verbs, session: Session, command: Command, image: str = "mys
         upgrade.execute(session, verbs.world.name, change, rollout.Limits(60.0))
 
 
-def _upgrade_way(verbs: Verbs, session: Session, command: Command, *, back: bool) -> None:
+_Way = Callable[[Session, str, rollout.Limits], list[str]]
+
+
+def _upgrade_way(verbs: Verbs, session: Session, command: Command, way: _Way) -> None:
     with verbs.changing(session, command):
-        act = upgrade.roll_back if back else upgrade.resume
-        act(session, verbs.world.name, rollout.Limits(60.0))
+        way(session, verbs.world.name, rollout.Limits(60.0))
 
 
 def _resize(verbs: Verbs, session: Session, command: Command, *, by_rebuild: bool) -> None:
@@ -268,7 +271,8 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "restart": _restart,
     "upgrade": _upgrade,
     "upgrade-to-bad": partial(_upgrade, image=BAD_IMAGE),
-    "resume": partial(_upgrade_way, back=False),
-    "roll-back": partial(_upgrade_way, back=True),
+    "resume": partial(_upgrade_way, way=upgrade.resume),
+    "roll-back": partial(_upgrade_way, way=upgrade.roll_back),
+    "forward": partial(_upgrade_way, way=upgrade.go_forward),
     "resize-by-rebuild": partial(_resize, by_rebuild=True),
 }
