@@ -31,8 +31,8 @@ def deploy(run: Run, *, wanted: described.Wanted, dry_run: bool, wait: bool) -> 
       mysqlops deploy mysql
       mysqlops deploy orders --storage-size 50Gi --memory 4Gi --config my.cnf
     """
+    from mysqlops.operations import data_version, lock, secret_move
     from mysqlops.operations import deploy as operations
-    from mysqlops.operations import lock, secret_move
 
     name = run.name
     with run.reading() as session:
@@ -49,6 +49,7 @@ def deploy(run: Run, *, wanted: described.Wanted, dry_run: bool, wait: bool) -> 
             output.result({"changed": [step.as_json() for step in plan.steps]}, run.form, f"{name} is applied")
             return
         status = operations.await_healthy(session, name)
+        data_version.note_alone(session, status)
         secret_move.split_kept(session, name)
         proof = operations.prove(client, status) if plan.steps else {}
     _show_result(status, plan, proof, run)

@@ -184,7 +184,7 @@ def _restore_as(
     session: Session, source: Source, name: str, *, form: str, dry_run: bool, wanted: described.Wanted
 ) -> None:
     from mysqlops.operations import backup as backups
-    from mysqlops.operations import deploy, restore
+    from mysqlops.operations import data_version, deploy, restore
 
     found = source.backup
     manifest = backups.manifest(session, source.target, found)
@@ -206,6 +206,7 @@ def _restore_as(
     restore.check_image(session, found, spec)
     filled = restore.execute(session, found, source.target, spec, source.to)
     status = deploy.await_healthy(session, name)
+    data_version.note_alone(session, status)
     text = f"{name} in {status.namespace} holds {texts.held(source, filled)}"
     answer = {"backup": found.id, "gtid": found.gtid, "reached": filled.reached, "status": status.as_json()}
     output.result(answer, form, text)

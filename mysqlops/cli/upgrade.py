@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--status", "way", flag_value="status", help="Show an open rollout.")
 @click.option("--resume", "way", flag_value="resume", help="Continue an open rollout.")
 @click.option("--rollback", "way", flag_value="rollback", help="Roll an open rollout back.")
+@click.option("--forward", "way", flag_value="forward", help="Roll an open rollout forward again after a rollback.")
 def upgrade(
     run: Run,
     *,
@@ -101,12 +102,14 @@ def _show_open(session: Session, run: Run) -> None:
 def _go_on(run: Run, way: str, limits: Limits, *, dry_run: bool) -> None:
     from mysqlops.operations import upgrade
 
-    act = upgrade.resume if way == "resume" else upgrade.roll_back
+    act, what, done = {
+        "resume": (upgrade.resume, "continue the open rollout", "rolled out"),
+        "rollback": (upgrade.roll_back, "roll the open rollout back", "rolled back"),
+        "forward": (upgrade.go_forward, "let the open rollout go forward again", "rolled out"),
+    }[way]
     if dry_run:
-        what = "continue the open rollout" if way == "resume" else "roll the open rollout back"
         run.rehearse(lambda session: act(session, run.name, limits), what)
         return
     with run.changing() as session:
         replaced = act(session, run.name, limits)
-    done = "rolled out" if way == "resume" else "rolled back"
     output.result({"replaced": replaced}, run.form, f"{done}: replaced {', '.join(replaced) or 'no pod'}")

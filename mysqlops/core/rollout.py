@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mysqlops.core import names, typed
@@ -14,7 +14,8 @@ from mysqlops.core import names, typed
 class Rollout:
     """What is being changed, since when (UTC, ISO 8601), and the pod template to go back to.
 
-    `failure` is why it goes back; empty while it goes forward.
+    `failure` is why it goes back, and `after` the template that it came from; both are empty while it goes forward, and
+    `after` also in records of older releases.
     """
 
     why: str
@@ -23,6 +24,7 @@ class Rollout:
     version_before: str
     version_after: str
     failure: str = ""
+    after: dict[str, Any] = field(default_factory=dict)
 
     def changes_version(self) -> bool:
         """Whether the server version changes: an older server cannot open data that a newer one has touched."""
@@ -79,4 +81,5 @@ def read(stateful_set: Mapping[str, Any]) -> Rollout | None:
         found = typed.make(Rollout, json.loads(text or "null"), plain=False)
     except ValueError:
         return None
-    return found if found is not None and isinstance(found.before, dict) else None
+    is_whole = found is not None and isinstance(found.before, dict) and isinstance(found.after, dict)
+    return found if is_whole else None

@@ -38,7 +38,9 @@ class Connection:
         sent = urllib3.HTTPHeaderDict(headers)
         for name, value in self._all_headers():
             sent.add(name, value)
-        return self._pool.request(method, self.server + url, body=body, headers=sent, timeout=timeout, retries=1)
+        # A DELETE is not sent again after hours of sleep (operations/lock.py); a PUT carries the version it replaces.
+        retries = urllib3.Retry(1, allowed_methods=("GET", "PUT"))
+        return self._pool.request(method, self.server + url, body=body, headers=sent, timeout=timeout, retries=retries)
 
     @contextlib.contextmanager
     def websocket(self, url: str, protocol: str, timeout_seconds: float) -> Iterator[websocket.WebSocket]:

@@ -4,27 +4,44 @@ keeps the data. An older server refuses such data by itself, but only once its p
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from mysqlops import errors
 from mysqlops.core import names, version
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import observe
+from mysqlops.operations import lock, observe
+from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
 
 def note(client: Client, now: status.Status) -> None:
-    """The version that the members report; nothing if none reports one. It is older after a rollback, and then every
-    member says so: one that is silent may have the newer data."""
+    """The version that the members report; call it while this command holds the lock."""
+    if due := _due(client, now):
+        change = {"metadata": {"annotations": {names.ANNOTATION_VERSION: due}}}
+        client.patch("Lease", names.group_lease(now.name), change)
+
+
+def note_alone(session: Session, now: status.Status) -> None:
+    """The same for a command that has given the lock back: what it saw may be outdated. A command that holds the lock
+    now notes the version itself if it changes it."""
+    if _due(session.client, now):
+        with suppress(errors.OperationLocked), lock.held(session, now.name, "deploy"):
+            note(session.client, observe.judged(session, now.name))
+
+
+def _due(client: Client, now: status.Status) -> str:
+    """The version to note, if the Lease does not say it already; empty if no member reports one. It is older after a
+    rollback, and then every member says so: one that is silent may have the newer data."""
     found = [known for one in now.members if (known := version.find(one.version or ""))]
     lease = client.find("Lease", names.group_lease(now.name))
     if not found or lease is None:
-        return
+        return ""
     newest, noted = max(found), status.annotations_of(lease).get(names.ANNOTATION_VERSION, "")
     before = version.find(noted)
     if before is not None and before > newest and len(found) < len(now.members):
-        return
-    if noted != str(newest):
-        change = {"metadata": {"annotations": {names.ANNOTATION_VERSION: str(newest)}}}
-        client.patch("Lease", names.group_lease(now.name), change)
+        return ""
+    return "" if noted == str(newest) else str(newest)
 
 
 def refused_because(client: Client, name: str, wanted: version.ServerVersion | None) -> list[Reason]:

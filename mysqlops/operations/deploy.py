@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from mysqlops import errors
@@ -132,15 +133,21 @@ def make_lease(session: Session, name: str) -> None:
 
 
 def _note_formed(session: Session, lease: Json) -> None:
-    """A missing Lease does not make a cluster new: where claims exist, a group was formed once, and an empty member
-    must not form another."""
-    cluster = lease["metadata"]["labels"][names.LABEL_INSTANCE]
-    found = session.client.get("Lease", lease["metadata"]["name"])
-    if names.ANNOTATION_BOOTSTRAPPED in status.annotations_of(found) or not observe.claims(session.client, cluster):
-        return
-    text = f"deploy {session.clock.now():%Y-%m-%dT%H:%M:%SZ}: claims of {cluster} exist"
-    change = {"metadata": {"annotations": {names.ANNOTATION_BOOTSTRAPPED: text}}}
-    session.client.patch("Lease", lease["metadata"]["name"], change)
+    """A missing Lease does not make a cluster new. The members keep a copy of its notes on a Secret and go by it until
+    a group runs, so other commands must know it as well. Without a copy, claims show that a group was formed once, and
+    an empty member must not form another."""
+    cluster, name = lease["metadata"]["labels"][names.LABEL_INSTANCE], lease["metadata"]["name"]
+    found = session.client.get("Lease", name)
+    there = status.annotations_of(found)
+    copied = {key: value for key, value in vault.notes(session.client, cluster).items() if value and key not in there}
+    if names.ANNOTATION_BOOTSTRAPPED not in there | copied and observe.claims(session.client, cluster):
+        copied[names.ANNOTATION_BOOTSTRAPPED] = (
+            f"deploy {session.clock.now():%Y-%m-%dT%H:%M:%SZ}: claims of {cluster} exist"
+        )
+    if copied:
+        unchanged = {"resourceVersion": found["metadata"]["resourceVersion"], "annotations": copied}
+        with suppress(errors.Conflict):  # a member has taken it meanwhile, and writes what it knows
+            session.client.patch("Lease", name, {"metadata": unchanged})
 
 
 def await_healthy(session: Session, name: str) -> status.Status:
@@ -155,7 +162,6 @@ def await_healthy(session: Session, name: str) -> status.Status:
                 seen_online.add(member.name)
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
         if status.is_whole(now, fenced):
-            data_version.note(session.client, now)
             return now
         first = now.conditions[0]
         reasons = "; ".join(condition.message for condition in now.conditions)

@@ -17,7 +17,7 @@ from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, jobs, observe, orders, remake, restore, vault, waiting
+from mysqlops.operations import data_version, deploy, jobs, observe, orders, remake, restore, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from mysqlops.planning import status
@@ -160,6 +160,7 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     observe.until(session, name, lambda now: now.primary is not None, f"a primary of {name}")
     stopped = None if began is None else round(session.clock.monotonic() - began, 1)
     now = deploy.await_healthy(session, name)
+    data_version.note(session.client, now)
     return Result(now, _close(session, name, swap), stopped, filled)
 
 

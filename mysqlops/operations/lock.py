@@ -1,8 +1,10 @@
 """One command at a time changes a cluster: a Lease that is renewed by compare-and-swap while the command runs.
 
-A command that lost the Lease (a closed laptop, SIGSTOP, an API server outage) makes no further change: every change
-calls `Holding.check` first (kube/client.py, `before_change`). Other machines' clocks do not count: a Lease is free once
-this process has watched it for its whole duration without a renewal.
+A command that lost the Lease (a closed laptop, SIGSTOP, an API server outage, a deleted Lease) makes no further change:
+every change calls `Holding.check` first (kube/client.py, `before_change`), which renews the Lease. The own clocks alone
+prove nothing: both stop while a virtual machine is paused. Only a call that was sent already cannot be recalled.
+Other machines' clocks do not count: a Lease is free once this process has watched it for its whole duration without a
+renewal.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
 _LEASE_SECONDS = 15.0  # if a waiting process sees no renewal for so long, the holder counts as dead
-_SAFE_SECONDS = 8.0  # after its last renewal the holder makes no change without a new one: requests take time too
+_SAFE_SECONDS = 8.0  # a renewal whose answer took longer proves nothing: the change takes time too
 _RENEW_SECONDS = 4.0
 _POLL_SECONDS = 0.5
 _TRIES = 3
@@ -120,8 +122,9 @@ class Holding:
             self._lease = found  # the other thread's renewal, or our own whose answer was lost
 
     def check(self) -> None:
-        """Call before a change: the Lease is certainly held. Raises OperationLocked, or KubeError if unknown."""
-        if not self._lost_to and not self._is_fresh():
+        """Call before each change: renews, so that the Lease is held now. Raises OperationLocked, or KubeError if that
+        is unknown."""
+        if not self._lost_to:
             self.renew()
         if self._lost_to or not self._is_fresh():
             self._fail()

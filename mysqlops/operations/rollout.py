@@ -17,7 +17,17 @@ from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import render, revisions
-from mysqlops.operations import claims, data_version, followers, observe, proof, switchover, unproven, waiting
+from mysqlops.operations import (
+    claims,
+    data_version,
+    direction,
+    followers,
+    observe,
+    proof,
+    switchover,
+    unproven,
+    waiting,
+)
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
@@ -29,11 +39,12 @@ Old = Callable[[status.Observed], Collection[str]]
 
 
 class NewPodFailed(Exception):
-    """A pod of the new template did not come up; the reason, and the pod if a single pod failed."""
+    """A pod of the new template did not come up; the reason, the pod if a single pod failed, and whether its mysqld is
+    down."""
 
-    def __init__(self, why: str, pod: str = "") -> None:
+    def __init__(self, why: str, pod: str = "", *, is_dead: bool = False) -> None:
         super().__init__(why)
-        self.pod = pod
+        self.pod, self.is_dead = pod, is_dead
 
 
 class RolledBack(errors.StepFailed):
@@ -86,30 +97,14 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
         if record is None:
             raise errors.StepFailed(str(failure), hint=f"mysqlops status {name}") from failure
         record = replace(record, failure=str(failure))
+        is_dead = isinstance(failure, NewPodFailed) and failure.is_dead
         now = observe.judged(session, name)
-        if reasons := planning.no_way_back(now, record) + planning.stays_as_it_is(now, record):
+        if reasons := planning.no_way_back(now, record) + planning.stays_as_it_is(now, record, is_dead=is_dead):
             raise errors.StepFailed(f"{failure}; {reasons[0].message}", hint=reasons[0].hint) from failure
-        turn_back(session, name, record)
+        direction.turn_back(session, name, record)
         return _go_back(session, name, record, limits)
     _close(session, name)
     return replaced
-
-
-def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:
-    """Restore the previous template, in one call with the reason; raises Refused if there is no way back."""
-    if reasons := planning.no_way_back(observe.judged(session, name), record):
-        raise errors.Refused(reasons)
-    session.progress.warn(f"{record.failure}; rolling back")
-    found = session.client.get("StatefulSet", name)
-    kept = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
-    session.client.apply(
-        {
-            "apiVersion": found["apiVersion"],
-            "kind": found["kind"],
-            "metadata": {**kept, "annotations": {names.ANNOTATION_ROLLOUT: rollout.dump(record)}},
-            "spec": {**found["spec"], "template": record.before},
-        }
-    )
 
 
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
@@ -144,7 +139,10 @@ def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: 
 
 def _fails_both_ways(name: str, failure: NewPodFailed) -> errors.StepFailed:
     text = f"{failure}, also with the previous template; its data was kept"
-    hint = f"mysqlops status {name}; then mysqlops upgrade {name} --resume, or mysqlops restore BACKUP --as NAME"
+    hint = (
+        f"if the newer version has changed the data, mysqlops upgrade {name} --forward starts it again; otherwise fix "
+        f"the cause above, then mysqlops upgrade {name} --resume; or mysqlops restore BACKUP --as NAME"
+    )
     return errors.StepFailed(text, hint=hint)
 
 
@@ -193,7 +191,8 @@ def replace_all(
         seen = observe.settled(session, name)
         left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
-        match planning.plan(now, left, planning.dead(seen.pods), goes_back=rollout.goes_back(record)):
+        goes_back = rollout.goes_back(record)
+        match planning.plan(now, left, planning.gone(now, seen.pods, goes_back=goes_back), goes_back=goes_back):
             case actions.Done():
                 claims.forget_emptied(session, name, [one.name for one in now.members if one.state == ONLINE])
                 return replaced
@@ -285,7 +284,7 @@ def _check_new_pods(
     new = [one for one in now.members if one.name in seen.pods and one.name not in left]
     for one in new:
         if why := planning.failed_because(seen.pods[one.name]):
-            raise NewPodFailed(why, one.name)
+            raise NewPodFailed(why, one.name, is_dead=one.name in planning.dead(seen.pods))
     if waited > limits.member_seconds:
         late = [one for one in new if one.state != ONLINE]
         if late:

@@ -18,7 +18,6 @@ from mysqlops.operations import bundle, followers, lock, vault
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
-_NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP)
 _TRIES = 5
 
 
@@ -89,7 +88,7 @@ def _fill(session: Session, cluster: str, before: Json) -> bool:
         if secret == secret_map.secret(cluster, secret_map.APP):
             change["data"] = {**data, **more}
         elif secret == secret_map.secret(cluster, secret_map.INTERNAL):
-            change["metadata"] = {"annotations": {key: annotations[key] for key in _NOTES if key in annotations}}
+            change["metadata"] = {"annotations": {key: annotations[key] for key in vault.NOTES if key in annotations}}
             now = vault.before(client, cluster)
             if now is None or now["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
                 return False

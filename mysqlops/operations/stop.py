@@ -119,16 +119,24 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
         stopped = {"replicas": expected, "executed": {}, "fenced": {}}
     if running:  # a killed run, or an outdated note: what was scaled or unfenced since stays so
         stopped = {**stopped, "replicas": running, "fenced": _by_user(fenced)}
+    stopped["replicas"] = max(int(stopped["replicas"]), _awaited(session, name))
     kept = _by_user({**stopped["fenced"], **fenced})
     orders.write(session.client, name, fenced=kept)
-    if not running:
+    if running != stopped["replicas"]:
         session.progress.say(f"starting {stopped['replicas']} members")
-        _scale(session, name, int(stopped["replicas"]))
+        _scale(session, name, stopped["replicas"])
     if wait:
         now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
         _compare(session, now, stopped)
         orders.write(session.client, name, stopped={})
     return stopped
+
+
+def _awaited(session: Session, name: str) -> int:
+    """Enough replicas for the members of the last view without which no group is formed; 0 while a group runs. Somebody
+    may have set fewer since the stop."""
+    awaited = observe.judged(session, name).awaited
+    return names.ordinal_of(awaited[-1]) + 1 if awaited else 0
 
 
 def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapping[str, str]) -> int:

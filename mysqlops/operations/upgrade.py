@@ -12,7 +12,17 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import drift, render
-from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move, unproven
+from mysqlops.operations import (
+    agents,
+    bundle,
+    deploy,
+    direction,
+    followers,
+    image_check,
+    observe,
+    secret_move,
+    unproven,
+)
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import rollout as planning
@@ -100,11 +110,19 @@ def roll_back(session: Session, name: str, limits: rolling.Limits) -> list[str]:
     """Roll an open rollout back; raises Refused, or StepFailed if the old version does not come up either."""
     record = must_be_open(session, name)
     if not record.failure:
-        rolling.turn_back(session, name, replaced(record, failure="requested by --rollback"))
+        direction.turn_back(session, name, replaced(record, failure="requested by --rollback"))
     try:
         return rolling.finish(session, name, limits)
     except rolling.RolledBack as back:
         return back.replaced
+
+
+def go_forward(session: Session, name: str, limits: rolling.Limits) -> list[str]:
+    """Let an open rollout that goes back go forward again; raises Refused, StepFailed."""
+    record = must_be_open(session, name)
+    if record.failure:
+        direction.turn_forward(session, name, record)
+    return resume(session, name, limits)
 
 
 def must_be_open(session: Session, name: str) -> rollout.Rollout:

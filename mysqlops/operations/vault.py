@@ -8,6 +8,7 @@ from mysqlops.core import names, secret_map
 from mysqlops.kube.client import Client
 
 Json = dict[str, Any]
+NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP)  # of the Lease, copied to the Secret by the members
 
 
 def place(client: Client, cluster: str, key: str) -> secret_map.Place:
@@ -30,6 +31,13 @@ def read(client: Client, cluster: str, key: str) -> str:
 def write(client: Client, cluster: str, key: str, value: str) -> None:
     where = place(client, cluster, key)
     client.patch("Secret", where.secret, {"data": secret_map.encoded({where.key: value})})
+
+
+def notes(client: Client, cluster: str) -> dict[str, str]:
+    """The members' copy of what the Lease notes of the group, beside the group's name."""
+    found = client.find("Secret", place(client, cluster, names.KEY_GROUP_NAME).secret) or {"metadata": {}}
+    annotations = found["metadata"].get("annotations") or {}
+    return {key: annotations[key] for key in NOTES if key in annotations}
 
 
 def fitting(client: Client, manifest: Json) -> Json:

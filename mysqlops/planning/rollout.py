@@ -51,10 +51,9 @@ def plan(now: Status, old: Collection[str], dead: Collection[str] = (), *, goes_
     a template that failed hands over first: clients may be shut out as long as it leads."""
     out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
     if out_of_group:
-        last = out_of_group[-1]
-        if why := _needed_because(last, now, old, dead):
-            return Wait(why)
-        return Replace(last.name, f"it is {last.state}")
+        needed = [(one, _needed_because(one, now, old, dead)) for one in reversed(out_of_group)]
+        first = next((one for one, why in needed if why is None), None)
+        return Wait(str(needed[0][1])) if first is None else Replace(first.name, f"it is {first.state}")
     if blocking := held_up_by(now):
         return Wait(blocking[0])
     waiting = sorted((one for one in now.members if one.name in old), key=lambda one: (_leads(one, now), -one.ordinal))
@@ -105,6 +104,14 @@ def dead(pods: Mapping[str, Json]) -> frozenset[str]:
     return frozenset(name for name, pod in pods.items() if _is_dead(pod))
 
 
+def gone(now: Status, pods: Mapping[str, Json], *, goes_back: bool) -> frozenset[str]:
+    """The pods whose mysqld does not run and is not waited for. While no group runs, as after a power failure, one that
+    is about to start again is needed to form it, and a new template might prevent that; not one that cannot start."""
+    if now.primary is not None or goes_back:
+        return dead(pods)
+    return frozenset(name for name in dead(pods) if failed_because(pods[name]))
+
+
 def _is_dead(pod: Json) -> bool:
     own = container(pod, names.CONTAINER_MYSQLD)
     return not is_running(own) if own is not None else not pod.get("spec", {}).get("nodeName")
@@ -129,17 +136,26 @@ def no_way_back(now: Status, record: Rollout) -> list[Reason]:
     return []
 
 
-def stays_as_it_is(now: Status, record: Rollout) -> list[Reason]:
-    """Why a failed rollout is not rolled back automatically: the only member's data may be of the newer version by now,
-    and there is no other copy to start from."""
-    if not record.changes_version() or now.replicas > 1:
+def stays_as_it_is(now: Status, record: Rollout, *, is_dead: bool) -> list[Reason]:
+    """Why a failed rollout is not rolled back automatically: the only member's new server runs, so it may just be
+    upgrading the data. One that does not run is replaced by the previous one, on the same data: that starts, or refuses
+    data that the newer one has changed."""
+    if not record.changes_version() or now.replicas > 1 or is_dead:
         return []
-    text = f"{now.name} has one member, so going back would discard its only data; nothing was deleted"
+    text = f"{now.name} has one member, whose server runs and may be upgrading the data; nothing was deleted"
     hint = (
         f"fix the cause above, then mysqlops upgrade {now.name} --resume; or --rollback starts the previous version "
         f"on the same data; or mysqlops restore BACKUP --as NAME"
     )
     return [Reason("only-member", text, hint)]
+
+
+def no_way_forward(name: str, record: Rollout) -> list[Reason]:
+    """Why a rollout that goes back cannot go forward again."""
+    if not record.failure or record.after:
+        return []
+    text = f"an older mysqlops recorded this rollout of {name}, without the template from which it went back"
+    return [Reason("no-way-forward", text, f"mysqlops upgrade {name} --resume; or mysqlops restore BACKUP --as NAME")]
 
 
 def _leads(member: Member, now: Status) -> bool:

@@ -27,12 +27,22 @@ USER mysql
 _SAYS = 'if [ "$1" = --version ]; then echo "mysqld  Ver {version} for Linux"; exit; fi'
 _CHECKS = 'case "$*" in *--validate-config*) exec /usr/sbin/mysqld "$@";; esac'
 _RUNS = 'exec /usr/sbin/mysqld "$@"'
+_MARK = "/var/lib/mysql/data/newer"
 _FAILS = "echo wrapper: no way >&2; exit 1"
 IMAGES = {
     "same": [_RUNS],
     "older": [_SAYS.format(version="8.4.8"), _RUNS],
     "unknown": [_SAYS.format(version="10.2.0"), _RUNS],
     "newer-broken": [_SAYS.format(version="9.7.99"), _CHECKS, _FAILS],
+    # It changes the data, and starts only after some time; the other one refuses data that it changed.
+    "newer-late": [
+        _SAYS.format(version="9.7.98"),
+        _CHECKS,
+        f"echo >>{_MARK}",
+        f"[ $(wc -l <{_MARK}) -gt 6 ] && {_RUNS}",
+        _FAILS,
+    ],
+    "refusing": [f'case "$*" in *--validate-config*|--version) {_RUNS};; esac', f"[ -e {_MARK} ] || {_RUNS}", _FAILS],
 }
 
 
@@ -108,11 +118,8 @@ def test_a_failed_version_never_costs_the_only_copy(namespace: Namespace, images
     namespace.sql("one-0", "CREATE TABLE app.kept (id INT PRIMARY KEY)")
     namespace.sql("one-0", "INSERT INTO app.kept VALUES (1), (2)")
     uid = _claim_uid(namespace, "data-one-0")
-    done = namespace.mysqlops("upgrade", "one", "--image", images["newer-broken"])
-    assert done.code == 6, done.out
-    assert _claim_uid(namespace, "data-one-0") == uid
-    done = namespace.mysqlops("upgrade", "one", "--rollback")
-    assert done.code == 0, done.err
+    done = namespace.mysqlops("upgrade", "one", "--image", images["newer-broken"], timeout=400)
+    assert (done.code, "rolled back: one-0 replaced by the previous version" in done.err) == (6, True), done.err
     assert _claim_uid(namespace, "data-one-0") == uid
     namespace.await_healthy("one")
     assert namespace.sql("one-0", "SELECT COUNT(*) FROM app.kept") == [[2]]
@@ -120,6 +127,28 @@ def test_a_failed_version_never_costs_the_only_copy(namespace: Namespace, images
     assert refused.code == 3
     assert "only-member" in refused.err
     assert _claim_uid(namespace, "data-one-0") == uid
+
+
+def test_data_that_a_newer_version_changed_leads_forward_again(namespace: Namespace, images: dict[str, str]) -> None:
+    """Neither version starts on the only copy: nothing is deleted, and the newer one goes on once its cause is gone."""
+    done = namespace.mysqlops("deploy", "two", *SMALL, "--replicas", "1", "--image", images["refusing"], timeout=400)
+    assert done.code == 0, done.err
+    namespace.sql("two-0", "CREATE TABLE app.kept (id INT PRIMARY KEY)")
+    namespace.sql("two-0", "INSERT INTO app.kept VALUES (1), (2)")
+    uid = _claim_uid(namespace, "data-two-0")
+    done = namespace.mysqlops("upgrade", "two", "--image", images["newer-late"], timeout=400)
+    assert (done.code, "also with the previous template; its data was kept" in done.err) == (6, True), done.err
+    assert "mysqlops upgrade two --forward" in done.err
+    for _ in range(3):  # each time its cause may not be gone yet
+        done = namespace.mysqlops("upgrade", "two", "--forward", timeout=400)
+        if done.code == 0:
+            break
+    assert done.code == 0, done.err
+    namespace.await_healthy("two")
+    assert _claim_uid(namespace, "data-two-0") == uid
+    assert namespace.sql("two-0", "SELECT COUNT(*) FROM app.kept") == [[2]]
+    (pod,) = [one for one in namespace.objects("pods") if one["metadata"]["name"] == "two-0"]
+    assert pod["spec"]["containers"][0]["image"] == images["newer-late"]
 
 
 def _claim_uid(namespace: Namespace, claim: str) -> str:

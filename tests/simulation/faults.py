@@ -242,6 +242,10 @@ class Faults:
 
         self._world.scheduler.after(event.figure * 3, back)
 
+    def _unlock(self, event: Event) -> None:
+        """A user who believes that the command that holds the lock is dead."""
+        self._delete("Lease", f"{self._world.name}-operation")
+
     def _delete_lease(self, event: Event) -> None:
         self._delete("Lease", f"{self._world.name}-group")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mysqlops.core import names
 from tests.simulation.scheduler import Process
 from tests.simulation.verbs import Command, Verbs
 
@@ -16,45 +17,26 @@ class Watch:
 
     def __init__(self, world: World, verbs: Verbs) -> None:
         self._world, self._verbs = world, verbs
-        self._calls_since: dict[tuple[int, int], int] = {}
-        self._said: set[int] = set()
+        world.on_sent_by = self.sent
         world.before_change_by = self.before
-        world.on_any_call_by = self.counted
 
     def _command(self, process: Process) -> Command | None:
         return next((one for one in self._verbs.commands if one.process is process), None)
 
-    def _usurper(self, command: Command) -> Command | None:
-        """Another command that took the lock after this one, and works."""
-        mine = command.took_lock_at
-        if mine is None:
-            return None
-        for other in self._verbs.commands:
-            is_at_work = other.process is not None and other.process.is_alive and other.outcome == "running"
-            if other is not command and is_at_work and other.took_lock_at is not None and other.took_lock_at > mine:
-                return other
-        return None
-
-    def counted(self, process: Process, text: str) -> None:
-        """Each call since the lock was lost was a chance to notice."""
-        command = self._command(process)
-        other = self._usurper(command) if command else None
-        if command is not None and other is not None:
-            key = (id(command), id(other))
-            self._calls_since[key] = self._calls_since.get(key, 0) + 1
+    def sent(self, process: Process, text: str) -> None:
+        """As a call leaves the command, before it can be stopped on its way: nobody can recall it then."""
+        command, lock = self._command(process), names.operation_lease(self._world.name)
+        if command is None or text.endswith(f" {lock}"):
+            return
+        lease = self._world.find("Lease", lock)
+        holder = lease["spec"]["holderIdentity"] if lease else "nobody"
+        if f"(process {process.pid} on " not in holder:
+            self._violated("lock", f"{command} goes on ({text}) though {holder} holds the lock")
 
     def before(self, process: Process, text: str) -> None:
         command = self._command(process)
-        if command is None:
-            return
-        if text.startswith("DELETE PersistentVolumeClaim"):
+        if command is not None and text.startswith("DELETE PersistentVolumeClaim"):
             self._check_claim(command, text.split()[2])
-        other = self._usurper(command)
-        if other is None or text.endswith("-operation") or process.pid in self._said:
-            return
-        if self._calls_since.get((id(command), id(other)), 0) > 1:
-            self._said.add(process.pid)
-            self._violated("lock", f"{command} goes on ({text}) though {other} holds the lock since")
 
     def _check_claim(self, command: Command, name: str) -> None:
         found = self._world.find("PersistentVolumeClaim", name)

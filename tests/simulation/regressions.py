@@ -166,4 +166,68 @@ CASES = (
         "asks for loss",
         (Event(21.1, "verb", 0, 5.8, "scale-and-delete"), Event(21.2, "kill-mysqld", 1, 21.4)),
     ),
+    Case(
+        "lock-deleted-by-hand",  # before each change renewed the Lease
+        "lock",
+        0,
+        "lock",
+        (
+            Event(20.0, "verb", 1, 5.0, "rebuild"),
+            Event(21.1, "unlock", 0, 1.0),
+            Event(21.2, "verb", 2, 5.0, "rebuild"),
+        ),
+    ),
+    Case(
+        "a-deploy-that-waited",  # before it took the lock again to note the version
+        "all",
+        100039,
+        "lock",
+        (
+            Event(31.3, "trap-cli", 1, 3.4, "stop DELETE"),
+            Event(55.3, "verb", 1, 3.4, "stop"),
+            Event(63.0, "verb", 2, 4.1, "delete-and-deploy"),
+            Event(86.3, "trap-cli", 2, 9.5, "stop DELETE"),
+            Event(105.8, "delete-lease", 2, 4.5),
+            Event(118.5, "verb", 0, 9.3, "rebuild"),
+            Event(127.6, "verb", 2, 2.6, "delete-and-deploy"),
+            Event(131.8, "trap-cli", 0, 16.9, "stop PATCH Lease"),
+        ),
+    ),
+    Case(
+        "scaled-by-hand-while-stopped",  # `start` waited for whom it did not bring back
+        "all",
+        100333,
+        "not writable",
+        (Event(94.9, "verb", 0, 5.7, "stop"), Event(142.2, "replicas", 2, 27.4)),
+    ),
+    Case(
+        "outage-and-deleted-lease",  # only the members knew from their copy of its note whom they wait for
+        "all",
+        100184,
+        "not writable",
+        (
+            Event(26.5, "verb", 2, 6.6, "scale-and-delete"),
+            Event(30.3, "delete-lease", 0, 2.5),
+            Event(52.8, "lose-node", 0, 0.8),
+        ),
+    ),
+    Case(
+        "only-member-and-bad-image",  # waited for `upgrade --rollback`
+        "all",
+        100064,
+        "not writable",
+        (Event(20.1, "replicas", 1, 13.2), Event(31.7, "verb", 1, 25.5, "upgrade-to-bad")),
+    ),
+    Case(
+        "back-on-newer-data",  # before `upgrade --forward`
+        "rollout",
+        100208,
+        "not writable",
+        (
+            Event(21.7, "verb", 0, 4.3, "upgrade"),
+            Event(43.1, "drain", 2, 3.9),
+            Event(59.4, "drain", 2, 22.4),
+            Event(111.6, "power-cut", 2, 3.5),
+        ),
+    ),
 )

@@ -140,10 +140,14 @@ class Run:
         if ordered.stopped(notes):
             return "start", 0
         if rollout.read(stateful_set) is not None:
-            return "resume", 0
+            return self._way_of_rollout(), 0
         if fenced := ordered.fenced(notes):
             return "unfence", names.ordinal_of(next(iter(fenced)))
         return self._way_out(replicas)
+
+    def _way_of_rollout(self) -> str:
+        """As the last command says, if it went back and that failed too."""
+        return "forward" if "--forward" in self.verbs.commands[-1].hint else "resume"
 
     def _way_out(self, replicas: int) -> tuple[str, int] | None:
         """After a while without a group the user does something about whatever everybody waits for."""

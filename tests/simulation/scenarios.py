@@ -180,7 +180,7 @@ _LOCK = (
     Phase(15.0, 18.0, {"trap-cli:stop": 3, "trap-cli:stop DELETE": 2, "trap-cli:lose": 1}, (1, 2)),
     Phase(18.0, 24.0, _LONG_VERBS),
     Phase(36.0, 55.0, _LONG_VERBS, (1, 3)),
-    Phase(55.0, 60.0, {"trap-cli:stop": 3, "stop-agent": 1, "kill-agent": 1}),
+    Phase(55.0, 60.0, {"trap-cli:stop": 3, "stop-agent": 1, "kill-agent": 1, "unlock": 2}),
     Phase(58.0, 90.0, _LONG_VERBS, (1, 3)),
 )
 ALL = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.operations import (
+    data_version,
     delete,
     deploy,
     lock,
@@ -50,6 +51,7 @@ class Command:
     process: Process | None = None
     outcome: str = "running"
     last_words: str = ""
+    hint: str = ""
     tries: int = 0
     ended_at: float = 0.0
     took_lock_at: float | None = None
@@ -110,7 +112,7 @@ class Verbs:
             VERBS[command.verb](self, self._session(command), command)
             command.outcome = "ok"
         except errors.MysqlopsError as error:
-            command.outcome = f"{error.code}: {error}"
+            command.outcome, command.hint = f"{error.code}: {error}", str(error.hint or "")
 
     def _session(self, command: Command) -> Session:
         def say(text: str) -> None:
@@ -144,6 +146,7 @@ def _deploy(verbs: Verbs, session: Session, command: Command) -> None:
     with verbs.changing(session, command):
         plan = deploy.apply(session, spec, {"replicas"})
     status = deploy.await_healthy(session, spec.name)
+    data_version.note_alone(session, status)
     if plan.steps:
         deploy.prove(session.client, status)
 
@@ -236,10 +239,12 @@ def _upgrade(verbs: Verbs, session: Session, command: Command, image: str = "mys
         upgrade.execute(session, verbs.world.name, change, rollout.Limits(60.0))
 
 
-def _upgrade_way(verbs: Verbs, session: Session, command: Command, *, back: bool) -> None:
+_Way = Callable[[Session, str, rollout.Limits], list[str]]
+
+
+def _upgrade_way(verbs: Verbs, session: Session, command: Command, way: _Way) -> None:
     with verbs.changing(session, command):
-        act = upgrade.roll_back if back else upgrade.resume
-        act(session, verbs.world.name, rollout.Limits(60.0))
+        way(session, verbs.world.name, rollout.Limits(60.0))
 
 
 def _resize(verbs: Verbs, session: Session, command: Command, *, by_rebuild: bool) -> None:
@@ -266,7 +271,8 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "restart": _restart,
     "upgrade": _upgrade,
     "upgrade-to-bad": partial(_upgrade, image=BAD_IMAGE),
-    "resume": partial(_upgrade_way, back=False),
-    "roll-back": partial(_upgrade_way, back=True),
+    "resume": partial(_upgrade_way, way=upgrade.resume),
+    "roll-back": partial(_upgrade_way, way=upgrade.roll_back),
+    "forward": partial(_upgrade_way, way=upgrade.go_forward),
     "resize-by-rebuild": partial(_resize, by_rebuild=True),
 }

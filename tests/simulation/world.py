@@ -55,7 +55,7 @@ class World(mysqld.Around):
         self.traps = Traps(self)
         self.programs = Programs(self)
         self.user_clock = SimClock(self.scheduler)
-        self.on_any_call_by: Callable[[Process, str], None] = lambda process, text: None
+        self.on_sent_by: Callable[[Process, str], None] = lambda process, text: None
         self.before_change_by: Callable[[Process, str], None] = lambda process, text: None
         self.scheduler.after(TICK_SECONDS, self._tick)
         self.scheduler.after(5.0, self._client)
@@ -166,13 +166,15 @@ class World(mysqld.Around):
     def before_call(self, text: str) -> None:
         """A request goes out: time passes, and it may not arrive."""
         process = self.scheduler.running().process
+        is_change = text.partition(" ")[0] in _CHANGES
+        if is_change:
+            self.on_sent_by(process, text)
         self.traps.reached(process, text)
         self.scheduler.pause(self.random.uniform(0.001, 0.02))
         if self.api_is_away(process.name.partition(" ")[2] if process.name.startswith("agent") else "cli"):
             self.scheduler.pause(self.random.uniform(0.5, 3.0))
             raise errors.Unreachable("the API server does not answer")
-        self.on_any_call_by(process, text)
-        if text.partition(" ")[0] in _CHANGES:
+        if is_change:
             self.before_change_by(process, text)
 
     def after_call(self, text: str) -> None:

@@ -113,6 +113,24 @@ def test_a_silent_member_may_have_the_newer_data() -> None:
     assert cluster.notes()[names.ANNOTATION_VERSION] == "99.1.0"
 
 
+def test_a_deploy_that_waited_notes_the_version_only_while_it_has_the_lock_and_as_it_is_then() -> None:
+    cluster = Cluster(3)
+    lease = cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"]
+    lease.pop(names.ANNOTATION_VERSION, None)
+    seen = observe.judged(cluster.session(), NAME)
+    holding = lock.Holding(cluster.session(), NAME, "upgrade by somebody")
+    holding.take()
+    cluster.clock.turn = holding.renew
+    data_version.note_alone(cluster.session(), seen)
+    assert names.ANNOTATION_VERSION not in cluster.notes()
+    holding.release()
+    cluster.clock.turn = lambda: None
+    old = [replace(one, version="8.4.1") for one in seen.members]
+    data_version.note_alone(cluster.session(), replace(seen, members=tuple(old)))
+    assert cluster.notes()[names.ANNOTATION_VERSION] == seen.members[0].version
+    assert ("Lease", names.operation_lease(NAME)) not in cluster.store.objects
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", "9" * 5000 + ".1.1"])
 def test_a_version_that_is_not_known_hinders_nothing(text: str) -> None:
     cluster = Cluster(3)

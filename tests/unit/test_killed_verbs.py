@@ -239,6 +239,53 @@ def test_a_start_expects_the_members_of_the_last_view_whatever_else_the_note_say
     assert cluster.stateful_set()["spec"]["replicas"] == 2
 
 
+def test_a_start_brings_back_a_member_of_the_last_view_that_somebody_scaled_away_since_the_stop() -> None:
+    """`kubectl scale --replicas 2` after `stop`: no group is formed without the third."""
+    cluster = Cluster(3)
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME)
+    note = group.dump(group.Note(name=GROUP, members={"mysql-0": "a", "mysql-1": "b", "mysql-2": "c"}))
+    cluster.session().client.patch(
+        "Lease", names.group_lease(NAME), {"metadata": {"annotations": {names.ANNOTATION_GROUP: note}}}
+    )
+    cluster.stateful_set()["spec"]["replicas"] = 2
+    obeyed = cluster.on_pod
+
+    def on_pod(name: str) -> None:
+        obeyed(name)
+        if cluster.stateful_set()["spec"]["replicas"] < 3:
+            cluster.facts[name] = {**ONLINE, "state": "OFFLINE", "role": "none"}
+
+    cluster.on_pod = on_pod
+    stop.start(cluster.session(60.0), NAME)
+    assert cluster.stateful_set()["spec"]["replicas"] == 3
+    assert "mysqlops.io/stopped" not in cluster.notes()
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_lease_that_deploy_recreates_notes_what_the_members_kept_a_copy_of(is_taken: bool) -> None:
+    """They wait for whom the copy names, so `status` and `scale` must name the same."""
+    cluster = Cluster(3)
+    kept = {names.ANNOTATION_BOOTSTRAPPED: "mysql-0 then", names.ANNOTATION_GROUP: group.dump(group.Note(name=GROUP))}
+    secret = cluster.store.objects["Secret", f"{NAME}-internal"]["metadata"]
+    secret["annotations"] = {**kept, "other": "1"}
+    rendered = deploy.objects(ClusterSpec(name=NAME, namespace="db"))[-1]
+    cluster.stateful_set()["spec"]["template"] = rendered["spec"]["template"]
+    del cluster.store.objects["Lease", names.group_lease(NAME)]
+    written = {names.ANNOTATION_GROUP: group.dump(group.Note(name=GROUP, joins="7"))}
+
+    def take(text: str) -> bool:
+        if is_taken and text.startswith("APPLY Lease"):
+            cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"].setdefault("annotations", {}).update(
+                written
+            )
+        return False
+
+    cluster.store.kill_after = take
+    deploy.make_lease(cluster.session(), NAME)
+    assert cluster.notes() == kept | (written if is_taken else {})
+
+
 OTHER = "33333333-3333-3333-3333-333333333333"
 
 

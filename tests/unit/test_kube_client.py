@@ -32,6 +32,7 @@ class Server(ThreadingHTTPServer):
         self.headers: list[list[tuple[str, str]]] = []
         self.frames: list[bytes] = []
         self.paths: list[str] = []
+        self.hung_up: list[str] = []
 
     def kubeconfig(self, folder: Path, *, current: str = "lab", **user: Any) -> Path:
         """In JSON, which is YAML."""
@@ -59,6 +60,13 @@ class Handler(BaseHTTPRequestHandler):
         status = 404 if "nobody" in self.path else 200
         answer = {"kind": "Status", "message": "no such thing"} if status == 404 else {"gitVersion": "v1.36.0"}
         self._answer(status, json.dumps(answer).encode())
+
+    def _hang_up(self) -> None:
+        """Without an answer, as a connection ends that was open while a laptop slept."""
+        self.server.hung_up.append(self.command)
+        self.close_connection = True
+
+    do_DELETE = do_PUT = do_PATCH = do_POST = _hang_up
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -178,6 +186,18 @@ def test_a_file_that_is_none(text: str, tmp_path: Path) -> None:
 def test_no_cluster_at_all(tmp_path: Path) -> None:
     with pytest.raises(errors.ConfigError, match="has no contexts"):
         _client(tmp_path / "missing")
+
+
+def test_a_change_without_an_answer_is_not_sent_again(server: Server, tmp_path: Path) -> None:
+    client = _client(server.kubeconfig(tmp_path))
+    thing = {"metadata": {"name": "mysql"}}
+    with pytest.raises(errors.Unreachable):
+        client.delete("StatefulSet", "mysql")
+    with pytest.raises(errors.Unreachable):
+        client.patch("StatefulSet", "mysql", {})
+    with pytest.raises(errors.Unreachable):
+        client.create("StatefulSet", thing)
+    assert server.hung_up == ["DELETE", "PATCH", "POST"]
 
 
 def test_a_program_runs_to_its_end(server: Server, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -86,14 +87,25 @@ def test_a_command_that_slept_goes_on_if_nobody_took_the_lock() -> None:
         assert before["spec"]["renewTime"] != after["spec"]["renewTime"]
 
 
-def test_a_lease_that_somebody_deleted_is_lost() -> None:
+def test_a_lease_that_somebody_deleted_is_lost_at_the_next_change() -> None:
     space = Namespace()
-    session = space.session()
-    with lock.held(session, NAME, "scale"):
+    first, second = space.session(), space.session()
+    with lock.held(first, NAME, "scale"):
+        first.client.apply(CONFIG)
         del space.store.objects["Lease", LEASE]
-        session.client.apply(CONFIG)  # the holder cannot know it yet, nor can anybody have it: a taker waits longer
-        space.clock.sleep(9)
-        assert "whoever deleted it" in _lost(session)
+        assert "whoever deleted it" in _lost(first)
+        with lock.held(second, NAME, "upgrade"):  # nobody has it, so nothing is waited for
+            assert "whoever deleted it" in _lost(first)
+            second.client.apply(CONFIG)
+    assert space.clock.seconds == 0
+
+
+def test_a_paused_machine_whose_clocks_stopped_changes_nothing_more() -> None:
+    space = Namespace()
+    first = replace(space.session(), clock=Clock())
+    with lock.held(first, NAME, "restore"), lock.held(space.session(), NAME, "upgrade"):
+        assert space.clock.seconds > 15
+        assert "lost the lock of mysql to upgrade by" in _lost(first)
 
 
 def test_without_an_answer_nothing_is_changed() -> None:
@@ -106,7 +118,6 @@ def test_without_an_answer_nothing_is_changed() -> None:
         return False
 
     with lock.held(session, NAME, "scale"):
-        space.clock.sleep(9)
         space.store.kill_after = cut
         with pytest.raises(errors.Unreachable):
             session.client.apply(CONFIG)
@@ -140,6 +151,15 @@ def test_the_lock_of_a_killed_command_is_taken_after_its_time() -> None:
     with lock.held(space.session(), NAME, "scale"):
         assert space.holder() == "scale"
         assert 15 <= space.clock.seconds <= 16
+
+
+def test_a_renewal_that_is_answered_late_proves_nothing() -> None:
+    space = Namespace()
+    session = space.session()
+    with lock.held(session, NAME, "scale"):
+        space.store.settle = lambda: space.clock.sleep(9)
+        assert "a slow API server" in _lost(session)
+        space.store.settle = lambda: None
 
 
 def test_of_two_that_take_it_at_once_one_is_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import names, rollout
-from mysqlops.operations import followers, observe, storage, upgrade
+from mysqlops.operations import direction, followers, observe, secret_move, storage, upgrade
 from mysqlops.operations import rollout as rolling
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, Cluster
@@ -59,21 +59,64 @@ def _no_followers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rolling, "_close", lambda *_: None)
 
 
-def test_the_only_member_s_data_is_kept_when_its_new_version_fails() -> None:
+def test_the_only_member_goes_back_on_its_data_if_its_new_version_cannot_start() -> None:
     cluster = Cluster(1, m0=f"{GROUP}:1-5000")
     _crash_when_new(cluster, changes_data=False)
     _upgrade(cluster)
-    with pytest.raises(errors.StepFailed, match="one member, so going back would discard its only data") as error:
+    with pytest.raises(rolling.RolledBack, match="mysql-0 replaced by the previous version"):
         rolling.finish(cluster.session(), NAME, LIMITS)
-    assert "--resume" in str(error.value.hint)
     assert (cluster.store.deleted("PersistentVolumeClaim"), cluster.held("mysql-0")) == ([], f"{GROUP}:1-5000")
-    # The version from before is started on the same data, if that is asked for.
+
+
+def test_the_only_member_stays_as_it_is_while_its_new_server_runs() -> None:
+    """It may be upgrading the data."""
+    cluster = Cluster(1, m0=f"{GROUP}:1-5000")
+    cluster.on_pod = lambda name: cluster.facts.update({name: {"silent": True, "role": "none", "state": ""}})
+    cluster.store.put({"kind": "ConfigMap", "metadata": {"name": names.agent_config_map(NAME)}})
+    _upgrade(cluster)
+    cluster.store.objects["Pod", "mysql-0"]["metadata"]["annotations"] = {}
+    cluster.store.objects["Pod", "mysql-0"]["metadata"]["labels"]["controller-revision-hash"] = cluster.stateful_set()[
+        "status"
+    ]["updateRevision"]
+    with pytest.raises(errors.StepFailed, match="whose server runs and may be upgrading the data") as error:
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert "--rollback" in str(error.value.hint)
+    assert cluster.store.deleted("Pod") == []
+
+
+def test_data_that_the_newer_version_changed_goes_forward_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older one refuses the only copy, and nothing is deleted: the newer one, its cause fixed, opens it."""
+    cluster = Cluster(1, m0=f"{GROUP}:1-5000")
+    monkeypatch.setattr(observe, "must_run", lambda *_: type("Running", (), {"stateful_set": cluster.stateful_set()}))
+    monkeypatch.setattr(secret_move, "split", lambda *_: None)
+    _crash_when_new(cluster)
+    _upgrade(cluster)
+    with pytest.raises(errors.StepFailed, match="also with the previous template; its data was kept") as error:
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert "mysqlops upgrade mysql --forward" in str(error.value.hint)
+
+    def on_pod(name: str) -> None:  # the cause is fixed; the older version still refuses the data
+        is_new = cluster.pod(name)["metadata"]["annotations"].setdefault("image", _image(cluster)) == "mysql:9.7.5"
+        crashed = {"silent": True, "role": "none", "state": "", "mysqld": CRASHED}
+        cluster.facts[name] = {**ONLINE, "role": "primary", "online": 1} if is_new else crashed
+
+    cluster.on_pod = on_pod
+    assert upgrade.go_forward(cluster.session(), NAME, LIMITS) == ["mysql-0"]
+    assert (cluster.lost, cluster.held("mysql-0"), _image(cluster)) == ({}, f"{GROUP}:1-5000", "mysql:9.7.5")
     record = rollout.read(cluster.stateful_set())
     assert record is not None
-    rolling.turn_back(cluster.session(), NAME, rollout.Rollout(**{**vars(record), "failure": "--rollback"}))
-    with pytest.raises(rolling.RolledBack):
-        rolling.finish(cluster.session(), NAME, LIMITS)
-    assert (cluster.store.deleted("PersistentVolumeClaim"), cluster.held("mysql-0")) == ([], f"{GROUP}:1-5000")
+    assert (record.failure, record.after) == ("", {})
+
+
+def test_a_rollout_that_an_older_release_took_back_does_not_go_forward() -> None:
+    record = rollout.Rollout("image", SINCE, {}, "9.7.4", "9.7.5", "it failed")
+    with pytest.raises(errors.Refused) as error:
+        direction.turn_forward(Cluster(1).session(), NAME, record)
+    assert [one.code for one in error.value.reasons] == ["no-way-forward"]
+
+
+def _image(cluster: Cluster) -> str:
+    return str(cluster.stateful_set()["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def test_a_failed_canary_goes_back_with_its_data_if_the_old_version_takes_it() -> None:
@@ -167,7 +210,7 @@ def test_the_note_of_a_canary_ends_with_the_history_s_name() -> None:
     record = _canary_that_served(cluster)
     _dies(cluster, "")
     cluster.rename(OTHER)
-    rolling.turn_back(cluster.session(), NAME, record)
+    direction.turn_back(cluster.session(), NAME, record)
     with pytest.raises(errors.StepFailed, match=r"claim data-mysql-2 is kept: what mysql-2 holds .* is not known"):
         rolling.finish(cluster.session(), NAME, LIMITS)
     assert cluster.lost == {}
@@ -179,7 +222,7 @@ def test_what_a_canary_s_agent_said_last_counts_beside_the_note() -> None:
     _dies(cluster, f"{GROUP}:1-20")
     cluster.silence("mysql-2")
     cluster.clock.sleep(3600)
-    rolling.turn_back(cluster.session(), NAME, record)
+    direction.turn_back(cluster.session(), NAME, record)
     with pytest.raises(errors.StepFailed, match=f"claim data-mysql-2 is kept: only mysql-2 .* holds {GROUP}:6-20"):
         rolling.finish(cluster.session(), NAME, LIMITS)
     assert cluster.lost == {}

@@ -182,3 +182,25 @@ def test_before_the_first_new_pod_has_come_up_nobody_else_that_answers_is_replac
     assert isinstance(rolling.plan(now, {"mysql-0", "mysql-1"}, {"mysql-2"}), actions.Wait)
     assert isinstance(rolling.plan(now, {"mysql-0", "mysql-1"}, {"mysql-1", "mysql-2"}), actions.Wait)
     assert isinstance(rolling.plan(of_members(3, m1=outside), {"mysql-0", "mysql-1"}), rolling.Replace)
+
+
+def test_while_no_group_runs_a_member_that_answers_does_not_hide_one_that_cannot_start() -> None:
+    """The group waits for what that one holds, whatever its ordinal."""
+    outside = {"state": "OFFLINE", "role": "none", "label": "none"}
+    now = of_members(3, m0=DOWN, m1=outside, m2=outside)
+    everyone = {"mysql-0", "mysql-1", "mysql-2"}
+    assert rolling.plan(now, everyone, {"mysql-0"}) == rolling.Replace("mysql-0", "it is DOWN")
+    action = rolling.plan(now, everyone)
+    assert isinstance(action, actions.Wait)
+    assert "mysql-2, which is OFFLINE, is needed" in action.why
+
+
+def test_after_a_power_failure_a_member_that_is_about_to_start_keeps_its_template() -> None:
+    def pod(**state: Any) -> dict[str, Any]:
+        containers = [{"name": "mysqld", "restartCount": 3, "state": {"waiting": state}}]
+        return {"metadata": {"name": "x"}, "spec": {"nodeName": "n"}, "status": {"containerStatuses": containers}}
+
+    pods = {"mysql-0": pod(reason="PodInitializing"), "mysql-1": pod(reason="CrashLoopBackOff")}
+    nobody, led = of_members(3, m0=DOWN, m1=DOWN, m2=DOWN), of_members(3, "mysql-2", m0=DOWN, m1=DOWN)
+    assert rolling.gone(nobody, pods, goes_back=False) == {"mysql-1"}
+    assert rolling.gone(nobody, pods, goes_back=True) == rolling.gone(led, pods, goes_back=False) == set(pods)
