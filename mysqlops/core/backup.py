@@ -15,6 +15,9 @@ from mysqlops.core.gtid import GtidSet
 from mysqlops.errors import ConfigError, StorageError
 
 Json = dict[str, Any]
+# A cluster: its origin, name and namespace. An entry's seal was made with the key of the cluster that it names, so its
+# origin alone, or its id, says nothing about whose it is.
+Owner = tuple[str, str, str]
 BACKUP, VERIFICATION, BINDING = "backup", "verification", "binding"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
 ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
@@ -22,7 +25,7 @@ ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
 # only the facts are sealed, not the files: an older release made the backup, or a run was killed before it sealed the
 # files, or somebody stored other files under copied tags.
 SIGNED, FACTS, UNSIGNED, UNKNOWN = "yes", "facts", "no", "unknown"
-_ID = re.compile(r"[0-9A-Za-z][-0-9A-Za-z._]{0,127}")
+_MOMENT = re.compile(r"[0-9]{8}-[0-9]{6}")  # of `new_id`
 _TREE = re.compile(r"[0-9a-f]{64}")
 _WORD = re.compile(r"[-0-9A-Za-z._]{0,253}")
 
@@ -88,6 +91,15 @@ class Backup:
         return self.checked if self.verified is None else RESTORED if self.verified.ok else FAILED
 
     @property
+    def owner(self) -> Owner:
+        return self.origin, self.cluster, self.namespace
+
+    @property
+    def history(self) -> tuple[Owner, str]:
+        """A cluster, and the name under which it counted transactions (core/timeline.py)."""
+        return self.owner, self.group
+
+    @property
     def where(self) -> str:
         return f"{self.namespace}/{self.cluster}"
 
@@ -116,16 +128,6 @@ class Binding:
     of: str
     tree: str
     entry: str  # the digest of the backup's own entry
-
-
-# Exit statuses of a server that was ended from outside or killed for its memory: they say nothing about the data.
-_ENDED_FROM_OUTSIDE = ("", "0", "137", "143")
-
-
-def blames_data(*, is_refused: bool, ended: str, is_full: bool) -> bool:
-    """Whether a failed verification shows that the backup is bad: the server refused to read it, or crashed on it with
-    the exit status `ended`, and the volume was not full."""
-    return not is_full and (is_refused or ended not in _ENDED_FROM_OUTSIDE)
 
 
 def new_id(cluster: str, now: datetime) -> str:
@@ -244,7 +246,8 @@ def _is_sound(made: Backup) -> bool:
         return False
     words = (made.origin, made.member, made.role, made.volume_snapshot, made.group)
     return (
-        bool(_ID.fullmatch(made.id))
+        made.id.startswith(f"{made.cluster}-")
+        and bool(_MOMENT.fullmatch(made.id.removeprefix(f"{made.cluster}-")))
         and all(_WORD.fullmatch(one) for one in words)
         and (made.method in (ARCHIVE, SNAPSHOT, LOGICAL) and made.checked in (NONE, CHECKSUM))
         and (names.is_moment(made.at) and (not made.committed or names.is_moment(made.committed)))
@@ -261,7 +264,7 @@ def newest_first(backups: Iterable[Backup]) -> list[Backup]:
         later = (
             at
             for at, less, other in dated
-            if at > one.at and other.origin == one.origin and less != held and less.is_subset(held)
+            if at > one.at and other.owner == one.owner and less != held and less.is_subset(held)
         )
         dated.append((max(later, default=one.at), held, one))
     dated.sort(key=lambda row: (row[0], row[1].count(), row[2].at), reverse=True)

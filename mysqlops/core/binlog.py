@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from mysqlops.core import facts, gtid, names, typed
-from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys
+from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys, Owner
 from mysqlops.core.gtid import GtidSet
 from mysqlops.errors import StorageError
 
@@ -53,8 +53,17 @@ class Chunk:
     snapshot: str = ""  # restic's id
 
     @property
-    def history(self) -> tuple[str, str]:
-        return self.origin, self.group
+    def owner(self) -> Owner:
+        return self.origin, self.cluster, self.namespace
+
+    @property
+    def history(self) -> tuple[Owner, str]:
+        return self.owner, self.group
+
+    @property
+    def key(self) -> tuple[Owner, str]:
+        """Another cluster's chunk may have the same id."""
+        return self.owner, self.id
 
     @cached_property
     def had(self) -> GtidSet:
@@ -104,12 +113,12 @@ def chained(digest: str, file: bytes | mmap.mmap) -> str:
 def chunks(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
     """The chunks in `restic snapshots --json`, history by history, each in its order; of each chunk the last state, or
     the last sealed state if any is sealed."""
-    newest: dict[str, Chunk] = {}
+    newest: dict[tuple[Owner, str], Chunk] = {}
     for chunk in _all(snapshots, keys):
-        known = newest.get(chunk.id)
+        known = newest.get(chunk.key)
         if known is None or _state(chunk) >= _state(known):
-            newest[chunk.id] = chunk
-    begins: dict[tuple[str, str], tuple[int, str]] = {}
+            newest[chunk.key] = chunk
+    begins: dict[tuple[Owner, str], tuple[int, str]] = {}
     for chunk in newest.values():
         begin = (chunk.number, chunk.first or chunk.until)
         begins[chunk.history] = min(begin, begins.get(chunk.history, begin))
@@ -130,8 +139,8 @@ def ordered(there: Iterable[Chunk]) -> list[Chunk]:
 def superseded(snapshots: Sequence[Json], keys: Keys | None = None) -> list[str]:
     """The snapshots of earlier states of chunks. If two claim the same state, one may be a forged copy of the other:
     both stay, and their digests decide."""
-    newest = {one.id: _state(one) for one in chunks(snapshots, keys)}
-    return [one.snapshot for one in _all(snapshots, keys) if _state(one) < newest[one.id]]
+    newest = {one.key: _state(one) for one in chunks(snapshots, keys)}
+    return [one.snapshot for one in _all(snapshots, keys) if _state(one) < newest[one.key]]
 
 
 def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
@@ -153,9 +162,8 @@ def _is_sound(chunk: Chunk) -> bool:
 def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
     """How far this backup can be recovered. Only chunks of its own history count, those with the same group name; for a
     backup that is sealed, or whose facts are, only sealed chunks count."""
-    history = backup.origin, backup.group
     counting = [one for one in there if backup.signed not in (SIGNED, FACTS) or one.signed == SIGNED]
-    own = ordered(one for one in counting if backup.group and one.history == history)
+    own = ordered(one for one in counting if backup.group and one.history == backup.history)
     held = begun = GtidSet.parse(backup.gtid)
     used: list[Chunk] = []
     left, tried = own, -1
@@ -203,22 +211,22 @@ def _complete_until(own: Iterable[Chunk], held: GtidSet) -> str:
 
 def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk]) -> bool:
     """Whether a good backup can be recovered to the end of `now`, which a receiver is filling."""
-    chunks = [one for one in there if one.id != now.id]
+    chunks = [one for one in there if one.key != now.key]
     for one in backups:
-        if one.level == FAILED or (one.origin, one.group) != now.history:
+        if one.level == FAILED or one.history != now.history:
             continue
         if now.after.is_subset(reach(one, [*chunks, now]).gtid):
             return True
     return False
 
 
-def continued(there: Sequence[Chunk]) -> dict[str, bool | None]:
-    """For each chunk id, whether the earlier chunks of its history reach it; None for the first."""
-    found: dict[str, bool | None] = {}
-    furthest: dict[tuple[str, str], Chunk] = {}
+def continued(there: Sequence[Chunk]) -> dict[tuple[Owner, str], bool | None]:
+    """For the key of each chunk, whether the earlier chunks of its history reach it; None for the first."""
+    found: dict[tuple[Owner, str], bool | None] = {}
+    furthest: dict[tuple[Owner, str], Chunk] = {}
     for one in there:
         before = furthest.get(one.history)
-        found[one.id] = None if before is None else one.had.is_subset(before.after)
+        found[one.key] = None if before is None else one.had.is_subset(before.after)
         if before is None or before.after.is_subset(one.after):
             furthest[one.history] = one
     return found
@@ -237,20 +245,20 @@ def _as_moment(at: str) -> str:
     return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], origin: str, keys: Keys | None = None) -> list[str]:
+def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], owner: Owner, keys: Keys | None = None) -> list[str]:
     """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. The last chunks
     of each history stay: a receiver continues from there, also after a restore that returns to it."""
     there = chunks(snapshots, keys)
     # Chunks of an older release count too, because a user may choose them, but never in place of sealed ones.
     either = [one for backup in kept for one in {backup.signed: backup, "": replace(backup, signed="")}.values()]
-    needed = {chunk.id for backup in either for chunk in reach(backup, there).chunks}
-    own = [one for one in there if one.origin == origin]
-    needed.update(one.id for one in own if not any(_goes_further(other, one) for other in reversed(own)))
-    current = {one.id: _state(one) for one in own if one.id in needed}
+    needed = {chunk.key for backup in either for chunk in reach(backup, there).chunks}
+    own = [one for one in there if one.owner == owner]
+    needed.update(one.key for one in own if not any(_goes_further(other, one) for other in reversed(own)))
+    current = {one.key: _state(one) for one in own if one.key in needed}
     return [
         one.snapshot
         for one in _all(snapshots, keys)
-        if one.origin == origin and (one.id not in current or _state(one) < current[one.id])
+        if one.owner == owner and (one.key not in current or _state(one) < current[one.key])
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 
 from mysqlops.core import binlog
-from mysqlops.core.backup import FAILED, Backup
+from mysqlops.core.backup import FAILED, Backup, Owner
 from mysqlops.core.gtid import GtidSet
 
 
@@ -40,10 +40,10 @@ class Start:
     number: int = 0
 
 
-def start(origin: str, source: Source, backups: Iterable[Backup], there: Iterable[binlog.Chunk]) -> Start:
+def start(owner: Owner, source: Source, backups: Iterable[Backup], there: Iterable[binlog.Chunk]) -> Start:
     """Where a receiver continues: at the end of the last chunk if the primary still has everything after it; else at
     the newest good backup, so that this one can be recovered further; else at the primary's current state."""
-    here = [one for one in there if one.origin == origin]
+    here = [one for one in there if one.owner == owner]
     number = max((one.number for one in here), default=0) + 1
     own = [one for one in here if one.group == source.group]
     gap = ""
@@ -57,7 +57,7 @@ def start(origin: str, source: Source, backups: Iterable[Backup], there: Iterabl
         )
     for backup in backups:
         held = GtidSet.parse(backup.gtid)
-        is_ours = (backup.origin, backup.group) == (origin, source.group) and backup.level != FAILED
+        is_ours = backup.history == (owner, source.group) and backup.level != FAILED
         if is_ours and held.is_subset(source.known) and source.purged.is_subset(held):
             return Start(held, number=number)  # a gap before it concerns older backups only
     return Start(source.executed, gap, number)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from mysqlops.core.backup import FAILED, RESTORED, SIGNED, Backup, newest_first
+from mysqlops.core.backup import FAILED, RESTORED, SIGNED, Backup, Owner, newest_first
 from mysqlops.errors import ConfigError
 
 
@@ -64,10 +64,9 @@ def _once(backups: Sequence[Backup]) -> list[Backup]:
 
 
 def _first_of_each_history(backups: Sequence[Backup]) -> list[Backup]:
-    """A history is a cluster and the name under which it counted transactions (core/timeline.py)."""
-    found: dict[tuple[str, str], Backup] = {}
+    found: dict[tuple[Owner, str], Backup] = {}
     for one in backups:
-        found.setdefault((one.origin, one.group), one)
+        found.setdefault(one.history, one)
     return list(found.values())
 
 

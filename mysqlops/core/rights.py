@@ -54,7 +54,8 @@ OPERATOR = (
     # A websocket is opened with GET; newer servers ask for `create` as well.
     Right("", "pods/exec", ("create", "get"), _PODS),
     Right("", "persistentvolumeclaims", ("delete", "patch"), _CLAIMS),
-    Right("apps", "statefulsets", ("patch",), (str,)),
+    # Not the StatefulSet itself: its template says which Secrets and claims the pods mount, and as whom they run.
+    Right("apps", "statefulsets/scale", ("patch",), (str,)),
     Right(_LEASES, "leases", ("patch",), (names.group_lease,)),
     Right(_LEASES, "leases", ("update", "delete"), (names.operation_lease,)),
     Right(_LEASES, "leases", ("create",)),
@@ -68,7 +69,7 @@ OWNER = (
     Right("", "secrets", ("get", "list", "create", "patch", "delete")),
     Right("", "services", ("get", "list", "create", "patch", "delete")),
     Right("", "serviceaccounts", ("get", "list", "create", "patch", "delete")),
-    Right("apps", "statefulsets", ("create", "delete")),
+    Right("apps", "statefulsets", ("create", "patch", "delete")),
     Right("apps", "deployments", ("get", "list", "create", "patch", "delete")),
     Right("coordination.k8s.io", "leases", ("list",)),
     Right("networking.k8s.io", "networkpolicies", ("get", "list", "create", "patch", "delete")),
@@ -93,9 +94,10 @@ WORTH: Mapping[str, str] = {
     "operator": (
         "**Root of the database, and of its CA.** A program run in a member's pod reads the agent's passwords and its "
         "token, which reads the cluster's Secrets; a claim that is deleted is data that is gone. Limited to this "
-        "cluster's members: nothing else of the namespace can be entered or deleted. After a restore in place the "
-        "claims have other names (`data-r…-NAME-0`): put those into the rule too, or `scale` and `member rebuild` are "
-        "refused."
+        "cluster's members: nothing else of the namespace can be entered, mounted or deleted. A Role of a release "
+        "before `statefulsets/scale` has `patch` of `statefulsets`, which mounts any Secret: replace it. "
+        "After a restore in place the claims have other names (`data-r…-NAME-0`): put those into the rule too, or "
+        "`scale` and `member rebuild` are refused."
     ),
     "owner": ("**Everything in the namespace**: whoever creates pods there can mount any Secret and any claim of it."),
 }

@@ -164,6 +164,14 @@ class Client:
         self._check(kind)
         return self._call("PATCH", self._path(kind, name), change, content="application/merge-patch+json")
 
+    def scale(self, name: str, replicas: int, *, version: str = "") -> None:
+        """Set a StatefulSet's replicas; raises Conflict if it no longer has that resourceVersion. This is a resource of
+        its own: whoever may patch the object itself may mount any Secret into its pods."""
+        self._check("StatefulSet")
+        change = {"metadata": {"resourceVersion": version} if version else {}, "spec": {"replicas": replicas}}
+        path = f"{self._path('StatefulSet', name)}/scale"
+        self._call("PATCH", path, change, content="application/merge-patch+json")
+
     def delete(
         self, kind: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None, orphan: bool = False
     ) -> None:

@@ -112,7 +112,7 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
 
 
 _ALTER = "ALTER TABLE on the source first"
-_SPLITS = "its text holds two semicolons in a row, or a comment that clients do not see, or cannot be read"
+_SPLITS = f"{programs.MISREAD}, or cannot be read"
 _REWRITE = "write it without them on the source, or give --user's account the right to read it"
 
 

@@ -1,8 +1,9 @@
 """Routines, triggers and events whose text the mysql client would parse differently from the server.
 
-A dump puts them between `DELIMITER ;;` lines, and the client ends a statement at each `;;` that is not quoted or
-commented out in *its* view: `--` before a control character starts a comment for the server only. The text after that
-would run as statements of the account that loads the dump. mysqldump itself never finishes at an event that holds `;;`.
+A dump puts them between `DELIMITER ;;` lines. The client has its own idea of what is quoted or a comment: it reads line
+by line, and does not know the text's character set, what `--` before a control character means, or that a hint goes on
+in the next line. So a text must not contain, quoted or not, what ends a statement for the client: the rest would run as
+statements of the account that loads the dump. And if the client ends up inside a quote or a comment, it misses the end.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ import re
 
 from mysqlops.mysql import comparison, connect
 
+MISREAD = (
+    "its text holds two semicolons in a row, or the word delimiter and a space, or ends in a comment, or has a quote "
+    "or a comment that the mysql client reads differently"
+)
 _SYSTEM = "('mysql', 'sys', 'information_schema', 'performance_schema')"
 _ALL = f"""\
 SELECT LOWER(routine_type), routine_schema, routine_name FROM information_schema.routines
@@ -20,9 +25,13 @@ WHERE trigger_schema NOT IN {_SYSTEM}
 UNION ALL SELECT 'event', event_schema, event_name FROM information_schema.events WHERE event_schema NOT IN {_SYSTEM}
 ORDER BY 1, 2, 3
 """  # noqa: S608
-_TEXT = {"event": 3}  # else the third column
-_SPLIT = re.compile(r";;|--[\x01-\x08\x0e-\x1f\x7f]")
-_NAME = re.compile(r"`(?:[^`]|``)*`")  # as the client sees it, too
+_TEXT = {"event": 3}  # else the third column; the next one is the client's character set at its creation
+_WRITTEN = {"trigger": "/*!50003 {} */", "event": "/*!50106 {} */ "}  # by mysqldump; a routine with a space after it
+# A line may change the delimiter in its middle, and then the statement ends there. In a character set whose second
+# bytes may be letters, the client finds the D in another character.
+_SPLIT = re.compile(r";;|elimiter ", re.IGNORECASE)
+_CODECS = {one: one for one in ("big5", "cp932", "gbk", "gb18030")} | {"sjis": "cp932"}
+_SIGN = re.compile(r"\\.?|--(?=[ \t\v\f\r\0]|$)|#|/\*[!+]?|\*/|['\"`]", re.DOTALL)
 
 
 def splitting(server: connect.Server, database: str = "") -> list[str]:
@@ -31,7 +40,67 @@ def splitting(server: connect.Server, database: str = "") -> list[str]:
     for kind, schema, name in server.query(_ALL):
         if database in ("", schema):
             rows = server.query(f"SHOW CREATE {kind} {comparison.quoted(str(schema), str(name))}")
-            text = rows[0][_TEXT.get(kind, 2)] if rows else None
-            if text is None or _SPLIT.search(str(text) if kind == "event" else _NAME.sub("", str(text))):
+            at = _TEXT.get(kind, 2)
+            text = rows[0][at] if rows else None
+            if text is None or is_misread(str(kind), str(text), str(rows[0][1]), str(rows[0][at + 1])):
                 found.append(f"{kind} {comparison.quoted(str(schema), str(name))}")
     return found
+
+
+def is_misread(kind: str, text: str, sql_mode: str = "", charset: str = "") -> bool:
+    """Whether a dump of that program may be read by the client as something else."""
+    if codec := _CODECS.get(charset):
+        text = text.encode(codec, "replace").decode("latin-1")
+    written = _WRITTEN.get(kind, "{} ").format(text)
+    return bool(_SPLIT.search(text)) or _Client(escapes="NO_BACKSLASH_ESCAPES" not in sql_mode).misses_end(written)
+
+
+class _Client:
+    """The client's reader (add_line in client/mysql.cc)."""
+
+    def __init__(self, *, escapes: bool) -> None:
+        self._escapes = escapes
+        self._quote, self._is_comment = "", False
+        self._special = ""  # within one line: "!" is a conditional comment, "+" a hint
+
+    def misses_end(self, text: str) -> bool:
+        """Whether it would not see a delimiter after the text."""
+        is_cut = False
+        for line in text.split("\n"):
+            is_cut = self._read(line)
+        return is_cut or self._is_comment or bool(self._quote) or self._special == "+"
+
+    def _read(self, line: str) -> bool:
+        """Whether the line ends in a comment that ends with it."""
+        self._special, at = "", 0
+        while sign := _SIGN.search(line, at):
+            at = sign.end()
+            if sign[0][0] == "\\":
+                at = self._after_backslash(sign)
+            elif sign[0] in ("--", "#"):
+                if not (self._is_comment or self._quote):
+                    return True
+            elif sign[0] in ("'", '"', "`"):
+                self._see_quote(sign[0])
+            elif not self._quote:
+                at -= sign[0] == "*/" and bool(self._special)  # `*/*` is an end and a beginning
+                self._see_comment(sign[0])
+        return False
+
+    def _after_backslash(self, sign: re.Match[str]) -> int:
+        is_escape = not self._is_comment and (self._escapes or not self._quote)
+        return sign.end() if is_escape and (self._quote, sign[0][1:]) != ("`", "`") else sign.start() + 1
+
+    def _see_quote(self, one: str) -> None:
+        if one == self._quote:
+            self._quote = ""
+        elif not (self._is_comment or self._quote or self._special == "+"):
+            self._quote = one
+
+    def _see_comment(self, one: str) -> None:
+        if one == "/*" and self._special != "+":
+            self._is_comment = True
+        elif one == "*/":
+            self._is_comment, self._special = self._is_comment and bool(self._special), ""
+        elif one != "/*":
+            self._special = one[2]

@@ -125,6 +125,10 @@ def origin(session: Session, name: str) -> str:
     return str(lease["metadata"]["uid"])
 
 
+def owner(session: Session, name: str) -> backup.Owner:
+    return origin(session, name), name, session.client.namespace
+
+
 def catalogue(session: Session, target: Target) -> list[backup.Backup]:
     """All backups in the target, newest first, each with the last point in time that it can reach."""
     return held(session, target)[0]
@@ -203,8 +207,8 @@ def _sizes(spec: ClusterSpec, chosen: backup.Backup) -> tuple[str, ...]:
 
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
     """The cluster's own backups that the policy does not keep."""
-    own = origin(session, name)
-    there = [one for one in catalogue(session, target) if one.origin == own]
+    own = owner(session, name)
+    there = [one for one in catalogue(session, target) if one.owner == own]
     has_key = bool(signing.key_of(session.client, name))
     return retention.expired(there, policy, session.clock.now(), has_key=has_key)
 
@@ -214,7 +218,7 @@ def check_delete(session: Session, target: Target, backup_id: str) -> backup.Bac
     there = catalogue(session, target)
     chosen = pick(there, target, backup_id)
     has_key = bool(signing.key_of(session.client, chosen.cluster))
-    own = [one for one in there if one.origin == chosen.origin]
+    own = [one for one in there if one.owner == chosen.owner]
     own = retention.counting(own, session.clock.now(), has_key=has_key)
     own = own if chosen in own else [*own, chosen]
     if why := retention.irreplaceable(chosen, own, histories(session, chosen)):
@@ -227,7 +231,8 @@ def check_delete(session: Session, target: Target, backup_id: str) -> backup.Bac
 def histories(session: Session, chosen: backup.Backup) -> set[str]:
     """The names of the histories that the backup's cluster is in or can go back to; empty if unknown."""
     lease = session.client.find("Lease", names.group_lease(chosen.cluster))
-    if lease is None or lease["metadata"]["uid"] != chosen.origin:
+    here = session.client.namespace
+    if lease is None or (lease["metadata"]["uid"], here) != (chosen.origin, chosen.namespace):
         return set()
     annotations = lease["metadata"].get("annotations") or {}
     if group.note_of(annotations).garbled:
@@ -247,8 +252,8 @@ def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
     keys = signing.keys(session, snapshots)
     # Judged by sealed entries: logs that a signed backup needs are not deleted because unsigned ones hold the same.
     stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
-    for own in {one.origin for one in gone}:
-        ids += binlog.not_needed(snapshots, [one for one in stays if one.origin == own], own, keys)
+    for own in {one.owner for one in gone}:
+        ids += binlog.not_needed(snapshots, [one for one in stays if one.owner == own], own, keys)
     if ids:
         restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
     for one in gone:

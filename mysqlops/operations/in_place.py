@@ -170,7 +170,7 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
             return _fill(session, name, claim, source)
         case planning.Scale(replicas):
             session.progress.say("stopping the members" if replicas == 0 else f"starting {replicas} members")
-            session.client.patch("StatefulSet", name, {"spec": {"replicas": replicas}})
+            session.client.scale(name, replicas)
         case planning.Remake(wanted):
             session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")
             remake.begin(session, name, wanted)

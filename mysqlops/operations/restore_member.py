@@ -45,8 +45,7 @@ def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accep
 
 def _foreign(session: Session, name: str, chosen: backup.Backup) -> list[Reason]:
     """GTIDs of another cluster, or from before a restore in place, mean other transactions."""
-    own = (backups.origin(session, name), observe.group_name(session.client, name))
-    if (chosen.origin, chosen.group) == own:
+    if chosen.history == (backups.owner(session, name), observe.group_name(session.client, name)):
         return []
     text = f"{chosen.id} belongs to another history than {name} has now"
     return [Reason("other-history", text, f"mysqlops backup list {name} shows others")]

@@ -84,10 +84,8 @@ def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
         found = session.client.get("StatefulSet", name)
         if found["spec"]["replicas"] != seen:
             raise Refused([Reason("changed-meanwhile", f"somebody set the replicas of {name}", "run it again")])
-        version = found["metadata"]["resourceVersion"]
-        change = {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
         try:
-            session.client.patch("StatefulSet", name, change)
+            session.client.scale(name, replicas, version=found["metadata"]["resourceVersion"])
             return
         except errors.Conflict:
             if patience.is_over():

@@ -32,7 +32,7 @@ def stop(session: Session, name: str, *, wait: bool = True) -> Json:
     if int(session.client.get("StatefulSet", name)["spec"]["replicas"]) > 0 or not stopped:
         stopped = _quiesce(session, name, stopped)
     session.progress.say("stopping the members")
-    _scale(session, name, 0)
+    session.client.scale(name, 0)
     if wait:
         _await_no_pods(session, name)
     return stopped
@@ -124,7 +124,7 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
     orders.write(session.client, name, fenced=kept)
     if running != stopped["replicas"]:
         session.progress.say(f"starting {stopped['replicas']} members")
-        _scale(session, name, stopped["replicas"])
+        session.client.scale(name, stopped["replicas"])
     if wait:
         now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
         _compare(session, now, stopped)
@@ -158,10 +158,6 @@ def _compare(session: Session, now: status.Status, stopped: Json) -> None:
         if member.executed is None or not before.is_subset(gtid.GtidSet.parse(member.executed)):
             has = "its present transactions are not known" if member.executed is None else f"has {member.executed} now"
             raise errors.StepFailed(f"{member.name} had {before} before the stop and {has}")
-
-
-def _scale(session: Session, name: str, replicas: int) -> None:
-    session.client.patch("StatefulSet", name, {"spec": {"replicas": replicas}})
 
 
 def _await_no_pods(session: Session, name: str) -> None:

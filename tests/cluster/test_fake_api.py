@@ -47,6 +47,14 @@ class Real:
         path, query = self._client._path(kind, name), {"fieldManager": manager}
         return self._client._call("PATCH", path, change, content="application/merge-patch+json", query=query)
 
+    def scale(self, name: str, replicas: int, *, version: str = "", more: Json | None = None) -> None:
+        if not more:
+            self._client.scale(name, replicas, version=version)
+            return
+        path = f"{self._client._path('StatefulSet', name)}/scale"
+        change = {"spec": {"replicas": replicas, **more}}
+        self._client._call("PATCH", path, change, content="application/merge-patch+json")
+
     def delete(
         self,
         kind: str,

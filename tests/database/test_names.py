@@ -3,6 +3,7 @@ is refused by name. The very scripts of a backup's Job run here, on real servers
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 
@@ -29,6 +30,7 @@ NASTY = (
 _LETTERS = st.characters(min_codepoint=1, max_codepoint=0xFFFD, exclude_categories=["Cs"])
 _PIECES = st.lists(st.sampled_from(NASTY) | st.text(_LETTERS, max_size=9), min_size=1, max_size=4).map("".join)
 _NAMES = (st.text(_LETTERS, min_size=1, max_size=64) | _PIECES).map(lambda text: text[:64])
+_ENDS = re.compile(";;|delimiter ", re.IGNORECASE)
 _GTIDS = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"
 _STILL_THERE = ("information_schema", "performance_schema", "mysql", "sys", "mysqlops")
 
@@ -85,12 +87,13 @@ def _make_one(server: connect.Server, name: str) -> None:
         if _attempt(server, f"CREATE TABLE {table} (id INT PRIMARY KEY, {column} TEXT)"):
             server.query(f"INSERT INTO {table} VALUES (1, {accounts.quote(name)}), (2, NULL)")
             trigger = f"CREATE TRIGGER {table} BEFORE INSERT ON {table} FOR EACH ROW SET NEW.id = NEW.id + 1"
-            _attempt(server, trigger)
+            if not _ENDS.search(name):  # which is refused in a program
+                _attempt(server, trigger)
     here = comparison.quoted(name, name)
     if name > "!" and name[0] != "\x7f":  # a column whose name begins with a space or a control is refused
         _attempt(server, f"CREATE VIEW {comparison.quoted(name, 'v' + name[:63])} AS SELECT * FROM {here}")
-    _attempt(server, f"CREATE PROCEDURE {here} () SELECT 1")
-    if ";;" not in name:  # which is refused
+    if not _ENDS.search(name):
+        _attempt(server, f"CREATE PROCEDURE {here} () SELECT 1")
         _attempt(server, f"CREATE EVENT {here} ON SCHEDULE EVERY 1 DAY DO SELECT 1")
     user = accounts.quote(name[:32])
     if _attempt(server, f"CREATE USER {user} IDENTIFIED BY {user} DEFAULT ROLE r COMMENT {user}"):

@@ -8,6 +8,8 @@ import pytest
 
 from mysqlops.mysql import connect, programs
 from tests.database.conftest import Database
+from tests.database.containers import docker
+from tests.database.payloads import HARMLESS, HIDING, SPLITTING
 
 
 @pytest.fixture
@@ -39,6 +41,50 @@ def test_programs_that_a_client_would_split_are_named(server: connect.Server) ->
     }
     assert programs.splitting(server, "app") == []
     assert set(found) <= set(programs.splitting(server))
+
+
+@pytest.mark.parametrize("body", [*SPLITTING, *HIDING])
+def test_what_the_client_reads_otherwise_is_named_and_would_be_so(
+    server: connect.Server, database: Database, body: str
+) -> None:
+    """Each is one statement for the server; that the client fails or runs what its author wants shows that the refusal
+    is needed."""
+    server.query(f"CREATE PROCEDURE tricky.p() {body}")
+    assert programs.splitting(server, "tricky") == ["procedure `tricky`.`p`"]
+    assert not _copied(server, database)
+
+
+@pytest.mark.parametrize("body", HARMLESS)
+def test_what_both_read_alike_is_copied_by_the_client(server: connect.Server, database: Database, body: str) -> None:
+    server.query(f"CREATE PROCEDURE tricky.p() {body}")
+    assert programs.splitting(server, "tricky") == []
+    assert _copied(server, database)
+
+
+def _copied(server: connect.Server, database: Database) -> bool:
+    """Whether a dump of the only program, loaded by root, leaves exactly this program."""
+    before = _there(server)
+    login = "--no-defaults --host=127.0.0.1 --user=tester --password=tester"
+    dump = f"mysqldump {login} --routines --skip-comments --set-gtid-purged=OFF --no-tablespaces tricky >/tmp/dump"
+    load = f"mysql {login} --binary-mode copied </tmp/dump"
+    server.query("CREATE DATABASE copied")
+    try:
+        docker("exec", database.container, "sh", "-ec", dump)
+        docker("exec", database.container, "sh", "-ec", load, check=False)
+        return _there(server) == [*before, *((*rest, "copied") for *rest, _ in before)] and not _evil(server)
+    finally:
+        server.query("DROP DATABASE copied")
+        server.query("DROP DATABASE IF EXISTS evil")
+
+
+def _there(server: connect.Server) -> list[tuple[str, ...]]:
+    query = "SELECT routine_name, routine_definition, routine_schema FROM information_schema.routines"
+    rows = server.query(f"{query} WHERE routine_schema IN ('tricky', 'copied') ORDER BY routine_schema DESC")
+    return [tuple(map(str, row)) for row in rows]
+
+
+def _evil(server: connect.Server) -> bool:
+    return bool(server.query("SHOW DATABASES LIKE 'evil'"))
 
 
 def test_a_session_commits_and_reads_as_ever_whatever_a_site_made_the_default(

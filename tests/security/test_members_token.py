@@ -118,6 +118,29 @@ def test_an_operator_enters_and_deletes_nothing_of_another_application(operator:
         assert not operator.may(*words), words
 
 
+def test_an_operator_scales_but_mounts_no_secret_into_a_pod_that_he_may_enter(
+    operator: Holder, members: Namespace
+) -> None:
+    container = {"name": "main", "image": AGENT_IMAGE, "volumeMounts": [{"name": "loot", "mountPath": "/loot"}]}
+    spec = {"containers": [container], "volumes": [{"name": "loot", "secret": {"secretName": "shop"}}]}
+    template = {"metadata": {"labels": {"app": "orders"}}, "spec": {"nodeSelector": {"no-such": "node"}, **spec}}
+    plain = {"serviceName": "orders", "selector": {"matchLabels": {"app": "orders"}}, "replicas": 0}
+    harmless = {**template, "spec": {"containers": [{"name": "main", "image": AGENT_IMAGE}]}}
+    made = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "mysql"}}
+    members.kubectl("apply", "-f", "-", stdin=json.dumps({**made, "spec": {**plain, "template": harmless}}))
+    change = json.dumps({"spec": {"replicas": 0, "template": template}})
+    tried = operator.kubectl("patch", "statefulset", "mysql", "--type=merge", "-p", change)
+    assert "forbidden" in tried.err.lower(), tried
+    for verb in ("patch", "update"):
+        assert not operator.may(verb, "statefulsets/mysql")
+    scaled = operator.kubectl("patch", "statefulset", "mysql", "--subresource=scale", "--type=merge", "-p", change)
+    assert scaled.code == 0, scaled.err
+    found = json.loads(members.kubectl("get", "statefulset", "mysql", "-o", "json"))
+    assert "volumes" not in found["spec"]["template"]["spec"]
+    assert not operator.may("patch", "statefulsets/shop", "--subresource=scale")
+    assert not operator.may("patch", "pods/mysql-0")
+
+
 @pytest.fixture
 def guarded(members: Namespace) -> Iterator[Namespace]:
     """The policy, for this namespace; it stays in the cluster, and means nothing to others."""

@@ -126,7 +126,33 @@ def a_template_that_is_put_back_is_the_old_one(api: Backend) -> None:
     assert again["metadata"]["annotations"] == {"why": "x"}
 
 
+def scaling_changes_the_number_alone(api: Backend) -> None:
+    made = api.create("StatefulSet", manifests.stateful_set("scales", api.image, replicas=0))
+    old = made["metadata"]["resourceVersion"]
+    api.scale("scales", 1, version=old)
+    with pytest.raises(errors.Conflict):
+        api.scale("scales", 2, version=old)
+    volumes = [{"name": "loot", "secret": {"secretName": "shop"}}]
+    api.scale("scales", 0, more={"template": {"spec": {"volumes": volumes}}})
+    found = api.get("StatefulSet", "scales")
+    assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (0, 3)
+    assert not found["spec"]["template"]["spec"].get("volumes")
+    with pytest.raises(errors.NotFound):
+        api.scale("missing", 1)
+
+
+def scaling_takes_no_field_from_who_applies(api: Backend) -> None:
+    wanted = manifests.stateful_set("regrown", api.image, replicas=0)
+    api.apply(wanted, manager="mysqlops")
+    api.scale("regrown", 1)
+    api.scale("regrown", 0)
+    wanted["spec"]["revisionHistoryLimit"] = 3
+    assert api.apply(wanted, manager="mysqlops")["spec"]["revisionHistoryLimit"] == 3
+
+
 CASES = [
+    scaling_changes_the_number_alone,
+    scaling_takes_no_field_from_who_applies,
     apply_conflicts_on_anothers_value,
     apply_removes_what_it_no_longer_names,
     an_update_takes_the_field_over,

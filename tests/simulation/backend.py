@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from mysqlops import errors
-from tests.simulation import manifests, objects
+from tests.simulation import manifests, objects, preconditions
 from tests.simulation.apiserver import ApiServer
 
 Json = dict[str, Any]
@@ -34,6 +34,9 @@ class Backend(Protocol):
     def replace(self, kind: str, manifest: Json) -> Json: ...
 
     def merge_patch(self, kind: str, name: str, change: Json, *, manager: str = "someone") -> Json: ...
+
+    def scale(self, name: str, replicas: int, *, version: str = "", more: Json | None = None) -> None:
+        """A StatefulSet's; `more` is what else the change says of its spec."""
 
     def delete(
         self,
@@ -59,6 +62,10 @@ class Simulated(ApiServer):
         super().__init__(lambda: datetime.fromtimestamp(1_800_000_000 + next(ticks), UTC), lambda: f"uid-{next(uids)}")
         self.create("StorageClass", manifests.storage_class("standard", is_default=True, grows=True))
         self.create("StorageClass", manifests.storage_class("fixed", is_default=False, grows=False))
+
+    def scale(self, name: str, replicas: int, *, version: str = "", more: Json | None = None) -> None:
+        change = {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas, **(more or {})}}
+        self.merge_patch("StatefulSet", name, preconditions.of_scale(change), manager="mysqlops")
 
     def until(self, check: Callable[[], bool], what: str) -> None:
         for _ in range(_ROUNDS):

@@ -16,6 +16,7 @@ from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.kube import client
 from mysqlops.kube import exec as kube_exec
+from tests.simulation import preconditions
 from tests.simulation.apiserver import ApiServer
 
 Json = dict[str, Any]
@@ -26,7 +27,7 @@ RunIn = Callable[[str, str, Sequence[str], float], kube_exec.Output]
 Logs = Callable[[str, str, int], str]
 _KIND_OF = {(prefix.split("/", 2)[2], plural): kind for kind, (prefix, plural, _) in client._KINDS.items()}
 _PATH = re.compile(r"^/apis?/(v1|[^/]+/[^/]+)(?:/namespaces/[^/]+)?/([^/]+)(?:/([^/]+))?$")
-_APPLY = "application/apply-patch+yaml"
+_APPLY, _SCALE = "application/apply-patch+yaml", "/scale"
 
 
 def nothing(_: str) -> None:
@@ -86,7 +87,9 @@ class _Wire:
         return self.send(f"PUT {kind} {name}", lambda: self._server.replace(kind, body, manager=manager))
 
     def patch(self, path: str, body: Json, manager: str) -> Json:
-        kind, name = _target(path)
+        if path.endswith(_SCALE):
+            body = preconditions.of_scale(body)
+        kind, name = _target(path.removesuffix(_SCALE))
         return self.send(f"PATCH {kind} {name}", lambda: self._server.merge_patch(kind, name, body, manager=manager))
 
     def apply(self, path: str, body: Json, query: Mapping[str, str]) -> Json:

@@ -35,6 +35,13 @@ def of_patch(kind: str, thing: Json, given: Json) -> None:
         )
 
 
+def of_scale(change: Json) -> Json:
+    """What of a change to the `scale` subresource takes effect: the number, under the version that it names."""
+    version = change.get("metadata", {}).get("resourceVersion")
+    meta = {"metadata": {"resourceVersion": version}} if version else {}
+    return {**meta, "spec": {"replicas": change["spec"]["replicas"]}}
+
+
 def without_nulls(value: Any) -> Any:
     """What a client sends as null is not given; only a merge patch means something by it."""
     if isinstance(value, dict):

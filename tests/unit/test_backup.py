@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mysqlops.agent.jobs import local
 from mysqlops.core import backup, group, names, retention, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, Refused, StorageError
@@ -32,8 +33,9 @@ NEXT = "b471ad45-d50b-450d-9104-65c08b7c3c14"
 
 
 def made(number: int, at: datetime = NOW, **facts: Any) -> backup.Backup:
+    name = f"{facts.get('cluster', 'orders')}-20261124-{number:06}"
     common = {
-        **{"id": f"orders-{number}", "cluster": "orders", "namespace": "db", "origin": "uid", "method": "archive"},
+        **{"id": name, "cluster": "orders", "namespace": "db", "origin": "uid", "method": "archive"},
         **{"member": "orders-1", "role": "replica", "server_version": "9.7.4", "gtid": f"{GROUP}:1-5", "binlog": "x:4"},
         **{"at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "seconds": 1.0, "size": 10, "tables": 1, "rows": 2},
         **{"checked": backup.CHECKSUM, "storage_size": "1Gi"},
@@ -46,8 +48,8 @@ def proven(one: backup.Backup, *, ok: bool = True) -> backup.Backup:
 
 
 def test_a_repository_alone_tells_everything() -> None:
-    one, check = made(1), backup.Verification("orders-1", "2026-11-25T00:00:00Z", True, 3.0)
-    later = backup.Verification("orders-1", "2026-11-26T00:00:00Z", False, 3.0, "app.t is missing")
+    one, check = made(1), backup.Verification("orders-20261124-000001", "2026-11-25T00:00:00Z", True, 3.0)
+    later = backup.Verification("orders-20261124-000001", "2026-11-26T00:00:00Z", False, 3.0, "app.t is missing")
     summary = {
         "backup_start": "2026-11-24T12:00:00.123456789Z",
         "backup_end": "2026-11-24T12:00:02.123456789Z",
@@ -114,7 +116,7 @@ def test_failed_backups_push_no_good_one_out() -> None:
 def test_a_verification_that_could_not_be_done_is_a_bad_backups_only_if_the_data_is_why(
     is_refused: bool, ended: str, is_full: bool, expected: bool
 ) -> None:
-    assert backup.blames_data(is_refused=is_refused, ended=ended, is_full=is_full) is expected
+    assert local.blames(is_refused=is_refused, ended=ended, is_full=is_full) is expected
 
 
 def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
@@ -124,8 +126,8 @@ def test_a_backup_of_another_history_replaces_none_of_this_one() -> None:
     there = [*old, proven(new)]
     assert retention.expired(there, retention.Policy(last=1), LATER, has_key=False) == old[:1]
     assert retention.kept(there, retention.Policy()) == {
-        "orders-2": ["newest"],
-        "orders-3": ["newest", "last restored"],
+        "orders-20261124-000002": ["newest"],
+        "orders-20261124-000003": ["newest", "last restored"],
     }
     other = replace(new, id="other", origin="other")
     assert retention.expired([*there, other], retention.Policy(last=1), LATER, has_key=False) == old[:1]
@@ -441,7 +443,7 @@ def test_new_claims_are_mounted_wherever_the_old_ones_were() -> None:
     claim = restoring.first_claim(_stateful_set(), "data-r20261124120000-orders-0", made(1), "")
     assert claim["metadata"]["name"] == "data-r20261124120000-orders-0"
     assert claim["metadata"]["labels"]["app.kubernetes.io/instance"] == "orders"
-    assert claim["metadata"]["annotations"] == {"mysqlops.io/restored-from": "orders-1"}
+    assert claim["metadata"]["annotations"] == {"mysqlops.io/restored-from": made(1).id}
     assert "dataSource" not in claim["spec"]
     of_snapshot = restoring.first_claim(_stateful_set(), "c", made(1, volume_snapshot="orders-1"), "")
     assert of_snapshot["spec"]["dataSource"]["name"] == "orders-1"

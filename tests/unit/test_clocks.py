@@ -18,6 +18,7 @@ from mysqlops.core.relay_log import Transaction
 from mysqlops.errors import Refused, StorageError
 
 _FEW = settings(max_examples=40)  # each is a whole history
+OWNER = ("uid", "mysql", "shop")
 GROUP, NEXT = "a471ad45-d50b-450d-9104-65c08b7c3c14", "b471ad45-d50b-450d-9104-65c08b7c3c14"
 NOON = 1_795_608_000_000_000  # 2026-11-25T12:00:00Z
 SECOND, SKEW = 1_000_000, 600
@@ -218,14 +219,14 @@ def test_pruning_forgets_no_chunk_that_a_backup_or_the_receiver_needs(world: Wor
     kept = [world.made(position, clock=data.draw(st.integers(-SKEW, SKEW))) for position in positions]
     states = [replace(one, gtid="", transactions=0, until=at(SKEW)) for one in world.chunks]
     snapshots = _stored(data.draw(st.permutations([*world.chunks, *states])))
-    gone = binlog.not_needed(snapshots, kept, "uid")
+    gone = binlog.not_needed(snapshots, kept, OWNER)
     before, after = binlog.chunks(snapshots), binlog.chunks([one for one in snapshots if one["id"] not in gone])
     for one in kept:
         here, there = binlog.reach(one, before), binlog.reach(one, after)
         assert (here.gtid, here.until) == (there.gtid, there.until)
     source = receiving.Source("uuid", GROUP, gtids(world.log), GtidSet())
-    assert receiving.start("uid", source, kept, before).before == receiving.start("uid", source, kept, after).before
-    assert receiving.start("uid", source, kept, after).before == gtids(world.log)
+    assert receiving.start(OWNER, source, kept, before).before == receiving.start(OWNER, source, kept, after).before
+    assert receiving.start(OWNER, source, kept, after).before == gtids(world.log)
 
 
 @_FEW
@@ -260,11 +261,11 @@ def test_a_history_is_not_brought_forward_by_the_one_that_follows_it(world: Worl
     assert reach == binlog.reach(made, world.chunks)
     assert not binlog.can_reach_now(new, [made], world.chunks)
     source = receiving.Source("uuid", NEXT, before.union(came), GtidSet())
-    start = receiving.start("uid", source, [made], world.chunks)
+    start = receiving.start(OWNER, source, [made], world.chunks)
     assert start.before == source.executed
     assert NEXT in start.gap
     # From its own chunk on, and from a backup of its own, it goes on as ever.
-    assert receiving.start("uid", source, [made], [new, *world.chunks]).before == new.after
+    assert receiving.start(OWNER, source, [made], [new, *world.chunks]).before == new.after
     own = world.made(begin, clock=0, group=NEXT)
     assert binlog.reach(own, [new, *world.chunks]).gtid == new.after
     # One that was copied before the change, and noted after it, holds what the new history does not.
@@ -331,7 +332,7 @@ def test_a_new_primary_that_has_still_to_apply_what_it_received_is_no_gap() -> N
     chunk = _chunk(1, "1-5", "6-20", until=at(1))
     source = receiving.Source("new", GROUP, executed, GtidSet(), received)
     assert receiving.not_on_because(chunk, chunk.came, source) == ""
-    assert receiving.start("uid", source, [], [chunk]) == receiving.Start(chunk.after, number=2)
+    assert receiving.start(OWNER, source, [], [chunk]) == receiving.Start(chunk.after, number=2)
     # What it has not certified it cannot name: wait; when it has, what is missing is lost.
     unsettled = receiving.Source("new", GROUP, executed, GtidSet(), is_settled=False)
     assert receiving.not_on_because(chunk, chunk.came, unsettled) is None

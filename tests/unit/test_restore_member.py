@@ -32,7 +32,7 @@ class Restoring(Working):
         self.clock.turn = self._turn
         self.words = {"check": json.dumps({"of": "b"})}
         lease = self.store.objects["Lease", names.group_lease(NAME)]
-        self.chosen = replace(made(1), origin=lease["metadata"]["uid"], group=GROUP, gtid=f"{GROUP}:1-3")
+        self.chosen = made(1, cluster=NAME, origin=lease["metadata"]["uid"], group=GROUP, gtid=f"{GROUP}:1-3")
 
     def _answer(self, pod: str, words: Sequence[str]) -> Json:
         found = super()._answer(pod, words)

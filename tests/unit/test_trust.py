@@ -67,7 +67,7 @@ def test_only_the_clusters_own_key_seals_its_backups() -> None:
         ({}, "stolen"),
         ({}, "another key"),  # a neighbour's
         ({}, ""),
-        ({"of": "orders-2"}, "the key"),
+        ({"of": "orders-20261124-000002"}, "the key"),
         ({"tree": "0" * 64}, "the key"),
         ({"entry": "0" * 64}, "the key"),
     ],
@@ -161,7 +161,7 @@ def test_what_is_no_backup_is_left_out_and_hides_no_other(changed: dict[str, Any
     forged = {"id": "f", "tags": ["mysqlops", "kind:backup", f"facts:{text}"]}
     chunk = {"id": "c", "tags": ["mysqlops", f"kind:{binlog.CHUNK}", f"facts:{text}"]}
     found = backup.catalogue([forged, chunk, stored(made(2), "the key")], keys=KEYS)
-    assert [one.id for one in found] == ["orders-2"]
+    assert [one.id for one in found] == ["orders-20261124-000002"]
     assert binlog.chunks([forged, chunk]) == []
     assert backup.snapshots_of([forged, chunk, stored(made(2), "the key")], found) == [found[0].snapshot]
 
@@ -214,12 +214,16 @@ def test_backups_of_an_older_release_stay_until_those_that_are_sealed_push_them_
     assert len(retention.expired(backup.catalogue(old, keys=KEYS), LAST, NOW, has_key=False)) == 2
     new = stored(made(7, NOW), "the key")
     gone = retention.expired(backup.catalogue(bound(*old, new), keys=KEYS), LAST, NOW, has_key=True)
-    assert sorted(one.id for one in gone) == ["orders-0", "orders-1", "orders-2"]
+    assert sorted(one.id for one in gone) == [
+        "orders-20261124-000000",
+        "orders-20261124-000001",
+        "orders-20261124-000002",
+    ]
 
 
 def test_a_verification_counts_if_it_is_sealed_and_of_that_very_entry() -> None:
     one = stored(made(1), "the key", "real")
-    of = backup.Verification("orders-1", "2026-11-25T00:00:00Z", ok=False, seconds=1)
+    of = backup.Verification("orders-20261124-000001", "2026-11-25T00:00:00Z", ok=False, seconds=1)
     good = replace(of, ok=True, of_snapshot="real")
 
     def level(*checks: dict[str, Any]) -> str:
@@ -252,22 +256,22 @@ def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(mon
     session = cluster.session()
     cluster.clock.wall = LATER
     real = stored(_own(cluster, 1), "the key")
-    evil = stored(replace(_own(cluster, 2), at=f"{LATER:%Y-%m-%dT%H:%M:%SZ}", volume_snapshot="orders-2"))
+    evil = stored(replace(_own(cluster, 2), at=f"{LATER:%Y-%m-%dT%H:%M:%SZ}", volume_snapshot="mysql-20261124-000002"))
     monkeypatch.setattr(restic, "snapshots", lambda *_: bound(real, evil))
     assert backups.prune_plan(session, NAME, TARGET, LAST) == []
     monkeypatch.setattr(restic, "run", lambda *_: "")
     mine = {"labels": {**names.selector(NAME), names.LABEL_STEPS: "snapshot"}}
-    for name, labels in (("orders-2", {}), ("precious", mine), ("orders-3", mine)):
+    for name, labels in (("mysql-20261124-000002", {}), ("precious", mine), ("mysql-20261124-000003", mine)):
         session.client.create("VolumeSnapshot", {"metadata": {"name": name, **labels}})
     wanted = [
-        replace(_own(cluster, 2), volume_snapshot="orders-2"),  # somebody else's, by its labels
+        replace(_own(cluster, 2), volume_snapshot="mysql-20261124-000002"),  # somebody else's, by its labels
         replace(_own(cluster, 4), volume_snapshot="precious"),  # another backup's
-        replace(_own(cluster, 3), volume_snapshot="orders-3", signed=backup.UNKNOWN),
+        replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003", signed=backup.UNKNOWN),
     ]
     backups.remove(session, TARGET, wanted)
     assert cluster.store.deleted("VolumeSnapshot") == []
-    backups.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="orders-3")])
-    assert cluster.store.deleted("VolumeSnapshot") == ["orders-3"]
+    backups.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003")])
+    assert cluster.store.deleted("VolumeSnapshot") == ["mysql-20261124-000003"]
 
 
 def test_forged_binary_logs_push_none_of_a_kept_backup_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,9 +290,48 @@ def test_forged_binary_logs_push_none_of_a_kept_backup_out(monkeypatch: pytest.M
     assert not {"c", "real2", "b-real2"} & set(asked)
 
 
+def test_a_neighbours_key_speaks_for_no_entry_under_this_clusters_name_or_origin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever has the key of cluster `a` seals entries of cluster `a` with another's id or origin."""
+    cluster = Cluster(1)
+    _with_key(cluster, **{names.KEY_BACKUP_KEY: "the key"})
+    session = cluster.session()
+    session.client.create("Secret", _secret("a-internal", "a", "a's key"))
+    real = stored(_own(cluster, 1, group=GROUP), "the key")
+    theirs: dict[str, Any] = {"cluster": "a", "origin": _own(cluster, 1).origin, "group": GROUP}
+    newer = {**theirs, "gtid": f"{GROUP}:1-9"}
+    forged = [made(2, LATER, **newer), made(1, LATER, **newer, id=_own(cluster, 1).id)]
+    forged.append(made(3, **theirs, id="a-b-20261124-000003"))
+    monkeypatch.setattr(restic, "snapshots", lambda *_: bound(real, *(stored(one, "a's key") for one in forged)))
+    cluster.clock.wall = LATER
+    there = backups.catalogue(session, TARGET)
+    assert {(one.id, one.signed) for one in there} == {
+        ("mysql-20261124-000001", backup.SIGNED),
+        ("a-20261124-000002", backup.SIGNED),
+    }
+    assert backups.pick(there, TARGET, "mysql-20261124-000001").cluster == NAME
+    assert backups.prune_plan(session, NAME, TARGET, LAST) == []
+    with pytest.raises(Refused, match="good backup"):
+        backups.check_delete(session, TARGET, "mysql-20261124-000001")
+
+
+def test_a_neighbours_chunk_stands_in_for_none_of_this_cluster() -> None:
+    keys = backup.Keys("db", {"a": "a's key", "orders": "the key"})
+    kept = made(1, group=GROUP, signed=backup.SIGNED)
+    real = binlog.Chunk("c", "orders", "db", "uid", GROUP, f"{GROUP}:1-5", f"{GROUP}:6-9", transactions=4)
+    evil = replace(real, cluster="a", revision=99, transactions=95)
+    logs = [{"id": one.cluster, "tags": binlog.tags(one, key)} for one, key in ((real, "the key"), (evil, "a's key"))]
+    found = binlog.chunks(logs, keys)
+    assert {(one.cluster, one.signed) for one in found} == {("orders", backup.SIGNED), ("a", backup.SIGNED)}
+    assert [one.cluster for one in binlog.reach(kept, found).chunks] == ["orders"]
+    assert binlog.not_needed(logs, [kept], kept.owner, keys) == []
+    assert binlog.superseded(logs, keys) == []
+
+
 def test_the_real_one_is_picked_of_two_with_one_id_and_the_job_gets_that_very_one() -> None:
     real, evil = replace(made(1), signed=backup.SIGNED, snapshot="real"), replace(made(1), snapshot="evil")
-    assert backups.pick([evil, real], TARGET, "orders-1") == real
+    assert backups.pick([evil, real], TARGET, "orders-20261124-000001") == real
     with pytest.raises(Refused) as error:
         signing.check(evil, accepted=False)
     assert error.value.reasons[0].code == "unauthenticated"
@@ -344,8 +387,13 @@ def test_forged_names_of_clusters_cost_no_calls() -> None:
 @pytest.mark.parametrize(
     ("steps", "said", "key", "signed"),
     [
-        (planning.SEAL, "orders-1: sealed, tree ab", True, backup.SIGNED),
-        (planning.SEAL, "orders-1: not sealed: the cluster has no key yet, tree ab", False, backup.UNSIGNED),
+        (planning.SEAL, "orders-20261124-000001: sealed, tree ab", True, backup.SIGNED),
+        (
+            planning.SEAL,
+            "orders-20261124-000001: not sealed: the cluster has no key yet, tree ab",
+            False,
+            backup.UNSIGNED,
+        ),
         ((), "", True, backup.FACTS),
         ((), "", False, backup.UNSIGNED),
     ],

@@ -47,10 +47,10 @@ def _two() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("chosen", ["evil", "real"])
 def test_a_job_takes_the_very_entry_that_the_command_has_looked_at(work: Path, chosen: str) -> None:
-    _job(work, _two(), BACKUP_ID="orders-1", SNAPSHOT=chosen).choose()
+    _job(work, _two(), BACKUP_ID="orders-20261124-000001", SNAPSHOT=chosen).choose()
     assert (work / "chosen").read_text() == chosen
-    with pytest.raises(errors.Refused, match="no backup orders-1"):
-        _job(work, _two(), BACKUP_ID="orders-1", SNAPSHOT="gone").choose()
+    with pytest.raises(errors.Refused, match="no backup orders-20261124-000001"):
+        _job(work, _two(), BACKUP_ID="orders-20261124-000001", SNAPSHOT="gone").choose()
 
 
 def test_a_scheduled_verification_takes_a_backup_that_the_cluster_has_sealed(work: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_sealed_backup_is_brought_forward_with_sealed_logs_only() -> None:
     assert binlog.reach(one, binlog.chunks([evil], keys)).chunks != ()  # on the user's word
     # Nothing that is sealed goes for what is not.
     kept = [replace(one, signed=backup.SIGNED)]
-    assert "c-the key" not in binlog.not_needed([evil, stranger, real], kept, "uid", keys)
+    assert "c-the key" not in binlog.not_needed([evil, stranger, real], kept, one.owner, keys)
     assert binlog.superseded([evil, real], keys) == ["c-"]
 
 

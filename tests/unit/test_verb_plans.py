@@ -119,6 +119,15 @@ def test_an_operator_of_one_cluster_enters_and_deletes_nothing_of_another() -> N
     assert exec_rule["resourceNames"] == [f"orders-{ordinal}" for ordinal in range(9)]
 
 
+def test_only_the_owner_writes_what_a_pod_is_made_of() -> None:
+    """Whoever may change a template mounts any Secret of the namespace into a pod that an operator may enter."""
+    for identity in ("viewer", "operator"):
+        held, _ = rights.IDENTITIES[identity]
+        writing = {one.resource for one in held if set(one.verbs) - {"get", "list"}}
+        assert writing <= {"pods", "pods/exec", "persistentvolumeclaims", "statefulsets/scale", "leases"}
+        assert {verb for one in held if one.resource == "pods" for verb in one.verbs} <= {"get", "list", "delete"}
+
+
 def test_nobody_may_read_secrets_but_the_owner() -> None:
     for identity in ("viewer", "operator"):
         held, _ = rights.IDENTITIES[identity]

@@ -113,13 +113,13 @@ class Job:
     def expired(self) -> None:
         """List the backups that the policy does not keep."""
         snapshots = _snapshots()
-        own = [one for one in self._catalogue() if one.origin == self._env["ORIGIN"]]
+        own = [one for one in self._catalogue() if one.owner == peers.owner(self._env)]
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
         over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
         # A volume snapshot is deleted with its entry, which this Job may not do: `backup prune` does.
         gone = [one for one in over if not one.volume_snapshot]
         stays = [one for one in own if one not in gone]
-        logs = binlog.not_needed(snapshots, stays, self._env["ORIGIN"], peers.keys(self._env))
+        logs = binlog.not_needed(snapshots, stays, peers.owner(self._env), peers.keys(self._env))
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
         self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
 
@@ -130,7 +130,7 @@ class Job:
         if wanted:  # another entry may have the same id: take the one that the command checked
             chosen = next((one for one in found if one.id == wanted and snapshot in (None, one.snapshot)), None)
         else:
-            own = [one for one in found if one.origin == self._env["ORIGIN"]]
+            own = [one for one in found if one.owner == peers.owner(self._env)]
             own = retention.counting(own, self._clock.now(), has_key=bool(peers.key()))
             chosen = next((one for one in own if one.verified is None), own[0] if own else None)
         if chosen is None:
@@ -225,7 +225,8 @@ class Job:
 
     def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:
         """The donor, a member's view of the group, and the group's name."""
-        last = next((one.member for one in backup.catalogue(_snapshots()) if one.origin == self._env["ORIGIN"]), "")
+        own = peers.owner(self._env)
+        last = next((one.member for one in backup.catalogue(_snapshots()) if one.owner == own), "")
         told = "no member answers"
         for host in peers.hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
             try:

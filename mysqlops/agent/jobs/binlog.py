@@ -91,8 +91,7 @@ class Ship:
 
     def _begin(self, server: connect.Server, source: receiving.Source) -> OpenChunk:
         snapshots = self._store.snapshots()
-        origin = self._env["ORIGIN"]
-        start = receiving.start(origin, source, *peers.held(self._env, snapshots))
+        start = receiving.start(peers.owner(self._env), source, *peers.held(self._env, snapshots))
         if start.gap and not source.is_settled:
             raise errors.WaitTimeout(_UNSETTLED)
         if start.gap:

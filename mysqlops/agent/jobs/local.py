@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import backup, quantity
+from mysqlops.core import quantity
 from mysqlops.mysql import connect
 
 T = TypeVar("T")
@@ -61,14 +61,24 @@ def explained(program: Callable[[T], None], job: T) -> None:
         raise errors.StepFailed(f"the scratch volume of {size} is full: {error}") from error
 
 
+# Exit statuses of a server that was ended from outside or killed for its memory: they say nothing about the data.
+_ENDED_FROM_OUTSIDE = ("", "0", "137", "143")
+
+
+def blames(*, is_refused: bool, ended: str, is_full: bool) -> bool:
+    """Whether a failed verification shows that the backup is bad: the server refused to read it, or crashed on it with
+    the exit status `ended`, and the volume was not full."""
+    return not is_full and (is_refused or ended not in _ENDED_FROM_OUTSIDE)
+
+
 def blames_data(clock: Clock, name: str, error: errors.MysqlopsError) -> bool:
-    """Whether a check that failed with this error shows that the checked data is bad (core.backup.blames_data)."""
+    """Whether a check that failed with this error shows that the checked data is bad."""
     ended = ""
     if not isinstance(error, errors.StatementFailed):
         with contextlib.suppress(errors.WaitTimeout):  # a server that crashes leaves its status a moment later
             until(clock, _stopped(name).exists, "end", seconds=_CRASH_SECONDS)
             ended = _stopped(name).read_text().strip()
-    return backup.blames_data(is_refused=isinstance(error, errors.StatementFailed), ended=ended, is_full=_is_full())
+    return blames(is_refused=isinstance(error, errors.StatementFailed), ended=ended, is_full=_is_full())
 
 
 def _is_full() -> bool:

@@ -63,10 +63,7 @@ def _refuse_what_sql_cannot_hold(server: connect.Server, tables: Sequence[tuple[
         for one in tables
         if (count := comparison.not_writable(server, *one))
     ]
-    reasons += [
-        Reason(_CODE, f"{one}: its text holds two semicolons in a row, or a comment that clients do not see", _ARCHIVE)
-        for one in programs.splitting(server)
-    ]
+    reasons += [Reason(_CODE, f"{one}: {programs.MISREAD}", _ARCHIVE) for one in programs.splitting(server)]
     # In an alias, as in the text of every view, the server strips leading spaces and control characters from a name.
     reasons += [
         Reason(_CODE, f"view {comparison.quoted(*one)}: a column's name starts with {column[0]!r}", _ARCHIVE)

@@ -60,6 +60,10 @@ def key() -> str:
     return _KEY.read_text().strip() if _KEY.exists() else ""
 
 
+def owner(environment: Mapping[str, str]) -> backup.Owner:
+    return environment["ORIGIN"], environment["MYSQLOPS_CLUSTER"], environment["MYSQLOPS_NAMESPACE"]
+
+
 def keys(environment: Mapping[str, str]) -> backup.Keys:
     own = {environment["MYSQLOPS_CLUSTER"]: key()} if key() else {}
     return backup.Keys(environment["MYSQLOPS_NAMESPACE"], own)

@@ -22,8 +22,8 @@ def _back_up(scene: Scene, _: Facts) -> Json:
 def _restore_facts(scene: Scene) -> Facts:
     """The newest sealed backup that is not known to be bad, under an unused name; raises Refused."""
     session, target = scene.session, targets.find(scene.session.client, scene.options.get("target"))
-    own = backup.origin(session, scene.name)
-    good = [one for one in backup.catalogue(session, target) if one.origin == own and one.level != facts_of.FAILED]
+    own = backup.owner(session, scene.name)
+    good = [one for one in backup.catalogue(session, target) if one.owner == own and one.level != facts_of.FAILED]
     if not good:
         text = f"target {target.name} holds no good backup of {scene.name}"
         raise errors.Refused([errors.Reason("no-such-backup", text, f"mysqlops backup create {scene.name}")])

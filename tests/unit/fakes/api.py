@@ -180,6 +180,10 @@ class Client(client.Client):
         self.store.done(f"PATCH {kind} {name} {json.dumps(change)}")
         return made
 
+    def scale(self, name: str, replicas: int, *, version: str = "") -> None:
+        meta: Json = {"metadata": {"resourceVersion": version}} if version else {}
+        self.patch("StatefulSet", name, {**meta, "spec": {"replicas": replicas}})
+
     def delete(
         self, kind: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None, orphan: bool = False
     ) -> None:
