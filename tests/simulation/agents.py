@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from mysqlops import errors
 from mysqlops.agent import certificates, health, log, loop, member, pod, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
-from mysqlops.mysql import connect
+from mysqlops.mysql import connect, xcom
+from mysqlops.planning import obituary
 from tests.simulation.clients import AgentApi
+from tests.simulation.clock import SimSignal
 from tests.simulation.scheduler import Process
 from tests.simulation.sql import SimServer
 
@@ -40,6 +42,29 @@ class OwnPod(pod.Pod):
         other = self._world.server(host.partition(".")[0])
         self._world.scheduler.pause(0.01)
         return other is not None and self._world.reaches(self._containers.server, other)
+
+    def await_end(self) -> bool:
+        model, signal = self._containers.server, SimSignal(self._world.scheduler)
+        self._world.scheduler.running()
+        if not model.is_up:
+            return False
+        model.ends.append(signal)
+        signal.wait()
+        return True
+
+    def is_refused(self) -> bool:
+        self._world.scheduler.running()
+        return not self._containers.server.is_up and not self._containers.server.has_stopped
+
+    def ask_to_remove(self, host: str, wanted: obituary.Request, seconds: float) -> xcom.Answer:
+        """Any pause may come before the receiver acts on it: it may be asked late, and this member be back."""
+        world, own = self._world, self._containers.server
+        world.scheduler.pause(world.scheduler.random.uniform(0.02, seconds))
+        other = world.server(host.partition(".")[0])
+        is_cut = other is not None and frozenset((own.pod, other.pod)) in world.cuts
+        if other is None or not other.is_up or other.is_frozen() or is_cut:
+            raise errors.ConnectFailed(f"{host}: timed out")
+        return world.replication.ask_to_remove(other, wanted.group_name, wanted.address.partition(":")[0])
 
     def find(self, key: str) -> str | None:
         return None
