@@ -60,7 +60,8 @@ class Obituary:
         try:
             at = self._clock.monotonic()
             last, seen_at = self._last
-            wanted = obituary.plan(last, at - seen_at, is_refused=self._is_refused())
+            cluster = self._pod.me.cluster
+            wanted = obituary.plan(last, at - seen_at, cluster=cluster, is_refused=self._is_refused())
             told = f"asked nobody: {wanted.why}" if isinstance(wanted, obituary.Silence) else self._send(wanted, at)
             self._log.say(f"mysqld has ended; {told}")
         finally:
@@ -76,15 +77,15 @@ class Obituary:
     def _send(self, wanted: obituary.Request, at: float) -> str:
         """The first member that answers is enough; its answer only says whether it will propose the removal."""
         told = []
-        for host in wanted.witnesses:
+        for witness in wanted.witnesses:
             if self._over.is_set() or self._clock.monotonic() > at + _ALL_SECONDS:
                 break
             try:
-                answer = self._pod.ask_to_remove(host, wanted, _ASK_SECONDS)
+                answer = self._pod.ask_to_remove(witness, wanted.group_name, _ASK_SECONDS)
             except errors.MysqlopsError as error:
                 told.append(str(error))
                 continue
-            told.append(f"{host} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
+            told.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
             if answer in _SETTLED:
                 break
         return f"asked the group to remove it: {'; '.join(told) or 'too late'}"

@@ -13,7 +13,6 @@ from mysqlops.agent import credentials, life, settings
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import names
 from mysqlops.mysql import accounts, connect, group_channel, group_replication, own_accounts, wait, xcom
-from mysqlops.planning import obituary
 
 _MARK_SECONDS = 60.0
 
@@ -74,13 +73,13 @@ class Pod:
         """True if mysqld's socket is there and nobody listens."""
         return connect.is_refused()
 
-    def ask_to_remove(self, host: str, wanted: obituary.Request, seconds: float) -> xcom.Answer:
-        """Ask another member to have this one removed from the group; raises MysqlError, ConfigError."""
+    def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
+        """Ask another pod to have this one removed from the group; raises MysqlError, ConfigError."""
         login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        host = self.me.host(names.ordinal_of(witness))
         peer = group_channel.Peer(host, replace(login, ca_file=str(settings.TLS / "ca.crt")))
-        return group_channel.ask_to_remove(
-            peer, wanted.group_name, wanted.address, clock=SystemClock(), seconds=seconds
-        )
+        own = f"{self.me.host(self.me.ordinal)}:{names.PORT_MYSQL}"
+        return group_channel.ask_to_remove(peer, group_name, own, clock=SystemClock(), seconds=seconds)
 
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""

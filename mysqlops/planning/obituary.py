@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mysqlops.core import version, view
+from mysqlops.core import names, version, view
 
 LATEST_SECONDS = 5.0  # the group suspects by itself then
-PORT = 3306  # of group_replication_local_address (start.sh)
 # Tried with real servers. Older ones compare an identity that no table shows, and refuse; newer ones are not known.
 _TRIED = {(9, 7)}
 
 
 @dataclass(frozen=True)
 class Request:
-    """Remove `address` from the group; `witnesses` are the hosts to ask, in turn."""
+    """Ask these pods, in turn, to remove this one from the group of that name."""
 
     group_name: str
-    address: str
     witnesses: tuple[str, ...]
 
 
@@ -33,9 +31,10 @@ class Silence:
     why: str
 
 
-def plan(last: view.ServerView | None, seconds: float, *, is_refused: bool) -> Request | Silence:
+def plan(last: view.ServerView | None, seconds: float, *, cluster: str, is_refused: bool) -> Request | Silence:
     """What follows from the end of mysqld's process. `last` is its last answer, so many seconds ago; `is_refused` is
-    True if its socket is still there and nobody listens."""
+    True if its socket is still there and nobody listens. What a server says about itself and others never decides who
+    is removed: that is always the agent's own pod."""
     if not is_refused:
         return Silence("it stopped by itself, and left its group before")
     if last is None or seconds > LATEST_SECONDS:
@@ -45,7 +44,8 @@ def plan(last: view.ServerView | None, seconds: float, *, is_refused: bool) -> R
         return Silence("it was in no group")
     if why := _why_nobody_decides(last):
         return Silence(why)
-    return Request(last.group_name, f"{own.host}:{PORT}", tuple(one.host for one in last.successors()))
+    witnesses = tuple(one.pod for one in last.successors() if names.is_member(one.pod, cluster))
+    return Request(last.group_name, witnesses) if witnesses else Silence("no other member was ONLINE")
 
 
 def _why_nobody_decides(last: view.ServerView) -> str:
@@ -54,4 +54,4 @@ def _why_nobody_decides(last: view.ServerView) -> str:
         return f"not tried with MySQL {last.version}"
     if 2 * (last.reachable_members() - 1) <= len(last.members):
         return "the others are no majority, so they cannot decide"
-    return "" if last.successors() else "no other member was ONLINE"
+    return ""

@@ -24,7 +24,7 @@ from tests.database.files import CONFIG, PASSWORDS
 from tests.simulation.group_contract import NAME
 
 TESTER = connect.Login("tester", "tester")
-REPLICATION = connect.Login(names.USERREPLICATION, PASSWORDS[names.KEYREPLICATION_PASSWORD])
+REPLICATION = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD])
 _ENVIRONMENT = ("MYSQLOPS_CLUSTER=mysql", "MYSQLOPS_NAMESPACE=db")
 
 

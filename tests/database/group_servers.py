@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from mysqlops import errors
 from mysqlops.clock import SystemClock
-from mysqlops.core import view
+from mysqlops.core import names, view
 from mysqlops.mysql import connect, group_channel, group_replication, xcom
-from mysqlops.planning import obituary
 from tests.database.group import REPLICATION, Group, Member
 from tests.simulation.group_contract import NAME
 
@@ -146,7 +145,7 @@ class RealServers:
 
     def ask_to_remove(self, number: int, of: int, group_name: str = NAME) -> xcom.Answer:
         peer = group_channel.Peer(self._members[number].address(), REPLICATION)
-        address = f"{self._members[of].host}:{obituary.PORT}"
+        address = f"{self._members[of].host}:{names.PORT_MYSQL}"
         return group_channel.ask_to_remove(peer, group_name, address, clock=SystemClock(), seconds=5)
 
     # --- as clients and others do it

@@ -10,7 +10,6 @@ from mysqlops import errors
 from mysqlops.agent import certificates, health, log, loop, member, pod, secrets_watch, settings, surroundings
 from mysqlops.clock import Clock
 from mysqlops.mysql import connect, xcom
-from mysqlops.planning import obituary
 from tests.simulation.clients import AgentApi
 from tests.simulation.clock import SimSignal
 from tests.simulation.scheduler import Process
@@ -56,15 +55,15 @@ class OwnPod(pod.Pod):
         self._world.scheduler.running()
         return not self._containers.server.is_up and not self._containers.server.has_stopped
 
-    def ask_to_remove(self, host: str, wanted: obituary.Request, seconds: float) -> xcom.Answer:
+    def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
         """Any pause may come before the receiver acts on it: it may be asked late, and this member be back."""
         world, own = self._world, self._containers.server
         world.scheduler.pause(world.scheduler.random.uniform(0.02, seconds))
-        other = world.server(host.partition(".")[0])
+        other = world.server(witness)
         is_cut = other is not None and frozenset((own.pod, other.pod)) in world.cuts
         if other is None or not other.is_up or other.is_frozen() or is_cut:
-            raise errors.ConnectFailed(f"{host}: timed out")
-        return world.replication.ask_to_remove(other, wanted.group_name, wanted.address.partition(":")[0])
+            raise errors.ConnectFailed(f"{witness}: timed out")
+        return world.replication.ask_to_remove(other, group_name, own.host)
 
     def find(self, key: str) -> str | None:
         return None

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mysqlops import errors
-from mysqlops.agent import health, life, log, loop, pod
+from mysqlops.agent import health, life, log, loop, pod, settings
 from mysqlops.agent import obituary as acting
 from mysqlops.clock import SystemClock
 from mysqlops.core import view
@@ -182,14 +182,20 @@ def _seen(*members: view.GroupMember, version: str = "9.7.4") -> view.ServerView
     )
 
 
+def _plan(
+    seen: view.ServerView | None, seconds: float = 0.3, *, is_refused: bool = True
+) -> obituary.Request | obituary.Silence:
+    return obituary.plan(seen, seconds, cluster="mysql", is_refused=is_refused)
+
+
 _THREE = _seen(_member(0, role="primary"), _member(1), _member(2))
 
 
 def test_of_three_any_may_be_declared_dead_by_its_own_agent() -> None:
-    wanted = obituary.Request(_NAME, "mysql-0.mysql.db.svc:3306", ("mysql-1.mysql.db.svc", "mysql-2.mysql.db.svc"))
-    assert obituary.plan(_THREE, 0.3, is_refused=True) == wanted
+    wanted = obituary.Request(_NAME, ("mysql-1", "mysql-2"))
+    assert _plan(_THREE) == wanted
     joining = _seen(_member(0, view.RECOVERING), _member(1, role="primary"), _member(2))
-    assert obituary.plan(joining, 0.3, is_refused=True) == wanted
+    assert _plan(joining) == wanted
 
 
 @pytest.mark.parametrize(
@@ -213,7 +219,13 @@ def test_of_three_any_may_be_declared_dead_by_its_own_agent() -> None:
     ],
 )
 def test_otherwise_nobody_is_asked(seen: view.ServerView | None, seconds: float, is_refused: bool) -> None:
-    assert isinstance(obituary.plan(seen, seconds, is_refused=is_refused), obituary.Silence)
+    assert isinstance(_plan(seen, seconds, is_refused=is_refused), obituary.Silence)
+
+
+def test_a_server_that_lies_about_its_group_sends_the_agent_to_nobody_else() -> None:
+    foreign = replace(_member(1), host="db-1.evil.example")
+    assert _plan(_seen(_member(0), foreign, _member(2))) == obituary.Request(_NAME, ("mysql-2",))
+    assert isinstance(_plan(_seen(_member(0), foreign, replace(foreign, server_uuid="x"))), obituary.Silence)
 
 
 _STATES = st.sampled_from([view.ONLINE, view.RECOVERING, view.UNREACHABLE, view.OFFLINE, view.ERROR])
@@ -222,13 +234,12 @@ _STATES = st.sampled_from([view.ONLINE, view.RECOVERING, view.UNREACHABLE, view.
 @given(st.lists(_STATES, min_size=1, max_size=9))
 def test_whoever_is_asked_can_decide_without_the_dead_one(states: list[str]) -> None:
     seen = _seen(*(_member(number, state) for number, state in enumerate(states)))
-    wanted = obituary.plan(seen, 0.0, is_refused=True)
+    wanted = _plan(seen)
     if isinstance(wanted, obituary.Request):
         others = sum(state in (view.ONLINE, view.RECOVERING) for state in states[1:])
         assert 2 * others > len(states)
-        assert wanted.address == "mysql-0.mysql.db.svc:3306"
         assert wanted.witnesses == tuple(
-            f"mysql-{number}.mysql.db.svc" for number, state in enumerate(states) if number and state == view.ONLINE
+            f"mysql-{number}" for number, state in enumerate(states) if number and state == view.ONLINE
         )
 
 
@@ -236,7 +247,7 @@ def test_whoever_is_asked_can_decide_without_the_dead_one(states: list[str]) -> 
 class _Own:
     """The pod of a mysqld that dies when the test says so."""
 
-    me = None
+    me = settings.Settings("mysql", "db", "mysql-0", "uid")
 
     def __init__(self, *answers: xcom.Answer | errors.MysqlopsError, refused: bool = True) -> None:
         self.answers, self.refused = [*answers], refused
@@ -255,9 +266,10 @@ class _Own:
         self.was_asking.append(self.acting.is_asking())
         return self.refused
 
-    def ask_to_remove(self, host: str, wanted: obituary.Request, seconds: float) -> xcom.Answer:
+    def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
         assert self.acting.is_asking()
-        self.asked.append(host.partition(".")[0])
+        assert group_name == _NAME
+        self.asked.append(witness)
         self.clock.seconds += seconds
         answer = self.answers.pop(0)
         if isinstance(answer, errors.MysqlopsError):
