@@ -9,12 +9,14 @@ from __future__ import annotations
 from mysqlops import errors
 from mysqlops.agent import log, pod
 from mysqlops.clock import Clock
-from mysqlops.core import view
+from mysqlops.core import typed, view
 from mysqlops.mysql import xcom
 from mysqlops.planning import obituary
 
 _PAUSE_SECONDS = 1.0  # while there is no mysqld to watch
 _ASK_SECONDS, _ALL_SECONDS = 1.0, 3.0
+# Nothing is sent later than four seconds after the end, however long a peer or a name server keeps the thread.
+_ASKING_SECONDS = _ALL_SECONDS + _ASK_SECONDS + 1.0
 _LOOKS, _LOOK_SECONDS = 5, 0.02  # the kernel closes a process's files one after the other
 _SETTLED = (xcom.Answer.OK, xcom.Answer.FAIL)
 
@@ -26,7 +28,7 @@ class Obituary:
         self._pod, self._log, self._clock = own, words, clock
         self._over = clock.signal()
         self._last: tuple[view.ServerView | None, float] = (None, 0.0)
-        self._is_asking = False
+        self._asking_until = 0.0
 
     def start(self) -> None:
         self._clock.start("obituary", self._run)
@@ -42,7 +44,7 @@ class Obituary:
     def is_asking(self) -> bool:
         """While true, this member must not join: a request might meet its next incarnation. Asked after `saw`: either
         the thread sees that mysqld is back, or the loop sees that the thread is asking."""
-        return self._is_asking
+        return self._clock.monotonic() < self._asking_until
 
     def _run(self) -> None:
         while not self._over.is_set():
@@ -56,16 +58,16 @@ class Obituary:
                 self._over.wait(_PAUSE_SECONDS)
 
     def _ask(self) -> None:
-        self._is_asking = True
+        at = self._clock.monotonic()
+        self._asking_until = at + _ASKING_SECONDS
         try:
-            at = self._clock.monotonic()
             last, seen_at = self._last
             cluster = self._pod.me.cluster
             wanted = obituary.plan(last, at - seen_at, cluster=cluster, is_refused=self._is_refused())
             told = f"asked nobody: {wanted.why}" if isinstance(wanted, obituary.Silence) else self._send(wanted, at)
             self._log.say(f"mysqld has ended; {told}")
         finally:
-            self._is_asking = False
+            self._asking_until = 0.0
 
     def _is_refused(self) -> bool:
         for _ in range(_LOOKS):
@@ -83,7 +85,7 @@ class Obituary:
             try:
                 answer = self._pod.ask_to_remove(witness, wanted.group_name, _ASK_SECONDS)
             except errors.MysqlopsError as error:
-                told.append(str(error))
+                told.append(typed.visible(str(error)))
                 continue
             told.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
             if answer in _SETTLED:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mysqlops.core import names, version, view
 
-LATEST_SECONDS = 5.0  # the group suspects by itself then
+LATEST_SECONDS = 15.0  # a server that is short of memory may not have answered for a while
 # Tried with real servers. Older ones compare an identity that no table shows, and refuse; newer ones are not known.
 _TRIED = {(9, 7)}
 
@@ -32,7 +32,7 @@ class Silence:
 
 
 def plan(last: view.ServerView | None, seconds: float, *, cluster: str, is_refused: bool) -> Request | Silence:
-    """What follows from the end of mysqld's process. `last` is its last answer, so many seconds ago; `is_refused` is
+    """What follows from the end of mysqld's process. `last` is its last answer, given `seconds` ago; `is_refused` is
     True if its socket is still there and nobody listens. What a server says about itself and others never decides who
     is removed: that is always the agent's own pod."""
     if not is_refused:

@@ -56,12 +56,13 @@ class OwnPod(pod.Pod):
         return not self._containers.server.is_up and not self._containers.server.has_stopped
 
     def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
-        """Any pause may come before the receiver acts on it: it may be asked late, and this member be back."""
+        """As the real one, it sends nothing once its time is over."""
         world, own = self._world, self._containers.server
+        until = world.now() + seconds
         world.scheduler.pause(world.scheduler.random.uniform(0.02, seconds))
         other = world.server(witness)
         is_cut = other is not None and frozenset((own.pod, other.pod)) in world.cuts
-        if other is None or not other.is_up or other.is_frozen() or is_cut:
+        if other is None or not other.is_up or other.is_frozen() or is_cut or world.now() > until:
             raise errors.ConnectFailed(f"{witness}: timed out")
         return world.replication.ask_to_remove(other, group_name, own.host)
 
