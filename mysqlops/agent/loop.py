@@ -10,7 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mysqlops import errors
-from mysqlops.agent import cluster_api, handover, health, log, member, pod, publisher, secrets_watch, starting, telling
+from mysqlops.agent import (
+    cluster_api,
+    handover,
+    health,
+    log,
+    member,
+    obituary,
+    pod,
+    publisher,
+    secrets_watch,
+    starting,
+    telling,
+)
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, publication, secret_map, view, volume
 from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
@@ -41,6 +53,7 @@ class Loop:
         self._secrets = secrets
         self._publisher = publisher.Publisher(around, self._log, clock, lambda: secrets.look(self._log))
         self._starting = starting.Starting(server, around, clock)
+        self._obituary = obituary.Obituary(own, self._log, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()
         self._start_pause_until = 0.0
@@ -65,6 +78,7 @@ class Loop:
         """Turn until stop() is called, then leave the group cleanly."""
         self._log.say(f"agent {__version__} of {self._me.pod} in {self._me.namespace}")
         self._publisher.start()
+        self._obituary.start()
         while not self._stop.is_set():
             self.turn()
             self._stop.wait(TURN_SECONDS)
@@ -72,6 +86,7 @@ class Loop:
 
     def stop(self) -> None:
         self._stop.set()
+        self._obituary.stop()
 
     def turn(self) -> None:
         """One round."""
@@ -92,10 +107,8 @@ class Loop:
         # While a switchover runs in this pod, only it moves the labels.
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.blocked_because()))
-            news = publisher.News(
-                seen, server, at, self._since, telling.replicas(server), telling.lost_primaries(server), wants_look
-            )
-            self._publisher.offer(news)
+            replicas, lost = telling.replicas(server), telling.lost_primaries(server)
+            self._publisher.offer(publisher.News(seen, server, at, self._since, replicas, lost, wants_look))
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         if self._clock.monotonic() < self._denied[1]:
@@ -114,6 +127,7 @@ class Loop:
         """A server that does not answer may still be in its group."""
         if server is None:
             return
+        self._obituary.saw(server, at)
         own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
         if own != self._incarnation:
             self._incarnation, self._since = own, at
@@ -150,7 +164,7 @@ class Loop:
             donorless_since=self._donorless_since,
             tries=self._start_failures,
             since=self._since,
-            is_busy=self._background.is_busy(),
+            is_busy=self._background.is_busy() or self._obituary.is_asking(),
         )
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:

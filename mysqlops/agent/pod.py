@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import credentials, settings
-from mysqlops.clock import Clock
+from mysqlops.agent import credentials, life, settings
+from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import names
-from mysqlops.mysql import accounts, connect, group_replication, own_accounts, wait
+from mysqlops.mysql import accounts, connect, group_channel, group_replication, own_accounts, wait, xcom
 
 _MARK_SECONDS = 60.0
 
@@ -63,6 +64,22 @@ class Pod:
     def reaches(self, host: str) -> bool:
         """True if anything answers at the database port of that host; it may refuse all connections."""
         return wait.is_there(wait.Target(host))
+
+    def await_end(self) -> bool:
+        """Wait until mysqld's process has ended; False at once if none can be watched."""
+        return life.await_end(settings.RUN / "life")
+
+    def is_refused(self) -> bool:
+        """True if mysqld's socket is there and nobody listens."""
+        return connect.is_refused()
+
+    def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
+        """Ask another pod to have this one removed from the group; raises MysqlError, ConfigError."""
+        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        host = self.me.host(names.ordinal_of(witness))
+        peer = group_channel.Peer(host, replace(login, ca_file=str(settings.TLS / "ca.crt")))
+        own = f"{self.me.host(self.me.ordinal)}:{names.PORT_MYSQL}"
+        return group_channel.ask_to_remove(peer, group_name, own, clock=SystemClock(), seconds=seconds)
 
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""

@@ -7,6 +7,8 @@ A statement on a lost connection is never sent again: the caller observes again 
 from __future__ import annotations
 
 import contextlib
+import errno
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -72,6 +74,15 @@ class Server:
         """Run a statement that holds a password; an error names `what`, never the statement."""
         with _mapped(self.where, what, secret=True), self._connection.cursor() as cursor:
             cursor.execute(sql)
+
+    def switch(self, command: int) -> socket.socket:
+        """Send a command after which the connection speaks another protocol, and return its socket, which the caller
+        closes: no further packet of MySQL's protocol may follow."""
+        with _mapped(self.where, f"command {command}"):
+            self._connection._execute_command(command, b"")  # type: ignore[attr-defined]
+            self._connection._read_packet()  # type: ignore[no-untyped-call]
+        stream: socket.socket = self._connection._sock  # type: ignore[attr-defined]
+        return stream
 
     def close(self) -> None:
         with contextlib.suppress(pymysql.Error, OSError):
@@ -163,6 +174,17 @@ def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -
         connection.close()
         raise errors.ConnectFailed(f"{where}: TLS is required, but the server does not offer it")
     return Server(connection, where)
+
+
+def is_refused(path: str = SOCKET) -> bool:
+    """True only if the socket is there and nobody listens, as after a crash: a server that stops deletes it, and the
+    kernel accepts for one that is busy or frozen."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            return error.errno == errno.ECONNREFUSED
+    return False
 
 
 def set_read_timeout(server: Server, seconds: float) -> None:

@@ -24,7 +24,7 @@ from tests.database.files import CONFIG, PASSWORDS
 from tests.simulation.group_contract import NAME
 
 TESTER = connect.Login("tester", "tester", ssl_mode=adoption.REQUIRED)
-_REPLICATION = connect.Login(
+REPLICATION = connect.Login(
     names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD], ssl_mode=adoption.REQUIRED
 )
 _ENVIRONMENT = ("MYSQLOPS_CLUSTER=mysql", "MYSQLOPS_NAMESPACE=db")
@@ -82,7 +82,7 @@ class Member:
 
     def _start(self, seeds: Sequence[str], group_name: str, *, bootstrap: bool) -> None:
         with self.server() as server:
-            group_replication.start(server, _REPLICATION, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
+            group_replication.start(server, REPLICATION, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
 
     def leave(self) -> None:
         with self.server() as server:
@@ -96,7 +96,7 @@ class Member:
         """Ends with a server that has stopped."""
         with self.server() as server:
             server.query("SET GLOBAL super_read_only = OFF")
-            clone.take(server, donor.host, _REPLICATION)
+            clone.take(server, donor.host, REPLICATION)
         docker("wait", self.container)
 
     # As a client or a person does it.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from mysqlops import errors
 from mysqlops.agent import certificates, cluster_api, health, log, loop, member, pod, secrets_watch, settings
 from mysqlops.clock import Clock
-from mysqlops.mysql import connect
+from mysqlops.mysql import connect, xcom
 from tests.simulation.clients import AgentApi
+from tests.simulation.clock import SimSignal
 from tests.simulation.scheduler import Process
 from tests.simulation.sql import SimServer
 
@@ -40,6 +41,30 @@ class OwnPod(pod.Pod):
         other = self._world.server(host.partition(".")[0])
         self._world.scheduler.pause(0.01)
         return other is not None and self._world.reaches(self._containers.server, other)
+
+    def await_end(self) -> bool:
+        model, signal = self._containers.server, SimSignal(self._world.scheduler)
+        self._world.scheduler.running()
+        if not model.is_up:
+            return False
+        model.ends.append(signal)
+        signal.wait()
+        return True
+
+    def is_refused(self) -> bool:
+        self._world.scheduler.running()
+        return not self._containers.server.is_up and not self._containers.server.has_stopped
+
+    def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
+        """As the real one, it sends nothing once its time is over."""
+        world, own = self._world, self._containers.server
+        until = world.now() + seconds
+        world.scheduler.pause(world.scheduler.random.uniform(0.02, seconds))
+        other = world.server(witness)
+        is_cut = other is not None and frozenset((own.pod, other.pod)) in world.cuts
+        if other is None or not other.is_up or other.is_frozen() or is_cut or world.now() > until:
+            raise errors.ConnectFailed(f"{witness}: timed out")
+        return world.replication.ask_to_remove(other, group_name, own.host)
 
     def find(self, key: str) -> str | None:
         return None

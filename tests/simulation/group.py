@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mysqlops.mysql.xcom import Answer
 from tests.simulation.volume import Gtid
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Group:
         self.seats: list[Seat] = []
         self.primary: Seat | None = None
         self.cut_off: list[Seat] = []  # expelled, and not yet aware of it
+        self.removals: list[tuple[Seat, str]] = []  # which member will propose to remove whom
 
     def view_id(self) -> str:
         return f"{self.incarnation}:{self.number}"
@@ -153,6 +155,26 @@ class Replication:
             self._say(f"{server.host_name()} leaves group {group.incarnation[-2:]}")
             self._after_change(group)
 
+    def ask_to_remove(self, server: Mysqld, name: str, host: str) -> Answer:
+        """A member proposes it as soon as it has a majority. It knows no incarnation: the address counts."""
+        seat = server.seat
+        if seat is None or seat not in seat.group.seats or seat.group.name != name:
+            return Answer.FAIL
+        if not any(one.host == host for one in seat.group.seats):
+            return Answer.FAIL
+        seat.group.removals.append((seat, host))
+        return Answer.OK
+
+    def _remove(self, group: Group, best: list[Seat]) -> list[Seat]:
+        due = {host for asked, host in group.removals if asked in best}
+        group.removals = [(asked, host) for asked, host in group.removals if asked.is_running() and asked not in best]
+        for seat in [one for one in group.seats if one.host in due]:
+            group.seats.remove(seat)
+            group.cut_off.append(seat)
+            group.number += 1
+            self._say(f"group {group.incarnation[-2:]} removes {seat.server.host_name()}, as it was asked to")
+        return [one for one in best if one in group.seats]
+
     def set_primary(self, server: Mysqld, uuid: str) -> str:
         seat = server.seat
         if seat is None or seat.state != ONLINE or not self.has_majority(seat):
@@ -191,6 +213,7 @@ class Replication:
         for seat in everybody:
             self._count(seat, group, best)
         if best:
+            best = self._remove(group, best)
             self._expel(group, best)
             self._deliver(best)
             if group.primary not in group.seats:

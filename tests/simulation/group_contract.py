@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from mysqlops import errors
 from mysqlops.core import group as noted
 from mysqlops.core import names, view
+from mysqlops.mysql import xcom
 
 T = TypeVar("T")
 NAME = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
@@ -54,6 +55,8 @@ class Servers(Protocol):
     def hand_over(self, of: int, to: int) -> None: ...
     def copy(self, number: int, donor: int) -> None: ...
     def observe(self, number: int) -> view.ServerView: ...
+    def ask_to_remove(self, number: int, of: int, group_name: str = NAME) -> xcom.Answer:
+        """Ask the first to have the second removed."""
 
     # As clients and others do it.
     def set_bootstrap(self, number: int) -> None: ...

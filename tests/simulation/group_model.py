@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.core import names, view
-from mysqlops.mysql import clone, connect, group_replication
+from mysqlops.mysql import clone, connect, group_replication, xcom
 from tests.simulation import group as groups
 from tests.simulation import mysqld
 from tests.simulation.group_contract import NAME
@@ -174,6 +174,9 @@ class ModelServers(mysqld.Around):
 
     def observe(self, number: int) -> view.ServerView:
         return self._do(number, group_replication.observe)
+
+    def ask_to_remove(self, number: int, of: int, group_name: str = NAME) -> xcom.Answer:
+        return self.replication.ask_to_remove(self.members[number], group_name, self.members[of].host)
 
     # --- as clients and others do it
     def set_bootstrap(self, number: int) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from mysqlops.clock import Signal
 from tests.simulation import group as groups
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.volume import Volume
@@ -28,6 +29,8 @@ class Mysqld:
         self.pod, self.host, self.volume, self._around = pod, host, volume, around
         self.random: random.Random = around.scheduler.random
         self.is_up = self.is_stopped = False
+        self.has_stopped = False  # by itself: its socket is gone
+        self.ends: list[Signal] = []  # of those who wait for its end
         self.starts = 0
         self.version = "9.7.4"
         self.seat: groups.Seat | None = None
@@ -65,7 +68,10 @@ class Mysqld:
         """kill -9, or the power goes: then what was not flushed is gone."""
         if power:
             self.volume.lose_tail()
-        self.is_up, self.seat = False, None
+        self.is_up, self.seat, self.has_stopped = False, None, False
+        for signal in self.ends:
+            signal.set()
+        self.ends.clear()
         self.touch()
 
     def shut_down(self) -> None:
@@ -74,6 +80,7 @@ class Mysqld:
             self.refuse_writes()
             self._around.replication.leave(self)
         self.die()
+        self.has_stopped = True
 
     def is_frozen(self) -> bool:
         return self.is_stopped or self._around.is_down(self.volume.node)

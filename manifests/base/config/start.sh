@@ -9,6 +9,13 @@ rm -f /run/mysqlops/left
 export MALLOC_ARENA_MAX=4
 # Messages of the group go back to the system at once; otherwise the threshold grows to 32 MiB, and they stay as holes.
 export MALLOC_MMAP_THRESHOLD_=262144
+# mysqld inherits this and does not know it: the kernel closes it when the process has ended, and the agent learns at
+# once (docs/adr/0037). Without mkfifo, the group finds out by itself, as it did before.
+life=/run/mysqlops/life
+[ -p "$life" ] || mkfifo -m 600 "$life" || true
+if [ -p "$life" ]; then
+  exec 9<>"$life"
+fi
 exec mysqld --defaults-file=/etc/mysqlops/my.cnf \
   --server-id=$((100 + ordinal)) \
   --report-host="$host" \

@@ -1,0 +1,93 @@
+"""When the member's mysqld dies, asks the group to remove it: the others elect within a second or two, instead of
+suspecting it for five seconds first (planning/obituary.py, docs/adr/0037).
+
+A thread that sleeps until the process ends. Whatever fails, the group's own suspicion removes the member as before.
+"""
+
+from __future__ import annotations
+
+from mysqlops import errors
+from mysqlops.agent import log, pod
+from mysqlops.clock import Clock
+from mysqlops.core import typed, view
+from mysqlops.mysql import xcom
+from mysqlops.planning import obituary
+
+_PAUSE_SECONDS = 1.0  # while there is no mysqld to watch
+_ASK_SECONDS, _ALL_SECONDS = 1.0, 3.0
+# Nothing is sent later than four seconds after the end, however long a peer or a name server keeps the thread.
+_ASKING_SECONDS = _ALL_SECONDS + _ASK_SECONDS + 1.0
+_LOOKS, _LOOK_SECONDS = 5, 0.02  # the kernel closes a process's files one after the other
+_SETTLED = (xcom.Answer.OK, xcom.Answer.FAIL)
+
+
+class Obituary:
+    """Watches one member's mysqld; never raises."""
+
+    def __init__(self, own: pod.Pod, words: log.Log, clock: Clock) -> None:
+        self._pod, self._log, self._clock = own, words, clock
+        self._over = clock.signal()
+        self._last: tuple[view.ServerView | None, float] = (None, 0.0)
+        self._asking_until = 0.0
+
+    def start(self) -> None:
+        self._clock.start("obituary", self._run)
+
+    def stop(self) -> None:
+        """The pod stops, and mysqld leaves the group by itself."""
+        self._over.set()
+
+    def saw(self, server: view.ServerView, at: float) -> None:
+        """mysqld answered. Called before the loop acts on that answer."""
+        self._last = server, at
+
+    def is_asking(self) -> bool:
+        """While true, this member must not join: a request might meet its next incarnation. Asked after `saw`: either
+        the thread sees that mysqld is back, or the loop sees that the thread is asking."""
+        return self._clock.monotonic() < self._asking_until
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                if not self._pod.await_end():
+                    self._over.wait(_PAUSE_SECONDS)
+                elif not self._over.is_set():
+                    self._ask()
+            except Exception as error:
+                self._log.say_if_new("obituary", f"unexpected {type(error).__name__}: {error}")
+                self._over.wait(_PAUSE_SECONDS)
+
+    def _ask(self) -> None:
+        at = self._clock.monotonic()
+        self._asking_until = at + _ASKING_SECONDS
+        try:
+            last, seen_at = self._last
+            cluster = self._pod.me.cluster
+            wanted = obituary.plan(last, at - seen_at, cluster=cluster, is_refused=self._is_refused())
+            told = f"asked nobody: {wanted.why}" if isinstance(wanted, obituary.Silence) else self._send(wanted, at)
+            self._log.say(f"mysqld has ended; {told}")
+        finally:
+            self._asking_until = 0.0
+
+    def _is_refused(self) -> bool:
+        for _ in range(_LOOKS):
+            if self._pod.is_refused():
+                return True
+            self._clock.sleep(_LOOK_SECONDS)
+        return False
+
+    def _send(self, wanted: obituary.Request, at: float) -> str:
+        """The first member that answers is enough; its answer only says whether it will propose the removal."""
+        told = []
+        for witness in wanted.witnesses:
+            if self._over.is_set() or self._clock.monotonic() > at + _ALL_SECONDS:
+                break
+            try:
+                answer = self._pod.ask_to_remove(witness, wanted.group_name, _ASK_SECONDS)
+            except errors.MysqlopsError as error:
+                told.append(typed.visible(str(error)))
+                continue
+            told.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
+            if answer in _SETTLED:
+                break
+        return f"asked the group to remove it: {'; '.join(told) or 'too late'}"

@@ -1,0 +1,102 @@
+"""XCom's wire format, as far as one request needs it: remove a member from the group. Pure, and total: whatever a peer
+sends, it is understood or it is not.
+
+The protocol is Group Replication's own and undocumented. Its source: xcom_vp.x and xcom_transport.h in
+plugin/group_replication/libmysqlgcs/src/bindings/xcom/xcom; the encoding is XDR (RFC 4506). This speaks one version of
+it, x_1_9, which MySQL 8.4 and 9.7 share. What a server does with the request: docs/adr/0037.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import Enum
+
+COMMAND = 0x21  # COM_SUBSCRIBE_GROUP_REPLICATION_STREAM: from here on the connection speaks XCom's protocol
+HEADER_BYTES = 12
+LONGEST_REPLY = 1024  # a reply has 128 bytes; nothing longer is read
+
+_VERSION = 10  # x_1_9
+_HEADER = struct.Struct(">IIBHB")  # version, bytes of the body, kind, tag, unused
+_MESSAGE, _VERSION_REQUEST, _VERSION_REPLY = 0, 1, 2
+_NEGOTIATING, _ASKING = 313, 666  # tags; any number
+_NOBODY = 0xFFFFFFFF
+_CLIENT_REPLY = 22
+_REMOVE = 15  # remove_node_type
+_EXPIRES_SECONDS = 13.0
+_PROPOSES_AND_LEARNS = 7  # services of a node
+_EVENT_HORIZON = 10  # the group's minimum, and its default
+
+# struct pax_msg up to the request: to, from, group_id, max_synode, start_type, reply_to, proposal, op, synode,
+# msg_type, and whether there are receivers and a request. A synode is "IQI", a ballot "iI".
+_BEFORE = struct.Struct(">III IQI I iI iI I IQI I II")
+_OP, _RECEIVERS, _REQUEST = 11, 16, 17  # positions in it
+# What follows the request: snap, gcs_snap, cli_err, force_delivery, refcnt, delivered_msg, event_horizon,
+# requested_synode_app_data, rd.
+_AFTER = struct.Struct(">II I I i IQI I I I")
+_ANSWER = 2
+# struct app_data: unique_id, group_id, lsn, app_key, consensus, expiry_time, notused, log_it, chosen, recover, c_t.
+_REQUESTED = struct.Struct(">IQI I Q IQI I d III I I")
+
+
+class Answer(Enum):
+    """What a member replies. OK means that it will propose the removal, not that the group has decided."""
+
+    OK = 0
+    FAIL = 1
+    RETRY = 2
+    REDIRECT = 3
+
+
+def version_request() -> bytes:
+    return _HEADER.pack(_VERSION, 0, _VERSION_REQUEST, _NEGOTIATING, 0)
+
+
+def is_agreed(header: bytes) -> bool:
+    """Whether the reply to `version_request` agrees to exactly the version that this module speaks."""
+    return len(header) == HEADER_BYTES and header == _HEADER.pack(_VERSION, 0, _VERSION_REPLY, _NEGOTIATING, 0)
+
+
+def removal(group_name: str, address: str) -> bytes:
+    """The request to remove whoever has that address ("host:port", as in group_replication_local_address)."""
+    group = group_hash(group_name)
+    requested = _REQUESTED.pack(0, 0, 0, group, 0, group, 0, 0, 0, _EXPIRES_SECONDS, 0, 0, 0, 0, _REMOVE)
+    # Its uuid stays empty, which 9.7 takes for any: no table shows it. A node's versions go from 1 to ours.
+    node = _opaque(address.encode()) + _opaque(b"") + struct.pack(">III", 1, _VERSION, _PROPOSES_AND_LEARNS)
+    body = (
+        _BEFORE.pack(_NOBODY, _NOBODY, 0, 0, 0, 0, 0, 0, _NOBODY, -1, _NOBODY, 0, 0, 0, 0, 0, 0, 1)
+        + requested
+        + struct.pack(">I", 1)
+        + node
+        + struct.pack(">I", 0)
+        # force_delivery = 0: set, the receiver would override the group's majority.
+        + _AFTER.pack(0, 0, 0, 0, 0, 0, 0, 0, _EVENT_HORIZON, 0, 0)
+    )
+    return _HEADER.pack(_VERSION, len(body), _MESSAGE, _ASKING, 0) + body
+
+
+def group_hash(name: str) -> int:
+    return sum(0x811C9DC5 * byte for byte in name.encode()) & 0xFFFFFFFF
+
+
+def reply_bytes(header: bytes) -> int | None:
+    """How long the reply behind that header is; None if it is none, or longer than any reply."""
+    if len(header) != HEADER_BYTES:
+        return None
+    version, length, kind, _, _ = _HEADER.unpack(header)
+    return length if (version, kind) == (_VERSION, _MESSAGE) and length <= LONGEST_REPLY else None
+
+
+def answer(body: bytes) -> Answer | None:
+    """What the reply says; None if it is not a reply to a client, whole and nothing else."""
+    if len(body) < _BEFORE.size:
+        return None
+    found, at = _BEFORE.unpack_from(body), _BEFORE.size
+    if found[_OP] != _CLIENT_REPLY or found[_REQUEST] or found[_RECEIVERS] or len(body) != at + _AFTER.size:
+        return None
+    after = _AFTER.unpack_from(body, at)
+    code = after[_ANSWER]
+    return Answer(code) if code in {one.value for one in Answer} else None
+
+
+def _opaque(value: bytes) -> bytes:
+    return struct.pack(">I", len(value)) + value + b"\0" * (-len(value) % 4)

@@ -1,0 +1,57 @@
+"""Whether a member's agent asks the group to remove its dead mysqld, and whom it asks. Pure; agent/obituary.py acts.
+
+Only this agent may declare its member dead, and only after the kernel has: the process that start.sh became holds a
+FIFO open until it has ended. Another process cannot be in the group by then, because only this agent lets mysqld join,
+and it does not while it asks. The proof: docs/adr/0037.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mysqlops.core import names, version, view
+
+LATEST_SECONDS = 15.0  # a server that is short of memory may not have answered for a while
+# Tried with real servers. Older ones compare an identity that no table shows, and refuse; newer ones are not known.
+_TRIED = {(9, 7)}
+
+
+@dataclass(frozen=True)
+class Request:
+    """Ask these pods, in turn, to remove this one from the group of that name."""
+
+    group_name: str
+    witnesses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Ask nobody."""
+
+    why: str
+
+
+def plan(last: view.ServerView | None, seconds: float, *, cluster: str, is_refused: bool) -> Request | Silence:
+    """What follows from the end of mysqld's process. `last` is its last answer, given `seconds` ago; `is_refused` is
+    True if its socket is still there and nobody listens. What a server says about itself and others never decides who
+    is removed: that is always the agent's own pod."""
+    if not is_refused:
+        return Silence("it stopped by itself, and left its group before")
+    if last is None or seconds > LATEST_SECONDS:
+        return Silence("it is unknown whether it was in a group")
+    own = next((one for one in last.members if one.server_uuid == last.server_uuid), None)
+    if own is None or own.state not in (view.ONLINE, view.RECOVERING):
+        return Silence("it was in no group")
+    if why := _why_nobody_decides(last):
+        return Silence(why)
+    witnesses = tuple(one.pod for one in last.successors() if names.is_member(one.pod, cluster))
+    return Request(last.group_name, witnesses) if witnesses else Silence("no other member was ONLINE")
+
+
+def _why_nobody_decides(last: view.ServerView) -> str:
+    found = version.find(last.version)
+    if found is None or (found.major, found.minor) not in _TRIED:
+        return f"not tried with MySQL {last.version}"
+    if 2 * (last.reachable_members() - 1) <= len(last.members):
+        return "the others are no majority, so they cannot decide"
+    return ""

@@ -1,0 +1,115 @@
+"""The agent's part of docs/adr/0037 beside real servers: it sees a mysqld die and has it removed, or is refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import life, log, obituary, pod, settings
+from mysqlops.clock import SystemClock
+from mysqlops.core import names
+from mysqlops.mysql import connect, group_channel, xcom
+from tests.database.containers import Template, eventually
+from tests.database.files import PASSWORDS
+from tests.database.group import REPLICATION, Group, Member, Settings
+from tests.simulation.group_contract import NAME
+
+_CLOCK = SystemClock()
+_PROBE = connect.Login(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD])
+_SUSPECTS_SECONDS = 5.0  # without an obituary nobody is removed sooner
+
+
+class _Own(pod.Pod):
+    """The pod of a member in a container of this machine."""
+
+    def __init__(self, member: Member, others: list[Member]) -> None:
+        self.me = settings.Settings("mysql", "db", member.name, "uid")
+        self._member, self._addresses = member, {one.name: one.address() for one in others}
+
+    def await_end(self) -> bool:
+        return life.await_end(self._member.socket.with_name("life"))
+
+    def is_refused(self) -> bool:
+        return connect.is_refused(str(self._member.socket))
+
+    def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
+        peer = group_channel.Peer(self._addresses[witness], REPLICATION)
+        return _ask(peer, self._member, group_name, seconds)
+
+
+def _ask(peer: group_channel.Peer, dead: Member, group_name: str = NAME, seconds: float = 5) -> xcom.Answer:
+    address = f"{dead.host}:{names.PORT_MYSQL}"
+    return group_channel.ask_to_remove(peer, group_name, address, clock=_CLOCK, seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def group(template: Template) -> Iterator[Group]:
+    with Group(Settings(), template) as made:
+        made.form()
+        yield made
+
+
+def _watch(dying: Member, others: list[Member]) -> obituary.Obituary:
+    acting = obituary.Obituary(_Own(dying, others), log.Log(_CLOCK), _CLOCK)
+    acting.start()
+    acting.saw(dying.observe(), _CLOCK.monotonic())
+    return acting
+
+
+def _return(member: Member, group: Group) -> None:
+    member.start()
+    member.join(*(one for one in group.members if one is not member))
+    member.await_members(*group.members)
+
+
+def test_a_killed_primary_is_out_before_the_group_would_suspect_it(
+    group: Group, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dying, *others = group.members
+    acting = _watch(dying, others)
+    began = time.monotonic()
+    dying.kill()
+    died = time.monotonic()
+    eventually(lambda: len(others[0].observe().members) == 2, "the dead one is out of the view")
+    out = time.monotonic()
+    acting.stop()
+    print(f"killed in {died - began:.2f} s, out of the view {out - began:.2f} s after the signal")
+    said = capsys.readouterr().out
+    assert "answered OK" in said, said
+    assert out - began < _SUSPECTS_SECONDS, said
+    others[0].await_members(*others)
+    assert names.ROLE_PRIMARY in [one.observe().role() for one in others]
+    _return(dying, group)
+
+
+def test_a_server_that_stops_by_itself_is_not_reported(group: Group, capsys: pytest.CaptureFixture[str]) -> None:
+    *others, stopping = group.members
+    acting = _watch(stopping, others)
+    stopping.stop()
+    eventually(lambda: "mysqld has ended" in (told := capsys.readouterr().out) and told, "its agent has noticed", 10)
+    acting.stop()
+    assert len(others[0].observe().members) == 2, "it has left by itself"
+    _return(stopping, group)
+
+
+def test_other_accounts_and_versions_remove_nobody(group: Group) -> None:
+    asked, target, _ = group.members
+    before = asked.observe()
+    for login in (_PROBE, connect.Login(names.USER_REPLICATION, "wrong")):
+        with pytest.raises(errors.AccessDenied):
+            _ask(group_channel.Peer(asked.address(), login), target)
+    newer = xcom.version_request().replace(b"\x0a", b"\x0b", 1)
+    older = newer.replace(b"\x0b", b"\x09", 1)
+    for request, agreed in ((older, 9), (newer, 10), (xcom.version_request(), 10)):
+        server = connect.connect_tcp(asked.address(), REPLICATION)
+        with server.switch(xcom.COMMAND) as stream:
+            stream.sendall(request)
+            reply = stream.recv(xcom.HEADER_BYTES)
+        server.close()
+        assert reply == bytes([0, 0, 0, agreed, 0, 0, 0, 0, 2, 1, 0x39, 0])
+        assert xcom.is_agreed(reply) is (agreed == 10)
+    assert asked.observe().view_id == before.view_id
+    assert len(before.members) == 3
