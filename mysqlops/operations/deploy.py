@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, names, ordered, timeline, view
+from mysqlops.core import group, instant, names, ordered, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
@@ -138,7 +138,7 @@ def _note_formed(session: Session, lease: Json) -> None:
     found = session.client.get("Lease", lease["metadata"]["name"])
     if names.ANNOTATION_BOOTSTRAPPED in status.annotations_of(found) or not observe.claims(session.client, cluster):
         return
-    text = f"deploy {session.clock.now():%Y-%m-%dT%H:%M:%SZ}: claims of {cluster} exist"
+    text = f"deploy {instant.text(session.clock.now())}: claims of {cluster} exist"
     change = {"metadata": {"annotations": {names.ANNOTATION_BOOTSTRAPPED: text}}}
     session.client.patch("Lease", lease["metadata"]["name"], change)
 
