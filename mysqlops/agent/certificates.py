@@ -19,7 +19,7 @@ from mysqlops.agent import api, credentials, openssl, settings, tls_check, vault
 from mysqlops.agent.openssl import Files
 from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
 from mysqlops.clock import Clock
-from mysqlops.core import names, secret_map
+from mysqlops.core import instant, names, secret_map
 
 _FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never sees it with an older key
 _RENEW_DAYS = 120
@@ -197,7 +197,7 @@ def ends(folder: Path = settings.TLS) -> Ends:
 
 def _end(file: Path) -> str:
     try:
-        return f"{openssl.ends(file.read_text()):%Y-%m-%dT%H:%M:%SZ}"
+        return instant.text(openssl.ends(file.read_text()))
     except (errors.StepFailed, OSError):
         return ""
 

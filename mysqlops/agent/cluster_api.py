@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, settings, vault
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, ordered, publication, view
+from mysqlops.core import group, instant, names, ordered, publication, view
 from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
@@ -96,7 +96,7 @@ class ClusterApi:
         lease = self._lease()
         if decided_on.version != lease["metadata"].get("resourceVersion"):
             return None
-        now = f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+        now = instant.precise(self._clock.now())
         lease["spec"] = {
             **(lease.get("spec") or {}),
             "holderIdentity": self._me.pod,
@@ -139,7 +139,7 @@ class ClusterApi:
     def _write(self, lease: api.Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
         """Each note also records that a group was once formed: without that, the cluster would look new."""
         annotations = lease["metadata"].setdefault("annotations", {})
-        formed = decided_on.bootstrapped_by or f"{self._me.pod} {self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        formed = decided_on.bootstrapped_by or f"{self._me.pod} {instant.text(self._clock.now())}"
         annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, formed)
         annotations[names.ANNOTATION_GROUP] = group.dump(note)
         try:

@@ -24,7 +24,7 @@ from mysqlops.agent import (
     telling,
 )
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, publication, secret_map, view, volume
+from mysqlops.core import group, instant, names, publication, secret_map, view, volume
 from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
@@ -232,7 +232,7 @@ class Loop:
         size, used = self._pod.volume()
         common = publication.Publication(
             pod_uid=self._me.pod_uid,
-            at=f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
+            at=instant.text(self._clock.now()),
             beat=0,
             agent_version=__version__,
             state=silent,

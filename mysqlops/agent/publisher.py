@@ -16,7 +16,7 @@ from typing import TypeVar
 from mysqlops import errors
 from mysqlops.agent import cluster_api, log
 from mysqlops.clock import Clock, Task
-from mysqlops.core import names, publication, view
+from mysqlops.core import instant, names, publication, view
 from mysqlops.planning import standing, stuck_group
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Publisher:
         self._stripped: frozenset[str] = frozenset()
         self._label: str | None = None
         self._held: str | None = None  # what the server held when it last answered; None until that is known
-        self._started = f"{clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+        self._started = instant.precise(clock.now())
         self._beat = self._failures = 0
         self._said_at = self._looked_at = self._pause_until = self._heard_at = 0.0
         self._wake, self._over = clock.signal(), clock.signal()

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from mysqlops.core import facts, gtid, names, typed
+from mysqlops.core import facts, gtid, instant, names, typed
 from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys, Owner
 from mysqlops.core.gtid import GtidSet
 from mysqlops.errors import StorageError
@@ -93,7 +93,7 @@ class Reach:
 
 def moment(microseconds: int) -> str:
     """Microseconds since 1970 in the notation of the chunks."""
-    return f"{datetime.fromtimestamp(microseconds / 1e6, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    return instant.precise(datetime.fromtimestamp(microseconds / 1e6, UTC))
 
 
 def just_before(commit: str) -> str:
@@ -242,7 +242,7 @@ def _beyond(backup: Backup, found: Reach) -> str:
 
 
 def _as_moment(at: str) -> str:
-    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    return instant.precise(datetime.fromisoformat(at))
 
 
 def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], owner: Owner, keys: Keys | None = None) -> list[str]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 
-from mysqlops.core import binlog
+from mysqlops.core import binlog, instant
 from mysqlops.core.backup import Backup
 from mysqlops.core.gtid import Growing, GtidSet
 from mysqlops.core.relay_log import Transaction
@@ -53,11 +53,7 @@ def parse(text: str) -> Point:
         raise ConfigError(f"--to {text!r}: {_EXPECTED}") from None
     if at.tzinfo is None:
         raise ConfigError(f"--to {text!r}: the time zone is missing; write {text}Z for UTC, or {text}+02:00")
-    return Point(TIME, _moment(at))
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    return Point(TIME, instant.precise(at))
 
 
 def check(point: Point, backup: Backup, reach: binlog.Reach) -> None:
@@ -89,7 +85,7 @@ def _check_time(point: Point, backup: Backup, reach: binlog.Reach) -> None:
 
 def committed_until(backup: Backup) -> str:
     """The time after which no transaction in it was committed, by the clock of the committing server."""
-    return backup.committed or _moment(datetime.fromisoformat(backup.at) + _MARGIN)
+    return backup.committed or instant.precise(datetime.fromisoformat(backup.at) + _MARGIN)
 
 
 def _too_new(text: str) -> Refused:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import instant, names
 from mysqlops.drill import faults, healing, record
 from mysqlops.drill.clients import fleet, rows
 from mysqlops.drill.model import Record
@@ -45,7 +45,7 @@ def execute(session: Session, name: str, image: str) -> Record | None:
 def _undo(scene: Scene, found: Record) -> None:
     session, fault = scene.session, faults.find(found.fault)
     if fault.undo is not None and scene.nodes is None:
-        if f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}" <= found.deadline:
+        if instant.text(session.clock.now()) <= found.deadline:
             text = f"{found.fault} acts on the lab's nodes, which this machine cannot reach"
             hint = (
                 f"mysqlops drill abort {scene.name} where {found.by} ran it; or wait: it is undone at {found.deadline}"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mysqlops import errors
+from mysqlops.core import instant
 from mysqlops.drill import record, signals
 from mysqlops.drill.model import Record
 from mysqlops.drill.reach import nodes
@@ -30,10 +31,10 @@ def broken(drill: Drill, scene: Scene) -> Iterator[Facts]:
     until = now + timedelta(seconds=scene.deadline_seconds)
     made = Record(
         fault=drill.fault.about.name,
-        since=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        since=instant.text(now),
         by=drill.by,
         target=scene.target,
-        deadline=f"{until:%Y-%m-%dT%H:%M:%SZ}",
+        deadline=instant.text(until),
         node_pods=scene.nodes.namespace if scene.nodes else "",
         facts=facts,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.core import instant
 from mysqlops.drill import back, healing
 from mysqlops.drill.clients import fleet, rows
 from mysqlops.drill.ledger import checker, figures, journal, phases
@@ -72,7 +73,7 @@ def run(drill: Drill, number: int) -> Result:
         held = _held(drill, list(scene.cluster.members), seen)
     finally:
         clients.remove()
-    at = f"{drill.session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    at = instant.text(drill.session.clock.now())
     made = Round(number, at, scene.target, scene.node, {}, 0.0, {}, seconds=drill.session.clock.monotonic() - began)
     return Result(reckon(made, seen, journals, held, drill.clients), journals, held)
 

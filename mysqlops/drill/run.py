@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import instant, names
 from mysqlops.drill import abort, faults, record, round, signals, store
 from mysqlops.drill.clients import fleet
 from mysqlops.drill.model import NODE, TARGET, Record, Report, Round
@@ -182,7 +182,7 @@ def _new_report(chosen: Plan) -> Report:
         does=chosen.fault.about.does,
         cluster=chosen.name,
         namespace=session.client.namespace,
-        at=f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}",
+        at=instant.text(session.clock.now()),
         seed=chosen.seed,
         wanted=request.count,
         clients=request.clients,
@@ -200,7 +200,7 @@ def _new_report(chosen: Plan) -> Report:
 def _open(chosen: Plan, by: str) -> Iterator[None]:
     """The record says that a drill runs; at the end nothing of the drill remains."""
     session, name = chosen.session, chosen.name
-    began = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    began = instant.text(session.clock.now())
     fleet.remove_all(session, name)  # clients left by a killed drill would write among ours
     namespace = chosen.nodes.namespace if chosen.nodes else ""
     record.write(session, name, Record(chosen.fault.about.name, began, by, node_pods=namespace))

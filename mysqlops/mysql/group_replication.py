@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.core import applier, view
+from mysqlops.core import applier, instant, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, clone, connect
 
@@ -129,7 +129,7 @@ def applied_until(server: connect.Server) -> str:
     """The commit time of the last transaction that a lagging member has applied (UTC, ISO 8601), else empty."""
     server.query("SET time_zone = '+00:00'")
     queue, at = server.query(_APPLIED)[0]
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at and int(queue or 0) > _KEEPS_UP else ""
+    return instant.text(at) if at and int(queue or 0) > _KEEPS_UP else ""
 
 
 def start(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mysqlops import errors
+from mysqlops.core import instant
 from mysqlops.core import receiving as core
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, connect
@@ -69,8 +70,8 @@ def committed_until(server: connect.Server) -> str:
 
 
 def _moment(at: object) -> str:
-    """The time as text; empty for the server's 0000-00-00, which means none."""
-    return "" if not isinstance(at, datetime) else f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    """A time in UTC as text; empty for the server's 0000-00-00, which means none."""
+    return instant.precise(at) if isinstance(at, datetime) else ""
 
 
 def begin(server: connect.Server, host: str, ca_file: str, before: GtidSet) -> None:

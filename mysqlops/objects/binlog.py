@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import binlog, names
+from mysqlops.core import binlog, instant, names
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import ConfigError
@@ -103,6 +103,6 @@ def late_because(report: binlog.Report | None, since: datetime, now: datetime) -
     if abs(age) <= (2 * report.every if report is not None else DEFAULT_SECONDS) + _PATIENCE_SECONDS:
         return ""
     if age < 0:
-        return f"the stored binary logs end at {at:%Y-%m-%dT%H:%M:%SZ}, {-age:.0f} s from now: a clock is wrong"
+        return f"the stored binary logs end at {instant.text(at)}, {-age:.0f} s from now: a clock is wrong"
     why = f": {report.trouble}" if report is not None and report.trouble else ""
     return f"writes of the last {age:.0f} s are not stored in any target{why}"

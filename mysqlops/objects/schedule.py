@@ -12,7 +12,7 @@ from typing import Any
 
 from cronsim import CronSim, CronSimError
 
-from mysqlops.core import names, retention
+from mysqlops.core import instant, names, retention
 from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
@@ -106,7 +106,7 @@ def judge(cron_job: Json, now: datetime) -> Seen:
         kind=kind,
         cron=spec["schedule"],
         target=request.target,
-        next=f"{next(CronSim(spec['schedule'], now.astimezone(UTC))):%Y-%m-%dT%H:%M:%SZ}",
+        next=instant.text(next(CronSim(spec["schedule"], now.astimezone(UTC)))),
         last_success=success,
         age=int((now - since).total_seconds()),
         max_age=request.max_age if kind == BACKUP else request.verify_max_age,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mysqlops.core import group, gtid, names, ordered
+from mysqlops.core import group, gtid, instant, names, ordered
 from mysqlops.core.view import ONLINE, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
@@ -164,7 +164,7 @@ def empty(session: Session, name: str, member: str, passed: gate.Passed | None, 
 
 
 def _emptying(session: Session, uid: str, before: str, backup: str = "") -> planning.Emptying:
-    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    at = instant.text(session.clock.now())
     return planning.Emptying(uid, at, lock.who(), backup, before)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, names, ordered, timeline, view
+from mysqlops.core import group, instant, names, ordered, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
@@ -141,9 +141,7 @@ def _note_formed(session: Session, lease: Json) -> None:
     there = status.annotations_of(found)
     copied = {key: value for key, value in vault.notes(session.client, cluster).items() if value and key not in there}
     if names.ANNOTATION_BOOTSTRAPPED not in there | copied and observe.claims(session.client, cluster):
-        copied[names.ANNOTATION_BOOTSTRAPPED] = (
-            f"deploy {session.clock.now():%Y-%m-%dT%H:%M:%SZ}: claims of {cluster} exist"
-        )
+        copied[names.ANNOTATION_BOOTSTRAPPED] = f"deploy {instant.text(session.clock.now())}: claims of {cluster} exist"
     if copied:
         unchanged = {"resourceVersion": found["metadata"]["resourceVersion"], "annotations": copied}
         with suppress(errors.Conflict):  # a member has taken it meanwhile, and writes what it knows

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import backup, group, names, ordered, quantity, rollout, timeline
+from mysqlops.core import backup, group, instant, names, ordered, quantity, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
@@ -205,7 +205,7 @@ def _name_in_secret(session: Session, name: str, group_name: str) -> None:
 
 def _close(session: Session, name: str, swap: Swap) -> list[str]:
     """Label every claim as in use or not, which ends the change; returns the claims not in use."""
-    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    at = instant.text(session.clock.now())
     replicas = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
     used, kept = (_claims(session, name, one.claims) for one in (swap.new, swap.old))
     notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY))

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.clock import Signal
-from mysqlops.core import names
+from mysqlops.core import instant, names
 from mysqlops.kube.client import Client
 from mysqlops.operations import orders
 from mysqlops.operations.session import Session
@@ -163,7 +163,7 @@ class Holding:
         }
         if over is not None:
             metadata |= {key: over["metadata"][key] for key in ("uid", "resourceVersion")}
-        now = f"{self._session.clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+        now = instant.precise(self._session.clock.now())
         spec = {"holderIdentity": self._holder, "renewTime": now, "leaseDurationSeconds": int(_LEASE_SECONDS)}
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 

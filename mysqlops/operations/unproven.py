@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 
 from mysqlops import errors
-from mysqlops.core import names, ordered
+from mysqlops.core import instant, names, ordered
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
 from mysqlops.objects import render
@@ -22,7 +22,7 @@ from mysqlops.planning import settings, status
 
 
 def begin(session: Session, name: str, keys: Iterable[str]) -> None:
-    at = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    at = instant.text(session.clock.now())
     orders.write(session.client, name, setting={"names": sorted(keys), "at": at, "by": lock.who()})
 
 

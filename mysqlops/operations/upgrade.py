@@ -7,7 +7,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, ownership, rollout, version
+from mysqlops.core import instant, names, ownership, rollout, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -66,7 +66,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
         steps = tuple(Step("apply", one["kind"], one["metadata"]["name"], "differs") for one in others)
         return Change("", others, stateful_set, None, steps)
     why, after = describe(running, spec), _try_images(session, spec, wanted, now)
-    since = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    since = instant.text(session.clock.now())
     before = max(_versions(now).values(), default=after)
     record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
     if record.changes_version() and now.replicas == 1:

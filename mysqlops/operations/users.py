@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mysqlops.core import names, ordered, rotation
+from mysqlops.core import instant, names, ordered, rotation
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
@@ -35,7 +35,7 @@ def rotate(session: Session, name: str) -> Result:
     seen = rotation.Seen(**_step(session, now, "look"))
     planning.check_rotate(now, order, seen)
     if order is None:
-        order = ordered.Rotation(f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}")
+        order = ordered.Rotation(instant.text(session.clock.now()))
         orders.write(client, name, rotated=order.as_json())
     users = []
     if seen.stage != rotation.SWITCHED:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from mysqlops.core import instant
 from mysqlops.planning.status import Condition, Member
 
 CODE, CA_CODE = "certificate-ends", "ca-ends"
 # Agents renew our own certificate 120 days before it expires: one that is this close to its end comes from somebody
 # else, or an agent cannot renew it. People replace a CA, because each client needs the new one before the old one ends.
-_FORM = "%Y-%m-%dT%H:%M:%SZ"
 _CERTIFICATE, _CA = timedelta(days=30), timedelta(days=60)
 
 
@@ -18,10 +18,10 @@ def conditions(cluster: str, members: Sequence[Member], now: datetime) -> list[C
     until, ca = _first(one.certificate_until for one in members), _first(one.ca_until for one in members)
     found = []
     if until is not None and until - now < _CERTIFICATE:
-        text = f"the certificate that members present expires at {until:{_FORM}}"
+        text = f"the certificate that members present expires at {instant.text(until)}"
         found.append(Condition(CODE, text, f"renew Secret {cluster}-tls, or mysqlops tls rotate {cluster}"))
     if ca is not None and ca - now < _CA:
-        text = f"the CA expires at {ca:{_FORM}}, and with it every certificate that it signed"
+        text = f"the CA expires at {instant.text(ca)}, and with it every certificate that it signed"
         hint = f"renew it in Secret {cluster}-tls, or mysqlops tls rotate {cluster} --new-ca"
         found.append(Condition(CA_CODE, text, hint))
     return found
@@ -32,7 +32,7 @@ def line(members: Sequence[Member]) -> str:
     until, ca = _first(one.certificate_until for one in members), _first(one.ca_until for one in members)
     if until is None or ca is None:
         return ""
-    return f"certificate until {until:{_FORM}}, its CA until {ca:{_FORM}}"
+    return f"certificate until {instant.text(until)}, its CA until {instant.text(ca)}"
 
 
 def _first(moments: Iterable[str | None]) -> datetime | None:

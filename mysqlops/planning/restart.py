@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mysqlops.core import instant
+
 _GOES_ON_HOURS = 24  # a restart that was asked for later means every member again
 
 
 def note(pods: Mapping[str, str], now: datetime, settings: Any = None) -> dict[str, Any]:
     """What a run writes down before it begins; `pods` are pod -> UID, `settings` the note of those that no write has
     proved then: this restart takes them back, and not what is set while it is stuck."""
-    return {"at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "pods": dict(pods), "settings": _digest(settings)}
+    return {"at": instant.text(now), "pods": dict(pods), "settings": _digest(settings)}
 
 
 def takes_back(noted: Any, settings: Any) -> bool:

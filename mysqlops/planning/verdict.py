@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import group, names, ordered, rollout, view
+from mysqlops.core import group, instant, names, ordered, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.objects import claims, pods, revisions
@@ -44,7 +44,7 @@ def judge(seen: Observed) -> Status:
         name=seen.name,
         namespace=seen.stateful_set["metadata"]["namespace"],
         verdict=_verdict(conditions),
-        taken_at=f"{seen.taken_at:%Y-%m-%dT%H:%M:%SZ}",
+        taken_at=instant.text(seen.taken_at),
         replicas=replicas,
         online=sum(member.state == view.ONLINE for member in members),
         primary=primaries[0] if len(primaries) == 1 else None,

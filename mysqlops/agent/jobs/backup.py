@@ -18,7 +18,7 @@ from mysqlops import errors
 from mysqlops.agent import api, credentials, member, settings, vault
 from mysqlops.agent.jobs import local, logical, peers
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, facts, names, retention, secret_map, view
+from mysqlops.core import backup, binlog, facts, instant, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, clone, connect, contents, group_replication
 from mysqlops.planning import donor as donors
@@ -264,7 +264,7 @@ class Job:
         local.stop(self._clock, "mysqld", server)
 
     def _moment(self) -> str:
-        return f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        return instant.text(self._clock.now())
 
     def _say(self, text: str) -> None:
         print(text, flush=True)

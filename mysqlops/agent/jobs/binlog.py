@@ -20,7 +20,7 @@ from mysqlops.agent import api, log, settings
 from mysqlops.agent.jobs import peers, store
 from mysqlops.agent.jobs.open_chunk import OpenChunk
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, names, receiving
+from mysqlops.core import backup, binlog, instant, names, receiving
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import connect, receiver
 
@@ -197,7 +197,7 @@ class Ship:
             self._proven = proven
         known = self._proven
         report = binlog.Report(
-            at=f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
+            at=instant.text(self._clock.now()),
             until=known.until if known else "",
             target=self._env["TARGET"],
             every=self._every,

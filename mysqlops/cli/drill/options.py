@@ -33,53 +33,54 @@ def drilling(count: int) -> Callable[[F], F]:
         def wrapper(*words: Any, **given: Any) -> Any:
             return function(*words, request=_request(given), **given)
 
-        own = (
-            options.optional_cluster,
-            click.option("--count", type=int, default=count, show_default=True, metavar="N", help="Number of rounds."),
-            click.option(
-                "--clients",
-                type=click.IntRange(1, 64),
-                default=4,
-                show_default=True,
-                help="Number of clients that write at once.",
-            ),
-            click.option(
-                "--slo", default="", metavar="LIMITS", help="Limits that every round must meet, such as rto=10s,lost=0."
-            ),
-            click.option(
-                "--seed", type=int, metavar="N", help="Seed that repeats a drill's choices (default: a new one)."
-            ),
-            click.option(
-                "--report",
-                "folder",
-                type=click.Path(path_type=Path, file_okay=False),
-                default="drills",
-                show_default=True,
-                metavar="DIR",
-                help="Folder in which the report's folder is created.",
-            ),
-            options.target,
-            click.option(
-                "--force",
-                metavar="REASON",
-                default="",
-                help="Run without a fresh verified backup; REASON is recorded in the report.",
-            ),
-            click.option("--lab/--no-lab", default=True, help="Use the lab's nodes if the cluster runs on them."),
-            click.option(
-                "--node-pods", metavar="NAMESPACE", help="Reach nodes through privileged pods in this namespace."
-            ),
-            node_image,
-            options.confirmed("the drill breaks the cluster"),
-            options.dry_run("Check everything and show which members would be hit; change nothing."),
-            options.namespaced("30m"),
-        )
+        own = _own(count)
         decorated: Any = wrapper
         for option in reversed(own[:-1]):
             decorated = option(decorated)
         return cast("F", own[-1](decorated))
 
     return decorate
+
+
+def _own(count: int) -> tuple[Callable[[Any], Any], ...]:
+    """Decorators, in the order of the help."""
+    return (
+        options.optional_cluster,
+        click.option("--count", type=int, default=count, show_default=True, metavar="N", help="Number of rounds."),
+        click.option(
+            "--clients",
+            type=click.IntRange(1, 64),
+            default=4,
+            show_default=True,
+            help="Number of clients that write at once.",
+        ),
+        click.option(
+            "--slo", default="", metavar="LIMITS", help="Limits that every round must meet, such as rto=10s,lost=0."
+        ),
+        click.option("--seed", type=int, metavar="N", help="Seed that repeats a drill's choices (default: a new one)."),
+        click.option(
+            "--report",
+            "folder",
+            type=click.Path(path_type=Path, file_okay=False),
+            default="drills",
+            show_default=True,
+            metavar="DIR",
+            help="Folder in which the report's folder is created.",
+        ),
+        options.target,
+        click.option(
+            "--force",
+            metavar="REASON",
+            default="",
+            help="Run without a fresh verified backup; REASON is recorded in the report.",
+        ),
+        click.option("--lab/--no-lab", default=True, help="Use the lab's nodes if the cluster runs on them."),
+        click.option("--node-pods", metavar="NAMESPACE", help="Reach nodes through privileged pods in this namespace."),
+        node_image,
+        options.confirmed("the drill breaks the cluster"),
+        options.dry_run("Check everything and show which members would be hit; change nothing."),
+        options.namespaced("30m"),
+    )
 
 
 def _request(given: dict[str, Any]) -> Request:

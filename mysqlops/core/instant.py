@@ -1,0 +1,22 @@
+"""Points in time as Kubernetes writes them and mysqlops records them: UTC, ISO 8601, with Z.
+
+A time without a zone is UTC, as MySQL returns it: this machine's zone is nobody else's.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def text(at: datetime) -> str:
+    """To the second, as in `metadata.creationTimestamp`."""
+    return f"{_utc(at):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def precise(at: datetime) -> str:
+    """To the microsecond, as in a Lease."""
+    return f"{_utc(at):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
