@@ -10,14 +10,15 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import life, log, obituary, pod, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import names
-from mysqlops.mysql import connect, group_channel, xcom
+from mysqlops.core import names, view
+from mysqlops.mysql import connect, group_channel, group_replication, xcom
 from tests.database.containers import Template, eventually
 from tests.database.files import PASSWORDS
 from tests.database.group import REPLICATION, Group, Member, Settings
 from tests.simulation.group_contract import NAME
 
 _CLOCK = SystemClock()
+_ON = view.GroupRecord(None, None, 0.0, obituary="on")
 _PROBE = connect.Login(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD])
 _SUSPECTS_SECONDS = 5.0  # without an obituary nobody is removed sooner
 
@@ -55,7 +56,7 @@ def group(template: Template) -> Iterator[Group]:
 def _watch(dying: Member, others: list[Member]) -> obituary.Obituary:
     acting = obituary.Obituary(_Own(dying, others), log.Log(_CLOCK), _CLOCK)
     acting.start()
-    acting.saw(dying.observe(), _CLOCK.monotonic())
+    acting.saw(dying.observe(), _CLOCK.monotonic(), _ON)
     return acting
 
 
@@ -97,6 +98,8 @@ def test_a_server_that_stops_by_itself_is_not_reported(group: Group, capsys: pyt
 
 def test_other_accounts_and_versions_remove_nobody(group: Group) -> None:
     asked, target, _ = group.members
+    with asked.server() as server:
+        group_replication.accept_clients(server)
     before = asked.observe()
     for login in (_PROBE, connect.Login(names.USER_REPLICATION, "wrong")):
         with pytest.raises(errors.AccessDenied):
