@@ -187,6 +187,7 @@ class ClusterApi:
             note=group.note_of(noted),
             order=group.order_of(annotations, acquired),
             version=lease["metadata"].get("resourceVersion", ""),
+            obituary=annotations.get(names.ANNOTATION_OBITUARY, ""),
             read_at=asked_at,
         )
 

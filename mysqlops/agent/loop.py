@@ -127,7 +127,7 @@ class Loop:
         """A server that does not answer may still be in its group."""
         if server is None:
             return
-        self._obituary.saw(server, at)
+        self._obituary.saw(server, at, self._publisher.record)
         own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
         if own != self._incarnation:
             self._incarnation, self._since = own, at

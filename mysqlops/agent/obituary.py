@@ -29,6 +29,7 @@ class Obituary:
         self._over = clock.signal()
         self._last: tuple[view.ServerView | None, float] = (None, 0.0)
         self._asking_until = 0.0
+        self._is_on = False
 
     def start(self) -> None:
         self._clock.start("obituary", self._run)
@@ -37,9 +38,9 @@ class Obituary:
         """The pod stops, and mysqld leaves the group by itself."""
         self._over.set()
 
-    def saw(self, server: view.ServerView, at: float) -> None:
+    def saw(self, server: view.ServerView, at: float, record: view.GroupRecord | None) -> None:
         """mysqld answered. Called before the loop acts on that answer."""
-        self._last = server, at
+        self._last, self._is_on = (server, at), obituary.is_on(record)
 
     def is_asking(self) -> bool:
         """While true, this member must not join: a request might meet its next incarnation. Asked after `saw`: either
@@ -51,7 +52,7 @@ class Obituary:
             try:
                 if not self._pod.await_end():
                     self._over.wait(_PAUSE_SECONDS)
-                elif not self._over.is_set():
+                elif self._is_on and not self._over.is_set():
                     self._ask()
             except Exception as error:
                 self._log.say_if_new("obituary", f"unexpected {type(error).__name__}: {error}")

@@ -244,6 +244,16 @@ def test_whoever_is_asked_can_decide_without_the_dead_one(states: list[str]) -> 
 
 
 # --- the agent
+def _switched(text: str) -> view.GroupRecord:
+    return view.GroupRecord(None, None, 0.0, obituary=text)
+
+
+def test_it_is_off_unless_the_lease_turns_it_on() -> None:
+    assert obituary.is_on(_switched("on"))
+    for record in (None, _switched("off"), _switched(""), _switched("ON!")):
+        assert not obituary.is_on(record)
+
+
 class _Own:
     """The pod of a mysqld that dies when the test says so."""
 
@@ -256,6 +266,7 @@ class _Own:
         self.clock = _Clock()
         self.acting = acting.Obituary(cast("pod.Pod", self), log.Log(self.clock), self.clock)
         self.lives = [True]
+        self.switch = "on"
 
     def await_end(self) -> bool:
         if not self.lives:
@@ -277,7 +288,7 @@ class _Own:
         return answer
 
     def die(self) -> None:
-        self.acting.saw(_THREE, self.clock.seconds)
+        self.acting.saw(_THREE, self.clock.seconds, _switched(self.switch))
         self.acting._run()
         assert not self.acting.is_asking()
         assert all(self.was_asking), "the mark is set before the thread looks at anything"
@@ -311,6 +322,13 @@ def test_a_server_that_stopped_by_itself_is_asked_about_nowhere(capsys: pytest.C
     own.die()
     assert own.asked == []
     assert "asked nobody" in capsys.readouterr().out
+
+
+def test_nobody_is_asked_while_it_is_off() -> None:
+    own = _Own(_OK)
+    own.switch = "off"
+    own.die()
+    assert own.asked == []
 
 
 def test_a_stopping_agent_asks_nobody() -> None:
