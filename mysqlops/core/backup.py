@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -159,9 +158,9 @@ def digest(manifest: bytes) -> str:
 
 def told(copied: str, stored: str) -> Backup:
     """The backup that a Job made, from the last lines of its steps: the facts, and restic's summary."""
-    summary = json.loads(stored)
+    summary = typed.json_of(stored)
     return replace(
-        _backup(json.loads(copied)),
+        _backup(typed.json_of(copied)),
         snapshot=summary["snapshot_id"],
         stored=int(summary.get("data_added_packed", 0)),
         store_seconds=float(summary.get("total_duration", 0.0)),
@@ -169,15 +168,12 @@ def told(copied: str, stored: str) -> Backup:
 
 
 def told_verification(checked: str) -> Verification:
-    return facts.make(Verification, json.loads(checked))
+    return facts.make(Verification, typed.json_of(checked))
 
 
 def compared(checked: str) -> Verification | None:
     """What a Job's comparison found, None if another run of the step did the work."""
-    try:
-        return told_verification(checked)
-    except (ValueError, StorageError):
-        return None
+    return typed.make(Verification, typed.json_of(checked))
 
 
 def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = None) -> list[Backup]:
@@ -290,7 +286,7 @@ def _backup(told: Json) -> Backup:
 
 
 def _seconds(summary: Json) -> float:
-    if "backup_start" not in summary:
+    start, end = (str(summary.get(key)) for key in ("backup_start", "backup_end"))
+    if not (names.is_moment(start) and names.is_moment(end)):
         return 0.0
-    start, end = (datetime.fromisoformat(summary[key]) for key in ("backup_start", "backup_end"))
-    return (end - start).total_seconds()
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

@@ -10,7 +10,6 @@ Neither ids nor times order anything: primaries and receivers run on nodes whose
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,6 @@ from typing import Any
 from mysqlops.core import facts, gtid, instant, names, typed
 from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys, Owner
 from mysqlops.core.gtid import GtidSet
-from mysqlops.errors import StorageError
 
 Json = dict[str, Any]
 CHUNK = "binlog"
@@ -282,8 +280,4 @@ class Report:
 
 def report_of(annotations: Mapping[str, str]) -> Report | None:
     """None if there is none yet, or it cannot be read."""
-    try:
-        found = json.loads(annotations.get(names.ANNOTATION_BINLOG) or "null")
-        return None if found is None else facts.make(Report, found)
-    except (ValueError, StorageError):
-        return None
+    return typed.make(Report, typed.json_of(annotations.get(names.ANNOTATION_BINLOG)))

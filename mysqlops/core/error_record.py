@@ -31,9 +31,8 @@ def load(text: str, exit_code: int) -> errors.MysqlopsError | None:
 
 
 def _error(line: str) -> errors.MysqlopsError | None:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+    record = typed.json_of(line)
+    if not isinstance(record, dict):
         return None
     kind = _KINDS.get(str(record.get("code")))
     message, hint = _text(record.get("message")), _text(record.get("hint"))

@@ -80,7 +80,7 @@ def _facts(found: Sequence[str]) -> Json | None:
     for tag in found:
         if tag.startswith(_FACTS):
             try:
-                facts = json.loads(base64.urlsafe_b64decode(tag.removeprefix(_FACTS)))
+                facts = typed.json_of(base64.urlsafe_b64decode(tag.removeprefix(_FACTS)))
             except ValueError:
                 return None
             return facts if isinstance(facts, dict) and facts.get("format") == FORMAT else None

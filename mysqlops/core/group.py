@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,7 @@ _NOTE_MAPS = ("members", "joining", "outcasts")
 
 def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[str, Any] | None:
     """The values of these keys, each of its type; None if the text holds anything else."""
-    try:
-        told = json.loads(text or "null")
-    except ValueError:
-        return None
+    told = typed.json_of(text)
     if not isinstance(told, dict):
         return None
     is_text = all(isinstance(told.get(key, ""), str) for key in texts)

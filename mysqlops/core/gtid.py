@@ -18,7 +18,7 @@ Source = tuple[str, str]  # server or group UUID, and tag ("" if none)
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 _TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
-_INTERVAL = re.compile(r"(\d+)(?:-(\d+))?")
+_INTERVAL = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?")  # the server's numbers have 63 bits
 
 
 @dataclass(frozen=True)

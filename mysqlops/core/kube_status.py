@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from mysqlops import errors
+from mysqlops.core import typed
 
 # https://kubernetes.io/docs/reference/using-api/api-concepts/ and the codes of apimachinery's errors.go.
 _KINDS: Mapping[int, type[errors.KubeError]] = {
@@ -23,8 +23,5 @@ def failure(call: str, status: int, body: bytes) -> errors.KubeError:
 
 def reason(body: bytes) -> str:
     """The message of a Status object; other bodies could hold secrets and are not repeated (kopf)."""
-    try:
-        status = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
+    status = typed.json_of(body)
     return str(status.get("message", ""))[:500] if isinstance(status, dict) and status.get("kind") == "Status" else ""

@@ -214,11 +214,12 @@ def are_members(told: object) -> bool:
 
 
 def is_moment(text: str) -> bool:
-    """True of an ISO 8601 time with a time zone."""
+    """True of an ISO 8601 time with a time zone, in a year that leaves room to calculate with it."""
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
+        at = datetime.fromisoformat(text)
     except ValueError:
         return False
+    return at.tzinfo is not None and 1970 <= at.year <= 9000
 
 
 def is_claim_template(text: str) -> bool:

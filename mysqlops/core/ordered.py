@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mysqlops.core import gtid, names
+from mysqlops.core import gtid, names, typed
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 _MOST = 500  # fewer than a server has, and few enough for a command's arguments
@@ -118,7 +118,4 @@ def write(value: Any) -> str | None:
 
 
 def _read(annotations: Mapping[str, str], key: str) -> Any:
-    try:
-        return json.loads(annotations.get(key) or "null")
-    except ValueError:
-        return None
+    return typed.json_of(annotations.get(key))

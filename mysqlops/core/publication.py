@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import Any
 
-from mysqlops.core import typed
+from mysqlops.core import gtid, names, typed
 
 FORMAT = 1
 UNKNOWN = "UNKNOWN"  # the state of a member that reports nothing
@@ -89,13 +88,13 @@ def dump(publication: Publication) -> str:
 
 def load(text: str | None, pod_uid: str) -> Publication | None:
     """The publication of the pod with that UID, or None: absent, unreadable, of another pod or format, or with
-    a field that is not of its type."""
+    a field that is not of its type. A member whose sets cannot be read is unknown; it does not hold nothing."""
     if not text:
         return None
-    try:
-        fields: dict[str, Any] = json.loads(text)
-    except ValueError:
-        return None
+    fields = typed.json_of(text)
     if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT or fields.get("pod_uid") != pod_uid:
         return None
-    return typed.make(Publication, fields, plain=False)
+    found = typed.make(Publication, fields, plain=False)
+    if found is None or not names.is_moment(found.at):
+        return None
+    return found if all(gtid.is_set(one) for one in (found.executed, found.received, found.held)) else None

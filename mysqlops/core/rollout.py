@@ -64,10 +64,7 @@ def was_replaced(claim: Mapping[str, Any], rollout: Rollout) -> bool:
 
 def _replaced(claim: Mapping[str, Any]) -> Replaced | None:
     text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
-    try:
-        return typed.make(Replaced, json.loads(text or "null"))
-    except ValueError:
-        return None
+    return typed.make(Replaced, typed.json_of(text))
 
 
 def dump(rollout: Rollout | Replaced) -> str:
@@ -77,9 +74,6 @@ def dump(rollout: Rollout | Replaced) -> str:
 def read(stateful_set: Mapping[str, Any]) -> Rollout | None:
     """The rollout that the StatefulSet's annotation records; None if it has none or it cannot be read."""
     text = (stateful_set["metadata"].get("annotations") or {}).get(names.ANNOTATION_ROLLOUT)
-    try:
-        found = typed.make(Rollout, json.loads(text or "null"), plain=False)
-    except ValueError:
-        return None
+    found = typed.make(Rollout, typed.json_of(text), plain=False)
     is_whole = found is not None and isinstance(found.before, dict) and isinstance(found.after, dict)
     return found if is_whole else None

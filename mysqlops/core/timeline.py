@@ -101,8 +101,5 @@ def _line(told: Any) -> Timeline | None:
 
 
 def _read(annotations: Mapping[str, str], key: str) -> dict[str, Any]:
-    try:
-        found = json.loads(annotations.get(key) or "null")
-    except ValueError:
-        return {}
+    found = typed.json_of(annotations.get(key))
     return found if isinstance(found, dict) else {}

@@ -3,6 +3,7 @@ a repository and its manifests; a value that fails here is not used."""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -18,6 +19,15 @@ _KINDS: Mapping[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float":
 _LARGEST = 2**63
 # Control characters, those that change the direction of text or are invisible, and other line separators.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def json_of(text: str | bytes | None) -> Any:
+    """The value that the text holds as JSON; None if it holds none. Brackets can be nested deeper than the parser goes,
+    and numbers longer than it reads."""
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
 
 
 def is_plain(text: str) -> bool:

@@ -73,10 +73,7 @@ def record_of(annotations: Mapping[str, str]) -> Record | None:
     text = annotations.get(names.ANNOTATION_DRILL)
     if not text:
         return None
-    try:
-        found = typed.make(Record, json.loads(text))
-    except ValueError:
-        found = None
+    found = typed.make(Record, typed.json_of(text))
     if found is None or not isinstance(found.facts, dict) or not _is_namespace(found.node_pods):
         return Record("unknown", "", "unknown")
     return found

@@ -7,14 +7,13 @@ since 8.0.17). https://dev.mysql.com/doc/refman/8.4/en/grant-tables.html
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import adoption, names
+from mysqlops.core import adoption, names, typed
 from mysqlops.mysql import accounts, comparison, connect
 
 Row = dict[str, Any]
@@ -141,7 +140,10 @@ def _give_role(one: Account, row: Row) -> None:
 
 
 def _describe(one: Account, row: Row) -> None:
-    attributes = json.loads(_text(row.get("user_attributes")) or "{}") or {}
+    text = _text(row.get("user_attributes"))
+    attributes = {} if text in ("", "null") else typed.json_of(text)
+    if not isinstance(attributes, dict):  # partial revokes may be among what cannot be read
+        raise TypeError("user_attributes")
     one.left_out += ["its second password"] * ("additional_password" in attributes)
     if "Restrictions" in attributes:
         one.unfit = "it has partial revokes, without which it would get more rights than it has"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import adoption, names
+from mysqlops.core import adoption, names, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.objects import pods, render
@@ -189,7 +189,7 @@ def read_report(log: str) -> Report | None:
     """The report from the log of the Job's last container; None if it wrote none."""
     for line in reversed(log.splitlines()):
         if line.startswith("{"):
-            found = json.loads(line)
+            found = typed.json_of(line)
             tables = found["tables"]
             return Report(
                 databases=_shown(found["databases"]),

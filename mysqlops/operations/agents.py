@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import error_record, names
+from mysqlops.core import error_record, names, typed
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 
@@ -16,7 +15,10 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
     command = ["python3", "/agent/agent.pyz", *words]
     done = client.run_in(pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
     if done.exit_code == 0:
-        return json.loads(done.stdout)
+        answer = typed.json_of(done.stdout)
+        if answer is None and done.stdout.strip() != "null":
+            raise errors.PodExecFailed(f"{pod}: the answer to {words[0]} is not JSON")
+        return answer
     error = error_record.load(done.stderr, done.exit_code)
     if isinstance(error, errors.Refused | errors.WaitTimeout):
         raise error

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
 from mysqlops import errors
-from mysqlops.core import error_record
+from mysqlops.core import error_record, typed
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import pods
 from mysqlops.operations import vault, waiting
@@ -194,10 +193,7 @@ def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:
 
 def _message(output: str) -> str:
     """The readable message in restic's JSON."""
-    try:
-        facts = json.loads(output)
-    except ValueError:
-        return output
+    facts = typed.json_of(output)
     return str(facts.get("message", output)) if isinstance(facts, dict) else output
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from mysqlops.core import names, ordered
+from mysqlops.core import names, ordered, typed
 from mysqlops.kube.client import Client
 from mysqlops.planning import status
 
@@ -30,11 +29,7 @@ _KEYS = {
 
 def read_one(client: Client, cluster: str, order: str) -> Any:
     """One order's value, or None."""
-    text = read(client, cluster).get(_KEYS[order])
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None
+    return typed.json_of(read(client, cluster).get(_KEYS[order]))
 
 
 def call_off(client: Client, cluster: str) -> None:
@@ -42,7 +37,7 @@ def call_off(client: Client, cluster: str) -> None:
     lease = client.find("Lease", names.group_lease(cluster))
     annotations = status.annotations_of(lease)
     if ordered.leaving(annotations):
-        notes = json.loads(annotations[names.ANNOTATION_REBUILDING])
+        notes = typed.json_of(annotations[names.ANNOTATION_REBUILDING])
         left = {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
         if left != notes:
             write(client, cluster, rebuilding=left)

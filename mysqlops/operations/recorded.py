@@ -4,7 +4,6 @@ are never taken from it."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,12 +30,9 @@ class Images:
 
 def load(text: str, backup: str) -> Json:
     """manifest.json, if it is an object with the three parts; raises Refused."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        raise _bad(backup, "the file", "expected JSON") from None
+    found = typed.json_of(text)
     if not isinstance(found, dict):
-        raise _bad(backup, "the file", "expected an object")
+        raise _bad(backup, "the file", "expected a JSON object")
     for part in ("backup", "contents", "spec"):
         if not isinstance(found.get(part), dict):
             raise _bad(backup, part, "expected an object")

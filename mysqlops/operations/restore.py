@@ -6,12 +6,11 @@ then does the volume become a member's. Then the cluster is deployed: member 0 h
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import backup, binlog, names, pitr, quantity, version
+from mysqlops.core import backup, binlog, names, pitr, quantity, typed, version
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -204,7 +203,7 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     # A second run of a Job that had finished already reports nothing.
     compared = backup.compared(jobs.last_line(session, pod, "check"))
     reached = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
-    filled = Filled(compared, json.loads(reached) if reached else None)
+    filled = Filled(compared, typed.json_of(reached))
     jobs.delete(session, name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
     change = {"metadata": {"annotations": swapping.aim_notes(None)}}

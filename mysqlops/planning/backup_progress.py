@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from mysqlops.core import quantity
+from mysqlops.core import quantity, typed
 
 Json = dict[str, Any]
 _DOING = {
@@ -37,12 +36,9 @@ _DOING = {
 def progress(step: str, last_line: str) -> str:
     """The progress line of a running step."""
     doing = _DOING.get(step, step)
-    try:
-        facts = json.loads(last_line)
-    except ValueError:
-        return f"{doing}: {last_line}" if last_line else doing
+    facts = typed.json_of(last_line)
     if not isinstance(facts, dict):
-        return doing
+        return f"{doing}: {last_line}" if last_line else doing
     return f"{doing}: {_rate(facts)}" if facts.get("total_bytes") else doing
 
 

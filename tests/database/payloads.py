@@ -8,11 +8,11 @@ SPLITTING = (
     f"SELECT '`' \n--\x01 '\n--\x01 ' ;; {EVIL};; DO 0 # `\n+ 1",
     f"SELECT '`' /*+ \n'*/\n -- ' ;; {EVIL};; DO 0 # `",
     f"SELECT /*+ \n'*/ 1 /* ' ;; {EVIL};; DO 0 /* */",
-    f"SELECT 1 --\x01delimiter //\n--\x01\n--\x01// {EVIL}//\n+ 1",
-    "SELECT 1 AS Delimiter , 2",
 )
+# A client may take this for a command in the middle of a line (client/mysql.cc, add_line).
+COMMANDING = (f"SELECT 1 --\x01delimiter //\n--\x01\n--\x01// {EVIL}//\n+ 1", "SELECT 1 AS Delimiter , 2")
 # The client sees no end, or not where it is.
-HIDING = ("BEGIN\n SELECT 1;\nEND -- done", "SELECT 1 # one", "SELECT 1 --\x01 '\n+ 1", "SELECT 1 /*+\n '*/ + 1")
+HIDING = ("SELECT 1 -- one", "SELECT 1 # one", "SELECT 1 --\x01 '\n+ 1", "SELECT 1 /*+\n '*/ + 1")
 HARMLESS = (
     "BEGIN SELECT 1; SELECT 2; END",
     "BEGIN\n -- it's a comment; and another\n SELECT 1; # `\n /* don't\n */ SELECT \"it's\", 'a\\'b', `c`;\nEND",

@@ -94,7 +94,12 @@ def test_a_server_that_stops_by_itself_is_not_reported(group: Group, capsys: pyt
     acting = _watch(stopping, others)
     stopping.stop()
     said: list[str] = []
-    eventually(lambda: said.append(capsys.readouterr().out) or "has ended" in "".join(said), "its agent has noticed")
+
+    def has_noticed() -> bool:
+        said.append(capsys.readouterr().out)
+        return "has ended" in "".join(said)
+
+    eventually(has_noticed, "its agent has noticed")
     assert "asked nobody" in "".join(said)
     acting.stop()
     assert len(others[0].observe().members) == 2, "it has left by itself"

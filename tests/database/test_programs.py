@@ -9,7 +9,7 @@ import pytest
 from mysqlops.mysql import connect, programs
 from tests.database.conftest import Database
 from tests.database.containers import docker
-from tests.database.payloads import HARMLESS, HIDING, SPLITTING
+from tests.database.payloads import COMMANDING, HARMLESS, HIDING, SPLITTING
 
 
 @pytest.fixture
@@ -54,7 +54,16 @@ def test_what_the_client_reads_otherwise_is_named_and_would_be_so(
     assert not _copied(server, database)
 
 
-@pytest.mark.parametrize("body", HARMLESS)
+@pytest.mark.parametrize("body", COMMANDING)
+def test_a_command_in_the_middle_of_a_line_is_named(server: connect.Server, body: str) -> None:
+    server.query(f"CREATE PROCEDURE tricky.p() {body}")
+    assert programs.splitting(server, "tricky") == ["procedure `tricky`.`p`"]
+
+
+_TRAILED = "BEGIN\n SELECT 1;\nEND -- done"  # the server keeps no comment after END
+
+
+@pytest.mark.parametrize("body", [*HARMLESS, _TRAILED])
 def test_what_both_read_alike_is_copied_by_the_client(server: connect.Server, database: Database, body: str) -> None:
     server.query(f"CREATE PROCEDURE tricky.p() {body}")
     assert programs.splitting(server, "tricky") == []
@@ -66,12 +75,14 @@ def _copied(server: connect.Server, database: Database) -> bool:
     before = _there(server)
     login = "--no-defaults --host=127.0.0.1 --user=tester --password=tester"
     dump = f"mysqldump {login} --routines --skip-comments --set-gtid-purged=OFF --no-tablespaces tricky >/tmp/dump"
-    load = f"mysql {login} --binary-mode copied </tmp/dump"
+    load = f"mysql {login} --binary-mode copied </tmp/dump && echo loaded"
     server.query("CREATE DATABASE copied")
     try:
         docker("exec", database.container, "sh", "-ec", dump)
-        docker("exec", database.container, "sh", "-ec", load, check=False)
-        return _there(server) == [*before, *((*rest, "copied") for *rest, _ in before)] and not _evil(server)
+        is_loaded = "loaded" in docker("exec", database.container, "sh", "-ec", load, check=False)
+        return (
+            is_loaded and _there(server) == [*before, *((*rest, "copied") for *rest, _ in before)] and not _evil(server)
+        )
     finally:
         server.query("DROP DATABASE copied")
         server.query("DROP DATABASE IF EXISTS evil")

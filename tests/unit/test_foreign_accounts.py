@@ -121,6 +121,7 @@ def test_roles_that_do_not_come_along_are_not_granted_and_nobody_anonymous_comes
         ({"Select_priv": "Y"}, "administers (SELECT)"),
         ({"User_attributes": '{"Restrictions": []}'}, "partial revokes"),
         ({"User_attributes": "[1]"}, "not in MySQL's format"),
+        ({"User_attributes": "[" * 200_000}, "not in MySQL's format"),
         ({"max_questions": "1; DROP"}, "not in MySQL's format"),
     ],
 )

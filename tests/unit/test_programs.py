@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from mysqlops.mysql import programs
-from tests.database.payloads import HARMLESS, HIDING, SPLITTING
+from tests.database.payloads import COMMANDING, HARMLESS, HIDING, SPLITTING
 
 
-@pytest.mark.parametrize("body", [*SPLITTING, *HIDING])
+@pytest.mark.parametrize("body", [*SPLITTING, *COMMANDING, *HIDING])
 def test_a_text_that_the_client_reads_otherwise_is_refused(body: str) -> None:
     assert programs.is_misread("procedure", f"CREATE DEFINER=`app`@`%` PROCEDURE `p`()\n{body}")
 

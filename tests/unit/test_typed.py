@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mysqlops.core import binlog, group, names, ordered, publication, rollout, timeline, typed
+from mysqlops.core import binlog, group, names, ordered, publication, rollout, timeline, typed, view
 from mysqlops.drill import model as drill
-from mysqlops.planning import member, restart
+from mysqlops.planning import member, member_actions, restart
+from tests.unit import clusters
+from tests.unit.test_membership import peer, plan, server
 
 LINE = timeline.Timeline("data", "11111111-1111-1111-1111-111111111111", {"mysql-0": "a"})
 NEW = timeline.Timeline("data-r20260101000000", "22222222-2222-2222-2222-222222222222")
@@ -36,6 +38,8 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "binlog": lambda text: binlog.report_of({names.ANNOTATION_BINLOG: text}),
     "rollout": lambda text: rollout.read({"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: text}}}),
 }
+_TEXTS = {field.name for field in fields(publication.Publication) if field.type == "str"} - {"pod_uid"}
+_STATES = (view.ONLINE, view.OFFLINE, view.ERROR)
 # What each reader knows, so that generated values reach the fields.
 KEYS = (
     "old new claims group members outcasts replicas backup to abandons now before at executed fenced since holders "
@@ -115,6 +119,28 @@ def test_a_publication_with_a_field_of_another_type_counts_as_none() -> None:
     assert publication.load(publication.dump(good), "uid") == good
     for bad in ({"executed": 1}, {"beat": -1}, {"beat": "1"}, {"writable": 1}, {"volume_size": 1e300}):
         assert publication.load(json.dumps({"format": 1, **asdict(good), **bad}), "uid") is None
+
+
+ODD = st.sampled_from(
+    ["", "x", ",", "2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", f"{NEW.group}:1-" + "9" * 5000]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    odd=st.dictionaries(st.sampled_from(sorted(_TEXTS)), ODD, min_size=1, max_size=3), state=st.sampled_from(_STATES)
+)
+def test_no_members_annotation_stops_a_verb_or_the_other_agents(odd: dict[str, str], state: str) -> None:
+    """What cannot be read is unknown, which is not empty: nobody forms a group without that member."""
+    pods = [clusters.pod(f"mysql-{ordinal}", state=state, role="none") for ordinal in range(3)]
+    annotations = pods[1]["metadata"]["annotations"]
+    text = json.dumps({**json.loads(annotations[names.ANNOTATION_MEMBER]), **odd})
+    annotations[names.ANNOTATION_MEMBER] = text
+    clusters.judge(*pods)
+    told = publication.load(text, "mysql-1")
+    second = peer("mysql-2", f"{clusters.GROUP}:1-5", state)
+    action = plan(server(f"{clusters.GROUP}:1-5"), view.Peer("mysql-1", True, told, True), second)
+    assert told is not None or not isinstance(action, member_actions.FormGroup)
 
 
 def test_what_a_terminal_would_obey_is_written_out() -> None:

@@ -162,7 +162,8 @@ def test_a_users_setting_replaces_the_base_under_any_spelling() -> None:
 
 
 def test_a_publication_is_only_that_of_its_own_pod() -> None:
-    one = publication.Publication(pod_uid="u", at="2026-01-01T00:00:00Z", beat=1, agent_version="1", executed="x")
+    held = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9"
+    one = publication.Publication(pod_uid="u", at="2026-01-01T00:00:00Z", beat=1, agent_version="1", executed=held)
     text = publication.dump(one)
     assert publication.load(text, "u") == one
     assert publication.load(text, "other") is None

@@ -1,0 +1,119 @@
+"""JSON that others may have written is read in one place (core/typed.py). Nested too deep, or with a number too long,
+it ended every verb that read it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops.core import backup, binlog, facts, gtid, names, publication, typed
+from tests.unit.test_backup import made
+
+_PACKAGE = Path(__file__).parents[2] / "mysqlops"
+# What they read is our own, or the API server's, or it runs where nothing else is harmed: a Job, a drill's lab.
+_OWN = {
+    *(
+        "kube/client.py",
+        "kube/exec.py",
+        "agent/api.py",
+        "agent/commands.py",
+        "objects/schedule.py",
+        "objects/binlog.py",
+    ),
+    *("cli/output.py", "cli/yaml_text.py", "cli/backup/seen.py", "operations/restic.py", "core/typed.py"),
+}
+_OWN_FOLDERS = ("agent/jobs/", "drill/reach/", "drill/clients/", "drill/store.py")
+_UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+_LONG = f"{_UUID}:1-" + "9" * 5000
+_MOMENTS = (
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "1969-12-31T23:59:59Z",
+    "x",
+    "2026-01-01T00:00:00",
+)
+
+
+def test_nothing_else_parses_json() -> None:
+    found = set()
+    for file in _PACKAGE.rglob("*.py"):
+        for one in ast.walk(ast.parse(file.read_text())):
+            if isinstance(one, ast.Attribute) and one.attr in ("loads", "load") and ast.unparse(one.value) == "json":
+                found.add(str(file.relative_to(_PACKAGE)))
+    assert {one for one in found if not one.startswith(_OWN_FOLDERS)} == _OWN
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "9" * 5000, "{", "", b"\xff", None])
+def test_what_is_no_json_is_nothing(text: str | bytes | None) -> None:
+    assert typed.json_of(text) is None
+
+
+@pytest.mark.parametrize("text", _MOMENTS)
+def test_only_a_moment_with_which_one_can_calculate_is_one(text: str) -> None:
+    assert not names.is_moment(text)
+
+
+def test_a_number_of_a_transaction_has_a_length() -> None:
+    assert not gtid.is_set(_LONG)
+    assert gtid.is_set(f"{_UUID}:1-9223372036854775806")
+
+
+def _entry(one: backup.Backup | binlog.Chunk, **more: Any) -> dict[str, Any]:
+    tags = backup.tags(one) if isinstance(one, backup.Backup) else binlog.tags(one)
+    return {"id": "s", "tree": "t", "tags": tags, **more}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": "s", "tags": ["mysqlops", "kind:backup", "facts:" + "W1tb" * 50_000]},  # brackets
+        _entry(made(1, gtid=_LONG)),
+        *(_entry(made(1), summary={"backup_start": at, "backup_end": at}) for at in _MOMENTS),
+        *({**_entry(made(1)), "tags": facts.tags("backup", binlog.Report(at, at, "", 1.0))} for at in _MOMENTS),
+    ],
+)
+def test_no_entry_ends_a_listing(entry: dict[str, Any]) -> None:
+    good = _entry(made(2))
+    chunks = binlog.chunks([entry, good])
+    assert made(2).id in [one.id for one in binlog.with_reach(backup.catalogue([entry, good]), chunks)]
+
+
+@pytest.mark.parametrize("at", _MOMENTS)
+@pytest.mark.parametrize("field", ["at", "committed"])
+def test_no_time_of_an_entry_ends_a_listing(field: str, at: str) -> None:
+    odd = backup.Backup(**{**vars(made(1)), field: at})
+    found = binlog.with_reach(backup.catalogue([_entry(odd), _entry(made(2))]), [])
+    assert [one.id for one in found] == [made(2).id]
+
+
+@pytest.mark.parametrize("field", ["first", "last", "until"])
+@pytest.mark.parametrize("at", _MOMENTS)
+def test_no_time_of_a_chunk_ends_a_listing(field: str, at: str) -> None:
+    group = _UUID
+    chunk = binlog.Chunk(
+        "c", "orders", "db", "uid", group, f"{group}:1-5", f"{group}:6-9", until="2026-01-01T00:00:00Z"
+    )
+    entry = _entry(binlog.Chunk(**{**vars(chunk), field: at}))
+    assert binlog.chunks([entry]) == []
+
+
+def _with(**fields: Any) -> Callable[[], publication.Publication | None]:
+    good = publication.Publication("uid", "2026-01-01T00:00:00Z", 1, "1", executed=f"{_UUID}:1-5")
+    text = publication.dump(publication.Publication(**{**vars(good), **fields}))
+    return lambda: publication.load(text, "uid")
+
+
+@pytest.mark.parametrize("field", ["executed", "received", "held"])
+@pytest.mark.parametrize("value", ["x", _LONG, f"{_UUID}:"])
+def test_a_member_whose_sets_cannot_be_read_is_unknown_and_not_empty(field: str, value: str) -> None:
+    assert _with()() is not None
+    assert _with(**{field: value})() is None
+
+
+@pytest.mark.parametrize("at", ["", *_MOMENTS])
+def test_a_member_that_reports_at_no_time_is_unknown(at: str) -> None:
+    assert _with(at=at)() is None
