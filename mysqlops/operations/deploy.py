@@ -104,6 +104,7 @@ def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Pl
         return
     image_check.must_fit(session, spec)
     tried = image_check.must_pass(session, spec, wanted)
+    image_check.warn_of_version(session, tried)
     if reasons := data_version.refused_because(session.client, spec.name, tried.version):
         raise errors.Refused(reasons)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import memory, mysqld_config, names, quantity, version
+from mysqlops.core import memory, mysqld_config, names, quantity, series, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
@@ -48,6 +48,13 @@ def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> T
     for warning in tried.warnings:
         session.progress.warn(warning)
     return tried
+
+
+def warn_of_version(session: Session, tried: Tried) -> None:
+    """What to know about a version before it is used for the first time."""
+    if tried.version is not None:
+        for warning in series.warnings(tried.version, f"{session.clock.now():%Y-%m-%d}"):
+            session.progress.warn(warning)
 
 
 def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = None) -> None:
@@ -192,7 +199,7 @@ def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
     if found is None:
         text = f"--image {spec.image} does not contain MySQL: `mysqld --version` says {_first_line(output)!r}"
         return Tried((Reason("not-mysql", text, "give an image of mysql, or of percona-server"),))
-    why = version.unsupported_because(found)
+    why = series.unsupported_because(found)
     if why:
         text = f"--image {spec.image}: {why}"
         return Tried(

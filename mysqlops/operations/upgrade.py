@@ -7,7 +7,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, ownership, rollout, version
+from mysqlops.core import names, ownership, rollout, series, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -15,8 +15,8 @@ from mysqlops.objects import drift, render
 from mysqlops.operations import agents, bundle, deploy, followers, image_check, observe, secret_move, unproven
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
+from mysqlops.planning import plugins, status
 from mysqlops.planning import rollout as planning
-from mysqlops.planning import status
 
 Json = dict[str, Any]
 
@@ -62,7 +62,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     if record.changes_version() and now.replicas == 1:
         text = f"{name} has one member: if {after} does not come up, no other copy exists to go back to"
         session.progress.warn(f"{text}; mysqlops backup create {name}, or scale {name} --replicas 3 first")
-    return Change(why, others, stateful_set, record, planning.steps(now, why))
+    return Change(why, others, stateful_set, record, planning.steps(now, why, changes_version=record.changes_version()))
 
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
@@ -171,33 +171,28 @@ def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: st
     tried = image_check.check(session, spec, wanted)
     if tried.reasons or tried.version is None:
         raise Refused(tried.reasons)
+    found = _versions(now)
     reasons = [
         Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` lists the upgrade paths")
-        for pod, found in _versions(now).items()
-        if (refusal := version.upgrade_refused_because(found, tried.version))
+        for pod, before in found.items()
+        if (refusal := series.upgrade_refused_because(before, tried.version))
     ]
-    if tried.version not in _versions(now).values():
-        reasons += _removed_plugins(session, now, tried.version)
-        if version.is_innovation(tried.version):
-            session.progress.warn(f"{tried.version} is an innovation release: supported only until the next one")
+    if tried.version not in found.values():
+        reasons += _removed_plugins(session, now, spec, tried.version)
     if reasons:
         raise Refused(reasons)
+    if tried.version not in found.values():
+        image_check.warn_of_version(session, tried)
     for warning in tried.warnings:
         session.progress.warn(warning)
     return tried.version
 
 
-def _removed_plugins(session: Session, now: status.Status, after: version.ServerVersion) -> list[Reason]:
+def _removed_plugins(
+    session: Session, now: status.Status, spec: ClusterSpec, after: version.ServerVersion
+) -> list[Reason]:
     """Accounts that could no longer log in."""
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     accounts: dict[str, list[str]] = agents.run(session.client, now.primary, "plugins", timeout_seconds=20)
-    return [
-        Reason(
-            "removed-plugin",
-            f"{', '.join(users[:5])}: authentication plugin {plugin} does not exist in {after}",
-            "ALTER USER … IDENTIFIED WITH caching_sha2_password",
-        )
-        for plugin, users in accounts.items()
-        if version.lacks_plugin(after, plugin)
-    ]
+    return plugins.lost(accounts, after, spec.mysqld, now.name)

@@ -13,6 +13,7 @@ from mysqlops.errors import Reason
 Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
+NOTE = "note"  # the severity of a condition that needs somebody's plan, not their night: it does not change the verdict
 _SERVING = (view.ONLINE, view.RECOVERING)
 ABSENT = "ABSENT"  # the state of a member that has no pod
 
@@ -125,6 +126,7 @@ _HARMLESS = {
     "accounts-differ",
     "certificate-ends",
     "ca-ends",
+    "version-ended",
 }
 
 
