@@ -179,7 +179,7 @@ def _restore_as(
     session: Session, source: Source, name: str, *, form: str, dry_run: bool, wanted: described.Wanted
 ) -> None:
     from mysqlops.operations import backup as backups
-    from mysqlops.operations import deploy, restore
+    from mysqlops.operations import deploy, image_check, restore
 
     found = source.backup
     manifest = backups.manifest(session, source.target, found)
@@ -198,7 +198,9 @@ def _restore_as(
         output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
         return
     _say_runs(session, name, runs)
-    restore.check_image(session, found, spec)
+    tried = restore.check_image(session, found, spec)
+    image_check.warn_of_version(session, tried)
+    spec = image_check.pin(session, spec, tried)
     filled = restore.execute(session, found, source.target, spec, source.to)
     status = deploy.await_healthy(session, name)
     text = f"{name} in {status.namespace} holds {texts.held(source, filled)}"

@@ -116,7 +116,7 @@ def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) 
     return reach
 
 
-def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
+def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> image_check.Tried:
     """Try the images; data goes to a server that may open it, SQL to any. Raises Refused."""
     tried = image_check.check(session, spec, deploy.objects(spec))
     reasons = list(tried.reasons)
@@ -129,7 +129,7 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> N
             )
     if reasons:
         raise Refused(reasons)
-    image_check.warn_of_version(session, tried)
+    return tried
 
 
 def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Filled:

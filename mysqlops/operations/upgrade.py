@@ -7,7 +7,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, ownership, rollout, series, version
+from mysqlops.core import image, names, ownership, rollout, series, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -44,25 +44,52 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     secret_move.check(session.client, name)
     if spec != running.spec:
         image_check.must_fit(session, spec, running.spec)
-    wanted = objects(running, spec)
-    live = observe.live_objects(session.client, wanted)
-    there = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
-    if strangers := [one for item, found in there if found and (one := ownership.stranger(item, found))]:
-        raise Refused(strangers)
-    different = [item for item in wanted if _differs(item, live[item["kind"], item["metadata"]["name"]])]
-    stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
-    others = tuple(item for item in different if item["kind"] != "StatefulSet")
-    if stateful_set not in different:
-        steps = tuple(Step("apply", one["kind"], one["metadata"]["name"], "differs") for one in others)
-        return Change("", others, stateful_set, None, steps)
-    why, after = describe(running, spec), _try_images(session, spec, wanted, now)
+    wanted = _compared(session, running, spec)
+    if not wanted.replaces_pods:
+        return wanted.in_passing()
+    tried, after = _try_images(session, spec, wanted.objects, now)
+    spec = image_check.pin(session, spec, tried)
+    wanted = _compared(session, running, spec)  # what the tag means may be what runs already
+    if not wanted.replaces_pods:
+        return wanted.in_passing()
+    why = describe(running, spec)
     since = f"{session.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     before = max(_versions(now).values(), default=after)
     record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
     if record.changes_version() and now.replicas == 1:
         text = f"{name} has one member: if {after} does not come up, no other copy exists to go back to"
         session.progress.warn(f"{text}; mysqlops backup create {name}, or scale {name} --replicas 3 first")
-    return Change(why, others, stateful_set, record, planning.steps(now, why, changes_version=record.changes_version()))
+    steps = planning.steps(now, why, changes_version=record.changes_version())
+    return Change(why, wanted.others, wanted.stateful_set(), record, steps)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The wanted objects; which of them, but for the StatefulSet, differ from what is live; and whether that does."""
+
+    objects: list[Json]
+    others: tuple[Json, ...]
+    replaces_pods: bool
+
+    def stateful_set(self) -> Json:
+        return next(item for item in self.objects if item["kind"] == "StatefulSet")
+
+    def in_passing(self) -> Change:
+        """The change of the other objects, which replaces no pod."""
+        steps = tuple(Step("apply", one["kind"], one["metadata"]["name"], "differs") for one in self.others)
+        return Change("", self.others, self.stateful_set(), None, steps)
+
+
+def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> _Compared:
+    """Raises Refused if an object of that name is somebody else's."""
+    wanted = objects(running, spec)
+    live = observe.live_objects(session.client, wanted)
+    there = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
+    if strangers := [one for item, found in there if found and (one := ownership.stranger(item, found))]:
+        raise Refused(strangers)
+    different = [item for item, found in there if _differs(item, found)]
+    others = tuple(item for item in different if item["kind"] != "StatefulSet")
+    return _Compared(wanted, others, replaces_pods=len(others) < len(different))
 
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
@@ -153,7 +180,7 @@ def _differs(wanted: Json, found: Json | None) -> bool:
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
     """A short description of the change."""
     fields = ("image", "agent_image", "memory", "cpu")
-    pairs = [(field, getattr(running.spec, field), getattr(spec, field)) for field in fields]
+    pairs = [(field, image.shown(getattr(running.spec, field)), image.shown(getattr(spec, field))) for field in fields]
     words = [f"{field.replace('_', ' ')} {old} -> {new}" for field, old, new in pairs if old != new]
     if spec.mysqld != running.spec.mysqld:
         words.append("settings")
@@ -166,8 +193,10 @@ def _versions(now: status.Status) -> dict[str, version.ServerVersion]:
     return {one.name: version.ServerVersion.parse(one.version) for one in now.members if one.version}
 
 
-def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status) -> version.ServerVersion:
-    """The image's version, if it accepts the new my.cnf and the upgrade path is allowed; raises Refused."""
+def _try_images(
+    session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status
+) -> tuple[image_check.Tried, version.ServerVersion]:
+    """The images and their version, if they accept the new my.cnf and the upgrade path is allowed; raises Refused."""
     tried = image_check.check(session, spec, wanted)
     if tried.reasons or tried.version is None:
         raise Refused(tried.reasons)
@@ -185,7 +214,7 @@ def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: st
         image_check.warn_of_version(session, tried)
     for warning in tried.warnings:
         session.progress.warn(warning)
-    return tried.version
+    return tried, tried.version
 
 
 def _removed_plugins(

@@ -105,6 +105,7 @@ class Status:
     group: tuple[str, ...] = ()  # the members that the primary sees in its group, in whatever state; empty without one
     awaited: tuple[str, ...] = ()  # members beyond the wanted replicas that a group to be formed waits for
     claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
+    image: str = ""  # what a pod that starts now runs; empty if the StatefulSet does not say
     schema: int = field(default=SCHEMA)
 
     def as_json(self) -> Json:

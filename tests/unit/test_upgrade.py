@@ -77,4 +77,48 @@ def test_what_is_to_know_about_the_version_is_said_once(monkeypatch: pytest.Monk
     assert [one for one in cluster.said if "newer than this mysqlops" in one]
     cluster.said.clear()
     _plan(cluster, monkeypatch, "26.10.0")
-    assert not [one for one in cluster.said if "26.10.0" in one]
+    assert not [one for one in cluster.said if "MySQL 26.10" in one or "innovation" in one]
+
+
+OLD, NEW = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+
+
+def _resolve(monkeypatch: pytest.MonkeyPatch, **image_ids: str) -> None:
+    tried = image_check.Tried((), ServerVersion.parse("9.7.4"), image_ids=image_ids)
+    monkeypatch.setattr(image_check, "check", lambda *_: tried)
+
+
+def _change(cluster: Running, **wanted: str) -> upgrade.Change:
+    cluster._answer = lambda *_: {}  # type: ignore[method-assign]
+    session = cluster.session()
+    running = observe.must_run(session.client, NAME)
+    change = upgrade.plan(session, NAME, running, upgrade.wanted_spec(running, wanted))
+    cluster.store.put(change.stateful_set)  # as applied
+    return change
+
+
+def _images(change: upgrade.Change) -> set[str]:
+    pod = change.stateful_set["spec"]["template"]["spec"]
+    return {one["image"] for one in (*pod["initContainers"], *pod["containers"])}
+
+
+def test_a_rollout_pins_what_was_tried_and_only_a_named_image_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Running("9.7.4", {})
+    _resolve(monkeypatch, mysqld=f"docker.io/library/mysql@{OLD}", python=f"docker-pullable://python@{OLD}")
+    first = _change(cluster, memory="2Gi")
+    pins = {f"mysql:9.7@{OLD}", f"python:3.13-slim@{OLD}"}
+    assert _images(first) == pins
+    assert f"image mysql:9.7 -> mysql:9.7@{OLD[:19]}" in first.why
+    _resolve(monkeypatch, mysqld=f"docker.io/library/mysql@{NEW}", python=f"docker.io/library/python@{NEW}")
+    assert _images(_change(cluster, memory="3Gi")) == pins  # the tag means something else by now
+    named = _change(cluster, image="mysql:9.7")
+    assert (_images(named), bool(named.record)) == ({f"mysql:9.7@{NEW}", f"python:3.13-slim@{OLD}"}, True)
+    again = _change(cluster, image="mysql:9.7")
+    assert (again.record, "StatefulSet" in str([one.kind for one in again.steps])) == (None, False)
+
+
+def test_an_image_that_was_loaded_into_the_nodes_stays_a_tag_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Running("9.7.4", {})
+    _resolve(monkeypatch, mysqld=OLD, python=f"registry.example:5000/python@{OLD}")
+    assert _images(_change(cluster, memory="2Gi")) == {"mysql:9.7", "python:3.13-slim"}
+    assert len([one for one in cluster.said if "cannot be pinned: the node reports no digest" in one]) == 2
