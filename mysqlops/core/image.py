@@ -1,6 +1,6 @@
 """References to container images: a tag may mean another image tomorrow, a digest never does. Pure.
 
-A reference with both, such as mysql:9.7@sha256:…, is pulled by its digest; the tag then only tells people what it was.
+A reference with both, such as mysql:9.7@sha256:…, is pulled by its digest; the tag is then there for people.
 """
 
 from __future__ import annotations

@@ -55,13 +55,8 @@ def judge(seen: Observed) -> Status:
         group=tuple(pod for pod in leader.group.split(",") if pod) if leader else (),
         awaited=() if primaries else _awaited(seen, replicas),
         claims=claims.template_of(seen.stateful_set),
-        image=_image(seen.stateful_set),
+        image=revisions.image_of(seen.stateful_set),
     )
-
-
-def _image(stateful_set: Json) -> str:
-    containers = stateful_set["spec"].get("template", {}).get("spec", {}).get("containers", [])
-    return next((str(one.get("image", "")) for one in containers if one["name"] == names.CONTAINER_MYSQLD), "")
 
 
 def _awaited(seen: Observed, replicas: int) -> tuple[str, ...]:
