@@ -16,7 +16,7 @@ import click
 
 from mysqlops.cli import context, yaml_text
 from mysqlops.clock import SystemClock
-from mysqlops.core import quantity, typed
+from mysqlops.core import image, quantity, typed
 from mysqlops.core.plan import Step
 from mysqlops.operations.session import Progress
 from mysqlops.planning.status import DOWN, HEALTHY, Member, Status
@@ -166,6 +166,9 @@ def show_status(status: Status, *, wide: bool = False) -> None:
     for member in status.members:
         made.add_row(*map(_plain, (*_row(member), *(_wide_row(member) if wide else ()))))
     console.print(made)
+    if wide and status.image:
+        pinned = "" if image.split(status.image)[1] else ", not pinned: the tag may mean another image later"
+        console.print(_plain(f"image {image.shown(status.image)}{pinned}"))
     for service, pods in status.services.items():
         console.print(_plain(f"Service {service} -> {', '.join(pods) or 'nobody'}"))
     if line := certificate_state.line(status.members):

@@ -184,7 +184,7 @@ def _restore_as(
     session: Session, source: Source, name: str, *, form: str, dry_run: bool, wanted: described.Wanted
 ) -> None:
     from mysqlops.operations import backup as backups
-    from mysqlops.operations import data_version, deploy, restore
+    from mysqlops.operations import data_version, deploy, image_check, restore
 
     found = source.backup
     manifest = backups.manifest(session, source.target, found)
@@ -203,7 +203,9 @@ def _restore_as(
         output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
         return
     _say_runs(session, name, runs)
-    restore.check_image(session, found, spec)
+    tried = restore.check_image(session, found, spec)
+    image_check.warn_of_version(session, tried)
+    spec = image_check.pin(session, spec, tried)
     filled = restore.execute(session, found, source.target, spec, source.to)
     status = deploy.await_healthy(session, name)
     data_version.note_alone(session, status)

@@ -1,4 +1,4 @@
-"""MySQL server versions, and which of them this tool manages."""
+"""MySQL server versions as servers report them. series.py says which of them this tool manages."""
 
 from __future__ import annotations
 
@@ -40,60 +40,9 @@ def is_same(left: str | None, right: str | None) -> bool:
     return None not in (left, right) and ServerVersion.parse(str(left)) == ServerVersion.parse(str(right))
 
 
-# 8.0.27 introduced the MYSQL communication stack, without which members on other nodes are refused
-# (lab-prototype); 8.0.29 corrupts tables after instant ADD COLUMN and was withdrawn by its vendor.
-_OLDEST = ServerVersion(8, 0, 27)
-_WITHDRAWN = {ServerVersion(8, 0, 29)}
-_SERIES = {(8, 0), (8, 4), *((9, minor) for minor in range(8))}
-
-
 def parse_mysqld_output(output: str) -> ServerVersion | None:
     """The version from `mysqld --version`; None if the server is not MySQL (MariaDB names itself)."""
     match = _MYSQLD.search(output)
     if not match or "mariadb" in output.lower():
         return None
     return ServerVersion.parse(match[1])
-
-
-def unsupported_because(version: ServerVersion) -> str | None:
-    """Why this tool refuses to run a version, or None."""
-    if version in _WITHDRAWN:
-        return f"MySQL {version} was withdrawn by its vendor because it corrupts data"
-    if version < _OLDEST:
-        return f"MySQL {version} lacks the MYSQL communication stack of Group Replication; needed: {_OLDEST} or later"
-    if (version.major, version.minor) not in _SERIES:
-        return f"MySQL {version} is not of a series that this mysqlops supports: 8.0, 8.4, 9.0 to 9.7"
-    return None
-
-
-_LTS = {(8, 0), (8, 4), (9, 7)}
-
-
-def upgrade_refused_because(before: ServerVersion, after: ServerVersion) -> str | None:
-    """Why a server of the other version may not open a data directory of this one, or None.
-
-    https://dev.mysql.com/doc/refman/9.7/en/upgrade-paths.html: within a series, from an LTS series to the next, and
-    from an innovation release up to the next LTS series.
-    """
-    if after < before:
-        return f"{after} is older than {before}: MySQL cannot downgrade a data directory"
-    if (before.major, before.minor) == (8, 0) and (after.major, after.minor) > (8, 4):
-        return f"the upgrade from {before} to {after} must go through 8.4"
-    return None
-
-
-def is_innovation(version: ServerVersion) -> bool:
-    """Whether the vendor supports it only until the next release."""
-    return (version.major, version.minor) not in _LTS
-
-
-# https://dev.mysql.com/doc/relnotes/mysql/9.0/en/news-9-0-0.html and .../8.4/en/news-8-4-0.html
-_REMOVED_PLUGINS = {
-    "mysql_native_password": ServerVersion(9, 0, 0),
-    "authentication_fido": ServerVersion(8, 4, 0),
-}
-
-
-def lacks_plugin(version: ServerVersion, plugin: str) -> bool:
-    """True if that version no longer has this authentication plugin."""
-    return plugin in _REMOVED_PLUGINS and version >= _REMOVED_PLUGINS[plugin]

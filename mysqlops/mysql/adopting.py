@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.core import adoption
+from mysqlops.core import adoption, series
+from mysqlops.core.version import find
 from mysqlops.errors import Reason
 from mysqlops.mysql import comparison, connect, programs
 
@@ -117,11 +118,12 @@ _REWRITE = "write it without them on the source, or give --user's account the ri
 
 
 def _too_old(version: str) -> str:
-    numbers = version.partition("-")[0].split(".")
+    oldest, found = series.OLDEST_SOURCE, find(version)
+    needed = f"adopt supports MySQL {oldest.major}.{oldest.minor} and later"
     if "mariadb" in version.lower():
-        return f"the source is MariaDB ({version}): adopt supports MySQL 5.7 and later"
-    if tuple(int(one) for one in numbers[:2] if one.isdecimal()) < (5, 7):
-        return f"the source is of version {version}: adopt supports MySQL 5.7 and later"
+        return f"the source is MariaDB ({version}): {needed}"
+    if found is None or found < oldest:
+        return f"the source is of version {version}: {needed}"
     return ""
 
 

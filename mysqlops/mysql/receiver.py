@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mysqlops import errors
-from mysqlops.core import instant
+from mysqlops.core import instant, series
 from mysqlops.core import receiving as core
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.version import ServerVersion
 from mysqlops.mysql import accounts, connect
 
 # The source has purged what the receiver requests: 1236 on the source, 13114 is the receiver's number for it.
@@ -91,8 +92,8 @@ def begin(server: connect.Server, host: str, ca_file: str, before: GtidSet) -> N
 
 
 def _reset(version: str) -> str:
-    """The statement's name since 8.2 (https://dev.mysql.com/doc/refman/8.4/en/reset-binary-logs-and-gtids.html)."""
-    return "RESET MASTER" if version.startswith(("8.0.", "8.1.")) else "RESET BINARY LOGS AND GTIDS"
+    """The statement's name changed (https://dev.mysql.com/doc/refman/8.4/en/reset-binary-logs-and-gtids.html)."""
+    return "RESET BINARY LOGS AND GTIDS" if ServerVersion.parse(version) >= series.RESET_BINARY_LOGS else "RESET MASTER"
 
 
 def stop(server: connect.Server) -> None:

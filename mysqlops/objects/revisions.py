@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mysqlops.core import names
+
 Json = dict[str, Any]
 
 
@@ -19,3 +21,9 @@ def is_told(stateful_set: Json) -> bool:
     """True once the StatefulSet's status refers to its newest template."""
     observed = stateful_set.get("status", {}).get("observedGeneration", 0)
     return bool(observed >= stateful_set["metadata"].get("generation", 0))
+
+
+def image_of(stateful_set: Json) -> str:
+    """The image of MySQL that a pod would start with now; empty if the StatefulSet does not say."""
+    containers = stateful_set["spec"].get("template", {}).get("spec", {}).get("containers", [])
+    return next((str(one.get("image", "")) for one in containers if one["name"] == names.CONTAINER_MYSQLD), "")

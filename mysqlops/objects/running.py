@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, quantity
+from mysqlops.core import image, mysqld_config, names, quantity
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.objects import network
@@ -72,6 +72,8 @@ def _differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
     left, right = getattr(wanted, field), getattr(running, field)
     if field in ("storage_size", "memory", "cpu"):
         return not quantity.is_same(left, right)
+    if field in ("image", "agent_image"):
+        return not image.is_same(left, right)
     if field == "storage_class" and left is None:
         return False  # the default class, whichever that was
     return bool(left != right)

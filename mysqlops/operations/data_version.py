@@ -7,7 +7,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from mysqlops import errors
-from mysqlops.core import names, version
+from mysqlops.core import names, series, version
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.operations import lock, observe
@@ -51,7 +51,7 @@ def refused_because(client: Client, name: str, wanted: version.ServerVersion | N
     if noted is None or wanted is None:
         return []
     claims = observe.claims(client, name)
-    why = version.upgrade_refused_because(noted, wanted)
+    why = series.upgrade_refused_because(noted, wanted)
     if not claims or why is None:
         return []
     text = f"{', '.join(sorted(claims))} were last used by MySQL {noted}, and --image is {wanted}: {why}"

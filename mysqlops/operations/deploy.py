@@ -94,19 +94,23 @@ def check(session: Session, spec: ClusterSpec) -> None:
 def apply(session: Session, spec: ClusterSpec, chosen: Collection[str] | None = None) -> Plan:
     """Do everything up to the start of the members, holding the cluster's lock; the steps done. Raises Refused."""
     wanted, plan = prepare(session.client, spec, chosen)
-    try_images(session, spec, wanted, plan)
+    pinned = try_images(session, spec, wanted, plan)
+    if pinned != spec:
+        plan = prepare(session.client, pinned, chosen)[1]
     execute(session, plan)
     return plan
 
 
-def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Plan) -> None:
-    """Checks before the StatefulSet is first created; raises Refused."""
+def try_images(session: Session, spec: ClusterSpec, wanted: list[Json], plan: Plan) -> ClusterSpec:
+    """Checks before the StatefulSet is first created; the spec with the images that were tried. Raises Refused."""
     if not any(step.kind == "StatefulSet" for step in plan.steps):
-        return
+        return spec
     image_check.must_fit(session, spec)
     tried = image_check.must_pass(session, spec, wanted)
+    image_check.warn_of_version(session, tried)
     if reasons := data_version.refused_because(session.client, spec.name, tried.version):
         raise errors.Refused(reasons)
+    return image_check.pin(session, spec, tried)
 
 
 def execute(session: Session, plan: Plan) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import memory, mysqld_config, names, quantity, version
+from mysqlops.core import capabilities, image, memory, mysqld_config, names, quantity, series, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
+from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods
 from mysqlops.operations import waiting
@@ -23,9 +24,6 @@ from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
 _MYSQLD, _PYTHON = "mysqld", "python"
-_RUN_MYSQLD = (
-    'mysqld --version && printf "%s" "$MY_CNF" >/tmp/my.cnf && mysqld --defaults-file=/tmp/my.cnf --validate-config'
-)
 _RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[:2], shutil.which('openssl') or '')"
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -34,11 +32,35 @@ _OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True)
 class Tried:
-    """Reasons to refuse, mysqld's version, and what it warned of in the my.cnf."""
+    """Reasons to refuse, mysqld's version, what it warned of in the my.cnf, by container the image that its node ran,
+    and what the image of MySQL has; None if the probe did not say."""
 
     reasons: tuple[Reason, ...]
     version: version.ServerVersion | None = None
     warnings: tuple[str, ...] = ()
+    image_ids: Mapping[str, str] = field(default_factory=dict)
+    has: capabilities.Capabilities | None = None
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A container that has run: its exit code, and the image that the node resolved the reference to."""
+
+    code: int
+    image_id: str
+
+
+def pin(session: Session, spec: ClusterSpec, tried: Tried) -> ClusterSpec:
+    """The spec with the images that were tried, by their digests where the node reports one (docs/adr/0038)."""
+
+    def pinned(wanted: str, container: str) -> str:
+        if (found := image.pinned(wanted, tried.image_ids.get(container, ""))) is not None:
+            return found
+        text = f"{wanted} cannot be pinned: the node reports no digest of its repository"
+        session.progress.say(f"{text}; a pod on another node, or a later one, may run another image of that tag")
+        return wanted
+
+    return replace(spec, image=pinned(spec.image, _MYSQLD), agent_image=pinned(spec.agent_image, _PYTHON))
 
 
 def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
@@ -49,6 +71,13 @@ def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> T
     for warning in tried.warnings:
         session.progress.warn(warning)
     return tried
+
+
+def warn_of_version(session: Session, tried: Tried) -> None:
+    """What to know about a version before it is used for the first time."""
+    if tried.version is not None:
+        for warning in series.warnings(tried.version, f"{session.clock.now():%Y-%m-%d}"):
+            session.progress.warn(warning)
 
 
 def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = None) -> None:
@@ -85,8 +114,9 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
         finished, why_not = _await_end(session, name)
         if why_not is not None:
             return Tried((why_not,))
-        tried = _judge_mysqld(spec, client.logs(name, _MYSQLD), finished[_MYSQLD])
-        return replace(tried, reasons=(*tried.reasons, *_judge_python(client, spec, name, finished)))
+        tried = _judge_mysqld(spec, client.logs(name, _MYSQLD), finished[_MYSQLD].code)
+        reasons = (*tried.reasons, *_judge_python(client, spec, name, finished[_PYTHON].code))
+        return replace(tried, reasons=reasons, image_ids={key: one.image_id for key, one in finished.items()})
     finally:
         with contextlib.suppress(errors.KubeError):
             client.delete("Pod", name, grace_seconds=0)
@@ -122,7 +152,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
     mysqld: Json = {
         "name": _MYSQLD,
         "image": spec.image,
-        "command": ["sh", "-c", _RUN_MYSQLD],
+        "command": ["sh", "-c", manifests.read_text("image-check/probe.sh")],
         # datadir must exist for the check, and this pod does not mount a member's.
         "env": pods.environment({"MY_CNF": config["data"]["my.cnf"].replace("/var/lib/mysql/data", "/tmp")}),  # noqa: S108
         "resources": copy.deepcopy(template["containers"][1]["resources"]) | {"limits": {"memory": spec.memory}},
@@ -157,19 +187,23 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
     }
 
 
-def _await_end(session: Session, name: str) -> tuple[dict[str, int], Reason | None]:
-    """Exit codes by container, or why they will never run."""
+def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason | None]:
+    """How each container ended, or why they will never run."""
 
-    def look() -> tuple[dict[str, int], Reason | None] | waiting.Pending:
+    def look() -> tuple[dict[str, _Ended], Reason | None] | waiting.Pending:
         status = session.client.get("Pod", name).get("status", {})
-        containers = {one["name"]: one.get("state", {}) for one in status.get("containerStatuses", [])}
-        for container, state in containers.items():
-            why = state.get("waiting", {})
+        containers = {one["name"]: one for one in status.get("containerStatuses", [])}
+        for container, one in containers.items():
+            why = one.get("state", {}).get("waiting", {})
             if why.get("reason") in _PULL_FAILURES | _START_FAILURES:
                 return {}, _cannot_start(container, why)
-        ended = {container: state["terminated"] for container, state in containers.items() if "terminated" in state}
+        ended = {
+            container: _Ended(int(one["state"]["terminated"]["exitCode"]), str(one.get("imageID") or ""))
+            for container, one in containers.items()
+            if "terminated" in one.get("state", {})
+        }
         if len(ended) == 2:
-            return {container: int(state["exitCode"]) for container, state in ended.items()}, None
+            return ended, None
         return waiting.Pending("the images to be tried", f"pod {name} is {_last_word(status)}", "trying the images")
 
     hint = f"kubectl describe pod {name}; give a larger --timeout if pulls are slow"
@@ -195,7 +229,7 @@ def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
     if found is None:
         text = f"--image {spec.image} does not contain MySQL: `mysqld --version` says {_first_line(output)!r}"
         return Tried((Reason("not-mysql", text, "give an image of mysql, or of percona-server"),))
-    why = version.unsupported_because(found)
+    why = series.unsupported_because(found)
     if why:
         text = f"--image {spec.image}: {why}"
         return Tried(
@@ -205,7 +239,16 @@ def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
         complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]
         text = f"the server refuses the configuration: {' '.join(complaints[0].split())[:300]}"
         return Tried((Reason("bad-config", text, "correct the settings: --config, or mysqlops config set"),), found)
-    return Tried((), found, _warnings(spec, output))
+    has = capabilities.read(output)
+    if missing := capabilities.missing_plugins(has):
+        text = f"--image {spec.image}: {'; '.join(missing)}"
+        hint = "give an image of mysql, or of percona-server, with its plugins"
+        return Tried((Reason("image-incomplete", text, hint),), found, has=has)
+    return Tried((), found, (*_warnings(spec, output), *_lacking(spec, has)), has=has)
+
+
+def _lacking(spec: ClusterSpec, has: capabilities.Capabilities | None) -> tuple[str, ...]:
+    return tuple(f"--image {spec.image} {one}" for one in capabilities.missing_tools(has))
 
 
 def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:
@@ -215,9 +258,9 @@ def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:
     return tuple(" ".join(line.split())[:300] for line in lines if any(key in line for key in user))
 
 
-def _judge_python(client: Client, spec: ClusterSpec, pod: str, codes: dict[str, int]) -> list[Reason]:
+def _judge_python(client: Client, spec: ClusterSpec, pod: str, code: int) -> list[Reason]:
     words = client.logs(pod, _PYTHON).split()
-    if codes[_PYTHON] == 0 and words[:1] == ["python"] and (int(words[1]), int(words[2])) >= _OLDEST_PYTHON:
+    if code == 0 and words[:1] == ["python"] and (int(words[1]), int(words[2])) >= _OLDEST_PYTHON:
         return _judge_openssl(client, spec, words)
     text = f"--agent-image {spec.agent_image} has no Python {'.'.join(map(str, _OLDEST_PYTHON))} or later"
     return [Reason("not-python", f"{text}: {' '.join(words)[:200]}", "use a stock image such as python:3.13-slim")]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import backup, binlog, names, pitr, quantity, typed, version
+from mysqlops.core import backup, binlog, names, pitr, quantity, series, typed, version
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -115,19 +115,20 @@ def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) 
     return reach
 
 
-def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> None:
-    """Try the images; data goes to the same or a newer server, never back, SQL to any. Raises Refused."""
+def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> image_check.Tried:
+    """Try the images; data goes to a server that may open it, SQL to any. Raises Refused."""
     tried = image_check.check(session, spec, deploy.objects(spec))
     reasons = list(tried.reasons)
     if tried.version is not None and chosen.method != backup.LOGICAL:
         made = version.ServerVersion.parse(chosen.server_version)
-        if why := version.upgrade_refused_because(made, tried.version):
+        if why := series.upgrade_refused_because(made, tried.version):
             text = f"--image {spec.image} for a backup of MySQL {made}: {why}"
             reasons.append(
                 Reason("newer-backup", text, "give another --image, or mysqlops upgrade; `mysqlops explain versions`")
             )
     if reasons:
         raise Refused(reasons)
+    return tried
 
 
 def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Filled:

@@ -7,7 +7,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import instant, names, ownership, rollout, version
+from mysqlops.core import image, instant, names, ownership, rollout, series, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -25,8 +25,8 @@ from mysqlops.operations import (
 )
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
+from mysqlops.planning import plugins, status
 from mysqlops.planning import rollout as planning
-from mysqlops.planning import status
 
 Json = dict[str, Any]
 
@@ -54,25 +54,52 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     secret_move.check(session.client, name)
     if spec != running.spec:
         image_check.must_fit(session, spec, running.spec)
-    wanted = objects(running, spec)
-    live = observe.live_objects(session.client, wanted)
-    there = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
-    if strangers := [one for item, found in there if found and (one := ownership.stranger(item, found))]:
-        raise Refused(strangers)
-    different = [item for item in wanted if _differs(item, live[item["kind"], item["metadata"]["name"]])]
-    stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
-    others = tuple(item for item in different if item["kind"] != "StatefulSet")
-    if stateful_set not in different:
-        steps = tuple(Step("apply", one["kind"], one["metadata"]["name"], "differs") for one in others)
-        return Change("", others, stateful_set, None, steps)
-    why, after = describe(running, spec), _try_images(session, spec, wanted, now)
+    wanted = _compared(session, running, spec)
+    if not wanted.replaces_pods:
+        return wanted.in_passing()
+    tried, after = _try_images(session, spec, wanted.objects, now)
+    spec = image_check.pin(session, spec, tried)
+    wanted = _compared(session, running, spec)  # what the tag means may be what runs already
+    if not wanted.replaces_pods:
+        return wanted.in_passing()
+    why = describe(running, spec)
     since = instant.text(session.clock.now())
     before = max(_versions(now).values(), default=after)
     record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
     if record.changes_version() and now.replicas == 1:
         text = f"{name} has one member: if {after} does not come up, no other copy exists to go back to"
         session.progress.warn(f"{text}; mysqlops backup create {name}, or scale {name} --replicas 3 first")
-    return Change(why, others, stateful_set, record, planning.steps(now, why))
+    steps = planning.steps(now, why, changes_version=record.changes_version())
+    return Change(why, wanted.others, wanted.stateful_set(), record, steps)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The wanted objects; which of them, but for the StatefulSet, differ from what is live; and whether that does."""
+
+    objects: list[Json]
+    others: tuple[Json, ...]
+    replaces_pods: bool
+
+    def stateful_set(self) -> Json:
+        return next(item for item in self.objects if item["kind"] == "StatefulSet")
+
+    def in_passing(self) -> Change:
+        """The change of the other objects, which replaces no pod."""
+        steps = tuple(Step("apply", one["kind"], one["metadata"]["name"], "differs") for one in self.others)
+        return Change("", self.others, self.stateful_set(), None, steps)
+
+
+def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> _Compared:
+    """Raises Refused if an object of that name is somebody else's."""
+    wanted = objects(running, spec)
+    live = observe.live_objects(session.client, wanted)
+    there = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
+    if strangers := [one for item, found in there if found and (one := ownership.stranger(item, found))]:
+        raise Refused(strangers)
+    different = [item for item, found in there if _differs(item, found)]
+    others = tuple(item for item in different if item["kind"] != "StatefulSet")
+    return _Compared(wanted, others, replaces_pods=len(others) < len(different))
 
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
@@ -171,7 +198,7 @@ def _differs(wanted: Json, found: Json | None) -> bool:
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
     """A short description of the change."""
     fields = ("image", "agent_image", "memory", "cpu")
-    pairs = [(field, getattr(running.spec, field), getattr(spec, field)) for field in fields]
+    pairs = [(field, image.shown(getattr(running.spec, field)), image.shown(getattr(spec, field))) for field in fields]
     words = [f"{field.replace('_', ' ')} {old} -> {new}" for field, old, new in pairs if old != new]
     if spec.mysqld != running.spec.mysqld:
         words.append("settings")
@@ -184,38 +211,35 @@ def _versions(now: status.Status) -> dict[str, version.ServerVersion]:
     return {one.name: version.ServerVersion.parse(one.version) for one in now.members if one.version}
 
 
-def _try_images(session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status) -> version.ServerVersion:
-    """The image's version, if it accepts the new my.cnf and the upgrade path is allowed; raises Refused."""
+def _try_images(
+    session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status
+) -> tuple[image_check.Tried, version.ServerVersion]:
+    """The images and their version, if they accept the new my.cnf and the upgrade path is allowed; raises Refused."""
     tried = image_check.check(session, spec, wanted)
     if tried.reasons or tried.version is None:
         raise Refused(tried.reasons)
+    found = _versions(now)
     reasons = [
         Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` lists the upgrade paths")
-        for pod, found in _versions(now).items()
-        if (refusal := version.upgrade_refused_because(found, tried.version))
+        for pod, before in found.items()
+        if (refusal := series.upgrade_refused_because(before, tried.version))
     ]
-    if tried.version not in _versions(now).values():
-        reasons += _removed_plugins(session, now, tried.version)
-        if version.is_innovation(tried.version):
-            session.progress.warn(f"{tried.version} is an innovation release: supported only until the next one")
+    if tried.version not in found.values():
+        reasons += _removed_plugins(session, now, spec, tried.version)
     if reasons:
         raise Refused(reasons)
+    if tried.version not in found.values():
+        image_check.warn_of_version(session, tried)
     for warning in tried.warnings:
         session.progress.warn(warning)
-    return tried.version
+    return tried, tried.version
 
 
-def _removed_plugins(session: Session, now: status.Status, after: version.ServerVersion) -> list[Reason]:
+def _removed_plugins(
+    session: Session, now: status.Status, spec: ClusterSpec, after: version.ServerVersion
+) -> list[Reason]:
     """Accounts that could no longer log in."""
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     accounts: dict[str, list[str]] = agents.run(session.client, now.primary, "plugins", timeout_seconds=20)
-    return [
-        Reason(
-            "removed-plugin",
-            f"{', '.join(users[:5])}: authentication plugin {plugin} does not exist in {after}",
-            "ALTER USER … IDENTIFIED WITH caching_sha2_password",
-        )
-        for plugin, users in accounts.items()
-        if version.lacks_plugin(after, plugin)
-    ]
+    return plugins.lost(accounts, after, spec.mysqld, now.name)

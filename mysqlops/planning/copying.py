@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mysqlops.core import gtid, names, view
+from mysqlops.core import gtid, names, series, version, view
 from mysqlops.planning.member_actions import AwaitDonor, Clone
 
 # From how many transactions on an empty member copies a donor's data instead of applying them one by one; fewer is a
@@ -42,13 +42,14 @@ def plan(request: Request, server: view.ServerView, in_group: Sequence[view.Peer
 
 
 def _holders(server: view.ServerView, in_group: Sequence[view.Peer], copies_from: int) -> list[view.Peer]:
-    """Whose data is worth a copy: of the same version, as the clone plugin wants it. At first sight too: they hold no
-    less by now."""
+    """Whose data is worth a copy: of a version that the clone plugin accepts. At first sight too: they hold no less by
+    now."""
+    own = version.find(server.version)
     return [
         peer
         for peer in in_group
         if peer.publication
-        and peer.publication.server_version == server.version
+        and series.may_clone(version.find(peer.publication.server_version), own)
         and gtid.GtidSet.parse(peer.publication.executed).count() >= copies_from
     ]
 

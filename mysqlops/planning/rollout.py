@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names, version, view
+from mysqlops.core import names, series, version, view
 from mysqlops.core.plan import Step
 from mysqlops.core.rollout import Rollout
 from mysqlops.errors import Reason
@@ -125,7 +125,7 @@ def no_way_back(now: Status, record: Rollout) -> list[Reason]:
         return []
     leader = next((one for one in now.members if one.name == now.primary), None)
     forward = f"fix the cause above, then mysqlops upgrade {now.name} --resume"
-    if leader is not None and version.is_same(leader.version, record.version_after):
+    if leader is not None and version.is_same(leader.version, record.version_after) and not _is_openable(record):
         text = f"{leader.name} already leads with {record.version_after}, so there is no way back to"
         return [Reason("newer-leads", f"{text} {record.version_before}", forward)]
     newer = [one.name for one in now.members if version.is_same(one.version, record.version_after)]
@@ -134,6 +134,12 @@ def no_way_back(now: Status, record: Rollout) -> list[Reason]:
         text = f"going back to {record.version_before} gives {', '.join(newer)} empty claims, and no primary is seen"
         return [Reason("no-primary", f"{text} that holds all their data: {states}", forward)]
     return []
+
+
+def _is_openable(record: Rollout) -> bool:
+    """Whether the previous version opens what the newer one wrote, and joins its group."""
+    before, after = version.find(record.version_before), version.find(record.version_after)
+    return before is not None and after is not None and series.may_take_back(before, after)
 
 
 def stays_as_it_is(now: Status, record: Rollout, *, is_dead: bool) -> list[Reason]:
@@ -183,13 +189,18 @@ def failed_because(pod: Json) -> str | None:
     return None
 
 
-def steps(now: Status, why: str) -> tuple[Step, ...]:
-    """The order in which all pods will be replaced, as `--dry-run` prints it."""
+def steps(now: Status, why: str, *, changes_version: bool) -> tuple[Step, ...]:
+    """The order in which all pods will be replaced, as `--dry-run` prints it. A group does not switch over to a member
+    of a newer version: between versions the old primary hands over as it leaves."""
     replicas = sorted((one for one in now.members if not _leads(one, now)), key=lambda one: -one.ordinal)
     found = [Step("replace", "Pod", one.name, "replica" + (", the canary" * (one is replicas[0]))) for one in replicas]
     if now.primary is not None:
         successor = replicas[-1].name if replicas else None
-        if successor:
+        if successor and not changes_version:
             found.append(Step("switchover", "Pod", successor, f"becomes primary in place of {now.primary}"))
-        found.append(Step("replace", "Pod", now.primary, "the old primary, last" if replicas else "the only member"))
+        found.append(Step("replace", "Pod", now.primary, _last(changes_version) if replicas else "the only member"))
     return (Step("apply", "StatefulSet", now.name, why), *found)
+
+
+def _last(changes_version: bool) -> str:
+    return "the primary, last: it hands over as it leaves" if changes_version else "the old primary, last"

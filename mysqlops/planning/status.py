@@ -13,6 +13,7 @@ from mysqlops.errors import Reason
 Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
+NOTE = "note"  # the severity of a condition that needs somebody's plan, not their night: it does not change the verdict
 _SERVING = (view.ONLINE, view.RECOVERING)
 ABSENT = "ABSENT"  # the state of a member that has no pod
 
@@ -104,6 +105,7 @@ class Status:
     group: tuple[str, ...] = ()  # the members that the primary sees in its group, in whatever state; empty without one
     awaited: tuple[str, ...] = ()  # members beyond the wanted replicas that a group to be formed waits for
     claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
+    image: str = ""  # what a pod that starts now runs; empty if the StatefulSet does not say
     schema: int = field(default=SCHEMA)
 
     def as_json(self) -> Json:
@@ -125,6 +127,7 @@ _HARMLESS = {
     "accounts-differ",
     "certificate-ends",
     "ca-ends",
+    "version-ended",
 }
 
 

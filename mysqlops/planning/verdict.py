@@ -10,12 +10,13 @@ from mysqlops.core import group, instant, names, ordered, rollout, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.objects import claims, pods, revisions
-from mysqlops.planning import backup_state, belongings, certificate_state, member_conditions, rotation
+from mysqlops.planning import backup_state, belongings, certificate_state, member_conditions, rotation, version_state
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
     DOWN,
     HEALTHY,
+    NOTE,
     RESTORE_OPEN,
     Condition,
     Member,
@@ -54,6 +55,7 @@ def judge(seen: Observed) -> Status:
         group=tuple(pod for pod in leader.group.split(",") if pod) if leader else (),
         awaited=() if primaries else _awaited(seen, replicas),
         claims=claims.template_of(seen.stateful_set),
+        image=revisions.image_of(seen.stateful_set),
     )
 
 
@@ -157,6 +159,7 @@ def _conditions(
     found += rotation.conditions(seen) + certificate_state.conditions(seen.name, members, seen.taken_at)
     found += _order_conditions(seen, members)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
+    found += version_state.conditions(seen.name, members, seen.taken_at)
     versions = {one.agent_version for one in published.values() if one}
     if len(versions) > 1:
         text = f"agents of several versions are running: {', '.join(sorted(versions))}"
@@ -291,5 +294,5 @@ def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]
 
 
 def _verdict(conditions: Sequence[Condition]) -> str:
-    severities = {condition.severity for condition in conditions}
+    severities = {condition.severity for condition in conditions} - {NOTE}
     return DOWN if DOWN in severities else DEGRADED if severities else HEALTHY

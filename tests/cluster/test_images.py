@@ -33,6 +33,7 @@ IMAGES = {
     "same": [_RUNS],
     "older": [_SAYS.format(version="8.4.8"), _RUNS],
     "unknown": [_SAYS.format(version="10.2.0"), _RUNS],
+    "without-plugins": ['case "$*" in *--verbose*) echo "plugin-dir  /nowhere/"; exit;; esac', _RUNS],
     "newer-broken": [_SAYS.format(version="9.7.99"), _CHECKS, _FAILS],
     # It changes the data, and starts only after some time; the other one refuses data that it changed.
     "newer-late": [
@@ -60,9 +61,10 @@ def images(request: pytest.FixtureRequest) -> dict[str, str]:
     return tags
 
 
-def _run(*words: str, stdin: str = "") -> None:
+def _run(*words: str, stdin: str = "") -> str:
     done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +76,18 @@ def cluster(namespace: Namespace) -> Namespace:
 
 @pytest.mark.parametrize(
     ("image", "told"),
-    [("older", "8.4.8 is older than 9.7"), ("unknown", "not of a series that this mysqlops supports")],
+    [
+        ("older", "8.4.8 is older than 9.7"),
+        ("unknown", "not of a series that this mysqlops supports"),
+        ("without-plugins", "no group_replication.so in /nowhere/: no group can be formed"),
+    ],
 )
-def test_a_version_that_may_not_follow_is_refused(
+def test_an_image_that_may_not_follow_is_refused(
     cluster: Namespace, images: dict[str, str], image: str, told: str
 ) -> None:
     done = cluster.mysqlops("upgrade", "mysql", "--image", images[image])
     assert (done.code, told in done.err) == (3, True), done.err
-    assert cluster.status()["verdict"] == "healthy"
+    cluster.await_healthy()
 
 
 def test_another_image_is_rolled_out(cluster: Namespace, images: dict[str, str]) -> None:
@@ -150,3 +156,44 @@ def test_data_that_a_newer_version_changed_leads_forward_again(namespace: Namesp
 
 def _claim_uid(namespace: Namespace, claim: str) -> str:
     return str(json.loads(namespace.kubectl("get", "pvc", claim, "-o", "json"))["metadata"]["uid"])
+
+
+def _digest_on_every_node(image: str) -> str:
+    """Let the nodes know an image by its digest too, as if they had pulled it; the digest."""
+    found = set()
+    nodes = [
+        one["metadata"]["name"]
+        for one in json.loads(_run("kubectl", f"--kubeconfig={KUBECONFIG}", "get", "nodes", "-o", "json"))["items"]
+    ]
+    for node in nodes:
+        ctr = ["docker", "exec", node, "ctr", "-n", "k8s.io", "images"]
+        name = f"docker.io/{image}"
+        (line,) = (one for one in _run(*ctr, "list", f"name=={name}").splitlines() if one.startswith(f"{name} "))
+        digest = next(word for word in line.split() if word.startswith("sha256:"))
+        _run(*ctr, "tag", "--force", name, f"{name.partition(':')[0]}@{digest}")
+        found.add(digest)
+    (digest,) = found
+    return digest
+
+
+def test_a_pulled_image_is_pinned_and_a_loaded_one_stays_a_tag(namespace: Namespace, images: dict[str, str]) -> None:
+    """A tag may mean another image tomorrow; a pod that is made again must not notice (docs/adr/0038)."""
+    done = namespace.mysqlops("deploy", "pinned", *SMALL, "--replicas", "1")
+    assert done.code == 0, done.err
+    assert f"{os.environ['MYSQLOPS_IMAGE']} cannot be pinned: the node reports no digest" in done.err
+    digest = _digest_on_every_node(images["same"])
+    wanted = f"{images['same']}@{digest}"
+    done = namespace.mysqlops("upgrade", "pinned", "--image", images["same"])
+    assert done.code == 0, done.err
+    assert _image_of(namespace, "pinned-0") == wanted
+    assert namespace.status("pinned")["image"] == wanted
+    namespace.kubectl("delete", "pod", "pinned-0")
+    namespace.await_healthy("pinned")
+    assert _image_of(namespace, "pinned-0") == wanted
+    again = namespace.mysqlops("upgrade", "pinned", "--image", images["same"])
+    assert (again.code, "no pod was replaced" in again.out) == (0, True), again.err
+
+
+def _image_of(namespace: Namespace, pod: str) -> str:
+    found = json.loads(namespace.kubectl("get", "pod", pod, "-o", "json"))
+    return str(next(one for one in found["spec"]["containers"] if one["name"] == "mysqld")["image"])

@@ -68,7 +68,7 @@ def test_deploy_makes_no_stateful_set_while_another_one_is_to_be_made() -> None:
 
 @pytest.mark.parametrize(
     ("ran", "image", "refused"),
-    [("9.7.4", "8.4.8", True), ("9.7.4", "9.7.3", True), ("8.0.40", "9.7.4", True), ("9.7.3", "9.7.4", False)],
+    [("9.7.4", "8.4.8", True), ("9.7.4", "9.7.3", False), ("8.0.40", "9.7.4", True), ("9.7.3", "9.7.4", False)],
 )
 def test_an_image_that_is_older_than_the_data_of_a_deleted_cluster_is_refused(
     monkeypatch: pytest.MonkeyPatch, ran: str, image: str, refused: bool

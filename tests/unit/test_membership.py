@@ -124,6 +124,9 @@ def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> Non
     action = plan(server(), primary, holder("mysql-1", behind=9), holder("mysql-3"), name="mysql-2")
     assert isinstance(action, member_actions.Clone)
     assert action.donor == "mysql-3"
+    patched = plan(server(), primary, holder("mysql-1", version="9.7.5-2"), name="mysql-2")
+    assert isinstance(patched, member_actions.Clone)
+    assert patched.donor == "mysql-1"
     alone = plan(server(), primary, name="mysql-2")
     assert isinstance(alone, member_actions.Clone)
     assert alone.donor == "mysql-0"
@@ -134,7 +137,7 @@ def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> Non
     [
         (server(UP_TO_9), holder("mysql-1"), 0),  # it would copy again what it has
         (server(), holder("mysql-1", count=999), 0),  # just deployed
-        (server(), holder("mysql-1", version="9.7.5"), 0),  # the clone plugin refuses
+        (server(), holder("mysql-1", version="26.7.0"), 0),  # the clone plugin refuses
         (server(), holder("mysql-1"), 3),  # it did not work
     ],
 )
@@ -170,7 +173,7 @@ def test_an_empty_member_waits_for_somebody_to_copy_but_not_for_good(ordered: di
     assert isinstance(membership.plan(seen), member_actions.Clone)
 
 
-@pytest.mark.parametrize("around", [(holder("mysql-1", version="9.7.5"),), (holder("mysql-1", count=3, role="none"),)])
+@pytest.mark.parametrize("around", [(holder("mysql-1", version="26.7.0"),), (holder("mysql-1", count=3, role="none"),)])
 def test_nobody_waits_for_a_copy_that_cannot_be_or_is_not_worth_it(around: tuple[view.Peer, ...]) -> None:
     record = view.GroupRecord("mysql-0", None, 0.0)
     seen = view.Surroundings(3, around, record)

@@ -34,23 +34,6 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         quantity.parse_bytes(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("8.0.26", "MYSQL communication stack"),
-        ("8.0.29", "withdrawn"),
-        ("5.7.44", "MYSQL communication stack"),
-        ("10.1.0", "series"),
-        ("8.0.27", None),
-        ("8.4.8", None),
-        ("9.7.4", None),
-    ],
-)
-def test_versions(text: str, why: str | None) -> None:
-    found = version.unsupported_because(version.ServerVersion.parse(text))
-    assert (why in found) if why and found else found == why
-
-
 def test_mysqld_tells_its_version_and_mariadb_is_not_mysql() -> None:
     debian = "/usr/sbin/mysqld  Ver 9.7.4-2 for debian-linux-gnu on x86_64 ((Debian))"
     assert str(version.parse_mysqld_output(debian)) == "9.7.4"

@@ -7,7 +7,7 @@ from mysqlops.core import backup as facts_of
 from mysqlops.core import names
 from mysqlops.drill.model import BY_ABORT, NOBODY, TARGET, About
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
-from mysqlops.operations import backup, delete, deploy, observe, restart, restore, scale, signing, targets
+from mysqlops.operations import backup, delete, deploy, image_check, observe, restart, restore, scale, signing, targets
 
 _MORE = 2  # members that are added and removed
 _FEWEST = 3  # members whose claims are never touched, whatever the record says
@@ -41,7 +41,7 @@ def _restore(scene: Scene, facts: Facts) -> Json:
     manifest = backup.manifest(session, target, chosen)
     spec = restore.spec_of(session, chosen, manifest, facts["copy"], {"replicas": 1})
     began = session.clock.monotonic()
-    restore.check_image(session, chosen, spec)
+    spec = image_check.pin(session, spec, restore.check_image(session, chosen, spec))
     restore.execute(session, chosen, target, spec)
     deploy.await_healthy(session, facts["copy"])
     seconds = round(session.clock.monotonic() - began, 1)
