@@ -18,6 +18,7 @@ COMMANDS = {
     "deploy": "Create a cluster, or finish creating it.",
     "list": "List the clusters of a namespace, or of all.",
     "status": "Show members, services, and what is wrong.",
+    "doctor": "Check a cluster: what is wrong, why, and what fixes it.",
     "switchover": "Make another member the primary.",
     "adopt": "Take another server's databases over.",
     "scale": "Add or remove members, one at a time.",

@@ -45,6 +45,7 @@ VIEWER = (
     # To check that they exist: a member needs them to start.
     Right("", "services", ("get",)),
     Right("", "serviceaccounts", ("get",)),
+    Right("policy", "poddisruptionbudgets", ("get",)),
     Right(_RBAC, "roles", ("get",)),
     Right(_RBAC, "rolebindings", ("get",)),
 )
@@ -101,7 +102,10 @@ WORTH: Mapping[str, str] = {
 }
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status", "list")),
-    "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
+    "operator": (
+        OPERATOR,
+        ("doctor", "switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover"),
+    ),
     "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore", "drill")),
 }
 

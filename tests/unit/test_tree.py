@@ -46,6 +46,7 @@ COMMANDS = dict(_walk(root))
 READS = {
     "list": "",
     "status": "mysql",
+    "doctor": "mysql",
     "config/get": "mysql",
     "config/diff": "mysql",
     "backup/list": "",
