@@ -19,6 +19,7 @@ COMMANDS = {
     "list": "List the clusters of a namespace, or of all.",
     "status": "Show members, services, and what is wrong.",
     "doctor": "Check a cluster: what is wrong, why, and what fixes it.",
+    "logs": "Show the servers' error logs, merged and explained.",
     "switchover": "Make another member the primary.",
     "adopt": "Take another server's databases over.",
     "scale": "Add or remove members, one at a time.",

@@ -54,6 +54,7 @@ OPERATOR = (
     Right("", "pods", ("delete",), _PODS),
     # A websocket is opened with GET; newer servers ask for `create` as well.
     Right("", "pods/exec", ("create", "get"), _PODS),
+    Right("", "pods/log", ("get",), _PODS),
     Right("", "persistentvolumeclaims", ("delete", "patch"), _CLAIMS),
     Right("apps", "statefulsets", ("patch",), (str,)),
     Right(_LEASES, "leases", ("patch",), (names.group_lease,)),
@@ -64,7 +65,6 @@ OPERATOR = (
 OWNER = (
     *(replace(right, only=()) for right in OPERATOR),
     Right("", "pods", ("create", "patch")),
-    Right("", "pods/log", ("get",)),
     Right("", "configmaps", ("get", "list", "create", "patch", "delete")),
     Right("", "secrets", ("get", "list", "create", "patch", "delete")),
     Right("", "services", ("get", "list", "create", "patch", "delete")),
@@ -104,7 +104,7 @@ IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status", "list")),
     "operator": (
         OPERATOR,
-        ("doctor", "switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover"),
+        ("doctor", "logs", "switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover"),
     ),
     "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore", "drill")),
 }

@@ -47,6 +47,7 @@ READS = {
     "list": "",
     "status": "mysql",
     "doctor": "mysql",
+    "logs": "mysql",
     "config/get": "mysql",
     "config/diff": "mysql",
     "backup/list": "",

@@ -15,7 +15,7 @@ def read(told: Any) -> dict[str, Any]:
     """The parts that have the right form; `failed` says why the others do not count."""
     if not isinstance(told, Mapping):
         return {"failed": {}}
-    failed = told.get("failed")
+    failed = told.get("failed", {})
     found: dict[str, Any] = {"failed": dict(failed) if _texts(failed) else {}}
     for part, fits in _FORMS.items():
         if part in told and fits(told[part]):

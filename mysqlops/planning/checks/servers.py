@@ -39,7 +39,7 @@ def _offsets(facts: Facts) -> Iterator[tuple[str, tuple[float, float]]]:
 def tables(facts: Facts) -> list[Found]:
     """The data are the same everywhere: one member's answer is enough, the primary's if it gave one."""
     told = facts.part("tables")
-    rows = told.get(facts.now.primary or "") or next(iter(told.values()), [])
+    rows: list[list[str]] = told.get(facts.now.primary or "") or next(iter(told.values()), [])
     if not rows:
         return []
     shown = ", ".join(f"{schema}.{table} ({engine})" for schema, table, engine in rows[:MOST_SHOWN])
@@ -70,7 +70,7 @@ def logged_errors(explain: Callable[[str], str]) -> Callable[[Facts], list[Found
                 last = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
                 known = f": {text}" if (text := explain(code)) else ""
                 seen = f"{code} ({subsystem}), {count} times, last at {last}{known}"
-                fix = f"kubectl logs {pod} -c mysqld --since 1h"
+                fix = f"mysqlops logs {facts.name} --member {pod} --level error"
                 found.append((f"the server of {pod} logged errors within an hour", seen, fix))
         return found
 
