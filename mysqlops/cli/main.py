@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "Show members, services, and what is wrong.",
     "doctor": "Check a cluster: what is wrong, why, and what fixes it.",
     "logs": "Show the servers' error logs, merged and explained.",
+    "report": "Write a zip file about a cluster for a colleague, without secrets.",
     "switchover": "Make another member the primary.",
     "adopt": "Take another server's databases over.",
     "scale": "Add or remove members, one at a time.",

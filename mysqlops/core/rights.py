@@ -104,7 +104,20 @@ IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status", "list")),
     "operator": (
         OPERATOR,
-        ("doctor", "logs", "switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover"),
+        (
+            "doctor",
+            "logs",
+            "report",
+            "switchover",
+            "scale",
+            "member",
+            "users",
+            "tls",
+            "restart",
+            "stop",
+            "start",
+            "recover",
+        ),
     ),
     "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore", "drill")),
 }

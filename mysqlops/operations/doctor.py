@@ -50,7 +50,10 @@ def checks() -> tuple[Check, ...]:
 
 def examine(session: Session, name: str, chosen: Sequence[Check]) -> Report:
     """Raises NotFound, and what keeps the cluster's own objects from being read."""
-    facts = observe_all(session, name, listed.parts(chosen))
+    return judge(observe_all(session, name, listed.parts(chosen)), chosen)
+
+
+def judge(facts: Facts, chosen: Sequence[Check]) -> Report:
     unchecked = {one.name: why for one in chosen if (why := one.unchecked(facts))}
     found = tuple(finding for one in chosen for finding in one.findings(facts))
     return Report(facts.now, found, tuple(one.name for one in chosen), unchecked)

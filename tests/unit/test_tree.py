@@ -48,6 +48,7 @@ READS = {
     "status": "mysql",
     "doctor": "mysql",
     "logs": "mysql",
+    "report": "mysql",
     "config/get": "mysql",
     "config/diff": "mysql",
     "backup/list": "",
