@@ -12,7 +12,7 @@
     │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed
     └ StorageError              30   a backup's repository refused, or could not be reached
 
-`status` and `wait` add their own: 8 degraded, 9 down; `drill` too: 7 SLO missed, 40 rows are wrong.
+`status`, `doctor` and `wait` add their own: 8 degraded, 9 down; `drill` too: 7 SLO missed, 40 rows are wrong.
 docs/reference/errors.md lists each code.
 Only `cli/main.py` turns these into text and an exit status.
 """

@@ -24,10 +24,11 @@ from mysqlops.agent import (
 from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
-from mysqlops.mysql import accounts, probe, variables, write_gap
+from mysqlops.mysql import accounts, examination, probe, variables, write_gap
 
 _CLOCK = SystemClock()
 _METER_SECONDS = 10.0
+MY_CNF_PART = "my-cnf"  # the one part of an examination that is no query
 
 
 def add_to(commands: Any) -> None:
@@ -60,6 +61,9 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser("set-settings")
     command.add_argument("values", type=json.loads, help="JSON: variable -> value, null for the server's default")
     command.set_defaults(action=set_settings)
+    command = commands.add_parser("examine")
+    command.add_argument("parts", nargs="+", choices=[*examination.PARTS, MY_CNF_PART])
+    command.set_defaults(action=examine)
     command = commands.add_parser("plugins")
     command.set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
@@ -148,6 +152,16 @@ def set_settings(options: argparse.Namespace) -> None:
     """Set variables live; print those that the server refuses, with its reason, in which case none is changed."""
     with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps(variables.set_all(server, options.values)))
+
+
+def examine(options: argparse.Namespace) -> None:
+    """Print what `doctor` asks of one member."""
+    asked = [part for part in options.parts if part != MY_CNF_PART]
+    with member.Member(pod.Pod(settings.read())).connect() as server:
+        found = examination.examine(server, asked)
+    if MY_CNF_PART in options.parts:
+        found[MY_CNF_PART] = settings.MY_CNF.read_text()
+    print(json.dumps(found, default=str))
 
 
 def plugins(_: argparse.Namespace) -> None:

@@ -45,6 +45,7 @@ VIEWER = (
     # To check that they exist: a member needs them to start.
     Right("", "services", ("get",)),
     Right("", "serviceaccounts", ("get",)),
+    Right("policy", "poddisruptionbudgets", ("get",)),
     Right(_RBAC, "roles", ("get",)),
     Right(_RBAC, "rolebindings", ("get",)),
 )
@@ -53,6 +54,7 @@ OPERATOR = (
     Right("", "pods", ("delete",), _PODS),
     # A websocket is opened with GET; newer servers ask for `create` as well.
     Right("", "pods/exec", ("create", "get"), _PODS),
+    Right("", "pods/log", ("get",), _PODS),
     Right("", "persistentvolumeclaims", ("delete", "patch"), _CLAIMS),
     # Not the StatefulSet itself: its template says which Secrets and claims the pods mount, and as whom they run.
     Right("apps", "statefulsets/scale", ("patch",), (str,)),
@@ -64,7 +66,6 @@ OPERATOR = (
 OWNER = (
     *(replace(right, only=()) for right in OPERATOR),
     Right("", "pods", ("create", "patch")),
-    Right("", "pods/log", ("get",)),
     Right("", "configmaps", ("get", "list", "create", "patch", "delete")),
     Right("", "secrets", ("get", "list", "create", "patch", "delete")),
     Right("", "services", ("get", "list", "create", "patch", "delete")),
@@ -103,7 +104,23 @@ WORTH: Mapping[str, str] = {
 }
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status", "list")),
-    "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
+    "operator": (
+        OPERATOR,
+        (
+            "doctor",
+            "logs",
+            "report",
+            "switchover",
+            "scale",
+            "member",
+            "users",
+            "tls",
+            "restart",
+            "stop",
+            "start",
+            "recover",
+        ),
+    ),
     "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore", "drill")),
 }
 

@@ -197,8 +197,21 @@ class Client:
 
     def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
         """The last lines of a container's log."""
-        path, query = f"{self._path('Pod', pod)}/log", {"container": container, "tailLines": str(lines)}
-        return self._send("GET", path, None, {"Accept": "application/json"}, query).decode(errors="replace")
+        return self._log(pod, container, {"tailLines": str(lines)})
+
+    def timed_logs(
+        self, pod: str, container: str, *, lines: int, since_seconds: float | None = None, previous: bool = False
+    ) -> str:
+        """The same, each line with kubelet's time; `previous`: of the container that ended before the running one."""
+        query = {"tailLines": str(lines), "timestamps": "true"} | ({"previous": "true"} if previous else {})
+        if since_seconds is not None:
+            query["sinceSeconds"] = str(max(1, int(since_seconds)))
+        return self._log(pod, container, query)
+
+    def _log(self, pod: str, container: str, query: Mapping[str, str]) -> str:
+        path = f"{self._path('Pod', pod)}/log"
+        text = self._send("GET", path, None, {"Accept": "application/json"}, {"container": container, **query})
+        return text.decode(errors="replace")
 
     def together(self, calls: Sequence[Callable[[], T]]) -> builtins.list[T]:
         """The results of independent reads, in order: a dozen take the time of one round trip. The first error is

@@ -14,6 +14,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 _PAGE = re.compile(r"docs/runbooks/([a-z-]+)\.md")
 _SCRIPT = re.compile(r"scripts/runbooks/([a-z-]+)\.sh")
+_MYSQL_ROW = re.compile(r"^\| `(MY-\d{6})` \| (.+) \| (.+) \|$", re.MULTILINE)
 _COMMON = '. "$(dirname "$0")/common.sh"\n'
 
 
@@ -46,6 +47,8 @@ def runbook(name: str) -> str:
 def explain(word: str) -> str:
     """What the pages say of a code, an exit status or a page's name, as text; raises ConfigError if nothing does."""
     entries = [*_entries(word)]
+    if known := mysql_code(word):
+        entries.append(f"{_padded(word)} (MySQL)\n  {known}\n")
     if entries:
         return "\n".join(entries)
     found = [page for page in pages() if word in (page.path, page.path.rpartition("/")[2])]
@@ -57,6 +60,22 @@ def explain(word: str) -> str:
 def codes() -> list[str]:
     """Every code and exit status, in the order of the page."""
     return list(dict.fromkeys(name for _, names, _ in _rows() for name in names))
+
+
+def mysql_code(code: str) -> str:
+    """What one of MySQL's codes means and what to do about it; empty if the page does not list it."""
+    return _mysql_codes().get(_padded(code), "")
+
+
+def _padded(code: str) -> str:
+    """MY-001062 from 1062 too: clients show numbers, logs show codes."""
+    return f"MY-{int(code):06d}" if code.isdecimal() and 1000 <= int(code) < 1_000_000 else code.upper()
+
+
+@cache
+def _mysql_codes() -> dict[str, str]:
+    text = next((page.text for page in pages() if page.path.rpartition("/")[2] == "mysql-errors"), "")
+    return {found[1]: readable(f"{found[2]}; {found[3]}") for found in _MYSQL_ROW.finditer(text)}
 
 
 @cache

@@ -46,6 +46,9 @@ COMMANDS = dict(_walk(root))
 READS = {
     "list": "",
     "status": "mysql",
+    "doctor": "mysql",
+    "logs": "mysql",
+    "report": "mysql",
     "config/get": "mysql",
     "config/diff": "mysql",
     "backup/list": "",

@@ -1,0 +1,62 @@
+"""mysqlops logs"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from mysqlops.cli import complete, options, output
+from mysqlops.cli.context import Run
+from mysqlops.cli.types import Duration
+from mysqlops.core import server_log
+
+if TYPE_CHECKING:
+    from mysqlops.core.server_log import Entry
+
+
+@click.command()
+@options.cluster("1m")
+@click.option("--member", default="", metavar="MEMBER", shell_complete=complete.members, help="Only of this one.")
+@click.option(
+    "--level",
+    type=click.Choice(server_log.LEVELS),
+    default=server_log.LEVELS[-1],
+    show_default=True,
+    help="The least important level to show.",
+)
+@click.option("--since", type=Duration(), default="1h", show_default=True, help="Not older than this.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what is new, until interrupted.")
+def logs(run: Run, *, member: str, level: str, since: float, follow: bool) -> None:
+    """Show the members' error logs, merged in time order; known codes of MySQL are explained where they first appear.
+
+    The log of a server that ended before the running one is included.
+
+    \b
+    Examples:
+      mysqlops logs mysql --level warning
+      mysqlops logs mysql --member mysql-1 --since 10m --follow
+    """
+    from mysqlops.operations import logs as operations
+
+    wish, explained = operations.Wish(member, level, since), set[str]()
+    with run.reading() as session:
+        if not follow:
+            _show(run, operations.read(session, run.name, wish), explained)
+            return
+        for found in operations.follow(session, run.name, wish):
+            if found:
+                _show(run, found, explained)
+
+
+def _show(run: Run, found: Iterable[Entry], explained: set[str]) -> None:
+    if not run.is_for_people:
+        output.data([one.as_json() for one in found], run.form)
+        return
+    for one in found:
+        words = (one.at[:23] + "Z", one.member, one.level, one.code, one.text)
+        output.say(" ".join(filter(None, words)))
+        if one.explanation and one.code not in explained and one.level != "note":
+            output.say(f"    = {one.code}: {one.explanation}")
+            explained.add(one.code)

@@ -1,0 +1,112 @@
+"""Take secrets out of what is handed to a colleague: values that are known, and what has the form of a secret. Pure.
+
+A short value is not looked for: it would be found in every word. Certificates, the group's name (it is in every GTID)
+and addresses are public.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from mysqlops.core import server_log
+
+Json = dict[str, Any]
+MARK = "[redacted]"
+SHORTEST = 6
+_PUBLIC = re.compile(r".*\.crt|group-name|ca-certificate|ca-replaces|host|port|user|username|database|type")
+_DROPPED = ("managedFields",)
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # a copy of the object as somebody wrote it
+_NAME = r"[\w.-]*(?:passw(?:or)?d|secret|token|credential|access[_-]?key|api[_-]?key|private[_-]?key)[\w.-]*"
+_FORMS = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MARK),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MARK),  # a JSON Web Token
+    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.+/=~-]{8,}"), rf"\1{MARK}"),
+    (re.compile(r"([a-z][a-z0-9+.-]*://[^/\s:@]*:)[^@\s/]+@", re.IGNORECASE), rf"\1{MARK}@"),
+    (
+        re.compile(r"(?i)(\bidentified\b[^'\"\n]*\b(?:by|as)\s+(?:password\s+)?)('[^'\n]*'|\"[^\"\n]*\"|0x[0-9a-f]+)"),
+        rf"\1{MARK}",
+    ),
+    (re.compile(rf"(?i)(\b{_NAME}[\"']?\s*[=:]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&}}\]]+)"), rf"\1{MARK}"),
+    (re.compile(r"\$A\$\d{3}\$.{20,}?(?=['\"\s]|$)"), MARK),  # hashes of caching_sha2_password
+    (re.compile(r"\*[0-9A-F]{40}\b"), MARK),  # of mysql_native_password
+    (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MARK),
+)
+_IS_SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
+
+
+def values(secrets: Iterable[Json]) -> frozenset[str]:
+    """What must not be seen, of these Secrets: each value as text, and in base64, which objects and logs may hold."""
+    found: set[str] = set()
+    for secret in secrets:
+        for key, encoded in (secret.get("data") or {}).items():
+            if _PUBLIC.fullmatch(key):
+                continue
+            text = _decoded(str(encoded)).strip()
+            for one in (text, *text.splitlines(), str(encoded), json.dumps(text)[1:-1]):
+                if len(one.strip()) >= SHORTEST and not one.startswith("-----"):
+                    found.add(one.strip())
+    return frozenset(found)
+
+
+def _decoded(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded).decode(errors="ignore")
+    except ValueError:
+        return ""
+
+
+def outline(secret: Json) -> Json:
+    """Names and keys of a Secret."""
+    metadata = secret["metadata"]
+    kept = {key: metadata[key] for key in ("name", "namespace", "creationTimestamp", "labels") if key in metadata}
+    return {"kind": "Secret", "type": secret.get("type"), "metadata": kept, "keys": sorted(secret.get("data") or {})}
+
+
+def text(found: str, known: Collection[str]) -> str:
+    """A text without secrets, and without values of rows where servers quote them."""
+    for value in sorted(known, key=len, reverse=True):
+        found = found.replace(value, MARK)
+    for form, instead in _FORMS:
+        found = form.sub(instead, found)
+    return server_log.without_values(found)
+
+
+def tree(found: Any, known: Collection[str]) -> Any:
+    """The same for an object: every text in it, and every value whose key says that it is a secret. A text that is JSON
+    itself, as in annotations, is read as such: its escapes would hide what it holds."""
+    if isinstance(found, str):
+        inner = _json(found)
+        return text(found, known) if inner is None else json.dumps(tree(inner, known), ensure_ascii=False)
+    if isinstance(found, list | tuple):
+        return [tree(one, known) for one in found]
+    if not isinstance(found, Mapping):
+        return found
+    is_named = isinstance(found.get("name"), str) and _IS_SECRET_NAME.search(found["name"]) is not None
+    made: Json = {}
+    for key, value in found.items():
+        if key in _DROPPED or key == _APPLIED:
+            continue
+        hides = (
+            isinstance(value, str)
+            and bool(value)
+            and (_IS_SECRET_NAME.search(str(key)) or (is_named and key == "value"))
+        )
+        made[text(str(key), known)] = MARK if hides and not _is_reference(str(key)) else tree(value, known)
+    return made
+
+
+def _json(found: str) -> Any:
+    """None unless the text is an object or a list."""
+    try:
+        return json.loads(found) if found[:1] in ("{", "[") else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_reference(key: str) -> bool:
+    """Kubernetes' fields that name a Secret, and do not hold it."""
+    return key in ("secretName", "secretRef", "secretKeyRef", "imagePullSecrets", "automountServiceAccountToken")

@@ -1,0 +1,70 @@
+"""Lines of mysqld's error log, as kubelet keeps them: each with kubelet's time before the server's own. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+LEVELS = ("error", "warning", "system", "note")  # each includes those before it
+# https://dev.mysql.com/doc/refman/9.7/en/error-log-format.html
+_LINE = re.compile(
+    r"\S+\s+\d+\s+\[(?P<level>ERROR|Warning|System|Note)\]\s+\[(?P<code>MY-\d{6})\]\s+\[(?P<of>\w*)\]\s?(?P<text>.*)",
+    re.ASCII,
+)
+_QUOTED_VALUE = re.compile(r"(Duplicate entry )'.*?'( for key)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message, with the lines that continue it; `code` and `subsystem` are empty of what others print."""
+
+    at: str  # UTC, ISO 8601, microseconds
+    member: str
+    level: str
+    code: str
+    subsystem: str
+    text: str
+    explanation: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def parse(member: str, text: str) -> list[Entry]:
+    """In the log's order; a line without kubelet's time is dropped. Values of rows are left out where messages quote
+    them."""
+    found: list[Entry] = []
+    for line in text.splitlines():
+        moment, _, rest = line.partition(" ")
+        if (at := _utc(moment)) is None:
+            continue
+        match = _LINE.match(rest)
+        if match is None and found and found[-1].code:
+            found[-1] = replace(found[-1], text=f"{found[-1].text}\n{without_values(rest)}")
+            continue
+        facts = match.groupdict() if match else {"level": "note", "code": "", "of": "", "text": rest}
+        level = facts["level"].lower()
+        found.append(Entry(at, member, level, facts["code"], facts["of"], without_values(facts["text"])))
+    return found
+
+
+def _utc(moment: str) -> str | None:
+    """Kubelet writes nanoseconds, in the node's time zone; None for anything else."""
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if at.tzinfo is not None else None
+
+
+def without_values(text: str) -> str:
+    return _QUOTED_VALUE.sub(r"\1'…'\2", text)
+
+
+def merged(logs: Iterable[Sequence[Entry]], level: str) -> list[Entry]:
+    """All members' entries in time order, at this level or a more important one."""
+    wanted = LEVELS[: LEVELS.index(level) + 1]
+    return sorted((one for log in logs for one in log if one.level in wanted), key=lambda one: one.at)

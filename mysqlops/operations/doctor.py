@@ -1,0 +1,123 @@
+"""Observe what the checks of planning/checks need, and judge it. What may not be read, or does not answer, is a fact
+too: a check that needs it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.kube import manifests
+from mysqlops.objects import pods, render
+from mysqlops.operations import agents, carried, observe
+from mysqlops.operations.session import Session
+from mysqlops.planning import status, verdict
+from mysqlops.planning.checks import all as listed
+from mysqlops.planning.checks import answers
+from mysqlops.planning.checks.model import BUDGET, ROLE, Answer, Check, Facts, Finding
+
+Json = dict[str, Any]
+_ASK_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """One cluster's findings, and the checks that could not be made (everywhere), with the reason."""
+
+    now: status.Status
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    unchecked: dict[str, str]
+
+    def as_json(self) -> Json:
+        return {
+            "name": self.now.name,
+            "namespace": self.now.namespace,
+            "verdict": self.now.verdict,
+            "taken_at": self.now.taken_at,
+            "findings": [one.as_json() for one in self.findings],
+            "checked": list(self.checked),
+            "unchecked": self.unchecked,
+        }
+
+
+def checks() -> tuple[Check, ...]:
+    return listed.checks(carried.mysql_code)
+
+
+def examine(session: Session, name: str, chosen: Sequence[Check]) -> Report:
+    """Raises NotFound, and what keeps the cluster's own objects from being read."""
+    return judge(observe_all(session, name, listed.parts(chosen)), chosen)
+
+
+def judge(facts: Facts, chosen: Sequence[Check]) -> Report:
+    unchecked = {one.name: why for one in chosen if (why := one.unchecked(facts))}
+    found = tuple(finding for one in chosen for finding in one.findings(facts))
+    return Report(facts.now, found, tuple(one.name for one in chosen), unchecked)
+
+
+def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
+    """The cluster as `status` sees it, then the rest at about the same moment."""
+    client = session.client
+    seen = observe.cluster(client, name, session.clock, with_needed=True)
+    running = [pod for pod, found in seen.pods.items() if _answers(found)] if parts else []
+    unread: dict[str, str] = {pod: "its agent is not running" for pod in seen.pods if pod not in running}
+    reads: list[Callable[[], Any]] = [partial(client.find, kind, name) for kind in (BUDGET, ROLE)]
+    reads += [partial(_ask, session, pod, sorted(parts)) for pod in running]
+    told = client.together([partial(_tried, read) for read in reads])
+    found = dict(zip((BUDGET, ROLE, *running), told, strict=True))
+    unread |= {source: str(one) for source, one in found.items() if isinstance(one, errors.MysqlopsError)}
+    return Facts(
+        seen=seen,
+        now=verdict.judge(seen),
+        answers={pod: found[pod] for pod in running if isinstance(found[pod], Answer)},
+        objects={kind: found[kind] for kind in (BUDGET, ROLE) if kind not in unread},
+        wanted=_wanted(name),
+        unread=unread,
+    )
+
+
+def _answers(pod: Json) -> bool:
+    own = pods.container(pod, names.CONTAINER_AGENT)
+    return own is None or pods.is_running(own)
+
+
+def _ask(session: Session, pod: str, parts: Sequence[str]) -> Answer:
+    asked = session.clock.now().timestamp()
+    told = agents.run(session.client, pod, "examine", *parts, timeout_seconds=_ASK_SECONDS)
+    return Answer(asked, session.clock.now().timestamp(), answers.read(told))
+
+
+def _tried(read: Callable[[], Any]) -> Any:
+    """What was read, or the error: one source must not keep the others from being checked."""
+    try:
+        return read()
+    except errors.MysqlopsError as error:
+        return error
+
+
+def _wanted(name: str) -> dict[str, Json]:
+    """The objects that this release makes, as far as checks compare them."""
+    base = manifests.load_base()
+    return {one["kind"]: render.rename(one, name) for one in base if one["kind"] in (BUDGET, ROLE)}
+
+
+def chosen(wanted: Collection[str]) -> tuple[Check, ...]:
+    """The checks of these names, or all; raises ConfigError for an unknown one."""
+    every = checks()
+    known = [one.name for one in every]
+    if unknown := [one for one in wanted if one not in known]:
+        raise errors.ConfigError(f"no check {', '.join(unknown)}", hint=f"choose of: {', '.join(known)}")
+    return tuple(one for one in every if not wanted or one.name in wanted)
+
+
+def clusters(session: Session) -> list[str]:
+    """All clusters of the namespace; raises NotFound if it has none."""
+    found = session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
+    if not found:
+        text = f"no cluster in namespace {session.client.namespace} of context {session.client.context}"
+        raise errors.NotFound(text, hint="choose the namespace with --namespace")
+    return sorted(one["metadata"]["name"] for one in found)

@@ -1,0 +1,188 @@
+"""The list of checks, in the order in which a reader wants them: what clients notice first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from mysqlops.planning.checks import placement, servers
+from mysqlops.planning.checks.model import BUDGET, ROLE, Check
+
+SERVICE = (
+    Check(
+        "members",
+        "every member is in the group and serves",
+        "a group without a member to spare stops at the next failure",
+        codes=(
+            "no-primary",
+            "primary-silent",
+            "member-not-online",
+            "serves-nobody",
+            "agent-away",
+            "members-unseen",
+            "stopped",
+        ),
+    ),
+    Check(
+        "one-writer",
+        "the primary accepts writes, and it alone",
+        "writes elsewhere are lost, or make members differ",
+        codes=("two-primaries", "replica-writable", "primary-read-only"),
+    ),
+    Check(
+        "labels",
+        "labels and Services follow the group's roles",
+        "clients reach the member that a Service selects",
+        codes=("label-stale", "service-stale"),
+    ),
+    Check(
+        "views",
+        "all members see the same group",
+        "members that disagree elect different primaries",
+        judge=servers.views,
+        parts=("group",),
+    ),
+    Check(
+        "applying",
+        "every member can apply what the group wrote",
+        "its data differ, and it cannot take over",
+        codes=("applier-fails",),
+    ),
+    Check("lag", "no member is far behind", "it serves old rows, and takes over late", judge=placement.lag),
+    Check(
+        "errant",
+        "no member has transactions of its own",
+        "such a member cannot rejoin, and its rows are nowhere else",
+        judge=placement.errant,
+    ),
+    Check(
+        "connections",
+        "connections are left",
+        "the next clients are refused (error 1040)",
+        judge=servers.connections,
+        parts=("connections", "variables"),
+    ),
+    Check(
+        "transactions",
+        "no transaction or lock is held for a minute",
+        "it blocks switchovers and schema changes, and old rows cannot be purged",
+        judge=servers.transactions,
+        parts=("transactions",),
+    ),
+)
+DATA = (
+    Check(
+        "disk",
+        "volumes have room",
+        "a full volume stops its member",
+        codes=("volume-filling",),
+    ),
+    Check(
+        "tables",
+        "every table can be replicated",
+        "Group Replication refuses writes to such a table (error 3098)",
+        judge=servers.tables,
+        parts=("tables",),
+    ),
+    Check(
+        "backups",
+        "backups are scheduled, recent and proved",
+        "without them a mistake or a lost site is final",
+        codes=("backup-overdue", "binlog-late", "binlog-gap"),
+        judge=placement.backups,
+    ),
+)
+SECURITY = (
+    Check(
+        "certificates",
+        "certificates are valid for weeks",
+        "clients and members refuse an expired certificate",
+        codes=("certificate-ends", "ca-ends"),
+    ),
+    Check(
+        "secrets",
+        "Secrets and accounts match",
+        "a member or client that starts now cannot log in",
+        codes=("secrets-refused", "secrets-missing", "accounts-differ"),
+    ),
+    Check(
+        "encryption",
+        "servers require TLS",
+        "passwords and rows would cross the network as text",
+        judge=servers.encryption,
+        parts=("variables",),
+    ),
+    Check(
+        "rights",
+        "the agents' Role has every right that they use",
+        "an agent without a right cannot move labels or form the group",
+        judge=placement.agents_rights,
+        needs=(ROLE,),
+    ),
+)
+KUBERNETES = (
+    Check(
+        "objects",
+        "the objects and claims that members need exist",
+        "a member that restarts could not start",
+        codes=("object-missing", "lease-missing", "claim-going"),
+    ),
+    Check("spread", "each member runs on a node of its own", "a node's failure stops them all", judge=placement.spread),
+    Check(
+        "disruption-budget",
+        "drains take one member at a time",
+        "a drain could take the majority",
+        judge=placement.budget,
+        needs=(BUDGET,),
+    ),
+    Check(
+        "clocks",
+        "the nodes' clocks agree",
+        "backups' times, certificates and logs cannot be compared",
+        judge=servers.clocks,
+        parts=("moment",),
+    ),
+)
+OPERATION = (
+    Check(
+        "orders",
+        "no command was left half-done",
+        "some changes wait until it is finished or reverted",
+        codes=("order-open", "restore-open", "rollout-open", "rotation-open"),
+    ),
+    Check(
+        "agents",
+        "the agents are of one version",
+        "an old agent does not know every order",
+        codes=("agents-differ",),
+    ),
+    Check(
+        "version",
+        "MySQL gets fixes, and members run the same",
+        "a server without fixes stays open to known faults",
+        judge=placement.versions,
+    ),
+    Check(
+        "settings",
+        "servers run with what my.cnf sets",
+        "a restart would silently change the value",
+        judge=servers.drifted,
+        parts=("my-cnf", "variables"),
+    ),
+)
+
+
+def checks(explain: Callable[[str], str]) -> tuple[Check, ...]:
+    """All of them; `explain` says what is known of a code of MySQL."""
+    logged = Check(
+        "errors",
+        "servers logged no errors within an hour",
+        "what the log says first is usually the cause",
+        judge=servers.logged_errors(explain),
+        parts=("errors",),
+    )
+    return (*SERVICE, *DATA, *SECURITY, *KUBERNETES, *OPERATION, logged)
+
+
+def parts(chosen: Collection[Check]) -> list[str]:
+    """What each server must be asked for."""
+    return sorted({part for one in chosen for part in one.parts})

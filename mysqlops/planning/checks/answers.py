@@ -1,0 +1,80 @@
+"""A server's answer, read as untrusted input: it comes from a pod. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from mysqlops.core import gtid
+
+_MOST = 5000  # entries of one part
+
+
+def read(told: Any) -> dict[str, Any]:
+    """The parts that have the right form; `failed` says why the others do not count."""
+    if not isinstance(told, Mapping):
+        return {"failed": {}}
+    failed = told.get("failed", {})
+    found: dict[str, Any] = {"failed": dict(failed) if _texts(failed) else {}}
+    for part, fits in _FORMS.items():
+        if part in told and fits(told[part]):
+            found[part] = told[part]
+        elif part in told:
+            found["failed"][part] = "the answer has another form than this release expects"
+    return found
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(one, str) for pair in value.items() for one in pair)
+
+
+def _rows(*kinds: type) -> Callable[[Any], bool]:
+    def fits(value: Any) -> bool:
+        return isinstance(value, list) and len(value) <= _MOST and all(_row(one, kinds) for one in value)
+
+    return fits
+
+
+def _row(value: Any, kinds: tuple[type, ...]) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == len(kinds)
+        and all(isinstance(one, kind) for one, kind in zip(value, kinds, strict=True))
+    )
+
+
+def _moment(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _gtids(value: Any) -> bool:
+    return _texts(value) and all(gtid.is_set(value.get(one, "")) for one in ("executed", "purged"))
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(one, int) for one in value.values())
+
+
+def _transactions(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, Mapping) and isinstance(one.get("seconds"), int) and isinstance(one.get("user"), str)
+        for one in value
+    )
+
+
+_FORMS: Mapping[str, Callable[[Any], bool]] = {
+    "moment": _moment,
+    "variables": _texts,
+    "gtids": _gtids,
+    "group": _rows(str, str, str, str, str),
+    "queues": _rows(str, int, int, int),
+    "connections": _numbers,
+    "tables": _rows(str, str, str),
+    "transactions": _transactions,
+    "errors": _rows(str, str, int, int),
+    "my-cnf": lambda value: isinstance(value, str),
+}

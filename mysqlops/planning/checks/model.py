@@ -1,0 +1,93 @@
+"""What a check is given, and what it answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mysqlops.planning import status
+
+Json = dict[str, Any]
+BUDGET, ROLE, SERVERS = "PodDisruptionBudget", "Role", "servers"  # what a check needs beyond what `status` reads
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one member's server answered, and between which moments of this machine's clock (seconds)."""
+
+    asked: float
+    answered: float
+    parts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that was observed. `unread`: source, or member, and why it could not be read."""
+
+    seen: status.Observed
+    now: status.Status
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    objects: Mapping[str, Json | None] = field(default_factory=dict)  # BUDGET, ROLE: the object, None: it is missing
+    wanted: Mapping[str, Json] = field(default_factory=dict)  # the same as this release makes them
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.now.name
+
+    def part(self, part: str) -> dict[str, Any]:
+        """Member -> its answer to one part of the examination, where it gave one."""
+        return {pod: one.parts[part] for pod, one in self.answers.items() if part in one.parts}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, what shows it, why it matters, and the command or action that fixes it."""
+
+    check: str
+    what: str
+    evidence: str
+    why: str
+    fix: str
+
+    def as_json(self) -> Json:
+        return asdict(self)
+
+
+Found = tuple[str, str, str]  # what, evidence, fix
+
+
+@dataclass(frozen=True)
+class Check:
+    """`holds` is true if nothing is found; `why` it matters. `codes` are conditions of `status`; `parts` is what
+    each server is asked for."""
+
+    name: str
+    holds: str
+    why: str
+    codes: tuple[str, ...] = ()
+    judge: Callable[[Facts], Sequence[Found]] | None = None
+    needs: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    def findings(self, facts: Facts) -> list[Finding]:
+        mine = [one for one in facts.now.conditions if one.code in self.codes]
+        found = [(f"not so: {self.holds}", f"{one.code}: {one.message}", one.hint) for one in mine]
+        if self.judge is not None and not any(one in facts.unread for one in self.needs):
+            found += self.judge(facts)
+        return [Finding(self.name, what, seen, self.why, fix) for what, seen, fix in found]
+
+    def unchecked(self, facts: Facts) -> str:
+        """Why it could not be made, or not on every member; empty if it was."""
+        found = [f"{one}: {facts.unread[one]}" for one in self.needs if one in facts.unread]
+        if self.parts:
+            found += filter(None, (self._silent(facts, one.name) for one in facts.now.members))
+        return "; ".join(dict.fromkeys(found))
+
+    def _silent(self, facts: Facts, member: str) -> str:
+        if member not in facts.answers:
+            return f"{member}: {facts.unread.get(member, 'it was not asked')}"
+        parts = facts.answers[member].parts
+        failed = parts.get("failed", {})
+        return next((f"{member}: {failed.get(one, 'no answer')}" for one in self.parts if one not in parts), "")

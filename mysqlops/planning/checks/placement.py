@@ -1,0 +1,122 @@
+"""Checks of what Kubernetes shows: where members run, what protects them, backups, versions, data. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from mysqlops.core import names, series, version, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.objects import drift, schedule
+from mysqlops.planning.checks.model import BUDGET, ROLE, Facts, Found
+
+MOST_BEHIND = 1000  # transactions; a failover waits until they are applied
+
+
+def spread(facts: Facts) -> list[Found]:
+    """Members that one node's failure would stop together."""
+    nodes = Counter(one.node for one in facts.now.members if one.node)
+    voters = sum(nodes.values())
+    found = []
+    for node, count in nodes.items():
+        if count > 1 and voters > 1:
+            where = ", ".join(one.name for one in facts.now.members if one.node == node)
+            lost = "the majority" if 2 * (voters - count) <= voters else f"{count} members"
+            fix = f"kubectl get nodes; with a free node: mysqlops restart {facts.name}"
+            found.append((f"several members run on one node: its failure takes {lost}", f"node {node}: {where}", fix))
+    return found
+
+
+def budget(facts: Facts) -> list[Found]:
+    """A drain must take one member at a time."""
+    wanted, found = facts.wanted[BUDGET], facts.objects.get(BUDGET)
+    fix = f"mysqlops deploy {facts.name} restores it"
+    if found is None:
+        return [("no PodDisruptionBudget protects the members", f"{BUDGET} {facts.name} does not exist", fix)]
+    other = [str(one) for one in drift.differences(wanted["spec"], found.get("spec"))]
+    return [("the PodDisruptionBudget was changed", f"{BUDGET} {facts.name}: {'; '.join(other)}", fix)] if other else []
+
+
+def agents_rights(facts: Facts) -> list[Found]:
+    """Rights in the agents' Role that this release's agents use."""
+    found = facts.objects.get(ROLE)
+    if found is None:
+        return []  # the check of objects reports it
+    held = {one for rule in found.get("rules") or [] for one in _rights(rule)}
+    missing = {one for rule in facts.wanted[ROLE]["rules"] for one in _rights(rule)} - held
+    if not missing:
+        return []
+    texts = sorted({f"{verb} {resource}" for _, resource, _, verb in missing})
+    fix = f"mysqlops upgrade {facts.name}, or mysqlops deploy {facts.name} on the same release"
+    return [("the agents' Role does not have every right of this release", f"missing: {', '.join(texts)}", fix)]
+
+
+def _rights(rule: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    return [
+        (group, resource, only, verb)
+        for group in rule.get("apiGroups") or [""]
+        for resource in rule.get("resources") or []
+        for only in rule.get("resourceNames") or [""]
+        for verb in rule.get("verbs") or []
+    ]
+
+
+def backups(facts: Facts) -> list[Found]:
+    """Overdue ones are conditions of `status`; missing schedules are not."""
+    name, kinds = facts.name, {one["metadata"]["labels"].get(names.LABEL_STEPS) for one in facts.seen.schedules}
+    how = f"mysqlops backup schedule set {name} --cron '0 3 * * *' --verify-cron '0 5 * * 0'"
+    found = []
+    if schedule.BACKUP not in kinds:
+        found.append(("no backup is scheduled", f"{name} has no CronJob for backups that you may list", how))
+    elif schedule.VERIFY not in kinds:
+        found.append(("no backup is proved by a restore", f"{name} has no CronJob for verifications", how))
+    if facts.seen.receiver is None:
+        text = "a restore loses everything since the last backup"
+        seen = f"Lease {names.receiver(name)} does not exist: nothing stores binary logs"
+        found.append((text, seen, f"mysqlops backup binlog start {name}"))
+    return found
+
+
+def lag(facts: Facts) -> list[Found]:
+    fix = f"mysqlops status {facts.name} --watch; if it grows: fewer writes, a larger --cpu, or `explain rollouts`"
+    return [
+        (f"{one.name} is far behind", f"{one.behind} transactions received and not applied", fix)
+        for one in facts.now.members
+        if one.state == view.ONLINE and (one.behind or 0) >= MOST_BEHIND
+    ]
+
+
+def errant(facts: Facts) -> list[Found]:
+    """Transactions under a member's own server_uuid: the group's have the group's name, and reach every member."""
+    told = {one.name: GtidSet.parse(one.executed) for one in facts.now.members if one.executed is not None}
+    own = {one.server_uuid for one in facts.now.members if one.server_uuid}
+    everything = GtidSet()
+    for one in told.values():
+        everything = everything.union(one)
+    found = []
+    for name, held in told.items():
+        others = GtidSet()
+        for other in (one for one in told if one != name):
+            others = others.union(told[other])
+        alone = GtidSet(tuple(one for one in held.subtract(others).intervals if one[0][0] in own))
+        if alone and len(told) > 1:
+            fix = (
+                f"inspect them; then mysqlops member rebuild {facts.name} {name}, or copy the rows through the primary"
+            )
+            found.append((f"{name} has transactions that no other member has", f"GTIDs {alone}", fix))
+    return found
+
+
+def versions(facts: Facts) -> list[Found]:
+    told = {one.name: one.version for one in facts.now.members if one.version}
+    found = []
+    if len({str(version.find(one)) for one in told.values()}) > 1:
+        texts = ", ".join(f"{name} {one}" for name, one in told.items())
+        found.append(("members run different versions", texts, f"mysqlops upgrade {facts.name} --resume"))
+    for text in sorted(set(told.values())):
+        parsed = version.find(text)
+        why = series.ended_because(parsed, facts.seen.taken_at.date().isoformat()) if parsed else None
+        if why:
+            fix = f"mysqlops upgrade {facts.name} --image IMAGE; `mysqlops explain versions` lists the steps"
+            found.append((f"MySQL {text} gets no more fixes", why, fix))
+    return found

@@ -1,0 +1,208 @@
+"""The zip for a colleague: whole, without secrets, also with few rights, and never in the place of another file."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.cli.main import run
+from mysqlops.core import redaction
+from mysqlops.operations import doctor, local_file
+from tests.unit.fakes.cluster import GROUP, NAME, Cluster
+from tests.unit.test_doctor import SANE
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nAASCBKcwggSjAgEAAoIBAQ\n-----END PRIVATE KEY-----"
+KNOWN = {"password": 'correct horse\'s "battery"', "ca-key": PEM, "backup-key": "fTz0w9-Kq2"}
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJl.c2lnbmF0dXJl"
+# What has the form of a secret is found without knowing it: text -> what must not be seen of it.
+FORMS = {
+    f"Authorization: Bearer {JWT}": JWT,
+    f"token is {JWT} there": JWT,
+    "https://backup:hunter2pass@s3.example.org/x": "hunter2pass",
+    "CREATE USER 'a'@'%' IDENTIFIED WITH caching_sha2_password BY 'let me in'": "let me in",
+    'ALTER USER a IDENTIFIED BY "l\'e-t"': "l'e-t",
+    "mysql --password=s3same-x app": "s3same-x",
+    'AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7"': "wJalrXUtnFEMI",
+    '{"client_secret": "abc def", "a": 1}': "abc def",
+    "AKIAIOSFODNN7EXAMPLE": "AKIAIOSFODNN7EXAMPLE",
+    "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29": "94BDCEBE",
+    "hash $A$005$abcdefghijklmnopqrstuvwxyz0123 end": "abcdefghijklm",
+    PEM.replace("\n", "\n2026-01-01T00:00:00Z "): "AASCBKcwggSjAgEAAoIBAQ",
+    "Duplicate entry 'ann@example.org' for key 'PRIMARY'": "ann@example.org",
+}
+
+
+@pytest.mark.parametrize("told", FORMS)
+def test_what_has_the_form_of_a_secret_is_taken_out_and_the_rest_stays(told: str) -> None:
+    assert FORMS[told] in told
+    assert FORMS[told] not in redaction.text(f"before {told}\nafter", ())
+    assert redaction.text(f"before {told}\nafter", ()).startswith("before ")
+    assert redaction.text(f"before {told}\nafter", ()).endswith("\nafter")
+
+
+def test_plain_texts_stay() -> None:
+    plain = f"{GROUP}:1-5 mysql-0 ONLINE; Secret mysql-root, keys password; certificate until 2026-01-01T00:00:00Z"
+    assert redaction.text(plain, redaction.values([_secret("x", {"password": "short"})])) == plain
+
+
+def test_values_in_objects_are_taken_out_by_their_names() -> None:
+    found = {
+        "env": [{"name": "MY_PASSWORD", "value": "x"}, {"name": "HOME", "value": "/root"}],
+        "api_token": "y",
+        "secretKeyRef": {"name": "mysql-root", "key": "password"},
+        "secretName": "mysql-tls",
+        "managedFields": [1],
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+    }
+    assert redaction.tree(found, ()) == {
+        "env": [{"name": "MY_PASSWORD", "value": redaction.MARK}, {"name": "HOME", "value": "/root"}],
+        "api_token": redaction.MARK,
+        "secretKeyRef": {"name": "mysql-root", "key": "password"},
+        "secretName": "mysql-tls",
+        "annotations": {},
+    }
+
+
+def _secret(name: str, values: dict[str, str]) -> dict[str, Any]:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    return {"kind": "Secret", "metadata": {"name": name, "labels": {}}, "data": data}
+
+
+class World:
+    """A cluster, what its containers logged, and what may not be read."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster, self.log, self.forbidden = cluster, "", set[str]()
+
+    def client(self, *_: object) -> Any:
+        found = self.cluster.session().client
+        listed = found.list
+
+        def timed_logs(pod: str, container: str, *, lines: int, previous: bool = False) -> str:
+            if "logs" in self.forbidden:
+                raise errors.Forbidden("pods/log")
+            return f"2026-01-01T00:00:00Z {pod} {container} {previous}\n{self.log}"
+
+        def limited(kind: str, selector: str = "") -> Any:
+            if kind in self.forbidden:
+                raise errors.Forbidden(f"you may not list {kind}")
+            return listed(kind, selector)
+
+        def answer(*_: object) -> Any:
+            if "exec" in self.forbidden:
+                raise errors.PodExecFailed("403 forbidden")
+            return {**SANE, "moment": self.cluster.clock.now().isoformat(), "my-cnf": f"[mysqld]\n# {self.log}\n"}
+
+        found.timed_logs, found.list, found.answer = timed_logs, limited, answer  # type: ignore[method-assign,assignment,attr-defined]
+        return found
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    monkeypatch.chdir(tmp_path)
+    made = World(Cluster(3))
+    for one in doctor._wanted(NAME).values():
+        made.cluster.store.put(one)
+    monkeypatch.setattr("mysqlops.cli.context.client", made.client)
+    monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: made.cluster.clock)
+    return made
+
+
+def _files(path: Path) -> dict[str, str]:
+    with zipfile.ZipFile(path) as archive:
+        return {name.partition("/")[2]: archive.read(name).decode() for name in archive.namelist()}
+
+
+def _spread(world: World) -> None:
+    """Every secret everywhere: in logs, settings, annotations, ConfigMaps, events, and in each form."""
+    store = world.cluster.store
+    everywhere = "\n".join(
+        [*KNOWN.values(), *(base64.b64encode(one.encode()).decode() for one in KNOWN.values()), *FORMS]
+    )
+    world.log = everywhere
+    labels = store.objects["Lease", "mysql-group"]["metadata"]["labels"]
+    store.put(_secret("mine", KNOWN) | {"metadata": {"name": "mine", "labels": labels}})
+    store.put({"kind": "ConfigMap", "metadata": {"name": "c", "labels": labels}, "data": {"a": everywhere}})
+    about = {"kind": "Pod", "name": "mysql-0"}
+    store.put({"kind": "Event", "metadata": {"name": "e"}, "involvedObject": about, "message": everywhere})
+    store.objects["Lease", "mysql-group"]["metadata"]["annotations"]["note"] = json.dumps({"a": everywhere})
+
+
+def test_no_secret_is_in_the_file(world: World) -> None:
+    _spread(world)
+    assert run(["report", NAME, "--file", "r.zip"]) == 0
+    content = Path("r.zip").read_bytes()
+    text = "\n".join(_files(Path("r.zip")).values())
+    for value in (*KNOWN.values(), *FORMS.values()):
+        for one in (value, *value.splitlines(), base64.b64encode(value.encode()).decode(), json.dumps(value)[1:-1]):
+            if len(one) > 5 and not one.startswith("-----"):
+                assert one not in text, one
+    assert len(zipfile.ZipFile(io.BytesIO(content)).namelist()) > 15
+    (mine,) = [
+        one for one in json.loads(_files(Path("r.zip"))["objects/Secret.json"]) if one["metadata"]["name"] == "mine"
+    ]
+    assert mine["keys"] == ["backup-key", "ca-key", "password"]
+    assert "data" not in mine
+
+
+def test_without_the_right_to_read_secrets_their_forms_are_still_taken_out(world: World) -> None:
+    _spread(world)
+    world.forbidden = {"Secret"}
+    assert run(["report", NAME, "--file", "r.zip"]) == 0
+    files = _files(Path("r.zip"))
+    assert {value for value in FORMS.values() if value in "\n".join(files.values())} == set()
+    assert "Secrets: you may not list Secret" in files["README.txt"]
+
+
+def test_everything_that_a_colleague_needs_is_in_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.cluster.facts["mysql-1"]["mysqld"] = {"restartCount": 1, "state": {"running": {}}}
+    assert run(["report", NAME, "-o", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["kind"], shown["unread"]) == ("Report", {})
+    path = Path(shown["file"])
+    assert path.name == "mysql-report-20260101-000000.zip"
+    assert path.stat().st_mode & 0o777 == 0o600
+    files = _files(path)
+    wanted = ["README.txt", "status.json", "doctor.json", "events.json", "objects/Pod.json", "objects/Secret.json"]
+    wanted += ["logs/mysql-0/mysqld.log", "logs/mysql-1/mysqld.previous.log", "servers/mysql-2.json"]
+    assert set(wanted) <= files.keys()
+    assert "logs/mysql-0/mysqld.previous.log" not in files
+    assert json.loads(files["servers/mysql-0.json"])["group"] == SANE["group"]
+    assert json.loads(files["doctor.json"])["name"] == NAME
+    assert "Everything could be read." in files["README.txt"]
+    assert GROUP in files["status.json"]
+
+
+def test_what_may_not_be_read_is_said_in_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.forbidden = {"Secret", "ConfigMap", "Event", "logs", "exec", "Node"}
+    assert run(["report", NAME, "--file", "r.zip"]) == 0
+    assert "could not be read, see its README.txt" in capsys.readouterr().out
+    readme = _files(Path("r.zip"))["README.txt"]
+    for source in ("ConfigMap", "Event", "Node", "Secrets", "logs/mysql-0/mysqld.log", "servers/mysql-1"):
+        assert f"  {source}: " in readme
+    assert json.loads(_files(Path("r.zip"))["status.json"])["primary"] == "mysql-0"
+
+
+def test_an_existing_file_stays(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("r.zip").write_text("mine")
+    assert run(["report", NAME, "--file", "r.zip"]) == errors.Refused.exit_code
+    assert "file-exists" in capsys.readouterr().err
+    assert Path("r.zip").read_text() == "mine"
+    with pytest.raises(errors.Refused):  # it came while the report was made
+        local_file.write(Path("r.zip"), b"other", overwrite=False)
+    assert [one.name for one in Path().iterdir()] == ["r.zip"]
+    assert run(["report", NAME, "--file", "r.zip", "--overwrite"]) == 0
+    assert zipfile.is_zipfile("r.zip")
+    assert run(["report", NAME, "--file", "no/folder.zip"]) == errors.ConfigError.exit_code
+
+
+def test_a_cluster_that_does_not_exist_makes_no_file(world: World) -> None:
+    assert run(["report", "other", "--file", "r.zip"]) == errors.NotFound.exit_code
+    assert not Path("r.zip").exists()
