@@ -166,4 +166,17 @@ CASES = (
         "asks for loss",
         (Event(21.1, "verb", 0, 5.8, "scale-and-delete"), Event(21.2, "kill-mysqld", 1, 21.4)),
     ),
+    Case(
+        "noted-before-it-was-applied",  # a new primary forgot its predecessor, which alone had the writes on a disk
+        "base",
+        1,
+        "led without acknowledged writes",
+        (
+            Event(26.0, "hold-applier", 1, 10.0),
+            Event(26.0, "hold-applier", 2, 10.0),
+            Event(30.0, "lose-node", 0, 13.0),
+            Event(40.0, "lose-node", 1, 2.0),
+            Event(40.0, "lose-node", 2, 2.0),
+        ),
+    ),
 )
