@@ -177,7 +177,8 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
         return Wait(_why_no_start(situation))
     if outcast := standing.outcast_because(situation.name, server, around.record):
         return Wait(outcast)
-    alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
+    given_up = around.record.given_up()  # their last words may be recent
+    alive = [peer for peer in around.peers if peer.fresh or (peer.seems_alive and peer.name not in given_up)]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
     if in_group and (why := _kept_out_because(situation.name, server, around.record)):
         return Wait(why)

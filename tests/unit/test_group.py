@@ -154,6 +154,16 @@ def test_a_member_that_was_missing_and_is_back_with_its_data_ends_the_order() ->
         assert "mysql-0 holds all transactions" in waits.why
 
 
+def test_recent_last_words_of_a_member_that_was_given_up_are_no_group_to_join() -> None:
+    told = Publication("pod", "", 1, "1", server_uuid="u0", state=view.ONLINE, role="primary", executed=UP_TO_9)
+    dead = view.Peer("mysql-0", True, told, fresh=False, seems_alive=True)
+    assert isinstance(outage(server(1), dead, peer(2), seen=record()), member_actions.Join)
+    ordered = record(order=order("mysql-0"))
+    assert isinstance(outage(server(1), dead, peer(2), seen=ordered), member_actions.FormGroup)
+    runs = replace(dead, fresh=True)
+    assert isinstance(outage(server(1), runs, peer(2), seen=ordered), member_actions.Join)
+
+
 def test_what_is_left_of_an_order_names_only_those_that_are_still_missing() -> None:
     action = outage(server(0), peer(1, f"{GROUP}:1-5"), seen=record(order=order("mysql-0", "mysql-2")))
     assert isinstance(action, member_actions.FormGroup)
