@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from mysqlops.core import group, gtid, names, record
 from mysqlops.core.view import ONLINE, RECOVERING
@@ -20,13 +20,18 @@ from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
-LetPass = Callable[[], gate.Passed]
 _TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
 _LEAVES_SECONDS = 40.0  # an agent reads the Lease every five seconds, and the primary notes the view that follows
 _FORGETS_SECONDS = 120.0  # the primary forgets who was joining, and was scaled away, after a minute
 # Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
 _PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
+
+
+class LetPass(Protocol):
+    """Asks the gate; `voters` is of how many its earlier answer was a majority."""
+
+    def __call__(self, *, voters: int = 0) -> gate.Passed: ...
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,9 @@ class Wish:
 
 def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:
     """The gate's answer before the claim's member has left its group, and again when the primary has noted a view
-    without it: what it holds is final then, and no outage waits for it. Raises what the gate raises, and the member may
-    come back. If its agent does not obey, it leaves with its pod, as with agents of older releases."""
+    without it: what it holds is final then, and no outage waits for it. The second answer counts as many votes as the
+    first: whoever else has left meanwhile is missing. Raises what the gate raises, and the member may come back. If its
+    agent does not obey, it leaves with its pod, as with agents of older releases."""
     member = names.pod_of_claim(claim["metadata"]["name"])
     try:
         passed = let_pass()
@@ -58,7 +64,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
         patience = waiting.Patience(session, _LEAVES_SECONDS)
         while not patience.is_over() and is_counted(session, name, member):
             patience.sleep(waiting.Pending(f"{member} to leave the group"), 1.0)
-        return let_pass()
+        return let_pass(voters=passed.voters)
     except (MysqlopsError, KeyboardInterrupt):
         with suppress(MysqlopsError):
             _let_back(session, name, claim["metadata"]["name"])
@@ -76,7 +82,7 @@ def _let_back(session: Session, name: str, claim: str) -> None:
         forget_emptied(session, name, [member])
 
 
-def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:
+def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: Callable[[], gate.Passed]) -> gate.Passed:
     """The same for a member without a pod, which a scaling removed. Raises StepFailed if it is counted too long."""
     member = names.pod_of_claim(claim["metadata"]["name"])
     let_pass()
@@ -105,7 +111,7 @@ def _noted_group(session: Session, name: str) -> group.Note:
     return group.note_of(status.annotations_of(lease))
 
 
-def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
+def ask(session: Session, name: str, claim: Json, wish: Wish, *, voters: int = 0) -> gate.Passed:
     """Let the gate decide on the state observed now; raises Refused. The transactions of the claim's member are read
     first, then the others' servers are asked for some seconds: they may still have to apply what it just applied."""
     now = observe.judged(session, name)
@@ -116,7 +122,7 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
             going = gate.going(now, claim, wish.noted, wish.flag, repair=wish.repair)
         answers = gtids.answers(session, now, but=going.member)
         try:
-            return gate.check(now, going, answers, accept_loss=wish.accept_loss)
+            return gate.check(now, replace(going, voters=voters), answers, accept_loss=wish.accept_loss)
         except Refused as error:
             if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
@@ -125,7 +131,9 @@ def ask(session: Session, name: str, claim: Json, wish: Wish) -> gate.Passed:
         now = observe.judged(session, name)
 
 
-def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repairs: bool = False) -> gate.Passed:
+def ask_patiently(
+    session: Session, name: str, claim: Json, wish: Wish, *, repairs: bool = False, voters: int = 0
+) -> gate.Passed:
     """A refusal by the gate may end within a minute, as after a failover; if it does not, raises StepFailed. Where
     several members are out and only rebuilding brings them back (`repairs`), it is enough after that minute that the
     group itself is stable."""
@@ -134,7 +142,7 @@ def ask_patiently(session: Session, name: str, claim: Json, wish: Wish, *, repai
         is_late = patience.is_over()
         try:
             repair = wish.repair or (repairs and is_late and not _is_joining(session, name))
-            return ask(session, name, claim, replace(wish, repair=repair))
+            return ask(session, name, claim, replace(wish, repair=repair), voters=voters)
         except Refused as refusal:
             first = refusal.reasons[0]
             if is_late:
