@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -161,12 +161,19 @@ def _is_joining(session: Session, name: str) -> bool:
     return any(one.state == RECOVERING or one.clone_size for one in members)
 
 
-def empty(session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", **more: Any) -> None:
-    """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. The orders that its
-    new pod must find when it starts (`more`) are written in the same call. Raises WaitTimeout."""
+def empty(
+    session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", *, fills: bool = False
+) -> None:
+    """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. With `fills` the
+    order for its new pod, to wait for the backup or for none, is written in the same call. Raises WaitTimeout."""
     known, earlier = _noted_group(session, name), planning.emptying(emptied(session, name), member)
     before = known.joining.get(member) or known.members.get(member) or (earlier.before if earlier else "")
-    _note(session, name, member, _emptying(session, passed.uid if passed else "none", before, backup), **more)
+    filled = {member: backup} if backup else {}
+
+    def filling(now: Mapping[str, str]) -> dict[str, Any]:
+        return {"filling": {**record.without(record.filling(now), member), **filled}} if fills else {}
+
+    _note(session, name, member, _emptying(session, passed.uid if passed else "none", before, backup), filling)
     if passed is not None:
         delete(session, passed)
 
@@ -176,36 +183,39 @@ def _emptying(session: Session, uid: str, before: str, backup: str = "") -> plan
     return planning.Emptying(uid, at, lock.who(), backup, before)
 
 
-def _note(session: Session, name: str, member: str, note: planning.Emptying, **more: Any) -> None:
-    orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
+def _note(session: Session, name: str, member: str, note: planning.Emptying, more: orders.Edit = lambda _: {}) -> None:
+    orders.change(
+        session.client, name, lambda now: {"rebuilding": {**_emptied(now), member: note.as_json()}, **more(now)}
+    )
 
 
 def emptied(session: Session, name: str) -> dict[str, Any]:
     """The notes of members that are to take another's data (planning/member.py)."""
-    found = orders.read_one(session.client, name, "rebuilding")
+    return _emptied(orders.read(session.client, name))
+
+
+def _emptied(annotations: Mapping[str, str]) -> dict[str, Any]:
+    found = orders.value_of(annotations, "rebuilding")
     return found if isinstance(found, dict) else {}
 
 
 def forget_emptied(session: Session, name: str, members: Collection[str]) -> None:
     """Once the members serve with their new claims."""
-    notes = emptied(session, name)
-    if left := notes.keys() & set(members):
-        orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
+    orders.change(session.client, name, lambda now: {"rebuilding": record.without(_emptied(now), *members)})
 
 
 def forget_orders(session: Session, name: str, replicas: int) -> None:
     """Whoever is added in a removed member's place begins without its orders: its pod would wait for a backup that no
     command puts onto the volume any more."""
-    noted: dict[str, dict[str, Any]] = {
-        "rebuilding": emptied(session, name),
-        "filling": dict(record.filling(orders.read(session.client, name))),
-    }
     wanted = {names.pod(name, ordinal) for ordinal in range(replicas)}
-    kept = {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}
-    if kept["filling"] != noted["filling"]:
+    if not record.filling(orders.read(session.client, name)).keys() <= wanted:
         session.client.delete("Job", names.restore_job(name))
-    if kept != noted:
-        orders.write(session.client, name, **kept)
+
+    def of_wanted(now: Mapping[str, str]) -> dict[str, Any]:
+        noted: dict[str, dict[str, Any]] = {"rebuilding": _emptied(now), "filling": dict(record.filling(now))}
+        return {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}
+
+    orders.change(session.client, name, of_wanted)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:
