@@ -20,7 +20,8 @@ from mysqlops.planning import departure, standing
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
 # and the last publication of a dead node's pod is never removed.
 FRESH_SECONDS = 25.0
-# By the nodes' clocks: good enough to try to join, which fails harmlessly, and for nothing else.
+# By the nodes' clocks: good enough to try to join, which fails harmlessly, and for nothing else. Last words from the
+# future say nothing: a dead member's would count as alive until that future has come.
 SEEMS_ALIVE_SECONDS = 6.0
 
 
@@ -211,7 +212,7 @@ class ClusterApi:
         published = publication.load(text, metadata["uid"])
         if published is None:
             return view.Peer(name, exists=True)
-        seems_alive = self._seconds_since(published.at) < SEEMS_ALIVE_SECONDS
+        seems_alive = abs(self._seconds_since(published.at)) < SEEMS_ALIVE_SECONDS
         return view.Peer(name, True, published, self._is_fresh(name, published), seems_alive)
 
     def _is_fresh(self, name: str, told: publication.Publication) -> bool:

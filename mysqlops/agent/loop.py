@@ -77,6 +77,7 @@ class Loop:
     def run(self) -> None:
         """Turn until stop() is called, then leave the group cleanly."""
         self._log.say(f"agent {__version__} of {self._me.pod} in {self._me.namespace}")
+        self._pod.hold_back()
         self._publisher.start()
         self._obituary.start()
         while not self._stop.is_set():

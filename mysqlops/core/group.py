@@ -1,8 +1,9 @@
 """The record of a cluster's group in an annotation of the Lease NAME-group. Values only; never an object.
 
-- `members` are those of the last view, and `joining` those that may have joined since: only they can hold what was
-  acknowledged, so an outage is over only when each of them is accounted for. A member is its pod and its data directory
-  (server_uuid): an empty volume in a pod of the same name is not that member.
+- `members` are those of the last view, with those that left it while only their disks may hold what they acknowledged
+  (planning/standing.py), and `joining` those that may have joined since: one of them has on its
+  disk whatever was acknowledged, so an outage is over only when each of them is accounted for. A member is its pod and
+  its data directory (server_uuid): an empty volume in a pod of the same name is not that member.
 - `incarnation` is one run of a group, from its bootstrap until its last member has left. Two runs of the same name can
   exist for a moment, but only one of them is recorded here, and members of another one accept no clients.
 - `name` is the name of the history: the UUID under which the group counts transactions. A group that continues without
@@ -57,13 +58,25 @@ class GoOnWithout:
     """A user's order to form the group without these members (pod to server_uuid), under the name `group`.
 
     It belongs to one outage: `after` is when the Lease was last taken, so taking it again makes the order void. `back`
-    lists outcasts that are taken back because no other member is left.
+    lists outcasts that are taken back because no other member is left. `named` are those that the user chose to give
+    up although they are present; the others were missing when the order was given.
     """
 
     members: Mapping[str, str]
     group: str
     after: str
     back: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, present: Mapping[str, str]) -> GoOnWithout | None:
+        """What is left of the order once these members (pod to server_uuid) are back with the data that was missed;
+        None if all are."""
+        members = {
+            pod: uuid
+            for pod, uuid in self.members.items()
+            if pod in self.named or pod not in present or uuid not in ("", present[pod])
+        }
+        return replace(self, members=members) if members else None
 
 
 def incarnation(view_id: str) -> str:
@@ -111,7 +124,7 @@ def note_of(annotations: Mapping[str, str]) -> Note:
 
 def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | None:
     """The open order; None if there is none, or if it belongs to an outage that is over."""
-    found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members", "back"))
+    found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members", "back", "named"))
     if found is None or not {"group", "after", "members"} <= found.keys() or found["after"] != acquired:
         return None
     return GoOnWithout(**found) if found["members"] and found["group"] else None

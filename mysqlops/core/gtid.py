@@ -67,6 +67,10 @@ class GtidSet:
         theirs = dict(other.intervals)
         return GtidSet._of({source: _subtract(spans, theirs.get(source, ())) for source, spans in self.intervals})
 
+    def beside(self, uuid: str) -> GtidSet:
+        """All but what that server or group wrote."""
+        return GtidSet(tuple(one for one in self.intervals if one[0][0] != uuid))
+
     def is_subset(self, other: GtidSet) -> bool:
         return not self.subtract(other)
 

@@ -26,6 +26,10 @@ def filling(annotations: Mapping[str, str]) -> dict[str, str]:
     return {str(name): str(backup) for name, backup in found.items()} if isinstance(found, dict) else {}
 
 
+def without(orders: Mapping[str, Any], *members: str) -> dict[str, Any]:
+    return {one: value for one, value in orders.items() if one not in members}
+
+
 def rebuilding(annotations: Mapping[str, str]) -> dict[str, str]:
     """The members that a user wants to be rebuilt (what they miss need not be in any binary log), each with the data
     directory (server_uuid) that obeys, empty until one does: the order does not apply to the next one in its place."""

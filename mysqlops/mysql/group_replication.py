@@ -189,9 +189,13 @@ def _forget_certified(server: connect.Server, bootstrap: bool) -> None:
 
 
 def stop(server: connect.Server) -> None:
-    """Leave the group, read-only before, during and after; no error if the server is not in a group."""
+    """Leave the group, read-only from then on; no error if the server is not in a group.
+
+    STOP itself refuses writes first. A statement of our own before it might wait for somebody's lock, outlive an agent
+    that is killed meanwhile, and leave a primary read-only that nobody stops any more.
+    https://dev.mysql.com/doc/refman/9.7/en/stop-group-replication.html
+    """
     connect.set_read_timeout(server, _START_SECONDS)
-    refuse_writes(server)
     try:
         server.query("STOP GROUP_REPLICATION")
     except errors.StatementFailed as error:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from mysqlops.core import group, gtid, instant, names, ordered
 from mysqlops.core.view import ONLINE, RECOVERING
@@ -20,13 +20,18 @@ from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
-LetPass = Callable[[], gate.Passed]
 _TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
 _LEAVES_SECONDS = 40.0  # an agent reads the Lease every five seconds, and the primary notes the view that follows
 _FORGETS_SECONDS = 120.0  # the primary forgets who was joining, and was scaled away, after a minute
 # Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
 _PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}
+
+
+class LetPass(Protocol):
+    """Asks the gate; `voters` is of how many its earlier answer was a majority."""
+
+    def __call__(self, *, voters: int = 0) -> gate.Passed: ...
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,9 @@ class Request:
 
 def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:
     """The gate's answer before the claim's member has left its group, and again when the primary has noted a view
-    without it: what it holds is final then, and no outage waits for it. Raises what the gate raises, and the member may
-    come back. If its agent does not obey, it leaves with its pod, as with agents of older releases."""
+    without it: what it holds is final then, and no outage waits for it. The second answer counts as many votes as the
+    first: whoever else has left meanwhile is missing. Raises what the gate raises, and the member may come back. If its
+    agent does not obey, it leaves with its pod, as with agents of older releases."""
     member = names.pod_of_claim(claim["metadata"]["name"])
     try:
         passed = let_pass()
@@ -58,7 +64,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
         patience = waiting.Patience(session, _LEAVES_SECONDS)
         while not patience.is_over() and is_counted(session, name, member):
             patience.sleep(waiting.Pending(f"{member} to leave the group"), 1.0)
-        return let_pass()
+        return let_pass(voters=passed.voters)
     except (MysqlopsError, KeyboardInterrupt):
         with suppress(MysqlopsError):
             _let_back(session, name, claim["metadata"]["name"])
@@ -76,7 +82,7 @@ def _let_back(session: Session, name: str, claim: str) -> None:
         forget_emptied(session, name, [member])
 
 
-def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: LetPass) -> gate.Passed:
+def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: Callable[[], gate.Passed]) -> gate.Passed:
     """The same for a member without a pod, which a scaling removed. Raises StepFailed if it is counted too long."""
     member = names.pod_of_claim(claim["metadata"]["name"])
     let_pass()
@@ -105,7 +111,7 @@ def _noted_group(session: Session, name: str) -> group.Note:
     return group.note_of(status.annotations_of(lease))
 
 
-def ask(session: Session, name: str, claim: Json, request: Request) -> gate.Passed:
+def ask(session: Session, name: str, claim: Json, request: Request, *, voters: int = 0) -> gate.Passed:
     """Let the gate decide on the state observed now; raises Refused. The transactions of the claim's member are read
     first, then the others' servers are asked for some seconds: they may still have to apply what it just applied."""
     now = observe.judged(session, name)
@@ -116,7 +122,7 @@ def ask(session: Session, name: str, claim: Json, request: Request) -> gate.Pass
             going = gate.going(now, claim, request.noted, request.flag, repair=request.repair)
         answers = gtids.answers(session, now, but=going.member)
         try:
-            return gate.check(now, going, answers, accept_loss=request.accept_loss)
+            return gate.check(now, replace(going, voters=voters), answers, accept_loss=request.accept_loss)
         except Refused as error:
             if patience.is_over() or not {reason.code for reason in error.reasons} <= _PASSING:
                 raise
@@ -125,7 +131,9 @@ def ask(session: Session, name: str, claim: Json, request: Request) -> gate.Pass
         now = observe.judged(session, name)
 
 
-def ask_patiently(session: Session, name: str, claim: Json, request: Request, *, repairs: bool = False) -> gate.Passed:
+def ask_patiently(
+    session: Session, name: str, claim: Json, request: Request, *, repairs: bool = False, voters: int = 0
+) -> gate.Passed:
     """A refusal by the gate may end within a minute, as after a failover; if it does not, raises StepFailed. Where
     several members are out and only rebuilding brings them back (`repairs`), it is enough after that minute that the
     group itself is stable."""
@@ -134,7 +142,7 @@ def ask_patiently(session: Session, name: str, claim: Json, request: Request, *,
         is_late = patience.is_over()
         try:
             repair = request.repair or (repairs and is_late and not _is_joining(session, name))
-            return ask(session, name, claim, replace(request, repair=repair))
+            return ask(session, name, claim, replace(request, repair=repair), voters=voters)
         except Refused as refusal:
             first = refusal.reasons[0]
             if is_late:
@@ -153,12 +161,19 @@ def _is_joining(session: Session, name: str) -> bool:
     return any(one.state == RECOVERING or one.clone_size for one in members)
 
 
-def empty(session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", **more: Any) -> None:
-    """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. The orders that its
-    new pod must find when it starts (`more`) are written in the same call. Raises WaitTimeout."""
+def empty(
+    session: Session, name: str, member: str, passed: gate.Passed | None, backup: str = "", *, fills: bool = False
+) -> None:
+    """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. With `fills` the
+    order for its new pod, to wait for the backup or for none, is written in the same call. Raises WaitTimeout."""
     known, earlier = _noted_group(session, name), planning.emptying(emptied(session, name), member)
     before = known.joining.get(member) or known.members.get(member) or (earlier.before if earlier else "")
-    _note(session, name, member, _emptying(session, passed.uid if passed else "none", before, backup), **more)
+    filled = {member: backup} if backup else {}
+
+    def filling(now: Mapping[str, str]) -> dict[str, Any]:
+        return {"filling": {**ordered.without(ordered.filling(now), member), **filled}} if fills else {}
+
+    _note(session, name, member, _emptying(session, passed.uid if passed else "none", before, backup), filling)
     if passed is not None:
         delete(session, passed)
 
@@ -168,36 +183,39 @@ def _emptying(session: Session, uid: str, before: str, backup: str = "") -> plan
     return planning.Emptying(uid, at, lock.who(), backup, before)
 
 
-def _note(session: Session, name: str, member: str, note: planning.Emptying, **more: Any) -> None:
-    orders.write(session.client, name, rebuilding={**emptied(session, name), member: note.as_json()}, **more)
+def _note(session: Session, name: str, member: str, note: planning.Emptying, more: orders.Edit = lambda _: {}) -> None:
+    orders.change(
+        session.client, name, lambda now: {"rebuilding": {**_emptied(now), member: note.as_json()}, **more(now)}
+    )
 
 
 def emptied(session: Session, name: str) -> dict[str, Any]:
     """The notes of members that are to take another's data (planning/member.py)."""
-    found = orders.read_one(session.client, name, "rebuilding")
+    return _emptied(orders.read(session.client, name))
+
+
+def _emptied(annotations: Mapping[str, str]) -> dict[str, Any]:
+    found = orders.value_of(annotations, "rebuilding")
     return found if isinstance(found, dict) else {}
 
 
 def forget_emptied(session: Session, name: str, members: Collection[str]) -> None:
     """Once the members serve with their new claims."""
-    notes = emptied(session, name)
-    if left := notes.keys() & set(members):
-        orders.write(session.client, name, rebuilding={one: note for one, note in notes.items() if one not in left})
+    orders.change(session.client, name, lambda now: {"rebuilding": ordered.without(_emptied(now), *members)})
 
 
 def forget_orders(session: Session, name: str, replicas: int) -> None:
     """Whoever is added in a removed member's place begins without its orders: its pod would wait for a backup that no
     command puts onto the volume any more."""
-    noted: dict[str, dict[str, Any]] = {
-        "rebuilding": emptied(session, name),
-        "filling": dict(ordered.filling(orders.read(session.client, name))),
-    }
     wanted = {names.pod(name, ordinal) for ordinal in range(replicas)}
-    kept = {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}
-    if kept["filling"] != noted["filling"]:
+    if not ordered.filling(orders.read(session.client, name)).keys() <= wanted:
         session.client.delete("Job", names.restore_job(name))
-    if kept != noted:
-        orders.write(session.client, name, **kept)
+
+    def of_wanted(now: Mapping[str, str]) -> dict[str, Any]:
+        noted: dict[str, dict[str, Any]] = {"rebuilding": _emptied(now), "filling": dict(ordered.filling(now))}
+        return {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}
+
+    orders.change(session.client, name, of_wanted)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

@@ -17,6 +17,7 @@ from mysqlops.objects.running import differences
 from mysqlops.operations import agents, bundle, data_version, image_check, observe, orders, preflight, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
+from mysqlops.planning import restore as restoring
 from mysqlops.planning import status, verdict
 
 Json = dict[str, Any]
@@ -43,13 +44,24 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
             raise errors.Refused(taken)
         in_use = _in_use_before(client, spec.name)
         there = observe.unaccounted_claims(client, spec.name, in_use.claims)
-        if reasons := claims.left_out(spec.name, there, spec.replicas):
+        reasons = claims.left_out(spec.name, there, spec.replicas)
+        if reasons := reasons + _half_restored(client, names.claim(spec.name, 0, in_use.claims), spec.name):
             raise errors.Refused(reasons)
         wanted = objects(spec, in_use)
     live = observe.live_objects(client, wanted)
     live["Secret", names.credentials_secret(spec.name)] = vault.before(client, spec.name)
     knowing = observe.knowing(client, spec.name) if planning.lost_secrets(live) else []
     return wanted, planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
+
+
+def _half_restored(client: Client, claim: str, name: str) -> list[errors.Reason]:
+    """A server would initialize a volume that a killed restore left empty, or start on half of a backup."""
+    first = client.find("PersistentVolumeClaim", claim)
+    if first is None or (aim := restoring.aim_of(first)) is None:
+        return []
+    text = f"claim {claim} was made for a restore of {aim}, which is not finished"
+    hint = f"{aim.command(name)} continues it; mysqlops delete {name} --purge-data deletes what it left"
+    return [errors.Reason("restore-open", text, hint)]
 
 
 def running_settings(client: Client, name: str) -> Mapping[str, str | None] | None:
@@ -64,13 +76,13 @@ def _in_use_before(client: Client, name: str) -> render.InUse:
     annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
     if (remaking := observe.half_remade(name, annotations)) is not None:
         raise errors.Refused([remaking])
-    history, restoring = timeline.history_of(annotations), timeline.swap_of(annotations)
+    history, swap = timeline.history_of(annotations), timeline.swap_of(annotations)
     maps = names.config_map(name), names.agent_config_map(name)
-    if restoring is not None:  # its claims belong to the group's name; afterwards the restore is continued or reverted
+    if swap is not None:  # its claims belong to the group's name; afterwards the restore is continued or reverted
         note = group.note_of(annotations)
-        is_renamed = note.name not in ("", restoring.old.group)  # by the restore, or by `recover` before or after it
-        is_new = is_renamed and restoring.new.group in (note.name, note.parent)
-        return render.InUse(*maps, (restoring.new if is_new else restoring.old).claims)
+        is_renamed = note.name not in ("", swap.old.group)  # by the restore, or by `recover` before or after it
+        is_new = is_renamed and swap.new.group in (note.name, note.parent)
+        return render.InUse(*maps, (swap.new if is_new else swap.old).claims)
     return render.InUse(*maps, history.now.claims) if history else render.InUse(*maps)
 
 

@@ -169,6 +169,8 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
         case planning.Fill(claim):
             return _fill(session, name, claim, source)
         case planning.Scale(replicas):
+            if replicas == 0:
+                observe.keep_claims(session, name)  # the plan may be hours old, or a killed run's
             session.progress.say("stopping the members" if replicas == 0 else f"starting {replicas} members")
             session.client.scale(name, replicas)
         case planning.Remake(wanted):

@@ -21,7 +21,7 @@ def fence(session: Session, name: str, member: str, why: str, *, wait: bool = Tr
     if member in fenced:
         return False
     planning.check_fence(observe.judged(session, name), member, fenced)
-    orders.write(session.client, name, fenced={**fenced, member: why})
+    orders.change(session.client, name, lambda now: {"fenced": {**ordered.fenced(now), member: why}})
     if wait:
         observe.until(session, name, lambda now: _is_out(now, member), f"{member} to refuse clients")
     return True
@@ -33,7 +33,7 @@ def unfence(session: Session, name: str, member: str, *, wait: bool = True) -> b
     planning.find(observe.judged(session, name), member)
     if member not in fenced:
         return False
-    orders.write(session.client, name, fenced={one: why for one, why in fenced.items() if one != member})
+    orders.change(session.client, name, lambda now: {"fenced": ordered.without(ordered.fenced(now), member)})
     if wait:
         observe.until(session, name, lambda now: _serves(now, member), f"{member} to serve again")
     return True
@@ -77,17 +77,15 @@ def rebuild(session: Session, name: str, member: str, *, accept_loss: bool, wait
 
 
 def give_up_filling(session: Session, name: str, member: str) -> None:
-    """A restore onto the member was killed before its claim was deleted: its pod no longer waits for the restore."""
-    filling = _without_filling(session, name, member)
-    orders.write(session.client, name, filling=filling)
+    """A restore onto the member is over, or was killed before its claim was deleted: its pod waits for it no longer."""
+    _delete_job(session, name, member)
+    orders.change(session.client, name, lambda now: {"filling": ordered.without(ordered.filling(now), member)})
 
 
-def _without_filling(session: Session, name: str, member: str) -> dict[str, str]:
-    """The orders to fill other members' claims; the Job that fills this member's claim is gone."""
-    filling = ordered.filling(orders.read(session.client, name))
-    if member in filling:
+def _delete_job(session: Session, name: str, member: str) -> None:
+    """The Job that fills the member's claim, if it is that one's."""
+    if member in ordered.filling(orders.read(session.client, name)):
         session.client.delete("Job", names.restore_job(name))
-    return {one: backup for one, backup in filling.items() if one != member}
 
 
 def under_way(session: Session, name: str, member: str) -> planning.Emptying | None:
@@ -106,10 +104,8 @@ def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup
     if found is not None:
         request = claims.Request(accept_loss, ACCEPT_LOSS, repair=True)
         passed = claims.after_leaving(session, name, found, partial(claims.ask, session, name, found, request))
-    filling = _without_filling(session, name, member)
-    if backup:
-        filling[member] = backup
-    claims.empty(session, name, member, passed, backup, filling=filling)
+    _delete_job(session, name, member)
+    claims.empty(session, name, member, passed, backup, fills=True)
 
 
 def await_service(session: Session, name: str, member: str) -> None:

@@ -13,6 +13,7 @@ from mysqlops.core import group, names, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
+from mysqlops.objects.claims import GOING
 from mysqlops.objects.running import spec_of
 from mysqlops.operations import vault, waiting
 from mysqlops.operations.session import Session
@@ -232,6 +233,12 @@ def _schedules(client: Client, selector: str) -> list[Json]:
 def judged(session: Session, name: str) -> status.Status:
     """The cluster as `status` shows it."""
     return verdict.judge(cluster(session.client, name, session.clock))
+
+
+def keep_claims(session: Session, name: str) -> None:
+    """Ask right before members are stopped whose data is to stay: raises Refused if a claim goes with its pod."""
+    if reasons := status.reasons_of(judged(session, name), GOING):
+        raise errors.Refused(reasons)
 
 
 def settled(session: Session, name: str) -> status.Observed:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from mysqlops.core import names, ordered, typed
+from mysqlops.errors import Conflict, NotFound
 from mysqlops.kube.client import Client
 from mysqlops.planning import status
+
+Edit = Callable[[Mapping[str, str]], Mapping[str, Any]]  # the Lease's annotations -> orders by their names in `_KEYS`
 
 
 def read(client: Client, cluster: str) -> dict[str, str]:
@@ -15,6 +20,7 @@ def read(client: Client, cluster: str) -> dict[str, str]:
     return dict(lease["metadata"].get("annotations") or {})
 
 
+_TRIES = 8  # agents and other commands write to the Lease, each once in seconds
 _KEYS = {
     "fenced": names.ANNOTATION_FENCED,
     "stopped": names.ANNOTATION_STOPPED,
@@ -29,21 +35,48 @@ _KEYS = {
 
 def read_one(client: Client, cluster: str, order: str) -> Any:
     """One order's value, or None."""
-    return typed.json_of(read(client, cluster).get(_KEYS[order]))
+    return value_of(read(client, cluster), order)
+
+
+def value_of(annotations: Mapping[str, str], order: str) -> Any:
+    return typed.json_of(annotations.get(_KEYS[order]))
 
 
 def call_off(client: Client, cluster: str) -> None:
     """The orders to leave the group (planning/departure.py) of a command that is over, and deleted no claim."""
-    lease = client.find("Lease", names.group_lease(cluster))
-    annotations = status.annotations_of(lease)
-    if ordered.leaving(annotations):
+
+    def without_leaving(annotations: Mapping[str, str]) -> dict[str, Any]:
+        if not ordered.leaving(annotations):
+            return {}
         notes = typed.json_of(annotations[names.ANNOTATION_REBUILDING])
-        left = {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
-        if left != notes:
-            write(client, cluster, rebuilding=left)
+        return {
+            "rebuilding": {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
+        }
+
+    with suppress(NotFound):
+        change(client, cluster, without_leaving)
+
+
+def change(client: Client, cluster: str, edit: Edit) -> None:
+    """Set the orders that `edit` makes of the Lease's annotations. They are read and written as one: if somebody else
+    wrote meanwhile, they are read again, so that a late write takes nobody's order back. Raises Conflict."""
+    for _ in range(_TRIES):
+        with suppress(Conflict):
+            _change(client, cluster, edit)
+            return
+    _change(client, cluster, edit)
+
+
+def _change(client: Client, cluster: str, edit: Edit) -> None:
+    lease = client.get("Lease", names.group_lease(cluster))
+    before = status.annotations_of(lease)
+    wanted = {_KEYS[order]: ordered.write(value) for order, value in edit(before).items()}
+    if any(before.get(key) != text for key, text in wanted.items()):
+        metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": wanted}
+        client.patch("Lease", names.group_lease(cluster), {"metadata": metadata})
 
 
 def write(client: Client, cluster: str, **orders: Any) -> None:
-    """Set orders by their names in `_KEYS`; an empty value deletes the order."""
+    """Set orders by their names in `_KEYS`, whatever they were; an empty value deletes the order."""
     annotations = {_KEYS[order]: ordered.write(value) for order, value in orders.items()}
     client.patch("Lease", names.group_lease(cluster), {"metadata": {"annotations": annotations}})

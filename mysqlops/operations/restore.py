@@ -99,12 +99,16 @@ def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason
     begun = swapping.aim_of(first) if first is not None else None
     if begun is None:
         text = f"--as {name}: claims of that name hold data: {', '.join(there)}"
-        return [Reason("name-taken", text, f"choose another name, or mysqlops delete {name} --purge-data")]
+        hint = (
+            f"choose another name; or mysqlops deploy {name} starts a cluster with that data, also of a restore that "
+            f"was killed when the volume was ready; or mysqlops delete {name} --purge-data deletes it"
+        )
+        return [Reason("name-taken", text, hint)]
     if begun == aim:
         return []
     text = f"--as {name}: claim {there[0]} was made for {begun}, and may already hold it; this restore is of {aim}"
-    again = f"mysqlops restore {begun.backup} --as {name}{f' --to {begun.to}' if begun.to else ''}"
-    hint = f"{again} continues it; mysqlops delete {name} --purge-data deletes it, so that you can start over"
+    over = f"mysqlops delete {name} --purge-data deletes it, so that you can start over"
+    hint = f"{begun.command(name)} continues it; {over}"
     return [Reason("other-point", text, hint)]
 
 

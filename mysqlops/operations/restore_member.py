@@ -65,6 +65,5 @@ def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target
         running = observe.must_run(session.client, name)
         what = restore.Filling(running.spec, running.in_use, claim, member=pod)
         restore.fill(session, chosen, target, what)
-        filling = ordered.filling(orders.read(session.client, name))
-        orders.write(session.client, name, filling={one: held for one, held in filling.items() if one != pod})
+        member.give_up_filling(session, name, pod)
     member.await_service(session, name, pod)

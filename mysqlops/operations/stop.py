@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mysqlops import errors
@@ -29,13 +30,25 @@ def stop(session: Session, name: str, *, wait: bool = True) -> Json:
     annotations = orders.read(session.client, name)
     _check_no_restore(name, annotations)
     stopped = ordered.stopped(annotations)
-    if int(session.client.get("StatefulSet", name)["spec"]["replicas"]) > 0 or not stopped:
+    running = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
+    if running or not stopped:
         stopped = _quiesce(session, name, stopped)
+    if running:
+        _keep_claims(session, name)
     session.progress.say("stopping the members")
     session.client.scale(name, 0)
     if wait:
         _await_no_pods(session, name)
     return stopped
+
+
+def _keep_claims(session: Session, name: str) -> None:
+    """Making the members equal takes as long as it takes, and somebody may have deleted a claim meanwhile."""
+    try:
+        observe.keep_claims(session, name)
+    except Refused as refusal:
+        back = f"mysqlops start {name} lets clients in again; then "
+        raise Refused([replace(one, hint=back + (one.hint or "")) for one in refusal.reasons]) from None
 
 
 def _check_no_restore(name: str, annotations: Mapping[str, str]) -> None:
@@ -48,10 +61,9 @@ def _check_no_restore(name: str, annotations: Mapping[str, str]) -> None:
 def _quiesce(session: Session, name: str, noted: Json) -> Json:
     """The members that run: also of a killed run, or that somebody started by hand since its note. The user's own
     fences are recognized by their reason, whatever was noted."""
+    observe.keep_claims(session, name)  # also when a killed run is continued
     now = observe.judged(session, name)
     fenced = ordered.fenced(orders.read(session.client, name))
-    if reasons := status.reasons_of(now, claims.GOING):  # also when a killed run is continued
-        raise Refused(reasons)
     if not noted and _WHY not in fenced.values():
         _check_whole(now)
     by_user = _by_user(fenced)

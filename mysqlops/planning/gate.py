@@ -33,15 +33,18 @@ class Going:
     held: gtid.GtidSet | None
     flag: str = ""
     repair: bool = False
+    voters: int = 0
 
 
 @dataclass(frozen=True)
 class Passed:
-    """The claim with that UID may be deleted. Nothing but `check` makes one (a unit test looks)."""
+    """The claim with that UID may be deleted: a majority of `voters` remains. Nothing but `check` makes one (a unit
+    test looks)."""
 
     claim: str
     uid: str
     member: str
+    voters: int
 
 
 def check(now: Status, going: Going, answers: Mapping[str, gtid.GtidSet], *, accept_loss: bool = False) -> Passed:
@@ -49,7 +52,7 @@ def check(now: Status, going: Going, answers: Mapping[str, gtid.GtidSet], *, acc
     under writes the member holds more by then, and the group has that too. Raises Refused."""
     if found := reasons(now, going, answers, accept_loss=accept_loss):
         raise Refused(found)
-    return Passed(going.claim, going.uid, going.member)
+    return Passed(going.claim, going.uid, going.member, _voters(now, going))
 
 
 def reasons(
@@ -91,15 +94,20 @@ def _no_majority(now: Status, going: Going, others: list[Member]) -> list[Reason
     """A member that is ONLINE is a copy and a vote. One that is not, and is heard, takes none away: it leaves the group
     before its pod ends, or is outside. It may come and go every few seconds, and the answer must not depend on when it
     is asked: the votes of the rest of the group count then, and the ONLINE ones must be most of them."""
-    member = next((one for one in now.members if one.name == going.member), None)
-    voters = now.replicas
-    if going.repair and now.group:
-        is_outside = going.member not in now.group or (member is not None and member.state == view.RECOVERING)
-        voters = len(set(now.group) - {going.member}) if is_outside else len(now.group)
+    voters = _voters(now, going)
     if status.are_majority(others, voters):
         return []
     text = f"{len(others)} other members are ONLINE and answer: without {going.member} they would be no majority of"
     return [Reason("no-majority", f"{text} {voters} ({_states(now)})", status.way_out(now))]
+
+
+def _voters(now: Status, going: Going) -> int:
+    voters = now.replicas
+    if going.repair and now.group:
+        member = next((one for one in now.members if one.name == going.member), None)
+        is_outside = going.member not in now.group or (member is not None and member.state == view.RECOVERING)
+        voters = len(set(now.group) - {going.member}) if is_outside else len(now.group)
+    return max(voters, going.voters)
 
 
 def _states(now: Status) -> str:

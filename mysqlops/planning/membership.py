@@ -177,13 +177,20 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
         return Wait(_why_no_start(situation))
     if outcast := standing.outcast_because(situation.name, server, around.record):
         return Wait(outcast)
-    alive = [peer for peer in around.peers if peer.fresh or peer.seems_alive]
+    given_up = around.record.given_up()  # their last words may be recent
+    alive = [peer for peer in around.peers if peer.fresh or (peer.seems_alive and peer.name not in given_up)]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
-    if in_group and departure.is_ordered(situation.name, server.server_uuid, around.record):
-        return Wait(departure.WHY)
+    if in_group and (why := _kept_out_because(situation.name, server, around.record)):
+        return Wait(why)
     if in_group:
         return _plan_join(situation, around, server, in_group)
     return _plan_without_group(situation, around, server)
+
+
+def _kept_out_because(pod: str, server: view.ServerView, record: view.GroupRecord) -> str:
+    if departure.is_ordered(pod, server.server_uuid, record):
+        return departure.WHY
+    return standing.GIVEN_UP if pod in record.given_up() else ""
 
 
 def _why_no_start(situation: Situation) -> str:

@@ -6,7 +6,10 @@ acknowledged. A smaller replica count, an empty volume or a missing pod does not
 
 from __future__ import annotations
 
-from mysqlops.core import gtid, names, view, volume
+from dataclasses import dataclass, replace
+
+from mysqlops.core import group, gtid, names, view, volume
+from mysqlops.planning import standing
 from mysqlops.planning.member_actions import FormGroup, Wait
 
 NOWHERE = "and no member has that one now"  # a claim was deleted: only `recover` helps
@@ -14,29 +17,74 @@ _FAILED_OFTEN = 5  # tries to form the group: another member that holds the same
 
 
 def plan(name: str, around: view.Surroundings, server: view.ServerView, tries: int = 0) -> FormGroup | Wait:
-    """Every expected member's set must be known; the holder of all transactions forms the group again. If a view was
-    noted, nobody else counts: what only others hold, the group has never had."""
-    note = around.record.note
+    """Every expected member's set must be known; the holder of all transactions forms the group again. A member that
+    a user's order gives up because it was missing counts again once it is back, unless it has diverged."""
+    note, order = around.record.note, around.record.order
     if note.garbled:
         hint = f"remove annotation {names.ANNOTATION_GROUP} of the Lease, and the copy on the Secret is used"
         return Wait(f"no group is running, and what the Lease records of the last one cannot be read: {hint}")
+    needed = order.without(_present(name, around, server)) if order else None
+    found = _plan(name, _ordered(around, needed), server, tries)
+    if isinstance(found, _Diverged) and needed != order:
+        found = _plan(name, around, server, tries)
+    if isinstance(found, _Diverged):
+        return Wait(f"no group is running, and no member holds all transactions: {found.sets}")
+    return found
+
+
+def _ordered(around: view.Surroundings, order: group.GoOnWithout | None) -> view.Surroundings:
+    return replace(around, record=replace(around.record, order=order))
+
+
+@dataclass(frozen=True)
+class _Diverged:
+    """Each member lacks what another holds; `sets` shows what each has."""
+
+    sets: str
+
+
+def _plan(name: str, around: view.Surroundings, server: view.ServerView, tries: int) -> FormGroup | Wait | _Diverged:
     expected = _expected(name, around)
-    if unknown := _unaccounted(expected, name, around, server):
-        return Wait(f"no group is running, and {'; '.join(unknown)}")
-    if note.members and name not in expected:
-        return Wait(f"no group is running; {', '.join(expected)} were in the last one, and one of them forms it")
-    sets = {name: server.known()}
-    for peer in around.peers:
-        known = _known(peer)
-        if known is not None and (peer.name in expected or (not note.members and _counts(peer, around.record))):
-            sets[peer.name] = known
+    if why := _undecided_because(expected, name, around, server):
+        return Wait(why)
+    has_view = bool(around.record.note.members)
+    counting = [peer for peer in around.peers if peer.name in expected or _counts(peer, around.record)]
+    deciding = [peer for peer in counting if peer.name in expected or not has_view]
+    sets = {peer.name: known for peer in deciding if (known := _known(peer)) is not None} | {name: server.known()}
     holders = holders_of_all(sets)
     if not holders:
-        return Wait("no group is running, and no member holds all transactions: " + describe(sets))
+        return _Diverged(describe(sets))
+    if only := [text for peer in counting if (text := _only_outside(peer, sets[holders[0]]))]:
+        return Wait(f"no group is running, and {'; '.join(only)}; mysqlops recover shows the choice")
     first = _able(holders, name, around, tries)
     if first != name:
         return Wait(f"no group is running; {first} holds all transactions and forms it")
     return form_unless_held(name, around, "all members are known and this one holds all transactions")
+
+
+def _undecided_because(expected: dict[str, str], name: str, around: view.Surroundings, server: view.ServerView) -> str:
+    if name in around.record.given_up():
+        return standing.GIVEN_UP
+    if unknown := _unaccounted(expected, name, around, server):
+        return f"no group is running, and {'; '.join(unknown)}"
+    if around.record.note.members and name not in expected:
+        return f"no group is running; {', '.join(expected)} were in the last one, and one of them forms it"
+    return ""
+
+
+def _only_outside(peer: view.Peer, held: gtid.GtidSet) -> str:
+    """What only a member outside the last view holds of a group's transactions, or nothing. The note should not allow
+    that (planning/standing.py); a primary with an older agent may have forgotten that member too early. What it wrote
+    on its own, under its server_uuid, was never in a group."""
+    known, told = _known(peer), peer.publication
+    only = known.subtract(held).beside(told.server_uuid) if known and told else gtid.GtidSet()
+    return f"only {peer.name}, which had left the last one, holds {only}" if only else ""
+
+
+def _present(name: str, around: view.Surroundings, server: view.ServerView) -> dict[str, str]:
+    """The members that report now what they hold, and are in no group, each with its data directory."""
+    told = {peer.name: peer.publication for peer in around.peers if _known(peer) is not None}
+    return {**{pod: one.server_uuid for pod, one in told.items() if one}, name: server.server_uuid}
 
 
 def _expected(name: str, around: view.Surroundings) -> dict[str, str]:
@@ -72,13 +120,7 @@ def _able(holders: list[str], name: str, around: view.Surroundings, tries: int) 
 
 def _unaccounted(expected: dict[str, str], name: str, around: view.Surroundings, server: view.ServerView) -> list[str]:
     """For each member that may hold what no other does, why that is not known."""
-    found = []
-    uuids = {
-        peer.name: peer.publication.server_uuid
-        for peer in around.peers
-        if peer.publication and _known(peer) is not None
-    }
-    uuids[name] = server.server_uuid
+    found, uuids = [], _present(name, around, server)
     for pod in sorted(expected, key=names.ordinal_of):
         if pod not in uuids:
             found.append(f"what {pod} holds is not known")

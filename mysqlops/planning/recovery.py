@@ -34,10 +34,12 @@ class _Last:
 
 @dataclass(frozen=True)
 class Recovery:
-    """Whom to give up; and outcasts to take back (pod to server_uuid), where nobody else is left."""
+    """Whom to give up, and which of them the user named; and outcasts to take back (pod to server_uuid), where nobody
+    else is left."""
 
     risks: tuple[Risk, ...]
     back: Mapping[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
 
 
 def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
@@ -58,9 +60,10 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
         text = f"--without {strangers[0]}: {now.name} has {', '.join(lasts)}"
         raise Refused([Reason("no-such-member", text, f"mysqlops status {now.name}")])
     missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
-    if missing:
+    others = {pod: _last(seen, now, pod) for pod in _others(seen, now, note) if pod not in lasts}
+    if missing or without:
         # Those of the last view held all that the others hold. Without them, what the others hold counts.
-        lasts |= {pod: _last(seen, now, pod) for pod in _others(seen, now, note) if pod not in lasts}
+        lasts |= others
         missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
     staying = {pod: last.held or gtid.GtidSet() for pod, last in lasts.items() if pod not in missing}
     back = {} if staying else _back(seen, now, note)
@@ -68,10 +71,18 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     if not staying:
         raise Refused([Reason("all-missing", "no member is left that could form the group", "kubectl get pods")])
     if not missing:
-        raise Refused(_nobody_missing(now.name, staying))
+        raise Refused(_nobody_missing(now.name, staying, _beyond(others, _union(staying))))
     if _diverged(staying):
         raise Refused(_shown(now.name, staying))
-    return Recovery(tuple(_risk(pod, now, lasts[pod], _union(staying)) for pod in missing), _uuids(back))
+    risks = tuple(_risk(pod, now, lasts[pod], _union(staying)) for pod in missing)
+    return Recovery(risks, _uuids(back), frozenset(without))
+
+
+def _beyond(others: dict[str, _Last], everything: gtid.GtidSet) -> dict[str, gtid.GtidSet]:
+    """Members outside the last view that hold more of the group's transactions, for which the agents wait too
+    (planning/outage.py)."""
+    present = {pod: (last.held, last.server_uuid) for pod, last in others.items() if last.is_outside}
+    return {pod: held for pod, (held, uuid) in present.items() if held and held.subtract(everything).beside(uuid)}
 
 
 def _others(seen: status.Observed, now: status.Status, note: group.Note) -> list[str]:
@@ -106,14 +117,15 @@ def _risk(pod: str, now: status.Status, last: _Last, everything: gtid.GtidSet) -
 def order(seen: status.Observed, found: Recovery, new_name: str) -> group.GoOnWithout:
     """The order to the members: it is valid for this outage, and the history continues under another name."""
     members = {risk.member: risk.server_uuid for risk in found.risks}
-    return group.GoOnWithout(members, new_name, _acquired(seen), found.back)
+    named = {pod: uuid for pod, uuid in members.items() if pod in found.named}
+    return group.GoOnWithout(members, new_name, _acquired(seen), found.back, named)
 
 
-def _nobody_missing(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
-    if not _diverged(sets):
+def _nobody_missing(name: str, sets: dict[str, gtid.GtidSet], beyond: dict[str, gtid.GtidSet]) -> list[Reason]:
+    if not beyond and not _diverged(sets):
         text = "all members are known and form the group by themselves"
         return [Reason("none-missing", text, f"mysqlops status {name} shows what each waits for")]
-    return _shown(name, sets)
+    return _shown(name, sets | beyond)
 
 
 def _diverged(sets: dict[str, gtid.GtidSet]) -> bool:

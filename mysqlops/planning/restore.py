@@ -97,6 +97,10 @@ class Aim:
     def __str__(self) -> str:
         return f"{self.backup} recovered to {self.to}" if self.to else self.backup
 
+    def command(self, name: str) -> str:
+        """What continues this restore to a new cluster."""
+        return f"mysqlops restore {self.backup} --as {name}{f' --to {self.to}' if self.to else ''}"
+
 
 def aim_of(claim: Json) -> Aim | None:
     """None once the claim is filled: it holds more than that then, or a member has used it."""

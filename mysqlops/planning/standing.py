@@ -16,6 +16,8 @@ from dataclasses import replace
 from mysqlops.core import group, names, view
 from mysqlops.planning import departure
 
+GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
+
 
 def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
     """Why the group that this member is in is not the cluster's; empty if it is."""
@@ -51,11 +53,8 @@ def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord)
     is_back = record.order is not None and pod in record.order.back
     if record.note.casts_out(pod, server.server_uuid, holds_data=bool(server.known())) and not is_back:
         return "the group continued without it (recover --accept-loss): mysqlops member rebuild brings it back"
-    if record.order is not None and pod in record.order.back:
-        return ""
-    if pod in record.given_up():
-        return "a user ordered the others to continue without it (recover --accept-loss)"
-    return ""
+    named = record.order.named if record.order else {}
+    return GIVEN_UP if pod in named and not is_back else ""
 
 
 def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: float) -> group.Note | None:
@@ -63,8 +62,10 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
 
     Only the primary with a majority may write it: no other member knows the whole view. A joining member stays in the
     record until it is seen in the group, because it may be in by now; but not one whose data is about to be deleted: it
-    may not join (planning/departure.py). A Lease that was read before this group was seen proves nothing: it may
-    describe another group, which counts. An open order of a user ends here: a group runs.
+    may not join (planning/departure.py). One that has left stays in the record until this member has executed all that
+    was acknowledged while it was in the group: the only disk that holds it may be there (docs/adr/0026). A Lease that
+    was read before this group was seen proves nothing: it may describe another group, which counts. An open order of a
+    user ends here: a group runs.
     """
     own = group.incarnation(server.view_id)
     if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
@@ -72,7 +73,8 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     if record.read_at < since and not _is_noted(server, record):
         return None
     before = record.note
-    members = {one.pod: one.server_uuid for one in server.members}
+    inside = {one.pod: one.server_uuid for one in server.members}
+    members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(
         before,
         garbled=False,
@@ -83,11 +85,19 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
         joining={
             name: uuid
             for name, uuid in before.joining.items()
-            if members.get(name) != uuid and not departure.is_ordered(name, uuid, record)
+            if inside.get(name) != uuid and not departure.is_ordered(name, uuid, record)
         },
-        outcasts={name: uuid for name, uuid in before.outcasts.items() if name not in members},
+        outcasts={name: uuid for name, uuid in before.outcasts.items() if name not in inside},
     )
     return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
+
+
+def _has_executed_all(server: view.ServerView) -> bool:
+    """Whether this primary's disk holds all that earlier primaries acknowledged: what it received before its election
+    may be in its relay log only, which no power failure spares (docs/adr/0010), or not even certified yet. Group
+    Replication makes a new primary writable once all that is applied; what it received shows whether somebody else
+    did."""
+    return server.writable and server.received.is_subset(server.executed)
 
 
 def without_joining(pods: Collection[str], server: view.ServerView, record: view.GroupRecord) -> group.Note | None:

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import group_replication
 from mysqlops.planning import torn_relay_log
 from tests.database.containers import Template, eventually
 from tests.database.group import Group, Member, Settings
@@ -87,6 +88,62 @@ def test_a_flag_that_a_dead_agent_left_on_forms_no_second_group_and_nobody_gets_
     second.leave()
     second.form()
     assert second.await_members(second).view_id.partition(":")[0] != incarnation
+
+
+def test_a_new_primary_is_writable_only_once_it_has_executed_what_its_predecessor_acknowledged(group: Group) -> None:
+    """On that the note of a group relies: until then it keeps the member that left (docs/adr/0026)."""
+    first, *others = group.members
+    group.form()
+    before = _write(first, 1)
+    for one in others:
+        one.await_executed(before)
+        one.hold_up()
+    written = _write(first, 120)
+    first.kill()
+    for one in others:
+        eventually(lambda one=one: written.is_subset(one.observe().known()), "all is received")  # type: ignore[misc]
+    leader = eventually(
+        lambda: next((one for one in others if one.observe().role() == names.ROLE_PRIMARY), None), "led"
+    )
+    early = leader.observe()
+    assert not early.writable
+    assert not early.received.is_subset(early.executed)
+    for one in others:
+        one.go_on()
+    seen = eventually(lambda: now if (now := leader.observe()).writable else None, "it takes writes")
+    assert written.is_subset(seen.executed)
+    assert seen.received.is_subset(seen.executed)
+
+
+def test_a_primary_that_leaves_under_writes_writes_nothing_on_its_own(group: Group) -> None:
+    first, second, third = group.members
+    group.form()
+    _write(first, 1)
+    with ThreadPoolExecutor(1) as clients:
+        writing = clients.submit(_write, first, 2000)
+        eventually(lambda: first.observe().executed.count() > 100, "it is written")
+        first.leave()
+        assert isinstance(writing.exception(60), errors.MysqlError)
+    left = first.observe()
+    assert (left.state, left.writable) == (view.OFFLINE, False)
+    assert left.server_uuid not in str(left.executed)
+    second.await_members(second, third)
+
+
+def test_an_agent_that_is_killed_while_a_lock_delays_its_leaving_leaves_no_primary_read_only(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = group.members
+    group.form()
+    second.await_executed(_write(first, 1))
+    with first.server(60) as holder:
+        holder.query("LOCK TABLES shop.t0 WRITE")
+        monkeypatch.setattr(group_replication, "_START_SECONDS", 2.0)
+        with pytest.raises(errors.ConnectFailed):
+            first.leave()
+    eventually(lambda: first.observe().state == view.OFFLINE, "it has left")
+    second.await_members(second, third)
+    assert not first.observe().writable
 
 
 def test_what_was_received_survives_kill_9_and_is_applied_when_the_member_joins_and_when_it_forms(group: Group) -> None:

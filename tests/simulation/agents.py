@@ -86,6 +86,10 @@ class OwnPod(pod.Pod):
     def config(self) -> str:
         return "config"
 
+    def hold_back(self) -> None:
+        self._world.scheduler.running()
+        self._containers.has_left = False
+
     def let_go(self) -> None:
         self._world.scheduler.running()
         self._containers.has_left = True

@@ -230,4 +230,17 @@ CASES = (
             Event(111.6, "power-cut", 2, 3.5),
         ),
     ),
+    Case(
+        "noted-before-it-was-applied",  # a new primary forgot its predecessor, which alone had the writes on a disk
+        "base",
+        1,
+        "led without acknowledged writes",
+        (
+            Event(26.0, "hold-applier", 1, 10.0),
+            Event(26.0, "hold-applier", 2, 10.0),
+            Event(30.0, "lose-node", 0, 13.0),
+            Event(40.0, "lose-node", 1, 2.0),
+            Event(40.0, "lose-node", 2, 2.0),
+        ),
+    ),
 )

@@ -62,3 +62,20 @@ def test_power_takes_the_tail_of_the_relay_log_and_kill_does_not() -> None:
     volume.apply()
     assert volume.executed.text() == "g:1"
     assert not len(volume.relay)
+
+
+def test_an_agent_that_stopped_alone_and_is_back_holds_mysqld_back_again() -> None:
+    """Else the pod's end would not wait for the handover."""
+    made = run.Run(1, "base", [])
+    pod = f"{made.world.name}-1"
+
+    def stopped_alone() -> None:
+        if (found := made.world.kubelet.of(pod)) is not None:
+            found.has_left = True  # the last that it does
+            found.kill_agent()
+
+    made.world.scheduler.at(20.0, stopped_alone)
+    assert made.go().violations == []
+    found = made.world.kubelet.of(pod)
+    assert found is not None
+    assert not found.has_left

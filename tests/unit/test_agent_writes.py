@@ -257,6 +257,15 @@ def test_members_of_the_last_view_are_looked_for_whatever_the_replicas() -> None
     assert [one.name for one in sight.look().peers] == ["mysql-1", "mysql-2", "mysql-4"]
 
 
+@pytest.mark.parametrize(("age", "seems_alive"), [(3.0, True), (-3.0, True), (30.0, False), (-60.0, False)])
+def test_last_words_from_the_future_do_not_count_as_alive(age: float, seems_alive: bool) -> None:
+    served = Api(None)
+    sight, clock = around(served)
+    served.show("mysql-1", "09:00", started="a", beat=1, state=view.ONLINE)
+    clock.at = age
+    assert sight.look().peers[0].seems_alive is seems_alive
+
+
 def voice(served: Api) -> tuple[publisher.Publisher, Time]:
     sight, clock = around(served)
     return publisher.Publisher(sight, log.Log(clock), clock, lambda: None), clock
@@ -283,7 +292,9 @@ def test_a_server_that_does_not_answer_holds_what_it_last_said() -> None:
 def news(clock: Time, *members: str, at: float) -> publisher.News:
     seen = tuple(view.GroupMember(LAST_VIEW[pod], f"{pod}.x", view.ONLINE, "replica") for pod in members[1:])
     leader = view.GroupMember("u0", "mysql-0.x", view.ONLINE, "primary")
-    server = view.ServerView("u0", "9.7.4", GtidSet(), state=view.ONLINE, view_id="7:3", members=(leader, *seen))
+    server = view.ServerView(
+        "u0", "9.7.4", GtidSet(), state=view.ONLINE, view_id="7:3", members=(leader, *seen), writable=True
+    )
     return publisher.News(PRIMARY, server, at, 0.0)
 
 

@@ -13,7 +13,7 @@ from mysqlops import errors
 from mysqlops.core import group, names, ordered, view
 from mysqlops.core.publication import Publication
 from mysqlops.operations import claims, lock, member, orders, scale
-from mysqlops.planning import actions, member_actions, membership, standing
+from mysqlops.planning import actions, gate, member_actions, membership, standing
 from mysqlops.planning import scale as scaling
 from tests.unit.clusters import of_members
 from tests.unit.fakes.api import Killed
@@ -141,6 +141,19 @@ def test_what_the_member_held_when_it_left_is_what_counts(monkeypatch: pytest.Mo
     assert [one.code for one in error.value.reasons] == ["only-copy"]
     assert cluster.lost == {}
     assert names.ANNOTATION_REBUILDING not in cluster.notes(), "it may join again"
+
+
+def test_the_second_answer_counts_the_votes_of_the_first() -> None:
+    cluster = Grouped()
+    asked = []
+
+    def let_pass(*, voters: int = 0) -> gate.Passed:
+        asked.append(voters)
+        return gate.Passed("data-mysql-1", "uid", "mysql-1", 3 if voters == 0 else 1)
+
+    claim = cluster.store.objects["PersistentVolumeClaim", "data-mysql-1"]
+    claims.after_leaving(cluster.session(60.0), NAME, claim, let_pass)
+    assert asked == [0, 3]
 
 
 def test_a_member_whose_agent_does_not_obey_leaves_with_its_pod(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,19 @@ def test_of_a_member_that_knocks_without_end_the_answer_does_not_depend_on_the_m
         assert {one.code for one in gate.reasons(now, going, answers)} - {"members-unseen"} == codes, state
         more = gate.Going("data-mysql-2", "uid", "mysql-2", gtid.GtidSet.parse(f"{GROUP}:1-7"), repair=True)
         assert "only-copy" in {one.code for one in gate.reasons(now, more, answers)}
+
+
+def test_once_a_member_has_left_by_order_its_vote_still_counts() -> None:
+    """Another that died meanwhile is out of the group too: a majority of those who are left proves nothing."""
+    going = gate.Going("data-mysql-2", "uid", "mysql-2", ALL, "--accept-loss", repair=True)
+    first = gate.check(of_members(3), going, ANSWERS)
+    assert first.voters == 3
+    left = of_members(3, m2=OUTSIDE, m1=DOWN, m0={"group": "mysql-0", "online": 1})
+    assert gate.reasons(left, going, ANSWERS) == [], "nobody ever counted the others"
+    again = gate.reasons(left, replace(going, voters=first.voters), ANSWERS)
+    assert [one.code for one in again] == ["no-majority"]
+    whole = of_members(3, m2=OUTSIDE, m0={"group": "mysql-0,mysql-1", "online": 2}, m1={"group": "mysql-0,mysql-1"})
+    assert gate.reasons(whole, replace(going, voters=first.voters), ANSWERS) == []
 
 
 def test_a_member_that_is_online_is_a_vote_that_would_be_missing() -> None:

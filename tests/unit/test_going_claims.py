@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import gtid, ordered
-from mysqlops.operations import delete, member, observe, rollout, scale, stop, storage
+from mysqlops.core import gtid, ordered, timeline
+from mysqlops.operations import delete, in_place, member, observe, rollout, scale, stop, storage
 from mysqlops.planning import gate, status
 from mysqlops.planning import rollout as rolling
 from tests.unit.fakes.api import Killed
@@ -65,6 +65,33 @@ def test_nothing_that_stops_the_pod_and_keeps_its_data_begins() -> None:
     assert _refused_with(error) == {"claim-going"}
     delete.plan(cluster.session().client, NAME, purge_data=True)
     assert (cluster.lost, cluster.store.deleted("Pod")) == ({}, [])
+
+
+def test_a_stop_asks_again_right_before_it_stops_the_members() -> None:
+    """Making them equal takes a while, and its plan says nothing about a claim that somebody deletes meanwhile."""
+    cluster = Cluster(3)
+
+    def on_pod(pod: str) -> None:
+        if cluster.fenced():
+            cluster.facts[pod]["role"] = "none"
+            cluster.store.objects["PersistentVolumeClaim", "data-mysql-0"]["metadata"]["deletionTimestamp"] = "now"
+
+    cluster.on_pod = on_pod
+    with pytest.raises(errors.Refused) as error:
+        stop.stop(cluster.session(60.0), NAME)
+    assert _refused_with(error) == {"claim-going"}
+    assert "mysqlops start mysql lets clients in again" in str(error.value.reasons[0].hint)
+    assert (cluster.stateful_set()["spec"]["replicas"], cluster.lost) == (3, {})
+
+
+def test_a_restore_in_place_asks_right_before_it_stops_the_members() -> None:
+    """Also one that goes on after it was killed: its plan asks nothing."""
+    cluster = _killed_rebuild()
+    new = timeline.Timeline("data-r20260101000000", "33333333-3333-3333-3333-333333333333")
+    swap = timeline.Swap(timeline.Timeline("data", GROUP), new, 3)
+    with pytest.raises(errors.Refused) as error:
+        in_place.execute(cluster.session(20.0), NAME, swap, None)
+    assert (_refused_with(error), cluster.stateful_set()["spec"]["replicas"]) == ({"claim-going"}, 3)
 
 
 def test_the_last_member_s_claim_gets_copies() -> None:

@@ -44,7 +44,9 @@ def online(incarnation: str, *numbers: int, primary: int, me: int, **more: objec
         view.GroupMember(f"u{n}", f"mysql-{n}.mysql.db.svc", view.ONLINE, "primary" if n == primary else "replica")
         for n in numbers
     )
-    seen = server(me, state=view.ONLINE, members=members, view_id=f"{incarnation}:{len(numbers)}")
+    seen = server(
+        me, state=view.ONLINE, members=members, view_id=f"{incarnation}:{len(numbers)}", writable=me == primary
+    )
     return replace(seen, **more)  # type: ignore[arg-type]
 
 
@@ -113,12 +115,15 @@ def test_who_joined_a_group_of_older_agents_is_not_the_only_one_expected() -> No
 # --- S2, S6, S12: members that were given up
 
 
-def order(*pods: str, after: str = "10:00") -> group.GoOnWithout:
-    return group.GoOnWithout({pod: LAST_VIEW[pod] for pod in pods}, "the-new-name", after)
+def order(*pods: str, after: str = "10:00", named: bool = False) -> group.GoOnWithout:
+    members = {pod: LAST_VIEW[pod] for pod in pods}
+    return group.GoOnWithout(members, "the-new-name", after, named=members if named else {})
 
 
 def test_an_order_is_of_one_outage() -> None:
     text = {names.ANNOTATION_GIVEN_UP: group.dump(order("mysql-2"))}
+    named = order("mysql-2", named=True)
+    assert group.order_of({names.ANNOTATION_GIVEN_UP: group.dump(named)}, "10:00") == named
     assert group.order_of(text, "10:00") == order("mysql-2")
     assert group.order_of(text, "11:00") is None, "a group was formed since"
 
@@ -135,6 +140,52 @@ def test_a_diverged_member_that_is_given_up_is_no_longer_in_the_way() -> None:
     assert isinstance(
         outage(server(0), peer(1), strayed, seen=record(order=order("mysql-2"))), member_actions.FormGroup
     )
+
+
+def test_a_member_that_was_missing_and_is_back_with_its_data_ends_the_order() -> None:
+    ordered = record(order=order("mysql-0"))
+    behind = f"{GROUP}:1-5"
+    action = outage(server(0), peer(1, behind), peer(2, behind), seen=ordered)
+    assert isinstance(action, member_actions.FormGroup)
+    assert action.record.order is None, "it forms the group under the name that it has"
+    for own, other in ((1, 2), (2, 1)):
+        waits = outage(server(own, behind), peer(0), peer(other, behind), seen=ordered)
+        assert isinstance(waits, member_actions.Wait)
+        assert "mysql-0 holds all transactions" in waits.why
+
+
+def test_recent_last_words_of_a_member_that_was_given_up_are_no_group_to_join() -> None:
+    told = Publication("pod", "", 1, "1", server_uuid="u0", state=view.ONLINE, role="primary", executed=UP_TO_9)
+    dead = view.Peer("mysql-0", True, told, fresh=False, seems_alive=True)
+    assert isinstance(outage(server(1), dead, peer(2), seen=record()), member_actions.Join)
+    ordered = record(order=order("mysql-0"))
+    assert isinstance(outage(server(1), dead, peer(2), seen=ordered), member_actions.FormGroup)
+    runs = replace(dead, fresh=True)
+    assert isinstance(outage(server(1), runs, peer(2), seen=ordered), member_actions.Join)
+
+
+def test_what_is_left_of_an_order_names_only_those_that_are_still_missing() -> None:
+    action = outage(server(0), peer(1, f"{GROUP}:1-5"), seen=record(order=order("mysql-0", "mysql-2")))
+    assert isinstance(action, member_actions.FormGroup)
+    assert action.record.order == order("mysql-2")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_whom_a_user_named_or_who_came_back_diverged_or_empty_stays_out(named: bool) -> None:
+    ordered = record(order=order("mysql-0", named=named))
+    held = UP_TO_9 if named else f"{GROUP}:1-8:20"
+    action = outage(server(1), peer(0, held), peer(2), seen=ordered)
+    assert isinstance(action, member_actions.FormGroup)
+    assert action.record.order == ordered.order
+    assert outage(server(0, held), peer(1), peer(2), seen=ordered) == member_actions.Wait(standing.GIVEN_UP)
+    assert isinstance(outage(server(1), peer(0, "", uuid="new"), peer(2), seen=ordered), member_actions.FormGroup)
+
+
+def test_who_is_given_up_does_not_join_while_the_order_stands() -> None:
+    told = Publication("pod", "", 1, "1", server_uuid="u1", state=view.ONLINE, role="primary", executed=UP_TO_9)
+    running = view.Peer("mysql-1", True, told, fresh=True)
+    action = outage(server(0), running, seen=record(order=order("mysql-0")))
+    assert action == member_actions.Wait(standing.GIVEN_UP)
 
 
 def test_only_silent_members_are_asked_whether_they_are_a_group_that_runs() -> None:
@@ -238,6 +289,28 @@ def test_the_note_follows_the_view() -> None:
     assert set(left.members) == {"mysql-0", "mysql-1"}
 
 
+@pytest.mark.parametrize("early", [{"writable": False}, {"received": GtidSet.parse(f"{GROUP}:1-600"), "behind": 591}])
+def test_who_left_stays_noted_until_the_primary_has_executed_all_that_it_received(early: dict[str, object]) -> None:
+    """A power failure takes what only a relay log holds: the disk of the primary that acknowledged it is needed."""
+    seen = committed("7", read_at=5.0)
+    own = online("7", 1, 2, primary=1, me=1)
+    assert standing.noted("mysql-1", replace(own, **early), seen, 0.0) is None  # type: ignore[arg-type]
+    settled = standing.noted("mysql-1", own, seen, 0.0)
+    assert settled is not None
+    assert set(settled.members) == {"mysql-1", "mysql-2"}
+
+
+def test_meanwhile_a_rebuilt_pod_is_noted_in_its_own_place_and_a_joining_one_too() -> None:
+    seen = committed("7", read_at=5.0)
+    own = replace(online("7", 1, 2, primary=1, me=1), writable=False)
+    rebuilt = view.GroupMember("u0-new", "mysql-0.mysql.db.svc", view.RECOVERING, "replica")
+    wanted = standing.noted("mysql-1", replace(own, members=(*own.members, rebuilt)), seen, 0.0)
+    assert wanted is not None
+    assert wanted.members == {**LAST_VIEW, "mysql-0": "u0-new"}
+    joins = replace(seen, note=replace(seen.note, joining={"mysql-0": "u0-new"}))
+    assert standing.noted("mysql-1", own, joins, 0.0) is None, "it is not in the view yet"
+
+
 def joined(number: int, note: group.Note, uuid: str = "", *, holds_data: bool = True) -> group.Note:
     return standing.joining(f"mysql-{number}", uuid or f"u{number}", note, holds_data=holds_data)
 
@@ -324,12 +397,26 @@ def test_an_empty_member_of_a_pod_that_was_given_up_unknown_copies_and_stays() -
     assert joined(2, given_up, "u2", holds_data=True).outcasts == {"mysql-2": ""}
 
 
-def test_only_expected_members_count_once_a_view_was_noted() -> None:
+def test_a_member_outside_the_last_view_that_holds_more_of_the_group_is_not_passed_over() -> None:
+    """An older agent's note may have dropped it before anybody had its writes on a disk."""
     two = record(group.Note(members={"mysql-0": "u0", "mysql-1": "u1"}))
-    strayed = peer(2, f"{GROUP}:1-5:20-25")
-    assert isinstance(outage(server(0), peer(1), strayed, seen=two), member_actions.FormGroup)
-    action = outage(server(2, f"{GROUP}:1-12"), peer(0), peer(1), seen=two)
-    assert isinstance(action, member_actions.Wait)
+    more = peer(2, f"{GROUP}:1-12")
+    for own, other in ((0, 1), (1, 0)):
+        action = outage(server(own), peer(other), more, seen=two)
+        assert isinstance(action, member_actions.Wait)
+        assert f"only mysql-2, which had left the last one, holds {GROUP}:10-12" in action.why
+        assert "mysqlops recover" in action.why
+    outcast = replace(two, note=replace(two.note, outcasts={"mysql-2": "u2"}))
+    assert isinstance(outage(server(0), peer(1), more, seen=outcast), member_actions.FormGroup)
+    given_up = record(two.note, order=order("mysql-2", named=True))
+    assert isinstance(outage(server(0), peer(1), more, seen=given_up), member_actions.FormGroup)
+
+
+def test_what_a_member_outside_the_last_view_wrote_on_its_own_keeps_nobody_waiting() -> None:
+    own = "33333333-3333-3333-3333-333333333333"
+    two = record(group.Note(members={"mysql-0": "u0", "mysql-1": "u1"}))
+    errant = peer(2, f"{GROUP}:1-5,{own}:1-3", uuid=own)
+    assert isinstance(outage(server(0), peer(1), errant, seen=two), member_actions.FormGroup)
 
 
 def test_a_holder_without_room_or_that_fails_lets_an_equal_one_go_first() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import itertools
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, timeline
+from mysqlops.core import group, names, ordered, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import deploy, member, orders, remake, restart, stop
 from mysqlops.planning import restart as restarting
@@ -136,6 +138,35 @@ def test_a_second_rebuild_with_accept_loss_goes_through_the_gate() -> None:
     _copy_when_empty(cluster)
     member.rebuild(cluster.session(60.0), NAME, "mysql-1", accept_loss=True)
     assert len(cluster.store.deleted("PersistentVolumeClaim")) == before + 1
+
+
+def test_a_late_write_takes_nobody_elses_order_back() -> None:
+    """The command is stopped between reading the orders and writing them, and others write meanwhile."""
+    cluster = Cluster(3)
+    client = cluster.session().client
+    orders.write(client, NAME, fenced={"mysql-1": "mine"})
+    late = iter([{"mysql-1": "mine", "mysql-2": "of another command"}])
+
+    def unfence(now: Mapping[str, str]) -> dict[str, Any]:
+        for fenced in late:
+            orders.write(client, NAME, fenced=fenced)
+        return {"fenced": ordered.without(ordered.fenced(now), "mysql-1")}
+
+    orders.change(client, NAME, unfence)
+    assert cluster.fenced() == {"mysql-2": "of another command"}
+
+
+def test_a_change_of_orders_that_always_meets_another_one_is_given_up() -> None:
+    client = Cluster(3).session().client
+    numbers = itertools.count()
+
+    def race(_: Mapping[str, str]) -> dict[str, Any]:
+        orders.write(client, NAME, restarting={"n": next(numbers)})
+        return {"fenced": {"mysql-1": "why"}}
+
+    with pytest.raises(errors.Conflict):
+        orders.change(client, NAME, race)
+    assert next(numbers) < 20
 
 
 # stop and start

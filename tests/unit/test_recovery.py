@@ -87,6 +87,23 @@ def test_members_that_diverged_are_shown_one_by_one_and_one_can_be_named() -> No
     assert codes(refused) == ["no-such-member"]
 
 
+def test_an_order_says_whom_the_user_named_and_who_was_missing() -> None:
+    seen = observed(outside(0), outside(1, f"{GROUP}:1-4:20"), silent(2))
+    order = recovery.order(seen, recovery.plan(seen, ["mysql-1"]), "another")
+    assert (set(order.members), order.named) == ({"mysql-1", "mysql-2"}, {"mysql-1": "u1"})
+
+
+def test_a_member_outside_the_last_view_that_holds_more_is_shown_and_either_side_can_be_given_up() -> None:
+    note = group.Note(members={"mysql-1": "u1", "mysql-2": "u2"})
+    seen = observed(outside(0, UP_TO_9), outside(1), outside(2), note=note)
+    with pytest.raises(Refused) as refused:
+        recovery.plan(seen)
+    assert codes(refused) == ["diverged"] * 3
+    assert any(f"only mysql-0 holds {GROUP}:6-9" in reason.message for reason in refused.value.reasons)
+    assert [risk.member for risk in risks(seen, ["mysql-0"])] == ["mysql-0"]
+    assert [(risk.member, risk.only_there) for risk in risks(seen, ["mysql-1"])] == [("mysql-1", "")]
+
+
 def test_nothing_is_recovered_that_runs_or_comes_back_by_itself_or_has_nobody_left() -> None:
     with pytest.raises(Refused) as refused:
         recovery.plan(observed(outside(0), outside(1), pod("mysql-2")))

@@ -11,7 +11,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as jobs_planning
 from mysqlops.objects import render
-from mysqlops.operations import jobs, restic, restore
+from mysqlops.operations import deploy, jobs, restic, restore
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from tests.unit.fakes.cluster import GROUP, Cluster
@@ -90,3 +90,28 @@ def test_a_claim_that_is_filled_aims_at_nothing_any_more(monkeypatch: pytest.Mon
     assert restore.is_filled(session, "data-copy-0")
     assert [one.code for one in _reasons(session, AT)] == ["name-taken"]
     assert names.ANNOTATION_POINT not in claim["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("to", ["", AT])
+def test_deploy_starts_no_server_on_a_volume_that_a_restore_has_not_filled(to: str) -> None:
+    _, session = _begun(to)
+    with pytest.raises(Refused) as error:
+        deploy.prepare(session.client, SPEC)
+    (reason,) = error.value.reasons
+    assert reason.code == "restore-open"
+    again = f"mysqlops restore {BACKUP.id} --as copy" + (f" --to {to}" if to else "")
+    assert (reason.hint or "").startswith(f"{again} continues it")
+
+
+def test_a_restore_that_was_killed_when_the_volume_was_ready_is_finished_by_deploy() -> None:
+    _, session = _begun("")
+    change = {"metadata": {"annotations": planning.aim_notes(None)}}
+    session.client.patch("PersistentVolumeClaim", "data-copy-0", change)
+    for item in deploy.objects(SPEC):
+        if item["kind"] != "StatefulSet":
+            session.client.apply(item)
+    (reason,) = _reasons(session, "")
+    assert reason.code == "name-taken"
+    assert "mysqlops deploy copy starts a cluster with that data" in (reason.hint or "")
+    _, plan = deploy.prepare(session.client, SPEC)
+    assert "StatefulSet" in [step.kind for step in plan.steps]
