@@ -102,7 +102,13 @@ WORTH: Mapping[str, str] = {
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status", "list")),
     "operator": (OPERATOR, ("switchover", "scale", "member", "users", "tls", "restart", "stop", "start", "recover")),
-    "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore", "drill")),
+    "owner": (
+        OWNER,
+        (
+            *("deploy", "apply", "diff", "export", "delete", "upgrade", "config", "storage"),
+            *("adopt", "backup", "restore", "drill"),
+        ),
+    ),
 }
 
 
