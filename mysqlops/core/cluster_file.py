@@ -63,7 +63,7 @@ def parse(text: str, source: str) -> list[Document]:
     """Raises ConfigError, which names line, field, value and what was expected."""
     found = [_Parser(source, node).document() for node in yaml_nodes.documents(text, source)]
     if not found:
-        raise ConfigError(f"{source}: no document in it", hint="mysqlops export NAME writes the file of a cluster")
+        raise ConfigError(f"{source}: no document in it", hint="`mysqlops explain cluster-file` shows one")
     known: dict[tuple[str, str, str | None], str] = {}
     for one in found:
         key = (one.kind, one.name, one.namespace)
