@@ -134,7 +134,8 @@ def preview(session: Session, task: Task) -> tuple[Step, ...]:
         deploy.check(session, found.goal.spec)
         deploy.prepare(session.client, found.goal.spec)
     verbs = {one.verb for one in found.actions}
-    is_whole = not verbs & {planning.DEPLOY, planning.FINISH, planning.SETTLE, planning.RESUME}
+    # A member may still be coming, which the interrupted verb waits for and a plan of a whole group refuses.
+    is_whole = not verbs & {planning.DEPLOY, planning.FINISH, planning.SETTLE, planning.RESUME, found.state.noted}
     steps: list[Step] = []
     with _locked(session, name, wanted=is_whole and bool(verbs & {planning.CONFIGURE, planning.UPGRADE})):
         for action in found.actions:

@@ -19,7 +19,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
-from mysqlops.operations import apply, observe
+from mysqlops.operations import apply, observe, orders
 from mysqlops.planning import apply as planning
 from tests.unit.fakes.api import Client, Clock, Killed, Store
 from tests.unit.fakes.cluster import Cluster
@@ -311,6 +311,18 @@ def test_killed_after_any_write_the_next_run_ends_the_same() -> None:
         apply.execute(cluster.session(), _task())
         assert _state(cluster) == wanted, whole.store.log[point]
         assert apply.differences(cluster.session().client, _task()) == []
+
+
+def test_a_scale_that_was_killed_goes_on_while_its_member_is_coming() -> None:
+    """A plan of the whole group is refused then (seen on the lab): one of two members is ONLINE."""
+    cluster = _cluster()
+    for name in ("mysql-1", "mysql-2"):
+        cluster.facts[name] = {**cluster.facts[name], "state": "OFFLINE", "role": "none"}
+    grown = _task(FILE.replace("replicas: 1", "replicas: 5"))
+    with pytest.raises(errors.Refused, match="1 of 3 members are ONLINE"):
+        apply.preview(cluster.session(), grown)
+    orders.write(cluster.session().client, "mysql", applying={"verb": "scale"})
+    assert [one.action for one in apply.preview(cluster.session(), grown)] == ["scale", "backup schedule set"]
 
 
 def test_a_refusal_changes_nothing_and_leaves_no_note() -> None:
