@@ -50,7 +50,7 @@ def apply(run: Run, *, file: str, pvc: str | None, dry_run: bool) -> None:
         return
     for step in steps:
         output.say(f"{step.action} {step.kind} {step.name}: {step.why}", err=True)
-    deletes = pvc == "delete" and any(step.destructive for step in steps)
+    deletes = pvc == "delete" and any(step.action == "scale" for step in steps)
     run.confirm(f"changes {_names(documents)}", name=_names(documents), loses=deletes)
     with run.reading() as session:
         done = filed.opened(run, session, documents, pvc).execute()

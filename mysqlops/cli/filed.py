@@ -68,5 +68,5 @@ def _defaults() -> Any:
         os.environ.get("MYSQLOPS_IMAGE") or DEFAULT_IMAGE,
         os.environ.get("MYSQLOPS_AGENT_IMAGE") or DEFAULT_AGENT_IMAGE,
         os.environ.get("MYSQLOPS_RESTIC_IMAGE") or RESTIC_IMAGE,
-        bool(os.environ.get("MYSQLOPS_INSECURE_HTTP")),
+        click.BOOL.convert(os.environ.get("MYSQLOPS_INSECURE_HTTP") or "0", None, None),
     )

