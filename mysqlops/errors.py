@@ -12,7 +12,8 @@
     │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed
     └ StorageError              30   a backup's repository refused, or could not be reached
 
-`status`, `doctor` and `wait` add their own: 8 degraded, 9 down; `drill` too: 7 SLO missed, 40 rows are wrong.
+`status`, `doctor` and `wait` add their own: 8 degraded, 9 down; `diff`: 1 different; `drill`: 7 SLO missed, 40 rows are
+wrong.
 docs/reference/errors.md lists each code.
 Only `cli/main.py` turns these into text and an exit status.
 """
@@ -22,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+EXIT_DIFFERENT = 1
 EXIT_SLO_MISSED = 7
 EXIT_DEGRADED = 8
 EXIT_DOWN = 9

@@ -16,6 +16,9 @@ from mysqlops.version import __version__
 
 COMMANDS = {
     "deploy": "Create a cluster, or finish creating it.",
+    "apply": "Bring clusters to what a file says.",
+    "diff": "Show where clusters are not what a file says.",
+    "export": "Print the file of a cluster.",
     "list": "List the clusters of a namespace, or of all.",
     "status": "Show members, Services and problems.",
     "doctor": "Check a cluster: what is wrong, why, and what fixes it.",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mysqlops import errors
-from mysqlops.core import quantity
+from mysqlops.core import duration, quantity
 
 if TYPE_CHECKING:
     SecondsType = click.ParamType[float]
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     NamesType = click.ParamType[tuple[str, ...]]
 else:
     SecondsType = WholeType = NamesType = click.ParamType  # takes a type only since click 8.4
-
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)(?:s|$))?(?:(\d+)ms)?")
-_UNITS = (86400, 3600, 60, 1, 0.001)
 
 
 class Duration(SecondsType):
@@ -29,10 +25,10 @@ class Duration(SecondsType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, (int, float)):
             return float(value)
-        match = _DURATION.fullmatch(value)
-        if not match or not any(match.groups()):
-            self.fail(f"{value!r} is not a duration such as 90s, 10m, 1h30m or 7d", param, ctx)
-        return float(sum(int(part or 0) * unit for part, unit in zip(match.groups(), _UNITS, strict=True)))
+        try:
+            return duration.parse(value)
+        except errors.ConfigError as error:
+            self.fail(str(error), param, ctx)
 
 
 class WholeSeconds(WholeType):
@@ -56,15 +52,12 @@ class Rate(WholeType):
     name = "rate"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int) or value.isdecimal():
-            return int(value)
+        if isinstance(value, int):
+            return value
         try:
-            found = quantity.parse_bytes(value)
+            return quantity.parse_mib(value)
         except errors.ConfigError as error:
             self.fail(str(error), param, ctx)
-        if found < 2**20:
-            self.fail(f"{value}: expected at least 1Mi", param, ctx)
-        return found // 2**20
 
 
 class NameList(NamesType):

@@ -33,6 +33,16 @@ def parse_bytes(text: str) -> int:
     return int(size)
 
 
+def parse_mib(text: str) -> int:
+    """Whole MiB, from 50, 50Mi or 1Gi; raises ConfigError for less than one."""
+    if text.isdecimal():
+        return int(text)
+    size = parse_bytes(text)
+    if size < MIB:
+        raise ConfigError(f"{text}: expected at least 1Mi")
+    return size // MIB
+
+
 def parse_my_cnf(text: str) -> int | None:
     """The number that a size such as `512M` stands for in my.cnf; None if it is not one."""
     match = _MY_CNF.fullmatch(text)

@@ -121,7 +121,13 @@ IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
             "recover",
         ),
     ),
-    "owner": (OWNER, ("deploy", "delete", "upgrade", "config", "storage", "adopt", "backup", "restore", "drill")),
+    "owner": (
+        OWNER,
+        (
+            *("deploy", "apply", "diff", "export", "delete", "upgrade", "config", "storage"),
+            *("adopt", "backup", "restore", "drill"),
+        ),
+    ),
 }
 
 

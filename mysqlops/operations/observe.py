@@ -46,7 +46,12 @@ def running(client: Client, name: str) -> Running | None:
     labels = (stateful_set or {"metadata": {}})["metadata"].get("labels") or {}
     if stateful_set is None or labels.get(names.LABEL_NAME) != names.APP_NAME:
         return None
-    in_use = render.in_use_of(stateful_set)
+    return running_of(client, stateful_set)
+
+
+def running_of(client: Client, stateful_set: Json) -> Running:
+    """The cluster of that StatefulSet, which may be one that is to be created again."""
+    in_use, name = render.in_use_of(stateful_set), stateful_set["metadata"]["name"]
     settings = (client.find("ConfigMap", in_use.config) or {}).get("data") or {}
     return Running(spec_of(stateful_set, settings, _policy(client, name)), stateful_set, in_use, settings)
 

@@ -30,6 +30,7 @@ _KEYS = {
     "recreating": names.ANNOTATION_RECREATING,
     "setting": names.ANNOTATION_SETTING,
     "rotated": names.ANNOTATION_ROTATED,
+    "applying": names.ANNOTATION_APPLYING,
 }
 
 

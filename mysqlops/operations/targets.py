@@ -58,18 +58,9 @@ def add(session: Session, request: Request) -> bool:
     since it has the password, and no other command uses it.
     """
     client, wanted = session.client, request.target
-    if wanted.claim:
-        check_claim(client, wanted.claim)
-    found = client.find("Secret", wanted.secret)
+    found, made = _prepared(client, request)
     if found is None:
-        credentials = _values(client, request.credentials, "--credentials") if request.credentials else {}
-        target.check_credentials(credentials, request.credentials or "")
-        made = target.make_secret(wanted, _password(client, request.password), credentials)
-        made["metadata"]["annotations"][names.ANNOTATION_PENDING] = "true"
         found = client.create("Secret", made)
-    elif (there := target.of_secret(found)).repository != wanted.repository or there.claim != wanted.claim:
-        text = f"target {wanted.name} is {there.place}, not {wanted.place}"
-        raise Refused([Reason("other-target", text, f"choose another name, or kubectl delete secret {wanted.secret}")])
     try:
         printed = restic.steps(session, wanted, planning.INIT, "init").split()
     except errors.MysqlopsError as error:
@@ -78,6 +69,38 @@ def add(session: Session, request: Request) -> bool:
         raise
     client.patch("Secret", wanted.secret, {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}})
     return "made" in printed
+
+
+def _prepared(client: Client, request: Request) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The target's Secret if there is one, else what to create; raises Refused, ConfigError."""
+    wanted = request.target
+    if wanted.claim:
+        check_claim(client, wanted.claim)
+    if (found := client.find("Secret", wanted.secret)) is not None:
+        there = target.of_secret(found)
+        if there.repository != wanted.repository or there.claim != wanted.claim:
+            text = f"target {wanted.name} is {there.place}, not {wanted.place}"
+            hint = f"choose another name, or kubectl delete secret {wanted.secret}"
+            raise Refused([Reason("other-target", text, hint)])
+        return found, {}
+    credentials = _values(client, request.credentials, "--credentials") if request.credentials else {}
+    target.check_credentials(credentials, request.credentials or "")
+    made = target.make_secret(wanted, _password(client, request.password), credentials)
+    made["metadata"]["annotations"][names.ANNOTATION_PENDING] = "true"
+    return None, made
+
+
+def missing(client: Client, request: Request) -> bool:
+    """Whether `add` has to add it, and could; raises Refused, ConfigError, before anything is changed."""
+    found, _ = _prepared(client, request)
+    if found is None or _is_pending(found):
+        return True
+    wanted = request.target
+    if (image := target.of_secret(found).image) != wanted.image:
+        text = f"target {wanted.name} runs restic of {image}, not of {wanted.image}"
+        hint = f"kubectl annotate secret {wanted.secret} {names.ANNOTATION_RESTIC}={wanted.image} --overwrite"
+        raise Refused([Reason("changed-option", text, hint)])
+    return False
 
 
 def check_claim(client: Client, claim: str) -> None:

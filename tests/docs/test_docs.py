@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mysqlops import errors
 from mysqlops.cli.main import COMMANDS
-from mysqlops.core import rights
+from mysqlops.core import cluster_file, rights
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "scripts/labkit/README.md"]
@@ -51,6 +51,12 @@ def test_every_reason_to_refuse_is_documented() -> None:
     codes = {code for file in sources for code in re.findall(r'(?:Reason|Condition)\(\s*"([a-z-]+)"', file.read_text())}
     assert len(codes) > 10
     assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
+def test_the_cluster_file_of_the_reference_is_one() -> None:
+    page = (ROOT / "docs" / "reference" / "cluster-file.md").read_text()
+    (text,) = [one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "apiVersion" in one]
+    assert [one.kind for one in cluster_file.parse(text, "cluster-file.md")] == ["BackupTarget", "Cluster"]
 
 
 def test_the_readme_stays_short_and_links_lead_somewhere() -> None:

@@ -13,6 +13,7 @@ import mysqlops
 from mysqlops.cli.main import root, run
 
 PACKAGE = Path(mysqlops.__file__).parent
+CLUSTER_FILE = PACKAGE.parent / "tests" / "inputs" / "cluster.yaml"
 _HELPERS = {
     "main",
     "tree",
@@ -21,6 +22,7 @@ _HELPERS = {
     "output",
     "types",
     "described",
+    "filed",
     "restored",
     "complete",
     "yaml_text",
@@ -57,6 +59,8 @@ READS = {
     "backup/target/check": "local",
     "backup/schedule/list": "",
     "backup/binlog/list": "",
+    "diff": f"-f {CLUSTER_FILE}",
+    "export": "mysql",
     "render": "mysql",
     "explain": "",
     "runbook": "",

@@ -18,7 +18,7 @@ from mysqlops.objects.schedule import Request
 from mysqlops.operations import backup, deploy, image_check, schedule
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.test_restore_as import BACKUP
-from tests.unit.test_tree import COMMANDS
+from tests.unit.test_tree import CLUSTER_FILE, COMMANDS
 
 NEWER = replace(BACKUP, signed=SIGNED)
 OLDER = replace(NEWER, id="mysql-20251231-000000", at="2025-12-31T00:00:00Z")
@@ -26,6 +26,7 @@ ID = OLDER.id
 # What each verb that changes something is given here.
 CHANGES = {
     "deploy": "mysql",
+    "apply": f"-f {CLUSTER_FILE}",
     "switchover": "mysql --to mysql-1",
     "adopt": "mysql --from old --password-secret old --ssl-mode required",
     "scale": "mysql --replicas 1",
@@ -131,6 +132,7 @@ def _fill(made: Cluster) -> None:
 # Each verb that may stop something or lose something, with the words with which it does.
 ASKS = {
     "adopt": f"{CHANGES['adopt']} --finish",
+    "apply": CHANGES["apply"],
     "scale": "mysql --replicas 1 --pvc delete",
     "storage/resize": "mysql --size 20Gi --by-rebuild",
     "users/rotate": "mysql --finish",

@@ -1,0 +1,158 @@
+"""Between the documents of a cluster file and what they describe: a spec, a schedule, a receiver of binary logs, a
+target. Pure; `of_cluster` is the inverse of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from mysqlops.core import cluster_file, file_fields, mysqld_config, retention
+from mysqlops.core.cluster_file import Document
+from mysqlops.core.spec import ClusterSpec, check_replicas
+from mysqlops.core.target import Target, check_transport, repository_of
+from mysqlops.objects import binlog, schedule
+
+Json = dict[str, Any]
+# A field of the file -> that of the spec. A running cluster keeps those of the first table where the file is silent.
+KEPT = {
+    "spec.replicas": "replicas",
+    "spec.image": "image",
+    "spec.agentImage": "agent_image",
+    "spec.memory": "memory",
+    "spec.cpu": "cpu",
+    "spec.storage.size": "storage_size",
+    "spec.storage.class": "storage_class",
+}
+OPTIONAL = {
+    "spec.access.clientNamespaces": "client_namespaces",
+    "spec.access.metricsNamespaces": "metrics_namespaces",
+    "spec.access.limitEgress": "limit_egress",
+    "spec.imagePullSecrets": "pull_secrets",
+}
+SCHEDULE, BINLOG = "spec.backup.schedule", "spec.backup.binlog"
+_VERIFY_CRON = "0 5 * * 0"
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Of binary logs: the target's name, and how often it stores them, in seconds."""
+
+    target: str
+    every: float
+
+
+@dataclass(frozen=True)
+class NewTarget:
+    """A target, and what is read only when it is added: the names of two Secrets."""
+
+    target: Target
+    credentials: str | None
+    password: str | None
+
+
+def spec_of(document: Document, base: ClusterSpec, *, is_running: bool) -> ClusterSpec:
+    """The wanted spec; `base` is the running one, or that of a new cluster. Raises ConfigError."""
+
+    def make() -> ClusterSpec:
+        given = {field: document.values[path] for path, field in KEPT.items() if path in document.values}
+        if "replicas" in given:
+            check_replicas(given["replicas"])
+        none = {one.name: one.default for one in fields(ClusterSpec)}
+        optional = {field: document.values.get(path, none[field]) for path, field in OPTIONAL.items()}
+        return replace(base, **given, **optional, mysqld=settings)
+
+    lines = document.values.get(file_fields.SETTINGS, ())  # each says itself where it stands
+    settings = mysqld_config.check_user_settings(lines, document.source, base.mysqld if is_running else None)
+    return document.in_its_words(make)
+
+
+def schedule_of(document: Document, running: schedule.Request | None) -> schedule.Request | None:
+    """The wanted schedule, None for none; ages that the file does not name stay while the times do, and else are 0,
+    which stands for two periods. Raises ConfigError."""
+    if not document.has(SCHEDULE):
+        return None
+    given = {path.removeprefix(f"{SCHEDULE}."): value for path, value in document.values.items()}
+    kept = running or schedule.Request("", _VERIFY_CRON, "")
+    verify_cron = given.get("verifyCron", kept.verify_cron)
+    ages = (
+        kept.max_age if given["cron"] == kept.cron else 0,
+        kept.verify_max_age if verify_cron == kept.verify_cron else 0,
+    )
+    request = schedule.Request(
+        cron=given["cron"],
+        verify_cron=verify_cron,
+        target=given["target"],
+        member=given.get("member", ""),
+        rate_mib=given.get("rate", 0),
+        keep=retention.Policy(**{key: given.get(f"keep.{key}", 0) for key in retention.PERIODS}),
+        max_age=int(given.get("maxAge", ages[0])),
+        verify_max_age=int(given.get("verifyMaxAge", ages[1])),
+    )
+
+    def check() -> None:
+        schedule.check_cron("--cron", request.cron, _ANY_DAY)
+        schedule.check_cron("--verify-cron", request.verify_cron, _ANY_DAY)
+
+    document.in_its_words(check)
+    return request
+
+
+def receiver_of(document: Document, running: Receiver | None) -> Receiver | None:
+    """The wanted receiver of binary logs, None for none; raises ConfigError."""
+    if not document.has(BINLOG):
+        return None
+    every = document.values.get(f"{BINLOG}.every", running.every if running else binlog.DEFAULT_SECONDS)
+    document.in_its_words(lambda: binlog.check_every(every))
+    return Receiver(document.values[f"{BINLOG}.target"], every)
+
+
+def target_of(document: Document, image: str, *, accepted: bool = False) -> NewTarget:
+    """`image` is restic's where the file names none, `accepted` whether http:// is; raises ConfigError."""
+
+    def make() -> NewTarget:
+        given = {path.removeprefix("spec."): value for path, value in document.values.items()}
+        repository = repository_of(given.get("s3"), given.get("claim"), given.get("repository"))
+        check_transport(repository, accepted=given.get("insecureHttp", accepted))
+        made = Target(document.name, repository, given.get("resticImage", image), given.get("claim"))
+        return NewTarget(made, given.get("credentials"), given.get("passwordSecret"))
+
+    return document.in_its_words(make)
+
+
+def of_cluster(spec: ClusterSpec, request: schedule.Request | None, receiver: Receiver | None) -> Json:
+    """The document that describes all that."""
+    values: dict[str, Any] = {path: getattr(spec, field) for path, field in KEPT.items()}
+    values |= {path: getattr(spec, field) or None for path, field in OPTIONAL.items()}
+    values[file_fields.SETTINGS] = dict(sorted(spec.mysqld.items())) or None
+    values |= _of_schedule(request) if request is not None else {}
+    if receiver is not None:
+        values |= {f"{BINLOG}.target": receiver.target, f"{BINLOG}.every": receiver.every}
+    return cluster_file.document(file_fields.CLUSTER, spec.name, spec.namespace, values)
+
+
+def _of_schedule(request: schedule.Request) -> dict[str, Any]:
+    values: Mapping[str, Any] = {
+        "target": request.target,
+        "cron": request.cron,
+        "verifyCron": request.verify_cron,
+        "member": request.member or None,
+        "rate": request.rate_mib or None,
+        "maxAge": request.max_age or None,
+        "verifyMaxAge": request.verify_max_age or None,
+        **{f"keep.{key}": getattr(request.keep, key) or None for key in retention.PERIODS},
+    }
+    return {f"{SCHEDULE}.{key}": value for key, value in values.items()}
+
+
+def of_target(target: Target, namespace: str) -> Json:
+    """Without its Secrets: nobody notes from which ones they were read."""
+    values: dict[str, Any] = {"spec.claim": target.claim, "spec.resticImage": target.image}
+    if target.claim is None and target.repository.startswith("s3:http"):
+        values["spec.s3"] = target.repository.removeprefix("s3:")
+        values["spec.insecureHttp"] = True if target.repository.startswith("s3:http:") else None
+    elif target.claim is None:
+        values["spec.repository"] = target.repository
+    return cluster_file.document(file_fields.TARGET, target.name, namespace, values)

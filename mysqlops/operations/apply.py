@@ -1,0 +1,293 @@
+"""Bring a cluster to what its file says: look, plan, run the first verb, look again, until nothing is left.
+
+What each verb does is the verb's own; here is only their order, and the note of the one that runs, so that the next run
+repeats it if this one is killed. The note is a name out of a fixed list: every member may write it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import names, record, rollout, timeline
+from mysqlops.core.cluster_file import Document
+from mysqlops.core.plan import Step
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.kube.client import Client
+from mysqlops.objects import binlog as receiving
+from mysqlops.objects import cluster_file
+from mysqlops.objects import schedule as cron_jobs
+from mysqlops.operations import (
+    binlog,
+    configure,
+    deploy,
+    lock,
+    observe,
+    orders,
+    remake,
+    scale,
+    schedule,
+    secret_move,
+    storage,
+    targets,
+    unproven,
+    upgrade,
+)
+from mysqlops.operations.rollout import Limits
+from mysqlops.operations.session import Session
+from mysqlops.planning import apply as planning
+from mysqlops.planning import status
+from mysqlops.planning import storage as volumes
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A document to be applied; `new` is the spec of a new cluster of its name, with nothing chosen."""
+
+    document: Document
+    new: ClusterSpec
+    choice: planning.Choice
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was observed, what is wanted, and the verbs from the one to the other."""
+
+    state: planning.State
+    goal: planning.Wanted
+    actions: tuple[planning.Action, ...]
+
+
+def look(client: Client, name: str) -> planning.State:
+    """What exists of that cluster; raises Refused if a restore left it without its StatefulSet."""
+    reads: list[Callable[[], Any]] = [
+        partial(observe.running, client, name),
+        partial(client.find, "Lease", names.group_lease(name)),
+        partial(client.find, "CronJob", names.schedule(name, cron_jobs.BACKUP)),
+        partial(client.find, "Deployment", names.receiver(name)),
+        partial(targets.everything, client),
+    ]
+    running, lease, cron_job, deployment, there = client.together(reads)
+    annotations = status.annotations_of(lease)
+    if running is None:
+        running = _half_remade(client, name, annotations)
+    noted = planning.noted(_noted(annotations))
+    return planning.State(
+        spec=running.spec if running else None,
+        is_complete=names.ANNOTATION_VERSION in annotations and noted != planning.DEPLOY,
+        replicas_stopped=int(record.stopped(annotations).get("replicas", 0)),
+        rollout=rollout.read(running.stateful_set) if running else None,
+        is_remade=names.ANNOTATION_RECREATING in annotations,
+        unproven=record.setting(annotations) if running else (),
+        noted=noted,
+        schedule=cron_jobs.request_of(cron_job) if cron_job else None,
+        receiver=cluster_file.Receiver(*receiving.noted(deployment)) if deployment else None,
+        targets=frozenset(one.name for one in there),
+    )
+
+
+def _half_remade(client: Client, name: str, annotations: dict[str, str]) -> observe.Running | None:
+    """The cluster whose StatefulSet is set aside, by the command that was to create it again."""
+    remaking = observe.half_remade(name, annotations)
+    if remaking is None:
+        return None
+    if timeline.swap_of(annotations) is not None:
+        raise errors.Refused([remaking])
+    parked = client.find("StatefulSet", names.parked(name))
+    return observe.running_of(client, volumes.unparked(parked, name)) if parked else None
+
+
+def _noted(annotations: dict[str, str]) -> str:
+    try:
+        found = json.loads(annotations.get(names.ANNOTATION_APPLYING) or "null")
+    except ValueError:
+        return ""
+    return str(found.get("verb", "")) if isinstance(found, dict) else ""
+
+
+def differences(client: Client, task: Task) -> list[planning.Difference]:
+    """Where the cluster is not what the file says, also where a command was interrupted; raises ConfigError."""
+    state = look(client, task.document.name)
+    goal = planning.wanted(task.document, task.new, state)
+    return [*planning.differences(goal, state), *planning.unfinished(goal, state)]
+
+
+def seen(client: Client, task: Task) -> Seen:
+    """Raises ConfigError, Refused."""
+    state = look(client, task.document.name)
+    goal = planning.wanted(task.document, task.new, state)
+    return Seen(state, goal, planning.plan(goal, state, task.choice))
+
+
+def preview(session: Session, task: Task) -> tuple[Step, ...]:
+    """The verbs, each with its own steps, as far as they can be planned now; raises Refused for what any of them would
+    refuse, before anything is changed. Images and settings are tried in a pod."""
+    found, name = seen(session.client, task), task.document.name
+    if found.state.spec is None and found.actions:
+        deploy.check(session, found.goal.spec)
+        deploy.prepare(session.client, found.goal.spec)
+    verbs = {one.verb for one in found.actions}
+    # A member may still be coming, which the interrupted verb waits for and a plan of a whole group refuses.
+    is_whole = not verbs & {planning.DEPLOY, planning.FINISH, planning.SETTLE, planning.RESUME, found.state.noted}
+    steps: list[Step] = []
+    with _locked(session, name, wanted=is_whole and bool(verbs & {planning.CONFIGURE, planning.UPGRADE})):
+        for action in found.actions:
+            steps.append(Step(action.verb, "cluster", name, action.why))
+            if is_whole and action.verb in _PREVIEWS:
+                steps += _PREVIEWS[action.verb](_Work(session, name, found.goal, task.choice))
+    return tuple(steps)
+
+
+@contextmanager
+def _locked(session: Session, name: str, *, wanted: bool) -> Iterator[None]:
+    """The pod that tries an image has one name for all commands."""
+    if not wanted:
+        yield
+        return
+    with lock.held(session, name, "apply"):
+        yield
+
+
+def execute(session: Session, task: Task) -> list[planning.Action]:
+    """Run the verbs; returns those that ran. Raises what they raise, and StepFailed if one had no effect."""
+    done: list[planning.Action] = []
+    name = task.document.name
+    while True:
+        found = seen(session.client, task)
+        left = [one for one in found.actions if one.verb not in {before.verb for before in done}]
+        if not left:
+            if found.actions:
+                text = f"{found.actions[0].verb} did not lead to what the file says: {found.actions[0].why}"
+                raise errors.StepFailed(text, hint=f"mysqlops status {name}, then the same command again")
+            return done
+        session.progress.say(f"{left[0].verb} {name}: {left[0].why}")
+        _act(_Work(session, name, found.goal, task.choice), found.state, left[0])
+        done.append(left[0])
+
+
+@dataclass(frozen=True)
+class _Work:
+    session: Session
+    name: str
+    goal: planning.Wanted
+    choice: planning.Choice
+
+
+def _act(work: _Work, state: planning.State, action: planning.Action) -> None:
+    if action.verb == planning.DEPLOY:
+        _deploy(work, is_new=state.spec is None)
+        return
+    with lock.held(work.session, work.name, "apply"):
+        _note(work, action.verb)
+        try:
+            _VERBS[action.verb](work)
+        except errors.Refused:
+            _note(work, "")
+            raise
+        _note(work, "")
+
+
+def _deploy(work: _Work, *, is_new: bool) -> None:
+    """The lock is not held for the waiting: a member may need another verb to come up."""
+    session, name = work.session, work.name
+    with lock.held(session, name, "apply"):
+        _note(work, planning.DEPLOY)
+        plan = deploy.apply(session, work.goal.spec, None if is_new else ())
+        _note(work, planning.DEPLOY)
+    now = deploy.await_healthy(session, name)
+    secret_move.split_kept(session, name)
+    if plan.steps:
+        deploy.prove(session.client, now)
+    with lock.held(session, name, "apply"):
+        _note(work, "")
+
+
+def _note(work: _Work, verb: str) -> None:
+    """On the Lease, once it exists."""
+    client = work.session.client
+    if client.find("Lease", names.group_lease(work.name)) is not None:
+        note = {"verb": verb, "by": lock.who(), "at": f"{work.session.clock.now():%Y-%m-%dT%H:%M:%SZ}"}
+        orders.write(client, work.name, applying=note if verb else None)
+
+
+def _finish(work: _Work) -> None:
+    remake.finish(work.session, work.name)
+
+
+def _settle(work: _Work) -> None:
+    unproven.settle(work.session, work.name)
+
+
+def _resume(work: _Work) -> None:
+    upgrade.resume(work.session, work.name, Limits())
+
+
+def _resizing(work: _Work) -> storage.Change:
+    return storage.plan(work.session, work.name, work.goal.spec.storage_size, by_rebuild=False)
+
+
+def _scaling(work: _Work) -> scale.Request:
+    return scale.Request(work.choice.pvc or scale.KEEP)
+
+
+def _configuring(work: _Work) -> configure.Change:
+    running = observe.must_run(work.session.client, work.name)
+    spec = planning.spec_for(planning.CONFIGURE, work.goal.spec, running.spec)
+    return configure.plan(work.session, work.name, running, spec)
+
+
+def _upgrading(work: _Work) -> upgrade.Change:
+    running = observe.must_run(work.session.client, work.name)
+    spec = planning.spec_for(planning.UPGRADE, work.goal.spec, running.spec)
+    return upgrade.plan(work.session, work.name, running, spec)
+
+
+def _schedule(work: _Work) -> None:
+    if work.goal.schedule is not None:
+        schedule.put(work.session, work.name, work.goal.schedule)
+
+
+def _stream(work: _Work) -> None:
+    if (request := work.goal.receiver) is not None:
+        target = targets.find(work.session.client, request.target)
+        binlog.start(work.session, work.name, receiving.Request(target, request.every))
+
+
+_VERBS: dict[str, Callable[[_Work], object]] = {
+    planning.FINISH: _finish,
+    planning.SETTLE: _settle,
+    planning.RESUME: _resume,
+    planning.RESIZE: lambda work: storage.execute(work.session, work.name, _resizing(work)),
+    planning.SCALE: lambda work: scale.execute(work.session, work.name, work.goal.spec.replicas, _scaling(work)),
+    planning.CONFIGURE: lambda work: configure.execute(work.session, work.name, _configuring(work), Limits()),
+    planning.UPGRADE: lambda work: upgrade.execute(work.session, work.name, _upgrading(work), Limits()),
+    planning.SCHEDULE: _schedule,
+    planning.UNSCHEDULE: lambda work: schedule.remove(work.session, work.name),
+    planning.STREAM: _stream,
+    planning.STOP_STREAM: lambda work: binlog.stop(work.session, work.name),
+}
+_PREVIEWS: dict[str, Callable[[_Work], tuple[Step, ...]]] = {
+    planning.RESIZE: lambda work: _resizing(work).steps,
+    planning.SCALE: lambda work: scale.plan(work.session, work.name, work.goal.spec.replicas, _scaling(work)),
+    planning.CONFIGURE: lambda work: _configuring(work).steps(),
+    planning.UPGRADE: lambda work: _upgrading(work).steps,
+}
+
+
+def export(client: Client, name: str) -> list[Json]:
+    """The documents of a cluster that runs or is stopped: the targets that it uses, and itself."""
+    state = look(client, name)
+    spec = state.spec or observe.must_run(client, name).spec
+    if spec.replicas == 0:
+        spec = replace(spec, replicas=state.replicas_stopped)
+    used = {one.target for one in (state.schedule, state.receiver) if one is not None}
+    there = [one for one in targets.everything(client) if one.name in used]
+    made = [cluster_file.of_target(one, client.namespace) for one in sorted(there, key=lambda one: one.name)]
+    return [*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)]

@@ -1,0 +1,113 @@
+"""All documents of a cluster file: targets first, then clusters. Everything is checked before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mysqlops import errors
+from mysqlops.core import file_fields
+from mysqlops.core.cluster_file import Document
+from mysqlops.core.plan import Step
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import cluster_file
+from mysqlops.operations import apply, targets
+from mysqlops.operations.session import Session
+from mysqlops.planning import apply as planning
+
+ADD = "backup target add"
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the environment of the command says instead of the stock images, and whether http:// is taken."""
+
+    image: str
+    agent_image: str
+    restic_image: str
+    insecure_http: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A document, and the session of its namespace."""
+
+    session: Session
+    document: Document
+
+    @property
+    def is_target(self) -> bool:
+        return self.document.kind == file_fields.TARGET
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file asks for, together with what the command line does."""
+
+    entries: Sequence[Entry]
+    defaults: Defaults
+    pvc: str | None = None
+
+    def preview(self) -> tuple[Step, ...]:
+        """Every step that would be made; raises Refused with the reasons of all documents."""
+        steps: list[Step] = []
+        reasons: list[errors.Reason] = []
+        for entry in self._in_order():
+            try:
+                steps += self._preview(entry)
+            except errors.Refused as refusal:
+                reasons += refusal.reasons
+        if reasons:
+            raise errors.Refused(list(dict.fromkeys(reasons)))
+        return tuple(steps)
+
+    def execute(self) -> list[Step]:
+        """The verbs that ran; each may be killed and repeated."""
+        done: list[Step] = []
+        for entry in self._in_order():
+            session, name = entry.session, entry.document.name
+            if not entry.is_target:
+                ran = apply.execute(session, self._task(entry))
+                done += [Step(one.verb, "cluster", name, one.why) for one in ran]
+            elif targets.missing(session.client, request := self._request(entry)):
+                targets.add(session, request)
+                done.append(Step(ADD, "target", name, request.target.place))
+        return done
+
+    def differences(self) -> list[tuple[Document, planning.Difference]]:
+        """By document."""
+        return [(entry.document, one) for entry in self._in_order() for one in self._differences(entry)]
+
+    def _in_order(self) -> list[Entry]:
+        return sorted(self.entries, key=lambda one: not one.is_target)
+
+    def _preview(self, entry: Entry) -> tuple[Step, ...]:
+        if not entry.is_target:
+            return apply.preview(entry.session, self._task(entry))
+        request = self._request(entry)
+        is_missing = targets.missing(entry.session.client, request)
+        return (Step(ADD, "target", entry.document.name, request.target.place),) if is_missing else ()
+
+    def _differences(self, entry: Entry) -> list[planning.Difference]:
+        if not entry.is_target:
+            return apply.differences(entry.session.client, self._task(entry))
+        request = self._request(entry)
+        try:
+            is_missing = targets.missing(entry.session.client, request)
+        except errors.Refused as refusal:
+            return [planning.Difference("target", one.message, request.target.place) for one in refusal.reasons]
+        return [planning.Difference("target", None, request.target.place)] if is_missing else []
+
+    def _task(self, entry: Entry) -> apply.Task:
+        namespace = entry.session.client.namespace
+        new = ClusterSpec(
+            entry.document.name, namespace, image=self.defaults.image, agent_image=self.defaults.agent_image
+        )
+        added = [
+            one.document.name for one in self.entries if one.is_target and one.session.client is entry.session.client
+        ]
+        return apply.Task(entry.document, new, planning.Choice(self.pvc, frozenset(added)))
+
+    def _request(self, entry: Entry) -> targets.Request:
+        found = cluster_file.target_of(entry.document, self.defaults.restic_image, accepted=self.defaults.insecure_http)
+        return targets.Request(found.target, found.credentials, found.password)

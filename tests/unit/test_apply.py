@@ -1,0 +1,357 @@
+"""`apply`: the verbs that lead from a cluster to its file, what is refused, and that a written file changes nothing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mysqlops import errors
+from mysqlops.cli import yaml_text
+from mysqlops.core import cluster_file, names, retention, rollout, target
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.kube import manifests
+from mysqlops.objects import render, schedule
+from mysqlops.objects.cluster_file import Receiver
+from mysqlops.operations import apply, observe, orders
+from mysqlops.planning import apply as planning
+from tests.unit.fakes.api import Client, Clock, Killed, Store
+from tests.unit.fakes.cluster import Cluster
+
+RUNNING = ClusterSpec("mysql", "db", image="mysql:9.7", mysqld={"max_connections": "100"})
+WISH = schedule.Request("0 3 * * *", "0 5 * * 0", "local", max_age=172800, verify_max_age=1209600)
+STATE = planning.State(RUNNING, is_complete=True, targets=frozenset({"local"}))
+ROLLOUT = rollout.Rollout("memory 1Gi -> 2Gi", "2026-01-01T00:00:00Z", {}, "9.7.4", "9.7.4")
+KEEP = planning.Choice("keep")
+
+
+def _goal(state: planning.State = STATE, **spec: Any) -> planning.Wanted:
+    return planning.Wanted(replace(state.spec or RUNNING, **spec), state.schedule, state.receiver)
+
+
+def _verbs(goal: planning.Wanted, state: planning.State = STATE, choice: planning.Choice = KEEP) -> list[str]:
+    return [one.verb for one in planning.plan(goal, state, choice)]
+
+
+# The plan
+
+
+def test_what_is_as_wanted_needs_nothing() -> None:
+    assert (_verbs(_goal()), planning.differences(_goal(), STATE)) == ([], [])
+
+
+def test_a_cluster_that_does_not_exist_is_deployed_and_then_backed_up() -> None:
+    goal = replace(_goal(), schedule=WISH, receiver=Receiver("local", 15.0))
+    state = planning.State(targets=frozenset({"local"}))
+    assert _verbs(goal, state) == ["deploy", "backup schedule set", "backup binlog start"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "verbs"),
+    [
+        ({"memory": "2Gi"}, ["upgrade"]),
+        ({"memory": "1024Mi"}, []),
+        ({"mysqld": {"max_connections": "200"}}, ["config set"]),
+        ({"mysqld": {}}, ["config set"]),
+        ({"memory": "2Gi", "mysqld": {}}, ["upgrade"]),
+        ({"replicas": 5}, ["scale"]),
+        ({"storage_size": "20Gi"}, ["storage resize"]),
+        ({"replicas": 5, "image": "mysql:9.8", "storage_size": "20Gi"}, ["storage resize", "scale", "upgrade"]),
+        ({"replicas": 1, "image": "mysql:9.8", "storage_size": "20Gi"}, ["storage resize", "upgrade", "scale"]),
+        ({"client_namespaces": ("web",)}, ["upgrade"]),
+        ({"agent_image": "python:3.14", "cpu": "1", "pull_secrets": ("a",), "limit_egress": True}, ["upgrade"]),
+    ],
+)
+def test_each_field_has_its_verb_and_one_rollout_is_enough(spec: dict[str, Any], verbs: list[str]) -> None:
+    assert _verbs(_goal(**spec)) == verbs
+    assert bool(planning.differences(_goal(**spec), STATE)) == bool(verbs)
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "verbs"),
+    [
+        (None, WISH, ["backup schedule set"]),
+        (WISH, None, ["backup schedule remove"]),
+        (WISH, replace(WISH, keep=retention.Policy(daily=7)), ["backup schedule set"]),
+        (None, Receiver("local", 15.0), ["backup binlog start"]),
+        (Receiver("local", 15.0), Receiver("local", 30.0), ["backup binlog start"]),
+        (Receiver("local", 15.0), None, ["backup binlog stop"]),
+    ],
+)
+def test_backups_are_what_the_file_names_and_nothing_else(there: Any, wanted: Any, verbs: list[str]) -> None:
+    is_receiver = Receiver in (type(there), type(wanted))
+    state = replace(STATE, receiver=there) if is_receiver else replace(STATE, schedule=there)
+    goal = replace(_goal(state), receiver=wanted) if is_receiver else replace(_goal(state), schedule=wanted)
+    assert _verbs(goal, state) == verbs
+    assert len(planning.differences(goal, state)) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "state", "code", "said"),
+    [
+        ({"storage_size": "1Gi"}, {}, "shrinks", "spec.storage.size 1Gi: volumes of 10Gi cannot shrink"),
+        ({"storage_class": "fast"}, {}, "changed-option", "spec.storage.class fast: mysql runs with the default"),
+        ({"mysqld": {"lower_case_table_names": "1"}}, {}, "fixed-setting", "lower_case_table_names"),
+        ({"replicas": 1}, {}, "members-go", "mysql-1, mysql-2 would go"),
+        ({}, {"spec": replace(RUNNING, replicas=0)}, "stopped", "mysql is stopped"),
+        ({}, {"rollout": replace(ROLLOUT, failure="mysql-2 fails")}, "rollout-open", "being taken back: mysql-2"),
+    ],
+)
+def test_what_no_verb_does_is_refused(spec: dict[str, Any], state: dict[str, Any], code: str, said: str) -> None:
+    """With everything else that is wrong, and although another field could be changed."""
+    seen = replace(STATE, **state)
+    goal = replace(_goal(**{"cpu": "1", **spec}), schedule=replace(WISH, target="other"))
+    with pytest.raises(errors.Refused) as error:
+        planning.plan(goal, seen, planning.Choice())
+    assert {one.code for one in error.value.reasons} == {code, "no-such-target"}
+    assert said in str(error.value)
+    assert all(one.hint for one in error.value.reasons)
+
+
+def test_binary_logs_in_two_targets_are_refused_and_a_target_of_the_file_counts() -> None:
+    state = replace(STATE, receiver=Receiver("local", 15.0))
+    goal = replace(_goal(state), receiver=Receiver("offsite", 15.0))
+    with pytest.raises(errors.Refused, match="the binary logs go to local"):
+        planning.plan(goal, state, planning.Choice(added={"offsite"}))
+    assert _verbs(replace(_goal(), schedule=replace(WISH, target="new")), choice=planning.Choice(added={"new"}))
+
+
+@pytest.mark.parametrize(
+    ("state", "verbs"),
+    [
+        ({"rollout": ROLLOUT}, ["upgrade --resume"]),
+        ({"unproven": ("max_connections",)}, ["config set --settle"]),
+        ({"is_remade": True}, ["finish storage resize"]),
+        ({"is_remade": True, "spec": None}, ["finish storage resize"]),
+        ({"is_complete": False}, ["deploy"]),
+        ({"noted": "scale"}, ["scale"]),
+        ({"noted": "backup schedule remove"}, ["backup schedule remove"]),
+        ({"rollout": ROLLOUT, "noted": "upgrade"}, ["upgrade --resume", "upgrade"]),
+    ],
+)
+def test_what_was_interrupted_goes_on_although_every_field_is_as_wanted(
+    state: dict[str, Any], verbs: list[str]
+) -> None:
+    seen = replace(STATE, **state)
+    assert _verbs(_goal(), seen) == verbs
+    if seen.spec is not None and seen.is_complete:
+        assert planning.unfinished(_goal(), seen)
+
+
+def test_a_note_is_one_of_the_verbs() -> None:
+    """Every member may write it."""
+    assert (planning.noted("scale"), planning.noted("delete"), planning.noted("")) == ("scale", "", "")
+
+
+def test_ages_are_those_of_the_times_unless_the_file_says_otherwise() -> None:
+    text = "apiVersion: mysqlops/v1\nkind: Cluster\nmetadata: {name: mysql}\nspec: {backup: {schedule: {target: local, "
+    state = replace(STATE, schedule=WISH)
+    for cron, age in (("0 3 * * *", 172800), ("0 4 * * *", 0)):
+        (document,) = cluster_file.parse(f"{text}cron: '{cron}'}}}}}}", "f")
+        request = planning.wanted(document, RUNNING, state).schedule
+        assert request is not None
+        assert (request.max_age, request.verify_max_age) == (age, WISH.verify_max_age)
+
+
+# A written file is the cluster
+
+
+_SIZES = st.sampled_from(["1Gi", "1536Mi", "3G", "2Gi"])
+_NAMES = st.lists(st.sampled_from(["a", "web", "0x1", "no", "1e3"]), unique=True).map(lambda one: tuple(sorted(one)))
+_VALUES = st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=("C", "Z")))
+_SETTINGS = st.dictionaries(
+    st.sampled_from(["init_connect", "optimizer_switch", "loose_x", "innodb_ft_user_stopword_table"]),
+    _VALUES | st.sampled_from(["ON", "0200", "1e3", "'quoted'", "null", "~", "a # b", " led", "yes", "12:30:45", ""]),
+)
+_SPECS = st.builds(
+    ClusterSpec,
+    st.just("mysql"),
+    st.just("db"),
+    replicas=st.sampled_from([1, 3, 5]),
+    image=st.sampled_from(["mysql:9.7", "registry:5000/mysql@sha256:0f"]),
+    storage_class=st.none() | st.sampled_from(["fast", "on"]),
+    storage_size=_SIZES,
+    memory=_SIZES,
+    cpu=st.sampled_from(["1", "0.5", "250m"]),
+    mysqld=_SETTINGS,
+    client_namespaces=_NAMES,
+    metrics_namespaces=_NAMES,
+    limit_egress=st.booleans(),
+    pull_secrets=_NAMES,
+)
+_WISHES = st.builds(
+    schedule.Request,
+    st.sampled_from(["0 3 * * *", "*/5 * * * *"]),
+    st.just("0 5 * * 0"),
+    st.just("local"),
+    st.sampled_from(["", "mysql-1"]),
+    st.integers(0, 2000),
+    st.builds(retention.Policy, st.integers(0, 9), st.integers(0, 9), daily=st.integers(0, 9)),
+    st.integers(0, 10**7),
+    st.integers(0, 10**7),
+)
+_RECEIVERS = st.builds(Receiver, st.just("local"), st.floats(5, 300).map(lambda one: round(one, 3)))
+_BASE = manifests.load_base()
+
+
+def _store(spec: ClusterSpec, request: schedule.Request | None, receiver: Receiver | None) -> Client:
+    """All that `look` reads, as the verbs write it."""
+    store = Store(Clock())
+    for one in render.cluster_objects(_BASE, spec, render.Agent(b"", "1")):
+        store.put(one)
+    place = target.Target("local", "/repository", "restic/restic:0.18.1", "backups")
+    store.put(target.make_secret(place, "secret", {}))
+    if request is not None:
+        job: Any = {"metadata": {"labels": names.selector("mysql")}, "spec": {}}
+        store.put(schedule.cron_job(job, schedule.BACKUP, request))
+    if receiver is not None:
+        noted = {names.ANNOTATION_BINLOG: json.dumps({"target": "local", "every": receiver.every})}
+        store.put({"kind": "Deployment", "metadata": {"name": names.receiver("mysql"), "annotations": noted}})
+    lease = store.objects["Lease", names.group_lease("mysql")]
+    lease["metadata"].setdefault("annotations", {})[names.ANNOTATION_VERSION] = "9.7.4"
+    return Client(store)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_SPECS, st.none() | _WISHES, st.none() | _RECEIVERS)
+def test_what_export_writes_apply_does_not_change(
+    spec: ClusterSpec, request: schedule.Request | None, receiver: Receiver | None
+) -> None:
+    client = _store(spec, request, receiver)
+    text = yaml_text.dump(apply.export(client, "mysql"))
+    documents = cluster_file.parse(text, "f.yaml")
+    assert len(documents) == (2 if request or receiver else 1)
+    task = apply.Task(documents[-1], ClusterSpec("mysql", "db"), planning.Choice())
+    assert apply.differences(client, task) == []
+    assert apply.seen(client, task).actions == ()
+    assert planning.wanted(documents[-1], ClusterSpec("mysql", "db"), planning.State()).spec == spec
+
+
+# The run
+
+
+FILE = """\
+apiVersion: mysqlops/v1
+kind: Cluster
+metadata: {name: mysql}
+spec:
+  replicas: 1
+  backup: {schedule: {target: local, cron: "0 3 * * *", keep: {daily: 7}}}
+"""
+
+
+def _cluster() -> Cluster:
+    """Three members of the real manifests, and a target."""
+    made = Cluster(3)
+    for one in render.cluster_objects(_BASE, replace(RUNNING, storage_size="1Gi", mysqld={}), render.Agent(b"", "1")):
+        if one["kind"] == "StatefulSet":
+            made.stateful_set()["spec"] = {**one["spec"], "replicas": 3}
+            made.stateful_set()["metadata"]["labels"] = one["metadata"]["labels"]
+        elif (one["kind"], one["metadata"]["name"]) not in made.store.objects:
+            made.store.put(one)
+    made.store.objects["Lease", names.group_lease("mysql")]["metadata"]["annotations"][names.ANNOTATION_VERSION] = "9.7"
+    place = target.Target("local", "/repository", "restic/restic:0.18.1", "backups")
+    made.store.put(target.make_secret(place, "secret", {}))
+    made.settle()
+    made.store.log.clear()
+    return made
+
+
+def _task(text: str = FILE, pvc: str | None = "keep") -> apply.Task:
+    (document,) = cluster_file.parse(text, "f.yaml")
+    return apply.Task(document, ClusterSpec("mysql", "db"), planning.Choice(pvc))
+
+
+def _state(cluster: Cluster) -> dict[str, Any]:
+    """What a user asked for, without what each write changes."""
+    found = apply.look(cluster.session().client, "mysql")
+    running = observe.must_run(cluster.session().client, "mysql")
+    return {"state": found, "replicas": running.spec.replicas, "pods": sorted(cluster.facts), "notes": cluster.notes()}
+
+
+def test_the_verbs_run_in_order_and_the_next_run_has_nothing_to_do() -> None:
+    cluster = _cluster()
+    steps = apply.preview(cluster.session(), _task())
+    assert [(one.action, one.kind) for one in steps if one.kind == "cluster"] == [
+        ("scale", "cluster"),
+        ("backup schedule set", "cluster"),
+    ]
+    assert ("remove", "mysql-2") in [(one.action, one.name) for one in steps]
+    assert cluster.store.log == []
+    assert [one.verb for one in apply.execute(cluster.session(), _task())] == ["scale", "backup schedule set"]
+    assert names.ANNOTATION_APPLYING not in cluster.notes()
+    cluster.store.log.clear()
+    assert apply.execute(cluster.session(), _task()) == []
+    assert apply.differences(cluster.session().client, _task()) == []
+    assert cluster.store.log == []
+
+
+def _after(writes: int) -> Callable[[str], bool]:
+    count = itertools.count()
+    return lambda _: next(count) == writes
+
+
+def test_killed_after_any_write_the_next_run_ends_the_same() -> None:
+    whole = _cluster()
+    apply.execute(whole.session(), _task())
+    wanted, writes = _state(whole), len(whole.store.log)
+    assert writes > 10
+    for point in range(writes):
+        cluster = _cluster()
+        cluster.store.kill_after = _after(point)
+        with pytest.raises(Killed):
+            apply.execute(cluster.session(), _task())
+        cluster.store.kill_after = lambda _: False
+        apply.execute(cluster.session(), _task())
+        assert _state(cluster) == wanted, whole.store.log[point]
+        assert apply.differences(cluster.session().client, _task()) == []
+
+
+def test_a_scale_that_was_killed_goes_on_while_its_member_is_coming() -> None:
+    """A plan of the whole group is refused then (seen on the lab): one of two members is ONLINE."""
+    cluster = _cluster()
+    for name in ("mysql-1", "mysql-2"):
+        cluster.facts[name] = {**cluster.facts[name], "state": "OFFLINE", "role": "none"}
+    grown = _task(FILE.replace("replicas: 1", "replicas: 5"))
+    with pytest.raises(errors.Refused, match="1 of 3 members are ONLINE"):
+        apply.preview(cluster.session(), grown)
+    orders.write(cluster.session().client, "mysql", applying={"verb": "scale"})
+    assert [one.action for one in apply.preview(cluster.session(), grown)] == ["scale", "backup schedule set"]
+
+
+def test_a_refusal_changes_nothing_and_leaves_no_note() -> None:
+    cluster = _cluster()
+    with pytest.raises(errors.Refused, match="mysql-1, mysql-2 would go"):
+        apply.preview(cluster.session(), _task(pvc=None))
+    cluster.facts["mysql-0"]["role"] = cluster.facts["mysql-1"]["role"] = cluster.facts["mysql-2"]["role"] = "none"
+    with pytest.raises(errors.Refused, match="no primary"):
+        apply.preview(cluster.session(), _task())
+    assert cluster.store.log == []
+    with pytest.raises(errors.Refused):
+        apply.execute(cluster.session(5.0), _task(FILE.replace("replicas: 1", "replicas: 3")))
+    assert names.ANNOTATION_APPLYING not in cluster.notes()
+
+
+def test_a_verb_without_effect_is_an_error_and_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(apply._VERBS, planning.SCALE, lambda _: None)
+    with pytest.raises(errors.StepFailed, match="scale did not lead to what the file says"):
+        apply.execute(_cluster().session(), _task("\n".join(FILE.splitlines()[:-1])))
+
+
+def test_a_stopped_cluster_is_written_with_its_members() -> None:
+    cluster = _cluster()
+    cluster.store.objects["StatefulSet", "mysql"]["spec"]["replicas"] = 0
+    note = {"replicas": 3, "executed": {}, "group": ""}
+    cluster.store.objects["Lease", names.group_lease("mysql")]["metadata"]["annotations"] |= {
+        names.ANNOTATION_STOPPED: json.dumps(note)
+    }
+    (document,) = apply.export(cluster.session().client, "mysql")
+    assert document["spec"]["replicas"] == 3
+    with pytest.raises(errors.NotFound):
+        apply.export(cluster.session().client, "other")
