@@ -33,7 +33,7 @@ def option(function: F) -> F:
 
 
 def read(path: str) -> list[Document]:
-    """Raises ConfigError."""
+    """The documents of a cluster file; raises ConfigError."""
     from mysqlops.core import cluster_file
 
     try:

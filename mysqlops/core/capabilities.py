@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,11 +36,7 @@ class Capabilities:
 def read(output: str) -> Capabilities | None:
     """From the probe's output; None if it holds no such line. The image printed it, so it may hold anything."""
     found = _LINE.search(output)
-    try:
-        facts = json.loads(found[1]) if found else None
-        return typed.make(Capabilities, facts)
-    except ValueError:
-        return None
+    return typed.make(Capabilities, typed.json_of(found[1] if found else None))
 
 
 def missing_plugins(found: Capabilities | None) -> list[str]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from mysqlops.core import server_log
+from mysqlops.core import server_log, typed
 
 Json = dict[str, Any]
 MARK = "[redacted]"
@@ -101,10 +101,7 @@ def tree(found: Any, known: Collection[str]) -> Any:
 
 def _json(found: str) -> Any:
     """None unless the text is an object or a list."""
-    try:
-        return json.loads(found) if found[:1] in ("{", "[") else None
-    except (ValueError, RecursionError):
-        return None
+    return typed.json_of(found) if found[:1] in ("{", "[") else None
 
 
 def _is_reference(key: str) -> bool:

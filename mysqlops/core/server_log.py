@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from mysqlops.core import instant, names
 
 LEVELS = ("error", "warning", "system", "note")  # each includes those before it
 # https://dev.mysql.com/doc/refman/9.7/en/error-log-format.html
@@ -53,11 +55,7 @@ def parse(member: str, text: str) -> list[Entry]:
 
 def _utc(moment: str) -> str | None:
     """Kubelet writes nanoseconds, in the node's time zone; None for anything else."""
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if at.tzinfo is not None else None
+    return instant.precise(datetime.fromisoformat(moment)) if names.is_moment(moment) else None
 
 
 def without_values(text: str) -> str:

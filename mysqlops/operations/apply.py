@@ -6,7 +6,6 @@ repeats it if this one is killed. The note is a name out of a fixed list: every 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, record, rollout, timeline
+from mysqlops.core import names, ordered, rollout, timeline, typed
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
@@ -82,10 +81,10 @@ def look(client: Client, name: str) -> planning.State:
     return planning.State(
         spec=running.spec if running else None,
         is_complete=names.ANNOTATION_VERSION in annotations and noted != planning.DEPLOY,
-        replicas_stopped=int(record.stopped(annotations).get("replicas", 0)),
+        replicas_stopped=int(ordered.stopped(annotations).get("replicas", 0)),
         rollout=rollout.read(running.stateful_set) if running else None,
         is_remade=names.ANNOTATION_RECREATING in annotations,
-        unproven=record.setting(annotations) if running else (),
+        unproven=ordered.setting(annotations) if running else (),
         noted=noted,
         schedule=cron_jobs.request_of(cron_job) if cron_job else None,
         receiver=cluster_file.Receiver(*receiving.noted(deployment)) if deployment else None,
@@ -105,10 +104,7 @@ def _half_remade(client: Client, name: str, annotations: dict[str, str]) -> obse
 
 
 def _noted(annotations: dict[str, str]) -> str:
-    try:
-        found = json.loads(annotations.get(names.ANNOTATION_APPLYING) or "null")
-    except ValueError:
-        return ""
+    found = typed.json_of(annotations.get(names.ANNOTATION_APPLYING))
     return str(found.get("verb", "")) if isinstance(found, dict) else ""
 
 

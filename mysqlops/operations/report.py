@@ -110,7 +110,7 @@ def _judged(facts: Facts) -> Iterator[tuple[str, Any]]:
 
 
 def _logs(made: Report, client: Client, found: list[Json]) -> Iterator[tuple[str, str]]:
-    """Of every container that has run, and of the one before it if it was restarted."""
+    """The logs of every container that has run, and of the one before it if it was restarted."""
     asked = []
     for pod in found:
         for one in pods.containers(pod):

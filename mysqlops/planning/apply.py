@@ -165,13 +165,8 @@ def _facts(request: schedule.Request | Receiver | None) -> dict[str, Any]:
         return {"target": request.target, "every": duration.text_of(request.every)}
     ages = {"maxAge": _age(request.max_age), "verifyMaxAge": _age(request.verify_max_age)}
     keep = {f"keep.{key}": value for key, value in vars(request.keep).items()}
-    facts = {
-        "target": request.target,
-        "cron": request.cron,
-        "verifyCron": request.verify_cron,
-        "member": request.member,
-    }
-    return {**facts, "rate": f"{request.rate_mib}Mi", **ages, **keep}
+    when = {"cron": request.cron, "verifyCron": request.verify_cron}
+    return {"target": request.target, **when, "member": request.member, "rate": f"{request.rate_mib}Mi", **ages, **keep}
 
 
 def _age(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from mysqlops.core import instant
+from mysqlops.core import instant, names
 from mysqlops.planning.status import Condition, Member
 
 CODE, CA_CODE = "certificate-ends", "ca-ends"
@@ -42,8 +42,4 @@ def _first(moments: Iterable[str | None]) -> datetime | None:
 
 def _moment(text: str | None) -> datetime | None:
     """Parses an annotation, which may hold anything that somebody wrote there."""
-    try:
-        at = datetime.fromisoformat(text or "")
-    except (ValueError, TypeError):
-        return None
-    return at if at.tzinfo is not None else None
+    return datetime.fromisoformat(text) if text and names.is_moment(text) else None

@@ -152,10 +152,10 @@ class CliClient(client.Client):
         self._run_in = run_in
         self._logs = logs
 
-    def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
+    def _log(self, pod: str, container: str, query: Mapping[str, str]) -> str:
         def effect() -> str:
             self._memory.get("Pod", pod)
-            return self._logs(pod, container, lines) if self._logs else ""
+            return self._logs(pod, container, int(query["tailLines"])) if self._logs else ""
 
         return self._wire.send(f"LOGS Pod {pod} {container}", effect)
 

@@ -100,7 +100,8 @@ def test_no_wait_is_without_end(verb: Callable[[Cluster, Session], None], said: 
         verb(cluster, cluster.session(5.0))
 
 
-_OWN_LIMITS = {"_await_death", "replace_all"}  # a Lease's seconds; rollout.Limits
+# A Lease's seconds; rollout.Limits; logs --follow, which ends when the user ends it.
+_OWN_LIMITS = {"_await_death", "replace_all", "follow"}
 
 
 def test_every_loop_that_sleeps_waits_with_patience() -> None:

@@ -174,7 +174,6 @@ def _killed(cluster: Cluster, after: str) -> None:
 
 def _next_command(cluster: Cluster) -> None:
     session = cluster.session()
-    session.client.unguarded = lambda: session.client  # type: ignore[method-assign]
     with lock.held(session, NAME, "status"):
         pass
 

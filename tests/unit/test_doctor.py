@@ -110,7 +110,7 @@ def test_a_clock_that_only_this_machine_does_not_share_is_its_own() -> None:
         (
             "version",
             [pod(one["metadata"]["name"], server_version="9.4.0") for one in HEALTHY],
-            "9.7 (LTS) has replaced",
+            "9.4 is an innovation series that 9.5 replaced",
         ),
         ("members", HEALTHY[:2], "member-not-online: mysql-2 is ABSENT"),
     ],

@@ -159,6 +159,7 @@ OPERATION = (
         "version",
         "MySQL gets fixes, and members run the same",
         "a server without fixes stays open to known faults",
+        codes=("version-ended",),
         judge=placement.versions,
     ),
     Check(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
-from mysqlops.core import gtid
+from mysqlops.core import gtid, names
 
 _MOST = 5000  # entries of one part
 
@@ -45,10 +44,7 @@ def _row(value: Any, kinds: tuple[type, ...]) -> bool:
 
 
 def _moment(value: Any) -> bool:
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False
+    return isinstance(value, str) and names.is_moment(value)
 
 
 def _gtids(value: Any) -> bool:

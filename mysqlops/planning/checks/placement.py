@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from mysqlops.core import names, series, version, view
+from mysqlops.core import names, version, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.objects import drift, schedule
 from mysqlops.planning.checks.model import BUDGET, ROLE, Facts, Found
@@ -113,10 +113,4 @@ def versions(facts: Facts) -> list[Found]:
     if len({str(version.find(one)) for one in told.values()}) > 1:
         texts = ", ".join(f"{name} {one}" for name, one in told.items())
         found.append(("members run different versions", texts, f"mysqlops upgrade {facts.name} --resume"))
-    for text in sorted(set(told.values())):
-        parsed = version.find(text)
-        why = series.ended_because(parsed, facts.seen.taken_at.date().isoformat()) if parsed else None
-        if why:
-            fix = f"mysqlops upgrade {facts.name} --image IMAGE; `mysqlops explain versions` lists the steps"
-            found.append((f"MySQL {text} gets no more fixes", why, fix))
     return found
