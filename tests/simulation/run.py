@@ -70,7 +70,7 @@ class Run:
 
     def go(self) -> Result:
         random.seed(self.seed)
-        with redirect_stdout(_Sink(self.world)), stand_ins(self.world):
+        with redirect_stdout(_Sink(self.world)), stand_ins(self.world, self.seed):
             self.world.make_cluster(3)
             self.faults.schedule(self.events)
             self._let(self.scenario.until)

@@ -1,11 +1,13 @@
 """What has no seam and is replaced while a world runs: the agent's zipapp (its bytes do not matter), process numbers,
 and the base manifests, which are parsed once and not in each world. Pure functions that read the same text again and
-again remember their answers.
+again remember their answers. Names of groups that begin again come from the seed.
 """
 
 from __future__ import annotations
 
 import marshal
+import random
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,13 +28,16 @@ _WITHOUT_MOTION = lru_cache(maxsize=4096)(publication._without_motion)
 
 
 @contextmanager
-def stand_ins(world: World) -> Iterator[None]:
+def stand_ins(world: World, seed: int) -> Iterator[None]:
     """Each command is a process of its own; all run here."""
 
     def pid() -> int:
         return world.scheduler.running().process.pid
 
+    names = random.Random(seed)  # noqa: S311
+
     replaced: list[tuple[Any, str, Any]] = [
+        (uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128), version=4)),
         (bundle, "build", lambda: _BUNDLE),
         (manifests, "load_base", lambda: marshal.loads(_BASE)),  # noqa: S302 (our own bytes)
     ]

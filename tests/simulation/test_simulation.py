@@ -21,10 +21,10 @@ def test_two_runs_of_a_seed_are_the_same_world() -> None:
     assert first.acknowledged > 0
 
 
-@pytest.mark.parametrize("scenario", ["lock", "recover-killed"])
-def test_a_seed_is_the_same_world_in_every_process(scenario: str) -> None:
+@pytest.mark.parametrize(("scenario", "number"), [("lock", 1), ("recover-killed", 1), ("all", 3)])
+def test_a_seed_is_the_same_world_in_every_process(scenario: str, number: int) -> None:
     """Sets of strings are in another order in each process, which must not matter."""
-    code = f"from tests.simulation import run; print(run.run(1, {scenario!r}).trace)"
+    code = f"from tests.simulation import run; print(run.run({number}, {scenario!r}).trace)"
     environments = [{**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2")]
     first, second = [subprocess.check_output([sys.executable, "-c", code], env=one) for one in environments]
     assert first == second
