@@ -47,7 +47,8 @@ def agents_rights(facts: Facts) -> list[Found]:
     if not missing:
         return []
     texts = sorted({f"{verb} {resource}" for _, resource, _, verb in missing})
-    fix = f"mysqlops upgrade {facts.name}, or mysqlops deploy {facts.name} on the same release"
+    by_hand = f"if somebody edited it, kubectl delete role {facts.name}, then mysqlops deploy {facts.name}"
+    fix = f"mysqlops upgrade {facts.name}; {by_hand}"
     return [("the agents' Role does not have every right of this release", f"missing: {', '.join(texts)}", fix)]
 
 
