@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, ordered, rollout, timeline, typed
+from mysqlops.core import instant, names, ordered, rollout, timeline, typed
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
@@ -24,6 +24,7 @@ from mysqlops.objects import schedule as cron_jobs
 from mysqlops.operations import (
     binlog,
     configure,
+    data_version,
     deploy,
     lock,
     observe,
@@ -202,6 +203,7 @@ def _deploy(work: _Work, *, is_new: bool) -> None:
     if plan.steps:
         deploy.prove(session.client, now)
     with lock.held(session, name, "apply"):
+        data_version.note(session.client, observe.judged(session, name))
         _note(work, "")
 
 
@@ -209,7 +211,7 @@ def _note(work: _Work, verb: str) -> None:
     """On the Lease, once it exists."""
     client = work.session.client
     if client.find("Lease", names.group_lease(work.name)) is not None:
-        note = {"verb": verb, "by": lock.who(), "at": f"{work.session.clock.now():%Y-%m-%dT%H:%M:%SZ}"}
+        note = {"verb": verb, "by": lock.who(), "at": instant.text(work.session.clock.now())}
         orders.write(client, work.name, applying=note if verb else None)
 
 

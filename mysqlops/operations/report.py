@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, redaction
+from mysqlops.core import instant, names, redaction
 from mysqlops.kube.client import Client
 from mysqlops.mysql import examination
 from mysqlops.objects import pods
@@ -129,7 +129,7 @@ def _logs(made: Report, client: Client, found: list[Json]) -> Iterator[tuple[str
 def _readme(session: Session, name: str, made: Report) -> str:
     client = session.client
     lines = [
-        f"Cluster {name} in namespace {client.namespace}, read {session.clock.now():%Y-%m-%dT%H:%M:%SZ} by mysqlops",
+        f"Cluster {name} in namespace {client.namespace}, read {instant.text(session.clock.now())} by mysqlops",
         f"{__version__}. Begin with doctor.json and status.json. Logs: the last {MOST_LINES} lines of each container.",
         f"Secrets are left out: of Secrets there are names and keys, elsewhere {redaction.MARK} is in their place.",
         "Names of databases, tables, accounts, hosts and nodes are not left out, and programs may log anything:",

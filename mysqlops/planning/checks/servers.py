@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from mysqlops.core import view
+from mysqlops.core import instant, view
 from mysqlops.errors import ConfigError
 from mysqlops.planning import settings
 from mysqlops.planning.checks.model import Facts, Found
@@ -67,7 +67,7 @@ def logged_errors(explain: Callable[[str], str]) -> Callable[[Facts], list[Found
         found = []
         for pod, rows in facts.part("errors").items():
             for code, subsystem, count, at in rows[:MOST_SHOWN]:
-                last = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+                last = instant.text(datetime.fromtimestamp(at, UTC))
                 known = f": {text}" if (text := explain(code)) else ""
                 seen = f"{code} ({subsystem}), {count} times, last at {last}{known}"
                 fix = f"mysqlops logs {facts.name} --member {pod} --level error"
