@@ -114,7 +114,7 @@ def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None
         assert base64.b64decode(held[secret][key]).decode() not in seen
     done = cluster.mysqlops("backup", "create", "mysql")
     assert done.code == 0, done.err
-    assert "a backup is already running; waiting for it" in done.err
+    assert "a backup is already running: Job " in done.err
     assert len(_listed(cluster)) == before + 1
 
 

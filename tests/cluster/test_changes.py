@@ -64,7 +64,7 @@ def test_the_plan_of_an_upgrade_is_shown_and_changes_nothing(cluster: Namespace)
         (["upgrade", "mysql", "--memory", "1Mi"], 2, "--memory 1Mi"),
         (["upgrade", "mysql", "--image", "registry.invalid/mysql:1"], 3, "image-cannot-start"),
         (["upgrade", "mysql", "--resume"], 3, "no rollout of mysql is open"),
-        (["upgrade", "mysql", "--resume", "--memory", "1Gi"], 2, "--resume takes no change"),
+        (["upgrade", "mysql", "--resume", "--memory", "1Gi"], 2, "--resume concerns the open rollout"),
         (["upgrade", "other"], 10, "no cluster other"),
         (["config", "set", "mysql", "sync_binlog=0"], 2, "acknowledged writes"),
         (["config", "set", "mysql", "no_such_thing=1"], 3, "no_such_thing"),

@@ -10,7 +10,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import life, log, obituary, pod, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import names, view
+from mysqlops.core import adoption, names, view
 from mysqlops.mysql import connect, group_channel, group_replication, xcom
 from tests.database.containers import Template, eventually
 from tests.database.files import PASSWORDS
@@ -19,7 +19,7 @@ from tests.simulation.group_contract import NAME
 
 _CLOCK = SystemClock()
 _ON = view.GroupRecord(None, None, 0.0, obituary="on")
-_PROBE = connect.Login(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD])
+_PROBE = connect.Login(names.USER_PROBE, PASSWORDS[names.KEY_PROBE_PASSWORD], ssl_mode=adoption.REQUIRED)
 _LATE = "60"  # so many seconds longer than usual the members wait before they expel: only a request is quicker
 _SOON_SECONDS = 20.0
 
@@ -111,7 +111,7 @@ def test_other_accounts_and_versions_remove_nobody(group: Group) -> None:
     with asked.server() as server:
         group_replication.accept_clients(server)
     before = asked.observe()
-    for login in (_PROBE, connect.Login(names.USER_REPLICATION, "wrong")):
+    for login in (_PROBE, connect.Login(names.USER_REPLICATION, "wrong", ssl_mode=adoption.REQUIRED)):
         with pytest.raises(errors.AccessDenied):
             _ask(group_channel.Peer(asked.address(), login), target)
     newer = xcom.version_request().replace(b"\x0a", b"\x0b", 1)
