@@ -11,6 +11,7 @@ from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
 
 ONLINE, RECOVERING, OFFLINE, ERROR, UNREACHABLE = "ONLINE", "RECOVERING", "OFFLINE", "ERROR", "UNREACHABLE"
+IN_GROUP = (ONLINE, RECOVERING)  # a member in one of these states takes part in its group
 DOWN = "DOWN"
 LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
@@ -69,7 +70,7 @@ class ServerView:
         return self.reachable_members() * 2 > len(self.members)
 
     def reachable_members(self) -> int:
-        return sum(member.state in (ONLINE, RECOVERING) for member in self.members)
+        return sum(member.state in IN_GROUP for member in self.members)
 
     def role(self) -> str:
         """The role that this member may serve in: none unless ONLINE with a majority."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mysqlops.core import group, gtid, instant, names, ordered
-from mysqlops.core.view import ONLINE, RECOVERING
+from mysqlops.core.view import IN_GROUP, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
 from mysqlops.operations import gtids, lock, observe, orders, waiting
@@ -100,7 +100,7 @@ def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: Ca
 def is_counted(session: Session, name: str, member: str) -> bool:
     """Whether it is in the group, or would be waited for in an outage. Its state is read before the Lease."""
     states = {one.name: one.state for one in observe.judged(session, name).members}
-    if states.get(member) in (ONLINE, RECOVERING):
+    if states.get(member) in IN_GROUP:
         return True
     noted = _noted_group(session, name)
     return noted.garbled or (bool(noted.members) and member in noted.expected())

@@ -33,9 +33,10 @@ def check(client: Client, spec: ClusterSpec) -> Findings:
     warnings: list[str] = []
     if not reasons:
         classes = _check_storage_class(client, spec)
-        runs = client.find("StatefulSet", spec.name) is not None
-        reasons += [] if runs else classes
-        warnings += [one.message for one in classes] if runs else []
+        if classes and client.find("StatefulSet", spec.name) is not None:
+            warnings += [one.message for one in classes]
+        else:
+            reasons += classes
         warnings += _check_nodes(client, spec)
     return Findings(tuple(reasons), tuple(warnings))
 

@@ -21,5 +21,5 @@ def leaves_because(pod: str, server: view.ServerView, record: view.GroupRecord |
     if not is_ordered(pod, server.server_uuid, record) or server.role() == names.ROLE_PRIMARY:
         return ""
     others = [one for one in server.members if one.server_uuid != server.server_uuid]
-    reached = sum(one.state in (view.ONLINE, view.RECOVERING) for one in others)
+    reached = sum(one.state in view.IN_GROUP for one in others)
     return WHY if 2 * reached > len(others) else ""

@@ -217,7 +217,7 @@ def _plan_without_group(situation: Situation, around: view.Surroundings, server:
 
 
 def _is_in_group(publication: Publication | None) -> bool:
-    return publication is not None and publication.state in (view.ONLINE, view.RECOVERING)
+    return publication is not None and publication.state in view.IN_GROUP
 
 
 def _plan_join(

@@ -47,7 +47,7 @@ def plan(last: view.ServerView | None, seconds: float, *, cluster: str, is_refus
     if last is None or seconds > LATEST_SECONDS:
         return Silence("it is unknown whether it was in a group")
     own = next((one for one in last.members if one.server_uuid == last.server_uuid), None)
-    if own is None or own.state not in (view.ONLINE, view.RECOVERING):
+    if own is None or own.state not in view.IN_GROUP:
         return Silence("it was in no group")
     if why := _why_nobody_decides(last):
         return Silence(why)

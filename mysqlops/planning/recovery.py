@@ -46,7 +46,7 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     """The members to give up: those that are missing, and those named in `without`, which may have diverged. Raises
     Refused if a group runs, nobody is in the way, nobody would be left, or those who are left have diverged."""
     now = verdict.judge(seen)
-    running = [one for one in now.members if one.state in (view.ONLINE, view.RECOVERING)]
+    running = [one for one in now.members if one.state in view.IN_GROUP]
     if running:
         text = ", ".join(f"{one.name} {one.state}" for one in now.members)
         raise Refused([Reason("group-runs", f"a group is running ({text}): there is nothing to recover")])

@@ -49,7 +49,7 @@ Action = Replace | Switchover | Wait | Done
 def plan(now: Status, old: Collection[str], dead: Collection[str] = (), *, goes_back: bool = False) -> Action:
     """The next action; `old` are the pods still to be replaced, `dead` those whose mysqld does not run. A primary with
     a template that failed hands over first: clients may be shut out as long as it leads."""
-    out_of_group = [one for one in now.members if one.name in old and one.state not in (view.ONLINE, view.RECOVERING)]
+    out_of_group = [one for one in now.members if one.name in old and one.state not in view.IN_GROUP]
     if out_of_group:
         needed = [(one, _needed_because(one, now, old, dead)) for one in reversed(out_of_group)]
         first = next((one for one, why in needed if why is None), None)

@@ -24,7 +24,6 @@ from mysqlops.planning.status import (
 from mysqlops.planning.switchover import Switchover
 
 Json = dict[str, Any]
-_IN_GROUP = (view.ONLINE, view.RECOVERING)
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def _plan_down(now: Status, target: int) -> Action:
 
 def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
     """Too few ONLINE members would stay. A member outside the group may go anyway: the group loses nothing."""
-    serves = any(one.name in now.group or one.state in _IN_GROUP for one in now.members if one.name in leaving)
+    serves = any(one.name in now.group or one.state in view.IN_GROUP for one in now.members if one.name in leaving)
     staying = [one for one in carriers(now, leaving) if one.ordinal < target]
     return serves and not are_majority(staying, target)
 
@@ -100,8 +99,8 @@ def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
 def _is_vote_needed(now: Status, last: str) -> bool:
     """Without it the group, which still counts members that it has not yet expelled, would lose its majority."""
     rest = [pod for pod in now.group if pod != last]
-    alive = sum(one.state in _IN_GROUP for one in now.members if one.name in rest)
-    return last in now.group and 2 * alive <= len(rest)
+    alive = [one for one in now.members if one.name in rest and one.state in view.IN_GROUP]
+    return last in now.group and not are_majority(alive, len(rest))
 
 
 def check(now: Status, target: int) -> None:

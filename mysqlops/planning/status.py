@@ -14,7 +14,6 @@ Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
 NOTE = "note"  # the severity of a condition that needs somebody's plan, not their night: it does not change the verdict
-_SERVING = (view.ONLINE, view.RECOVERING)
 ABSENT = "ABSENT"  # the state of a member that has no pod
 
 
@@ -168,7 +167,7 @@ def way_out(now: Status) -> str:
     coming = [one.name for one in now.members if one.state == view.RECOVERING]
     if coming:
         return f"wait until {' and '.join(coming)} is ONLINE or has left the group, then run the same command again"
-    inside = {*now.group, *(one.name for one in now.members if one.state in _SERVING)}
+    inside = {*now.group, *(one.name for one in now.members if one.state in view.IN_GROUP)}
     outside = [one.name for one in now.members if one.ordinal < now.replicas and one.name not in inside]
     if now.primary is None or not outside:
         return f"mysqlops status {now.name}"

@@ -173,7 +173,7 @@ def test_settings_that_can_are_set_live_and_survive_a_crash(cluster: Namespace) 
     assert {(_value(cluster, one, "long_query_time"), _value(cluster, one, "max_connections")) for one in THREE} == {
         ("0.5", "70")
     }
-    replica = next(one["name"] for one in _members(cluster) if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     cluster.kubectl("exec", replica, "-c", "mysqld", "--", "sh", "-c", "kill 1")
     eventually(lambda: next(one["restarts"] for one in _members(cluster) if one["name"] == replica) > 0, "a restart")
     cluster.await_healthy()
@@ -269,7 +269,7 @@ def test_a_kept_claim_that_the_group_cannot_bring_up_to_date_is_refused(cluster:
 
 def test_volumes_grow_also_when_one_is_full_and_the_command_is_killed(cluster: Namespace) -> None:
     before, logs = _uids(cluster), _value(cluster, "mysql-0", "max_binlog_size")
-    replica = next(one["name"] for one in _members(cluster) if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     fill(cluster, replica)
     eventually(
         lambda: next(one["state"] for one in _members(cluster) if one["name"] == replica) == "OFFLINE", "it left"

@@ -78,7 +78,7 @@ def _recover(cluster: Namespace, *words: str) -> Result:
 
 def test_a_bootstrap_flag_left_on_forms_no_second_group(cluster: Namespace) -> None:
     _write(cluster, "before", 1, 2)
-    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     # What an agent leaves that is killed between two statements while it forms the group. It has to be quick: the
     # agent that runs now turns it off as soon as it sees it.
     program = (
@@ -188,7 +188,7 @@ def test_fewer_replicas_form_nothing_without_the_last_members(cluster: Namespace
 
 @pytest.mark.long
 def test_a_member_that_cannot_be_asked_is_not_rebuilt_as_if_it_held_nothing(cluster: Namespace) -> None:
-    member = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    member = cluster.replicas()[0]
     program = (
         "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
         "from mysqlops.agent import member, pod, settings\n"

@@ -76,7 +76,7 @@ def test_full_outage_waits_for_the_group(cluster: Namespace) -> None:
 
 
 def test_replica_diverged_rebuilds_only_with_the_loss_accepted(cluster: Namespace) -> None:
-    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     program = (
         "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
         "from mysqlops.agent import member, pod, settings\n"

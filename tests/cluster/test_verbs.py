@@ -153,7 +153,7 @@ def test_a_command_that_slept_and_lost_the_lock_changes_nothing_more(cluster: Na
 
 
 def test_a_fenced_replica_serves_nobody_and_stays_in_the_group(cluster: Namespace) -> None:
-    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     done = cluster.mysqlops("member", "fence", "mysql", replica, "--reason", "slow disk", "--yes")
     assert done.code == 0, done.err
     seen = cluster.status()
@@ -180,7 +180,7 @@ def _member(cluster: Namespace, name: str) -> dict[str, object]:
 
 
 def test_a_full_replica_leaves_the_group_and_comes_back(cluster: Namespace) -> None:
-    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     fill(cluster, replica)
     eventually(lambda: "full" in str(_member(cluster, replica)["waiting_for"]), "it says that it is full", 30)
     eventually(lambda: _member(cluster, replica)["state"] == "OFFLINE", "it left the group", 30)
@@ -285,7 +285,7 @@ def test_stop_and_start_keep_every_transaction(cluster: Namespace) -> None:
 @pytest.fixture
 def strayed(cluster: Namespace) -> Iterator[str]:
     """A replica that wrote something of its own while it was outside the group."""
-    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     program = (
         "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
         "from mysqlops.agent import member, pod, settings\n"
@@ -318,7 +318,7 @@ def test_a_member_that_diverged_is_named_and_rebuilt_only_when_told_to(cluster: 
 def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(cluster: Namespace) -> None:
     for member in MEMBERS:
         purge(cluster, member)
-    replica = next(one["name"] for one in cluster.status()["members"] if one["role"] == "replica")
+    replica = cluster.replicas()[0]
     done = cluster.mysqlops("member", "rebuild", "mysql", replica, "--confirm", replica)
     assert done.code == 0, done.err
     assert cluster.sql(replica, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
