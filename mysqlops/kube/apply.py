@@ -1,6 +1,6 @@
 """Server-side apply under mysqlops' field manager: whose object it is, who owns its fields, and what then.
 
-Every object that mysqlops applies passes here. What kubectl placed is taken over (docs/adr/0042-who-owns-a-field.md);
+Every object that mysqlops applies passes here. What kubectl placed is taken over (docs/adr/0045-who-owns-a-field.md);
 a field of anybody else is never overwritten.
 """
 

@@ -208,13 +208,15 @@ def _differs(wanted: Json, found: Json | None) -> bool:
     return not filled_secret and (found is None or bool(drift.differences(wanted, found)))
 
 
+_OTHERS = {"mysqld": "settings", "spread": "spread", "pod": "pod patch"}
+
+
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
     """A short description of the change."""
     fields = ("image", "agent_image", "memory", "cpu")
     pairs = [(field, image.shown(getattr(running.spec, field)), image.shown(getattr(spec, field))) for field in fields]
     words = [f"{field.replace('_', ' ')} {old} -> {new}" for field, old, new in pairs if old != new]
-    if spec.mysqld != running.spec.mysqld:
-        words.append("settings")
+    words += [word for field, word in _OTHERS.items() if getattr(spec, field) != getattr(running.spec, field)]
     if _agent_version(running) != bundle.build().version:
         words.append(f"agent {_agent_version(running)} -> {bundle.build().version}")
     return ", ".join(words) or "manifests"
