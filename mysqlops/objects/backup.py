@@ -133,11 +133,13 @@ class Templates:
 
 @dataclass(frozen=True)
 class Source:
-    """The source of a Job's images, sizes and ConfigMaps; `spec` is None if only restic is needed."""
+    """The source of a Job's images, sizes and ConfigMaps; `spec` is None if only restic is needed. Then `owner` is the
+    cluster whose pods it resembles."""
 
     spec: ClusterSpec | None = None
     config_map: str = ""
     agent_map: str = ""
+    owner: pod_template.Owner | None = None
 
 
 def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], source: Source, **env: str) -> Json:
@@ -152,8 +154,8 @@ def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], 
     pod["initContainers"], pod["containers"] = containers[:-1], containers[-1:]
     _fill_volumes(pod, target, source, {step.kind for step in steps})
     stay_together(wanted["spec"]["template"], target)
-    if source.spec:
-        pod_template.finish(wanted["spec"]["template"], source.spec, pod_patch.JOBS)
+    if (owner := source.spec or source.owner) is not None:
+        pod_template.finish(wanted["spec"]["template"], owner, pod_patch.JOBS)
     return wanted
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mysqlops.core import pod_patch
@@ -22,6 +23,25 @@ class Owner(Protocol):
     def pod(self) -> str: ...
 
     def pull_references(self) -> list[dict[str, str]]: ...
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a StatefulSet says of the pods of its cluster."""
+
+    pod: str
+    pull_secrets: tuple[str, ...]
+
+    def pull_references(self) -> list[dict[str, str]]:
+        return [{"name": one} for one in self.pull_secrets]
+
+
+def noted(stateful_set: Json) -> Noted:
+    """Raises ConfigError for a patch that mysqlops never writes."""
+    template = stateful_set["spec"]["template"]
+    text = (template["metadata"].get("annotations") or {}).get(pod_patch.ANNOTATION, "")
+    pod_patch.load(text)
+    return Noted(text, tuple(one["name"] for one in template["spec"].get("imagePullSecrets") or ()))
 
 
 def finish(template: Json, owner: Owner, role: str) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
-from mysqlops.core import image, mysqld_config, names, pod_patch, quantity
+from mysqlops.core import image, mysqld_config, names, quantity
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
-from mysqlops.objects import network, render
+from mysqlops.objects import network, pod_template, render
 from mysqlops.objects.render import USER_CNF
 
 Json = dict[str, Any]
@@ -40,7 +40,7 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
     containers = {one["name"]: one for one in stateful_set["spec"]["template"]["spec"]["containers"]}
     mysqld = containers[names.CONTAINER_MYSQLD]
     claim = stateful_set["spec"]["volumeClaimTemplates"][0]["spec"]
-    annotations = stateful_set["spec"]["template"]["metadata"].get("annotations") or {}
+    noted = pod_template.noted(stateful_set)
     source = f"ConfigMap of {stateful_set['metadata']['name']}, {USER_CNF}"
     return ClusterSpec(
         name=stateful_set["metadata"]["name"],
@@ -55,11 +55,9 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
         client_namespaces=access.client_namespaces,
         metrics_namespaces=access.metrics_namespaces,
         limit_egress=access.limit_egress,
-        pull_secrets=tuple(
-            one["name"] for one in stateful_set["spec"]["template"]["spec"].get("imagePullSecrets") or ()
-        ),
+        pull_secrets=noted.pull_secrets,
         spread=render.spread_of(stateful_set["spec"]["template"]),
-        pod=annotations.get(pod_patch.ANNOTATION, ""),
+        pod=noted.pod,
         mysqld=mysqld_config.read(mysqld_config.parse(settings.get(USER_CNF, ""), source)),
     )
 

@@ -59,16 +59,29 @@ def test_every_verb_follows_kubectl(placed: tuple[Namespace, str]) -> None:
     namespace.must("upgrade", NAME, "--cpu", "110m")
     assert not [one for one in _managers(namespace, "statefulset", NAME) if "kubectl" in one]
     _again(namespace, way)
-    namespace.must("config", "set", NAME, "performance_schema_max_mutex_classes=400", "--yes")
+    namespace.must("config", "set", NAME, "table_open_cache_instances=8")
     _again(namespace, way)
     namespace.must("upgrade", NAME, "--metrics-namespaces", "monitoring")
     _again(namespace, way)
+    namespace.must("storage", "resize", NAME, "--size", "1200Mi")
+    _again(namespace, way)
     namespace.must("restart", NAME)
-    namespace.must("tls", "rotate", NAME)
-    namespace.must("users", "rotate", NAME)
+    namespace.must("tls", "rotate", NAME, "--yes")
+    namespace.must("users", "rotate", NAME, "--yes")
     namespace.must("stop", NAME, "--yes")
     namespace.must("start", NAME)
     namespace.must("upgrade", NAME, "--cpu", "100m")
+    namespace.await_healthy()
+
+
+def test_the_verbs_of_several_members_follow_it_too(placed: tuple[Namespace, str]) -> None:
+    namespace, way = placed
+    namespace.must("scale", NAME, "--replicas", "3")
+    _again(namespace, way)
+    namespace.must("switchover", NAME)
+    namespace.must("member", "rebuild", NAME, namespace.replicas()[0], "--confirm", namespace.replicas()[0])
+    namespace.must("scale", NAME, "--replicas", "1", "--pvc", "delete", "--confirm", NAME)
+    _again(namespace, way)
     namespace.await_healthy()
 
 

@@ -66,8 +66,6 @@ def _check(watch: Watch, team: str) -> set[str]:
         found = json.loads(json.dumps(pod))
         labels, spec = found["metadata"]["labels"], found["spec"]
         kind = labels.get("app.kubernetes.io/component", "member")
-        if kind == "backup" and "mysqlops.io/client" not in labels:
-            continue  # restic alone, for the target
         kinds.add(kind)
         assert labels["team"] == team, found["metadata"]["name"]
         assert TOLERATION in spec["tolerations"], found["metadata"]["name"]
@@ -85,6 +83,7 @@ def test_it_reaches_every_pod(namespace: Namespace, tmp_path: Path) -> None:
         namespace.must("deploy", "mysql", "--replicas", "1", *SMALL, "--pod-patch", str(file), "--spread", "required")
         namespace.must("backup", "create", "mysql")
         namespace.must("backup", "binlog", "start", "mysql")
+        namespace.must("backup", "target", "check", "local")
     kinds = _check(watch, "shop")
     assert {"member", "image-check", "backup", "binlog"} <= kinds, kinds
     (found,) = [one for one in namespace.objects("statefulsets") if one["metadata"]["name"] == "mysql"]

@@ -22,6 +22,7 @@ from mysqlops.kube import manifests
 from mysqlops.objects import adopt, backup, binlog, drift, pod_template, running
 from mysqlops.objects import cluster_file as described
 from mysqlops.operations import deploy, image_check, restic
+from tests.unit.fakes.cluster import Cluster
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,6 +125,21 @@ def test_what_mysqlops_needs_of_a_pod_stays(what: str) -> None:
     assert order == [one["name"] for one in _containers(before)]
     for key in ("securityContext", "serviceAccountName", "automountServiceAccountToken", "restartPolicy"):
         assert after["spec"].get(key) == before["spec"].get(key)
+
+
+def test_a_job_of_a_target_resembles_the_pods_of_the_namespaces_first_cluster() -> None:
+    cluster = Cluster(1)
+    client = cluster.session().client
+    target, steps = Target("t", "/repository", "restic:1", "claim"), backup.one_command("snapshots")
+    made = deploy.objects(replace(PATCHED, name="a", pull_secrets=("registry",)))[-1]
+    cluster.store.put(made)
+    pod = backup.job(restic.templates(), "x", target, steps, restic.source(client))["spec"]["template"]
+    assert (pod["metadata"]["labels"]["team"], pod["spec"]["priorityClassName"]) == ("shop", "batch")
+    assert pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    for key in [key for key in cluster.store.objects if key[0] == "StatefulSet"]:
+        del cluster.store.objects[key]
+    pod = backup.job(restic.templates(), "x", target, steps, restic.source(client))["spec"]["template"]
+    assert "priorityClassName" not in pod["spec"]
 
 
 def test_no_pod_is_built_past_the_one_function() -> None:
