@@ -75,6 +75,32 @@ def removed(found: Json, manifest: Json) -> list[str]:
     return list(dict.fromkeys(_unnamed(placed, others, manifest, "")))
 
 
+def applied_over(found: Json) -> list[str]:
+    """The fields that `kubectl apply` has changed or added since mysqlops wrote the object: of what it left as it was,
+    mysqlops is an owner too. Empty for an object that mysqlops never applied."""
+    ours: Json = {}
+    placed: Json = {}
+    for entry in _entries(found):
+        if _is_ours(entry):
+            ours = _united(ours, entry.get("fieldsV1") or {})
+        elif _is_whole(entry):
+            placed = _united(placed, entry.get("fieldsV1") or {})
+    placed.pop("f:metadata", None)
+    return list(_beyond(placed, ours, "")) if ours else []
+
+
+def _beyond(fields: Json, ours: Json, path: str) -> Iterator[str]:
+    """The topmost fields that are not among ours."""
+    for key, inside in fields.items():
+        if key[:2] not in ("f:", "k:"):
+            continue
+        named = f"{path}.{key[2:]}" if key.startswith("f:") else f"{path}[{_shown(key)}]"
+        if key not in ours:
+            yield named
+        else:
+            yield from _beyond(inside, ours[key], named)
+
+
 def are_nobodys(owners: Collection[FieldOwner]) -> bool:
     """Whether the server only guards fields of which it does not know who wrote them: somebody cleared the list."""
     return bool(owners) and {owner.manager for owner in owners} == {_NOBODY}

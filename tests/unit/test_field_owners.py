@@ -16,6 +16,7 @@ from mysqlops.core import kube_status
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import field_owners
 from mysqlops.operations import deploy, owned
+from mysqlops.planning import status, template_state
 from tests.simulation import ownership
 from tests.simulation.backend import Simulated
 from tests.simulation.clients import CliClient
@@ -112,6 +113,31 @@ def test_freshly_rendered_objects_are_applied_again_and_the_next_verb_still_work
         before = tools.client.get("StatefulSet", "mysql")["spec"]
         place(tools, fresh)
         assert tools.client.get("StatefulSet", "mysql")["spec"] == before
+
+
+@WAYS
+def test_what_kubectl_changed_since_is_noted_by_status_and_nothing_else_is(place: Way) -> None:
+    tools = Tools()
+    old, new = deploy.objects(SPEC)[-1], deploy.objects(replace(SPEC, image="mysql:9.7.9"))[-1]
+    place(tools, old)
+    assert _noted(tools) == []  # no verb has run
+    tools.client.apply(new)
+    assert _noted(tools) == []
+    place(tools, new)
+    assert _noted(tools) == []
+    if place is Tools.server_side:
+        tools.server.apply(old, manager="kubectl", force=True)
+    else:
+        place(tools, old)
+    (note,) = _noted(tools)
+    assert f".{IMAGE}" in note.message
+    assert note.severity == status.NOTE
+    tools.client.apply(new)
+    assert _noted(tools) == []
+
+
+def _noted(tools: Tools) -> list[status.Condition]:
+    return template_state.applied_over("mysql", tools.client.get("StatefulSet", "mysql"))
 
 
 def test_old_rendered_objects_are_refused_by_the_server_where_it_is_asked() -> None:
