@@ -42,7 +42,7 @@ def steps(session: Session, target: Target, wanted: Sequence[planning.Step], hea
 
 
 def source(client: Client) -> planning.Source:
-    """Of a Job that belongs to no cluster: the first one of the namespace says what pods need there."""
+    """The source of a Job that belongs to no cluster: the first one of the namespace says what pods need there."""
     found = client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
     first = min(found, key=lambda one: str(one["metadata"]["name"]), default=None)
     return planning.Source(owner=pod_template.noted(first) if first else None)
