@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace, run
+from tests.cluster.conftest import SMALL, Namespace
 
 pytestmark = pytest.mark.long
 TOLERATION = {"key": "mysqlops-test", "operator": "Exists", "effect": "NoSchedule"}
@@ -29,48 +30,39 @@ spec:
 """
 
 
-class Watch:
-    """Every pod that the namespace had, as it was first seen."""
-
-    def __init__(self, namespace: Namespace) -> None:
-        self.namespace, self.seen = namespace, dict[str, dict[str, object]]()
-        self._ended = threading.Event()
-
-    def look(self) -> None:
-        while not self._ended.is_set():
-            done = run("kubectl", "-n", self.namespace.name, "get", "pods", "-o", "json", timeout=60)
-            for pod in json.loads(done.out)["items"] if done.code == 0 else []:
-                self.seen.setdefault(pod["metadata"]["uid"], pod)
-            self._ended.wait(0.3)
-
-    def stop(self) -> None:
-        self._ended.set()
-
-
 @contextmanager
-def watched(namespace: Namespace) -> Iterator[Watch]:
-    watch = Watch(namespace)
-    thread = threading.Thread(target=watch.look)
-    thread.start()
-    try:
-        yield watch
-    finally:
-        watch.stop()
-        thread.join()
+def watched(namespace: Namespace, file: Path) -> Iterator[list[dict[str, Any]]]:
+    """Every pod that the namespace has meanwhile, however short its life, once the block has ended."""
+    found: list[dict[str, Any]] = []
+    words = ("kubectl", "-n", namespace.name, "get", "pods", "--watch", "-o", "json")
+    with file.open("w") as output, subprocess.Popen(words, stdout=output) as watching:
+        try:
+            yield found
+        finally:
+            watching.terminate()
+    text, decoder = file.read_text(), json.JSONDecoder()
+    seen: dict[str, dict[str, Any]] = {}
+    while (text := text.lstrip()).endswith("}"):
+        try:
+            pod, end = decoder.raw_decode(text)
+        except json.JSONDecodeError:  # cut off
+            break
+        if "deletionTimestamp" not in pod["metadata"]:
+            seen.setdefault(pod["metadata"]["uid"], pod)
+        text = text[end:]
+    found += seen.values()
 
 
-def _check(watch: Watch, team: str) -> set[str]:
-    """The kinds of pods that were seen; each has the patch."""
+def _check(pods: list[dict[str, Any]], team: str) -> set[str]:
+    """The kinds of these pods, each of which has the patch."""
     kinds = set()
-    for pod in watch.seen.values():
-        found = json.loads(json.dumps(pod))
-        labels, spec = found["metadata"]["labels"], found["spec"]
-        kind = labels.get("app.kubernetes.io/component", "member")
-        kinds.add(kind)
-        assert labels["team"] == team, found["metadata"]["name"]
-        assert TOLERATION in spec["tolerations"], found["metadata"]["name"]
+    for pod in pods:
+        labels, spec, name = pod["metadata"]["labels"], pod["spec"], pod["metadata"]["name"]
+        kinds.add(labels.get("app.kubernetes.io/component", "member"))
+        assert labels["team"] == team, name
+        assert TOLERATION in spec["tolerations"], name
         for one in (*spec.get("initContainers", []), *spec["containers"]):
-            assert {"name": "EXTRA", "value": "1"} in one["env"], (found["metadata"]["name"], one["name"])
+            assert {"name": "EXTRA", "value": "1"} in one["env"], (name, one["name"])
     return kinds
 
 
@@ -79,12 +71,12 @@ def test_it_reaches_every_pod(namespace: Namespace, tmp_path: Path) -> None:
     file.write_text(PATCH % "shop")
     namespace.claim("backups")
     namespace.must("backup", "target", "add", "local", "--claim", "backups")
-    with watched(namespace) as watch:
+    with watched(namespace, tmp_path / "pods.json") as pods:
         namespace.must("deploy", "mysql", "--replicas", "1", *SMALL, "--pod-patch", str(file), "--spread", "required")
         namespace.must("backup", "create", "mysql")
         namespace.must("backup", "binlog", "start", "mysql")
         namespace.must("backup", "target", "check", "local")
-    kinds = _check(watch, "shop")
+    kinds = _check(pods, "shop")
     assert {"member", "image-check", "backup", "binlog"} <= kinds, kinds
     (found,) = [one for one in namespace.objects("statefulsets") if one["metadata"]["name"] == "mysql"]
     constraint = found["spec"]["template"]["spec"]["topologySpreadConstraints"][0]
@@ -100,12 +92,11 @@ def test_the_file_of_the_cluster_has_it_and_a_change_is_rolled_out(namespace: Na
     assert namespace.mysqlops("diff", "-f", str(file)).code == 0
     file.write_text(written.out.replace("team: shop", "team: web"))
     assert namespace.mysqlops("diff", "-f", str(file)).code == 1
-    with watched(namespace) as watch:
+    with watched(namespace, tmp_path / "pods.json") as pods:
         namespace.must("apply", "-f", str(file), "--yes")
         namespace.await_healthy()
-    new = {uid: pod for uid, pod in watch.seen.items() if json.dumps(pod).count('"team": "web"')}
-    watch.seen = new
-    assert {"member", "image-check", "binlog"} <= _check(watch, "web")
+    new = [one for one in pods if one["metadata"]["labels"].get("team") == "web"]
+    assert {"member", "image-check", "binlog"} <= _check(new, "web")
     left = [one for one in namespace.objects("pods") if "deletionTimestamp" not in one["metadata"]]
     assert {one["metadata"]["labels"].get("team", "web") for one in left} == {"web"}
 
