@@ -42,7 +42,7 @@ def watched(namespace: Namespace, file: Path) -> Iterator[list[dict[str, Any]]]:
             watching.terminate()
     text, decoder = file.read_text(), json.JSONDecoder()
     seen: dict[str, dict[str, Any]] = {}
-    while (text := text.lstrip()).endswith("}"):
+    while text := text.strip():
         try:
             pod, end = decoder.raw_decode(text)
         except json.JSONDecodeError:  # cut off
