@@ -115,10 +115,22 @@ class NotFound(KubeError):
     code = "kubernetes-not-found"
 
 
+@dataclass(frozen=True)
+class FieldOwner:
+    """A field manager, and a field that it owns."""
+
+    manager: str
+    field: str
+
+
 class Conflict(KubeError):
-    """Somebody else changed the object, or owns the field."""
+    """Somebody else changed the object, or owns the field: then `owners` says who and which."""
 
     code = "kubernetes-conflict"
+
+    def __init__(self, message: str, *, hint: str | None = None, owners: Sequence[FieldOwner] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.owners = tuple(owners)
 
 
 class PodExecFailed(KubeError):

@@ -83,6 +83,7 @@ class Run:
 
         found = self.client()
         with output.progress() as progress:
+            found.warn = progress.warn
             yield Session(found, SystemClock(), progress, self.timeout_seconds)
 
     @contextmanager

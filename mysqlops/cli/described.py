@@ -12,21 +12,23 @@ import click
 
 from mysqlops import errors
 from mysqlops.cli import options
-from mysqlops.cli.types import NameList
+from mysqlops.cli.types import NameList, PodPatch
 from mysqlops.core import mysqld_config
-from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec, check_replicas
+from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, PREFERRED, REQUIRED, ClusterSpec, check_replicas
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may reach a cluster, and whom it may reach; no database setting. None means that the option was not given."""
+    """The surroundings of a cluster: its network and its pods; no database setting. None: the option was not given."""
 
     client_namespaces: tuple[str, ...] | None
     metrics_namespaces: tuple[str, ...] | None
     limit_egress: bool | None
     pull_secrets: tuple[str, ...] | None
+    spread: str | None
+    pod: str | None
 
 
 _ACCESS = (
@@ -52,6 +54,17 @@ _ACCESS = (
         type=NameList(),
         metavar="NAME,…",
         help="Secrets with the logins of a private registry.",
+    ),
+    click.Option(
+        ["--spread"],
+        type=click.Choice([PREFERRED, REQUIRED]),
+        help="Whether members must be on different nodes (default: preferred).",
+    ),
+    click.Option(
+        ["--pod-patch", "pod"],
+        type=PodPatch(),
+        metavar="FILE",
+        help="What every pod gets besides, as `pod` of a cluster file.",
     ),
 )
 

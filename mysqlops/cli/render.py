@@ -13,18 +13,27 @@ from mysqlops.cli.context import Run
 @click.command()
 @options.cluster(None, forms=("yaml", "json"))
 @described.spec()
-def render(run: Run, *, wanted: described.Wanted) -> None:
+@click.option("--running", is_flag=True, help="Print the objects of the running cluster as commands left them.")
+def render(run: Run, *, wanted: described.Wanted, running: bool) -> None:
     """Print the objects that `deploy NAME` applies, as multi-document YAML.
 
-    This needs no Kubernetes and prints the same bytes each time. It contains no password: members generate them.
+    Without --running this needs no Kubernetes and prints the same bytes each time. It contains no password: members
+    generate them.
 
     \b
-    Example:
-      mysqlops render mysql -n shop > mysql.yaml && kubectl apply -f mysql.yaml
+    Examples:
+      mysqlops render mysql -n shop > mysql.yaml && kubectl apply --server-side -f mysql.yaml
+      mysqlops render mysql -n shop --running > mysql.yaml
     """
-    from mysqlops.operations import deploy
+    from mysqlops.operations import deploy, upgrade
 
-    objects = deploy.objects(wanted.spec(run.name, run.access.namespace or "default"))
+    if running and (given := sorted(wanted.on_the_line)):
+        raise click.UsageError(f"--running takes no option that describes a cluster: {', '.join(given)}")
+    if running:
+        with run.reading() as session:
+            objects = upgrade.as_it_runs(session.client, run.name)
+    else:
+        objects = deploy.objects(wanted.spec(run.name, run.access.namespace or "default"))
     if run.form == "json":
         output.say(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
         return

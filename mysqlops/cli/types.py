@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mysqlops import errors
-from mysqlops.core import duration, quantity
+from mysqlops.core import duration, pod_patch, quantity, yaml_nodes
 
 if TYPE_CHECKING:
     SecondsType = click.ParamType[float]
@@ -58,6 +59,22 @@ class Rate(WholeType):
             return quantity.parse_mib(value)
         except errors.ConfigError as error:
             self.fail(str(error), param, ctx)
+
+
+class PodPatch(click.Path):
+    """A file with a patch for every pod, as `pod:` of a cluster file; read as its text, empty for an empty file."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            text = Path(value).read_text(encoding="utf-8")
+            documents = yaml_nodes.documents(text, str(value))
+            if len(documents) > 1:
+                self.fail(f"{value}: expected one document", param, ctx)
+            return pod_patch.of_node(documents[0]) if documents else ""
+        except (OSError, UnicodeDecodeError, errors.ConfigError) as error:
+            self.fail(f"{value}: {getattr(error, 'strerror', None) or error}", param, ctx)
 
 
 class NameList(NamesType):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mysqlops.core import file_fields, my_cnf, names, target, typed, yaml_nodes
+from mysqlops.core import file_fields, my_cnf, names, pod_patch, target, typed, yaml_nodes
 from mysqlops.core.file_fields import API_VERSION, FIELDS, SETTINGS, Field
 from mysqlops.core.yaml_nodes import Node
 from mysqlops.errors import ConfigError, MysqlopsError
@@ -137,9 +137,17 @@ class _Parser:
             raise self._bad(node, f"{field.path}: expected {_EXPECTED[shape]}")
         if field.path == SETTINGS:
             return tuple(self._setting(key, child) for key, child in node.value.items())
+        if field.path == pod_patch.PATH:
+            return self._patch(node)
         if shape is list:
             return tuple(sorted({self._read(child, field) for child in node.value}))
         return self._read(node, field)
+
+    def _patch(self, node: Node) -> str:
+        try:
+            return pod_patch.of_node(node)
+        except ConfigError as error:
+            raise self._bad(node, str(error)) from error
 
     def _read(self, node: Node, field: Field) -> Any:
         if not isinstance(node.value, str):

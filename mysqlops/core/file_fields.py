@@ -3,12 +3,13 @@ docs/reference/cluster-file.md are made of this table."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import duration, names, quantity, retention, typed
-from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE
+from mysqlops.core import duration, names, pod_patch, quantity, retention, typed
+from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, PREFERRED
 from mysqlops.core.target import DEFAULT_IMAGE as RESTIC_IMAGE
 from mysqlops.errors import ConfigError
 
@@ -80,6 +81,8 @@ RATE = Kind(quantity.parse_mib, lambda mib: f"{mib}Mi", {"type": ["string", "int
 NAMES = Kind(_text, list, {"type": "array", "items": _STRING, "uniqueItems": True}, list)
 _SCALARS = ["string", "number", "boolean", "null"]
 VALUES = Kind(_same, dict, {"type": "object", "additionalProperties": {"type": _SCALARS}}, dict)
+# Read as a tree of nodes, kept as JSON.
+PATCH = Kind(_same, json.loads, {"type": "object"}, dict)
 
 _SCHEDULE, _BINLOG = "spec.backup.schedule", "spec.backup.binlog"
 _PERIODS = {"last": "backups", **{key: f"{key} backups" for key in ("hourly", "daily", "weekly", "monthly")}}
@@ -114,6 +117,8 @@ CLUSTER_FIELDS = (
         option="--limit-egress",
     ),
     Field("spec.imagePullSecrets", NAMES, "Secrets of a private registry.", option="--image-pull-secrets"),
+    Field("spec.spread", TEXT, "Members on different nodes: `preferred`, or `required`.", PREFERRED, option="--spread"),
+    Field(pod_patch.PATH, PATCH, "What every pod gets besides: [pods.md](pods.md)."),
     Field(f"{_SCHEDULE}.target", TEXT, "Where the backups go.", required=True),
     Field(f"{_SCHEDULE}.cron", TEXT, "When to back up (UTC).", required=True, option="--cron"),
     Field(f"{_SCHEDULE}.verifyCron", TEXT, "When to restore and compare.", "0 5 * * 0", option="--verify-cron"),

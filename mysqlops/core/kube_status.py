@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mysqlops import errors
 from mysqlops.core import typed
@@ -12,13 +12,26 @@ _KINDS: Mapping[int, type[errors.KubeError]] = {
     401: errors.Forbidden,
     403: errors.Forbidden,
     404: errors.NotFound,
-    409: errors.Conflict,
 }
 
 
 def failure(call: str, status: int, body: bytes) -> errors.KubeError:
     """The error for a response of 400 or above; `call` is the method and the path."""
-    return _KINDS.get(status, errors.KubeError)(f"{call}: {status} {reason(body)}")
+    text = f"{call}: {status} {reason(body)}"
+    if status == 409:
+        return errors.Conflict(text, owners=list(_owners(body)))
+    return _KINDS.get(status, errors.KubeError)(text)
+
+
+def _owners(body: bytes) -> Iterator[errors.FieldOwner]:
+    """Who owns what, in a conflict of server-side apply: `conflict with "kubectl" using apps/v1`, and the field."""
+    status = typed.json_of(body)
+    details = status.get("details") if isinstance(status, dict) else None
+    causes = details.get("causes") if isinstance(details, dict) else None
+    for cause in causes if isinstance(causes, list) else []:
+        if isinstance(cause, dict) and cause.get("reason") == "FieldManagerConflict":
+            _, _, rest = str(cause.get("message", "")).partition('"')
+            yield errors.FieldOwner(rest.partition('"')[0], str(cause.get("field", "")))
 
 
 def reason(body: bytes) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mysqlops.core import names, quantity, sizing
+from mysqlops.core import names, pod_patch, quantity, sizing
 from mysqlops.errors import ConfigError
 
 DEFAULT_IMAGE = "mysql:9.7"
 DEFAULT_AGENT_IMAGE = "python:3.13-slim"
 ANY_NAMESPACE = "*"
+PREFERRED, REQUIRED = "preferred", "required"  # whether members may share a node where no other has room
 # Properties of this Kubernetes cluster, not of the database: no backup carries them.
-SURROUNDINGS = frozenset({"client_namespaces", "metrics_namespaces", "limit_egress", "pull_secrets"})
+SURROUNDINGS = frozenset({"client_namespaces", "metrics_namespaces", "limit_egress", "pull_secrets", "pod", "spread"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class ClusterSpec:
     metrics_namespaces: tuple[str, ...] = ()
     limit_egress: bool = False
     pull_secrets: tuple[str, ...] = ()
+    spread: str = PREFERRED
+    pod: str = ""  # what the user adds to every pod (core/pod_patch.py)
 
     def __post_init__(self) -> None:
         names.check_cluster_name(self.name)
@@ -52,6 +55,9 @@ class ClusterSpec:
                     names.check_namespace(one, option)
         for secret in self.pull_secrets:
             names.check_object_name(secret, "--image-pull-secrets")
+        if self.spread not in (PREFERRED, REQUIRED):
+            raise ConfigError(f"--spread {self.spread}: expected {PREFERRED} or {REQUIRED}")
+        pod_patch.load(self.pod)
         self.sizing()
 
     def pull_references(self) -> list[dict[str, str]]:

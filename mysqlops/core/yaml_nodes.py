@@ -14,10 +14,11 @@ _NULL = {"", "~", "null", "Null", "NULL"}
 
 @dataclass(frozen=True)
 class Node:
-    """`value` is a text, None, a list of nodes, or a dict from text to node."""
+    """`value` is a text, None, a list of nodes, or a dict from text to node. A plain text is not quoted."""
 
     value: Any
     line: int
+    is_plain: bool = False
 
 
 def documents(text: str, source: str) -> list[Node]:
@@ -57,7 +58,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return Node([self.read(one) for one in node.value], line)
         is_null = node.style is None and node.value in _NULL
-        return Node(None if is_null else node.value, line)
+        return Node(None if is_null else node.value, line, node.style is None)
 
     def _pairs(self, node: Any) -> Iterator[tuple[str, Node]]:
         known: set[str] = set()

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
-from mysqlops.core import kube_status, names, ownership
+from mysqlops.core import kube_status, names
+from mysqlops.kube import apply as applying
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import login
 from mysqlops.kube.connection import Connection
@@ -71,7 +72,10 @@ class Caller:
 
 
 class Client:
-    """Calls to one API server, in one namespace by default; safe to share between threads."""
+    """Calls to one API server, in one namespace by default; safe to share between threads. `warn` gets what a change
+    removes that a user had added."""
+
+    warn: Callable[[str], None] = staticmethod(lambda _: None)
 
     def __init__(
         self,
@@ -142,10 +146,13 @@ class Client:
         return items
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        """Server-side apply; raises Conflict for a field of another manager, Refused for an object of another
-        cluster."""
-        self._check_owner(manifest)
+        """Server-side apply (kube/apply.py). A dry run raises Refused for a field of another manager, else Conflict."""
+        return applying.rehearse(self, manifest) if dry_run else applying.apply(self, manifest)
+
+    def send_apply(self, manifest: Json, *, dry_run: bool, force: bool = False) -> Json:
+        """The request alone."""
         query = {"fieldManager": names.FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        query |= {"force": "true"} if force else {}
         path = self._path(manifest["kind"], manifest["metadata"]["name"])
         self._check(manifest["kind"], dry_run=dry_run)
         return self._call("PATCH", path, manifest, content="application/apply-patch+yaml", query=query)
@@ -233,12 +240,6 @@ class Client:
     def _check(self, kind: str, *, dry_run: bool = False) -> None:
         if self.before_change is not None and not dry_run and kind != "SelfSubjectAccessReview":
             self.before_change()
-
-    def _check_owner(self, manifest: Json) -> None:
-        kind, name = manifest["kind"], manifest["metadata"]["name"]
-        found = self.find(kind, name) if ownership.is_of_a_cluster(manifest) else None
-        if found is not None and (reason := ownership.stranger(manifest, found)) is not None:
-            raise errors.Refused([reason])
 
     def _path(self, kind: str, name: str = "") -> str:
         prefix, plural, namespaced = _KINDS[kind]

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import adoption, names, typed
+from mysqlops.core import adoption, names, pod_patch, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
-from mysqlops.objects import pods, render
+from mysqlops.objects import pod_template, pods, render
 
 Json = dict[str, Any]
 
@@ -95,7 +95,6 @@ def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seco
     wanted["metadata"]["namespace"] = spec.namespace
     wanted["spec"]["activeDeadlineSeconds"] = seconds + adoption.GRACE_SECONDS // 2
     pod = wanted["spec"]["template"]["spec"]
-    pod["imagePullSecrets"] = spec.pull_references()
     pod["activeDeadlineSeconds"] = seconds
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     volumes["agent"]["configMap"]["name"] = agent_map
@@ -109,6 +108,7 @@ def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seco
         container["env"] = _environment(spec, request)
         mounts = container["volumeMounts"]
         container["volumeMounts"] = [one for one in mounts if request.source.ca or one["name"] != "source-ca"]
+    pod_template.finish(wanted["spec"]["template"], spec, pod_patch.JOBS)
     return wanted
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, secret_map
+from mysqlops.core import mysqld_config, names, pod_patch, secret_map
 from mysqlops.core.backup import Backup
-from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.spec import SURROUNDINGS, ClusterSpec
 from mysqlops.core.target import Target
-from mysqlops.objects import pods
+from mysqlops.objects import pod_template, pods
 
 Json = dict[str, Any]
 RESTIC, MYSQLD, PYTHON = "restic", "mysqld", "python"
@@ -133,11 +133,13 @@ class Templates:
 
 @dataclass(frozen=True)
 class Source:
-    """The source of a Job's images, sizes and ConfigMaps; `spec` is None if only restic is needed."""
+    """The source of a Job's images, sizes and ConfigMaps; `spec` is None if only restic is needed. Then `owner` is the
+    cluster whose pods it resembles."""
 
     spec: ClusterSpec | None = None
     config_map: str = ""
     agent_map: str = ""
+    owner: pod_template.Owner | None = None
 
 
 def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], source: Source, **env: str) -> Json:
@@ -146,14 +148,14 @@ def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], 
     cluster = source.spec.name if source.spec else ""
     _label(wanted, name, cluster)
     pod = wanted["spec"]["template"]["spec"]
-    if source.spec:
-        pod["imagePullSecrets"] = source.spec.pull_references()
     prototypes = {one["name"]: one for one in pod["containers"]}
     steps = [replace(step, env={**env, **step.env}) for step in steps]
     containers = [_container(prototypes[step.kind], step, templates.scripts, target, source) for step in steps]
     pod["initContainers"], pod["containers"] = containers[:-1], containers[-1:]
     _fill_volumes(pod, target, source, {step.kind for step in steps})
     stay_together(wanted["spec"]["template"], target)
+    if (owner := source.spec or source.owner) is not None:
+        pod_template.finish(wanted["spec"]["template"], owner, pod_patch.JOBS)
     return wanted
 
 
@@ -235,7 +237,7 @@ def beside(wanted: Json, pod: str) -> Json:
     selector = {"matchLabels": {"statefulset.kubernetes.io/pod-name": pod}}
     term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
     affinity = wanted["spec"]["template"]["spec"].setdefault("affinity", {}).setdefault("podAffinity", {})
-    affinity["requiredDuringSchedulingIgnoredDuringExecution"] = [term]
+    affinity.setdefault("requiredDuringSchedulingIgnoredDuringExecution", []).append(term)
     return wanted
 
 
@@ -287,4 +289,5 @@ def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
 
 
 def _recorded(spec: ClusterSpec) -> Json:
-    return {**asdict(spec), "mysqld": mysqld_config.recorded(spec.mysqld)}
+    kept = {key: value for key, value in asdict(spec).items() if key not in SURROUNDINGS}
+    return {**kept, "mysqld": mysqld_config.recorded(spec.mysqld)}

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import binlog, instant, names
+from mysqlops.core import binlog, instant, names, pod_patch
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import ConfigError
-from mysqlops.objects import backup, pods, render
+from mysqlops.objects import backup, pod_template, pods, render
 
 Json = dict[str, Any]
 DEFAULT_SECONDS = 15.0
@@ -60,7 +60,6 @@ def objects(templates: Sequence[Json], scripts: Mapping[str, str], request: Requ
 def _fill(deployment: Json, scripts: Mapping[str, str], request: Request, source: Source) -> None:
     deployment["metadata"]["annotations"] = {names.ANNOTATION_BINLOG: json.dumps(_noted(request), sort_keys=True)}
     pod = deployment["spec"]["template"]["spec"]
-    pod["imagePullSecrets"] = source.spec.pull_references()
     containers = {one["name"]: one for one in (*pod["initContainers"], *pod["containers"])}
     images = {"mysqld": source.spec.image, "restic": request.target.image, "ship": source.spec.agent_image}
     for name, container in containers.items():
@@ -78,6 +77,7 @@ def _fill(deployment: Json, scripts: Mapping[str, str], request: Request, source
         volumes["repository"] = {"name": "repository", "persistentVolumeClaim": {"claimName": request.target.claim}}
     pod["volumes"] = list(volumes.values())
     backup.stay_together(deployment["spec"]["template"], request.target)
+    pod_template.finish(deployment["spec"]["template"], source.spec, pod_patch.RECEIVER)
 
 
 def selector_text(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from mysqlops.core import cluster_file, file_fields, mysqld_config, retention
+from mysqlops.core import cluster_file, file_fields, mysqld_config, pod_patch, retention
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec, check_replicas
 from mysqlops.core.target import Target, check_transport, repository_of
@@ -24,12 +24,14 @@ KEPT = {
     "spec.cpu": "cpu",
     "spec.storage.size": "storage_size",
     "spec.storage.class": "storage_class",
+    "spec.spread": "spread",
 }
 OPTIONAL = {
     "spec.access.clientNamespaces": "client_namespaces",
     "spec.access.metricsNamespaces": "metrics_namespaces",
     "spec.access.limitEgress": "limit_egress",
     "spec.imagePullSecrets": "pull_secrets",
+    pod_patch.PATH: "pod",
 }
 SCHEDULE, BINLOG = "spec.backup.schedule", "spec.backup.binlog"
 _VERIFY_CRON = "0 5 * * 0"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import my_cnf as lines
-from mysqlops.core import mysqld_config, names, setting_rules, sizing
-from mysqlops.core.spec import ClusterSpec
-from mysqlops.objects import claims, network
+from mysqlops.core import mysqld_config, names, pod_patch, setting_rules, sizing
+from mysqlops.core.spec import PREFERRED, REQUIRED, ClusterSpec
+from mysqlops.objects import claims, network, pod_template
 
 Json = dict[str, Any]
 BASE_NAME = "mysql"
@@ -24,6 +24,7 @@ _ORDER = (
 ).split()
 
 
+_MUST = "DoNotSchedule"
 MY_CNF = "my.cnf"  # what mysqld reads
 USER_CNF = "user.cnf"  # the user's settings in it
 PREVIOUS_CNF = "previous.cnf"  # the user's settings before the last change, for --revert
@@ -128,11 +129,29 @@ def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent) -> 
             }
         else:
             container["image"] = spec.agent_image
-    template["spec"]["imagePullSecrets"] = spec.pull_references()
+    if spec.spread == REQUIRED:
+        _spread_of(template)["whenUnsatisfiable"] = _MUST
+    pod_template.finish(template, spec, pod_patch.MEMBERS)
+    if spec.pod:
+        template["metadata"]["annotations"][pod_patch.ANNOTATION] = spec.pod
     claim = body["volumeClaimTemplates"][0]["spec"]
     claim["resources"]["requests"]["storage"] = spec.storage_size
     if spec.storage_class is not None:
         claim["storageClassName"] = spec.storage_class
+
+
+def _spread_of(template: Json) -> Json:
+    """The constraint that keeps members on different nodes."""
+    found: list[Json] = template["spec"]["topologySpreadConstraints"]
+    return next(one for one in found if one["topologyKey"] == "kubernetes.io/hostname")
+
+
+def spread_of(template: Json) -> str:
+    """What a StatefulSet's template says of members that would share a node; one of an older release has no say."""
+    try:
+        return REQUIRED if _spread_of(template)["whenUnsatisfiable"] == _MUST else PREFERRED
+    except (KeyError, StopIteration):
+        return PREFERRED
 
 
 def _volume(stateful_set: Json, name: str) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 from mysqlops.core import image, mysqld_config, names, quantity
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
-from mysqlops.objects import network
+from mysqlops.objects import network, pod_template, render
 from mysqlops.objects.render import USER_CNF
 
 Json = dict[str, Any]
@@ -27,6 +27,8 @@ _VERBS = {
     "client_namespaces": ("--client-namespaces", "upgrade {name} --client-namespaces {wanted}"),
     "metrics_namespaces": ("--metrics-namespaces", "upgrade {name} --metrics-namespaces {wanted}"),
     "limit_egress": ("--limit-egress", "upgrade {name} --limit-egress"),
+    "spread": ("--spread", "upgrade {name} --spread {wanted}"),
+    "pod": ("--pod-patch", "upgrade {name} --pod-patch FILE"),
     "pull_secrets": ("--image-pull-secrets", "upgrade {name} --image-pull-secrets {wanted}"),
 }
 
@@ -38,6 +40,7 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
     containers = {one["name"]: one for one in stateful_set["spec"]["template"]["spec"]["containers"]}
     mysqld = containers[names.CONTAINER_MYSQLD]
     claim = stateful_set["spec"]["volumeClaimTemplates"][0]["spec"]
+    noted = pod_template.noted(stateful_set)
     source = f"ConfigMap of {stateful_set['metadata']['name']}, {USER_CNF}"
     return ClusterSpec(
         name=stateful_set["metadata"]["name"],
@@ -52,9 +55,9 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
         client_namespaces=access.client_namespaces,
         metrics_namespaces=access.metrics_namespaces,
         limit_egress=access.limit_egress,
-        pull_secrets=tuple(
-            one["name"] for one in stateful_set["spec"]["template"]["spec"].get("imagePullSecrets") or ()
-        ),
+        pull_secrets=noted.pull_secrets,
+        spread=render.spread_of(stateful_set["spec"]["template"]),
+        pod=noted.pod,
         mysqld=mysqld_config.read(mysqld_config.parse(settings.get(USER_CNF, ""), source)),
     )
 
@@ -84,6 +87,8 @@ def _reason(field: str, wanted: ClusterSpec, running: ClusterSpec) -> Reason:
     value, there = (_words(getattr(spec, field)) for spec in (wanted, running))
     if field == "mysqld":
         text = "--config: the settings differ from the running ones: " + ", ".join(_settings(wanted, running))
+    elif field == "pod":
+        text = f"--pod-patch: {running.name} runs with another patch, or with none"
     else:
         text = f"{option} {value}: {running.name} runs with {there}"
     hint = f"mysqlops {verb.format(name=running.name, wanted=value)}" if verb else "a running cluster keeps its class"

@@ -19,7 +19,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
 from mysqlops.objects import render
-from mysqlops.operations import agents, deploy, image_check, observe, rollout, unproven, upgrade
+from mysqlops.operations import agents, deploy, image_check, observe, owned, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
 
@@ -91,6 +91,7 @@ def plan(
     if static:
         return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
+    owned.check(session.client, [(config_map, session.client.find("ConfigMap", running.in_use.config))])
     image_check.must_fit(session, spec, running.spec)
     image_check.must_pass(session, spec, objects)
     return Change(values, (), config_map, None)

@@ -14,7 +14,18 @@ from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims, render
 from mysqlops.objects.running import differences
-from mysqlops.operations import agents, bundle, data_version, image_check, observe, orders, preflight, vault, waiting
+from mysqlops.operations import (
+    agents,
+    bundle,
+    data_version,
+    image_check,
+    observe,
+    orders,
+    owned,
+    preflight,
+    vault,
+    waiting,
+)
 from mysqlops.operations.session import Session
 from mysqlops.planning import deploy as planning
 from mysqlops.planning import restore as restoring
@@ -51,7 +62,9 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
     live = observe.live_objects(client, wanted)
     live["Secret", names.credentials_secret(spec.name)] = vault.before(client, spec.name)
     knowing = observe.knowing(client, spec.name) if planning.lost_secrets(live) else []
-    return wanted, planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
+    found = planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
+    owned.check(client, [(one.manifest, live[one.kind, one.name]) for one in found.steps if one.manifest is not None])
+    return wanted, found
 
 
 def _half_restored(client: Client, claim: str, name: str) -> list[errors.Reason]:

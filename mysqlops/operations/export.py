@@ -21,7 +21,7 @@ def job_of(session: Session, target: Target, chosen: backup.Backup, claim: str, 
     targets.check_claim(session.client, claim)
     digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
     steps = planning.export(chosen.snapshot, file)
-    made = planning.job(restic.templates(), f"export-{digest}", target, steps, planning.Source())
+    made = planning.job(restic.templates(), f"export-{digest}", target, steps, restic.source(session.client))
     return planning.onto_claim(made, claim)
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import capabilities, image, memory, mysqld_config, names, quantity, series, version
+from mysqlops.core import capabilities, image, memory, mysqld_config, names, pod_patch, quantity, series, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
-from mysqlops.objects import pods
+from mysqlops.objects import pod_template, pods
 from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 
@@ -166,7 +166,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "resources": copy.deepcopy(template["containers"][1]["resources"]),
         "securityContext": copy.deepcopy(locked),
     }
-    return {
+    made: Json = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -179,12 +179,13 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
             "activeDeadlineSeconds": 600,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "imagePullSecrets": spec.pull_references(),
             "securityContext": copy.deepcopy(template["securityContext"]),
             "containers": [mysqld, python],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
         },
     }
+    pod_template.finish(made, spec, pod_patch.IMAGE_CHECK)
+    return made
 
 
 def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason | None]:

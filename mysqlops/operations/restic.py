@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import facts
+from mysqlops.core import facts, names
 from mysqlops.core.target import Target
 from mysqlops.kube import manifests
+from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
+from mysqlops.objects import pod_template
 from mysqlops.operations import jobs
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
@@ -28,7 +30,7 @@ def run(session: Session, target: Target, *words: str) -> str:
 def steps(session: Session, target: Target, wanted: Sequence[planning.Step], heard: str) -> str:
     """Run several, one after another; returns the output of the step `heard`."""
     name = f"restic-{target.name}-{secrets.token_hex(4)}"
-    job = planning.job(templates(), name, target, wanted, planning.Source())
+    job = planning.job(templates(), name, target, wanted, source(session.client))
     job["spec"]["activeDeadlineSeconds"] = int(session.timeout_seconds) + 30
     try:
         pod = jobs.run(session, job, backup_progress.progress, "restic-refused")
@@ -37,6 +39,13 @@ def steps(session: Session, target: Target, wanted: Sequence[planning.Step], hea
         raise errors.StorageError(f"target {target.name} ({target.place}): no answer: {error}") from error
     finally:
         session.client.delete("Job", name)
+
+
+def source(client: Client) -> planning.Source:
+    """The source of a Job that belongs to no cluster: the first one of the namespace says what pods need there."""
+    found = client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
+    first = min(found, key=lambda one: str(one["metadata"]["name"]), default=None)
+    return planning.Source(owner=pod_template.noted(first) if first else None)
 
 
 def snapshots(session: Session, target: Target) -> list[Json]:

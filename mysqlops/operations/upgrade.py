@@ -11,6 +11,7 @@ from mysqlops.core import image, instant, names, ownership, rollout, series, ver
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
+from mysqlops.kube.client import Client
 from mysqlops.objects import drift, render
 from mysqlops.operations import (
     agents,
@@ -20,6 +21,7 @@ from mysqlops.operations import (
     followers,
     image_check,
     observe,
+    owned,
     secret_move,
     unproven,
 )
@@ -91,13 +93,14 @@ class _Compared:
 
 
 def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> _Compared:
-    """Raises Refused if an object of that name is somebody else's."""
+    """Raises Refused if an object of that name, or a field that differs, is somebody else's."""
     wanted = objects(running, spec)
     live = observe.live_objects(session.client, wanted)
     there = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
     if strangers := [one for item, found in there if found and (one := ownership.stranger(item, found))]:
         raise Refused(strangers)
     different = [item for item, found in there if _differs(item, found)]
+    owned.check(session.client, [(item, found) for item, found in there if item in different])
     others = tuple(item for item in different if item["kind"] != "StatefulSet")
     return _Compared(wanted, others, replaces_pods=len(others) < len(different))
 
@@ -176,6 +179,16 @@ def objects(running: observe.Running, spec: ClusterSpec, *, in_place: bool = Fal
     return wanted
 
 
+def as_it_runs(client: Client, name: str) -> list[Json]:
+    """The objects of a running cluster as the verbs left them, for tools that apply objects; raises Refused if another
+    release made them."""
+    running = observe.must_run(client, name)
+    if _agent_version(running) != (mine := bundle.build().version):
+        text = f"{name} runs agent {_agent_version(running)}, and this mysqlops would render {mine}"
+        raise Refused([Reason("agent-differs", text, f"mysqlops upgrade {name}, then render again")])
+    return objects(running, running.spec, in_place=True)
+
+
 def _keep_previous(data: Json, running: Json) -> None:
     """The user's settings before their last change."""
     previous = running.get(render.PREVIOUS_CNF)
@@ -195,13 +208,15 @@ def _differs(wanted: Json, found: Json | None) -> bool:
     return not filled_secret and (found is None or bool(drift.differences(wanted, found)))
 
 
+_OTHERS = {"mysqld": "settings", "spread": "spread", "pod": "pod patch"}
+
+
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
     """A short description of the change."""
     fields = ("image", "agent_image", "memory", "cpu")
     pairs = [(field, image.shown(getattr(running.spec, field)), image.shown(getattr(spec, field))) for field in fields]
     words = [f"{field.replace('_', ' ')} {old} -> {new}" for field, old, new in pairs if old != new]
-    if spec.mysqld != running.spec.mysqld:
-        words.append("settings")
+    words += [word for field, word in _OTHERS.items() if getattr(spec, field) != getattr(running.spec, field)]
     if _agent_version(running) != bundle.build().version:
         words.append(f"agent {_agent_version(running)} -> {bundle.build().version}")
     return ", ".join(words) or "manifests"

@@ -26,6 +26,7 @@ STREAM, STOP_STREAM = "backup binlog start", "backup binlog stop"
 _VERBS = (DEPLOY, RESIZE, SCALE, CONFIGURE, UPGRADE, SCHEDULE, UNSCHEDULE, STREAM, STOP_STREAM)  # that a note may name
 _SETTING, _INTERRUPTED = "spec.settings", "it was interrupted"
 _FIELDS = {field: path for path, field in {**cluster_file.KEPT, **cluster_file.OPTIONAL}.items()}
+_MOST_SHOWN = 160
 _SIZES = ("storage_size", "memory", "cpu")
 _ELSEWHERE = ("replicas", "storage_size", "storage_class")  # changed by no rollout
 
@@ -180,7 +181,8 @@ def _brief(facts: Mapping[str, Any]) -> str | None:
 def _shown(value: Any) -> str:
     if value is None or value in ((), ""):
         return "none"
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 def _refused(goal: Wanted, state: State) -> Iterator[Reason]:

@@ -127,6 +127,7 @@ _HARMLESS = {
     "certificate-ends",
     "ca-ends",
     "version-ended",
+    "applied-over",
 }
 
 

@@ -6,11 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import group, instant, names, ordered, rollout, view
+from mysqlops.core import group, instant, names, ordered, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.objects import claims, pods, revisions
-from mysqlops.planning import backup_state, belongings, certificate_state, member_conditions, rotation, version_state
+from mysqlops.planning import (
+    backup_state,
+    belongings,
+    certificate_state,
+    member_conditions,
+    rotation,
+    template_state,
+    version_state,
+)
 from mysqlops.planning.status import (
     ABSENT,
     DEGRADED,
@@ -155,7 +163,7 @@ def _conditions(
     found += belongings.conditions(seen, published)
     found += _group_conditions(members, primaries, published)
     found += _service_conditions(seen, primaries)
-    found += _rollout_conditions(seen)
+    found += template_state.conditions(seen)
     found += rotation.conditions(seen) + certificate_state.conditions(seen.name, members, seen.taken_at)
     found += _order_conditions(seen, members)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
@@ -224,17 +232,6 @@ def _group_conditions(
         return []
     text = f"{claimed} members say they are ONLINE, the primary {primaries[0]} sees {leader.online}"
     return [Condition("members-unseen", text, "wait a few seconds; mysqlops status then shows which one is silent")]
-
-
-def _rollout_conditions(seen: Observed) -> list[Condition]:
-    under_way = rollout.read(seen.stateful_set)
-    if under_way is None:
-        return []
-    left, all_of = len(revisions.outdated(seen.stateful_set, seen.pods)), len(seen.pods)
-    text = f"a rollout is open ({under_way.why}): {all_of - left} of {all_of} pods are up to date"
-    if under_way.failure:
-        text = f"a rollout is being rolled back ({under_way.failure}): {left} pods to go"
-    return [Condition("rollout-open", text, f"mysqlops upgrade {seen.name} --resume, or --rollback")]
 
 
 # What a command notes on the Lease while it works -> what that means, and the command that continues it.

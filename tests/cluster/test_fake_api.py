@@ -35,9 +35,10 @@ class Real:
     def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
         return self._client.create(kind, manifest, dry_run=dry_run)
 
-    def apply(self, manifest: Json, *, manager: str, dry_run: bool = False) -> Json:
+    def apply(self, manifest: Json, *, manager: str, dry_run: bool = False, force: bool = False) -> Json:
         path = self._client._path(manifest["kind"], manifest["metadata"]["name"])
         query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
+        query |= {"force": "true"} if force else {}
         return self._client._call("PATCH", path, manifest, content="application/apply-patch+yaml", query=query)
 
     def replace(self, kind: str, manifest: Json) -> Json:

@@ -1,31 +1,111 @@
-"""The GitOps way of docs/how-to/deploy.md: objects applied with kubectl, changed by verbs, applied again."""
+"""Rendered objects that kubectl applied, each way, and then every verb that changes objects; a controller's fields."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import pytest
 
-from tests.cluster.conftest import SMALL, Namespace
+from tests.cluster.conftest import SMALL, Namespace, make_namespace, run
 
 pytestmark = pytest.mark.long
-APPLY = ("apply", "--server-side", "--field-manager=mysqlops", "-f", "-")
+NAME = "mysql"
+WAYS = {
+    "client": ("apply",),
+    "server": ("apply", "--server-side"),
+    "own": ("apply", "--server-side", "--field-manager=mysqlops"),  # what pages recommended before
+}
 
 
-def rendered(namespace: Namespace, *options: str) -> str:
-    done = namespace.mysqlops("render", "mysql", "-n", namespace.name, "--replicas", "1", *SMALL, *options)
-    assert done.code == 0, done.err
-    return done.out
+@pytest.fixture(scope="module", params=list(WAYS))
+def placed(request: pytest.FixtureRequest, namespace: Namespace) -> Iterator[tuple[Namespace, str]]:
+    """One member, of rendered objects, in a namespace of its own."""
+    made = make_namespace(f"{namespace.name}-{request.param}")
+    rendered = made.mysqlops("render", NAME, "-n", made.name, "--replicas", "1", *SMALL)
+    assert rendered.code == 0, rendered.err
+    made.kubectl(*WAYS[request.param], "-f", "-", stdin=rendered.out)
+    made.await_healthy(seconds=240)
+    yield made, request.param
+    made.kubectl("delete", "namespace", made.name, "--wait=false")
 
 
-def test_verbs_change_what_kubectl_applied(namespace: Namespace) -> None:
-    namespace.kubectl(*APPLY, stdin=rendered(namespace))
-    namespace.await_healthy(seconds=300)
-    namespace.must("config", "set", "mysql", "long_query_time=3")
-    namespace.must("upgrade", "mysql", "--cpu", "120m")
+def _managers(namespace: Namespace, kind: str, name: str) -> set[str]:
+    words = ("get", kind, name, "-o", "json", "--show-managed-fields")
+    found = json.loads(namespace.kubectl(*words))["metadata"]["managedFields"]
+    return {one["manager"] for one in found if set(one["fieldsV1"]) - {"f:metadata"} and not one.get("subresource")}
+
+
+def _again(namespace: Namespace, way: str) -> None:
+    """Freshly rendered objects: they change nothing."""
+    before = namespace.objects("statefulsets")[0]["metadata"]["generation"]
+    fresh = namespace.mysqlops("render", NAME, "--running")
+    assert fresh.code == 0, fresh.err
+    namespace.kubectl(*WAYS[way], "-f", "-", stdin=fresh.out)
+    assert namespace.objects("statefulsets")[0]["metadata"]["generation"] == before
+
+
+def _template(namespace: Namespace) -> dict[str, object]:
+    found: dict[str, object] = namespace.objects("statefulsets")[0]["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def test_every_verb_follows_kubectl(placed: tuple[Namespace, str]) -> None:
+    namespace, way = placed
+    assert any("kubectl" in one for one in _managers(namespace, "statefulset", NAME)) == (way != "own")
+    namespace.must("deploy", NAME, "--replicas", "1", *SMALL)
+    namespace.must("config", "set", NAME, "long_query_time=3")
+    _again(namespace, way)
+    namespace.must("upgrade", NAME, "--cpu", "110m")
+    assert not [one for one in _managers(namespace, "statefulset", NAME) if "kubectl" in one]
+    _again(namespace, way)
+    namespace.must("config", "set", NAME, "table_open_cache_instances=8")
+    _again(namespace, way)
+    namespace.must("upgrade", NAME, "--metrics-namespaces", "monitoring")
+    _again(namespace, way)
+    namespace.must("storage", "resize", NAME, "--size", "1200Mi")
+    _again(namespace, way)
+    namespace.must("restart", NAME)
+    namespace.must("tls", "rotate", NAME, "--yes")
+    namespace.must("users", "rotate", NAME, "--yes")
+    namespace.must("stop", NAME, "--yes")
+    namespace.must("start", NAME)
+    namespace.must("upgrade", NAME, "--cpu", "100m")
     namespace.await_healthy()
 
 
-def test_what_is_rendered_with_the_new_options_applies_again(namespace: Namespace) -> None:
-    pods = {pod["metadata"]["uid"] for pod in namespace.objects("pods")}
-    namespace.kubectl(*APPLY, stdin=rendered(namespace, "--cpu", "120m"))
-    assert namespace.mysqlops("status", "mysql").code == 0
-    assert {pod["metadata"]["uid"] for pod in namespace.objects("pods")} == pods
+def test_the_verbs_of_several_members_follow_it_too(placed: tuple[Namespace, str]) -> None:
+    namespace, way = placed
+    namespace.must("scale", NAME, "--replicas", "3")
+    _again(namespace, way)
+    namespace.must("switchover", NAME)
+    namespace.must("member", "rebuild", NAME, namespace.replicas()[0], "--confirm", namespace.replicas()[0])
+    namespace.must("scale", NAME, "--replicas", "1", "--pvc", "delete", "--confirm", NAME)
+    _again(namespace, way)
+    namespace.await_healthy()
+
+
+def test_an_old_file_is_refused_where_the_server_is_asked(placed: tuple[Namespace, str]) -> None:
+    namespace, _ = placed
+    old = namespace.mysqlops("render", NAME, "--replicas", "1", *SMALL, "--image", "mysql:0.0.1")
+    before = _template(namespace)
+    words = ("-n", namespace.name, "apply", "--server-side", "-f", "-")
+    done = run("kubectl", *words, stdin=old.out, timeout=60)
+    assert done.code != 0
+    assert 'conflict with "mysqlops"' in done.err or 'conflicts with "mysqlops"' in done.err
+    assert _template(namespace) == before
+
+
+def test_a_controllers_field_is_refused_by_name_and_the_hint_ends_that(placed: tuple[Namespace, str]) -> None:
+    namespace, _ = placed
+    fresh = namespace.mysqlops("render", NAME, "--running", "-o", "json")
+    mine = next(one for one in json.loads(fresh.out)["items"] if one["kind"] == "StatefulSet")
+    argo = ("apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts", "-f", "-")
+    namespace.kubectl(*argo, stdin=json.dumps(mine))
+    done = namespace.mysqlops("upgrade", NAME, "--cpu", "120m")
+    assert (done.code, "field-owner" in done.err, "argocd-controller" in done.err) == (3, True, True), done.err
+    patch = ("patch", "statefulset", NAME, "--type=merge", "-p", '{"metadata":{"managedFields":[{}]}}')
+    assert '{"metadata":{"managedFields":[{}]}}' in done.err
+    namespace.kubectl(*patch)
+    namespace.must("upgrade", NAME, "--cpu", "120m")
+    namespace.await_healthy()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mysqlops import errors
-from tests.simulation import admission, controllers, objects, ownership, preconditions, sharing
+from tests.simulation import admission, controllers, managed_fields, objects, ownership, preconditions, sharing
 
 Json = dict[str, Any]
 Table = dict[str, dict[str, "Stored"]]
@@ -55,7 +55,8 @@ class ApiServer:
     # Reading
 
     def get(self, kind: str, name: str) -> Json:
-        return self._stored(kind, name).copy()
+        found = self._stored(kind, name)
+        return managed_fields.shown(found.copy(), found.owners)
 
     def list(self, kind: str, selector: str = "", *, cached: bool = False) -> list[Json]:
         tables = self._cache if cached and self._cache is not None else self._tables
@@ -101,8 +102,9 @@ class ApiServer:
             raise errors.KubeError(f"POST {kind}: 400 resourceVersion should not be set on objects to be created")
         return self._add(kind, manifest, f"{manager}/Update", dry_run=dry_run)
 
-    def apply(self, manifest: Json, *, manager: str, dry_run: bool = False) -> Json:
-        """Server-side apply; Conflict names each field that another manager owns with another value."""
+    def apply(self, manifest: Json, *, manager: str, dry_run: bool = False, force: bool = False) -> Json:
+        """Server-side apply; Conflict names each field that another manager owns with another value, which `force`
+        takes."""
         manifest = preconditions.without_nulls(objects.received(manifest))
         kind, meta = manifest["kind"], manifest["metadata"]
         applier, wanted = f"{manager}/Apply", ownership.fields(manifest)
@@ -112,16 +114,13 @@ class ApiServer:
                 raise errors.Conflict(f"PATCH {kind}/{meta['name']}: 409 it names an object that does not exist")
             return self._add(kind, manifest, applier, dry_run=dry_run)
         preconditions.of_patch(kind, found.thing, meta)
-        if against := ownership.conflicts(found.owners, applier, found.thing, wanted):
-            who = ", ".join(
-                f'conflict with "{name.partition("/")[0]}": {ownership.text(path)}' for name, path in against
-            )
-            raise errors.Conflict(
-                f"PATCH {kind}/{meta['name']}: 409 Apply failed with {len(against)} conflict(s): {who}"
-            )
-        gone = ownership.dropped(found.owners, applier, wanted)
+        owners = found.owners or {"before-first-apply/Update": frozenset(ownership.fields(found.thing))}
+        against = ownership.conflicts(owners, applier, found.thing, wanted)
+        if against and not force:
+            raise ownership.conflict(f"PATCH {kind}/{meta['name']}", against)
+        gone = ownership.dropped(owners, applier, wanted)
         new = ownership.applied(found.thing, preconditions.without_system(manifest), gone)
-        owners = {**found.owners, applier: frozenset(wanted)}
+        owners = {**ownership.without(owners, against), applier: frozenset(wanted)}
         return self._update(kind, found, new, owners, dry_run=dry_run)
 
     def replace(self, kind: str, manifest: Json, *, manager: str = _UPDATER) -> Json:
@@ -152,6 +151,9 @@ class ApiServer:
         if meta := change.get("metadata"):
             preconditions.of_patch(kind, found.thing, meta)
             change = preconditions.without_system(change)
+            if "managedFields" in meta:
+                self._store(kind, found, found.thing, managed_fields.read(meta["managedFields"]))
+                found = self._stored(kind, name)
         return self._update_by(f"{manager}/Update", kind, found, objects.merged(found.thing, change))
 
     def set_status(self, kind: str, name: str, change: Json) -> None:
@@ -246,7 +248,7 @@ class ApiServer:
 
     def _store(self, kind: str, found: Stored, new: Json, owners: ownership.Owners) -> Json:
         """Only what differs is written, and gets a new resourceVersion."""
-        if new is found.thing or (new == found.thing and owners == found.owners):
+        if (new is found.thing or new == found.thing) and owners == found.owners:
             return found.copy()
         stored = Stored(self._numbered(new), owners)
         self._tables[kind][new["metadata"]["name"]] = stored

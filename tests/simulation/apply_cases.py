@@ -155,7 +155,50 @@ def scaling_takes_no_field_from_who_applies(api: Backend) -> None:
     assert api.apply(wanted, manager="mysqlops")["spec"]["revisionHistoryLimit"] == 3
 
 
+def what_one_owns_can_be_handed_over(api: Backend) -> None:
+    """As a user takes over what kubectl placed: what the new owner no longer names goes, and nothing conflicts."""
+    wanted = manifests.config_map("handed", {"a": "1", "b": "1"}, labels={"x": "1"})
+    found = api.apply(wanted, manager="one")["metadata"]
+    entries = api.get("ConfigMap", "handed")["metadata"]["managedFields"]
+    assert [one["manager"] for one in entries] == ["one"]
+    entries[0]["manager"] = "two"
+    change = {"managedFields": entries, "resourceVersion": found["resourceVersion"]}
+    api.merge_patch("ConfigMap", "handed", {"metadata": change}, manager="three")
+    with pytest.raises(errors.Conflict) as stale:
+        api.merge_patch("ConfigMap", "handed", {"metadata": change}, manager="three")
+    assert not stale.value.owners
+    with pytest.raises(errors.Conflict) as refused:
+        api.apply(manifests.config_map("handed", {"a": "2"}), manager="one")
+    assert refused.value.owners == (errors.FieldOwner("two", ".data.a"),)
+    found = api.apply(manifests.config_map("handed", {"a": "2"}), manager="two")
+    assert found["data"] == {"a": "2"}
+    assert "labels" not in found["metadata"]
+
+
+def a_cleared_list_of_owners_leaves_the_fields_to_nobody(api: Backend) -> None:
+    api.apply(manifests.config_map("cleared", {"a": "1", "b": "1"}), manager="one")
+    api.merge_patch("ConfigMap", "cleared", {"metadata": {"managedFields": [{}]}})
+    assert "managedFields" not in api.get("ConfigMap", "cleared")["metadata"]
+    with pytest.raises(errors.Conflict) as refused:
+        api.apply(manifests.config_map("cleared", {"a": "2"}), manager="two")
+    assert refused.value.owners == (errors.FieldOwner("before-first-apply", ".data.a"),)
+    found = api.apply(manifests.config_map("cleared", {"a": "2"}), manager="two", force=True)
+    assert found["data"] == {"a": "2", "b": "1"}
+    assert api.apply(manifests.config_map("cleared", {"a": "3"}), manager="two")["data"]["a"] == "3"
+
+
+def force_takes_the_field(api: Backend) -> None:
+    api.apply(manifests.config_map("forced", {"a": "1", "b": "1"}), manager="one")
+    api.apply(manifests.config_map("forced", {"a": "2"}), manager="two", force=True)
+    with pytest.raises(errors.Conflict, match=r"\.data\.a"):
+        api.apply(manifests.config_map("forced", {"a": "1", "b": "1"}), manager="one")
+    assert api.apply(manifests.config_map("forced", {"b": "2"}), manager="one")["data"] == {"a": "2", "b": "2"}
+
+
 CASES = [
+    what_one_owns_can_be_handed_over,
+    a_cleared_list_of_owners_leaves_the_fields_to_nobody,
+    force_takes_the_field,
     scaling_changes_the_number_alone,
     scaling_takes_no_field_from_who_applies,
     apply_conflicts_on_anothers_value,

@@ -95,8 +95,8 @@ class _Wire:
     def apply(self, path: str, body: Json, query: Mapping[str, str]) -> Json:
         kind, name = _target(path)
         dry, manager = "dryRun" in query, query["fieldManager"]
-        text = f"{'DRY ' if dry else ''}APPLY {kind} {name}"
-        return self.send(text, lambda: self._server.apply(body, manager=manager, dry_run=dry))
+        text, force = f"{'DRY ' if dry else ''}APPLY {kind} {name}", "force" in query
+        return self.send(text, lambda: self._server.apply(body, manager=manager, dry_run=dry, force=force))
 
     def delete(self, path: str, options: Json) -> Json:
         kind, name = _target(path)

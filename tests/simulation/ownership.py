@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mysqlops import errors
+
 Json = dict[str, Any]
 Path = tuple[str, ...]
 Owners = Mapping[str, frozenset[Path]]
@@ -148,6 +150,17 @@ def conflicts(owners: Owners, manager: str, live: Json, wanted: Mapping[Path, An
             shared = sorted(path for path in held if path in wanted)
             found += [(name, path) for path in shared if not _agrees(live, path, wanted[path])]
     return found
+
+
+def without(owners: Owners, taken: list[tuple[str, Path]]) -> Owners:
+    """After somebody has taken these fields from their owners."""
+    return {name: held - {path for owner, path in taken if owner == name} for name, held in owners.items()}
+
+
+def conflict(call: str, against: list[tuple[str, Path]]) -> errors.Conflict:
+    found = [errors.FieldOwner(name.partition("/")[0], text(path)) for name, path in against]
+    who = ", ".join(f'conflict with "{one.manager}": {one.field}' for one in found)
+    return errors.Conflict(f"{call}: 409 Apply failed with {len(found)} conflict(s): {who}", owners=found)
 
 
 def _agrees(live: Json, path: Path, value: Any) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mysqlops import errors
 from mysqlops.cli import yaml_text
-from mysqlops.core import cluster_file, names, retention, rollout, target
+from mysqlops.core import cluster_file, names, pod_patch, retention, rollout, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
@@ -65,6 +65,7 @@ def test_a_cluster_that_does_not_exist_is_deployed_and_then_backed_up() -> None:
         ({"replicas": 5, "image": "mysql:9.8", "storage_size": "20Gi"}, ["storage resize", "scale", "upgrade"]),
         ({"replicas": 1, "image": "mysql:9.8", "storage_size": "20Gi"}, ["storage resize", "upgrade", "scale"]),
         ({"client_namespaces": ("web",)}, ["upgrade"]),
+        ({"spread": "required", "pod": '{"metadata":{"labels":{"a":"b"}}}'}, ["upgrade"]),
         ({"agent_image": "python:3.14", "cpu": "1", "pull_secrets": ("a",), "limit_egress": True}, ["upgrade"]),
     ],
 )
@@ -169,6 +170,31 @@ _SETTINGS = st.dictionaries(
     st.sampled_from(["init_connect", "optimizer_switch", "loose_x", "innodb_ft_user_stopword_table"]),
     _VALUES | st.sampled_from(["ON", "0200", "1e3", "'quoted'", "null", "~", "a # b", " led", "yes", "12:30:45", ""]),
 )
+_TEXTS = st.sampled_from(["1", "true", "on", "0440", "1e3", "a b", "# x", "~", "null", "two\nlines"])
+_LABELS = st.dictionaries(st.sampled_from(["team", "example.com/x", "on"]), _TEXTS)
+_POD_SPECS = st.fixed_dictionaries(
+    {},
+    optional={
+        "tolerations": st.lists(st.fixed_dictionaries({"key": _TEXTS, "tolerationSeconds": st.integers(0, 10**6)})),
+        "nodeSelector": _LABELS,
+        "priorityClassName": st.sampled_from(["database", "no"]),
+        "volumes": st.just([{"name": "extra", "secret": {"secretName": "on", "optional": True}}]),
+        "initContainers": st.lists(
+            st.fixed_dictionaries({"name": st.just("mesh"), "image": st.just("mesh:1"), "args": st.lists(_TEXTS)})
+        ),
+        "containers": st.lists(
+            st.fixed_dictionaries({"name": st.just("*"), "env": st.just([{"name": "A", "value": "true"}])}), max_size=1
+        ),
+    },
+)
+_TEMPLATES = st.fixed_dictionaries(
+    {}, optional={"metadata": st.fixed_dictionaries({"labels": _LABELS}), "spec": _POD_SPECS}
+)
+_PATCHES = st.builds(
+    lambda common, roles: {**common, **({"roles": roles} if roles else {})},
+    _TEMPLATES,
+    st.dictionaries(st.sampled_from(pod_patch.ROLES), _TEMPLATES, max_size=2),
+)
 _SPECS = st.builds(
     ClusterSpec,
     st.just("mysql"),
@@ -184,6 +210,8 @@ _SPECS = st.builds(
     metrics_namespaces=_NAMES,
     limit_egress=st.booleans(),
     pull_secrets=_NAMES,
+    spread=st.sampled_from(["preferred", "required"]),
+    pod=_PATCHES.map(pod_patch.canonical),
 )
 _WISHES = st.builds(
     schedule.Request,

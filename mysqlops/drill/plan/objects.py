@@ -6,9 +6,10 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names, secret_map
+from mysqlops.core import names, pod_patch, secret_map
 from mysqlops.drill.ledger import journal
 from mysqlops.drill.plan import choice
+from mysqlops.objects import pod_template
 
 Json = dict[str, Any]
 _LABELS = {names.LABEL_MANAGED_BY: names.APP_NAME, "app.kubernetes.io/component": "drill"}
@@ -27,6 +28,7 @@ class Cluster:
     agent_image: str
     agent_config_map: str
     pull_secrets: tuple[str, ...] = ()
+    pod: str = ""
 
     def pull_references(self) -> list[dict[str, str]]:
         return [{"name": one} for one in self.pull_secrets]
@@ -86,7 +88,6 @@ def pod(base: Json, cluster: Cluster, request: Clients, name: str) -> Json:
     made["metadata"]["labels"][names.LABEL_CLIENT] = cluster.name
     spec = made["spec"]
     spec["activeDeadlineSeconds"] = request.deadline_seconds
-    spec["imagePullSecrets"] = cluster.pull_references()
     _place(spec, cluster, request)
     container = spec["containers"][0]
     container["image"] = cluster.agent_image
@@ -101,6 +102,7 @@ def pod(base: Json, cluster: Cluster, request: Clients, name: str) -> Json:
                 volume["secret"]["secretName"] = secret_map.secret(cluster.name, secret_map.APP)
             case "ca":
                 volume["secret"]["secretName"] = names.tls_secret(cluster.name)
+    pod_template.finish(made, cluster, pod_patch.DRILL)
     return made
 
 
@@ -153,8 +155,8 @@ def undo_job(base: Json, cluster: Cluster, undo: Undo) -> Json:
     made["metadata"]["name"] = names_of(cluster.name, "undo")
     spec = made["spec"]["template"]["spec"]
     spec["nodeName"] = undo.node
-    spec["imagePullSecrets"] = cluster.pull_references()
     spec["containers"][0]["image"] = cluster.agent_image
     spec["containers"][0]["command"] += [str(undo.seconds), undo.file]
     spec["volumes"][0]["persistentVolumeClaim"]["claimName"] = undo.claim
+    pod_template.finish(made["spec"]["template"], cluster, pod_patch.DRILL)
     return made

@@ -147,7 +147,7 @@ OPERATION = (
         "orders",
         "no command was left half-done",
         "some changes wait until it is finished or reverted",
-        codes=("order-open", "restore-open", "rollout-open", "rotation-open"),
+        codes=("applied-over", "order-open", "restore-open", "rollout-open", "rotation-open"),
     ),
     Check(
         "agents",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from mysqlops import errors
 from mysqlops.clock import Signal, Task
-from mysqlops.kube import client
+from mysqlops.kube import apply, client
 from mysqlops.kube import exec as kube_exec
 
 Json = dict[str, Any]
@@ -144,7 +144,7 @@ class Client(client.Client):
         return [one for one in events if one["involvedObject"] == {"kind": kind, "name": name}]
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        self._check_owner(manifest)
+        apply.live(self, manifest)
         self._check(manifest["kind"], dry_run=dry_run)
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         found = self.store.objects.get((kind, name), {"metadata": {}})

@@ -1,0 +1,183 @@
+"""Who owns the fields of a live object, as its managedFields say; what changes hands when mysqlops applies it. Pure.
+
+kubectl places objects and then does nothing: what it owns of them is taken over. A controller would restore its values.
+https://kubernetes.io/docs/reference/using-api/server-side-apply/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from mysqlops.core import names
+from mysqlops.errors import FieldOwner, Reason
+
+Json = dict[str, Any]
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# The managers under which kubectl writes whole objects: apply (both ways), create and replace.
+_WHOLE = {
+    ("kubectl-client-side-apply", "Update"),
+    ("kubectl", "Apply"),
+    ("kubectl-create", "Update"),
+    ("kubectl-replace", "Update"),
+}
+_NOBODY = "before-first-apply"  # the server's word, once the list of managers is empty
+_DEFAULTS = {"protocol": "TCP"}  # of the keys that distinguish list items
+
+
+def has_others(found: Json) -> bool:
+    """Whether anybody but mysqlops and kubectl's placing owns fields, so that applying may be a conflict."""
+    return any(
+        one.get("manager") != names.FIELD_MANAGER and not one.get("subresource") and not _is_whole(one)
+        for one in _entries(found)
+    )
+
+
+def is_taken_over(found: Json, owners: Collection[FieldOwner]) -> bool:
+    """Whether kubectl placed the object, and nobody else owns these fields."""
+    placed = {one["manager"] for one in _entries(found) if _is_whole(one)}
+    return bool(owners) and {owner.manager for owner in owners} <= placed
+
+
+def handed_over(found: Json, manifest: Json) -> Json | None:
+    """The change of metadata by which all that kubectl placed becomes ours; None if there is nothing. Labels and
+    annotations that the manifest does not name stay kubectl's."""
+    ours: Json = {}
+    kept = []
+    for entry in _entries(found):
+        if _is_whole(entry):
+            moved, rest = _split(entry.get("fieldsV1") or {}, manifest)
+            ours = _united(ours, moved)
+            if rest:
+                kept.append({**entry, "fieldsV1": rest})
+        elif _is_ours(entry):
+            ours = _united(ours, entry.get("fieldsV1") or {})
+        else:
+            kept.append(entry)
+    if not any(_is_whole(one) and _split(one.get("fieldsV1") or {}, manifest)[0] for one in _entries(found)):
+        return None
+    head = {"manager": names.FIELD_MANAGER, "operation": "Apply", "apiVersion": found["apiVersion"]}
+    entries = [*kept, {**head, "fieldsType": "FieldsV1", "fieldsV1": ours}]
+    version = found["metadata"]["resourceVersion"]
+    return {"managedFields": entries, "annotations": {LAST_APPLIED: None}, "resourceVersion": version}
+
+
+def removed(found: Json, manifest: Json) -> list[str]:
+    """What only kubectl gave the object and mysqlops does not render: it goes when the object is taken over."""
+    placed: Json = {}
+    others: Json = {}
+    for entry in _entries(found):
+        if _is_whole(entry):
+            placed = _united(placed, _split(entry.get("fieldsV1") or {}, manifest)[0])
+        elif not _is_ours(entry):
+            others = _united(others, entry.get("fieldsV1") or {})
+    return list(dict.fromkeys(_unnamed(placed, others, manifest, "")))
+
+
+def applied_over(found: Json) -> list[str]:
+    """The fields that `kubectl apply` has changed or added since mysqlops wrote the object: of what it left as it was,
+    mysqlops is an owner too. Empty for an object that mysqlops never applied."""
+    ours: Json = {}
+    placed: Json = {}
+    for entry in _entries(found):
+        if _is_ours(entry):
+            ours = _united(ours, entry.get("fieldsV1") or {})
+        elif _is_whole(entry):
+            placed = _united(placed, entry.get("fieldsV1") or {})
+    placed.pop("f:metadata", None)
+    return list(_beyond(placed, ours, "")) if ours else []
+
+
+def _beyond(fields: Json, ours: Json, path: str) -> Iterator[str]:
+    """The topmost fields that are not among ours."""
+    for key, inside in fields.items():
+        if key[:2] not in ("f:", "k:"):
+            continue
+        named = f"{path}.{key[2:]}" if key.startswith("f:") else f"{path}[{_shown(key)}]"
+        if key not in ours:
+            yield named
+        else:
+            yield from _beyond(inside, ours[key], named)
+
+
+def are_nobodys(owners: Collection[FieldOwner]) -> bool:
+    """Whether the server only guards fields of which it does not know who wrote them: somebody cleared the list."""
+    return bool(owners) and {owner.manager for owner in owners} == {_NOBODY}
+
+
+def conflict(manifest: Json, owners: Sequence[FieldOwner]) -> Reason:
+    """What to say and to do about fields that somebody else owns with other values."""
+    kind, meta = manifest["kind"], manifest["metadata"]
+    managers = " and ".join(dict.fromkeys(owner.manager for owner in owners))
+    fields = ", ".join(dict.fromkeys(owner.field for owner in owners))
+    where = f" -n {meta['namespace']}" if "namespace" in meta else ""
+    clear = (
+        f"kubectl patch {kind.lower()} {meta['name']}{where} --type=merge -p "
+        """'{"metadata":{"managedFields":[{}]}}'"""
+    )
+    hint = f"nobody restores that value; let mysqlops set it: {clear}"
+    if not all(owner.manager.startswith("kubectl") for owner in owners):
+        hint = f"stop {managers} from applying it, or it restores its value (`mysqlops explain one-file`); then {clear}"
+    text = f"{kind} {meta['name']}: {fields} belongs to {managers}, which gave it another value"
+    return Reason("field-owner", text, hint)
+
+
+def _entries(found: Json) -> list[Json]:
+    entries: list[Json] = found["metadata"].get("managedFields") or []
+    return entries
+
+
+def _is_whole(entry: Json) -> bool:
+    return not entry.get("subresource") and (entry.get("manager"), entry.get("operation")) in _WHOLE
+
+
+def _is_ours(entry: Json) -> bool:
+    head = entry.get("manager"), entry.get("operation"), entry.get("subresource") or ""
+    return head == (names.FIELD_MANAGER, "Apply", "")
+
+
+def _split(fields: Json, manifest: Json) -> tuple[Json, Json]:
+    """What of an entry is taken over, and what stays; kubectl's own note of what it applied does neither."""
+    moved = {key: value for key, value in fields.items() if key != "f:metadata"}
+    ours: Json = {}
+    theirs: Json = {}
+    for section, inside in (fields.get("f:metadata") or {}).items():
+        given = manifest["metadata"].get(section.removeprefix("f:")) or {}
+        for key, value in inside.items():
+            if key in (".", f"f:{LAST_APPLIED}"):
+                continue
+            side = ours if isinstance(given, dict) and key.removeprefix("f:") in given else theirs
+            side.setdefault(section, {})[key] = value
+    return moved | ({"f:metadata": ours} if ours else {}), ({"f:metadata": theirs} if theirs else {})
+
+
+def _united(one: Json, other: Json) -> Json:
+    both = {key: _united(one[key], other[key]) for key in one.keys() & other.keys()}
+    return {**one, **other, **both}
+
+
+def _unnamed(fields: Json, others: Json, wanted: Any, path: str) -> Iterator[str]:
+    """The topmost fields that the manifest does not name and nobody else owns."""
+    for key, inside in fields.items():
+        if key == "." or key[:2] not in ("f:", "k:"):
+            continue
+        named = f"{path}.{key[2:]}" if key.startswith("f:") else f"{path}[{_shown(key)}]"
+        value = _value(wanted, key)
+        if value is not None:
+            yield from _unnamed(inside, others.get(key) or {}, value, named)
+        elif key not in others:
+            yield named
+
+
+def _value(wanted: Any, key: str) -> Any:
+    if key.startswith("f:"):
+        return wanted.get(key[2:]) if isinstance(wanted, dict) else None
+    keys: Json = json.loads(key[2:])
+    items = wanted if isinstance(wanted, list) else []
+    same = (one for one in items if all(one.get(word, _DEFAULTS.get(word)) == keys[word] for word in keys))
+    return next(same, None)
+
+
+def _shown(key: str) -> str:
+    return ",".join(f'{word}="{value}"' for word, value in json.loads(key[2:]).items())

@@ -1,0 +1,120 @@
+"""The last step of every pod of a cluster, whoever builds it: the user's pull secrets and patch. Pure.
+
+What mysqlops needs of the pod stays as it is: core/pod_patch.py refuses everything else that a patch could say.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mysqlops.core import pod_patch
+
+Json = dict[str, Any]
+_SCHEDULING = ("nodeSelector", "affinity", "topologySpreadConstraints")
+
+
+class Owner(Protocol):
+    """The cluster whose pod it is."""
+
+    @property
+    def pod(self) -> str: ...
+
+    def pull_references(self) -> list[dict[str, str]]: ...
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a StatefulSet says of the pods of its cluster."""
+
+    pod: str
+    pull_secrets: tuple[str, ...]
+
+    def pull_references(self) -> list[dict[str, str]]:
+        return [{"name": one} for one in self.pull_secrets]
+
+
+def noted(stateful_set: Json) -> Noted:
+    """Raises ConfigError for a patch that mysqlops never writes."""
+    template = stateful_set["spec"]["template"]
+    text = (template["metadata"].get("annotations") or {}).get(pod_patch.ANNOTATION, "")
+    pod_patch.load(text)
+    return Noted(text, tuple(one["name"] for one in template["spec"].get("imagePullSecrets") or ()))
+
+
+def finish(template: Json, owner: Owner, role: str) -> None:
+    """Changes a pod, or the template of one, in place."""
+    template["spec"]["imagePullSecrets"] = owner.pull_references()
+    for part in pod_patch.parts(owner.pod, role):
+        patch = copy.deepcopy(part)
+        for key, values in patch.get("metadata", {}).items():
+            template.setdefault("metadata", {}).setdefault(key, {}).update(values)
+        _merge(template["spec"], patch.get("spec", {}))
+
+
+def _merge(pod: Json, patch: Json) -> None:
+    _containers(pod, patch)
+    for key, value in patch.items():
+        if key in _SCHEDULING and "nodeName" in pod:
+            continue  # placed already: kubelet would only refuse it
+        if key in ("tolerations", "volumes"):
+            pod[key] = [*pod.get(key, []), *(one for one in value if one not in pod.get(key, []))]
+        elif key == "nodeSelector":
+            pod[key] = {**pod.get(key, {}), **value}
+        elif key == "affinity":
+            pod[key] = _affinity(pod.get(key, {}), value)
+        elif key == "topologySpreadConstraints":
+            pod[key] = _spread(pod.get(key, []), value)
+        else:
+            pod[key] = value
+
+
+def _containers(pod: Json, patch: Json) -> None:
+    """Ours get environment and mounts, in whichever list they are: the steps of a Job are init containers. Others come
+    before our init containers, and after our containers."""
+    init, main = (patch.pop(kind, []) for kind in ("initContainers", "containers"))
+    ours = [one for one in (*pod.get("initContainers", []), *pod["containers"]) if pod_patch.is_ours(one["name"])]
+    for one in (*init, *main):
+        for container in ours:
+            if one["name"] in (container["name"], pod_patch.EVERY):
+                _add(container, "env", "name", one)
+                _add(container, "volumeMounts", "mountPath", one)
+    if added := [one for one in init if not pod_patch.is_ours(one["name"])]:
+        pod["initContainers"] = [*added, *pod.get("initContainers", [])]
+    pod["containers"] = [*pod["containers"], *(one for one in main if not pod_patch.is_ours(one["name"]))]
+
+
+def _add(container: Json, field: str, key: str, patch: Json) -> None:
+    if field in patch:
+        there = container.get(field, [])
+        known = {one[key] for one in there}
+        container[field] = [*there, *(one for one in patch[field] if one[key] not in known)]
+
+
+def _affinity(ours: Json, theirs: Json) -> Json:
+    made = dict(ours)
+    for kind, inside in theirs.items():
+        found = dict(made.get(kind, {}))
+        for key, value in inside.items():
+            found[key] = [*found.get(key, []), *value] if isinstance(value, list) else _both(found.get(key), value)
+        made[kind] = found
+    return made
+
+
+def _both(ours: Json | None, theirs: Json) -> Json:
+    """Node selectors whose terms are alternatives: a node must match one of each."""
+    if ours is None:
+        return theirs
+    pairs = [(one, other) for one in ours["nodeSelectorTerms"] for other in theirs.get("nodeSelectorTerms", [])]
+    terms = [{key: [*one.get(key, []), *other.get(key, [])] for key in {*one, *other}} for one, other in pairs]
+    return {"nodeSelectorTerms": terms}
+
+
+def _spread(ours: Sequence[Json], theirs: Sequence[Json]) -> list[Json]:
+    """Merged by their keys, as Kubernetes does: a constraint of ours keeps what a patch of it does not name."""
+    by_key = {one["topologyKey"]: one for one in theirs}
+    known = {one["topologyKey"] for one in ours}
+    kept = [{**one, **by_key.get(one["topologyKey"], {})} for one in ours]
+    return [*kept, *(one for one in theirs if one["topologyKey"] not in known)]

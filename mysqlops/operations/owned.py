@@ -1,0 +1,26 @@
+"""Before a verb changes anything: whether somebody else owns a field of its objects, and would restore it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mysqlops.errors import Reason, Refused
+from mysqlops.kube.client import Client
+from mysqlops.objects import field_owners
+
+Json = dict[str, Any]
+
+
+def check(client: Client, objects: Iterable[tuple[Json, Json | None]]) -> None:
+    """Each wanted object with the existing one; raises Refused with every field, its owner, and the way out."""
+    reasons: list[Reason] = []
+    for wanted, found in objects:
+        if found is None or not field_owners.has_others(found):
+            continue
+        try:
+            client.apply(wanted, dry_run=True)
+        except Refused as refusal:
+            reasons += refusal.reasons
+    if reasons:
+        raise Refused(reasons)

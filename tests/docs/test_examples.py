@@ -1,0 +1,91 @@
+"""YAML on pages and in manifests/examples: it parses, without a key twice, and its objects and commands are whole."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.docs.pages import DOCS, ROOT
+from tests.docs.test_commands import parse
+
+Json = dict[str, Any]
+_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_PAGES = sorted((DOCS / "how-to").glob("*.md"))
+_EXAMPLES = sorted((ROOT / "manifests" / "examples").glob("*.yaml"))
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that is given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if len(keys) != len(set(keys)):
+            raise yaml.YAMLError(f"a key is given twice, line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep)
+
+
+def _documents(text: str) -> list[Any]:
+    return [one for one in yaml.load_all(text, _Strict) if one is not None]
+
+
+def _texts(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    return _BLOCK.findall(text) if path.suffix == ".md" else [text]
+
+
+def _commands(value: Any) -> Iterator[list[str]]:
+    """Commands of containers, and lines of scripts."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _commands(inner)
+    elif isinstance(value, list):
+        if value[:1] == ["mysqlops"]:
+            yield [str(word) for word in value[1:]]
+        for inner in value:
+            if isinstance(inner, str) and inner.startswith("mysqlops "):
+                yield shlex.split(inner)[1:]
+            yield from _commands(inner)
+
+
+@pytest.mark.parametrize("path", [*_PAGES, *_EXAMPLES], ids=lambda path: path.name)
+def test_yaml_is_whole(path: Path) -> None:
+    for text in _texts(path):
+        for one in _documents(text):
+            assert isinstance(one, dict)
+            if "kind" in one and one["kind"] != "Kustomization":
+                assert one["apiVersion"]
+                assert one["metadata"]["name"]
+            for words in _commands(one):
+                parse(words)
+
+
+def test_the_job_reads_the_file_that_the_generator_makes() -> None:
+    (job,) = _documents((ROOT / "manifests" / "examples" / "apply-job.yaml").read_text())
+    generators = [
+        one
+        for text in _texts(DOCS / "how-to" / "gitops.md")
+        for document in _documents(text)
+        for one in document.get("configMapGenerator", [])
+    ]
+    pod = job["spec"]["template"]["spec"]
+    maps = {one["configMap"]["name"] for one in pod["volumes"] if "configMap" in one}
+    assert maps == {one["name"] for one in generators}
+    file = pod["containers"][0]["command"][pod["containers"][0]["command"].index("-f") + 1]
+    mounts = {one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
+    assert file.rpartition("/")[0] in mounts
+    assert file.rpartition("/")[2] in generators[0]["files"]
+
+
+def test_the_checks_see_what_is_wrong() -> None:
+    with pytest.raises(yaml.YAMLError):
+        _documents("a: 1\na: 2")
+    assert list(_commands({"script": ["mysqlops apply -f x"], "command": ["mysqlops", "diff"]})) == [
+        ["apply", "-f", "x"],
+        ["diff"],
+    ]
