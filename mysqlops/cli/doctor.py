@@ -35,6 +35,7 @@ def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bo
       mysqlops doctor mysql --check tables --check disk
       mysqlops doctor -o json
     """
+    from mysqlops.operations import clusters as existing
     from mysqlops.operations import doctor as operations
 
     chosen = operations.chosen(wanted)
@@ -46,7 +47,7 @@ def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bo
             output.data([{"check": check, "holds": holds} for check, holds in rows], run.form)
         return 0
     with run.reading() as session:
-        clusters = [run.of(name).name] if name else operations.clusters(session)
+        clusters = [run.of(name).name] if name else existing.every(session)
         reports = [operations.examine(session, one, chosen) for one in clusters]
     if run.is_for_people:
         for report in reports:

@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "Check a cluster: what is wrong, why, and what fixes it.",
     "logs": "Show the servers' error logs, merged and explained.",
     "report": "Write a zip file about a cluster for a colleague, without secrets.",
+    "sql": "Open a MySQL shell as the application's account.",
     "switchover": "Make another member the primary.",
     "adopt": "Take over the databases of another server.",
     "scale": "Add or remove members, one at a time.",

@@ -112,12 +112,3 @@ def chosen(wanted: Collection[str]) -> tuple[Check, ...]:
     if unknown := [one for one in wanted if one not in known]:
         raise errors.ConfigError(f"no check {', '.join(unknown)}", hint=f"choose of: {', '.join(known)}")
     return tuple(one for one in every if not wanted or one.name in wanted)
-
-
-def clusters(session: Session) -> list[str]:
-    """All clusters of the namespace; raises NotFound if it has none."""
-    found = session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
-    if not found:
-        text = f"no cluster in namespace {session.client.namespace} of context {session.client.context}"
-        raise errors.NotFound(text, hint="choose the namespace with --namespace")
-    return sorted(one["metadata"]["name"] for one in found)

@@ -26,6 +26,7 @@ _HELPERS = {
     "filed",
     "restored",
     "complete",
+    "terminal",
     "yaml_text",
     "__init__",
 }
@@ -51,6 +52,7 @@ READS = {
     "status": "mysql",
     "doctor": "mysql",
     "logs": "mysql",
+    "sql": "mysql -e 'SELECT 1'",
     "report": "mysql",
     "config/get": "mysql",
     "config/diff": "mysql",
