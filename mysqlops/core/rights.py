@@ -127,6 +127,7 @@ IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
             "doctor",
             "logs",
             "report",
+            "top",
             "switchover",
             "scale",
             "member",

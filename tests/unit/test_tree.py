@@ -54,6 +54,7 @@ READS = {
     "logs": "mysql",
     "sql": "mysql -e 'SELECT 1'",
     "report": "mysql",
+    "users/list": "mysql",
     "config/get": "mysql",
     "config/diff": "mysql",
     "backup/list": "",
