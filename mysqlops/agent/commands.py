@@ -74,6 +74,10 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser("rotate-users")
     command.add_argument("stage", choices=list(rotation.STEPS))
     command.set_defaults(action=rotate_users)
+    _add_switchover(commands)
+
+
+def _add_switchover(commands: Any) -> None:
     command = commands.add_parser("switchover")
     command.add_argument("--to", required=True, metavar="POD")
     command.add_argument("--transactions-seconds", type=int, required=True)
