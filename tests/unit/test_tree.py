@@ -50,7 +50,6 @@ COMMANDS = dict(_walk(root))
 READS = {
     "list": "",
     "status": "mysql",
-    "doctor": "mysql",
     "logs": "mysql",
     "sql": "mysql -e 'SELECT 1'",
     "report": "mysql",

@@ -28,6 +28,7 @@ CHANGES = {
     "deploy": "mysql",
     "apply": f"-f {CLUSTER_FILE}",
     "top": "mysql --kill 7",
+    "doctor": "mysql --fix",
     "switchover": "mysql --to mysql-1",
     "adopt": "mysql --from old --password-secret old --ssl-mode required",
     "scale": "mysql --replicas 1",
@@ -132,6 +133,7 @@ def _fill(made: Cluster) -> None:
         }
     )
     made.store.put({"kind": "Secret", "metadata": {"name": "old"}, "data": {"password": "eA=="}})
+    del made.store.objects["PodDisruptionBudget", NAME]  # for `doctor --fix`
     made.settle()
     request = Request("0 3 * * *", "0 5 * * 0", "local", "", 0, retention.Policy(), 0, 0)
     schedule.put(made.session(), NAME, request)
@@ -157,6 +159,7 @@ ASKS = {
             "member/fence",
             "member/rebuild",
             "top",
+            "doctor",
             "stop",
             "delete",
         )
