@@ -115,7 +115,7 @@ def _session(one: Any) -> tuple[str, ...] | None:
 
 
 def _as_json(one: Activity) -> dict[str, Any]:
-    """With what tells a client's session from the cluster's own."""
+    """With the field `ours`, which is true of the cluster's own sessions."""
     found = asdict(one)
     ours = map(attrgetter("is_ours"), one.sessions)
     found["sessions"] = [{**each, "ours": is_ours} for each, is_ours in zip(found["sessions"], ours, strict=True)]

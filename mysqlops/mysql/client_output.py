@@ -1,7 +1,7 @@
 """What the mysql client prints: results as `--xml` writes them, and its last words. Pure.
 
 Read with patterns, because the client copies control characters of rows, which no XML parser accepts; it escapes the
-rest (xmlencode_print in client/mysql.cc). NULL is told from the text NULL."""
+rest (xmlencode_print in client/mysql.cc). NULL and the text NULL stay apart."""
 
 from __future__ import annotations
 

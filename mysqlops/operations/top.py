@@ -28,7 +28,7 @@ class Top:
 
 
 def look(session: Session, name: str, member: str = "") -> Top:
-    """Of one member, or of all that have a pod; raises Refused for a member that does not exist."""
+    """What clients do on one member, or on all that have a pod; raises Refused for a member that does not exist."""
     now = observe.judged(session, name)
     pods = [serving.choose(now, member)] if member else [one.name for one in now.members if one.state != status.ABSENT]
     told = session.client.together([partial(_tried, session, pod) for pod in pods])

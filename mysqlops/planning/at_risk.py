@@ -158,7 +158,7 @@ def _below_majority(held: Mapping[str, GtidSet], voters: int) -> int | None:
 
 
 def _held_by(sets: Sequence[GtidSet], least: int) -> GtidSet:
-    """The transactions that at least so many of the sets have: those that the first has and one fewer of the others,
+    """The transactions that at least that number of sets have: those that the first has and one fewer of the others,
     and those that enough of the others have."""
     if len(sets) < least:
         return GtidSet()
@@ -180,8 +180,8 @@ def _union(sets: Iterable[GtidSet]) -> GtidSet:
 
 
 def _proof(seen: status.Observed, kind: str) -> Proof | None:
-    """Of a verification: a restore whose rows compared equal. How long it took is known of the last run that was due;
-    Kubernetes notes when it was due, so that the time until it could start is counted too."""
+    """The last success; a verification is a restore whose rows compared equal. How long it took is known of the last
+    run that was due; Kubernetes notes when it was due, so that the time until it could start is counted too."""
     found = [one for one in (schedule.judge(job, seen.taken_at) for job in seen.schedules) if one.kind == kind]
     done = [one for one in found if one.last_success]
     if not done:
