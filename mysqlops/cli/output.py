@@ -112,15 +112,18 @@ def _kind() -> str:
     return "".join(word.title() for word in words)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows for people. Numbers are aligned right. Rows are never wrapped, so that grep finds them."""
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, are_names: bool = False) -> None:
+    """Print rows for people. Numbers are aligned right. Rows are never wrapped, so that grep finds them. Heads that are
+    names of others' columns stay as they are."""
     from rich.console import Console
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, header_style="bold")
     for place, head in enumerate(heads):
         numbers = bool(place) and all(row[place][:1].isdigit() for row in rows)
-        made.add_column(head.upper(), justify="right" if numbers else "left", no_wrap=True)
+        made.add_column(
+            _plain(head if are_names else head.upper()), justify="right" if numbers else "left", no_wrap=True
+        )
     for row in rows:
         made.add_row(*map(_plain, row))
     Console(highlight=False, soft_wrap=True, width=_WHOLE).print(made)

@@ -122,4 +122,5 @@ def _show(run: Run, shell: Shell, found: list[Result]) -> None:
         output.data({"member": shell.pod, "results": [one.as_json() for one in found]}, run.form)
         return
     for one in found:
-        output.table(one.columns, [["NULL" if value is None else value for value in row] for row in one.rows])
+        rows = [["NULL" if value is None else value for value in row] for row in one.rows]
+        output.table(one.columns, rows, are_names=True)

@@ -257,6 +257,18 @@ def test_a_statement_and_its_result(
     assert b"\n[mysql]\ndatabase = x y\n" in file
 
 
+def test_names_and_values_of_others_are_shown_as_text(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    xml = XML.replace("a&lt;&quot;b", "[red]Id\x1b[2J")
+    _answering(monkeypatch, cluster, [(1, xml.encode())])
+    assert run(["sql", NAME, "-e", "SELECT 1"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["[red]Id\\x1b[2J", "n"]
+    assert "\x1b" not in out
+    assert "x &lt; \\x01\\n" in out
+
+
 def test_a_failure_has_its_status_and_is_a_document(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
