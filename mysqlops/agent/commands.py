@@ -24,7 +24,7 @@ from mysqlops.agent import (
 from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
-from mysqlops.mysql import accounts, examination, probe, variables, write_gap
+from mysqlops.mysql import accounts, activity, examination, probe, variables, write_gap
 
 _CLOCK = SystemClock()
 _METER_SECONDS = 10.0
@@ -52,8 +52,6 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))
     commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())
     commands.add_parser("backup-open").set_defaults(action=backup_open)
-    command = commands.add_parser("gtids")
-    command.set_defaults(action=gtids)
     for name, action in (("setting-kinds", setting_kinds), ("get-settings", get_settings)):
         command = commands.add_parser(name)
         command.add_argument("names", nargs="+")
@@ -64,14 +62,22 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser("examine")
     command.add_argument("parts", nargs="+", choices=[*examination.PARTS, MY_CNF_PART])
     command.set_defaults(action=examine)
-    command = commands.add_parser("plugins")
-    command.set_defaults(action=plugins)
+    command = commands.add_parser("kill")
+    command.add_argument("session", type=int)
+    command.add_argument("--user", required=True)
+    command.set_defaults(action=kill)
+    for name, question in (("plugins", plugins), ("top", top), ("accounts", list_accounts), ("gtids", gtids)):
+        commands.add_parser(name).set_defaults(action=question)
     command = commands.add_parser("rotate-tls")
     command.add_argument("stage", choices=["certificate", "ca", "drop"])
     command.set_defaults(action=rotate_tls)
     command = commands.add_parser("rotate-users")
     command.add_argument("stage", choices=list(rotation.STEPS))
     command.set_defaults(action=rotate_users)
+    _add_switchover(commands)
+
+
+def _add_switchover(commands: Any) -> None:
     command = commands.add_parser("switchover")
     command.add_argument("--to", required=True, metavar="POD")
     command.add_argument("--transactions-seconds", type=int, required=True)
@@ -162,6 +168,24 @@ def examine(options: argparse.Namespace) -> None:
     if MY_CNF_PART in options.parts:
         found[MY_CNF_PART] = settings.MY_CNF.read_text()
     print(json.dumps(found, default=str))
+
+
+def top(_: argparse.Namespace) -> None:
+    """Print what clients do on this member."""
+    with member.Member(pod.Pod(settings.read())).connect() as server:
+        print(json.dumps(activity.look(server)))
+
+
+def list_accounts(_: argparse.Namespace) -> None:
+    """Print the server's accounts, without their passwords' hashes."""
+    with member.Member(pod.Pod(settings.read())).connect() as server:
+        print(json.dumps(activity.accounts(server)))
+
+
+def kill(options: argparse.Namespace) -> None:
+    """End a client's session; print whether it was still there."""
+    with member.Member(pod.Pod(settings.read())).connect() as server:
+        print(json.dumps(activity.kill(server, options.session, options.user)))
 
 
 def plugins(_: argparse.Namespace) -> None:

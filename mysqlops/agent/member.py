@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from mysqlops import errors
 from mysqlops.agent import pod, rotation
 from mysqlops.clock import Clock, Task
-from mysqlops.core import names, view
+from mysqlops.core import activity, names, view
 from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap
 
 # After this time, open transactions are rolled back: an idle one would block a stopping pod without end.
@@ -121,7 +121,7 @@ class Member:
         with self.connect() as server:
             return write_gap.is_running(server, token)
 
-    def transactions(self) -> list[sessions.Transaction]:
+    def transactions(self) -> list[activity.Transaction]:
         """Clients' open transactions, oldest first."""
         with self.connect() as server:
             return sessions.transactions(server)

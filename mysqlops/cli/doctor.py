@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from mysqlops.cli.context import Run
 
 if TYPE_CHECKING:
     from mysqlops.operations.doctor import Report
+    from mysqlops.planning.checks.model import Check
 
 _WIDTH = 80
 
@@ -20,12 +22,16 @@ _WIDTH = 80
 @click.command()
 @click.argument("name", required=False, shell_complete=complete.clusters)
 @options.namespaced("1m")
+@options.confirmed("objects of the cluster are made again")
+@options.dry_run("Show what --fix would do; change nothing.")
+@click.option("--fix", is_flag=True, help="Make missing or changed objects again, where that is safe.")
 @click.option("--check", "wanted", multiple=True, metavar="CHECK", help="Only this check; may be repeated.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks; ask nothing.")
-def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bool) -> int:
+def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bool, fix: bool, dry_run: bool) -> int:
     """Check NAME, or all clusters of the namespace: what is wrong, why it matters, and the command that fixes it.
 
-    It changes nothing. Checks that your rights do not allow are listed as not made.
+    It changes nothing, unless --fix is given: that makes Services, the PodDisruptionBudget, the agents' Role and its
+    binding again where they are missing or were changed. Checks that your rights do not allow are listed as not made.
 
     Exit status: 0 nothing found, 8 findings, 9 a cluster is down.
 
@@ -33,8 +39,10 @@ def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bo
     Examples:
       mysqlops doctor mysql
       mysqlops doctor mysql --check tables --check disk
+      mysqlops doctor mysql --fix
       mysqlops doctor -o json
     """
+    from mysqlops.operations import clusters as existing
     from mysqlops.operations import doctor as operations
 
     chosen = operations.chosen(wanted)
@@ -45,8 +53,13 @@ def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bo
         else:
             output.data([{"check": check, "holds": holds} for check, holds in rows], run.form)
         return 0
+    if fix or dry_run:
+        if name is None:
+            raise errors.ConfigError("--fix: name the cluster")
+        if not _fix(run.of(name), chosen, dry_run=dry_run):
+            return 0
     with run.reading() as session:
-        clusters = [run.of(name).name] if name else operations.clusters(session)
+        clusters = [run.of(name).name] if name else existing.every(session)
         reports = [operations.examine(session, one, chosen) for one in clusters]
     if run.is_for_people:
         for report in reports:
@@ -54,6 +67,22 @@ def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bo
     else:
         output.data({"clusters": [one.as_json() for one in reports]}, run.form)
     return max(map(_exit_status, reports))
+
+
+def _fix(run: Run, chosen: Sequence[Check], *, dry_run: bool) -> bool:
+    """False if the answer is given already."""
+    from mysqlops.operations import doctor as operations
+
+    with run.reading() as session:
+        steps = operations.fixes(session, run.name, chosen)
+    if dry_run:
+        output.show_steps(steps, run.form)
+        return False
+    if steps:
+        run.confirm(f"applies {', '.join(f'{one.kind} {one.name}' for one in steps)} of {run.name} again")
+        with run.changing() as session:
+            operations.fix(session, run.name, steps)
+    return True
 
 
 def _exit_status(report: Report) -> int:

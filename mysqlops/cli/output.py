@@ -5,6 +5,7 @@ characters that a terminal would obey are made visible here, and no other module
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import sys
@@ -31,6 +32,26 @@ _COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
 def say(text: Any = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a text of one or several lines."""
     click.echo(typed.visible(str(text), kept="\n\t"), err=err, nl=nl)
+
+
+def raw(data: bytes) -> None:
+    """Print bytes of a program that this terminal was lent to."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+class Relay:
+    """Prints another program's bytes as they are, but on a terminal like everything that others wrote."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def write(self, data: bytes) -> None:
+        if sys.stdout.isatty():
+            say(self._decoder.decode(data), nl=False)
+        else:
+            raw(data)
 
 
 def _plain(text: str) -> str:
@@ -91,15 +112,18 @@ def _kind() -> str:
     return "".join(word.title() for word in words)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows for people. Numbers are aligned right. Rows are never wrapped, so that grep finds them."""
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, are_names: bool = False) -> None:
+    """Print rows for people. Numbers are aligned right. Rows are never wrapped, so that grep finds them. Heads that are
+    names of others' columns stay as they are."""
     from rich.console import Console
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, header_style="bold")
     for place, head in enumerate(heads):
         numbers = bool(place) and all(row[place][:1].isdigit() for row in rows)
-        made.add_column(head.upper(), justify="right" if numbers else "left", no_wrap=True)
+        made.add_column(
+            _plain(head if are_names else head.upper()), justify="right" if numbers else "left", no_wrap=True
+        )
     for row in rows:
         made.add_row(*map(_plain, row))
     Console(highlight=False, soft_wrap=True, width=_WHOLE).print(made)

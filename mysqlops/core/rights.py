@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, secret_map
 
 Json = dict[str, Any]
 
@@ -30,6 +30,10 @@ def _swapped(make: Callable[[str, int], str], ordinal: int, cluster: str) -> str
     return make(cluster, ordinal)
 
 
+def _purpose(purpose: str, cluster: str) -> str:
+    return secret_map.secret(cluster, purpose)
+
+
 _RBAC = "rbac.authorization.k8s.io"
 _LEASES = "coordination.k8s.io"
 _PODS, _CLAIMS = _of_members(names.pod), _of_members(names.claim)
@@ -49,11 +53,19 @@ VIEWER = (
     Right(_RBAC, "roles", ("get",)),
     Right(_RBAC, "rolebindings", ("get",)),
 )
-OPERATOR = (
-    *VIEWER,
-    Right("", "pods", ("delete",), _PODS),
+_ENTERING = (
     # A websocket is opened with GET; newer servers ask for `create` as well.
     Right("", "pods/exec", ("create", "get"), _PODS),
+)
+CLIENT = (
+    *VIEWER,
+    *_ENTERING,
+    Right("", "secrets", ("get",), (partial(_purpose, secret_map.APP),)),
+)
+OPERATOR = (
+    *VIEWER,
+    *_ENTERING,
+    Right("", "pods", ("delete",), _PODS),
     Right("", "pods/log", ("get",), _PODS),
     Right("", "persistentvolumeclaims", ("delete", "patch"), _CLAIMS),
     # Not the StatefulSet itself: its template says which Secrets and claims the pods mount, and as whom they run.
@@ -92,6 +104,10 @@ WORTH: Mapping[str, str] = {
     "viewer": (
         "Sees names, sizes, GTID sets and states, and the specs of all pods of the namespace; no password, no row."
     ),
+    "client": (
+        "**Root of the database, and of its CA**, as everybody who may run a program in a member's pod (see operator), "
+        "though `sql` uses the application's account. An operator needs `get` of `mysql-app` too for `sql`."
+    ),
     "operator": (
         "**Root of the database, and of its CA.** A program run in a member's pod reads the agent's passwords and its "
         "token, which reads the cluster's Secrets; a claim that is deleted is data that is gone. Limited to this "
@@ -104,12 +120,14 @@ WORTH: Mapping[str, str] = {
 }
 IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "viewer": (VIEWER, ("status", "list")),
+    "client": (CLIENT, ("sql",)),
     "operator": (
         OPERATOR,
         (
             "doctor",
             "logs",
             "report",
+            "top",
             "switchover",
             "scale",
             "member",

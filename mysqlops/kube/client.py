@@ -19,8 +19,8 @@ from urllib.parse import quote, urlencode
 from mysqlops import errors
 from mysqlops.core import kube_status, names
 from mysqlops.kube import apply as applying
+from mysqlops.kube import attach, login
 from mysqlops.kube import exec as kube_exec
-from mysqlops.kube import login
 from mysqlops.kube.connection import Connection
 from mysqlops.kube.kubeconfig import Identity
 from mysqlops.version import __version__
@@ -136,11 +136,9 @@ class Client:
 
     def warnings(self, kind: str, name: str) -> builtins.list[Json]:
         """The warning events of an object; none if this login may not read them."""
-        fields = f"type=Warning,involvedObject.kind={kind},involvedObject.name={name}"
+        query = {"fieldSelector": f"type=Warning,involvedObject.kind={kind},involvedObject.name={name}"}
         try:
-            items: builtins.list[Json] = self._call("GET", self._path("Event"), query={"fieldSelector": fields})[
-                "items"
-            ]
+            items: builtins.list[Json] = self._call("GET", self._path("Event"), query=query)["items"]
         except errors.Forbidden:  # a Role of an older release
             return []
         return items
@@ -203,7 +201,6 @@ class Client:
             self._call("DELETE", self._path(kind, found["metadata"]["name"]), options)
 
     def logs(self, pod: str, container: str, *, lines: int = 200) -> str:
-        """The last lines of a container's log."""
         return self._log(pod, container, {"tailLines": str(lines)})
 
     def timed_logs(
@@ -229,9 +226,12 @@ class Client:
     def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> kube_exec.Output:
         """Run a program in a container until it ends; raises PodExecFailed."""
         self._check("Pod")
-        return kube_exec.run(
-            self._connection, self._path("Pod", pod), container, command, timeout_seconds=timeout_seconds
-        )
+        where = self._path("Pod", pod)
+        return kube_exec.run(self._connection, where, container, command, timeout_seconds=timeout_seconds)
+
+    def attached(self, pod: str, container: str, command: Sequence[str], *, tty: bool) -> attach.Running:
+        """Talk with a program in a container while it runs."""
+        return attach.attached(self._connection, self._path("Pod", pod), container, command, tty=tty)
 
     def version(self) -> str:
         """The API server's version; the cheapest call that proves that it answers."""

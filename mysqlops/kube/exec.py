@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mysqlops.kube.connection import Connection
 
-_PROTOCOL = "v4.channel.k8s.io"
+PROTOCOL = "v4.channel.k8s.io"
 _STDOUT, _STDERR, _ENDED = 1, 2, 3
 
 
@@ -41,7 +41,7 @@ def run(connection: Connection, pod: str, container: str, command: Sequence[str]
     where = f"exec in {pod.rpartition('/')[2]}/{container}"
     query = [("container", container), *(("command", word) for word in command), ("stdout", "true"), ("stderr", "true")]
     try:
-        with connection.websocket(f"{pod}/exec?{urlencode(query)}", _PROTOCOL, timeout_seconds) as opened:
+        with connection.websocket(f"{pod}/exec?{urlencode(query)}", PROTOCOL, timeout_seconds) as opened:
             return _collect(opened, where, timeout_seconds)
     except WebSocketBadStatusException as error:
         text = kube_status.reason(error.resp_body or b"")
@@ -69,11 +69,16 @@ def _collect(opened: websocket.WebSocket, where: str, timeout_seconds: float) ->
 
 
 def _output(where: str, stdout: str, stderr: str, ended: str) -> Output:
+    return Output(stdout, stderr, exit_code(where, ended))
+
+
+def exit_code(where: str, ended: str) -> int:
+    """The exit status in the last message; raises PodExecFailed if the program did not end by itself."""
     status = json.loads(ended or "{}")
     if status.get("status") == "Success":
-        return Output(stdout, stderr, 0)
+        return 0
     causes = status.get("details", {}).get("causes", [])
     code = next((cause["message"] for cause in causes if cause.get("reason") == "ExitCode"), None)
     if code is None:
         raise errors.PodExecFailed(f"{where}: {status.get('message', 'ended without a status')}")
-    return Output(stdout, stderr, int(code))
+    return int(code)

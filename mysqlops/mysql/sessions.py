@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.core.activity import Transaction
 from mysqlops.mysql import connect
 
 _OURS = (
@@ -39,17 +38,6 @@ WHERE m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID() AND (
 GROUP BY t.processlist_id ORDER BY MAX(t.processlist_time) DESC
 """
 _GONE = {1094}  # the connection has ended by itself
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """An open transaction of a client; its statements are not shown, because they may hold data."""
-
-    connection: int
-    user: str
-    seconds: int  # for a session that holds a lock: since its last statement
-    rows_modified: int
-    lock: str = ""  # the lock that it holds, which blocks a switchover
 
 
 def close_clients(server: connect.Server) -> int:

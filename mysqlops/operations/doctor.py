@@ -10,13 +10,15 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.core.plan import Step
 from mysqlops.kube import manifests
 from mysqlops.objects import pods, render
-from mysqlops.operations import agents, carried, observe
+from mysqlops.operations import agents, carried, deploy, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.checks import all as listed
 from mysqlops.planning.checks import answers
+from mysqlops.planning.checks import fixes as planning
 from mysqlops.planning.checks.model import BUDGET, ROLE, Answer, Check, Facts, Finding
 
 Json = dict[str, Any]
@@ -80,6 +82,24 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     )
 
 
+def fixes(session: Session, name: str, chosen: Sequence[Check]) -> list[Step]:
+    """What `fix` would do; asks no server."""
+    return planning.steps(observe_all(session, name, ()), [one.name for one in chosen])
+
+
+def fix(session: Session, name: str, steps: Sequence[Step]) -> list[Step]:
+    """Make these objects again as `deploy` makes them, if they are still wrong; what was done. Raises Conflict if a
+    field is now another manager's."""
+    still = {(one.kind, one.name) for one in fixes(session, name, checks())}
+    running = observe.must_run(session.client, name)
+    wanted = {(one["kind"], one["metadata"]["name"]): one for one in deploy.objects(running.spec, running.in_use)}
+    done = [one for one in steps if (one.kind, one.name) in still & wanted.keys()]
+    for one in done:
+        session.client.apply(wanted[one.kind, one.name])
+        session.progress.say(f"applied {one.kind} {one.name}: {one.why}")
+    return done
+
+
 def _answers(pod: Json) -> bool:
     own = pods.container(pod, names.CONTAINER_AGENT)
     return own is None or pods.is_running(own)
@@ -112,12 +132,3 @@ def chosen(wanted: Collection[str]) -> tuple[Check, ...]:
     if unknown := [one for one in wanted if one not in known]:
         raise errors.ConfigError(f"no check {', '.join(unknown)}", hint=f"choose of: {', '.join(known)}")
     return tuple(one for one in every if not wanted or one.name in wanted)
-
-
-def clusters(session: Session) -> list[str]:
-    """All clusters of the namespace; raises NotFound if it has none."""
-    found = session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
-    if not found:
-        text = f"no cluster in namespace {session.client.namespace} of context {session.client.context}"
-        raise errors.NotFound(text, hint="choose the namespace with --namespace")
-    return sorted(one["metadata"]["name"] for one in found)

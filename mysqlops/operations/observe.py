@@ -15,7 +15,7 @@ from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.running import spec_of
-from mysqlops.operations import vault, waiting
+from mysqlops.operations import needed, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
@@ -171,11 +171,15 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
     more = [partial(_schedules, client, selector), *(partial(_lease, client, one(name)) for one in _LEASES)]
-    stateful_sets, pod_list, claim_list, slices, cron_jobs, receivers, groups = client.together([*reads, *more])
+    wanted = needed.objects(name) if with_needed else []
+    asked = [partial(needed.may_be_there, client, *one) for one in wanted]
+    found: list[Any] = client.together([*reads, *more, *asked])
+    stateful_sets, pod_list, claim_list, slices, cron_jobs, receivers, groups, *are_there = found
     stateful_set = _by_name(stateful_sets).get(name)
     if stateful_set is None:
         raise _no_cluster(client, name)
     members = _by_name([pod for pod in pod_list if _is_member(pod, name)])
+    missing = [one for one, is_there in zip(wanted, are_there, strict=True) if not is_there]
     return status.Observed(
         name=name,
         taken_at=clock.now(),
@@ -187,7 +191,7 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
         receiver=receivers[0] if receivers else None,
         lease=groups[0] if groups else None,
         warnings=_warnings(client, stateful_set, members),
-        missing=_missing(client, name, stateful_set) if with_needed else (),
+        missing=tuple(map(" ".join, [*missing, *needed.missing_maps(client, stateful_set)])) if with_needed else (),
     )
 
 
@@ -198,25 +202,6 @@ def _warnings(client: Client, stateful_set: Json, members: Mapping[str, Json]) -
     if any(names.pod(name, ordinal) not in members for ordinal in range(replicas)):
         asked.append(partial(client.warnings, "StatefulSet", name))
     return tuple(event for events in client.together(asked) for event in events) if asked else ()
-
-
-def _missing(client: Client, name: str, stateful_set: Json) -> tuple[str, ...]:
-    """Missing objects that no agent reports. Objects that the user may not read are not known to be missing."""
-    in_use = render.in_use_of(stateful_set)
-    needed = [
-        *(("Service", one) for one in (name, names.primary_service(name), names.replicas_service(name))),
-        *(("ConfigMap", one) for one in (in_use.config, in_use.agent)),
-        *((kind, name) for kind in ("ServiceAccount", "Role", "RoleBinding")),
-    ]
-    there = client.together([partial(_may_be_there, client, *one) for one in needed])
-    return tuple(" ".join(one) for one, is_there in zip(needed, there, strict=True) if not is_there)
-
-
-def _may_be_there(client: Client, kind: str, name: str) -> bool:
-    try:
-        return client.find(kind, name) is not None
-    except errors.Forbidden:
-        return True
 
 
 _LEASES = (names.receiver, names.group_lease)

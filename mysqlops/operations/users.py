@@ -1,4 +1,4 @@
-"""Rotate the passwords of all accounts that mysqlops made; old ones stay valid until `finish`.
+"""List the accounts, and rotate the passwords of those that mysqlops made; old ones stay valid until `finish`.
 
 The Lease records an open rotation, from before the first change until the last is done. Each step may be killed: the
 same command continues, since the Secret shows how far it came.
@@ -6,15 +6,16 @@ same command continues, since the Secret shows how far it came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mysqlops.core import instant, names, ordered, rotation
+from mysqlops.core import activity, instant, names, ordered, rotation, secret_map
 from mysqlops.errors import Reason, Refused
+from mysqlops.mysql import accounts as ours
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import rotation as planning
-from mysqlops.planning import status
+from mysqlops.planning import serving, status
 
 _STEP_SECONDS = 60
 
@@ -25,6 +26,35 @@ class Result:
 
     users: list[str]
     waiting: list[str]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An account, and the Secret with its password if it is one of the cluster's own."""
+
+    account: activity.Account
+    secret: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self.account), "secret": self.secret or None}
+
+    def row(self) -> tuple[str, ...]:
+        one = self.account
+        logs_in = "no: locked" if one.is_locked else "no: expired" if one.is_expired else "yes"
+        tls, passwords = "required" if one.requires_tls else "-", "2" if one.has_second_password else "1"
+        return one.user, one.host, one.plugin, tls, logs_in, passwords, self.secret or "-"
+
+
+def accounts(session: Session, name: str) -> list[Listed]:
+    """All accounts of the primary, which are the group's. Raises Refused if there is no primary."""
+    pod = serving.choose(observe.judged(session, name))
+    found = activity.accounts(agents.run(session.client, pod, "accounts", timeout_seconds=_STEP_SECONDS))
+    keys = {(one.user, one.host): one.key for one in (*ours.ALWAYS, ours.LOOPBACK, ours.BACKUP)}
+    return [Listed(one, _secret(name, keys.get((one.user, one.host)))) for one in found]
+
+
+def _secret(name: str, key: str | None) -> str:
+    return secret_map.place(name, key).secret if key else ""
 
 
 def rotate(session: Session, name: str) -> Result:

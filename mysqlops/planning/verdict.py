@@ -76,23 +76,23 @@ def _awaited(seen: Observed, replicas: int) -> tuple[str, ...]:
 
 def _publication(pod: Json, now: datetime) -> Publication | None:
     """None if it is old, or from the future: with a wrong clock, its age is unknown."""
-    published = _last_words(pod)
-    return published if published is not None and abs(_age(published, now)) <= _SILENT_SECONDS else None
+    published = last_words(pod)
+    return published if published is not None and abs(age(published, now)) <= _SILENT_SECONDS else None
 
 
-def _last_words(pod: Json) -> Publication | None:
+def last_words(pod: Json) -> Publication | None:
     metadata = pod["metadata"]
     return load((metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER), metadata["uid"])
 
 
-def _age(published: Publication, now: datetime) -> float:
+def age(published: Publication, now: datetime) -> float:
     return (now - datetime.fromisoformat(published.at)).total_seconds()
 
 
 def _why_silent(seen: Observed, name: str, pod: Json | None) -> str:
     now = seen.taken_at
-    last = _last_words(pod) if pod else None
-    if last is not None and (ahead := -_age(last, now)) > _SILENT_SECONDS:
+    last = last_words(pod) if pod else None
+    if last is not None and (ahead := -age(last, now)) > _SILENT_SECONDS:
         return f"the clock of its node is {ahead:.0f} s ahead of this machine's, so the age of its report is unknown"
     return pods.why_silent(pod, pods.warning(seen.warnings, name, pod, now))
 
@@ -137,7 +137,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
 
 def _held_at_least(pod: Json | None) -> str | None:
     """A server that stopped may hold more than its agent knew, but never less."""
-    last = _last_words(pod) if pod else None
+    last = last_words(pod) if pod else None
     return _held(last) if last is not None and (last.server_uuid or last.held) else None
 
 

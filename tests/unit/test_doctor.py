@@ -16,11 +16,12 @@ from mysqlops.cli.main import run
 from mysqlops.core import names
 from mysqlops.operations import carried, doctor
 from mysqlops.planning import verdict
-from mysqlops.planning.checks import answers
+from mysqlops.planning.checks import answers, fixes
 from mysqlops.planning.checks.model import BUDGET, ROLE, Answer, Facts
 from mysqlops.planning.status import Condition, Observed
 from tests.unit.clusters import CLAIMS, GROUP, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes.cluster import NAME, Cluster
+from tests.unit.fakes.verbs import world
 
 CHECKS = {one.name: one for one in doctor.checks()}
 ROOT = Path(__file__).parents[2]
@@ -235,3 +236,43 @@ def test_a_code_of_mysql_is_explained_however_it_is_written() -> None:
     assert carried.mysql_code("MY-001062") == carried.mysql_code("1062") != ""
     assert carried.mysql_code("MY-019999") == carried.mysql_code("x") == ""
     assert "MY-011522 (MySQL)" in carried.explain("my-011522")
+
+
+def _fixed(cluster: Cluster) -> dict[str, Any]:
+    return {kind: found["spec"] for (kind, name), found in cluster.store.objects.items() if kind == BUDGET}
+
+
+def test_a_missing_budget_is_made_again_under_the_lock(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = world(monkeypatch, tmp_path)
+    assert _fixed(cluster) == {}
+    words = ["doctor", NAME, "--check", "disruption-budget", "--check", "backups"]
+    assert run([*words, "--dry-run", "-o", "json"]) == 0
+    (step,) = json.loads(capsys.readouterr().out)["steps"]
+    assert (step["action"], step["kind"], step["name"]) == ("apply", BUDGET, NAME)
+    assert run([*words, "--fix"]) == errors.Refused.exit_code
+    assert _fixed(cluster) == {}
+    capsys.readouterr()
+    assert run([*words, "--fix", "--yes", "-o", "json"]) == errors.EXIT_DEGRADED
+    (told,) = json.loads(capsys.readouterr().out)["clusters"]
+    assert {one["check"] for one in told["findings"]} == {"backups"}  # for the user to decide
+    assert _fixed(cluster) == {BUDGET: doctor._wanted(NAME)[BUDGET]["spec"]}
+    held = names.operation_lease(NAME)
+    assert [line for line in cluster.store.log if held in line], "it took the lock"
+
+
+def test_only_what_is_wrong_and_chosen_is_made_again() -> None:
+    facts = _facts(_observed(missing=(f"Service {NAME}-primary", "ConfigMap mysql-config-1", f"RoleBinding {NAME}")))
+    everything = [one.name for one in CHECKS.values()]
+    found = [(one.kind, one.name) for one in fixes.steps(facts, everything)]
+    assert found == [("Service", f"{NAME}-primary"), ("RoleBinding", NAME)]
+    assert fixes.steps(facts, ["tables"]) == []
+    unread = replace(facts, objects={}, unread={BUDGET: "forbidden", ROLE: "forbidden"})
+    assert [one.kind for one in fixes.steps(unread, everything)] == ["Service", "RoleBinding"]
+    assert set(fixes.CHECKS) <= CHECKS.keys()
+
+
+def test_without_a_name_nothing_is_fixed(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--fix", "--yes"]) == errors.ConfigError.exit_code
+    assert cluster.store.log == []

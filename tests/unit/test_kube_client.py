@@ -87,6 +87,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for frame in self.server.frames:
             self.wfile.write(bytes([0x82, len(frame)]) + frame)
+        if "stdin=true" in self.path and any(frame[0] == 3 for frame in self.server.frames):
+            while self.rfile.read1():  # what the client sends, until it hangs up
+                pass
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -216,6 +219,34 @@ def test_a_program_that_cannot_be_run_or_breaks_off(server: Server, tmp_path: Pa
     server.frames = [b"\x01half"]
     with pytest.raises(errors.PodExecFailed, match=r"exec in mysql-0/agent: the connection was lost"):
         client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
+
+
+def test_a_conversation_with_a_program(server: Server, tmp_path: Path) -> None:
+    client = _client(server.kubeconfig(tmp_path))
+    server.frames = [b"\x01", b"\x01hi", b"\x02oh", b'\x03{"status":"Success"}']
+    with client.attached("mysql-0", "mysqld", ["sh"], tty=False) as running:
+        running.write(b"x" * 20_000)
+        running.resize(80, 24)
+        assert [running.read(), running.read(), running.read()] == [(1, b"hi"), (2, b"oh"), None]
+    assert running.exit_code == 0
+    assert server.paths[-1].endswith("command=sh&stdin=true&stdout=true&stderr=true")
+    with client.attached("mysql-0", "mysqld", ["sh"], tty=True):
+        assert server.paths[-1].endswith("stdin=true&stdout=true&tty=true")
+
+
+def test_a_conversation_that_is_lost_is_no_end(server: Server, tmp_path: Path) -> None:
+    client = _client(server.kubeconfig(tmp_path))
+
+    def talk(pod: str) -> None:
+        with client.attached(pod, "mysqld", ["sh"], tty=False) as running:
+            while running.read():
+                pass
+
+    server.frames = [b"\x01hi"]
+    with pytest.raises(errors.PodExecFailed, match="the connection was lost"):
+        talk("mysql-0")
+    with pytest.raises(errors.PodExecFailed, match="exec in nobody/mysqld: 404"):
+        talk("nobody")
 
 
 def test_refusals_keep_their_class(server: Server, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _HELPERS = {
     "filed",
     "restored",
     "complete",
+    "terminal",
     "yaml_text",
     "__init__",
 }
@@ -49,9 +50,10 @@ COMMANDS = dict(_walk(root))
 READS = {
     "list": "",
     "status": "mysql",
-    "doctor": "mysql",
     "logs": "mysql",
+    "sql": "mysql -e 'SELECT 1'",
     "report": "mysql",
+    "users/list": "mysql",
     "config/get": "mysql",
     "config/diff": "mysql",
     "backup/list": "",

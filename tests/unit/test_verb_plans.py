@@ -97,11 +97,12 @@ def test_orders_are_read_as_they_were_written() -> None:
 
 
 def test_each_identity_holds_what_the_lesser_one_does_and_a_resource_appears_once() -> None:
-    viewer, operator, owner = (
+    viewer, client, operator, owner = (
         {(right.group, right.resource, verb) for right in held for verb in right.verbs}
         for held, _ in rights.IDENTITIES.values()
     )
     assert viewer < operator < owner
+    assert viewer < client < owner
     for held, _ in rights.IDENTITIES.values():
         rules = rights.rules(held, "mysql")
         resources = [(one["apiGroups"][0], one["resources"][0], str(one.get("resourceNames"))) for one in rules]
@@ -128,10 +129,12 @@ def test_only_the_owner_writes_what_a_pod_is_made_of() -> None:
         assert {verb for one in held if one.resource == "pods" for verb in one.verbs} <= {"get", "list", "delete"}
 
 
-def test_nobody_may_read_secrets_but_the_owner() -> None:
+def test_nobody_may_read_secrets_but_the_owner_and_a_client_that_of_the_application() -> None:
     for identity in ("viewer", "operator"):
         held, _ = rights.IDENTITIES[identity]
         assert all(right.resource != "secrets" for right in held)
+    (rule,) = [one for one in rights.rules(rights.CLIENT, "orders") if one["resources"] == ["secrets"]]
+    assert (rule["verbs"], rule["resourceNames"]) == (["get"], ["orders-app"])
 
 
 def test_a_switchover_does_not_wait_for_a_member_that_a_user_fenced() -> None:

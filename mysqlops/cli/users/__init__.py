@@ -11,8 +11,9 @@ from mysqlops.cli.tree import Tree
     cls=Tree,
     package=__name__,
     table={
+        "list": "List the accounts.",
         "rotate": "Give the accounts new passwords.",
     },
 )
 def users() -> None:
-    """Rotate the passwords of the accounts that mysqlops created."""
+    """List the accounts, and rotate the passwords of those that mysqlops created."""

@@ -27,6 +27,8 @@ ID = OLDER.id
 CHANGES = {
     "deploy": "mysql",
     "apply": f"-f {CLUSTER_FILE}",
+    "top": "mysql --kill 7",
+    "doctor": "mysql --fix",
     "switchover": "mysql --to mysql-1",
     "adopt": "mysql --from old --password-secret old --ssl-mode required",
     "scale": "mysql --replicas 1",
@@ -78,11 +80,18 @@ def words_of(path: str) -> list[str]:
     return [*path.split("/"), *shlex.split(CHANGES[path])]
 
 
+_SESSION = {
+    **{"id": 7, "user": "app", "host": "10.0.0.9:1", "database": "app", "command": "Query"},
+    **{"seconds": 9, "state": "", "statement": "SELECT ?"},
+}
+
+
 def _answer(cluster: Cluster) -> Callable[[str, Sequence[str]], Any]:
     """An agent's answers; an order that is no question counts as a change."""
     questions: dict[str, Callable[[str, Sequence[str]], Any]] = {
         "transactions": lambda *_: [],
         "plugins": lambda *_: {},
+        "top": lambda *_: {"failed": {}, "transactions": [], "waits": [], "sessions": [_SESSION]},
         "setting-kinds": lambda _, words: dict.fromkeys(words[1:], "dynamic"),
         "gtids": cluster._answer,
     }
@@ -124,6 +133,7 @@ def _fill(made: Cluster) -> None:
         }
     )
     made.store.put({"kind": "Secret", "metadata": {"name": "old"}, "data": {"password": "eA=="}})
+    del made.store.objects["PodDisruptionBudget", NAME]  # for `doctor --fix`
     made.settle()
     request = Request("0 3 * * *", "0 5 * * 0", "local", "", 0, retention.Policy(), 0, 0)
     schedule.put(made.session(), NAME, request)
@@ -148,6 +158,8 @@ ASKS = {
             "drill/kill-mysqld",
             "member/fence",
             "member/rebuild",
+            "top",
+            "doctor",
             "stop",
             "delete",
         )

@@ -1,0 +1,119 @@
+"""What clients do on a server, as its agent reports it and `top` shows it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mysqlops.core import names, typed
+
+MOST = 500  # rows of each kind
+# Whoever ended one of these would stop replication, a backup or the agent; all of them come back by themselves.
+OURS = (
+    names.USER_ADMIN,
+    names.USER_REPLICATION,
+    names.USER_PROBE,
+    names.USER_BACKUP,
+    names.USER_ADOPT,
+    names.USER_DUMP,
+    *("system user", "event_scheduler", "mysql.session", "mysql.infoschema", "mysql.sys"),
+)
+_SENDING = ("Binlog Dump", "Daemon", "Group Replication", "Clone")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One connection; `statement` is its text without values (a digest), empty while it runs none."""
+
+    id: int
+    user: str
+    host: str
+    database: str
+    command: str
+    seconds: int
+    state: str
+    statement: str
+
+    @property
+    def is_ours(self) -> bool:
+        return is_ours(self.user, self.command)
+
+    @property
+    def is_idle(self) -> bool:
+        return self.command in ("Sleep", "Daemon")
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """An open transaction of a client; its statements are not shown, because they may hold data."""
+
+    connection: int
+    user: str
+    seconds: int  # for a session that holds a lock: since its last statement
+    rows_modified: int
+    lock: str = ""  # the lock that it holds, which blocks a switchover
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A connection that waits for a lock, and one that holds it."""
+
+    id: int
+    user: str
+    seconds: int
+    on: str
+    blocker: int
+    blocker_user: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of a server."""
+
+    user: str
+    host: str
+    plugin: str
+    requires_tls: bool
+    is_locked: bool
+    is_expired: bool
+    has_second_password: bool
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One server's; `failed` says what could not be asked, and why."""
+
+    sessions: tuple[Session, ...]
+    transactions: tuple[Transaction, ...]
+    waits: tuple[Wait, ...]
+    failed: Mapping[str, str]
+
+
+def is_ours(user: str, command: str) -> bool:
+    return user in OURS or command.startswith(_SENDING)
+
+
+def read(told: Any) -> Activity:
+    """An agent's answer, which comes from a pod: what does not fit is left out, and said to be."""
+    told = told if isinstance(told, Mapping) else {}
+    failed = told.get("failed")
+    seen = {str(part): str(why) for part, why in failed.items()} if isinstance(failed, Mapping) else {}
+    return Activity(
+        tuple(_all(Session, told, "sessions", seen)),
+        tuple(_all(Transaction, told, "transactions", seen)),
+        tuple(_all(Wait, told, "waits", seen)),
+        seen,
+    )
+
+
+def accounts(told: Any) -> list[Account]:
+    return _all(Account, {"accounts": told}, "accounts", {})
+
+
+def _all(kind: type[Any], told: Mapping[str, Any], part: str, failed: dict[str, str]) -> list[Any]:
+    rows = told.get(part)
+    made = [typed.make(kind, row, plain=False) for row in rows] if isinstance(rows, list) else []
+    if part not in failed and (not isinstance(rows, list) or None in made or len(made) > 2 * MOST):
+        failed[part] = "the answer has another form than this release expects"
+    return [one for one in made if one is not None][:MOST]

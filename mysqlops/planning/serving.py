@@ -1,0 +1,24 @@
+"""Which member a person's session goes to. Pure."""
+
+from __future__ import annotations
+
+from mysqlops.core import names, view
+from mysqlops.errors import Reason, Refused
+from mysqlops.planning import member, status
+
+
+def choose(now: status.Status, wanted: str = "", *, replica: bool = False) -> str:
+    """The primary; a replica, the one that is least behind; or the member of that name or ordinal, whatever its state.
+    Raises Refused if there is none."""
+    if wanted:
+        found = names.pod(now.name, int(wanted)) if wanted.isascii() and wanted.isdecimal() else wanted
+        return member.find(now, found).name
+    look = f"mysqlops status {now.name}"
+    if not replica:
+        if now.primary is None:
+            raise Refused([Reason("no-primary", f"{now.name} has no primary", f"{look}; or choose a --member")])
+        return now.primary
+    serving = [one for one in now.members if one.role == names.ROLE_REPLICA and one.state == view.ONLINE]
+    if not serving:
+        raise Refused([Reason("no-replica", f"no replica of {now.name} is ONLINE", f"{look}; or omit --replica")])
+    return min(serving, key=lambda one: (one.behind or 0, one.ordinal)).name

@@ -1,0 +1,299 @@
+"""`mysqlops sql`: the shell script in the member's container with a client of ours, and the command around it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import pty
+import select
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.cli.main import run
+from mysqlops.core import names, secret_map
+from mysqlops.kube import attach, manifests
+from mysqlops.mysql import client_output
+from mysqlops.operations import sql
+from mysqlops.planning import serving
+from tests.unit.fakes.cluster import NAME, Cluster
+
+PASSWORD = "p\"\\#' é secret"
+SCRIPT = manifests.read_text("sql/client.sh")
+# Shows everything that others could see of it, then what it was given.
+CLIENT = """#!/bin/sh
+echo "argv: $*"
+env
+ls -la /dev/shm
+echo "option file:"
+cat /proc/self/fd/3 2>/dev/null || cat "${1#--defaults-file=}"
+echo "input:"
+if [ -t 0 ]; then read -r line; echo "typed $line"; stty -a; else cat; fi
+echo "end of input"
+exit 7
+"""
+
+
+def _start(folder: Path, how: str, client: str = CLIENT, **given: Any) -> subprocess.Popen[bytes]:
+    mysql = folder / "mysql"
+    mysql.write_text(client)
+    mysql.chmod(0o755)
+    return subprocess.Popen(
+        ["sh", "-c", SCRIPT, "sh", how, "xterm", "--batch"],
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        start_new_session=True,
+        **given,
+    )
+
+
+def _framed(*parts: bytes, end: bytes = b"0\n") -> bytes:
+    return b"".join(b"%d\n%b" % (len(part), part) for part in parts) + end
+
+
+def _piped(folder: Path, given: bytes, client: str = CLIENT) -> tuple[int, str]:
+    pipe = subprocess.PIPE
+    with _start(folder, "pipe", client, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        out, err = process.communicate(given, timeout=20)
+    assert err == b""
+    return process.returncode, out.decode()
+
+
+def test_the_client_gets_the_password_where_nobody_else_sees_it(tmp_path: Path) -> None:
+    file = sql.option_file("app", PASSWORD, "app")
+    code, out = _piped(tmp_path, _framed(file, b"SELECT 1;\n", b"SELECT\0 2;\n"))
+    seen, _, rest = out.partition("option file:\n")
+    assert (code, rest) == (7, f"{file.decode()}input:\nSELECT 1;\nSELECT\0 2;\nend of input\n")
+    assert "secret" not in seen
+    assert "mysqlops-sql" not in seen  # no file has a name
+    assert "argv: --defaults-file=/proc/self/fd/3 --batch" in seen
+    assert "MYSQL_HISTFILE=/dev/null" in seen
+
+
+@pytest.mark.parametrize("cut", [1, 12, 30])
+def test_a_client_whose_connection_is_lost_does_not_see_the_end_of_half_a_statement(tmp_path: Path, cut: int) -> None:
+    """It would run `DELETE FROM t` of `DELETE FROM t WHERE id = 1`."""
+    whole = _framed(b"[client]\n", b"DELETE FROM t WHERE id = 1")
+    code, out = _piped(tmp_path, whole[:-cut])
+    assert (code, "end of input" in out) == (-9, False)
+
+
+def test_a_client_that_ends_early_keeps_its_status(tmp_path: Path) -> None:
+    big = [b"x" * 100_000] * 5
+    code, out = _piped(tmp_path, _framed(b"[client]\n", *big), "#!/bin/sh\necho failed; exit 3\n")
+    assert (code, out) == (3, "failed\n")
+
+
+def test_on_a_terminal_the_password_is_not_echoed(tmp_path: Path) -> None:
+    keyboard, screen = pty.openpty()
+    file = sql.option_file("app", PASSWORD, "")
+    with _start(tmp_path, "terminal", stdin=screen, stdout=screen, stderr=screen) as process:
+        os.close(screen)
+        running = Terminal(keyboard)
+        first = sql.introduce(running, file)
+        running.write(b"hello\n")
+        said = first
+        with contextlib.suppress(OSError):  # how a pseudo-terminal ends
+            while (more := running.read()) is not None:
+                said += more[1]
+    os.close(keyboard)
+    seen, _, rest = said.decode().replace("\r\n", "\n").partition("option file:\n")
+    assert process.returncode == 7
+    assert base64.b64encode(file).decode() not in said.decode()
+    assert "secret" not in seen
+    assert rest.startswith(f"{file.decode()}input:\n")
+    assert "typed hello\n" in rest
+    assert " echo " in rest  # again, as it was
+
+
+@dataclass
+class Terminal(attach.Attached):
+    """The other side of a pseudo-terminal, as the API server passes it on."""
+
+    keyboard: int
+
+    def read(self) -> tuple[int, bytes] | None:
+        ready, _, _ = select.select([self.keyboard], [], [], 20)
+        return (attach.STDOUT, os.read(self.keyboard, 1000)) if ready else None
+
+    def write(self, data: bytes) -> None:
+        os.write(self.keyboard, data)
+
+
+def test_a_client_that_does_not_start_is_no_prompt() -> None:
+    with pytest.raises(errors.PodExecFailed, match="did not start: sh: stty: not found"):
+        sql.introduce(Said([(1, b"sh: stty: not found")]), b"x")
+    with pytest.raises(errors.PodExecFailed, match="did not start"):
+        sql.introduce(Said([(1, b"x" * 5000)]), b"x")
+
+
+@dataclass
+class Said(attach.Attached):
+    """A program that said this, and ended."""
+
+    said: list[tuple[int, bytes]]
+    given: list[bytes] = field(default_factory=list)
+    exit_code: int | None = 0
+
+    def read(self) -> tuple[int, bytes] | None:
+        return self.said.pop(0) if self.said else None
+
+    def write(self, data: bytes) -> None:
+        self.given.append(data)
+
+
+XML = """<?xml version="1.0"?>
+
+<resultset statement="SELECT 1 &gt; 0
+" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <row>
+\t<field name="a&lt;&quot;b">x &amp;lt; \x01\n</field>
+\t<field name="n" xsi:nil="true" />
+  </row>
+
+  <row>
+\t<field name="a&lt;&quot;b"></field>
+\t<field name="n">NULL</field>
+  </row>
+</resultset>
+<?xml version="1.0"?>
+
+<resultset statement="SELECT 1 FROM t WHERE FALSE" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"></resultset>
+"""
+
+
+def test_results_tell_null_from_text() -> None:
+    first, empty = client_output.results(XML)
+    assert first.columns == ('a<"b', "n")
+    assert first.rows == (("x &lt; \x01\n", None), ("", "NULL"))
+    assert (empty.columns, empty.rows) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "errno"),
+    [
+        ("ERROR 1064 (42000) at line 1: You have an error", errors.StatementFailed, 1064),
+        ("WARNING: x\nERROR 1045 (28000): Access denied for user 'app'@'localhost'", errors.AccessDenied, 1045),
+        ("ERROR 2002 (HY000): Can't connect to local MySQL server", errors.ConnectFailed, 2002),
+        ("sh: mysql: not found", errors.MysqlError, 0),
+    ],
+)
+def test_what_the_client_ended_with_is_an_error_of_ours(said: str, kind: type[errors.MysqlError], errno: int) -> None:
+    error = client_output.failure(1, said)
+    assert (type(error), error.errno, error.exit_code) == (kind, errno, 20)
+
+
+def test_the_member() -> None:
+    cluster = Cluster(3)
+    cluster.facts["mysql-1"] |= {"behind": 5}
+    cluster.settle()
+    now = _judged(cluster)
+    assert serving.choose(now) == "mysql-0"
+    assert serving.choose(now, replica=True) == "mysql-2"
+    assert serving.choose(now, "1") == serving.choose(now, "mysql-1") == "mysql-1"
+    for wrong in ("9", "mysql-9", "other-0", "²"):
+        with pytest.raises(errors.Refused, match="mysql has mysql-0, mysql-1, mysql-2"):
+            serving.choose(now, wrong)
+    alone = _judged(Cluster(1))
+    with pytest.raises(errors.Refused, match="no replica of mysql is ONLINE"):
+        serving.choose(alone, replica=True)
+
+
+def _judged(cluster: Cluster) -> Any:
+    from mysqlops.operations import observe
+
+    return observe.judged(cluster.session(), NAME)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster(3)
+    key = secret_map.place(NAME, names.KEY_APP_PASSWORD).key
+    found = made.store.objects["Secret", secret_map.secret(NAME, secret_map.APP)]
+    found["data"] = {key: base64.b64encode(PASSWORD.encode()).decode()}
+    monkeypatch.setattr("mysqlops.cli.context.client", lambda *_: made.session().client)
+    monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: made.clock)
+    return made
+
+
+def _answering(
+    monkeypatch: pytest.MonkeyPatch, cluster: Cluster, said: Sequence[tuple[int, bytes]], code: int = 0
+) -> list[Any]:
+    """What was started, and what it was given."""
+    seen: list[Any] = []
+
+    @contextlib.contextmanager
+    def attached(pod: str, container: str, command: Sequence[str], *, tty: bool) -> Iterator[Said]:
+        running = Said(list(said), exit_code=code)
+        seen.append((pod, container, list(command), tty, running))
+        yield running
+
+    client = cluster.session().client
+    client.attached = attached  # type: ignore[method-assign]
+    monkeypatch.setattr("mysqlops.cli.context.client", lambda *_: client)
+    monkeypatch.setattr("threading.Thread.start", lambda self: self.run())
+    return seen
+
+
+def test_a_statement_and_its_result(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = _answering(monkeypatch, cluster, [(1, XML.encode()[:90]), (1, XML.encode()[90:])])
+    assert run(["sql", "-e", "SELECT 'hush'", "-o", "json", "-D", "x y"]) == 0  # the only cluster
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["member"], len(found["results"])) == ("Sql", "mysql-0", 2)
+    assert found["results"][0]["rows"][1] == ["", "NULL"]
+    ((pod, container, command, tty, running),) = seen
+    assert (pod, container, tty) == ("mysql-0", "mysqld", False)
+    assert not any(one in word for word in command for one in ("secret", "hush", "x y"))
+    file = sql.option_file("app", PASSWORD, "x y")
+    assert b"".join(running.given) == _framed(file, b"SELECT 'hush'")
+    assert b"\n[mysql]\ndatabase = x y\n" in file
+
+
+def test_names_and_values_of_others_are_shown_as_text(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    xml = XML.replace("a&lt;&quot;b", "[red]Id\x1b[2J")
+    _answering(monkeypatch, cluster, [(1, xml.encode())])
+    assert run(["sql", NAME, "-e", "SELECT 1"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["[red]Id\\x1b[2J", "n"]
+    assert "\x1b" not in out
+    assert "x &lt; \\x01\\n" in out
+
+
+def test_a_failure_has_its_status_and_is_a_document(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _answering(monkeypatch, cluster, [(2, b"ERROR 1146 (42S02) at line 1: Table 'app.t' doesn't exist\n")], code=1)
+    assert run(["sql", NAME, "-e", "SELECT * FROM t", "-o", "json"]) == 20
+    assert json.loads(capsys.readouterr().out)["code"] == "mysql-statement"
+
+
+def test_statements_from_a_pipe_are_passed_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    seen = _answering(monkeypatch, cluster, [(1, b"a\tb\n1\t\xff\n")])
+    (tmp_path / "in").write_bytes(b"SELECT 1;\n" * 10_000)
+    with (tmp_path / "in").open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert run(["sql", NAME, "--replica"]) == 0
+    assert capfd.readouterr().out == "a\tb\n1\t\ufffd\n"
+    assert (seen[0][0], b"".join(seen[0][4].given).count(b";")) == ("mysql-1", 10_000)
+
+
+def test_an_account_that_is_not_ours_or_whose_password_may_not_be_read(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sql", NAME, "--user", "somebody", "-e", "x"]) == 2
+    assert "expected one of app, root, mysqlops" in capsys.readouterr().err
+    assert run(["sql", NAME, "--user", "root", "-e", "x"]) == errors.NotFound.exit_code
+    assert "Secret mysql-root has no password of root" in capsys.readouterr().err
+    assert run(["sql", NAME, "--member", "1", "--replica", "-e", "x"]) == 2
