@@ -54,7 +54,7 @@ def provide(server: connect.Server, packed: str) -> bool:
 
 
 def different(source: connect.Server, target: connect.Server) -> list[str]:
-    """The zones of another server that this one does not know, or in which it tells another time (at some two dozen
+    """The zones of another server that this one does not know, or whose time differs (at some two dozen
     moments). Not those with leap seconds, nor if the source does not show its names."""
     try:
         named = [str(name) for (name,) in source.query(_NAMES) if not str(name).startswith(("right/", MARK))]

@@ -15,7 +15,7 @@ from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.running import spec_of
-from mysqlops.operations import vault, waiting
+from mysqlops.operations import outside, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
@@ -188,6 +188,7 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
         lease=groups[0] if groups else None,
         warnings=_warnings(client, stateful_set, members),
         missing=_missing(client, name, stateful_set) if with_needed else (),
+        exposed=outside.services(client, groups) if with_needed else (),
     )
 
 
