@@ -16,6 +16,9 @@ from mysqlops.cli.main import run
 from mysqlops.clock import SystemClock
 from mysqlops.core import exposure, names
 from mysqlops.objects import exposed
+from mysqlops.operations import expose
+from mysqlops.operations.session import Session
+from tests.unit.fakes import api
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.fakes.secret_api import Secrets
 from tests.unit.fakes.verbs import world
@@ -124,3 +127,51 @@ def test_somebody_elses_service_is_left_alone(cluster: Cluster, capsys: pytest.C
     assert run(shlex.split(_WORDS)) == errors.Refused.exit_code
     assert "service-taken" in capsys.readouterr().err
     assert cluster.store.objects["Service", "outside"]["spec"] == {"a": 1}
+
+
+def _session(cluster: Cluster, *, signs: list[str]) -> Session:
+    """With agents that put these host names into the next certificate."""
+    session = cluster.session()
+    fake, usual = session.client, cluster._answer
+    assert isinstance(fake, api.Client)
+    told = {"fingerprint": "new", "hostnames": signs}
+    fake.answer = lambda pod, words: told if words[0] == "rotate-tls" else usual(pod, words)
+    for facts in cluster.facts.values():
+        facts["certificate"] = "new"
+    return session
+
+
+def _recorded(cluster: Cluster) -> dict[str, exposure.Exposure]:
+    return exposure.read(cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"])
+
+
+def test_an_agent_that_cannot_sign_the_name_opens_nothing(cluster: Cluster) -> None:
+    with pytest.raises(errors.Refused, match="older release"):
+        expose.expose(_session(cluster, signs=[]), NAME, _request(hostname="db.example.com"), wait=False)
+    assert ("Service", "outside") not in cluster.store.objects
+    assert _recorded(cluster) == {}
+
+
+def test_a_command_that_is_killed_anywhere_is_finished_by_the_next(cluster: Cluster) -> None:
+    request, kills = _request(hostname="db.example.com"), 0
+    session = _session(cluster, signs=["db.example.com"])
+    while True:
+        left = [0]
+
+        def dies(_: str, left: list[int] = left, after: int = kills) -> bool:
+            left[0] += 1
+            return left[0] > after
+
+        cluster.store.kill_after = dies
+        try:
+            expose.expose(session, NAME, request, wait=False)
+            break
+        except api.Killed:
+            kills += 1
+        if ("Service", "outside") in cluster.store.objects:
+            assert ("NetworkPolicy", "outside-clients") in cluster.store.objects
+            assert _recorded(cluster)["outside"].signed
+        assert "outside" in _recorded(cluster)  # so that `unexpose` finds it
+    assert kills >= 2
+    wanted = exposure.Exposure("primary", "LoadBalancer", "db.example.com", signed=True)
+    assert _recorded(cluster) == {"outside": wanted}
