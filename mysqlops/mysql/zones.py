@@ -74,7 +74,7 @@ def _times(server: connect.Server, names: Sequence[str]) -> list[connect.Row]:
 
 
 def _rows(zones: Sequence[Any]) -> tuple[list[Sequence[Any]], ...]:
-    """Of each table; scripts/zones describes what a zone is here."""
+    """The rows of each table; scripts/zones describes what a zone is here."""
     made: tuple[list[Sequence[Any]], ...] = ([], [], [], [])
     for number, (named, kinds, steps, leads_to) in enumerate(zones, 1):
         made[0].append((number, "N"))

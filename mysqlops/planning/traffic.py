@@ -12,8 +12,8 @@ from mysqlops.core import names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
 
-# A turn of the agent takes a quarter of a second. The agent of a stopping pod makes none while it hands over, 2.5 s. No
-# group elects another primary in less than that because one is frozen.
+# A turn of the agent takes a quarter of a second. The agent of a stopping pod makes none while it hands over, 2.5 s. A
+# group suspects a frozen primary after five seconds.
 FRESH_SECONDS = 3.0
 _MOST = 64  # looks that are remembered: the longer the lag, the coarser
 
@@ -48,7 +48,7 @@ class Look:
 
 
 def why_not(look: Look | None, role: str, now: float, most_lag: float | None = None) -> str:
-    """Why this member must not get what that role gets; empty if it may. An agent that stands still knows nothing."""
+    """Why this member must not get what that role gets; empty if it may. An agent that is stuck knows nothing."""
     if look is None:
         return "starting"
     if now - look.at > FRESH_SECONDS:

@@ -56,6 +56,13 @@ def _switch(cluster: Namespace) -> None:
     assert cluster.mysqlops("switchover", "mysql").code == 0
 
 
+def _stop_pod(cluster: Namespace) -> None:
+    old = cluster.status()["primary"]
+    cluster.kubectl("delete", "pod", old)
+    eventually(lambda: cluster.status()["primary"] not in (None, old), "another primary", 60)
+    cluster.await_healthy()
+
+
 def test_each_member_says_what_it_may_be_given(cluster: Namespace) -> None:
     now = cluster.await_healthy()
     told = json.loads(cluster.kubectl("exec", "mysql-0", "-c", "agent", "--", "python3", "-c", _ASK))
@@ -63,7 +70,7 @@ def test_each_member_says_what_it_may_be_given(cluster: Namespace) -> None:
     assert told == {**wanted, **{f"{pod}/replica?lag=5": 503 if pod == now["primary"] else 200 for pod in _MEMBERS}}
 
 
-@pytest.mark.parametrize("change", [_switch, _kill])
+@pytest.mark.parametrize("change", [_switch, _kill, _stop_pod])
 def test_writes_go_on_behind_it_and_nothing_is_lost(
     cluster: Namespace, behind: str, change: Callable[[Namespace], None], record_property: Callable[[str, object], None]
 ) -> None:

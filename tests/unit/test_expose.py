@@ -16,7 +16,7 @@ from mysqlops.cli.main import run
 from mysqlops.clock import SystemClock
 from mysqlops.core import exposure, names
 from mysqlops.objects import exposed
-from mysqlops.operations import expose
+from mysqlops.operations import delete, expose
 from mysqlops.operations.session import Session
 from tests.unit.fakes import api
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -120,6 +120,15 @@ def test_it_is_recorded_shown_closed_and_gone(cluster: Cluster, capsys: pytest.C
     assert cluster.store.objects.get(("NetworkPolicy", "outside-clients")) is None
     run(["status", NAME])
     assert "outside" not in capsys.readouterr().out.partition("is closed")[2]
+
+
+def test_what_is_open_goes_with_the_cluster(cluster: Cluster) -> None:
+    assert run(shlex.split(_WORDS)) == 0
+    told = [f"{step.kind} {step.name}" for step in delete.plan(cluster.session().client, NAME, purge_data=False).steps]
+    assert {"Service outside", "NetworkPolicy outside-clients"} <= set(told)
+    with pytest.raises(errors.WaitTimeout):  # these pods never stop
+        delete.execute(cluster.session(), NAME, delete.plan(cluster.session().client, NAME, purge_data=False))
+    assert _recorded(cluster) == {}  # the Lease stays, and a cluster deployed again has no such Service
 
 
 def test_somebody_elses_service_is_left_alone(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
