@@ -19,7 +19,7 @@ from mysqlops.agent import api, credentials, openssl, settings, tls_check, vault
 from mysqlops.agent.openssl import Files
 from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
 from mysqlops.clock import Clock
-from mysqlops.core import instant, names, secret_map
+from mysqlops.core import exposure, instant, names, secret_map
 
 _FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never sees it with an older key
 _RENEW_DAYS = 120
@@ -114,6 +114,11 @@ class Certificates:
         files = self._find().files
         return _hash(files.get(CA, ""), files.get(CERTIFICATE, ""))
 
+    def hostnames(self) -> list[str]:
+        """By which clients from outside know the cluster."""
+        lease = self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster))
+        return exposure.hostnames(lease["metadata"].get("annotations") or {})
+
     def write(self, files: Files) -> None:
         """Raises StepFailed for files that other members and clients would refuse; the previous files stay."""
         hosts = (self._me.host(self._me.ordinal), f"{names.primary_service(self._me.cluster)}.{self._me.namespace}.svc")
@@ -152,7 +157,7 @@ class Certificates:
     def _issue(self, found: Found, signer: Signer) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             ca, where = openssl.newest(signer.ca), (self._me.cluster, self._me.namespace)
-            signed = openssl.make_certificate(Path(folder), signer.key, ca, *where)
+            signed = openssl.make_certificate(Path(folder), signer.key, ca, where, also=self.hostnames())
         self._save(found, {**signed, CA: signer.ca + signer.beside})
 
     def _save(self, found: Found, files: Files) -> None:

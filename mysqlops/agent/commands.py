@@ -199,7 +199,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
     me = settings.read()
     made = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
     made.rotate(options.stage)
-    print(json.dumps({"fingerprint": made.fingerprint()}))
+    print(json.dumps({"fingerprint": made.fingerprint(), "hostnames": made.hostnames()}))
 
 
 def rotate_users(options: argparse.Namespace) -> None:

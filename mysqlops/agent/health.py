@@ -1,11 +1,14 @@
-"""What the agent's port serves: /healthz for the liveness probe, /readyz for readiness, /metrics for Prometheus."""
+"""What the agent's port serves: /healthz for the liveness probe, /readyz for readiness, /metrics for Prometheus, and
+/primary and /replica for load balancers."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view
+from mysqlops.planning import traffic
 
 _ALIVE_SECONDS = 60.0  # the loop turns four times a second; the longest call inside it has a deadline of 5 s
 _GAUGES = {
@@ -18,6 +21,8 @@ _GAUGES = {
     "certificate_end_seconds": "When the certificate expires, in seconds since 1970; 0 if unknown",
     "ca_end_seconds": "When the CA expires, in seconds since 1970; 0 if unknown",
 }
+_TRAFFIC = {"/primary": names.ROLE_PRIMARY, "/replica": names.ROLE_REPLICA}
+_LAG = re.compile(r"lag=(\d{1,6}(?:\.\d{1,3})?)")
 
 
 class Health:
@@ -27,9 +32,12 @@ class Health:
         self._clock = clock
         self._turned = clock.monotonic()
         self._last: publication.Publication | None = None
+        self._look: traffic.Look | None = None
 
-    def turned(self, seen: publication.Publication) -> None:
-        """The loop completed a turn and saw this."""
+    def turned(self, seen: publication.Publication, server: view.ServerView | None, at: float) -> None:
+        """The loop completed a turn and saw this; `at` is when it began to look."""
+        backlog = self._look.backlog if self._look else traffic.Backlog()
+        self._look = traffic.Look(at, seen, server, traffic.remember(backlog, server, at))
         self._turned, self._last = self._clock.monotonic(), seen
 
     def answer(self, path: str) -> tuple[int, str]:
@@ -40,7 +48,15 @@ class Health:
             return (200, "ready\n") if self.is_ready() else (503, f"{self.why()}\n")
         if path == "/metrics":
             return 200, self._metrics()
-        return 404, ""
+        place, _, query = path.partition("?")
+        return self._traffic(_TRAFFIC[place], query) if place in _TRAFFIC else (404, "")
+
+    def _traffic(self, role: str, query: str) -> tuple[int, str]:
+        asked = _LAG.fullmatch(query) if role == names.ROLE_REPLICA else None
+        if query and not asked:
+            return 400, "only /replica takes a parameter: lag=SECONDS\n"
+        why = traffic.why_not(self._look, role, self._clock.monotonic(), float(asked[1]) if asked else None)
+        return (503, f"{why}\n") if why else (200, f"{role}\n")
 
     def is_alive(self) -> bool:
         return self._clock.monotonic() - self._turned < _ALIVE_SECONDS

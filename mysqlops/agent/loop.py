@@ -104,7 +104,7 @@ class Loop:
             self._act(action, server)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
         if self._clock.monotonic() < self._publisher.turned_at + _SILENT_SECONDS:
-            self._health.turned(seen)
+            self._health.turned(seen, server, at)
         # While a switchover runs in this pod, only it moves the labels.
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.blocked_because()))
@@ -278,14 +278,15 @@ class Loop:
         self._log.say("left")
 
     def _retire(self, server: view.ServerView) -> None:
-        record = self._publisher.record
+        stopping = member_actions.Wait("stopping")
+        seen = replace(self._describe(membership.Situation(self._me.pod, server), stopping), role=names.ROLE_NONE)
         try:
             if server.role() == names.ROLE_PRIMARY:
                 # The stopping pod has changed the Service; kube-proxy applies the next change a second later.
                 self._clock.sleep(handover.PROXY_SECONDS)
-                done = handover.run(
-                    self._pod, self._member, self._around, handover.successor(server, record), self._clock
-                )
+                to = handover.successor(server, self._publisher.record)
+                done = handover.run(self._pod, self._member, self._around, to, self._clock)
+                self._health.turned(seen, server, self._clock.monotonic())
                 self._log.say(f"handed the primary over to {done.to} in {done.seconds:.2f} s")
                 # For another second, kube-proxy may send clients here: they must be refused, not left without an
                 # answer.
@@ -293,8 +294,7 @@ class Loop:
         except errors.MysqlopsError as error:
             self._log.say(f"while handing over: {error}")
         try:
-            stopping = member_actions.Wait("stopping")
-            seen = self._describe(membership.Situation(self._me.pod, server), stopping)
-            self._publisher.publish(replace(seen, role=names.ROLE_NONE))
+            self._health.turned(seen, server, self._clock.monotonic())
+            self._publisher.publish(seen)
         except errors.KubeError as error:
             self._log.say(f"while stopping: {error}")

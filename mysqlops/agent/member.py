@@ -9,7 +9,7 @@ from mysqlops import errors
 from mysqlops.agent import pod, rotation
 from mysqlops.clock import Clock, Task
 from mysqlops.core import activity, names, view
-from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap
+from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap, zones
 
 # After this time, open transactions are rolled back: an idle one would block a stopping pod without end.
 HAND_OVER_SECONDS = 10
@@ -131,7 +131,14 @@ class Member:
         group_name = group_name or self._pod.group_name()
         rotation.admit(self._pod, seeds if not bootstrap else ())
         with self.connect() as server:
+            self.provide_zones(server)
             group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
+
+    def provide_zones(self, server: connect.Server) -> None:
+        """Before the applier runs: it stops at a statement of a session whose time zone is unknown here."""
+        if packed := self._pod.zones():
+            with contextlib.suppress(errors.StatementFailed):  # no reason to stay outside the group
+                zones.provide(server, packed)
 
     def connect(self) -> connect.Server:
         return self._pod.server()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -43,12 +44,20 @@ def make_ca(work: Path) -> Files:
 
 
 def make_certificate(
-    work: Path, ca_key: str, ca: str, cluster: str, namespace: str, *, days: int = CERTIFICATE_DAYS
+    work: Path,
+    ca_key: str,
+    ca: str,
+    where: tuple[str, str],
+    *,
+    days: int = CERTIFICATE_DAYS,
+    also: Sequence[str] = (),
 ) -> Files:
-    """One server certificate for all members and Services, signed by the CA, which it does not outlive."""
+    """One server certificate for all members and Services of a cluster in a namespace, signed by the CA, which it does
+    not outlive. `also`: host names of clients from outside."""
+    cluster, namespace = where
     hosts = [f"*.{cluster}", cluster, names.primary_service(cluster), names.replicas_service(cluster)]
     domains = [f"{host}.{namespace}{tail}" for host in hosts for tail in ("", ".svc", ".svc.cluster.local")]
-    alternatives = ", ".join(f"DNS:{name}" for name in [*domains, *hosts[1:], "localhost"])
+    alternatives = ", ".join(f"DNS:{name}" for name in [*domains, *hosts[1:], "localhost", *also])
     (work / CA).write_text(ca)
     (work / "tls.cnf").write_text("[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = mysqlops member\n")
     (work / "tls.ext").write_text(

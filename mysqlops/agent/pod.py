@@ -130,6 +130,10 @@ class Pod:
         """A hash of the mounted my.cnf; empty if it cannot be read."""
         return settings.config_digest()
 
+    def zones(self) -> str:
+        """The named time zones; empty while the mounted ConfigMap is an older release's."""
+        return settings.ZONES.read_text() if settings.ZONES.exists() else ""
+
     def hold_back(self) -> None:
         """Hold mysqld back until `let_go`: an earlier agent of this pod may have stopped alone, and let go of it."""
         (settings.RUN / "left").unlink(missing_ok=True)

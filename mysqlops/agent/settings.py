@@ -17,6 +17,7 @@ TLS = Path("/run/tls")
 RUN = Path("/run/mysqlops")
 VOLUME = Path("/var/lib/mysql")
 MY_CNF = Path("/etc/mysqlops/my.cnf")
+ZONES = Path("/etc/mysqlops/zones.txt")
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 

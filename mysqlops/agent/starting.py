@@ -54,6 +54,7 @@ class Starting:
     def apply(self) -> None:
         """Apply what was received; the next look at the server shows whether that failed."""
         with self._member.connect() as server:
+            self._member.provide_zones(server)
             group_replication.start_applier(server)
             deadline = self._clock.monotonic() + _APPLY_SECONDS
             while self._clock.monotonic() < deadline and group_replication.applies(server):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mysqlops.operations.adopt import Result
     from mysqlops.operations.session import Session
 
+_ZONES = 5  # named in the text; all of them in JSON
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -142,6 +143,7 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
         "different": report.different,
         "accounts": report.accounts,
         "accounts_not_copied": report.accounts_refused,
+        "time_zones_that_differ": report.zones,
         "seconds": round(done.seconds, 1),
         "finished": finish,
     }
@@ -149,6 +151,11 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
     lines += [f"  differs, because the source accepts writes meanwhile: {one}" for one in report.different]
     lines += [f"  account {'copied' if finish else 'that will be copied'}: {one}" for one in report.accounts]
     lines += [f"  account not copied: {one}" for one in report.accounts_refused]
+    if report.zones:
+        some = ", ".join(report.zones[:_ZONES]) + ", …" * (len(report.zones) > _ZONES)
+        lines.append(
+            f"  {len(report.zones)} named time zones are unknown in {name}, or tell another time there: {some}"
+        )
     if finish:
         lines.append(f"{source} is read-only and every row equals {name}'s: point the clients to {name}-primary")
     else:

@@ -37,6 +37,8 @@ COMMANDS = {
     "drill": "Measure what a fault costs, with clients that keep a ledger.",
     "member": "Fence, unfence or rebuild one member.",
     "users": "List accounts, rotate passwords.",
+    "expose": "Open a Service to clients from outside.",
+    "unexpose": "Close such a Service.",
     "tls": "Rotate the certificate and the CA.",
     "restart": "Restart the members one at a time.",
     "stop": "Stop all members cleanly; the data is kept.",

@@ -9,7 +9,7 @@ import codecs
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -195,11 +195,19 @@ def show_status(status: Status, *, wide: bool = False) -> None:
         console.print(_plain(f"image {image.shown(status.image)}{pinned}"))
     for service, pods in status.services.items():
         console.print(_plain(f"Service {service} -> {', '.join(pods) or 'nobody'}"))
+    for one in status.exposed:
+        console.print(_plain(_exposed(one)))
     if line := certificate_state.line(status.members):
         console.print(_plain(line))
     for condition in status.conditions:
         console.print(f"[{colour}]{condition.code}[/]: {_plain(condition.message)}")
         console.print(_plain(f"  next: {condition.hint}"))
+
+
+def _exposed(one: Mapping[str, Any]) -> str:
+    reached = ", ".join(one["addresses"]) or ("no address yet" if one["exists"] is not False else "it was deleted")
+    named = f", as {one['hostname']}" if one["hostname"] else ""
+    return f"Service {one['service']} ({one['type']}) -> {one['role']}, from outside: {reached}{named}"
 
 
 _COLUMNS = ("MEMBER", "ROLE", "STATE", "BEHIND", "MISSING", "FILLED")  # fits 80 columns

@@ -142,7 +142,7 @@ IDENTITIES: Mapping[str, tuple[Sequence[Right], tuple[str, ...]]] = {
     "owner": (
         OWNER,
         (
-            *("deploy", "apply", "diff", "export", "delete", "upgrade", "config", "storage"),
+            *("deploy", "apply", "diff", "export", "delete", "upgrade", "config", "storage", "expose", "unexpose"),
             *("adopt", "backup", "restore", "drill"),
         ),
     ),

@@ -157,7 +157,7 @@ sha256_password_private_key_path sha256_password_public_key_path chroot ft_stopw
     ),
     _check(
         "default_time_zone",
-        "SYSTEM or an offset such as +02:00: data directories hold no named time zones",
+        "SYSTEM or an offset such as +02:00: a new data directory holds no named time zones yet",
         lambda value: bool(_OFFSET.fullmatch((value or "").strip())),
     ),
     _check(

@@ -183,6 +183,7 @@ class Report:
     different: list[str]
     accounts: list[str]
     accounts_refused: list[str]
+    zones: list[str]  # named time zones of the source that the cluster does not know, or that tell another time there
 
 
 def read_report(log: str) -> Report | None:
@@ -198,6 +199,7 @@ def read_report(log: str) -> Report | None:
                 different=_shown(_difference(one) for one in tables if not one["equal"]),
                 accounts=_shown(found["accounts"]),
                 accounts_refused=_shown(found["accounts_refused"]),
+                zones=_shown(found.get("zones", [])),
             )
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import exposure, names
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
@@ -104,6 +104,8 @@ def execute(session: Session, name: str, plan: Plan) -> None:
     lease = session.client.find("Lease", names.group_lease(name))
     if names.ANNOTATION_RECREATING in status.annotations_of(lease):
         orders.write(session.client, name, recreating=None)
+    if exposure.read(status.annotations_of(lease)):  # the Services go with the rest
+        orders.write(session.client, name, exposed=None)
     has_members = any(step.kind in ("StatefulSet", "Pod") for step in plan.steps)
     if any(step.kind == "StatefulSet" for step in plan.steps):
         data_version.note(session.client, observe.judged(session, name))

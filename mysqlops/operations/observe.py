@@ -15,7 +15,7 @@ from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.running import spec_of
-from mysqlops.operations import needed, vault, waiting
+from mysqlops.operations import needed, outside, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
@@ -192,6 +192,7 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
         lease=groups[0] if groups else None,
         warnings=_warnings(client, stateful_set, members),
         missing=tuple(map(" ".join, [*missing, *needed.missing_maps(client, stateful_set)])) if with_needed else (),
+        exposed=outside.services(client, groups) if with_needed else (),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from mysqlops.core import names, ordered, typed
+from mysqlops.core import exposure, names, ordered, typed
 from mysqlops.errors import Conflict, NotFound
 from mysqlops.kube.client import Client
 from mysqlops.planning import status
@@ -31,6 +31,7 @@ _KEYS = {
     "setting": names.ANNOTATION_SETTING,
     "rotated": names.ANNOTATION_ROTATED,
     "applying": names.ANNOTATION_APPLYING,
+    "exposed": exposure.ANNOTATION,
 }
 
 

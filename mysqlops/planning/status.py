@@ -32,6 +32,7 @@ class Observed:
     warnings: tuple[Json, ...] = ()  # events of the StatefulSet and of pods that do not run yet
     lease: Json | None = None  # the Lease of its group: the record of the group, and users' orders
     missing: tuple[str, ...] = ()  # objects that a member needs to start and that do not exist; only `status` looks
+    exposed: tuple[Json, ...] = ()  # Services for clients from outside; only `status` looks
 
 
 def annotations_of(lease: Json | None) -> dict[str, str]:
@@ -105,6 +106,7 @@ class Status:
     awaited: tuple[str, ...] = ()  # members beyond the wanted replicas that a group to be formed waits for
     claims: str = names.CLAIM_TEMPLATE  # what the members' claims are called, before the name of their pod
     image: str = ""  # what a pod that starts now runs; empty if the StatefulSet does not say
+    exposed: tuple[Json, ...] = ()  # Services for clients from outside, with their addresses
     schema: int = field(default=SCHEMA)
 
     def as_json(self) -> Json:

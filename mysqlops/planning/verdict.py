@@ -64,6 +64,7 @@ def judge(seen: Observed) -> Status:
         awaited=() if primaries else _awaited(seen, replicas),
         claims=claims.template_of(seen.stateful_set),
         image=revisions.image_of(seen.stateful_set),
+        exposed=seen.exposed,
     )
 
 

@@ -85,6 +85,7 @@ def environment(options: argparse.Namespace) -> None:
         ("MYSQLOPS_AGENT_IMAGE", recipes.PYTHON_3.tag),
         ("MYSQLOPS_RESTIC_IMAGE", recipes.RESTIC.tag),
         ("MYSQLOPS_NODE_IMAGE", recipes.NETSHOOT.tag),
+        ("MYSQLOPS_HAPROXY_IMAGE", recipes.HAPROXY.tag),
     ):
         print(f"export {variable}={value}")
 

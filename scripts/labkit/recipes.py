@@ -83,6 +83,7 @@ NETSHOOT = Recipe(
     without=(*_NEVER, *_NOT_IN_A_POD),
     links=_IPTABLES,
 )
+HAPROXY = Recipe("lab/haproxy:3", packages=("haproxy", *_SHELL), without=(*_NEVER, *_NOT_IN_A_POD))
 POD_IMAGES = (
     Recipe("lab/pause:1", entrypoint=("/pause",)),
     Recipe("lab/coredns:1", binary="coredns", entrypoint=("/coredns",)),
@@ -91,6 +92,7 @@ POD_IMAGES = (
     RESTIC,
     _TOOLS,
     NETSHOOT,
+    HAPROXY,
 )
 # `scripts/lab policies on` alone needs it.
 POLICIES = Recipe(

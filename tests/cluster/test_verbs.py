@@ -356,6 +356,39 @@ def test_a_certificate_for_other_names_is_not_loaded(cluster: Namespace) -> None
     cluster.await_healthy()
 
 
+def test_named_time_zones_work_on_every_member_without_a_transaction_of_its_own(cluster: Namespace) -> None:
+    for member in MEMBERS:
+        asked = "SELECT CONVERT_TZ('2026-07-01 12:00:00', 'UTC', 'Europe/Berlin')"
+        assert cluster.sql(member, asked) == [["2026-07-01 14:00:00"]], member
+    cluster.await_healthy()
+
+
+def test_a_service_for_clients_from_outside_is_opened_named_in_the_certificate_and_closed(cluster: Namespace) -> None:
+    words = ("mysql", "mysql-outside", "--type", "NodePort", "--source-ranges", "0.0.0.0/0")
+    done = cluster.mysqlops("expose", *words, "--hostname", "db.example.com", "-o", "json")
+    assert done.code == 0, done.err
+    (address,) = done.json()["addresses"]
+    (seen,) = cluster.status()["exposed"]
+    assert (seen["addresses"], seen["hostname"], seen["signed"]) == ([address], "db.example.com", True)
+    node = cluster.kubectl("get", "nodes", "-o", "jsonpath={.items[0].status.addresses[0].address}")
+    program = (
+        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "import socket; real = socket.create_connection\n"
+        f"there = ({node!r}, {int(address.partition(':')[2])})\n"
+        "socket.create_connection = lambda _, *rest, **more: real(there, *rest, **more)\n"
+        "from mysqlops.mysql import connect\n"
+        "login = connect.Login('app', sys.stdin.readline().rstrip(), '/run/tls/ca.crt')\n"
+        "print(connect.connect_tcp('db.example.com', login).scalar('SELECT @@hostname'))"
+    )
+    words = ("exec", "-i", "mysql-1", "-c", "agent", "--", "python3", "-c", program)
+    assert cluster.kubectl(*words, stdin=f"{_password(cluster)}\n").strip() == cluster.status()["primary"]
+    done = cluster.mysqlops("unexpose", "mysql", "mysql-outside", "--yes")
+    assert done.code == 0, done.err
+    assert cluster.status()["exposed"] == []
+    assert "mysql-outside" not in [one["metadata"]["name"] for one in cluster.objects("services")]
+    assert "mysql-outside-clients" not in [one["metadata"]["name"] for one in cluster.objects("networkpolicies")]
+
+
 def test_the_network_policy_fits_the_real_pods(cluster: Namespace) -> None:
     policy = next(one for one in cluster.objects("networkpolicies") if one["metadata"]["name"] == "mysql")
     for pod in cluster.objects("pods"):

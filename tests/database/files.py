@@ -29,7 +29,7 @@ def write_accounts(folder: Path) -> None:
 def write_certificate(folder: Path) -> None:
     """For the members of cluster `mysql` in namespace `db`."""
     made = openssl.make_ca(folder)
-    openssl.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
+    openssl.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], ("mysql", "db"))
     for file in folder.iterdir():
         file.chmod(0o644)
     folder.chmod(0o755)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mysqlops.clock import SystemClock
+from mysqlops.core import adoption
 from mysqlops.drill import faults, record, round
 from mysqlops.drill.clients import fleet, rows
 from mysqlops.drill.ledger import checker, figures, journal
@@ -81,14 +82,20 @@ class Ledger:
     def __init__(self, namespace: Namespace, cluster: str = "mysql") -> None:
         self._session, self._cluster = session(namespace), cluster
 
-    def under_writes(self, change: Callable[[], object], members: list[str], clients: int = 4) -> Outcome:
-        """Clients write while something is changed; what they were told against what these members hold then."""
+    def under_writes(
+        self, change: Callable[[], object], members: list[str], clients: int = 4, *, through: str = ""
+    ) -> Outcome:
+        """Clients write while something is changed, through the primary's Service or a proxy's host; what they heard
+        against what these members hold then."""
         seen = observe.judged(self._session, self._cluster)
         rows.recreate(self._session, str(seen.primary))
         cluster = fleet.cluster_of(self._session, seen)
         started = fleet.Fleet(self._session, cluster)
         try:
-            started.start(objects.main_clients(cluster, clients, ""))
+            writing = objects.main_clients(cluster, clients, "")
+            if through:
+                writing = replace(writing, host=through, ssl_mode=adoption.VERIFY_CA, observes=False)
+            started.start(writing)
             since = time.time()
             change()
             started.stop()

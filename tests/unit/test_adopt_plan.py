@@ -118,9 +118,10 @@ def test_the_report_of_a_copy_names_what_differs() -> None:
         {"name": "a view v", "rows": 0, "copied": -1, "equal": False},
     ]
     told = {"databases": ["a"], "tables": tables, "accounts": ["y@%"], "accounts_refused": ["x@%: no"]}
+    told["zones"] = ["Mars/Olympus"]
     report = adopt.read_report("conclude\n" + json.dumps(told))
     different = ["a.\\x1b[2J (2 rows, 1 copied)", "a view v is missing"]
-    assert report == adopt.Report(["a"], 2, 4, different, ["y@%"], ["x@%: no"])
+    assert report == adopt.Report(["a"], 2, 4, different, ["y@%"], ["x@%: no"], ["Mars/Olympus"])
     assert adopt.read_report("nothing") is None
 
 

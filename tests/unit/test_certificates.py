@@ -40,7 +40,7 @@ def _deployed(folder: Path) -> Secrets:
 
 def _signed(work: Path, ca: dict[str, str], days: int) -> dict[str, str]:
     """NAME-tls as the owner of that CA would fill it, with a certificate of so many days."""
-    made = openssl.make_certificate(work, ca[names.KEY_CA_KEY], ca["ca.crt"], "mysql", "db", days=days)
+    made = openssl.make_certificate(work, ca[names.KEY_CA_KEY], ca["ca.crt"], ("mysql", "db"), days=days)
     return {**made, "ca.crt": ca["ca.crt"]}
 
 
@@ -132,7 +132,7 @@ def test_the_key_that_an_older_release_kept_is_found(folder: Path) -> None:
     ca = openssl.make_ca(folder.parent)
     before = {names.KEY_CA_KEY: ca[names.KEY_CA_KEY], names.KEY_GROUP_NAME: clusters.GROUP}
     secrets = Secrets(before)
-    secrets.put(TLS, openssl.make_certificate(folder.parent, ca[names.KEY_CA_KEY], ca["ca.crt"], "mysql", "db"))
+    secrets.put(TLS, openssl.make_certificate(folder.parent, ca[names.KEY_CA_KEY], ca["ca.crt"], ("mysql", "db")))
     secrets.put(TLS, {**secrets.values(TLS), "ca.crt": ca["ca.crt"]})
     _agent(secrets, folder).rotate("certificate")
     assert secrets.values(TLS)["ca.crt"] == ca["ca.crt"]
@@ -148,7 +148,7 @@ def _short_ca(work: Path, days: int) -> dict[str, str]:
 
 def test_no_certificate_outlives_its_ca_and_none_is_made_in_vain(folder: Path) -> None:
     ca = _short_ca(folder.parent, 60)
-    made = openssl.make_certificate(folder.parent, ca[names.KEY_CA_KEY], ca["ca.crt"], "mysql", "db")
+    made = openssl.make_certificate(folder.parent, ca[names.KEY_CA_KEY], ca["ca.crt"], ("mysql", "db"))
     assert openssl.ends(made["tls.crt"]) <= openssl.ends(ca["ca.crt"])
     secrets = Secrets()
     secrets.put(CA, {"tls.crt": ca["ca.crt"], "tls.key": ca[names.KEY_CA_KEY]})
@@ -159,7 +159,9 @@ def test_no_certificate_outlives_its_ca_and_none_is_made_in_vain(folder: Path) -
     assert not agent.refresh()
     assert secrets.writes == 0
     with pytest.raises(errors.StepFailed, match="expires within a day"):
-        openssl.make_certificate(folder.parent, ca[names.KEY_CA_KEY], _short_ca(folder.parent, 1)["ca.crt"], "m", "db")
+        openssl.make_certificate(
+            folder.parent, ca[names.KEY_CA_KEY], _short_ca(folder.parent, 1)["ca.crt"], ("m", "db")
+        )
 
 
 def test_what_is_loaded_says_when_it_ends(folder: Path) -> None:

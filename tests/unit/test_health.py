@@ -12,15 +12,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from mysqlops.agent import door, health
 from mysqlops.clock import SystemClock
-from mysqlops.core import names, publication, view
+from mysqlops.core import gtid, names, publication, view
+from mysqlops.planning import traffic
 
 _ATTACKER, _PROBE = "127.0.0.2", "127.0.0.1"
 _IDLE = 2000
+_UUID = "00000000-0000-0000-0000-000000000001"
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_the_port_tells_what_the_loop_saw(probes: health.Health, port: int) -> N
     assert refused.value.read() == b"starting\n"
     assert _get(port, "/etc/passwd")[0] == 404
     seen = publication.Publication("uid", "", 1, "1", state=view.ONLINE, role=names.ROLE_PRIMARY, behind=7, online=3)
-    probes.turned(dataclasses.replace(seen, volume_size=1 << 30))
+    probes.turned(dataclasses.replace(seen, volume_size=1 << 30), None, 0.0)
     assert _get(port, "/readyz") == (200, "ready\n")
     status, text = _get(port, "/metrics")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
@@ -69,6 +72,90 @@ def test_the_port_tells_what_the_loop_saw(probes: health.Health, port: int) -> N
         "mysqlops_member_ca_end_seconds 0",
     ]
     assert "# TYPE mysqlops_member_behind gauge" in text
+
+
+def _server(executed: str = "1-9", **fields: Any) -> view.ServerView:
+    own = view.GroupMember("u", "mysql-0.mysql.x.svc", view.ONLINE, names.ROLE_PRIMARY)
+    sets = {"executed": gtid.GtidSet.parse(f"{_UUID}:{executed}"), "received": gtid.GtidSet.parse(f"{_UUID}:1-9")}
+    return view.ServerView(
+        "u", "9.7.0", **{**sets, "writable": True, "state": view.ONLINE, "members": (own,), **fields}
+    )
+
+
+def _seen(role: str, **fields: Any) -> publication.Publication:
+    return publication.Publication("uid", "", 1, "1", state=view.ONLINE, role=role, **fields)
+
+
+class _Frozen(SystemClock):
+    now_ = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_
+
+
+def test_a_balancer_hears_who_may_be_written_and_who_may_be_read() -> None:
+    probes = health.Health(_Frozen())
+    assert probes.answer("/primary") == (503, "starting\n")
+    probes.turned(_seen(names.ROLE_PRIMARY), _server(), 100.0)
+    assert probes.answer("/primary") == (200, "primary\n")
+    assert probes.answer("/replica") == (503, "ONLINE, the primary\n")
+    probes.turned(_seen(names.ROLE_REPLICA), _server(writable=False, read_only=True), 100.0)
+    assert probes.answer("/primary") == (503, "ONLINE, a replica\n")
+    assert probes.answer("/replica") == (200, "replica\n")
+
+
+@pytest.mark.parametrize("fields", [{"writable": False}, {"read_only": True}, {"offline_mode": True}])
+def test_a_primary_that_takes_no_write_is_not_announced(fields: dict[str, Any]) -> None:
+    probes = health.Health(_Frozen())
+    probes.turned(_seen(names.ROLE_PRIMARY), _server(**fields), 100.0)
+    assert probes.answer("/primary")[0] == 503
+
+
+def test_a_member_that_serves_nobody_says_why_to_a_balancer() -> None:
+    probes = health.Health(_Frozen())
+    probes.turned(_seen(names.ROLE_NONE, waiting_for="fenced: slow disk"), _server(), 100.0)
+    assert probes.answer("/primary") == probes.answer("/replica") == (503, "fenced: slow disk\n")
+    probes.turned(publication.Publication("uid", "", 1, "1", state=view.DOWN), None, 100.0)
+    assert probes.answer("/primary") == (503, "DOWN, not serving\n")
+
+
+def test_the_word_of_an_agent_that_stands_still_expires() -> None:
+    clock = _Frozen()
+    probes = health.Health(clock)
+    probes.turned(_seen(names.ROLE_PRIMARY), _server(), 100.0)
+    clock.now_ += traffic.FRESH_SECONDS
+    assert probes.answer("/primary")[0] == 200
+    clock.now_ += 0.1
+    assert probes.answer("/primary") == (503, "unknown: the agent's last look is 3 s old\n")
+    # A turn that began before the freeze ends after it: what it saw is as old.
+    probes.turned(_seen(names.ROLE_PRIMARY), _server(), 100.0)
+    assert probes.answer("/primary")[0] == 503
+    assert probes.is_alive()
+
+
+def test_lag_is_the_age_of_what_is_received_and_not_applied() -> None:
+    clock = _Frozen()
+    probes = health.Health(clock)
+    for second in range(10):  # it received 9 at the start, and applies one each second
+        clock.now_ = 100.0 + second
+        probes.turned(_seen(names.ROLE_REPLICA), _server(f"1-{max(second, 1)}"), clock.now_)
+        lag = second if second < 9 else 0
+        for most in (lag - 0.1, lag):
+            wanted = 503 if most < lag and lag else 200
+            assert most < 0 or probes.answer(f"/replica?lag={most}")[0] == wanted, (second, most)
+    assert probes.answer("/replica?lag=0") == (200, "replica\n")
+    for asked in ("/replica?lag=", "/replica?lag=x", "/replica?lag=-1", "/replica?x=1", "/primary?lag=1"):
+        assert probes.answer(asked)[0] == 400, asked
+
+
+def test_a_long_lag_is_remembered_in_little_room() -> None:
+    backlog, received = traffic.Backlog(), gtid.GtidSet()
+    for turn in range(10_000):
+        received = gtid.GtidSet.parse(f"{_UUID}:1-{turn + 1}")
+        server = _server(str(1), received=received)
+        backlog = traffic.remember(backlog, server, float(turn))
+        assert len(backlog.looks) <= 65
+    assert backlog.seconds(10_000.0) == 9_999.0  # since the second transaction was received
 
 
 def test_who_hangs_up_before_the_answer_leaves_no_traceback(port: int, capfd: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ def _made(work: Path) -> tuple[dict[str, str], dict[str, str]]:
         folder = work / name
         folder.mkdir()
         made = openssl.make_ca(folder)
-        made |= openssl.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], "mysql", "db")
+        made |= openssl.make_certificate(folder, made[names.KEY_CA_KEY], made[tls_check.CA], ("mysql", "db"))
         sets.append(made)
     return sets[0], sets[1]
 

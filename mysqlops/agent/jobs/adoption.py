@@ -18,7 +18,7 @@ from mysqlops import errors
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts
+from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts, zones
 
 _SOURCE_PASSWORD, _TARGET_PASSWORD = Path("/run/source/password"), Path("/run/target/password")
 _SOURCE_CA, _CA = "/run/source-ca/ca.crt", "/run/tls/ca.crt"
@@ -105,7 +105,7 @@ class Adoption:
                 raise errors.StepFailed("another pod has given up this copy meanwhile")
             left += foreign_accounts.create(target, wanted)
         report = {"databases": list(chosen), "tables": found, "accounts": [str(one) for one in wanted]}
-        return {**report, "accounts_refused": left}
+        return {**report, "accounts_refused": left, "zones": zones.different(source, target)}
 
     @contextlib.contextmanager
     def _undone(self) -> Iterator[None]:

@@ -182,11 +182,12 @@ def main() -> None:
     parser.add_argument("--table", required=True)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--timeout", type=float, default=2.0, help="seconds a client waits for an answer")
+    parser.add_argument("--ssl-mode", default="", help="how a proxy's name is verified; empty: as the server's own")
     parser.add_argument("--poll", nargs="*", default=[], metavar="HOST")
     parser.add_argument("--read", nargs="*", default=[], metavar="KIND=HOST")
     parser.add_argument("--for", dest="seconds", type=float, default=86400.0, help="then all clients end by themselves")
     options = parser.parse_args()
-    login = connect.read_login(names.USER_APP, "/secret/app-password", "/ca/ca.crt")
+    login = connect.read_login(names.USER_APP, "/secret/app-password", "/ca/ca.crt", options.ssl_mode)
     Clients(options, login, Path("/journal")).start()
     # The journal is read from outside; a pod whose journal is never fetched ends at its own deadline.
     time.sleep(options.seconds)

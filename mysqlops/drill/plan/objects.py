@@ -46,6 +46,7 @@ class Clients:
     timeout_seconds: float = 2.0
     observes: bool = False
     deadline_seconds: int = 7200
+    ssl_mode: str = ""
 
 
 def main_clients(cluster: Cluster, count: int, away_from: str, *, observes: bool = True) -> Clients:
@@ -123,6 +124,7 @@ def _place(spec: Json, cluster: Cluster, request: Clients) -> None:
 def _words(cluster: Cluster, request: Clients) -> list[str]:
     words = ["--host", request.host, "--name", request.name, "--table", choice.TABLE, "--clients", str(request.count)]
     words += ["--timeout", str(request.timeout_seconds), "--for", str(request.deadline_seconds)]
+    words += ["--ssl-mode", request.ssl_mode] if request.ssl_mode else []
     if not request.observes:
         return words
     replicas = f"{names.replicas_service(cluster.name)}.{cluster.namespace}.svc"

@@ -57,6 +57,8 @@ CHANGES = {
     "member/rebuild": "mysql mysql-1",
     "users/rotate": "mysql",
     "tls/rotate": "mysql",
+    "expose": "mysql mysql-outside --source-ranges 10.0.0.0/8 --no-wait",
+    "unexpose": "mysql mysql-outside",
     "restart": "mysql",
     "stop": "mysql",
     "start": "mysql",
@@ -67,7 +69,7 @@ CHANGES = {
 
 # What needs a cluster in another state.
 REFUSED = {"start": "not-stopped", "recover": "group-runs"}
-IDLE = {"drill/abort", "member/unfence", "backup/binlog/stop"}  # nothing of the kind is open
+IDLE = {"drill/abort", "unexpose", "member/unfence", "backup/binlog/stop"}  # nothing of the kind is open
 AGREED = {
     "backup/delete": ["--confirm", ID],
     "restore": ["--confirm", NAME],
@@ -147,6 +149,7 @@ ASKS = {
     "storage/resize": "mysql --size 20Gi --by-rebuild",
     "users/rotate": "mysql --finish",
     "tls/rotate": "mysql --drop-old-ca",
+    "unexpose": "mysql mysql-outside",
     **{
         path: CHANGES[path]
         for path in (

@@ -1,0 +1,89 @@
+"""Named time zones: the tables that CONVERT_TZ and `SET time_zone` look them up in, filled before a member joins.
+
+Each member loads them for itself, outside the binary log: its own transactions would be errant. What a user has loaded
+stays. A pseudo zone names the version, so that a newer release replaces an older one's.
+https://dev.mysql.com/doc/refman/9.7/en/time-zone-support.html
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.mysql import connect
+
+MARK = "mysqlops/"
+_TABLES = ("time_zone", "time_zone_name", "time_zone_transition", "time_zone_transition_type")
+_ROWS = 2000  # in one statement, of 30 bytes each
+_NAMES = "SELECT name FROM mysql.time_zone_name ORDER BY name LIMIT 5000"
+_DAYS = ("01-15", "04-03", "07-15", "10-29")
+_MOMENTS = [f"{year}-{day} 12:00:00" for year in (1975, 1990, 2005, 2020, 2025, 2036) for day in _DAYS]
+_TIMES = ", ".join(f"CONVERT_TZ('{moment}', '+00:00', n)" for moment in _MOMENTS)
+_PART = 100  # names in one query
+
+
+def provide(server: connect.Server, packed: str) -> bool:
+    """Fill the tables of a server outside any group; False if they were filled already. One transaction: whoever is
+    killed in between leaves nothing. Raises MysqlError."""
+    version, zones = json.loads(zlib.decompress(base64.b85decode(packed.strip())))
+    held = server.query("SELECT MAX(name), MAX(IF(name LIKE %s, name, '')) FROM mysql.time_zone_name", [f"{MARK}%"])[0]
+    if held[0] is not None and held[1] in ("", f"{MARK}{version}"):
+        return False
+    zones.append([[f"{MARK}{version}"], [[0, 0, "UTC"]], [], []])
+    server.query("SET SESSION sql_log_bin = OFF")
+    # read_only and offline_mode stay on: no client gets in.
+    server.query("SET GLOBAL super_read_only = OFF")
+    try:
+        server.query("START TRANSACTION")
+        for table in _TABLES:
+            server.query(f"DELETE FROM mysql.{table}")  # noqa: S608 - our own names
+        for table, rows in zip(_TABLES, _rows(zones), strict=True):
+            for start in range(0, len(rows), _ROWS):
+                values = ", ".join(map(_literal, rows[start : start + _ROWS]))
+                server.query(f"INSERT INTO mysql.{table} VALUES {values}")  # noqa: S608 - our own rows
+        server.query("COMMIT")
+    finally:
+        for statement in ("ROLLBACK", "SET GLOBAL super_read_only = ON", "SET SESSION sql_log_bin = ON"):
+            server.query(statement)
+    return True
+
+
+def different(source: connect.Server, target: connect.Server) -> list[str]:
+    """The zones of another server that this one does not know, or whose time differs (at some two dozen
+    moments). Not those with leap seconds, nor if the source does not show its names."""
+    try:
+        named = [str(name) for (name,) in source.query(_NAMES) if not str(name).startswith(("right/", MARK))]
+    except errors.StatementFailed:
+        return []
+    found = []
+    for start in range(0, len(named), _PART):
+        part = named[start : start + _PART]
+        theirs, ours = _times(source, part), _times(target, part)
+        found += [name for name, their, our in zip(part, theirs, ours, strict=True) if their != our]
+    return found
+
+
+def _times(server: connect.Server, names: Sequence[str]) -> list[connect.Row]:
+    listed = " UNION ALL ".join(["SELECT %s AS n"] * len(names))
+    return server.query(f"SELECT {_TIMES} FROM ({listed}) AS zones", names)  # noqa: S608 - placeholders only
+
+
+def _rows(zones: Sequence[Any]) -> tuple[list[Sequence[Any]], ...]:
+    """The rows of each table; scripts/zones describes what a zone is here."""
+    made: tuple[list[Sequence[Any]], ...] = ([], [], [], [])
+    for number, (named, kinds, steps, leads_to) in enumerate(zones, 1):
+        made[0].append((number, "N"))
+        made[1].extend((name, number) for name in named)
+        times = itertools.accumulate(steps)
+        made[2].extend((number, at, kind) for at, kind in zip(times, leads_to, strict=True))
+        made[3].extend((number, index, *kind) for index, kind in enumerate(kinds))
+    return made
+
+
+def _literal(row: Sequence[Any]) -> str:
+    return f"({', '.join(map(repr, row))})"  # numbers, and names of plain letters, which mysqlops brings

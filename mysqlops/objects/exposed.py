@@ -1,0 +1,100 @@
+"""The objects of `expose`: a Service that clients from outside reach, and a NetworkPolicy for just those. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mysqlops.core import exposure, names
+from mysqlops.errors import ConfigError
+
+Json = dict[str, Any]
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user wants of one Service."""
+
+    service: str
+    type: str
+    role: str
+    ranges: tuple[str, ...]  # CIDR: who may connect
+    traffic: str = ""  # Local or Cluster; empty: Local for a load balancer
+    hostname: str = ""
+    port: int = names.PORT_MYSQL
+    node_port: int = 0
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, cluster: str) -> Request:
+        """The same, or ConfigError."""
+        own = (cluster, names.primary_service(cluster), names.replicas_service(cluster))
+        if not _SERVICE.fullmatch(self.service) or self.service in own:
+            text = (
+                f"SERVICE {self.service!r}: expected at most 63 of a-z, 0-9 and '-', and no Service of {cluster} itself"
+            )
+            raise ConfigError(text, hint=f"choose a name such as {cluster}-outside")
+        if not self.ranges:
+            raise ConfigError("--source-ranges is missing", hint="0.0.0.0/0,::/0 admits everybody")
+        for one in self.ranges:
+            try:
+                ipaddress.ip_network(one)
+            except ValueError as error:
+                raise ConfigError(f"--source-ranges {one!r}: {error}", hint="write 203.0.113.0/24") from error
+        if self.hostname and not exposure.is_hostname(self.hostname):
+            raise ConfigError(f"--hostname {self.hostname!r}: expected a name such as db.example.com")
+        if self.node_port and self.type != "NodePort":
+            raise ConfigError("--node-port needs --type NodePort")
+        return self
+
+
+def service(cluster: str, namespace: str, request: Request) -> Json:
+    """Its selector is that of the cluster's own Service, so it follows the primary in the same moment."""
+    port: Json = {"name": "sql", "protocol": "TCP", "port": request.port, "targetPort": "sql"}
+    spec: Json = {
+        "type": request.type,
+        "selector": {**names.selector(cluster), names.LABEL_ROLE: request.role},
+        "externalTrafficPolicy": request.traffic or ("Cluster" if request.type == "NodePort" else "Local"),
+        "ports": [port | ({"nodePort": request.node_port} if request.node_port else {})],
+    }
+    if request.role == names.ROLE_PRIMARY:
+        spec["publishNotReadyAddresses"] = True  # as NAME-primary has it, for the same reason
+    if request.type == "LoadBalancer":
+        spec["loadBalancerSourceRanges"] = sorted(request.ranges)
+    metadata = {**_metadata(cluster, namespace, request.service), "annotations": dict(request.annotations)}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def policy(cluster: str, namespace: str, request: Request) -> Json:
+    """Policies add up: the cluster's own stays as it is."""
+    peers = [{"ipBlock": {"cidr": one}} for one in sorted(request.ranges)]
+    spec = {
+        "podSelector": {"matchLabels": names.selector(cluster)},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": peers, "ports": [{"protocol": "TCP", "port": "sql"}]}],
+    }
+    metadata = _metadata(cluster, namespace, policy_of(request.service))
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def policy_of(service_name: str) -> str:
+    return f"{service_name}-clients"
+
+
+def _metadata(cluster: str, namespace: str, name: str) -> Json:
+    labels = {**names.selector(cluster), names.LABEL_MANAGED_BY: names.APP_NAME}
+    return {"name": name, "namespace": namespace, "labels": labels}
+
+
+def addresses(found: Json | None) -> list[str]:
+    """Where clients connect, as far as the Service says it: of a NodePort only the port, at any node."""
+    if found is None:
+        return []
+    port = found["spec"]["ports"][0]
+    if found["spec"]["type"] == "NodePort":
+        return [f"NODE:{port['nodePort']}"] if port.get("nodePort") else []
+    there = (found.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
+    return [f"{one.get('hostname') or one.get('ip')}:{port['port']}" for one in there]

@@ -1,0 +1,85 @@
+"""Services for clients from outside: they are recorded first, named in the certificate next, and opened last, so that a
+command killed in between leaves nothing open, and the same command again finishes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from mysqlops.core import exposure, names
+from mysqlops.core.exposure import Exposure
+from mysqlops.errors import Reason, Refused
+from mysqlops.objects import exposed
+from mysqlops.objects.exposed import Request
+from mysqlops.operations import observe, orders, tls, waiting
+from mysqlops.operations.session import Session
+
+Json = dict[str, Any]
+
+
+def expose(session: Session, name: str, request: Request, *, wait: bool) -> list[str]:
+    """Create or change the Service; its addresses, none if it has none yet. Raises Refused or WaitTimeout."""
+    client = session.client
+    observe.judged(session, name)
+    _check_free(session, name, request.service)
+    before = exposure.read(orders.read(client, name)).get(request.service)
+    is_signed = not request.hostname or (before is not None and before.signed and before.hostname == request.hostname)
+    noted = Exposure(request.role, request.type, request.hostname, is_signed)
+    _note(session, name, request.service, noted)
+    if not is_signed:
+        try:
+            tls.rotate(session, name, "certificate", [request.hostname])
+        except Refused:
+            _note(session, name, request.service, before)
+            raise
+        _note(session, name, request.service, Exposure(request.role, request.type, request.hostname, True))
+    client.apply(exposed.policy(name, client.namespace, request))
+    client.apply(exposed.service(name, client.namespace, request))
+    if wait:
+        waiting.until(session, _looks(session, request.service), hint=f"kubectl describe service {request.service}")
+    return exposed.addresses(client.find("Service", request.service))
+
+
+def _looks(session: Session, service: str) -> Callable[[], waiting.Pending | None]:
+    def look() -> waiting.Pending | None:
+        if exposed.addresses(session.client.find("Service", service)):
+            return None
+        return waiting.Pending(f"an address for Service {service}")
+
+    return look
+
+
+def remove(session: Session, name: str, service: str) -> bool:
+    """Close it again; False if there is none. Host names leave the certificate when that is renewed."""
+    client = session.client
+    if service not in exposure.read(orders.read(client, name)):
+        return False
+    for kind, one in (("Service", service), ("NetworkPolicy", exposed.policy_of(service))):
+        found = client.find(kind, one)
+        if found is not None and _is_ours(found, name):
+            client.delete(kind, one)
+    _note(session, name, service, None)
+    return True
+
+
+def _note(session: Session, name: str, service: str, noted: Exposure | None) -> None:
+    def edit(annotations: Any) -> dict[str, Any]:
+        found = exposure.read(annotations)
+        kept = {one: asdict(other) for one, other in found.items() if one != service}
+        return {"exposed": kept | ({service: asdict(noted)} if noted else {})}
+
+    orders.change(session.client, name, edit)
+
+
+def _check_free(session: Session, name: str, service: str) -> None:
+    for kind, one in (("Service", service), ("NetworkPolicy", exposed.policy_of(service))):
+        found = session.client.find(kind, one)
+        if found is not None and not _is_ours(found, name):
+            text = f"{kind} {one} exists and was not made by `mysqlops expose {name}`"
+            raise Refused([Reason("service-taken", text, "choose another name for SERVICE")])
+
+
+def _is_ours(found: Json, name: str) -> bool:
+    labels = found["metadata"].get("labels") or {}
+    return {**names.selector(name), names.LABEL_MANAGED_BY: names.APP_NAME}.items() <= labels.items()
