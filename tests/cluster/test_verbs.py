@@ -380,8 +380,8 @@ def test_a_service_for_clients_from_outside_is_opened_named_in_the_certificate_a
         "login = connect.Login('app', sys.stdin.readline().rstrip(), '/run/tls/ca.crt')\n"
         "print(connect.connect_tcp('db.example.com', login).scalar('SELECT @@hostname'))"
     )
-    words = ("exec", "-i", "mysql-1", "-c", "agent", "--", "python3", "-c", program)
-    assert cluster.kubectl(*words, stdin=f"{_password(cluster)}\n").strip() == cluster.status()["primary"]
+    inside = ("exec", "-i", "mysql-1", "-c", "agent", "--", "python3", "-c", program)
+    assert cluster.kubectl(*inside, stdin=f"{_password(cluster)}\n").strip() == cluster.status()["primary"]
     done = cluster.mysqlops("unexpose", "mysql", "mysql-outside", "--yes")
     assert done.code == 0, done.err
     assert cluster.status()["exposed"] == []
