@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.core import typed
 from mysqlops.mysql import connect
 
 MARK = "mysqlops/"
@@ -30,7 +30,7 @@ _PART = 100  # names in one query
 def provide(server: connect.Server, packed: str) -> bool:
     """Fill the tables of a server outside any group; False if they were filled already. One transaction: whoever is
     killed in between leaves nothing. Raises MysqlError."""
-    version, zones = json.loads(zlib.decompress(base64.b85decode(packed.strip())))
+    version, zones = typed.json_of(zlib.decompress(base64.b85decode(packed.strip())))
     held = server.query("SELECT MAX(name), MAX(IF(name LIKE %s, name, '')) FROM mysql.time_zone_name", [f"{MARK}%"])[0]
     if held[0] is not None and held[1] in ("", f"{MARK}{version}"):
         return False

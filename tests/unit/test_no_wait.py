@@ -29,6 +29,7 @@ HANDED_OVER = {
     "stop": "StatefulSet mysql",
     "start": "StatefulSet mysql",
     "recover": "Lease mysql-group",
+    "expose": "Service mysql-outside",
     "backup/create": "Job mysql-",
     "backup/verify": "Job mysql-",
     "backup/export": "Job export-",

@@ -95,6 +95,7 @@ class Sql:
         tables = self.databases.get(of[0], {}) if of else {}
         named: Rows = [(name,) for name in tables]
         known: list[tuple[str, Rows]] = [
+            ("SELECT name FROM mysql.time_zone_name", []),
             ("SELECT schema_name", [(name,) for name in ("mysql", *self.databases)]),
             ("SELECT table_name, engine", [(name, self.engine) for name in tables]),
             ("SELECT table_name FROM information_schema.tables", named),
