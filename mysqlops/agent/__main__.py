@@ -23,6 +23,7 @@ from mysqlops.agent import (
     health,
     loop,
     member,
+    metrics,
     pod,
     secrets_watch,
     settings,
@@ -120,13 +121,15 @@ def wait_for_database(_: argparse.Namespace) -> None:
 
 def run_agent(_: argparse.Namespace) -> None:
     me = settings.read()
-    probes = health.Health(_CLOCK)
     around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     own = pod.Pod(me)
+    scraped = metrics.Metrics(own, around, api.Api(me.namespace, settings.SERVICE_ACCOUNT), _CLOCK)
+    probes = health.Health(_CLOCK, scraped)
     server = member.Member(own)
     secrets = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
     turning = loop.Loop(own, server, around, secrets, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
+    scraped.start()
     entrance = door.Door(probes.answer, names.PORT_AGENT, _CLOCK)
     turning.run()
     entrance.close()

@@ -92,6 +92,15 @@ POD_IMAGES = (
     _TOOLS,
     NETSHOOT,
 )
+# Built and loaded by `scripts/lab extra`: few tests need them.
+EXTRA_IMAGES = (
+    Recipe(
+        "lab/prometheus:1",
+        packages=("prometheus", "ca-certificates", *_SHELL),
+        without=(*_NEVER, "openssl", "prometheus-node-exporter", "fonts-glyphicons-halflings"),
+        removed=("usr/bin/tsdb", "usr/share/javascript", "usr/share/nodejs"),
+    ),
+)
 NODE_RECIPE = Recipe(
     NODE,
     packages=(
