@@ -20,6 +20,7 @@ from mysqlops.agent import (
     cluster_api,
     credentials,
     door,
+    events,
     health,
     loop,
     member,
@@ -124,12 +125,14 @@ def run_agent(_: argparse.Namespace) -> None:
     around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     own = pod.Pod(me)
     scraped = metrics.Metrics(own, around, api.Api(me.namespace, settings.SERVICE_ACCOUNT), _CLOCK)
-    probes = health.Health(_CLOCK, scraped)
+    posted = events.Events(me, around, api.Api(me.namespace, settings.SERVICE_ACCOUNT), _CLOCK)
+    probes = health.Health(_CLOCK, scraped, posted)
     server = member.Member(own)
     secrets = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
     turning = loop.Loop(own, server, around, secrets, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
     scraped.start()
+    posted.start()
     entrance = door.Door(probes.answer, names.PORT_AGENT, _CLOCK)
     turning.run()
     entrance.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mysqlops.agent import metrics
+from mysqlops.agent import events, metrics
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, view
 
@@ -12,8 +12,10 @@ _ALIVE_SECONDS = 60.0  # the loop turns four times a second; the longest call in
 class Health:
     """What the probes see; written by the loop, read by the port's thread."""
 
-    def __init__(self, clock: Clock, scraped: metrics.Metrics | None = None) -> None:
-        self._clock, self._scraped = clock, scraped
+    def __init__(
+        self, clock: Clock, scraped: metrics.Metrics | None = None, posted: events.Events | None = None
+    ) -> None:
+        self._clock, self._scraped, self._posted = clock, scraped, posted
         self._turned = clock.monotonic()
         self._last: publication.Publication | None = None
 
@@ -22,6 +24,8 @@ class Health:
         self._turned, self._last = self._clock.monotonic(), seen
         if self._scraped is not None:
             self._scraped.turned(seen)
+        if self._posted is not None:
+            self._posted.turned(seen)
 
     def answer(self, path: str, *, is_open: bool = False) -> tuple[int, str]:
         """The HTTP status and the text for that path; metrics as OpenMetrics if `is_open`."""
