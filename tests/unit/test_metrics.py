@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +236,23 @@ def test_rules_and_dashboard_name_only_metrics_that_the_agent_exports() -> None:
     for file in _RULES.parent.iterdir():
         assert set(_NAME.findall(file.read_text())) <= known, file
     assert {name for rule in _rules() for name in _NAME.findall(rule["expr"])}
+
+
+def test_the_dashboard_fits_its_grid_and_every_panel_asks_something() -> None:
+    board = json.loads((_RULES.parent / "dashboard.json").read_text())
+    panels = board["panels"]
+    assert len({one["id"] for one in panels}) == len(panels)
+    taken = set[tuple[int, int]]()
+    for one in panels:
+        place = one["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken, one["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+        if one["type"] != "row":
+            assert all(_NAME.search(target["expr"]) for target in one["targets"]), one["title"]
+    variables = {one["name"] for one in board["templating"]["list"]}
+    assert set(re.findall(r"\$\{?(\w+)", json.dumps(board))) == variables
 
 
 def test_every_alert_has_a_severity_a_summary_and_a_runbook() -> None:
