@@ -54,7 +54,7 @@ def of_publication(seen: publication.Publication) -> Iterator[Sample]:
 
 
 def _of_server(seen: publication.Publication) -> Iterator[Sample]:
-    """Of a server that answers."""
+    """What a server that answers reports."""
     yield Sample("member_writable", seen.writable)
     yield Sample("member_read_only", seen.read_only)
     yield Sample("group_members", len(list(filter(None, seen.group.split(",")))))

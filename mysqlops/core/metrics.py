@@ -119,7 +119,7 @@ def base(name: str) -> str:
 
 
 def unit(name: str) -> str:
-    """The unit that a metric's name ends with, or nothing."""
+    """The unit that a metric's name ends with; empty if it has none."""
     last = base(name).rpartition("_")[2]
     return last if last in _UNITS else ""
 
