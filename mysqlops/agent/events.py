@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from mysqlops import errors
-from mysqlops.agent import api, cluster_api, settings
+from mysqlops.agent import api, cluster_api, log, settings
 from mysqlops.clock import Clock
 from mysqlops.core import instant, names, publication
 from mysqlops.planning import happenings
@@ -29,7 +29,9 @@ class Events:
 
     def __init__(self, me: settings.Settings, around: cluster_api.ClusterApi, client: api.Api, clock: Clock) -> None:
         self._me, self._around, self._api, self._clock = me, around, client, clock
+        self._log = log.Log(clock)
         self._last: publication.Publication | None = None
+        self._role = ""  # the last in which the member served
         self._online: deque[tuple[float, int]] = deque(maxlen=20)  # since when, how many are ONLINE
         self._open: dict[str, float] = {}
         self._objects: dict[str, api.Json] = {}  # as of the last look
@@ -42,11 +44,12 @@ class Events:
 
     def turned(self, seen: publication.Publication) -> None:
         """The loop saw this."""
-        (before, self._last), now = (self._last, seen), self._clock.monotonic()
+        self._last, now = seen, self._clock.monotonic()
         if not self._online or self._online[-1][1] != seen.online:
             self._online.append((now, seen.online))
-        if before is not None:
-            self._waiting.extend(happenings.of_member(before, seen, self._me.pod, self._most(now)))
+        self._waiting.extend(happenings.of_member(self._role, seen, self._me.pod, self._most(now)))
+        if seen.role != names.ROLE_NONE:
+            self._role = seen.role
 
     def _most(self, now: float) -> int:
         """How many members were ONLINE at once lately."""
@@ -56,7 +59,10 @@ class Events:
     def _run(self) -> None:
         while True:  # ends with the process
             self._clock.sleep(_TURN_SECONDS)
-            self.turn()
+            try:
+                self.turn()
+            except Exception as error:
+                self._log.say_if_new("events", f"unexpected {type(error).__name__}: {error}")
 
     def turn(self) -> None:
         """Look if it is time, and post what waits."""

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mysqlops import errors
-from mysqlops.agent import api, cluster_api, pod
+from mysqlops.agent import api, cluster_api, log, pod
 from mysqlops.clock import Clock
 from mysqlops.core import measured, metrics, names, publication
 from mysqlops.core.metrics import Sample
 from mysqlops.mysql import connect, statistics
+from mysqlops.planning import happenings
 
 _READ_SECONDS = 10.0
 _CLUSTER_SECONDS = 60.0
@@ -42,6 +43,8 @@ class Metrics:
 
     def __init__(self, own: pod.Pod, around: cluster_api.ClusterApi, client: api.Api, clock: Clock) -> None:
         self._pod, self._me, self._around, self._api, self._clock = own, own.me, around, client, clock
+        self._log = log.Log(clock)
+        self._role = ""  # the last in which the member served
         self._seen: publication.Publication | None = None
         self._counts = _Counts()
         self._volume: deque[tuple[float, int]] = deque(maxlen=_VOLUME_LOOKS)
@@ -60,12 +63,13 @@ class Metrics:
         now = self._clock.monotonic()
         if seen.volume_size and (not self._volume or now >= self._volume[-1][0] + _VOLUME_SECONDS):
             self._volume.append((now, seen.volume_used))
-        if before is None:
-            return
-        self._counts.views += bool(before.view_id and seen.view_id and before.view_id != seen.view_id)
-        if seen.role == names.ROLE_PRIMARY != before.role:
+        if before is not None:
+            self._counts.views += bool(before.view_id and seen.view_id and before.view_id != seen.view_id)
+        if happenings.is_promoted(self._role, seen):
             self._counts.promotions += 1
             self._counts.promoted = self._clock.now().timestamp()
+        if seen.role != names.ROLE_NONE:
+            self._role = seen.role
 
     def text(self, *, is_open: bool) -> str:
         self._asked_at = self._clock.monotonic()
@@ -116,14 +120,15 @@ class Metrics:
 
     def _run(self) -> None:
         while True:  # ends with the process
-            is_wanted = self._clock.monotonic() < self._asked_at + _ASKED_SECONDS
-            self._asked.wait(None if not is_wanted else _READ_SECONDS)
-            if not is_wanted:
-                self._asked.clear()
-            self._read_server()
-            self._read_cluster()
-            if is_wanted:
-                self._clock.sleep(_READ_SECONDS)
+            if self._clock.monotonic() >= self._asked_at + _ASKED_SECONDS:
+                self._asked.wait()
+            self._asked.clear()
+            try:
+                self._read_server()
+                self._read_cluster()
+            except Exception as error:
+                self._log.say_if_new("metrics", f"unexpected {type(error).__name__}: {error}")
+            self._clock.sleep(_READ_SECONDS)
 
     def _read_server(self) -> None:
         try:

@@ -31,11 +31,14 @@ class Happening(NamedTuple):
         return f"{cluster}.{self.reason.lower()}.{digest}"
 
 
-def of_member(
-    before: publication.Publication, now: publication.Publication, pod: str, most: int
-) -> Iterator[Happening]:
+def is_promoted(role: str, now: publication.Publication) -> bool:
+    """`role` is the last in which the member served: a primary that served nobody for a moment was not elected."""
+    return role == names.ROLE_REPLICA and now.role == names.ROLE_PRIMARY
+
+
+def of_member(role: str, now: publication.Publication, pod: str, most: int) -> Iterator[Happening]:
     """`most` is how many members were ONLINE shortly before: without all of them, the group lost its primary."""
-    if now.role == names.ROLE_PRIMARY != before.role and before.server_uuid:
+    if is_promoted(role, now):
         if now.online < most:
             text = f"{pod} is the primary now: {most - now.online} of {most} members left the group"
             yield Happening("Failover", text, now.view_id, WARNING)

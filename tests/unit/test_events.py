@@ -89,6 +89,15 @@ def test_a_member_that_left_long_ago_makes_no_failover() -> None:
     assert kube.reasons() == ["Switchover"]
 
 
+def test_a_primary_that_served_nobody_for_a_moment_was_not_elected() -> None:
+    kube, clock = _Api(), _Clock()
+    found = _agent(kube, clock)
+    for role in (names.ROLE_PRIMARY, names.ROLE_NONE, names.ROLE_PRIMARY):
+        found.turned(replace(REPLICA, role=role))
+    found.turn()
+    assert kube.reasons() == []
+
+
 def test_an_agent_that_starts_beside_a_primary_posts_nothing() -> None:
     kube, clock = _Api(), _Clock()
     found = _agent(kube, clock)
