@@ -124,8 +124,9 @@ def run_agent(_: argparse.Namespace) -> None:
     me = settings.read()
     around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     own = pod.Pod(me)
-    scraped = metrics.Metrics(own, around, api.Api(me.namespace, settings.SERVICE_ACCOUNT), _CLOCK)
-    posted = events.Events(me, around, api.Api(me.namespace, settings.SERVICE_ACCOUNT), _CLOCK)
+    reporting = api.Api(me.namespace, settings.SERVICE_ACCOUNT)  # of their own: the publisher never waits for them
+    scraped = metrics.Metrics(own, around, reporting, _CLOCK)
+    posted = events.Events(me, around, reporting, _CLOCK)
     probes = health.Health(_CLOCK, scraped, posted)
     server = member.Member(own)
     secrets = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)

@@ -11,7 +11,8 @@ from mysqlops.mysql import accounts, connect
 
 SECONDS = 2.0  # the caller's limit of each answer
 _LIMIT = "/*+ MAX_EXECUTION_TIME(1000) */"
-# Variable of the server, metric, and where several share one: label and value.
+# Variable of the server, metric, and where several share one: label and value. performance_schema has no Com_…, but
+# counts statements by event.
 _VARIABLES = """
 threads_connected connections
 max_connections connections_limit
@@ -62,6 +63,9 @@ SELECT {_LIMIT} LOWER(variable_name), variable_value FROM performance_schema.glo
 WHERE variable_name IN ({_NAMES})
 UNION ALL SELECT LOWER(variable_name), variable_value FROM performance_schema.global_variables
 WHERE variable_name IN ({_NAMES})
+UNION ALL SELECT REPLACE(event_name, 'statement/sql/', 'com_'), CAST(count_star AS CHAR)
+FROM performance_schema.events_statements_summary_global_by_event_name
+WHERE REPLACE(event_name, 'statement/sql/', 'com_') IN ({_NAMES})
 UNION ALL SELECT name, CAST(count AS CHAR) FROM information_schema.innodb_metrics WHERE name = 'trx_rseg_history_len'
 """  # noqa: S608
 # An idle worker's transaction has the year 0. While transactions wait and none is applied, the last applied one counts.

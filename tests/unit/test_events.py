@@ -195,6 +195,6 @@ def test_every_reason_is_on_the_page_of_codes() -> None:
                 used.add(str(first.value))
             else:
                 assert isinstance(first, ast.JoinedStr)
-                end = cast("ast.Constant", first.values[-1]).value
+                end = str(cast("ast.Constant", first.values[-1]).value)
                 used |= {f"{word}{end}" for word, _ in happenings._WORDS.values()}
     assert used == listed
