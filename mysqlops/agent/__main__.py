@@ -20,9 +20,11 @@ from mysqlops.agent import (
     cluster_api,
     credentials,
     door,
+    events,
     health,
     loop,
     member,
+    metrics,
     pod,
     secrets_watch,
     settings,
@@ -120,13 +122,18 @@ def wait_for_database(_: argparse.Namespace) -> None:
 
 def run_agent(_: argparse.Namespace) -> None:
     me = settings.read()
-    probes = health.Health(_CLOCK)
     around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     own = pod.Pod(me)
+    reporting = api.Api(me.namespace, settings.SERVICE_ACCOUNT)  # of their own: the publisher never waits for them
+    scraped = metrics.Metrics(own, around, reporting, _CLOCK)
+    posted = events.Events(me, around, reporting, _CLOCK)
+    probes = health.Health(_CLOCK, scraped, posted)
     server = member.Member(own)
     secrets = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
     turning = loop.Loop(own, server, around, secrets, probes, clock=_CLOCK)
     signal.signal(signal.SIGTERM, lambda *_: turning.stop())
+    scraped.start()
+    posted.start()
     entrance = door.Door(probes.answer, names.PORT_AGENT, _CLOCK)
     turning.run()
     entrance.close()

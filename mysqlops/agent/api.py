@@ -48,6 +48,10 @@ class Api:
         """A JSON merge patch (RFC 7396)."""
         return self._call("PATCH", self._path(group, kind, name), change, "application/merge-patch+json")
 
+    def create(self, group: str, kind: str, whole: Json) -> Json:
+        """Create an object; raises Conflict if there is one of its name."""
+        return self._call("POST", self._path(group, kind), whole)
+
     def update(self, group: str, kind: str, name: str, whole: Json) -> Json:
         """Replace the object; raises Conflict if `whole` does not have the latest resourceVersion."""
         return self._call("PUT", self._path(group, kind, name), whole)

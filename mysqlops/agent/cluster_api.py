@@ -32,6 +32,9 @@ class ClusterApi:
         self._api, self._me, self._clock = client, me, clock
         self._vault = vault.Vault(client, me.cluster)
         self.pod = me.pod
+        self.containers: list[api.Json] = []  # of this pod, as the API server last answered
+        self.notes: dict[str, str] | None = None  # annotations of the group's Lease, as last read
+        self.label_moves, self.label_seconds = 0, 0.0
         self._renewed: tuple[str | None, float] = (None, 0.0)
         self._beats: dict[
             str, dict[tuple[str, str], tuple[int, float]]
@@ -63,8 +66,13 @@ class ClusterApi:
         if role is not None:
             metadata["labels"] = {names.LABEL_ROLE: role}
         pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+        self.containers = (pod.get("status") or {}).get("containerStatuses") or []
         label: str | None = (pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE)
         return label
+
+    def label_moved(self, seconds: float) -> None:
+        """Count a change of this pod's role label, that many seconds after its cause was seen."""
+        self.label_moves, self.label_seconds = self.label_moves + 1, seconds
 
     def exists(self, pod: str) -> bool:
         """Whether a member has a pod, not from the API server's cache; raises KubeError."""
@@ -173,6 +181,7 @@ class ClusterApi:
     def _record(self, lease: api.Json, asked_at: float = 0.0) -> view.GroupRecord:
         spec: dict[str, Any] = lease.get("spec") or {}
         annotations: dict[str, str] = lease["metadata"].get("annotations") or {}
+        self.notes = annotations
         acquired = spec.get("acquireTime") or ""
         noted = annotations
         if names.ANNOTATION_GROUP not in annotations:  # a new cluster's, or recreated after it was deleted

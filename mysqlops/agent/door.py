@@ -10,16 +10,24 @@ import contextlib
 import selectors
 import socket
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Protocol
 
 from mysqlops.clock import Clock
 
-Answer = Callable[[str], tuple[int, str]]  # a path -> the status and the text
+
+class Answer(Protocol):
+    """From a path to the status and the text; `is_open` if the client reads OpenMetrics."""
+
+    def __call__(self, path: str, *, is_open: bool) -> tuple[int, str]: ...
+
+
 _MOST = 32  # connections at once
 _SECONDS = 5.0  # from a connection to the end of its request
 _LONGEST = 4096  # bytes of a request's head
+_RESPONSE = 1 << 17  # bytes of a response's buffer, several times what /metrics has
+_OPEN = b"application/openmetrics-text"
 _BACKLOG = 128  # a SYN without room is repeated a second later, which is as long as a probe may take
 
 
@@ -106,15 +114,19 @@ class Door:
 
     def _send(self, guest: _Guest) -> None:
         method, _, rest = guest.head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-        status, text = self._answer(rest.partition(" ")[0]) if method == "GET" else (405, "")
+        is_open = _OPEN in guest.head
+        status, text = self._answer(rest.partition(" ")[0], is_open=is_open) if method == "GET" else (405, "")
+        form = f"{_OPEN.decode()}; version=1.0.0" if is_open else "text/plain; version=0.0.4"
         body = text.encode()
         lines = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-            "Content-Type: text/plain; version=0.0.4; charset=utf-8",
+            f"Content-Type: {form}; charset=utf-8",
             f"Content-Length: {len(body)}",
             "Connection: close",
         )
-        with contextlib.suppress(OSError):  # a response fits into the socket's buffer; a client may be gone
+        with contextlib.suppress(OSError):  # a client may be gone
+            # The whole response must fit: nobody sends the rest later.
+            guest.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _RESPONSE)
             guest.connection.send("\r\n".join((*lines, "", "")).encode() + body)
 
     def _drop(self, number: int) -> None:

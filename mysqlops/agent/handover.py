@@ -72,6 +72,7 @@ def run(
         started = clock.monotonic()
         changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started
+        own.note_switchover(seconds, clock.now().timestamp())
         with contextlib.suppress(errors.MysqlError):
             server.block_clients()
         # Without the API server, the roles change anyway; the labels follow when it is back.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -150,6 +151,26 @@ class Pod:
             yield
         finally:
             self._mark.unlink(missing_ok=True)
+
+    def note_switchover(self, seconds: float, at: float) -> None:
+        """Count a switchover away from this member for `switchovers`, which another process of the pod may read."""
+        settings.write(settings.RUN / "switchovers", f"{self.switchovers()[0] + 1:.0f} {seconds:.3f} {at:.3f}")
+
+    def switchovers(self) -> tuple[float, float, float]:
+        """How many, how long the last one took, and when it ended (seconds since 1970). mysqld's container may write
+        there too."""
+        try:
+            count, seconds, at = map(float, (settings.RUN / "switchovers").read_bytes()[:100].split())
+        except (OSError, ValueError):
+            return 0, 0, 0
+        return (count, seconds, at) if all(map(math.isfinite, (count, seconds, at))) else (0, 0, 0)
+
+    def resident_bytes(self) -> int:
+        """Resident bytes of this process, 0 if unknown."""
+        try:
+            return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError, IndexError):
+            return 0
 
     def is_handing_over(self, clock: Clock) -> bool:
         """True while a switchover started in this pod has not ended: the loop must not restore the label."""

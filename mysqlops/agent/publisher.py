@@ -173,8 +173,12 @@ class Publisher:
         now = self._clock.monotonic()
         if (not changed and now < self._said_at + _BEAT_SECONDS) or now > news.at + _STALE_SECONDS:
             return
-        if self.ask(lambda: self.publish(news.seen, news.replicas)) and not news.wants_look:
-            self._hear(self.ask(self._around.record))
+        before = self._label
+        if self.ask(lambda: self.publish(news.seen, news.replicas)):
+            if before not in (None, self._label):
+                self._around.label_moved(self._clock.monotonic() - news.at)
+            if not news.wants_look:
+                self._hear(self.ask(self._around.record))
 
     def _hear(self, record: view.GroupRecord | None) -> None:
         if record is not None:

@@ -88,6 +88,7 @@ OWNER = (
     Right("networking.k8s.io", "networkpolicies", ("get", "list", "create", "patch", "delete")),
     Right("policy", "poddisruptionbudgets", ("get", "list", "create", "patch", "delete")),
     Right("", "persistentvolumeclaims", ("create",)),
+    Right("", "events", ("create",)),
     Right("snapshot.storage.k8s.io", "volumesnapshots", ("get", "list", "create", "patch", "delete")),
     Right("batch", "jobs", ("get", "list", "create", "delete")),
     Right("batch", "cronjobs", ("get", "create", "patch", "delete")),

@@ -4,7 +4,7 @@ One version of mysqlops is one agent, whoever runs it: a wheel carries the progr
 checkout it is made of the sources, and of the wheel in vendor/ instead of what is installed. The same sources give the
 same digest with any Python, and the same bytes with the same zlib.
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So modules are shipped without docstrings and comments, with the same line numbers.
+So modules are shipped without docstrings, comments and annotations of functions, with the same line numbers.
 """
 
 from __future__ import annotations
@@ -108,7 +108,34 @@ def _bare(source: bytes) -> bytes:
             if ast.get_docstring(node, clean=False) is not None and first is not None and first.end_lineno:
                 lines[first.lineno - 1] = lines[first.lineno - 1].encode()[: first.col_offset].decode() + '""'
                 lines[first.lineno : first.end_lineno] = [""] * (first.end_lineno - first.lineno)
-    return ("\n".join(lines) + "\n").encode()
+    return _untyped(("\n".join(lines) + "\n").encode())
+
+
+def _untyped(source: bytes) -> bytes:
+    """Without annotations of functions and in them: nothing reads them when the program runs. Those of fields make
+    dataclasses."""
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    cuts = list[tuple[int, int]]()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            end = _end(node.annotation, starts)
+            cuts.append((starts[node.lineno - 1] + node.col_offset + len(node.arg.encode()), end))
+        elif isinstance(node, ast.FunctionDef):
+            if node.returns is not None:
+                begin = starts[node.returns.lineno - 1] + node.returns.col_offset
+                cuts.append((source.rindex(b" ->", 0, begin), _end(node.returns, starts)))
+            inside = [one for one in ast.walk(node) if isinstance(one, ast.AnnAssign) and one.value is not None]
+            cuts += [(_end(one.target, starts), _end(one.annotation, starts)) for one in inside]
+    for begin, end in sorted(set(cuts), reverse=True):
+        if b"\n" not in source[begin:end]:
+            source = source[:begin] + source[end:]
+    return source
+
+
+def _end(node: ast.expr, starts: list[int]) -> int:
+    return starts[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
 
 
 def _path(module: str) -> str | None:

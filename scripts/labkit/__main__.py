@@ -102,6 +102,13 @@ def load(options: argparse.Namespace) -> None:
     nodes.load(nodes.Lab(options.name), archives)
 
 
+def extra(options: argparse.Namespace) -> None:
+    """Build an image that few tests need, and put it into every node."""
+    (recipe,) = [one for one in recipes.EXTRA_IMAGES if one.short.startswith(f"{options.image}-")]
+    nodes.load(nodes.Lab(options.name), [images.ensure(recipe)])
+    print(recipe.tag)
+
+
 def node(options: argparse.Namespace) -> None:
     nodes.fault(nodes.Lab(options.name), options.verb, options.node)
 
@@ -154,6 +161,8 @@ def _parser() -> argparse.ArgumentParser:
     add("env", environment, 'print shell settings: eval "$(scripts/lab env)"')
     command = add("load", load, "put images into every node")
     command.add_argument("images", nargs="+", metavar="image", help="a tag in Docker, or an archive")
+    command = add("extra", extra, "build an image that few tests need, and put it into every node")
+    command.add_argument("image", choices=[one.short.partition("-")[0] for one in recipes.EXTRA_IMAGES])
     command = add("node", node, "stop|start, freeze|thaw, isolate|heal a node")
     command.add_argument("verb", choices=["stop", "start", "freeze", "thaw", "isolate", "heal"])
     command.add_argument("node")

@@ -103,6 +103,15 @@ POLICIES = Recipe(
     programs=("policies",),
     entrypoint=("/usr/local/bin/kube-router",),
 )
+# Built and loaded by `scripts/lab extra`: few tests need them.
+EXTRA_IMAGES = (
+    Recipe(
+        "lab/prometheus:1",
+        packages=("prometheus", "ca-certificates", *_SHELL),
+        without=(*_NEVER, "openssl", "prometheus-node-exporter", "fonts-glyphicons-halflings"),
+        removed=("usr/bin/tsdb", "usr/share/javascript", "usr/share/nodejs"),
+    ),
+)
 NODE_RECIPE = Recipe(
     NODE,
     packages=(

@@ -106,6 +106,9 @@ class OwnPod(pod.Pod):
             self._world.scheduler.running()
             self._containers.handing_over = None
 
+    def note_switchover(self, seconds: float, at: float) -> None:
+        pass
+
     def is_handing_over(self, clock: Clock) -> bool:
         process = self._containers.handing_over
         return process is not None and process.is_alive

@@ -81,6 +81,31 @@ def test_the_agent_runs_and_fits_into_a_config_map_that_kubectl_applies() -> Non
     assert len(base64.b64encode(content)) < APPLY_ANNOTATION_LIMIT - 8_192
 
 
+def test_annotations_that_nothing_reads_are_left_out_and_lines_keep_their_numbers() -> None:
+    source = (
+        "class A:\n    x: int = 1\n\n"
+        "def f(a: int, *b: str, c: dict[str, int] = {'é': 1}) -> int:\n"
+        "    d: list[int] = [a]\n    e: int\n    return d[0]\n\n"
+        "def g() -> dict[\n    str, int\n]:\n    return {}\n"
+    )
+    bare = bundle._untyped(source.encode()).decode()
+    assert bare.splitlines()[:7] == [
+        *(
+            "class A:",
+            "    x: int = 1",
+            "",
+            "def f(a, *b, c = {'é': 1}):",
+            "    d = [a]",
+            "    e: int",
+            "    return d[0]",
+        )
+    ]
+    assert len(bare.splitlines()) == len(source.splitlines())
+    found: dict[str, Any] = {}
+    exec(compile(bare, "bare", "exec", dont_inherit=True), found)  # noqa: S102
+    assert (found["f"](3), found["g"](), found["A"].__annotations__) == (3, {}, {"x": int})
+
+
 def test_the_yaml_uses_the_names_of_the_code() -> None:
     objects = {(item["kind"], item["metadata"]["name"]): item for item in manifests.load_base()}
     stateful_set = objects["StatefulSet", "mysql"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import http.client
 import resource
 import socket
 import struct
@@ -56,22 +56,41 @@ def test_the_port_tells_what_the_loop_saw(probes: health.Health, port: int) -> N
     assert refused.value.read() == b"starting\n"
     assert _get(port, "/etc/passwd")[0] == 404
     seen = publication.Publication("uid", "", 1, "1", state=view.ONLINE, role=names.ROLE_PRIMARY, behind=7, online=3)
-    probes.turned(dataclasses.replace(seen, volume_size=1 << 30), None, 0.0)
+    probes.turned(seen, None, 0.0)
     assert _get(port, "/readyz") == (200, "ready\n")
-    status, text = _get(port, "/metrics")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    assert status == 200
-    assert lines == [
-        "mysqlops_member_online 1",
-        "mysqlops_member_primary 1",
-        "mysqlops_member_behind 7",
-        "mysqlops_member_group_online 3",
-        "mysqlops_member_volume_size_bytes 1073741824",
-        "mysqlops_member_volume_used_bytes 0",
-        "mysqlops_member_certificate_end_seconds 0",
-        "mysqlops_member_ca_end_seconds 0",
-    ]
-    assert "# TYPE mysqlops_member_behind gauge" in text
+    assert _get(port, "/metrics")[0] == 404  # an agent without metrics
+
+
+def test_a_response_is_sent_whole_to_a_reader_that_takes_its_time() -> None:
+    whole = "x" * 60_000
+    opened = door.Door(lambda path, *, is_open: (200, whole), 0, SystemClock())
+    try:
+        with contextlib.closing(socket.socket()) as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            slow.settimeout(5)
+            slow.connect((_PROBE, opened.port))
+            slow.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            assert _get(opened.port, "/x")[0] == 200  # the port has answered by now
+            answer = b""
+            while more := slow.recv(4096):
+                answer += more
+        assert answer.endswith(whole.encode())
+    finally:
+        opened.close()
+
+
+def test_who_reads_openmetrics_gets_it() -> None:
+    opened = door.Door(lambda path, *, is_open: (200, "open" if is_open else "plain"), 0, SystemClock())
+    try:
+        for accept, told in (("application/openmetrics-text;version=1.0.0", "open"), ("text/plain", "plain")):
+            asked = http.client.HTTPConnection("127.0.0.1", opened.port, timeout=5)
+            asked.request("GET", "/metrics", headers={"Accept": accept})
+            answer = asked.getresponse()
+            assert answer.read().decode() == told
+            assert answer.headers["Content-Type"].startswith(accept.partition(";")[0])
+            asked.close()
+    finally:
+        opened.close()
 
 
 def _server(executed: str = "1-9", **fields: Any) -> view.ServerView:

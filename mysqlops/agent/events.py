@@ -1,0 +1,137 @@
+"""Posts what happened as Events of the StatefulSet, on a thread of its own: an API server that refuses them, or an
+agent's Role of an older release, must not delay anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from mysqlops import errors
+from mysqlops.agent import api, cluster_api, log, settings
+from mysqlops.clock import Clock
+from mysqlops.core import instant, names, publication
+from mysqlops.planning import happenings
+from mysqlops.planning.happenings import Happening
+
+_TURN_SECONDS = 5.0
+_LOOK_SECONDS = 120.0
+_RECENTLY_SECONDS = 60.0  # from the loss of a primary to the election of another
+_MOST = 20  # happenings that wait for the API server; the oldest are dropped
+
+
+class Events:
+    """One agent's view of what happened; `turned` is called by the loop."""
+
+    def __init__(self, me: settings.Settings, around: cluster_api.ClusterApi, client: api.Api, clock: Clock) -> None:
+        self._me, self._around, self._api, self._clock = me, around, client, clock
+        self._log = log.Log(clock)
+        self._last: publication.Publication | None = None
+        self._role = ""  # the last in which the member served
+        self._online: deque[tuple[float, int]] = deque(maxlen=20)  # since when, how many are ONLINE
+        self._open: dict[str, float] = {}
+        self._objects: dict[str, api.Json] = {}  # as of the last look
+        self._looked_at = -_LOOK_SECONDS
+        self._waiting: deque[Happening] = deque(maxlen=_MOST)
+        self._posted: deque[str] = deque(maxlen=100)
+
+    def start(self) -> None:
+        self._clock.start("events", self._run)
+
+    def turned(self, seen: publication.Publication) -> None:
+        """The loop saw this."""
+        self._last, now = seen, self._clock.monotonic()
+        if not self._online or self._online[-1][1] != seen.online:
+            self._online.append((now, seen.online))
+        self._waiting.extend(happenings.of_member(self._role, seen, self._me.pod, self._most(now)))
+        if seen.role != names.ROLE_NONE:
+            self._role = seen.role
+
+    def _most(self, now: float) -> int:
+        """How many members were ONLINE at once lately."""
+        spans = itertools.pairwise([*self._online, (math.inf, 0)])
+        return max(online for (_, online), (until, _) in spans if until >= now - _RECENTLY_SECONDS)
+
+    def _run(self) -> None:
+        while True:  # ends with the process
+            self._clock.sleep(_TURN_SECONDS)
+            try:
+                self.turn()
+            except Exception as error:
+                self._log.say_if_new("events", f"unexpected {type(error).__name__}: {error}")
+
+    def turn(self) -> None:
+        """Look if it is time, and post what waits."""
+        now = self._clock.monotonic()
+        self._open = happenings.open_since(self._around.notes, self._open, now)
+        if self._is_primary():
+            self._waiting.extend(happenings.of_orders(self._around.notes or {}, self._open, now))
+        if now >= self._looked_at + _LOOK_SECONDS:
+            self._looked_at = now
+            with contextlib.suppress(errors.KubeError):
+                self._look()
+        while self._waiting:
+            try:
+                self._post(self._waiting[0])
+            except errors.Unreachable:
+                return
+            except errors.KubeError:  # refused: the next try would be too
+                pass
+            self._waiting.popleft()
+
+    def _is_primary(self) -> bool:
+        return self._last is not None and self._last.role == names.ROLE_PRIMARY
+
+    def _look(self) -> None:
+        cluster = self._me.cluster
+        self._compare("apps/v1", "statefulsets", cluster, happenings.of_stateful_set)
+        for kind in names.SCHEDULES if self._is_primary() else ():
+            with contextlib.suppress(errors.NotFound):
+                name = names.schedule(cluster, kind)
+                self._compare("batch/v1", "cronjobs", name, partial(happenings.of_schedule, kind=kind))
+
+    def _compare(
+        self,
+        group: str,
+        kind: str,
+        name: str,
+        of: Callable[[api.Json, api.Json], Iterable[Happening]],
+    ) -> None:
+        found = self._api.get(group, kind, name)
+        before = self._objects.get(f"{kind}/{name}")
+        self._objects[f"{kind}/{name}"] = found
+        if before is not None:
+            self._waiting.extend(of(before, found))
+
+    def _post(self, one: Happening) -> None:
+        """A Conflict means that another member posted it."""
+        name = one.name(self._me.cluster)
+        if name in self._posted:
+            return
+        stateful_set = self._api.get("apps/v1", "statefulsets", self._me.cluster)["metadata"]
+        with contextlib.suppress(errors.Conflict):
+            self._api.create("v1", "events", self._event(name, one, stateful_set))
+        self._posted.append(name)
+
+    def _event(self, name: str, one: Happening, owner: Mapping[str, object]) -> api.Json:
+        at = instant.text(self._clock.now())
+        about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "namespace": self._me.namespace}
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": self._me.namespace},
+            "involvedObject": {**about, "name": self._me.cluster, "uid": owner["uid"]},
+            "reason": one.reason,
+            "message": one.message,
+            "type": one.kind,
+            "firstTimestamp": at,
+            "lastTimestamp": at,
+            "count": 1,
+            "source": {"component": "mysqlops", "host": self._me.pod},
+            "reportingComponent": "mysqlops.io/agent",
+            "reportingInstance": self._me.pod,
+        }

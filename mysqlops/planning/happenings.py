@@ -1,0 +1,88 @@
+"""What happened to a cluster between two looks, as its StatefulSet's Events: few, and each once. Pure.
+
+Several agents see the same: `key` is what they have in common, so the second one's Event has the name of the first.
+A first look is no happening: the agent may just have started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from mysqlops.core import measured, names, publication, rollout
+
+Json = Mapping[str, Any]
+NORMAL, WARNING = "Normal", "Warning"
+OPEN_SECONDS = 7200.0  # for which a command's order may be open before anybody is called
+_WORDS = {names.SCHEDULES[0]: ("Backup", "backup"), names.SCHEDULES[1]: ("Verification", "verification of a backup")}
+
+
+class Happening(NamedTuple):
+    """One Event; docs/reference/errors.md lists the reasons."""
+
+    reason: str
+    message: str
+    key: str
+    kind: str = NORMAL
+
+    def name(self, cluster: str) -> str:
+        digest = hashlib.sha256(f"{self.reason} {self.key}".encode()).hexdigest()[:16]
+        return f"{cluster}.{self.reason.lower()}.{digest}"
+
+
+def is_promoted(role: str, now: publication.Publication) -> bool:
+    """`role` is the last in which the member served: a primary that served nobody for a moment was not elected."""
+    return role == names.ROLE_REPLICA and now.role == names.ROLE_PRIMARY
+
+
+def of_member(role: str, now: publication.Publication, pod: str, most: int) -> Iterator[Happening]:
+    """`most` is how many members were ONLINE shortly before: without all of them, the group lost its primary."""
+    if is_promoted(role, now):
+        if now.online < most:
+            text = f"{pod} is the primary now: {most - now.online} of {most} members left the group"
+            yield Happening("Failover", text, now.view_id, WARNING)
+        else:
+            yield Happening("Switchover", f"{pod} is the primary now", f"{now.view_id} {pod} {now.at}")
+
+
+def of_stateful_set(before: Json, now: Json) -> Iterator[Happening]:
+    """The steps of a rollout that are not the StatefulSet's own Events."""
+    was, is_ = rollout.read(before), rollout.read(now)
+    if is_ is not None and (was is None or was.since != is_.since):
+        yield Happening("RolloutStarted", f"a rollout began: {is_.why}"[:500], is_.since)
+    if is_ is not None and is_.failure and not rollout.goes_back(was):
+        yield Happening("RolloutReverting", f"the rollout is rolled back: {is_.failure}"[:500], is_.since, WARNING)
+    if was is not None and (is_ is None or was.since != is_.since):
+        text = "the rollout was rolled back" if was.failure else "the rollout has ended"
+        yield Happening("RolloutEnded", text, was.since)
+
+
+def of_schedule(before: Json, now: Json, kind: str) -> Iterator[Happening]:
+    """A scheduled run that ended."""
+    was, is_ = before.get("status") or {}, now.get("status") or {}
+    reason, words = _WORDS[kind]
+    success, started = str(is_.get("lastSuccessfulTime") or ""), str(is_.get("lastScheduleTime") or "")
+    if success and success != was.get("lastSuccessfulTime"):
+        yield Happening(f"{reason}Done", f"the scheduled {words} succeeded", success)
+    if _has_failed(is_) and not (_has_failed(was) and was.get("lastScheduleTime") == started):
+        yield Happening(f"{reason}Failed", f"the scheduled {words} of {started} failed", started, WARNING)
+
+
+def _has_failed(status: Json) -> bool:
+    started = str(status.get("lastScheduleTime") or "")
+    return bool(started) and not status.get("active") and str(status.get("lastSuccessfulTime") or "") < started
+
+
+def of_orders(notes: Mapping[str, str], since: Mapping[str, float], at: float) -> Iterator[Happening]:
+    """`since` says when the agent first saw each open order (seconds of its clock)."""
+    for order, seen_at in since.items():
+        if at >= seen_at + OPEN_SECONDS:
+            text = f"the order {order} of a command has been open for two hours: mysqlops status says what continues it"
+            yield Happening("OrderOpen", text, str(notes.get(f"{names.DOMAIN}/{order}")), WARNING)
+
+
+def open_since(notes: Mapping[str, str] | None, since: Mapping[str, float], at: float) -> dict[str, float]:
+    """The open orders, each with the moment of its first sight."""
+    found = [one for one in measured.of_orders(notes, "") if one.name == "order_open" and one.value]
+    return {one.labels["order"]: since.get(one.labels["order"], at) for one in found}
