@@ -6,11 +6,10 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, typed
 from mysqlops.errors import FieldOwner, Reason
 
 Json = dict[str, Any]
@@ -173,11 +172,17 @@ def _unnamed(fields: Json, others: Json, wanted: Any, path: str) -> Iterator[str
 def _value(wanted: Any, key: str) -> Any:
     if key.startswith("f:"):
         return wanted.get(key[2:]) if isinstance(wanted, dict) else None
-    keys: Json = json.loads(key[2:])
+    keys = _keys(key)
     items = wanted if isinstance(wanted, list) else []
     same = (one for one in items if all(one.get(word, _DEFAULTS.get(word)) == keys[word] for word in keys))
     return next(same, None)
 
 
 def _shown(key: str) -> str:
-    return ",".join(f'{word}="{value}"' for word, value in json.loads(key[2:]).items())
+    return ",".join(f'{word}="{value}"' for word, value in _keys(key).items())
+
+
+def _keys(key: str) -> Json:
+    """What distinguishes a list item: `k:{"name":"mysqld"}`."""
+    found = typed.json_of(key[2:])
+    return found if isinstance(found, dict) else {}
