@@ -81,7 +81,7 @@ NAMES = Kind(_text, list, {"type": "array", "items": _STRING, "uniqueItems": Tru
 _SCALARS = ["string", "number", "boolean", "null"]
 VALUES = Kind(_same, dict, {"type": "object", "additionalProperties": {"type": _SCALARS}}, dict)
 # Read as a tree of nodes, kept as JSON.
-PATCH = Kind(_same, typed.json_of, {"type": "object"}, dict)
+PATCH = Kind(_same, pod_patch.load, {"type": "object"}, dict)
 
 _SCHEDULE, _BINLOG = "spec.backup.schedule", "spec.backup.binlog"
 _PERIODS = {"last": "backups", **{key: f"{key} backups" for key in ("hourly", "daily", "weekly", "monthly")}}

@@ -172,11 +172,17 @@ def _unnamed(fields: Json, others: Json, wanted: Any, path: str) -> Iterator[str
 def _value(wanted: Any, key: str) -> Any:
     if key.startswith("f:"):
         return wanted.get(key[2:]) if isinstance(wanted, dict) else None
-    keys: Json = typed.json_of(key[2:]) or {}
+    keys = _keys(key)
     items = wanted if isinstance(wanted, list) else []
     same = (one for one in items if all(one.get(word, _DEFAULTS.get(word)) == keys[word] for word in keys))
     return next(same, None)
 
 
 def _shown(key: str) -> str:
-    return ",".join(f'{word}="{value}"' for word, value in (typed.json_of(key[2:]) or {}).items())
+    return ",".join(f'{word}="{value}"' for word, value in _keys(key).items())
+
+
+def _keys(key: str) -> Json:
+    """What distinguishes a list item: `k:{"name":"mysqld"}`."""
+    found = typed.json_of(key[2:])
+    return found if isinstance(found, dict) else {}
