@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +12,6 @@ from mysqlops.core.timeline import Swap, Timeline
 from mysqlops.drill.clients import fleet
 from mysqlops.operations import image_check, in_place, jobs, rollout, stop
 from mysqlops.operations.session import Session
-from tests.unit import sources
 from tests.unit.fakes.api import Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
@@ -100,27 +95,6 @@ def test_no_wait_is_without_end(verb: Callable[[Cluster, Session], None], said: 
         verb(cluster, cluster.session(5.0))
 
 
-# A Lease's seconds; rollout.Limits; logs --follow, which ends when the user ends it.
-_OWN_LIMITS = {"_await_death", "replace_all", "follow"}
-
-
-def test_every_loop_that_sleeps_waits_with_patience() -> None:
-    """operations/waiting.py ends; a loop of its own may forget to."""
-    found = set()
-    for file, nodes in sources.nodes().items():
-        if file.relative_to(sources.PACKAGE).parts[0] in ("operations", "drill"):
-            for function in nodes:
-                if isinstance(function, ast.FunctionDef) and any(_sleeps(one) for one in ast.walk(function)):
-                    found.add(function.name)
-    assert found == _OWN_LIMITS
-
-
-def _sleeps(node: ast.AST) -> bool:
-    calls = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)] if isinstance(node, ast.While) else []
-    names = [ast.unparse(one) for one in calls]
-    return any(one.endswith("clock.sleep") for one in names)
-
-
 def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
     cluster = Cluster(1)
     ended = {"terminated": {"exitCode": 5, "message": "no such table", "reason": "Error"}}
@@ -131,15 +105,3 @@ def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
     cluster.store.put({"kind": "Job", "metadata": {"name": "copy"}, "status": failed})
     with pytest.raises(errors.StepFailed, match="copy: no such table"):
         jobs.run(cluster.session(5.0), {"metadata": {"name": "copy"}}, lambda *_: "", "refused")
-
-
-def test_a_pod_that_is_deleted_while_it_waits_ends_at_once() -> None:
-    """The kernel drops a signal that process 1 does not handle: an eviction waited for all of the pod's grace period,
-    for a backup that no command put onto its volume any more."""
-    program = "import sys; from mysqlops.agent.__main__ import main; print(main(sys.argv[1:], is_process_1=True))"
-    words = [sys.executable, "-c", program, "wait", "--timeout", "60", "127.0.0.1:1"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        assert process.stdout is not None
-        assert b"127.0.0.1" in process.stdout.readline(), "it waits"
-        process.terminate()
-        assert process.wait(timeout=20) == 128 + signal.SIGTERM

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mysqlops.core import gtid
 from mysqlops.planning import actions, gate, scale, status
-from tests.unit import sources
 from tests.unit.clusters import DOWN, GROUP, of_members
 
-SOURCES = Path(gate.__file__).parents[1]
 ALL = gtid.GtidSet.parse(f"{GROUP}:1-5")
 ANSWERS = {f"mysql-{number}": ALL for number in range(5)}
 
@@ -133,39 +128,3 @@ def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> Non
     assert gate.held_by(now, "mysql-2") is None
     assert gate.held_by(now, "mysql-9") is None
     assert gate.held_by(now, "mysql-1") == gtid.GtidSet.parse(f"{GROUP}:1-7")
-
-
-def _calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
-    for file, nodes in sources.nodes().items():
-        for node in nodes:
-            if isinstance(node, ast.Call) and {getattr(node.func, "attr", ""), getattr(node.func, "id", "")} & {*names}:
-                yield str(file.relative_to(SOURCES)), node
-
-
-def _is_of_client(call: ast.Call) -> bool:
-    """`client.delete(…)`, whatever leads to the client; not `jobs.delete(…)`."""
-    base = call.func.value if isinstance(call.func, ast.Attribute) else None
-    return (getattr(base, "attr", "") or getattr(base, "id", "")).endswith("client")
-
-
-def _kind(call: ast.Call) -> str | None:
-    """The first word of a deletion, None if it is not written out."""
-    first = call.args[0] if call.args else None
-    return str(first.value) if isinstance(first, ast.Constant) else None
-
-
-def test_only_one_place_deletes_claims_and_only_with_what_the_gate_lets_pass() -> None:
-    deletions = [(file, _kind(call)) for file, call in _calls("delete", "delete_unchanged") if _is_of_client(call)]
-    assert [file for file, kind in deletions if kind == "PersistentVolumeClaim"] == ["operations/claims.py"]
-    computed = {file for file, kind in deletions if kind is None}
-    assert computed <= DELETE_WHAT_THEY_ARE_TOLD, computed - DELETE_WHAT_THEY_ARE_TOLD
-    assert {file for file, _ in _calls("Passed")} == {"planning/gate.py"}
-    literals = {file.name for file in SOURCES.rglob("*.py") if '"persistentvolumeclaims"' in file.read_text()}
-    assert literals <= {"client.py", "rights.py"}
-
-
-DELETE_WHAT_THEY_ARE_TOLD = {
-    "operations/binlog.py",  # the Deployment, Lease and rights of a receiver
-    "operations/expose.py",  # a Service and its policy, if they are its own
-    "operations/delete.py",  # --purge-data, which the user confirmed by the cluster's name
-}

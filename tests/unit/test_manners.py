@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -214,28 +211,6 @@ def test_rates(text: str, rate: int) -> None:
     assert types.Rate().convert(text, None, None) == rate
 
 
-def _complete(words: str, **environment: str) -> list[str]:
-    given = {"_MYSQLOPS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; from mysqlops.cli.main import run; sys.exit(run([]))"],
-        env={**os.environ, **given, **environment},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.stderr == ""
-    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
-
-
-def test_completion_offers_verbs_and_contexts_and_never_fails(tmp_path: Path) -> None:
-    file = tmp_path / "config"
-    file.write_text('{"contexts": [{"name": "lab", "context": {}}, {"name": "live", "context": {}}]}')
-    assert "status" in _complete("mysqlops st")
-    assert _complete("mysqlops --context l", MYSQLOPS_KUBECONFIG=str(file)) == ["lab", "live"]
-    assert _complete("mysqlops status m", MYSQLOPS_KUBECONFIG=str(tmp_path / "none")) == []
-
-
 def test_completion_of_names(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from mysqlops.cli.backup import seen
 
@@ -261,16 +236,6 @@ def test_completion_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_script_of_a_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["completion", shell]) == 0
     assert "_MYSQLOPS_COMPLETE" in capsys.readouterr().out
-
-
-def test_a_reader_that_has_gone_ends_it_quietly() -> None:
-    program = "import sys; from mysqlops.cli.main import run; sys.exit(run(['render', 'mysql']))"
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        told = process.stderr.read()
-    assert (process.returncode, told) == (141, b"")
 
 
 def test_an_old_spelling_works_with_a_notice(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,9 @@ def test_it_returns_once_the_order_is_given(path: str, cluster: Cluster, capsys:
 def test_a_fence_that_waits_is_not_over_before_the_member_obeys(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([*words_of("member/fence"), "--yes"]) == errors.WaitTimeout.exit_code, capsys.readouterr().err
+    assert run([*words_of("member/fence"), "--yes", "--timeout", "20s"]) == errors.WaitTimeout.exit_code, (
+        capsys.readouterr().err
+    )
 
 
 def test_a_rebuild_goes_on_without_the_command_and_the_next_run_waits_for_it() -> None:

@@ -8,7 +8,6 @@ https://dev.mysql.com/doc/refman/26.10/en/upgrade-paths.html, .../26.7/en/downgr
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import product
 
 import pytest
 
@@ -58,25 +57,26 @@ MAY_CLONE = {
     "28.4.0": "28.4.4",
     "28.4.4": "28.4.0",
 }
-PAIRS = list(product(VERSIONS, VERSIONS))
 
 
 def of(text: str) -> ServerVersion:
     return ServerVersion.parse(text)
 
 
-@pytest.mark.parametrize(("before", "after"), PAIRS)
-def test_each_pair_is_allowed_or_refused_as_the_manual_says(before: str, after: str) -> None:
-    why = series.upgrade_refused_because(of(before), of(after))
-    assert (why is None) == (after == before or after in MAY_FOLLOW[before].split()), why
-    assert series.may_take_back(of(after), of(before)) == (why is None)
+@pytest.mark.parametrize("before", VERSIONS)
+def test_each_pair_is_allowed_or_refused_as_the_manual_says(before: str) -> None:
+    refused = {after: series.upgrade_refused_because(of(before), of(after)) for after in VERSIONS}
+    allowed = [after for after, why in refused.items() if why is None]
+    assert allowed == [one for one in VERSIONS if one == before or one in MAY_FOLLOW[before].split()], refused
+    assert [one for one in VERSIONS if series.may_take_back(of(one), of(before))] == allowed
 
 
-@pytest.mark.parametrize(("donor", "recipient"), PAIRS)
-def test_each_pair_clones_or_not_as_the_manual_says(donor: str, recipient: str) -> None:
-    wanted = donor == recipient or recipient in MAY_CLONE.get(donor, "").split()
-    assert series.may_clone(of(donor), of(recipient)) == wanted
-    assert series.may_clone(find(f"{donor}-2"), find(recipient)) == wanted  # a build's suffix does not matter
+@pytest.mark.parametrize("donor", VERSIONS)
+def test_each_pair_clones_or_not_as_the_manual_says(donor: str) -> None:
+    wanted = [one for one in VERSIONS if one == donor or one in MAY_CLONE.get(donor, "").split()]
+    assert [one for one in VERSIONS if series.may_clone(of(donor), of(one))] == wanted
+    # A build's suffix does not matter.
+    assert [one for one in VERSIONS if series.may_clone(find(f"{donor}-2"), find(one))] == wanted
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 
 import mysqlops
 from mysqlops.cli.main import root, run
-from tests.unit import sources
 
 PACKAGE = Path(mysqlops.__file__).parent
 CLUSTER_FILE = PACKAGE.parent / "tests" / "inputs" / "cluster.yaml"
@@ -98,22 +97,6 @@ def test_a_commands_options_can_be_seen() -> None:
         (found,) = [one for one in functions if one.name == path.split("/")[-1].replace("-", "_")]
         assert found.args.kwarg is None, path
         assert all(one.annotation is not None for one in (*found.args.args, *found.args.kwonlyargs)), path
-
-
-def test_functions_stay_small() -> None:
-    large = []
-    for file, nodes in sources.nodes().items():
-        for one in nodes:
-            if isinstance(one, ast.FunctionDef) and (one.end_lineno or 0) - one.lineno >= 50 + _docstring(one):
-                large.append(f"{file}: {one.name}")
-    assert large == []
-
-
-def _docstring(function: ast.FunctionDef) -> int:
-    """The help of a command is its docstring."""
-    first = function.body[0]
-    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return (first.end_lineno or 0) - first.lineno + 1 if is_text else 0
 
 
 @pytest.mark.parametrize("path", COMMANDS)

@@ -84,17 +84,17 @@ class Store:
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.objects, self.log = clock, dict[tuple[str, str], Json](), list[str]()
-        self._numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
         self.settle: Callable[[], None] = lambda: None
         self.kill_after: Callable[[str], bool] = lambda _: False
 
     def put(self, manifest: Json) -> Json:
         made = _copied(manifest)
         metadata = made["metadata"]
-        metadata.setdefault("uid", f"uid-{next(self._numbers)}")
+        metadata.setdefault("uid", f"uid-{next(self.numbers)}")
         metadata.setdefault("namespace", "db")
         metadata.setdefault("creationTimestamp", f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}")
-        metadata["resourceVersion"] = str(next(self._numbers))
+        metadata["resourceVersion"] = str(next(self.numbers))
         self.objects[made["kind"], metadata["name"]] = made
         return _copied(made)
 

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.unit import sources
+from tests.docs import sources
 
 _COMMAND = re.compile(r"\b(mysqlops [a-z]|kubectl [a-z])")
 _PLACEHOLDER = re.compile(r"\b(NAME|POD|MEMBER|CLUSTER|CLAIM)\b")

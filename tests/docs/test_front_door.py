@@ -19,7 +19,7 @@ from mysqlops import __main__, errors
 from mysqlops.cli.main import run
 from mysqlops.operations import carried
 from mysqlops.version import __version__
-from tests.unit import sources
+from tests.docs import sources
 
 _ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,138 @@
+"""What holds for all of the source: found by reading it, whichever module it is in."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+from mysqlops.operations import bundle
+from mysqlops.planning import gate
+from tests.docs import sources
+
+
+def test_functions_stay_small() -> None:
+    large = []
+    for file, nodes in sources.nodes().items():
+        for one in nodes:
+            if isinstance(one, ast.FunctionDef) and (one.end_lineno or 0) - one.lineno >= 50 + _docstring(one):
+                large.append(f"{file}: {one.name}")
+    assert large == []
+
+
+def _docstring(function: ast.FunctionDef) -> int:
+    """The help of a command is its docstring."""
+    first = function.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return (first.end_lineno or 0) - first.lineno + 1 if is_text else 0
+
+
+# A Lease's seconds; rollout.Limits; logs --follow, which ends when the user ends it.
+_OWN_LIMITS = {"_await_death", "replace_all", "follow"}
+
+
+def test_every_loop_that_sleeps_waits_with_patience() -> None:
+    """operations/waiting.py ends; a loop of its own may forget to."""
+    found = set()
+    for file, nodes in sources.nodes().items():
+        if file.relative_to(sources.PACKAGE).parts[0] in ("operations", "drill"):
+            for function in nodes:
+                if isinstance(function, ast.FunctionDef) and any(_sleeps(one) for one in ast.walk(function)):
+                    found.add(function.name)
+    assert found == _OWN_LIMITS
+
+
+def _sleeps(node: ast.AST) -> bool:
+    calls = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)] if isinstance(node, ast.While) else []
+    names = [ast.unparse(one) for one in calls]
+    return any(one.endswith("clock.sleep") for one in names)
+
+
+SOURCES = Path(gate.__file__).parents[1]
+
+
+def _calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
+    for file, nodes in sources.nodes().items():
+        for node in nodes:
+            if isinstance(node, ast.Call) and {getattr(node.func, "attr", ""), getattr(node.func, "id", "")} & {*names}:
+                yield str(file.relative_to(SOURCES)), node
+
+
+def _is_of_client(call: ast.Call) -> bool:
+    """`client.delete(…)`, whatever leads to the client; not `jobs.delete(…)`."""
+    base = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return (getattr(base, "attr", "") or getattr(base, "id", "")).endswith("client")
+
+
+def _kind(call: ast.Call) -> str | None:
+    """The first word of a deletion, None if it is not written out."""
+    first = call.args[0] if call.args else None
+    return str(first.value) if isinstance(first, ast.Constant) else None
+
+
+def test_only_one_place_deletes_claims_and_only_with_what_the_gate_lets_pass() -> None:
+    deletions = [(file, _kind(call)) for file, call in _calls("delete", "delete_unchanged") if _is_of_client(call)]
+    assert [file for file, kind in deletions if kind == "PersistentVolumeClaim"] == ["operations/claims.py"]
+    computed = {file for file, kind in deletions if kind is None}
+    assert computed <= DELETE_WHAT_THEY_ARE_TOLD, computed - DELETE_WHAT_THEY_ARE_TOLD
+    assert {file for file, _ in _calls("Passed")} == {"planning/gate.py"}
+    literals = {file.name for file in SOURCES.rglob("*.py") if '"persistentvolumeclaims"' in file.read_text()}
+    assert literals <= {"client.py", "rights.py"}
+
+
+DELETE_WHAT_THEY_ARE_TOLD = {
+    "operations/binlog.py",  # the Deployment, Lease and rights of a receiver
+    "operations/expose.py",  # a Service and its policy, if they are its own
+    "operations/delete.py",  # --purge-data, which the user confirmed by the cluster's name
+}
+
+
+_PACKAGE = Path(__file__).parents[2] / "mysqlops"
+
+
+# What they read is our own, or the API server's, or it runs where nothing else is harmed: a Job, a drill's lab.
+_OWN = {
+    *(
+        "kube/client.py",
+        "kube/exec.py",
+        "agent/api.py",
+        "agent/commands.py",
+        "objects/schedule.py",
+        "objects/binlog.py",
+    ),
+    *("cli/output.py", "cli/yaml_text.py", "cli/backup/seen.py", "operations/restic.py", "core/typed.py"),
+}
+
+
+_OWN_FOLDERS = ("agent/jobs/", "drill/reach/", "drill/clients/", "drill/store.py")
+
+
+def test_nothing_else_parses_json() -> None:
+    found = set()
+    for file in _PACKAGE.rglob("*.py"):
+        for one in ast.walk(ast.parse(file.read_text())):
+            if isinstance(one, ast.Attribute) and one.attr in ("loads", "load") and ast.unparse(one.value) == "json":
+                found.add(str(file.relative_to(_PACKAGE)))
+    assert {one for one in found if not one.startswith(_OWN_FOLDERS)} == _OWN
+
+
+def test_the_agent_is_its_sources_without_comments_and_docstrings_and_nothing_else() -> None:
+    """What is removed is what Python itself calls a comment: a # in a string is none."""
+    shipped = dict(bundle._files())
+    modules = {path: module.source for path, module in bundle._needed(bundle._ENTRY).items()}
+    assert shipped.keys() > modules.keys()
+    for path, source in modules.items():
+        bare = shipped[path]
+        tokens = tokenize.tokenize(io.BytesIO(bare).readline)
+        assert [one.string for one in tokens if one.type == tokenize.COMMENT] == [], path
+        assert ast.dump(ast.parse(bare)) == ast.dump(_undocumented(ast.parse(source))), path
+        assert bare.count(b"\n") == source.count("\n"), path
+
+
+def _undocumented(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body[0] = ast.Expr(ast.Constant(""))
+    return tree
