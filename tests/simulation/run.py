@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 from collections.abc import Sequence
@@ -228,7 +229,14 @@ class Run:
 
 
 def run(seed: int, scenario: str, events: Sequence[Event] | None = None) -> Result:
-    return Run(seed, scenario, events).go()
+    """Without the garbage collector, which would look at a whole world again and again while all of it is in use."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return Run(seed, scenario, events).go()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def shrink(result: Result, tries: int = 200) -> Result:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mysqlops.core import gtid, publication
 from mysqlops.kube import manifests
 from mysqlops.operations import bundle, lock
+from mysqlops.planning import recovery, verdict
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 _BUNDLE = bundle.Bundle(b"the agent", "0.1.0-simulated")
 _BASE = marshal.dumps(manifests.load_base())
 _PARSE = lru_cache(maxsize=4096)(gtid.GtidSet.parse)
-_WITHOUT_MOTION = lru_cache(maxsize=4096)(publication._without_motion)
+_LOAD = lru_cache(maxsize=512)(publication.load)
+_UNION = lru_cache(maxsize=4096)(gtid.GtidSet.union)
+_TEXT = lru_cache(maxsize=4096)(gtid.GtidSet.__str__)
 
 
 @contextmanager
@@ -41,7 +44,8 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
         (bundle, "build", lambda: _BUNDLE),
         (manifests, "load_base", lambda: marshal.loads(_BASE)),  # noqa: S302 (our own bytes)
     ]
-    replaced += [(gtid.GtidSet, "parse", _PARSE), (publication, "_without_motion", _WITHOUT_MOTION)]
+    replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
+    replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]
     if hasattr(lock, "os"):
         replaced.append((lock, "os", SimpleNamespace(getpid=pid)))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]

@@ -66,7 +66,7 @@ def test_only_agents_lists_are_of_the_cache_that_stands_still() -> None:
 
 def test_listeners_see_each_write_and_no_other() -> None:
     server, seen = Simulated(), list[str]()
-    server.on_change = lambda event, thing: seen.append(f"{event} {thing['kind']} {thing['metadata']['name']}")
+    server.on_change = lambda event, thing, _: seen.append(f"{event} {thing['kind']} {thing['metadata']['name']}")
     server.create("Lease", manifests.lease("one"))
     server.merge_patch("Lease", "one", {"spec": {"holderIdentity": "me"}})
     server.merge_patch("Lease", "one", {"spec": {"holderIdentity": "you"}})
