@@ -85,7 +85,7 @@ class Run:
         return self.world.scheduler.reports
 
     def _let(self, until: float) -> None:
-        self.world.scheduler.run(until, lambda: bool(self._reports()))
+        self.world.scheduler.run(until, self._reports().__len__)
 
     # --- the end
     def _end(self) -> None:

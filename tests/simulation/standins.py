@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mysqlops.core import gtid, publication
+from mysqlops.core import group, gtid, names, publication
 from mysqlops.kube import manifests
 from mysqlops.operations import bundle, lock
 from mysqlops.planning import recovery, verdict
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _BUNDLE = bundle.Bundle(b"the agent", "0.1.0-simulated")
 _BASE = marshal.dumps(manifests.load_base())
 _PARSE = lru_cache(maxsize=4096)(gtid.GtidSet.parse)
+_NOTE_OF = group.note_of
 _LOAD = lru_cache(maxsize=512)(publication.load)
+_NOTE = lru_cache(maxsize=512)(lambda text: _NOTE_OF({names.ANNOTATION_GROUP: text} if text is not None else {}))
 _UNION = lru_cache(maxsize=4096)(gtid.GtidSet.union)
 _TEXT = lru_cache(maxsize=4096)(gtid.GtidSet.__str__)
 
@@ -37,14 +39,15 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     def pid() -> int:
         return world.scheduler.running().process.pid
 
-    names = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311
 
     replaced: list[tuple[Any, str, Any]] = [
-        (uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128), version=4)),
+        (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
         (bundle, "build", lambda: _BUNDLE),
         (manifests, "load_base", lambda: marshal.loads(_BASE)),  # noqa: S302 (our own bytes)
     ]
     replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
+    replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
     replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]
     if hasattr(lock, "os"):
         replaced.append((lock, "os", SimpleNamespace(getpid=pid)))

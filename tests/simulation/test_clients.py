@@ -76,10 +76,18 @@ def test_listeners_see_each_write_and_no_other() -> None:
 
 def test_answers_are_the_callers_own() -> None:
     server = Simulated()
+    server.create("Lease", manifests.lease("one"))
+    lease = server.get("Lease", "one")
+    lease["spec"]["holderIdentity"] = "changed"
+    assert server.get("Lease", "one")["spec"]["holderIdentity"] != "changed"
+
+
+def test_what_is_shared_with_other_readers_refuses_changes() -> None:
+    server = Simulated()
     server.create("Pod", _pod("one"))
     got = server.get("Pod", "one")
-    got["metadata"]["labels"]["app"] = "changed"
-    assert server.get("Pod", "one")["metadata"]["labels"] == {"app": "x"}
+    with pytest.raises(TypeError, match="shared"):
+        got["metadata"]["labels"]["app"] = "changed"
     with pytest.raises(TypeError, match="shared"):
         got["spec"]["nodeName"] = "elsewhere"
     with pytest.raises(TypeError, match="shared"):
