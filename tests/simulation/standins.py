@@ -19,7 +19,7 @@ from mysqlops.agent import api, publisher
 from mysqlops.core import group, gtid, names, publication, view
 from mysqlops.kube import client, manifests
 from mysqlops.operations import bundle, lock
-from mysqlops.planning import failing_applier, membership, recovery, stale_clients, verdict
+from mysqlops.planning import failing_applier, membership, recovery, stale_clients, standing, verdict
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -58,6 +58,16 @@ def _quick_init(kind: type[DataclassInstance]) -> Any:
     return known["__init__"]
 
 
+def _quick_replace(value: Any, **changes: Any) -> Any:
+    """dataclasses.replace of a value that has nothing but its fields."""
+    assert not changes.keys() - value.__dataclass_fields__.keys(), changes.keys()
+    found = object.__new__(type(value))
+    found.__dict__.update(value.__dict__)
+    found.__dict__.update(changes)
+    return found
+
+
+_REPLACES = [(owner, "replace", _quick_replace) for owner in (publisher, failing_applier, stale_clients, standing)]
 _INITS = [(kind, "__init__", _quick_init(kind)) for kind in _HOT]
 _QUOTES = [(owner, "quote", lru_cache(maxsize=1024)(owner.quote)) for owner in (api, client)]
 
@@ -79,7 +89,7 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
     replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
     replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]
-    replaced += [*_INITS, *_QUOTES]
+    replaced += [*_INITS, *_REPLACES, *_QUOTES]
     if hasattr(lock, "os"):
         replaced.append((lock, "os", SimpleNamespace(getpid=pid)))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
