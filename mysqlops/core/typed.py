@@ -63,7 +63,7 @@ def trouble(kind: type[DataclassInstance], told: Mapping[str, Any], *, plain: bo
 
 @cache
 def _rules(kind: type[DataclassInstance]) -> tuple[tuple[str, str, tuple[type, ...], bool], ...]:
-    """Of each field: its name, its type as it is written and as it is checked, and whether it must be given."""
+    """Returns, for each field, its name, its type as written and as checked, and whether it is required."""
     return tuple(
         (
             one.name,
