@@ -231,12 +231,14 @@ class Loop:
         self, situation: membership.Situation, action: member_actions.Action, silent: str = view.DOWN
     ) -> publication.Publication:
         size, used = self._pod.volume()
-        common = publication.Publication(
+        server = situation.server
+        role = names.ROLE_NONE if server is None or situation.blocked_because() else server.role()
+        return publication.Publication(
             pod_uid=self._me.pod_uid,
             at=instant.text(self._clock.now()),
             beat=0,
             agent_version=__version__,
-            state=silent,
+            role=role,
             volume_size=size,
             volume_used=used,
             certificate=self._secrets.loaded,
@@ -248,13 +250,10 @@ class Loop:
             knows_missing=self._secrets.knows_missing,
             accounts_trouble=self._secrets.accounts,
             tries=self._start_failures,
-            applier_failure=self._failing.told(situation.server),
+            applier_failure=self._failing.told(server),
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
+            **({"state": silent} if server is None else telling.of_server(server)),
         )
-        if situation.server is None:
-            return common
-        role = names.ROLE_NONE if situation.blocked_because() else situation.server.role()
-        return replace(telling.with_server(common, situation.server), role=role)
 
     def _why(self, action: member_actions.Action) -> str:
         failure = self._background.last_failure()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
-from mysqlops.core import names, publication, view
+from mysqlops.core import names, view
 from mysqlops.planning import member_actions
 
 
@@ -22,25 +22,24 @@ def lost_primaries(server: view.ServerView | None) -> frozenset[str]:
     )
 
 
-def with_server(common: publication.Publication, server: view.ServerView) -> publication.Publication:
-    return replace(
-        common,
-        server_uuid=server.server_uuid,
-        server_version=server.version,
-        state=server.state,
-        role=server.role(),
-        writable=server.writable,
-        read_only=server.read_only,
-        view_id=server.view_id,
-        online=server.online_members(),
-        group=",".join(one.pod for one in server.members) if server.state == view.ONLINE else "",
-        executed=str(server.executed),
-        received=str(server.received),
-        held=str(server.known()),
-        behind=server.behind,
-        clone_copied=server.clone.copied if server.clone else 0,
-        clone_size=server.clone.size if server.clone else 0,
-    )
+def of_server(server: view.ServerView) -> dict[str, Any]:
+    """What a publication says of a server that answers, but for its role."""
+    return {
+        "server_uuid": server.server_uuid,
+        "server_version": server.version,
+        "state": server.state,
+        "writable": server.writable,
+        "read_only": server.read_only,
+        "view_id": server.view_id,
+        "online": server.online_members(),
+        "group": ",".join(one.pod for one in server.members) if server.state == view.ONLINE else "",
+        "executed": str(server.executed),
+        "received": str(server.received),
+        "held": str(server.known()),
+        "behind": server.behind,
+        "clone_copied": server.clone.copied if server.clone else 0,
+        "clone_size": server.clone.size if server.clone else 0,
+    }
 
 
 DOING = {

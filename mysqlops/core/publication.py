@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from mysqlops.core import gtid, names, typed
 
@@ -58,23 +59,12 @@ class Publication:
 
     def is_same_but_for_time(self, other: Publication) -> bool:
         """True if only time passed: same member, same state. GTIDs and fill levels count as time."""
-        return _without_motion(self) == _without_motion(other)
+        return bool(_STEADY(self) == _STEADY(other))
 
 
-def _without_motion(publication: Publication) -> Publication:
-    return replace(
-        publication,
-        at="",
-        beat=0,
-        executed="",
-        received="",
-        held="",
-        behind=0,
-        volume_used=0,
-        view_id="",
-        clone_copied=0,
-        tries=0,
-    )
+# What changes while a member works, and is no news.
+_MOTION = ("at", "beat", "executed", "received", "held", "behind", "volume_used", "view_id", "clone_copied", "tries")
+_STEADY = attrgetter(*(one.name for one in fields(Publication) if one.name not in _MOTION))
 
 
 def config_digest(my_cnf: bytes) -> str:

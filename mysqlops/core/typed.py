@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -51,13 +52,27 @@ def _written(one: str, kept: str) -> str:
 def trouble(kind: type[DataclassInstance], told: Mapping[str, Any], *, plain: bool = True) -> str:
     """Which field does not fit the dataclass, and why; empty if all do. The caller checks fields that hold more than a
     text, a number or a boolean; numbers are not negative."""
-    for field in fields(kind):
-        if field.name not in told:
-            if field.default is MISSING and field.default_factory is MISSING:
-                return f"{field.name} is missing"
-        elif (allowed := _KINDS.get(str(field.type))) and (why := _unfit(told[field.name], allowed, plain=plain)):
-            return f"{field.name}: expected {field.type}, found {why}"
+    for name, wanted, allowed, is_required in _rules(kind):
+        if name not in told:
+            if is_required:
+                return f"{name} is missing"
+        elif allowed and (why := _unfit(told[name], allowed, plain=plain)):
+            return f"{name}: expected {wanted}, found {why}"
     return ""
+
+
+@cache
+def _rules(kind: type[DataclassInstance]) -> tuple[tuple[str, str, tuple[type, ...], bool], ...]:
+    """Returns, for each field, its name, its type as written and as checked, and whether it is required."""
+    return tuple(
+        (
+            one.name,
+            str(one.type),
+            _KINDS.get(str(one.type), ()),
+            one.default is MISSING and one.default_factory is MISSING,
+        )
+        for one in fields(kind)
+    )
 
 
 def _unfit(value: Any, allowed: tuple[type, ...], *, plain: bool) -> str:

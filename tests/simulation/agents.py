@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mysqlops import errors
@@ -118,7 +117,9 @@ class Around(cluster_api.ClusterApi):
     """Users have turned obituaries on everywhere."""
 
     def _record(self, lease: Json, asked_at: float = 0.0) -> view.GroupRecord:
-        return replace(super()._record(lease, asked_at), obituary=obituary.ON)
+        found = super()._record(lease, asked_at)
+        found.__dict__["obituary"] = obituary.ON  # it is new, and nobody else has it yet
+        return found
 
 
 class Chore(secrets_watch.SecretsWatch):

@@ -16,11 +16,13 @@ from tests.simulation import admission, controllers, managed_fields, objects, ow
 
 Json = dict[str, Any]
 Table = dict[str, dict[str, "Stored"]]
-Listener = Callable[[str, Json], None]
+Listener = Callable[[str, Json, bool], None]  # the event, the object, and whether a controller may look at the change
 _UPDATER = "mysqlops"  # who sends no field manager is known by its user agent
 _ANYTIME = frozenset({"Lease"})  # a PUT of these makes the object if there is none, and must name a resourceVersion
 _WITHOUT_NAMESPACE = frozenset({"Namespace", "Node", "StorageClass"})
 _ORPHAN = "orphan"
+# What readers share instead of getting copies: most of what is read.
+_FROZEN = {"Pod": ("metadata", "spec", "status"), "StatefulSet": ("spec", "status")}
 
 
 class Stored:
@@ -50,6 +52,7 @@ class ApiServer:
         self._version = 0
         self._tables: Table = {}
         self._cache: Table | None = None
+        self._news = 0  # grows with each change that a controller may look at
         self._settled: dict[tuple[str, ...], int] = {}
 
     # Reading
@@ -202,11 +205,11 @@ class ApiServer:
 
     def run_controllers(self, *names: str) -> None:
         """One round of all controllers, or of those named, in the order of controllers.ALL."""
-        if self._settled.get(names) != self._version:
-            before = self._version
+        if self._settled.get(names) != self._news:
+            before = self._news
             controllers.run(self, *names)
             # They look at nothing but objects: after a round without a change the next has nothing to do either.
-            self._settled[names] = self._version if before == self._version else -1
+            self._settled[names] = self._news if before == self._news else -1
 
     # Within
 
@@ -252,19 +255,18 @@ class ApiServer:
             return found.copy()
         stored = Stored(self._numbered(new), owners)
         self._tables[kind][new["metadata"]["name"]] = stored
-        self._tell("MODIFIED", stored.thing)
+        self._tell("MODIFIED", stored.thing, is_news=controllers.is_news(kind, found.thing, new))
         return stored.copy()
 
     def _numbered(self, thing: Json) -> Json:
         self._version += 1
         numbered = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self._version)}}
-        if thing["kind"] == "Pod":
-            numbered["spec"] = sharing.frozen(thing["spec"])
-        return numbered
+        return numbered | {part: sharing.frozen(numbered.get(part)) for part in _FROZEN.get(thing["kind"], ())}
 
-    def _tell(self, event: str, thing: Json) -> None:
+    def _tell(self, event: str, thing: Json, *, is_news: bool = True) -> None:
+        self._news += is_news
         if self.on_change is not None:
-            self.on_change(event, thing)
+            self.on_change(event, thing, is_news)
 
     def _with_finalizer(self, thing: Json) -> Json:
         finalizers = thing["metadata"].get("finalizers") or []

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 Controller = Callable[["ApiServer"], None]
 _MANAGER = "kube-controller-manager"
 _ORPHAN = "orphan"
+_MARKS = ("labels", "ownerReferences", "finalizers", "deletionTimestamp")  # of metadata
 
 
 def run(api: ApiServer, *names: str) -> None:
@@ -27,6 +28,16 @@ def run(api: ApiServer, *names: str) -> None:
     for name, controller in ALL.items():
         if not names or name in names:
             controller(api)
+
+
+def is_news(kind: str, old: Json, new: Json) -> bool:
+    """Whether a controller may look at this change: not if it is a Lease's, or only of a pod's annotations."""
+    if kind != "Pod":
+        return kind != "Lease"
+    if old["spec"] is not new["spec"] or old.get("status") is not new.get("status"):
+        return True
+    before, after = old["metadata"], new["metadata"]
+    return any(before.get(key) != after.get(key) for key in _MARKS)
 
 
 def collect_garbage(api: ApiServer) -> None:

@@ -7,6 +7,7 @@ it refuses, whom it expels and when a minority gives up. What was certified has 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from mysqlops.mysql.xcom import Answer
@@ -208,10 +209,14 @@ class Replication:
             self._turn(group)
 
     def _turn(self, group: Group) -> None:
-        best = self.majority(group)
+        is_calm = self._is_calm(group)
+        best = [*group.seats] if is_calm else self.majority(group)
         everybody = [*group.seats, *group.cut_off]
         for seat in everybody:
-            self._count(seat, group, best)
+            if is_calm:
+                seat.away, seat.lost = 0.0, {}
+            else:
+                self._count(seat, group, best)
         if best:
             best = self._remove(group, best)
             self._expel(group, best)
@@ -224,6 +229,13 @@ class Replication:
             self._recover(best)
         for seat in everybody:
             self._despair(seat, group, best)
+
+    def _is_calm(self, group: Group) -> bool:
+        """Everybody is alive and hears everybody, so that nobody needs to be asked about each other one."""
+        if group.cut_off or not all(seat.is_alive() for seat in group.seats):
+            return False
+        pairs = combinations(group.seats, 2)
+        return all(self._reaches(one.server, other.server) for one, other in pairs)
 
     def _count(self, seat: Seat, group: Group, best: list[Seat]) -> None:
         seat.away = 0.0 if seat in best else seat.away + TICK_SECONDS

@@ -43,10 +43,11 @@ def of_scale(change: Json) -> Json:
 
 
 def without_nulls(value: Any) -> Any:
-    """What a client sends as null is not given; only a merge patch means something by it."""
-    if isinstance(value, dict):
+    """What a client sends as null is not given; only a merge patch means something by it. What is frozen has none."""
+    kind = type(value)
+    if kind is dict:
         return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return [without_nulls(inner) for inner in value] if isinstance(value, list) else value
+    return [without_nulls(inner) for inner in value] if kind is list else value
 
 
 def without_system(manifest: Json) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 from collections.abc import Sequence
@@ -84,7 +85,7 @@ class Run:
         return self.world.scheduler.reports
 
     def _let(self, until: float) -> None:
-        self.world.scheduler.run(until, lambda: bool(self._reports()))
+        self.world.scheduler.run(until, self._reports().__len__)
 
     # --- the end
     def _end(self) -> None:
@@ -228,7 +229,14 @@ class Run:
 
 
 def run(seed: int, scenario: str, events: Sequence[Event] | None = None) -> Result:
-    return Run(seed, scenario, events).go()
+    """Without the garbage collector, which would look at a whole world again and again while all of it is in use."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return Run(seed, scenario, events).go()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def shrink(result: Result, tries: int = 200) -> Result:

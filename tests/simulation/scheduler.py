@@ -160,7 +160,7 @@ class Scheduler:
             raise Killed
         return actor
 
-    def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
+    def run(self, until: float, is_over: Callable[[], int] = lambda: False) -> None:
         """Let everything happen that is due by then."""
         heap = self._heap
         while heap and heap[0][0] <= until and not is_over():

@@ -38,10 +38,13 @@ class FrozenList(list[Any]):
         return copy
 
 
+_AS_THEY_ARE = frozenset({str, int, bool, float, type(None), Frozen, FrozenList})
+
+
 def frozen(value: Any) -> Any:
     """The same value, of dicts and lists that can be shared."""
-    if isinstance(value, (Frozen, FrozenList)):
+    if type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, dict):
-        return Frozen((key, frozen(inner)) for key, inner in value.items())
-    return FrozenList(frozen(inner) for inner in value) if isinstance(value, list) else value
+        return Frozen({key: frozen(inner) for key, inner in value.items()})
+    return FrozenList([frozen(inner) for inner in value]) if isinstance(value, list) else value

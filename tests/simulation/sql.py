@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from mysqlops import errors
@@ -96,24 +97,14 @@ class SimServer(connect.Server):
     def variable(self, name: str) -> Any:
         model = self._model
         plain = name.removeprefix("@@").removeprefix("global.")
-        special: dict[str, Callable[[], Any]] = {
-            "server_uuid": lambda: model.volume.uuid,
-            "version": lambda: model.version,
-            "gtid_executed": model.volume.executed.text,
-            "gtid_purged": lambda: model.volume.purged,
-            "report_host": lambda: model.host,
-        }
-        if plain in special:
-            return special[plain]()
+        if found := _SPECIAL.get(plain):
+            return found(model)
         if plain not in model.variables:
             raise Gap(f"a variable that no model knows: {name}")
         return model.variables[plain]
 
     def read(self, text: str, _: Sequence[Any]) -> list[Row]:
-        match = _READ.match(text)
-        if match is None:
-            raise Gap(f"a SELECT that no model knows: {text}")
-        return [tuple(self.variable(one.strip()) for one in match[1].split(","))]
+        return [tuple([self.variable(one) for one in _names(text)])]
 
     def set(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         match = _SET.match(text)
@@ -204,6 +195,23 @@ class SimServer(connect.Server):
 
     def time(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(datetime(2026, 1, 1, tzinfo=UTC),)]
+
+
+_SPECIAL: dict[str, Callable[[Mysqld], Any]] = {
+    "server_uuid": lambda model: model.volume.uuid,
+    "version": lambda model: model.version,
+    "gtid_executed": lambda model: model.volume.executed.text(),
+    "gtid_purged": lambda model: model.volume.purged,
+    "report_host": lambda model: model.host,
+}
+
+
+@cache
+def _names(text: str) -> tuple[str, ...]:
+    match = _READ.match(text)
+    if match is None:
+        raise Gap(f"a SELECT that no model knows: {text}")
+    return tuple(one.strip() for one in match[1].split(","))
 
 
 _Handler = Callable[[SimServer, str, Sequence[Any]], list[Row]]

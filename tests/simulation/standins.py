@@ -10,21 +10,66 @@ import random
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mysqlops.core import gtid, publication
-from mysqlops.kube import manifests
+from mysqlops.agent import api, publisher
+from mysqlops.core import group, gtid, names, publication, view
+from mysqlops.kube import client, manifests
 from mysqlops.operations import bundle, lock
+from mysqlops.planning import failing_applier, membership, recovery, stale_clients, standing, verdict
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from tests.simulation.world import World
 
 _BUNDLE = bundle.Bundle(b"the agent", "0.1.0-simulated")
 _BASE = marshal.dumps(manifests.load_base())
 _PARSE = lru_cache(maxsize=4096)(gtid.GtidSet.parse)
-_WITHOUT_MOTION = lru_cache(maxsize=4096)(publication._without_motion)
+_NOTE_OF = group.note_of
+_LOAD = lru_cache(maxsize=512)(publication.load)
+_NOTE = lru_cache(maxsize=512)(lambda text: _NOTE_OF({names.ANNOTATION_GROUP: text} if text is not None else {}))
+_UNION = lru_cache(maxsize=4096)(gtid.GtidSet.union)
+_TEXT = lru_cache(maxsize=4096)(gtid.GtidSet.__str__)
+# Values that are made in each turn of an agent.
+_HOT = (
+    *(publication.Publication, view.ServerView, view.GroupMember, view.GroupRecord, view.Peer, group.Note),
+    *(stale_clients.Memory, stale_clients.Seen, failing_applier.Memory, publisher.News, membership.Situation),
+)
+
+
+def _quick_init(kind: type[DataclassInstance]) -> Any:
+    """The same __init__, without a call of object.__setattr__ for each field; the values stay frozen."""
+    known: dict[str, Any] = {"missing": MISSING}
+    parameters, lines = [], ["values = self.__dict__"]
+    for one in fields(kind):
+        known[f"made_{one.name}"], known[f"default_{one.name}"] = one.default_factory, one.default
+        value = one.name
+        if one.default_factory is not MISSING:
+            known[f"default_{one.name}"] = MISSING
+            value = f"made_{one.name}() if {one.name} is missing else {one.name}"
+        is_required = one.default is MISSING and one.default_factory is MISSING
+        parameters.append(one.name if is_required else f"{one.name}=default_{one.name}")
+        lines.append(f"values[{one.name!r}] = {value}")
+    exec(f"def __init__(self, {', '.join(parameters)}):\n " + "\n ".join(lines), known)  # noqa: S102 (as dataclasses do)
+    return known["__init__"]
+
+
+def _quick_replace(value: Any, **changes: Any) -> Any:
+    """dataclasses.replace of a value that has nothing but its fields."""
+    assert not changes.keys() - value.__dataclass_fields__.keys(), changes.keys()
+    found = object.__new__(type(value))
+    found.__dict__.update(value.__dict__)
+    found.__dict__.update(changes)
+    return found
+
+
+_REPLACES = [(owner, "replace", _quick_replace) for owner in (publisher, failing_applier, stale_clients, standing)]
+_INITS = [(kind, "__init__", _quick_init(kind)) for kind in _HOT]
+_QUOTES = [(owner, "quote", lru_cache(maxsize=1024)(owner.quote)) for owner in (api, client)]
 
 
 @contextmanager
@@ -34,14 +79,17 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     def pid() -> int:
         return world.scheduler.running().process.pid
 
-    names = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311
 
     replaced: list[tuple[Any, str, Any]] = [
-        (uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128), version=4)),
+        (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
         (bundle, "build", lambda: _BUNDLE),
         (manifests, "load_base", lambda: marshal.loads(_BASE)),  # noqa: S302 (our own bytes)
     ]
-    replaced += [(gtid.GtidSet, "parse", _PARSE), (publication, "_without_motion", _WITHOUT_MOTION)]
+    replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
+    replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
+    replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]
+    replaced += [*_INITS, *_REPLACES, *_QUOTES]
     if hasattr(lock, "os"):
         replaced.append((lock, "os", SimpleNamespace(getpid=pid)))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]

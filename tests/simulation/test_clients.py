@@ -66,7 +66,7 @@ def test_only_agents_lists_are_of_the_cache_that_stands_still() -> None:
 
 def test_listeners_see_each_write_and_no_other() -> None:
     server, seen = Simulated(), list[str]()
-    server.on_change = lambda event, thing: seen.append(f"{event} {thing['kind']} {thing['metadata']['name']}")
+    server.on_change = lambda event, thing, _: seen.append(f"{event} {thing['kind']} {thing['metadata']['name']}")
     server.create("Lease", manifests.lease("one"))
     server.merge_patch("Lease", "one", {"spec": {"holderIdentity": "me"}})
     server.merge_patch("Lease", "one", {"spec": {"holderIdentity": "you"}})
@@ -76,10 +76,18 @@ def test_listeners_see_each_write_and_no_other() -> None:
 
 def test_answers_are_the_callers_own() -> None:
     server = Simulated()
+    server.create("Lease", manifests.lease("one"))
+    lease = server.get("Lease", "one")
+    lease["spec"]["holderIdentity"] = "changed"
+    assert server.get("Lease", "one")["spec"]["holderIdentity"] != "changed"
+
+
+def test_what_is_shared_with_other_readers_refuses_changes() -> None:
+    server = Simulated()
     server.create("Pod", _pod("one"))
     got = server.get("Pod", "one")
-    got["metadata"]["labels"]["app"] = "changed"
-    assert server.get("Pod", "one")["metadata"]["labels"] == {"app": "x"}
+    with pytest.raises(TypeError, match="shared"):
+        got["metadata"]["labels"]["app"] = "changed"
     with pytest.raises(TypeError, match="shared"):
         got["spec"]["nodeName"] = "elsewhere"
     with pytest.raises(TypeError, match="shared"):

@@ -49,7 +49,6 @@ class World(mysqld.Around):
         self.api_cut: set[str] = set()  # pods, or "cli"
         self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
         self.is_changed = True
-        self._shown: dict[str, tuple[Any, ...]] = {}  # of each pod, what controllers look at
         self.kubelet = kubelet.Kubelet(self)
         self.ledger = Ledger(self)
         self.traps = Traps(self)
@@ -140,24 +139,14 @@ class World(mysqld.Around):
     def existing(self) -> list[Volume]:
         return [one for one in self.volumes.values() if one.exists]
 
-    def _on_change(self, event: str, thing: Json) -> None:
+    def _on_change(self, event: str, thing: Json, is_news: bool) -> None:
         if event == "DELETED" and thing["kind"] == "PersistentVolumeClaim":
             volume = self.volumes.get(thing["metadata"]["uid"])
             if volume is not None:
                 volume.exists = False
                 self.say(f"the data of {volume.claim} is gone")
-        if thing["kind"] == "Pod" and event == "MODIFIED" and not self._is_news(thing):
-            return
-        if thing["kind"] != "Lease":
+        if is_news and thing["kind"] != "Lease":
             self.is_changed = True
-
-    def _is_news(self, pod: Json) -> bool:
-        """Not if only annotations differ: agents write those all the time, and no controller looks at them."""
-        meta = pod["metadata"]
-        marks = [meta.get(key) for key in ("labels", "ownerReferences", "finalizers", "deletionTimestamp")]
-        shown = (*marks, pod["spec"].get("nodeName"), pod.get("status"))
-        before, self._shown[meta["uid"]] = self._shown.get(meta["uid"]), shown
-        return before != shown
 
     # --- the API server as a process sees it
     def api_is_away(self, caller: str) -> bool:
