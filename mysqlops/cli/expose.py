@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from mysqlops import errors
@@ -40,7 +38,21 @@ from mysqlops.core import exposure, names
 )
 @options.dry_run()
 @options.wait("Wait until the Service has an address, or return once it is created.")
-def expose(run: Run, service: str, *, dry_run: bool, wait: bool, **wanted: Any) -> None:
+def expose(
+    run: Run,
+    service: str,
+    *,
+    kind: str,
+    role: str,
+    source_ranges: str,
+    hostname: str,
+    traffic: str | None,
+    port: int,
+    node_port: int | None,
+    notes: tuple[str, ...],
+    dry_run: bool,
+    wait: bool,
+) -> None:
     """Open NAME to clients from outside by a Service of its own, named SERVICE. Run it again to change it.
 
     The network policy is opened for exactly --source-ranges. With --hostname, the members get a new certificate that
@@ -54,17 +66,17 @@ def expose(run: Run, service: str, *, dry_run: bool, wait: bool, **wanted: Any) 
     from mysqlops.objects.exposed import Request
     from mysqlops.operations import expose as operations
 
-    ranges = tuple(one for one in wanted["source_ranges"].split(",") if one)
+    ranges = tuple(one for one in source_ranges.split(",") if one)
     request = Request(
         service,
-        wanted["kind"],
-        wanted["role"],
+        kind,
+        role,
         ranges,
-        traffic=wanted["traffic"] or "",
-        hostname=wanted["hostname"],
-        port=wanted["port"],
-        node_port=wanted["node_port"] or 0,
-        annotations=dict(map(_pair, wanted["notes"])),
+        traffic=traffic or "",
+        hostname=hostname,
+        port=port,
+        node_port=node_port or 0,
+        annotations=dict(map(_pair, notes)),
     ).check(run.name)
     if dry_run:
         run.rehearse(
