@@ -64,7 +64,7 @@ def test_a_terminal_is_lent_and_restored(cluster: Namespace) -> None:
         assert termios.tcgetattr(theirs)[3] != before[3]
         os.write(ours, b"exit\r")
         assert process.wait(60) == 0
-    assert b"| ab |" in said
+    assert b"| ab " in said
     assert termios.tcgetattr(theirs) == before
     os.close(theirs)
     os.close(ours)

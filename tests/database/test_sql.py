@@ -140,7 +140,7 @@ def test_a_terminal(database: Database, server: connect.Server) -> None:
                 said += more
     os.close(keyboard)
     assert process.returncode == 0
-    assert b"| ab |" in said
+    assert b"| ab " in said
     assert PASSWORD.encode() not in said
 
 
