@@ -233,6 +233,28 @@ def test_what_export_writes_apply_does_not_change(
     assert planning.wanted(documents[-1], ClusterSpec("mysql", "db"), planning.State()).spec == spec
 
 
+PINNED = {"image": f"mysql:9.7@sha256:{'a' * 64}", "agent_image": f"python:3.13-slim@sha256:{'b' * 64}"}
+
+
+@pytest.mark.parametrize(
+    ("given", "verbs", "image"),
+    [
+        ("image: mysql:9.7, agentImage: python:3.13-slim", [], PINNED["image"]),
+        ("image: mysql:9.7, memory: 2Gi", ["upgrade"], PINNED["image"]),
+        ("image: mysql:9.8", ["upgrade"], "mysql:9.8"),
+        (f"image: 'mysql:9.7@sha256:{'c' * 64}'", ["upgrade"], f"mysql:9.7@sha256:{'c' * 64}"),
+    ],
+)
+def test_the_tag_of_an_image_that_was_pinned_is_what_runs(given: str, verbs: list[str], image: str) -> None:
+    """A rollout for another reason keeps the digest: what the tag means by now is chosen by nobody."""
+    state = replace(STATE, spec=replace(RUNNING, **PINNED))
+    text = f"apiVersion: mysqlops/v1\nkind: Cluster\nmetadata: {{name: mysql}}\nspec: {{{given}"
+    (document,) = cluster_file.parse(f"{text}, settings: {{max_connections: 100}}}}", "f.yaml")
+    goal = planning.wanted(document, ClusterSpec("mysql", "db"), state)
+    assert (_verbs(goal, state), goal.spec.image) == (verbs, image)
+    assert len(planning.differences(goal, state)) == len(verbs)
+
+
 # The run
 
 
