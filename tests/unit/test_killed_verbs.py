@@ -229,6 +229,30 @@ def test_members_that_were_started_by_hand_are_made_equal_again_before_a_stop() 
     assert stop.stop(cluster.session(60.0), NAME)["executed"]["mysql-0"] == f"{GROUP}:1-9"
 
 
+@pytest.mark.parametrize("replicas", [3, 0])
+def test_a_stop_trusts_no_note_that_a_start_left_behind(replicas: int) -> None:
+    """`start --no-wait`, and then months go by: with a member down, the others would wait for it behind their fences.
+    Scaled to zero by kubectl, nobody knows whether they are equal."""
+    cluster = Cluster(3)
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME)
+    stop.start(cluster.session(60.0), NAME, wait=False)
+    obeyed = cluster.on_pod
+
+    def on_pod(name: str) -> None:
+        obeyed(name)
+        cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": ""}
+
+    cluster.on_pod = on_pod
+    cluster.stateful_set()["spec"]["replicas"] = replicas
+    cluster.settle()
+    before = cluster.notes()
+    with pytest.raises(errors.Refused) as error:
+        stop.stop(cluster.session(60.0), NAME)
+    assert [one.code for one in error.value.reasons] == ["not-whole"]
+    assert (cluster.notes(), cluster.stateful_set()["spec"]["replicas"]) == (before, replicas)
+
+
 def test_a_start_that_finds_a_member_unknown_does_not_call_it_equal() -> None:
     cluster = Cluster(3)
     _obey(cluster)
