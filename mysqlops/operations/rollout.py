@@ -202,6 +202,7 @@ def replace_all(
                     # Whoever made a new member lead, and whichever run: no further pod goes before clients can write.
                     proof.of_settings(session, name, record)
                     proved = now.primary
+                    continue  # a proof may take most of a minute: the pod to replace may lead by now
                 session.progress.say(f"replacing {pod}: {why}")
                 _replace(session, seen, pod, record=record, rebuild=rebuild)
                 replaced.append(pod)

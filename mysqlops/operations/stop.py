@@ -134,7 +134,8 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
         stopped = {"replicas": expected, "executed": {}, "fenced": {}}
     if running:  # a killed run, or an outdated note: what was scaled or unfenced since stays so
         stopped = {**stopped, "replicas": running, "fenced": _by_user(fenced)}
-    stopped["replicas"] = max(int(stopped["replicas"]), _awaited(session, name))
+    least = _awaited(session, name) if running else _in_view(name, annotations)
+    stopped["replicas"] = max(int(stopped["replicas"]), least)
     kept = _by_user({**stopped["fenced"], **fenced})
     note = {**noted, _STARTED: instant.text(session.clock.now())} if noted else {}
     orders.write(session.client, name, fenced=kept, stopped=note)
@@ -149,18 +150,25 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
 
 
 def _awaited(session: Session, name: str) -> int:
-    """Enough replicas for the members of the last view without which no group is formed; 0 while a group runs. Somebody
-    may have set fewer since the stop."""
+    """Enough replicas for the members of the last view without which no group is formed; 0 while a group runs, or no
+    member does. Somebody may have set fewer since the stop."""
     awaited = observe.judged(session, name).awaited
     return names.ordinal_of(awaited[-1]) + 1 if awaited else 0
 
 
 def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapping[str, str]) -> int:
     """Enough replicas for every member of the last view, else for every claim in use: an outage needs them all."""
-    in_view = [names.ordinal_of(pod) for pod in group.note_of(annotations).members if names.is_member(pod, name)]
+    if group.note_of(annotations).members:
+        return _in_view(name, annotations)
     there = observe.unaccounted_claims(session.client, name, claims.template_of(stateful_set))
-    with_data = [names.ordinal_of(one) for one in there]
-    return max(in_view or with_data, default=0) + 1
+    with_data = [names.ordinal_of(one) + 1 for one in there]
+    return max([*with_data, _in_view(name, annotations), 1])
+
+
+def _in_view(name: str, annotations: Mapping[str, str]) -> int:
+    """Enough replicas for those whom the agents wait for: the members of the last view, and those that were joining."""
+    expected = group.note_of(annotations).expected()
+    return max((names.ordinal_of(pod) + 1 for pod in expected if names.is_member(pod, name)), default=0)
 
 
 def _compare(session: Session, now: status.Status, stopped: Json) -> None:

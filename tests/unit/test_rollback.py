@@ -323,6 +323,22 @@ def test_members_whose_agents_are_silent_for_a_while_lose_nothing(monkeypatch: p
     assert cluster.held("mysql-0") == f"{GROUP}:1-5"
 
 
+def test_no_pod_goes_on_a_look_from_before_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof takes most of a minute; meanwhile another member dies, and the one chosen leads."""
+    cluster = Cluster(3)
+
+    def prove(*_: object) -> None:
+        cluster.facts["mysql-0"] = {"state": "DOWN", "role": "none", "executed": ""}
+        cluster.facts["mysql-1"] = {**ONLINE, "role": "primary", "online": 2}
+        cluster.facts["mysql-2"]["online"] = 2
+        cluster.settle()
+
+    monkeypatch.setattr(rolling.proof, "of_settings", prove)
+    with pytest.raises((rolling.NewPodFailed, errors.WaitTimeout)):
+        rolling.replace_all(cluster.session(), NAME, lambda _: ["mysql-1"], LIMITS)
+    assert cluster.store.deleted("Pod") == []
+
+
 def test_the_volume_of_the_only_member_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(1, m0=f"{GROUP}:1-5000")
     with pytest.raises(errors.StepFailed, match="has one member, so nobody else holds its data"):
