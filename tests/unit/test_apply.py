@@ -20,6 +20,7 @@ from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
 from mysqlops.operations import apply, observe, orders
+from mysqlops.operations.cluster_file import Defaults, Entry, File
 from mysqlops.planning import apply as planning
 from tests.unit.fakes.api import Client, Clock, Killed, Store
 from tests.unit.fakes.cluster import Cluster
@@ -312,6 +313,22 @@ def test_the_verbs_run_in_order_and_the_next_run_has_nothing_to_do() -> None:
     assert apply.execute(cluster.session(), _task()) == []
     assert apply.differences(cluster.session().client, _task()) == []
     assert cluster.store.log == []
+
+
+def test_a_scale_that_was_not_shown_deletes_no_claim() -> None:
+    """Somebody adds members between the preview and the run: `--pvc delete` was confirmed for nobody."""
+    cluster = _cluster()
+    (document,) = cluster_file.parse(FILE.replace("replicas: 1", "replicas: 3"), "f.yaml")
+    defaults = Defaults("mysql:9.7", "python:3.13-slim", "restic/restic:0.18.1", insecure_http=False)
+    file = File([Entry(cluster.session(), document)], defaults, "delete")
+    shown = file.preview()
+    assert [one.action for one in shown if one.kind == "cluster"] == ["backup schedule set"]
+    cluster.stateful_set()["spec"]["replicas"] = 5
+    cluster.settle()
+    with pytest.raises(errors.Refused) as error:
+        file.execute(shown)
+    assert [one.code for one in error.value.reasons] == ["members-go"]
+    assert (cluster.lost, cluster.stateful_set()["spec"]["replicas"]) == ({}, 5)
 
 
 def _after(writes: int) -> Callable[[str], bool]:
