@@ -9,7 +9,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import names, rollout
-from mysqlops.operations import direction, followers, observe, secret_move, storage, upgrade
+from mysqlops.operations import direction, followers, observe, proof, secret_move, storage, upgrade
 from mysqlops.operations import rollout as rolling
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, REFUSED, Cluster
@@ -333,7 +333,7 @@ def test_no_pod_goes_on_a_look_from_before_the_proof(monkeypatch: pytest.MonkeyP
         cluster.facts["mysql-2"]["online"] = 2
         cluster.settle()
 
-    monkeypatch.setattr(rolling.proof, "of_settings", prove)
+    monkeypatch.setattr(proof, "of_settings", prove)
     with pytest.raises((rolling.NewPodFailed, errors.WaitTimeout)):
         rolling.replace_all(cluster.session(), NAME, lambda _: ["mysql-1"], LIMITS)
     assert cluster.store.deleted("Pod") == []
