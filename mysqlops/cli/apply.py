@@ -53,7 +53,7 @@ def apply(run: Run, *, file: str, pvc: str | None, dry_run: bool) -> None:
     deletes = pvc == "delete" and any(step.action == "scale" for step in steps)
     run.confirm(f"changes {_names(documents)}", name=_names(documents), loses=deletes)
     with run.reading() as session:
-        done = filed.opened(run, session, documents, pvc).execute()
+        done = filed.opened(run, session, documents, pvc).execute(steps)
     _show(done, documents, run)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from mysqlops.core import cluster_file, file_fields, mysqld_config, pod_patch, retention
+from mysqlops.core import cluster_file, file_fields, image, mysqld_config, pod_patch, retention
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec, check_replicas
 from mysqlops.core.target import Target, check_transport, repository_of
@@ -33,6 +33,7 @@ OPTIONAL = {
     "spec.imagePullSecrets": "pull_secrets",
     pod_patch.PATH: "pod",
 }
+_IMAGES = ("image", "agent_image")
 SCHEDULE, BINLOG = "spec.backup.schedule", "spec.backup.binlog"
 _VERIFY_CRON = "0 5 * * 0"
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,6 +61,9 @@ def spec_of(document: Document, base: ClusterSpec, *, is_running: bool) -> Clust
 
     def make() -> ClusterSpec:
         given = {field: document.values[path] for path, field in KEPT.items() if path in document.values}
+        if is_running:  # a tag does not ask to resolve it again (docs/adr/0038)
+            pinned = {one: getattr(base, one) for one in _IMAGES if one in given}
+            given |= {one: there for one, there in pinned.items() if image.is_same(given[one], there)}
         if "replicas" in given:
             check_replicas(given["replicas"])
         none = {one.name: one.default for one in fields(ClusterSpec)}
@@ -111,14 +115,14 @@ def receiver_of(document: Document, running: Receiver | None) -> Receiver | None
     return Receiver(document.values[f"{BINLOG}.target"], every)
 
 
-def target_of(document: Document, image: str, *, accepted: bool = False) -> NewTarget:
-    """`image` is restic's where the file names none, `accepted` whether http:// is; raises ConfigError."""
+def target_of(document: Document, restic: str, *, accepted: bool = False) -> NewTarget:
+    """`restic` is the image where the file names none, `accepted` whether http:// is; raises ConfigError."""
 
     def make() -> NewTarget:
         given = {path.removeprefix("spec."): value for path, value in document.values.items()}
         repository = repository_of(given.get("s3"), given.get("claim"), given.get("repository"))
         check_transport(repository, accepted=given.get("insecureHttp", accepted))
-        made = Target(document.name, repository, given.get("resticImage", image), given.get("claim"))
+        made = Target(document.name, repository, given.get("resticImage", restic), given.get("claim"))
         return NewTarget(made, given.get("credentials"), given.get("passwordSecret"))
 
     return document.in_its_words(make)

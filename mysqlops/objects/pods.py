@@ -10,6 +10,9 @@ from mysqlops.core import names
 
 Json = dict[str, Any]
 _LEAST_TELLING = "Aborting"
+# What a server says of data that a newer one has changed; it ends, and leaves them unchanged.
+# https://dev.mysql.com/doc/refman/9.7/en/downgrading.html
+_REFUSALS = ("[MY-013171]", "[MY-014061]")
 
 
 def environment(values: Mapping[str, str]) -> list[Json]:
@@ -135,12 +138,26 @@ def _why_stuck(container: Json, *, is_init: bool) -> str:
     return ""
 
 
+def refuses_data(pod: Json) -> bool:
+    """Whether its mysqld has ended because a newer server has changed the data."""
+    own = container(pod, names.CONTAINER_MYSQLD)
+    return own is not None and not is_running(own) and any(code in "".join(_end_of_log(own)) for code in _REFUSALS)
+
+
 def last_words(container: Json) -> str:
-    """Why a container failed, from the end of its log (terminationMessagePolicy FallbackToLogsOnError): mysqld's first
-    error, because later ones say less and less; else the last line."""
+    """Why a container failed, from the end of its log: mysqld's first error, because later ones say less and less; else
+    the last line."""
+    lines = _end_of_log(container)
+    wrong = [one for one in lines if "[ERROR]" in one and not one.rstrip().endswith(_LEAST_TELLING)]
+    if lines:
+        return wrong[0][wrong[0].index("[ERROR]") :][:300] if wrong else lines[-1][-300:]
+    return ""
+
+
+def _end_of_log(container: Json) -> list[str]:
+    """The lines that kubelet kept of its last run that ended (terminationMessagePolicy FallbackToLogsOnError)."""
     for state in (container.get("state", {}), container.get("lastState", {})):
         lines = str(state.get("terminated", {}).get("message", "")).strip().splitlines()
-        wrong = [one for one in lines if "[ERROR]" in one and not one.rstrip().endswith(_LEAST_TELLING)]
         if lines:
-            return wrong[0][wrong[0].index("[ERROR]") :][:300] if wrong else lines[-1][-300:]
-    return ""
+            return lines
+    return []

@@ -67,11 +67,12 @@ def differences(wanted: ClusterSpec, running: ClusterSpec, chosen: Collection[st
     return [
         _reason(field.name, wanted, running)
         for field in fields(ClusterSpec)
-        if (chosen is None or field.name in chosen) and _differs(field.name, wanted, running)
+        if (chosen is None or field.name in chosen) and differs(field.name, wanted, running)
     ]
 
 
-def _differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
+def differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
+    """Whether a field asks for something else than what runs, however each of them writes it."""
     left, right = getattr(wanted, field), getattr(running, field)
     if field in ("storage_size", "memory", "cpu"):
         return not quantity.is_same(left, right)
@@ -79,6 +80,8 @@ def _differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
         return not image.is_same(left, right)
     if field == "storage_class" and left is None:
         return False  # the default class, whichever that was
+    if isinstance(left, tuple):
+        return sorted(left) != sorted(right)
     return bool(left != right)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mysqlops import errors
 from mysqlops.core import file_fields
@@ -61,13 +61,17 @@ class File:
             raise errors.Refused(list(dict.fromkeys(reasons)))
         return tuple(steps)
 
-    def execute(self) -> list[Step]:
-        """The verbs that ran; each may be killed and repeated."""
+    def execute(self, shown: Sequence[Step]) -> list[Step]:
+        """The verbs that ran; each may be killed and repeated. What becomes of claims was confirmed only for the
+        clusters of which the `shown` steps scale: raises Refused if another one has more members by now."""
+        scaled = {one.name for one in shown if one.action == planning.SCALE}
         done: list[Step] = []
         for entry in self._in_order():
             session, name = entry.session, entry.document.name
             if not entry.is_target:
-                ran = apply.execute(session, self._task(entry))
+                task = self._task(entry)
+                choice = task.choice if name in scaled else replace(task.choice, pvc=None)
+                ran = apply.execute(session, replace(task, choice=choice))
                 done += [Step(one.verb, "cluster", name, one.why) for one in ran]
             elif targets.missing(session.client, request := self._request(entry)):
                 targets.add(session, request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mysqlops.core import names, ordered, view
+from mysqlops.core import group, names, ordered, view
 from mysqlops.objects import claims as naming
 from mysqlops.operations import claims, observe, orders
 from mysqlops.operations.session import Session
@@ -93,7 +93,8 @@ def under_way(session: Session, name: str, member: str) -> planning.Emptying | N
     note = planning.emptying(claims.emptied(session, name), member)
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     uid = found["metadata"]["uid"] if found is not None else None
-    return note if planning.is_under_way(observe.judged(session, name), member, note, uid) else None
+    joined = group.note_of(orders.read(session.client, name)).members
+    return note if planning.is_under_way(observe.judged(session, name), member, note, uid, joined) else None
 
 
 def empty(session: Session, name: str, member: str, *, accept_loss: bool, backup: str = "") -> None:

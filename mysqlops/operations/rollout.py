@@ -16,7 +16,7 @@ from mysqlops import errors
 from mysqlops.core import gtid, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
-from mysqlops.objects import render, revisions
+from mysqlops.objects import pods, render, revisions
 from mysqlops.operations import (
     claims,
     data_version,
@@ -39,12 +39,12 @@ Old = Callable[[status.Observed], Collection[str]]
 
 
 class NewPodFailed(Exception):
-    """A pod of the new template did not come up; the reason, the pod if a single pod failed, and whether its mysqld is
-    down."""
+    """A pod of the new template did not come up; the reason, the pod if a single pod failed, whether its mysqld is
+    down, and whether that refused data which a newer one has changed."""
 
-    def __init__(self, why: str, pod: str = "", *, is_dead: bool = False) -> None:
+    def __init__(self, why: str, pod: str = "", *, is_dead: bool = False, refuses_data: bool = False) -> None:
         super().__init__(why)
-        self.pod, self.is_dead = pod, is_dead
+        self.pod, self.is_dead, self.refuses_data = pod, is_dead, refuses_data
 
 
 class RolledBack(errors.StepFailed):
@@ -109,8 +109,8 @@ def finish(session: Session, name: str, limits: Limits) -> list[str]:
 
 def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limits) -> list[str]:
     """Always ends in RolledBack or another StepFailed: the requested change was not made. The old server starts on the
-    claim as it is, or refuses it and leaves it unchanged, if the newer server has changed the data. Then the member
-    begins empty, if the gate lets that pass; the only member of a cluster never does."""
+    claim as it is, or refuses it and leaves it unchanged, if the newer server has changed the data. Then, and for no
+    other reason, the member begins empty, if the gate lets that pass; the only member of a cluster never does."""
     replaced: list[str] = []
     emptied: set[str] = set()
     while True:
@@ -119,8 +119,8 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
             break
         except NewPodFailed as failure:
             seen, pod = observe.settled(session, name), failure.pod
-            if pod in emptied or not _may_begin_empty(session, seen, pod, record):
-                raise _fails_both_ways(name, failure) from failure
+            if pod in emptied or not failure.refuses_data or not _may_begin_empty(session, seen, pod, record):
+                raise _fails_both_ways(name, failure, is_kept=pod not in emptied) from failure
         emptied.add(pod)
         replaced.append(pod)
         _replace(session, seen, pod, record=record, rebuild=True)
@@ -137,8 +137,9 @@ def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: 
     return rollout.was_replaced(claim, record) and _await_primary(session, seen.name)
 
 
-def _fails_both_ways(name: str, failure: NewPodFailed) -> errors.StepFailed:
-    text = f"{failure}, also with the previous template; its data was kept"
+def _fails_both_ways(name: str, failure: NewPodFailed, *, is_kept: bool) -> errors.StepFailed:
+    data = "its data was kept" if is_kept else "it began empty, because the previous version refused its data"
+    text = f"{failure}, also with the previous template; {data}"
     hint = (
         f"if the newer version has changed the data, mysqlops upgrade {name} --forward starts it again; otherwise fix "
         f"the cause above, then mysqlops upgrade {name} --resume; or mysqlops restore BACKUP --as NAME"
@@ -201,6 +202,7 @@ def replace_all(
                     # Whoever made a new member lead, and whichever run: no further pod goes before clients can write.
                     proof.of_settings(session, name, record)
                     proved = now.primary
+                    continue  # a proof may take most of a minute: the pod to replace may lead by now
                 session.progress.say(f"replacing {pod}: {why}")
                 _replace(session, seen, pod, record=record, rebuild=rebuild)
                 replaced.append(pod)
@@ -284,7 +286,8 @@ def _check_new_pods(
     new = [one for one in now.members if one.name in seen.pods and one.name not in left]
     for one in new:
         if why := planning.failed_because(seen.pods[one.name]):
-            raise NewPodFailed(why, one.name, is_dead=one.name in planning.dead(seen.pods))
+            is_dead, refuses = one.name in planning.dead(seen.pods), pods.refuses_data(seen.pods[one.name])
+            raise NewPodFailed(why, one.name, is_dead=is_dead, refuses_data=refuses)
     if waited > limits.member_seconds:
         late = [one for one in new if one.state != ONLINE]
         if late:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, gtid, names, ordered, timeline, view
+from mysqlops.core import group, gtid, instant, names, ordered, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import deploy, observe, orders, waiting
@@ -17,6 +17,7 @@ from mysqlops.planning import status
 Json = dict[str, Any]
 _BEAT_SECONDS = 6.0  # longer than an agent's interval of five
 _WHY = "stopped by mysqlops stop"
+_STARTED = "started"  # in the note of a stop: since when a `start` has taken its fences back
 
 
 def stop(session: Session, name: str, *, wait: bool = True) -> Json:
@@ -31,8 +32,8 @@ def stop(session: Session, name: str, *, wait: bool = True) -> Json:
     _check_no_restore(name, annotations)
     stopped = ordered.stopped(annotations)
     running = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
-    if running or not stopped:
-        stopped = _quiesce(session, name, stopped)
+    if running or not stopped or _STARTED in stopped:
+        stopped = _quiesce(session, name)
     if running:
         _keep_claims(session, name)
     session.progress.say("stopping the members")
@@ -58,13 +59,14 @@ def _check_no_restore(name: str, annotations: Mapping[str, str]) -> None:
     raise Refused([Reason("restore-open", text, f"mysqlops restore {swap.command(name)} --confirm {name}")])
 
 
-def _quiesce(session: Session, name: str, noted: Json) -> Json:
-    """The members that run: also of a killed run, or that somebody started by hand since its note. The user's own
-    fences are recognized by their reason, whatever was noted."""
+def _quiesce(session: Session, name: str) -> Json:
+    """The members that run: also of a killed run, or that somebody started by hand since its note. A killed run left
+    its fences with its note, in the same call; a note alone may be months old, and then a member that is missing keeps
+    the others from becoming equal, with every client shut out. The user's own fences are recognized by their reason."""
     observe.keep_claims(session, name)  # also when a killed run is continued
     now = observe.judged(session, name)
     fenced = ordered.fenced(orders.read(session.client, name))
-    if not noted and _WHY not in fenced.values():
+    if _WHY not in fenced.values():
         _check_whole(now)
     by_user = _by_user(fenced)
     group_name = observe.group_name(session.client, name)
@@ -86,7 +88,8 @@ def _check_whole(now: status.Status) -> None:
     missing = [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]
     if missing or now.primary is None:
         text = f"not all members are ONLINE ({', '.join(missing) or 'no primary'}): they would stop with unequal data"
-        raise Refused([Reason("not-whole", text, f"mysqlops status {now.name}")])
+        hint = f"mysqlops status {now.name}" if now.replicas else f"mysqlops start {now.name}"
+        raise Refused([Reason("not-whole", text, hint)])
 
 
 def _await_equal(session: Session, name: str) -> status.Status:
@@ -111,7 +114,7 @@ def _is_equal(now: status.Status) -> bool:
 
 def start(session: Session, name: str, *, wait: bool = True) -> Json:
     """Bring the members back and compare; raises Refused, WaitTimeout, or StepFailed if a transaction is missing.
-    Without `wait` the note of the stop stays, so that another `start` compares.
+    Without `wait` the note of the stop stays, so that another `start` compares; it says since when it orders nothing.
 
     Also starts members that somebody else scaled to zero (`kubectl scale`), whose Lease may be gone as well: no other
     verb leads out of that state.
@@ -121,7 +124,7 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
     if not running:
         deploy.make_lease(session, name)
     annotations = orders.read(session.client, name)
-    stopped = ordered.stopped(annotations)
+    noted = stopped = ordered.stopped(annotations)
     _check_no_restore(name, annotations)
     fenced = ordered.fenced(annotations)
     if running and not stopped and _WHY not in fenced.values():
@@ -131,9 +134,11 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
         stopped = {"replicas": expected, "executed": {}, "fenced": {}}
     if running:  # a killed run, or an outdated note: what was scaled or unfenced since stays so
         stopped = {**stopped, "replicas": running, "fenced": _by_user(fenced)}
-    stopped["replicas"] = max(int(stopped["replicas"]), _awaited(session, name))
+    least = _awaited(session, name) if running else _in_view(name, annotations)
+    stopped["replicas"] = max(int(stopped["replicas"]), least)
     kept = _by_user({**stopped["fenced"], **fenced})
-    orders.write(session.client, name, fenced=kept)
+    note = {**noted, _STARTED: instant.text(session.clock.now())} if noted else {}
+    orders.write(session.client, name, fenced=kept, stopped=note)
     if running != stopped["replicas"]:
         session.progress.say(f"starting {stopped['replicas']} members")
         session.client.scale(name, stopped["replicas"])
@@ -145,18 +150,25 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
 
 
 def _awaited(session: Session, name: str) -> int:
-    """Enough replicas for the members of the last view without which no group is formed; 0 while a group runs. Somebody
-    may have set fewer since the stop."""
+    """Enough replicas for the members of the last view without which no group is formed; 0 while a group runs, or no
+    member does. Somebody may have set fewer since the stop."""
     awaited = observe.judged(session, name).awaited
     return names.ordinal_of(awaited[-1]) + 1 if awaited else 0
 
 
 def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapping[str, str]) -> int:
     """Enough replicas for every member of the last view, else for every claim in use: an outage needs them all."""
-    in_view = [names.ordinal_of(pod) for pod in group.note_of(annotations).members if names.is_member(pod, name)]
+    if group.note_of(annotations).members:
+        return _in_view(name, annotations)
     there = observe.unaccounted_claims(session.client, name, claims.template_of(stateful_set))
-    with_data = [names.ordinal_of(one) for one in there]
-    return max(in_view or with_data, default=0) + 1
+    with_data = [names.ordinal_of(one) + 1 for one in there]
+    return max([*with_data, _in_view(name, annotations), 1])
+
+
+def _in_view(name: str, annotations: Mapping[str, str]) -> int:
+    """Enough replicas for those whom the agents wait for: the members of the last view, and those that were joining."""
+    expected = group.note_of(annotations).expected()
+    return max((names.ordinal_of(pod) + 1 for pod in expected if names.is_member(pod, name)), default=0)
 
 
 def _compare(session: Session, now: status.Status, stopped: Json) -> None:

@@ -15,6 +15,7 @@ from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import cluster_file, schedule
+from mysqlops.objects import running as live
 from mysqlops.objects.cluster_file import Receiver
 from mysqlops.planning import settings
 
@@ -27,7 +28,6 @@ _VERBS = (DEPLOY, RESIZE, SCALE, CONFIGURE, UPGRADE, SCHEDULE, UNSCHEDULE, STREA
 _SETTING, _INTERRUPTED = "spec.settings", "it was interrupted"
 _FIELDS = {field: path for path, field in {**cluster_file.KEPT, **cluster_file.OPTIONAL}.items()}
 _MOST_SHOWN = 160
-_SIZES = ("storage_size", "memory", "cpu")
 _ELSEWHERE = ("replicas", "storage_size", "storage_class")  # changed by no rollout
 
 
@@ -131,13 +131,8 @@ def unfinished(goal: Wanted, state: State) -> list[Difference]:
 
 def _of_spec(goal: ClusterSpec, running: ClusterSpec) -> Iterator[Difference]:
     for name, path in _FIELDS.items():
-        left, right = getattr(running, name), getattr(goal, name)
-        if not (quantity.is_same(left, right) if name in _SIZES else _unordered(left) == _unordered(right)):
-            yield Difference(path, left, right)
-
-
-def _unordered(value: Any) -> Any:
-    return sorted(value) if isinstance(value, tuple) else value
+        if live.differs(name, goal, running):
+            yield Difference(path, getattr(running, name), getattr(goal, name))
 
 
 def _of_settings(goal: Mapping[str, str | None], running: Mapping[str, str | None]) -> Iterator[Difference]:

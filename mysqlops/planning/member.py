@@ -44,14 +44,20 @@ def emptying(notes: Any, member: str) -> Emptying | None:
     return Emptying(**{key: str(found.get(key, "")) for key in keys}) if isinstance(found, dict) else None
 
 
-def is_under_way(seen: Status, member: str, note: Emptying | None, claim_uid: str | None) -> bool:
+def is_under_way(
+    seen: Status, member: str, note: Emptying | None, claim_uid: str | None, joined: Mapping[str, str]
+) -> bool:
     """Whether a killed run must be finished: the claim that it noted is gone, not long ago, and the member does not
-    have its new data yet. If the member serves, or holds data outside the group, that run is over."""
+    have its new data yet. If the member serves, or holds data outside the group, that run is over; and also once the
+    group counted its new data directory (`joined`: pod to server_uuid), whatever became of that since."""
     if note is None or not note.uid or claim_uid == note.uid or not _is_recent(note, seen.taken_at):
         return False
     found = find(seen, member)
-    is_getting = found.state == view.RECOVERING or bool(found.clone_size)
-    return is_getting or found.state in _STARTING or (found.state != view.ONLINE and not found.executed)
+    if found.state == view.RECOVERING or found.clone_size:
+        return True
+    if note.server and joined.get(member) == note.server:
+        return False
+    return found.state in _STARTING or (found.state != view.ONLINE and not found.executed)
 
 
 def _is_recent(note: Emptying, now: str) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 UP, DOWN, FROZEN = "up", "down", "frozen"
 _BACKOFF = (0.5, 5.0, 10.0, 20.0)
+_REFUSED = "[ERROR] [MY-014061] [InnoDB] Invalid MySQL server downgrade: Cannot downgrade"
 _LEAVE_SECONDS = 30.0
 
 
@@ -49,7 +50,7 @@ class Containers:
         self.mysqld_restarts = self.agent_restarts = 0
         self.mysqld_due = self.agent_due = 0.0
         self.terminating_since: float | None = None
-        self.has_left = False
+        self.has_left = self.refuses = False
         self.handing_over: Process | None = None
         self.programs: list[Process] = []  # of `kubectl exec`, in the agent's container
         self.is_ready = False
@@ -100,6 +101,7 @@ class Containers:
         if not self.server.is_up and now >= self.mysqld_due:
             version = self.world.version_of(self.image)
             if version == "" or version < self.volume.version or self.volume.is_broken:
+                self.refuses = "" < version < self.volume.version
                 self.mysqld_restarts += 1
                 self.mysqld_due = now + _BACKOFF[min(self.mysqld_restarts, 3)] / 2
             else:
@@ -166,6 +168,7 @@ class Containers:
             return
         self.told = marks
         state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}} if failing else {"running": {}}
+        ended = {"lastState": {"terminated": {"message": _REFUSED}}} if self.refuses else {}
         status = {
             "podIP": "10.0.0.1",
             "phase": "Pending" if self.phase == "init" else "Running",
@@ -176,7 +179,8 @@ class Containers:
             "containerStatuses": []
             if self.phase == "init"
             else [
-                {"name": names.CONTAINER_MYSQLD, "restartCount": max(0, self.mysqld_restarts - 1), "state": state},
+                {"name": names.CONTAINER_MYSQLD, "restartCount": max(0, self.mysqld_restarts - 1), "state": state}
+                | ended,
                 {
                     "name": names.CONTAINER_AGENT,
                     "restartCount": max(0, self.agent_restarts - 1),

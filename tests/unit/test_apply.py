@@ -17,6 +17,7 @@ from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
 from mysqlops.operations import apply, observe, orders
+from mysqlops.operations.cluster_file import Defaults, Entry, File
 from mysqlops.planning import apply as planning
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import Cluster
@@ -160,6 +161,28 @@ def test_ages_are_those_of_the_times_unless_the_file_says_otherwise() -> None:
 _BASE = manifests.load_base()
 
 
+PINNED = {"image": f"mysql:9.7@sha256:{'a' * 64}", "agent_image": f"python:3.13-slim@sha256:{'b' * 64}"}
+
+
+@pytest.mark.parametrize(
+    ("given", "verbs", "image"),
+    [
+        ("image: mysql:9.7, agentImage: python:3.13-slim", [], PINNED["image"]),
+        ("image: mysql:9.7, memory: 2Gi", ["upgrade"], PINNED["image"]),
+        ("image: mysql:9.8", ["upgrade"], "mysql:9.8"),
+        (f"image: 'mysql:9.7@sha256:{'c' * 64}'", ["upgrade"], f"mysql:9.7@sha256:{'c' * 64}"),
+    ],
+)
+def test_the_tag_of_an_image_that_was_pinned_is_what_runs(given: str, verbs: list[str], image: str) -> None:
+    """A rollout for another reason keeps the digest: what the tag means by now is chosen by nobody."""
+    state = replace(STATE, spec=replace(RUNNING, **PINNED))
+    text = f"apiVersion: mysqlops/v1\nkind: Cluster\nmetadata: {{name: mysql}}\nspec: {{{given}"
+    (document,) = cluster_file.parse(f"{text}, settings: {{max_connections: 100}}}}", "f.yaml")
+    goal = planning.wanted(document, ClusterSpec("mysql", "db"), state)
+    assert (_verbs(goal, state), goal.spec.image) == (verbs, image)
+    assert len(planning.differences(goal, state)) == len(verbs)
+
+
 # The run
 
 
@@ -217,6 +240,22 @@ def test_the_verbs_run_in_order_and_the_next_run_has_nothing_to_do() -> None:
     assert apply.execute(cluster.session(), _task()) == []
     assert apply.differences(cluster.session().client, _task()) == []
     assert cluster.store.log == []
+
+
+def test_a_scale_that_was_not_shown_deletes_no_claim() -> None:
+    """Somebody adds members between the preview and the run: `--pvc delete` was confirmed for nobody."""
+    cluster = _cluster()
+    (document,) = cluster_file.parse(FILE.replace("replicas: 1", "replicas: 3"), "f.yaml")
+    defaults = Defaults("mysql:9.7", "python:3.13-slim", "restic/restic:0.18.1", insecure_http=False)
+    file = File([Entry(cluster.session(), document)], defaults, "delete")
+    shown = file.preview()
+    assert [one.action for one in shown if one.kind == "cluster"] == ["backup schedule set"]
+    cluster.stateful_set()["spec"]["replicas"] = 5
+    cluster.settle()
+    with pytest.raises(errors.Refused) as error:
+        file.execute(shown)
+    assert [one.code for one in error.value.reasons] == ["members-go"]
+    assert (cluster.lost, cluster.stateful_set()["spec"]["replicas"]) == ({}, 5)
 
 
 def _after(writes: int) -> Callable[[str], bool]:

@@ -182,6 +182,8 @@ def test_a_changed_option_is_named_with_the_verb_that_changes_it(change: dict[st
 def test_the_same_quantity_written_otherwise_is_no_change() -> None:
     written = replace(SPEC, storage_size="2048Mi", cpu="0.5", memory="1024Mi")
     assert running.differences(written, SPEC) == []
+    one, other = (replace(SPEC, client_namespaces=names) for names in (("web", "jobs"), ("jobs", "web")))
+    assert running.differences(one, other) == []
 
 
 def test_a_template_changed_by_hand_is_not_mended_in_passing() -> None:

@@ -89,6 +89,21 @@ def test_a_note_of_a_run_that_is_over_does_not_make_a_rebuild_do_nothing(note: A
     assert cluster.lost == {"data-mysql-1": f"{GROUP}:1-5"}
 
 
+@pytest.mark.parametrize(("joined", "goes_on"), [("new", False), ("old", True)])
+def test_a_rebuild_is_over_once_the_group_counted_the_new_data(joined: str, goes_on: bool) -> None:
+    """`member rebuild --no-wait` leaves its note; hours later the volume breaks, and the next rebuild must not wait."""
+    cluster = Cluster(3)
+    note = {"uid": "long-gone", "at": "2026-01-01T00:00:00Z", "server": "new"}
+    orders.write(cluster.session().client, NAME, rebuilding={"mysql-2": note})
+    counted = group.dump(group.Note(name=GROUP, members={"mysql-0": "a", "mysql-1": "b", "mysql-2": joined}))
+    cluster.session().client.patch(
+        "Lease", names.group_lease(NAME), {"metadata": {"annotations": {names.ANNOTATION_GROUP: counted}}}
+    )
+    cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": "", "held": f"{GROUP}:1-5"}
+    cluster.settle()
+    assert (member.under_way(cluster.session(), NAME, "mysql-2") is not None) == goes_on
+
+
 def test_a_down_member_s_data_is_unknown_not_empty() -> None:
     cluster = Cluster(3, m2=f"{GROUP}:1-7")
     cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": ""}
@@ -229,6 +244,30 @@ def test_members_that_were_started_by_hand_are_made_equal_again_before_a_stop() 
     assert stop.stop(cluster.session(60.0), NAME)["executed"]["mysql-0"] == f"{GROUP}:1-9"
 
 
+@pytest.mark.parametrize("replicas", [3, 0])
+def test_a_stop_trusts_no_note_that_a_start_left_behind(replicas: int) -> None:
+    """`start --no-wait`, and then months go by: with a member down, the others would wait for it behind their fences.
+    Scaled to zero by kubectl, nobody knows whether they are equal."""
+    cluster = Cluster(3)
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME)
+    stop.start(cluster.session(60.0), NAME, wait=False)
+    obeyed = cluster.on_pod
+
+    def on_pod(name: str) -> None:
+        obeyed(name)
+        cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": ""}
+
+    cluster.on_pod = on_pod
+    cluster.stateful_set()["spec"]["replicas"] = replicas
+    cluster.settle()
+    before = cluster.notes()
+    with pytest.raises(errors.Refused) as error:
+        stop.stop(cluster.session(60.0), NAME)
+    assert [one.code for one in error.value.reasons] == ["not-whole"]
+    assert (cluster.notes(), cluster.stateful_set()["spec"]["replicas"]) == (before, replicas)
+
+
 def test_a_start_that_finds_a_member_unknown_does_not_call_it_equal() -> None:
     cluster = Cluster(3)
     _obey(cluster)
@@ -268,6 +307,22 @@ def test_a_start_expects_the_members_of_the_last_view_whatever_else_the_note_say
     cluster.stateful_set()["spec"]["replicas"] = 0
     stop.start(cluster.session(60.0), NAME)
     assert cluster.stateful_set()["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_a_start_brings_back_who_was_joining_when_the_members_were_stopped(is_noted: bool) -> None:
+    """The agents wait for it: it may be the one in whose presence something was acknowledged."""
+    cluster = Cluster(4)
+    _obey(cluster)
+    note = group.Note(name=GROUP, members={f"mysql-{one}": "a" for one in range(3)}, joining={"mysql-3": "d"})
+    order = {"replicas": 3, "executed": {}, "fenced": {}} if is_noted else {}
+    orders.write(cluster.session().client, NAME, stopped=order)
+    cluster.session().client.patch(
+        "Lease", names.group_lease(NAME), {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
+    )
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    stop.start(cluster.session(60.0), NAME, wait=False)
+    assert cluster.stateful_set()["spec"]["replicas"] == 4
 
 
 def test_a_start_brings_back_a_member_of_the_last_view_that_somebody_scaled_away_since_the_stop() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 
 from mysqlops import errors
 from mysqlops.core import names, rollout
-from mysqlops.operations import direction, followers, observe, secret_move, storage, upgrade
+from mysqlops.operations import direction, followers, observe, proof, secret_move, storage, upgrade
 from mysqlops.operations import rollout as rolling
 from tests.unit.fakes.api import Killed
-from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, Cluster
+from tests.unit.fakes.cluster import CRASHED, GROUP, NAME, ONLINE, REFUSED, Cluster
 
 OTHER = "22222222-2222-2222-2222-222222222222"
 SINCE = "2026-01-01T00:00:00Z"
@@ -42,7 +43,8 @@ def _crash_when_new(cluster: Cluster, *, changes_data: bool = True) -> None:
             changed.add(uid)
         if first == "9.7.5" or uid in changed:
             pod["metadata"]["annotations"].pop(names.ANNOTATION_MEMBER, None)
-            cluster.facts[name] = {"silent": True, "role": "none", "state": "", "mysqld": CRASHED}
+            mysqld = CRASHED if first == "9.7.5" else REFUSED
+            cluster.facts[name] = {"silent": True, "role": "none", "state": "", "mysqld": mysqld}
         elif cluster.facts[name]["state"] != "ONLINE":
             leads = {"role": "primary"} if len(cluster.facts) == 1 else {"role": "replica"}
             cluster.facts[name] = {**ONLINE, **leads, "online": len(cluster.facts)}
@@ -157,6 +159,54 @@ def test_a_failed_canary_begins_empty_if_the_old_version_refuses_its_data_while_
     assert cluster.lost == {"data-mysql-2": f"{GROUP}:1-5"}
 
 
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        ({"silent": True, "mysqld": {"state": {"waiting": {"reason": "ImagePullBackOff"}}}}, "ImagePullBackOff"),
+        ({"silent": True, "mysqld": {"state": {"waiting": {"reason": "CreateContainerConfigError"}}}}, "ConfigError"),
+        ({"silent": True, "mysqld": CRASHED}, "CrashLoopBackOff"),
+        ({"state": "RECOVERING", "online": 2}, "not back in the group after"),
+    ],
+)
+def test_a_canary_that_fails_on_the_way_back_for_another_reason_keeps_its_claim(fails: Any, told: str) -> None:
+    cluster = Cluster(3)
+    _crash_when_new(cluster, changes_data=False)
+    crash = cluster.on_pod
+
+    def on_pod(name: str) -> None:
+        crash(name)
+        if name == "mysql-2" and cluster.pod(name)["metadata"]["annotations"]["image"] == "9.7.4" and goes_back():
+            cluster.pod(name)["metadata"]["annotations"].pop(names.ANNOTATION_MEMBER, None)
+            cluster.facts[name] = {"role": "none", "state": "", **fails}
+
+    def goes_back() -> bool:
+        return rollout.goes_back(rollout.read(cluster.stateful_set()))
+
+    cluster.on_pod = on_pod
+    _upgrade(cluster)
+    uid = cluster.data_uid("mysql-2")
+    with pytest.raises(errors.StepFailed, match=f"{told}.*also with the previous template; its data was kept"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+    assert (cluster.lost, cluster.data_uid("mysql-2")) == ({}, uid)
+
+
+def test_a_canary_that_began_empty_and_fails_again_is_not_said_to_have_kept_its_data() -> None:
+    cluster = Cluster(3)
+    _crash_when_new(cluster)
+    crash = cluster.on_pod
+
+    def on_pod(name: str) -> None:
+        crash(name)
+        if cluster.lost and name == "mysql-2":
+            cluster.facts["mysql-2"] = {"silent": True, "role": "none", "state": "", "mysqld": CRASHED}
+            cluster.pod("mysql-2")["metadata"]["annotations"].pop(names.ANNOTATION_MEMBER, None)
+
+    cluster.on_pod = on_pod
+    _upgrade(cluster)
+    with pytest.raises(errors.StepFailed, match="it began empty, because the previous version refused its data"):
+        rolling.finish(cluster.session(), NAME, LIMITS)
+
+
 def test_a_failed_canary_keeps_its_claim_if_only_it_holds_something() -> None:
     cluster = Cluster(3, m2=f"{GROUP}:1-7")
     _crash_when_new(cluster)
@@ -198,7 +248,7 @@ def _canary_that_served(cluster: Cluster) -> rollout.Rollout:
 
 
 def _dies(cluster: Cluster, held: str) -> None:
-    cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": "", "held": held}
+    cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": "", "held": held, "mysqld": REFUSED}
     for pod in ("mysql-0", "mysql-1"):
         cluster.facts[pod]["online"] = 2
     cluster.settle()
@@ -271,6 +321,22 @@ def test_members_whose_agents_are_silent_for_a_while_lose_nothing(monkeypatch: p
     assert not any(deleted)
     assert set(cluster.lost) == {"data-mysql-0", "data-mysql-1", "data-mysql-2"}
     assert cluster.held("mysql-0") == f"{GROUP}:1-5"
+
+
+def test_no_pod_goes_on_a_look_from_before_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof takes most of a minute; meanwhile another member dies, and the one chosen leads."""
+    cluster = Cluster(3)
+
+    def prove(*_: object) -> None:
+        cluster.facts["mysql-0"] = {"state": "DOWN", "role": "none", "executed": ""}
+        cluster.facts["mysql-1"] = {**ONLINE, "role": "primary", "online": 2}
+        cluster.facts["mysql-2"]["online"] = 2
+        cluster.settle()
+
+    monkeypatch.setattr(proof, "of_settings", prove)
+    with pytest.raises((rolling.NewPodFailed, errors.WaitTimeout)):
+        rolling.replace_all(cluster.session(), NAME, lambda _: ["mysql-1"], LIMITS)
+    assert cluster.store.deleted("Pod") == []
 
 
 def test_the_volume_of_the_only_member_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

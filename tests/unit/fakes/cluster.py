@@ -19,6 +19,10 @@ from tests.unit.fakes.api import Clock, Json, Store
 GROUP = "11111111-1111-1111-1111-111111111111"
 NAME = "mysql"
 CRASHED = {"restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {}}
+REFUSED = {
+    **CRASHED,
+    "lastState": {"terminated": {"message": "0 [ERROR] [MY-014061] [InnoDB] Invalid MySQL server downgrade\nAborting"}},
+}
 ONLINE = {"state": "ONLINE", "server_version": "9.7.4", "server_uuid": "uuid"}
 
 
