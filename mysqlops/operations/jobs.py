@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from mysqlops import errors
-from mysqlops.core import error_record, typed
+from mysqlops.core import error_record, names, ownership, typed
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import pods
-from mysqlops.operations import vault, waiting
+from mysqlops.operations import own, vault, waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -56,9 +56,12 @@ def run(
 
 
 def begin(session: Session, wanted: Json) -> str:
-    """Create the Job unless it exists; returns its name."""
+    """Create the Job unless it exists; returns its name. Raises Refused for a Job that is not this cluster's."""
     name = str(wanted["metadata"]["name"])
-    if session.client.find("Job", name) is None:
+    found = session.client.find("Job", name)
+    if found is not None and (reason := ownership.stranger(wanted, found)) is not None:
+        raise Refused([reason])
+    if found is None:
         session.client.create("Job", vault.fitting(session.client, wanted))
     return name
 
@@ -82,16 +85,16 @@ def _begun(pod: Json) -> str:
     return str(pod["metadata"].get("creationTimestamp", ""))
 
 
-def delete(session: Session, name: str) -> None:
-    """Delete the Job and its pod, so that the next Job does not meet them. Raises WaitTimeout."""
-    session.client.delete("Job", name)
-    waiting.until(session, lambda: _left(session, name))
+def delete(session: Session, name: str, cluster: str) -> None:
+    """Delete the cluster's Job and its pod, so that the next Job does not meet them. Raises WaitTimeout."""
+    own.delete(session.client, "Job", name, cluster)
+    waiting.until(session, lambda: _left(session, name, cluster))
 
 
-def _left(session: Session, name: str) -> waiting.Pending | None:
+def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
     """The parts of a Job that still exist. A pod is named with its node, which may be down."""
-    job = [f"Job {name}"] if session.client.find("Job", name) else []
-    made = session.client.list("Pod", f"job-name={name}")
+    job = [f"Job {name}"] if own.find(session.client, "Job", name, cluster) else []
+    made = session.client.list("Pod", f"job-name={name},{names.LABEL_MANAGED_BY}={names.APP_NAME}")
     left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
     return waiting.Pending(f"{left} to be deleted") if left else None
 
