@@ -92,7 +92,7 @@ class _Client:
 
     def _after_backslash(self, sign: re.Match[str]) -> int:
         is_escape = not self._is_comment and (self._escapes or not self._quote)
-        self._is_command |= not (self._is_comment or self._quote) and sign[0] != "\\N"  # NULL
+        self._is_command |= not (self._is_comment or self._quote)
         return sign.end() if is_escape and (self._quote, sign[0][1:]) != ("`", "`") else sign.start() + 1
 
     def _see_quote(self, one: str) -> None:
