@@ -51,7 +51,7 @@ def run(
     for pod in made:
         if pod["status"].get("phase") == "Succeeded":
             return pod
-    _clear(session, name)
+    _clear(session, wanted)
     _raise_failure(made, code)
 
 
@@ -59,7 +59,7 @@ def begin(session: Session, wanted: Json) -> str:
     """Create the Job unless it exists; returns its name. Raises Refused for a Job that is not this cluster's."""
     name = str(wanted["metadata"]["name"])
     found = session.client.find("Job", name)
-    if found is not None and (reason := ownership.stranger(wanted, found)) is not None:
+    if found is not None and (reason := ownership.stranger({"kind": "Job", **wanted}, found)) is not None:
         raise Refused([reason])
     if found is None:
         session.client.create("Job", vault.fitting(session.client, wanted))
@@ -93,8 +93,11 @@ def delete(session: Session, name: str, cluster: str) -> None:
 
 def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
     """The parts of a Job that still exist. A pod is named with its node, which may be down."""
-    job = [f"Job {name}"] if own.find(session.client, "Job", name, cluster) else []
-    made = session.client.list("Pod", f"job-name={name},{names.LABEL_MANAGED_BY}={names.APP_NAME}")
+    is_there = session.client.find("Job", name) is not None
+    if is_there and own.find(session.client, "Job", name, cluster) is None:
+        return None  # somebody else's, and so are its pods
+    job = [f"Job {name}"] if is_there else []
+    made = session.client.list("Pod", f"job-name={name}")
     left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
     return waiting.Pending(f"{left} to be deleted") if left else None
 
@@ -175,10 +178,11 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
     return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
 
 
-def _clear(session: Session, name: str) -> None:
+def _clear(session: Session, wanted: Json) -> None:
     """Report the failure of the Job, not that its pod could not be deleted."""
     with suppress(errors.WaitTimeout):
-        delete(session, name)
+        labels = wanted["metadata"].get("labels") or {}
+        delete(session, wanted["metadata"]["name"], labels.get(names.LABEL_INSTANCE, ""))
 
 
 def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:
