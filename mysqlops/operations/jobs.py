@@ -93,10 +93,11 @@ def delete(session: Session, name: str, cluster: str) -> None:
 
 def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
     """The parts of a Job that still exist. A pod is named with its node, which may be down."""
-    is_there = session.client.find("Job", name) is not None
-    if is_there and own.find(session.client, "Job", name, cluster) is None:
+    wanted = {"kind": "Job", "metadata": {"name": name, "labels": names.selector(cluster)}}
+    found = session.client.find("Job", name)
+    if found is not None and ownership.stranger(wanted, found):
         return None  # somebody else's, and so are its pods
-    job = [f"Job {name}"] if is_there else []
+    job = [f"Job {name}"] if found else []
     made = session.client.list("Pod", f"job-name={name}")
     left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
     return waiting.Pending(f"{left} to be deleted") if left else None
