@@ -11,7 +11,7 @@ from pathlib import Path
 def await_end(fifo: Path) -> bool:
     """Wait, asleep, until the process that holds the FIFO has ended; False at once if nobody holds it."""
     try:
-        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:  # an older start.sh
         return False
     try:

@@ -25,7 +25,7 @@ class Pod:
 
     def __init__(self, me: settings.Settings) -> None:
         self.me = me
-        self._mark = settings.RUN / "handing-over"
+        self._mark = settings.CREDENTIALS / "handing-over"  # in RUN, mysqld's container could write one too
 
     def server(self) -> connect.Server:
         """Connect to mysqld with the agent's account by the administrative interface: connections through the socket
@@ -137,11 +137,13 @@ class Pod:
 
     def hold_back(self) -> None:
         """Hold mysqld back until `let_go`: an earlier agent of this pod may have stopped alone, and let go of it."""
-        (settings.RUN / "left").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            _left().unlink(missing_ok=True)
 
     def let_go(self) -> None:
         """Let mysqld stop: pre-stop.sh waits for it."""
-        settings.write(settings.RUN / "left", "")
+        with contextlib.suppress(OSError):
+            settings.write(_left(), "")
 
     @contextlib.contextmanager
     def handing_over(self) -> Iterator[None]:
@@ -179,3 +181,8 @@ class Pod:
             return is_recent and Path(f"/proc/{int(self._mark.read_text())}").exists()
         except (OSError, ValueError):
             return False
+
+
+def _left() -> Path:
+    """mysqld's container can make a folder of it, or fill the volume: that harms only its own stop, not the agent."""
+    return settings.RUN / "left"

@@ -128,7 +128,7 @@ def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon:
         host, port = text, "3306"
-    if not _HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not _HOST.fullmatch(host) or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise errors.ConfigError(f"--from {text!r}: expected HOST or HOST:PORT, such as old-mysql:3306")
     return host, int(port)
 

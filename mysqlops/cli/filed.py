@@ -45,6 +45,7 @@ def read(path: str) -> list[Document]:
 
 def opened(run: Run, session: Session, documents: Sequence[Document], pvc: str | None = None) -> File:
     """Each document with a session of its namespace; raises ConfigError if the command line names another one."""
+    from mysqlops.core import cluster_file
     from mysqlops.operations.cluster_file import Entry, File
 
     sessions = {session.client.namespace: session}
@@ -58,6 +59,7 @@ def opened(run: Run, session: Session, documents: Sequence[Document], pvc: str |
             there = replace(run, access=replace(run.access, namespace=namespace))
             sessions[namespace] = replace(session, client=there.client())
         entries.append(Entry(sessions[namespace], document))
+    cluster_file.check_once((one.session.client.namespace, one.document) for one in entries)
     return File(entries, _defaults(), pvc)
 
 

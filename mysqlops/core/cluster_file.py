@@ -64,13 +64,18 @@ def parse(text: str, source: str) -> list[Document]:
     found = [_Parser(source, node).document() for node in yaml_nodes.documents(text, source)]
     if not found:
         raise ConfigError(f"{source}: no document in it", hint="`mysqlops explain cluster-file` shows one")
-    known: dict[tuple[str, str, str | None], str] = {}
-    for one in found:
-        key = (one.kind, one.name, one.namespace)
+    check_once((one.namespace or "", one) for one in found)
+    return found
+
+
+def check_once(documents: Iterable[tuple[str, Document]]) -> None:
+    """Raises ConfigError for an object that two documents describe, each given with the namespace that it is for."""
+    known: dict[tuple[str, str, str], str] = {}
+    for namespace, one in documents:
+        key = (one.kind, one.name, namespace)
         if key in known:
             raise ConfigError(f"{one.where}: {one.kind} {one.name} is in {known[key]} already")
         known[key] = one.where
-    return found
 
 
 class _Parser:

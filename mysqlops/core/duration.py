@@ -6,7 +6,9 @@ import re
 
 from mysqlops.errors import ConfigError
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)(?:s|$))?(?:(\d+)ms)?")
+_DURATION = re.compile(
+    r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m(?!s))?(?:([0-9]{1,12})(?:s|$))?(?:([0-9]{1,12})ms)?"
+)
 _UNITS = (86400, 3600, 60, 1, 0.001)
 
 

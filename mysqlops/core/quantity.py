@@ -10,9 +10,9 @@ from mysqlops.errors import ConfigError
 _SUFFIXES = {"": Decimal(1), "m": Decimal("0.001")}
 _SUFFIXES |= {name: Decimal(1000) ** (power + 1) for power, name in enumerate("kMGTPE")}
 _SUFFIXES |= {f"{name}i": Decimal(1024) ** (power + 1) for power, name in enumerate("KMGTPE")}
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+_QUANTITY = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,24})?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 
-_MY_CNF = re.compile(r"(-?\d+)([KMGTPE])", re.IGNORECASE)
+_MY_CNF = re.compile(r"(-?[0-9]{1,24})([KMGTPE])", re.IGNORECASE)
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -35,7 +35,7 @@ def parse_bytes(text: str) -> int:
 
 def parse_mib(text: str) -> int:
     """Whole MiB, from 50, 50Mi or 1Gi; raises ConfigError for less than one."""
-    if text.isdecimal():
+    if re.fullmatch("[0-9]{1,24}", text):
         return int(text)
     size = parse_bytes(text)
     if size < MIB:

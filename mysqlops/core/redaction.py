@@ -20,17 +20,31 @@ SHORTEST = 6
 _PUBLIC = re.compile(r".*\.crt|group-name|ca-certificate|ca-replaces|host|port|user|username|database|type")
 _DROPPED = ("managedFields",)
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # a copy of the object as somebody wrote it
-_NAME = r"[\w.-]*(?:passw(?:or)?d|secret|token|credential|access[_-]?key|api[_-]?key|private[_-]?key)[\w.-]*"
+# No form begins with a run of characters of any length: a search would take the square of its length.
+_NAME = (
+    r"(?:passw(?:or)?d|passphrase|(?<![a-z])(?:pass|pwd)(?![a-z])|(?-i:(?:Pass|Pwd)(?![a-z]))"
+    r"|secret|token|credential|access[_-]?key|api[_-]?key|private[_-]?key)[\w.-]{0,64}"
+)
+# To its end, as SQL and JSON write quotes within; if that is missing, to the end of the line.
+_STRING = r"""(?:'(?:[^'\\\n]|\\[^\n]|'')*'?|"(?:[^"\\\n]|\\[^\n]|"")*"?)"""
+_VALUE = rf"(?:\\{{1,8}}[\"'][^\n]{{0,4096}}?\\{{1,8}}[\"']|{_STRING}|[^\s,;&}}\]]+)"
+_IS = r"\\{0,8}[\"']?\s{0,32}[=:]\s{0,32}"
 _FORMS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MARK),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MARK),  # a JSON Web Token
-    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.+/=~-]{8,}"), rf"\1{MARK}"),
-    (re.compile(r"([a-z][a-z0-9+.-]*://[^/\s:@]*:)[^@\s/]+@", re.IGNORECASE), rf"\1{MARK}@"),
+    (re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MARK),  # a JSON Web Token
+    (re.compile(rf"(?i)(\bauthorization{_IS}[\"']?)(?![\"'])[^\n\"']+"), rf"\1{MARK}"),
+    (re.compile(r"(?i)\b((?:bearer|basic)\s{1,32})[\w.+/=~-]{8,}"), rf"\1{MARK}"),
+    (re.compile(r"://[^\s/\"'`]+@"), f"://{MARK}@"),  # also a token alone
+    (re.compile(rf"(?i)(\b(?:password\s{{0,32}}\(|replace\b)\s{{0,32}}){_STRING}"), rf"\1{MARK}"),
     (
-        re.compile(r"(?i)(\bidentified\b[^'\"\n]*\b(?:by|as)\s+(?:password\s+)?)('[^'\n]*'|\"[^\"\n]*\"|0x[0-9a-f]+)"),
+        re.compile(
+            rf"(?i)(\bidentified\b[^\n]{{0,200}}?\b(?:by|as)\s{{1,32}}(?:password\s{{1,32}})?)({_STRING}|0x[0-9a-f]+)"
+        ),
         rf"\1{MARK}",
     ),
-    (re.compile(rf"(?i)(\b{_NAME}[\"']?\s*[=:]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&}}\]]+)"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)(\bset\s{{1,32}}password\b[^\n]{{0,200}}?=\s{{0,32}}){_VALUE}"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)((?<![\w-])--[\w-]{{0,64}}?{_NAME}\s{{1,32}}){_VALUE}"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)({_NAME}{_IS}){_VALUE}"), rf"\1{MARK}"),
     (re.compile(r"\$A\$\d{3}\$.{20,}?(?=['\"\s]|$)"), MARK),  # hashes of caching_sha2_password
     (re.compile(r"\*[0-9A-F]{40}\b"), MARK),  # of mysql_native_password
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MARK),

@@ -29,7 +29,7 @@ class Target:
         host, colon, port = text.rpartition(":")
         if not colon:
             host, port = text, "3306"
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not (port.isascii() and port.isdigit() and len(port) < 6) or not 0 < int(port) < 65536:
             raise errors.ConfigError(f"HOST {text!r}: expected HOST or HOST:PORT, such as mysql-primary:3306")
         return cls(host, int(port))
 

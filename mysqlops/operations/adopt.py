@@ -16,7 +16,7 @@ from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import adopt as planning
-from mysqlops.operations import agents, jobs, observe
+from mysqlops.operations import agents, jobs, observe, own
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -61,7 +61,7 @@ def abort(session: Session, name: str, source: planning.Source) -> None:
     """Stop a copy, and let the source accept writes again, even if the cluster is down. The copied data stays until
     another run replaces it."""
     wanted = _job(planning.release, session, name, planning.Request(source))
-    jobs.delete(session, names.adopt_job(name))
+    jobs.delete(session, names.adopt_job(name), name)
     _run(session, name, wanted)
 
 
@@ -92,10 +92,10 @@ def _run(session: Session, name: str, wanted: Json) -> str:
     this command was killed.
     """
     job = names.adopt_job(name)
-    found = session.client.find("Job", job)
+    found = own.find(session.client, "Job", job, name)
     if found is not None and (jobs.has_failed(found) or not planning.is_same(found, wanted)):
         _check_unfinished(found, name)
-        jobs.delete(session, job)
+        jobs.delete(session, job, name)
     try:
         pod = jobs.run(
             session, wanted, planning.progress, "adopt-refused", created=lambda: _open_account(session, name)
@@ -104,7 +104,7 @@ def _run(session: Session, name: str, wanted: Json) -> str:
         _close_account(session, name)
         raise
     log = session.client.logs(pod["metadata"]["name"], "conclude")
-    jobs.delete(session, job)
+    jobs.delete(session, job, name)
     _close_account(session, name)
     return log
 
@@ -128,7 +128,7 @@ def _open_account(session: Session, name: str) -> None:
         agents.run(session.client, primary, "adopt-admit", seconds, timeout_seconds=30)
     except errors.MysqlopsError as error:
         if planning.copies(job):
-            jobs.delete(session, names.adopt_job(name))
+            jobs.delete(session, names.adopt_job(name), name)
             raise
         session.progress.warn(f"{name} is skipped: {error}")
 

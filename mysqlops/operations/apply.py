@@ -29,6 +29,7 @@ from mysqlops.operations import (
     lock,
     observe,
     orders,
+    own,
     remake,
     scale,
     schedule,
@@ -70,8 +71,8 @@ def look(client: Client, name: str) -> planning.State:
     reads: list[Callable[[], Any]] = [
         partial(observe.running, client, name),
         partial(client.find, "Lease", names.group_lease(name)),
-        partial(client.find, "CronJob", names.schedule(name, cron_jobs.BACKUP)),
-        partial(client.find, "Deployment", names.receiver(name)),
+        partial(own.find, client, "CronJob", names.schedule(name, cron_jobs.BACKUP), name),
+        partial(own.find, client, "Deployment", names.receiver(name), name),
         partial(targets.everything, client),
     ]
     running, lease, cron_job, deployment, there = client.together(reads)

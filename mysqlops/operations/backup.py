@@ -82,7 +82,7 @@ def create(session: Session, name: str, request: Request) -> backup.Backup:
     pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     signed = signing.of_job(session, pod, name)
-    jobs.delete(session, wanted["metadata"]["name"])
+    jobs.delete(session, wanted["metadata"]["name"], name)
     return replace(backup.told(copied, stored), target=request.target.name, signed=signed)
 
 
@@ -179,7 +179,7 @@ def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -
     made = verify_job(session, name, target, chosen)
     pod = jobs.run(session, made, backup_progress.progress, "verify-refused")
     checked = backup.told_verification(jobs.last_line(session, pod, "check"))
-    jobs.delete(session, made["metadata"]["name"])
+    jobs.delete(session, made["metadata"]["name"], name)
     return replace(chosen, verified=checked)
 
 

@@ -10,7 +10,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import binlog as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import observe, targets, vault, waiting
+from mysqlops.operations import observe, own, targets, vault, waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ def start(session: Session, name: str, request: planning.Request) -> binlog.Repo
 
 def _refuse_other_target(session: Session, name: str, target: Target) -> None:
     """With two targets, each repository would hold only a part of the logs."""
-    found = session.client.find("Deployment", names.receiver(name))
+    found = own.find(session.client, "Deployment", names.receiver(name), name)
     if found is not None and (there := planning.noted(found)[0]) != target.name:
         text = f"--target {target.name}: the binary logs of {name} already go to {there}"
         raise Refused([Reason("other-target", text, f"mysqlops backup binlog stop {name}, then start it again")])
@@ -52,7 +52,7 @@ def _refuse_other_target(session: Session, name: str, target: Target) -> None:
 
 def refresh(session: Session, name: str) -> None:
     """The cluster's image or agent changed: update the receiver. Does nothing without a receiver."""
-    found = session.client.find("Deployment", names.receiver(name))
+    found = own.find(session.client, "Deployment", names.receiver(name), name)
     if found is not None:
         target, every = planning.noted(found)
         _apply(session, name, planning.Request(targets.find(session.client, target), every))
@@ -70,14 +70,13 @@ def _apply(session: Session, name: str, request: planning.Request) -> None:
 def stop(session: Session, name: str) -> bool:
     """Stored logs stay; False if no receiver ran. The pod stores the last seconds when it ends, and this waits for it;
     raises WaitTimeout."""
-    found = session.client.find("Deployment", names.receiver(name))
-    session.client.delete("Deployment", names.receiver(name))
+    is_stopped = own.delete(session.client, "Deployment", names.receiver(name), name)
     pending = waiting.Pending("the receiver's pod to store the last binary logs and end")
     selector = planning.selector_text(name)
     waiting.until(session, lambda: pending if session.client.list("Pod", selector) else None)
     for kind in ("RoleBinding", "Role", "ServiceAccount", "Lease"):
-        session.client.delete(kind, names.receiver(name))
-    return found is not None
+        own.delete(session.client, kind, names.receiver(name), name)
+    return is_stopped
 
 
 def _report(session: Session, name: str) -> binlog.Report | None:

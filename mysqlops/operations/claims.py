@@ -14,7 +14,7 @@ from mysqlops.core import group, gtid, instant, names, ordered
 from mysqlops.core.view import IN_GROUP, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
-from mysqlops.operations import gtids, lock, observe, orders, waiting
+from mysqlops.operations import gtids, lock, observe, orders, own, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
@@ -209,7 +209,7 @@ def forget_orders(session: Session, name: str, replicas: int) -> None:
     command puts onto the volume any more."""
     wanted = {names.pod(name, ordinal) for ordinal in range(replicas)}
     if not ordered.filling(orders.read(session.client, name)).keys() <= wanted:
-        session.client.delete("Job", names.restore_job(name))
+        own.delete(session.client, "Job", names.restore_job(name), name)
 
     def of_wanted(now: Mapping[str, str]) -> dict[str, Any]:
         noted: dict[str, dict[str, Any]] = {"rebuilding": _emptied(now), "filling": dict(ordered.filling(now))}

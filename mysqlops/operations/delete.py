@@ -10,7 +10,7 @@ from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims as naming
-from mysqlops.operations import data_version, observe, orders, waiting
+from mysqlops.operations import data_version, observe, orders, own, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -22,7 +22,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     """The deletions in order, the StatefulSet first: members must stop before what they use is gone. Raises Refused."""
     selector = names.selector_text(name)
     steps = []
-    if client.find("Job", names.adopt_job(name)) is not None:
+    if own.find(client, "Job", names.adopt_job(name), name) is not None:
         steps.append(Step("delete", "Job", names.adopt_job(name), f"copies data into {name}"))
     for kind in (
         "CronJob",
@@ -39,7 +39,7 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     ):
         found = _orphans(client, name) if kind == "Pod" else client.list(kind, selector)
         steps += [Step("delete", kind, item["metadata"]["name"], f"belongs to {name}") for item in found]
-    if client.find("Lease", names.receiver(name)) is not None:
+    if own.find(client, "Lease", names.receiver(name), name) is not None:
         steps.append(Step("delete", "Lease", names.receiver(name), f"belongs to the receiver of {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):

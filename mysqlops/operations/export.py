@@ -29,5 +29,5 @@ def run(session: Session, job: Json) -> str:
     """Run it, or wait for it if it runs; returns the file's SHA-256. Raises Refused, StorageError, WaitTimeout."""
     pod = jobs.run(session, job, backup_progress.progress, "file-exists")
     line = jobs.last_line(session, pod, _STEP)
-    jobs.delete(session, job["metadata"]["name"])
+    jobs.delete(session, job["metadata"]["name"], "")  # several clusters may use its target
     return line.partition(" ")[0]

@@ -138,7 +138,11 @@ def _create(client: Client, pod: Json) -> None:
 def _delete(session: Session, name: str) -> None:
     patience = waiting.Patience(session)
     while (found := session.client.find("Pod", name)) is not None:
-        session.client.delete("Pod", name, grace_seconds=0)
+        # A member's labels would make it one: whoever counts a cluster's pods would count it.
+        if (found["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME:
+            text = f"Pod {name} exists and was not created by mysqlops; it was not touched"
+            raise errors.Refused([errors.Reason("foreign-object", text, "delete or rename it")])
+        session.client.delete("Pod", name, uid=found["metadata"]["uid"], grace_seconds=0)
         where = f"pod {name} of an earlier run to be deleted, on node {found['spec'].get('nodeName')}"
         patience.pause(waiting.Pending(where))
 

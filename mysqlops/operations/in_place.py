@@ -139,7 +139,7 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     began: float | None = None
     filled = restore.Filled()
     if not swap.backup:
-        jobs.delete(session, names.restore_job(name))  # the Job of a restore that is reverted
+        jobs.delete(session, names.restore_job(name), name)  # the Job of a restore that is reverted
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
     _name_in_secret(session, name, observe.group_name(session.client, name))  # a killed run may not have done that
     patience = waiting.Patience(session)

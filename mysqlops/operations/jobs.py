@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from mysqlops import errors
-from mysqlops.core import error_record, typed
+from mysqlops.core import error_record, names, ownership, typed
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import pods
-from mysqlops.operations import vault, waiting
+from mysqlops.operations import own, vault, waiting
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -51,14 +51,17 @@ def run(
     for pod in made:
         if pod["status"].get("phase") == "Succeeded":
             return pod
-    _clear(session, name)
+    _clear(session, wanted)
     _raise_failure(made, code)
 
 
 def begin(session: Session, wanted: Json) -> str:
-    """Create the Job unless it exists; returns its name."""
+    """Create the Job unless it exists; returns its name. Raises Refused for a Job that is not this cluster's."""
     name = str(wanted["metadata"]["name"])
-    if session.client.find("Job", name) is None:
+    found = session.client.find("Job", name)
+    if found is not None and (reason := ownership.stranger({"kind": "Job", **wanted}, found)) is not None:
+        raise Refused([reason])
+    if found is None:
         session.client.create("Job", vault.fitting(session.client, wanted))
     return name
 
@@ -82,15 +85,19 @@ def _begun(pod: Json) -> str:
     return str(pod["metadata"].get("creationTimestamp", ""))
 
 
-def delete(session: Session, name: str) -> None:
-    """Delete the Job and its pod, so that the next Job does not meet them. Raises WaitTimeout."""
-    session.client.delete("Job", name)
-    waiting.until(session, lambda: _left(session, name))
+def delete(session: Session, name: str, cluster: str) -> None:
+    """Delete the cluster's Job and its pod, so that the next Job does not meet them. Raises WaitTimeout."""
+    own.delete(session.client, "Job", name, cluster)
+    waiting.until(session, lambda: _left(session, name, cluster))
 
 
-def _left(session: Session, name: str) -> waiting.Pending | None:
+def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
     """The parts of a Job that still exist. A pod is named with its node, which may be down."""
-    job = [f"Job {name}"] if session.client.find("Job", name) else []
+    wanted = {"kind": "Job", "metadata": {"name": name, "labels": names.selector(cluster)}}
+    found = session.client.find("Job", name)
+    if found is not None and ownership.stranger(wanted, found):
+        return None  # somebody else's, and so are its pods
+    job = [f"Job {name}"] if found else []
     made = session.client.list("Pod", f"job-name={name}")
     left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
     return waiting.Pending(f"{left} to be deleted") if left else None
@@ -172,10 +179,11 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
     return "the Job failed", 0, f"{reason} {pod['status'].get('message', 'no reason given')}".strip(), None
 
 
-def _clear(session: Session, name: str) -> None:
+def _clear(session: Session, wanted: Json) -> None:
     """Report the failure of the Job, not that its pod could not be deleted."""
     with suppress(errors.WaitTimeout):
-        delete(session, name)
+        labels = wanted["metadata"].get("labels") or {}
+        delete(session, wanted["metadata"]["name"], labels.get(names.LABEL_INSTANCE, ""))
 
 
 def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:

@@ -6,7 +6,7 @@ from functools import partial
 
 from mysqlops.core import group, names, ordered, view
 from mysqlops.objects import claims as naming
-from mysqlops.operations import claims, observe, orders
+from mysqlops.operations import claims, observe, orders, own
 from mysqlops.operations.session import Session
 from mysqlops.planning import member as planning
 from mysqlops.planning import status
@@ -85,7 +85,7 @@ def give_up_filling(session: Session, name: str, member: str) -> None:
 def _delete_job(session: Session, name: str, member: str) -> None:
     """The Job that fills the member's claim, if it is that one's."""
     if member in ordered.filling(orders.read(session.client, name)):
-        session.client.delete("Job", names.restore_job(name))
+        own.delete(session.client, "Job", names.restore_job(name), name)
 
 
 def under_way(session: Session, name: str, member: str) -> planning.Emptying | None:

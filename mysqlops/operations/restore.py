@@ -17,7 +17,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.objects import pods, render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, image_check, jobs, lock, observe, recorded, restic, vault
+from mysqlops.operations import deploy, image_check, jobs, lock, observe, own, recorded, restic, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, settings
 from mysqlops.planning import restore as swapping
@@ -201,15 +201,15 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
         planning.with_key_of(made, chosen.key_secret or key)
     if filling.member:
         planning.beside(made, filling.member)
-    found = session.client.find("Job", name)
+    found = own.find(session.client, "Job", name, spec.name)
     if found is not None and (jobs.has_failed(found) or not _fills(found, made)):
-        jobs.delete(session, name)
+        jobs.delete(session, name, spec.name)
     pod = jobs.run(session, made, backup_progress.progress, "restore-refused")
     # A second run of a Job that had finished already reports nothing.
     compared = backup.compared(jobs.last_line(session, pod, "check"))
     reached = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
     filled = Filled(compared, typed.json_of(reached))
-    jobs.delete(session, name)
+    jobs.delete(session, name, spec.name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
     change = {"metadata": {"annotations": swapping.aim_notes(None)}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)

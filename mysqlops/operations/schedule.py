@@ -10,7 +10,7 @@ from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import schedule as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, targets, vault
+from mysqlops.operations import jobs, own, targets, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
@@ -37,7 +37,7 @@ def put(session: Session, name: str, request: planning.Request) -> None:
 
 def refresh(session: Session, name: str) -> None:
     """The cluster's image, agent, settings or size changed: update the CronJobs. Does nothing without any."""
-    found = session.client.find("CronJob", names.schedule(name, planning.BACKUP))
+    found = own.find(session.client, "CronJob", names.schedule(name, planning.BACKUP), name)
     if found is None:
         return
     request = planning.request_of(found)
@@ -57,7 +57,7 @@ def _apply(session: Session, name: str, target: Target, request: planning.Reques
 def remove(session: Session, name: str) -> None:
     """No error if they do not exist."""
     for kind in _KINDS:
-        session.client.delete("CronJob", names.schedule(name, kind))
+        own.delete(session.client, "CronJob", names.schedule(name, kind), name)
 
 
 def seen(session: Session) -> list[planning.Seen]:
@@ -68,7 +68,7 @@ def seen(session: Session) -> list[planning.Seen]:
 
 def run_now(session: Session, name: str, kind: str, *, wait: bool) -> str:
     """Start the scheduled Job now; returns its name. With `wait` raises the Job's error if it fails."""
-    found = session.client.find("CronJob", names.schedule(name, kind))
+    found = own.find(session.client, "CronJob", names.schedule(name, kind), name)
     if found is None:
         text = f"{name} has no schedule for {kind}"
         raise Refused([Reason("no-schedule", text, f"mysqlops backup schedule set {name} --cron '0 3 * * *'")])

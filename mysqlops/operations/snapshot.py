@@ -35,23 +35,23 @@ def create(session: Session, name: str, request: backups.Request, snapshot_class
     try:
         pod = jobs.run(session, wanted, backup_progress.progress, "backup-refused")
     except (Refused, errors.StepFailed, errors.StorageError):
-        _give_up(session, wanted["metadata"]["name"], made["metadata"]["name"])
+        _give_up(session, name, wanted["metadata"]["name"], made["metadata"]["name"])
         raise
     examined, stored = (jobs.last_line(session, pod, step) for step in ("examine", "store"))
     change = {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}}
     session.client.patch("VolumeSnapshot", made["metadata"]["name"], change)
     signed = signing.of_job(session, pod, name)
-    jobs.delete(session, wanted["metadata"]["name"])
+    jobs.delete(session, wanted["metadata"]["name"], name)
     return replace(backup.told(examined, stored), target=request.target.name, signed=signed)
 
 
-def _give_up(session: Session, job: str, snapshot: str) -> None:
+def _give_up(session: Session, name: str, job: str, snapshot: str) -> None:
     """Only for a failed Job: a successful one has recorded the snapshot, though its pod may be gone already."""
     found = session.client.find("Job", job)
     if found is None or jobs.has_failed(found):
         session.client.delete("VolumeSnapshot", snapshot)
     else:
-        jobs.delete(session, job)  # the next run looks at the snapshot again
+        jobs.delete(session, job, name)  # the next run looks at the snapshot again
 
 
 def _pending(session: Session, name: str) -> Json | None:

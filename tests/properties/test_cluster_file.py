@@ -109,7 +109,8 @@ def _store(spec: ClusterSpec, request: schedule.Request | None, receiver: Receiv
         store.put(schedule.cron_job(job, schedule.BACKUP, request))
     if receiver is not None:
         noted = {names.ANNOTATION_BINLOG: json.dumps({"target": "local", "every": receiver.every})}
-        store.put({"kind": "Deployment", "metadata": {"name": names.receiver("mysql"), "annotations": noted}})
+        metadata = {"name": names.receiver("mysql"), "labels": names.selector("mysql"), "annotations": noted}
+        store.put({"kind": "Deployment", "metadata": metadata})
     lease = store.objects["Lease", names.group_lease("mysql")]
     lease["metadata"].setdefault("annotations", {})[names.ANNOTATION_VERSION] = "9.7.4"
     return Client(store)

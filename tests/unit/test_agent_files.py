@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
-from mysqlops.agent import settings
+import pytest
+
+from mysqlops.agent import life, settings
+from mysqlops.agent.pod import Pod
+from mysqlops.clock import SystemClock
+
+
+@pytest.fixture(name="pod")
+def _pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    for name in ("run", "credentials"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(settings, name.upper(), tmp_path / name)
+    return Pod(settings.Settings("mysql", "db", "mysql-0", "uid"))
 
 
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
@@ -16,3 +30,26 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     assert not mark.is_symlink()
     assert mark.stat().st_mode & 0o777 == 0o600
     assert {one.name for one in tmp_path.iterdir()} == {"backup-key", "handing-over"}
+
+
+def test_mysqld_s_container_cannot_say_that_the_agent_hands_over(pod: Pod) -> None:
+    """The agent would never restore the label again; a FIFO would stop its loop."""
+    (settings.RUN / "handing-over").write_text("1")
+    assert not pod.is_handing_over(SystemClock())
+    (settings.RUN / "handing-over").unlink()
+    os.mkfifo(settings.RUN / "handing-over")
+    asked = threading.Thread(target=pod.is_handing_over, args=[SystemClock()], daemon=True)
+    asked.start()
+    asked.join(5)
+    assert not asked.is_alive()
+    with pod.handing_over():
+        assert pod.is_handing_over(SystemClock())
+    assert not pod.is_handing_over(SystemClock())
+
+
+def test_a_folder_in_place_of_a_mark_does_not_stop_the_agent(pod: Pod) -> None:
+    (settings.RUN / "left").mkdir()
+    pod.hold_back()
+    pod.let_go()
+    os.symlink("/dev/zero", settings.RUN / "life")
+    assert not life.await_end(settings.RUN / "life")

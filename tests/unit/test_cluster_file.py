@@ -128,6 +128,10 @@ def test_several_documents_each_once() -> None:
         "mysql",
         "other",
     ]
+    both = cluster_file.parse(f"{FULL}---\n{FULL.replace(', namespace: shop', '')}", "f")
+    with pytest.raises(ConfigError, match="f line 17: Cluster mysql is in f line 1 already"):
+        cluster_file.check_once((one.namespace or "shop", one) for one in both)
+    cluster_file.check_once((one.namespace or "other", one) for one in both)
     with pytest.raises(ConfigError, match="f line 17: Cluster mysql is in f line 1 already"):
         cluster_file.parse(f"{FULL}---\n{FULL}", "f")
     with pytest.raises(ConfigError, match="no document"):

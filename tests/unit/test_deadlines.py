@@ -35,7 +35,7 @@ def _keep(cluster: Cluster, thing: Json) -> None:
 
 def _delete_job(cluster: Cluster, session: Session) -> None:
     _keep(cluster, _pod("copy-x"))
-    jobs.delete(session, "copy")
+    jobs.delete(session, "copy", NAME)
 
 
 def _roll_out(cluster: Cluster, session: Session) -> None:
@@ -102,6 +102,11 @@ def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
     made["status"] = {"phase": "Failed", "initContainerStatuses": [{"name": "copy", "state": ended}]}
     _keep(cluster, made)
     failed = {"conditions": [{"type": "Failed", "status": "True"}]}
-    cluster.store.put({"kind": "Job", "metadata": {"name": "copy"}, "status": failed})
+    cluster.store.put({"kind": "Job", "metadata": {"name": "copy", "labels": names.selector(NAME)}, "status": failed})
     with pytest.raises(errors.StepFailed, match="copy: no such table"):
-        jobs.run(cluster.session(5.0), {"metadata": {"name": "copy"}}, lambda *_: "", "refused")
+        jobs.run(
+            cluster.session(5.0),
+            {"metadata": {"name": "copy", "labels": names.selector(NAME)}},
+            lambda *_: "",
+            "refused",
+        )

@@ -14,7 +14,7 @@ from mysqlops.core import names, rollout, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import binlog as receiving
 from mysqlops.objects import schedule as scheduling
-from mysqlops.operations import binlog, deploy, schedule, upgrade
+from mysqlops.operations import apply, binlog, delete, deploy, image_check, jobs, schedule, upgrade
 from mysqlops.operations import rollout as rolling
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -98,3 +98,47 @@ def test_an_upgrade_that_finds_nothing_to_do_brings_followers_in_line(objects: O
     nothing = upgrade.Change("", (), cluster.stateful_set(), None, ())
     assert upgrade.execute(cluster.session(), NAME, nothing, LIMITS) == []
     assert _agents(cluster) == {NEW}
+
+
+STRANGERS = (*FOLLOWERS, ("Job", "mysql-restore"), ("Job", "mysql-adopt"), ("Lease", "mysql-binlog"))
+
+
+@pytest.fixture(name="foreign")
+def _foreign(objects: Objects) -> Cluster:
+    """Somebody else's objects have all the names that follow from the cluster's."""
+    cluster = _cluster(objects)
+    for kind, name in STRANGERS:
+        cluster.store.put({"kind": kind, "metadata": {"name": name, "labels": {"app": "theirs"}}, "spec": {}})
+    return cluster
+
+
+def test_objects_of_others_are_no_followers(foreign: Cluster) -> None:
+    session = foreign.session()
+    assert upgrade.resume(session, NAME, LIMITS) is not None
+    assert rollout.read(foreign.stateful_set()) is None, "the rollout is closed"
+    seen = apply.look(session.client, NAME)
+    assert (seen.schedule, seen.receiver) == (None, None)
+    schedule.remove(session, NAME)
+    assert not binlog.stop(session, NAME)
+    with pytest.raises(errors.Refused, match="no schedule"):
+        schedule.run_now(session, NAME, scheduling.BACKUP, wait=False)
+    for job in (names.restore_job(NAME), names.adopt_job(NAME)):
+        jobs.delete(session, job, NAME)
+    assert not {(one.kind, one.name) for one in delete.plan(session.client, NAME, purge_data=True).steps} & {*STRANGERS}
+    assert foreign.store.objects.keys() >= {*STRANGERS}
+    assert not {(kind, name) for kind, name in STRANGERS if name in foreign.store.deleted(kind)}
+
+
+def test_nothing_takes_the_place_of_an_object_of_others(foreign: Cluster) -> None:
+    session = foreign.session()
+    wanted = {"kind": "Job", "metadata": {"name": names.restore_job(NAME), "labels": names.selector(NAME)}, "spec": {}}
+    with pytest.raises(errors.Refused, match="Job mysql-restore exists and was not created by mysqlops"):
+        jobs.begin(session, wanted)
+    with pytest.raises(errors.Refused, match="CronJob mysql-backup exists and was not created by mysqlops"):
+        schedule.put(session, NAME, scheduling.Request("0 3 * * *", "0 5 * * 0", TARGET.name))
+    foreign.store.settle = lambda: None  # no controller deletes the pod
+    foreign.store.put({"kind": "Pod", "metadata": {"name": "mysql-image-check-unlocked"}, "spec": {}})
+    spec = ClusterSpec(NAME, "db", replicas=1)
+    with pytest.raises(errors.Refused, match="Pod mysql-image-check-unlocked exists and was not created by mysqlops"):
+        image_check.check(session, spec, deploy.objects(spec))
+    assert ("Pod", "mysql-image-check-unlocked") in foreign.store.objects

@@ -127,7 +127,7 @@ def _half_restored() -> Cluster:
     cluster.silence("mysql-2")
     del cluster.store.objects["Pod", "mysql-2"]
     cluster.settle()
-    cluster.store.put({"kind": "Job", "metadata": {"name": names.restore_job(NAME)}})
+    cluster.store.put({"kind": "Job", "metadata": {"name": names.restore_job(NAME), "labels": names.selector(NAME)}})
     cluster.lost.clear()
     return cluster
 

@@ -200,7 +200,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert types.Duration().convert(text, None, None) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "5x", "m5", "1.5h"])
+@pytest.mark.parametrize("text", ["", "soon", "5x", "m5", "1.5h", "9" * 5000 + "s"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(click.BadParameter):
         types.Duration().convert(text, None, None)
