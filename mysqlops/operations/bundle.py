@@ -15,7 +15,7 @@ import io
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,8 @@ _UNIX, _MODE = 3, 0o100644
 _STRING_OR_COMMENT = re.compile(
     r"""(["'])(?:\1\1(?:\\.|(?!\1{3}).)*\1{3}|(?:\\.|(?!\1)[^\\\n])*\1)|(?P<comment>[ \t]*\#[^\n]*)""", re.DOTALL
 )
+_CONSTANTS = "pymysql/constants/"
+_CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -79,12 +81,24 @@ def _files() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     for path, module in _needed(_ENTRY).items():
         yield path, _bare(module)
+    yield from _library().items()
+
+
+def _library() -> dict[str, bytes]:
     (library,) = (_ROOT / "vendor").glob("*.whl")
-    for path, source in _unzipped(library.read_bytes()).items():
-        if path.endswith(".py"):
-            yield path, _bare(_Module.parse(source))
-        elif path.endswith("/LICENSE"):
-            yield path, source
+    files = _unzipped(library.read_bytes())
+    found = {path: text for path, text in files.items() if path.endswith("/LICENSE")}
+    modules = {path: _bare(_Module.parse(text)) for path, text in files.items() if path.endswith(".py")}
+    named = set(re.findall(rb"\w+", b" ".join(text for path, text in modules.items() if _CONSTANTS not in path)))
+    for path, text in modules.items():
+        found[path] = _of(text, named) if _CONSTANTS in path else text
+    return found
+
+
+def _of(constants: bytes, named: Set[bytes]) -> bytes:
+    """Only the constants that the library itself names: there is one for each error of the server's. We name none."""
+    lines = constants.split(b"\n")
+    return b"\n".join(b"" if (one := _CONSTANT.match(line)) and one[1] not in named else line for line in lines)
 
 
 @dataclass(frozen=True)

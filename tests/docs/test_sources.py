@@ -84,6 +84,7 @@ def test_only_one_place_deletes_claims_and_only_with_what_the_gate_lets_pass() -
 
 DELETE_WHAT_THEY_ARE_TOLD = {
     "operations/binlog.py",  # the Deployment, Lease and rights of a receiver
+    "operations/own.py",  # what bears the cluster's labels
     "operations/expose.py",  # a Service and its policy, if they are its own
     "operations/delete.py",  # --purge-data, which the user confirmed by the cluster's name
 }
@@ -127,12 +128,23 @@ def test_the_agent_is_its_sources_without_comments_and_docstrings_and_nothing_el
         bare = shipped[path]
         tokens = tokenize.tokenize(io.BytesIO(bare).readline)
         assert [one.string for one in tokens if one.type == tokenize.COMMENT] == [], path
-        assert ast.dump(ast.parse(bare)) == ast.dump(_undocumented(ast.parse(source))), path
+        assert ast.dump(_essence(ast.parse(bare))) == ast.dump(_essence(ast.parse(source))), path
         assert bare.count(b"\n") == source.count("\n"), path
 
 
-def _undocumented(tree: ast.Module) -> ast.Module:
+class _Untyped(ast.NodeTransformer):
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        return node if node.value is None else ast.Assign([node.target], node.value, lineno=node.lineno)
+
+
+def _essence(tree: ast.Module) -> ast.Module:
+    """Less docstrings and the annotations of functions and in them."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body[0] = ast.Expr(ast.Constant(""))
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            _Untyped().generic_visit(node)
     return tree

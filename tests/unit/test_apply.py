@@ -175,7 +175,8 @@ PINNED = {"image": f"mysql:9.7@sha256:{'a' * 64}", "agent_image": f"python:3.13-
 )
 def test_the_tag_of_an_image_that_was_pinned_is_what_runs(given: str, verbs: list[str], image: str) -> None:
     """A rollout for another reason keeps the digest: what the tag means by now is chosen by nobody."""
-    state = replace(STATE, spec=replace(RUNNING, **PINNED))
+    running = replace(RUNNING, image=PINNED["image"], agent_image=PINNED["agent_image"])
+    state = replace(STATE, spec=running)
     text = f"apiVersion: mysqlops/v1\nkind: Cluster\nmetadata: {{name: mysql}}\nspec: {{{given}"
     (document,) = cluster_file.parse(f"{text}, settings: {{max_connections: 100}}}}", "f.yaml")
     goal = planning.wanted(document, ClusterSpec("mysql", "db"), state)
