@@ -44,7 +44,9 @@ def _roll_out(cluster: Cluster, session: Session) -> None:
 
 
 def _try_image(cluster: Cluster, session: Session) -> None:
-    _keep(cluster, _pod("mysql-image-check"))
+    made = _pod("mysql-image-check")
+    made["metadata"]["labels"] = {names.LABEL_MANAGED_BY: names.APP_NAME}
+    _keep(cluster, made)
     image_check._delete(session, "mysql-image-check")
 
 
