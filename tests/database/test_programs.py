@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -85,8 +85,20 @@ def test_the_body_of_each_kind_of_program_counts_when_two_servers_are_compared(s
     assert bodies[0].keys() == bodies[1].keys() == {"view v", *comparison.differing(*bodies)}
 
 
-def _copied(server: connect.Server, database: Database) -> bool:
-    """Whether a dump of the only program, loaded by root, leaves exactly this program."""
+def test_a_space_that_the_client_adds_after_a_comment_is_no_difference(
+    server: connect.Server, database: Database
+) -> None:
+    server.query("CREATE PROCEDURE tricky.p() SELECT 2 FROM (SELECT 1 AS a /* x */) t")
+    wanted = comparison.programs(server, "tricky")
+    _copied(server, database, keep=lambda: _same(server, wanted))
+
+
+def _same(server: connect.Server, wanted: dict[str, str]) -> None:
+    assert comparison.differing(wanted, comparison.programs(server, "copied")) == []
+
+
+def _copied(server: connect.Server, database: Database, keep: Callable[[], None] = lambda: None) -> bool:
+    """Whether a dump of the only program, loaded by root, leaves exactly this program. `keep` looks at the copy."""
     before = _there(server)
     login = "--no-defaults --host=127.0.0.1 --user=tester --password=tester"
     dump = f"mysqldump {login} --routines --skip-comments --set-gtid-purged=OFF --no-tablespaces tricky >/tmp/dump"
@@ -95,6 +107,7 @@ def _copied(server: connect.Server, database: Database) -> bool:
     try:
         docker("exec", database.container, "sh", "-ec", dump)
         is_loaded = "loaded" in docker("exec", database.container, "sh", "-ec", load, check=False)
+        keep()
         return (
             is_loaded and _there(server) == [*before, *((*rest, "copied") for *rest, _ in before)] and not _evil(server)
         )

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 from mysqlops import errors
 from mysqlops.agent import api
-from mysqlops.kube import client
+from mysqlops.kube import attach, client
 from mysqlops.kube import exec as kube_exec
 from tests.simulation import preconditions
 from tests.simulation.apiserver import ApiServer
@@ -178,6 +178,9 @@ class CliClient(client.Client):
         if run is None:
             raise errors.PodExecFailed(f"{pod}: this world runs no programs")
         return self._wire.send(f"EXEC Pod {pod} {container}", lambda: run(pod, container, command, timeout_seconds))
+
+    def attached(self, pod: str, container: str, command: Sequence[str], *, tty: bool) -> attach.Running:
+        raise errors.PodExecFailed(f"{pod}: this world runs no shells")
 
     def _call(
         self,

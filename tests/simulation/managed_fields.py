@@ -17,10 +17,11 @@ _QUIET = frozenset({"mysqlops/Apply", "mysqlops/Update", "unknown/Update"})
 
 
 def shown(thing: Json, owners: Owners) -> Json:
-    """The object as a GET returns it; changed in place."""
-    if not owners.keys() <= _QUIET:
-        thing["metadata"]["managedFields"] = _written(owners, thing.get("apiVersion", "v1"))
-    return thing
+    """The object as a GET returns it; readers share what is in it."""
+    if owners.keys() <= _QUIET:
+        return thing
+    metadata = {**thing["metadata"], "managedFields": _written(owners, thing.get("apiVersion", "v1"))}
+    return {**thing, "metadata": metadata}
 
 
 def _written(owners: Owners, version: str) -> list[Json]:

@@ -138,7 +138,7 @@ def test_nothing_goes_to_a_network() -> None:
     """Whatever opens a connection in the real clients is only reached through what these replace."""
     for fake, real, replaced in (
         (AgentApi, api.Api, {"_call"}),
-        (CliClient, client.Client, {"_call", "_log", "run_in", "together"}),
+        (CliClient, client.Client, {"_call", "_log", "attached", "run_in", "together"}),
     ):
         users = {
             name

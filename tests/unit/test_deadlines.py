@@ -45,7 +45,7 @@ def _roll_out(cluster: Cluster, session: Session) -> None:
 
 def _try_image(cluster: Cluster, session: Session) -> None:
     made = _pod("mysql-image-check")
-    made["metadata"]["labels"] = {names.LABEL_MANAGED_BY: names.APP_NAME}
+    made["metadata"].update(uid="1", labels={names.LABEL_MANAGED_BY: names.APP_NAME})
     _keep(cluster, made)
     image_check._delete(session, "mysql-image-check")
 
