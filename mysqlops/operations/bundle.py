@@ -32,7 +32,7 @@ _UNIX, _MODE = 3, 0o100644
 _STRING_OR_COMMENT = re.compile(
     r"""(["'])(?:\1\1(?:\\.|(?!\1{3}).)*\1{3}|(?:\\.|(?!\1)[^\\\n])*\1)|(?P<comment>[ \t]*\#[^\n]*)""", re.DOTALL
 )
-_CONSTANTS = "pymysql/constants/"
+_ERRORS = "pymysql/constants/ER.py"
 _CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
@@ -89,10 +89,8 @@ def _library() -> dict[str, bytes]:
     files = _unzipped(library.read_bytes())
     found = {path: text for path, text in files.items() if path.endswith("/LICENSE")}
     modules = {path: _bare(_Module.parse(text)) for path, text in files.items() if path.endswith(".py")}
-    named = set(re.findall(rb"\w+", b" ".join(text for path, text in modules.items() if _CONSTANTS not in path)))
-    for path, text in modules.items():
-        found[path] = _of(text, named) if _CONSTANTS in path else text
-    return found
+    named = set(re.findall(rb"\w+", b" ".join(text for path, text in modules.items() if path != _ERRORS)))
+    return found | modules | {_ERRORS: _of(modules[_ERRORS], named)}
 
 
 def _of(constants: bytes, named: Set[bytes]) -> bytes:

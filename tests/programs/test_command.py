@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mysqlops.operations import bundle
+
 
 def _complete(words: str, **environment: str) -> list[str]:
     given = {"_MYSQLOPS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
@@ -51,3 +53,15 @@ def test_a_pod_that_is_deleted_while_it_waits_ends_at_once() -> None:
         assert b"127.0.0.1" in process.stdout.readline(), "it waits"
         process.terminate()
         assert process.wait(timeout=20) == 128 + signal.SIGTERM
+
+
+def test_every_module_of_the_agents_file_can_be_imported_from_it(tmp_path: Path) -> None:
+    """Its text is less than that of the sources, so it is not enough that they can be."""
+    (file := tmp_path / "agent.pyz").write_bytes(bundle.build().content)
+    program = (
+        f"import importlib, sys, zipfile; sys.path.insert(0, {str(file)!r})\n"
+        f"for name in zipfile.ZipFile({str(file)!r}).namelist():\n"
+        "    if name.endswith('.py') and '__main__' not in name:\n"
+        "        importlib.import_module(name[:-3].replace('/', '.').removesuffix('.__init__'))\n"
+    )
+    subprocess.run([sys.executable, "-I", "-c", program], check=True, timeout=60, cwd=tmp_path)
