@@ -32,7 +32,7 @@ _UNIX, _MODE = 3, 0o100644
 _STRING_OR_COMMENT = re.compile(
     r"""(["'])(?:\1\1(?:\\.|(?!\1{3}).)*\1{3}|(?:\\.|(?!\1)[^\\\n])*\1)|(?P<comment>[ \t]*\#[^\n]*)""", re.DOTALL
 )
-_ERRORS = "pymysql/constants/ER.py"
+_ERRORS = Path("pymysql", "constants", "ER.py").as_posix()
 _CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
