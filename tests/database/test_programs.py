@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mysqlops.mysql import comparison, connect, programs
+from mysqlops.mysql import comparison, connect, contents, programs
 from tests.database.conftest import Database
 from tests.database.containers import docker
 from tests.database.payloads import COMMANDING, HARMLESS, HIDING, SPLITTING
@@ -123,6 +123,11 @@ def test_a_space_that_the_client_adds_after_a_comment_is_no_difference(
 
 def _same(server: connect.Server, wanted: dict[str, str]) -> None:
     assert comparison.differing(wanted, comparison.programs(server, "copied")) == []
+    for version, is_same in ((contents.SPACED, False), (contents.VERSION, True)):
+        read = contents._programs(server, version)
+        found = [text for name, text in read.items() if name.startswith("procedure ") and name.endswith((".p", "p`"))]
+        assert len(found) == 2, read
+        assert (len({*found}) == 1) is is_same
 
 
 def _copied(server: connect.Server, database: Database, keep: Callable[[], None] = lambda: None) -> bool:
