@@ -6,8 +6,8 @@ repeats it if this one is killed. The note is a name out of a fixed list: every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -135,22 +135,17 @@ def preview(session: Session, task: Task) -> tuple[Step, ...]:
     # A member may still be coming, which the interrupted verb waits for and a plan of a whole group refuses.
     is_whole = not verbs & {planning.DEPLOY, planning.FINISH, planning.SETTLE, planning.RESUME, found.state.noted}
     steps: list[Step] = []
-    with _locked(session, name, wanted=is_whole and bool(verbs & {planning.CONFIGURE, planning.UPGRADE})):
+    # The pod that tries an image has one name for all commands.
+    with (
+        lock.held(session, name, "apply")
+        if is_whole and bool(verbs & {planning.CONFIGURE, planning.UPGRADE})
+        else nullcontext()
+    ):
         for action in found.actions:
             steps.append(Step(action.verb, "cluster", name, action.why))
             if is_whole and action.verb in _PREVIEWS:
                 steps += _PREVIEWS[action.verb](_Work(session, name, found.goal, task.choice))
     return tuple(steps)
-
-
-@contextmanager
-def _locked(session: Session, name: str, *, wanted: bool) -> Iterator[None]:
-    """The pod that tries an image has one name for all commands."""
-    if not wanted:
-        yield
-        return
-    with lock.held(session, name, "apply"):
-        yield
 
 
 def execute(session: Session, task: Task) -> list[planning.Action]:
@@ -166,8 +161,11 @@ def execute(session: Session, task: Task) -> list[planning.Action]:
                 raise errors.StepFailed(text, hint=f"mysqlops status {name}, then the same command again")
             return done
         session.progress.say(f"{left[0].verb} {name}: {left[0].why}")
-        _act(_Work(session, name, found.goal, task.choice), found.state, left[0])
-        done.append(left[0])
+        if left[0].verb == planning.DEPLOY:
+            _deploy(_Work(session, name, found.goal, task.choice), is_new=found.state.spec is None)
+            done.append(left[0])
+        elif _act(session, task, left[0].verb):
+            done.append(left[0])
 
 
 @dataclass(frozen=True)
@@ -178,18 +176,22 @@ class _Work:
     choice: planning.Choice
 
 
-def _act(work: _Work, state: planning.State, action: planning.Action) -> None:
-    if action.verb == planning.DEPLOY:
-        _deploy(work, is_new=state.spec is None)
-        return
-    with lock.held(work.session, work.name, "apply"):
-        _note(work, action.verb)
+def _act(session: Session, task: Task, verb: str) -> bool:
+    """False if the verb is no longer needed: others may have changed the cluster while this one waited for the lock.
+    Raises Refused if it would now do what must be asked for, such as removing members."""
+    with lock.held(session, task.document.name, "apply"):
+        found = seen(session.client, task)
+        if verb not in {one.verb for one in found.actions}:
+            return False
+        work = _Work(session, task.document.name, found.goal, task.choice)
+        _note(work, verb)
         try:
-            _VERBS[action.verb](work)
+            _VERBS[verb](work)
         except errors.Refused:
             _note(work, "")
             raise
         _note(work, "")
+        return True
 
 
 def _deploy(work: _Work, *, is_new: bool) -> None:
@@ -236,6 +238,12 @@ def _scaling(work: _Work) -> scale.Request:
     return scale.Request(work.choice.pvc or scale.KEEP)
 
 
+def _scale(work: _Work) -> None:
+    """With the checks of its plan, made again now."""
+    scale.plan(work.session, work.name, work.goal.spec.replicas, _scaling(work))
+    scale.execute(work.session, work.name, work.goal.spec.replicas, _scaling(work))
+
+
 def _configuring(work: _Work) -> configure.Change:
     running = observe.must_run(work.session.client, work.name)
     spec = planning.spec_for(planning.CONFIGURE, work.goal.spec, running.spec)
@@ -264,7 +272,7 @@ _VERBS: dict[str, Callable[[_Work], object]] = {
     planning.SETTLE: _settle,
     planning.RESUME: _resume,
     planning.RESIZE: lambda work: storage.execute(work.session, work.name, _resizing(work)),
-    planning.SCALE: lambda work: scale.execute(work.session, work.name, work.goal.spec.replicas, _scaling(work)),
+    planning.SCALE: _scale,
     planning.CONFIGURE: lambda work: configure.execute(work.session, work.name, _configuring(work), Limits()),
     planning.UPGRADE: lambda work: upgrade.execute(work.session, work.name, _upgrading(work), Limits()),
     planning.SCHEDULE: _schedule,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,9 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
-from mysqlops.operations import apply, observe, orders
+from mysqlops.operations import apply, lock, observe, orders
 from mysqlops.operations.cluster_file import Defaults, Entry, File
+from mysqlops.operations.session import Session
 from mysqlops.planning import apply as planning
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import Cluster
@@ -322,3 +324,21 @@ def test_a_stopped_cluster_is_written_with_its_members() -> None:
     assert document["spec"]["replicas"] == 3
     with pytest.raises(errors.NotFound):
         apply.export(cluster.session().client, "other")
+
+
+def test_what_others_did_while_it_waited_for_the_lock_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the lock there are three members and the file wants five; under it there are seven."""
+    cluster = _cluster()
+    task = _task(FILE.replace("replicas: 1", "replicas: 5"), pvc=None)
+    held = lock.held
+
+    def late(session: Session, name: str, what: str) -> AbstractContextManager[None]:
+        cluster.stateful_set()["spec"]["replicas"] = 7
+        cluster.settle()
+        return held(session, name, what)
+
+    monkeypatch.setattr(lock, "held", late)
+    with pytest.raises(errors.Refused) as error:
+        apply.execute(cluster.session(), task)
+    assert [one.code for one in error.value.reasons] == ["members-go"]
+    assert cluster.stateful_set()["spec"]["replicas"] == 7
