@@ -21,6 +21,7 @@ MARK = "mysqlops/"
 _TABLES = ("time_zone", "time_zone_name", "time_zone_transition", "time_zone_transition_type")
 _ROWS = 2000  # in one statement, of 30 bytes each
 _NAMES = "SELECT name FROM mysql.time_zone_name ORDER BY name LIMIT 5000"
+_EVENTS = "SELECT @@global.event_scheduler = 'ON' AND EXISTS (SELECT 1 FROM information_schema.events)"
 _DAYS = ("01-15", "04-03", "07-15", "10-29")
 _MOMENTS = [f"{year}-{day} 12:00:00" for year in (1975, 1990, 2005, 2020, 2025, 2036) for day in _DAYS]
 _TIMES = ", ".join(f"CONVERT_TZ('{moment}', '+00:00', n)" for moment in _MOMENTS)
@@ -35,10 +36,15 @@ def provide(server: connect.Server, packed: str) -> bool:
     if held[0] is not None and held[1] in ("", f"{MARK}{version}"):
         return False
     zones.append([[f"{MARK}{version}"], [[0, 0, "UTC"]], [], []])
+    end = ["ROLLBACK", "SET GLOBAL super_read_only = ON", "SET SESSION sql_log_bin = ON"]
     server.query("SET SESSION sql_log_bin = OFF")
-    # read_only and offline_mode stay on: no client gets in.
-    server.query("SET GLOBAL super_read_only = OFF")
+    # read_only and offline_mode stay on: no client gets in. An event of an administrator's would, under a GTID of this
+    # server's own. Who is killed meanwhile leaves the scheduler off until mysqld starts again; `config diff` shows it.
+    if server.scalar(_EVENTS):
+        server.query("SET GLOBAL event_scheduler = OFF")
+        end.append("SET GLOBAL event_scheduler = ON")
     try:
+        server.query("SET GLOBAL super_read_only = OFF")
         server.query("START TRANSACTION")
         for table in _TABLES:
             server.query(f"DELETE FROM mysql.{table}")  # noqa: S608 - our own names
@@ -48,7 +54,7 @@ def provide(server: connect.Server, packed: str) -> bool:
                 server.query(f"INSERT INTO mysql.{table} VALUES {values}")  # noqa: S608 - our own rows
         server.query("COMMIT")
     finally:
-        for statement in ("ROLLBACK", "SET GLOBAL super_read_only = ON", "SET SESSION sql_log_bin = ON"):
+        for statement in end:
             server.query(statement)
     return True
 

@@ -21,6 +21,7 @@ _WHOLE = {
     ("kubectl-create", "Update"),
     ("kubectl-replace", "Update"),
 }
+_CONTENT = ("f:data", "f:stringData", "f:binaryData")
 _NOBODY = "before-first-apply"  # the server's word, once the list of managers is empty
 _DEFAULTS = {"protocol": "TCP"}  # of the keys that distinguish list items
 
@@ -138,7 +139,10 @@ def _is_ours(entry: Json) -> bool:
 
 def _split(fields: Json, manifest: Json) -> tuple[Json, Json]:
     """What of an entry is taken over, and what stays; kubectl's own note of what it applied does neither."""
-    moved = {key: value for key, value in fields.items() if key != "f:metadata"}
+    # What a Secret holds is its user's: mysqlops renders it empty and would take it away.
+    kept = {"f:metadata", *(_CONTENT if manifest["kind"] == "Secret" else ())}
+    moved = {key: value for key, value in fields.items() if key not in kept}
+    content = {key: value for key, value in fields.items() if key in kept and key != "f:metadata"}
     ours: Json = {}
     theirs: Json = {}
     for section, inside in (fields.get("f:metadata") or {}).items():
@@ -148,7 +152,7 @@ def _split(fields: Json, manifest: Json) -> tuple[Json, Json]:
                 continue
             side = ours if isinstance(given, dict) and key.removeprefix("f:") in given else theirs
             side.setdefault(section, {})[key] = value
-    return moved | ({"f:metadata": ours} if ours else {}), ({"f:metadata": theirs} if theirs else {})
+    return moved | ({"f:metadata": ours} if ours else {}), content | ({"f:metadata": theirs} if theirs else {})
 
 
 def _united(one: Json, other: Json) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -74,6 +75,27 @@ def test_who_is_killed_half_way_leaves_nothing(server: connect.Server, database:
     assert server.scalar(_COUNT) == 0
     assert zones.provide(server, _PACKED)
     assert server.scalar("SELECT @@global.super_read_only") == 1
+
+
+def test_no_event_commits_meanwhile(server: connect.Server, database: Database) -> None:
+    """Its transaction would be one that no group knows: the member could not join."""
+    _write(server, "CREATE DATABASE ticking", "CREATE TABLE ticking.t (id INT AUTO_INCREMENT PRIMARY KEY)")
+    _write(server, "CREATE EVENT ticking.e ON SCHEDULE EVERY 1 SECOND DO INSERT INTO ticking.t VALUES ()")
+    before = server.query(_STATE)
+
+    class Slow(connect.Server):
+        def query(self, sql: str, parameters: object = ()) -> list[connect.Row]:
+            if sql.startswith("DELETE FROM mysql.time_zone_name"):
+                time.sleep(2.5)
+            return super().query(sql, parameters)  # type: ignore[arg-type]
+
+    try:
+        with database.connect() as opened:
+            assert zones.provide(Slow(opened._connection, "here"), _PACKED)
+        assert server.query(_STATE) == before
+        assert server.scalar("SELECT @@global.event_scheduler") == "ON"
+    finally:
+        _write(server, "DROP DATABASE ticking")
 
 
 def test_a_newer_release_replaces_an_older_ones_and_never_a_users(server: connect.Server) -> None:

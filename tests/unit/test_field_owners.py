@@ -104,6 +104,21 @@ def test_what_an_overlay_added_goes_and_is_named_and_labels_of_the_object_stay(p
 
 
 @WAYS
+@pytest.mark.parametrize("name", ["mysql-tls", "mysql-app"])
+def test_what_a_user_put_into_a_secret_stays(name: str, place: Way) -> None:
+    """mysqlops renders Secrets without content; the only copy of a key may be there."""
+    tools = Tools()
+    rendered = next(one for one in deploy.objects(SPEC) if (one["kind"], one["metadata"]["name"]) == ("Secret", name))
+    assert "data" not in rendered
+    place(tools, {**copy.deepcopy(rendered), "data": {"tls.key": "b25seQ=="}})
+    tools.client.apply(copy.deepcopy(rendered))
+    found = tools.client.find("Secret", name)
+    assert found is not None
+    assert found["data"] == {"tls.key": "b25seQ=="}
+    assert not [one for one in tools.warnings if ".data" in one]
+
+
+@WAYS
 def test_freshly_rendered_objects_are_applied_again_and_the_next_verb_still_works(place: Way) -> None:
     tools = Tools()
     for image in ("mysql:9.7.1", "mysql:9.7.2", "mysql:9.7.3"):
