@@ -72,7 +72,6 @@ def run(
         started = clock.monotonic()
         changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started
-        own.note_switchover(seconds, clock.now().timestamp())
         with contextlib.suppress(errors.MysqlError):
             server.block_clients()
         # Without the API server, the roles change anyway; the labels follow when it is back.
@@ -80,4 +79,5 @@ def run(
             around.label(to.pod, names.ROLE_PRIMARY)
             around.label(around.pod, names.ROLE_NONE)
         changing.join(transactions_seconds + 30.0)  # no member may leave the group before it has ended
+        own.note_switchover(seconds, clock.now().timestamp())
         return Done(to.pod, seconds)

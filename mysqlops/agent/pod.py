@@ -25,7 +25,8 @@ class Pod:
 
     def __init__(self, me: settings.Settings) -> None:
         self.me = me
-        self._mark = settings.CREDENTIALS / "handing-over"  # in RUN, mysqld's container could write one too
+        # In RUN, mysqld's container could write them too, or leave something that blocks whoever reads it.
+        self._mark, self._counted = settings.CREDENTIALS / "handing-over", settings.CREDENTIALS / "switchovers"
 
     def server(self) -> connect.Server:
         """Connect to mysqld with the agent's account by the administrative interface: connections through the socket
@@ -136,8 +137,10 @@ class Pod:
         return settings.ZONES.read_text() if settings.ZONES.exists() else ""
 
     def hold_back(self) -> None:
-        """Hold mysqld back until `let_go`: an earlier agent of this pod may have stopped alone, and let go of it."""
+        """Hold mysqld back until `let_go`: an earlier agent of this pod may have stopped alone, and let go of it. Or it
+        ended within a switchover, whose process's number another one may have now."""
         with contextlib.suppress(OSError):
+            self._mark.unlink(missing_ok=True)
             _left().unlink(missing_ok=True)
 
     def let_go(self) -> None:
@@ -155,14 +158,15 @@ class Pod:
             self._mark.unlink(missing_ok=True)
 
     def note_switchover(self, seconds: float, at: float) -> None:
-        """Count a switchover away from this member for `switchovers`, which another process of the pod may read."""
-        settings.write(settings.RUN / "switchovers", f"{self.switchovers()[0] + 1:.0f} {seconds:.3f} {at:.3f}")
+        """Count a switchover away from this member for `switchovers`, which another process of the pod may read. What
+        cannot be counted is no reason to stop half way."""
+        with contextlib.suppress(OSError):
+            settings.write(self._counted, f"{self.switchovers()[0] + 1:.0f} {seconds:.3f} {at:.3f}")
 
     def switchovers(self) -> tuple[float, float, float]:
-        """How many, how long the last one took, and when it ended (seconds since 1970). mysqld's container may write
-        there too."""
+        """How many, how long the last one took, and when it ended (seconds since 1970)."""
         try:
-            count, seconds, at = map(float, (settings.RUN / "switchovers").read_bytes()[:100].split())
+            count, seconds, at = map(float, self._counted.read_text().split())
         except (OSError, ValueError):
             return 0, 0, 0
         return (count, seconds, at) if all(map(math.isfinite, (count, seconds, at))) else (0, 0, 0)

@@ -212,10 +212,11 @@ def test_a_server_that_does_not_answer_is_asked_with_a_new_connection_later() ->
     assert "connections" not in found.text(is_open=False)
 
 
-def test_a_switchover_is_counted_in_a_file_that_anybody_in_the_pod_may_have_written(
+def test_a_switchover_is_counted_where_only_the_agent_writes_and_a_full_disk_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "RUN", tmp_path)
+    monkeypatch.setattr(settings, "CREDENTIALS", tmp_path)
+    monkeypatch.setattr(settings, "RUN", tmp_path / "shared")
     own = pod.Pod(ME)
     assert own.switchovers() == (0, 0, 0)
     own.note_switchover(0.25, 1793577600.5)
@@ -224,6 +225,9 @@ def test_a_switchover_is_counted_in_a_file_that_anybody_in_the_pod_may_have_writ
     for text in ("1 2", "nan 1 1", "x y z", "9" * 1000):
         (tmp_path / "switchovers").write_text(text)
         assert own.switchovers() == (0, 0, 0)
+    monkeypatch.setattr(own, "_counted", tmp_path / "gone" / "switchovers")
+    own.note_switchover(0.5, 1793577601)
+    assert own.switchovers() == (0, 0, 0)
 
 
 def _rules() -> list[dict[str, Any]]:
