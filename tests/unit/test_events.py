@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, events, settings
 from mysqlops.clock import SystemClock
@@ -217,7 +219,7 @@ def test_an_api_server_that_refuses_is_asked_once_for_an_order_that_stays_open()
     assert kube.asked == 2  # the failover and the order
 
 
-def test_what_happens_while_an_event_is_posted_is_posted_too() -> None:
+def test_what_happens_while_an_event_is_posted_is_posted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """With many happenings that wait, the oldest are dropped, and never another one for it."""
     kube, clock = _Api(), _Clock()
     found = _agent(kube, clock)
@@ -236,7 +238,7 @@ def test_what_happens_while_an_event_is_posted_is_posted_too() -> None:
             elected()
         create(group, kind, whole)
 
-    kube.create = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(kube, "create", slowly)
     found.turn()
     found.turn()
     assert len(kube.events) == 21
