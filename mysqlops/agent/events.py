@@ -36,8 +36,8 @@ class Events:
         self._open: dict[str, float] = {}
         self._objects: dict[str, api.Json] = {}  # as of the last look
         self._looked_at = -_LOOK_SECONDS
-        self._waiting: deque[Happening] = deque(maxlen=_MOST)
-        self._posted: deque[str] = deque(maxlen=100)
+        self._waiting: dict[str, Happening] = {}  # by the Event's name; the loop's thread adds to it too
+        self._settled: deque[str] = deque(maxlen=100)  # names that were posted or refused
 
     def start(self) -> None:
         self._clock.start("events", self._run)
@@ -47,7 +47,7 @@ class Events:
         self._last, now = seen, self._clock.monotonic()
         if not self._online or self._online[-1][1] != seen.online:
             self._online.append((now, seen.online))
-        self._waiting.extend(happenings.of_member(self._role, seen, self._me.pod, self._most(now)))
+        self._add(happenings.of_member(self._role, seen, self._me.pod, self._most(now)))
         if seen.role != names.ROLE_NONE:
             self._role = seen.role
 
@@ -69,19 +69,29 @@ class Events:
         now = self._clock.monotonic()
         self._open = happenings.open_since(self._around.notes, self._open, now)
         if self._is_primary():
-            self._waiting.extend(happenings.of_orders(self._around.notes or {}, self._open, now))
+            self._add(happenings.of_orders(self._around.notes or {}, self._open, now))
         if now >= self._looked_at + _LOOK_SECONDS:
             self._looked_at = now
             with contextlib.suppress(errors.KubeError):
                 self._look()
-        while self._waiting:
+        for name, one in list(self._waiting.items()):
             try:
-                self._post(self._waiting[0])
+                self._post(name, one)
             except errors.Unreachable:
                 return
-            except errors.KubeError:  # refused: the next try would be too
+            except (errors.Conflict, errors.Forbidden):  # another member posted it, or the next try is refused too
+                self._settled.append(name)
+            except errors.KubeError:  # an order that stays open is found again
                 pass
-            self._waiting.popleft()
+            self._waiting.pop(name, None)
+
+    def _add(self, found: Iterable[Happening]) -> None:
+        for one in found:
+            name = one.name(self._me.cluster)
+            if name not in self._settled:
+                self._waiting.setdefault(name, one)
+        for name in list(self._waiting)[:-_MOST]:
+            self._waiting.pop(name, None)
 
     def _is_primary(self) -> bool:
         return self._last is not None and self._last.role == names.ROLE_PRIMARY
@@ -105,17 +115,12 @@ class Events:
         before = self._objects.get(f"{kind}/{name}")
         self._objects[f"{kind}/{name}"] = found
         if before is not None:
-            self._waiting.extend(of(before, found))
+            self._add(of(before, found))
 
-    def _post(self, one: Happening) -> None:
-        """A Conflict means that another member posted it."""
-        name = one.name(self._me.cluster)
-        if name in self._posted:
-            return
+    def _post(self, name: str, one: Happening) -> None:
         stateful_set = self._api.get("apps/v1", "statefulsets", self._me.cluster)["metadata"]
-        with contextlib.suppress(errors.Conflict):
-            self._api.create("v1", "events", self._event(name, one, stateful_set))
-        self._posted.append(name)
+        self._api.create("v1", "events", self._event(name, one, stateful_set))
+        self._settled.append(name)
 
     def _event(self, name: str, one: Happening, owner: Mapping[str, object]) -> api.Json:
         at = instant.text(self._clock.now())

@@ -5,6 +5,7 @@ Anybody who may write an object may write anything into it: what cannot be read 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from mysqlops.core.gtid import GtidSet
 from mysqlops.core.metrics import Sample
 
 Json = Mapping[str, Any]
+_VERSION = re.compile(r"\d[\w.+~-]{0,59}", re.ASCII)  # the server answers it, so it may be anything
 _STATES = (view.ONLINE, view.RECOVERING, view.OFFLINE, view.ERROR, view.UNREACHABLE, view.DOWN, publication.UNKNOWN)
 _ROLES = (names.ROLE_PRIMARY, names.ROLE_REPLICA, names.ROLE_NONE)
 ORDERS = (
@@ -31,7 +33,8 @@ ORDERS = (
 
 def of_publication(seen: publication.Publication) -> Iterator[Sample]:
     """The member as its agent saw it."""
-    yield Sample("agent_info", 1, {"version": seen.agent_version, "server_version": seen.server_version})
+    server = _VERSION.match(seen.server_version)
+    yield Sample("agent_info", 1, {"version": seen.agent_version, "server_version": server[0] if server else ""})
     yield from (Sample("member_state", seen.state == one, {"state": one}) for one in _STATES)
     yield from (Sample("member_role", seen.role == one, {"role": one}) for one in _ROLES)
     yield Sample("member_online", seen.state == view.ONLINE and seen.role != names.ROLE_NONE)

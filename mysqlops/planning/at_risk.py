@@ -85,16 +85,17 @@ def judge(seen: status.Observed, now: status.Status) -> AtRisk:
     report = binlog.report_of(status.annotations_of(seen.receiver))
     until = report.until if report is not None else ""
     unstored = _seconds(until, seen.taken_at) if until else None
+    gap = report.gap if report is not None else ""
     backup, verified = (_proof(seen, kind) for kind in (schedule.BACKUP, schedule.VERIFY))
     return AtRisk(
         name=now.name,
         taken_at=now.taken_at,
         words=tuple(_word(seen, one, held) for one in now.members),
-        losses=tuple(_losses(now, held, _all(until, unstored, backup))),
+        losses=tuple(_losses(now, held, _all(until, unstored, gap, backup))),
         below_majority=_below_majority(held, now.replicas),
         stored_until=until or None,
         unstored_seconds=unstored,
-        gap=report.gap if report is not None else "",
+        gap=gap,
         backup=backup,
         verified=verified,
     )
@@ -139,15 +140,18 @@ def _only_at(what: str, gone: Mapping[str, str], held: Mapping[str, GtidSet], ev
     return Loss(what, who, alone.count(), str(alone), None, why)
 
 
-def _all(until: str, unstored: float | None, backup: Proof | None) -> Loss:
-    who = "all"
-    if unstored is not None:
-        return Loss(
-            ALL, who, None, "", max(0.0, unstored), f"binary logs are stored until {until}, if the target stays"
-        )
-    if backup is not None:
-        return Loss(ALL, who, None, "", backup.age, f"the last scheduled backup is of {backup.at}, if the target stays")
-    return Loss(ALL, who, None, "", None, "nothing is stored on a schedule; `backup list` shows backups made by hand")
+def _all(until: str, unstored: float | None, gap: str, backup: Proof | None) -> Loss:
+    """Binary logs are worth something only on top of a backup, and only without a gap."""
+    if backup is None:
+        logs = f"binary logs are stored until {until}, but there is no scheduled backup to apply them to"
+        why = logs if until else "nothing is stored on a schedule"
+        return Loss(ALL, "all", None, "", None, f"{why}; `backup list` shows backups made by hand")
+    if unstored is not None and not gap and unstored <= backup.age:
+        why = f"binary logs are stored until {until}, if the target stays"
+        return Loss(ALL, "all", None, "", max(0.0, unstored), why)
+    why = f"the last scheduled backup is of {backup.at}, if the target stays"
+    why += "; the stored binary logs have a gap" if gap else ""
+    return Loss(ALL, "all", None, "", backup.age, why)
 
 
 def _below_majority(held: Mapping[str, GtidSet], voters: int) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import io
 import random
+import re
+import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -44,8 +46,11 @@ class Result:
         return self.violations[0][0] if self.violations else ""
 
 
+_LOGGED = re.compile(r"\S+Z (unexpected .*)")
+
+
 class _Sink(io.TextIOBase):
-    """The agents' own words go into the trace."""
+    """The agents' own words go into the trace. What a thread of theirs swallows so that it can go on is a crash."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -53,7 +58,10 @@ class _Sink(io.TextIOBase):
     def write(self, text: str) -> int:
         if len(text) > 1:
             actor = self._world.scheduler.current
-            self._world.say(f"  [{actor.process.name if actor else '-'}] {text[25:].rstrip()}")
+            who = actor.process.name if actor else "-"
+            self._world.say(f"  [{who}] {text[25:].rstrip()}")
+            if swallowed := _LOGGED.match(text):
+                self._world.scheduler.report("crash", f"{who}: {swallowed[1]}", traceback.format_exc())
         return len(text)
 
 

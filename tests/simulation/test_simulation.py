@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from mysqlops.agent import publisher
 from tests.simulation import run, scenarios
 from tests.simulation.faults import Event
 from tests.simulation.volume import Volume
@@ -50,6 +51,22 @@ def test_a_crash_of_the_primary_is_a_failover_without_loss() -> None:
     result = run.run(1, "base", [Event(40.0, "kill-mysqld", 0, 4.0)])
     assert result.violations == []
     assert any("expels mysql-0" in text or "is elected in group 01" in text for _, text in result.trace)
+
+
+def test_an_error_that_a_thread_of_an_agent_swallows_is_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, raised = publisher.Publisher._turn, list[str]()
+
+    def once(self: publisher.Publisher, news: publisher.News) -> None:
+        if not raised:
+            raised.append("")
+            raise KeyError("absent")
+        real(self, news)
+
+    monkeypatch.setattr(publisher.Publisher, "_turn", once)
+    ((kind, text, detail),) = run.run(1, "base", []).violations
+    assert kind == "crash"
+    assert text.endswith("unexpected KeyError: 'absent'")
+    assert "in once" in detail
 
 
 def test_power_takes_the_tail_of_the_relay_log_and_kill_does_not() -> None:

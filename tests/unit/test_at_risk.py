@@ -101,12 +101,26 @@ def test_a_disaster_costs_what_is_not_stored() -> None:
     found = _judge(*members, schedules=jobs)
     assert _lost(found)[at_risk.ALL] == "the last 20h58m of writes"
     assert found.verified == at_risk.Proof("2025-12-28T05:07:30Z", 327150, 450.0)
-    found = _judge(*members, schedules=jobs, receiver=_receiver(gap="1-2"))
-    assert (_lost(found)[at_risk.ALL], found.gap) == ("the last 12s of writes", "1-2")
+    found = _judge(*members, schedules=jobs, receiver=_receiver())
+    assert _lost(found)[at_risk.ALL] == "the last 12s of writes"
     running = (_cron_job(schedule.VERIFY, "2025-12-28T05:07:30Z", "2026-01-01T00:00:00Z"),)
     proof = _judge(*members, schedules=running).verified
     assert proof is not None
     assert proof.took is None  # of the run that succeeded it is not known any more
+
+
+def test_stored_binary_logs_count_only_on_top_of_a_backup_and_without_a_gap() -> None:
+    members = (_primary(), _replica(1), _replica(2))
+    verified = (_cron_job(schedule.VERIFY, "2025-12-28T05:07:30Z", "2025-12-28T05:00:00Z"),)
+    without = _judge(*members, schedules=verified, receiver=_receiver()).losses[-1]
+    assert without.lost() == "everything"
+    assert "no scheduled backup to apply them to" in without.why
+    jobs = (_cron_job(schedule.BACKUP, "2025-12-31T03:02:00Z", "2025-12-31T03:00:00Z"),)
+    found = _judge(*members, schedules=jobs, receiver=_receiver(gap="1-2"))
+    assert (found.losses[-1].lost(), found.gap) == ("the last 20h58m of writes", "1-2")
+    assert "have a gap" in found.losses[-1].why
+    late = _judge(*members, schedules=jobs, receiver=_receiver(until="2025-12-29T00:00:00Z")).losses[-1]
+    assert late.lost() == "the last 20h58m of writes"  # the backup is newer than the logs
 
 
 @given(st.lists(st.frozensets(st.integers(1, 12)), min_size=2, max_size=9), st.integers(1, 5))

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, events, settings
 from mysqlops.clock import SystemClock
@@ -34,6 +36,7 @@ class _Api:
         self.objects: dict[str, dict[str, Any]] = {"mysql": {"metadata": {"uid": "u"}, "spec": {"replicas": 3}}}
         self.events: dict[str, dict[str, Any]] = {}
         self.trouble: errors.KubeError | None = None
+        self.asked = 0
 
     def get(self, _: str, kind: str, name: str) -> dict[str, Any]:
         if name not in self.objects:
@@ -41,6 +44,7 @@ class _Api:
         return self.objects[name]
 
     def create(self, _: str, kind: str, whole: dict[str, Any]) -> None:
+        self.asked += 1
         if self.trouble is not None:
             raise self.trouble
         if whole["metadata"]["name"] in self.events:
@@ -181,6 +185,74 @@ def test_an_api_server_that_is_away_gets_it_later_and_one_that_refuses_never() -
         found.turn()
         assert kube.reasons() == (["Switchover"] if isinstance(trouble, errors.Unreachable) else [])
         kube.events.clear()
+
+
+def _failed_over_with_an_open_order(kube: _Api, clock: _Clock) -> events.Events:
+    found = _agent(kube, clock)
+    found._around.notes = {names.ANNOTATION_FILLING: '{"mysql-2": "b"}'}
+    found.turned(REPLICA)
+    found.turn()
+    clock.seconds += 7300
+    found.turned(replace(REPLICA, online=2, role=names.ROLE_PRIMARY))
+    return found
+
+
+def test_an_order_that_stays_open_does_not_crowd_out_a_failover_while_the_api_server_is_away() -> None:
+    kube, clock = _Api(), _Clock()
+    found = _failed_over_with_an_open_order(kube, clock)
+    kube.trouble = errors.Unreachable("away")
+    for _ in range(25):
+        found.turn()
+        clock.seconds += 5
+    kube.trouble = None
+    found.turn()
+    assert kube.reasons() == ["Failover", "OrderOpen"]
+
+
+def test_an_api_server_that_refuses_is_asked_once_for_an_order_that_stays_open() -> None:
+    kube, clock = _Api(), _Clock()
+    found = _failed_over_with_an_open_order(kube, clock)
+    kube.trouble = errors.Forbidden("an older release's Role")
+    for _ in range(25):
+        found.turn()
+        clock.seconds += 5
+    assert kube.asked == 2  # the failover and the order
+
+
+def test_what_happens_while_an_event_is_posted_is_posted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many happenings that wait, the oldest are dropped, and never another one for it."""
+    kube, clock = _Api(), _Clock()
+    found = _agent(kube, clock)
+    views = iter(range(100))
+
+    def elected() -> None:
+        found.turned(REPLICA)
+        found.turned(replace(REPLICA, online=2, view_id=str(next(views)), role=names.ROLE_PRIMARY))
+
+    for _ in range(20):
+        elected()
+    create = kube.create
+
+    def slowly(group: str, kind: str, whole: dict[str, Any]) -> None:
+        if not kube.events:
+            elected()
+        create(group, kind, whole)
+
+    monkeypatch.setattr(kube, "create", slowly)
+    found.turn()
+    found.turn()
+    assert len(kube.events) == 21
+
+
+def test_an_order_is_posted_once_its_stateful_set_is_back() -> None:
+    kube, clock = _Api(), _Clock()
+    found = _failed_over_with_an_open_order(kube, clock)
+    gone = kube.objects.pop("mysql")
+    found.turn()
+    assert kube.reasons() == []
+    kube.objects["mysql"] = gone
+    found.turn()
+    assert kube.reasons() == ["OrderOpen"]
 
 
 def test_every_reason_is_on_the_page_of_codes() -> None:

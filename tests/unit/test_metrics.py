@@ -18,6 +18,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import measured, names, publication, view
 from mysqlops.core import metrics as catalogue
 from mysqlops.core.metrics import Sample
+from mysqlops.mysql import statistics
 
 _ROOT = Path(__file__).parents[2]
 _RULES = _ROOT / "manifests" / "monitoring" / "rules.yaml"
@@ -105,6 +106,45 @@ def test_a_member_that_serves_is_described() -> None:
     assert (found["gtid_gap_transactions"], found["group_members"]) == (4, 3)
     assert found["certificate_expiry_timestamp_seconds"] == 1798761600
     assert set(name.partition("[")[0] for name in found) <= set(catalogue.HELP)
+
+
+def test_a_server_does_not_choose_how_many_series_there_are_nor_their_names() -> None:
+    answers: dict[str, list[tuple[Any, ...]]] = {
+        statistics._COUNTED: [("questions", "7"), *((f"made_up_{one}", "1") for one in range(10_000))] * 2,
+        statistics._GROUP: [(1,) * 8] * 10_000,
+        statistics._ERRORS: [(f"ER_{one}", 1) for one in range(10_000)]
+        + [(number, 2) for number in range(10_000)]
+        + [(1213, 2)],
+    }
+    found = statistics.read(cast("Any", Mock(query=answers.__getitem__)))
+    errors_seen = {one.labels["error"]: one.value for one in found if one.name == "errors_total"}
+    assert len(errors_seen) == 8
+    assert (errors_seen["ER_LOCK_DEADLOCK"], errors_seen["other"]) == (4, 10_000 + 2 * 9_993)
+    assert [one.value for one in found if one.name == "queries_total"] == [7]
+    assert len(found) == 1 + 8 + 8
+
+
+@pytest.mark.parametrize(
+    ("answered", "reported"),
+    [
+        ("9.7.4-0ubuntu0.24~1", "9.7.4-0ubuntu0.24~1"),
+        ("9.7.4" + "x" * 5000, "9.7.4" + "x" * 55),
+        ('9.7.4"}\n', "9.7.4"),
+        ("a secret", ""),
+    ],
+)
+def test_the_version_of_a_server_is_a_version(answered: str, reported: str) -> None:
+    (info,) = [
+        one for one in measured.of_publication(replace(SEEN, server_version=answered)) if one.name == "agent_info"
+    ]
+    assert info.labels["server_version"] == reported
+
+
+def test_a_scrape_is_limited_whatever_answers() -> None:
+    own = yaml.safe_load((_RULES.parent / "scrape.yaml").read_text())[0]
+    spec = yaml.safe_load((_RULES.parent / "podmonitor.yaml").read_text())["spec"]
+    assert (own["sample_limit"], own["label_value_length_limit"]) == (1000, 300)
+    assert (spec["sampleLimit"], spec["labelValueLengthLimit"]) == (1000, 300)
 
 
 def test_promotions_and_views_are_counted_from_the_first_sight_on() -> None:
@@ -269,9 +309,20 @@ def test_every_alert_has_a_severity_a_summary_and_a_runbook() -> None:
         assert rule["alert"] in page.read_text(), f"{page.name} does not name {rule['alert']}"
 
 
-def test_every_alert_is_tested_with_promtool() -> None:
-    tested = (_RULES.parent / "rules.test.yaml").read_text()
-    assert {rule["alert"] for rule in _rules() if rule["alert"] not in tested} == set()
+def test_every_comparison_of_two_metrics_keeps_the_cluster_apart() -> None:
+    """Two clusters may share a namespace, and `on` drops every label that it does not name."""
+    for rule in _rules():
+        for labels in re.findall(r"\b(?:on|by) \(([^)]*)\)", rule["expr"]):
+            assert {"namespace", "mysql_cluster"} <= set(labels.split(", ")), rule["alert"]
+
+
+def test_every_alert_is_seen_firing_with_promtool() -> None:
+    firing = set[str]()
+    for case in yaml.safe_load((_RULES.parent / "rules.test.yaml").read_text())["tests"]:
+        firing |= {one["alertname"] for one in case.get("alert_rule_test", ()) if one["exp_alerts"]}
+        for one in case.get("promql_expr_test", ()):
+            firing |= set(re.findall(r'alertname="(\w+)"', str(one["exp_samples"])))
+    assert {rule["alert"] for rule in _rules()} == firing
 
 
 def test_every_metric_is_on_its_page() -> None:
