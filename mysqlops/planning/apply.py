@@ -78,11 +78,12 @@ class Action:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user decides beside the file: what becomes of the claims of members that go, and which targets will
-    exist because the file adds them first."""
+    """What the user decides beside the file: what becomes of the claims of members that go, which targets will exist
+    because the file adds them first, and which members may go (None: whichever, as nothing is changed yet)."""
 
     pvc: str | None = None
     added: Collection[str] = field(default_factory=frozenset)
+    shown: Collection[str] | None = None
 
 
 def wanted(document: Document, new: ClusterSpec, state: State) -> Wanted:
@@ -218,12 +219,22 @@ def _no_target(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
 
 
 def _members_go(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
+    members = going(goal, state)
+    if members and choice.pvc is None:
+        listed = ", ".join(sorted(members))
+        text = f"spec.replicas {goal.spec.replicas}: {listed} would go, and what becomes of their claims was not chosen"
+        yield Reason("members-go", text, "give --pvc keep, or --pvc delete with --confirm NAME")
+    elif choice.shown is not None and (more := members.difference(choice.shown)):
+        text = f"spec.replicas {goal.spec.replicas}: {', '.join(sorted(more))} would go too, which was not shown"
+        yield Reason("changed-meanwhile", text, "run the command again")
+
+
+def going(goal: Wanted, state: State) -> frozenset[str]:
+    """The members that would be removed."""
     running = state.spec
-    if running is None or choice.pvc is not None or not 0 < goal.spec.replicas < running.replicas:
-        return
-    going = ", ".join(names.pod(running.name, ordinal) for ordinal in range(goal.spec.replicas, running.replicas))
-    text = f"spec.replicas {goal.spec.replicas}: {going} would go, and what becomes of their claims was not chosen"
-    yield Reason("members-go", text, "give --pvc keep, or --pvc delete with --confirm NAME")
+    if running is None or not goal.spec.replicas:
+        return frozenset()
+    return frozenset(names.pod(running.name, ordinal) for ordinal in range(goal.spec.replicas, running.replicas))
 
 
 def _actions(goal: Wanted, state: State) -> Iterator[Action]:
