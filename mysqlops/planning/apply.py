@@ -55,6 +55,10 @@ class Wanted:
     schedule: schedule.Request | None
     receiver: Receiver | None
 
+    def going(self, state: State) -> frozenset[str]:
+        before, after = state.spec.replicas if state.spec else 0, self.spec.replicas
+        return frozenset(names.pod(self.spec.name, one) for one in range(after, before) if after)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -193,9 +197,8 @@ def _refused(goal: Wanted, state: State) -> Iterator[Reason]:
         text = f"a rollout of {name} is being taken back: {state.rollout.failure if state.rollout else ''}"
         yield Reason("rollout-open", text, f"mysqlops upgrade {name} --resume, then correct the file")
     if goal.spec.storage_class != running.storage_class:
-        text = (
-            f"spec.storage.class {goal.spec.storage_class}: {name} runs with {running.storage_class or 'the default'}"
-        )
+        default = running.storage_class or "the default"
+        text = f"spec.storage.class {goal.spec.storage_class}: {name} runs with {default}"
         hint = "a running cluster keeps its class: deploy another one, and restore a backup there"
         yield Reason("changed-option", text, hint)
     if quantity.parse(goal.spec.storage_size) < quantity.parse(running.storage_size):
@@ -219,22 +222,13 @@ def _no_target(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
 
 
 def _members_go(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
-    members = going(goal, state)
-    if members and choice.pvc is None:
-        listed = ", ".join(sorted(members))
-        text = f"spec.replicas {goal.spec.replicas}: {listed} would go, and what becomes of their claims was not chosen"
+    if (members := goal.going(state)) and choice.pvc is None:
+        text = f"{', '.join(sorted(members))} would go, and what becomes of their claims was not chosen"
+        text = f"spec.replicas {goal.spec.replicas}: {text}"
         yield Reason("members-go", text, "give --pvc keep, or --pvc delete with --confirm NAME")
     elif choice.shown is not None and (more := members.difference(choice.shown)):
         text = f"spec.replicas {goal.spec.replicas}: {', '.join(sorted(more))} would go too, which was not shown"
         yield Reason("changed-meanwhile", text, "run the command again")
-
-
-def going(goal: Wanted, state: State) -> frozenset[str]:
-    """The members that would be removed."""
-    running = state.spec
-    if running is None or not goal.spec.replicas:
-        return frozenset()
-    return frozenset(names.pod(running.name, ordinal) for ordinal in range(goal.spec.replicas, running.replicas))
 
 
 def _actions(goal: Wanted, state: State) -> Iterator[Action]:
