@@ -41,7 +41,8 @@ def apply(run: Run, *, file: str, pvc: str | None, dry_run: bool) -> None:
     """
     documents = filed.read(file)
     with run.reading() as session:
-        steps = filed.opened(run, session, documents, pvc).preview()
+        shown = filed.opened(run, session, documents, pvc).preview()
+    steps = shown.steps
     if dry_run:
         output.show_steps(steps, run.form)
         return
@@ -53,7 +54,7 @@ def apply(run: Run, *, file: str, pvc: str | None, dry_run: bool) -> None:
     deletes = pvc == "delete" and any(step.action == "scale" for step in steps)
     run.confirm(f"changes {_names(documents)}", name=_names(documents), loses=deletes)
     with run.reading() as session:
-        done = filed.opened(run, session, documents, pvc).execute(steps)
+        done = filed.opened(run, session, documents, pvc).execute(shown)
     _show(done, documents, run)
 
 

@@ -207,7 +207,11 @@ def show_status(status: Status, *, wide: bool = False) -> None:
 def _exposed(one: Mapping[str, Any]) -> str:
     reached = ", ".join(one["addresses"]) or ("no address yet" if one["exists"] is not False else "it was deleted")
     named = f", as {one['hostname']}" if one["hostname"] else ""
-    return f"Service {one['service']} ({one['type']}) -> {one['role']}, from outside: {reached}{named}"
+    odd = "" if one["recorded"] else ", not recorded: run `mysqlops expose` or `unexpose` again"
+    if one["admits"] is (one["exists"] is False):  # one of the two objects is missing
+        odd += ", its NetworkPolicy still admits clients" if one["admits"] else ", its NetworkPolicy was deleted"
+    leads = f" ({one['type']}) -> {one['role']}" if one["type"] else ""
+    return f"Service {one['service']}{leads}, from outside: {reached}{named}{odd}"
 
 
 _COLUMNS = ("MEMBER", "ROLE", "STATE", "BEHIND", "MISSING", "FILLED")  # fits 80 columns

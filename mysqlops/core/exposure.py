@@ -1,6 +1,7 @@
 """The Services by which clients from outside reach a cluster (`mysqlops expose`), as its group's Lease records them.
 
-Pure. Agents read the host names, which every new certificate contains; `status` reads the rest.
+Pure. Agents read the host names, which every new certificate contains. What is open, the objects say themselves by
+their label (objects/exposed.py): every member may write the Lease.
 """
 
 from __future__ import annotations

@@ -18,12 +18,11 @@ LABEL_DRILL = f"{DOMAIN}/drill"  # on pods that reach nodes for a drill: the clu
 LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
 LABEL_PARKED = f"{DOMAIN}/parked"  # in the selector of a StatefulSet that is set aside: the cluster's name
 LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
+LABEL_EXPOSED = f"{DOMAIN}/exposed"  # on the Service and the NetworkPolicy that `expose` made: the Service's name
 APP_NAME = "mysqlops"
 
 ANNOTATION_MEMBER = f"{DOMAIN}/member"  # on a pod: what its agent sees (core/publication.py)
-ANNOTATION_BOOTSTRAPPED = (
-    f"{DOMAIN}/bootstrapped"  # on the Lease, and a copy on the Secret: who formed the group first, and when
-)
+ANNOTATION_BOOTSTRAPPED = f"{DOMAIN}/bootstrapped"  # on the Lease, copied to the Secret: who formed the group, and when
 ANNOTATION_FENCED = f"{DOMAIN}/fenced"  # on the Lease: JSON, member -> why
 ANNOTATION_GROUP = f"{DOMAIN}/group"  # on the Lease, and a copy on the Secret: JSON, core/group.py's Note
 ANNOTATION_GIVEN_UP = f"{DOMAIN}/given-up"  # on the Lease: JSON, the order of `recover` (core/group.py)

@@ -7,6 +7,7 @@ patches are equal texts. Whoever reads it checks it again: it stands in an objec
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -214,6 +215,10 @@ def _check_mount(mount: Json, path: str, own: set[str], *, in_ours: bool) -> Non
         raise ConfigError(f"{path}: volume {name} is mysqlops' own and may not be mounted")
     if name not in own:
         raise ConfigError(f"{path}: volume {name} is not among the volumes beside it")
+    normal = posixpath.normpath(folder)  # which keeps two slashes at the beginning
+    if not folder.startswith("/") or folder.startswith("//") or folder not in (normal, f"{normal}/"):
+        text = f"{path}.mountPath {typed.visible(folder)!r}: expected an absolute path"
+        raise ConfigError(f"{text} without '//', '.' or '..'")
     folder = folder.rstrip("/")
     if in_ours and any(f"{folder}/".startswith(f"{one}/") or f"{one}/".startswith(f"{folder}/") for one in _FOLDERS):
         raise ConfigError(f"{path}: {mount['mountPath']} is mysqlops' own or holds what is: choose another folder")

@@ -46,6 +46,8 @@ VIEWER = (
     Right(_LEASES, "leases", ("get",), (names.group_lease, names.operation_lease, names.receiver)),
     Right("batch", "cronjobs", ("list",)),
     Right("", "events", ("list",)),  # why a pod is missing; nothing else needs it
+    Right("", "services", ("list",)),  # what `expose` opened
+    Right("networking.k8s.io", "networkpolicies", ("list",)),
     # To check that they exist: a member needs them to start.
     Right("", "services", ("get",)),
     Right("", "serviceaccounts", ("get",)),

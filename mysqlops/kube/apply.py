@@ -37,10 +37,10 @@ def apply(api: Api, manifest: Json) -> Json:
         change = field_owners.handed_over(found, manifest) if found is not None else None
         if found is None or change is None:
             break
-        gone = field_owners.removed(found, manifest)
+        gone, replaced = field_owners.removed(found, manifest), field_owners.replaced(found, manifest)
         with contextlib.suppress(errors.Conflict):
             api.patch(manifest["kind"], manifest["metadata"]["name"], {"metadata": change})
-            _warn(api, manifest, gone)
+            _warn(api, manifest, gone, replaced)
             break
         found = live(api, manifest)
     try:
@@ -77,8 +77,12 @@ def live(api: Api, manifest: Json) -> Json | None:
     return found
 
 
-def _warn(api: Api, manifest: Json, gone: list[str]) -> None:
+def _warn(api: Api, manifest: Json, gone: list[str], replaced: list[str]) -> None:
+    what = f"{manifest['kind']} {manifest['metadata']['name']}"
+    text = f"{what} was applied by kubectl and is mysqlops' from now on"
     if gone:
-        what, fields = f"{manifest['kind']} {manifest['metadata']['name']}", ", ".join(gone)
-        text = f"{what} was applied by kubectl and is mysqlops' from now on"
-        api.warn(f"{text}; removed, because mysqlops does not render it: {fields}")
+        text += f"; removed, because mysqlops does not render it: {', '.join(gone)}"
+    if replaced:
+        text += f"; given mysqlops' value: {', '.join(replaced)}"
+    if gone or replaced:
+        api.warn(text)

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mysqlops.core import exposure, names
+from mysqlops.core import exposure, names, ownership
 from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
+SERVICE, POLICY = KINDS = ("Service", "NetworkPolicy")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+_CIDR = re.compile(r"[0-9a-fA-F.:]+/(0|[1-9][0-9]{0,2})")
 
 
 @dataclass(frozen=True)
@@ -31,24 +34,39 @@ class Request:
 
     def check(self, cluster: str) -> Request:
         """The same, or ConfigError."""
-        own = (cluster, names.primary_service(cluster), names.replicas_service(cluster))
-        if not _SERVICE.fullmatch(self.service) or self.service in own:
-            text = (
-                f"SERVICE {self.service!r}: expected at most 63 of a-z, 0-9 and '-', and no Service of {cluster} itself"
-            )
-            raise ConfigError(text, hint=f"choose a name such as {cluster}-outside")
+        _check_name(self.service, cluster)
         if not self.ranges:
             raise ConfigError("--source-ranges is missing", hint="0.0.0.0/0,::/0 admits everybody")
         for one in self.ranges:
-            try:
-                ipaddress.ip_network(one)
-            except ValueError as error:
-                raise ConfigError(f"--source-ranges {one!r}: {error}", hint="write 203.0.113.0/24") from error
+            _check_range(one)
         if self.hostname and not exposure.is_hostname(self.hostname):
             raise ConfigError(f"--hostname {self.hostname!r}: expected a name such as db.example.com")
         if self.node_port and self.type != "NodePort":
             raise ConfigError("--node-port needs --type NodePort")
         return self
+
+
+def _check_name(service_name: str, cluster: str) -> None:
+    """Neither object may have the name of one that the cluster itself consists of."""
+    hint = f"choose a name such as {cluster}-outside"
+    own = {cluster, *ownership.taken_by(cluster)}
+    if not _SERVICE.fullmatch(service_name) or service_name in own:
+        text = f"SERVICE {service_name!r}: expected at most 63 of a-z, 0-9 and '-', and no object of {cluster} itself"
+        raise ConfigError(text, hint=hint)
+    if policy_of(service_name) in own:
+        text = f"SERVICE {service_name!r}: its NetworkPolicy would be {policy_of(service_name)}, as {cluster}'s own is"
+        raise ConfigError(text, hint=hint)
+
+
+def _check_range(text: str) -> None:
+    """As the API server reads it: Python also takes an address alone, or a mask in place of the digits."""
+    try:
+        if not _CIDR.fullmatch(text):
+            raise ValueError("expected ADDRESS/DIGITS")
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        hint = "write 203.0.113.0/24, or 203.0.113.5/32 for one address"
+        raise ConfigError(f"--source-ranges {text!r}: {error}", hint=hint) from error
 
 
 def service(cluster: str, namespace: str, request: Request) -> Json:
@@ -64,7 +82,8 @@ def service(cluster: str, namespace: str, request: Request) -> Json:
         spec["publishNotReadyAddresses"] = True  # as NAME-primary has it, for the same reason
     if request.type == "LoadBalancer":
         spec["loadBalancerSourceRanges"] = sorted(request.ranges)
-    metadata = {**_metadata(cluster, namespace, request.service), "annotations": dict(request.annotations)}
+    metadata = _metadata(cluster, namespace, request.service, request.service)
+    metadata["annotations"] = dict(request.annotations)
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
@@ -76,7 +95,7 @@ def policy(cluster: str, namespace: str, request: Request) -> Json:
         "policyTypes": ["Ingress"],
         "ingress": [{"from": peers, "ports": [{"protocol": "TCP", "port": "sql"}]}],
     }
-    metadata = _metadata(cluster, namespace, policy_of(request.service))
+    metadata = _metadata(cluster, namespace, request.service, policy_of(request.service))
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
@@ -84,9 +103,19 @@ def policy_of(service_name: str) -> str:
     return f"{service_name}-clients"
 
 
-def _metadata(cluster: str, namespace: str, name: str) -> Json:
-    labels = {**names.selector(cluster), names.LABEL_MANAGED_BY: names.APP_NAME}
-    return {"name": name, "namespace": namespace, "labels": labels}
+def _metadata(cluster: str, namespace: str, service_name: str, name: str) -> Json:
+    marked = {names.LABEL_MANAGED_BY: names.APP_NAME, names.LABEL_EXPOSED: service_name}
+    return {"name": name, "namespace": namespace, "labels": {**names.selector(cluster), **marked}}
+
+
+def selector(cluster: str) -> str:
+    """Of all objects that `expose` made for a cluster."""
+    return f"{names.selector_text(cluster)},{names.LABEL_EXPOSED}"
+
+
+def opens(found: Json) -> str:
+    """The Service to which an object belongs, by its label; empty if `expose` did not make it."""
+    return str((found["metadata"].get("labels") or {}).get(names.LABEL_EXPOSED, ""))
 
 
 def addresses(found: Json | None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mysqlops.core import names, typed
 from mysqlops.errors import FieldOwner, Reason
+from mysqlops.objects import openings
 
 Json = dict[str, Any]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -65,14 +66,51 @@ def handed_over(found: Json, manifest: Json) -> Json | None:
 
 def removed(found: Json, manifest: Json) -> list[str]:
     """What only kubectl gave the object and mysqlops does not render: it goes when the object is taken over."""
+    placed, _, others = _by_owner(found, manifest)
+    return list(dict.fromkeys(_unnamed(placed, others, manifest, "")))
+
+
+def replaced(found: Json, manifest: Json) -> list[str]:
+    """The lists that only kubectl owns, each as a whole, and that get other items when the object is taken over. Single
+    values are what verbs change, and no news."""
+    if manifest["kind"] in openings.LISTS:
+        return _openings(found, manifest)
+    placed, ours, others = _by_owner(found, manifest)
+    return list(dict.fromkeys(_changed(placed, _united(ours, others), (found, manifest), "")))
+
+
+def cut_off(found: Json, manifest: Json) -> Reason | None:
+    """Why a NetworkPolicy or Role that kubectl placed is not taken over: what it admits beside mysqlops' own would be
+    cut off. None if nothing would."""
+    fields = _openings(found, manifest)
+    return conflict(manifest, [FieldOwner("kubectl", one) for one in fields]) if fields else None
+
+
+def _openings(found: Json, manifest: Json) -> list[str]:
+    placed, ours, others = _by_owner(found, manifest)
+    lists = [path for path in openings.LISTS.get(manifest["kind"], ()) if openings.is_lost(found, manifest, path)]
+    alone = [path for path in lists if _has(placed, path) and not _has(ours, path) and not _has(others, path)]
+    return [f".{'.'.join(path)}" for path in alone]
+
+
+def _has(fields: Json, path: Sequence[str]) -> bool:
+    return not path or (f"f:{path[0]}" in fields and _has(fields[f"f:{path[0]}"], path[1:]))
+
+
+def _by_owner(found: Json, manifest: Json) -> tuple[Json, Json, Json]:
+    """The fields that kubectl placed and that would be taken over, mysqlops' own, and everybody else's."""
     placed: Json = {}
+    ours: Json = {}
     others: Json = {}
     for entry in _entries(found):
+        fields = entry.get("fieldsV1") or {}
         if _is_whole(entry):
-            placed = _united(placed, _split(entry.get("fieldsV1") or {}, manifest)[0])
-        elif not _is_ours(entry):
-            others = _united(others, entry.get("fieldsV1") or {})
-    return list(dict.fromkeys(_unnamed(placed, others, manifest, "")))
+            placed = _united(placed, _split(fields, manifest)[0])
+        elif _is_ours(entry):
+            ours = _united(ours, fields)
+        else:
+            others = _united(others, fields)
+    return placed, ours, others
 
 
 def applied_over(found: Json) -> list[str]:
@@ -171,6 +209,23 @@ def _unnamed(fields: Json, others: Json, wanted: Any, path: str) -> Iterator[str
             yield from _unnamed(inside, others.get(key) or {}, value, named)
         elif key not in others:
             yield named
+
+
+def _changed(fields: Json, others: Json, values: tuple[Any, Any], path: str) -> Iterator[str]:
+    """The lists that nobody else owns and whose live items are not the manifest's."""
+    inner = {key: one for key, one in fields.items() if key[:2] in ("f:", "k:")}
+    live, wanted = values
+    if not inner and isinstance(live, list) and live != wanted:
+        yield path
+    for key, inside in inner.items():
+        named = f"{path}.{key[2:]}" if key.startswith("f:") else f"{path}[{_shown(key)}]"
+        pair = _value(live, key), _value(wanted, key)
+        if None not in pair and (key not in others or _is_parent(inside)):
+            yield from _changed(inside, others.get(key) or {}, pair, named)
+
+
+def _is_parent(fields: Json) -> bool:
+    return any(key[:2] in ("f:", "k:") for key in fields)
 
 
 def _value(wanted: Any, key: str) -> Any:

@@ -70,8 +70,18 @@ def _namespaces(rule: Json) -> tuple[str, ...]:
     for peer in peers:
         if "namespaceSelector" not in peer:
             continue
-        terms = (peer["namespaceSelector"] or {}).get("matchExpressions") or []
-        if [(one["key"], one["operator"]) for one in terms] != [(_NAMESPACE_NAME, "In")]:
+        if not _names_namespaces(peer["namespaceSelector"]):
             return (ANY_NAMESPACE,)
-        found += terms[0]["values"]
+        found += peer["namespaceSelector"]["matchExpressions"][0]["values"]
     return tuple(sorted(found))
+
+
+def is_of_option(selector: Json | None) -> bool:
+    """Whether mysqlops renders such a selector of namespaces: of any, or of some by their names."""
+    return not selector or _names_namespaces(selector)
+
+
+def _names_namespaces(selector: Json | None) -> bool:
+    terms = (selector or {}).get("matchExpressions") or []
+    is_alone = set(selector or {}) == {"matchExpressions"}
+    return is_alone and [(one["key"], one["operator"]) for one in terms] == [(_NAMESPACE_NAME, "In")]

@@ -142,7 +142,7 @@ def preview(session: Session, task: Task) -> tuple[Step, ...]:
         else nullcontext()
     ):
         for action in found.actions:
-            steps.append(Step(action.verb, "cluster", name, action.why))
+            steps.append(Step(action.verb, "cluster", name, action.why, going=found.goal.going(found.state)))
             if is_whole and action.verb in _PREVIEWS:
                 steps += _PREVIEWS[action.verb](_Work(session, name, found.goal, task.choice))
     return tuple(steps)

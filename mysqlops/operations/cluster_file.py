@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mysqlops import errors
@@ -36,8 +36,21 @@ class Entry:
     document: Document
 
     @property
+    def key(self) -> tuple[str, str]:
+        return self.session.client.namespace, self.document.name
+
+    @property
     def is_target(self) -> bool:
         return self.document.kind == file_fields.TARGET
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a user saw before confirming it: every step, and of each cluster that is scaled, by its namespace and its
+    name, the members that go."""
+
+    steps: tuple[Step, ...]
+    going: Mapping[tuple[str, str], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -48,29 +61,35 @@ class File:
     defaults: Defaults
     pvc: str | None = None
 
-    def preview(self) -> tuple[Step, ...]:
+    def preview(self) -> Shown:
         """Every step that would be made; raises Refused with the reasons of all documents."""
         steps: list[Step] = []
+        going: dict[tuple[str, str], frozenset[str]] = {}
         reasons: list[errors.Reason] = []
         for entry in self._in_order():
             try:
-                steps += self._preview(entry)
+                found = self._preview(entry)
+                steps += found
+                for step in found:
+                    if step.action == planning.SCALE:
+                        going[entry.key] = step.going
             except errors.Refused as refusal:
                 reasons += refusal.reasons
         if reasons:
             raise errors.Refused(list(dict.fromkeys(reasons)))
-        return tuple(steps)
+        return Shown(tuple(steps), going)
 
-    def execute(self, shown: Sequence[Step]) -> list[Step]:
+    def execute(self, shown: Shown) -> list[Step]:
         """The verbs that ran; each may be killed and repeated. What becomes of claims was confirmed only for the
-        clusters of which the `shown` steps scale: raises Refused if another one has more members by now."""
-        scaled = {one.name for one in shown if one.action == planning.SCALE}
+        members that were shown: raises Refused if others would go by now."""
         done: list[Step] = []
         for entry in self._in_order():
             session, name = entry.session, entry.document.name
             if not entry.is_target:
                 task = self._task(entry)
-                choice = task.choice if name in scaled else replace(task.choice, pvc=None)
+                members = shown.going.get(entry.key)
+                pvc = None if members is None else task.choice.pvc
+                choice = replace(task.choice, pvc=pvc, shown=members or ())
                 ran = apply.execute(session, replace(task, choice=choice))
                 done += [Step(one.verb, "cluster", name, one.why) for one in ran]
             elif targets.missing(session.client, request := self._request(entry)):

@@ -14,6 +14,7 @@ from mysqlops.objects import exposed
 from mysqlops.objects.exposed import Request
 from mysqlops.operations import observe, orders, tls, waiting
 from mysqlops.operations.session import Session
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 
@@ -23,6 +24,9 @@ def expose(session: Session, name: str, request: Request, *, wait: bool) -> list
     client = session.client
     observe.judged(session, name)
     _check_free(session, name, request.service)
+    made = exposed.policy(name, client.namespace, request), exposed.service(name, client.namespace, request)
+    for one in made:
+        client.apply(one, dry_run=True)  # what the API server refuses is refused before anything is changed
     before = exposure.read(orders.read(client, name)).get(request.service)
     is_signed = not request.hostname or (before is not None and before.signed and before.hostname == request.hostname)
     noted = Exposure(request.role, request.type, request.hostname, is_signed)
@@ -34,8 +38,8 @@ def expose(session: Session, name: str, request: Request, *, wait: bool) -> list
             _note(session, name, request.service, before)
             raise
         _note(session, name, request.service, Exposure(request.role, request.type, request.hostname, True))
-    client.apply(exposed.policy(name, client.namespace, request))
-    client.apply(exposed.service(name, client.namespace, request))
+    for one in made:
+        client.apply(one)
     if wait:
         waiting.until(session, _looks(session, request.service), hint=f"kubectl describe service {request.service}")
     return exposed.addresses(client.find("Service", request.service))
@@ -51,16 +55,17 @@ def _looks(session: Session, service: str) -> Callable[[], waiting.Pending | Non
 
 
 def remove(session: Session, name: str, service: str) -> bool:
-    """Close it again; False if there is none. Host names leave the certificate when that is renewed."""
+    """Close it again, whatever the Lease says; False if there is none. Host names leave the certificate when that is
+    renewed."""
     client = session.client
-    if service not in exposure.read(orders.read(client, name)):
-        return False
-    for kind, one in (("Service", service), ("NetworkPolicy", exposed.policy_of(service))):
-        found = client.find(kind, one)
-        if found is not None and _is_ours(found, name):
-            client.delete(kind, one)
-    _note(session, name, service, None)
-    return True
+    there = [(kind, one) for kind in exposed.KINDS for one in client.list(kind, exposed.selector(name))]
+    found = [(kind, one) for kind, one in there if exposed.opens(one) == service]
+    for kind, one in found:
+        client.delete(kind, one["metadata"]["name"], uid=one["metadata"]["uid"])
+    is_noted = service in exposure.read(status.annotations_of(client.find("Lease", names.group_lease(name))))
+    if is_noted:
+        _note(session, name, service, None)
+    return bool(found) or is_noted
 
 
 def _note(session: Session, name: str, service: str, noted: Exposure | None) -> None:
@@ -75,11 +80,12 @@ def _note(session: Session, name: str, service: str, noted: Exposure | None) -> 
 def _check_free(session: Session, name: str, service: str) -> None:
     for kind, one in (("Service", service), ("NetworkPolicy", exposed.policy_of(service))):
         found = session.client.find(kind, one)
-        if found is not None and not _is_ours(found, name):
+        if found is not None and not _is_ours(found, name, service):
             text = f"{kind} {one} exists and was not made by `mysqlops expose {name}`"
             raise Refused([Reason("service-taken", text, "choose another name for SERVICE")])
 
 
-def _is_ours(found: Json, name: str) -> bool:
+def _is_ours(found: Json, name: str, service: str) -> bool:
+    """Whether `expose` made it for this Service of this cluster."""
     labels = found["metadata"].get("labels") or {}
-    return {**names.selector(name), names.LABEL_MANAGED_BY: names.APP_NAME}.items() <= labels.items()
+    return names.selector(name).items() <= labels.items() and exposed.opens(found) == service

@@ -192,7 +192,7 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
         lease=groups[0] if groups else None,
         warnings=_warnings(client, stateful_set, members),
         missing=tuple(map(" ".join, [*missing, *needed.missing_maps(client, stateful_set)])) if with_needed else (),
-        exposed=outside.services(client, groups) if with_needed else (),
+        exposed=outside.services(client, name, groups) if with_needed else (),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import exposure
+from mysqlops.core import exposure, names
+from mysqlops.core.exposure import Exposure
 from mysqlops.kube.client import Client
 from mysqlops.objects import exposed
 from mysqlops.planning import status
@@ -15,15 +16,36 @@ from mysqlops.planning import status
 Json = dict[str, Any]
 
 
-def services(client: Client, leases: Sequence[Json]) -> tuple[Json, ...]:
-    """One entry for each that the group's Lease records, with its addresses."""
-    found = exposure.read(status.annotations_of(leases[0] if leases else None))
-    return tuple({"service": name, **asdict(one), **_seen(client, name)} for name, one in sorted(found.items()))
+def services(client: Client, cluster: str, leases: Sequence[Json]) -> tuple[Json, ...]:
+    """One entry for each that exists or that the group's Lease records: every member may write there."""
+    noted = exposure.read(status.annotations_of(leases[0] if leases else None))
+    open_now, admitted = (_marked(client, kind, cluster) for kind in exposed.KINDS)
+    found = {*noted, *(open_now or ()), *(admitted or ())}
+    return tuple(_entry(name, noted.get(name), open_now, admitted) for name in sorted(found))
 
 
-def _seen(client: Client, name: str) -> Json:
+def _marked(client: Client, kind: str, cluster: str) -> dict[str, Json] | None:
+    """By the Service to which each belongs; None if they may not be read."""
     try:
-        there = client.find("Service", name)
+        return {exposed.opens(one): one for one in client.list(kind, exposed.selector(cluster))}
     except errors.Forbidden:
-        return {"exists": None, "addresses": []}
-    return {"exists": there is not None, "addresses": exposed.addresses(there)}
+        return None
+
+
+def _entry(
+    name: str, noted: Exposure | None, open_now: dict[str, Json] | None, admitted: dict[str, Json] | None
+) -> Json:
+    there = (open_now or {}).get(name)
+    return {
+        "service": name,
+        **asdict(noted or _as_made(there)),
+        "recorded": noted is not None,
+        "exists": None if open_now is None else there is not None,
+        "admits": None if admitted is None else name in admitted,
+        "addresses": exposed.addresses(there),
+    }
+
+
+def _as_made(there: Json | None) -> Exposure:
+    spec = there["spec"] if there else {}
+    return Exposure((spec.get("selector") or {}).get(names.LABEL_ROLE, ""), spec.get("type", ""))

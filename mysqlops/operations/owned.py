@@ -16,6 +16,8 @@ def check(client: Client, objects: Iterable[tuple[Json, Json | None]]) -> None:
     """Each wanted object with the existing one; raises Refused with every field, its owner, and the way out."""
     reasons: list[Reason] = []
     for wanted, found in objects:
+        if found is not None and (opening := field_owners.cut_off(found, wanted)) is not None:
+            reasons.append(opening)
         if found is None or not field_owners.has_others(found):
             continue
         try:

@@ -55,6 +55,10 @@ class Wanted:
     schedule: schedule.Request | None
     receiver: Receiver | None
 
+    def going(self, state: State) -> frozenset[str]:
+        before, after = state.spec.replicas if state.spec else 0, self.spec.replicas
+        return frozenset(names.pod(self.spec.name, one) for one in range(after, before) if after)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -78,11 +82,12 @@ class Action:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user decides beside the file: what becomes of the claims of members that go, and which targets will
-    exist because the file adds them first."""
+    """What the user decides beside the file: what becomes of the claims of members that go, which targets will exist
+    because the file adds them first, and which members may go (None: whichever, as nothing is changed yet)."""
 
     pvc: str | None = None
     added: Collection[str] = field(default_factory=frozenset)
+    shown: Collection[str] | None = None
 
 
 def wanted(document: Document, new: ClusterSpec, state: State) -> Wanted:
@@ -192,9 +197,8 @@ def _refused(goal: Wanted, state: State) -> Iterator[Reason]:
         text = f"a rollout of {name} is being taken back: {state.rollout.failure if state.rollout else ''}"
         yield Reason("rollout-open", text, f"mysqlops upgrade {name} --resume, then correct the file")
     if goal.spec.storage_class != running.storage_class:
-        text = (
-            f"spec.storage.class {goal.spec.storage_class}: {name} runs with {running.storage_class or 'the default'}"
-        )
+        default = running.storage_class or "the default"
+        text = f"spec.storage.class {goal.spec.storage_class}: {name} runs with {default}"
         hint = "a running cluster keeps its class: deploy another one, and restore a backup there"
         yield Reason("changed-option", text, hint)
     if quantity.parse(goal.spec.storage_size) < quantity.parse(running.storage_size):
@@ -218,12 +222,13 @@ def _no_target(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
 
 
 def _members_go(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
-    running = state.spec
-    if running is None or choice.pvc is not None or not 0 < goal.spec.replicas < running.replicas:
-        return
-    going = ", ".join(names.pod(running.name, ordinal) for ordinal in range(goal.spec.replicas, running.replicas))
-    text = f"spec.replicas {goal.spec.replicas}: {going} would go, and what becomes of their claims was not chosen"
-    yield Reason("members-go", text, "give --pvc keep, or --pvc delete with --confirm NAME")
+    if (members := goal.going(state)) and choice.pvc is None:
+        text = f"{', '.join(sorted(members))} would go, and what becomes of their claims was not chosen"
+        text = f"spec.replicas {goal.spec.replicas}: {text}"
+        yield Reason("members-go", text, "give --pvc keep, or --pvc delete with --confirm NAME")
+    elif choice.shown is not None and (more := members.difference(choice.shown)):
+        text = f"spec.replicas {goal.spec.replicas}: {', '.join(sorted(more))} would go too, which was not shown"
+        yield Reason("changed-meanwhile", text, "run the command again")
 
 
 def _actions(goal: Wanted, state: State) -> Iterator[Action]:

@@ -245,14 +245,54 @@ def test_the_verbs_run_in_order_and_the_next_run_has_nothing_to_do() -> None:
     assert cluster.store.log == []
 
 
+def _entry(cluster: Cluster, replicas: int) -> Entry:
+    (document,) = cluster_file.parse(FILE.replace("replicas: 1", f"replicas: {replicas}"), "f.yaml")
+    return Entry(cluster.session(), document)
+
+
+def _file(*entries: Entry) -> File:
+    defaults = Defaults("mysql:9.7", "python:3.13-slim", "restic/restic:0.18.1", insecure_http=False)
+    return File(entries, defaults, "delete")
+
+
+def test_members_that_were_not_shown_do_not_go_with_those_that_were() -> None:
+    cluster = _cluster()
+    cluster.stateful_set()["spec"]["replicas"] = 4
+    cluster.settle()
+    file = _file(_entry(cluster, 3))
+    shown = file.preview()
+    assert shown.going == {("db", "mysql"): {"mysql-3"}}
+    cluster.stateful_set()["spec"]["replicas"] = 5
+    cluster.settle()
+    with pytest.raises(errors.Refused) as error:
+        file.execute(shown)
+    assert [one.code for one in error.value.reasons] == ["changed-meanwhile"]
+    assert "mysql-4 would go too" in error.value.reasons[0].message
+    assert (cluster.lost, cluster.stateful_set()["spec"]["replicas"]) == ({}, 5)
+
+
+def test_what_was_shown_of_a_cluster_counts_for_no_other_of_its_name() -> None:
+    here, there = _cluster(), _cluster()
+    entries = _entry(here, 1), _entry(there, 3)
+    entries[1].session.client.namespace = "other"
+    file = _file(*entries)
+    shown = file.preview()
+    assert shown.going == {("db", "mysql"): {"mysql-1", "mysql-2"}}
+    there.stateful_set()["spec"]["replicas"] = 4
+    there.settle()
+    with pytest.raises(errors.Refused) as error:
+        file.execute(shown)
+    assert [one.code for one in error.value.reasons] == ["members-go"]
+    assert (there.lost, there.stateful_set()["spec"]["replicas"]) == ({}, 4)
+    assert here.stateful_set()["spec"]["replicas"] == 1  # as it was shown
+
+
 def test_a_scale_that_was_not_shown_deletes_no_claim() -> None:
     """Somebody adds members between the preview and the run: `--pvc delete` was confirmed for nobody."""
     cluster = _cluster()
-    (document,) = cluster_file.parse(FILE.replace("replicas: 1", "replicas: 3"), "f.yaml")
-    defaults = Defaults("mysql:9.7", "python:3.13-slim", "restic/restic:0.18.1", insecure_http=False)
-    file = File([Entry(cluster.session(), document)], defaults, "delete")
+    file = _file(_entry(cluster, 3))
     shown = file.preview()
-    assert [one.action for one in shown if one.kind == "cluster"] == ["backup schedule set"]
+    assert [one.action for one in shown.steps if one.kind == "cluster"] == ["backup schedule set"]
     cluster.stateful_set()["spec"]["replicas"] = 5
     cluster.settle()
     with pytest.raises(errors.Refused) as error:

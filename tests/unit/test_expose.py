@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from dataclasses import asdict
@@ -9,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mysqlops import errors
 from mysqlops.agent import certificates, settings
 from mysqlops.cli.main import run
 from mysqlops.clock import SystemClock
 from mysqlops.core import exposure, names
-from mysqlops.objects import exposed
+from mysqlops.kube import manifests
+from mysqlops.objects import exposed, render
 from mysqlops.operations import delete, expose
 from mysqlops.operations.session import Session
 from tests.unit.fakes import api
@@ -35,6 +39,7 @@ def _request(**fields: Any) -> exposed.Request:
     return exposed.Request(**{**vars(_BASE), **fields})
 
 
+_PARTS = ("shop", "primary", "replicas", "jobs", "clients", "outside", "app")
 _BASE = exposed.Request("outside", "LoadBalancer", "primary", ("203.0.113.0/24",))
 
 
@@ -63,7 +68,11 @@ def test_the_service_follows_the_role_and_shows_members_the_clients_address() ->
         ({"ranges": ()}, "--source-ranges is missing"),
         ({"ranges": ("everybody",)}, "everybody"),
         ({"ranges": ("10.0.0.1/8",)}, "has host bits set"),
-        ({"service": "mysql-primary"}, "no Service of mysql itself"),
+        ({"ranges": ("203.0.113.5",)}, "--source-ranges '203.0.113.5': expected ADDRESS/DIGITS"),
+        ({"ranges": ("10.0.0.0/255.0.0.0",)}, "expected ADDRESS/DIGITS"),
+        ({"ranges": ("10.0.0.0/08",)}, "expected ADDRESS/DIGITS"),
+        ({"ranges": ("fe80::%eth0/64",)}, "expected ADDRESS/DIGITS"),
+        ({"service": "mysql-primary"}, "no object of mysql itself"),
         ({"service": "-x"}, "SERVICE"),
         ({"hostname": "a\nb"}, "--hostname"),
         ({"node_port": 30306}, "needs --type NodePort"),
@@ -72,6 +81,49 @@ def test_the_service_follows_the_role_and_shows_members_the_clients_address() ->
 def test_what_cannot_be_meant_is_refused(fields: dict[str, Any], why: str) -> None:
     with pytest.raises(errors.ConfigError, match=why):
         _request(**fields).check("mysql")
+
+
+@given(
+    cluster=st.lists(st.sampled_from(_PARTS), min_size=1, max_size=3).map("-".join),
+    end=st.sampled_from(["", *(f"-{part}" for part in _PARTS)]),
+    cut=st.sampled_from(["", *(f"-{part}" for part in _PARTS)]),
+)
+@example(cluster="shop-clients", end="", cut="-clients")
+def test_no_object_of_expose_has_the_name_of_one_that_deploy_renders(cluster: str, end: str, cut: str) -> None:
+    request = _request(service=cluster.removesuffix(cut) + end)
+    try:
+        request.check(names.check_cluster_name(cluster))
+    except errors.ConfigError:
+        return
+    made = (exposed.service(cluster, "db", request), exposed.policy(cluster, "db", request))
+    assert not {(one["kind"], one["metadata"]["name"]) for one in made} & _rendered(cluster)
+
+
+def _rendered(cluster: str) -> set[tuple[str, str]]:
+    """The base is rendered once: names are all that matters here."""
+    return {(kind, render.rename(name, cluster)) for kind, name in _base()}
+
+
+@functools.cache
+def _base() -> frozenset[tuple[str, str]]:
+    return frozenset((one["kind"], one["metadata"]["name"]) for one in manifests.load_base())
+
+
+def test_a_cluster_whose_own_policy_ends_like_that_of_expose_is_not_opened_by_it() -> None:
+    with pytest.raises(errors.ConfigError, match="its NetworkPolicy would be shop-clients, as shop-clients's own is"):
+        _request(service="shop").check("shop-clients")
+
+
+def test_an_object_of_the_cluster_that_expose_did_not_make_is_left_alone(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = {**names.selector(NAME), names.LABEL_MANAGED_BY: names.APP_NAME}
+    theirs = {"kind": "NetworkPolicy", "metadata": {"name": "outside-clients", "labels": labels}, "spec": {"a": 1}}
+    cluster.store.put(theirs)
+    assert run(shlex.split(_WORDS)) == errors.Refused.exit_code
+    assert "service-taken" in capsys.readouterr().err
+    assert cluster.store.objects["NetworkPolicy", "outside-clients"]["spec"] == {"a": 1}
+    assert _recorded(cluster) == {}
 
 
 def test_addresses_are_those_that_the_service_has() -> None:
@@ -131,6 +183,48 @@ def test_what_is_open_goes_with_the_cluster(cluster: Cluster) -> None:
     assert _recorded(cluster) == {}  # the Lease stays, and a cluster deployed again has no such Service
 
 
+@pytest.mark.parametrize("lost", ["note", "lease"])
+def test_what_is_open_is_shown_and_closed_whatever_the_lease_says(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], lost: str
+) -> None:
+    """Every member may write the Lease, and anybody may delete it."""
+    assert run(shlex.split(_WORDS)) == 0
+    if lost == "lease":
+        del cluster.store.objects["Lease", names.group_lease(NAME)]
+    else:
+        cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"].pop(exposure.ANNOTATION)
+    capsys.readouterr()
+    run(["status", NAME])
+    assert "Service outside (LoadBalancer) -> primary, from outside: no address yet, not recorded" in _out(capsys)
+    assert run(["unexpose", NAME, "outside", "--yes"]) == 0
+    assert "is closed" in _out(capsys)
+    assert ("Service", "outside") not in cluster.store.objects
+    assert ("NetworkPolicy", "outside-clients") not in cluster.store.objects
+
+
+def _out(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("Service", "outside", "from outside: it was deleted, its NetworkPolicy still admits clients"),
+        ("NetworkPolicy", "outside-clients", "from outside: no address yet, its NetworkPolicy was deleted"),
+    ],
+)
+def test_a_note_without_an_object_is_told(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], kind: str, name: str, said: str
+) -> None:
+    assert run(shlex.split(_WORDS)) == 0
+    del cluster.store.objects[kind, name]
+    capsys.readouterr()
+    run(["status", NAME])
+    assert f"Service outside (LoadBalancer) -> primary, {said}\n" in _out(capsys)
+    assert run(["unexpose", NAME, "outside", "--yes"]) == 0
+    assert _recorded(cluster) == {}
+
+
 def test_somebody_elses_service_is_left_alone(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.store.put({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "outside"}, "spec": {"a": 1}})
     assert run(shlex.split(_WORDS)) == errors.Refused.exit_code
@@ -148,6 +242,25 @@ def _session(cluster: Cluster, *, signs: list[str]) -> Session:
     for facts in cluster.facts.values():
         facts["certificate"] = "new"
     return session
+
+
+@pytest.mark.parametrize("kind", exposed.KINDS)
+def test_what_the_api_server_refuses_changes_nothing(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    usual = api.Client.apply
+
+    def apply(self: api.Client, manifest: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        if manifest["kind"] == kind:
+            raise errors.ConfigError("spec: Invalid value")
+        return usual(self, manifest, dry_run=dry_run)
+
+    monkeypatch.setattr(api.Client, "apply", apply)
+    before = dict(cluster.store.objects)
+    with pytest.raises(errors.ConfigError, match="Invalid value"):
+        expose.expose(_session(cluster, signs=["a.example.com"]), NAME, _request(hostname="a.example.com"), wait=False)
+    assert cluster.store.objects.keys() == before.keys()
+    assert _recorded(cluster) == {}
 
 
 def _recorded(cluster: Cluster) -> dict[str, exposure.Exposure]:

@@ -103,6 +103,58 @@ def test_what_an_overlay_added_goes_and_is_named_and_labels_of_the_object_stay(p
     assert len(tools.warnings) == 1
 
 
+_OPENING = {"from": [{"ipBlock": {"cidr": "203.0.113.0/24"}}], "ports": [{"protocol": "TCP", "port": "sql"}]}
+_RIGHT = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("kind", "field", "added"), [("NetworkPolicy", ".spec.ingress", _OPENING), ("Role", ".rules", _RIGHT)]
+)
+def test_an_opening_that_an_overlay_added_is_not_cut_off(place: Way, kind: str, field: str, added: Json) -> None:
+    """These lists have one owner as a whole: the opening would go with the first verb."""
+    tools = Tools()
+    mine = next(one for one in deploy.objects(SPEC) if (one["kind"], one["metadata"]["name"]) == (kind, "mysql"))
+    patched = copy.deepcopy(mine)
+    (patched["rules"] if kind == "Role" else patched["spec"]["ingress"]).append(added)
+    place(tools, patched)
+    with pytest.raises(errors.Refused) as refused:
+        owned.check(tools.client, [(mine, tools.client.get(kind, "mysql"))])
+    (reason,) = refused.value.reasons
+    assert (reason.code, reason.message.partition(" belongs")[0]) == ("field-owner", f"{kind} mysql: {field}")
+    words = shlex.split((reason.hint or "").partition(": ")[2])
+    tools.server.merge_patch(kind, words[3], json.loads(words[-1]))  # the way out that is named
+    owned.check(tools.client, [(mine, tools.client.get(kind, "mysql"))])
+    tools.client.apply(mine)
+    assert tools.client.get(kind, "mysql").get("rules", mine.get("rules")) == mine.get("rules")
+
+
+@WAYS
+def test_an_option_of_mysqlops_may_change_what_a_placed_policy_admits(place: Way) -> None:
+    open_to_all = replace(SPEC, client_namespaces=("shop", "web"), metrics_namespaces=("*",))
+    tools = Tools()
+    for one in deploy.objects(open_to_all):
+        place(tools, one)
+    for spec in (replace(SPEC, client_namespaces=("*",)), replace(SPEC, client_namespaces=("shop",))):
+        owned.check(tools.client, [(one, tools.client.find(one["kind"], one["metadata"]["name"])) for one in _of(spec)])
+
+
+def _of(spec: ClusterSpec) -> list[Json]:
+    return [one for one in deploy.objects(spec) if one["kind"] in ("NetworkPolicy", "Role")]
+
+
+@WAYS
+def test_a_list_that_an_overlay_changed_is_named_in_the_warning(place: Way) -> None:
+    tools = Tools()
+    mine = deploy.objects(SPEC)[-1]
+    patched = copy.deepcopy(mine)
+    patched["spec"]["template"]["spec"]["containers"][0]["command"].append("--more")
+    place(tools, patched)
+    tools.client.apply(mine)
+    (said,) = tools.warnings
+    assert said.endswith('; given mysqlops\' value: .spec.template.spec.containers[name="mysqld"].command')
+
+
 @WAYS
 @pytest.mark.parametrize("name", ["mysql-tls", "mysql-app"])
 def test_what_a_user_put_into_a_secret_stays(name: str, place: Way) -> None:

@@ -230,6 +230,26 @@ def _specs(node: Any) -> Iterator[Json]:
             )
             for folder in ("/", "/etc", "/run/credentials/", "/var/lib/mysql/x", "/agent")
         ),
+        *(
+            (
+                {
+                    "spec": {
+                        "volumes": [{"name": "x"}],
+                        "containers": [{"name": "*", "volumeMounts": [{"name": "x", "mountPath": folder}]}],
+                    }
+                },
+                f"mountPath '{folder}': expected an absolute path without",
+            )
+            for folder in (
+                "/var/lib//mysql/data",
+                "//var/lib/mysql/data",
+                "var/lib/mysql/data",
+                "/opt/../var/lib/mysql/data",
+                "/var/./lib/mysql",
+                "/extra//",
+                ".",
+            )
+        ),
         ({"spec": {"topologySpreadConstraints": [{"topologyKey": "kubernetes.io/hostname"}]}}, "give spec.spread"),
         ({"spec": {"affinity": {"nodeAfinity": {}}}}, "spec.affinity.nodeAfinity may not be patched: expected one of"),
         ({"spec": {"tolerations": {}}}, "spec.pod.spec.tolerations: expected a list"),
