@@ -31,6 +31,7 @@ SCRIPT = manifests.read_text("sql/client.sh")
 @pytest.fixture
 def server(database: Database) -> Iterator[connect.Server]:
     with database.connect() as one:
+        one.query("SET GLOBAL offline_mode = OFF")  # other tests of this server leave it ON
         one.query("SET GLOBAL read_only = OFF")  # with super_read_only
         one.query("CREATE TABLE app.t (id INT PRIMARY KEY, v BLOB)")
         one.query("INSERT INTO app.t VALUES (1, 'one'), (2, 'two')")
