@@ -28,10 +28,16 @@ FILE = sql.option_file(names.USER_APP, PASSWORD, names.DATABASE_APP)
 SCRIPT = manifests.read_text("sql/client.sh")
 
 
+@pytest.fixture(autouse=True)
+def _open(database: Database) -> None:
+    """Other tests of this server leave it in offline mode."""
+    with database.connect() as one:
+        one.query("SET GLOBAL offline_mode = OFF")
+
+
 @pytest.fixture
 def server(database: Database) -> Iterator[connect.Server]:
     with database.connect() as one:
-        one.query("SET GLOBAL offline_mode = OFF")  # other tests of this server leave it ON
         one.query("SET GLOBAL read_only = OFF")  # with super_read_only
         one.query("CREATE TABLE app.t (id INT PRIMARY KEY, v BLOB)")
         one.query("INSERT INTO app.t VALUES (1, 'one'), (2, 'two')")
