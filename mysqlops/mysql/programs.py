@@ -4,6 +4,8 @@ A dump puts them between `DELIMITER ;;` lines. The client has its own idea of wh
 by line, and does not know the text's character set, what `--` before a control character means, or that a hint goes on
 in the next line. So a text must not contain, quoted or not, what ends a statement for the client: the rest would run as
 statements of the account that loads the dump. And if the client ends up inside a quote or a comment, it misses the end.
+A backslash outside quotes is a command of the client: \\C, which no option disables, changes the character set that the
+server reads the statement in, so that the server itself may find several statements in it.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import re
 from mysqlops.mysql import comparison, connect
 
 MISREAD = (
-    "its text holds two semicolons in a row, or the word delimiter and a space, or ends in a comment, or has a quote "
-    "or a comment that the mysql client reads differently"
+    "its text holds two semicolons in a row, or the word delimiter and a space, or ends in a comment, or has a quote, "
+    "a comment or a backslash that the mysql client reads differently"
 )
 _SYSTEM = "('mysql', 'sys', 'information_schema', 'performance_schema')"
 _ALL = f"""\
@@ -52,7 +54,7 @@ def is_misread(kind: str, text: str, sql_mode: str = "", charset: str = "") -> b
     if codec := _CODECS.get(charset):
         text = text.encode(codec, "replace").decode("latin-1")
     written = _WRITTEN.get(kind, "{} ").format(text)
-    return bool(_SPLIT.search(text)) or _Client(escapes="NO_BACKSLASH_ESCAPES" not in sql_mode).misses_end(written)
+    return bool(_SPLIT.search(text)) or _Client(escapes="NO_BACKSLASH_ESCAPES" not in sql_mode).misreads(written)
 
 
 class _Client:
@@ -62,13 +64,14 @@ class _Client:
         self._escapes = escapes
         self._quote, self._is_comment = "", False
         self._special = ""  # within one line: "!" is a conditional comment, "+" a hint
+        self._is_command = False
 
-    def misses_end(self, text: str) -> bool:
-        """Whether it would not see a delimiter after the text."""
+    def misreads(self, text: str) -> bool:
+        """Whether it would execute a command in the text, or would not see a delimiter after it."""
         is_cut = False
         for line in text.split("\n"):
             is_cut = self._read(line)
-        return is_cut or self._is_comment or bool(self._quote) or self._special == "+"
+        return self._is_command or is_cut or self._is_comment or bool(self._quote) or self._special == "+"
 
     def _read(self, line: str) -> bool:
         """Whether the line ends in a comment that ends with it."""
@@ -89,6 +92,7 @@ class _Client:
 
     def _after_backslash(self, sign: re.Match[str]) -> int:
         is_escape = not self._is_comment and (self._escapes or not self._quote)
+        self._is_command |= not (self._is_comment or self._quote) and sign[0] != "\\N"  # NULL
         return sign.end() if is_escape and (self._quote, sign[0][1:]) != ("`", "`") else sign.start() + 1
 
     def _see_quote(self, one: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mysqlops.mysql import connect, programs
+from mysqlops.mysql import comparison, connect, programs
 from tests.database.conftest import Database
 from tests.database.containers import docker
 from tests.database.payloads import COMMANDING, HARMLESS, HIDING, SPLITTING
@@ -68,6 +68,21 @@ def test_what_both_read_alike_is_copied_by_the_client(server: connect.Server, da
     server.query(f"CREATE PROCEDURE tricky.p() {body}")
     assert programs.splitting(server, "tricky") == []
     assert _copied(server, database)
+
+
+def test_the_body_of_each_kind_of_program_counts_when_two_servers_are_compared(server: connect.Server) -> None:
+    server.query("CREATE VIEW tricky.v AS SELECT 1 AS one")
+    bodies = []
+    for one in (1, 2):
+        server.query(f"CREATE PROCEDURE tricky.p() SELECT {one}")
+        server.query(f"CREATE FUNCTION tricky.p() RETURNS INT DETERMINISTIC RETURN {one}")
+        server.query(f"CREATE TRIGGER tricky.g BEFORE INSERT ON tricky.t FOR EACH ROW SET NEW.id = {one}")
+        server.query(f"CREATE EVENT tricky.e ON SCHEDULE EVERY 1 DAY DO SELECT {one}")
+        bodies.append(comparison.programs(server, "tricky"))
+        for kind in ("PROCEDURE tricky.p", "FUNCTION tricky.p", "TRIGGER tricky.g", "EVENT tricky.e"):
+            server.query(f"DROP {kind}")
+    assert comparison.differing(*bodies) == ["event e", "function p", "procedure p", "trigger g"]
+    assert bodies[0].keys() == bodies[1].keys() == {"view v", *comparison.differing(*bodies)}
 
 
 def _copied(server: connect.Server, database: Database) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent.jobs import adoption
 from mysqlops.core import adoption as words
-from mysqlops.mysql import connect
+from mysqlops.mysql import comparison, connect
 from tests.unit.fakes.api import Clock
 from tests.unit.fakes.two_servers import Sql
 
@@ -121,6 +121,12 @@ def test_a_last_copy_that_differs_gives_the_source_back(world: World, broken: st
         world.finishing().conclude()
     assert world.takes_writes()
     assert world.target.accounts == set()
+
+
+def test_a_program_that_arrives_with_another_body_or_that_nobody_sent_is_a_difference() -> None:
+    there = {"view v": "", "procedure p": "1", "function p": "2", "event gone": "3", "trigger t": "4"}
+    here = {"view v": "", "procedure p": "1", "function p": "9", "event new": "3", "trigger t": ""}
+    assert comparison.differing(there, here) == ["event gone", "event new", "function p"]
 
 
 def test_a_source_that_was_read_only_before_is_so_again(world: World) -> None:

@@ -254,6 +254,6 @@ def compare(source: connect.Server, target: connect.Server, database: str) -> li
         except errors.StatementFailed:
             here = comparison.Contents(-1, 0)
         found.append({"name": f"{database}.{table}", "rows": there.rows, "copied": here.rows, "equal": there == here})
-    missing = comparison.programs(source, database) - comparison.programs(target, database)
-    found += [{"name": f"{database} {one}", "rows": 0, "copied": -1, "equal": False} for one in sorted(missing)]
+    different = comparison.differing(comparison.programs(source, database), comparison.programs(target, database))
+    found += [{"name": f"{database} {one}", "rows": 0, "copied": -1, "equal": False} for one in different]
     return found
