@@ -27,3 +27,14 @@ def test_a_mode_and_a_character_set_decide_where_a_string_ends() -> None:
     japanese = "CREATE PROCEDURE `p`() SELECT 'ソ'"  # its second byte is a backslash
     assert programs.is_misread("procedure", japanese, "", "sjis")
     assert not programs.is_misread("procedure", japanese, "", "utf8mb4")
+
+
+def test_a_view_may_hold_a_semicolon_only_where_the_client_sees_a_quote() -> None:
+    for text, charset, is_misread in (
+        ("select 'a;b' AS `c;d`", "utf8mb4", False),
+        ("select 'it\\'s; ' AS `a`", "utf8mb4", False),
+        ("select 'ソ;' AS `a`", "utf8mb4", False),
+        ("select 'ソ' AS `a`,'; DROP TABLE t; -- ' AS `b`", "sjis", True),
+        ("select 'ソ\\'; DROP TABLE t; -- ' AS `a`", "sjis", True),
+    ):
+        assert programs.is_misread("view", f"CREATE VIEW `v` AS {text}", "", charset) is is_misread, text
