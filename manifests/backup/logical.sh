@@ -7,7 +7,7 @@ dump=/scratch/copy/dump
 # of its own (`\!` is a shell) out of what it loads, and leaves \r as it is. A comment could end at a newline in a name.
 sql() {
   mysql --no-defaults --socket="/work/$name.sock" --user=root --default-character-set=utf8mb4 --binary-mode \
-    --max-allowed-packet=1G "$@"
+    --loose-comments --max-allowed-packet=1G "$@"
 }
 dump_sql() {
   mysqldump --no-defaults --socket="/work/$name.sock" --user=mysqlops_dump --default-character-set=utf8mb4 --quick \

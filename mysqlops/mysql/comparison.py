@@ -173,7 +173,8 @@ def programs(server: connect.Server, database: str) -> dict[str, str]:
     )
     found = {}
     for kind, column, body, source in queries:
-        digest = f"IF(VERSION() LIKE '5.%%', NULL, SHA2({body}, 256))"
+        # The mysql client adds spaces next to comments.
+        digest = f"IF(VERSION() LIKE '5.%%', NULL, SHA2(REPLACE({body}, ' ', ''), 256))"
         rows = server.query(f"SELECT {column}, {digest} FROM information_schema.{source} = %s", [database])  # noqa: S608
         found.update({f"{kind} {name}": str(seen or "") for name, seen in rows})
     return found

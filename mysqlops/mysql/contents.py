@@ -30,11 +30,12 @@ _VIEW_COLUMNS = (
     "JOIN information_schema.columns USING (table_schema, table_name) "
     "ORDER BY table_schema, table_name, ordinal_position"
 )
-# The format of a record. 1: until 2026-11, `a.b` may be two tables, and digests are weak
+# The format of a record. 2: a program's text counts with the spaces that the mysql client adds next to comments, and so
+# a copy which it has loaded differs. 1: until 2026-11, `a.b` may be two tables, and digests are weak
 # (comparison.contents_as_before). Such a record can be compared only in its own way, which is better than not at all:
-# these backups stay as good as they were. An older program reports a backup of this version as different; nothing is
+# these backups stay as good as they were. An older program may report a backup of this version as different; nothing is
 # lost by that.
-BEFORE, VERSION = 1, 2
+BEFORE, SPACED, VERSION = 1, 2, 3
 CHECKSUM_END = comparison.DIGEST_END  # larger than any CHECKSUM TABLE, which has 32 bits
 _NOT_COUNTED_BEFORE = (*comparison.SYSTEM, "ndbinfo")  # nor `Sys`, which is a user's database
 
@@ -147,7 +148,8 @@ def _programs(server: connect.Server, version: int) -> dict[str, str]:
     for query in _DEFINITIONS:
         for kind, database, name, text in server.query(query):
             if (str(database).lower() if version == BEFORE else database) not in skipped:
-                found[f"{str(kind).lower()} {_named(version, database, name)}"] = _hash(str(text))
+                seen = str(text) if version <= SPACED else str(text).replace(" ", "")
+                found[f"{str(kind).lower()} {_named(version, database, name)}"] = _hash(seen)
     return found
 
 

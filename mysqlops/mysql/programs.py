@@ -39,7 +39,8 @@ _WRITTEN = {
 }  # by mysqldump; a routine with a space after it
 # A line may change the delimiter in its middle, and then the statement ends there. In a character set whose second
 # bytes may be letters, the client finds the D in another character.
-_SPLIT = re.compile(r";;|elimiter ", re.IGNORECASE)
+# After a comment the client adds a space, in the middle of a word if that begins with bytes beyond ASCII.
+_SPLIT = re.compile(r";;|elimiter |\*/[^\0-\x7f]", re.IGNORECASE)
 _CODECS = {one: one for one in ("big5", "cp932", "gbk", "gb18030")} | {"sjis": "cp932"}
 _SIGN = re.compile(r"\\.?|--(?=[ \t\v\f\r\0]|$)|#|/\*[!+]?|\*/|['\"`;]", re.DOTALL)
 
@@ -118,7 +119,7 @@ class _Client:
 
     def _after_backslash(self, sign: re.Match[str]) -> int:
         is_escape = not self._is_comment and (self._escapes or not self._quote)
-        self._is_command |= not (self._is_comment or self._quote) and sign[0] != "\\N"  # NULL
+        self._is_command |= not (self._is_comment or self._quote)
         return sign.end() if is_escape and (self._quote, sign[0][1:]) != ("`", "`") else sign.start() + 1
 
     def _see_quote(self, one: str) -> None:

@@ -21,6 +21,6 @@ HARMLESS = (
     "BEGIN SELECT 1; SELECT 2; END",
     "BEGIN\n -- it's a comment; and another\n SELECT 1; # `\n /* don't\n */ SELECT \"it's\", 'a\\'b', `c`;\nEND",
     "BEGIN SELECT 'a''b', \"`\", 1-- 1\n; END",
-    "SELECT '\\\\C gbk', \"\\\\!\", `\\C` FROM (SELECT \\N AS `\\C` /* \\C gbk */) t",
+    "SELECT '\\\\C gbk', \"\\\\!\", `\\C` FROM (SELECT 1 AS `\\C` /* \\C gbk */ ) t",
     "BEGIN /* one */ SELECT 1; /* two */ END",
 )

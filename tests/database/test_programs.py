@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from mysqlops.mysql import comparison, connect, programs
+from mysqlops.mysql import comparison, connect, contents, programs
 from tests.database.conftest import Database
 from tests.database.containers import docker
 from tests.database.payloads import COMMANDING, HARMLESS, HIDING, SPLITTING
@@ -113,16 +113,37 @@ def test_the_body_of_each_kind_of_program_counts_when_two_servers_are_compared(s
     assert bodies[0].keys() == bodies[1].keys() == {"view v", *comparison.differing(*bodies)}
 
 
-def _copied(server: connect.Server, database: Database) -> bool:
-    """Whether a dump of the only program, loaded by root, leaves exactly this program."""
+@pytest.mark.parametrize(
+    "body", ["SELECT 2 FROM (SELECT 1 AS a /* x */) t", "SELECT 1 /* a *//*b*/+ 1", "SELECT/*a*/2"]
+)
+def test_a_space_that_the_client_adds_next_to_a_comment_is_no_difference(
+    server: connect.Server, database: Database, body: str
+) -> None:
+    server.query(f"CREATE PROCEDURE tricky.p() {body}")
+    wanted = comparison.programs(server, "tricky")
+    _copied(server, database, keep=lambda: _same(server, wanted))
+
+
+def _same(server: connect.Server, wanted: dict[str, str]) -> None:
+    assert comparison.differing(wanted, comparison.programs(server, "copied")) == []
+    for version, is_same in ((contents.SPACED, False), (contents.VERSION, True)):
+        read = contents._programs(server, version)
+        found = [text for name, text in read.items() if name.startswith("procedure ") and name.endswith((".p", "p`"))]
+        assert len(found) == 2, read
+        assert (len({*found}) == 1) is is_same
+
+
+def _copied(server: connect.Server, database: Database, keep: Callable[[], None] = lambda: None) -> bool:
+    """Whether a dump of the only program, loaded by root, leaves exactly this program. `keep` looks at the copy."""
     before = _there(server)
     login = "--no-defaults --host=127.0.0.1 --user=tester --password=tester"
     dump = f"mysqldump {login} --routines --skip-comments --set-gtid-purged=OFF --no-tablespaces tricky >/tmp/dump"
-    load = f"mysql {login} --binary-mode copied </tmp/dump && echo loaded"
+    load = f"mysql {login} --binary-mode --loose-comments copied </tmp/dump && echo loaded"
     server.query("CREATE DATABASE copied")
     try:
         docker("exec", database.container, "sh", "-ec", dump)
         is_loaded = "loaded" in docker("exec", database.container, "sh", "-ec", load, check=False)
+        keep()
         return (
             is_loaded and _there(server) == [*before, *((*rest, "copied") for *rest, _ in before)] and not _evil(server)
         )

@@ -38,3 +38,8 @@ def test_a_view_may_hold_a_semicolon_only_where_the_client_sees_a_quote() -> Non
         ("select 'ソ\\'; DROP TABLE t; -- ' AS `a`", "sjis", True),
     ):
         assert programs.is_misread("view", f"CREATE VIEW `v` AS {text}", "", charset) is is_misread, text
+
+
+def test_a_word_that_the_client_would_cut_is_refused() -> None:
+    assert programs.is_misread("procedure", "CREATE PROCEDURE `p`() SELECT 1 AS /* x */été")
+    assert not programs.is_misread("procedure", "CREATE PROCEDURE `p`() SELECT 1 AS /* é */ été")
