@@ -110,6 +110,16 @@ def s3(options: argparse.Namespace) -> None:
     (cluster.s3_up if options.verb == "up" else cluster.s3_down)(lab)
 
 
+def policies(options: argparse.Namespace) -> None:
+    """Make the lab's network enforce NetworkPolicies, or stop it from doing so."""
+    lab = nodes.Lab(options.name)
+    if options.verb == "off":
+        cluster.policies_off(lab)
+        return
+    nodes.load(lab, [images.ensure(recipes.POLICIES)])
+    cluster.policies_on(lab)
+
+
 def build(options: argparse.Namespace) -> None:
     """Build the programs and images without starting anything."""
     host.ensure_tools()
@@ -147,6 +157,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("verb", choices=["stop", "start", "freeze", "thaw", "isolate", "heal"])
     command.add_argument("node")
     add("s3", s3, "an S3 server (versitygw) on the first node").add_argument("verb", choices=["up", "down"])
+    command = add("policies", policies, "enforce NetworkPolicies (kube-router), or no longer")
+    command.add_argument("verb", choices=["on", "off"])
     add("build", build, "build programs and images, start nothing")
     return parser
 

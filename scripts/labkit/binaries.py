@@ -35,11 +35,13 @@ GROUPS = {
     "holder": Group("watch-holder", (".",)),
     "s3": Group("storage", ("github.com/versity/versitygw/cmd/versitygw",)),
 }
+# Only for what is asked for by name: `scripts/lab up` builds none of it.
+GROUPS_ON_DEMAND = {"policies": Group("policies", ("github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",))}
 
 
 def build(name: str) -> Path:
     """The folder with the group's binaries."""
-    group = GROUPS[name]
+    group = GROUPS.get(name) or GROUPS_ON_DEMAND[name]
     source = cache.SOURCES / "go" / group.module
     target = cache.root() / "bin" / f"{name}-{cache.digest(source, *group.packages, group.flags)}"
     if target.is_dir():

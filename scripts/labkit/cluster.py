@@ -43,13 +43,17 @@ def apply_dns(lab: Lab) -> None:
 
 
 def wait_for_dns(lab: Lab) -> None:
+    _wait_for_daemons(lab, "coredns", "CoreDNS")
+
+
+def _wait_for_daemons(lab: Lab, name: str, what: str) -> None:
     counts = "jsonpath={.status.numberReady} {.status.desiredNumberScheduled}"
 
     def is_ready() -> bool:
-        words = kubectl(lab, "-n", "kube-system", "get", "daemonset", "coredns", "-o", counts, check=False).split()
+        words = kubectl(lab, "-n", "kube-system", "get", "daemonset", name, "-o", counts, check=False).split()
         return len(words) == 2 and words[0] == words[1] != "0"
 
-    wait_until(is_ready, "CoreDNS", seconds=120)
+    wait_until(is_ready, what, seconds=120)
 
 
 def apply_storage(lab: Lab, *, with_csi: bool) -> None:
@@ -99,6 +103,36 @@ def s3_down(lab: Lab) -> None:
     (lab.pki / "s3.env").unlink(missing_ok=True)
     run("docker", "exec", lab.node(0), "pkill", "-x", "versitygw", check=False)
     kubectl(lab, "delete", "namespace", "lab-s3", "--ignore-not-found")
+
+
+# kube-router's chains, and the rules by which the built-in chains lead into them. Nothing else of the table is written,
+# because kube-proxy writes it too.
+_DROP_CHAINS = r"""
+set -eu
+saved=$(iptables-save -t filter)
+ours='KUBE-ROUTER-|KUBE-POD-FW-|KUBE-NWPLCY-'
+chains=$(echo "$saved" | sed -nE "s/^:(($ours)[^ ]*).*/\1/p")
+{
+  echo '*filter'
+  for chain in $chains; do echo ":$chain - [0:0]"; done
+  echo "$saved" | sed -nE "s/^-A ((INPUT|FORWARD|OUTPUT) .*-j ($ours).*)/-D \1/p"
+  for chain in $chains; do echo "-X $chain"; done
+  echo COMMIT
+} | iptables-restore --noflush -w 10
+"""
+
+
+def policies_on(lab: Lab) -> None:
+    kubectl(lab, "apply", "-f", _MANIFESTS / "policies")
+    _wait_for_daemons(lab, "kube-router", "kube-router")
+    tell("NetworkPolicies are enforced; scripts/lab policies off ends it")
+
+
+def policies_off(lab: Lab) -> None:
+    """Every pod is reachable again. The nodes' network is theirs alone, so the rules go from each."""
+    kubectl(lab, "delete", "-f", _MANIFESTS / "policies", "--ignore-not-found", "--wait=true", "--timeout=60s")
+    for node in lab.containers():
+        run("docker", "exec", node, "bash", "-c", _DROP_CHAINS)
 
 
 def csi_nodes(lab: Lab) -> int:

@@ -92,6 +92,15 @@ POD_IMAGES = (
     _TOOLS,
     NETSHOOT,
 )
+# `scripts/lab policies on` alone needs it.
+POLICIES = Recipe(
+    "lab/kube-router:1",
+    packages=("iptables", "ipset", "ca-certificates", *_SHELL),
+    without=(*_NEVER, *_NOT_IN_A_POD),
+    links=_IPTABLES,
+    programs=("policies",),
+    entrypoint=("/usr/local/bin/kube-router",),
+)
 NODE_RECIPE = Recipe(
     NODE,
     packages=(
