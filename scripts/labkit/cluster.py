@@ -130,7 +130,9 @@ def policies_on(lab: Lab) -> None:
 
 def policies_off(lab: Lab) -> None:
     """Every pod is reachable again. The nodes' network is theirs alone, so the rules go from each."""
-    kubectl(lab, "delete", "-f", _MANIFESTS / "policies", "--ignore-not-found", "--wait=true", "--timeout=60s")
+    kubectl(lab, "delete", "-f", _MANIFESTS / "policies", "--ignore-not-found", "--timeout=60s")
+    # One that still runs would write its rules again.
+    kubectl(lab, "-n", "kube-system", "wait", "--for=delete", "pod", "-l", "k8s-app=kube-router", "--timeout=60s")
     for node in lab.containers():
         run("docker", "exec", node, "bash", "-c", _DROP_CHAINS)
 
