@@ -112,15 +112,6 @@ EXTRA_IMAGES = (
         removed=("usr/bin/tsdb", "usr/share/javascript", "usr/share/nodejs"),
     ),
 )
-# `scripts/lab policies on` alone needs it.
-POLICIES = Recipe(
-    "lab/kube-router:1",
-    packages=("iptables", "ipset", "ca-certificates", *_SHELL),
-    without=(*_NEVER, *_NOT_IN_A_POD),
-    links=_IPTABLES,
-    programs=("policies",),
-    entrypoint=("/usr/local/bin/kube-router",),
-)
 NODE_RECIPE = Recipe(
     NODE,
     packages=(
