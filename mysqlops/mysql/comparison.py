@@ -155,28 +155,17 @@ def programs(server: connect.Server, database: str) -> dict[str, str]:
     """Views, routines, triggers and events, each as `kind name`, with a digest of its body. It is empty for a view,
     whose text each version writes differently, and for all in 5.7, which shows bodies in three-byte characters."""
     queries: Sequence[tuple[str, str, str, str]] = (
-        ("view", "table_name", "NULL", "views WHERE table_schema"),
-        (
-            "function",
-            "routine_name",
-            "routine_definition",
-            "routines WHERE routine_type = 'FUNCTION' AND routine_schema",
-        ),
-        (
-            "procedure",
-            "routine_name",
-            "routine_definition",
-            "routines WHERE routine_type = 'PROCEDURE' AND routine_schema",
-        ),
-        ("trigger", "trigger_name", "action_statement", "triggers WHERE trigger_schema"),
-        ("event", "event_name", "event_definition", "events WHERE event_schema"),
+        ("'view'", "table_name", "NULL", "views WHERE table_schema"),
+        ("LOWER(routine_type)", "routine_name", "routine_definition", "routines WHERE routine_schema"),
+        ("'trigger'", "trigger_name", "action_statement", "triggers WHERE trigger_schema"),
+        ("'event'", "event_name", "event_definition", "events WHERE event_schema"),
     )
     found = {}
     for kind, column, body, source in queries:
         # The mysql client adds spaces next to comments.
         digest = f"IF(VERSION() LIKE '5.%%', NULL, SHA2(REPLACE({body}, ' ', ''), 256))"
-        rows = server.query(f"SELECT {column}, {digest} FROM information_schema.{source} = %s", [database])  # noqa: S608
-        found.update({f"{kind} {name}": str(seen or "") for name, seen in rows})
+        query = f"SELECT {kind}, {column}, {digest} FROM information_schema.{source} = %s"  # noqa: S608
+        found.update({f"{what} {name}": str(seen or "") for what, name, seen in server.query(query, [database])})
     return found
 
 

@@ -24,6 +24,8 @@ AGENT_IMAGE = os.environ.get("MYSQLOPS_AGENT_IMAGE", "python:3.13-slim")
 LAB = Path(__file__).parents[2] / "scripts" / "lab"
 _S3_KEYS = (("AWS_ACCESS_KEY_ID", "ROOT_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "ROOT_SECRET_KEY"))
 os.environ["MYSQLOPS_INSECURE_HTTP"] = "1"  # the lab's S3 server has no TLS
+# Of a container, as Pod Security restricted demands it.
+LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 SMALL = ("--storage-size", "1Gi", "--memory", "768Mi", "--cpu", "100m")
 
 
@@ -98,14 +100,13 @@ class Namespace:
 
     def in_pod(self, claim: str, script: str) -> str:
         """Run something on a claim's volume; what it printed."""
-        locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
         mounts = [{"name": "volume", "mountPath": "/volume"}]
         container = {"name": "script", "image": AGENT_IMAGE, "command": ["sh", "-ec", script], "volumeMounts": mounts}
         user = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
         spec = {
             "restartPolicy": "Never",
             "securityContext": user,
-            "containers": [{**container, "securityContext": locked}],
+            "containers": [{**container, "securityContext": LOCKED}],
             "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim}}],
         }
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "script"}, "spec": spec}
@@ -210,11 +211,16 @@ def fill(namespace: Namespace, member: str) -> None:
     namespace.kubectl("exec", member, "-c", "mysqld", "--", "sh", "-c", script)
 
 
-def s3_target(namespace: Namespace, config: pytest.Config) -> tuple[str, ...]:
-    """The options of a target on the lab's S3 server; another cluster has none that we know."""
+def must_be_the_lab(config: pytest.Config, what: str) -> None:
+    """Another cluster is its owner's: `what` is missing there."""
     own = subprocess.run([sys.executable, LAB, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip()
     if own != KUBECONFIG:
-        missing(config, "lab", "the lab's S3 server")
+        missing(config, "lab", what)
+
+
+def s3_target(namespace: Namespace, config: pytest.Config) -> tuple[str, ...]:
+    """The options of a target on the lab's S3 server; another cluster has none that we know."""
+    must_be_the_lab(config, "the lab's S3 server")
     subprocess.run([sys.executable, LAB, "s3", "up"], check=True, capture_output=True, timeout=120)
     found = json.loads(namespace.kubectl("get", "secret", "s3-keys", "-n", "lab-s3", "-o", "json"))
     data = {name: found["data"][key] for name, key in _S3_KEYS}

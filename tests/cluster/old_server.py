@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from tests.cluster.conftest import Namespace, eventually
+from tests.cluster.conftest import LOCKED, Namespace, eventually
 
 PASSWORD = 'pa"ss\\word of 1999'
 FROM = ("--from", "old", "--password-secret", "old:MYSQL_ROOT_PASSWORD", "--ca", "old-ca", "--ssl-mode", "verify-ca")
@@ -21,13 +21,12 @@ exec mysqld --no-defaults --datadir=/var/lib/mysql/data --socket=/tmp/mysqld.soc
 
 def _objects() -> list[dict[str, Any]]:
     labels = {"app": "old"}
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {
         "name": "mysql",
         "image": os.environ.get("MYSQLOPS_IMAGE", "mysql:9.7"),
         "command": ["sh", "-c", START],
         "env": [{"name": "MYSQL_ROOT_PASSWORD", "value": PASSWORD}],
-        "securityContext": locked,
+        "securityContext": LOCKED,
         "volumeMounts": [{"name": "data", "mountPath": "/var/lib/mysql"}],
     }
     security = {

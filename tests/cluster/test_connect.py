@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.cluster.conftest import AGENT_IMAGE, SMALL, Namespace, eventually
+from tests.cluster.conftest import AGENT_IMAGE, LOCKED, SMALL, Namespace, eventually
 from tests.docs.pages import DOCS
 
 pytestmark = pytest.mark.long
@@ -31,12 +31,11 @@ def test_the_python_example_reads_and_writes(namespace: Namespace) -> None:
     secrets = {"name": "database", "mountPath": "/database", "readOnly": True}
     agent = {"name": "agent", "mountPath": "/agent", "readOnly": True}
     container = {"name": "app", "image": AGENT_IMAGE, "command": ["python3", "-c", program]}
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     user = {"runAsNonRoot": True, "runAsUser": 999, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {
         "restartPolicy": "Never",
         "securityContext": user,
-        "containers": [{**container, "securityContext": locked, "volumeMounts": [secrets, agent]}],
+        "containers": [{**container, "securityContext": LOCKED, "volumeMounts": [secrets, agent]}],
         "volumes": [
             {"name": "database", "secret": {"secretName": "mysql-app"}},
             {"name": "agent", "configMap": {"name": "mysql-agent"}},

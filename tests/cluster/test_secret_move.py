@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, SMALL, Namespace, eventually, killed, run
+from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, LOCKED, SMALL, Namespace, eventually, killed, run
 from tests.faults.ledger import Ledger
 
 pytestmark = pytest.mark.long
@@ -60,9 +60,8 @@ def _secret(cluster: Namespace, name: str) -> dict[str, str]:
 
 
 def _pod(cluster: Namespace, name: str, container: dict[str, Any], volumes: list[dict[str, Any]]) -> None:
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     user = {"runAsNonRoot": True, "runAsUser": 999, "seccompProfile": {"type": "RuntimeDefault"}}
-    whole = {"name": "main", "image": AGENT_IMAGE, "securityContext": locked, **container}
+    whole = {"name": "main", "image": AGENT_IMAGE, "securityContext": LOCKED, **container}
     spec = {"restartPolicy": "Never", "securityContext": user, "containers": [whole], "volumes": volumes}
     metadata = {"name": name, "labels": {"mysqlops.io/client": "mysql"}}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}

@@ -33,8 +33,9 @@ class Database:
         return connect.connect_tcp(self.host, login, port=self.port)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A server for one file: what its tests write is in no other's way, in whatever order the files run."""
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image comes from a registry
     from testcontainers.core.container import DockerContainer
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import AGENT_IMAGE, Namespace, eventually
+from tests.cluster.conftest import AGENT_IMAGE, LOCKED, Namespace, eventually
 
 pytestmark = [pytest.mark.long]
 
@@ -60,12 +60,11 @@ _HOG = """
 
 
 def _pod(name: str, program: str, *words: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {
         "name": "attack",
         "image": AGENT_IMAGE,
         "command": ["python3", "-u", "-c", textwrap.dedent(program), *words],
-        "securityContext": locked,
+        "securityContext": LOCKED,
         "resources": {"requests": {"cpu": "50m"}, "limits": {"memory": "256Mi"}},
         "volumeMounts": [{"name": "agent", "mountPath": "/agent"}],
     }

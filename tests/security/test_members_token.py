@@ -13,7 +13,7 @@ import pytest
 
 from mysqlops.core import names, rights
 from mysqlops.kube import client
-from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, Namespace, Result, eventually, run
+from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, LOCKED, Namespace, Result, eventually, run
 
 pytestmark = pytest.mark.cluster
 _POLICY = Path(__file__).parents[2] / "manifests" / "optional" / "members.yaml"
@@ -36,13 +36,12 @@ def members(namespace: Namespace) -> Namespace:
 
 
 def _make_pod(namespace: Namespace, name: str, account: str, labels: dict[str, str]) -> None:
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     user = {"runAsNonRoot": True, "runAsUser": 999, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {
         "serviceAccountName": account,
         "nodeSelector": {"no-such": "node"},
         "securityContext": user,
-        "containers": [{"name": "main", "image": AGENT_IMAGE, "securityContext": locked}],
+        "containers": [{"name": "main", "image": AGENT_IMAGE, "securityContext": LOCKED}],
     }
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
     namespace.kubectl("apply", "-f", "-", stdin=json.dumps(pod))

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, LAB, Namespace, eventually, make_namespace, s3_target
-from tests.conftest import missing
+from tests.cluster.conftest import (
+    AGENT_IMAGE,
+    KUBECONFIG,
+    LAB,
+    LOCKED,
+    Namespace,
+    eventually,
+    make_namespace,
+    must_be_the_lab,
+    s3_target,
+)
 
 pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.lab]
 _CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).close()"
@@ -44,12 +53,11 @@ class Pod:
 
 
 def _start(namespace: Namespace, name: str, labels: dict[str, str]) -> Pod:
-    locked = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {
         "name": "shell",
         "image": AGENT_IMAGE,
         "command": ["python3", "-c", _LISTEN],
-        "securityContext": locked,
+        "securityContext": LOCKED,
     }
     user = {"runAsNonRoot": True, "runAsUser": 999, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {"securityContext": user, "containers": [container], "terminationGracePeriodSeconds": 0}
@@ -62,9 +70,7 @@ def _start(namespace: Namespace, name: str, labels: dict[str, str]) -> Pod:
 @pytest.fixture(scope="module", autouse=True)
 def _enforced(request: pytest.FixtureRequest) -> Iterator[None]:
     """kube-router in the lab, built if need be; another cluster's network is its owner's business."""
-    own = subprocess.run([LAB, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip()
-    if own != KUBECONFIG:
-        missing(request.config, "lab", "a network that enforces policies")
+    must_be_the_lab(request.config, "a network that enforces policies")
     subprocess.run([LAB, "policies", "on"], check=True, timeout=1800)
     yield
     subprocess.run([LAB, "policies", "off"], check=True, timeout=300)
@@ -75,10 +81,6 @@ def elsewhere(namespace: Namespace) -> Iterator[Namespace]:
     made = make_namespace(f"test-{uuid.uuid4().hex[:8]}")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")
-
-
-def _address(cluster: Namespace, member: str = "mysql-0") -> str:
-    return Pod(cluster, member).address
 
 
 def _comes_through(pod: Pod, address: str, port: int) -> None:
@@ -92,7 +94,7 @@ def _is_shut_out(pod: Pod, address: str, port: int) -> None:
 
 
 def test_only_labelled_pods_of_the_own_namespace_reach_the_database(cluster: Namespace, elsewhere: Namespace) -> None:
-    member = _address(cluster)
+    member = Pod(cluster, "mysql-0").address
     client, stranger = _start(cluster, "client", CLIENT), _start(cluster, "stranger", {})
     foreign = _start(elsewhere, "foreign-client", CLIENT)
     for address in (member, f"mysql.{cluster.name}.svc", f"mysql-replicas.{cluster.name}.svc"):
@@ -107,7 +109,7 @@ def test_only_labelled_pods_of_the_own_namespace_reach_the_database(cluster: Nam
 
 
 def test_upgrade_opens_the_cluster_to_other_namespaces(cluster: Namespace, elsewhere: Namespace) -> None:
-    member = _address(cluster)
+    member = Pod(cluster, "mysql-0").address
     foreign, watcher = Pod(elsewhere, "foreign-client"), _start(elsewhere, "watcher", {})
     options = ("--client-namespaces", elsewhere.name, "--metrics-namespaces", elsewhere.name)
     cluster.must("upgrade", "mysql", *options)
