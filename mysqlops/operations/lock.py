@@ -1,9 +1,10 @@
 """One command at a time changes a cluster: a Lease that is renewed by compare-and-swap while the command runs.
 
 A command that lost the Lease (a closed laptop, SIGSTOP, an API server outage, a deleted Lease) makes no further change:
-every change calls `Holding.check` first (kube/client.py, `before_change`), which renews the Lease. The own clocks alone
-prove nothing: both stop while a virtual machine is paused. Only a call that was sent already cannot be recalled.
-Other machines' clocks do not count: a Lease is free once this process has watched it for its whole duration without a
+every change calls `Holding.check` first (kube/client.py, `before_change`), which renews the Lease, and a wait ends
+(`Holding.heed`): what it waits for may never come, since somebody else decides by now. The own clocks alone prove
+nothing: both stop while a virtual machine is paused. Only a call that was sent already cannot be recalled. Other
+machines' clocks do not count: a Lease is free once this process has watched it for its whole duration without a
 renewal.
 """
 
@@ -43,10 +44,12 @@ def held(session: Session, name: str, verb: str) -> Iterator[None]:
     over = session.clock.signal()
     renewing = session.clock.start("lease", lambda: holding.keep(over))
     before, session.client.before_change = session.client.before_change, holding.check
+    session.heeds.append(holding.heed)
     try:
         orders.call_off(session.client, name)  # whoever gave them is dead
         yield
     finally:
+        session.heeds.remove(holding.heed)
         session.client.before_change = before
         over.set()
         renewing.join()
@@ -126,7 +129,16 @@ class Holding:
         is unknown."""
         if not self._lost_to:
             self.renew()
-        if self._lost_to or not self._is_fresh():
+        if self._lost_to or not self._is_younger_than(_SAFE_SECONDS):
+            self._fail()
+
+    def heed(self) -> None:
+        """Call while waiting; raises OperationLocked once the Lease is lost. Only a process that was stopped renews
+        here, before `keep` does."""
+        if not self._lost_to and not self._is_younger_than(_LEASE_SECONDS):
+            with suppress(errors.KubeError):
+                self.renew()
+        if self._lost_to:
             self._fail()
 
     def _fail(self) -> NoReturn:
@@ -139,11 +151,12 @@ class Holding:
         if not self._lost_to:
             self._client.delete_unchanged("Lease", self._lease)
 
-    def _is_fresh(self) -> bool:
-        """By both clocks: the monotonic clock stops while a laptop sleeps, the wall clock may be changed."""
+    def _is_younger_than(self, limit: float) -> bool:
+        """The last renewal. By both clocks: the monotonic clock stops while a laptop sleeps, the wall clock may be
+        changed."""
         monotonic, wall = self._renewed
         passed = (self._session.clock.monotonic() - monotonic, (self._session.clock.now() - wall).total_seconds())
-        return all(-1.0 <= seconds < _SAFE_SECONDS for seconds in passed)
+        return all(-1.0 <= seconds < limit for seconds in passed)
 
     def _moment(self) -> tuple[float, datetime]:
         return self._session.clock.monotonic(), self._session.clock.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mysqlops.clock import Clock
 from mysqlops.kube.client import Client
@@ -26,3 +26,4 @@ class Session:
     clock: Clock
     progress: Progress
     timeout_seconds: float
+    heeds: list[Callable[[], None]] = field(default_factory=list)  # what ends a wait early: each raises why

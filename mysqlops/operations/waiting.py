@@ -36,6 +36,14 @@ class Pending:
         return self.progress or f"waiting for {self.what}"
 
 
+def pass_time(session: Session, line: str, seconds: float = POLL_SECONDS) -> None:
+    """Report what is missing and sleep; raises what ends every wait of this command, such as a lost lock."""
+    session.progress.waiting(line)
+    session.clock.sleep(seconds)
+    for heed in session.heeds:
+        heed()
+
+
 class Patience:
     """The time limit of a wait: the command's --timeout from now on, or `seconds`."""
 
@@ -55,8 +63,7 @@ class Patience:
 
     def sleep(self, pending: Pending, poll_seconds: float = POLL_SECONDS) -> None:
         """The same for callers that have checked the limit themselves."""
-        self._session.progress.waiting(pending.line())
-        self._session.clock.sleep(poll_seconds)
+        pass_time(self._session, pending.line(), poll_seconds)
 
     def give_up(self, pending: Pending) -> NoReturn:
         """End the wait with WaitTimeout, which says what is missing."""
@@ -75,18 +82,14 @@ def until(
     """The result of `look` once it is not Pending; raises WaitTimeout with the last Pending."""
     patience = Patience(session, seconds, hint)
 
-    def say(state: tenacity.RetryCallState) -> None:
-        session.progress.waiting(_pending(state).line())
-
     def give_up(state: tenacity.RetryCallState) -> NoReturn:
         patience.give_up(_pending(state))
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda found: isinstance(found, Pending)),
-        wait=tenacity.wait_fixed(poll_seconds),
         stop=lambda _: patience.is_over(),
-        sleep=session.clock.sleep,
-        before_sleep=say,
+        sleep=lambda _: None,  # said and done before, where the state is known
+        before_sleep=lambda state: pass_time(session, _pending(state).line(), poll_seconds),
         retry_error_callback=give_up,
     )
     found = retrying(look)

@@ -93,6 +93,22 @@ class Namespace:
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
         return items
 
+    def agent_log(self, pod: str) -> str:
+        """Of the agent that runs, after that of the one before it in this pod."""
+        words = ("logs", pod, "-c", "agent")
+        return self.kubectl(*words, "--previous", check=False) + self.kubectl(*words)
+
+    def broken_agents(self) -> list[str]:
+        """The pods whose agent ended by an error of its own, or for memory, and what it printed last."""
+        found = []
+        for pod in self.objects("pods"):
+            for container in pod["status"].get("containerStatuses", []):
+                ended = container.get("lastState", {}).get("terminated") or container["state"].get("terminated") or {}
+                last_words = ended.get("message", "")
+                if container["name"] == "agent" and (ended.get("reason") == "OOMKilled" or "Traceback" in last_words):
+                    found.append(f"{pod['metadata']['name']}: {ended['reason']} {last_words}")
+        return found
+
     def claim(self, name: str, size: str = "1Gi") -> None:
         spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
         manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
@@ -236,7 +252,9 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
         missing(request.config, "cluster", 'MYSQLOPS_KUBECONFIG is not set: eval "$(scripts/lab env)"')
     made = make_namespace(f"test-{uuid.uuid4().hex[:8]}")
     yield made
+    broken = made.broken_agents()
     made.kubectl("delete", "namespace", made.name, "--wait=false")
+    assert not broken, broken
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def test_a_replica_made_writable_by_hand_is_set_back_and_what_it_wrote_is_everyb
     wrote = "SELECT id FROM app.kept WHERE id = 26"
     eventually(lambda: all(cluster.sql(member, wrote) == [[26]] for member in MEMBERS), "every member has it")
     assert cluster.await_healthy()["primary"] != replica
-    assert "refusing writes: a replica, and somebody turned" in cluster.kubectl("logs", replica, "-c", "agent")
+    assert "refusing writes: a replica, and somebody turned" in cluster.agent_log(replica)
     executed = {cluster.sql(member, "SELECT @@global.gtid_executed")[0][0] for member in MEMBERS}
     assert len(executed) == 1, "no errant transaction"
 

@@ -334,7 +334,7 @@ def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) ->
     done = cluster.mysqlops("member", "rebuild", "mysql", first, "--confirm", first)
     assert done.code == 0, done.err
     assert cluster.sql(first, "SELECT state FROM performance_schema.clone_status") == [["Completed"]]
-    told = cluster.kubectl("logs", first, "-c", "agent")
+    told = cluster.agent_log(first)
     assert f"copying: it is being rebuilt, from {other}" in told
     assert told.index("copying: ") < told.index("joining: ")
     assert "recovering: cloning" not in told

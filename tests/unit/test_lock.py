@@ -9,7 +9,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import names
-from mysqlops.operations import lock
+from mysqlops.operations import lock, waiting
 from mysqlops.operations.session import Progress, Session
 from tests.unit.fakes.api import Client, Clock, Json, Store
 
@@ -60,6 +60,23 @@ def test_a_command_that_slept_changes_nothing_more_once_another_has_the_lock() -
     assert space.lease() is None
     with lock.held(third, NAME, "restore"):
         assert space.holder() == "restore"
+
+
+def test_a_command_that_slept_ends_its_wait_once_another_has_the_lock() -> None:
+    """What it waits for may never come: the other command may have fenced the member."""
+    space = Namespace()
+    first, second = space.session(), space.session()
+    with lock.held(first, NAME, "restart"):
+        space.clock.sleep(20)
+        with lock.held(second, NAME, "member fence"):
+            began = space.clock.seconds
+            with pytest.raises(errors.OperationLocked, match="lost the lock of mysql to member fence by"):
+                waiting.until(first, lambda: waiting.Pending("mysql-2 to serve"))
+            with pytest.raises(errors.OperationLocked, match="lost the lock"):
+                waiting.Patience(first).pause(waiting.Pending("mysql-2 to serve"))
+            assert space.clock.seconds - began < 1
+            with pytest.raises(errors.WaitTimeout):
+                waiting.until(second, lambda: waiting.Pending("mysql-2 to leave"), seconds=5)
 
 
 def test_the_end_of_a_command_that_lost_the_lock_leaves_the_other_s_alone() -> None:
