@@ -37,7 +37,7 @@ def seen(namespace: Namespace, member: str) -> dict[str, Any]:
     return {query: namespace.sql(member, query) for query in _QUERIES}
 
 
-_SESSIONS, _CALLS = 16, 125  # at once, and transactions of each
+_SESSIONS, _CALLS = 8, 63  # at once, and transactions of each: a piece takes seconds, also on a loaded machine
 _SPIN = f"""
 import sys
 from concurrent.futures import ThreadPoolExecutor

@@ -9,6 +9,7 @@ import select
 import subprocess
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -181,9 +182,9 @@ def test_who_waits_for_whom_and_the_end_of_one(database: Database, server: conne
             threading.Thread(target=_quietly, args=(waiter, "UPDATE app.t SET v = 'secret' WHERE id = 1")),
             threading.Thread(target=_quietly, args=(altering, "ALTER TABLE app.t ADD COLUMN w INT")),
         ]
-        for one in threads:
+        for count, one in enumerate(threads, 1):  # the other way round, the update would wait for the ALTER
             one.start()
-        found = eventually(lambda: _waits(server, 2), "both wait")
+            found = eventually(partial(_waits, server, count), "it waits")
         assert {(one.blocker, one.on.partition(" (")[0]) for one in found.waits} >= {
             (blocker, "a row lock"),
             (blocker, "a lock"),
