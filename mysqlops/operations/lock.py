@@ -152,7 +152,7 @@ class Holding:
             self._client.delete_unchanged("Lease", self._lease)
 
     def _is_younger_than(self, limit: float) -> bool:
-        """The last renewal. By both clocks: the monotonic clock stops while a laptop sleeps, the wall clock may be
+        """Whether the last renewal is, by both clocks: the monotonic one stops while a laptop sleeps, the other may be
         changed."""
         monotonic, wall = self._renewed
         passed = (self._session.clock.monotonic() - monotonic, (self._session.clock.now() - wall).total_seconds())

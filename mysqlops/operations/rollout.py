@@ -211,8 +211,9 @@ def replace_all(
                 _hand_over(session, name, chosen, record)
                 proved = chosen.to
             case actions.Wait(why):
-                _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)  # its limits end this loop
-                waiting.pass_time(session, f"waiting: {why}")
+                session.progress.waiting(f"waiting: {why}")
+                _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
+                waiting.sleep(session)  # the limits in _check_new_pods end this loop
 
 
 def _hand_over(session: Session, name: str, chosen: switching.Switchover, record: rollout.Rollout | None) -> None:

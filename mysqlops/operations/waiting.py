@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import tenacity
@@ -36,9 +37,8 @@ class Pending:
         return self.progress or f"waiting for {self.what}"
 
 
-def pass_time(session: Session, line: str, seconds: float = POLL_SECONDS) -> None:
-    """Report what is missing and sleep; raises what ends every wait of this command, such as a lost lock."""
-    session.progress.waiting(line)
+def sleep(session: Session, seconds: float = POLL_SECONDS) -> None:
+    """Raises what ends every wait of this command, such as a lost lock."""
     session.clock.sleep(seconds)
     for heed in session.heeds:
         heed()
@@ -63,7 +63,8 @@ class Patience:
 
     def sleep(self, pending: Pending, poll_seconds: float = POLL_SECONDS) -> None:
         """The same for callers that have checked the limit themselves."""
-        pass_time(self._session, pending.line(), poll_seconds)
+        self._session.progress.waiting(pending.line())
+        sleep(self._session, poll_seconds)
 
     def give_up(self, pending: Pending) -> NoReturn:
         """End the wait with WaitTimeout, which says what is missing."""
@@ -82,14 +83,18 @@ def until(
     """The result of `look` once it is not Pending; raises WaitTimeout with the last Pending."""
     patience = Patience(session, seconds, hint)
 
+    def say(state: tenacity.RetryCallState) -> None:
+        session.progress.waiting(_pending(state).line())
+
     def give_up(state: tenacity.RetryCallState) -> NoReturn:
         patience.give_up(_pending(state))
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda found: isinstance(found, Pending)),
+        wait=tenacity.wait_fixed(poll_seconds),
         stop=lambda _: patience.is_over(),
-        sleep=lambda _: None,  # said and done before, where the state is known
-        before_sleep=lambda state: pass_time(session, _pending(state).line(), poll_seconds),
+        sleep=partial(sleep, session),
+        before_sleep=say,
         retry_error_callback=give_up,
     )
     found = retrying(look)

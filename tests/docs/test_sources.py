@@ -47,7 +47,7 @@ def test_every_loop_that_sleeps_waits_with_patience() -> None:
 def _sleeps(node: ast.AST) -> bool:
     calls = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)] if isinstance(node, ast.While) else []
     names = [ast.unparse(one) for one in calls]
-    return any(one.endswith(("clock.sleep", "pass_time")) for one in names)
+    return any(one.endswith(("clock.sleep", "waiting.sleep")) for one in names)
 
 
 SOURCES = Path(gate.__file__).parents[1]
