@@ -98,6 +98,7 @@ _OWN = {
     *(
         "kube/client.py",
         "kube/exec.py",
+        "kube/manifests.py",
         "agent/api.py",
         "agent/commands.py",
         "objects/schedule.py",
