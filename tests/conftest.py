@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hypothesis
 import pytest
 
-# A slow machine is no wrong answer.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
 _MARKED = ("database", "cluster", "lab", "packaging", "shells")
 _ROOT = Path(__file__).parent
 

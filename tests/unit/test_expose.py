@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shlex
 from dataclasses import asdict
@@ -10,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from mysqlops import errors
 from mysqlops.agent import certificates, settings
 from mysqlops.cli.main import run
 from mysqlops.clock import SystemClock
 from mysqlops.core import exposure, names
-from mysqlops.kube import manifests
-from mysqlops.objects import exposed, render
+from mysqlops.objects import exposed
 from mysqlops.operations import delete, expose
 from mysqlops.operations.session import Session
 from tests.unit.fakes import api
@@ -39,7 +35,6 @@ def _request(**fields: Any) -> exposed.Request:
     return exposed.Request(**{**vars(_BASE), **fields})
 
 
-_PARTS = ("shop", "primary", "replicas", "jobs", "clients", "outside", "app")
 _BASE = exposed.Request("outside", "LoadBalancer", "primary", ("203.0.113.0/24",))
 
 
@@ -81,32 +76,6 @@ def test_the_service_follows_the_role_and_shows_members_the_clients_address() ->
 def test_what_cannot_be_meant_is_refused(fields: dict[str, Any], why: str) -> None:
     with pytest.raises(errors.ConfigError, match=why):
         _request(**fields).check("mysql")
-
-
-@given(
-    cluster=st.lists(st.sampled_from(_PARTS), min_size=1, max_size=3).map("-".join),
-    end=st.sampled_from(["", *(f"-{part}" for part in _PARTS)]),
-    cut=st.sampled_from(["", *(f"-{part}" for part in _PARTS)]),
-)
-@example(cluster="shop-clients", end="", cut="-clients")
-def test_no_object_of_expose_has_the_name_of_one_that_deploy_renders(cluster: str, end: str, cut: str) -> None:
-    request = _request(service=cluster.removesuffix(cut) + end)
-    try:
-        request.check(names.check_cluster_name(cluster))
-    except errors.ConfigError:
-        return
-    made = (exposed.service(cluster, "db", request), exposed.policy(cluster, "db", request))
-    assert not {(one["kind"], one["metadata"]["name"]) for one in made} & _rendered(cluster)
-
-
-def _rendered(cluster: str) -> set[tuple[str, str]]:
-    """The base is rendered once: names are all that matters here."""
-    return {(kind, render.rename(name, cluster)) for kind, name in _base()}
-
-
-@functools.cache
-def _base() -> frozenset[tuple[str, str]]:
-    return frozenset((one["kind"], one["metadata"]["name"]) for one in manifests.load_base())
 
 
 def test_a_cluster_whose_own_policy_ends_like_that_of_expose_is_not_opened_by_it() -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops import errors
 from mysqlops.core import names, ownership
@@ -68,21 +66,6 @@ def _named(name: str) -> set[str]:
 
 def test_the_rule_knows_every_object_of_the_manifests() -> None:
     assert _named("mysql") - {"mysql"} == set(ownership.taken_by("mysql"))
-
-
-_WORDS = st.lists(
-    st.sampled_from([*(one[2:] for one in ownership.taken_by("x")), "a", "b", "db", "0", "7"]), min_size=1
-)
-
-
-@given(_WORDS.map("-".join).map("m{}".format), _WORDS.map("-".join).map("m{}".format))
-def test_names_that_do_not_collide_share_no_object(one: str, other: str) -> None:
-    if one == other:
-        return
-    assert ownership.collide(one, other) == ownership.collide(other, one)
-    if not ownership.collide(one, other):
-        assert not {one, *ownership.taken_by(one)} & {other, *ownership.taken_by(other)}
-        assert other not in [names.pod(one, n) for n in range(names.MAX_MEMBERS)]
 
 
 @pytest.mark.parametrize("suffix", ["primary", "replicas", "binlog", "backup", "agent", "agent-0123456789ab", "0"])
