@@ -11,16 +11,13 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import certificates, settings
 from mysqlops.cli.main import run
-from mysqlops.clock import SystemClock
 from mysqlops.core import exposure, names
 from mysqlops.objects import exposed
 from mysqlops.operations import delete, expose
 from mysqlops.operations.session import Session
 from tests.unit.fakes import api
 from tests.unit.fakes.cluster import NAME, Cluster
-from tests.unit.fakes.secret_api import Secrets
 from tests.unit.fakes.verbs import world
 
 _WORDS = f"expose {NAME} outside --source-ranges 203.0.113.0/24,10.0.0.0/8 --no-wait"
@@ -112,21 +109,6 @@ def test_only_a_host_name_gets_into_a_certificate(hostname: str) -> None:
     """Whoever may write the Lease could else write openssl's configuration."""
     noted = {"x": asdict(exposure.Exposure("primary", "LoadBalancer", hostname)), "y": "no object"}
     assert exposure.hostnames({exposure.ANNOTATION: json.dumps(noted)}) == []
-
-
-def test_host_names_are_in_every_new_certificate(tmp_path: Path) -> None:
-    secrets = Secrets()
-    agent = certificates.Certificates(secrets, settings.Settings("mysql", "db", "mysql-0", "uid"), tmp_path)
-    agent.ensure(SystemClock())
-    noted = {"x": asdict(exposure.Exposure("primary", "LoadBalancer", "db.example.com"))}
-    secrets.objects["mysql-group"]["metadata"]["annotations"] = {exposure.ANNOTATION: json.dumps(noted)}
-    agent.rotate("certificate")
-    from mysqlops.agent import tls_check
-
-    hosts = ["db.example.com", "mysql-primary.db.svc"]
-    assert tls_check.refused_because(secrets.values("mysql-tls"), hosts, tmp_path) is None
-    assert "not valid for evil" in str(tls_check.refused_because(secrets.values("mysql-tls"), ["evil"], tmp_path))
-    assert agent.hostnames() == ["db.example.com"]
 
 
 def test_it_is_recorded_shown_closed_and_gone(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

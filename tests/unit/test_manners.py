@@ -234,12 +234,6 @@ def test_completion_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     answered.set()
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_of_a_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["completion", shell]) == 0
-    assert "_MYSQLOPS_COMPLETE" in capsys.readouterr().out
-
-
 def test_an_old_spelling_works_with_a_notice(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     run(["drill", "kill-mysqld", "--cluster", "nosuch", "--dry-run"])
     shown = capsys.readouterr().err

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import health, life, log, loop, pod, settings
+from mysqlops.agent import health, log, loop, pod, settings
 from mysqlops.agent import obituary as acting
 from mysqlops.clock import SystemClock
 from mysqlops.core import view
@@ -310,28 +308,6 @@ def test_the_loop_does_not_act_while_a_request_may_be_on_its_way() -> None:
 
 
 # --- the evidence
-def test_the_end_of_a_process_is_seen_and_nothing_else(tmp_path: Path) -> None:
-    fifo = tmp_path / "life"
-    assert not life.await_end(fifo), "an older start.sh makes none"
-    os.mkfifo(fifo)
-    assert not life.await_end(fifo), "nobody holds it"
-    server = subprocess.Popen(["sh", "-c", f"exec 9<>{fifo}; echo up; exec cat"], stdin=-1, stdout=-1)
-    assert server.stdout is not None
-    server.stdout.readline()
-    seen = list[bool]()
-    watching = threading.Thread(target=lambda: seen.append(life.await_end(fifo)))
-    watching.start()
-    for number in (19, 18):  # SIGSTOP, SIGCONT
-        server.send_signal(number)
-    watching.join(0.05)
-    assert not seen, "a frozen server is no dead one"
-    server.kill()
-    watching.join(5)
-    assert seen == [True]
-    assert not life.await_end(fifo)
-    server.communicate()
-
-
 def test_only_a_socket_that_nobody_listens_to_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     assert not connect.is_refused(path), "it stopped by itself and deleted it"
