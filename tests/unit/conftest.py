@@ -1,4 +1,4 @@
-"""Unit tests read nothing of the shell that starts them, start no program and wait for no clock."""
+"""Unit tests read nothing of the shell that starts them, start no program, wait for no clock and build no agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from mysqlops.operations import bundle
+from mysqlops.version import __version__
+
 _STARTS = {"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn"}
+_AGENT = bundle.Bundle(b"the agent", f"{__version__}-0123456789ab")  # the program: tests/docs/test_agent_program.py
 _running = False
 
 
@@ -20,6 +24,7 @@ def _alone() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as shell:
         for name in [one for one in os.environ if one.startswith("MYSQLOPS_")]:
             shell.delenv(name)
+        shell.setattr(bundle, "build", lambda: _AGENT)
         shell.setattr(time, "sleep", lambda _: _elsewhere("time.sleep"))  # no audit event before Python 3.13
         _running = True
         yield
