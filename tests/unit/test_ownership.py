@@ -3,9 +3,7 @@ side."""
 
 from __future__ import annotations
 
-import ast
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,31 +98,3 @@ def test_a_name_is_one_part_of_a_path(name: str) -> None:
     assert path.startswith("/api/v1/namespaces/db/secrets/")
     assert path.count("/") == 6
     assert not set(path) & set("?#")
-
-
-# Deploy and restore ask whose these are before they touch them.
-_READ_BY_NAME = {"Lease", "Secret", "ConfigMap", "StatefulSet", "PersistentVolumeClaim"}
-
-
-def _by_name_alone(tree: ast.AST) -> list[int]:
-    """Lines that find or delete an object whose name follows from the cluster's, without asking whose it is."""
-    found = []
-    for call in ast.walk(tree):
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or len(call.args) < 2:
-            continue
-        kind, name = call.args[:2]
-        computed = isinstance(name, ast.Call) and ast.unparse(name.func).startswith("names.")
-        reads = call.func.attr == "find" and isinstance(kind, ast.Constant) and kind.value not in _READ_BY_NAME
-        is_client = ast.unparse(call.func.value).endswith("client")
-        deletes = call.func.attr == "delete" and is_client and "uid" not in {one.arg for one in call.keywords}
-        if computed and (reads or deletes):
-            found.append(call.lineno)
-    return found
-
-
-def test_no_operation_trusts_a_computed_name() -> None:
-    assert _by_name_alone(ast.parse('session.client.delete("Job", names.restore_job(name))')) == [1]
-    assert _by_name_alone(ast.parse('client.find("CronJob", names.schedule(name, kind))')) == [1]
-    folder = Path(manifests.__file__).parents[1] / "operations"
-    lines = {one.name: _by_name_alone(ast.parse(one.read_text())) for one in folder.glob("*.py")}
-    assert {name: found for name, found in lines.items() if found} == {}

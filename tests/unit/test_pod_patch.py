@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -140,20 +139,6 @@ def test_a_job_of_a_target_resembles_the_pods_of_the_namespaces_first_cluster() 
         del cluster.store.objects[key]
     pod = backup.job(restic.templates(), "x", target, steps, restic.source(client))["spec"]["template"]
     assert "priorityClassName" not in pod["spec"]
-
-
-def test_no_pod_is_built_past_the_one_function() -> None:
-    """Who sets pull secrets builds a pod: there is one such place."""
-    found = [
-        path.relative_to(ROOT).as_posix()
-        for path in sorted((ROOT / "mysqlops").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.ctx, ast.Store)
-        and isinstance(node.slice, ast.Constant)
-        and node.slice.value == "imagePullSecrets"
-    ]
-    assert found == ["mysqlops/objects/pod_template.py"]
 
 
 def test_the_names_that_are_ours_are_those_of_the_manifests() -> None:
