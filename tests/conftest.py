@@ -16,6 +16,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis' plugin loads all of Hypothesis to end a session, and unit tests generate nothing."""
+    named = [Path(one.partition("::")[0]).resolve() for one in config.args]
+    plugin = config.pluginmanager.get_plugin("hypothesispytest")
+    if plugin is not None and all(one.is_relative_to(_ROOT / "unit") for one in named):
+        config.pluginmanager.unregister(plugin)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(_ROOT).parts[0]

@@ -18,7 +18,7 @@ from mysqlops.core.target import Target
 from mysqlops.drill.plan import objects as drill
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
-from mysqlops.objects import adopt, backup, binlog, drift, pod_template, running
+from mysqlops.objects import adopt, backup, binlog, drift, pod_template, render, running
 from mysqlops.objects import cluster_file as described
 from mysqlops.operations import deploy, image_check, restic
 from tests.unit.fakes.cluster import Cluster
@@ -59,7 +59,7 @@ PATCHED = replace(SPEC, pod=pod_patch.canonical(PATCH))
 
 def _pods(spec: ClusterSpec) -> dict[str, tuple[str, Json]]:
     """By what it is: its role, and its template."""
-    objects = deploy.objects(spec)
+    objects = render.cluster_objects(manifests.load_base(), spec, render.Agent(b"x", "1"))
     target = Target("t", "/repository", "restic:1", "claim")
     request = adopt.Request(adopt.Source("old", 3306, "root", adopt.Key("secret", "key"), "VERIFY_CA"))
     templates = [manifests.load_one(f"binlog/{one.name}") for one in (ROOT / "manifests" / "binlog").glob("*.yaml")]
