@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hypothesis
 import pytest
 
-# A slow machine is no wrong answer.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
 _MARKED = ("database", "cluster", "lab", "packaging", "shells")
 _ROOT = Path(__file__).parent
 
@@ -18,6 +14,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require", default="", help="kinds whose needs must be met: database,cluster,lab,packaging,shells"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis' plugin loads all of Hypothesis to end a session, and unit tests generate nothing."""
+    named = [Path(one.partition("::")[0]).resolve() for one in config.args]
+    plugin = config.pluginmanager.get_plugin("hypothesispytest")
+    if plugin is not None and all(one.is_relative_to(_ROOT / "unit") for one in named):
+        config.pluginmanager.unregister(plugin)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

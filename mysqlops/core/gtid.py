@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mysqlops.errors import ConfigError
@@ -72,7 +72,8 @@ class GtidSet:
         return GtidSet(tuple(one for one in self.intervals if one[0][0] != uuid))
 
     def is_subset(self, other: GtidSet) -> bool:
-        return not self.subtract(other)
+        theirs = dict(other.intervals)
+        return all(_are_within(spans, theirs.get(source, ())) for source, spans in self.intervals)
 
 
 def is_set(text: str) -> bool:
@@ -149,6 +150,15 @@ def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
         else:
             merged.append((low, high))
     return tuple(merged)
+
+
+def _are_within(mine: Iterable[Interval], theirs: Sequence[Interval]) -> bool:
+    """Intervals of a set are never adjacent: one that several of theirs would cover together does not exist."""
+    for low, high in mine:
+        at = bisect_right(theirs, (low, _NO_END))
+        if not at or theirs[at - 1][1] < high:
+            return False
+    return True
 
 
 def _subtract(mine: Iterable[Interval], theirs: Iterable[Interval]) -> list[Interval]:

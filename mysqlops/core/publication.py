@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
 
 from mysqlops.core import gtid, names, typed
@@ -76,6 +77,7 @@ def dump(publication: Publication) -> str:
     return json.dumps({"format": FORMAT, **vars(publication)}, separators=(",", ":"))
 
 
+@lru_cache(maxsize=16)  # readers look several times at what each of at most nine members published last
 def load(text: str | None, pod_uid: str) -> Publication | None:
     """The publication of the pod with that UID, or None: absent, unreadable, of another pod or format, or with
     a field that is not of its type. A member whose sets cannot be read is unknown; it does not hold nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -26,18 +28,32 @@ def load_base() -> list[Json]:
 
     Only the parts of kustomize that our own file uses are supported: resources, and a configMapGenerator of files.
     """
+    found: list[Json] = json.loads(_base())
+    return found
+
+
+def load_one(path: str) -> Json:
+    """One object of manifests/, such as `adopt/job.yaml`."""
+    found: Json = json.loads(_one(path))
+    return found
+
+
+# A command renders the same files several times. They are parsed once, and kept as JSON: reading that again takes a
+# thirtieth of the time, and no caller gets what another has changed.
+@cache
+def _base() -> str:
     base = folder() / "base"
     kustomization = _load((base / "kustomization.yaml").read_text())
     labels = kustomization["generatorOptions"]["labels"]
     objects = [_config_map(base, entry, labels) for entry in kustomization["configMapGenerator"]]
     for name in kustomization["resources"]:
         objects.append(_load((base / name).read_text()))
-    return objects
+    return json.dumps(objects)
 
 
-def load_one(path: str) -> Json:
-    """One object of manifests/, such as `adopt/job.yaml`."""
-    return _load((folder() / path).read_text())
+@cache
+def _one(path: str) -> str:
+    return json.dumps(_load((folder() / path).read_text()))
 
 
 def _load(text: str) -> Json:

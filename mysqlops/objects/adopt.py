@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shlex
 from collections.abc import Iterable, Sequence
@@ -91,7 +90,7 @@ def abort_command(name: str, namespace: str, source: Source) -> str:
 def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
     """The Job of one copy; `base` is manifests/adopt/job.yaml. The pod's deadline is earlier than the Job's, so that
     another pod can still undo what the first one began."""
-    wanted: Json = render.rename(copy.deepcopy(base), spec.name)
+    wanted: Json = render.rename(base, spec.name)
     wanted["metadata"]["namespace"] = spec.namespace
     wanted["spec"]["activeDeadlineSeconds"] = seconds + adoption.GRACE_SECONDS // 2
     pod = wanted["spec"]["template"]["spec"]

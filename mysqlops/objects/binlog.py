@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ class Source:
 
 def objects(templates: Sequence[Json], scripts: Mapping[str, str], request: Request, source: Source) -> list[Json]:
     """What `backup binlog start` applies, in that order."""
-    made: list[Json] = [render.rename(copy.deepcopy(one), source.spec.name) for one in templates]
+    made: list[Json] = [render.rename(one, source.spec.name) for one in templates]
     for item in made:
         item["metadata"]["namespace"] = source.spec.namespace
     for subject in next(one for one in made if one["kind"] == "RoleBinding")["subjects"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ class Agent:
 
 def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_use: InUse | None = None) -> list[Json]:
     """The objects that `deploy` applies, in its order."""
-    objects = [rename(copy.deepcopy(item), spec.name) for item in base]
+    objects = [rename(item, spec.name) for item in base]
     for item in objects:
         item["metadata"]["namespace"] = spec.namespace
     agent_map = _find(objects, "ConfigMap", names.agent_config_map(spec.name))
@@ -93,6 +92,7 @@ def _connections(spec: ClusterSpec) -> dict[str, str | None]:
 
 def rename(node: Any, name: str) -> Any:
     """Replace `mysql` and `mysql-…` in the base with the cluster's name: these strings mean nothing else there.
+    The base stays as it is.
 
     Images are the exception; they are set from the spec anyway.
     """

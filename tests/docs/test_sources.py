@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mysqlops.operations import bundle
@@ -98,6 +98,7 @@ _OWN = {
     *(
         "kube/client.py",
         "kube/exec.py",
+        "kube/manifests.py",
         "agent/api.py",
         "agent/commands.py",
         "objects/schedule.py",
@@ -148,3 +149,62 @@ def _essence(tree: ast.Module) -> ast.Module:
             node.returns = None
             _Untyped().generic_visit(node)
     return tree
+
+
+def test_no_pod_is_built_past_the_one_function() -> None:
+    """Who sets pull secrets builds a pod: there is one such place."""
+    found = [
+        str(file.relative_to(_PACKAGE))
+        for file, nodes in sources.nodes().items()
+        for node in nodes
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.slice, ast.Constant)
+        and node.slice.value == "imagePullSecrets"
+    ]
+    assert found == ["objects/pod_template.py"]
+
+
+# Deploy and restore ask whose these are before they touch them.
+_READ_BY_NAME = {"Lease", "Secret", "ConfigMap", "StatefulSet", "PersistentVolumeClaim"}
+
+
+def _by_name_alone(nodes: Iterable[ast.AST]) -> list[int]:
+    """Lines that find or delete an object whose name follows from the cluster's, without asking whose it is."""
+    found = []
+    for call in nodes:
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or len(call.args) < 2:
+            continue
+        kind, name = call.args[:2]
+        computed = isinstance(name, ast.Call) and ast.unparse(name.func).startswith("names.")
+        reads = call.func.attr == "find" and isinstance(kind, ast.Constant) and kind.value not in _READ_BY_NAME
+        is_client = ast.unparse(call.func.value).endswith("client")
+        deletes = call.func.attr == "delete" and is_client and "uid" not in {one.arg for one in call.keywords}
+        if computed and (reads or deletes):
+            found.append(call.lineno)
+    return found
+
+
+def test_no_operation_trusts_a_computed_name() -> None:
+    for trusting in (
+        'session.client.delete("Job", names.restore_job(name))',
+        'client.find("CronJob", names.schedule(name, kind))',
+    ):
+        assert _by_name_alone(ast.walk(ast.parse(trusting))) == [1]
+    operations = {one: nodes for one, nodes in sources.nodes().items() if one.parent.name == "operations"}
+    assert len(operations) > 50
+    assert {str(one): found for one, nodes in operations.items() if (found := _by_name_alone(nodes))} == {}
+
+
+_UNIT = Path(__file__).parents[1] / "unit"
+
+
+def test_unit_tests_generate_no_examples() -> None:
+    """They run on every save, and loading Hypothesis alone takes as long as a hundred of them."""
+    found = {
+        file.name
+        for file in sorted(_UNIT.rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and "hypothesis" in ast.unparse(node)
+    }
+    assert found == set()

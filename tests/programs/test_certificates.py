@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import certificates, openssl, settings
+from mysqlops.agent import certificates, openssl, settings, tls_check
 from mysqlops.clock import SystemClock
-from mysqlops.core import names
+from mysqlops.core import exposure, names
 from mysqlops.planning import certificate_state
 from tests.unit import clusters
 from tests.unit.fakes.secret_api import Killed, Secrets
@@ -193,3 +195,15 @@ def test_a_moment_that_is_none_is_unknown(text: str) -> None:
     now = clusters.judge(*pods)
     assert now.conditions == ()
     assert certificate_state.line(now.members) == ""
+
+
+def test_host_names_are_in_every_new_certificate(tmp_path: Path) -> None:
+    secrets = _deployed(tmp_path)
+    agent = _agent(secrets, tmp_path)
+    noted = {"x": asdict(exposure.Exposure("primary", "LoadBalancer", "db.example.com"))}
+    secrets.objects["mysql-group"]["metadata"]["annotations"] = {exposure.ANNOTATION: json.dumps(noted)}
+    agent.rotate("certificate")
+    hosts = ["db.example.com", "mysql-primary.db.svc"]
+    assert tls_check.refused_because(secrets.values("mysql-tls"), hosts, tmp_path) is None
+    assert "not valid for evil" in str(tls_check.refused_because(secrets.values("mysql-tls"), ["evil"], tmp_path))
+    assert agent.hostnames() == ["db.example.com"]

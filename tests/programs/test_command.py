@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from mysqlops.cli.main import run
 from mysqlops.operations import bundle
 
 
@@ -65,3 +68,9 @@ def test_every_module_of_the_agents_file_can_be_imported_from_it(tmp_path: Path)
         "        importlib.import_module(name[:-3].replace('/', '.').removesuffix('.__init__'))\n"
     )
     subprocess.run([sys.executable, "-I", "-c", program], check=True, timeout=60, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_MYSQLOPS_COMPLETE" in capsys.readouterr().out

@@ -16,7 +16,7 @@ _NAMES = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), min_
 _DECODE = manifests.read_text("backup/logical.sh").partition("decode() {")[2].partition("\n}\n")[0]
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(_NAMES, min_size=1, max_size=20))
 def test_the_scripts_decode_a_name_as_it_was(names: list[str]) -> None:
     encoded = [logical._encoded(name) for name in names]

@@ -29,6 +29,8 @@ def test_arithmetic_is_that_of_sets(left: dict[str, set[int]], right: dict[str, 
     assert one.subtract(other).count() == len(_pairs(left) - _pairs(right))
     assert one.is_subset(other) == (_pairs(left) <= _pairs(right))
     assert one.subtract(other).union(other) == one.union(other)
+    assert one.subtract(other).is_subset(one)
+    assert one.is_subset(one.union(other))
 
 
 @given(_NUMBERS)

@@ -5,7 +5,6 @@ again remember their answers. Names of groups that begin again come from the see
 
 from __future__ import annotations
 
-import marshal
 import random
 import uuid
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mysqlops.agent import api, publisher
 from mysqlops.core import group, gtid, names, publication, view
-from mysqlops.kube import client, manifests
+from mysqlops.kube import client
 from mysqlops.operations import bundle, lock
 from mysqlops.planning import failing_applier, membership, recovery, stale_clients, standing, verdict
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _BUNDLE = bundle.Bundle(b"the agent", "0.1.0-simulated")
-_BASE = marshal.dumps(manifests.load_base())
 _PARSE = lru_cache(maxsize=4096)(gtid.GtidSet.parse)
 _NOTE_OF = group.note_of
 _LOAD = lru_cache(maxsize=512)(publication.load)
@@ -84,7 +82,6 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
         (bundle, "build", lambda: _BUNDLE),
-        (manifests, "load_base", lambda: marshal.loads(_BASE)),  # noqa: S302 (our own bytes)
     ]
     replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
     replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]

@@ -7,12 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops.cli.main import run
 from mysqlops.core import names, retention
-from mysqlops.core.gtid import GtidSet
 from mysqlops.objects import schedule
 from mysqlops.planning import at_risk, verdict
 from mysqlops.planning.status import Observed
@@ -121,13 +118,6 @@ def test_stored_binary_logs_count_only_on_top_of_a_backup_and_without_a_gap() ->
     assert "have a gap" in found.losses[-1].why
     late = _judge(*members, schedules=jobs, receiver=_receiver(until="2025-12-29T00:00:00Z")).losses[-1]
     assert late.lost() == "the last 20h58m of writes"  # the backup is newer than the logs
-
-
-@given(st.lists(st.frozensets(st.integers(1, 12)), min_size=2, max_size=9), st.integers(1, 5))
-def test_what_a_number_of_members_holds(held: list[frozenset[int]], least: int) -> None:
-    sets = [GtidSet.parse(",".join(f"{GROUP}:{one}" for one in sorted(each))) for each in held]
-    counted = sum(1 for one in range(1, 13) if sum(one in each for each in held) >= least)
-    assert at_risk._held_by(sets, least).count() == counted
 
 
 @pytest.mark.parametrize("form", ["table", "json"])

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops.agent.jobs import local
 from mysqlops.core import backup, group, names, retention, target, timeline, view
@@ -69,29 +67,6 @@ def test_a_repository_alone_tells_everything() -> None:
     assert replace(found, snapshot="", stored=0, store_seconds=0.0, target="", verified=None) == one
     assert backup.snapshots_of(snapshots, [found]) == ["s1", "s3", "s2"]
     assert not any("," in tag for tag in backup.tags(one))  # restic parts tags at commas
-
-
-_LEVELS = st.sampled_from(["restored", "failed", "checksum"])
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 3000), _LEVELS), max_size=40, unique_by=lambda pair: pair[0]),
-    st.builds(retention.Policy, *(st.integers(0, 5) for _ in retention.PERIODS)),
-)
-def test_no_policy_removes_the_newest_good_backup_or_the_last_restored_one(
-    ages: list[tuple[int, str]], policy: retention.Policy
-) -> None:
-    plain = [(made(age, NOW - timedelta(hours=age)), level) for age, level in ages]
-    there = [one if level == "checksum" else proven(one, ok=level == "restored") for one, level in plain]
-    gone = {one.id for one in retention.expired(there, policy, LATER, has_key=False)}
-    by_age = sorted(there, key=lambda one: one.at, reverse=True)
-    good = [one.id for one in by_age if one.level != backup.FAILED]
-    restored = [one.id for one in by_age if one.level == backup.RESTORED]
-    assert not gone & {*good[:1], *restored[:1], *good[: policy.last]}
-    if not policy:
-        assert not gone
-    days = {datetime.fromisoformat(one.at).date() for one in there if one.id in good}
-    assert len(set(good) - gone) >= min(policy.daily, len(days))
 
 
 def test_failed_backups_push_no_good_one_out() -> None:

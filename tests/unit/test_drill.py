@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops.clock import SystemClock
 from mysqlops.core import names
@@ -131,11 +129,6 @@ def test_the_seed_alone_makes_the_choice() -> None:
     assert not choice.must_move(FAULTS["freeze"].about, seen(), "a")
     assert not choice.must_move(FAULTS["switchover"].about, seen(), "b")
     assert choice.pause(7, 1) == choice.pause(7, 1) != choice.pause(8, 1)
-
-
-@given(st.integers(), st.integers(), st.text("ab-é \n\0"))
-def test_draws_are_shares(seed: int, number: int, what: str) -> None:
-    assert 0 <= choice.draw(seed, number, what) < 1
 
 
 def test_a_count_below_one_is_refused() -> None:

@@ -6,8 +6,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops.agent import credentials
 from mysqlops.core import names
@@ -73,12 +71,6 @@ def test_an_unknown_outcome_may_be_either(end: str, is_there: bool) -> None:
 
 def test_a_forged_acknowledgement_is_seen() -> None:
     assert _check(TWO + "I main0 3 100.04 cc\nO main0 3 100.05 0.01\n", ROWS) == {"acknowledged": 3, "lost": 1}
-
-
-@given(st.lists(st.sampled_from(ROWS), unique=True), st.lists(st.sampled_from(ROWS), unique=True))
-def test_only_complete_members_are_clean(one: list[Row], other: list[Row]) -> None:
-    verdict = checker.check(journal.parse(TWO), {"mysql-0": one, "mysql-1": other})
-    assert verdict.is_clean() == (set(one) == set(other) == set(ROWS))
 
 
 def test_the_program_that_reads_rows_runs_with_the_agents_code(

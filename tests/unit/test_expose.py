@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shlex
 from dataclasses import asdict
@@ -10,21 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from mysqlops import errors
-from mysqlops.agent import certificates, settings
 from mysqlops.cli.main import run
-from mysqlops.clock import SystemClock
 from mysqlops.core import exposure, names
-from mysqlops.kube import manifests
-from mysqlops.objects import exposed, render
+from mysqlops.objects import exposed
 from mysqlops.operations import delete, expose
 from mysqlops.operations.session import Session
 from tests.unit.fakes import api
 from tests.unit.fakes.cluster import NAME, Cluster
-from tests.unit.fakes.secret_api import Secrets
 from tests.unit.fakes.verbs import world
 
 _WORDS = f"expose {NAME} outside --source-ranges 203.0.113.0/24,10.0.0.0/8 --no-wait"
@@ -39,7 +32,6 @@ def _request(**fields: Any) -> exposed.Request:
     return exposed.Request(**{**vars(_BASE), **fields})
 
 
-_PARTS = ("shop", "primary", "replicas", "jobs", "clients", "outside", "app")
 _BASE = exposed.Request("outside", "LoadBalancer", "primary", ("203.0.113.0/24",))
 
 
@@ -83,32 +75,6 @@ def test_what_cannot_be_meant_is_refused(fields: dict[str, Any], why: str) -> No
         _request(**fields).check("mysql")
 
 
-@given(
-    cluster=st.lists(st.sampled_from(_PARTS), min_size=1, max_size=3).map("-".join),
-    end=st.sampled_from(["", *(f"-{part}" for part in _PARTS)]),
-    cut=st.sampled_from(["", *(f"-{part}" for part in _PARTS)]),
-)
-@example(cluster="shop-clients", end="", cut="-clients")
-def test_no_object_of_expose_has_the_name_of_one_that_deploy_renders(cluster: str, end: str, cut: str) -> None:
-    request = _request(service=cluster.removesuffix(cut) + end)
-    try:
-        request.check(names.check_cluster_name(cluster))
-    except errors.ConfigError:
-        return
-    made = (exposed.service(cluster, "db", request), exposed.policy(cluster, "db", request))
-    assert not {(one["kind"], one["metadata"]["name"]) for one in made} & _rendered(cluster)
-
-
-def _rendered(cluster: str) -> set[tuple[str, str]]:
-    """The base is rendered once: names are all that matters here."""
-    return {(kind, render.rename(name, cluster)) for kind, name in _base()}
-
-
-@functools.cache
-def _base() -> frozenset[tuple[str, str]]:
-    return frozenset((one["kind"], one["metadata"]["name"]) for one in manifests.load_base())
-
-
 def test_a_cluster_whose_own_policy_ends_like_that_of_expose_is_not_opened_by_it() -> None:
     with pytest.raises(errors.ConfigError, match="its NetworkPolicy would be shop-clients, as shop-clients's own is"):
         _request(service="shop").check("shop-clients")
@@ -143,21 +109,6 @@ def test_only_a_host_name_gets_into_a_certificate(hostname: str) -> None:
     """Whoever may write the Lease could else write openssl's configuration."""
     noted = {"x": asdict(exposure.Exposure("primary", "LoadBalancer", hostname)), "y": "no object"}
     assert exposure.hostnames({exposure.ANNOTATION: json.dumps(noted)}) == []
-
-
-def test_host_names_are_in_every_new_certificate(tmp_path: Path) -> None:
-    secrets = Secrets()
-    agent = certificates.Certificates(secrets, settings.Settings("mysql", "db", "mysql-0", "uid"), tmp_path)
-    agent.ensure(SystemClock())
-    noted = {"x": asdict(exposure.Exposure("primary", "LoadBalancer", "db.example.com"))}
-    secrets.objects["mysql-group"]["metadata"]["annotations"] = {exposure.ANNOTATION: json.dumps(noted)}
-    agent.rotate("certificate")
-    from mysqlops.agent import tls_check
-
-    hosts = ["db.example.com", "mysql-primary.db.svc"]
-    assert tls_check.refused_because(secrets.values("mysql-tls"), hosts, tmp_path) is None
-    assert "not valid for evil" in str(tls_check.refused_because(secrets.values("mysql-tls"), ["evil"], tmp_path))
-    assert agent.hostnames() == ["db.example.com"]
 
 
 def test_it_is_recorded_shown_closed_and_gone(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

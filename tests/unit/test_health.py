@@ -169,12 +169,12 @@ def test_lag_is_the_age_of_what_is_received_and_not_applied() -> None:
 
 def test_a_long_lag_is_remembered_in_little_room() -> None:
     backlog, received = traffic.Backlog(), gtid.GtidSet()
-    for turn in range(10_000):
+    for turn in range(2_000):
         received = gtid.GtidSet.parse(f"{_UUID}:1-{turn + 1}")
         server = _server(str(1), received=received)
         backlog = traffic.remember(backlog, server, float(turn))
         assert len(backlog.looks) <= 65
-    assert backlog.seconds(10_000.0) == 9_999.0  # since the second transaction was received
+    assert backlog.seconds(2_000.0) == 1_999.0  # since the second transaction was received
 
 
 def test_who_hangs_up_before_the_answer_leaves_no_traceback(port: int, capfd: pytest.CaptureFixture[str]) -> None:

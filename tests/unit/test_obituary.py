@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +10,9 @@ from typing import cast
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops import errors
-from mysqlops.agent import health, life, log, loop, pod, settings
+from mysqlops.agent import health, log, loop, pod, settings
 from mysqlops.agent import obituary as acting
 from mysqlops.clock import SystemClock
 from mysqlops.core import view
@@ -51,36 +47,11 @@ def test_the_request_is_byte_for_byte_the_one_that_real_groups_obeyed() -> None:
     assert xcom.version_request() == bytes.fromhex("0000000a 00000000 01 0139 00")
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_a_request_is_whole_and_aligned_whatever_the_names_are(group: str, address: str) -> None:
-    made = xcom.removal(group, address)
-    assert int.from_bytes(made[4:8], "big") == len(made) - xcom.HEADER_BYTES
-    assert len(made) % 4 == 0
-    assert made[:4] == xcom.version_request()[:4]
-    assert address.encode() in made
-    assert 0 <= xcom.group_hash(group) < 2**32
-
-
 @pytest.mark.parametrize("answer", xcom.Answer)
 def test_a_reply_says_what_the_member_does(answer: xcom.Answer) -> None:
     reply = _reply(answer.value)
     assert xcom.reply_bytes(reply[:12]) == len(reply) - 12
     assert xcom.answer(reply[12:]) is answer
-
-
-@given(st.binary(max_size=300))
-def test_no_bytes_of_a_peer_raise_or_pass_for_an_answer_by_chance(body: bytes) -> None:
-    xcom.answer(body)
-    size = xcom.reply_bytes(body[:12])
-    assert size is None or size <= xcom.LONGEST_REPLY
-    assert not xcom.is_agreed(body[:12]) or body[:12] == bytes.fromhex("0000000a 00000000 02 0139 00")
-
-
-@given(st.integers(0, 127), st.binary(min_size=1, max_size=40))
-def test_a_reply_that_is_cut_or_has_more_in_it_is_not_understood(size: int, more: bytes) -> None:
-    whole = _reply()[12:]
-    assert xcom.answer(whole[:size]) is None
-    assert xcom.answer(whole + more) is None
 
 
 def test_another_operation_or_an_unknown_code_is_not_understood() -> None:
@@ -148,12 +119,6 @@ def test_a_member_that_speaks_another_version_is_asked_nothing(version: int) -> 
     with pytest.raises(OSError, match="another version"):
         peer.ask()
     assert peer.got == xcom.version_request()
-
-
-@given(st.binary(max_size=60))
-def test_a_member_that_sends_anything_else_is_not_understood(data: bytes) -> None:
-    with pytest.raises(OSError, match=r"version|closed|understood"):
-        _Peer(_AGREED, data).ask()
 
 
 def test_a_reply_that_claims_to_be_huge_is_not_read() -> None:
@@ -226,21 +191,6 @@ def test_a_server_that_lies_about_its_group_sends_the_agent_to_nobody_else() -> 
     foreign = replace(_member(1), host="db-1.evil.example")
     assert _plan(_seen(_member(0), foreign, _member(2))) == obituary.Request(_NAME, ("mysql-2",))
     assert isinstance(_plan(_seen(_member(0), foreign, replace(foreign, server_uuid="x"))), obituary.Silence)
-
-
-_STATES = st.sampled_from([view.ONLINE, view.RECOVERING, view.UNREACHABLE, view.OFFLINE, view.ERROR])
-
-
-@given(st.lists(_STATES, min_size=1, max_size=9))
-def test_whoever_is_asked_can_decide_without_the_dead_one(states: list[str]) -> None:
-    seen = _seen(*(_member(number, state) for number, state in enumerate(states)))
-    wanted = _plan(seen)
-    if isinstance(wanted, obituary.Request):
-        others = sum(state in (view.ONLINE, view.RECOVERING) for state in states[1:])
-        assert 2 * others > len(states)
-        assert wanted.witnesses == tuple(
-            f"mysql-{number}" for number, state in enumerate(states) if number and state == view.ONLINE
-        )
 
 
 # --- the agent
@@ -358,28 +308,6 @@ def test_the_loop_does_not_act_while_a_request_may_be_on_its_way() -> None:
 
 
 # --- the evidence
-def test_the_end_of_a_process_is_seen_and_nothing_else(tmp_path: Path) -> None:
-    fifo = tmp_path / "life"
-    assert not life.await_end(fifo), "an older start.sh makes none"
-    os.mkfifo(fifo)
-    assert not life.await_end(fifo), "nobody holds it"
-    server = subprocess.Popen(["sh", "-c", f"exec 9<>{fifo}; echo up; exec cat"], stdin=-1, stdout=-1)
-    assert server.stdout is not None
-    server.stdout.readline()
-    seen = list[bool]()
-    watching = threading.Thread(target=lambda: seen.append(life.await_end(fifo)))
-    watching.start()
-    for number in (19, 18):  # SIGSTOP, SIGCONT
-        server.send_signal(number)
-    watching.join(0.05)
-    assert not seen, "a frozen server is no dead one"
-    server.kill()
-    watching.join(5)
-    assert seen == [True]
-    assert not life.await_end(fifo)
-    server.communicate()
-
-
 def test_only_a_socket_that_nobody_listens_to_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     assert not connect.is_refused(path), "it stopped by itself and deleted it"

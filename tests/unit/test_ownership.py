@@ -3,14 +3,10 @@ side."""
 
 from __future__ import annotations
 
-import ast
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops import errors
 from mysqlops.core import names, ownership
@@ -24,7 +20,7 @@ Json = dict[str, Any]
 SPEC = ClusterSpec(name="orders", namespace="db")
 
 
-@pytest.mark.parametrize("kind", sorted({item["kind"] for item in deploy.objects(SPEC)}))
+@pytest.mark.parametrize("kind", sorted({item["kind"] for item in manifests.load_base()}))
 def test_no_object_of_another_cluster_is_applied(kind: str) -> None:
     wanted = deploy.objects(SPEC)
     theirs = copy.deepcopy(next(item for item in wanted if item["kind"] == kind))
@@ -70,21 +66,6 @@ def test_the_rule_knows_every_object_of_the_manifests() -> None:
     assert _named("mysql") - {"mysql"} == set(ownership.taken_by("mysql"))
 
 
-_WORDS = st.lists(
-    st.sampled_from([*(one[2:] for one in ownership.taken_by("x")), "a", "b", "db", "0", "7"]), min_size=1
-)
-
-
-@given(_WORDS.map("-".join).map("m{}".format), _WORDS.map("-".join).map("m{}".format))
-def test_names_that_do_not_collide_share_no_object(one: str, other: str) -> None:
-    if one == other:
-        return
-    assert ownership.collide(one, other) == ownership.collide(other, one)
-    if not ownership.collide(one, other):
-        assert not {one, *ownership.taken_by(one)} & {other, *ownership.taken_by(other)}
-        assert other not in [names.pod(one, n) for n in range(names.MAX_MEMBERS)]
-
-
 @pytest.mark.parametrize("suffix", ["primary", "replicas", "binlog", "backup", "agent", "agent-0123456789ab", "0"])
 def test_a_name_that_another_clusters_objects_have_is_refused_before_anything_is_made(suffix: str) -> None:
     """In both directions, and also beside a cluster that was deleted and kept its data."""
@@ -117,31 +98,3 @@ def test_a_name_is_one_part_of_a_path(name: str) -> None:
     assert path.startswith("/api/v1/namespaces/db/secrets/")
     assert path.count("/") == 6
     assert not set(path) & set("?#")
-
-
-# Deploy and restore ask whose these are before they touch them.
-_READ_BY_NAME = {"Lease", "Secret", "ConfigMap", "StatefulSet", "PersistentVolumeClaim"}
-
-
-def _by_name_alone(tree: ast.AST) -> list[int]:
-    """Lines that find or delete an object whose name follows from the cluster's, without asking whose it is."""
-    found = []
-    for call in ast.walk(tree):
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or len(call.args) < 2:
-            continue
-        kind, name = call.args[:2]
-        computed = isinstance(name, ast.Call) and ast.unparse(name.func).startswith("names.")
-        reads = call.func.attr == "find" and isinstance(kind, ast.Constant) and kind.value not in _READ_BY_NAME
-        is_client = ast.unparse(call.func.value).endswith("client")
-        deletes = call.func.attr == "delete" and is_client and "uid" not in {one.arg for one in call.keywords}
-        if computed and (reads or deletes):
-            found.append(call.lineno)
-    return found
-
-
-def test_no_operation_trusts_a_computed_name() -> None:
-    assert _by_name_alone(ast.parse('session.client.delete("Job", names.restore_job(name))')) == [1]
-    assert _by_name_alone(ast.parse('client.find("CronJob", names.schedule(name, kind))')) == [1]
-    folder = Path(manifests.__file__).parents[1] / "operations"
-    lines = {one.name: _by_name_alone(ast.parse(one.read_text())) for one in folder.glob("*.py")}
-    assert {name: found for name, found in lines.items() if found} == {}

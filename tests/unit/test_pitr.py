@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops.core import backup, binlog, pitr, receiving, relay_log
 from mysqlops.core.gtid import GtidSet
@@ -60,18 +58,6 @@ def test_a_log_of_a_real_server_is_read_with_and_without_tags() -> None:
     assert [one.committed for one in found] == sorted(one.committed for one in found)
     assert {binlog.moment(one.committed)[:16] for one in found} == {"2026-11-25T10:39"}
     assert not relay_log.is_empty(LOG, "log")
-
-
-@given(st.integers(min_value=5, max_value=len(LOG) - 1), st.integers(min_value=1, max_value=255))
-def test_a_damaged_log_is_never_taken_for_a_whole_one(byte: int, change: int) -> None:
-    damaged = bytearray(LOG)
-    damaged[byte] ^= change
-    names = [one.gtid for one in relay_log.transactions(LOG, "log")]
-    try:
-        found = [one.gtid for one in relay_log.transactions(bytes(damaged), "log")]
-    except StorageError:
-        return
-    assert found == names
 
 
 def test_a_log_that_is_cut_off_says_where() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +18,7 @@ from mysqlops.core.target import Target
 from mysqlops.drill.plan import objects as drill
 from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
-from mysqlops.objects import adopt, backup, binlog, drift, pod_template, running
+from mysqlops.objects import adopt, backup, binlog, drift, pod_template, render, running
 from mysqlops.objects import cluster_file as described
 from mysqlops.operations import deploy, image_check, restic
 from tests.unit.fakes.cluster import Cluster
@@ -60,7 +59,7 @@ PATCHED = replace(SPEC, pod=pod_patch.canonical(PATCH))
 
 def _pods(spec: ClusterSpec) -> dict[str, tuple[str, Json]]:
     """By what it is: its role, and its template."""
-    objects = deploy.objects(spec)
+    objects = render.cluster_objects(manifests.load_base(), spec, render.Agent(b"x", "1"))
     target = Target("t", "/repository", "restic:1", "claim")
     request = adopt.Request(adopt.Source("old", 3306, "root", adopt.Key("secret", "key"), "VERIFY_CA"))
     templates = [manifests.load_one(f"binlog/{one.name}") for one in (ROOT / "manifests" / "binlog").glob("*.yaml")]
@@ -140,20 +139,6 @@ def test_a_job_of_a_target_resembles_the_pods_of_the_namespaces_first_cluster() 
         del cluster.store.objects[key]
     pod = backup.job(restic.templates(), "x", target, steps, restic.source(client))["spec"]["template"]
     assert "priorityClassName" not in pod["spec"]
-
-
-def test_no_pod_is_built_past_the_one_function() -> None:
-    """Who sets pull secrets builds a pod: there is one such place."""
-    found = [
-        path.relative_to(ROOT).as_posix()
-        for path in sorted((ROOT / "mysqlops").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.ctx, ast.Store)
-        and isinstance(node.slice, ast.Constant)
-        and node.slice.value == "imagePullSecrets"
-    ]
-    assert found == ["mysqlops/objects/pod_template.py"]
 
 
 def test_the_names_that_are_ours_are_those_of_the_manifests() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops.core import memory as memory_of
 from mysqlops.core import my_cnf, mysqld_config, quantity, setting_rules
@@ -19,12 +17,6 @@ _INPUTS = Path(__file__).parents[1] / "inputs"
 
 def _checked(text: str) -> dict[str, str | None]:
     return mysqld_config.check_user_settings(mysqld_config.parse(text, "my.cnf"), "my.cnf")
-
-
-@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=60))
-def test_what_is_written_is_what_is_read(value: str) -> None:
-    text = f"[mysqld]\n{my_cnf.written('init_connect', value)}\n"
-    assert my_cnf.parse(text, "x") == [my_cnf.Setting("init_connect", value, 2)]
 
 
 @pytest.mark.parametrize(

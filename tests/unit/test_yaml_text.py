@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mysqlops.cli import yaml_text
 
@@ -22,8 +19,3 @@ def test_what_a_reader_could_take_for_something_else_is_quoted(text: str) -> Non
 @pytest.mark.parametrize("text", ["mysql", "10Gi", "500m", "mysql:9.7", "yes-1", "nn", "a1e3", "0.1.0-543b76ca54c8"])
 def test_plain_words_stay_plain(text: str) -> None:
     assert yaml_text.dump([{"name": text}]) == f"---\nname: {text}\n"
-
-
-@given(st.recursive(st.text() | st.integers() | st.booleans() | st.none(), lambda inner: st.lists(inner, max_size=3)))
-def test_it_is_read_back_as_it_was(value: object) -> None:
-    assert yaml.safe_load(yaml_text.dump([value])) == value

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from mysqlops import errors
 from mysqlops.clock import Signal, Task
+from mysqlops.core import instant
 from mysqlops.kube import apply, client
 from mysqlops.kube import exec as kube_exec
 
@@ -93,7 +94,8 @@ class Store:
         metadata = made["metadata"]
         metadata.setdefault("uid", f"uid-{next(self.numbers)}")
         metadata.setdefault("namespace", "db")
-        metadata.setdefault("creationTimestamp", f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}")
+        if "creationTimestamp" not in metadata:
+            metadata["creationTimestamp"] = instant.text(self.clock.now())
         metadata["resourceVersion"] = str(next(self.numbers))
         self.objects[made["kind"], metadata["name"]] = made
         return _copied(made)

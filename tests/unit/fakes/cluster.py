@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, names, ordered, secret_map
+from mysqlops.core import group, instant, names, ordered, secret_map
 from mysqlops.core.publication import Publication, dump
 from mysqlops.operations.session import Progress, Session
 from tests.unit.fakes.api import Client as FakeClient
@@ -115,7 +115,7 @@ class Cluster:
         for name in wanted:
             self._make(name, revision, stateful_set)
             self.on_pod(name)
-            self._publish(name)
+            self._publish(name, instant.text(self.clock.now()))
         self._lead_service()
 
     def _let_claims_go(self) -> None:
@@ -136,7 +136,7 @@ class Cluster:
             made["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": NAME}]
             self.store.put(made)
 
-    def _publish(self, name: str) -> None:
+    def _publish(self, name: str, at: str) -> None:
         facts, pod = dict(self.facts[name]), self.pod(name)
         is_silent, mysqld = facts.pop("silent", False), facts.pop("mysqld", {"state": {"running": {}}})
         pod["status"] = {
@@ -146,7 +146,6 @@ class Cluster:
         if is_silent:
             return
         facts = {"executed": self.held(name), "writable": facts["role"] == "primary", **facts}
-        at = f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"
         pod["metadata"]["labels"][names.LABEL_ROLE] = facts["role"]
         text = _published(pod["metadata"]["uid"], at, marshal.dumps(facts, 2))
         pod["metadata"].setdefault("annotations", {})[names.ANNOTATION_MEMBER] = text
@@ -155,9 +154,11 @@ class Cluster:
         service = names.primary_service(NAME)
         leads = [pod for pod, facts in self.facts.items() if facts["role"] == "primary"]
         ends = [{"conditions": {"ready": True}, "targetRef": {"name": pod}} for pod in leads]
-        made = {"kind": "EndpointSlice", **_labelled("slice"), "endpoints": ends}
-        made["metadata"]["labels"]["kubernetes.io/service-name"] = service
-        self.store.put(made)
+        before = self.store.objects.get(("EndpointSlice", "slice"))
+        if before is None or before["endpoints"] != ends:
+            made = {"kind": "EndpointSlice", **_labelled("slice"), "endpoints": ends}
+            made["metadata"]["labels"]["kubernetes.io/service-name"] = service
+            self.store.put(made)
 
     def _answer(self, pod: str, words: Sequence[str]) -> Json:
         facts = self.facts[pod]

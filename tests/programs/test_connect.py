@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -44,7 +45,10 @@ class Stripped:
         self._thread.start()
 
     def _serve(self) -> None:
-        client, _ = self._socket.accept()
+        try:
+            client, _ = self._socket.accept()
+        except OSError:  # closed, and nobody had come
+            return
         with client:
             client.settimeout(5)
             client.sendall(_packet(0, _greeting()[4:]))
@@ -54,6 +58,9 @@ class Stripped:
                 self.heard += client.recv(4096)
 
     def close(self) -> None:
+        """Who came is heard to the end; for who did not come, nobody waits."""
+        with contextlib.suppress(OSError):  # it is closed already
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
         self._socket.close()
 
