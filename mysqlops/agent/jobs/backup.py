@@ -18,7 +18,7 @@ from mysqlops import errors
 from mysqlops.agent import api, credentials, member, settings, vault
 from mysqlops.agent.jobs import local, logical, peers
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, facts, instant, names, retention, secret_map, view
+from mysqlops.core import backup, binlog, facts, instant, making, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, clone, connect, contents, group_replication
 from mysqlops.planning import donor as donors
@@ -117,9 +117,10 @@ class Job:
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
         over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
         # A volume snapshot is deleted with its entry, which this Job may not do: `backup prune` does.
-        gone = [one for one in over if not one.volume_snapshot]
-        stays = [one for one in own if one not in gone]
-        logs = binlog.not_needed(snapshots, stays, peers.owner(self._env), peers.keys(self._env))
+        under_way = making.at_most(self._clock.now())
+        gone = [one for one in over if not (one.volume_snapshot or under_way.spares(one))]
+        stays, since = [one for one in own if one not in gone], under_way.logs_since
+        logs = binlog.not_needed(snapshots, stays, peers.owner(self._env), peers.keys(self._env), since=since)
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
         self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
 
