@@ -238,7 +238,7 @@ def test_a_backup_that_no_server_reads_is_bad_and_one_that_had_no_room_is_not(wo
     world.restored(made(1))
     world.read = _unreadable
     world.free = 10
-    with pytest.raises(errors.StatementFailed):
+    with pytest.raises(errors.StepFailed, match="did not end, which says nothing about the backup"):
         world.job().check()
     assert not (world.work / "report").exists(), "nothing is said of the backup"
     world.free = 1 << 40
@@ -260,8 +260,39 @@ def test_a_server_that_crashes_over_the_data_shows_that_it_is_bad_not_one_that_w
         world.job().check()
         assert not world.verification().ok
     else:
-        with pytest.raises(errors.ConnectFailed):
+        with pytest.raises(errors.StepFailed, match=r"did not end.*lost connection"):
             world.job().check()
+        assert not (world.work / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "blames"),
+    [
+        (1053, "", False),  # the server was being shut down
+        (1317, "", False),  # somebody ended the statement
+        (1712, "", True),
+        (0, "ERROR 1064 (42000) at line 1: You have an error\nERROR 2013 (HY000): Lost connection", True),
+        (0, "ERROR 2013 (HY000) at line 1: Lost connection", False),
+        (0, "", True),
+    ],
+)
+def test_an_error_of_the_surroundings_says_nothing_about_the_backup(
+    world: World, number: int, told: str, *, blames: bool
+) -> None:
+    def fails() -> contents.Contents:
+        (world.work / "load.log").write_text(told)
+        (world.work / "mysqld.stopped").write_text("0" if number else "1")
+        raise errors.StatementFailed("no", errno=number) if number else errors.ConnectFailed("no server")
+
+    world.restored(made(1))
+    world.read = fails
+    if blames:
+        world.job().check()
+        assert not world.verification().ok
+    else:
+        with pytest.raises(errors.StepFailed, match="did not end"):
+            world.job().check()
+        assert not (world.work / "report").exists()
 
 
 def test_a_snapshot_that_logs_were_being_applied_to_is_not_taken_for_itself(world: World) -> None:

@@ -117,10 +117,10 @@ class Job:
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
         over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
         # A volume snapshot is deleted with its entry, which this Job may not do: `backup prune` does.
-        under_way = making.at_most(self._clock.now())
-        gone = [one for one in over if not (one.volume_snapshot or under_way.spares(one))]
-        stays, since = [one for one in own if one not in gone], under_way.logs_since
-        logs = binlog.not_needed(snapshots, stays, peers.owner(self._env), peers.keys(self._env), since=since)
+        made = making.at_most(self._clock.now())
+        gone = [one for one in over if not (one.volume_snapshot or made.spares(one))]
+        known = ([one for one in own if one not in gone], peers.owner(self._env), peers.keys(self._env))
+        logs = binlog.not_needed(snapshots, *known, since=made.logs_since)
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
         self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
 
@@ -186,9 +186,10 @@ class Job:
         return backup.Verification(made.id, self._moment(), not different, fetched, why, len(found.tables), rows)
 
     def _unreadable(self, made: backup.Backup, error: errors.MysqlopsError) -> backup.Verification:
-        """The result for a backup that no server can read; raises the error if it may have another cause."""
-        if self._env.get("MUST_BE_EQUAL") or not local.blames_data(self._clock, "mysqld", error):
+        """The result for a backup that no server can read; raises an error if that may have another cause."""
+        if self._env.get("MUST_BE_EQUAL"):
             raise error
+        local.must_blame_data(self._clock, "mysqld", error, made.id)
         why = f"it cannot be read: {error}"[:1000]
         return backup.Verification(made.id, self._moment(), ok=False, seconds=self._fetched_seconds(), why=why)
 
