@@ -3,11 +3,13 @@ and nothing that a backup in the making needs (core/making.py)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, group, making, names, retention, timeline
+from mysqlops.core import backup, binlog, group, making, names, retention, snapshot_notes, timeline
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import schedule
@@ -19,18 +21,37 @@ Json = dict[str, Any]
 _MAKERS = ("create", schedule.BACKUP)  # LABEL_STEPS of a Job of `backup create`, and of one of a schedule
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a run that was killed has not removed with its backups: records in the repository, VolumeSnapshots."""
+
+    records: tuple[str, ...] = ()
+    volume_snapshots: tuple[Json, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.volume_snapshots)
+
+
 def prune(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
-    """Remove the cluster's own backups that the policy does not keep; raises OperationLocked, StorageError."""
+    """Remove the cluster's own backups that the policy does not keep, and what an earlier run left of such; raises
+    OperationLocked, StorageError."""
     with lock.holding(session, lock.of_target(target), "backup prune"):
         gone = prune_plan(session, name, target, policy)
-        remove(session, target, gone)
+        remove(session, target, gone, backups.owner(session, name))
+        if marked := _marked(session, target, name):
+            _delete_snapshots(session, _unlisted(marked, backups.catalogue(session, target)))
     return gone
 
 
 def delete(session: Session, target: Target, backup_id: str) -> None:
-    """Remove one backup; raises Refused, OperationLocked, StorageError."""
+    """Remove one backup, or what an earlier run left of it; raises Refused, OperationLocked, StorageError."""
     with lock.holding(session, lock.of_target(target), "backup delete"):
-        remove(session, target, [check_delete(session, target, backup_id)])
+        chosen, left = delete_plan(session, target, backup_id)
+        if chosen is not None:
+            remove(session, target, [chosen])
+        if left.records:
+            _forget(session, target, left.records)
+        _delete_snapshots(session, left.volume_snapshots)
 
 
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
@@ -43,9 +64,20 @@ def prune_plan(session: Session, name: str, target: Target, policy: retention.Po
     return [one for one in over if not under_way.spares(one)]
 
 
-def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
-    """Raises Refused for the last backup of its history that is known to be good, and for one that is being made."""
+def delete_plan(session: Session, target: Target, backup_id: str) -> tuple[backup.Backup | None, Left]:
+    """The backup, or what an earlier run has left of it; raises Refused if there is neither, and as `check_delete`."""
     there = backups.catalogue(session, target)
+    if all(one.id != backup_id for one in there):
+        records = backup.left_of(restic.snapshots(session, target), backup_id)
+        marked = _marked(session, target, backup_id.rpartition("-")[0].rpartition("-")[0])
+        found = [one for one in _unlisted(marked, there) if one["metadata"]["name"] == backup_id]
+        if left := Left(tuple(records), tuple(found)):
+            return None, left
+    return check_delete(session, target, there, backup_id), Left()
+
+
+def check_delete(session: Session, target: Target, there: list[backup.Backup], backup_id: str) -> backup.Backup:
+    """Raises Refused for the last backup of its history that is known to be good, and for one that is being made."""
     chosen = backups.pick(there, target, backup_id)
     _check_complete(session, target, chosen)
     has_key = bool(signing.key_of(session.client, chosen.cluster))
@@ -85,11 +117,16 @@ def _running(session: Session, target: Target, cluster: str) -> list[Json]:
 
 def _unrecorded(session: Session, cluster: str) -> list[Json]:
     """The volume snapshots that no catalogue lists yet."""
+    there = _snapshots_of(session, cluster)
+    return [one for one in there if names.ANNOTATION_PENDING in (one["metadata"].get("annotations") or {})]
+
+
+def _snapshots_of(session: Session, cluster: str) -> list[Json]:
+    """Those that mysqlops made of the cluster; none if the API server does not serve them."""
     try:
-        found = session.client.list("VolumeSnapshot", names.selector_text(cluster))
-    except errors.NotFound:  # the API server has none
+        return session.client.list("VolumeSnapshot", f"{names.selector_text(cluster)},{names.LABEL_STEPS}=snapshot")
+    except errors.NotFound:
         return []
-    return [one for one in found if names.ANNOTATION_PENDING in (one["metadata"].get("annotations") or {})]
 
 
 def _since(found: Json) -> datetime:
@@ -111,25 +148,61 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
     return {observe.group_name(session.client, chosen.cluster), *(one.group for one in ways)}
 
 
-def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
+def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: backup.Owner) -> None:
     """Forget them, delete the binary logs that only they needed, and free the space that only they used: all in one
-    run, since one after another would lock the repository longer."""
+    run, since one after another would lock the repository longer. The logs of `owners` are judged in any case."""
     snapshots = restic.snapshots(session, target)
     ids = backup.snapshots_of(snapshots, gone)
     going = {one.snapshot for one in gone}
     keys = signing.keys(session, snapshots)
     # Judged by sealed entries: logs that a signed backup needs are not deleted because unsigned ones hold the same.
     stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
-    for own in {one.owner for one in gone}:
+    for own in {*owners, *(one.owner for one in gone)}:
         since = in_the_making(session, target, own[1]).logs_since
         kept = [one for one in stays if one.owner == own]
         ids += binlog.not_needed(snapshots, kept, own, keys, since=since)
+    volumes = [one for one in gone if _has_own_volume(session, one)]
+    for one in volumes:
+        _mark(session, target, one)
     if ids:
-        restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
-    for one in gone:
+        _forget(session, target, ids)
+    for one in volumes:
         # Only after the backup is forgotten: a listed backup must exist.
-        if one.volume_snapshot and one.namespace == session.client.namespace and one.signed != backup.UNKNOWN:
-            _delete_snapshot(session, one)
+        _delete_snapshot(session, one)
+
+
+def _forget(session: Session, target: Target, ids: Sequence[str]) -> None:
+    restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
+
+
+def _has_own_volume(session: Session, one: backup.Backup) -> bool:
+    return bool(one.volume_snapshot) and one.namespace == session.client.namespace and one.signed != backup.UNKNOWN
+
+
+def _mark(session: Session, target: Target, one: backup.Backup) -> None:
+    """Note what is about to happen: once the entry is gone, nothing else says so."""
+    if found := backups.own_snapshot(session, one):
+        annotations = {snapshot_notes.ANNOTATION_DELETING: target.name}
+        change = {"metadata": {"uid": found["metadata"]["uid"], "annotations": annotations}}
+        session.client.patch("VolumeSnapshot", one.volume_snapshot, change)
+
+
+def _marked(session: Session, target: Target, cluster: str) -> list[Json]:
+    """The VolumeSnapshots of a cluster that a killed run was deleting."""
+    there = _snapshots_of(session, cluster) if names.is_cluster_name(cluster) else []
+    mark = snapshot_notes.ANNOTATION_DELETING
+    return [one for one in there if (one["metadata"].get("annotations") or {}).get(mark) == target.name]
+
+
+def _unlisted(marked: Sequence[Json], there: Sequence[backup.Backup]) -> list[Json]:
+    """Those whose entries are gone from the target."""
+    listed = {one.volume_snapshot for one in there}
+    return [one for one in marked if one["metadata"]["name"] not in listed]
+
+
+def _delete_snapshots(session: Session, found: Sequence[Json]) -> None:
+    for one in found:
+        session.client.delete("VolumeSnapshot", one["metadata"]["name"], uid=one["metadata"]["uid"])
 
 
 def _delete_snapshot(session: Session, one: backup.Backup) -> None:

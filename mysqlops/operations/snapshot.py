@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, names, unrecorded, view
+from mysqlops.core import backup, names, snapshot_notes, view
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
@@ -85,11 +85,16 @@ class _Run:
             raise errors.StepFailed(text, hint="run the same command again")
 
     def recorded(self, made: Json) -> backup.Backup | None:
-        """The backup, if a Job of an earlier run recorded it whose command was killed. A Job that still exists is
+        """The backup, if a Job of an earlier run recorded it whose command was killed. A Job that still runs is
         waited for instead."""
-        if self._client.find("Job", names.backup_job(self._name, made["metadata"]["name"])) is not None:
+        job = names.backup_job(self._name, made["metadata"]["name"])
+        found = self._client.find("Job", job)
+        if found is not None and not jobs.is_over(found):
             return None
-        return self._noted(made, self._listed(made))
+        done = self._noted(made, self._listed(made))
+        if done is not None:
+            jobs.delete(self._session, job, self._name)
+        return done
 
     def await_ready(self, made: Json) -> str:
         """The moment of the snapshot; raises StepFailed with the storage's message, WaitTimeout."""
@@ -159,8 +164,8 @@ def _is_pending(snapshot: Json) -> bool:
     return names.ANNOTATION_PENDING in (snapshot["metadata"].get("annotations") or {})
 
 
-def _note(snapshot: Json) -> unrecorded.Note:
-    return unrecorded.load(snapshot["metadata"]["annotations"][names.ANNOTATION_PENDING])
+def _note(snapshot: Json) -> snapshot_notes.Note:
+    return snapshot_notes.load(snapshot["metadata"]["annotations"][names.ANNOTATION_PENDING])
 
 
 def _take(session: Session, name: str, request: backups.Request, snapshot_class: str) -> Json:
@@ -170,7 +175,7 @@ def _take(session: Session, name: str, request: backups.Request, snapshot_class:
     backup_id = backup.new_id(name, session.clock.now())
     session.progress.say(f"taking a snapshot of {claim}, the volume of the {member.role} {member.name}")
     group = observe.group_name(session.client, name)
-    note = unrecorded.Note(member.name, member.role, group, request.target.name)
+    note = snapshot_notes.Note(member.name, member.role, group, request.target.name)
     made = planning.volume_snapshot(backup_id, claim, note, name, snapshot_class)
     return session.client.create("VolumeSnapshot", made)
 

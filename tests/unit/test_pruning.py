@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, making, names, retention
+from mysqlops.core import backup, binlog, making, names, retention, snapshot_notes
 from mysqlops.operations import lock, pruning, restic
 from mysqlops.operations.session import Session
+from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.test_backup import GROUP, NOW, TARGET, made
 from tests.unit.test_trust import _own, _with_key, bound, stored
 
+VOLUME = {**names.selector(NAME), names.LABEL_STEPS: "snapshot"}
 LAST = retention.Policy(last=1)
 JOB = {"template": {"spec": {"volumes": [{"name": "target", "secret": {"secretName": TARGET.secret}}]}}}
 
@@ -36,6 +38,8 @@ class World(Cluster):
         session.client._check("Job")
         assert ("Lease", TARGET.lease) in self.store.objects
         self.forgotten += words[4:]
+        self.entries = [one for one in self.entries if one["id"] not in words]
+        self.store.done("FORGET")
         return ""
 
     def chunk(self, number: int, ago: timedelta) -> dict[str, Any]:
@@ -66,13 +70,15 @@ def test_logs_that_a_backup_in_the_making_may_need_stay(world: World) -> None:
     )
     gone, stays = _own(world, 1), replace(_own(world, 2), at="2026-11-24T13:00:00Z")
     world.entries = [*bound(stored(gone, "the key", "s1"), stored(stays, "the key", "s2")), old, middle, young, last]
+    there = list(world.entries)
     pruning.prune(world.session(), NAME, TARGET, LAST)
     assert {"s1", "log0", "log1"} <= set(world.forgotten)
     assert not {"s2", "log2", "log3"} & set(world.forgotten)
     world.forgotten.clear()
+    world.entries = there
     annotations = {names.ANNOTATION_PENDING: "mysql-0"}
     at = f"{world.clock.now() - timedelta(hours=40):%Y-%m-%dT%H:%M:%SZ}"
-    metadata = {"name": "v", "labels": names.selector(NAME), "annotations": annotations, "creationTimestamp": at}
+    metadata = {"name": "v", "labels": VOLUME, "annotations": annotations, "creationTimestamp": at}
     world.store.put({"kind": "VolumeSnapshot", "metadata": metadata})
     pruning.prune(world.session(), NAME, TARGET, LAST)
     assert {"s1", "log0"} <= set(world.forgotten)
@@ -127,3 +133,68 @@ def test_the_moment_in_an_id_is_when_its_backup_began() -> None:
     assert making.began(made(93000)) == datetime.fromisoformat("2026-11-24T09:30:00Z")
     assert not making.at_most(NOW).spares(replace(made(93000), signed=backup.SIGNED))
     assert making.at_most(NOW).spares(replace(made(93000), signed=backup.FACTS))
+
+
+def _of_volume(world: World) -> tuple[backup.Backup, backup.Backup]:
+    """A backup as a VolumeSnapshot, and a newer one."""
+    old = replace(_own(world, 1), volume_snapshot=_own(world, 1).id, method=backup.SNAPSHOT)
+    new = replace(_own(world, 2), at="2026-11-24T13:00:00Z")
+    check = backup.Verification(old.id, old.at, ok=True, seconds=1.0)
+    notes = [{"id": "v-s1", "tags": backup.tags(check, "the key")}]
+    world.entries = [*bound(stored(old, "the key", "s1"), stored(new, "the key", "s2")), *notes]
+    world.entries += [{"id": "v-s2", "tags": backup.tags(replace(check, of=new.id), "the key")}]
+    world.store.put({"kind": "VolumeSnapshot", "metadata": {"name": old.id, "labels": VOLUME}})
+    return old, new
+
+
+def _volumes(world: World) -> list[str]:
+    return [name for kind, name in world.store.objects if kind == "VolumeSnapshot"]
+
+
+@pytest.mark.parametrize("point", ["PATCH VolumeSnapshot", "FORGET", "DELETE VolumeSnapshot"])
+@pytest.mark.parametrize("again", ["delete", "prune"])
+def test_what_a_killed_run_left_goes_with_the_next(world: World, point: str, again: str) -> None:
+    old, _ = _of_volume(world)
+    world.entries = [one for one in world.entries if one["id"] != "v-s1"] if again == "prune" else world.entries
+    world.store.kill_after = lambda text: text.startswith(point)
+    with pytest.raises(Killed):
+        pruning.prune(world.session(), NAME, TARGET, LAST)
+    world.store.kill_after = lambda _: False
+    assert old.id in _volumes(world) or "s1" in world.forgotten, "a backup that is listed has its data"
+    if again == "delete" and point != "DELETE VolumeSnapshot":
+        pruning.delete(world.session(), TARGET, old.id)
+    else:
+        pruning.prune(world.session(), NAME, TARGET, LAST)
+    assert _volumes(world) == []
+    assert {one["id"] for one in world.entries} == {"s2", "b-s2", "v-s2"}
+    with pytest.raises(errors.Refused, match="no such backup"):
+        pruning.delete(world.session(), TARGET, old.id)
+
+
+def test_records_without_their_backup_go_with_the_next_run(world: World) -> None:
+    """restic forgets one after another."""
+    old, _ = _of_volume(world)
+    del world.store.objects["VolumeSnapshot", old.id]
+    world.entries = [one for one in world.entries if one["id"] != "s1"]
+    assert pruning.delete_plan(world.session(), TARGET, old.id) == (None, pruning.Left(("v-s1", "b-s1")))
+    pruning.delete(world.session(), TARGET, old.id)
+    assert world.forgotten == ["v-s1", "b-s1"]
+
+
+def test_a_volume_snapshot_that_another_target_lists_or_that_nobody_was_deleting_stays(world: World) -> None:
+    old, _ = _of_volume(world)
+    world.entries = [one for one in world.entries if one["id"] not in ("s1", "b-s1", "v-s1")]
+    for mark in ({}, {snapshot_notes.ANNOTATION_DELETING: "offsite"}):
+        world.store.objects["VolumeSnapshot", old.id]["metadata"]["annotations"] = mark
+        pruning.prune(world.session(), NAME, TARGET, LAST)
+        with pytest.raises(errors.Refused, match="no such backup"):
+            pruning.delete(world.session(), TARGET, old.id)
+        assert _volumes(world) == [old.id]
+
+
+def test_a_prune_that_removes_no_backup_removes_the_logs_that_a_killed_run_left(world: World) -> None:
+    one = _own(world, 1)
+    world.entries = [*bound(stored(one, "the key", "s1")), world.chunk(1, timedelta(hours=70))]
+    world.entries.append(world.chunk(2, timedelta(hours=50)))
+    assert pruning.prune(world.session(), NAME, TARGET, LAST) == []
+    assert world.forgotten == ["log1"]

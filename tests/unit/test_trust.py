@@ -279,7 +279,7 @@ def test_a_neighbours_key_speaks_for_no_entry_under_this_clusters_name_or_origin
     assert backups.pick(there, TARGET, "mysql-20261124-000001").cluster == NAME
     assert pruning.prune_plan(session, NAME, TARGET, LAST) == []
     with pytest.raises(Refused, match="good backup"):
-        pruning.check_delete(session, TARGET, "mysql-20261124-000001")
+        pruning.delete_plan(session, TARGET, "mysql-20261124-000001")
 
 
 def test_a_neighbours_chunk_stands_in_for_none_of_this_cluster() -> None:

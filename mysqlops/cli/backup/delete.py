@@ -27,7 +27,7 @@ def delete(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:
 
     if dry_run:
         with run.reading() as session:
-            pruning.check_delete(session, targets.find(session.client, target), backup)
+            pruning.delete_plan(session, targets.find(session.client, target), backup)
         output.result({"removed": [], "would": [backup]}, run.form, f"would delete {backup}; nothing was changed")
         return
     run.confirm(f"deletes {backup} for good", name=backup, loses=True)

@@ -1,12 +1,14 @@
-"""What a VolumeSnapshot notes until a catalogue lists it: a later run that continues with it must not record what the
-cluster has become meanwhile. Pure."""
+"""What a VolumeSnapshot notes for a later run: until a catalogue lists it, what it was taken of, since the cluster may
+change meanwhile; and once it is to be deleted, so that a run that was killed leaves none that nobody lists. Pure."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 
-from mysqlops.core import typed
+from mysqlops.core import names, typed
+
+ANNOTATION_DELETING = f"{names.DOMAIN}/deleting"  # the target from which the entry is removed, before it is
 
 
 @dataclass(frozen=True)
