@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import facts, names, typed
+from mysqlops.core import facts, names
 from mysqlops.core.target import Target
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
@@ -19,7 +19,6 @@ from mysqlops.planning import backup_progress
 
 Json = dict[str, Any]
 _ALL_LINES = 1_000_000
-_AGAIN = "run the same command again; mysqlops backup target check looks at the target"
 
 
 def run(session: Session, target: Target, *words: str) -> str:
@@ -49,11 +48,7 @@ def source(client: Client) -> planning.Source:
 
 
 def snapshots(session: Session, target: Target) -> list[Json]:
-    """All that the repository lists; raises StorageError for an answer that is no list: unknown is not empty."""
-    found = typed.json_of(run(session, target, "--json", "snapshots", "--tag", facts.TAG))
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise errors.StorageError(f"target {target.name}: restic's answer is not a list of snapshots", hint=_AGAIN)
-    return found
+    return facts.listed(run(session, target, "--json", "snapshots", "--tag", facts.TAG))
 
 
 def templates() -> planning.Templates:

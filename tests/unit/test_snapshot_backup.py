@@ -269,12 +269,13 @@ def test_a_snapshot_that_waits_for_one_target_is_recorded_in_no_other(cluster: W
 
 def test_an_answer_that_is_no_list_is_not_an_empty_target(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    for answer in ("", "null", "[1]", '[{"id": "s1"'):
+    for answer in ("", "{}", "[1]", '[{"id": "s1"', "[" * 100_000):
         monkeypatch.setattr(restic, "run", lambda *_, told=answer: told)
         with pytest.raises(errors.StorageError, match="not a list of snapshots"):
             restic.snapshots(Working(1).session(), WISH.target)
-    monkeypatch.setattr(restic, "run", lambda *_: "[]\n")
-    assert restic.snapshots(Working(1).session(), WISH.target) == []
+    for answer in ("[]\n", "null\n"):
+        monkeypatch.setattr(restic, "run", lambda *_, told=answer: told)
+        assert restic.snapshots(Working(1).session(), WISH.target) == []
 
 
 def test_a_job_that_has_recorded_the_snapshot_is_a_success_though_its_pod_is_gone(

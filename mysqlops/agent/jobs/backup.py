@@ -148,7 +148,7 @@ class Job:
         if (_SCRATCH / "data").exists():
             return
         self._check_manifest()
-        manifest = json.loads(_MANIFEST.read_text())
+        manifest = facts.manifest(_MANIFEST.read_text())
         made = facts.make(backup.Backup, manifest["backup"])
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
             text = "applying binary logs to the volume was interrupted, so it no longer holds the snapshot"
@@ -273,8 +273,7 @@ class Job:
 
 
 def _snapshots() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((_WORK / "snapshots.json").read_text() or "[]") or []
-    return found
+    return facts.listed((_WORK / "snapshots.json").read_text())
 
 
 def _write_lines(name: str, lines: list[str]) -> None:
