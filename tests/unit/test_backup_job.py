@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent.jobs import backup as job
 from mysqlops.agent.jobs import local, peers
-from mysqlops.core import backup, gtid, view
+from mysqlops.core import backup, binlog, gtid, view
 from mysqlops.mysql import connect, contents, group_replication
 from tests.unit.fakes.api import Clock
 from tests.unit.test_backup import GROUP, NOW, made
@@ -328,3 +328,32 @@ def test_a_policy_of_a_job_forgets_no_entry_of_a_volume_snapshot(world: World) -
     (world.work / "snapshots.json").write_text(json.dumps(snapshots))
     world.job().expired()
     assert (world.work / "forget").read_text().split() == ["s2"]
+
+
+def test_a_policy_of_a_job_spares_what_another_job_is_making(world: World) -> None:
+    """It sees no other Job. An entry that is not sealed stays a day, and so do logs that the next backup may need."""
+    (world.work / "key").write_text("the key")
+    day = world.clock.wall = NOW + timedelta(days=3)
+
+    def entry(number: int, at: datetime, *, is_sealed: bool) -> list[dict[str, Any]]:
+        one = made(number, at, id=f"orders-{at:%Y%m%d-%H%M%S}")
+        stored = {"id": f"s{number}", "tags": backup.tags(one, "the key"), "tree": f"{number:064x}"}
+        note = {"id": f"b{number}", "tags": backup.tags(backup.binding(stored), "the key")}
+        return [stored, note] if is_sealed else [stored]
+
+    def chunk(number: int, at: datetime) -> dict[str, Any]:
+        facts = (f"c{number}", "orders", "db", "uid", GROUP, f"{GROUP}:1-{number}0", f"{GROUP}:{number}1-{number}9")
+        one = binlog.Chunk(*facts, transactions=9, last=f"{at:%Y-%m-%dT%H:%M:%SZ}")
+        return {"id": f"log{number}", "tags": binlog.tags(one, "the key")}
+
+    hour = timedelta(hours=1)
+    snapshots = [
+        *entry(1, day, is_sealed=True),
+        *entry(2, day - 2 * hour, is_sealed=False),
+        *entry(3, day - 60 * hour, is_sealed=False),
+        *entry(4, day - 3 * hour, is_sealed=True),
+        *(chunk(number, day - ago * hour) for number, ago in ((3, 60), (4, 20), (5, 1))),
+    ]
+    (world.work / "snapshots.json").write_text(json.dumps(snapshots))
+    world.job().expired()
+    assert set((world.work / "forget").read_text().split()) == {"s3", "s4", "b4", "log3"}
