@@ -55,41 +55,57 @@ dump_all() {
   wait_all
 }
 wait_all() {
-  for one in $running; do wait "$one" || return 1; done
+  for one in $running; do wait "$one" || return $?; done
   running=''
 }
 # A new data directory of this image's version with everything that was dumped, its GTIDs and accounts; it counts when all
-# is in it.
+# is in it. A failed load ends with a status that says whether the dump is why (agent/jobs/local.py, `blames`).
 load_dump() {
   name=loading # by its own socket: the next steps wait for the server that comes after it
+  if [ -e "$dump/begun" ]; then
+    echo 'logical.sh: this container was killed while it loaded the dump, of which a part is gone: fetch it again' >&2
+    exit 137
+  fi
+  : >"$dump/begun"
   rm -rf "$data.half"
   mkdir -p "$data.half"
   copy --datadir="$data.half" --initialize-insecure
   copy --datadir="$data.half" --super-read-only=OFF --max-allowed-packet=1G &
   loading=$!
   until sql -e 'SELECT 1' >/dev/null 2>&1; do
-    kill -0 "$loading"
+    kill -0 "$loading" 2>/dev/null || end_load 1
     sleep 0.3
   done
-  if ! load_all; then
-    kill "$loading"
-    exit 1
-  fi
+  code=0
+  load_all || code=$?
+  [ "$code" = 0 ] || end_load "$code"
   wait "$loading"
   mv "$data.half" "$data"
 }
+# Ends with the server's status if it was killed or crashed, as its clients fail too then; else with the client's, $1.
+end_load() {
+  kill "$(cat "/work/$name.pid")" 2>/dev/null || true
+  wait "$loading" || exit $?
+  exit "$1"
+}
 load_all() {
-  sql <"$dump/schema.sql" 2>>/work/load.log || return 1
+  sql <"$dump/schema.sql" 2>>/work/load.log || return $?
   running='' number=0
   for file in "$dump"/tables/*.sql; do
     [ -e "$file" ] || continue
     number=$((number + 1))
     { sql <"$file" 2>>/work/load.log && rm "$file"; } &
     running="$running $!"
-    if [ $((number % at_once)) -eq 0 ]; then wait_all || return 1; fi
+    if [ $((number % at_once)) -eq 0 ]; then wait_all || return $?; fi
   done
-  wait_all || return 1
-  sql <"$dump/triggers.sql" 2>>/work/load.log || return 1
+  wait_all || return $?
+  sql <"$dump/triggers.sql" 2>>/work/load.log || return $?
   # Rights can be changed only once their tables are loaded; this connection keeps its own.
-  { echo 'FLUSH PRIVILEGES;' && cat "$dump/accounts.sql" && echo 'SHUTDOWN;'; } | sql # whose errors may repeat a password's hash: for the log only
+  # The errors of this step may repeat a password's hash: for the log only, except for their numbers.
+  { echo 'FLUSH PRIVILEGES;' && cat "$dump/accounts.sql" && echo 'SHUTDOWN;'; } | sql 2>/tmp/accounts.log || {
+    failed=$?
+    cat /tmp/accounts.log >&2
+    sed -n 's/^\(ERROR [0-9]*\).*/\1/p' /tmp/accounts.log >>/work/load.log
+    return "$failed"
+  }
 }

@@ -118,10 +118,27 @@ run_step() {
     RESTIC_PASSWORD_FILE=/run/target/new-password restic --no-cache cat config >/dev/null
     ;;
   remove-key) # the key that the old password opens; those that somebody else added stay
-    if RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache cat config >/dev/null 2>&1; then
-      old=$(RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache key list | sed -n 's/^\*\([0-9a-f]*\).*/\1/p')
-      restic --no-cache --retry-lock 2m key remove -- "$old"
+    if [ ! -e /run/target/old-password ]; then
+      echo 'remove-key: the Secret holds no old password' >&2
+      exit 1
     fi
+    # Only this proves that the Secret's password is enough without the old one.
+    restic --no-cache cat config >/dev/null
+    if [ "$(cat /run/target/old-password)" = "$(cat /run/target/password)" ]; then exit 0; fi
+    code=0
+    told=$(RESTIC_PASSWORD_FILE=/run/target/old-password restic --no-cache key list 2>&1) || code=$?
+    case $code:$told in
+    0:*)
+      old=$(printf '%s\n' "$told" | sed -n 's/^\*\([0-9a-f]*\).*/\1/p')
+      restic --no-cache --retry-lock 2m key remove -- "$old"
+      ;;
+    12:* | *'wrong password'*) ;; # a run that was killed has removed it
+    *) # without an answer, the key may still open the repository
+      echo "$told" >&2
+      exit "$code"
+      ;;
+    esac
+    restic --no-cache cat config >/dev/null
     ;;
   run)
     exec restic --no-cache "$@"

@@ -281,6 +281,14 @@ def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]
     return [*made, *of_them]
 
 
+def left_of(snapshots: Sequence[Json], backup_id: str) -> list[str]:
+    """restic's ids of the records of a backup whose entry is gone: a run that removed it was killed meanwhile."""
+    if any(told.get("id") == backup_id for _, told in facts.of_kind(snapshots, BACKUP)):
+        return []
+    kinds = (VERIFICATION, BINDING)
+    return [one["id"] for kind in kinds for one, told in facts.of_kind(snapshots, kind) if told.get("of") == backup_id]
+
+
 def _backup(told: Json) -> Backup:
     return facts.make(Backup, {**told, "verified": None, "signed": UNSIGNED})
 

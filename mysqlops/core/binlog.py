@@ -243,21 +243,29 @@ def _as_moment(at: str) -> str:
     return instant.precise(datetime.fromisoformat(at))
 
 
-def not_needed(snapshots: Sequence[Json], kept: Sequence[Backup], owner: Owner, keys: Keys | None = None) -> list[str]:
+def not_needed(
+    snapshots: Sequence[Json], kept: Sequence[Backup], owner: Owner, keys: Keys | None = None, *, since: datetime
+) -> list[str]:
     """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. The last chunks
-    of each history stay: a receiver continues from there, also after a restore that returns to it."""
+    of each history stay: a receiver continues from there, also after a restore that returns to it. So do those that
+    end later than `since` (core/making.py): a backup that nobody lists yet may need them."""
     there = chunks(snapshots, keys)
     # Chunks of an older release count too, because a user may choose them, but never in place of sealed ones.
     either = [one for backup in kept for one in {backup.signed: backup, "": replace(backup, signed="")}.values()]
     needed = {chunk.key for backup in either for chunk in reach(backup, there).chunks}
     own = [one for one in there if one.owner == owner]
     needed.update(one.key for one in own if not any(_goes_further(other, one) for other in reversed(own)))
+    needed.update(one.key for one in own if not _ended_before(one, since))
     current = {one.key: _state(one) for one in own if one.key in needed}
     return [
         one.snapshot
         for one in _all(snapshots, keys)
         if one.owner == owner and (one.key not in current or _state(one) < current[one.key])
     ]
+
+
+def _ended_before(one: Chunk, since: datetime) -> bool:
+    return all(datetime.fromisoformat(at) < since for at in (one.last, one.until) if at)
 
 
 def _goes_further(other: Chunk, one: Chunk) -> bool:

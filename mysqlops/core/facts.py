@@ -26,6 +26,22 @@ TAG = "mysqlops"  # on every snapshot of ours
 _FACTS, _KIND, _SEAL = "facts:", "kind:", "seal:"
 
 
+def listed(text: str) -> list[Json]:
+    """What `restic snapshots --json` printed; raises StorageError if it is no list: unknown is not empty."""
+    found = [] if text.strip() == "null" else typed.json_of(text)  # as older releases of restic list nothing
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise StorageError("restic's answer is not a list of snapshots", hint="run the same command again")
+    return found
+
+
+def manifest(text: str) -> Json:
+    """manifest.json, which a repository keeps with each backup; raises StorageError if it is none."""
+    found = typed.json_of(text)
+    if not isinstance(found, dict) or not all(isinstance(found.get(one), dict) for one in ("backup", "contents")):
+        raise StorageError("manifest.json is not the record of a backup")
+    return found
+
+
 def tags(kind: str, fact: DataclassInstance, key: str = "") -> list[str]:
     """The tags of its snapshot; with a key also a seal, which only a holder of the key can make (adr/0027)."""
     text = json.dumps({"format": FORMAT, **asdict(fact)}, separators=(",", ":"))

@@ -54,7 +54,7 @@ ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that f
 ANNOTATION_POINT = f"{DOMAIN}/restored-to"  # on such a claim: the point in time it is recovered to, if any
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and the previous ones
-# On a VolumeSnapshot that is not in a catalogue yet: its member; also on the Secret of a target never reached.
+# On a VolumeSnapshot that no catalogue lists yet: core/snapshot_notes.py; also on the Secret of a target never reached.
 ANNOTATION_PENDING = f"{DOMAIN}/pending"
 ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names, typed
+from mysqlops.core import names, rotation, typed
 from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
@@ -31,6 +31,11 @@ class Target:
     @property
     def secret(self) -> str:
         return secret_name(self.name)
+
+    @property
+    def lease(self) -> str:
+        """The Lease of the command that changes the Secret or removes something from the repository."""
+        return f"{secret_name(self.name)}-lock"
 
     @property
     def place(self) -> str:
@@ -115,6 +120,23 @@ def make_secret(target: Target, password: str, credentials: Mapping[str, str]) -
         "metadata": {"name": target.secret, "labels": labels, "annotations": annotations},
         "type": "Opaque",
         "stringData": values,
+    }
+
+
+def stage_of(keys: Collection[str]) -> str:
+    """The stage of the rotation of the repository's password, by the keys of the Secret. While the old password is
+    there, its key is to be removed before anything else."""
+    if KEY_OLD_PASSWORD in keys:
+        return rotation.SWITCHED
+    return rotation.PREPARED if KEY_NEW_PASSWORD in keys else rotation.NONE
+
+
+def switched(values: Mapping[str, str]) -> dict[str, str | None]:
+    """The change of a Secret whose new password opens the repository: in one write, so that no password is lost."""
+    return {
+        KEY_PASSWORD: values[KEY_NEW_PASSWORD],
+        KEY_OLD_PASSWORD: values[KEY_PASSWORD],
+        KEY_NEW_PASSWORD: None,
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, pod_patch, secret_map
+from mysqlops.core import mysqld_config, names, pod_patch, secret_map, snapshot_notes
 from mysqlops.core.backup import Backup
 from mysqlops.core.spec import SURROUNDINGS, ClusterSpec
 from mysqlops.core.target import Target
@@ -250,13 +250,13 @@ def from_snapshot(claim_spec: Json, snapshot: str) -> None:
 _SNAPSHOT_API = "snapshot.storage.k8s.io/v1"
 
 
-def volume_snapshot(name: str, claim: str, member: str, cluster: str, snapshot_class: str) -> Json:
+def volume_snapshot(name: str, claim: str, note: snapshot_notes.Note, cluster: str, snapshot_class: str) -> Json:
     """The snapshot of a member's claim; its annotation is removed once it is in a catalogue."""
     spec: Json = {"source": {"persistentVolumeClaimName": claim}}
     if snapshot_class:
         spec["volumeSnapshotClassName"] = snapshot_class
     labels = {**names.selector(cluster), names.LABEL_MANAGED_BY: names.APP_NAME, names.LABEL_STEPS: "snapshot"}
-    metadata = {"name": name, "labels": labels, "annotations": {names.ANNOTATION_PENDING: member}}
+    metadata = {"name": name, "labels": labels, "annotations": {names.ANNOTATION_PENDING: snapshot_notes.dump(note)}}
     return {"apiVersion": _SNAPSHOT_API, "kind": "VolumeSnapshot", "metadata": metadata, "spec": spec}
 
 

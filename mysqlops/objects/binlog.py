@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import binlog, instant, names, pod_patch
+from mysqlops.core import binlog, instant, names, pod_patch, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
-from mysqlops.errors import ConfigError
+from mysqlops.errors import ConfigError, Reason, Refused
 from mysqlops.objects import backup, pod_template, pods, render
 
 Json = dict[str, Any]
@@ -89,9 +89,21 @@ def _noted(request: Request) -> Json:
 
 
 def noted(deployment: Json) -> tuple[str, float]:
-    """The target's name and the interval in seconds of a receiver's Deployment."""
-    found = json.loads(deployment["metadata"]["annotations"][names.ANNOTATION_BINLOG])
-    return str(found["target"]), float(found["every"])
+    """The target's name and the interval in seconds of a receiver's Deployment; raises Refused if somebody made them
+    unreadable."""
+    annotations = deployment["metadata"].get("annotations") or {}
+    if (found := typed.make(_Noted, typed.json_of(annotations.get(names.ANNOTATION_BINLOG)))) is not None:
+        return found.target, float(found.every)
+    name, labels = deployment["metadata"]["name"], deployment["metadata"].get("labels") or {}
+    text = f"Deployment {name}: its annotation {names.ANNOTATION_BINLOG} does not hold the options of a receiver"
+    hint = f"mysqlops backup binlog stop {labels.get(names.LABEL_INSTANCE, 'NAME')}, then start it again"
+    raise Refused([Reason("options-unreadable", text, hint)])
+
+
+@dataclass(frozen=True)
+class _Noted:
+    target: str
+    every: float
 
 
 def late_because(report: binlog.Report | None, since: datetime, now: datetime) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 from cronsim import CronSim, CronSimError
 
-from mysqlops.core import instant, names, retention
-from mysqlops.errors import ConfigError
+from mysqlops.core import instant, names, retention, typed
+from mysqlops.errors import ConfigError, Reason, Refused
 
 Json = dict[str, Any]
 BACKUP, VERIFY = "backup", "verify"
@@ -70,8 +70,20 @@ def cron_job(job: Json, kind: str, request: Request) -> Json:
 
 
 def request_of(cron_job: Json) -> Request:
-    facts = json.loads(cron_job["metadata"]["annotations"][names.ANNOTATION_SCHEDULE])
-    return Request(**{**facts, "keep": retention.Policy(**facts["keep"])})
+    """The options that the schedule was set with; raises Refused if somebody made them unreadable."""
+    if (found := _noted(cron_job)) is not None:
+        return found
+    name, labels = cron_job["metadata"]["name"], cron_job["metadata"].get("labels") or {}
+    text = f"CronJob {name}: its annotation {names.ANNOTATION_SCHEDULE} does not hold the options of a schedule"
+    hint = f"mysqlops backup schedule set {labels.get(names.LABEL_INSTANCE, 'NAME')} --cron '0 3 * * *' sets them again"
+    raise Refused([Reason("options-unreadable", text, hint)])
+
+
+def _noted(cron_job: Json) -> Request | None:
+    """Anybody who may write to the CronJob may have changed the annotation."""
+    facts = typed.json_of((cron_job["metadata"].get("annotations") or {}).get(names.ANNOTATION_SCHEDULE))
+    keep = typed.make(retention.Policy, facts.get("keep", {})) if isinstance(facts, dict) else None
+    return typed.make(Request, {**facts, "keep": keep}) if keep is not None else None
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,8 @@ class Seen:
 
 
 def judge(cron_job: Json, now: datetime) -> Seen:
-    request, status = request_of(cron_job), cron_job.get("status") or {}
+    # With options that cannot be read, nobody knows when to complain: it is overdue at once.
+    request, status = _noted(cron_job) or Request("", "", "?"), cron_job.get("status") or {}
     labels, spec = cron_job["metadata"]["labels"], cron_job["spec"]
     kind = labels[names.LABEL_STEPS]
     success = status.get("lastSuccessfulTime")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mysqlops import errors
@@ -97,9 +98,9 @@ def _run(session: Session, name: str, wanted: Json) -> str:
         _check_unfinished(found, name)
         jobs.delete(session, job, name)
     try:
-        pod = jobs.run(
-            session, wanted, planning.progress, "adopt-refused", created=lambda: _open_account(session, name)
-        )
+        # Never a second final copy: applications may write to the cluster by then.
+        opened = partial(_open_account, session, name)
+        pod = jobs.run(session, wanted, planning.progress, "adopt-refused", created=opened, is_repeatable=False)
     except (errors.Refused, errors.StepFailed, errors.NotFound):  # it has ended; after other errors it may still run
         _close_account(session, name)
         raise

@@ -1,4 +1,4 @@
-"""Make, list, verify and remove backups. Jobs do the work, and go on when the command is killed."""
+"""Make, list and verify backups. Jobs do the work, and go on when the command is killed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, group, names, quantity, retention, timeline, view
+from mysqlops.core import backup, binlog, names, quantity, retention, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -203,70 +203,6 @@ def verify_job(session: Session, name: str, target: Target, chosen: backup.Backu
 def _sizes(spec: ClusterSpec, chosen: backup.Backup) -> tuple[str, ...]:
     """A volume made from a snapshot must be at least as large as the snapshot's source."""
     return (spec.storage_size, chosen.storage_size) if chosen.volume_snapshot else (spec.storage_size,)
-
-
-def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
-    """The cluster's own backups that the policy does not keep."""
-    own = owner(session, name)
-    there = [one for one in catalogue(session, target) if one.owner == own]
-    has_key = bool(signing.key_of(session.client, name))
-    return retention.expired(there, policy, session.clock.now(), has_key=has_key)
-
-
-def check_delete(session: Session, target: Target, backup_id: str) -> backup.Backup:
-    """Raises Refused for the last backup of its history that is known to be good."""
-    there = catalogue(session, target)
-    chosen = pick(there, target, backup_id)
-    has_key = bool(signing.key_of(session.client, chosen.cluster))
-    own = [one for one in there if one.owner == chosen.owner]
-    own = retention.counting(own, session.clock.now(), has_key=has_key)
-    own = own if chosen in own else [*own, chosen]
-    if why := retention.irreplaceable(chosen, own, histories(session, chosen)):
-        history = f", in the history {chosen.group}" if chosen.group else ""
-        text = f"{chosen.id} is the {' and the '.join(why)} good backup of {chosen.where}{history}"
-        raise Refused([Reason("last-good-backup", text, "make and verify a newer one first: mysqlops backup create")])
-    return chosen
-
-
-def histories(session: Session, chosen: backup.Backup) -> set[str]:
-    """The names of the histories that the backup's cluster is in or can go back to; empty if unknown."""
-    lease = session.client.find("Lease", names.group_lease(chosen.cluster))
-    here = session.client.namespace
-    if lease is None or (lease["metadata"]["uid"], here) != (chosen.origin, chosen.namespace):
-        return set()
-    annotations = lease["metadata"].get("annotations") or {}
-    if group.note_of(annotations).garbled:
-        return set()
-    swap, history = timeline.swap_of(annotations), timeline.history_of(annotations)
-    ways = [swap.old, swap.new] if swap else []
-    ways += [one for one in (history.now, history.before) if one] if history else []
-    return {observe.group_name(session.client, chosen.cluster), *(one.group for one in ways)}
-
-
-def remove(session: Session, target: Target, gone: list[backup.Backup]) -> None:
-    """Forget them, delete the binary logs that only they needed, and free the space that only they used: all in one
-    run, since one after another would lock the repository longer."""
-    snapshots = restic.snapshots(session, target)
-    ids = backup.snapshots_of(snapshots, gone)
-    going = {one.snapshot for one in gone}
-    keys = signing.keys(session, snapshots)
-    # Judged by sealed entries: logs that a signed backup needs are not deleted because unsigned ones hold the same.
-    stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
-    for own in {one.owner for one in gone}:
-        ids += binlog.not_needed(snapshots, [one for one in stays if one.owner == own], own, keys)
-    if ids:
-        restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
-    for one in gone:
-        # Only after the backup is forgotten: a listed backup must exist.
-        if one.volume_snapshot and one.namespace == session.client.namespace and one.signed != backup.UNKNOWN:
-            _delete_snapshot(session, one)
-
-
-def _delete_snapshot(session: Session, one: backup.Backup) -> None:
-    if found := own_snapshot(session, one):
-        session.client.delete("VolumeSnapshot", one.volume_snapshot, uid=found["metadata"]["uid"])
-    elif session.client.find("VolumeSnapshot", one.volume_snapshot) is not None:
-        session.progress.warn(f"VolumeSnapshot {one.volume_snapshot} was not made for {one.id}: it stays")
 
 
 def own_snapshot(session: Session, one: backup.Backup) -> Json | None:

@@ -35,32 +35,40 @@ def run(
     code: str,
     *,
     created: Callable[[], None] = lambda: None,
+    is_repeatable: bool = True,
 ) -> Json:
     """Create the Job unless it exists, wait, and return its pod; the caller deletes the Job after reading its logs.
 
     `tell` makes a sentence from a running container's name and its last line; `created` is called once the Job exists,
-    with the condition that it waits for. Raises Refused (with `code`), StepFailed or StorageError with the message of
-    the step that failed, and WaitTimeout, which leaves the Job running.
+    with the condition that it waits for; `is_repeatable` is as for `begin`. Raises Refused (with `code`), StepFailed or
+    StorageError with the message of the step that failed, and WaitTimeout, which leaves the Job running.
     """
-    name = begin(session, wanted)
+    name = begin(session, wanted, is_repeatable=is_repeatable)
     created()
     said = _await_end(session, name, tell)
     made = sorted(session.client.list("Pod", f"job-name={name}"), key=_begun)
-    if not made:
-        raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
     for pod in made:
         if pod["status"].get("phase") == "Succeeded":
             return pod
+    if _has(session.client.get("Job", name), "Complete"):  # the pods of its failed attempts say nothing by now
+        text = f"Job {name} has completed, but its pod is gone, and with it what it reported"
+        raise errors.StepFailed(text, hint=f"kubectl describe job {name}; look at what it made before you run it again")
+    if not made:
+        raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
     _clear(session, wanted)
     _raise_failure(made, code)
 
 
-def begin(session: Session, wanted: Json) -> str:
-    """Create the Job unless it exists; returns its name. Raises Refused for a Job that is not this cluster's."""
+def begin(session: Session, wanted: Json, *, is_repeatable: bool = True) -> str:
+    """Create the Job unless it exists; returns its name. One that is over and whose pods are gone can report nothing:
+    it is replaced if its work may be done twice. Raises Refused for a Job that is not this cluster's."""
     name = str(wanted["metadata"]["name"])
     found = session.client.find("Job", name)
     if found is not None and (reason := ownership.stranger({"kind": "Job", **wanted}, found)) is not None:
         raise Refused([reason])
+    if is_repeatable and found is not None and _ended(found) and not session.client.list("Pod", f"job-name={name}"):
+        delete(session, name, (wanted["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
+        found = None
     if found is None:
         session.client.create("Job", vault.fitting(session.client, wanted))
     return name

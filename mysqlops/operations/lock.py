@@ -1,4 +1,5 @@
-"""One command at a time changes a cluster: a Lease that is renewed by compare-and-swap while the command runs.
+"""One command at a time changes a cluster, or what a backup target holds and the password of its repository: a Lease
+that is renewed by compare-and-swap while the command runs.
 
 A command that lost the Lease (a closed laptop, SIGSTOP, an API server outage, a deleted Lease) makes no further change:
 every change calls `Holding.check` first (kube/client.py, `before_change`), which renews the Lease, and a wait ends
@@ -14,14 +15,16 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.clock import Signal
 from mysqlops.core import instant, names
+from mysqlops.core.target import Target
 from mysqlops.kube.client import Client
 from mysqlops.operations import orders
 from mysqlops.operations.session import Session
@@ -34,27 +37,68 @@ _POLL_SECONDS = 0.5
 _TRIES = 3
 
 
+@dataclass(frozen=True)
+class Lock:
+    """What is locked: its name in messages, its Lease, and the command that shows its present state."""
+
+    what: str
+    lease: str
+    labels: Mapping[str, str]
+    look: str
+
+
+def of_cluster(name: str) -> Lock:
+    return Lock(name, names.operation_lease(name), names.selector(name), f"mysqlops status {name}")
+
+
+def of_target(target: Target) -> Lock:
+    """For commands that remove something from the target's repository, or change its Secret: two clusters may share
+    it, so the lock of a cluster is not enough."""
+    labels = {names.LABEL_TARGET: target.name}
+    return Lock(f"target {target.name}", target.lease, labels, f"mysqlops backup target check {target.name}")
+
+
 @contextmanager
 def held(session: Session, name: str, verb: str) -> Iterator[None]:
     """Hold the cluster for one verb; raises OperationLocked with the holder's name."""
-    if session.client.before_change is not None:  # the Lease is a change too: a dry run ends here
-        session.client.before_change()
-    holding = Holding(session, name, f"{verb} by {who()}")
-    holding.take()
-    over = session.clock.signal()
-    renewing = session.clock.start("lease", lambda: holding.keep(over))
-    before, session.client.before_change = session.client.before_change, holding.check
-    session.heeds.append(holding.heed)
-    try:
+    with holding(session, of_cluster(name), verb):
         orders.call_off(session.client, name)  # whoever gave them is dead
         yield
+
+
+@contextmanager
+def holding(session: Session, wanted: Lock, verb: str) -> Iterator[None]:
+    """Hold a lock for one verb, beside those that the session holds already; raises OperationLocked with the holder's
+    name."""
+    if session.client.before_change is not None:  # the Lease is a change too: a dry run ends here
+        session.client.before_change()
+    taken = Holding(session, wanted, f"{verb} by {who()}")
+    taken.take()
+    over = session.clock.signal()
+    renewing = session.clock.start("lease", lambda: taken.keep(over))
+    before, session.client.before_change = session.client.before_change, _both(session.client, taken)
+    session.heeds.append(taken.heed)
+    try:
+        yield
     finally:
-        session.heeds.remove(holding.heed)
+        session.heeds.remove(taken.heed)
         session.client.before_change = before
         over.set()
         renewing.join()
         with suppress(errors.KubeError):
-            holding.release()
+            taken.release()
+
+
+def _both(client: Client, taken: Holding) -> Callable[[], None]:
+    """Before each change, every lock must be held."""
+    outer = client.before_change
+
+    def check() -> None:
+        if outer is not None:
+            outer()
+        taken.check()
+
+    return check
 
 
 def who() -> str:
@@ -70,9 +114,9 @@ class Holding:
     """One process's hold of the Lease. `keep` and `check` may run at once: each renewal is a compare-and-swap, and the
     one that meets the other's renewal sees its own token."""
 
-    def __init__(self, session: Session, name: str, holder: str) -> None:
+    def __init__(self, session: Session, wanted: Lock, holder: str) -> None:
         self._client: Client = session.client.unguarded()
-        self._session, self._cluster, self._holder = session, name, holder
+        self._session, self._lock, self._holder = session, wanted, holder
         self._token = secrets.token_hex(8)
         self._lease: Json = {}
         self._renewed: tuple[float, datetime] = (0.0, session.clock.now())
@@ -80,14 +124,14 @@ class Holding:
 
     def take(self) -> None:
         """Raises OperationLocked if another command renews it, or takes it at the same moment."""
-        found = self._client.find("Lease", names.operation_lease(self._cluster))
+        found = self._client.find("Lease", self._lock.lease)
         if found is not None:
             self._await_death(found)
         moment = self._moment()
         try:
             self._swapped(self._written(found), moment)
         except (errors.Conflict, errors.NotFound) as error:
-            text = f"{self._cluster} is being changed by another command"
+            text = f"{self._lock.what} is being changed by another command"
             raise errors.OperationLocked(text, hint="try again") from error
 
     def _await_death(self, found: Json) -> None:
@@ -95,11 +139,11 @@ class Holding:
         clock, began, version = self._session.clock, self._session.clock.monotonic(), _version(found)
         holder = _holder(found)
         while clock.monotonic() - began <= _LEASE_SECONDS:
-            self._session.progress.waiting(f"waiting to see whether {holder} still changes {self._cluster}")
+            self._session.progress.waiting(f"waiting to see whether {holder} still changes {self._lock.what}")
             clock.sleep(_POLL_SECONDS)
-            now = self._client.find("Lease", names.operation_lease(self._cluster))
+            now = self._client.find("Lease", self._lock.lease)
             if now is None or _version(now) != version:
-                text = f"{self._cluster} is being changed: {_holder(now or found)}"
+                text = f"{self._lock.what} is being changed: {_holder(now or found)}"
                 raise errors.OperationLocked(text, hint="wait for it, then try again")
 
     def keep(self, over: Signal) -> None:
@@ -116,7 +160,7 @@ class Holding:
                 self._swapped(self._written(self._lease), moment)
                 return
             except errors.Conflict:
-                found = self._client.find("Lease", names.operation_lease(self._cluster))
+                found = self._client.find("Lease", self._lock.lease)
             except errors.NotFound:
                 found = None
             if found is None or _token(found) != self._token:
@@ -142,8 +186,8 @@ class Holding:
             self._fail()
 
     def _fail(self) -> NoReturn:
-        text = f"lost the lock of {self._cluster} to {self._lost_to or 'a slow API server'}; nothing more was changed"
-        hint = f"run mysqlops status {self._cluster}, then the command again"
+        text = f"lost the lock of {self._lock.what} to {self._lost_to or 'a slow API server'}; nothing more was changed"
+        hint = f"run {self._lock.look}, then the command again"
         raise errors.OperationLocked(text, hint=hint)
 
     def release(self) -> None:
@@ -170,8 +214,8 @@ class Holding:
     def _written(self, over: Json | None) -> Json:
         """The Lease as this process writes it, valid only over that version."""
         metadata: Json = {
-            "name": names.operation_lease(self._cluster),
-            "labels": {**names.selector(self._cluster), names.LABEL_MANAGED_BY: names.APP_NAME},
+            "name": self._lock.lease,
+            "labels": {**self._lock.labels, names.LABEL_MANAGED_BY: names.APP_NAME},
             "annotations": {names.ANNOTATION_HOLDER: self._token},
         }
         if over is not None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, secret_map, target
+from mysqlops.core import names, rotation, secret_map, target
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
-from mysqlops.operations import jobs, restic
+from mysqlops.operations import jobs, lock, restic
 from mysqlops.operations.session import Session
+
+Json = dict[str, Any]
+_STAGES = 4  # of a rotation: an earlier one may have left both passwords, then a new one is prepared and switched to
 
 
 def find(client: Client, name: str | None) -> Target:
@@ -37,7 +41,7 @@ def everything(client: Client) -> list[Target]:
     return [target.of_secret(one) for one in there if not _is_pending(one)]
 
 
-def _is_pending(secret: dict[str, Any]) -> bool:
+def _is_pending(secret: Json) -> bool:
     return names.ANNOTATION_PENDING in (secret["metadata"].get("annotations") or {})
 
 
@@ -57,21 +61,29 @@ def add(session: Session, request: Request) -> bool:
     name. A failed run leaves no target; only where it may have made a repository, the Secret stays for the next run,
     since it has the password, and no other command uses it.
     """
+    _prepared(session.client, request)  # refused before anything is changed
+    with lock.holding(session, lock.of_target(request.target), "backup target add"):
+        return _add(session, request)
+
+
+def _add(session: Session, request: Request) -> bool:
     client, wanted = session.client, request.target
     found, made = _prepared(client, request)
     if found is None:
         found = client.create("Secret", made)
+    uid = found["metadata"]["uid"]
     try:
         printed = restic.steps(session, wanted, planning.INIT, "init").split()
     except errors.MysqlopsError as error:
         if _is_pending(found) and (request.password is not None or str(error).startswith("init: ")):
-            client.delete("Secret", wanted.secret, uid=found["metadata"]["uid"])
+            client.delete("Secret", wanted.secret, uid=uid)
         raise
-    client.patch("Secret", wanted.secret, {"metadata": {"annotations": {names.ANNOTATION_PENDING: None}}})
+    change = {"metadata": {"uid": uid, "annotations": {names.ANNOTATION_PENDING: None}}}
+    client.patch("Secret", wanted.secret, change)
     return "made" in printed
 
 
-def _prepared(client: Client, request: Request) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def _prepared(client: Client, request: Request) -> tuple[Json | None, Json]:
     """The target's Secret if there is one, else what to create; raises Refused, ConfigError."""
     wanted = request.target
     if wanted.claim:
@@ -121,47 +133,71 @@ def unlock(session: Session, wanted: Target) -> None:
 
 
 def rotate(session: Session, wanted: Target) -> None:
-    """Give the repository another password; raises Refused, StorageError, WaitTimeout.
+    """Give the repository another password; raises Refused, StorageError, WaitTimeout, OperationLocked, Conflict.
 
-    Both passwords are in the Secret until the repository is known to open with the new one, so that the next run can
-    finish one that was killed anywhere, and nobody is locked out.
+    The Secret changes only by compare-and-swap, and an old key goes only once restic has opened the repository with the
+    password that the Secret in the cluster holds. So whatever else runs or is killed, that password opens it, and the
+    next run continues with what the Secret says.
     """
-    _check_idle(session, wanted)
-    values = _secret_values(session.client, wanted)
-    if not values.keys() & {target.KEY_NEW_PASSWORD, target.KEY_OLD_PASSWORD}:
-        values = _change_secret(session.client, wanted, {target.KEY_NEW_PASSWORD: secrets.token_urlsafe(32)})
-    if new := values.get(target.KEY_NEW_PASSWORD):
-        restic.steps(session, wanted, planning.ADD_KEY, planning.ADD_KEY[0].name)
-        change = {target.KEY_OLD_PASSWORD: values[target.KEY_PASSWORD], target.KEY_PASSWORD: new}
-        _change_secret(session.client, wanted, {**change, target.KEY_NEW_PASSWORD: None})
-    restic.steps(session, wanted, planning.REMOVE_KEY, planning.REMOVE_KEY[0].name)
-    _change_secret(session.client, wanted, {target.KEY_OLD_PASSWORD: None})
+    check_idle(session, wanted)
+    with lock.holding(session, lock.of_target(wanted), "backup target rotate"):
+        found = session.client.get("Secret", wanted.secret)
+        if target.stage_of(secret_map.texts(found)) == rotation.NONE:
+            found = _swapped(session.client, found, {target.KEY_NEW_PASSWORD: secrets.token_urlsafe(32)})
+        for _ in range(_STAGES):
+            # A running Job would use the old password in its next step; a killed run's Job may still be at work.
+            check_idle(session, wanted)
+            match target.stage_of(values := secret_map.texts(found)):
+                case rotation.PREPARED:
+                    restic.steps(session, wanted, planning.ADD_KEY, planning.ADD_KEY[0].name)
+                    found = _swapped(session.client, found, target.switched(values))
+                case rotation.SWITCHED:
+                    _check_unchanged(session.client, wanted, values)
+                    restic.steps(session, wanted, planning.REMOVE_KEY, planning.REMOVE_KEY[0].name)
+                    found = _swapped(session.client, found, {target.KEY_OLD_PASSWORD: None})
+                case _:
+                    return
 
 
-def _check_idle(session: Session, wanted: Target) -> None:
-    """A running Job would use the old password in its next step."""
-    running = [
-        one["metadata"]["name"]
-        for one in session.client.list("Job")
+def check_idle(session: Session, wanted: Target) -> None:
+    """Raises Refused while a Job uses the target."""
+    if running := [one["metadata"]["name"] for one in jobs_of(session.client, wanted)]:
+        text = f"Job {', '.join(running)} is using target {wanted.name}"
+        raise Refused([Reason("target-in-use", text, "wait until it has ended: kubectl get jobs")])
+
+
+def jobs_of(client: Client, wanted: Target) -> list[Json]:
+    """The Jobs that use the target and are not over."""
+    return [
+        one
+        for one in client.list("Job")
         if not jobs.is_over(one)
         and any(
             volume.get("secret", {}).get("secretName") == wanted.secret
             for volume in one["spec"]["template"]["spec"].get("volumes", [])
         )
     ]
-    if running:
-        text = f"Job {', '.join(running)} is using target {wanted.name}"
-        raise Refused([Reason("target-in-use", text, "wait until it has ended: kubectl get jobs")])
 
 
-def _secret_values(client: Client, wanted: Target) -> dict[str, str]:
-    return secret_map.texts(client.get("Secret", wanted.secret))
+def _check_unchanged(client: Client, wanted: Target, values: Mapping[str, str]) -> None:
+    """Reads the Secret back: raises Conflict unless the cluster keeps the passwords that this run goes by."""
+    if secret_map.texts(client.get("Secret", wanted.secret)) != values:
+        raise _changed_meanwhile(wanted.secret)
 
 
-def _change_secret(client: Client, wanted: Target, values: dict[str, str | None]) -> dict[str, str]:
-    """Set and delete keys in one call; all values afterwards."""
-    client.patch("Secret", wanted.secret, {"data": secret_map.encoded(values)})
-    return _secret_values(client, wanted)
+def _swapped(client: Client, found: Json, values: Mapping[str, str | None]) -> Json:
+    """Set and delete keys in one call, if the Secret is still what was found; raises Conflict."""
+    metadata = {"resourceVersion": found["metadata"]["resourceVersion"]}
+    name = found["metadata"]["name"]
+    try:
+        return client.patch("Secret", name, {"metadata": metadata, "data": secret_map.encoded(values)})
+    except errors.Conflict as error:
+        raise _changed_meanwhile(name) from error
+
+
+def _changed_meanwhile(secret: str) -> errors.Conflict:
+    text = f"Secret {secret} was changed by somebody else while its password was rotated"
+    return errors.Conflict(text, hint="run the same command again: it continues with what the Secret holds now")
 
 
 def _password(client: Client, secret: str | None) -> str:

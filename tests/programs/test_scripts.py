@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,3 +26,82 @@ def test_the_scripts_decode_a_name_as_it_was(names: list[str]) -> None:
     given_lines = "".join(f"{one}\n" for one in encoded).encode()
     done = subprocess.run(["sh", "-c", script], input=given_lines, capture_output=True, check=True)
     assert done.stdout.decode().split("\0")[:-1] == names
+
+
+_RESTIC = r"""#!/bin/sh
+# A repository whose keys are files that hold their passwords; `down` makes it unreachable.
+[ "$1" = --no-cache ] && shift
+if [ "$1" = --retry-lock ]; then shift 2; fi
+cd "$REPOSITORY" || exit 1
+if [ -e down ]; then echo 'Fatal: connection refused' >&2; exit 1; fi
+opened=''
+for key in keys/*; do
+  if [ "$(cat "$key")" = "$(cat "$RESTIC_PASSWORD_FILE")" ]; then opened=${key#keys/}; fi
+done
+if [ -z "$opened" ]; then echo 'Fatal: wrong password or no key found' >&2; exit 12; fi
+case "$1 $2" in
+'cat config') echo '{}' ;;
+'key list') for key in keys/*; do
+  if [ "$key" = "keys/$opened" ]; then printf '*'; else printf ' '; fi
+  echo "${key#keys/} mysqlops"
+done ;;
+'key add') cp "$4" keys/bb ;;
+'key remove') if [ "$4" = "$opened" ]; then echo 'refusing to remove the key in use' >&2; exit 1; fi; rm "keys/$4" ;;
+esac
+if [ -e down-after ]; then touch down; fi
+"""
+
+
+class Repository:
+    """manifests/backup/restic.sh beside a restic of our own, with the target's Secret as files."""
+
+    def __init__(self, folder: Path, **secret: str) -> None:
+        self.folder = folder
+        for name in ("bin", "target", "keys"):
+            (folder / name).mkdir()
+        program = folder / "bin" / "restic"
+        program.write_text(_RESTIC)
+        program.chmod(0o755)
+        (folder / "keys" / "aa").write_text("first")
+        self.secret(**secret)
+
+    def secret(self, **values: str) -> None:
+        for key, value in {"repository": "/repository", **values}.items():
+            (self.folder / "target" / key.replace("_", "-")).write_text(value)
+
+    def keys(self) -> list[str]:
+        return sorted(one.read_text() for one in (self.folder / "keys").iterdir())
+
+    def run(self, step: str) -> subprocess.CompletedProcess[str]:
+        script = manifests.read_text("backup/restic.sh").replace("/run/target", str(self.folder / "target"))
+        environment = {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "REPOSITORY": str(self.folder)}
+        command = ["sh", "-c", script, "restic.sh", step]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_key_goes_only_if_the_secret_s_password_opens_the_repository_without_it(tmp_path: Path) -> None:
+    repository = Repository(tmp_path, password="first", new_password="second")
+    assert repository.run("add-key").returncode == 0
+    repository.secret(password="third", old_password="first")  # somebody wrote another one into the Secret
+    assert (repository.run("remove-key").returncode, repository.keys()) == (12, ["first", "second"])
+    repository.secret(password="first", old_password="first")
+    assert (repository.run("remove-key").returncode, repository.keys()) == (0, ["first", "second"])
+    repository.secret(password="second", old_password="first")
+    for _ in range(2):  # the second run has nothing left to remove
+        assert (repository.run("remove-key").returncode, repository.keys()) == (0, ["second"])
+
+
+def test_a_repository_that_does_not_answer_has_not_removed_the_old_key(tmp_path: Path) -> None:
+    """An old password that nobody knows of would go on opening it."""
+    repository = Repository(tmp_path, password="first", new_password="second")
+    assert repository.run("add-key").returncode == 0
+    repository.secret(password="second", old_password="first")
+    (tmp_path / "down-after").touch()
+    done = repository.run("remove-key")
+    assert (done.returncode, repository.keys()) == (1, ["first", "second"])
+    assert "connection refused" in done.stderr
+    (tmp_path / "down-after").unlink()
+    (tmp_path / "down").unlink()
+    (tmp_path / "target" / "old-password").unlink()  # a pod that sees the Secret as it was before
+    done = repository.run("remove-key")
+    assert (done.returncode, "no old password" in done.stderr) == (1, True)

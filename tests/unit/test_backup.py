@@ -16,8 +16,7 @@ from mysqlops.kube import manifests
 from mysqlops.mysql import contents
 from mysqlops.objects import backup as planning
 from mysqlops.objects import claims, render, schedule
-from mysqlops.operations import backup as backups
-from mysqlops.operations import restic, targets
+from mysqlops.operations import pruning, restic, targets
 from mysqlops.planning import actions, backup_progress, donor
 from mysqlops.planning import restore as restoring
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -125,13 +124,13 @@ def test_a_cluster_can_go_back_to_the_history_before_a_restore_in_place() -> Non
     note = {names.ANNOTATION_GROUP: group.dump(group.Note(name=NEXT))}
     session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
     one = made(1, cluster=NAME, origin=lease["metadata"]["uid"])
-    assert backups.histories(session, one) == {NEXT}
+    assert pruning.histories(session, one) == {NEXT}
     history = timeline.History(timeline.Timeline("data-r20260101000000", NEXT), timeline.Timeline("data", GROUP))
     note = {names.ANNOTATION_CLAIMS: timeline.dump(history)}
     session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
-    assert backups.histories(session, one) == {NEXT, GROUP}
-    assert backups.histories(session, replace(one, origin="another cluster of that name")) == set()
-    assert backups.histories(session, replace(one, cluster="gone")) == set()
+    assert pruning.histories(session, one) == {NEXT, GROUP}
+    assert pruning.histories(session, replace(one, origin="another cluster of that name")) == set()
+    assert pruning.histories(session, replace(one, cluster="gone")) == set()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent.jobs import backup as job
 from mysqlops.agent.jobs import local, peers
-from mysqlops.core import backup, gtid, view
+from mysqlops.core import backup, binlog, gtid, view
 from mysqlops.mysql import connect, contents, group_replication
 from tests.unit.fakes.api import Clock
 from tests.unit.test_backup import GROUP, NOW, made
@@ -238,7 +238,7 @@ def test_a_backup_that_no_server_reads_is_bad_and_one_that_had_no_room_is_not(wo
     world.restored(made(1))
     world.read = _unreadable
     world.free = 10
-    with pytest.raises(errors.StatementFailed):
+    with pytest.raises(errors.StepFailed, match="did not end, which says nothing about the backup"):
         world.job().check()
     assert not (world.work / "report").exists(), "nothing is said of the backup"
     world.free = 1 << 40
@@ -260,8 +260,39 @@ def test_a_server_that_crashes_over_the_data_shows_that_it_is_bad_not_one_that_w
         world.job().check()
         assert not world.verification().ok
     else:
-        with pytest.raises(errors.ConnectFailed):
+        with pytest.raises(errors.StepFailed, match=r"did not end.*lost connection"):
             world.job().check()
+        assert not (world.work / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "blames"),
+    [
+        (1053, "", False),  # the server was being shut down
+        (1317, "", False),  # somebody ended the statement
+        (1712, "", True),
+        (0, "ERROR 1064 (42000) at line 1: You have an error\nERROR 2013 (HY000): Lost connection", True),
+        (0, "ERROR 2013 (HY000) at line 1: Lost connection", False),
+        (0, "", True),
+    ],
+)
+def test_an_error_of_the_surroundings_says_nothing_about_the_backup(
+    world: World, number: int, told: str, *, blames: bool
+) -> None:
+    def fails() -> contents.Contents:
+        (world.work / "load.log").write_text(told)
+        (world.work / "mysqld.stopped").write_text("0" if number else "1")
+        raise errors.StatementFailed("no", errno=number) if number else errors.ConnectFailed("no server")
+
+    world.restored(made(1))
+    world.read = fails
+    if blames:
+        world.job().check()
+        assert not world.verification().ok
+    else:
+        with pytest.raises(errors.StepFailed, match="did not end"):
+            world.job().check()
+        assert not (world.work / "report").exists()
 
 
 def test_a_snapshot_that_logs_were_being_applied_to_is_not_taken_for_itself(world: World) -> None:
@@ -297,3 +328,32 @@ def test_a_policy_of_a_job_forgets_no_entry_of_a_volume_snapshot(world: World) -
     (world.work / "snapshots.json").write_text(json.dumps(snapshots))
     world.job().expired()
     assert (world.work / "forget").read_text().split() == ["s2"]
+
+
+def test_a_policy_of_a_job_spares_what_another_job_is_making(world: World) -> None:
+    """It sees no other Job. An entry that is not sealed stays a day, and so do logs that the next backup may need."""
+    (world.work / "key").write_text("the key")
+    day = world.clock.wall = NOW + timedelta(days=3)
+
+    def entry(number: int, at: datetime, *, is_sealed: bool) -> list[dict[str, Any]]:
+        one = made(number, at, id=f"orders-{at:%Y%m%d-%H%M%S}")
+        stored = {"id": f"s{number}", "tags": backup.tags(one, "the key"), "tree": f"{number:064x}"}
+        note = {"id": f"b{number}", "tags": backup.tags(backup.binding(stored), "the key")}
+        return [stored, note] if is_sealed else [stored]
+
+    def chunk(number: int, at: datetime) -> dict[str, Any]:
+        facts = (f"c{number}", "orders", "db", "uid", GROUP, f"{GROUP}:1-{number}0", f"{GROUP}:{number}1-{number}9")
+        one = binlog.Chunk(*facts, transactions=9, last=f"{at:%Y-%m-%dT%H:%M:%SZ}")
+        return {"id": f"log{number}", "tags": binlog.tags(one, "the key")}
+
+    hour = timedelta(hours=1)
+    snapshots = [
+        *entry(1, day, is_sealed=True),
+        *entry(2, day - 2 * hour, is_sealed=False),
+        *entry(3, day - 60 * hour, is_sealed=False),
+        *entry(4, day - 3 * hour, is_sealed=True),
+        *(chunk(number, day - ago * hour) for number, ago in ((3, 60), (4, 20), (5, 1))),
+    ]
+    (world.work / "snapshots.json").write_text(json.dumps(snapshots))
+    world.job().expired()
+    assert set((world.work / "forget").read_text().split()) == {"s3", "s4", "b4", "log3"}

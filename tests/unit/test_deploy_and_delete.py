@@ -118,7 +118,7 @@ def test_a_deploy_that_waited_notes_the_version_only_while_it_has_the_lock_and_a
     lease = cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"]
     lease.pop(names.ANNOTATION_VERSION, None)
     seen = observe.judged(cluster.session(), NAME)
-    holding = lock.Holding(cluster.session(), NAME, "upgrade by somebody")
+    holding = lock.Holding(cluster.session(), lock.of_cluster(NAME), "upgrade by somebody")
     holding.take()
     cluster.clock.turn = holding.renew
     data_version.note_alone(cluster.session(), seen)

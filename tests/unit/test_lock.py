@@ -146,7 +146,7 @@ def test_without_an_answer_nothing_is_changed() -> None:
 @pytest.mark.parametrize("skew_hours", [-5, 0, 5])
 def test_a_live_holder_is_told_at_its_next_renewal_whatever_its_clock_says(skew_hours: int) -> None:
     space = Namespace()
-    holding = lock.Holding(space.session(), NAME, "upgrade by somebody")
+    holding = lock.Holding(space.session(), lock.of_cluster(NAME), "upgrade by somebody")
     space.clock.wall += timedelta(hours=skew_hours)
     holding.take()
     space.clock.wall -= timedelta(hours=skew_hours)
@@ -157,13 +157,13 @@ def test_a_live_holder_is_told_at_its_next_renewal_whatever_its_clock_says(skew_
 
     space.clock.turn = turn
     with pytest.raises(errors.OperationLocked, match="is being changed: upgrade by somebody"):
-        lock.Holding(space.session(), NAME, "scale by me").take()
+        lock.Holding(space.session(), lock.of_cluster(NAME), "scale by me").take()
     assert space.clock.seconds <= 4.5
 
 
 def test_the_lock_of_a_killed_command_is_taken_after_its_time() -> None:
     space = Namespace()
-    lock.Holding(space.session(), NAME, "upgrade by the dead").take()
+    lock.Holding(space.session(), lock.of_cluster(NAME), "upgrade by the dead").take()
     space.clock.wall -= timedelta(hours=1)  # the other's clock was ahead
     with lock.held(space.session(), NAME, "scale"):
         assert space.holder() == "scale"
@@ -181,8 +181,10 @@ def test_a_renewal_that_is_answered_late_proves_nothing() -> None:
 
 def test_of_two_that_take_it_at_once_one_is_refused() -> None:
     space = Namespace()
-    lock.Holding(space.session(), NAME, "upgrade by the dead").take()
-    first, second = (lock.Holding(space.session(), NAME, f"{verb} by me") for verb in ("scale", "restart"))
+    lock.Holding(space.session(), lock.of_cluster(NAME), "upgrade by the dead").take()
+    first, second = (
+        lock.Holding(space.session(), lock.of_cluster(NAME), f"{verb} by me") for verb in ("scale", "restart")
+    )
     stale = space.session().client.find("Lease", LEASE)
     assert stale is not None
     first.take()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mysqlops.core import backup, binlog, pitr, receiving, relay_log
+from mysqlops.core import backup, binlog, making, pitr, receiving, relay_log
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.relay_log import Transaction
 from mysqlops.core.spec import ClusterSpec
@@ -23,6 +23,7 @@ from mysqlops.planning import backup_state
 
 GROUP = "a471ad45-d50b-450d-9104-65c08b7c3c14"
 LOG = (Path(__file__).parent / "binlog-9.7").read_bytes()  # of a server 9.7: three inserts, the second with a tag
+EVER = datetime.max.replace(tzinfo=UTC)
 NOON = "2026-11-25T12:00:00.000000Z"
 
 
@@ -107,9 +108,29 @@ def test_the_last_state_of_a_chunk_counts_and_earlier_ones_may_go() -> None:
 def test_pruning_keeps_what_a_kept_backup_needs_and_the_last_chunk() -> None:
     chunks = [chunk(n, of(f"1-{n * 10}"), of(f"{n * 10 + 1}-{n * 10 + 10}"), n * 10.0) for n in (1, 2, 3, 4)]
     snapshots = [_stored(n, one) for n, one in enumerate(chunks)]
-    assert binlog.not_needed(snapshots, [made(of("1-25"), 15)], OWNER) == ["s0"]
-    assert binlog.not_needed(snapshots, [made(of("1-99"), 90)], OWNER) == ["s0", "s1", "s2"]
-    assert binlog.not_needed(snapshots, [], ("another", *OWNER[1:])) == []
+    assert binlog.not_needed(snapshots, [made(of("1-25"), 15)], OWNER, since=EVER) == ["s0"]
+    assert binlog.not_needed(snapshots, [made(of("1-99"), 90)], OWNER, since=EVER) == ["s0", "s1", "s2"]
+    assert binlog.not_needed(snapshots, [], ("another", *OWNER[1:]), since=EVER) == []
+
+
+def test_pruning_keeps_the_chunks_that_a_backup_in_the_making_may_need() -> None:
+    """It may be the first after a gap: no backup that is listed needs any of them."""
+    chunks = [chunk(n, of(f"1-{n * 10}"), of(f"{n * 10 + 1}-{n * 10 + 10}"), n * 10.0) for n in (1, 2, 3, 4)]
+    snapshots = [_stored(n, one) for n, one in enumerate(chunks)]
+    since = datetime.fromisoformat(at(20))
+    assert binlog.not_needed(snapshots, [], OWNER, since=EVER) == ["s0", "s1", "s2"]
+    assert binlog.not_needed(snapshots, [], OWNER, since=since) == ["s0"]
+
+
+def test_what_is_in_the_making_is_as_old_as_a_job_can_be_or_as_what_is_seen() -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    assert making.at_most(now).since == now - timedelta(hours=12)
+    old = now - timedelta(days=3)  # a volume snapshot whose command was killed
+    assert making.at_most(now, [now, old]).since == old
+    assert making.at_most(now, [now]).since == making.at_most(now).since
+    assert making.at_most(now).logs_since < making.at_most(now).since
+    limit = manifests.load_one("backup/job.yaml")["spec"]["activeDeadlineSeconds"]
+    assert timedelta(seconds=limit) <= making.JOB_LIMIT
 
 
 def test_a_receiver_goes_on_where_the_last_chunk_ended() -> None:

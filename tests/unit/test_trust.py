@@ -19,7 +19,7 @@ from mysqlops.errors import ConfigError, Refused, StorageError
 from mysqlops.objects import backup as planning
 from mysqlops.objects import render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import recorded, restic, restore, signing
+from mysqlops.operations import pruning, recorded, restic, restore, signing
 from tests.unit.fakes.api import Client
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.test_backup import GROUP, LATER, NOW, TARGET, made, proven
@@ -223,7 +223,7 @@ def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(mon
     real = stored(_own(cluster, 1), "the key")
     evil = stored(replace(_own(cluster, 2), at=f"{LATER:%Y-%m-%dT%H:%M:%SZ}", volume_snapshot="mysql-20261124-000002"))
     monkeypatch.setattr(restic, "snapshots", lambda *_: bound(real, evil))
-    assert backups.prune_plan(session, NAME, TARGET, LAST) == []
+    assert pruning.prune_plan(session, NAME, TARGET, LAST) == []
     monkeypatch.setattr(restic, "run", lambda *_: "")
     mine = {"labels": {**names.selector(NAME), names.LABEL_STEPS: "snapshot"}}
     for name, labels in (("mysql-20261124-000002", {}), ("precious", mine), ("mysql-20261124-000003", mine)):
@@ -233,9 +233,9 @@ def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(mon
         replace(_own(cluster, 4), volume_snapshot="precious"),  # another backup's
         replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003", signed=backup.UNKNOWN),
     ]
-    backups.remove(session, TARGET, wanted)
+    pruning.remove(session, TARGET, wanted)
     assert cluster.store.deleted("VolumeSnapshot") == []
-    backups.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003")])
+    pruning.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003")])
     assert cluster.store.deleted("VolumeSnapshot") == ["mysql-20261124-000003"]
 
 
@@ -250,7 +250,7 @@ def test_forged_binary_logs_push_none_of_a_kept_backup_out(monkeypatch: pytest.M
     monkeypatch.setattr(restic, "snapshots", lambda *_: [*bound(gone, stays), *logs])
     asked: list[str] = []
     monkeypatch.setattr(restic, "run", lambda *words: asked.extend(words[2:]))
-    backups.remove(cluster.session(), TARGET, [replace(_own(cluster, 1), snapshot="real1")])
+    pruning.remove(cluster.session(), TARGET, [replace(_own(cluster, 1), snapshot="real1")])
     assert {"real1", "b-real1"} <= set(asked)
     assert not {"c", "real2", "b-real2"} & set(asked)
 
@@ -276,9 +276,9 @@ def test_a_neighbours_key_speaks_for_no_entry_under_this_clusters_name_or_origin
         ("a-20261124-000002", backup.SIGNED),
     }
     assert backups.pick(there, TARGET, "mysql-20261124-000001").cluster == NAME
-    assert backups.prune_plan(session, NAME, TARGET, LAST) == []
+    assert pruning.prune_plan(session, NAME, TARGET, LAST) == []
     with pytest.raises(Refused, match="good backup"):
-        backups.check_delete(session, TARGET, "mysql-20261124-000001")
+        pruning.delete_plan(session, TARGET, "mysql-20261124-000001")
 
 
 def test_a_neighbours_chunk_stands_in_for_none_of_this_cluster() -> None:
@@ -290,7 +290,7 @@ def test_a_neighbours_chunk_stands_in_for_none_of_this_cluster() -> None:
     found = binlog.chunks(logs, keys)
     assert {(one.cluster, one.signed) for one in found} == {("orders", backup.SIGNED), ("a", backup.SIGNED)}
     assert [one.cluster for one in binlog.reach(kept, found).chunks] == ["orders"]
-    assert binlog.not_needed(logs, [kept], kept.owner, keys) == []
+    assert binlog.not_needed(logs, [kept], kept.owner, keys, since=LATER) == []
     assert binlog.superseded(logs, keys) == []
 
 

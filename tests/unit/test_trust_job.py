@@ -16,7 +16,7 @@ from mysqlops.agent.jobs import peers, replay, sealing
 from mysqlops.core import backup, binlog, retention
 from mysqlops.core.backup import Keys
 from tests.unit.fakes.api import Clock
-from tests.unit.test_backup import GROUP, NOW, made
+from tests.unit.test_backup import GROUP, LATER, NOW, made
 from tests.unit.test_trust import bound, stored
 
 ENV = {"MYSQLOPS_CLUSTER": "orders", "MYSQLOPS_NAMESPACE": "db", "ORIGIN": "uid"}
@@ -149,7 +149,7 @@ def test_a_sealed_backup_is_brought_forward_with_sealed_logs_only() -> None:
     assert binlog.reach(one, binlog.chunks([evil], keys)).chunks != ()  # on the user's word
     # Nothing that is sealed goes for what is not.
     kept = [replace(one, signed=backup.SIGNED)]
-    assert "c-the key" not in binlog.not_needed([evil, stranger, real], kept, one.owner, keys)
+    assert "c-the key" not in binlog.not_needed([evil, stranger, real], kept, one.owner, keys, since=LATER)
     assert binlog.superseded([evil, real], keys) == ["c-"]
 
 

@@ -18,7 +18,7 @@ from mysqlops import errors
 from mysqlops.agent import api, credentials, member, settings, vault
 from mysqlops.agent.jobs import local, logical, peers
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, facts, instant, names, retention, secret_map, view
+from mysqlops.core import backup, binlog, facts, instant, making, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, clone, connect, contents, group_replication
 from mysqlops.planning import donor as donors
@@ -117,9 +117,10 @@ class Job:
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
         over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
         # A volume snapshot is deleted with its entry, which this Job may not do: `backup prune` does.
-        gone = [one for one in over if not one.volume_snapshot]
-        stays = [one for one in own if one not in gone]
-        logs = binlog.not_needed(snapshots, stays, peers.owner(self._env), peers.keys(self._env))
+        made = making.at_most(self._clock.now())
+        gone = [one for one in over if not (one.volume_snapshot or made.spares(one))]
+        known = ([one for one in own if one not in gone], peers.owner(self._env), peers.keys(self._env))
+        logs = binlog.not_needed(snapshots, *known, since=made.logs_since)
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
         self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
 
@@ -147,7 +148,7 @@ class Job:
         if (_SCRATCH / "data").exists():
             return
         self._check_manifest()
-        manifest = json.loads(_MANIFEST.read_text())
+        manifest = facts.manifest(_MANIFEST.read_text())
         made = facts.make(backup.Backup, manifest["backup"])
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
             text = "applying binary logs to the volume was interrupted, so it no longer holds the snapshot"
@@ -185,9 +186,10 @@ class Job:
         return backup.Verification(made.id, self._moment(), not different, fetched, why, len(found.tables), rows)
 
     def _unreadable(self, made: backup.Backup, error: errors.MysqlopsError) -> backup.Verification:
-        """The result for a backup that no server can read; raises the error if it may have another cause."""
-        if self._env.get("MUST_BE_EQUAL") or not local.blames_data(self._clock, "mysqld", error):
+        """The result for a backup that no server can read; raises an error if that may have another cause."""
+        if self._env.get("MUST_BE_EQUAL"):
             raise error
+        local.must_blame_data(self._clock, "mysqld", error, made.id)
         why = f"it cannot be read: {error}"[:1000]
         return backup.Verification(made.id, self._moment(), ok=False, seconds=self._fetched_seconds(), why=why)
 
@@ -271,8 +273,7 @@ class Job:
 
 
 def _snapshots() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((_WORK / "snapshots.json").read_text() or "[]") or []
-    return found
+    return facts.listed((_WORK / "snapshots.json").read_text())
 
 
 def _write_lines(name: str, lines: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -61,8 +62,12 @@ def explained(program: Callable[[T], None], job: T) -> None:
         raise errors.StepFailed(f"the scratch volume of {size} is full: {error}") from error
 
 
-# Exit statuses of a server that was ended from outside or killed for its memory: they say nothing about the data.
-_ENDED_FROM_OUTSIDE = ("", "0", "137", "143")
+# Exit statuses of a program that was ended from outside or killed for its memory: they say nothing about the data.
+_ENDED_FROM_OUTSIDE = ("", "0", "129", "130", "137", "143")
+# Nor do errors of a server or a client that has no memory, room, thread or connection, or was interrupted.
+_OF_SURROUNDINGS = frozenset(
+    (1021, 1037, 1038, 1041, 1053, 1114, 1135, 1317, 1927, 2002, 2003, 2006, 2008, 2013, 3024, 4031)
+)
 
 
 def blames(*, is_refused: bool, ended: str, is_full: bool) -> bool:
@@ -73,12 +78,28 @@ def blames(*, is_refused: bool, ended: str, is_full: bool) -> bool:
 
 def blames_data(clock: Clock, name: str, error: errors.MysqlopsError) -> bool:
     """Whether a check that failed with this error shows that the checked data is bad."""
-    ended = ""
-    if not isinstance(error, errors.StatementFailed):
+    ended, is_refused = "", isinstance(error, errors.StatementFailed) and error.errno not in _OF_SURROUNDINGS
+    if not is_refused:
         with contextlib.suppress(errors.WaitTimeout):  # a server that crashes leaves its status a moment later
             until(clock, _stopped(name).exists, "end", seconds=_CRASH_SECONDS)
             ended = _stopped(name).read_text().strip()
-    return blames(is_refused=isinstance(error, errors.StatementFailed), ended=ended, is_full=_is_full())
+    if ended == "1" and is_of_surroundings(_load_log()):
+        ended = ""
+    return blames(is_refused=is_refused, ended=ended, is_full=_is_full())
+
+
+def must_blame_data(clock: Clock, name: str, error: errors.MysqlopsError, backup_id: str) -> None:
+    """Raises StepFailed if a check that failed with this error says nothing about the backup: then nothing is
+    recorded, since a backup that is recorded as bad is pruned."""
+    if not blames_data(clock, name, error):
+        text = f"the check of {backup_id} did not end, which says nothing about the backup: {error}"
+        raise errors.StepFailed(text) from error
+
+
+def is_of_surroundings(told: str) -> bool:
+    """Whether a client's messages name only errors that a good dump can end in."""
+    numbers = [int(one) for one in re.findall(r"ERROR (\d{4})\b", told)]
+    return bool(numbers) and _OF_SURROUNDINGS.issuperset(numbers)
 
 
 def _is_full() -> bool:
@@ -88,8 +109,13 @@ def _is_full() -> bool:
 
 def _load_errors() -> str:
     """The client's errors on a dump that could not be loaded: the pod's logs are deleted with it."""
+    told = _load_log().strip()[-300:]
+    return f"({told})" if told else ""
+
+
+def _load_log() -> str:
     log = _WORK / "load.log"
-    return f"({log.read_text(errors='replace').strip()[-300:]})" if log.exists() and log.stat().st_size else ""
+    return log.read_text(errors="replace") if log.exists() else ""
 
 
 def _stopped(name: str) -> Path:

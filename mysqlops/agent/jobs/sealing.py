@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from mysqlops.core import backup
+from mysqlops.core import backup, facts
 from mysqlops.errors import StorageError
 
 _WORK = Path("/work")
@@ -15,7 +15,7 @@ _WORK = Path("/work")
 def seal(key: str) -> None:
     """Write the binding of the backup's files to restic's tree, for the next step to store. This Job created the
     snapshot's id, which is a digest of the whole snapshot: nobody can substitute another one."""
-    (stored,) = json.loads((_WORK / "stored.json").read_text())
+    (stored,) = facts.listed((_WORK / "stored.json").read_text())
     tags = _WORK / "tags"
     if sorted(stored["tags"]) != sorted(tags.read_text().split()):
         raise StorageError("the stored snapshot is not the one that this Job requested")

@@ -23,16 +23,14 @@ def delete(run: Run, backup: str, *, target: str | None, dry_run: bool) -> None:
     Example:
       mysqlops backup delete mysql-20261124-163000 --confirm mysql-20261124-163000
     """
-    from mysqlops.operations import backup as operations
-    from mysqlops.operations import targets
+    from mysqlops.operations import pruning, targets
 
     if dry_run:
         with run.reading() as session:
-            operations.check_delete(session, targets.find(session.client, target), backup)
+            pruning.delete_plan(session, targets.find(session.client, target), backup)
         output.result({"removed": [], "would": [backup]}, run.form, f"would delete {backup}; nothing was changed")
         return
     run.confirm(f"deletes {backup} for good", name=backup, loses=True)
     with run.reading() as session:
-        chosen = targets.find(session.client, target)
-        operations.remove(session, chosen, [operations.check_delete(session, chosen, backup)])
+        pruning.delete(session, targets.find(session.client, target), backup)
     output.result({"removed": [backup]}, run.form, f"deleted {backup}")

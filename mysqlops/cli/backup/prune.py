@@ -25,8 +25,7 @@ def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> Non
     Example:
       mysqlops backup prune mysql --keep-last 3 --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --yes
     """
-    from mysqlops.operations import backup as operations
-    from mysqlops.operations import targets
+    from mysqlops.operations import pruning, targets
 
     if not policy:
         raise click.UsageError(
@@ -36,9 +35,8 @@ def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> Non
         run.confirm(f"deletes the backups of {run.name} that the policy does not keep")
     with run.changing(dry_run=dry_run) as session:
         chosen = targets.find(session.client, target)
-        gone = operations.prune_plan(session, run.name, chosen, policy)
-        if not dry_run:
-            operations.remove(session, chosen, gone)
+        act = pruning.prune_plan if dry_run else pruning.prune
+        gone = act(session, run.name, chosen, policy)
     listed = ", ".join(one.id for one in gone) or "nothing"
     output.result(
         {"removed": [one.id for one in gone]}, run.form, f"{'would delete' if dry_run else 'deleted'} {listed}"

@@ -1,0 +1,212 @@
+"""Remove backups, and the binary logs that only they needed: one command at a time on each target (operations/lock.py),
+and nothing that a backup in the making needs (core/making.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.core import backup, binlog, group, making, names, retention, snapshot_notes, timeline
+from mysqlops.core.target import Target
+from mysqlops.errors import Reason, Refused
+from mysqlops.objects import schedule
+from mysqlops.operations import backup as backups
+from mysqlops.operations import lock, observe, restic, signing, targets
+from mysqlops.operations.session import Session
+
+Json = dict[str, Any]
+_MAKERS = ("create", schedule.BACKUP)  # LABEL_STEPS of a Job of `backup create`, and of one of a schedule
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run that was killed has not removed with its backups: records in the repository, VolumeSnapshots."""
+
+    records: tuple[str, ...] = ()
+    volume_snapshots: tuple[Json, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.volume_snapshots)
+
+
+def prune(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
+    """Remove the cluster's own backups that the policy does not keep, and what an earlier run left of such; raises
+    OperationLocked, StorageError."""
+    with lock.holding(session, lock.of_target(target), "backup prune"):
+        gone = prune_plan(session, name, target, policy)
+        remove(session, target, gone, backups.owner(session, name))
+        if marked := _marked(session, target, name):
+            _delete_snapshots(session, _unlisted(marked, backups.catalogue(session, target)))
+    return gone
+
+
+def delete(session: Session, target: Target, backup_id: str) -> None:
+    """Remove one backup, or what an earlier run left of it; raises Refused, OperationLocked, StorageError."""
+    with lock.holding(session, lock.of_target(target), "backup delete"):
+        chosen, left = delete_plan(session, target, backup_id)
+        if chosen is not None:
+            remove(session, target, [chosen])
+        if left.records:
+            _forget(session, target, left.records)
+        _delete_snapshots(session, left.volume_snapshots)
+
+
+def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
+    """The cluster's own backups that the policy does not keep."""
+    own = backups.owner(session, name)
+    there = [one for one in backups.catalogue(session, target) if one.owner == own]
+    has_key = bool(signing.key_of(session.client, name))
+    under_way = in_the_making(session, target, name)
+    over = retention.expired(there, policy, session.clock.now(), has_key=has_key)
+    return [one for one in over if not under_way.spares(one)]
+
+
+def delete_plan(session: Session, target: Target, backup_id: str) -> tuple[backup.Backup | None, Left]:
+    """The backup, or what an earlier run has left of it; raises Refused if there is neither, and as `check_delete`."""
+    there = backups.catalogue(session, target)
+    if all(one.id != backup_id for one in there):
+        records = backup.left_of(restic.snapshots(session, target), backup_id)
+        marked = _marked(session, target, backup_id.rpartition("-")[0].rpartition("-")[0])
+        found = [one for one in _unlisted(marked, there) if one["metadata"]["name"] == backup_id]
+        if left := Left(tuple(records), tuple(found)):
+            return None, left
+    return check_delete(session, target, there, backup_id), Left()
+
+
+def check_delete(session: Session, target: Target, there: list[backup.Backup], backup_id: str) -> backup.Backup:
+    """Raises Refused for the last backup of its history that is known to be good, and for one that is being made."""
+    chosen = backups.pick(there, target, backup_id)
+    _check_complete(session, target, chosen)
+    has_key = bool(signing.key_of(session.client, chosen.cluster))
+    own = [one for one in there if one.owner == chosen.owner]
+    own = retention.counting(own, session.clock.now(), has_key=has_key)
+    own = own if chosen in own else [*own, chosen]
+    if why := retention.irreplaceable(chosen, own, histories(session, chosen)):
+        history = f", in the history {chosen.group}" if chosen.group else ""
+        text = f"{chosen.id} is the {' and the '.join(why)} good backup of {chosen.where}{history}"
+        raise Refused([Reason("last-good-backup", text, "make and verify a newer one first: mysqlops backup create")])
+    return chosen
+
+
+def _check_complete(session: Session, target: Target, chosen: backup.Backup) -> None:
+    """Raises Refused if a Job that runs may have stored this entry and not sealed it yet."""
+    running = _running(session, target, chosen.cluster)
+    if running and making.Making(min(map(_since, running))).spares(chosen):
+        text = (
+            f"{chosen.id} may be the backup that is being made: {', '.join(one['metadata']['name'] for one in running)}"
+        )
+        raise Refused([Reason("backup-under-way", text, "wait until it has ended: kubectl get jobs")])
+
+
+def in_the_making(session: Session, target: Target, cluster: str) -> making.Making:
+    """What the backups of a cluster to this target need that are being made."""
+    found = [*_running(session, target, cluster), *_unrecorded(session, cluster)]
+    return making.at_most(session.clock.now(), map(_since, found))
+
+
+def _running(session: Session, target: Target, cluster: str) -> list[Json]:
+    """The Jobs that make backups, whether a command or a schedule began them."""
+    labels = names.selector(cluster).items()
+    there = targets.jobs_of(session.client, target)
+    own = [one for one in there if labels <= (one["metadata"].get("labels") or {}).items()]
+    return [one for one in own if one["metadata"]["labels"].get(names.LABEL_STEPS) in _MAKERS]
+
+
+def _unrecorded(session: Session, cluster: str) -> list[Json]:
+    """The volume snapshots that no catalogue lists yet."""
+    there = _snapshots_of(session, cluster)
+    return [one for one in there if names.ANNOTATION_PENDING in (one["metadata"].get("annotations") or {})]
+
+
+def _snapshots_of(session: Session, cluster: str) -> list[Json]:
+    """Those that mysqlops made of the cluster; none if the API server does not serve them."""
+    try:
+        return session.client.list("VolumeSnapshot", f"{names.selector_text(cluster)},{names.LABEL_STEPS}=snapshot")
+    except errors.NotFound:
+        return []
+
+
+def _since(found: Json) -> datetime:
+    return datetime.fromisoformat(found["metadata"]["creationTimestamp"])
+
+
+def histories(session: Session, chosen: backup.Backup) -> set[str]:
+    """The names of the histories that the backup's cluster is in or can go back to; empty if unknown."""
+    lease = session.client.find("Lease", names.group_lease(chosen.cluster))
+    here = session.client.namespace
+    if lease is None or (lease["metadata"]["uid"], here) != (chosen.origin, chosen.namespace):
+        return set()
+    annotations = lease["metadata"].get("annotations") or {}
+    if group.note_of(annotations).garbled:
+        return set()
+    swap, history = timeline.swap_of(annotations), timeline.history_of(annotations)
+    ways = [swap.old, swap.new] if swap else []
+    ways += [one for one in (history.now, history.before) if one] if history else []
+    return {observe.group_name(session.client, chosen.cluster), *(one.group for one in ways)}
+
+
+def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: backup.Owner) -> None:
+    """Forget them, delete the binary logs that only they needed, and free the space that only they used: all in one
+    run, since one after another would lock the repository longer. The logs of `owners` are judged in any case."""
+    snapshots = restic.snapshots(session, target)
+    ids = backup.snapshots_of(snapshots, gone)
+    going = {one.snapshot for one in gone}
+    keys = signing.keys(session, snapshots)
+    # Judged by sealed entries: logs that a signed backup needs are not deleted because unsigned ones hold the same.
+    stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
+    for own in {*owners, *(one.owner for one in gone)}:
+        since = in_the_making(session, target, own[1]).logs_since
+        kept = [one for one in stays if one.owner == own]
+        ids += binlog.not_needed(snapshots, kept, own, keys, since=since)
+    volumes = [one for one in gone if _has_own_volume(session, one)]
+    for one in volumes:
+        _mark(session, target, one)
+    if ids:
+        _forget(session, target, ids)
+    for one in volumes:
+        # Only after the backup is forgotten: a listed backup must exist.
+        _delete_snapshot(session, one)
+
+
+def _forget(session: Session, target: Target, ids: Sequence[str]) -> None:
+    restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
+
+
+def _has_own_volume(session: Session, one: backup.Backup) -> bool:
+    return bool(one.volume_snapshot) and one.namespace == session.client.namespace and one.signed != backup.UNKNOWN
+
+
+def _mark(session: Session, target: Target, one: backup.Backup) -> None:
+    """Note what is about to happen: once the entry is gone, nothing else says so."""
+    if found := backups.own_snapshot(session, one):
+        annotations = {snapshot_notes.ANNOTATION_DELETING: target.name}
+        change = {"metadata": {"uid": found["metadata"]["uid"], "annotations": annotations}}
+        session.client.patch("VolumeSnapshot", one.volume_snapshot, change)
+
+
+def _marked(session: Session, target: Target, cluster: str) -> list[Json]:
+    """The VolumeSnapshots of a cluster that a killed run was deleting."""
+    there = _snapshots_of(session, cluster) if names.is_cluster_name(cluster) else []
+    mark = snapshot_notes.ANNOTATION_DELETING
+    return [one for one in there if (one["metadata"].get("annotations") or {}).get(mark) == target.name]
+
+
+def _unlisted(marked: Sequence[Json], there: Sequence[backup.Backup]) -> list[Json]:
+    """Those whose entries are gone from the target."""
+    listed = {one.volume_snapshot for one in there}
+    return [one for one in marked if one["metadata"]["name"] not in listed]
+
+
+def _delete_snapshots(session: Session, found: Sequence[Json]) -> None:
+    for one in found:
+        session.client.delete("VolumeSnapshot", one["metadata"]["name"], uid=one["metadata"]["uid"])
+
+
+def _delete_snapshot(session: Session, one: backup.Backup) -> None:
+    if found := backups.own_snapshot(session, one):
+        session.client.delete("VolumeSnapshot", one.volume_snapshot, uid=found["metadata"]["uid"])
+    elif session.client.find("VolumeSnapshot", one.volume_snapshot) is not None:
+        session.progress.warn(f"VolumeSnapshot {one.volume_snapshot} was not made for {one.id}: it stays")
