@@ -43,7 +43,14 @@ def held(session: Session, name: str, verb: str) -> Iterator[None]:
     holding.take()
     over = session.clock.signal()
     renewing = session.clock.start("lease", lambda: holding.keep(over))
-    before, session.client.before_change = session.client.before_change, holding.check
+    before = session.client.before_change
+
+    def check() -> None:
+        if before is not None:  # the lock of another cluster, which this verb needs too
+            before()
+        holding.check()
+
+    session.client.before_change = check
     session.heeds.append(holding.heed)
     try:
         orders.call_off(session.client, name)  # whoever gave them is dead

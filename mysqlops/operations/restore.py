@@ -17,7 +17,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.objects import pods, render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, image_check, jobs, lock, observe, own, recorded, restic, vault
+from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe, own, recorded, restic, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, settings
 from mysqlops.planning import restore as swapping
@@ -135,12 +135,20 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> i
     return tried
 
 
-def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Filled:
-    """Everything up to the start of the members; may be killed and run again."""
+def execute(
+    session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "", *, mark: str = ""
+) -> Filled:
+    """Everything up to the start of the members; may be killed and run again. With a mark, each object gets it, and an
+    existing one without it is refused: whoever gives the mark deletes the cluster again."""
     wanted, claim = deploy.objects(spec), names.claim(spec.name, 0)
     stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
     with lock.held(session, spec.name, "restore"):
-        _make_claim(session, spec.name, swapping.first_claim(stateful_set, claim, chosen, to))
+        first = swapping.first_claim(stateful_set, claim, chosen, to)
+        if mark:
+            marked.deletion(session.client, spec.name, mark)
+            for item in (first, *wanted):
+                marked.put(item, mark)
+        _make_claim(session, spec.name, first)
         # The objects that the Job's pod mounts; the StatefulSet is created once the volume is ready.
         for item in wanted:
             if item["kind"] != "StatefulSet":
