@@ -16,6 +16,7 @@ from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import adopt as planning
+from mysqlops.objects import job_aim
 from mysqlops.operations import agents, jobs, observe, own
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
@@ -150,9 +151,8 @@ def _run(session: Session, name: str, wanted: Json) -> Ran:
     except (errors.Refused, errors.StepFailed, errors.NotFound):  # it has ended; after other errors it may still run
         _close_account(session, name)
         raise
-    ran = Ran(
-        session.client.get("Job", job)["metadata"]["uid"], session.client.logs(pod["metadata"]["name"], "conclude")
-    )
+    owner, log = job_aim.owner(pod), session.client.logs(pod["metadata"]["name"], "conclude")
+    ran = Ran(owner["uid"] if owner else "", log)
     jobs.delete(session, job, name)
     _close_account(session, name)
     return ran

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from mysqlops import errors
 from mysqlops.core import error_record, names, ownership, typed
 from mysqlops.errors import Reason, Refused
-from mysqlops.objects import pods
+from mysqlops.objects import job_aim, pods
 from mysqlops.operations import own, vault, waiting
 from mysqlops.operations.session import Session
 
@@ -36,16 +36,18 @@ def run(
     *,
     created: Callable[[], None] = lambda: None,
 ) -> Json:
-    """Create the Job unless it exists, wait, and return its pod; the caller deletes the Job after reading its logs.
+    """Create the Job unless it exists, wait, and return its pod; the caller deletes the Job after reading its logs. An
+    existing one that fills another claim is replaced.
 
     `tell` makes a sentence from a running container's name and its last line; `created` is called once the Job exists,
     with the condition that it waits for. Raises Refused (with `code`), StepFailed or StorageError with the message of
     the step that failed, and WaitTimeout, which leaves the Job running.
     """
-    name = begin(session, wanted)
+    job = _begin(session, wanted)
     created()
-    said = _await_end(session, name, tell)
-    made = sorted(session.client.list("Pod", f"job-name={name}"), key=_begun)
+    name = job["metadata"]["name"]
+    said = _await_end(session, job, tell)
+    made = sorted(_pods(session, job), key=_begun)
     if not made:
         raise errors.StepFailed(f"Job {name} failed and its pod is gone ({said})", hint=f"kubectl describe job {name}")
     for pod in made:
@@ -57,24 +59,39 @@ def run(
 
 def begin(session: Session, wanted: Json) -> str:
     """Create the Job unless it exists; returns its name. Raises Refused for a Job that is not this cluster's."""
+    return str(_begin(session, wanted)["metadata"]["name"])
+
+
+def _begin(session: Session, wanted: Json) -> Json:
+    """The Job as it exists."""
     name = str(wanted["metadata"]["name"])
     found = session.client.find("Job", name)
     if found is not None and (reason := ownership.stranger({"kind": "Job", **wanted}, found)) is not None:
         raise Refused([reason])
-    if found is None:
-        session.client.create("Job", vault.fitting(session.client, wanted))
-    return name
+    if found is not None and job_aim.differs(found, wanted):
+        delete(session, name, _cluster_of(wanted))
+        found = None
+    return found or session.client.create("Job", vault.fitting(session.client, wanted))
 
 
-def _await_end(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
-    """The last message of its pod; raises WaitTimeout."""
-    said = ""
+def _pods(session: Session, job: Json) -> list[Json]:
+    return job_aim.pods_of(job, session.client.list("Pod", f"job-name={job['metadata']['name']}"))
+
+
+def _await_end(session: Session, job: Json, tell: Callable[[str, str], str]) -> str:
+    """The last message of its pod; raises WaitTimeout, and StepFailed if another Job has taken its name: that one's end
+    means nothing."""
+    said, name = "", job["metadata"]["name"]
 
     def look() -> waiting.Pending | None:
         nonlocal said
-        if _ended(session.client.get("Job", name)):
+        found = session.client.get("Job", name)
+        if found["metadata"]["uid"] != job["metadata"]["uid"]:
+            text = f"Job {name} was deleted and created again by somebody else while this command waited for it"
+            raise errors.StepFailed(text, hint="run the same command again")
+        if _ended(found):
             return None
-        said = _now(session, name, tell) or said
+        said = _now(session, job, tell) or said
         return waiting.Pending(f"Job {name} to end", said, progress=said or "waiting for the Job's pod")
 
     waiting.until(session, look, poll_seconds=_POLL_SECONDS)
@@ -98,7 +115,7 @@ def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
     if found is not None and ownership.stranger(wanted, found):
         return None  # somebody else's, and so are its pods
     job = [f"Job {name}"] if found else []
-    made = session.client.list("Pod", f"job-name={name}")
+    made = job_aim.pods_of_name(name, session.client.list("Pod", f"job-name={name}"))
     left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
     return waiting.Pending(f"{left} to be deleted") if left else None
 
@@ -120,9 +137,9 @@ def _has(job: Json, condition: str) -> bool:
     return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 
-def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
+def _now(session: Session, job: Json, tell: Callable[[str, str], str]) -> str:
     """The running container's line; a sidecar runs beside all others and is skipped."""
-    for pod in session.client.list("Pod", f"job-name={name}"):
+    for pod in _pods(session, job):
         statuses = {one["name"]: one for one in pods.containers(pod)}
         for container in pods.specs(pod):
             state = statuses.get(container["name"], {}).get("state", {})
@@ -182,8 +199,11 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
 def _clear(session: Session, wanted: Json) -> None:
     """Report the failure of the Job, not that its pod could not be deleted."""
     with suppress(errors.WaitTimeout):
-        labels = wanted["metadata"].get("labels") or {}
-        delete(session, wanted["metadata"]["name"], labels.get(names.LABEL_INSTANCE, ""))
+        delete(session, wanted["metadata"]["name"], _cluster_of(wanted))
+
+
+def _cluster_of(job: Json) -> str:
+    return str((job["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
 
 
 def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:

@@ -15,7 +15,7 @@ from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
-from mysqlops.objects import pods, render
+from mysqlops.objects import job_aim, pods, render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe, own, recorded, restic, vault
 from mysqlops.operations.session import Session
@@ -204,6 +204,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     steps = planning.rejoin() if filling.member else planning.restore(filling.to)
     made = planning.job(restic.templates(), name, target, steps, source, **env)
     planning.onto_claim(made, filling.claim)
+    claim = session.client.get("PersistentVolumeClaim", filling.claim)
+    job_aim.put(made, claim)
     if filling.to:
         key = vault.place(session.client, chosen.cluster, names.KEY_BACKUP_KEY).secret
         planning.with_key_of(made, chosen.key_secret or key)
@@ -219,7 +221,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     filled = Filled(compared, typed.json_of(reached))
     jobs.delete(session, name, spec.name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
-    change = {"metadata": {"annotations": swapping.aim_notes(None)}}
+    # The UID: another claim that has the name by now is not filled.
+    change = {"metadata": {"uid": claim["metadata"]["uid"], "annotations": swapping.aim_notes(None)}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored: {filled}")
     if filled.reached:

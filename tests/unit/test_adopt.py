@@ -16,6 +16,7 @@ from mysqlops.objects import adopt as planning
 from mysqlops.operations import adopt
 from mysqlops.operations.session import Session
 from tests.unit.fakes.cluster import NAME, Cluster
+from tests.unit.fakes.jobs import owned_by
 
 Json = dict[str, Any]
 SOURCE = planning.Source("old", 3306, "root", planning.Key("s", "p"), adoption.VERIFY_CA, planning.Key("c", "ca.crt"))
@@ -66,7 +67,8 @@ class World:
         self.cluster.settle()
         if ("Job", _JOB) in self.cluster.store.objects and self.has_ended:
             for number, (code, words) in enumerate(self.pods):
-                self.cluster.store.objects["Pod", f"{_JOB}-{number}"] = _pod(number, code, words)
+                owners = owned_by(self.cluster.store.objects["Job", _JOB])
+                self.cluster.store.objects["Pod", f"{_JOB}-{number}"] = _pod(number, code, words, owners)
             kind = "Failed" if all(code for code, _ in self.pods) else "Complete"
             ended = {"conditions": [{"type": kind, "status": "True"}]}
             self.cluster.store.objects["Job", _JOB]["status"] = ended
@@ -75,12 +77,17 @@ class World:
         self.has_ended = True
 
 
-def _pod(number: int, code: int, words: str) -> Json:
+def _pod(number: int, code: int, words: str, owners: list[Json]) -> Json:
     ended = {"terminated": {"exitCode": code, "message": words, "reason": "OOMKilled"}}
     statuses = [{"name": "conclude", "state": ended}]
     return {
         "kind": "Pod",
-        "metadata": {"name": f"{_JOB}-{number}", "labels": {"job-name": _JOB}, "creationTimestamp": f"{number}"},
+        "metadata": {
+            "name": f"{_JOB}-{number}",
+            "labels": {"job-name": _JOB},
+            "creationTimestamp": f"{number}",
+            "ownerReferences": owners,
+        },
         "spec": {"containers": [{"name": "conclude"}]},
         "status": {"phase": "Failed" if code else "Succeeded", "containerStatuses": statuses},
     }
