@@ -53,7 +53,7 @@ def held(session: Session, name: str, verb: str) -> Iterator[None]:
     session.client.before_change = check
     session.heeds.append(holding.heed)
     try:
-        orders.call_off(session.client, name)  # whoever gave them is dead
+        orders.call_off(session.client, name, session.clock.now())  # whoever gave them is dead
         yield
     finally:
         session.heeds.remove(holding.heed)
