@@ -139,7 +139,7 @@ class ClusterApi:
             raise errors.Conflict("what the Lease records of the group cannot be read: its primary corrects it")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
         annotations = lease["metadata"].setdefault("annotations", {})
-        if not holds_data and (orders := ordered.obeyed(annotations, self._me.pod, server_uuid)):
+        if not holds_data and (orders := ordered.obeyed(annotations, self._me.pod, server_uuid, self._clock.now())):
             annotations[names.ANNOTATION_REBUILDING] = orders
         if not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease of the group is being changed")
@@ -191,7 +191,7 @@ class ClusterApi:
             holder=spec.get("holderIdentity"),
             held_for_seconds=self._held_for(spec.get("renewTime")),
             fenced=ordered.fenced(annotations),
-            rebuilding=ordered.rebuilding(annotations),
+            rebuilding=ordered.rebuilding(annotations, self._clock.now()),
             leaving=ordered.leaving(annotations),
             acquired=acquired,
             note=group.note_of(noted),

@@ -117,6 +117,7 @@ _ADOPTION: dict[str, Callable[[adoption.Adoption], None]] = {
     "adopt-prepare": adoption.Adoption.prepare,
     "adopt-conclude": adoption.Adoption.conclude,
     "adopt-give-back": adoption.Adoption.give_back,
+    "adopt-confirm": adoption.Adoption.confirm,
 }
 
 

@@ -54,7 +54,7 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
     metavar="USER[@HOST]",
     help="Also copy this administrative account; may be repeated.",
 )
-@options.confirmed("with --finish the source stops accepting writes")
+@options.confirmed("databases of earlier rehearsals are replaced; with --finish the source stops accepting writes")
 @options.dry_run()
 @click.option("--finish", is_flag=True, help="Make the last copy; the source stops accepting writes.")
 @click.option("--abort", is_flag=True, help="Stop, and let the source accept writes again.")
@@ -81,7 +81,7 @@ def adopt(
 
     \b
     Examples:
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca
+      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --yes
       mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish --yes
     """
     from mysqlops.objects.adopt import Request
@@ -103,8 +103,7 @@ def adopt(
         what = "let the source accept writes again" if abort else f"copy {source} into {name}"
         run.rehearse(act, what)
         return
-    if finish:
-        run.confirm(f"makes {source} read-only: it accepts no writes from then on")
+    run.confirm(_what(name, source, finish=finish, abort=abort))
     with run.changing() as session:
         done = act(session)
     if done is None:
@@ -112,6 +111,13 @@ def adopt(
         output.result({"from": source}, run.form, text)
         return
     _show(name, source, done, run.form, finish=finish)
+
+
+def _what(name: str, source: str, *, finish: bool, abort: bool) -> str:
+    if abort:
+        return f"lets {source} accept writes again"
+    replaces = f"replaces the databases that an earlier rehearsal copied into {name}"
+    return f"makes {source} read-only: it accepts no writes from then on; it {replaces}" if finish else replaces
 
 
 def _source(text: str, user: str, password_secret: str, ca: str | None, mode: str) -> Source:
@@ -147,6 +153,8 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
         "seconds": round(done.seconds, 1),
         "finished": finish,
     }
+    if done.confirmed is not None:
+        facts |= {"confirmed_at": done.confirmed.at, "source_position": done.confirmed.position}
     lines = [f"{report.rows} rows in {report.tables} tables of {', '.join(report.databases)}: {done.seconds:.0f} s"]
     lines += [f"  differs, because the source accepts writes meanwhile: {one}" for one in report.different]
     lines += [f"  account {'copied' if finish else 'that will be copied'}: {one}" for one in report.accounts]

@@ -59,6 +59,7 @@ ANNOTATION_PENDING = f"{DOMAIN}/pending"
 ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
 ANNOTATION_OBITUARY = f"{DOMAIN}/obituary"  # on the group's Lease: "on" or "off" (planning/obituary.py)
+ANNOTATION_COPY = f"{DOMAIN}/copy"  # on all objects of a drill's restored copy: the drill's token
 ANNOTATION_DRILL = f"{DOMAIN}/drill"  # on the Lease: JSON, a drill under way (drill/model.py)
 
 ROLE_PRIMARY = "primary"

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from mysqlops.core import gtid, names, typed
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
+GOES_ON_HOURS = 24  # how long an order to rebuild counts that nobody has obeyed
 _MOST = 500  # fewer than a server has, and few enough for a command's arguments
 
 
@@ -30,25 +32,45 @@ def without(orders: Mapping[str, Any], *members: str) -> dict[str, Any]:
     return {one: value for one, value in orders.items() if one not in members}
 
 
-def rebuilding(annotations: Mapping[str, str]) -> dict[str, str]:
+def rebuilding(annotations: Mapping[str, str], now: datetime | None = None) -> dict[str, str]:
     """The members that a user wants to be rebuilt (what they miss need not be in any binary log), each with the data
-    directory (server_uuid) that obeys, empty until one does: the order does not apply to the next one in its place."""
+    directory (server_uuid) that obeys, empty until one does: the order does not apply to the next one in its place. Now
+    without orders that have expired; None: with them."""
     notes = _rebuild_notes(annotations)
-    return {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes.items()}
+    over = expired(annotations, now) if now is not None else {}
+    servers = {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes.items()}
+    return without(servers, *over)
 
 
-def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str) -> str | None:
+def expired(annotations: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """Member -> since when it was to be rebuilt, empty if unknown: nobody obeyed for a day. Whoever comes later must
+    not be surprised by what somebody wanted last week."""
+    notes = _rebuild_notes(annotations)
+    since = {str(pod): str(note.get("at", "")) if isinstance(note, dict) else "" for pod, note in notes.items()}
+    is_obeyed = {str(pod): isinstance(note, dict) and bool(note.get("server")) for pod, note in notes.items()}
+    return {pod: at for pod, at in since.items() if not is_obeyed[pod] and not is_recent(at, now)}
+
+
+def is_recent(at: str, now: datetime) -> bool:
+    """Whether an order of that moment (UTC, ISO 8601) still counts; not without a date, as in older releases."""
+    return names.is_moment(at) and abs(now - datetime.fromisoformat(at)) < timedelta(hours=GOES_ON_HOURS)
+
+
+def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str, now: datetime) -> str | None:
     """The orders to rebuild once this empty data directory obeys its pod's; None if that is none of its business: no
-    order, another one obeyed it, or it is what the order does away with."""
+    order, an expired one, another one obeyed it, or it is what the order does away with."""
     notes = _rebuild_notes(annotations)
     note = notes.get(pod)
     if not isinstance(note, dict) or note.get("server") or note.get("before") == server_uuid:
+        return None
+    if pod in expired(annotations, now):
         return None
     return write({**notes, pod: {**note, "server": server_uuid}})
 
 
 def leaving(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Member -> the data directory (server_uuid) that is about to be deleted: who has it leaves the group before."""
+    """Member -> the data directory (server_uuid) that is about to be deleted: who has it leaves the group before, at
+    any age, since its claim may be going. If not, the next command calls it off (operations/orders.py)."""
     notes = _rebuild_notes(annotations)
     uuids = {str(pod): note.get("before") for pod, note in notes.items() if isinstance(note, dict)}
     return {pod: uuid for pod, uuid in uuids.items() if uuid and isinstance(uuid, str)}

@@ -16,6 +16,7 @@ class Step:
     why: str
     manifest: dict[str, Any] | None = None
     destructive: bool = False
+    uid: str = ""  # of the object to delete; empty: whichever has the name by then
     going: frozenset[str] = frozenset()  # the members that a verb on a cluster would remove
 
     def as_json(self) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
 
 from mysqlops import errors
-from mysqlops.core import instant, names
+from mysqlops.core import instant
 from mysqlops.drill import faults, healing, record
 from mysqlops.drill.clients import fleet, rows
 from mysqlops.drill.model import Record
@@ -16,6 +18,7 @@ from mysqlops.drill.scene import Scene
 from mysqlops.operations import lock, observe, waiting
 from mysqlops.operations.session import Session
 
+T = TypeVar("T")
 _LOCK_SECONDS = 25.0
 
 
@@ -24,21 +27,23 @@ def execute(session: Session, name: str, image: str) -> Record | None:
 
     Raises OperationLocked if the drill still runs: it heals by itself. Raises Refused where nothing can be undone.
     """
+    return _locked(session, name, lambda: _abort(session, name, image))
+
+
+def _abort(session: Session, name: str, image: str) -> Record | None:
+    """Reads the record itself, since its caller waited for the lock: another abort may have removed it meanwhile."""
     found = record.read(session.client, name)
-    if found is not None and found.fault not in faults.FAULTS:
+    if found is None:
+        clean(session, name, None)
+        return None
+    if found.fault not in faults.FAULTS:
         text = f"this mysqlops cannot read what the drill of {found.fault} by {found.by} broke"
-        remove = f"kubectl annotate lease {names.group_lease(name)} {names.ANNOTATION_DRILL}-"
-        hint = f"run the abort with the release that ran the drill; if nothing is broken: {remove}"
+        hint = f"run the abort with the release that ran the drill; if nothing is broken: {record.removal(name)}"
         raise errors.Refused([errors.Reason("unreadable-drill", text, hint)])
-
-    scene = None if found is None else _scene(session, name, found, image)
-
-    def undo() -> None:
-        if scene is not None and found is not None and found.deadline:
-            _undo(scene, found)
-        clean(session, name, scene.nodes if scene else None)
-
-    _locked(session, name, undo)
+    scene = _scene(session, name, found, image)
+    if found.deadline:
+        _undo(scene, found)
+    clean(session, name, scene.nodes)
     return found
 
 
@@ -56,6 +61,9 @@ def _undo(scene: Scene, found: Record) -> None:
     session.progress.say(f"undoing {found.fault} on {found.target}")
     try:
         healing.heal(fault, scene, found.facts)
+    except errors.Refused as refusal:
+        way_out = f"; then, or if it is to stay, end the drill: {record.removal(scene.name)}"
+        raise errors.Refused([replace(one, hint=f"{one.hint}{way_out}") for one in refusal.reasons]) from refusal
     except (KeyError, ValueError, TypeError) as error:
         raise errors.StepFailed(f"the record of {found.fault} is damaged: {error!r}") from error
 
@@ -68,14 +76,13 @@ def _scene(session: Session, name: str, found: Record, image: str) -> Scene:
     return Scene(session, now, cluster, found.target, own, nodes)
 
 
-def _locked(session: Session, name: str, act: Callable[[], None]) -> None:
+def _locked(session: Session, name: str, act: Callable[[], T]) -> T:
     """A killed drill's lock expires within seconds."""
     patience = waiting.Patience(session, _LOCK_SECONDS)
     while True:
         try:
             with lock.held(session, name, "drill abort"):
-                act()
-            return
+                return act()
         except errors.OperationLocked as error:
             if patience.is_over():
                 raise

@@ -15,7 +15,7 @@ from mysqlops.drill import record, signals
 from mysqlops.drill.model import Record
 from mysqlops.drill.reach import nodes
 from mysqlops.drill.scene import Drill, Facts, Fault, Scene
-from mysqlops.operations import waiting
+from mysqlops.operations import marked, waiting
 
 _HEAL_SECONDS = 90.0
 _POLL_SECONDS = 0.3
@@ -62,6 +62,8 @@ def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
                 break
             trouble = "it is still in effect"
         except errors.MysqlopsError as error:
+            if isinstance(error, errors.Refused) and marked.CODE in {one.code for one in error.reasons}:
+                raise  # no retry makes it ours
             trouble = str(error)
         if patience.is_over():
             text = f"{fault.about.name} on {scene.target} could not be undone: {trouble}"

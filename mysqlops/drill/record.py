@@ -19,6 +19,11 @@ def read(client: Client, cluster: str) -> drill.Record | None:
     return drill.record_of(orders.read(client, cluster))
 
 
+def removal(cluster: str) -> str:
+    """The command that removes a record whose drill nobody can undo."""
+    return f"kubectl annotate lease {names.group_lease(cluster)} {names.ANNOTATION_DRILL}-"
+
+
 def check_none(client: Client, cluster: str) -> None:
     """Raise Refused if a drill is open."""
     found = read(client, cluster)

@@ -1,18 +1,21 @@
 """What `adopt` checks on its source before it copies, what it changes there, and what it records on the target.
 
 mysqlops.adopted lists the databases that an open adoption created: another run may replace them. mysqlops.adopting
-holds the Job that runs or ran, and which Job made the source read-only, with the previous value.
+holds the Job that runs or ran, and which Job made the source read-only, with the previous value. That Job's identity is
+followed by `=` once it hands over, and by `!` once it was given up: from then on it changes nothing more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 from mysqlops import errors
 from mysqlops.core import adoption, series
 from mysqlops.core.version import find
 from mysqlops.errors import Reason
-from mysqlops.mysql import comparison, connect, programs
+from mysqlops.mysql import accounts, comparison, connect, programs
 
 READ_ONLY = "SET SESSION TRANSACTION READ ONLY"
 _TABLES = (
@@ -24,8 +27,20 @@ _TABLES = (
 _MARK = "REPLACE INTO mysqlops.adopted (name, source) VALUES (%s, %s)"
 _BEGIN = "INSERT INTO mysqlops.adopting (source, job) VALUES (%s, %s) ON DUPLICATE KEY UPDATE job = %s"
 _STOPPED = "UPDATE mysqlops.adopting SET stopped_by = %s, read_only = %s WHERE source = %s"
-_GIVEN_BACK = "UPDATE mysqlops.adopting SET stopped_by = NULL WHERE source = %s"
-_GIVEN_UP = "!"  # after the Job's identity: a later pod of the Job undoes what the first began
+_GIVEN_UP, _TAKEN = "!", "="  # a later pod of the Job undoes what the first began
+_GIVEN_BACK = (
+    "UPDATE mysqlops.adopting SET stopped_by = NULL, job = CONCAT(TRIM(TRAILING '!' FROM job), '!') WHERE source = %s"
+)
+_TAKE = "UPDATE mysqlops.adopting SET job = %s WHERE source = %s AND job = %s"
+_FORGET = (
+    "DELETE FROM mysqlops.adopted WHERE source = %s AND EXISTS "
+    "(SELECT 1 FROM mysqlops.adopting WHERE source = %s AND job = %s)"
+)
+# An error ends the client that reads it (1242: the subquery returns more than 1 row); no statement of MySQL's fails on
+# request outside of a stored program.
+_GUARD = (
+    "DO IF(EXISTS (SELECT 1 FROM mysqlops.adopting WHERE source = {} AND job = {}), 1, (SELECT 1 UNION SELECT 2));\n"
+)
 _LONGEST = 5
 # Less than the connection's timeout: a statement that kept waiting would stop writes later.
 _LOCK_SECONDS = 15
@@ -42,7 +57,7 @@ def begin(target: connect.Server, source: str, job: str) -> bool:
     for statement in _TABLES:
         target.query(statement)
     before = target.query("SELECT job FROM mysqlops.adopting WHERE source = %s", [source])
-    was_lost = bool(before) and str(before[0][0]).removesuffix(_GIVEN_UP) == job
+    was_lost = bool(before) and str(before[0][0]).rstrip(_GIVEN_UP + _TAKEN) == job
     now = job + _GIVEN_UP * was_lost
     target.query(_BEGIN, [source, now, now])
     return was_lost
@@ -50,6 +65,19 @@ def begin(target: connect.Server, source: str, job: str) -> bool:
 
 def is_current(target: connect.Server, source: str, job: str) -> bool:
     return target.query("SELECT job FROM mysqlops.adopting WHERE source = %s", [source]) == [(job,)]
+
+
+def take(target: connect.Server, source: str, job: str) -> str:
+    """Compare and swap: from here on this Job hands over, unless it was given up or another one has begun; then the
+    next `is_current` is False. Returns its identity from now on."""
+    target.query(_TAKE, [job + _TAKEN, source, job])
+    return job + _TAKEN
+
+
+def guard(source: str, job: str) -> str:
+    """The first statement of the copy: the client ends with an error if another Job has begun meanwhile, or this one
+    was given up. Hours may pass between a pod's containers, and the copy drops databases."""
+    return _GUARD.format(accounts.quote(source), accounts.quote(job))
 
 
 def mark(target: connect.Server, source: str, databases: Sequence[str]) -> None:
@@ -61,9 +89,39 @@ def marked(target: connect.Server, source: str) -> set[str]:
     return {str(name) for (name,) in target.query("SELECT name FROM mysqlops.adopted WHERE source = %s", [source])}
 
 
-def forget(target: connect.Server, source: str) -> None:
-    """End the adoption: from here on, the copied databases belong to the cluster."""
-    target.query("DELETE FROM mysqlops.adopted WHERE source = %s", [source])
+def forget(target: connect.Server, source: str, job: str) -> None:
+    """End the adoption: from here on, the copied databases belong to the cluster. Nothing happens if this Job is no
+    longer the current one."""
+    target.query(_FORGET, [source, source, job])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether a server accepts no writes at all, and how far it has written: its GTID set and its binary log."""
+
+    read_only: bool
+    position: str
+
+
+def standing(source: connect.Server) -> Standing:
+    read_only = source.query("SELECT @@global.read_only, @@global.super_read_only")[0][1]
+    executed = "".join(str(source.scalar("SELECT @@global.gtid_executed")).split())
+    return Standing(bool(read_only), " ".join(filter(None, [executed, _log_position(source)])))
+
+
+def _log_position(source: connect.Server) -> str:
+    """Empty without a binary log. The first statement is of MySQL 8.2 and later, the second of earlier releases."""
+    for statement in ("SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"):
+        with suppress(errors.StatementFailed):
+            return ":".join(map(str, row[:2])) if (row := next(iter(source.query(statement)), None)) else ""
+    return ""
+
+
+def moved(before: Standing, now: Standing) -> str:
+    """Why the source may hold more than the copy; empty if it does not."""
+    if not now.read_only:
+        return "the source accepts writes again, and this copy did not let it"
+    return "" if now.position == before.position else "the source has executed transactions although it was read-only"
 
 
 def stop_writes(source: connect.Server, target: connect.Server, name: str, job: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mysqlops.core import adoption, names, pod_patch, typed
@@ -147,10 +147,18 @@ def copies(job: Json) -> bool:
 
 def release(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
     """A Job that only lets the source accept writes again, whatever the cluster's state."""
-    wanted = job(base, spec, agent_map, request, seconds=seconds)
+    return _of_one(job(base, spec, agent_map, request, seconds=seconds), "adopt-give-back")
+
+
+def confirmation(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
+    """A Job that only asks the source whether it still accepts no writes."""
+    return _of_one(job(base, spec, agent_map, request, seconds=seconds), "adopt-confirm")
+
+
+def _of_one(wanted: Json, program: str) -> Json:
     pod = wanted["spec"]["template"]["spec"]
     pod["initContainers"] = []
-    pod["containers"][0]["command"] = ["python3", "/agent/agent.pyz", "adopt-give-back"]
+    pod["containers"][0]["command"] = ["python3", "/agent/agent.pyz", program]
     next(one for one in pod["volumes"] if one["name"] == "target")["secret"]["optional"] = True
     del wanted["spec"]["podFailurePolicy"]  # it names containers that this Job does not have
     return wanted
@@ -173,6 +181,16 @@ def _environment(spec: ClusterSpec, request: Request) -> list[Json]:
 
 
 @dataclass(frozen=True)
+class SourceStanding:
+    """What a Job (its UID) found on the source, and when: whether it accepts no writes, and how far it has written."""
+
+    job: str
+    at: str
+    read_only: bool
+    position: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What was copied, what differs, which accounts were copied, and why others were not."""
 
@@ -182,7 +200,9 @@ class Report:
     different: list[str]
     accounts: list[str]
     accounts_refused: list[str]
-    zones: list[str]  # named time zones of the source that the cluster does not know, or that tell another time there
+    # Named time zones of the source that the cluster does not know, or whose time differs there.
+    zones: list[str] = field(default_factory=list)
+    source: SourceStanding | None = None  # after a last copy: at the hand-over
 
 
 def read_report(log: str) -> Report | None:
@@ -199,8 +219,28 @@ def read_report(log: str) -> Report | None:
                 accounts=_shown(found["accounts"]),
                 accounts_refused=_shown(found["accounts_refused"]),
                 zones=_shown(found.get("zones", [])),
+                source=typed.make(SourceStanding, found.get("source")),
             )
     return None
+
+
+def read_standing(log: str) -> SourceStanding | None:
+    """What the Job of a confirmation found; None if it wrote nothing."""
+    lines = [line for line in log.splitlines() if line.startswith("{")]
+    return typed.make(SourceStanding, typed.json_of(lines[-1])) if lines else None
+
+
+def unproven(compared: SourceStanding | None, job: str, now: SourceStanding | None) -> str:
+    """Why the copy of that Job is not known to be all that the source holds now; empty if it is."""
+    if compared is None or compared.job != job:
+        return "the report is not of the Job that made the last copy"
+    if now is None:
+        return f"nothing is known of the source since {compared.at}"
+    if not now.read_only:
+        return f"it accepts writes again, although it accepted none at {compared.at}"
+    if now.position != compared.position:
+        return f"it has executed transactions since {compared.at}, which the copy does not have"
+    return ""
 
 
 def _difference(table: Json) -> str:

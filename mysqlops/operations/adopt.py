@@ -17,11 +17,14 @@ from mysqlops.core import adoption, names
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import adopt as planning
+from mysqlops.objects import job_aim
 from mysqlops.operations import agents, jobs, observe, own
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
 Json = dict[str, Any]
+_FRESH_SECONDS = 300.0  # a confirmation that took longer is asked for again: a laptop may have slept
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Result:
 
     report: planning.Report
     seconds: float
+    confirmed: planning.SourceStanding | None = None  # of the source, after a last copy
 
 
 def check(session: Session, name: str, source: planning.Source, *, must_be_whole: bool) -> None:
@@ -52,10 +56,45 @@ def copy(session: Session, name: str, request: planning.Request) -> Result:
     wanted = _job(planning.job, session, name, request)
     started = session.clock.monotonic()
     with _way_back(session, name, request):
-        report = planning.read_report(_run(session, name, wanted))
+        ran = _run(session, name, wanted)
+        report = planning.read_report(ran.log)
         if report is None:
             raise errors.StepFailed("the Job ended without a report", hint=f"kubectl logs job/{names.adopt_job(name)}")
-    return Result(report, session.clock.monotonic() - started)
+    confirmed = _confirmed(session, name, request, report, ran.uid) if request.finish else None
+    return Result(report, session.clock.monotonic() - started, confirmed)
+
+
+def _confirmed(
+    session: Session, name: str, request: planning.Request, report: planning.Report, job: str
+) -> planning.SourceStanding:
+    """The Job may have ended long ago, while this command was stopped or before it began. So the source is asked again
+    before anybody is sent to the cluster, and again if the answer came late. Raises StepFailed."""
+    clock = session.clock
+    for _ in range(_TRIES):
+        monotonic, wall = clock.monotonic(), clock.now()
+        try:
+            found = planning.read_standing(_ask(session, name, request))
+        except errors.MysqlopsError as error:
+            error.hint = f"all is copied, but check that {request.source} accepts no writes: SELECT @@super_read_only"
+            raise
+        if why := planning.unproven(report.source, job, found):
+            text = f"{request.source} was copied, and every row compared, but {why}"
+            hint = f"stop its clients and compare before any client writes to {name}-primary; two servers may differ"
+            raise errors.StepFailed(text, hint=hint)
+        passed = (clock.monotonic() - monotonic, (clock.now() - wall).total_seconds())
+        if found is not None and all(0 <= seconds < _FRESH_SECONDS for seconds in passed):
+            return found
+    raise errors.StepFailed(f"whether {request.source} still accepts no writes was answered too late {_TRIES} times")
+
+
+def _ask(session: Session, name: str, request: planning.Request) -> str:
+    """The log of a Job that reads the source's state. It needs no account in the cluster."""
+    wanted, job = _job(planning.confirmation, session, name, planning.Request(request.source)), names.adopt_job(name)
+    jobs.delete(session, job, name)
+    pod = jobs.run(session, wanted, planning.progress, "adopt-refused")
+    log = session.client.logs(pod["metadata"]["name"], "conclude")
+    jobs.delete(session, job, name)
+    return log
 
 
 def abort(session: Session, name: str, source: planning.Source) -> None:
@@ -86,15 +125,24 @@ def _way_back(session: Session, name: str, request: planning.Request) -> Iterato
         raise
 
 
-def _run(session: Session, name: str, wanted: Json) -> str:
-    """Run a Job to its end, read its log and delete it. A Job of a killed run with the same request is used instead.
+@dataclass(frozen=True)
+class Ran:
+    """A Job's UID, and the log of its last container."""
+
+    uid: str
+    log: str
+
+
+def _run(session: Session, name: str, wanted: Json) -> Ran:
+    """Run a Job to its end, read its log and delete it. A Job of a killed run with the same request is used instead, if
+    it still runs, or has made the last copy: another result is as old as the Job.
 
     The account exists only while the Job may run: it is created after the Job, and the Job drops it at its end, even if
     this command was killed.
     """
     job = names.adopt_job(name)
     found = own.find(session.client, "Job", job, name)
-    if found is not None and (jobs.has_failed(found) or not planning.is_same(found, wanted)):
+    if found is not None and not _goes_on(found, wanted):
         _check_unfinished(found, name)
         jobs.delete(session, job, name)
     try:
@@ -104,10 +152,16 @@ def _run(session: Session, name: str, wanted: Json) -> str:
     except (errors.Refused, errors.StepFailed, errors.NotFound):  # it has ended; after other errors it may still run
         _close_account(session, name)
         raise
-    log = session.client.logs(pod["metadata"]["name"], "conclude")
+    owner, log = job_aim.owner(pod), session.client.logs(pod["metadata"]["name"], "conclude")
+    ran = Ran(owner["uid"] if owner else "", log)
     jobs.delete(session, job, name)
     _close_account(session, name)
-    return log
+    return ran
+
+
+def _goes_on(found: Json, wanted: Json) -> bool:
+    is_of_now = not jobs.is_over(found) or planning.finishes(found)
+    return planning.is_same(found, wanted) and is_of_now and not jobs.has_failed(found)
 
 
 def _check_unfinished(found: Json, name: str) -> None:

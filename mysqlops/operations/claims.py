@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from mysqlops.core import group, gtid, instant, names, ordered
@@ -22,6 +23,7 @@ from mysqlops.planning import member as planning
 Json = dict[str, Any]
 _TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
+_DECIDED_SECONDS = 60.0  # the gate itself takes up to fifteen, on a busy machine more
 _LEAVES_SECONDS = 40.0  # an agent reads the Lease every five seconds, and the primary notes the view that follows
 _FORGETS_SECONDS = 120.0  # the primary forgets who was joining, and was scaled away, after a minute
 # Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
@@ -166,6 +168,8 @@ def empty(
 ) -> None:
     """Give a member a new claim: a note says that it copies another's data, until `forget_emptied`. With `fills` the
     order for its new pod, to wait for the backup or for none, is written in the same call. Raises WaitTimeout."""
+    if passed is not None:
+        _must_be_fresh(session, passed)
     known, earlier = _noted_group(session, name), planning.emptying(emptied(session, name), member)
     before = known.joining.get(member) or known.members.get(member) or (earlier.before if earlier else "")
     filled = {member: backup} if backup else {}
@@ -218,10 +222,20 @@ def forget_orders(session: Session, name: str, replicas: int) -> None:
     orders.change(session.client, name, of_wanted)
 
 
+def _must_be_fresh(session: Session, passed: gate.Passed) -> None:
+    """Raises StepFailed for a decision of long ago: this command may have been stopped since, with a lock that nobody
+    took. By the wall clock, since the other one stops while a laptop sleeps."""
+    age = session.clock.now() - datetime.fromisoformat(passed.at)
+    if abs(age) >= timedelta(seconds=_DECIDED_SECONDS):
+        text = f"claim {passed.claim} is kept: that it may go was decided on the state of {passed.at}"
+        raise StepFailed(text, hint="run the same command again: it decides on the state of then")
+
+
 def delete(session: Session, passed: gate.Passed) -> None:
     """Delete the claim and its member's pod until the claim is gone: a pod that the StatefulSet made too early uses the
     old claim, and must go too. Raises WaitTimeout."""
     client = session.client
+    _must_be_fresh(session, passed)
     session.progress.say(f"deleting claim {passed.claim}")
     client.delete("PersistentVolumeClaim", passed.claim, uid=passed.uid)
     patience = waiting.Patience(session)

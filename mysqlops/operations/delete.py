@@ -43,14 +43,18 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         steps.append(Step("delete", "Lease", names.receiver(name), f"belongs to the receiver of {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):
-            there = [one["metadata"]["name"] for one in client.list(kind, selector)]
-            opening = [one for one in there if one not in _not_data(name)]
-            steps += [Step("delete", kind, one, "opens the data", destructive=True) for one in opening]
+            there = [one for one in client.list(kind, selector) if one["metadata"]["name"] not in _not_data(name)]
+            steps += [_of_data(kind, one, "opens the data") for one in there]
         claims = observe.own_claims(client, name)
-        steps += [Step("delete", "PersistentVolumeClaim", one, "holds data", destructive=True) for one in claims]
+        steps += [_of_data("PersistentVolumeClaim", one, "holds data") for one in claims]
     elif any(one.kind == "StatefulSet" for one in steps):
         _check_kept(client, name)
     return Plan(tuple(steps))
+
+
+def _of_data(kind: str, found: Json, why: str) -> Step:
+    """Exactly the object that was seen: data that somebody else put under the name meanwhile stays."""
+    return Step("delete", kind, found["metadata"]["name"], why, destructive=True, uid=found["metadata"]["uid"])
 
 
 def _orphans(client: Client, name: str) -> list[Json]:
@@ -72,7 +76,11 @@ def kept(client: Client, name: str) -> list[str]:
     secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
     found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
     leases = [f"Lease {one}" for one in found if one not in _not_data(name)]
-    return [*(f"PersistentVolumeClaim {claim}" for claim in observe.own_claims(client, name)), *secrets, *leases]
+    return [
+        *(f"PersistentVolumeClaim {one['metadata']['name']}" for one in observe.own_claims(client, name)),
+        *secrets,
+        *leases,
+    ]
 
 
 def _check_kept(client: Client, name: str) -> None:
@@ -114,7 +122,7 @@ def execute(session: Session, name: str, plan: Plan) -> None:
             _await_no_pods(session, name)
             has_members = False
         session.progress.waiting(f"deleting {step.kind} {step.name}")
-        session.client.delete(step.kind, step.name)
+        session.client.delete(step.kind, step.name, uid=step.uid or None)
     if has_members:
         _await_no_pods(session, name)
     session.progress.say(f"deleted {len(plan.steps)} objects")

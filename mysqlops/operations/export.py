@@ -8,6 +8,7 @@ from typing import Any
 from mysqlops.core import backup
 from mysqlops.core.target import Target
 from mysqlops.objects import backup as planning
+from mysqlops.objects import job_aim
 from mysqlops.operations import jobs, restic, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
@@ -22,6 +23,7 @@ def job_of(session: Session, target: Target, chosen: backup.Backup, claim: str, 
     digest = hashlib.sha256(f"{target.name} {chosen.snapshot} {claim} {file}".encode()).hexdigest()[:8]
     steps = planning.export(chosen.snapshot, file)
     made = planning.job(restic.templates(), f"export-{digest}", target, steps, restic.source(session.client))
+    job_aim.put(made, session.client.get("PersistentVolumeClaim", claim))
     return planning.onto_claim(made, claim)
 
 

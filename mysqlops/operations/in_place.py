@@ -50,11 +50,14 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     """The change to make, or the unfinished change of a killed run; raises Refused."""
     annotations = annotations_of(session, name)
     under_way = timeline.swap_of(annotations)
+    reasons = planning.other_restores(name, annotations)
     if under_way is not None and (under_way.backup, under_way.to) == (source.backup.id, source.to):
+        if reasons:
+            raise Refused(reasons)
         return _with_all(session, name, under_way)
-    reasons = _unready(session, name, annotations)
+    reasons += _unready(session, name, annotations)
     if under_way is not None:
-        reasons.append(_other_restore(name, under_way))
+        reasons.append(planning.open_swap(name, under_way))
     running = observe.must_run(session.client, name)
     if quantity.parse_bytes(running.spec.storage_size) < source.backup.size:
         text = f"volumes of {running.spec.storage_size}: the backup has {quantity.format_bytes(source.backup.size)}"
@@ -82,7 +85,7 @@ def plan_revert(session: Session, name: str) -> Swap:
         text = f"{name} was never restored in place, so there is nothing to revert"
         raise Refused([Reason("nothing-to-revert", text, "mysqlops restore BACKUP --in-place NAME")])
     running = observe.must_run(session.client, name)
-    reasons = _unready(session, name, annotations)
+    reasons = planning.other_restores(name, annotations) + _unready(session, name, annotations)
     there = _claims(session, name, history.before.claims)
     wanted = [names.claim(name, ordinal, history.before.claims) for ordinal in range(running.spec.replicas)]
     if gone := [one for one in wanted if one not in there]:
@@ -138,8 +141,8 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     or WaitTimeout."""
     began: float | None = None
     filled = restore.Filled()
-    if not swap.backup:
-        jobs.delete(session, names.restore_job(name), name)  # the Job of a restore that is reverted
+    if not swap.backup and not ordered.filling(annotations_of(session, name)):
+        jobs.delete(session, names.restore_job(name), name)  # the Job of a restore that is reverted, not a member's
     _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
     _name_in_secret(session, name, observe.group_name(session.client, name))  # a killed run may not have done that
     patience = waiting.Patience(session)
@@ -262,12 +265,6 @@ def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[R
         text = f"a rollout of {name} is under way"
         reasons.append(Reason("rollout-open", text, f"mysqlops upgrade {name} --resume, or --rollback"))
     return reasons + status.reasons_of(observe.judged(session, name), claims.GOING)
-
-
-def _other_restore(name: str, under_way: Swap) -> Reason:
-    what = f"a restore of {under_way.backup}" if under_way.backup else "a revert"
-    hint = f"mysqlops restore {under_way.command(name)}, or mysqlops restore --revert {name}"
-    return Reason("restore-open", f"{what} was begun on {name} and is not finished", hint)
 
 
 def annotations_of(session: Session, name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from mysqlops import errors
 from mysqlops.core import error_record, names, ownership, typed
 from mysqlops.errors import Reason, Refused
-from mysqlops.objects import pods
+from mysqlops.objects import job_aim, pods
 from mysqlops.operations import own, vault, waiting
 from mysqlops.operations.session import Session
 
@@ -37,16 +37,18 @@ def run(
     created: Callable[[], None] = lambda: None,
     is_repeatable: bool = True,
 ) -> Json:
-    """Create the Job unless it exists, wait, and return its pod; the caller deletes the Job after reading its logs.
+    """Create the Job unless it exists, wait, and return its pod; the caller deletes the Job after reading its logs. An
+    existing one that fills another claim is replaced.
 
     `tell` makes a sentence from a running container's name and its last line; `created` is called once the Job exists,
     with the condition that it waits for; `is_repeatable` is as for `begin`. Raises Refused (with `code`), StepFailed or
     StorageError with the message of the step that failed, and WaitTimeout, which leaves the Job running.
     """
-    name = begin(session, wanted, is_repeatable=is_repeatable)
+    job = _begin(session, wanted, is_repeatable=is_repeatable)
     created()
-    said = _await_end(session, name, tell)
-    made = sorted(session.client.list("Pod", f"job-name={name}"), key=_begun)
+    name = job["metadata"]["name"]
+    said = _await_end(session, job, tell)
+    made = sorted(_pods(session, job), key=_begun)
     for pod in made:
         if pod["status"].get("phase") == "Succeeded":
             return pod
@@ -60,29 +62,46 @@ def run(
 
 
 def begin(session: Session, wanted: Json, *, is_repeatable: bool = True) -> str:
-    """Create the Job unless it exists; returns its name. One that is over and whose pods are gone can report nothing:
-    it is replaced if its work may be done twice. Raises Refused for a Job that is not this cluster's."""
+    """Create the Job unless it exists; returns its name. One that fills another claim is replaced, and one that is over
+    and whose pods are gone, so that it can report nothing, if its work may be done twice. Raises Refused for a Job that
+    is not this cluster's."""
+    return str(_begin(session, wanted, is_repeatable=is_repeatable)["metadata"]["name"])
+
+
+def _begin(session: Session, wanted: Json, *, is_repeatable: bool) -> Json:
+    """The Job as it exists."""
     name = str(wanted["metadata"]["name"])
     found = session.client.find("Job", name)
     if found is not None and (reason := ownership.stranger({"kind": "Job", **wanted}, found)) is not None:
         raise Refused([reason])
-    if is_repeatable and found is not None and _ended(found) and not session.client.list("Pod", f"job-name={name}"):
-        delete(session, name, (wanted["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
+    if found is not None and (job_aim.differs(found, wanted) or (is_repeatable and _is_mute(session, found))):
+        delete(session, name, _cluster_of(wanted))
         found = None
-    if found is None:
-        session.client.create("Job", vault.fitting(session.client, wanted))
-    return name
+    return found or session.client.create("Job", vault.fitting(session.client, wanted))
 
 
-def _await_end(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
-    """The last message of its pod; raises WaitTimeout."""
-    said = ""
+def _is_mute(session: Session, job: Json) -> bool:
+    return _ended(job) and not _pods(session, job)
+
+
+def _pods(session: Session, job: Json) -> list[Json]:
+    return job_aim.pods_of(job, session.client.list("Pod", f"job-name={job['metadata']['name']}"))
+
+
+def _await_end(session: Session, job: Json, tell: Callable[[str, str], str]) -> str:
+    """The last message of its pod; raises WaitTimeout, and StepFailed if another Job has taken its name: that one's end
+    means nothing."""
+    said, name = "", job["metadata"]["name"]
 
     def look() -> waiting.Pending | None:
         nonlocal said
-        if _ended(session.client.get("Job", name)):
+        found = session.client.get("Job", name)
+        if found["metadata"]["uid"] != job["metadata"]["uid"]:
+            text = f"Job {name} was deleted and created again by somebody else while this command waited for it"
+            raise errors.StepFailed(text, hint="run the same command again")
+        if _ended(found):
             return None
-        said = _now(session, name, tell) or said
+        said = _now(session, job, tell) or said
         return waiting.Pending(f"Job {name} to end", said, progress=said or "waiting for the Job's pod")
 
     waiting.until(session, look, poll_seconds=_POLL_SECONDS)
@@ -106,7 +125,7 @@ def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
     if found is not None and ownership.stranger(wanted, found):
         return None  # somebody else's, and so are its pods
     job = [f"Job {name}"] if found else []
-    made = session.client.list("Pod", f"job-name={name}")
+    made = job_aim.pods_of_name(name, session.client.list("Pod", f"job-name={name}"))
     left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
     return waiting.Pending(f"{left} to be deleted") if left else None
 
@@ -128,9 +147,9 @@ def _has(job: Json, condition: str) -> bool:
     return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 
-def _now(session: Session, name: str, tell: Callable[[str, str], str]) -> str:
+def _now(session: Session, job: Json, tell: Callable[[str, str], str]) -> str:
     """The running container's line; a sidecar runs beside all others and is skipped."""
-    for pod in session.client.list("Pod", f"job-name={name}"):
+    for pod in _pods(session, job):
         statuses = {one["name"]: one for one in pods.containers(pod)}
         for container in pods.specs(pod):
             state = statuses.get(container["name"], {}).get("state", {})
@@ -190,8 +209,11 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
 def _clear(session: Session, wanted: Json) -> None:
     """Report the failure of the Job, not that its pod could not be deleted."""
     with suppress(errors.WaitTimeout):
-        labels = wanted["metadata"].get("labels") or {}
-        delete(session, wanted["metadata"]["name"], labels.get(names.LABEL_INSTANCE, ""))
+        delete(session, wanted["metadata"]["name"], _cluster_of(wanted))
+
+
+def _cluster_of(job: Json) -> str:
+    return str((job["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
 
 
 def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:

@@ -62,7 +62,7 @@ def of_target(target: Target) -> Lock:
 def held(session: Session, name: str, verb: str) -> Iterator[None]:
     """Hold the cluster for one verb; raises OperationLocked with the holder's name."""
     with holding(session, of_cluster(name), verb):
-        orders.call_off(session.client, name)  # whoever gave them is dead
+        orders.call_off(session.client, name, session.clock.now())  # whoever gave them is dead
         yield
 
 

@@ -140,11 +140,10 @@ def claims(client: Client, cluster: str) -> list[str]:
     return [name for name in found if names.is_claim_of(name, cluster)]
 
 
-def own_claims(client: Client, cluster: str) -> list[str]:
+def own_claims(client: Client, cluster: str) -> list[Json]:
     """Those of them without another cluster's label: they may be deleted with this cluster."""
-    found = {one["metadata"]["name"]: one["metadata"] for one in client.list("PersistentVolumeClaim")}
-    instances = {name: (one.get("labels") or {}).get(names.LABEL_INSTANCE, cluster) for name, one in found.items()}
-    return [name for name in found if names.is_claim_of(name, cluster) and instances[name] == cluster]
+    there = [one for one in client.list("PersistentVolumeClaim") if names.is_claim_of(one["metadata"]["name"], cluster)]
+    return [one for one in there if (one["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, cluster) == cluster]
 
 
 def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]:

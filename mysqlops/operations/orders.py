@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from mysqlops.core import exposure, names, ordered, typed
 from mysqlops.errors import Conflict, NotFound
 from mysqlops.kube.client import Client
+from mysqlops.objects import claims
 from mysqlops.planning import status
 
 Edit = Callable[[Mapping[str, str]], Mapping[str, Any]]  # the Lease's annotations -> orders by their names in `_KEYS`
@@ -44,19 +46,32 @@ def value_of(annotations: Mapping[str, str], order: str) -> Any:
     return typed.json_of(annotations.get(_KEYS[order]))
 
 
-def call_off(client: Client, cluster: str) -> None:
-    """The orders to leave the group (planning/departure.py) of a command that is over, and deleted no claim."""
+def call_off(client: Client, cluster: str, now: datetime) -> None:
+    """The orders of commands that are over: to leave the group (planning/departure.py), where they deleted no claim;
+    and to rebuild, if nobody obeyed for a day. A member whose claim goes keeps its order, as does one that waits for a
+    backup. An order without a date is of another release, which may know what it means."""
 
-    def without_leaving(annotations: Mapping[str, str]) -> dict[str, Any]:
-        if not ordered.leaving(annotations):
+    def of_the_living(annotations: Mapping[str, str]) -> dict[str, Any]:
+        dated = {pod for pod, at in ordered.expired(annotations, now).items() if at}
+        over = dated - ordered.filling(annotations).keys()
+        if not over and not ordered.leaving(annotations):
             return {}
         notes = typed.json_of(annotations[names.ANNOTATION_REBUILDING])
-        return {
-            "rebuilding": {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
-        }
+        going = _going(client) if over else set()
+        kept = {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
+        return {"rebuilding": {pod: note for pod, note in kept.items() if pod not in over or _uid(note) in going}}
 
     with suppress(NotFound):
-        change(client, cluster, without_leaving)
+        change(client, cluster, of_the_living)
+
+
+def _uid(note: Any) -> str:
+    return str(note.get("uid", "") if isinstance(note, dict) else note)
+
+
+def _going(client: Client) -> set[str]:
+    """The UIDs of claims in deletion."""
+    return {one["metadata"]["uid"] for one in client.list("PersistentVolumeClaim") if claims.is_going(one)}
 
 
 def change(client: Client, cluster: str, edit: Edit) -> None:

@@ -15,9 +15,9 @@ from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
-from mysqlops.objects import pods, render
+from mysqlops.objects import job_aim, pods, render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, image_check, jobs, lock, observe, own, recorded, restic, vault
+from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe, own, recorded, restic, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, settings
 from mysqlops.planning import restore as swapping
@@ -135,12 +135,20 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> i
     return tried
 
 
-def execute(session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "") -> Filled:
-    """Everything up to the start of the members; may be killed and run again."""
+def execute(
+    session: Session, chosen: backup.Backup, target: Target, spec: ClusterSpec, to: str = "", *, mark: str = ""
+) -> Filled:
+    """Everything up to the start of the members; may be killed and run again. With a mark, each object gets it, and an
+    existing one without it is refused: whoever gives the mark deletes the cluster again."""
     wanted, claim = deploy.objects(spec), names.claim(spec.name, 0)
     stateful_set = next(item for item in wanted if item["kind"] == "StatefulSet")
     with lock.held(session, spec.name, "restore"):
-        _make_claim(session, spec.name, swapping.first_claim(stateful_set, claim, chosen, to))
+        first = swapping.first_claim(stateful_set, claim, chosen, to)
+        if mark:
+            marked.deletion(session.client, spec.name, mark)
+            for item in (first, *wanted):
+                marked.put(item, mark)
+        _make_claim(session, spec.name, first)
         # The objects that the Job's pod mounts; the StatefulSet is created once the volume is ready.
         for item in wanted:
             if item["kind"] != "StatefulSet":
@@ -196,6 +204,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     steps = planning.rejoin() if filling.member else planning.restore(filling.to)
     made = planning.job(restic.templates(), name, target, steps, source, **env)
     planning.onto_claim(made, filling.claim)
+    claim = session.client.get("PersistentVolumeClaim", filling.claim)
+    job_aim.put(made, claim)
     if filling.to:
         key = vault.place(session.client, chosen.cluster, names.KEY_BACKUP_KEY).secret
         planning.with_key_of(made, chosen.key_secret or key)
@@ -211,7 +221,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     filled = Filled(compared, typed.json_of(reached))
     jobs.delete(session, name, spec.name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
-    change = {"metadata": {"annotations": swapping.aim_notes(None)}}
+    # The UID: another claim that has the name by now is not filled.
+    change = {"metadata": {"uid": claim["metadata"]["uid"], "annotations": swapping.aim_notes(None)}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored: {filled}")
     if filled.reached:

@@ -15,6 +15,7 @@ from mysqlops.objects import claims as naming
 from mysqlops.operations import backup as backups
 from mysqlops.operations import claims, gtids, member, observe, orders, restore
 from mysqlops.operations.session import Session
+from mysqlops.planning import restore as planning
 from mysqlops.planning import scale
 
 Json = dict[str, Any]
@@ -22,6 +23,7 @@ Json = dict[str, Any]
 
 def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accept_loss: bool) -> None:
     """Raises Refused. A killed run is not checked again once the member's claim is deleted."""
+    _check_alone(session, name, pod)
     note = member.under_way(session, name, pod)
     if note is not None and note.backup == chosen.id:
         return
@@ -43,6 +45,11 @@ def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accep
         raise Refused([Reason("cannot-catch-up", why, hint)])
 
 
+def _check_alone(session: Session, name: str, pod: str) -> None:
+    if reasons := planning.other_restores(name, orders.read(session.client, name), member=pod):
+        raise Refused(reasons)
+
+
 def _foreign(session: Session, name: str, chosen: backup.Backup) -> list[Reason]:
     """GTIDs of another cluster, or from before a restore in place, mean other transactions."""
     if chosen.history == (backups.owner(session, name), observe.group_name(session.client, name)):
@@ -53,6 +60,7 @@ def _foreign(session: Session, name: str, chosen: backup.Backup) -> list[Reason]
 
 def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target: Target, *, accept_loss: bool) -> None:
     """May be killed and run again; raises Refused, WaitTimeout, or the Job's errors."""
+    _check_alone(session, name, pod)
     if member.under_way(session, name, pod) is None:
         # Left by a run killed before the claim was deleted: the pod would wait for a Job that nobody starts.
         member.give_up_filling(session, name, pod)

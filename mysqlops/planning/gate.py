@@ -45,6 +45,7 @@ class Passed:
     uid: str
     member: str
     voters: int
+    at: str  # when the state was read that it was decided on (UTC, ISO 8601)
 
 
 def check(now: Status, going: Going, answers: Mapping[str, gtid.GtidSet], *, accept_loss: bool = False) -> Passed:
@@ -52,7 +53,7 @@ def check(now: Status, going: Going, answers: Mapping[str, gtid.GtidSet], *, acc
     under writes the member holds more by then, and the group has that too. Raises Refused."""
     if found := reasons(now, going, answers, accept_loss=accept_loss):
         raise Refused(found)
-    return Passed(going.claim, going.uid, going.member, _voters(now, going))
+    return Passed(going.claim, going.uid, going.member, _voters(now, going), now.taken_at)
 
 
 def reasons(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from mysqlops.core import view
+from mysqlops.core import ordered, view
 from mysqlops.core.publication import UNKNOWN
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
 
-_GOES_ON_HOURS = 24  # a later command starts from the beginning, with all its checks
 _STARTING = (UNKNOWN, status.ABSENT, view.DOWN)  # its new server has not been asked for data yet
 
 
@@ -50,7 +49,12 @@ def is_under_way(
     """Whether a killed run must be finished: the claim that it noted is gone, not long ago, and the member does not
     have its new data yet. If the member serves, or holds data outside the group, that run is over; and also once the
     group counted its new data directory (`joined`: pod to server_uuid), whatever became of that since."""
-    if note is None or not note.uid or claim_uid == note.uid or not _is_recent(note, seen.taken_at):
+    if (
+        note is None
+        or not note.uid
+        or claim_uid == note.uid
+        or not ordered.is_recent(note.at, datetime.fromisoformat(seen.taken_at))
+    ):
         return False
     found = find(seen, member)
     if found.state == view.RECOVERING or found.clone_size:
@@ -58,14 +62,6 @@ def is_under_way(
     if note.server and joined.get(member) == note.server:
         return False
     return found.state in _STARTING or (found.state != view.ONLINE and not found.executed)
-
-
-def _is_recent(note: Emptying, now: str) -> bool:
-    try:
-        age = datetime.fromisoformat(now) - datetime.fromisoformat(note.at)
-    except (ValueError, TypeError):  # no date, or one without a time zone
-        return False
-    return abs(age) < timedelta(hours=_GOES_ON_HOURS)
 
 
 def find(seen: Status, name: str) -> Member:

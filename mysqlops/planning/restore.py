@@ -6,14 +6,15 @@ is killed anywhere is finished by the next one, or reverted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, ordered, timeline
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap, Timeline
+from mysqlops.errors import Reason
 from mysqlops.objects import backup, claims, render
 from mysqlops.planning import storage
 from mysqlops.planning.actions import Done, Wait
@@ -85,6 +86,30 @@ def remade(stateful_set: Json, swap: Swap) -> Json:
     render.name_claims(wanted, swap.new.claims)
     wanted["spec"]["replicas"] = swap.replicas
     return wanted
+
+
+def other_restores(name: str, annotations: Mapping[str, str], *, member: str = "") -> list[Reason]:
+    """Why a restore in place, or one onto this member, must wait for one of the other kind: a killed run's note stays.
+
+    Both use the same Job, and a member that waits for its backup would wait on the claims of another timeline too.
+    """
+    if member:
+        swap = timeline.swap_of(annotations)
+        return [open_swap(name, swap)] if swap is not None else []
+    return [
+        Reason(
+            "restore-open",
+            f"{backup} is being restored onto {pod}, which waits for it",
+            f"mysqlops restore {backup} --member {pod} continues it; mysqlops member rebuild {name} {pod} ends it",
+        )
+        for pod, backup in sorted(ordered.filling(annotations).items())
+    ]
+
+
+def open_swap(name: str, swap: Swap) -> Reason:
+    what = f"a restore of {swap.backup}" if swap.backup else "a revert"
+    hint = f"mysqlops restore {swap.command(name)} continues it; mysqlops restore --revert {name} ends it"
+    return Reason("restore-open", f"{what} was begun on {name} and is not finished", hint)
 
 
 @dataclass(frozen=True)

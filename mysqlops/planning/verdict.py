@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import group, instant, names, ordered, view
+from mysqlops.core import group, instant, names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
 from mysqlops.objects import claims, pods, revisions
@@ -15,6 +15,7 @@ from mysqlops.planning import (
     belongings,
     certificate_state,
     member_conditions,
+    order_state,
     rotation,
     template_state,
     version_state,
@@ -25,7 +26,6 @@ from mysqlops.planning.status import (
     DOWN,
     HEALTHY,
     NOTE,
-    RESTORE_OPEN,
     Condition,
     Member,
     Observed,
@@ -166,7 +166,7 @@ def _conditions(
     found += _service_conditions(seen, primaries)
     found += template_state.conditions(seen)
     found += rotation.conditions(seen) + certificate_state.conditions(seen.name, members, seen.taken_at)
-    found += _order_conditions(seen, members)
+    found += order_state.conditions(seen, members)
     found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
     found += version_state.conditions(seen.name, members, seen.taken_at)
     versions = {one.agent_version for one in published.values() if one}
@@ -233,53 +233,6 @@ def _group_conditions(
         return []
     text = f"{claimed} members say they are ONLINE, the primary {primaries[0]} sees {leader.online}"
     return [Condition("members-unseen", text, "wait a few seconds; mysqlops status then shows which one is silent")]
-
-
-# What a command notes on the Lease while it works -> what that means, and the command that continues it.
-_ORDERS = {
-    names.ANNOTATION_REBUILDING: ("a member is being rebuilt", "mysqlops member rebuild {name} MEMBER"),
-    names.ANNOTATION_FILLING: ("a backup is being restored onto a member", "mysqlops restore BACKUP --member MEMBER"),
-    names.ANNOTATION_RESTARTING: ("the members are being restarted", "mysqlops restart {name}"),
-    names.ANNOTATION_SETTING: (
-        "settings were set live and are not verified yet",
-        "mysqlops config set {name} --settle",
-    ),
-    names.ANNOTATION_RECREATING: ("the StatefulSet is being recreated", "mysqlops storage resize {name} --size SIZE"),
-    names.ANNOTATION_STOPPED: ("a stop has begun, or its note was left behind", "mysqlops start {name} reverts it"),
-    names.ANNOTATION_RESTORING: ("a restore in place is under way", "mysqlops restore --revert {name} reverts it"),
-}
-
-
-def _is_obeyed(key: str, annotations: Mapping[str, str], members: Sequence[Member]) -> bool:
-    """A killed command cannot withdraw what has been done: the data directories that obeyed it serve."""
-    if key != names.ANNOTATION_REBUILDING:
-        return False
-    serving = {one.name: one.server_uuid for one in members if one.state == view.ONLINE}
-    rebuilding = ordered.rebuilding(annotations)
-    return bool(rebuilding) and all(uuid and serving.get(pod) == uuid for pod, uuid in rebuilding.items())
-
-
-def _order_conditions(seen: Observed, members: Sequence[Member]) -> list[Condition]:
-    """Every order that is still open, whoever gave it."""
-    if seen.lease is None:
-        text = f"Lease {names.group_lease(seen.name)} is gone: no member can join or form the group"
-        return [Condition("lease-missing", text, f"mysqlops deploy {seen.name} recreates it")]
-    annotations = annotations_of(seen.lease)
-    found = [
-        Condition(
-            RESTORE_OPEN if key == names.ANNOTATION_FILLING else "order-open",
-            f"{text}; if that command has ended, run it again",
-            hint.format(name=seen.name),
-        )
-        for key, (text, hint) in _ORDERS.items()
-        if annotations.get(key) and not _is_obeyed(key, annotations, members)
-    ]
-    order = group.order_of(annotations, (seen.lease.get("spec") or {}).get("acquireTime") or "")
-    if order is not None:
-        gone = ", ".join(sorted(order.members))
-        text = f"the members are ordered to continue without {gone}, and have formed no group yet"
-        found.append(Condition("order-open", text, f"mysqlops recover {seen.name} --withdraw withdraws the order"))
-    return found
 
 
 def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]:

@@ -48,16 +48,18 @@ def _orders(cluster: Namespace) -> int:
 
 
 def test_what_cannot_be_taken_over_is_named_and_nothing_is_copied(cluster: Namespace) -> None:
-    done = cluster.mysqlops("adopt", "mysql", "--from", "old", "--password-secret", "nothing", "--ca", "nothing")
+    done = cluster.mysqlops(
+        "adopt", "mysql", "--yes", "--from", "old", "--password-secret", "nothing", "--ca", "nothing"
+    )
     assert (done.code, "no key password in such a Secret" in done.err) == (3, True), done.err
     assert "no key ca.crt in such a Secret" in done.err
-    done = cluster.mysqlops("adopt", "mysql", *FROM[:4])
+    done = cluster.mysqlops("adopt", "mysql", "--yes", *FROM[:4])
     assert (done.code, "source-unverified" in done.err) == (3, True), done.err
-    done = cluster.mysqlops("adopt", "mysql", "--from", "old", "--password-secret", "old:wrong", *FROM[4:])
+    done = cluster.mysqlops("adopt", "mysql", "--yes", "--from", "old", "--password-secret", "old:wrong", *FROM[4:])
     assert (done.code, "Access denied" in done.err) == (6, True), done.err
-    done = cluster.mysqlops("adopt", "mysql", *FROM)
+    done = cluster.mysqlops("adopt", "mysql", "--yes", *FROM)
     assert (done.code, "notes.lines has no primary key" in done.err) == (3, True), done.err
-    done = cluster.mysqlops("adopt", "mysql", *FROM, "--database", "none")
+    done = cluster.mysqlops("adopt", "mysql", "--yes", *FROM, "--database", "none")
     assert (done.code, "the source has notes, shop" in done.err) == (3, True), done.err
     assert cluster.sql("mysql-0", "SHOW DATABASES LIKE 'shop'") == []
     assert "Traceback" not in done.err
@@ -65,7 +67,7 @@ def test_what_cannot_be_taken_over_is_named_and_nothing_is_copied(cluster: Names
 
 def test_a_rehearsal_copies_everything_and_leaves_the_source_alone(cluster: Namespace) -> None:
     old_server.sql(cluster, "ALTER TABLE notes.lines ADD COLUMN id INT PRIMARY KEY AUTO_INCREMENT")
-    done = cluster.mysqlops("adopt", "mysql", *FROM, "-o", "json")
+    done = cluster.mysqlops("adopt", "mysql", "--yes", *FROM, "-o", "json")
     assert done.code == 0, done.err
     told = done.json()
     assert (told["databases"], told["different"], told["tables"], told["rows"]) == (["notes", "shop"], [], 3, 903)
@@ -120,12 +122,12 @@ def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace)
 
 def test_the_cluster_has_its_own_life_then(cluster: Namespace) -> None:
     cluster.sql(cluster.status()["primary"], "INSERT INTO shop.orders VALUES (2000, 1)")
-    done = cluster.mysqlops("adopt", "mysql", *FROM)
+    done = cluster.mysqlops("adopt", "mysql", "--yes", *FROM)
     assert (done.code, "holds tables that no open adoption" in done.err) == (3, True), done.err
     assert _orders(cluster) == 902
 
 
 def test_an_abort_gives_the_source_its_writes_back(cluster: Namespace) -> None:
-    done = cluster.mysqlops("adopt", "mysql", *FROM, "--abort")
+    done = cluster.mysqlops("adopt", "mysql", "--yes", *FROM, "--abort")
     assert done.code == 0, done.err
     assert old_server.sql(cluster, "SELECT @@super_read_only") == "0"

@@ -231,6 +231,23 @@ def test_a_copy_that_breaks_is_told_in_a_sentence(old: Old, job: Job, shop: None
     assert job.report(finish=True).different == []
 
 
+def test_a_copy_that_another_job_has_overtaken_replaces_nothing(old: Old, job: Job, group: Group, shop: None) -> None:
+    """Its pod was frozen between two containers."""
+    assert job.run("prepare", job="late").code == 0
+    group.members[0].query("UPDATE mysqlops.adopting SET job = 'next'", "CREATE DATABASE shop")
+    assert job.run("copy", job="late", keep=True).code == 0
+    done = job.run("conclude", job="late", keep=True)
+    assert (done.code, "ERROR 1242" in done.last) == (errors.StepFailed.exit_code, True), done.log
+    assert _here(group, "SHOW TABLES FROM shop") == []
+
+
+def test_a_last_copy_says_how_far_the_source_had_written(old: Old, job: Job, shop: None) -> None:
+    report = job.report(finish=True)
+    assert report.source is not None
+    assert report.source.read_only
+    assert ":" in report.source.position, "the file and position of its binary log"
+
+
 def test_the_second_pod_of_a_job_undoes_what_the_lost_one_began(old: Old, job: Job, group: Group, shop: None) -> None:
     assert job.run("prepare", finish=True, job="lost").code == 0
     done = job.run("prepare", finish=True, job="lost")

@@ -27,7 +27,7 @@ def test_the_name_of_a_database_that_is_an_option_grants_nothing(attacked: Names
     as_limited = ("exec", "-i", "old-0", "--", "mysql", "-ulimited", "-px", "-h127.0.0.1")
     attacked.kubectl(*as_limited, stdin=f"CREATE DATABASE `{_ATTACK}`; CREATE TABLE `{_ATTACK}`.t (id INT PRIMARY KEY)")
     before = old_server.sql(attacked, _GRANTS)
-    done = attacked.mysqlops("adopt", "mysql", *FROM, "-o", "json")
+    done = attacked.mysqlops("adopt", "mysql", "--yes", *FROM, "-o", "json")
     assert done.code == 0, done.err
     assert done.json()["databases"] == [_ATTACK]
     assert any(
@@ -39,6 +39,6 @@ def test_the_name_of_a_database_that_is_an_option_grants_nothing(attacked: Names
 
 def test_a_server_with_another_certificate_gets_no_password_and_copies_nothing(attacked: Namespace) -> None:
     """The cluster's own CA stands for the right one: the server at that address has another."""
-    done = attacked.mysqlops("adopt", "mysql", *FROM[:4], "--ca", "mysql-tls", "--ssl-mode", "verify-ca")
+    done = attacked.mysqlops("adopt", "mysql", "--yes", *FROM[:4], "--ca", "mysql-tls", "--ssl-mode", "verify-ca")
     assert (done.code, "certificate verify failed" in done.err) == (6, True), done.err
     assert PASSWORD not in done.err

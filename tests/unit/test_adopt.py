@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from mysqlops.objects import adopt as planning
 from mysqlops.operations import adopt
 from mysqlops.operations.session import Session
 from tests.unit.fakes.cluster import NAME, Cluster
+from tests.unit.fakes.jobs import owned_by
 
 Json = dict[str, Any]
 SOURCE = planning.Source("old", 3306, "root", planning.Key("s", "p"), adoption.VERIFY_CA, planning.Key("c", "ca.crt"))
 FINISH = planning.Request(SOURCE, finish=True)
 _JOB = f"{NAME}-adopt"
 _REPORT = {"databases": ["a"], "tables": [], "accounts": [], "accounts_refused": []}
+_STANDING = {"at": "2026-01-01T00:00:00Z", "read_only": True, "position": "g:1-5"}
 _GIVEN = f"source and copy differ in a.t; {adoption.GIVEN_BACK}"
 
 
@@ -36,7 +39,22 @@ class World:
         self.cluster.store.settle = self._settle
         self.session = self.cluster.session(60.0)
         self.session.client.answer = self._answer  # type: ignore[attr-defined]
-        self.session.client.logs = lambda *_, **__: json.dumps(_REPORT)  # type: ignore[method-assign]
+        self.session.client.logs = self._logs  # type: ignore[method-assign]
+        self.now: list[Json] = []  # what confirmations find, one after another; then _STANDING
+        self.copied_by = ""  # the Job in the report, if it is not the one that ran
+        self.read: list[str] = []  # the Jobs whose logs were read
+        self.nights = 0  # how many confirmations take a night
+
+    def _logs(self, *_: object, **__: object) -> str:
+        job = self.cluster.store.objects["Job", _JOB]
+        uid = job["metadata"]["uid"]
+        self.read.append(uid)
+        if job["spec"]["template"]["spec"]["containers"][0]["command"][-1] != "adopt-confirm":
+            return json.dumps({**_REPORT, "source": {**_STANDING, "job": self.copied_by or uid}})
+        if self.nights:
+            self.nights -= 1
+            self.cluster.clock.wall += timedelta(hours=9)
+        return json.dumps({**_STANDING, **(self.now.pop(0) if self.now else {}), "job": uid})
 
     def _answer(self, _: str, words: Sequence[str]) -> Json:
         self.ran.append(" ".join(words))
@@ -49,7 +67,8 @@ class World:
         self.cluster.settle()
         if ("Job", _JOB) in self.cluster.store.objects and self.has_ended:
             for number, (code, words) in enumerate(self.pods):
-                self.cluster.store.objects["Pod", f"{_JOB}-{number}"] = _pod(number, code, words)
+                owners = owned_by(self.cluster.store.objects["Job", _JOB])
+                self.cluster.store.objects["Pod", f"{_JOB}-{number}"] = _pod(number, code, words, owners)
             kind = "Failed" if all(code for code, _ in self.pods) else "Complete"
             ended = {"conditions": [{"type": kind, "status": "True"}]}
             self.cluster.store.objects["Job", _JOB]["status"] = ended
@@ -58,12 +77,17 @@ class World:
         self.has_ended = True
 
 
-def _pod(number: int, code: int, words: str) -> Json:
+def _pod(number: int, code: int, words: str, owners: list[Json]) -> Json:
     ended = {"terminated": {"exitCode": code, "message": words, "reason": "OOMKilled"}}
     statuses = [{"name": "conclude", "state": ended}]
     return {
         "kind": "Pod",
-        "metadata": {"name": f"{_JOB}-{number}", "labels": {"job-name": _JOB}, "creationTimestamp": f"{number}"},
+        "metadata": {
+            "name": f"{_JOB}-{number}",
+            "labels": {"job-name": _JOB},
+            "creationTimestamp": f"{number}",
+            "ownerReferences": owners,
+        },
         "spec": {"containers": [{"name": "conclude"}]},
         "status": {"phase": "Failed" if code else "Succeeded", "containerStatuses": statuses},
     }
@@ -78,6 +102,48 @@ def test_a_copy_that_succeeds_leaves_neither_job_nor_account() -> None:
     assert _copy(world).report.databases == ["a"]
     assert ("Job", _JOB) not in world.cluster.store.objects
     assert world.ran == ["adopt-admit 60", "adopt-close"]
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [({"read_only": False}, "accepts writes again"), ({"position": "g:1-6"}, "has executed transactions")],
+)
+def test_nobody_is_sent_to_the_cluster_if_the_source_wrote_after_the_job_had_ended(found: Json, why: str) -> None:
+    """The command was stopped for a night, or the Job is that of one that was killed."""
+    world = World((0, ""))
+    world.now = [found]
+    with pytest.raises(errors.StepFailed, match=why) as caught:
+        _copy(world)
+    assert "before any client writes to mysql-primary" in str(caught.value.hint)
+
+
+def test_a_report_of_another_job_proves_nothing() -> None:
+    world = World((0, ""))
+    world.copied_by = "another"
+    with pytest.raises(errors.StepFailed, match="not of the Job that made the last copy"):
+        _copy(world)
+
+
+def test_a_confirmation_that_came_late_is_asked_for_again() -> None:
+    """The monotonic clock of a laptop stops while it sleeps."""
+    world = World((0, ""))
+    world.nights = 1
+    assert _copy(world).confirmed is not None
+    assert len(world.read) == 3, "the copy's report, and two confirmations"
+    world = World((0, ""))
+    world.nights = 9
+    with pytest.raises(errors.StepFailed, match="answered too late 3 times"):
+        _copy(world)
+
+
+@pytest.mark.parametrize("finish", [True, False])
+def test_only_a_last_copy_that_ended_before_this_command_counts_and_is_confirmed(finish: bool) -> None:
+    world, request = World((0, "")), planning.Request(SOURCE, finish=finish)
+    old = world.cluster.store.put(adopt._job(planning.job, world.session, NAME, request))["metadata"]["uid"]
+    world.end()
+    _copy(world, request)
+    assert (old in world.read) is finish
+    assert len(world.read) == (2 if finish else 1)
 
 
 def test_a_failure_that_gave_the_source_back_says_so_in_a_sentence() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mysqlops import errors
 from mysqlops.agent.jobs import adoption
 from mysqlops.core import adoption as words
-from mysqlops.mysql import comparison, connect
+from mysqlops.kube import manifests
+from mysqlops.mysql import adopting, comparison, connect
 from tests.unit.fakes.api import Clock
 from tests.unit.fakes.two_servers import Sql
 
@@ -172,6 +174,77 @@ def test_a_pod_that_was_given_up_does_not_finish(world: World) -> None:
         world.finishing().conclude()
     assert world.target.adopted == {"shop": _FROM}
     assert world.takes_writes()
+
+
+def _at(beginning: str, act: Callable[[], None]) -> Callable[[str], None]:
+    """Acts once, before the first statement that begins so."""
+    open_ = [act]
+
+    def turn(sql: str) -> None:
+        if sql.startswith(beginning) and open_:
+            open_.pop()()
+
+    return turn
+
+
+_DIGEST, _FORGET = "SELECT COUNT(*), COUNT(SHA2", "DELETE FROM mysqlops.adopted"
+
+
+def _writable(world: World) -> None:
+    world.source.read_only = world.source.super_read_only = False
+
+
+def _wrote(world: World) -> None:
+    world.source.executed = "g:1-6"
+
+
+def _given_up(world: World) -> None:
+    """By a later pod, or by --abort: the source accepts writes, and is then read-only again, as at a second attempt."""
+    adopting.give_back(cast("Any", world.source), cast("Any", world.target), _FROM)
+    world.source.super_read_only = True
+
+
+@pytest.mark.parametrize("act", [_writable, _wrote, _given_up], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    ("server", "when"), [("source", _DIGEST), ("target", _DIGEST), ("target", "UPDATE"), ("target", _FORGET)]
+)
+def test_what_was_true_before_the_comparison_must_hold_until_the_end(
+    world: World, capsys: pytest.CaptureFixture[str], server: str, when: str, act: Callable[[World], None]
+) -> None:
+    """A pod that was frozen anywhere, and thaws hours later, hands nothing over."""
+    world.finishing().prepare()
+    world.copy()
+    getattr(world, server).turn = _at(when, lambda: act(world))
+    with pytest.raises(errors.StepFailed):
+        world.finishing().conclude()
+    assert not [line for line in capsys.readouterr().out.splitlines() if line.startswith("{")], "no report"
+    assert world.target.adopted == {"shop": _FROM}, "the next run may replace the copy"
+
+
+def test_a_last_copy_reports_when_and_where_the_source_was_at_the_hand_over(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.finishing().prepare()
+    world.copy()
+    world.finishing().conclude()
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])["source"]
+    assert found == {
+        "job": "job-1",
+        "at": "2026-01-01T00:00:00Z",
+        "read_only": True,
+        "position": "g:1-5 binlog.000001:5",
+    }
+    assert world.target.adopting[_FROM][0] == "job-1="
+    world.job(JOB="job-2").confirm()
+    assert json.loads(capsys.readouterr().out) == {**found, "job": "job-2"}
+
+
+def test_the_copy_begins_with_a_statement_that_only_the_current_job_survives(world: World) -> None:
+    world.job().prepare()
+    text = (world.work / "guard.sql").read_text()
+    assert "WHERE source = 'old:3306' AND job = 'job-1'" in text
+    script = manifests.load_one("adopt/job.yaml")["spec"]["template"]["spec"]["initContainers"][1]["command"][-1]
+    assert script.index("cat /work/guard.sql") < script.index("mysqldump --defaults-file")
 
 
 def test_a_job_undoes_nothing_that_another_one_did(world: World) -> None:

@@ -109,20 +109,23 @@ def test_the_first_empty_data_directory_that_obeys_an_order_to_rebuild_is_the_on
     """A killed command never takes its order back: it must not be obeyed by whatever is in that place next year."""
     served = Api(group.Note(name="g", members=LAST_VIEW))
     notes = served.objects["leases", "mysql-group"]["metadata"]["annotations"]
-    ordered = {"mysql-0": {"uid": "claim", "before": "u0"}, "mysql-1": {"uid": "other"}, "mysql-2": "a bare uid"}
+    at = {"at": "2026-01-01T00:00:00Z"}
+    ordered = {"mysql-0": {"uid": "claim", "before": "u0", **at}, "mysql-1": {"uid": "other", **at}, "mysql-2": "bare"}
     notes[names.ANNOTATION_REBUILDING] = json.dumps(ordered)
-    own, _ = around(served)
+    own, clock = around(served)
 
     def after(server_uuid: str, *, holds_data: bool = False) -> dict[str, str]:
         own.note_joining(server_uuid, holds_data=holds_data)
         return dict(own.record().rebuilding)
 
-    unbound = {"mysql-0": "", "mysql-1": "", "mysql-2": ""}
+    unbound = {"mysql-0": "", "mysql-1": ""}  # an order of an older release has no date
     with pytest.raises(errors.Conflict, match="about to be deleted"):  # what the order does away with does not obey it
         after("u0")
     assert after("backup", holds_data=True) == unbound, "a restored one copies nobody"
     assert after("new") == {**unbound, "mysql-0": "new"}
     assert after("next year's") == {**unbound, "mysql-0": "new"}
+    clock.at += 25 * 3600.0
+    assert own.record().rebuilding == {"mysql-0": "new"}, "whoever comes in mysql-1's place now is not surprised"
 
 
 def test_the_lease_is_taken_only_as_it_was_when_that_was_decided() -> None:

@@ -19,7 +19,9 @@ NEXT = "33333333-3333-3333-3333-333333333333"
 
 
 def _pod(name: str) -> Json:
-    return {"kind": "Pod", "metadata": {"name": name, "labels": {"job-name": "copy"}}, "spec": {"nodeName": "away"}}
+    owners = [{"kind": "Job", "name": "copy", "uid": "gone", "controller": True}]
+    metadata = {"name": name, "labels": {"job-name": "copy"}, "ownerReferences": owners}
+    return {"kind": "Pod", "metadata": metadata, "spec": {"nodeName": "away"}}
 
 
 def _keep(cluster: Cluster, thing: Json) -> None:
@@ -104,7 +106,8 @@ def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
     made["status"] = {"phase": "Failed", "initContainerStatuses": [{"name": "copy", "state": ended}]}
     _keep(cluster, made)
     failed = {"conditions": [{"type": "Failed", "status": "True"}]}
-    cluster.store.put({"kind": "Job", "metadata": {"name": "copy", "labels": names.selector(NAME)}, "status": failed})
+    metadata = {"name": "copy", "uid": "gone", "labels": names.selector(NAME)}
+    cluster.store.put({"kind": "Job", "metadata": metadata, "status": failed})
     with pytest.raises(errors.StepFailed, match="copy: no such table"):
         jobs.run(
             cluster.session(5.0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import group, names, ordered, view
 from mysqlops.core.publication import Publication
-from mysqlops.operations import claims, lock, member, orders, scale
+from mysqlops.operations import claims, lock, member, observe, orders, scale
 from mysqlops.planning import actions, gate, member_actions, membership, standing
 from mysqlops.planning import scale as scaling
 from tests.unit.clusters import of_members
@@ -149,7 +150,7 @@ def test_the_second_answer_counts_the_votes_of_the_first() -> None:
 
     def let_pass(*, voters: int = 0) -> gate.Passed:
         asked.append(voters)
-        return gate.Passed("data-mysql-1", "uid", "mysql-1", 3 if voters == 0 else 1)
+        return gate.Passed("data-mysql-1", "uid", "mysql-1", 3 if voters == 0 else 1, "")
 
     claim = cluster.store.objects["PersistentVolumeClaim", "data-mysql-1"]
     claims.after_leaving(cluster.session(60.0), NAME, claim, let_pass)
@@ -201,8 +202,54 @@ def test_notes_of_other_releases_send_nobody_away(note: Any) -> None:
     assert ordered.leaving(annotations) == {}
     cluster = Cluster(3)
     orders.write(cluster.session().client, NAME, rebuilding={"mysql-1": note})
-    orders.call_off(cluster.session().client, NAME)
+    orders.call_off(cluster.session().client, NAME, cluster.clock.now())
     assert json.loads(cluster.notes()[names.ANNOTATION_REBUILDING]) == {"mysql-1": note}
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(23, True), (25, False)])
+def test_an_order_to_rebuild_that_nobody_obeyed_for_a_day_counts_no_longer(hours: int, counts: bool) -> None:
+    """`member rebuild --no-wait`, and no node for the pod until next week: nobody remembers what was wanted."""
+    cluster = Cluster(3)
+    note = {"uid": "long-gone", "at": "2026-01-01T00:00:00Z"}
+    obeyed = {**note, "server": "uuid"}
+    orders.write(cluster.session().client, NAME, rebuilding={"mysql-1": note, "mysql-2": obeyed})
+    cluster.clock.wall += timedelta(hours=hours)
+    now = cluster.clock.now()
+    ordered_now = {"mysql-1": "", "mysql-2": "uuid"} if counts else {"mysql-2": "uuid"}
+    assert ordered.rebuilding(cluster.notes(), now) == ordered_now
+    assert (ordered.obeyed(cluster.notes(), "mysql-1", "new", now) is not None) is counts
+    told = [one for one in observe.judged(cluster.session(), NAME).conditions if one.code == "order-open"]
+    assert any("a rebuild of mysql-1 was ordered at 2026-01-01T00:00:00Z" in one.message for one in told) is not counts
+    _next_command(cluster)
+    left = ordered.rebuilding(cluster.notes())
+    assert left == ({"mysql-1": "", "mysql-2": "uuid"} if counts else {"mysql-2": "uuid"})
+
+
+def test_an_expired_order_stays_while_its_claim_goes_or_its_member_waits_for_a_backup() -> None:
+    cluster = Cluster(3)
+    note = {"at": "2025-01-01T00:00:00Z", "before": "uuid of mysql-1"}
+    uid = cluster.data_uid("mysql-1")
+    going = cluster.store.objects["PersistentVolumeClaim", "data-mysql-1"]["metadata"]
+    going["deletionTimestamp"] = "now"
+    notes = {"mysql-1": {**note, "uid": uid}, "mysql-2": {**note, "uid": "gone"}, "mysql-0": {**note, "uid": "gone"}}
+    orders.write(cluster.session().client, NAME, rebuilding=notes, filling={"mysql-0": "b1"})
+    _next_command(cluster)
+    assert ordered.rebuilding(cluster.notes()).keys() == {"mysql-0", "mysql-1"}
+
+
+def test_a_claim_does_not_go_on_a_decision_of_last_night() -> None:
+    """The laptop slept between the gate's answer and the deletion, and nobody took the lock meanwhile."""
+    cluster = Cluster(3)
+    session = cluster.session(60.0)
+    claim = cluster.store.objects["PersistentVolumeClaim", "data-mysql-1"]
+    passed = claims.ask(session, NAME, claim, claims.Request(repair=True))
+    cluster.clock.wall += timedelta(hours=9)
+    notes = cluster.notes()
+    with pytest.raises(errors.StepFailed, match="claim data-mysql-1 is kept"):
+        claims.delete(session, passed)
+    with pytest.raises(errors.StepFailed, match="claim data-mysql-1 is kept"):
+        claims.empty(session, NAME, "mysql-1", passed)
+    assert (cluster.lost, cluster.notes()) == ({}, notes)
 
 
 # --- scaling

@@ -35,7 +35,9 @@ _STOPS = [
     ["backup", "schedule", "remove", NAME],
     ["tls", "rotate", NAME, "--drop-old-ca"],
     ["users", "rotate", NAME, "--finish"],
+    ["adopt", NAME, "--from", "old", "--password-secret", "s"],
     ["adopt", NAME, "--from", "old", "--password-secret", "s", "--finish"],
+    ["adopt", NAME, "--from", "old", "--password-secret", "s", "--abort"],
 ]
 
 

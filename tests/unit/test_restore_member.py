@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import backup, names, ordered, target
-from mysqlops.operations import claims, member, restore, restore_member
+from mysqlops.core import backup, names, ordered, target, timeline
+from mysqlops.operations import claims, in_place, member, restore, restore_member
 from tests.unit.fakes.api import Json, Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE
 from tests.unit.fakes.jobs import FAILS, RUNS, Working
@@ -147,3 +147,59 @@ def test_what_cannot_become_a_member_s_data_is_refused_before_anything_goes(clus
 def test_a_member_that_alone_holds_something_is_not_restored_over(cluster: Restoring) -> None:
     cluster.write(POD, f"{GROUP}:1-7")
     assert _refused(cluster, cluster.chosen) == {"only-copy"}
+
+
+SWAP = timeline.Swap(timeline.Timeline("data", GROUP), timeline.Timeline("data-r20260101000000", "g2"), 3, "b1")
+
+
+def _swap_is_open(cluster: Restoring) -> None:
+    """By a restore in place that was killed while its Job filled the new claim."""
+    in_place._note(cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(SWAP)})
+
+
+def test_a_restore_onto_a_member_waits_for_the_end_of_one_in_place(cluster: Restoring) -> None:
+    """Both use the same Job, and the members are about to be stopped."""
+    _swap_is_open(cluster)
+    before, orders_before = len(cluster.store.log), cluster.notes()
+    with pytest.raises(errors.Refused) as error:
+        _restore(cluster)
+    (reason,) = error.value.reasons
+    assert reason.code == "restore-open"
+    assert (
+        reason.hint == f"mysqlops restore b1 --in-place {NAME} continues it; mysqlops restore --revert {NAME} ends it"
+    )
+    assert _refused(cluster, cluster.chosen) == {"restore-open"}
+    assert (cluster.store.log[before:], cluster.notes(), cluster.lost) == ([], orders_before, {})
+
+
+def _killed_onto_a_member(cluster: Restoring) -> None:
+    cluster.ends = RUNS
+    with pytest.raises(errors.WaitTimeout):
+        _restore(cluster, timeout=5.0)
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_restore_in_place_waits_for_the_end_of_one_onto_a_member(cluster: Restoring, is_open: bool) -> None:
+    """Its pod would wait for that backup on the claims of the new timeline too."""
+    _killed_onto_a_member(cluster)
+    chosen = replace(cluster.chosen, id="b1") if is_open else cluster.chosen
+    if is_open:
+        _swap_is_open(cluster)
+    with pytest.raises(errors.Refused) as error:
+        in_place.plan(cluster.session(), NAME, in_place.Source(chosen, TARGET))
+    reason = error.value.reasons[0]
+    assert (reason.code, POD in reason.message) == ("restore-open", True)
+    assert reason.hint is not None
+    assert reason.hint.startswith(f"mysqlops restore {cluster.chosen.id} --member {POD} continues it")
+    assert reason.hint.endswith(f"mysqlops member rebuild {NAME} {POD} ends it")
+
+
+def test_reverting_what_an_older_release_left_open_leaves_the_members_job_alone(cluster: Restoring) -> None:
+    """The way out if both are open."""
+    _killed_onto_a_member(cluster)
+    _swap_is_open(cluster)
+    swap = in_place.plan_revert(cluster.session(), NAME)
+    cluster.store.kill_after = lambda text: names.ANNOTATION_RESTORING in text
+    with pytest.raises(Killed):
+        in_place.execute(cluster.session(), NAME, swap, None)
+    assert ("Job", names.restore_job(NAME)) in cluster.store.objects

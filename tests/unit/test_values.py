@@ -54,7 +54,7 @@ def test_a_delete_leaves_the_claims_that_are_labelled_as_another_cluster_s() -> 
     for claim, labels in ((name, names.selector("r20261124163000-mysql")), ("data-mysql-1", {}), ("data-other-0", {})):
         cluster.store.put({"kind": "PersistentVolumeClaim", "metadata": {"name": claim, "labels": labels}})
     client = cluster.session().client
-    assert observe.own_claims(client, NAME) == ["data-mysql-0", "data-mysql-1"]
+    assert [one["metadata"]["name"] for one in observe.own_claims(client, NAME)] == ["data-mysql-0", "data-mysql-1"]
     steps = delete.plan(client, NAME, purge_data=True).steps
     assert [one.name for one in steps if one.kind == "PersistentVolumeClaim"] == ["data-mysql-0", "data-mysql-1"]
     assert observe.claims(client, NAME) == ["data-mysql-0", name, "data-mysql-1"]

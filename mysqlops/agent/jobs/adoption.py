@@ -11,12 +11,13 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import adoption, names
+from mysqlops.core import adoption, instant, names
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts, zones
 
@@ -75,9 +76,8 @@ class Adoption:
                 raise errors.StepFailed(f"copy: {_words(self._work / 'copy.log')}")
             chosen = (self._work / "databases").read_text().split("\n")[:-1]
             with self._source() as source, self._target() as target:
-                print(json.dumps(self._compared(source, target, chosen)), flush=True)
-                if self._finish:
-                    adopting.forget(target, self._from)
+                report = self._handed_over(source, target, chosen) if self._finish else {}
+                print(json.dumps(report or self._compared(source, target, chosen)[0]), flush=True)
         with contextlib.suppress(errors.MysqlError):
             self._close()
 
@@ -94,18 +94,55 @@ class Adoption:
                 adopting.accept_writes(source, read_only=False)
         print(f"{self._from}: {adoption.GIVEN_BACK}", flush=True)
 
-    def _compared(self, source: connect.Server, target: connect.Server, chosen: Sequence[str]) -> dict[str, Any]:
+    def confirm(self) -> None:
+        """Print whether the source still accepts no writes, and how far it has written."""
+        with self._source() as source:
+            print(json.dumps(self._stamped(adopting.standing(source))), flush=True)
+
+    def _stamped(self, found: adopting.Standing) -> dict[str, Any]:
+        return {"job": self._env["JOB"], "at": instant.text(self._clock.now()), **asdict(found)}
+
+    def _handed_over(self, source: connect.Server, target: connect.Server, chosen: Sequence[str]) -> dict[str, Any]:
+        """Comparing takes hours, and this pod may be frozen at any moment. So what was true before must be true right
+        before and after each act: for the source in the session that compares, for the cluster by compare-and-swap."""
+        before = adopting.standing(source)
+        self._confirm(source, target, before, self._env["JOB"])
+        report, wanted = self._compared(source, target, chosen)
+        self._confirm(source, target, before, self._env["JOB"])
+        job = adopting.take(target, self._from, self._env["JOB"])
+        self._confirm(source, target, before, job)
+        report["accounts_refused"] += foreign_accounts.create(target, wanted)
+        self._confirm(source, target, before, job)
+        adopting.forget(target, self._from, job)
+        try:
+            now = self._confirm(source, target, before, job)
+        except errors.MysqlopsError:
+            adopting.mark(target, self._from, chosen)  # so that the next run may replace it
+            raise
+        return {**report, "source": self._stamped(now)}
+
+    def _confirm(
+        self, source: connect.Server, target: connect.Server, before: adopting.Standing, job: str
+    ) -> adopting.Standing:
+        """Raises StepFailed if the source may hold more than the copy, or another pod has decided meanwhile."""
+        if not adopting.is_current(target, self._from, job):
+            raise errors.StepFailed("another pod has given up this copy meanwhile")
+        now = adopting.standing(source)
+        if why := adopting.moved(before, now):
+            raise errors.StepFailed(why)
+        return now
+
+    def _compared(
+        self, source: connect.Server, target: connect.Server, chosen: Sequence[str]
+    ) -> tuple[dict[str, Any], list[foreign_accounts.Account]]:
+        """The report, and the accounts to create. Raises StepFailed for a last copy that differs."""
         found = [one for database in chosen for one in compare(source, target, database)]
         different = [str(one["name"]) for one in found if not one["equal"]]
         if different and self._finish:
             raise errors.StepFailed(f"source and copy differ in {_some(different)}")
         wanted, left = self._planned_accounts(source, target)
-        if self._finish:
-            if not adopting.is_current(target, self._from, self._env["JOB"]):
-                raise errors.StepFailed("another pod has given up this copy meanwhile")
-            left += foreign_accounts.create(target, wanted)
         report = {"databases": list(chosen), "tables": found, "accounts": [str(one) for one in wanted]}
-        return {**report, "accounts_refused": left, "zones": zones.different(source, target)}
+        return {**report, "accounts_refused": left, "zones": zones.different(source, target)}, wanted
 
     @contextlib.contextmanager
     def _undone(self) -> Iterator[None]:
@@ -205,6 +242,7 @@ class Adoption:
         ]
 
     def _write_files(self, chosen: Sequence[str]) -> None:
+        (self._work / "guard.sql").write_text(adopting.guard(self._from, self._env["JOB"]))
         (self._work / "databases").write_text("".join(f"{name}\n" for name in chosen))
         mode = self._env["SOURCE_SSL_MODE"]
         tls = {"ssl-mode": mode.replace("-", "_").upper()}

@@ -7,7 +7,20 @@ from mysqlops.core import backup as facts_of
 from mysqlops.core import names
 from mysqlops.drill.model import BY_ABORT, NOBODY, TARGET, About
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
-from mysqlops.operations import backup, delete, deploy, image_check, observe, restart, restore, scale, signing, targets
+from mysqlops.operations import (
+    backup,
+    delete,
+    deploy,
+    image_check,
+    lock,
+    marked,
+    observe,
+    restart,
+    restore,
+    scale,
+    signing,
+    targets,
+)
 
 _MORE = 2  # members that are added and removed
 _FEWEST = 3  # members whose claims are never touched, whatever the record says
@@ -30,6 +43,7 @@ def _restore_facts(scene: Scene) -> Facts:
     chosen = next((one for one in good if one.signed == facts_of.SIGNED), good[0])
     signing.check(chosen, accepted=False)
     copy = names.check_cluster_name(f"{scene.name}-drill")
+    marked.deletion(session.client, copy, "")  # whatever exists of that name is not ours
     spec = restore.spec_of(session, chosen, backup.manifest(session, target, chosen), copy, {"replicas": 1})
     restore.check(session, chosen, spec)
     return {"backup": chosen.id, "copy": copy}
@@ -42,17 +56,20 @@ def _restore(scene: Scene, facts: Facts) -> Json:
     spec = restore.spec_of(session, chosen, manifest, facts["copy"], {"replicas": 1})
     began = session.clock.monotonic()
     spec = image_check.pin(session, spec, restore.check_image(session, chosen, spec))
-    restore.execute(session, chosen, target, spec)
+    restore.execute(session, chosen, target, spec, mark=str(facts["token"]))
     deploy.await_healthy(session, facts["copy"])
     seconds = round(session.clock.monotonic() - began, 1)
     return {"backup": chosen.id, "restore_seconds": seconds, "tables": chosen.tables, "rows": chosen.rows}
 
 
 def _delete_copy(scene: Scene, facts: Facts) -> None:
-    client, copy = scene.session.client, f"{scene.name}-drill"
+    """The record names it and the token that its objects have: both are read under the cluster's lock, and compared
+    under that of the copy."""
+    session, copy = scene.session, f"{scene.name}-drill"
     if facts["copy"] != copy:
         raise errors.StepFailed(f"the record names {facts['copy']!r}: a drill restores {copy} and deletes nothing else")
-    delete.execute(scene.session, facts["copy"], delete.plan(client, facts["copy"], purge_data=True))
+    with lock.held(session, copy, "drill"):
+        delete.execute(session, copy, marked.deletion(session.client, copy, str(facts["token"])))
 
 
 def _has_no_copy(scene: Scene, facts: Facts) -> bool:
@@ -70,7 +87,9 @@ def _scale_facts(scene: Scene) -> Facts:
     """Existing claims are kept; raises Refused where members cannot be added."""
     replicas = scene.status.replicas
     scale.plan(scene.session, scene.name, replicas + _MORE, scale.Request())
-    return {"replicas": replicas, "claims": observe.claims(scene.session.client, scene.name)}
+    found = scene.session.client.get("StatefulSet", scene.name)
+    claims = observe.claims(scene.session.client, scene.name)
+    return {"replicas": replicas, "claims": claims, "stateful_set": found["metadata"]["uid"]}
 
 
 def _scale(scene: Scene, facts: Facts) -> Json:
@@ -82,6 +101,9 @@ def _scale(scene: Scene, facts: Facts) -> Json:
 
 
 def _scale_back(scene: Scene, facts: Facts) -> None:
+    """Removes only what the drill added: a record may be days old."""
+    if _is_scaled_back(scene, facts):
+        return
     there = observe.claims(scene.session.client, scene.name)
     had_none_beside = len(there) > len(facts["claims"]) == facts["replicas"] >= _FEWEST
     claims = scale.DELETE if had_none_beside else "keep"
@@ -89,7 +111,10 @@ def _scale_back(scene: Scene, facts: Facts) -> None:
 
 
 def _is_scaled_back(scene: Scene, facts: Facts) -> bool:
-    return bool(scene.session.client.get("StatefulSet", scene.name)["spec"]["replicas"] == facts["replicas"])
+    """Also if the members are no longer those that the drill added: somebody has scaled or recreated the cluster."""
+    found = scene.session.client.get("StatefulSet", scene.name)
+    is_same = found["metadata"]["uid"] == facts.get("stateful_set", found["metadata"]["uid"])
+    return not (is_same and 0 < int(found["spec"]["replicas"]) - facts["replicas"] <= _MORE)
 
 
 FAULTS = (

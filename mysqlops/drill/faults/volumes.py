@@ -12,6 +12,7 @@ from mysqlops.drill.model import BY_ITSELF, About
 from mysqlops.drill.plan import objects
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
 from mysqlops.kube import manifests
+from mysqlops.objects import job_aim
 from mysqlops.operations import waiting
 
 _FILLER = "mysqlops-drill-filler"
@@ -58,8 +59,7 @@ def _plant(scene: Scene, claim: str) -> None:
     job = objects.undo_job(manifests.load_one("drill/undo.yaml"), scene.cluster, undo)
     client.delete("Job", job["metadata"]["name"])
     _await_no_job(scene, job["metadata"]["name"])
-    client.create("Job", job)
-    _await_running(scene, job["metadata"]["name"])
+    _await_running(scene, client.create("Job", job))
 
 
 def _fill(scene: Scene, _: Facts) -> Json:
@@ -75,10 +75,15 @@ def _await_no_job(scene: Scene, name: str) -> None:
     waiting.until(scene.session, lambda: pending if client.find("Job", name) else None, seconds=60)
 
 
-def _await_running(scene: Scene, name: str) -> None:
+def _await_running(scene: Scene, job: Json) -> None:
     """A Job that cannot start because of a quota or an image undoes nothing."""
-    client, patience = scene.session.client, waiting.Patience(scene.session, 60)
-    while not any(one["status"].get("phase") == "Running" for one in client.list("Pod", f"job-name={name}")):
+    client, patience, name = scene.session.client, waiting.Patience(scene.session, 60), job["metadata"]["name"]
+
+    def runs() -> bool:
+        made = job_aim.pods_of(job, client.list("Pod", f"job-name={name}"))
+        return any(one["status"].get("phase") == "Running" for one in made)
+
+    while not runs():
         if patience.is_over():
             client.delete("Job", name)
             raise errors.StepFailed(

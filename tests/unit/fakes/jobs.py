@@ -48,7 +48,7 @@ class Working(Cluster):
                 kind = "Failed" if self.ends == FAILS else "Complete"
                 job["status"] = {"conditions": [{"type": kind, "status": "True"}]}
                 if self.ends != VANISHES:
-                    self._pods[name] = _pod(name, is_good=self.ends == SUCCEEDS)
+                    self._pods[name] = _pod(job, is_good=self.ends == SUCCEEDS)
         self._pods = {name: pod for name, pod in self._pods.items() if name in there}
         for name, pod in self._pods.items():
             self.store.objects["Pod", f"{name}-x"] = pod
@@ -68,11 +68,18 @@ def _objects(replicas: int) -> list[Json]:
     return [one for one in made if one["kind"] in ("StatefulSet", "ConfigMap")]
 
 
-def _pod(job: str, *, is_good: bool) -> Json:
+def owned_by(job: Json) -> list[Json]:
+    """The ownerReferences of a Job's pod."""
+    metadata = job["metadata"]
+    return [{"kind": "Job", "name": metadata["name"], "uid": metadata["uid"], "controller": True}]
+
+
+def _pod(job: Json, *, is_good: bool) -> Json:
+    name = job["metadata"]["name"]
     state = {"terminated": {"exitCode": 0 if is_good else 1, "message": "no space left", "reason": "Error"}}
     return {
         "kind": "Pod",
-        "metadata": {"name": f"{job}-x", "labels": {"job-name": job}},
+        "metadata": {"name": f"{name}-x", "labels": {"job-name": name}, "ownerReferences": owned_by(job)},
         "spec": {"containers": [{"name": "work"}]},
         "status": {
             "phase": "Succeeded" if is_good else "Failed",

@@ -6,7 +6,7 @@ A statement that nobody here knows ends the test. `fail` names the beginning of 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mysqlops import errors
@@ -25,6 +25,8 @@ class Sql:
         self.accounts = {("mysqlops_adopt", "%")}
         self.where, self.version, self.engine, self.fail = "fake", "8.0.36", "InnoDB", ""
         self.is_down = False
+        self.executed = "g:1-5"
+        self.turn: Callable[[str], None] = lambda _: None  # before each statement: what somebody else does meanwhile
         self.log: list[str] = []
 
     def __enter__(self) -> Sql:
@@ -39,9 +41,10 @@ class Sql:
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         self.log.append(sql)
+        self.turn(sql)
         if self.fail and sql.startswith(self.fail):
             raise errors.StatementFailed(f"{sql[:30]} failed")
-        for answer in (self._settings, self._notes, self._schema):
+        for answer in (self._settings, self._standing, self._notes, self._schema):
             if (found := answer(sql, parameters)) is not None:
                 return found
         raise AssertionError(f"no model knows {sql} {parameters}")
@@ -66,6 +69,16 @@ class Sql:
                 return []
         return None
 
+    def _standing(self, sql: str, _: Sequence[Any]) -> Rows | None:
+        match sql.split():
+            case ["SELECT", "@@global.gtid_executed"]:
+                return [(self.executed,)]
+            case ["SHOW", "BINARY", "LOG", "STATUS"]:
+                raise errors.StatementFailed("an older server does not know it", errno=1064)
+            case ["SHOW", _, "STATUS"]:
+                return [("binlog.000001", len(self.executed), "", "", self.executed)]
+        return None
+
     def _notes(self, sql: str, of: Sequence[Any]) -> Rows | None:
         source = of[0] if of else ""
         if sql.startswith("SELECT job FROM mysqlops.adopting"):
@@ -80,13 +93,18 @@ class Sql:
         if sql.startswith("INSERT INTO mysqlops.adopting"):
             self.adopting[of[0]] = [of[1], *self.adopting.get(of[0], [None, None, None])[1:]]
         elif sql.startswith("UPDATE mysqlops.adopting SET stopped_by = NULL"):
-            self.adopting.get(of[0], ["", None, None])[1] = None
+            row = self.adopting.get(of[0], ["", None, None])
+            row[:2] = [f"{row[0].rstrip('!')}!", None]
+        elif sql.startswith("UPDATE mysqlops.adopting SET job"):
+            if self.adopting.get(of[1], [""])[0] == of[2]:
+                self.adopting[of[1]][0] = of[0]
         elif sql.startswith("UPDATE mysqlops.adopting"):
             self.adopting[of[2]][1:] = [of[0], of[1]]
         elif sql.startswith("REPLACE INTO mysqlops.adopted"):
             self.adopted[of[0]] = of[1]
         elif sql.startswith("DELETE FROM mysqlops.adopted"):
-            self.adopted = {name: by for name, by in self.adopted.items() if by != of[0]}
+            is_current = self.adopting.get(of[1], [""])[0] == of[2]
+            self.adopted = {name: by for name, by in self.adopted.items() if by != of[0] or not is_current}
         else:
             return False
         return True
