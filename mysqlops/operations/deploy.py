@@ -202,7 +202,8 @@ def prove(
     client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS, *, everywhere: bool = True
 ) -> dict[str, float]:
     """Seconds until a write through the primary Service was acknowledged and arrived on each member that serves, or
-    only on the primary: a replica may be behind whatever clients can do. Raises StepFailed or WaitTimeout.
+    only on the primary: a replica may be behind whatever clients can do. Raises WriteRefused, or another
+    error if that is unknown.
 
     The write goes over the network with an account without administrative rights, as a client's does."""
     reached = [one for one in seen.members if one.name == seen.primary or (everywhere and one.role != names.ROLE_NONE)]
