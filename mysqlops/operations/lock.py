@@ -1,11 +1,10 @@
 """One command at a time changes a cluster: a Lease that is renewed by compare-and-swap while the command runs.
 
 A command that lost the Lease (a closed laptop, SIGSTOP, an API server outage, a deleted Lease) makes no further change:
-every change calls `Holding.check` first (kube/client.py, `before_change`), which renews the Lease, and a wait ends
-(`Holding.heed`): what it waits for may never come, since somebody else decides by now. The own clocks alone prove
-nothing: both stop while a virtual machine is paused. Only a call that was sent already cannot be recalled. Other
-machines' clocks do not count: a Lease is free once this process has watched it for its whole duration without a
-renewal.
+every change calls `Holding.check` first (kube/guard.py), which renews the Lease, and a wait ends (`Holding.heed`): what
+it waits for may never come, since somebody else decides by now. The own clocks alone prove nothing: both stop while a
+virtual machine is paused. Only a call that was sent already cannot be recalled. Other machines' clocks do not count: a
+Lease is free once this process has watched it for its whole duration without a renewal.
 """
 
 from __future__ import annotations
@@ -37,20 +36,16 @@ _TRIES = 3
 @contextmanager
 def held(session: Session, name: str, verb: str) -> Iterator[None]:
     """Hold the cluster for one verb; raises OperationLocked with the holder's name."""
-    if session.client.before_change is not None:  # the Lease is a change too: a dry run ends here
-        session.client.before_change()
+    session.guard.check()  # the Lease is a change too: a dry run ends here
     holding = Holding(session, name, f"{verb} by {who()}")
     holding.take()
     over = session.clock.signal()
     renewing = session.clock.start("lease", lambda: holding.keep(over))
-    before, session.client.before_change = session.client.before_change, holding.check
-    session.heeds.append(holding.heed)
     try:
-        orders.call_off(session.client, name)  # whoever gave them is dead
-        yield
+        with session.guard.held_by(holding):
+            orders.call_off(session.client, name)  # whoever gave them is dead
+            yield
     finally:
-        session.heeds.remove(holding.heed)
-        session.client.before_change = before
         over.set()
         renewing.join()
         with suppress(errors.KubeError):

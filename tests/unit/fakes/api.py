@@ -14,6 +14,7 @@ from mysqlops import errors
 from mysqlops.clock import Signal, Task
 from mysqlops.kube import apply, client
 from mysqlops.kube import exec as kube_exec
+from mysqlops.kube.guard import Guard
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -114,7 +115,7 @@ class Client(client.Client):
 
     def __init__(self, store: Store) -> None:
         self.store, self.namespace, self.context = store, "db", "fake"
-        self.before_change, self.server = None, "fake"
+        self.guard, self.server = Guard(), "fake"
         self.answer: Callable[[str, Sequence[str]], Json] = lambda _pod, _words: {}
 
     def find(self, kind: str, name: str) -> Json | None:
