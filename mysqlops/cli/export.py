@@ -19,10 +19,10 @@ def export(run: Run) -> None:
     Example:
       mysqlops export mysql > cluster.yaml
     """
-    from mysqlops.operations import apply
+    from mysqlops.operations import cluster_file
 
     with run.reading() as session:
-        documents = apply.export(session.client, run.name)
+        documents = cluster_file.export(session.client, run.name)
     if run.form == "json":
         output.say("\n---\n".join(json.dumps(one, indent=2) for one in documents))
         return

@@ -11,6 +11,7 @@ from typing import Any
 from mysqlops.core import gtid, names, typed
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
+_LONGEST = 120  # of a text that somebody else wrote
 _MOST = 500  # fewer than a server has, and few enough for a command's arguments
 
 
@@ -114,6 +115,23 @@ def rotation(annotations: Mapping[str, str]) -> Rotation | None:
     holders = found.get("holders")
     listed = tuple(map(str, holders)) if isinstance(holders, list) else None
     return Rotation(str(found.get("since", "")), listed, bool(found.get("dropped")))
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A `delete` that kept the data: when, and whose."""
+
+    at: str
+    by: str
+
+
+def deleted(annotations: Mapping[str, str]) -> Deleted | None:
+    """The note of `delete`; None for a cluster that was not deleted, or has been deployed again."""
+    found = _read(annotations, names.ANNOTATION_DELETED)
+    if not isinstance(found, dict):
+        return None
+    at, by = (typed.visible(str(found.get(key, ""))[:_LONGEST]) for key in ("at", "by"))
+    return Deleted(at or "an unknown time", by or "somebody")
 
 
 def write(value: Any) -> str | None:

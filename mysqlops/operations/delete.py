@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import exposure, names
+from mysqlops.core import exposure, instant, names, ordered
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims as naming
-from mysqlops.operations import data_version, observe, orders, own, waiting
+from mysqlops.operations import data_version, lock, observe, orders, own, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -106,6 +107,8 @@ def execute(session: Session, name: str, plan: Plan) -> None:
         orders.write(session.client, name, recreating=None)
     if exposure.read(status.annotations_of(lease)):  # the Services go with the rest
         orders.write(session.client, name, exposed=None)
+    if lease is not None:
+        _note(session, name, plan)
     has_members = any(step.kind in ("StatefulSet", "Pod") for step in plan.steps)
     if any(step.kind == "StatefulSet" for step in plan.steps):
         data_version.note(session.client, observe.judged(session, name))
@@ -118,6 +121,17 @@ def execute(session: Session, name: str, plan: Plan) -> None:
     if has_members:
         _await_no_pods(session, name)
     session.progress.say(f"deleted {len(plan.steps)} objects")
+
+
+def _note(session: Session, name: str, plan: Plan) -> None:
+    """Before anything is deleted, so that `apply` does not deploy what somebody deletes. The first of two counts."""
+
+    def edit(annotations: Mapping[str, str]) -> Mapping[str, Any]:
+        if ordered.deleted(annotations) is not None and not any(step.kind == "StatefulSet" for step in plan.steps):
+            return {}
+        return {"deleted": {"at": instant.text(session.clock.now()), "by": lock.who()}}
+
+    orders.change(session.client, name, edit)
 
 
 def _await_no_pods(session: Session, name: str) -> None:

@@ -146,6 +146,8 @@ def execute(session: Session, plan: Plan) -> None:
         session.client.apply(step.manifest)
         if step.kind == "Lease":
             _note_formed(session, step.manifest)
+        if step.kind == "StatefulSet":
+            orders.runs_again(session.client, step.manifest["metadata"]["name"])
     if plan.steps:
         session.progress.say(f"applied {len(plan.steps)} objects")
 

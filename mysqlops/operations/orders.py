@@ -30,6 +30,7 @@ _KEYS = {
     "recreating": names.ANNOTATION_RECREATING,
     "setting": names.ANNOTATION_SETTING,
     "rotated": names.ANNOTATION_ROTATED,
+    "deleted": names.ANNOTATION_DELETED,
     "applying": names.ANNOTATION_APPLYING,
     "exposed": exposure.ANNOTATION,
 }
@@ -57,6 +58,12 @@ def call_off(client: Client, cluster: str) -> None:
 
     with suppress(NotFound):
         change(client, cluster, without_leaving)
+
+
+def runs_again(client: Client, cluster: str) -> None:
+    """Withdraws the note of `delete`, once the StatefulSet exists again."""
+    with suppress(NotFound):
+        change(client, cluster, lambda _: {"deleted": None})
 
 
 def change(client: Client, cluster: str, edit: Edit) -> None:
