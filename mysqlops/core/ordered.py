@@ -134,6 +134,12 @@ def deleted(annotations: Mapping[str, str]) -> Deleted | None:
     return Deleted(at or "an unknown time", by or "somebody")
 
 
+def is_rotating(annotations: Mapping[str, str]) -> bool:
+    """Whether a rotation may be open. Unlike other notes, an unreadable one counts: without it, passwords are
+    dropped."""
+    return names.ANNOTATION_ROTATED in annotations
+
+
 def write(value: Any) -> str | None:
     """An order as an annotation's text; None, which deletes the annotation, if it is empty."""
     return json.dumps(value, sort_keys=True) if value else None
