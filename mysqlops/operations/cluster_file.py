@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import file_fields
+from mysqlops.core import file_fields, names
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
-from mysqlops.objects import cluster_file
-from mysqlops.operations import apply, observe, targets
+from mysqlops.objects import cluster_file, schedule
+from mysqlops.operations import apply, observe, own, targets
 from mysqlops.operations.session import Session
-from mysqlops.planning import agreed
+from mysqlops.planning import agreed, status, unsaid
 from mysqlops.planning import apply as planning
 
 ADD = "backup target add"
@@ -145,7 +145,15 @@ class File:
         return targets.Request(found.target, found.credentials, found.password)
 
 
-def export(client: Client, name: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Exported:
+    """The documents, and what they cannot say."""
+
+    documents: list[dict[str, Any]]
+    unsaid: tuple[str, ...]
+
+
+def export(client: Client, name: str) -> Exported:
     """The documents of a cluster that runs or is stopped: the targets that it uses, and itself."""
     state = apply.look(client, name)
     spec = state.spec or observe.must_run(client, name).spec
@@ -154,4 +162,9 @@ def export(client: Client, name: str) -> list[dict[str, Any]]:
     used = {one.target for one in (state.schedule, state.receiver) if one is not None}
     there = [one for one in targets.everything(client) if one.name in used]
     made = [cluster_file.of_target(one, client.namespace) for one in sorted(there, key=lambda one: one.name)]
-    return [*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)]
+    annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
+    kinds = (schedule.BACKUP, schedule.VERIFY)
+    found = [own.find(client, "CronJob", names.schedule(name, kind), name) for kind in kinds]
+    cron_jobs = [one for one in found if one is not None]
+    missing = (*unsaid.of_state(name, state), *unsaid.of_notes(annotations, cron_jobs), *unsaid.of_targets(used, there))
+    return Exported([*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)], missing)

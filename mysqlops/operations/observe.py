@@ -162,6 +162,15 @@ def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]
     ]
 
 
+def targets(client: Client) -> tuple[Json, ...] | None:
+    """The Secrets of backup targets that can be used, without their values; None if this user may not list them."""
+    try:
+        found = client.list_metadata("Secret", names.LABEL_TARGET)
+    except errors.Forbidden:
+        return None
+    return tuple(one for one in found if names.ANNOTATION_PENDING not in (one["metadata"].get("annotations") or {}))
+
+
 def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:
     """Everything that `status` judges. The objects that a member needs at its start are read only on request: commands
     that wait look often. Raises NotFound if there is no such cluster."""

@@ -124,7 +124,7 @@ def test_what_export_writes_apply_does_not_change(
     spec: ClusterSpec, request: schedule.Request | None, receiver: Receiver | None
 ) -> None:
     client = _store(spec, request, receiver)
-    text = yaml_text.dump(files.export(client, "mysql"))
+    text = yaml_text.dump(files.export(client, "mysql").documents)
     documents = cluster_file.parse(text, "f.yaml")
     assert len(documents) == (2 if request or receiver else 1)
     task = apply.Task(documents[-1], ClusterSpec("mysql", "db"), agreed.Choice())

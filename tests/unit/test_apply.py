@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import cluster_file, names, ordered, retention, rollout, target
+from mysqlops.core import cluster_file, exposure, names, ordered, retention, rollout, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
@@ -455,7 +455,9 @@ def test_a_stopped_cluster_is_written_with_its_members() -> None:
     cluster.store.objects["Lease", names.group_lease("mysql")]["metadata"]["annotations"] |= {
         names.ANNOTATION_STOPPED: json.dumps(note)
     }
-    (document,) = export(cluster.session().client, "mysql")
+    exported = export(cluster.session().client, "mysql")
+    (document,) = exported.documents
+    assert "mysql is stopped: the file has its 3 members" in exported.unsaid[0]
     assert document["spec"]["replicas"] == 3
     with pytest.raises(errors.NotFound):
         export(cluster.session().client, "other")
@@ -477,3 +479,27 @@ def test_what_others_did_while_it_waited_for_the_lock_is_seen(monkeypatch: pytes
         apply.execute(cluster.session(), task)
     assert [one.code for one in error.value.reasons] == ["members-go"]
     assert cluster.stateful_set()["spec"]["replicas"] == 7
+
+
+def test_what_a_file_cannot_say_is_a_warning() -> None:
+    cluster = _cluster()
+    client = cluster.session().client
+    apply.execute(cluster.session(), _task(FILE.replace("replicas: 1", "replicas: 3")))
+    told = export(client, "mysql").unsaid
+    assert len(told) == 1
+    assert "target local: passwords and keys are in no file" in told[0]
+    orders.write(client, "mysql", fenced={"mysql-1": "slow disk"}, setting={"names": ["sql_mode"]})
+    orders.write(client, "mysql", exposed={"outside": vars(exposure.Exposure("primary", "NodePort"))})
+    client.patch("Lease", "mysql-group", {"metadata": {"annotations": {names.ANNOTATION_OBITUARY: "on"}}})
+    client.patch("CronJob", "mysql-backup", {"spec": {"suspend": True}})
+    client.delete("Secret", "backup-target-local")
+    told = export(client, "mysql").unsaid
+    expected = (
+        "sql_mode",
+        "outside",
+        "mysql-1",
+        "obituary=on",
+        "mysql-backup is suspended",
+        "local is used and does not",
+    )
+    assert [part for part, text in zip(expected, told, strict=True) if part not in text] == []

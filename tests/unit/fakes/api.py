@@ -140,6 +140,9 @@ class Client(client.Client):
             and present <= (one["metadata"].get("labels") or {}).keys()
         ]
 
+    def list_metadata(self, kind: str, selector: str) -> builtins.list[Json]:
+        return [{"metadata": one["metadata"]} for one in self.list(kind, selector)]
+
     def warnings(self, kind: str, name: str) -> builtins.list[Json]:
         events = [one for (of_kind, _), one in self.store.objects.items() if of_kind == "Event"]
         return [one for one in events if one["involvedObject"] == {"kind": kind, "name": name}]
