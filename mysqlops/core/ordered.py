@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,14 +34,14 @@ def without(orders: Mapping[str, Any], *members: str) -> dict[str, Any]:
 def rebuilding(annotations: Mapping[str, str]) -> dict[str, str]:
     """The members that a user wants to be rebuilt (what they miss need not be in any binary log), each with the data
     directory (server_uuid) that obeys, empty until one does: the order does not apply to the next one in its place."""
-    notes = _rebuild_notes(annotations)
+    notes = rebuild_notes(annotations)
     return {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes.items()}
 
 
 def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str) -> str | None:
     """The orders to rebuild once this empty data directory obeys its pod's; None if that is none of its business: no
     order, another one obeyed it, or it is what the order does away with."""
-    notes = _rebuild_notes(annotations)
+    notes = rebuild_notes(annotations)
     note = notes.get(pod)
     if not isinstance(note, dict) or note.get("server") or note.get("before") == server_uuid:
         return None
@@ -50,12 +50,27 @@ def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str) -> str | 
 
 def leaving(annotations: Mapping[str, str]) -> dict[str, str]:
     """Member -> the data directory (server_uuid) that is about to be deleted: who has it leaves the group before."""
-    notes = _rebuild_notes(annotations)
+    notes = rebuild_notes(annotations)
     uuids = {str(pod): note.get("before") for pod, note in notes.items() if isinstance(note, dict)}
     return {pod: uuid for pod, uuid in uuids.items() if uuid and isinstance(uuid, str)}
 
 
-def _rebuild_notes(annotations: Mapping[str, str]) -> dict[str, Any]:
+def without_leaving(annotations: Mapping[str, str]) -> dict[str, Any]:
+    """The orders once no command is about to delete a data directory: those to leave go, unless their claim is being
+    deleted already. Empty if there are none."""
+    if not leaving(annotations):
+        return {}
+    notes = rebuild_notes(annotations)
+    return {"rebuilding": {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}}
+
+
+def of_members(annotations: Mapping[str, str], members: Collection[str]) -> dict[str, Any]:
+    """The orders to rebuild and to fill, without those for anybody else."""
+    noted: dict[str, Mapping[str, Any]] = {"rebuilding": rebuild_notes(annotations), "filling": filling(annotations)}
+    return {key: {pod: note for pod, note in found.items() if pod in members} for key, found in noted.items()}
+
+
+def rebuild_notes(annotations: Mapping[str, str]) -> dict[str, Any]:
     """Member -> what a command noted of its rebuild (planning/member.py), in whatever form a release wrote it."""
     found = _read(annotations, names.ANNOTATION_REBUILDING)
     return found if isinstance(found, dict) else {}

@@ -143,13 +143,22 @@ def execute(session: Session, plan: Plan) -> None:
     for step in plan.steps:
         session.progress.waiting(f"applying {step.kind} {step.name}")
         assert step.manifest is not None  # noqa: S101 (deploy's plans only apply)
-        session.client.apply(step.manifest)
+        _apply(session, step.manifest)
         if step.kind == "Lease":
             _note_formed(session, step.manifest)
         if step.kind == "StatefulSet":
             orders.runs_again(session.client, step.manifest["metadata"]["name"])
     if plan.steps:
         session.progress.say(f"applied {len(plan.steps)} objects")
+
+
+def _apply(session: Session, manifest: Json) -> None:
+    """Who changed the object since the plan may have done half of this, and what is done already stays."""
+    try:
+        session.client.apply(manifest)
+    except errors.Conflict as conflict:
+        conflict.hint = conflict.hint or "run the same command again: it looks again, and continues"
+        raise
 
 
 def make_lease(session: Session, name: str) -> None:

@@ -47,17 +47,8 @@ def value_of(annotations: Mapping[str, str], order: str) -> Any:
 
 def call_off(client: Client, cluster: str) -> None:
     """The orders to leave the group (planning/departure.py) of a command that is over, and deleted no claim."""
-
-    def without_leaving(annotations: Mapping[str, str]) -> dict[str, Any]:
-        if not ordered.leaving(annotations):
-            return {}
-        notes = typed.json_of(annotations[names.ANNOTATION_REBUILDING])
-        return {
-            "rebuilding": {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
-        }
-
     with suppress(NotFound):
-        change(client, cluster, without_leaving)
+        change(client, cluster, ordered.without_leaving)
 
 
 def runs_again(client: Client, cluster: str) -> None:
