@@ -6,6 +6,7 @@
     ├ OperationLocked            4   another command is changing the cluster; nothing was changed
     ├ WaitTimeout                5   the deadline passed; the work goes on inside the cluster
     ├ StepFailed                 6   a step of the plan failed; run the same command again
+    │ └ WriteRefused             6   a server answered a client's write with an error
     ├ KubeError                 10   the API server refused, or could not be reached
     │ ├ Unreachable  ├ Forbidden  ├ NotFound  ├ Conflict  └ PodExecFailed
     ├ MysqlError                20   a MySQL server refused, or could not be reached
@@ -88,6 +89,12 @@ class StepFailed(MysqlopsError):
 
     exit_code = 6
     code = "step-failed"
+
+
+class WriteRefused(StepFailed):
+    """A server answered a client's write with an error; a missing or late answer is a WaitTimeout."""
+
+    code = "write-refused"
 
 
 class KubeError(MysqlopsError):

@@ -2,7 +2,8 @@
 group replicates it. `app` and `root` belong to the users, who may change or drop them: differences are only reported.
 
 Passwords are compared with the hashes in mysql.user, and never tried. While no rotation is open, an account has only
-one: an intruder who could once change accounts may have left a second one to come back with.
+one: an intruder who could once change accounts may have left a second one to come back with. A rotation is open if the
+Secret shows it or the Lease notes it: somebody may have edited either. What cannot be read counts as open.
 
 A session outlives its account: the connection is kept, so that the agent can recreate its own account.
 """
@@ -24,13 +25,15 @@ _USERS_OWN = (accounts.APP, accounts.ROOT)
 
 
 class AccountsWatch:
-    """One member's watch; `trouble` says what is wrong and not corrected (yet)."""
+    """One member's watch; `trouble` says what is wrong and not corrected (yet). `is_noted` reads the Lease: whether it
+    notes a rotation, None if that is unknown."""
 
-    def __init__(self, own: pod.Pod) -> None:
-        self._pod = own
+    def __init__(self, own: pod.Pod, is_noted: Callable[[], bool | None]) -> None:
+        self._pod, self._is_noted = own, is_noted
         self._kept: connect.Server | None = None
         self._compared: dict[accounts.Account, tuple[tuple[str, ...], str, bool]] = {}  # with hashes, a password: equal
         self._in_vain: set[str] = set()
+        self._noted: bool | None = False  # a rotation that the Secret does not show
         self._doubled: set[accounts.Account] = set()  # had two passwords at the last look
         self.trouble = ""
 
@@ -50,7 +53,7 @@ class AccountsWatch:
         doubled = self._left_doubled(server, stage) if seen.role() != names.ROLE_NONE else []
         if seen.role() != names.ROLE_PRIMARY or not seen.writable:
             # Somebody set it on this member only. Its removal on the primary is replicated.
-            self.trouble = "; ".join(map(_told, doubled))
+            self.trouble = "; ".join(map(self._told, doubled))
             return
         troubles = [self._put_right(server, one, say) for one in _PUT_BACK]
         troubles += [self._foreign_password(server, one) for one in _USERS_OWN]
@@ -88,15 +91,16 @@ class AccountsWatch:
     def _left_doubled(self, server: connect.Server, stage: str) -> list[accounts.Account]:
         """The accounts with two passwords at this look and at the previous one, although the Secret shows no rotation.
         A rotation shows there before any account has two, so this cannot be one that began after the Secret was
-        read."""
+        read. The Lease is read last, and only then: it notes a rotation from before the first change until its end."""
         of = (*_PUT_BACK, accounts.LOOPBACK, *_USERS_OWN)
         doubled = set(accounts.with_two_passwords(server, of)) if stage == stages.NONE else set()
         left, self._doubled = doubled & self._doubled, doubled
-        return sorted(left, key=str)
+        self._noted = self._is_noted() if left else False
+        return sorted(left, key=str) if self._noted is not None else []
 
     def _drop_second(self, server: connect.Server, one: accounts.Account, say: Say) -> str:
-        password, why = self._pod.find(one.key), _told(one)
-        if one in _USERS_OWN or not password or why in self._in_vain:
+        password, why = self._pod.find(one.key), self._told(one)
+        if self._noted or one in _USERS_OWN or not password or why in self._in_vain:
             return why
         accounts.keep_only(server, one, password)
         say(f"dropped the second password of {one}: no rotation is open")
@@ -141,6 +145,8 @@ class AccountsWatch:
             self._kept.close()
             self._kept = None
 
-
-def _told(one: accounts.Account) -> str:
-    return f"{one} has a second password, and no rotation is open: ALTER USER {one} DISCARD OLD PASSWORD"
+    def _told(self, one: accounts.Account) -> str:
+        if self._noted:
+            command = f"mysqlops users rotate {self._pod.me.cluster} --finish"
+            return f"{one} has a second password of a rotation that the Secret does not show any more: {command}"
+        return f"{one} has a second password, and no rotation is open: ALTER USER {one} DISCARD OLD PASSWORD"

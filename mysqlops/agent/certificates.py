@@ -92,7 +92,8 @@ class Certificates:
 
     def rotate(self, stage: str) -> None:
         """`certificate`: a new one from the same CA. `ca`: a new CA besides the old one, and a certificate from it.
-        `drop`: trust only the newest CA. Raises Refused if mysqlops did not create the certificate."""
+        `drop`: trust only the newest CA. Each may be killed and run again: `ca` makes none beside one that it made and
+        whose predecessor is still trusted. Raises Refused if mysqlops did not create the certificate."""
         found = self._find()
         held = self._vault.read(secret_map.CA)
         signer, ca = _signer(held, found.files), found.files.get(CA, "")
@@ -104,6 +105,8 @@ class Certificates:
             )
         if stage == "drop":
             self._save(found, {**found.files, CA: openssl.newest(ca)})
+        elif stage == "ca" and signer is not None and _replaces(held, ca):
+            return
         elif stage == "ca" and (signer is None or not signer.beside):
             self._issue(found, self._new_ca(held, ca))
         elif signer is not None:
@@ -177,6 +180,13 @@ def _signer(held: vault.Held, files: Files) -> Signer | None:
     if made and held.values.get(names.KEY_CA_REPLACES) == _hash(openssl.newest(in_use)):
         return Signer(key, made, in_use)
     return None
+
+
+def _replaces(held: vault.Held, in_use: str) -> bool:
+    """Whether the newest CA in use is the one that replaces another, which is still trusted."""
+    replaced = held.values.get(names.KEY_CA_REPLACES)
+    newest, *older = openssl.all_of(in_use)
+    return held.values.get(names.KEY_CA_CERTIFICATE) == newest and replaced in [_hash(one) for one in older]
 
 
 def fingerprint(folder: Path = settings.TLS) -> str:

@@ -18,6 +18,7 @@ from mysqlops.agent import (
     handover,
     member,
     pod,
+    presented,
     rotation,
     settings,
 )
@@ -71,6 +72,9 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser("rotate-tls")
     command.add_argument("stage", choices=["certificate", "ca", "drop"])
     command.set_defaults(action=rotate_tls)
+    command = commands.add_parser("tls-presented")
+    command.add_argument("hosts", nargs="+")
+    command.set_defaults(action=tls_presented)
     command = commands.add_parser("rotate-users")
     command.add_argument("stage", choices=list(rotation.STEPS))
     command.set_defaults(action=rotate_users)
@@ -201,6 +205,14 @@ def rotate_tls(options: argparse.Namespace) -> None:
     made = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
     made.rotate(options.stage)
     print(json.dumps({"fingerprint": made.fingerprint(), "hostnames": made.hostnames()}))
+
+
+def tls_presented(options: argparse.Namespace) -> None:
+    """Print what members present to a client that trusts only the newest CA."""
+    me = settings.read()
+    print(
+        json.dumps(presented.look(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, options.hosts, _probe_login()))
+    )
 
 
 def rotate_users(options: argparse.Namespace) -> None:

@@ -96,6 +96,12 @@ def fits(certificate: str, key: str) -> bool:
     return public == _openssl("pkey", "-pubout", text=key)
 
 
+def all_of(bundle: str) -> list[str]:
+    """The certificates of a bundle, the newest first; at least one text."""
+    first = newest(bundle)
+    return [first] if first == bundle else [first, *all_of(bundle[len(first) :])]
+
+
 def newest(bundle: str) -> str:
     """The first certificate of a bundle: new ones are put in front."""
     end = "-----END CERTIFICATE-----\n"

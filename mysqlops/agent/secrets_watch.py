@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, api, certificates, credentials, log, member, pod, rotation, vault
-from mysqlops.core import names
+from mysqlops.core import names, ordered
 from mysqlops.core import rotation as stages
 
 
@@ -15,9 +15,9 @@ class SecretsWatch:
     it), `accounts` what is wrong with the accounts."""
 
     def __init__(self, client: api.Api, own: pod.Pod, server: member.Member) -> None:
-        self._pod, self._member = own, server
+        self._api, self._pod, self._member = client, own, server
         self._certificates = certificates.Certificates(client, own.me)
-        self._accounts = accounts_watch.AccountsWatch(own)
+        self._accounts = accounts_watch.AccountsWatch(own, self._is_rotation_noted)
         self._vault = vault.Vault(client, own.me.cluster)
         self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
@@ -72,6 +72,14 @@ class SecretsWatch:
             words.say("loaded the certificate that the Secret holds now")
         self._vault.complete_application(certificates.ca())  # the CA that every member has loaded by now
         return ""
+
+    def _is_rotation_noted(self) -> bool | None:
+        """None if that is unknown: the Lease cannot be read, or somebody deleted it with all its notes."""
+        try:
+            lease = self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._pod.me.cluster))
+        except errors.KubeError:
+            return None
+        return ordered.is_rotating(lease["metadata"].get("annotations") or {})
 
     def _watch_accounts(self, words: log.Log) -> None:
         try:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     type=click.Choice(["keep", "delete"]),
     help="What becomes of the claims of members that go; deleting needs --confirm NAME.",
 )
+@click.option("--redeploy", is_flag=True, help="Deploy deleted clusters of the file again, on the data that they kept.")
 @options.confirmed("the clusters of the file, with commas between them")
 @options.dry_run("Check everything, try the images, and show the steps; change nothing.")
-def apply(run: Run, *, file: str, pvc: str | None, dry_run: bool) -> None:
+def apply(run: Run, *, file: str, pvc: str | None, redeploy: bool, dry_run: bool) -> None:
     """Bring clusters to what a file says, by the verbs that lead there.
 
     A cluster that does not exist is deployed; of one that runs, volumes, members, image, resources, settings, schedule
@@ -41,7 +42,7 @@ def apply(run: Run, *, file: str, pvc: str | None, dry_run: bool) -> None:
     """
     documents = filed.read(file)
     with run.reading() as session:
-        shown = filed.opened(run, session, documents, pvc).preview()
+        shown = filed.opened(run, session, documents, pvc, redeploy=redeploy).preview()
     steps = shown.steps
     if dry_run:
         output.show_steps(steps, run.form)
@@ -54,7 +55,7 @@ def apply(run: Run, *, file: str, pvc: str | None, dry_run: bool) -> None:
     deletes = pvc == "delete" and any(step.action == "scale" for step in steps)
     run.confirm(f"changes {_names(documents)}", name=_names(documents), loses=deletes)
     with run.reading() as session:
-        done = filed.opened(run, session, documents, pvc).execute(shown)
+        done = filed.opened(run, session, documents, pvc, redeploy=redeploy).execute(shown)
     _show(done, documents, run)
 
 

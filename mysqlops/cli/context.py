@@ -101,8 +101,7 @@ class Run:
         from mysqlops.cli import output
 
         try:
-            with self.reading() as session:
-                session.client.before_change = _stop
+            with self.reading() as session, session.guard.held_by(_Rehearsal()):
                 act(session)
             text = "nothing would be changed"
         except _FirstChange:
@@ -127,8 +126,12 @@ class _FirstChange(BaseException):
     """Ends a rehearsal. Not an Exception, so that no error handler catches it."""
 
 
-def _stop() -> None:
-    raise _FirstChange
+class _Rehearsal:
+    def check(self) -> None:
+        raise _FirstChange
+
+    def heed(self) -> None:
+        """A rehearsal may wait."""
 
 
 def _asks(what: str, wanted: str, *, loses: bool) -> bool:

@@ -15,14 +15,19 @@ from mysqlops.cli.context import Run
 def export(run: Run) -> None:
     """Print the cluster file of NAME as it runs, with the targets that it uses; no password is in it.
 
+    What a file cannot say of the cluster, such as fences and Services from `expose`, is a warning on stderr.
+
     \b
     Example:
       mysqlops export mysql > cluster.yaml
     """
-    from mysqlops.operations import apply
+    from mysqlops.operations import cluster_file
 
     with run.reading() as session:
-        documents = apply.export(session.client, run.name)
+        exported = cluster_file.export(session.client, run.name)
+        for what in exported.unsaid:
+            session.progress.warn(what)
+    documents = exported.documents
     if run.form == "json":
         output.say("\n---\n".join(json.dumps(one, indent=2) for one in documents))
         return

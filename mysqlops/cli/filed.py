@@ -43,7 +43,9 @@ def read(path: str) -> list[Document]:
     return cluster_file.parse(text, "standard input" if path == _STDIN else path)
 
 
-def opened(run: Run, session: Session, documents: Sequence[Document], pvc: str | None = None) -> File:
+def opened(
+    run: Run, session: Session, documents: Sequence[Document], pvc: str | None = None, *, redeploy: bool = False
+) -> File:
     """Each document with a session of its namespace; raises ConfigError if the command line names another one."""
     from mysqlops.core import cluster_file
     from mysqlops.operations.cluster_file import Entry, File
@@ -60,7 +62,7 @@ def opened(run: Run, session: Session, documents: Sequence[Document], pvc: str |
             sessions[namespace] = replace(session, client=there.client())
         entries.append(Entry(sessions[namespace], document))
     cluster_file.check_once((one.session.client.namespace, one.document) for one in entries)
-    return File(entries, _defaults(), pvc)
+    return File(entries, _defaults(), pvc, redeploy)
 
 
 def _defaults() -> Any:

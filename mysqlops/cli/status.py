@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -43,7 +44,7 @@ def status(run: Run, *, watch: bool, at_risk: bool) -> int:
         if watch and run.is_for_people:
             click.clear()
         if at_risk:
-            _show_risk(run, seen, now)
+            _show_risk(run, replace(seen, targets=observe.targets(client)), now)
         elif run.is_for_people:
             output.show_status(now, wide=run.form == "wide")
         else:
@@ -70,6 +71,8 @@ def _show_risk(run: Run, seen: Observed, now: Status) -> None:
     output.say(f"transactions that no majority was seen to hold: {few}")
     for one in found.losses:
         output.say(f"{one.what}: {one.why}")
+    for what in found.targets:
+        output.say(f"targets: {what}")
     if found.gap:
         output.say(f"missing in the stored binary logs: {found.gap}")
     output.say(f"last scheduled backup: {_proof(found.backup)}")

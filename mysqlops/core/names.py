@@ -35,6 +35,7 @@ ANNOTATION_RECREATING = (
 )
 ANNOTATION_SETTING = f"{DOMAIN}/setting"  # on the Lease: JSON, variables that are set live and not verified yet
 ANNOTATION_APPLYING = f"{DOMAIN}/applying"  # on the Lease: JSON, the verb that `apply` is running
+ANNOTATION_DELETED = f"{DOMAIN}/deleted"  # on the Lease: JSON, who deleted the cluster and kept its data, and when
 ANNOTATION_VERSION = f"{DOMAIN}/data-version"  # on the Lease: the newest server version that has run on the data
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/ordered.py)
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a rollout under way (core/rollout.py)

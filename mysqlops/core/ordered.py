@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from mysqlops.core import gtid, names, typed
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 GOES_ON_HOURS = 24  # how long an order to rebuild counts that nobody has obeyed
+_LONGEST = 120  # of a text that somebody else wrote
 _MOST = 500  # fewer than a server has, and few enough for a command's arguments
 
 
@@ -36,7 +37,7 @@ def rebuilding(annotations: Mapping[str, str], now: datetime | None = None) -> d
     """The members that a user wants to be rebuilt (what they miss need not be in any binary log), each with the data
     directory (server_uuid) that obeys, empty until one does: the order does not apply to the next one in its place. Now
     without orders that have expired; None: with them."""
-    notes = _rebuild_notes(annotations)
+    notes = rebuild_notes(annotations)
     over = expired(annotations, now) if now is not None else {}
     servers = {str(pod): str(note.get("server", "")) if isinstance(note, dict) else "" for pod, note in notes.items()}
     return without(servers, *over)
@@ -45,7 +46,7 @@ def rebuilding(annotations: Mapping[str, str], now: datetime | None = None) -> d
 def expired(annotations: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Member -> since when it was to be rebuilt, empty if unknown: nobody obeyed for a day. Whoever comes later must
     not be surprised by what somebody wanted last week."""
-    notes = _rebuild_notes(annotations)
+    notes = rebuild_notes(annotations)
     since = {str(pod): str(note.get("at", "")) if isinstance(note, dict) else "" for pod, note in notes.items()}
     is_obeyed = {str(pod): isinstance(note, dict) and bool(note.get("server")) for pod, note in notes.items()}
     return {pod: at for pod, at in since.items() if not is_obeyed[pod] and not is_recent(at, now)}
@@ -59,7 +60,7 @@ def is_recent(at: str, now: datetime) -> bool:
 def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str, now: datetime) -> str | None:
     """The orders to rebuild once this empty data directory obeys its pod's; None if that is none of its business: no
     order, an expired one, another one obeyed it, or it is what the order does away with."""
-    notes = _rebuild_notes(annotations)
+    notes = rebuild_notes(annotations)
     note = notes.get(pod)
     if not isinstance(note, dict) or note.get("server") or note.get("before") == server_uuid:
         return None
@@ -71,12 +72,18 @@ def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str, now: date
 def leaving(annotations: Mapping[str, str]) -> dict[str, str]:
     """Member -> the data directory (server_uuid) that is about to be deleted: who has it leaves the group before, at
     any age, since its claim may be going. If not, the next command calls it off (operations/orders.py)."""
-    notes = _rebuild_notes(annotations)
+    notes = rebuild_notes(annotations)
     uuids = {str(pod): note.get("before") for pod, note in notes.items() if isinstance(note, dict)}
     return {pod: uuid for pod, uuid in uuids.items() if uuid and isinstance(uuid, str)}
 
 
-def _rebuild_notes(annotations: Mapping[str, str]) -> dict[str, Any]:
+def of_members(annotations: Mapping[str, str], members: Collection[str]) -> dict[str, Any]:
+    """The orders to rebuild and to fill, without those for anybody else."""
+    noted: dict[str, Mapping[str, Any]] = {"rebuilding": rebuild_notes(annotations), "filling": filling(annotations)}
+    return {key: {pod: note for pod, note in found.items() if pod in members} for key, found in noted.items()}
+
+
+def rebuild_notes(annotations: Mapping[str, str]) -> dict[str, Any]:
     """Member -> what a command noted of its rebuild (planning/member.py), in whatever form a release wrote it."""
     found = _read(annotations, names.ANNOTATION_REBUILDING)
     return found if isinstance(found, dict) else {}
@@ -136,6 +143,29 @@ def rotation(annotations: Mapping[str, str]) -> Rotation | None:
     holders = found.get("holders")
     listed = tuple(map(str, holders)) if isinstance(holders, list) else None
     return Rotation(str(found.get("since", "")), listed, bool(found.get("dropped")))
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A `delete` that kept the data: when, and whose."""
+
+    at: str
+    by: str
+
+
+def deleted(annotations: Mapping[str, str]) -> Deleted | None:
+    """The note of `delete`; None for a cluster that was not deleted, or has been deployed again."""
+    found = _read(annotations, names.ANNOTATION_DELETED)
+    if not isinstance(found, dict):
+        return None
+    at, by = (typed.visible(str(found.get(key, ""))[:_LONGEST]) for key in ("at", "by"))
+    return Deleted(at or "an unknown time", by or "somebody")
+
+
+def is_rotating(annotations: Mapping[str, str]) -> bool:
+    """Whether a rotation may be open. Unlike other notes, an unreadable one counts: without it, passwords are
+    dropped."""
+    return names.ANNOTATION_ROTATED in annotations
 
 
 def write(value: Any) -> str | None:

@@ -22,6 +22,7 @@ from mysqlops.kube import apply as applying
 from mysqlops.kube import attach, login
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.connection import Connection
+from mysqlops.kube.guard import Guard
 from mysqlops.kube.kubeconfig import Identity
 from mysqlops.version import __version__
 
@@ -92,8 +93,7 @@ class Client:
         headers = [("User-Agent", caller.agent), *(caller.acting_as or found.identity).headers()]
         self._connection = Connection(found.configuration, headers)
         self.server = self._connection.server
-        # Called before each change and before each program in a pod; raises to prevent it (operations/lock.py).
-        self.before_change: Callable[[], None] | None = None
+        self.guard = Guard()
 
     def within(self, namespace: str) -> Client:
         """The same login, in another namespace."""
@@ -102,9 +102,9 @@ class Client:
         return other
 
     def unguarded(self) -> Client:
-        """The same client without `before_change`: for the lock's own Lease."""
+        """The same client with a guard of its own: for the lock's own Lease."""
         other = copy.copy(self)
-        other.before_change = None
+        other.guard = Guard()
         return other
 
     def get(self, kind: str, name: str) -> Json:
@@ -238,8 +238,8 @@ class Client:
         return str(self._call("GET", "/version")["gitVersion"])
 
     def _check(self, kind: str, *, dry_run: bool = False) -> None:
-        if self.before_change is not None and not dry_run and kind != "SelfSubjectAccessReview":
-            self.before_change()
+        if not dry_run and kind != "SelfSubjectAccessReview":
+            self.guard.check()
 
     def _path(self, kind: str, name: str = "") -> str:
         prefix, plural, namespaced = _KINDS[kind]

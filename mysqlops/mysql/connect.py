@@ -27,6 +27,7 @@ _OWN_SESSION = f"{_SESSION}, sql_mode = ''"
 LOOPBACK, ADMIN_PORT = "127.0.0.1", 33062
 NOBODY_LISTENS = 2003
 _NO_CONNECTION = {2002, 2003, 2006, 2013, 2026, 2055, 1053, 1927, 3032}
+TLS_FAILED = 2026
 _DENIED = {1044, 1045, 1142, 1227, 1698, 3118, 3955}
 
 Row = tuple[Any, ...]
@@ -172,7 +173,8 @@ def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -
         )
     if "ssl" in options and not getattr(connection, "_secure", False):  # PyMySQL before 1.2 continued in plaintext
         connection.close()
-        raise errors.ConnectFailed(f"{where}: TLS is required, but the server does not offer it")
+        text = f"{where}: TLS is required, but the server does not offer it"
+        raise errors.ConnectFailed(text, errno=TLS_FAILED)
     return Server(connection, where)
 
 
@@ -197,7 +199,7 @@ def _mapped(where: str, what: str, *, secret: bool = False) -> Iterator[None]:
     try:
         yield
     except (pymysql.Error, OSError) as error:
-        number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        number = _number(error)
         detail = "" if secret and number not in _NO_CONNECTION | _DENIED else f": {_message(error)}"
         text = f"{where}: {what if secret else _short(what)} failed with MySQL error {number}{detail}"
         if number in _DENIED:
@@ -205,6 +207,19 @@ def _mapped(where: str, what: str, *, secret: bool = False) -> Iterator[None]:
         if number in _NO_CONNECTION or isinstance(error, (OSError, pymysql.InterfaceError)):
             raise errors.ConnectFailed(text, errno=number) from error
         raise errors.StatementFailed(text, errno=number) from error
+
+
+def _number(error: Exception) -> int:
+    """PyMySQL reports every failure of a handshake as 2003; one that either side declared is an answer."""
+    cause = getattr(error, "original_exception", error)
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return TLS_FAILED
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def is_answer(error: errors.MysqlError) -> bool:
+    """True if a server said so: clients' own numbers from 2000 on mean that no answer came, except that TLS failed."""
+    return error.errno == TLS_FAILED or (error.errno >= 1000 and error.errno // 1000 != 2)
 
 
 def _message(error: Exception) -> str:

@@ -154,9 +154,10 @@ def conflict(manifest: Json, owners: Sequence[FieldOwner]) -> Reason:
         f"kubectl patch {kind.lower()} {meta['name']}{where} --type=merge -p "
         """'{"metadata":{"managedFields":[{}]}}'"""
     )
-    hint = f"nobody restores that value; let mysqlops set it: {clear}"
+    hint = f"nobody restores that value; let mysqlops set it, and run the same command again: {clear}"
     if not all(owner.manager.startswith("kubectl") for owner in owners):
-        hint = f"stop {managers} from applying it, or it restores its value (`mysqlops explain one-file`); then {clear}"
+        stop = f"stop {managers} from applying it, or it restores its value (`mysqlops explain one-file`)"
+        hint = f"{stop}; then run this, and the same command again: {clear}"
     text = f"{kind} {meta['name']}: {fields} belongs to {managers}, which gave it another value"
     return Reason("field-owner", text, hint)
 

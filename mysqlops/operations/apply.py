@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -41,8 +41,8 @@ from mysqlops.operations import (
 )
 from mysqlops.operations.rollout import Limits
 from mysqlops.operations.session import Session
+from mysqlops.planning import agreed, status
 from mysqlops.planning import apply as planning
-from mysqlops.planning import status
 from mysqlops.planning import storage as volumes
 
 Json = dict[str, Any]
@@ -54,7 +54,7 @@ class Task:
 
     document: Document
     new: ClusterSpec
-    choice: planning.Choice
+    choice: agreed.Choice
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,14 @@ def look(client: Client, name: str) -> planning.State:
         schedule=cron_jobs.request_of(cron_job) if cron_job else None,
         receiver=cluster_file.Receiver(*receiving.noted(deployment)) if deployment else None,
         targets=frozenset(one.name for one in there),
+        gone=agreed.NOTHING if running else _gone(client, name, annotations),
     )
+
+
+def _gone(client: Client, name: str, annotations: dict[str, str]) -> agreed.Gone:
+    """Claims count without a note too: kubectl leaves none."""
+    left = sorted(str(claim["metadata"]["name"]) for claim in observe.own_claims(client, name))
+    return agreed.Gone(ordered.deleted(annotations), tuple(left))
 
 
 def _half_remade(client: Client, name: str, annotations: dict[str, str]) -> observe.Running | None:
@@ -161,10 +168,8 @@ def execute(session: Session, task: Task) -> list[planning.Action]:
                 raise errors.StepFailed(text, hint=f"mysqlops status {name}, then the same command again")
             return done
         session.progress.say(f"{left[0].verb} {name}: {left[0].why}")
-        if left[0].verb == planning.DEPLOY:
-            _deploy(_Work(session, name, found.goal, task.choice), is_new=found.state.spec is None)
-            done.append(left[0])
-        elif _act(session, task, left[0].verb):
+        act = _deploy if left[0].verb == planning.DEPLOY else _act
+        if act(session, task, left[0].verb):
             done.append(left[0])
 
 
@@ -173,7 +178,7 @@ class _Work:
     session: Session
     name: str
     goal: planning.Wanted
-    choice: planning.Choice
+    choice: agreed.Choice
 
 
 def _act(session: Session, task: Task, verb: str) -> bool:
@@ -194,13 +199,17 @@ def _act(session: Session, task: Task, verb: str) -> bool:
         return True
 
 
-def _deploy(work: _Work, *, is_new: bool) -> None:
-    """The lock is not held for the waiting: a member may need another verb to come up."""
-    session, name = work.session, work.name
+def _deploy(session: Session, task: Task, verb: str) -> bool:
+    """The same for `deploy`. The lock is not held for the waiting: a member may need another verb to come up."""
+    name = task.document.name
     with lock.held(session, name, "apply"):
-        _note(work, planning.DEPLOY)
-        plan = deploy.apply(session, work.goal.spec, None if is_new else ())
-        _note(work, planning.DEPLOY)
+        found = seen(session.client, task)
+        if verb not in {one.verb for one in found.actions}:
+            return False
+        work = _Work(session, name, found.goal, task.choice)
+        _note(work, verb)
+        plan = deploy.apply(session, work.goal.spec, None if found.state.spec is None else ())
+        _note(work, verb)
     now = deploy.await_healthy(session, name)
     secret_move.split_kept(session, name)
     if plan.steps:
@@ -208,6 +217,7 @@ def _deploy(work: _Work, *, is_new: bool) -> None:
     with lock.held(session, name, "apply"):
         data_version.note(session.client, observe.judged(session, name))
         _note(work, "")
+    return True
 
 
 def _note(work: _Work, verb: str) -> None:
@@ -286,15 +296,3 @@ _PREVIEWS: dict[str, Callable[[_Work], tuple[Step, ...]]] = {
     planning.CONFIGURE: lambda work: _configuring(work).steps(),
     planning.UPGRADE: lambda work: _upgrading(work).steps,
 }
-
-
-def export(client: Client, name: str) -> list[Json]:
-    """The documents of a cluster that runs or is stopped: the targets that it uses, and itself."""
-    state = look(client, name)
-    spec = state.spec or observe.must_run(client, name).spec
-    if spec.replicas == 0:
-        spec = replace(spec, replicas=state.replicas_stopped)
-    used = {one.target for one in (state.schedule, state.receiver) if one is not None}
-    there = [one for one in targets.everything(client) if one.name in used]
-    made = [cluster_file.of_target(one, client.namespace) for one in sorted(there, key=lambda one: one.name)]
-    return [*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)]

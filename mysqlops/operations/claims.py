@@ -189,23 +189,22 @@ def _emptying(session: Session, uid: str, before: str, backup: str = "") -> plan
 
 def _note(session: Session, name: str, member: str, note: planning.Emptying, more: orders.Edit = lambda _: {}) -> None:
     orders.change(
-        session.client, name, lambda now: {"rebuilding": {**_emptied(now), member: note.as_json()}, **more(now)}
+        session.client,
+        name,
+        lambda now: {"rebuilding": {**ordered.rebuild_notes(now), member: note.as_json()}, **more(now)},
     )
 
 
 def emptied(session: Session, name: str) -> dict[str, Any]:
     """The notes of members that are to take another's data (planning/member.py)."""
-    return _emptied(orders.read(session.client, name))
-
-
-def _emptied(annotations: Mapping[str, str]) -> dict[str, Any]:
-    found = orders.value_of(annotations, "rebuilding")
-    return found if isinstance(found, dict) else {}
+    return ordered.rebuild_notes(orders.read(session.client, name))
 
 
 def forget_emptied(session: Session, name: str, members: Collection[str]) -> None:
     """Once the members serve with their new claims."""
-    orders.change(session.client, name, lambda now: {"rebuilding": ordered.without(_emptied(now), *members)})
+    orders.change(
+        session.client, name, lambda now: {"rebuilding": ordered.without(ordered.rebuild_notes(now), *members)}
+    )
 
 
 def forget_orders(session: Session, name: str, replicas: int) -> None:
@@ -214,12 +213,7 @@ def forget_orders(session: Session, name: str, replicas: int) -> None:
     wanted = {names.pod(name, ordinal) for ordinal in range(replicas)}
     if not ordered.filling(orders.read(session.client, name)).keys() <= wanted:
         own.delete(session.client, "Job", names.restore_job(name), name)
-
-    def of_wanted(now: Mapping[str, str]) -> dict[str, Any]:
-        noted: dict[str, dict[str, Any]] = {"rebuilding": _emptied(now), "filling": dict(ordered.filling(now))}
-        return {key: {pod: note for pod, note in found.items() if pod in wanted} for key, found in noted.items()}
-
-    orders.change(session.client, name, of_wanted)
+    orders.change(session.client, name, lambda now: ordered.of_members(now, wanted))
 
 
 def _must_be_fresh(session: Session, passed: gate.Passed) -> None:

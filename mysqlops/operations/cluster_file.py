@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import file_fields
+from mysqlops.core import file_fields, names
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.objects import cluster_file
-from mysqlops.operations import apply, targets
+from mysqlops.kube.client import Client
+from mysqlops.objects import cluster_file, schedule
+from mysqlops.operations import apply, observe, own, targets
 from mysqlops.operations.session import Session
+from mysqlops.planning import agreed, status, unsaid
 from mysqlops.planning import apply as planning
 
 ADD = "backup target add"
@@ -47,10 +50,11 @@ class Entry:
 @dataclass(frozen=True)
 class Shown:
     """What a user saw before confirming it: every step, and of each cluster that is scaled, by its namespace and its
-    name, the members that go."""
+    name, the members that go; and the clusters that are deployed."""
 
     steps: tuple[Step, ...]
     going: Mapping[tuple[str, str], frozenset[str]]
+    deployed: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,13 @@ class File:
     entries: Sequence[Entry]
     defaults: Defaults
     pvc: str | None = None
+    redeploy: bool = False
 
     def preview(self) -> Shown:
         """Every step that would be made; raises Refused with the reasons of all documents."""
         steps: list[Step] = []
         going: dict[tuple[str, str], frozenset[str]] = {}
+        deployed: set[tuple[str, str]] = set()
         reasons: list[errors.Reason] = []
         for entry in self._in_order():
             try:
@@ -73,11 +79,13 @@ class File:
                 for step in found:
                     if step.action == planning.SCALE:
                         going[entry.key] = step.going
+                    elif step.action == planning.DEPLOY:
+                        deployed.add(entry.key)
             except errors.Refused as refusal:
                 reasons += refusal.reasons
         if reasons:
             raise errors.Refused(list(dict.fromkeys(reasons)))
-        return Shown(tuple(steps), going)
+        return Shown(tuple(steps), going, frozenset(deployed))
 
     def execute(self, shown: Shown) -> list[Step]:
         """The verbs that ran; each may be killed and repeated. What becomes of claims was confirmed only for the
@@ -89,7 +97,8 @@ class File:
                 task = self._task(entry)
                 members = shown.going.get(entry.key)
                 pvc = None if members is None else task.choice.pvc
-                choice = replace(task.choice, pvc=pvc, shown=members or ())
+                is_deployed = entry.key in shown.deployed
+                choice = replace(task.choice, pvc=pvc, shown=members or (), shown_deploy=is_deployed)
                 ran = apply.execute(session, replace(task, choice=choice))
                 done += [Step(one.verb, "cluster", name, one.why) for one in ran]
             elif targets.missing(session.client, request := self._request(entry)):
@@ -129,8 +138,33 @@ class File:
         added = [
             one.document.name for one in self.entries if one.is_target and one.session.client is entry.session.client
         ]
-        return apply.Task(entry.document, new, planning.Choice(self.pvc, frozenset(added)))
+        return apply.Task(entry.document, new, agreed.Choice(self.pvc, frozenset(added), self.redeploy))
 
     def _request(self, entry: Entry) -> targets.Request:
         found = cluster_file.target_of(entry.document, self.defaults.restic_image, accepted=self.defaults.insecure_http)
         return targets.Request(found.target, found.credentials, found.password)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The documents, and what they cannot say."""
+
+    documents: list[dict[str, Any]]
+    unsaid: tuple[str, ...]
+
+
+def export(client: Client, name: str) -> Exported:
+    """The documents of a cluster that runs or is stopped: the targets that it uses, and itself."""
+    state = apply.look(client, name)
+    spec = state.spec or observe.must_run(client, name).spec
+    if spec.replicas == 0:
+        spec = replace(spec, replicas=state.replicas_stopped)
+    used = {one.target for one in (state.schedule, state.receiver) if one is not None}
+    there = [one for one in targets.everything(client) if one.name in used]
+    made = [cluster_file.of_target(one, client.namespace) for one in sorted(there, key=lambda one: one.name)]
+    annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
+    kinds = (schedule.BACKUP, schedule.VERIFY)
+    found = [own.find(client, "CronJob", names.schedule(name, kind), name) for kind in kinds]
+    cron_jobs = [one for one in found if one is not None]
+    missing = (*unsaid.of_state(name, state), *unsaid.of_notes(annotations, cron_jobs), *unsaid.of_targets(used, there))
+    return Exported([*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)], missing)

@@ -1,8 +1,9 @@
 """Change my.cnf: settings that can change live are set on every member at once, the others by a rollout.
 
-Live: one replica first, then the other members, then a write as a client makes it. If a server refuses or the write
-fails, every member gets the values of my.cnf again. Only proven settings are written to the ConfigMap, in place: until
-then a server that restarts has the old values, and the next run undoes what a killed run left (unproven.py).
+Live: one replica first, then the other members, then a write as a client makes it. If a server refuses the value or
+the write, every member gets the values of my.cnf again; if no answer came, the change stays open. Only proven settings
+are written to the ConfigMap, in place: until then a server that restarts has the old values, and the next run undoes
+what a killed run left (unproven.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
-from typing import Any, NoReturn
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import mysqld_config, publication, view
@@ -19,12 +20,11 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
 from mysqlops.objects import render
-from mysqlops.operations import agents, deploy, image_check, observe, owned, rollout, unproven, upgrade
+from mysqlops.operations import agents, image_check, observe, owned, proof, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
 
 Json = dict[str, Any]
-_PROOF_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
     unproven.settle(session, name)  # what a killed run noted: the new note would replace it
     if change.values:
         unproven.begin(session, name, change.values)
-    _try(session, name, now, members, change)
+    _try(session, name, members, change)
     session.client.apply(change.config_map)
     session.progress.say(f"set on {', '.join(members)}")
     _await_files(session, name, change.config_map["data"][render.MY_CNF])
@@ -126,20 +126,19 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
     return []
 
 
-def _try(session: Session, name: str, now: status.Status, members: Sequence[str], change: Change) -> None:
-    """Set the values, and write as a client does; on failure sets the old values again and raises the reason."""
-    done: list[str] = []
+def _try(session: Session, name: str, members: Sequence[str], change: Change) -> None:
+    """Set the values, and write as a client does; if a server refuses, sets the old values again and raises the reason.
+    Without an answer to the write, the values and their note stay."""
     try:
-        for one in members:
-            unproven.put(session, one, change.values)
-            done.append(one)
+        _put_everywhere(session, name, members, change)
         if change.values:
-            deploy.prove(session.client, now, _PROOF_SECONDS, everywhere=False)
-    except errors.MysqlopsError as error:
-        if isinstance(error, Refused) and not done:  # the first member has set its old values again
-            unproven.end(session, name)
-            raise
-        _take_back(session, name, change, error)
+            hint = f"run it again, or mysqlops config set {name} --settle sets the values of my.cnf"
+            proof.of_client(session, name, hint)
+    except proof.NoWrite as error:
+        _must_set_back(session, name, change, error)
+        text = f"clients could not write with the new {', '.join(change.values)}: {error.__cause__}"
+        hint = "correct the value; `mysqlops explain configuration` says what each setting must allow"
+        raise Refused([Reason("stops-writes", f"{text}; the values of my.cnf are set again", hint)]) from error
     except KeyboardInterrupt:  # no client's write has proved the values yet
         session.progress.say("setting the values of my.cnf again")
         if left := unproven.set_back(session, name):
@@ -147,18 +146,33 @@ def _try(session: Session, name: str, now: status.Status, members: Sequence[str]
         raise
 
 
-def _take_back(session: Session, name: str, change: Change, error: errors.MysqlopsError) -> NoReturn:
-    """Raises Refused, or StepFailed if a member could not be asked."""
-    left = unproven.set_back(session, name)
-    keys = ", ".join(change.values)
-    if left:
-        text = f"{keys}: {error}; and the values of my.cnf are not restored on {'; '.join(left)}"
-        raise errors.StepFailed(text, hint=f"mysqlops restart {name} restarts every server with my.cnf") from error
-    if isinstance(error, Refused):
-        raise error
-    text = f"clients could not write with the new {keys}: {error}; the values of my.cnf are set again"
-    hint = "correct the value; `mysqlops explain configuration` says what each setting must allow"
-    raise Refused([Reason("stops-writes", text, hint)]) from error
+def _put_everywhere(session: Session, name: str, members: Sequence[str], change: Change) -> None:
+    """Raises Refused, or StepFailed if a member could not be asked; the values of my.cnf are set again before."""
+    done: list[str] = []
+    try:
+        for one in members:
+            unproven.put(session, one, change.values)
+            done.append(one)
+    except errors.OperationLocked:  # whoever has the lock now finds the note
+        raise
+    except Refused as error:
+        if done:
+            _must_set_back(session, name, change, error)
+        else:  # the first member has set its old values again
+            unproven.end(session, name)
+        raise
+    except errors.MysqlopsError as error:
+        _must_set_back(session, name, change, error)
+        text = f"{', '.join(change.values)}: {error}; the values of my.cnf are set again"
+        raise errors.StepFailed(text, hint=f"mysqlops status {name}, then run it again") from error
+
+
+def _must_set_back(session: Session, name: str, change: Change, why: Exception) -> None:
+    """Raises StepFailed if a member could not be asked."""
+    if left := unproven.set_back(session, name):
+        keys = ", ".join(change.values)
+        text = f"{keys}: {why}; and the values of my.cnf are not restored on {'; '.join(left)}"
+        raise errors.StepFailed(text, hint=f"mysqlops restart {name} restarts every server with my.cnf") from why
 
 
 def _await_files(session: Session, name: str, my_cnf: str) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import exposure, names
+from mysqlops.core import instant, names, ordered
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims as naming
-from mysqlops.operations import data_version, observe, orders, own, waiting
+from mysqlops.operations import data_version, lock, observe, orders, own, waiting
 from mysqlops.operations.session import Session
-from mysqlops.planning import status
 
 Json = dict[str, Any]
 _RUNNING = ("Job", "CronJob", "Deployment", "StatefulSet", "Pod")  # makers of pods are deleted before what pods use
@@ -109,11 +111,8 @@ def execute(session: Session, name: str, plan: Plan) -> None:
 
     An order to recreate the StatefulSet is withdrawn first, since it would be obeyed.
     """
-    lease = session.client.find("Lease", names.group_lease(name))
-    if names.ANNOTATION_RECREATING in status.annotations_of(lease):
-        orders.write(session.client, name, recreating=None)
-    if exposure.read(status.annotations_of(lease)):  # the Services go with the rest
-        orders.write(session.client, name, exposed=None)
+    with suppress(errors.NotFound):
+        orders.change(session.client, name, partial(_noted, session, plan))
     has_members = any(step.kind in ("StatefulSet", "Pod") for step in plan.steps)
     if any(step.kind == "StatefulSet" for step in plan.steps):
         data_version.note(session.client, observe.judged(session, name))
@@ -126,6 +125,15 @@ def execute(session: Session, name: str, plan: Plan) -> None:
     if has_members:
         _await_no_pods(session, name)
     session.progress.say(f"deleted {len(plan.steps)} objects")
+
+
+def _noted(session: Session, plan: Plan, annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Before anything is deleted, so that `apply` does not deploy what somebody deletes; the first of two counts. The
+    Services of `expose` go with the rest."""
+    orders_of: dict[str, Any] = {"recreating": None, "exposed": None}
+    if ordered.deleted(annotations) is None or any(step.kind == "StatefulSet" for step in plan.steps):
+        orders_of["deleted"] = {"at": instant.text(session.clock.now()), "by": lock.who()}
+    return orders_of
 
 
 def _await_no_pods(session: Session, name: str) -> None:

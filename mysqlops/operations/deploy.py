@@ -143,11 +143,22 @@ def execute(session: Session, plan: Plan) -> None:
     for step in plan.steps:
         session.progress.waiting(f"applying {step.kind} {step.name}")
         assert step.manifest is not None  # noqa: S101 (deploy's plans only apply)
-        session.client.apply(step.manifest)
+        _apply(session, step.manifest)
         if step.kind == "Lease":
             _note_formed(session, step.manifest)
+        if step.kind == "StatefulSet":
+            orders.runs_again(session.client, step.manifest["metadata"]["name"])
     if plan.steps:
         session.progress.say(f"applied {len(plan.steps)} objects")
+
+
+def _apply(session: Session, manifest: Json) -> None:
+    """Who changed the object since the plan may have done half of this, and what is done already stays."""
+    try:
+        session.client.apply(manifest)
+    except errors.Conflict as conflict:
+        conflict.hint = conflict.hint or "run the same command again: it looks again, and continues"
+        raise
 
 
 def make_lease(session: Session, name: str) -> None:
@@ -202,7 +213,8 @@ def prove(
     client: Client, seen: status.Status, timeout_seconds: float = _PROOF_SECONDS, *, everywhere: bool = True
 ) -> dict[str, float]:
     """Seconds until a write through the primary Service was acknowledged and arrived on each member that serves, or
-    only on the primary: a replica may be behind whatever clients can do. Raises StepFailed or WaitTimeout.
+    only on the primary: a replica may be behind whatever clients can do. Raises WriteRefused, or another
+    error if that is unknown.
 
     The write goes over the network with an account without administrative rights, as a client's does."""
     reached = [one for one in seen.members if one.name == seen.primary or (everywhere and one.role != names.ROLE_NONE)]

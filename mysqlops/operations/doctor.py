@@ -4,7 +4,7 @@ too: a check that needs it says so."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from mysqlops.planning import status, verdict
 from mysqlops.planning.checks import all as listed
 from mysqlops.planning.checks import answers
 from mysqlops.planning.checks import fixes as planning
-from mysqlops.planning.checks.model import BUDGET, ROLE, Answer, Check, Facts, Finding
+from mysqlops.planning.checks.model import BUDGET, ROLE, TARGETS, Answer, Check, Facts, Finding
 
 Json = dict[str, Any]
 _ASK_SECONDS = 4.0
@@ -65,10 +65,13 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     """The cluster as `status` sees it, then the rest at about the same moment."""
     client = session.client
     seen = observe.cluster(client, name, session.clock, with_needed=True)
+    seen = replace(seen, targets=observe.targets(client))
     running = [pod for pod, found in seen.pods.items() if _answers(found)] if parts else []
     unread: dict[str, str] = {pod: "its agent is not running" for pod in seen.pods if pod not in running}
     reads: list[Callable[[], Any]] = [partial(client.find, kind, name) for kind in (BUDGET, ROLE)]
     reads += [partial(_ask, session, pod, sorted(parts)) for pod in running]
+    if seen.targets is None:
+        unread[TARGETS] = "this user may not list Secrets"
     told = client.together([partial(_tried, read) for read in reads])
     found = dict(zip((BUDGET, ROLE, *running), told, strict=True))
     unread |= {source: str(one) for source, one in found.items() if isinstance(one, errors.MysqlopsError)}

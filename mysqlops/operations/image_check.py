@@ -105,7 +105,7 @@ def _fit(spec: ClusterSpec) -> memory.Fit:
 def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
     """Try the images with the my.cnf; raises WaitTimeout if they could not be tried in time."""
     client, pod = session.client, _pod(spec, objects)
-    if client.before_change is None:  # without the lock: another command may be trying images too
+    if not client.guard.is_held:  # without the lock: another command may be trying images too
         pod["metadata"]["name"] += "-unlocked"
     name = pod["metadata"]["name"]
     _delete(session, name)

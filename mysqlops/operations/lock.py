@@ -2,11 +2,10 @@
 that is renewed by compare-and-swap while the command runs.
 
 A command that lost the Lease (a closed laptop, SIGSTOP, an API server outage, a deleted Lease) makes no further change:
-every change calls `Holding.check` first (kube/client.py, `before_change`), which renews the Lease, and a wait ends
-(`Holding.heed`): what it waits for may never come, since somebody else decides by now. The own clocks alone prove
-nothing: both stop while a virtual machine is paused. Only a call that was sent already cannot be recalled. Other
-machines' clocks do not count: a Lease is free once this process has watched it for its whole duration without a
-renewal.
+every change calls `Holding.check` first (kube/guard.py), which renews the Lease, and a wait ends (`Holding.heed`): what
+it waits for may never come, since somebody else decides by now. The own clocks alone prove nothing: both stop while a
+virtual machine is paused. Only a call that was sent already cannot be recalled. Other machines' clocks do not count: a
+Lease is free once this process has watched it for its whole duration without a renewal.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,35 +69,19 @@ def held(session: Session, name: str, verb: str) -> Iterator[None]:
 def holding(session: Session, wanted: Lock, verb: str) -> Iterator[None]:
     """Hold a lock for one verb, beside those that the session holds already; raises OperationLocked with the holder's
     name."""
-    if session.client.before_change is not None:  # the Lease is a change too: a dry run ends here
-        session.client.before_change()
+    session.guard.check()  # the Lease is a change too: a dry run ends here
     taken = Holding(session, wanted, f"{verb} by {who()}")
     taken.take()
     over = session.clock.signal()
     renewing = session.clock.start("lease", lambda: taken.keep(over))
-    before, session.client.before_change = session.client.before_change, _both(session.client, taken)
-    session.heeds.append(taken.heed)
     try:
-        yield
+        with session.guard.held_by(taken):
+            yield
     finally:
-        session.heeds.remove(taken.heed)
-        session.client.before_change = before
         over.set()
         renewing.join()
         with suppress(errors.KubeError):
             taken.release()
-
-
-def _both(client: Client, taken: Holding) -> Callable[[], None]:
-    """Before each change, every lock must be held."""
-    outer = client.before_change
-
-    def check() -> None:
-        if outer is not None:
-            outer()
-        taken.check()
-
-    return check
 
 
 def who() -> str:

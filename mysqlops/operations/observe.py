@@ -9,7 +9,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, ownership, publication, timeline
+from mysqlops.core import group, names, ordered, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
@@ -76,6 +76,9 @@ def _no_cluster(client: Client, name: str) -> errors.NotFound:
     annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
     if (remaking := half_remade(name, annotations)) is not None:
         return errors.NotFound(remaking.message, hint=remaking.hint)
+    if (gone := ordered.deleted(annotations)) is not None:
+        text = f"{name} was deleted at {gone.at} by {gone.by}; its data is kept"
+        return errors.NotFound(text, hint=f"mysqlops deploy {name} starts it again on its data")
     return errors.NotFound(
         f"no cluster {name} in namespace {client.namespace} of context {client.context}",
         hint=f"mysqlops deploy {name}, or choose the cluster with --namespace and --context",
@@ -156,6 +159,15 @@ def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]
         and one["name"].startswith(f"{template}-{cluster}-")
         and names.LABEL_KEPT not in (one.get("labels") or {})
     ]
+
+
+def targets(client: Client) -> tuple[Json, ...] | None:
+    """The Secrets of backup targets that can be used, without their values; None if this user may not list them."""
+    try:
+        found = client.list_metadata("Secret", names.LABEL_TARGET)
+    except errors.Forbidden:
+        return None
+    return tuple(one for one in found if names.ANNOTATION_PENDING not in (one["metadata"].get("annotations") or {}))
 
 
 def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:

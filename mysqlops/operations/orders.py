@@ -32,6 +32,7 @@ _KEYS = {
     "recreating": names.ANNOTATION_RECREATING,
     "setting": names.ANNOTATION_SETTING,
     "rotated": names.ANNOTATION_ROTATED,
+    "deleted": names.ANNOTATION_DELETED,
     "applying": names.ANNOTATION_APPLYING,
     "exposed": exposure.ANNOTATION,
 }
@@ -56,7 +57,7 @@ def call_off(client: Client, cluster: str, now: datetime) -> None:
         over = dated - ordered.filling(annotations).keys()
         if not over and not ordered.leaving(annotations):
             return {}
-        notes = typed.json_of(annotations[names.ANNOTATION_REBUILDING])
+        notes = ordered.rebuild_notes(annotations)
         going = _going(client) if over else set()
         kept = {pod: note for pod, note in notes.items() if not isinstance(note, dict) or note.get("uid")}
         return {"rebuilding": {pod: note for pod, note in kept.items() if pod not in over or _uid(note) in going}}
@@ -72,6 +73,12 @@ def _uid(note: Any) -> str:
 def _going(client: Client) -> set[str]:
     """The UIDs of claims in deletion."""
     return {one["metadata"]["uid"] for one in client.list("PersistentVolumeClaim") if claims.is_going(one)}
+
+
+def runs_again(client: Client, cluster: str) -> None:
+    """Withdraws the note of `delete`, once the StatefulSet exists again."""
+    with suppress(NotFound):
+        change(client, cluster, lambda _: {"deleted": None})
 
 
 def change(client: Client, cluster: str, edit: Edit) -> None:

@@ -17,7 +17,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.objects import job_aim, pods, render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe, own, recorded, restic, vault
+from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe, orders, own, recorded, restic, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, settings
 from mysqlops.planning import restore as swapping
@@ -156,6 +156,7 @@ def execute(
         maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
         filled = fill(session, chosen, target, Filling(spec, maps, claim, to))
         session.client.apply(stateful_set)
+        orders.runs_again(session.client, spec.name)
     return filled
 
 

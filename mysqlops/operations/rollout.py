@@ -189,6 +189,7 @@ def replace_all(
     replaced: list[str] = []
     since, proved = session.clock.monotonic(), None
     while True:
+        waited = session.clock.monotonic() - since  # before the look: a pause of this process fails no pod
         seen = observe.settled(session, name)
         left = {*old(seen), *_going(seen)}
         now = verdict.judge(seen)
@@ -212,7 +213,7 @@ def replace_all(
                 proved = chosen.to
             case actions.Wait(why):
                 session.progress.waiting(f"waiting: {why}")
-                _check_new_pods(seen, now, left, session.clock.monotonic() - since, limits)
+                _check_new_pods(seen, now, left, waited, limits)
                 waiting.sleep(session)  # the limits in _check_new_pods end this loop
 
 

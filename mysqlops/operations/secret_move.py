@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, rotation, secret_map
+from mysqlops.core import names, ordered, rotation, secret_map
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import secret_users
 from mysqlops.operations import bundle, followers, lock, vault
 from mysqlops.operations.session import Session
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 _TRIES = 5
@@ -24,11 +25,11 @@ _TRIES = 5
 def check(client: Client, cluster: str) -> None:
     """Raises Refused while a rotation is open: its passwords would be in both the old and the new Secrets."""
     before = vault.before(client, cluster)
-    if (
-        before is None
-        or vault.is_split(client, cluster)
-        or rotation.stage_of(before.get("data") or {}) == rotation.NONE
-    ):
+    if before is None or vault.is_split(client, cluster):
+        return
+    lease = client.find("Lease", names.group_lease(cluster))
+    is_noted = ordered.is_rotating(status.annotations_of(lease))
+    if not is_noted and rotation.stage_of(before.get("data") or {}) == rotation.NONE:
         return
     text = f"a password rotation of {cluster} is open, and this release moves them to other Secrets"
     hint = f"mysqlops users rotate {cluster} --finish, with the release that began it"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mysqlops.clock import Clock
 from mysqlops.kube.client import Client
+from mysqlops.kube.guard import Guard
 
 
 @dataclass(frozen=True)
@@ -26,4 +27,8 @@ class Session:
     clock: Clock
     progress: Progress
     timeout_seconds: float
-    heeds: list[Callable[[], None]] = field(default_factory=list)  # what ends a wait early: each raises why
+
+    @property
+    def guard(self) -> Guard:
+        """What ends the command before its next change, or in a wait."""
+        return self.client.guard

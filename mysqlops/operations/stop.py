@@ -68,11 +68,15 @@ def _quiesce(session: Session, name: str) -> Json:
     fenced = ordered.fenced(orders.read(session.client, name))
     if _WHY not in fenced.values():
         _check_whole(now)
-    by_user = _by_user(fenced)
     group_name = observe.group_name(session.client, name)
-    stopped: Json = {"replicas": now.replicas, "executed": {}, "fenced": by_user, "group": group_name}
-    wanted = {one.name: by_user.get(one.name, _WHY) for one in now.members}
-    orders.write(session.client, name, fenced=wanted, stopped=stopped)
+    stopped: Json = {"replicas": now.replicas, "executed": {}, "group": group_name}
+
+    def fence(annotations: Mapping[str, str]) -> Json:
+        by_user = stopped["fenced"] = _by_user(ordered.fenced(annotations))
+        wanted = {one.name: by_user.get(one.name, _WHY) for one in now.members}
+        return {"fenced": wanted, "stopped": stopped}
+
+    orders.change(session.client, name, fence)
     session.progress.say("refusing clients")
     equal = _await_equal(session, name)
     stopped["executed"] = {member.name: member.executed for member in equal.members}
@@ -136,9 +140,8 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
         stopped = {**stopped, "replicas": running, "fenced": _by_user(fenced)}
     least = _awaited(session, name) if running else _in_view(name, annotations)
     stopped["replicas"] = max(int(stopped["replicas"]), least)
-    kept = _by_user({**stopped["fenced"], **fenced})
     note = {**noted, _STARTED: instant.text(session.clock.now())} if noted else {}
-    orders.write(session.client, name, fenced=kept, stopped=note)
+    kept = _unfence(session, name, stopped["fenced"], note)
     if running != stopped["replicas"]:
         session.progress.say(f"starting {stopped['replicas']} members")
         session.client.scale(name, stopped["replicas"])
@@ -147,6 +150,19 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
         _compare(session, now, stopped)
         orders.write(session.client, name, stopped={})
     return stopped
+
+
+def _unfence(session: Session, name: str, noted: Mapping[str, str], note: Json) -> Mapping[str, str]:
+    """The user's fences, which stay: those that the stop noted, and those that the Lease has now."""
+    kept: dict[str, str] = {}
+
+    def edit(annotations: Mapping[str, str]) -> Json:
+        kept.clear()
+        kept.update(_by_user({**noted, **ordered.fenced(annotations)}))
+        return {"fenced": kept, "stopped": note}
+
+    orders.change(session.client, name, edit)
+    return kept
 
 
 def _awaited(session: Session, name: str) -> int:

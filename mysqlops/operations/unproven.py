@@ -39,7 +39,8 @@ def noted(session: Session, name: str) -> tuple[str, ...]:
 
 
 def set_back(session: Session, name: str) -> list[str]:
-    """Set the noted variables to their values in my.cnf; returns failed members with reasons. Then the note stays."""
+    """Set the noted variables to their values in my.cnf; returns failed members with reasons. Then the note stays.
+    Raises OperationLocked: whoever lost the lock sets nothing more."""
     keys = noted(session, name)
     if not keys:
         return []
@@ -51,6 +52,8 @@ def set_back(session: Session, name: str) -> list[str]:
         try:
             for key in _dynamic(session, one.name, values):  # one that the server refuses leaves none of the others
                 put(session, one.name, {key: values[key]})
+        except errors.OperationLocked:
+            raise
         except errors.MysqlopsError as failure:
             left.append(f"{one.name}: {failure}")
     if not left:
@@ -65,7 +68,7 @@ def _dynamic(session: Session, pod: str, keys: Collection[str]) -> list[str]:
 
 
 def settle(session: Session, name: str) -> tuple[str, ...]:
-    """The same for callers that continue only on success; returns the variables. Raises StepFailed."""
+    """The same for callers that continue only on success; returns the variables. Raises StepFailed, OperationLocked."""
     keys = noted(session, name)
     if left := set_back(session, name):
         text = f"an earlier command set {', '.join(keys)}; the values of my.cnf are not restored on {'; '.join(left)}"

@@ -76,7 +76,7 @@ def rotate(session: Session, name: str) -> Result:
         _step(session, now, "switch")
     # Read after the Secret has changed: any other pod reads the new passwords.
     holders = planning.uids(observe.cluster(client, name, session.clock).pods.values())
-    orders.write(client, name, rotated=replace(order, holders=holders).as_json())
+    _note(session, name, order, holders=holders)
     return Result(users, [])
 
 
@@ -90,11 +90,18 @@ def finish(session: Session, name: str) -> Result:
     older = planning.holders(order, observe.cluster(client, name, session.clock).pods.values())
     if older:
         users = _step(session, now, "finish-without-replication")
-        orders.write(client, name, rotated=replace(order, dropped=True).as_json())
+        _note(session, name, order, dropped=True)
         return Result(users, [names.USER_REPLICATION])
     users = _step(session, now, "finish")
     orders.write(client, name, rotated=None)
     return Result(users, [])
+
+
+def _note(session: Session, name: str, order: ordered.Rotation, **fields: Any) -> None:
+    """Into the rotation as the Lease has it now."""
+    orders.change(
+        session.client, name, lambda now: {"rotated": replace(ordered.rotation(now) or order, **fields).as_json()}
+    )
 
 
 def _step(session: Session, now: status.Status, stage: str) -> Any:

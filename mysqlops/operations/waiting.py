@@ -40,8 +40,7 @@ class Pending:
 def sleep(session: Session, seconds: float = POLL_SECONDS) -> None:
     """Raises what ends every wait of this command, such as a lost lock."""
     session.clock.sleep(seconds)
-    for heed in session.heeds:
-        heed()
+    session.guard.heed()
 
 
 class Patience:

@@ -6,8 +6,8 @@ trace in the objects that are compared here is covered by a note: the verb that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.core import duration, mysqld_config, names, quantity, rollout
@@ -17,7 +17,8 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.objects import cluster_file, schedule
 from mysqlops.objects import running as live
 from mysqlops.objects.cluster_file import Receiver
-from mysqlops.planning import settings
+from mysqlops.planning import agreed, settings
+from mysqlops.planning.agreed import Choice, Gone
 
 DEPLOY = "deploy"
 FINISH, SETTLE, RESUME = "finish storage resize", "config set --settle", "upgrade --resume"
@@ -45,6 +46,7 @@ class State:
     schedule: schedule.Request | None = None
     receiver: Receiver | None = None
     targets: frozenset[str] = frozenset()
+    gone: Gone = agreed.NOTHING  # if it does not exist
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,6 @@ class Action:
     why: str
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What the user decides beside the file: what becomes of the claims of members that go, which targets will exist
-    because the file adds them first, and which members may go (None: whichever, as nothing is changed yet)."""
-
-    pvc: str | None = None
-    added: Collection[str] = field(default_factory=frozenset)
-    shown: Collection[str] | None = None
-
-
 def wanted(document: Document, new: ClusterSpec, state: State) -> Wanted:
     """`new` is the spec of a new cluster without anything chosen. Raises ConfigError."""
     base = state.spec or new
@@ -105,7 +97,7 @@ def plan(goal: Wanted, state: State, choice: Choice) -> tuple[Action, ...]:
     """The verbs in order; raises Refused with every reason, before anything is changed."""
     if state.is_remade and state.spec is None:
         return (Action(FINISH, "its StatefulSet is being replaced, and the command was killed"),)
-    if reasons := [*_refused(goal, state), *_no_target(goal, state, choice), *_members_go(goal, state, choice)]:
+    if reasons := [*_refused(goal, state), *_no_target(goal, state, choice), *_not_agreed(goal, state, choice)]:
         raise Refused(reasons)
     return tuple(_actions(goal, state))
 
@@ -113,7 +105,7 @@ def plan(goal: Wanted, state: State, choice: Choice) -> tuple[Action, ...]:
 def differences(goal: Wanted, state: State) -> list[Difference]:
     """What the file says otherwise than the cluster, in the order of the file's reference."""
     if state.spec is None:
-        return [Difference("cluster", None, goal.spec.name)]
+        return [Difference("cluster", None if state.gone == agreed.NOTHING else state.gone, goal.spec.name)]
     running = state.spec if state.spec.replicas else replace(state.spec, replicas=state.replicas_stopped)
     return [
         *_of_spec(goal.spec, running),
@@ -221,14 +213,10 @@ def _no_target(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
             yield Reason("no-such-target", text, hint)
 
 
-def _members_go(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
-    if (members := goal.going(state)) and choice.pvc is None:
-        text = f"{', '.join(sorted(members))} would go, and what becomes of their claims was not chosen"
-        text = f"spec.replicas {goal.spec.replicas}: {text}"
-        yield Reason("members-go", text, "give --pvc keep, or --pvc delete with --confirm NAME")
-    elif choice.shown is not None and (more := members.difference(choice.shown)):
-        text = f"spec.replicas {goal.spec.replicas}: {', '.join(sorted(more))} would go too, which was not shown"
-        yield Reason("changed-meanwhile", text, "run the command again")
+def _not_agreed(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
+    if state.spec is None:
+        return agreed.deploy(goal.spec.name, state.gone, choice)
+    return agreed.members_go(goal.spec.replicas, goal.going(state), choice)
 
 
 def _actions(goal: Wanted, state: State) -> Iterator[Action]:

@@ -15,6 +15,7 @@ from typing import Any
 from mysqlops.core import binlog, duration
 from mysqlops.core.gtid import GtidSet
 from mysqlops.objects import schedule
+from mysqlops.planning import backup_targets as aims
 from mysqlops.planning import status, verdict
 
 Json = dict[str, Any]
@@ -75,6 +76,7 @@ class AtRisk:
     gap: str
     backup: Proof | None
     verified: Proof | None
+    targets: tuple[str, ...] = ()  # what is wrong with where backups and binary logs go
 
     def as_json(self) -> Json:
         return asdict(self)
@@ -91,13 +93,14 @@ def judge(seen: status.Observed, now: status.Status) -> AtRisk:
         name=now.name,
         taken_at=now.taken_at,
         words=tuple(_word(seen, one, held) for one in now.members),
-        losses=tuple(_losses(now, held, _all(until, unstored, gap, backup))),
+        losses=tuple(_losses(now, held, _everything(seen, _Stored(until, unstored, gap), backup))),
         below_majority=_below_majority(held, now.replicas),
         stored_until=until or None,
         unstored_seconds=unstored,
         gap=gap,
         backup=backup,
         verified=verified,
+        targets=tuple(f"{what}: {shown}" for what, shown, _ in (*aims.missing(seen), *aims.disagreements(seen))),
     )
 
 
@@ -140,17 +143,29 @@ def _only_at(what: str, gone: Mapping[str, str], held: Mapping[str, GtidSet], ev
     return Loss(what, who, alone.count(), str(alone), None, why)
 
 
-def _all(until: str, unstored: float | None, gap: str, backup: Proof | None) -> Loss:
-    """Binary logs are worth something only on top of a backup, and only without a gap."""
+@dataclass(frozen=True)
+class _Stored:
+    """The binary logs in the target."""
+
+    until: str
+    seconds: float | None
+    gap: str
+
+
+def _everything(seen: status.Observed, logs: _Stored, backup: Proof | None) -> Loss:
+    """Binary logs are worth something only on top of a backup in the same target, and only without a gap."""
     if backup is None:
-        logs = f"binary logs are stored until {until}, but there is no scheduled backup to apply them to"
-        why = logs if until else "nothing is stored on a schedule"
+        text = f"binary logs are stored until {logs.until}, but there is no scheduled backup to apply them to"
+        why = text if logs.until else "nothing is stored on a schedule"
         return Loss(ALL, "all", None, "", None, f"{why}; `backup list` shows backups made by hand")
-    if unstored is not None and not gap and unstored <= backup.age:
-        why = f"binary logs are stored until {until}, if the target stays"
-        return Loss(ALL, "all", None, "", max(0.0, unstored), why)
+    if why := aims.lost(seen):
+        return Loss(ALL, "all", None, "", None, f"{why}; `backup list` shows what the targets hold")
+    elsewhere = aims.logs_elsewhere(seen)
+    if logs.seconds is not None and not logs.gap and not elsewhere and logs.seconds <= backup.age:
+        why = f"binary logs are stored until {logs.until}, if the target stays"
+        return Loss(ALL, "all", None, "", max(0.0, logs.seconds), why)
     why = f"the last scheduled backup is of {backup.at}, if the target stays"
-    why += "; the stored binary logs have a gap" if gap else ""
+    why += "; the stored binary logs have a gap" if logs.gap else f"; {elsewhere}" if elsewhere else ""
     return Loss(ALL, "all", None, "", backup.age, why)
 
 

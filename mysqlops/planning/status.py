@@ -33,6 +33,7 @@ class Observed:
     lease: Json | None = None  # the Lease of its group: the record of the group, and users' orders
     missing: tuple[str, ...] = ()  # objects that a member needs to start and that do not exist; only `status` looks
     exposed: tuple[Json, ...] = ()  # Services for clients from outside; only `status` looks
+    targets: tuple[Json, ...] | None = None  # the Secrets of backup targets, without their values; None: not read
 
 
 def annotations_of(lease: Json | None) -> dict[str, str]:

@@ -50,6 +50,11 @@ class Pod(pod.Pod):
         return self.memory.get(key)
 
 
+def _watch(own: pod.Pod) -> accounts_watch.AccountsWatch:
+    """Of a cluster whose Lease notes no rotation."""
+    return accounts_watch.AccountsWatch(own, lambda: False)
+
+
 @pytest.fixture
 def group(template: Template) -> Iterator[Group]:
     with Group(Settings(members=2), template) as servers:
@@ -79,7 +84,7 @@ def _accepted(own: Pod, *of: accounts.Account) -> list[bool]:
 def test_what_somebody_dropped_comes_back_on_every_member_and_users_own_is_named(group: Group) -> None:
     primary, replica = group.members
     own, other = Pod(primary), Pod(replica)
-    watch, idle = accounts_watch.AccountsWatch(own), accounts_watch.AccountsWatch(other)
+    watch, idle = _watch(own), _watch(other)
     assert (_look(watch), watch.trouble) == ([], "")
     before = primary.observe().executed
     assert _look(watch) == []
@@ -102,7 +107,7 @@ def test_a_second_password_that_somebody_left_goes_unless_a_rotation_is_open(gro
     """Whoever could change accounts once would come back with it."""
     primary, replica = group.members
     own = Pod(primary)
-    watch = accounts_watch.AccountsWatch(own)
+    watch = _watch(own)
     left = "an-intruder's-own"
     ours = (*accounts.OURS, accounts.LOOPBACK)
     for one in ours:  # one that has become the account's own, and one beside it
@@ -134,7 +139,7 @@ def test_a_second_password_that_somebody_left_goes_unless_a_rotation_is_open(gro
 
 def test_a_second_password_on_a_replica_alone_is_named(group: Group) -> None:
     _, replica = group.members
-    watch, how = accounts_watch.AccountsWatch(Pod(replica)), "RETAIN CURRENT PASSWORD"
+    watch, how = _watch(Pod(replica)), "RETAIN CURRENT PASSWORD"
     by_hand = f"ALTER USER {accounts.PROBE} IDENTIFIED {accounts.as_hash('left')} {how}"
     replica.query(
         "SET GLOBAL super_read_only = OFF", "SET sql_log_bin = OFF", by_hand, "SET GLOBAL super_read_only = ON"
@@ -148,7 +153,7 @@ def test_a_second_password_on_a_replica_alone_is_named(group: Group) -> None:
 
 def test_the_watch_never_logs_in_with_a_password_that_may_be_wrong(group: Group) -> None:
     primary, _ = group.members
-    watch = accounts_watch.AccountsWatch(Pod(primary))
+    watch = _watch(Pod(primary))
     by_hand = accounts.as_hash("by-hand")
     primary.query(f"ALTER USER {accounts.APP} IDENTIFIED {by_hand} FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 1")
     assert (_look(watch), watch.trouble) == ([], "app has a different password from the Secret")
@@ -161,7 +166,7 @@ def test_an_agent_without_a_session_from_before_makes_its_account_again_as_root(
     primary.query(f"DROP USER {accounts.ADMIN}")
     with pytest.raises(errors.AccessDenied):
         own.server()
-    assert _look(accounts_watch.AccountsWatch(own)) == ["mysqlops does not exist: restored it"]
+    assert _look(_watch(own)) == ["mysqlops does not exist: restored it"]
     own.server().close()
 
 
@@ -172,9 +177,9 @@ def test_a_member_whose_data_applied_the_drop_joins_all_the_same(group: Group) -
     primary.query(f"DROP USER {accounts.REPLICATION}, {accounts.ADMIN}")
     replica.await_executed(primary.observe().executed)
     replica.leave()
-    assert len(_look(accounts_watch.AccountsWatch(own))) == 2
+    assert len(_look(_watch(own))) == 2
     held = replica.observe().executed
-    assert _look(accounts_watch.AccountsWatch(other)) == ["mysqlops could not log in: recreated it"]
+    assert _look(_watch(other)) == ["mysqlops could not log in: recreated it"]
     rotation.admit(other, [primary.host])
     assert _accepted(other, accounts.REPLICATION, accounts.ADMIN) == [True, True]
     assert (replica.observe().executed, replica.observe().writable) == (held, False)

@@ -106,6 +106,21 @@ def test_a_change_of_the_ca_that_was_killed_is_ended_by_the_next_run(folder: Pat
     assert _agent(secrets, folder).refresh()
 
 
+def test_a_change_of_the_ca_that_was_killed_while_it_waited_makes_no_third_one(folder: Path) -> None:
+    """Clients may have the second one by now."""
+    secrets = _deployed(folder)
+    _agent(secrets, folder).rotate("ca")
+    made = secrets.values(TLS), secrets.values(CA)
+    assert len(openssl.all_of(made[0]["ca.crt"])) == 2
+    _agent(secrets, folder).rotate("ca")
+    assert (secrets.values(TLS), secrets.values(CA)) == made
+    _agent(secrets, folder).rotate("drop")
+    assert openssl.all_of(secrets.values(TLS)["ca.crt"]) == [secrets.values(CA)["tls.crt"]]
+    _agent(secrets, folder).rotate("drop")
+    _agent(secrets, folder).rotate("ca")
+    assert openssl.all_of(secrets.values(TLS)["ca.crt"]) == [secrets.values(CA)["tls.crt"], made[1]["tls.crt"]]
+
+
 def test_a_change_of_the_ca_that_was_killed_is_ended_by_the_next_renewal(folder: Path) -> None:
     secrets = _deployed(folder)
     ca = {names.KEY_CA_KEY: secrets.values(CA)["tls.key"], "ca.crt": secrets.values(TLS)["ca.crt"]}

@@ -15,6 +15,8 @@ from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
 from mysqlops.operations import apply
+from mysqlops.operations import cluster_file as files
+from mysqlops.planning import agreed
 from mysqlops.planning import apply as planning
 from tests.unit.fakes.api import Client, Clock, Store
 
@@ -122,10 +124,10 @@ def test_what_export_writes_apply_does_not_change(
     spec: ClusterSpec, request: schedule.Request | None, receiver: Receiver | None
 ) -> None:
     client = _store(spec, request, receiver)
-    text = yaml_text.dump(apply.export(client, "mysql"))
+    text = yaml_text.dump(files.export(client, "mysql").documents)
     documents = cluster_file.parse(text, "f.yaml")
     assert len(documents) == (2 if request or receiver else 1)
-    task = apply.Task(documents[-1], ClusterSpec("mysql", "db"), planning.Choice())
+    task = apply.Task(documents[-1], ClusterSpec("mysql", "db"), agreed.Choice())
     assert apply.differences(client, task) == []
     assert apply.seen(client, task).actions == ()
     assert planning.wanted(documents[-1], ClusterSpec("mysql", "db"), planning.State()).spec == spec

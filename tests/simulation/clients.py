@@ -16,6 +16,7 @@ from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.kube import attach, client
 from mysqlops.kube import exec as kube_exec
+from mysqlops.kube.guard import Guard
 from tests.simulation import preconditions
 from tests.simulation.apiserver import ApiServer
 
@@ -146,7 +147,7 @@ class CliClient(client.Client):
         self.context = "simulated"
         self.namespace = server.namespace
         self.server = "https://simulated:6443"
-        self.before_change: Callable[[], None] | None = None
+        self.guard = Guard()
         self._wire = _Wire(server, before, after)
         self._memory = server
         self._run_in = run_in
@@ -172,8 +173,7 @@ class CliClient(client.Client):
         return results
 
     def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> kube_exec.Output:
-        if self.before_change is not None:
-            self.before_change()
+        self.guard.check()
         run = self._run_in
         if run is None:
             raise errors.PodExecFailed(f"{pod}: this world runs no programs")

@@ -18,6 +18,7 @@ from mysqlops.agent import api, credentials, pod, rotation, settings
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, secret_map
 from mysqlops.kube import client, exec
+from mysqlops.kube.guard import Guard
 from mysqlops.mysql import account_files, accounts, connect, own_accounts
 from mysqlops.operations.session import Progress, Session
 from tests.unit import clusters
@@ -240,10 +241,10 @@ class Api(api.Api):
 
 class _Kube(client.Client):
     def __init__(self, world: World) -> None:
-        self._world, self.namespace = world, "db"
+        self._world, self.namespace, self.guard = world, "db", Guard()
 
     def find(self, kind: str, name: str) -> api.Json | None:
-        lease = {"metadata": {"annotations": dict(self._world.lease)}}
+        lease = {"metadata": {"resourceVersion": "1", "annotations": dict(self._world.lease)}}
         return lease if name == names.group_lease("mysql") else None
 
     def get(self, kind: str, name: str) -> api.Json:

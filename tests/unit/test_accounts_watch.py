@@ -42,7 +42,8 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server = Server(SECRET)
         self.pod = Pod(self.server)
-        self.watch = accounts_watch.AccountsWatch(self.pod)
+        self.noted: bool | None = False
+        self.watch = accounts_watch.AccountsWatch(self.pod, lambda: self.noted)
         self.said: list[str] = []
         self.lead("primary")
         monkeypatch.setattr(group_replication, "observe", lambda _: self.seen)
@@ -128,6 +129,24 @@ def test_a_second_password_is_dropped_at_the_second_look_and_never_during_a_rota
     assert world.look() == ""
     assert world.row(accounts.PROBE).passwords == [SECRET[names.KEY_PROBE_PASSWORD]]
     assert world.said == [f"dropped the second password of {accounts.PROBE}: no rotation is open"]
+
+
+@pytest.mark.parametrize("noted", [True, None])
+def test_a_rotation_that_only_the_lease_notes_keeps_its_passwords(noted: bool | None, world: World) -> None:
+    """Somebody deleted the previous passwords from the Secret; or the Lease cannot be read."""
+    world.noted = noted
+    for one in (accounts.PROBE, accounts.APP):
+        world.row(one).passwords.append("previous")
+    assert world.look() == ""
+    told = world.look()
+    assert told.count("mysqlops users rotate mysql --finish") == (2 if noted else 0)
+    world.lead("replica")
+    assert ("the Secret does not show any more" in world.look()) == bool(noted)
+    assert [len(world.row(one).passwords) for one in (accounts.PROBE, accounts.APP)] == [2, 2]
+    world.lead("primary")
+    world.noted = False
+    world.look()
+    assert [len(world.row(one).passwords) for one in (accounts.PROBE, accounts.APP)] == [1, 2]
 
 
 def test_a_second_password_of_a_user_or_on_a_replica_is_named_with_the_command(world: World) -> None:

@@ -180,6 +180,32 @@ def test_a_test_write_goes_through_the_primary_service(world: World, run: Run, m
     assert asked == [("mysql-primary.db.svc", ["a", "b"], names.USER_PROBE, "pw", 9.0)]
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (errors.StatementFailed("init_connect command failed", errno=1184), errors.WriteRefused),
+        (errors.StatementFailed("too large", errno=3100), errors.WriteRefused),
+        (errors.ConnectFailed("the server offers no TLS", errno=2026), errors.WriteRefused),
+        (errors.AccessDenied("no", errno=1045), errors.WriteRefused),
+        (errors.StatementFailed("read only: not the primary", errno=1290), errors.WaitTimeout),
+        (errors.ConnectFailed("offline mode", errno=3032), errors.WaitTimeout),
+        (errors.StatementFailed("lock wait timeout", errno=1205), errors.WaitTimeout),
+        (errors.ConnectFailed("no endpoint", errno=2003), errors.WaitTimeout),
+        (errors.ConnectFailed("timed out", errno=2013), errors.WaitTimeout),
+        (errors.ConnectFailed("timed out"), errors.WaitTimeout),
+    ],
+)
+def test_only_an_answer_shows_that_a_client_cannot_write(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: errors.MysqlError, kind: type[Exception]
+) -> None:
+    world.server.answers = {"INSERT": error}
+    monkeypatch.setattr(connect, "connect_tcp", lambda *_: world.server)
+    login = connect.Login("probe", "pw")
+    with pytest.raises(errors.MysqlopsError) as failure:
+        probe.write_and_read("mysql-primary", ["a"], login, clock=world.clock, timeout_seconds=1)
+    assert type(failure.value) is kind
+
+
 def test_the_account_of_an_adoption_ends_by_itself_and_its_password_is_in_no_output(world: World, run: Run) -> None:
     world.server.answers = {"JSON_OBJECT('until'": [('{"until": 1}',)]}
     assert run("adopt-admit", "60") == {}

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import cluster_file, names, retention, rollout, target
+from mysqlops.core import cluster_file, exposure, names, ordered, retention, rollout, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
-from mysqlops.operations import apply, lock, observe, orders
-from mysqlops.operations.cluster_file import Defaults, Entry, File
+from mysqlops.operations import apply, delete, deploy, lock, observe, orders
+from mysqlops.operations.cluster_file import Defaults, Entry, File, Shown, export
 from mysqlops.operations.session import Session
+from mysqlops.planning import agreed
 from mysqlops.planning import apply as planning
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import Cluster
@@ -28,14 +29,14 @@ RUNNING = ClusterSpec("mysql", "db", image="mysql:9.7", mysqld={"max_connections
 WISH = schedule.Request("0 3 * * *", "0 5 * * 0", "local", max_age=172800, verify_max_age=1209600)
 STATE = planning.State(RUNNING, is_complete=True, targets=frozenset({"local"}))
 ROLLOUT = rollout.Rollout("memory 1Gi -> 2Gi", "2026-01-01T00:00:00Z", {}, "9.7.4", "9.7.4")
-KEEP = planning.Choice("keep")
+KEEP = agreed.Choice("keep")
 
 
 def _goal(state: planning.State = STATE, **spec: Any) -> planning.Wanted:
     return planning.Wanted(replace(state.spec or RUNNING, **spec), state.schedule, state.receiver)
 
 
-def _verbs(goal: planning.Wanted, state: planning.State = STATE, choice: planning.Choice = KEEP) -> list[str]:
+def _verbs(goal: planning.Wanted, state: planning.State = STATE, choice: agreed.Choice = KEEP) -> list[str]:
     return [one.verb for one in planning.plan(goal, state, choice)]
 
 
@@ -109,7 +110,7 @@ def test_what_no_verb_does_is_refused(spec: dict[str, Any], state: dict[str, Any
     seen = replace(STATE, **state)
     goal = replace(_goal(**{"cpu": "1", **spec}), schedule=replace(WISH, target="other"))
     with pytest.raises(errors.Refused) as error:
-        planning.plan(goal, seen, planning.Choice())
+        planning.plan(goal, seen, agreed.Choice())
     assert {one.code for one in error.value.reasons} == {code, "no-such-target"}
     assert said in str(error.value)
     assert all(one.hint for one in error.value.reasons)
@@ -119,8 +120,8 @@ def test_binary_logs_in_two_targets_are_refused_and_a_target_of_the_file_counts(
     state = replace(STATE, receiver=Receiver("local", 15.0))
     goal = replace(_goal(state), receiver=Receiver("offsite", 15.0))
     with pytest.raises(errors.Refused, match="the binary logs go to local"):
-        planning.plan(goal, state, planning.Choice(added={"offsite"}))
-    assert _verbs(replace(_goal(), schedule=replace(WISH, target="new")), choice=planning.Choice(added={"new"}))
+        planning.plan(goal, state, agreed.Choice(added={"offsite"}))
+    assert _verbs(replace(_goal(), schedule=replace(WISH, target="new")), choice=agreed.Choice(added={"new"}))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def _cluster() -> Cluster:
 
 def _task(text: str = FILE, pvc: str | None = "keep") -> apply.Task:
     (document,) = cluster_file.parse(text, "f.yaml")
-    return apply.Task(document, ClusterSpec("mysql", "db"), planning.Choice(pvc))
+    return apply.Task(document, ClusterSpec("mysql", "db"), agreed.Choice(pvc))
 
 
 def _state(cluster: Cluster) -> dict[str, Any]:
@@ -301,6 +302,100 @@ def test_a_scale_that_was_not_shown_deletes_no_claim() -> None:
     assert (cluster.lost, cluster.stateful_set()["spec"]["replicas"]) == ({}, 5)
 
 
+def _delete(cluster: Cluster, *, by: str = "mysqlops") -> None:
+    """Whoever deletes it, the claims stay."""
+    if by == "mysqlops":
+        session = cluster.session()
+        cluster.clock.turn = lambda: _without_pods(cluster)
+        delete.execute(session, "mysql", delete.plan(session.client, "mysql", purge_data=False))
+        cluster.clock.turn = lambda: None
+    else:
+        del cluster.store.objects["StatefulSet", "mysql"]
+        _without_pods(cluster)
+    cluster.store.log.clear()
+
+
+def _without_pods(cluster: Cluster) -> None:
+    for one in cluster.facts:
+        cluster.store.objects.pop(("Pod", one), None)
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("mysqlops", "mysql was deleted at 2026-01-01T00:00:00Z by "),
+        ("kubectl", "mysql does not exist, and data-mysql-0, data-mysql-1, data-mysql-2 hold its data"),
+    ],
+)
+def test_a_cluster_that_somebody_deleted_is_not_deployed_by_the_next_run(by: str, said: str) -> None:
+    cluster = _cluster()
+    _delete(cluster, by=by)
+    file = _file(_entry(cluster, 3))
+    for run in (file.preview, lambda: file.execute(Shown((), {}, frozenset({("db", "mysql")})))):
+        with pytest.raises(errors.Refused) as error:
+            run()
+        (reason,) = error.value.reasons
+        assert (reason.code, said in reason.message) == ("deleted", True), reason.message
+        assert "data-mysql-0, data-mysql-1, data-mysql-2 hold its data" in reason.message
+        assert reason.hint is not None
+        assert "mysqlops apply --redeploy" in reason.hint
+    assert cluster.store.log == []
+    (difference,) = apply.differences(cluster.session().client, _task())
+    assert "hold its data -> mysql" in str(difference)
+
+
+def test_what_was_deleted_is_deployed_again_if_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = _cluster()
+    _delete(cluster)
+    monkeypatch.setattr(deploy, "check", lambda *_: None)
+    state = apply.look(cluster.session().client, "mysql")
+    assert _verbs(_goal(), state, agreed.Choice("keep", redeploy=True))[0] == "deploy"
+    assert ordered.deleted(cluster.notes()) is not None
+    deploy.execute(cluster.session(), deploy.prepare(cluster.session().client, replace(RUNNING, storage_size="1Gi"))[1])
+    assert ordered.deleted(cluster.notes()) is None
+
+
+def test_a_cluster_that_went_after_the_steps_were_shown_is_not_deployed() -> None:
+    """Also by somebody who deleted its data: the file would make an empty one."""
+    cluster = _cluster()
+    file = replace(_file(_entry(cluster, 3)), redeploy=True)
+    shown = file.preview()
+    _delete(cluster)
+    with pytest.raises(errors.Refused) as error:
+        file.execute(shown)
+    assert [one.code for one in error.value.reasons] == ["changed-meanwhile"]
+    for key in list(cluster.store.objects):
+        if key[0] in ("PersistentVolumeClaim", "Lease"):
+            del cluster.store.objects[key]
+    with pytest.raises(errors.Refused, match="existed when the steps were shown, and does not exist any more"):
+        file.execute(shown)
+    assert cluster.store.log == []
+
+
+def test_a_deploy_looks_again_once_it_has_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `delete` may have run between the look and the lock."""
+    cluster = _cluster()
+    del cluster.store.objects["Lease", names.group_lease("mysql")]["metadata"]["annotations"][names.ANNOTATION_VERSION]
+    held = lock.held
+
+    def late(session: Session, name: str, what: str) -> AbstractContextManager[None]:
+        _delete(cluster)
+        return held(session, name, what)
+
+    monkeypatch.setattr(lock, "held", late)
+    with pytest.raises(errors.Refused, match="was deleted at"):
+        apply.execute(cluster.session(), _task(FILE.replace("replicas: 1", "replicas: 3")))
+    assert ("StatefulSet", "mysql") not in cluster.store.objects
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '"x"'])
+def test_a_note_that_cannot_be_read_is_no_delete(text: str) -> None:
+    assert ordered.deleted({names.ANNOTATION_DELETED: text}) is None
+    odd = ordered.deleted({names.ANNOTATION_DELETED: json.dumps({"at": "\x1b[31m", "by": "x" * 9000})})
+    assert odd is not None
+    assert ("\x1b" in odd.at, len(odd.by)) == (False, 120)
+
+
 def _after(writes: int) -> Callable[[str], bool]:
     count = itertools.count()
     return lambda _: next(count) == writes
@@ -360,10 +455,12 @@ def test_a_stopped_cluster_is_written_with_its_members() -> None:
     cluster.store.objects["Lease", names.group_lease("mysql")]["metadata"]["annotations"] |= {
         names.ANNOTATION_STOPPED: json.dumps(note)
     }
-    (document,) = apply.export(cluster.session().client, "mysql")
+    exported = export(cluster.session().client, "mysql")
+    (document,) = exported.documents
+    assert "mysql is stopped: the file has its 3 members" in exported.unsaid[0]
     assert document["spec"]["replicas"] == 3
     with pytest.raises(errors.NotFound):
-        apply.export(cluster.session().client, "other")
+        export(cluster.session().client, "other")
 
 
 def test_what_others_did_while_it_waited_for_the_lock_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,3 +479,27 @@ def test_what_others_did_while_it_waited_for_the_lock_is_seen(monkeypatch: pytes
         apply.execute(cluster.session(), task)
     assert [one.code for one in error.value.reasons] == ["members-go"]
     assert cluster.stateful_set()["spec"]["replicas"] == 7
+
+
+def test_what_a_file_cannot_say_is_a_warning() -> None:
+    cluster = _cluster()
+    client = cluster.session().client
+    apply.execute(cluster.session(), _task(FILE.replace("replicas: 1", "replicas: 3")))
+    told = export(client, "mysql").unsaid
+    assert len(told) == 1
+    assert "target local: passwords and keys are in no file" in told[0]
+    orders.write(client, "mysql", fenced={"mysql-1": "slow disk"}, setting={"names": ["sql_mode"]})
+    orders.write(client, "mysql", exposed={"outside": vars(exposure.Exposure("primary", "NodePort"))})
+    client.patch("Lease", "mysql-group", {"metadata": {"annotations": {names.ANNOTATION_OBITUARY: "on"}}})
+    client.patch("CronJob", "mysql-backup", {"spec": {"suspend": True}})
+    client.delete("Secret", "backup-target-local")
+    told = export(client, "mysql").unsaid
+    expected = (
+        "sql_mode",
+        "outside",
+        "mysql-1",
+        "obituary=on",
+        "mysql-backup is suspended",
+        "local is used and does not",
+    )
+    assert [part for part, text in zip(expected, told, strict=True) if part not in text] == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mysqlops.cli.main import run
-from mysqlops.core import names, retention
+from mysqlops.core import names, retention, target
 from mysqlops.objects import schedule
 from mysqlops.planning import at_risk, verdict
 from mysqlops.planning.status import Observed
@@ -118,6 +118,61 @@ def test_stored_binary_logs_count_only_on_top_of_a_backup_and_without_a_gap() ->
     assert "have a gap" in found.losses[-1].why
     late = _judge(*members, schedules=jobs, receiver=_receiver(until="2025-12-29T00:00:00Z")).losses[-1]
     assert late.lost() == "the last 20h58m of writes"  # the backup is newer than the logs
+
+
+def _target(name: str = "local", created: str = "2025-01-01T00:00:00Z", claim: str = "backups") -> dict[str, Any]:
+    made = target.make_secret(target.Target(name, "/repository", "restic", claim), "secret", {})
+    return {"metadata": {**made["metadata"], "creationTimestamp": created}}
+
+
+def _mounting(job: dict[str, Any], mounts: str = "backup-target-local", claim: str = "backups") -> dict[str, Any]:
+    volumes = [
+        {"name": "target", "secret": {"secretName": mounts}},
+        {"name": "repository", "persistentVolumeClaim": {"claimName": claim}},
+    ]
+    return {
+        **job,
+        "spec": {**job["spec"], "jobTemplate": {"spec": {"template": {"spec": {"volumes": volumes}}}}},
+    }
+
+
+BACKUP = _mounting(_cron_job(schedule.BACKUP, "2025-12-31T03:02:00Z", "2025-12-31T03:00:00Z"))
+VERIFY = _mounting(_cron_job(schedule.VERIFY, "2025-12-28T05:07:30Z", "2025-12-28T05:00:00Z"))
+
+
+@pytest.mark.parametrize("targets", [None, (_target(),), (_target(), _target("other"))])
+def test_targets_that_are_as_the_schedule_and_the_receiver_use_them(targets: Any) -> None:
+    found = _judge(
+        _primary(), _replica(1), _replica(2), schedules=(BACKUP, VERIFY), receiver=_receiver(), targets=targets
+    )
+    assert (found.targets, _lost(found)[at_risk.ALL]) == ((), "the last 12s of writes")
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ((), "CronJob mysql-backup uses target local; the namespace has none"),
+        ((_target("other"),), "uses target local; the namespace has other"),
+        ((_target(claim="another"),), "mounts backups, and target local is another"),
+        ((_target(created="2025-12-31T09:00:00Z"),), "was added at 2025-12-31T09:00:00Z, after 2025-12-31T03:02:00Z"),
+    ],
+)
+def test_a_backup_in_a_target_that_went_or_was_replaced_does_not_count(targets: Any, said: str) -> None:
+    found = _judge(_primary(), _replica(1), _replica(2), schedules=(BACKUP,), receiver=_receiver(), targets=targets)
+    assert _lost(found)[at_risk.ALL] == "everything"
+    assert said in found.losses[-1].why
+    assert said in found.targets[0]
+
+
+def test_binary_logs_in_another_target_than_the_backups_are_worth_nothing() -> None:
+    members = (_primary(), _replica(1), _replica(2))
+    found = _judge(*members, schedules=(BACKUP, VERIFY), receiver=_receiver(target="other"))
+    assert _lost(found)[at_risk.ALL] == "the last 20h58m of writes"
+    assert "binary logs go to target other, and backups to local" in found.losses[-1].why
+    assert [one.partition(":")[0] for one in found.targets] == ["the binary logs and the backups use different targets"]
+    other = _mounting(_cron_job(schedule.VERIFY, "2025-12-28T05:07:30Z", "2025-12-28T05:00:00Z"), "backup-target-other")
+    found = _judge(*members, schedules=(BACKUP, other))
+    assert "is noted with target local and mounts Secret backup-target-other" in found.targets[0]
 
 
 @pytest.mark.parametrize("form", ["table", "json"])

@@ -44,6 +44,7 @@ class Servers(Cluster):
         self.settle()
         self.variables: dict[str, dict[str, str | None]] = {pod: dict(BEFORE) for pod in self.facts}
         self.deaf: set[str] = set()
+        self.unanswered: Exception | None = None  # what became of a client's write, if no server answered it
         self.clock.turn = self._bring_files
 
     def _bring_files(self) -> None:
@@ -61,7 +62,9 @@ class Servers(Cluster):
             return {one: "unknown" if one.startswith("nobody") else "dynamic" for one in words[1:]}
         if words[0] == "probe":
             if any(one.get("init_connect") == "bad" for one in self.variables.values()):
-                raise errors.WaitTimeout("no write through mysql-primary: Lost connection")
+                raise errors.WriteRefused("no write through mysql-primary: init_connect command failed")
+            if self.unanswered is not None:
+                raise self.unanswered
             return {"write": 0.1}
         return super()._answer(pod, words)
 
@@ -109,6 +112,54 @@ def test_what_shuts_clients_out_is_taken_back_at_once_everywhere() -> None:
     assert list(servers.variables.values()) == [{**BEFORE, "init_connect": None}] * 3
     assert servers.my_cnf() == text
     assert servers.clock.seconds == 0
+
+
+NO_ANSWERS: list[Exception] = [
+    errors.WaitTimeout("no answer to a write through mysql-primary: timed out"),
+    errors.PodExecFailed("exec in mysql-2/agent: not finished after 25 s"),
+    errors.Unreachable("no answer"),
+]
+
+
+@pytest.mark.parametrize("unanswered", NO_ANSWERS)
+def test_a_write_without_an_answer_neither_proves_a_value_nor_takes_it_back(unanswered: Exception) -> None:
+    servers = Servers()
+    session, text = servers.session(), servers.my_cnf()
+    servers.unanswered = unanswered
+    with pytest.raises(errors.WaitTimeout, match="it is unknown whether clients can write") as failure:
+        configure.execute(session, NAME, _change(servers, session, sql_mode="A"), LIMITS)
+    assert f"mysqlops config set {NAME} --settle" in str(failure.value.hint)
+    assert {one["sql_mode"] for one in servers.variables.values()} == {"A"}
+    assert (servers.my_cnf(), len(_open(servers))) == (text, 1)
+    servers.unanswered = None
+    configure.execute(session, NAME, _change(servers, session, sql_mode="A"), LIMITS)
+    assert ({one["sql_mode"] for one in servers.variables.values()}, _open(servers)) == ({"A"}, [])
+
+
+LOST = "lost the lock of mysql to upgrade by somebody"
+
+
+@pytest.mark.parametrize("at", ["set-settings", "probe"])
+def test_a_command_that_lost_the_lock_says_so_and_sets_nothing_more(at: str) -> None:
+    servers = Servers()
+    session = servers.session()
+    change = _change(servers, session, sql_mode="A")
+
+    def lose(pod: str, words: Sequence[str]) -> Any:
+        if words[0] == at:
+            raise errors.OperationLocked(LOST)
+        return servers._answer(pod, words)
+
+    session.client.answer = lose  # type: ignore[attr-defined]
+    with pytest.raises(errors.OperationLocked, match=LOST):
+        configure.execute(session, NAME, change, LIMITS)
+    assert len(_open(servers)) == 1
+    servers.store.log.clear()
+    if at == "set-settings":
+        for settle in (unproven.settle, unproven.attempt, unproven.set_back):
+            with pytest.raises(errors.OperationLocked, match=LOST):
+                settle(session, NAME)
+    assert servers.store.log == []
 
 
 def test_ctrl_c_before_the_proof_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,9 +356,8 @@ def test_a_setting_that_belongs_to_the_data_cannot_be_changed_live() -> None:
     assert reason.code == "fixed-setting"
 
 
-@pytest.mark.parametrize("value", ["good", "bad"])
-def test_a_rollout_of_settings_that_stop_writes_is_taken_back(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Every pod came up with them: only a client's write shows what is wrong."""
+def _roll_out(monkeypatch: pytest.MonkeyPatch, value: str) -> Servers:
+    """Every pod comes up with the new settings: only a client's write shows what is wrong."""
     monkeypatch.setattr(followers, "refresh", lambda *_: None)
     monkeypatch.setattr(rolling, "_close", lambda *_: None)
     servers = Servers()
@@ -318,6 +368,12 @@ def test_a_rollout_of_settings_that_stop_writes_is_taken_back(monkeypatch: pytes
     volume = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "config")
     volume["configMap"]["name"] = f"mysql-config-{value}"
     rolling.begin(servers.session(), [], under_way, wanted)
+    return servers
+
+
+@pytest.mark.parametrize("value", ["good", "bad"])
+def test_a_rollout_of_settings_that_stop_writes_is_taken_back(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    servers = _roll_out(monkeypatch, value)
     if value == "good":
         assert sorted(rolling.finish(servers.session(), NAME, LIMITS)) == sorted(servers.facts)
         return
@@ -327,6 +383,43 @@ def test_a_rollout_of_settings_that_stop_writes_is_taken_back(monkeypatch: pytes
     assert "mysql-0" not in servers.store.deleted("Pod")  # it led, and leads again: the proof did not wait for the end
     assert servers.facts["mysql-0"]["role"] == "primary"
     assert {one["init_connect"] for one in servers.variables.values()} == {"config"}
+
+
+@pytest.mark.parametrize("unanswered", [*NO_ANSWERS, errors.OperationLocked(LOST)])
+def test_a_rollout_whose_proof_got_no_answer_stays_open(monkeypatch: pytest.MonkeyPatch, unanswered: Exception) -> None:
+    servers = _roll_out(monkeypatch, "good")
+    servers.unanswered = unanswered
+    is_lost = isinstance(unanswered, errors.OperationLocked)
+    with pytest.raises(type(unanswered) if is_lost else errors.WaitTimeout):
+        rolling.finish(servers.session(), NAME, LIMITS)
+    assert render.config_of(servers.stateful_set()) == "mysql-config-good"
+    record = rollout.read(servers.stateful_set())
+    assert record is not None
+    assert record.failure == ""
+    servers.unanswered = None
+    rolling.finish(servers.session(), NAME, LIMITS)
+    assert {one["init_connect"] for one in servers.variables.values()} == {"good"}
+
+
+def test_a_pause_of_the_command_fails_no_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suspended command that continues decides by what it sees then, not by what it saw before."""
+    servers = _roll_out(monkeypatch, "good")
+    looks, look = [0], observe.settled
+
+    def suspended(*given: Any) -> status.Observed:
+        seen = look(*given)
+        looks[0] += 1
+        if servers.store.deleted("Pod") == ["mysql-2"] and not looks[0] < 0:
+            looks[0] = -1000
+            servers.facts["mysql-2"] = {**servers.facts["mysql-2"], "state": "RECOVERING", "role": "none"}
+            servers.settle()
+            seen = look(*given)
+            servers.clock.sleep(LIMITS.member_seconds + 1)
+            servers.facts["mysql-2"] = {**servers.facts["mysql-1"]}
+        return seen
+
+    monkeypatch.setattr(observe, "settled", suspended)
+    assert sorted(rolling.finish(servers.session(), NAME, LIMITS)) == sorted(servers.facts)
 
 
 def _value_of(servers: Servers) -> str:

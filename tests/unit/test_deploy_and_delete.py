@@ -10,6 +10,7 @@ from mysqlops import errors
 from mysqlops.cli.main import root
 from mysqlops.core import group, names, timeline, version
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.kube import client as applying
 from mysqlops.objects import claims
 from mysqlops.operations import (
     data_version,
@@ -236,3 +237,21 @@ def test_a_storage_class_that_has_gone_blocks_only_a_new_cluster() -> None:
     assert (there.reasons, "no such StorageClass" in there.warnings[0]) == ((), True)
     new = preflight.check(client, replace(SPEC, name="other", storage_class="gone"))
     assert [one.code for one in new.reasons] == ["unknown-storage-class"]
+
+
+def test_a_conflict_of_a_deploy_names_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of no field's owner: somebody changed the object at that moment."""
+    cluster = _without_stateful_set()
+    session = cluster.session()
+    plan = deploy.prepare(session.client, SPEC)[1]
+    owners = [errors.FieldOwner("argocd-controller", ".spec.replicas")]
+    for owned, hint in (([], "run the same command again"), (owners, "and the same command again: kubectl patch")):
+
+        def refuse(*_: object, owned: list[errors.FieldOwner] = owned, **__: object) -> Json:
+            raise errors.Conflict("conflict", owners=owned)
+
+        monkeypatch.setattr(type(session.client), "send_apply", refuse)
+        monkeypatch.setattr(type(session.client), "apply", applying.Client.apply)
+        with pytest.raises(errors.Conflict) as error:
+            deploy.execute(session, plan)
+        assert hint in str(error.value.hint)

@@ -14,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.cli.main import run
 from mysqlops.core import names
-from mysqlops.operations import carried, doctor
+from mysqlops.operations import carried, doctor, observe
 from mysqlops.planning import verdict
 from mysqlops.planning.checks import answers, fixes
 from mysqlops.planning.checks.model import BUDGET, ROLE, Answer, Facts
@@ -276,3 +276,21 @@ def test_only_what_is_wrong_and_chosen_is_made_again() -> None:
 def test_without_a_name_nothing_is_fixed(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--fix", "--yes"]) == errors.ConfigError.exit_code
     assert cluster.store.log == []
+
+
+def test_a_target_that_is_gone_is_a_finding_and_one_that_nobody_may_read_is_unchecked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cluster = world(monkeypatch, tmp_path)
+    session = cluster.session()
+    chosen = [CHECKS["targets"]]
+
+    def found() -> tuple[list[str], dict[str, str]]:
+        report = doctor.examine(session, NAME, chosen)
+        return [one.evidence for one in report.findings], dict(report.unchecked)
+
+    assert found() == ([], {})
+    del cluster.store.objects["Secret", "backup-target-local"]
+    assert found()[0][0] == "CronJob mysql-backup uses target local; the namespace has none"
+    monkeypatch.setattr(observe, "targets", lambda _: None)
+    assert found() == ([], {"targets": "Secrets of targets: this user may not list Secrets"})

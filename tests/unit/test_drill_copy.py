@@ -132,7 +132,7 @@ def test_a_record_that_was_removed_while_the_abort_waited_for_the_lock_is_not_ob
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cluster, undone = _undone(monkeypatch)
-    dead = lock.Holding(cluster.session(), NAME, "drill by somebody")
+    dead = lock.Holding(cluster.session(), lock.of_cluster(NAME), "drill by somebody")
     dead.take()
 
     def other_abort() -> None:

@@ -14,6 +14,7 @@ from mysqlops import errors
 from mysqlops.core import group, names, ordered, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import deploy, member, orders, remake, restart, stop
+from mysqlops.operations.session import Session
 from mysqlops.planning import restart as restarting
 from mysqlops.planning import storage
 from tests.unit.fakes.api import Killed
@@ -230,6 +231,38 @@ def test_a_stop_that_was_killed_anywhere_is_finished_by_the_next(point: str, obe
     assert cluster.stateful_set()["spec"]["replicas"] == 0
     stop.start(cluster.session(60.0), NAME)
     assert (cluster.fenced(), cluster.stateful_set()["spec"]["replicas"]) == ({}, 3)
+
+
+def _meanwhile(session: Session, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user fences mysql-1 between this command's look at the Lease and its first write."""
+    other, patch, late = cluster.session().client, session.client.patch, iter(["slow disk"])
+
+    def after_another(kind: str, name: str, change: dict[str, Any]) -> Any:
+        for why in late:
+            orders.write(other, NAME, fenced={**cluster.fenced(), "mysql-1": why})
+        return patch(kind, name, change)
+
+    monkeypatch.setattr(session.client, "patch", after_another)
+
+
+def test_a_fence_that_a_user_orders_while_a_stop_begins_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(3)
+    _obey(cluster)
+    session = cluster.session()
+    _meanwhile(session, cluster, monkeypatch)
+    stop.stop(session, NAME)
+    assert ordered.stopped(cluster.notes())["fenced"] == {"mysql-1": "slow disk"}
+    stop.start(cluster.session(60.0), NAME)
+    assert cluster.fenced() == {"mysql-1": "slow disk"}
+
+
+def test_a_fence_that_a_user_orders_while_a_start_begins_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(3)
+    orders.write(cluster.session().client, NAME, fenced=dict.fromkeys(cluster.facts, stop._WHY))
+    session = cluster.session()
+    _meanwhile(session, cluster, monkeypatch)
+    assert stop._unfence(session, NAME, {}, {}) == {"mysql-1": "slow disk"}
+    assert cluster.fenced() == {"mysql-1": "slow disk"}
 
 
 def test_members_that_were_started_by_hand_are_made_equal_again_before_a_stop() -> None:

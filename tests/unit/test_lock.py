@@ -91,6 +91,23 @@ def test_the_end_of_a_command_that_lost_the_lock_leaves_the_other_s_alone() -> N
     assert space.lease() is None
 
 
+def test_every_client_of_a_command_heeds_every_lock_that_it_holds() -> None:
+    """Also a client that was made before for another namespace, and the lock of the other cluster around this one."""
+    space = Namespace()
+    first, second = space.session(), space.session()
+    elsewhere = first.client.within("other")
+    with lock.held(first, NAME, "restore"), lock.held(first, "copy", "restore"):
+        space.clock.sleep(20)
+        with lock.held(second, NAME, "upgrade"):
+            assert "lost the lock of mysql to upgrade by" in _lost(first)
+            with pytest.raises(errors.OperationLocked, match="lost the lock of mysql"):
+                elsewhere.apply(CONFIG)
+            with pytest.raises(errors.OperationLocked, match="lost the lock of mysql"):
+                waiting.sleep(first)
+    assert not first.guard.is_held
+    elsewhere.apply(CONFIG)
+
+
 def test_a_command_that_slept_goes_on_if_nobody_took_the_lock() -> None:
     space = Namespace()
     session = space.session()

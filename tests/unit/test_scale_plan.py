@@ -68,6 +68,28 @@ def test_a_dead_member_may_be_scaled_away_but_not_the_majority() -> None:
         scale.check(of_members(0), 3)
 
 
+@pytest.mark.parametrize(
+    ("now", "goes_on"),
+    [
+        (of_members(2, running=1, m0={"group": "mysql-0"}), True),  # no pod yet
+        (of_members(2, m0={"group": "mysql-0"}, m1=DOWN), True),
+        (of_members(2, m1={"state": "RECOVERING", "role": "none", "label": "none"}), True),
+        (of_members(3, m1={"state": "RECOVERING", "role": "none", "label": "none"}, m2=DOWN), True),
+        (of_members(2, m0={"group": "mysql-0,mysql-1"}, m1=DOWN), False),  # it is in the group, and fails
+        (of_members(3, m0={"group": "mysql-0"}, m1=DOWN, m2=DOWN), False),
+        (of_members(2, m1=DOWN), False),  # nobody says who is in the group
+    ],
+)
+def test_a_scaling_that_was_killed_waits_for_the_member_that_it_asked_for(now: status.Status, goes_on: bool) -> None:
+    """1 -> 2 of 3: one of two is ONLINE, and waiting brings the other."""
+    if not goes_on:
+        with pytest.raises(Refused, match="are ONLINE"):
+            scale.check(now, 5)
+        return
+    scale.check(now, 5)
+    assert isinstance(scale.plan(now, 5), actions.Wait)
+
+
 def test_only_a_claim_that_the_others_could_replace_is_deleted() -> None:
     scale.check_deletion(of_members(3), 1)
     outside = {"state": "OFFLINE", "role": "none", "label": "none"}

@@ -12,7 +12,7 @@ from mysqlops import errors
 from mysqlops.agent import api, vault
 from mysqlops.core import names, secret_map
 from mysqlops.objects import secret_users
-from mysqlops.operations import bundle, secret_move
+from mysqlops.operations import bundle, orders, secret_move
 from mysqlops.operations import vault as cli_vault
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
@@ -144,6 +144,15 @@ def test_an_open_rotation_is_ended_first(key: str) -> None:
         with pytest.raises(errors.Refused, match="password rotation"):
             refusing(cluster.session(), NAME)
     assert _values(cluster, OLD) == {**BEFORE, key: "another"}
+
+
+def test_a_rotation_that_only_the_lease_notes_is_ended_first_too() -> None:
+    """Killed before its first change of the Secret, or somebody edited that."""
+    cluster = _older()
+    orders.write(cluster.session().client, NAME, rotated={"since": "2026-01-01T00:00:00Z"})
+    with pytest.raises(errors.Refused, match="password rotation"):
+        secret_move.split(cluster.session(), NAME)
+    assert _values(cluster, OLD) == BEFORE
 
 
 def test_the_old_secret_keeps_the_applications_password_while_a_pod_uses_it() -> None:

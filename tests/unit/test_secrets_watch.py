@@ -8,6 +8,7 @@ from mysqlops import errors
 from mysqlops.agent import certificates, log, rotation, secrets_watch
 from mysqlops.agent.member import Member
 from mysqlops.clock import SystemClock
+from mysqlops.core import names
 from tests.unit.rotation_world import PODS, Api, Pod, World
 
 
@@ -52,3 +53,26 @@ def test_passwords_that_could_not_be_taken_over_are_no_measure_of_the_accounts(
     monkeypatch.setattr(rotation, "refresh", fail)
     watch.look(log.Log(SystemClock()))
     assert watch.looked == 0
+
+
+def test_the_watch_of_the_accounts_asks_the_lease_whether_a_rotation_is_open(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[object] = []
+
+    def get(group: str, kind: str, name: str) -> object:
+        assert (kind, name) == ("leases", "mysql-group")
+        if isinstance(answer := answers.pop(), Exception):
+            raise answer
+        return {"metadata": {"annotations": answer}}
+
+    monkeypatch.setattr(watch._api, "get", get)
+    for answer, is_noted in (
+        (None, False),
+        ({names.ANNOTATION_ROTATED: '{"since": "x"}'}, True),
+        ({names.ANNOTATION_ROTATED: "not readable"}, True),
+        (errors.NotFound("mysql-group"), None),
+        (errors.Unreachable("no answer"), None),
+    ):
+        answers.append(answer)
+        assert watch._is_rotation_noted() is is_noted

@@ -200,4 +200,4 @@ def test_a_change_needs_every_lock_that_the_command_holds(world: World) -> None:
             del world.store.objects["Lease", lost]
             with pytest.raises(errors.OperationLocked, match="lost the lock"):
                 session.client.apply(config)
-    assert session.client.before_change is None
+    assert not session.guard.is_held

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from mysqlops.planning.checks import placement, servers
-from mysqlops.planning.checks.model import BUDGET, ROLE, Check
+from mysqlops.planning.checks.model import BUDGET, ROLE, TARGETS, Check
 
 SERVICE = (
     Check(
@@ -89,6 +89,13 @@ DATA = (
         "without them a mistake or a lost site is final",
         codes=("backup-overdue", "binlog-late", "binlog-gap"),
         judge=placement.backups,
+    ),
+    Check(
+        "targets",
+        "backups and binary logs go to targets that exist",
+        "what is stored where nobody looks is lost with the cluster",
+        judge=placement.targets,
+        needs=(TARGETS,),
     ),
 )
 SECURITY = (

@@ -9,6 +9,7 @@ from typing import Any
 from mysqlops.planning import status
 
 Json = dict[str, Any]
+TARGETS = "Secrets of targets"  # unread if this user may not list them
 BUDGET, ROLE, SERVERS = "PodDisruptionBudget", "Role", "servers"  # what a check needs beyond what `status` reads
 
 

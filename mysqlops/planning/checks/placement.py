@@ -8,6 +8,7 @@ from typing import Any
 from mysqlops.core import names, version, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.objects import drift, schedule
+from mysqlops.planning import backup_targets
 from mysqlops.planning.checks.model import BUDGET, ROLE, Facts, Found
 
 MOST_BEHIND = 1000  # transactions; a failover waits until they are applied
@@ -75,7 +76,11 @@ def backups(facts: Facts) -> list[Found]:
         text = "a restore loses everything since the last backup"
         seen = f"Lease {names.receiver(name)} does not exist: nothing stores binary logs"
         found.append((text, seen, f"mysqlops backup binlog start {name}"))
-    return found
+    return found + backup_targets.disagreements(facts.seen)
+
+
+def targets(facts: Facts) -> list[Found]:
+    return backup_targets.missing(facts.seen)
 
 
 def lag(facts: Facts) -> list[Found]:

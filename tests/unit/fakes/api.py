@@ -15,6 +15,7 @@ from mysqlops.clock import Signal, Task
 from mysqlops.core import instant
 from mysqlops.kube import apply, client
 from mysqlops.kube import exec as kube_exec
+from mysqlops.kube.guard import Guard
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -116,7 +117,7 @@ class Client(client.Client):
 
     def __init__(self, store: Store) -> None:
         self.store, self.namespace, self.context = store, "db", "fake"
-        self.before_change, self.server = None, "fake"
+        self.guard, self.server = Guard(), "fake"
         self.answer: Callable[[str, Sequence[str]], Json] = lambda _pod, _words: {}
 
     def find(self, kind: str, name: str) -> Json | None:
@@ -140,6 +141,9 @@ class Client(client.Client):
             and wanted.items() <= (one["metadata"].get("labels") or {}).items()
             and present <= (one["metadata"].get("labels") or {}).keys()
         ]
+
+    def list_metadata(self, kind: str, selector: str) -> builtins.list[Json]:
+        return [{"metadata": one["metadata"]} for one in self.list(kind, selector)]
 
     def warnings(self, kind: str, name: str) -> builtins.list[Json]:
         events = [one for (of_kind, _), one in self.store.objects.items() if of_kind == "Event"]

@@ -1,0 +1,41 @@
+"""What every member presents to a client that trusts only the newest CA of Secret NAME-tls, and what NAME-app gives to
+applications: whether the older CAs are still needed. A member that does not answer is unknown."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mysqlops import errors
+from mysqlops.agent import api, openssl, settings, tls_check
+from mysqlops.core import names, secret_map
+from mysqlops.mysql import connect
+
+PRESENTS, REFUSED, UNKNOWN = "presents", "refused", "unknown"
+
+
+def look(client: api.Api, me: settings.Settings, hosts: Sequence[str], login: connect.Login) -> dict[str, Any]:
+    """The CAs of NAME-tls, the newest first; that of NAME-app; and of each host its state, and why."""
+    trusted = api.decoded(client.get("v1", "secrets", names.tls_secret(me.cluster))).get(tls_check.CA, "")
+    try:
+        application = api.decoded(client.get("v1", "secrets", secret_map.secret(me.cluster, secret_map.APP)))
+    except errors.NotFound:  # of a cluster that still has everything in NAME-credentials
+        application = {}
+    with tempfile.TemporaryDirectory(dir=settings.TLS) as folder:
+        newest = Path(folder) / tls_check.CA
+        newest.write_text(openssl.newest(trusted), encoding="utf-8")
+        found = {host: _of(host, replace(login, ca_file=str(newest))) for host in hosts}
+    return {"trusted": trusted, "application": application.get(tls_check.CA, ""), "members": found}
+
+
+def _of(host: str, login: connect.Login) -> tuple[str, str]:
+    try:
+        connect.connect_tcp(host, login).close()
+    except errors.MysqlError as error:
+        if connect.is_answer(error):  # whatever else it refuses: TLS came first
+            return (REFUSED, str(error)) if error.errno == connect.TLS_FAILED else (PRESENTS, "")
+        return UNKNOWN, str(error)
+    return PRESENTS, ""

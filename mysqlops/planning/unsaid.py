@@ -1,0 +1,47 @@
+"""What a cluster file cannot say of a cluster, so that `export` does not look like a copy of everything. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from mysqlops.core import exposure, names, ordered
+from mysqlops.core.target import Target
+from mysqlops.planning.apply import State
+
+Json = dict[str, Any]
+
+
+def of_state(name: str, state: State) -> Iterator[str]:
+    if state.spec is not None and state.spec.replicas == 0:
+        yield f"{name} is stopped: the file has its {state.replicas_stopped} members, and `apply` refuses until it runs"
+    if state.rollout is not None:
+        yield f"a rollout is open ({state.rollout.why}): the file has what the StatefulSet has now"
+    if state.unproven:
+        yield f"settings that no write has verified are live: {', '.join(state.unproven)}"
+    if state.spec is None:
+        yield "its StatefulSet is being replaced: the file has what the one before it had"
+
+
+def of_notes(annotations: Mapping[str, str], cron_jobs: Collection[Json]) -> Iterator[str]:
+    """`annotations` are those of the group's Lease."""
+    if opened := exposure.read(annotations):
+        yield f"Services from `mysqlops expose` are no part of a file: {', '.join(sorted(opened))}"
+    if fenced := ordered.fenced(annotations):
+        yield f"fences are no part of a file: {', '.join(sorted(fenced))}"
+    if obituary := annotations.get(names.ANNOTATION_OBITUARY):
+        yield f"annotation {names.ANNOTATION_OBITUARY}={obituary} of the Lease is no part of a file"
+    for one in cron_jobs:
+        if one["spec"].get("suspend"):
+            yield f"CronJob {one['metadata']['name']} is suspended: a file describes one that runs"
+
+
+def of_targets(used: Collection[str], there: Collection[Target]) -> Iterator[str]:
+    known = {one.name for one in there}
+    for name in sorted(used):
+        if name not in known:
+            yield f"target {name} is used and does not exist, so the file has no document for it"
+    for one in sorted(there, key=lambda one: one.name):
+        if one.name in used:
+            fields = "spec.passwordSecret" if one.claim else "spec.credentials and spec.passwordSecret"
+            yield f"target {one.name}: passwords and keys are in no file; where it does not exist yet, give {fields}"
