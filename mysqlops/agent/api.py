@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
-from mysqlops.core import kube_status
+from mysqlops.core import kube_status, typed
 
 Json = dict[str, Any]
 _TIMEOUT_SECONDS = 3.0
@@ -41,7 +41,12 @@ class Api:
     def list(self, group: str, kind: str, selector: str) -> list[Json]:
         # resourceVersion=0 reads the API server's cache: a storm of agents after an outage never reaches etcd.
         query = urlencode({"labelSelector": selector, "resourceVersion": "0"})
-        items: list[Json] = self._call("GET", f"{self._path(group, kind)}?{query}")["items"]
+        path = f"{self._path(group, kind)}?{query}"
+        items = self._call("GET", path).get("items")
+        if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+            raise errors.KubeError(
+                f"GET {path.partition('?')[0]}: the response is no list"
+            )  # which is not an empty one
         return items
 
     def patch(self, group: str, kind: str, name: str, change: Json) -> Json:
@@ -68,7 +73,9 @@ class Api:
             status, text = self._send_again_if_closed(method, path, data, headers)
         if status >= 300:
             raise kube_status.failure(f"{method} {path.partition('?')[0]}", status, text)
-        answer: Json = json.loads(text)
+        answer = typed.json_of(text)
+        if not isinstance(answer, dict):
+            raise errors.KubeError(f"{method} {path.partition('?')[0]}: the response is no JSON object")
         return answer
 
     def _send_again_if_closed(

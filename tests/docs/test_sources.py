@@ -98,7 +98,6 @@ _OWN = {
     *(
         "kube/client.py",
         "kube/exec.py",
-        "agent/api.py",
         "agent/commands.py",
         "objects/schedule.py",
         "objects/binlog.py",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import backup, binlog, facts, gtid, names, publication, typed
+from mysqlops.core import backup, binlog, facts, gtid, names, ordered, publication, typed
 from tests.unit.test_backup import made
 
 _UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
@@ -25,6 +25,29 @@ _MOMENTS = (
 @pytest.mark.parametrize("text", ["[" * 200_000, "9" * 5000, "{", "", b"\xff", None])
 def test_what_is_no_json_is_nothing(text: str | bytes | None) -> None:
     assert typed.json_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"\\ud800": ["a\\udfffb", {"c": "\\u0000"}]}', {"\ufffd": ["a\ufffdb", {"c": "\ufffd"}]}),
+        ('"\ud800"', "\ufffd"),  # half a character that no escape hides
+        ('"\\ud83d\\ude00"', "\U0001f600"),  # both halves
+        (b'"\\uD800"', "\ufffd"),
+        ('"\\\\ud800"', "\\ud800"),  # a backslash and letters
+    ],
+)
+def test_half_a_character_is_replaced_so_that_every_text_can_be_written(text: str | bytes, value: Any) -> None:
+    assert typed.json_of(text) == value
+
+
+def test_bytes_that_are_no_text_are_nothing() -> None:
+    assert typed.json_of(b'"\xed\xa0\x80"') is None
+
+
+def test_half_a_character_in_a_reason_does_not_lift_the_fence() -> None:
+    found = ordered.fenced({names.ANNOTATION_FENCED: '{"mysql-1": "\\ud800 disk"}'})
+    assert found == {"mysql-1": "\ufffd disk"}
 
 
 @pytest.mark.parametrize("text", _MOMENTS)
