@@ -12,17 +12,22 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("1m", forms=("yaml", "json"))
-def export(run: Run) -> None:
+@options.show_secrets
+def export(run: Run, *, show_secrets: bool) -> None:
     """Print the cluster file of NAME as it runs, with the targets that it uses; no password is in it.
 
     \b
     Example:
       mysqlops export mysql > cluster.yaml
     """
+    from mysqlops.core import setting_secrets
     from mysqlops.operations import apply
 
     with run.reading() as session:
         documents = apply.export(session.client, run.name)
+    if not show_secrets:
+        settings = documents[-1]["spec"].get("settings") or {}
+        setting_secrets.must_not_be_printed(settings, f"mysqlops export {run.name}")
     if run.form == "json":
         output.say("\n---\n".join(json.dumps(one, indent=2) for one in documents))
         return

@@ -152,7 +152,7 @@ def show_settings(values: Sequence[Value], form: str) -> None:
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("VARIABLE", "MY.CNF", "SET BY", *members):
         made.add_column(column, overflow="fold")
-    for one in values:
+    for one in (each.shown() for each in values):
         by = "" if one.configured is None else "user" if one.by_user else "mysqlops"
         running = [_text_of(one.running.get(member)) for member in members]
         made.add_row(*map(_plain, (one.name, _text_of(one.configured), by, *running)))
