@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from mysqlops.core import my_cnf
+from mysqlops.core import known_secrets, my_cnf
 from mysqlops.errors import Reason, Refused
 
 HIDDEN = "(hidden)"
@@ -52,6 +52,11 @@ def without_values(text: str) -> str:
 def _line(line: str) -> str:
     key, equals, value = line.partition("=")
     return f"{key}= {HIDDEN}" if equals and is_secret(key.strip(), value.strip(" \t\"'") or None) else line
+
+
+def without_those_of(settings: Mapping[str, str | None], text: str) -> str:
+    """A server's words about these settings, without their values."""
+    return known_secrets.without(text, [settings[key] or "" for key in of(settings)])
 
 
 def must_not_be_printed(settings: Mapping[str, str | None], command: str) -> None:

@@ -98,7 +98,7 @@ def _from_stdin(given: dict[str, str]) -> dict[str, str]:
     if len(asked) > 1:
         raise errors.ConfigError(f"{', '.join(asked)}: only one value can come from stdin")
     if sys.stdin.isatty():
-        value = click.prompt(f"value of {asked[0]}", hide_input=True, err=True)
+        value = output.ask_secret(f"value of {asked[0]}")
     else:
         value = sys.stdin.readline(_LONGEST).rstrip("\r\n")
     if not value.strip():
