@@ -26,6 +26,22 @@ TAG = "mysqlops"  # on every snapshot of ours
 _FACTS, _KIND, _SEAL = "facts:", "kind:", "seal:"
 
 
+def listed(text: str) -> list[Json]:
+    """The entries that `restic snapshots --json` printed; raises StorageError for anything else, which is not an empty
+    repository."""
+    found: Any = [] if text.strip() in ("", "null") else typed.json_of(text)
+    if not isinstance(found, list) or not all(map(_is_entry, found)):
+        raise StorageError("restic's list of snapshots cannot be read")
+    return found
+
+
+def _is_entry(found: Any) -> bool:
+    if not isinstance(found, dict) or not isinstance(found.get("id"), str):
+        return False
+    tags = found.get("tags") or []
+    return isinstance(tags, list) and all(isinstance(one, str) for one in tags)
+
+
 def tags(kind: str, fact: DataclassInstance, key: str = "") -> list[str]:
     """The tags of its snapshot; with a key also a seal, which only a holder of the key can make (adr/0027)."""
     text = json.dumps({"format": FORMAT, **asdict(fact)}, separators=(",", ":"))
@@ -67,7 +83,7 @@ def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]
             yield snapshot, facts
 
 
-def make(kind: type[T], facts: Json) -> T:
+def make(kind: type[T], facts: Any) -> T:
     """The dataclass, without unknown facts; raises StorageError for facts that do not fit it."""
     made = typed.make(kind, facts)
     if made is None:

@@ -34,6 +34,12 @@ def json_of(text: str | bytes | None) -> Any:
         return None
 
 
+def object_of(text: str | bytes | None) -> dict[str, Any]:
+    """The object that the text holds as JSON; empty if it holds none."""
+    found = json_of(text)
+    return found if isinstance(found, dict) else {}
+
+
 _BROKEN = re.compile("[\x00\ud800-\udfff]")
 _MAY_BE_BROKEN = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mysqlops.core import binlog, instant, names, pod_patch
+from mysqlops.core import binlog, instant, names, pod_patch, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import ConfigError
@@ -90,9 +90,16 @@ def _noted(request: Request) -> Json:
 
 
 def noted(deployment: Json) -> tuple[str, float]:
-    """The target's name and the interval in seconds of a receiver's Deployment."""
-    found = json.loads(deployment["metadata"]["annotations"][names.ANNOTATION_BINLOG])
-    return str(found["target"]), float(found["every"])
+    """The target's name and the interval in seconds of a receiver's Deployment; raises ConfigError if they cannot be
+    read."""
+    found = typed.object_of((deployment["metadata"].get("annotations") or {}).get(names.ANNOTATION_BINLOG))
+    target, every = found.get("target"), found.get("every")
+    if not isinstance(target, str) or not typed.is_plain(target) or not isinstance(every, int | float) or not every > 0:
+        raise ConfigError(
+            f"Deployment {deployment['metadata']['name']}: annotation {names.ANNOTATION_BINLOG} cannot be read",
+            hint="mysqlops backup binlog stop, then start it again",
+        )
+    return target, float(every)
 
 
 def late_because(report: binlog.Report | None, since: datetime, now: datetime) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -49,8 +48,7 @@ def source(client: Client) -> planning.Source:
 
 
 def snapshots(session: Session, target: Target) -> list[Json]:
-    found: list[Json] = json.loads(run(session, target, "--json", "snapshots", "--tag", facts.TAG)) or []
-    return found
+    return facts.listed(run(session, target, "--json", "snapshots", "--tag", facts.TAG))
 
 
 def templates() -> planning.Templates:

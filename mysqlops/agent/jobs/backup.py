@@ -18,7 +18,7 @@ from mysqlops import errors
 from mysqlops.agent import api, credentials, member, settings, vault
 from mysqlops.agent.jobs import local, logical, peers
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, facts, instant, names, retention, secret_map, view
+from mysqlops.core import backup, binlog, facts, instant, names, retention, secret_map, typed, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, clone, connect, contents, group_replication
 from mysqlops.planning import donor as donors
@@ -147,13 +147,13 @@ class Job:
         if (_SCRATCH / "data").exists():
             return
         self._check_manifest()
-        manifest = json.loads(_MANIFEST.read_text())
-        made = facts.make(backup.Backup, manifest["backup"])
+        manifest = typed.object_of(_MANIFEST.read_bytes())
+        made = facts.make(backup.Backup, manifest.get("backup"))
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
             text = "applying binary logs to the volume was interrupted, so it no longer holds the snapshot"
             raise Refused([Reason("half-applied", text, "delete the new claim, then run the command again")])
         try:
-            result = self._compare(made, contents.load(manifest["contents"]))
+            result = self._compare(made, contents.load(manifest.get("contents")))
         except (errors.MysqlError, errors.StepFailed) as error:
             result = self._unreadable(made, error)
         result = replace(result, of_snapshot=(_WORK / "chosen").read_text())
@@ -271,8 +271,7 @@ class Job:
 
 
 def _snapshots() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((_WORK / "snapshots.json").read_text() or "[]") or []
-    return found
+    return facts.listed((_WORK / "snapshots.json").read_text())
 
 
 def _write_lines(name: str, lines: list[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent.jobs import local, peers
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import backup, binlog, facts, pitr, relay_log
+from mysqlops.core import backup, binlog, facts, pitr, relay_log, typed
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, connect, receiver
 
@@ -36,7 +36,7 @@ class Replay:
         """List the snapshots with the needed logs; raises Refused for a point out of reach."""
         if (_SCRATCH / "data").exists():
             return
-        snapshots = json.loads((_WORK / "snapshots.json").read_text())
+        snapshots = facts.listed((_WORK / "snapshots.json").read_text())
         made = self._backup()
         reach = binlog.reach(made, binlog.chunks(snapshots, backup.Keys(trusted=(peers.key(),))))
         pitr.check(self._point, made, reach)
@@ -92,7 +92,7 @@ class Replay:
             )
 
     def _backup(self) -> backup.Backup:
-        found = json.loads((_SCRATCH / "copy" / "manifest.json").read_text())["backup"]
+        found = typed.object_of((_SCRATCH / "copy" / "manifest.json").read_bytes()).get("backup")
         # Only the entry that the command checked says whether the backup is sealed, and its logs must be sealed then.
         return replace(facts.make(backup.Backup, found), signed=self._env.get("SIGNED", backup.UNSIGNED))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
+from mysqlops.core import facts
 
 _WORK = Path("/work")
 _ANSWER_SECONDS = 300.0
@@ -23,8 +23,7 @@ class Store:
         """All snapshots of mysqlops in the repository."""
         self._await_idle()
         self._ask("look")
-        found: list[dict[str, Any]] = json.loads((self._work / "snapshots.json").read_text() or "[]") or []
-        return found
+        return facts.listed((self._work / "snapshots.json").read_text())
 
     def put(self, folder: Path, tags: list[str]) -> None:
         """Store a folder as one snapshot."""
