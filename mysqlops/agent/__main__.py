@@ -99,8 +99,9 @@ def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
         if not backup:
             return notes
         if backup != told:
+            until = typed.visible(backup)
             print(
-                f"credentials: waiting until {backup} is on the volume: mysqlops restore --member {me.pod}", flush=True
+                f"credentials: waiting until {until} is on the volume: mysqlops restore --member {me.pod}", flush=True
             )
         told = backup
         _CLOCK.sleep(1.0)

@@ -41,8 +41,8 @@ class Api:
     def list(self, group: str, kind: str, selector: str) -> list[Json]:
         # resourceVersion=0 reads the API server's cache: a storm of agents after an outage never reaches etcd.
         query = urlencode({"labelSelector": selector, "resourceVersion": "0"})
-        items: list[Json] = self._call("GET", f"{self._path(group, kind)}?{query}")["items"]
-        return items
+        path = self._path(group, kind)
+        return kube_status.items(f"GET {path}", self._call("GET", f"{path}?{query}"))
 
     def patch(self, group: str, kind: str, name: str, change: Json) -> Json:
         """A JSON merge patch (RFC 7396)."""
@@ -66,10 +66,10 @@ class Api:
         data = None if body is None else json.dumps(body)
         with self._one_at_a_time:
             status, text = self._send_again_if_closed(method, path, data, headers)
+        call = f"{method} {path.partition('?')[0]}"
         if status >= 300:
-            raise kube_status.failure(f"{method} {path.partition('?')[0]}", status, text)
-        answer: Json = json.loads(text)
-        return answer
+            raise kube_status.failure(call, status, text)
+        return kube_status.answer(call, text)
 
     def _send_again_if_closed(
         self, method: str, path: str, data: str | None, headers: Mapping[str, str]

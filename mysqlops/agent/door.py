@@ -10,10 +10,13 @@ import contextlib
 import selectors
 import socket
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
+from mysqlops.agent import log
 from mysqlops.clock import Clock
 
 
@@ -46,6 +49,7 @@ class Door:
 
     def __init__(self, answer: Answer, port: int, clock: Clock) -> None:
         self._answer, self._clock = answer, clock
+        self._log = log.Log(clock)
         self._listener = socket.create_server(("", port), backlog=_BACKLOG)
         self._listener.setblocking(False)
         self._waker, self._woken = socket.socketpair()
@@ -65,18 +69,25 @@ class Door:
             ready = [key.fileobj for key, _ in self._selector.select(1.0)]
             if self._woken in ready:
                 break
-            # Requests that have arrived first: a new connection may displace an old one.
-            for number in [number for number, guest in self._guests.items() if guest.connection in ready]:
-                self._read(number)
-            if self._listener in ready:
-                self._accept()
-            now = self._clock.monotonic()
-            for number in [number for number, guest in self._guests.items() if guest.until < now]:
-                self._drop(number)
+            self._log.survive("door", partial(self._turn, ready))
         for number in list(self._guests):
             self._drop(number)
         for one in (self._selector, self._listener, self._woken):
             one.close()
+
+    def _turn(self, ready: Collection[object]) -> None:
+        # Requests that have arrived first: a new connection may displace an old one.
+        for number in [number for number, guest in self._guests.items() if guest.connection in ready]:
+            try:
+                self._read(number)
+            except Exception as error:  # ends this connection, not the port
+                self._log.unexpected("connection", error)
+                self._drop(number)
+        if self._listener in ready:
+            self._accept()
+        now = self._clock.monotonic()
+        for number in [number for number, guest in self._guests.items() if guest.until < now]:
+            self._drop(number)
 
     def _accept(self) -> None:
         """Accept a limited number, so that requests are answered in between."""
@@ -115,9 +126,9 @@ class Door:
     def _send(self, guest: _Guest) -> None:
         method, _, rest = guest.head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
         is_open = _OPEN in guest.head
-        status, text = self._answer(rest.partition(" ")[0], is_open=is_open) if method == "GET" else (405, "")
+        status, text = self._answer_or_500(rest.partition(" ")[0], is_open=is_open) if method == "GET" else (405, "")
         form = f"{_OPEN.decode()}; version=1.0.0" if is_open else "text/plain; version=0.0.4"
-        body = text.encode()
+        body = text.encode(errors="replace")
         lines = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
             f"Content-Type: {form}; charset=utf-8",
@@ -129,7 +140,18 @@ class Door:
             guest.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _RESPONSE)
             guest.connection.send("\r\n".join((*lines, "", "")).encode() + body)
 
+    def _answer_or_500(self, path: str, *, is_open: bool) -> tuple[int, str]:
+        try:
+            status, text = self._answer(path, is_open=is_open)
+            return HTTPStatus(status).value, text
+        except Exception as error:
+            self._log.unexpected("answer", error)
+            return HTTPStatus.INTERNAL_SERVER_ERROR.value, "unexpected\n"
+
     def _drop(self, number: int) -> None:
-        guest = self._guests.pop(number)
-        self._selector.unregister(guest.connection)
+        guest = self._guests.pop(number, None)
+        if guest is None:
+            return
+        with contextlib.suppress(KeyError, ValueError):  # it was not registered, or is closed
+            self._selector.unregister(guest.connection)
         guest.connection.close()

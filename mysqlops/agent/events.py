@@ -59,10 +59,7 @@ class Events:
     def _run(self) -> None:
         while True:  # ends with the process
             self._clock.sleep(_TURN_SECONDS)
-            try:
-                self.turn()
-            except Exception as error:
-                self._log.say_if_new("events", f"unexpected {type(error).__name__}: {error}")
+            self._log.survive("events", self.turn)
 
     def turn(self) -> None:
         """Look if it is time, and post what waits."""

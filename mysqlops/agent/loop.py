@@ -81,7 +81,7 @@ class Loop:
         self._publisher.start()
         self._obituary.start()
         while not self._stop.is_set():
-            self.turn()
+            self._log.survive("loop", self.turn)  # kubelet restarts it if turns fail for a minute
             self._stop.wait(TURN_SECONDS)
         self._leave_for_good()
 

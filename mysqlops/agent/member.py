@@ -171,6 +171,8 @@ class Background:
                 self._failure = ""
             except errors.MysqlopsError as error:
                 self._failure = str(error)
+            except Exception as error:
+                self._failure = f"unexpected {type(error).__name__}: {error}"
 
         self._task = self._clock.start(name, body)
 

@@ -127,7 +127,7 @@ class Metrics:
                 self._read_server()
                 self._read_cluster()
             except Exception as error:
-                self._log.say_if_new("metrics", f"unexpected {type(error).__name__}: {error}")
+                self._log.unexpected("metrics", error)
             self._clock.sleep(_READ_SECONDS)
 
     def _read_server(self) -> None:

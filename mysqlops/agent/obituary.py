@@ -55,7 +55,7 @@ class Obituary:
                 elif self._is_on and not self._over.is_set():
                     self._ask()
             except Exception as error:
-                self._log.say_if_new("obituary", f"unexpected {type(error).__name__}: {error}")
+                self._log.unexpected("obituary", error)
                 self._over.wait(_PAUSE_SECONDS)
 
     def _ask(self) -> None:

@@ -157,7 +157,7 @@ class Publisher:
         try:
             self._turn(news)
         except Exception as error:
-            self._log.say_if_new("turn", f"unexpected {type(error).__name__}: {error}")
+            self._log.unexpected("turn", error)
         else:
             self.turned_at = self._clock.monotonic()
 

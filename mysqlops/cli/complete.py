@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops.cli import context
-from mysqlops.core import names
+from mysqlops.core import names, typed
 
 if TYPE_CHECKING:
     from mysqlops.kube.client import Client
@@ -35,7 +35,7 @@ def _offers(find: Callable[[click.Context], Iterable[str]]) -> Complete:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         thread.join(_SECONDS)
-        return sorted({word for word in list(found) if word.startswith(incomplete)})
+        return sorted({word for word in list(found) if word.startswith(incomplete) and typed.is_plain(word)})
 
     return complete
 

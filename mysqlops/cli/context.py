@@ -110,10 +110,12 @@ class Run:
 
     def confirm(self, what: str, *, name: str = "", loses: bool = False) -> None:
         """Return if the user agreed, else raise Refused. Where data is lost, --yes is not enough: the name is."""
+        from mysqlops.cli import output
+
         wanted, given = name or self.name, self.confirmation.name
         if given == wanted or (self.confirmation.yes and not loses):
             return
-        if given is None and sys.stdin.isatty() and _asks(what, wanted, loses=loses):
+        if given is None and sys.stdin.isatty() and output.ask(f"This {what}.", wanted if loses else ""):
             return
         text = f"this {what}, which was not confirmed" if given is None else f"--confirm {given}: expected {wanted}"
         agree = f"--confirm {wanted}" if loses else f"--yes (or --confirm {wanted})"
@@ -132,12 +134,6 @@ class _Rehearsal:
 
     def heed(self) -> None:
         """A rehearsal may wait."""
-
-
-def _asks(what: str, wanted: str, *, loses: bool) -> bool:
-    if loses:
-        return bool(click.prompt(f"This {what}. Type {wanted} to continue", err=True) == wanted)
-    return click.confirm(f"This {what}. Continue?", err=True)
 
 
 def client(access: Access, verb: str) -> Client:

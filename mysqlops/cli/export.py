@@ -12,7 +12,8 @@ from mysqlops.cli.context import Run
 
 @click.command()
 @options.cluster("1m", forms=("yaml", "json"))
-def export(run: Run) -> None:
+@options.show_secrets
+def export(run: Run, *, show_secrets: bool) -> None:
     """Print the cluster file of NAME as it runs, with the targets that it uses; no password is in it.
 
     What a file cannot say of the cluster, such as fences and Services from `expose`, is a warning on stderr.
@@ -21,6 +22,7 @@ def export(run: Run) -> None:
     Example:
       mysqlops export mysql > cluster.yaml
     """
+    from mysqlops.core import setting_secrets
     from mysqlops.operations import cluster_file
 
     with run.reading() as session:
@@ -28,6 +30,9 @@ def export(run: Run) -> None:
         for what in exported.unsaid:
             session.progress.warn(what)
     documents = exported.documents
+    if not show_secrets:
+        settings = documents[-1]["spec"].get("settings") or {}
+        setting_secrets.must_not_be_printed(settings, f"mysqlops export {run.name}")
     if run.form == "json":
         output.say("\n---\n".join(json.dumps(one, indent=2) for one in documents))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -91,7 +92,7 @@ def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> in
 def _failed(error: Exception, form: str) -> int:
     """Show the error and return its exit status."""
     if isinstance(error, click.ClickException):
-        error.show()
+        _show_usage(error)
         show_as_data(errors.ConfigError(error.format_message()), form)
         return errors.ConfigError.exit_code
     if isinstance(error, BrokenPipeError):
@@ -103,6 +104,15 @@ def _failed(error: Exception, form: str) -> int:
         error = errors.MysqlopsError(text, hint="MYSQLOPS_DEBUG=1 shows where; please report it")
     show(error, form)
     return error.exit_code
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """As click does, but words of the command line are text like any other: a name may have been pasted."""
+    from mysqlops.cli import output
+
+    written = io.StringIO()
+    error.show(file=written)
+    output.say(written.getvalue(), err=True, nl=False)
 
 
 def _reader_has_gone() -> int:

@@ -158,6 +158,11 @@ def wait(text: str) -> Callable[[F], F]:
     return click.option("--wait/--no-wait", default=True, show_default=True, help=text)
 
 
+def show_secrets(function: F) -> F:
+    text = "Print it even if a setting in it is a secret, such as a password for LDAP."
+    return click.option("--show-secrets", is_flag=True, help=text)(function)
+
+
 def member(function: F) -> F:
     return click.argument("member", shell_complete=complete.members)(function)
 

@@ -23,6 +23,8 @@ from mysqlops.operations.session import Progress
 from mysqlops.planning.status import DOWN, HEALTHY, Member, Status
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from mysqlops.operations.configure import Value
 
 _WHOLE = 1000  # columns: no cell is ever cut; a terminal wraps longer lines
@@ -54,11 +56,24 @@ class Relay:
             raw(data)
 
 
-def _plain(text: str) -> str:
-    """A text for rich: on one line, without markup that others wrote."""
-    from rich.markup import escape
+def ask(what: str, wanted: str = "") -> bool:
+    """Ask on the terminal whether to continue; where `wanted` is given, that is to be typed."""
+    question = typed.visible(what)
+    if wanted:
+        return bool(click.prompt(f"{question} Type {typed.visible(wanted)} to continue", err=True) == wanted)
+    return click.confirm(f"{question} Continue?", err=True)
 
-    return escape(typed.visible(text))
+
+def ask_secret(what: str) -> str:
+    """Ask for a value that the terminal does not show."""
+    return str(click.prompt(typed.visible(what), hide_input=True, err=True))
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """A text for rich: on one line, and no markup, which would also make `:x:` a picture."""
+    from rich.text import Text
+
+    return Text(typed.visible(text), style=style)
 
 
 @contextmanager
@@ -86,7 +101,7 @@ def progress() -> Iterator[Progress]:
         yield Progress(
             lambda message: console.print(_plain(stamp(message))),
             lambda message: live.update(_plain(message)),
-            lambda message: console.print(f"[yellow]warning:[/yellow] {_plain(message)}"),
+            lambda message: console.print(_plain("warning:", "yellow") + _plain(f" {message}")),
         )
 
 
@@ -152,7 +167,7 @@ def show_settings(values: Sequence[Value], form: str) -> None:
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("VARIABLE", "MY.CNF", "SET BY", *members):
         made.add_column(column, overflow="fold")
-    for one in values:
+    for one in (each.shown() for each in values):
         by = "" if one.configured is None else "user" if one.by_user else "mysqlops"
         running = [_text_of(one.running.get(member)) for member in members]
         made.add_row(*map(_plain, (one.name, _text_of(one.configured), by, *running)))
@@ -180,10 +195,9 @@ def show_status(status: Status, *, wide: bool = False) -> None:
 
     console = Console(highlight=False, soft_wrap=True, width=_WHOLE)
     colour = _COLOURS[status.verdict]
-    console.print(
-        f"{status.name} in {status.namespace}: [bold {colour}]{status.verdict}[/], "
-        f"{status.online} of {status.replicas} members ONLINE, primary {_plain(status.primary or 'none')}"
-    )
+    rest = f", {status.online} of {status.replicas} members ONLINE, primary {status.primary or 'none'}"
+    verdict = _plain(status.verdict, f"bold {colour}")
+    console.print(_plain(f"{status.name} in {status.namespace}: ") + verdict + _plain(rest))
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in (*_COLUMNS, *(_WIDE if wide else ())):
         made.add_column(column, no_wrap=True)
@@ -200,7 +214,7 @@ def show_status(status: Status, *, wide: bool = False) -> None:
     if line := certificate_state.line(status.members):
         console.print(_plain(line))
     for condition in status.conditions:
-        console.print(f"[{colour}]{condition.code}[/]: {_plain(condition.message)}")
+        console.print(_plain(condition.code, colour) + _plain(f": {condition.message}"))
         console.print(_plain(f"  next: {condition.hint}"))
 
 

@@ -14,7 +14,8 @@ from mysqlops.cli.context import Run
 @options.cluster(None, forms=("yaml", "json"))
 @described.spec()
 @click.option("--running", is_flag=True, help="Print the objects of the running cluster as commands left them.")
-def render(run: Run, *, wanted: described.Wanted, running: bool) -> None:
+@options.show_secrets
+def render(run: Run, *, wanted: described.Wanted, running: bool, show_secrets: bool) -> None:
     """Print the objects that `deploy NAME` applies, as multi-document YAML.
 
     Without --running this needs no Kubernetes and prints the same bytes each time. It contains no password: members
@@ -25,7 +26,9 @@ def render(run: Run, *, wanted: described.Wanted, running: bool) -> None:
       mysqlops render mysql -n shop > mysql.yaml && kubectl apply --server-side -f mysql.yaml
       mysqlops render mysql -n shop --running > mysql.yaml
     """
+    from mysqlops.core import setting_secrets
     from mysqlops.operations import deploy, upgrade
+    from mysqlops.planning import settings
 
     if running and (given := sorted(wanted.on_the_line)):
         raise click.UsageError(f"--running takes no option that describes a cluster: {', '.join(given)}")
@@ -34,6 +37,8 @@ def render(run: Run, *, wanted: described.Wanted, running: bool) -> None:
             objects = upgrade.as_it_runs(session.client, run.name)
     else:
         objects = deploy.objects(wanted.spec(run.name, run.access.namespace or "default"))
+    if not show_secrets:
+        setting_secrets.must_not_be_printed(settings.of_objects(objects), f"mysqlops render {run.name}")
     if run.form == "json":
         output.say(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
         return

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mysqlops import errors
-from mysqlops.cli import output
+from mysqlops.cli import output, screen
 
 if TYPE_CHECKING:
     from mysqlops.kube.attach import Attached
@@ -39,11 +39,13 @@ def tell_size(running: Attached) -> None:
 
 def lend(running: Attached, first: bytes) -> int:
     """Pass keys and output on until the program ends; its exit status. `first` is what it has printed so far."""
+    shown = screen.Screen()
     with _raw(), _resizes() as resized:
-        output.raw(first)
+        output.raw(shown.pass_on(first))
         threading.Thread(target=_keys, args=(running, resized), daemon=True).start()
         while (said := running.read()) is not None:
-            output.raw(said[1])
+            output.raw(shown.pass_on(said[1]))
+        output.raw(shown.end())
     return running.exit_code or 0
 
 

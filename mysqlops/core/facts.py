@@ -27,19 +27,26 @@ _FACTS, _KIND, _SEAL = "facts:", "kind:", "seal:"
 
 
 def listed(text: str) -> list[Json]:
-    """What `restic snapshots --json` printed; raises StorageError if it is no list: unknown is not empty."""
-    found = [] if text.strip() == "null" else typed.json_of(text)  # as older releases of restic list nothing
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    """The entries that restic printed as JSON. Raises StorageError for anything else: unknown is not empty."""
+    found: Any = [] if text.strip() == "null" else typed.json_of(text)  # as older releases of restic list nothing
+    if not isinstance(found, list) or not all(map(_is_entry, found)):
         raise StorageError("restic's answer is not a list of snapshots", hint="run the same command again")
     return found
 
 
-def manifest(text: str) -> Json:
+def manifest(text: bytes) -> Json:
     """manifest.json, which a repository keeps with each backup; raises StorageError if it is none."""
     found = typed.json_of(text)
     if not isinstance(found, dict) or not all(isinstance(found.get(one), dict) for one in ("backup", "contents")):
         raise StorageError("manifest.json is not the record of a backup")
     return found
+
+
+def _is_entry(found: Any) -> bool:
+    if not isinstance(found, dict) or not isinstance(found.get("id"), str):
+        return False
+    tags = found.get("tags") or []
+    return isinstance(tags, list) and all(isinstance(one, str) for one in tags)
 
 
 def tags(kind: str, fact: DataclassInstance, key: str = "") -> list[str]:
@@ -83,7 +90,7 @@ def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]
             yield snapshot, facts
 
 
-def make(kind: type[T], facts: Json) -> T:
+def make(kind: type[T], facts: Any) -> T:
     """The dataclass, without unknown facts; raises StorageError for facts that do not fit it."""
     made = typed.make(kind, facts)
     if made is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import typed
@@ -21,6 +22,22 @@ def failure(call: str, status: int, body: bytes) -> errors.KubeError:
     if status == 409:
         return errors.Conflict(text, owners=list(_owners(body)))
     return _KINDS.get(status, errors.KubeError)(text)
+
+
+def answer(call: str, body: bytes | str) -> dict[str, Any]:
+    """The object in a response below 300; raises KubeError if there is none."""
+    found = typed.json_of(body)
+    if not isinstance(found, dict):
+        raise errors.KubeError(f"{call}: the response is no JSON object")
+    return found
+
+
+def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The objects of a list. One that cannot be read is not an empty one: raises KubeError."""
+    listed = found.get("items")
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise errors.KubeError(f"{call}: the response is no list")
+    return listed
 
 
 def _owners(body: bytes) -> Iterator[errors.FieldOwner]:

@@ -24,11 +24,34 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 def json_of(text: str | bytes | None) -> Any:
     """The value that the text holds as JSON; None if it holds none. Brackets can be nested deeper than the parser goes,
-    and numbers longer than it reads."""
+    and numbers longer than it reads. Half a character, which JSON can hold and no output takes, is replaced, as is NUL:
+    an order is obeyed whatever its reason is."""
     try:
-        return json.loads(text or "null")
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        found = json.loads(text or "null")
+        return _whole(found) if text and _MAY_BE_BROKEN.search(text) else found
     except (ValueError, RecursionError):
         return None
+
+
+def object_of(text: str | bytes | None) -> dict[str, Any]:
+    """The object that the text holds as JSON; empty if it holds none."""
+    found = json_of(text)
+    return found if isinstance(found, dict) else {}
+
+
+_BROKEN = re.compile("[\x00\ud800-\udfff]")
+_MAY_BE_BROKEN = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[\ud800-\udfff]")
+
+
+def _whole(found: Any) -> Any:
+    if isinstance(found, str):
+        return _BROKEN.sub("\ufffd", found)
+    if isinstance(found, list):
+        return [_whole(one) for one in found]
+    if isinstance(found, dict):
+        return {_whole(key): _whole(value) for key, value in found.items()}
+    return found
 
 
 def is_plain(text: str) -> bool:

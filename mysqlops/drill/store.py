@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mysqlops import errors
+from mysqlops.core import typed
 from mysqlops.drill.model import Report, load_report
 from mysqlops.drill.report import markdown, page
 from mysqlops.drill.round import Result
@@ -40,11 +41,12 @@ def read(path: Path) -> Report:
     """The report in a folder or file; raises ConfigError."""
     file = path / "report.json" if path.is_dir() else path
     try:
-        return load_report(json.loads(file.read_text(encoding="utf-8")))
+        found = typed.json_of(file.read_bytes())
     except OSError as error:
         raise errors.ConfigError(f"{file}: {error.strerror}") from error
-    except ValueError as error:
-        raise errors.ConfigError(f"{file} is not JSON: {error}") from error
+    if found is None:
+        raise errors.ConfigError(f"{file} is not JSON")
+    return load_report(found)
 
 
 def _make(folder: Path) -> None:

@@ -120,28 +120,24 @@ class Client:
     def list_metadata(self, kind: str, selector: str) -> list[Json]:
         """Only the `metadata` of each object, which halves the work of the API server and of frequent readers."""
         query = {"labelSelector": selector}
-        items: list[Json] = self._call("GET", self._path(kind), query=query, accept=_ONLY_METADATA)["items"]
-        return items
+        return self._items(self._path(kind), query, accept=_ONLY_METADATA)
 
     def list(self, kind: str, selector: str = "") -> list[Json]:
         query = {"labelSelector": selector} if selector else None
-        items: list[Json] = self._call("GET", self._path(kind), query=query)["items"]
-        return items
+        return self._items(self._path(kind), query)
 
     def list_everywhere(self, kind: str, selector: str) -> builtins.list[Json]:
         """Of all namespaces, if this login may."""
         prefix, plural, _ = _KINDS[kind]
-        items: builtins.list[Json] = self._call("GET", f"{prefix}/{plural}", query={"labelSelector": selector})["items"]
-        return items
+        return self._items(f"{prefix}/{plural}", {"labelSelector": selector})
 
     def warnings(self, kind: str, name: str) -> builtins.list[Json]:
         """The warning events of an object; none if this login may not read them."""
         query = {"fieldSelector": f"type=Warning,involvedObject.kind={kind},involvedObject.name={name}"}
         try:
-            items: builtins.list[Json] = self._call("GET", self._path("Event"), query=query)["items"]
+            return self._items(self._path("Event"), query)
         except errors.Forbidden:  # a Role of an older release
             return []
-        return items
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
         """Server-side apply (kube/apply.py). A dry run raises Refused for a field of another manager, else Conflict."""
@@ -257,8 +253,12 @@ class Client:
         query: Mapping[str, str] | None = None,
     ) -> Json:
         headers = {"Accept": accept, "Content-Type": content}
-        answer: Json = json.loads(self._send(method, path, body, headers, query))
-        return answer
+        return kube_status.answer(f"{method} {path}", self._send(method, path, body, headers, query))
+
+    def _items(
+        self, path: str, query: Mapping[str, str] | None, accept: str = "application/json"
+    ) -> builtins.list[Json]:
+        return kube_status.items(f"GET {path}", self._call("GET", path, query=query, accept=accept))
 
     def _send(
         self, method: str, path: str, body: Json | None, headers: dict[str, str], query: Mapping[str, str] | None

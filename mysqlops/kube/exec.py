@@ -6,7 +6,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#g
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from mysqlops import errors
 from mysqlops.clock import SystemClock
-from mysqlops.core import kube_status
+from mysqlops.core import kube_status, typed
 
 if TYPE_CHECKING:
     import websocket
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = "v4.channel.k8s.io"
 _STDOUT, _STDERR, _ENDED = 1, 2, 3
+_CODE = re.compile("[0-9]{1,3}")
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,12 @@ def _output(where: str, stdout: str, stderr: str, ended: str) -> Output:
 
 def exit_code(where: str, ended: str) -> int:
     """The exit status in the last message; raises PodExecFailed if the program did not end by itself."""
-    status = json.loads(ended or "{}")
+    status = typed.object_of(ended)
     if status.get("status") == "Success":
         return 0
-    causes = status.get("details", {}).get("causes", [])
-    code = next((cause["message"] for cause in causes if cause.get("reason") == "ExitCode"), None)
-    if code is None:
-        raise errors.PodExecFailed(f"{where}: {status.get('message', 'ended without a status')}")
-    return int(code)
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    for cause in causes if isinstance(causes, list) else ():
+        if isinstance(cause, dict) and cause.get("reason") == "ExitCode" and _CODE.fullmatch(str(cause.get("message"))):
+            return int(cause["message"])
+    raise errors.PodExecFailed(f"{where}: {status.get('message', 'ended without a status')}")

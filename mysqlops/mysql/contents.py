@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mysqlops import errors
 from mysqlops.mysql import account_statements, comparison, connect
 
 _READ_SECONDS = 7 * 86400.0
@@ -59,10 +60,13 @@ class Contents:
         return asdict(self)
 
 
-def load(found: dict[str, Any]) -> Contents:
-    """The inverse of as_json."""
-    kinds = {kind: {name: Table(**one) for name, one in found[kind].items()} for kind in ("tables", "rights")}
-    return Contents(kinds["tables"], kinds["rights"], found["programs"], found.get("version", BEFORE))
+def load(found: Any) -> Contents:
+    """The inverse of as_json; raises StorageError for what is not its result."""
+    try:
+        kinds = {kind: {name: Table(**one) for name, one in found[kind].items()} for kind in ("tables", "rights")}
+        return Contents(kinds["tables"], kinds["rights"], dict(found["programs"]), int(found.get("version", BEFORE)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise errors.StorageError(f"the record of a backup's contents cannot be read: {error}") from error
 
 
 def of(server: connect.Server, say: Callable[[str], None], *, with_checksums: bool, version: int = VERSION) -> Contents:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 
 from mysqlops import errors
-from mysqlops.mysql import comparison, connect
+from mysqlops.mysql import comparison, connect, program_heads
 
 MISREAD = (
     "its text holds two semicolons in a row, or the word delimiter and a space, or ends in a comment, or has a quote, "
-    "a comment or a backslash that the mysql client reads differently"
+    "a comment or a backslash that the mysql client reads differently, or its head is not read as that of this object"
 )
 _SYSTEM = "('mysql', 'sys', 'information_schema', 'performance_schema')"
 _ALL = f"""\
@@ -55,7 +55,8 @@ def splitting(server: connect.Server, database: str = "") -> list[str]:
             text = rows[0][at] if rows else None
             # The server writes a view by its own rules, whatever the mode was when it was created.
             sql_mode = str(rows[0][1]) if rows and kind != "view" else ""
-            if text is None or is_misread(str(kind), str(text), sql_mode, str(rows[0][at + 1])):
+            is_own = text is not None and program_heads.creates(str(kind), str(schema), str(name), str(text))
+            if not is_own or is_misread(str(kind), str(text), sql_mode, str(rows[0][at + 1])):
                 found.append(f"{kind} {comparison.quoted(str(schema), str(name))}")
     return found
 

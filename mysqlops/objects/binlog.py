@@ -92,7 +92,8 @@ def noted(deployment: Json) -> tuple[str, float]:
     """The target's name and the interval in seconds of a receiver's Deployment; raises Refused if somebody made them
     unreadable."""
     annotations = deployment["metadata"].get("annotations") or {}
-    if (found := typed.make(_Noted, typed.json_of(annotations.get(names.ANNOTATION_BINLOG)))) is not None:
+    found = typed.make(_Noted, typed.json_of(annotations.get(names.ANNOTATION_BINLOG)))
+    if found is not None and typed.is_plain(found.target) and found.every > 0:
         return found.target, float(found.every)
     name, labels = deployment["metadata"]["name"], deployment["metadata"].get("labels") or {}
     text = f"Deployment {name}: its annotation {names.ANNOTATION_BINLOG} does not hold the options of a receiver"

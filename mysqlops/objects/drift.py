@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import quantity
+from mysqlops.core import quantity, setting_secrets
 from mysqlops.errors import ConfigError
 
 _QUANTITY_KEYS = {"cpu", "memory", "storage", "sizeLimit"}
@@ -70,5 +70,5 @@ def _is_same(wanted: Any, found: Any, path: str) -> bool:
 
 
 def _brief(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
+    text = "nothing" if value is None else setting_secrets.without_values(str(value))
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,18 +14,19 @@ def of(pods: Sequence[Json], secret: str, cluster: str) -> list[str]:
     """The pods and workloads, other than the cluster's own, that mount it or have it in their environment."""
     own = [one for one in pods if not names.is_member(one["metadata"]["name"], cluster)]
     others = [one for one in own if (one["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME]
-    return sorted(one["metadata"]["name"] for one in others if secret in set(_named(one["spec"])))
+    return sorted(one["metadata"]["name"] for one in others if secret in set(named(one["spec"])))
 
 
-def _named(node: Any) -> Iterable[str]:
-    """The names of all Secrets in a pod's spec: `secretName`, and `name` below secret, secretRef or secretKeyRef."""
+def named(node: Any) -> Iterable[str]:
+    """The names of all Secrets in a pod's spec, or in any object: `secretName`, and `name` below secret, secretRef or
+    secretKeyRef."""
     if isinstance(node, list):
         for one in node:
-            yield from _named(one)
+            yield from named(one)
     elif isinstance(node, dict):
         for key, value in node.items():
             if key == "secretName":
                 yield str(value)
             elif key in ("secret", "secretRef", "secretKeyRef") and isinstance(value, dict) and "name" in value:
                 yield str(value["name"])
-            yield from _named(value)
+            yield from named(value)

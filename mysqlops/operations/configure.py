@@ -14,7 +14,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import mysqld_config, publication, view
+from mysqlops.core import mysqld_config, publication, setting_secrets, view
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -41,7 +41,7 @@ class Change:
             return self.rolling.steps
         return tuple(
             Step("set", "Variable", name, "to the server's default" if value is None else f"to {value}, at once")
-            for name, value in self.values.items()
+            for name, value in ((name, setting_secrets.shown(name, value)) for name, value in self.values.items())
         )
 
 
@@ -103,7 +103,9 @@ def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dic
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     found: dict[str, str] = agents.run(session.client, now.primary, "setting-kinds", *values, timeout_seconds=20)
-    return {one: variables.STATIC if settings.waits_for_start(one) else kind for one, kind in found.items()}
+    # A value that is set live goes through an argument of a program in the pod, which audit logs keep, and a statement.
+    waits = {*filter(settings.waits_for_start, found), *setting_secrets.any_of(found)}
+    return {one: variables.STATIC if one in waits else kind for one, kind in found.items()}
 
 
 def execute(session: Session, name: str, change: Change, limits: rollout.Limits) -> list[str]:
@@ -202,7 +204,13 @@ class Value:
         )
 
     def as_json(self) -> Json:
-        return {"name": self.name, "my_cnf": self.configured, "by_user": self.by_user, "members": dict(self.running)}
+        shown = self.shown()
+        return {"name": self.name, "my_cnf": shown.configured, "by_user": self.by_user, "members": dict(shown.running)}
+
+    def shown(self) -> Value:
+        """As it may be printed."""
+        running = {member: setting_secrets.shown(self.name, value) for member, value in self.running.items()}
+        return replaced(self, configured=setting_secrets.shown(self.name, self.configured), running=running)
 
 
 def read(session: Session, name: str, keys: list[str]) -> list[Value]:

@@ -13,7 +13,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import capabilities, image, memory, mysqld_config, names, pod_patch, quantity, series, version
+from mysqlops.core import (
+    capabilities,
+    image,
+    memory,
+    mysqld_config,
+    names,
+    pod_patch,
+    quantity,
+    series,
+    setting_secrets,
+    version,
+)
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
 from mysqlops.kube import manifests
@@ -230,6 +241,7 @@ def _last_word(status: Json) -> str:
 
 
 def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
+    output = setting_secrets.without_those_of(spec.mysqld, output)
     found = version.parse_mysqld_output(output)
     if found is None:
         text = f"--image {spec.image} does not contain MySQL: `mysqld --version` says {_first_line(output)!r}"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import instant, names, redaction
+from mysqlops.core import instant, known_secrets, names, redaction, secret_map, setting_secrets
 from mysqlops.kube.client import Client
 from mysqlops.mysql import examination
-from mysqlops.objects import pods
+from mysqlops.objects import pods, secret_users
 from mysqlops.operations import doctor
 from mysqlops.operations.session import Session
 from mysqlops.planning.checks import servers
@@ -43,8 +44,8 @@ def collect(session: Session, name: str) -> Report:
     """Raises NotFound if nothing of that name may be seen, Unreachable if the API server does not answer."""
     made, client = Report(), session.client
     client.version()
-    secrets = _tried(made, "Secrets", partial(client.list, "Secret")) or []
     found = _objects(made, client, name)
+    secrets = _secrets(made, client, name, found)
     facts = _tried(made, "status and doctor", partial(doctor.observe_all, session, name, _PARTS))
     if facts is None and not any(found.values()):
         raise errors.NotFound(f"nothing of cluster {name} can be seen in namespace {client.namespace}: {made.unread}")
@@ -63,7 +64,24 @@ def collect(session: Session, name: str) -> Report:
     made.files |= {path: redaction.text(text, known) for path, text in logs.items()}
     made.unread = {redaction.text(key, known): redaction.text(why, known) for key, why in made.unread.items()}
     made.files["README.txt"] = _readme(session, name, made)
+    # As they are written: also what was split between two texts, and names of pods.
+    made.files = {
+        known_secrets.without(path, known): known_secrets.without(text, known) for path, text in made.files.items()
+    }
     return made
+
+
+def _secrets(made: Report, client: Client, name: str, found: Mapping[str, Any]) -> list[Json]:
+    """All Secrets of the namespace; if they may not be listed, those that the cluster's objects name."""
+    listed = _tried(made, "Secrets", partial(client.list, "Secret"))
+    if listed is not None:
+        return list(listed)
+    ours = [secret_map.secret(name, one) for one in secret_map.PURPOSES]
+    secrets = list[Json]()
+    for one in sorted({*ours, names.tls_secret(name), *secret_users.named(found)}):
+        with suppress(errors.MysqlopsError):
+            secrets += filter(None, [client.find("Secret", one)])
+    return secrets
 
 
 def _tried(made: Report, source: str, read: Callable[[], Any]) -> Any:
@@ -89,8 +107,11 @@ def _objects(made: Report, client: Client, name: str) -> dict[str, list[Json]]:
 
 
 def _without_programs(found: Json) -> Json:
-    """The agent's program is large and known by its version."""
-    return {key: value for key, value in found.items() if key != "binaryData"}
+    """The agent's program is large and known by its version. Files in ConfigMaps: without settings that are secrets."""
+    kept = {key: value for key, value in found.items() if key != "binaryData"}
+    if isinstance(data := found.get("data"), Mapping):
+        kept["data"] = {key: setting_secrets.without_values(str(value)) for key, value in data.items()}
+    return kept
 
 
 def _events(made: Report, client: Client, name: str) -> list[Json]:
@@ -104,9 +125,16 @@ def _judged(facts: Facts) -> Iterator[tuple[str, Any]]:
     yield "status.json", facts.now.as_json()
     yield "doctor.json", doctor.judge(facts, doctor.checks()).as_json()
     for pod, one in facts.answers.items():
-        yield f"servers/{pod}.json", one.parts
-        drift = servers.differences(one.parts.get("my-cnf", ""), one.parts.get("variables", {}))
+        yield f"servers/{pod}.json", _shown(one.parts)
+        drift = servers.shown(servers.differences(one.parts.get("my-cnf", ""), one.parts.get("variables", {})))
         yield f"servers/{pod}-differs-from-my-cnf.json", {key: list(both) for key, both in drift.items()}
+
+
+def _shown(parts: Mapping[str, Any]) -> Json:
+    """A server's answer without values of settings that are secrets."""
+    variables = {key: setting_secrets.shown(key, value) for key, value in (parts.get("variables") or {}).items()}
+    found = {"variables": variables, "my-cnf": setting_secrets.without_values(parts.get("my-cnf") or "")}
+    return {**parts, **{key: value for key, value in found.items() if key in parts}}
 
 
 def _logs(made: Report, client: Client, found: list[Json]) -> Iterator[tuple[str, str]]:

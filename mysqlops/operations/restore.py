@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import backup, binlog, names, pitr, quantity, series, typed, version
+from mysqlops.core import backup, binlog, names, pitr, quantity, series, setting_secrets, typed, version
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -44,7 +44,8 @@ def images(session: Session, chosen: backup.Backup) -> recorded.Images:
 def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
     """Everything that a restore will run, for the user to read."""
     image, agent_image = (f"; recorded: {one or 'none'}" if manifest else "" for one in recorded.images_in(manifest))
-    settings = [key if value is None else f"{key} = {value}" for key, value in sorted(wanted.mysqld.items())]
+    values = {key: setting_secrets.shown(key, value) for key, value in sorted(wanted.mysqld.items())}
+    settings = [key if value is None else f"{key} = {value}" for key, value in values.items()]
     storage = f"{wanted.storage_size}{f' of class {wanted.storage_class}' if wanted.storage_class else ''}"
     found = [
         f"image: {wanted.image} ({why}{image})",

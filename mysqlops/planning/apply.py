@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mysqlops.core import duration, mysqld_config, names, quantity, rollout
+from mysqlops.core import duration, mysqld_config, names, quantity, rollout, setting_secrets
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
@@ -133,11 +133,10 @@ def _of_spec(goal: ClusterSpec, running: ClusterSpec) -> Iterator[Difference]:
 
 
 def _of_settings(goal: Mapping[str, str | None], running: Mapping[str, str | None]) -> Iterator[Difference]:
-    absent = "not set"
     for key in sorted({*goal, *running}):
-        left, right = running.get(key, absent), goal.get(key, absent)
-        if left != right:
-            yield Difference(f"{_SETTING}.{key}", left or "a bare flag", right or "a bare flag")
+        if key not in goal or key not in running or goal[key] != running[key]:
+            said = [setting_secrets.said(key, among) for among in (running, goal)]
+            yield Difference(f"{_SETTING}.{key}", *said)
 
 
 def _parts(section: str, running: Mapping[str, Any], goal: Mapping[str, Any]) -> Iterator[Difference]:

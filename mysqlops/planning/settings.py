@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
 
-from mysqlops.core import my_cnf, mysqld_config, setting_rules
+from mysqlops.core import my_cnf, mysqld_config, setting_rules, setting_secrets
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.errors import Reason
+from mysqlops.errors import ConfigError, Reason
 
 # The agent decides the first two from a member's role; the others read back differently from what is set.
 _DECIDED_ELSEWHERE = {"super_read_only", "offline_mode", "log_bin", "datadir"}
@@ -29,6 +31,16 @@ def values(text: str) -> dict[str, str]:
     """What each line of my.cnf sets, by the variable's name, as the server reads it."""
     options = [my_cnf.option(one.key, one.value) for one in mysqld_config.parse(text, "my.cnf")]
     return {one.name: "ON" if one.value is None else one.value for one in options}
+
+
+def of_objects(objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What the files of the ConfigMaps among these objects set."""
+    found: dict[str, str] = {}
+    for one in objects:
+        for text in (one.get("data") or {}).values() if one.get("kind") == "ConfigMap" else ():
+            with suppress(ConfigError):  # no my.cnf
+                found |= values(text)
+    return found
 
 
 def changes(before: str, after: str) -> dict[str, str | None]:
@@ -79,10 +91,12 @@ def other_data(
 
 def as_configured(keys: Iterable[str], text: str) -> dict[str, str | None]:
     """The values that set these variables to what my.cnf says, None for the server's default. Without those that a user
-    may not set: somebody else listed them."""
+    may not set, or that no command sets live: somebody else listed them."""
     configured = values(text)
     return {
-        name: configured.get(name) for name in keys if name not in _DECIDED_ELSEWHERE and setting_rules.may_be_set(name)
+        name: configured.get(name)
+        for name in keys
+        if name not in _DECIDED_ELSEWHERE and setting_rules.may_be_set(name) and not setting_secrets.any_of([name])
     }
 
 

@@ -38,10 +38,8 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     version = run(
         "docker", "run", "--rm", AGENT_IMAGE, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"
     )
-    needed, site = folder / "needed.txt", folder / "site"
+    needed, site = ROOT / "requirements-run.lock", folder / "site"
     uv = tool("uv")
-    lock, project = ROOT / "requirements.lock", ROOT / "pyproject.toml"
-    run(uv, "pip", "compile", "--quiet", "--constraint", lock, "--generate-hashes", project, "--output-file", needed)
     run(uv, "build", "--quiet", "--wheel", "--out-dir", folder / "dist", ROOT)
     (wheel,) = (folder / "dist").glob("*.whl")
     into = ("--quiet", "--python-version", version.strip(), "--only-binary", ":all:", "--target", site)

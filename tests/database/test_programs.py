@@ -54,6 +54,45 @@ def test_what_the_client_reads_otherwise_is_named_and_would_be_so(
     assert not _copied(server, database)
 
 
+_KINDS = {
+    "procedure": "PROCEDURE tricky.p() SELECT 1",
+    "function": "FUNCTION tricky.p() RETURNS INT DETERMINISTIC RETURN 1",
+    "trigger": "TRIGGER tricky.p BEFORE INSERT ON tricky.t FOR EACH ROW SET NEW.id = 1",
+    "event": "EVENT tricky.p ON SCHEDULE EVERY 1 DAY DO SELECT 1",
+}
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_definer_whose_name_mysqldump_would_take_for_a_keyword_is_named(server: connect.Server, kind: str) -> None:
+    definer = f"`x {kind} y`@`%`"
+    server.query(f"CREATE USER {definer}")
+    try:
+        server.query(f"CREATE DEFINER={definer} {_KINDS[kind]}")
+        assert programs.splitting(server, "tricky") == [f"{kind} `tricky`.`p`"]
+    finally:
+        server.query(f"DROP {kind} IF EXISTS tricky.p")
+        server.query(f"DROP USER {definer}")
+
+
+@pytest.mark.parametrize("sql_mode", ["", "ANSI_QUOTES"])
+def test_a_head_is_recognised_however_its_author_wrote_it(server: connect.Server, sql_mode: str) -> None:
+    server.query("SET SESSION sql_mode = %s", [sql_mode])
+    server.query('CREATE USER `o``dd "one"`@`%`')
+    try:
+        for number, by in enumerate(("", 'DEFINER=`o``dd "one"`@`%` ')):
+            name = f'`p``{number} "x" ü`'
+            server.query(f"CREATE {by}PROCEDURE tricky.{name}(IN a INT) SELECT a")
+            server.query(f"CREATE {by}FUNCTION tricky.{name}() RETURNS INT DETERMINISTIC RETURN 1")
+            written = f"trigger /* of\nmine */ tricky . {name} # x\n before insert on tricky.t"
+            server.query(f"create {by}{written} for each row set @a = 1")
+            server.query(f"CREATE {by}EVENT IF NOT EXISTS tricky.{name} ON SCHEDULE EVERY 1 DAY DO SELECT 1")
+            server.query(f"CREATE {by}VIEW tricky.{name} AS SELECT 1 AS a")
+        server.query("CREATE TRIGGER IF NOT EXISTS tricky.plain AFTER INSERT ON tricky.t FOR EACH ROW SET @a = 1")
+        assert programs.splitting(server, "tricky") == []
+    finally:
+        server.query('DROP USER `o``dd "one"`@`%`')
+
+
 @pytest.mark.parametrize("body", COMMANDING)
 def test_a_command_in_the_middle_of_a_line_is_named(server: connect.Server, body: str) -> None:
     server.query(f"CREATE PROCEDURE tricky.p() {body}")

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -26,6 +27,40 @@ def test_the_lock_has_a_hash_and_a_fitting_version_of_every_dependency() -> None
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     wanted = [Requirement(one) for one in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
     assert [one for one in wanted if versions.get(canonicalize_name(one.name), "") not in one.specifier] == []
+
+
+def _blocks(lock: str) -> dict[str, str]:
+    """Each package's name and lines, of a lock."""
+    blocks = re.split(r"\n(?=\S)", (_ROOT / lock).read_text().rstrip())
+    return {one.partition("==")[0]: one for one in blocks if not one.startswith("#")}
+
+
+def test_the_lock_of_the_program_is_what_it_needs_of_the_whole_lock_with_the_same_hashes() -> None:
+    needed, whole = _blocks("requirements-run.lock"), _blocks("requirements.lock")
+    assert needed.items() <= whole.items()
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    todo, found = [*project["dependencies"]], set[str]()
+    while todo:
+        one = Requirement(todo.pop())
+        name = str(canonicalize_name(one.name))
+        if name not in found and (one.marker is None or one.marker.evaluate({"extra": ""})):
+            found.add(name)
+            todo += metadata.requires(name) or ()
+    assert needed.keys() - found == set(), "what another Python or platform needs may be listed here"
+    assert found - needed.keys() == set()
+
+
+def test_an_image_installs_nothing_but_what_a_lock_names_by_hash() -> None:
+    """Hashes that an index is asked for while the image is built are whatever that index says then."""
+    text = (_ROOT / "Containerfile").read_text().replace("\\\n", " ")
+    installs = [one.strip() for one in re.split(r"&&|\n|;", text) if re.search(r"\b(pip|uv|apt-get|curl|wget)\b", one)]
+    installs = [one for one in installs if not one.startswith("#")]
+    assert len(installs) == 3
+    for one in installs:
+        locked = "--require-hashes -r requirements" in one and one.endswith(".lock")
+        own = "--no-deps --no-index /tmp/dist/" in one
+        assert locked or own, one
+    assert sum("requirements-run.lock" in one for one in installs) == 1
 
 
 def test_pymysql_is_one_that_refuses_a_server_without_tls() -> None:

@@ -93,6 +93,48 @@ def test_who_reads_openmetrics_gets_it() -> None:
         opened.close()
 
 
+def test_an_error_behind_the_port_is_one_response_and_not_the_end_of_the_port(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def answer(path: str, *, is_open: bool) -> tuple[int, str]:
+        if path == "/half":
+            return 503, "fenced: \ud800"
+        return {"/odd": (1, "")}.get(path) or (200, {"/fine": "well\n"}[path])
+
+    opened = door.Door(answer, 0, SystemClock())
+    try:
+        for path in ("/raises", "/raises", "/odd"):
+            assert _get(opened.port, path) == (500, "unexpected\n")
+        assert _get(opened.port, "/half") == (503, "fenced: ?")
+        assert _get(opened.port, "/fine") == (200, "well\n")
+    finally:
+        opened.close()
+    logged = capsys.readouterr().out.splitlines()
+    assert ["unexpected KeyError" in one for one in logged] == [True, False], "the same line is not repeated"
+
+
+def test_an_error_of_a_connection_ends_that_connection(capsys: pytest.CaptureFixture[str]) -> None:
+    opened = door.Door(lambda path, *, is_open: (200, ""), 0, SystemClock())
+    real, raised = opened._read, list[int]()
+
+    def read(number: int) -> None:
+        if not raised:
+            raised.append(number)
+            raise KeyError(number)
+        real(number)
+
+    opened._read = read  # type: ignore[method-assign]
+    try:
+        with _open(opened.port) as first:
+            first.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                assert first.recv(1) == b""
+        assert _get(opened.port, "/")[0] == 200
+    finally:
+        opened.close()
+    assert "unexpected KeyError" in capsys.readouterr().out
+
+
 def _server(executed: str = "1-9", **fields: Any) -> view.ServerView:
     own = view.GroupMember("u", "mysql-0.mysql.x.svc", view.ONLINE, names.ROLE_PRIMARY)
     sets = {"executed": gtid.GtidSet.parse(f"{_UUID}:{executed}"), "received": gtid.GtidSet.parse(f"{_UUID}:1-9")}

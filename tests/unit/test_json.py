@@ -4,11 +4,18 @@ it ended every verb that read it."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mysqlops.core import backup, binlog, facts, gtid, names, publication, typed
+from mysqlops import errors
+from mysqlops.cli import context
+from mysqlops.cli.backup import seen
+from mysqlops.core import backup, binlog, facts, gtid, names, ordered, publication, typed
+from mysqlops.kube import exec as kube_exec
+from mysqlops.mysql import contents
+from mysqlops.objects import binlog as receiver
 from tests.unit.test_backup import made
 
 _UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
@@ -25,6 +32,29 @@ _MOMENTS = (
 @pytest.mark.parametrize("text", ["[" * 200_000, "9" * 5000, "{", "", b"\xff", None])
 def test_what_is_no_json_is_nothing(text: str | bytes | None) -> None:
     assert typed.json_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"\\ud800": ["a\\udfffb", {"c": "\\u0000"}]}', {"\ufffd": ["a\ufffdb", {"c": "\ufffd"}]}),
+        ('"\ud800"', "\ufffd"),  # half a character that no escape hides
+        ('"\\ud83d\\ude00"', "\U0001f600"),  # both halves
+        (b'"\\uD800"', "\ufffd"),
+        ('"\\\\ud800"', "\\ud800"),  # a backslash and letters
+    ],
+)
+def test_half_a_character_is_replaced_so_that_every_text_can_be_written(text: str | bytes, value: Any) -> None:
+    assert typed.json_of(text) == value
+
+
+def test_bytes_that_are_no_text_are_nothing() -> None:
+    assert typed.json_of(b'"\xed\xa0\x80"') is None
+
+
+def test_half_a_character_in_a_reason_does_not_lift_the_fence() -> None:
+    found = ordered.fenced({names.ANNOTATION_FENCED: '{"mysql-1": "\\ud800 disk"}'})
+    assert found == {"mysql-1": "\ufffd disk"}
 
 
 @pytest.mark.parametrize("text", _MOMENTS)
@@ -92,3 +122,50 @@ def test_a_member_whose_sets_cannot_be_read_is_unknown_and_not_empty(field: str,
 @pytest.mark.parametrize("at", ["", *_MOMENTS])
 def test_a_member_that_reports_at_no_time_is_unknown(at: str) -> None:
     assert _with(at=at)() is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "5", '"x"', "[5]", "[{}]", '[{"id": 1}]', '[{"id": "a", "tags": 5}]'])
+def test_a_list_of_snapshots_that_cannot_be_read_is_not_an_empty_repository(text: str) -> None:
+    with pytest.raises(errors.StorageError):
+        facts.listed(text)
+
+
+def test_what_restic_prints_is_read() -> None:
+    assert facts.listed("null\n") == facts.listed("[]") == []
+    assert facts.listed('[{"id": "a"}, {"id": "b", "tags": null}]') == [{"id": "a"}, {"id": "b", "tags": None}]
+
+
+@pytest.mark.parametrize(
+    "found", [None, 5, [], {}, {"tables": 1}, {"tables": {"a": {"x": 1}}, "rights": {}, "programs": {}}]
+)
+def test_a_record_of_contents_that_cannot_be_read_is_an_error_of_the_repository(found: Any) -> None:
+    with pytest.raises(errors.StorageError):
+        contents.load(found)
+
+
+@pytest.mark.parametrize(
+    "ended", ["", "[]", "x", '{"details": 5}', '{"details": {"causes": [1, {"reason": "ExitCode"}]}}']
+)
+def test_a_program_whose_end_cannot_be_read_did_not_succeed(ended: str) -> None:
+    with pytest.raises(errors.PodExecFailed):
+        kube_exec.exit_code("pod", ended)
+
+
+@pytest.mark.parametrize(
+    "note", [None, "x", "[]", '{"target": 1, "every": 60}', '{"target": "s3"}', '{"target": "s3", "every": NaN}']
+)
+def test_a_receivers_note_that_cannot_be_read_is_named(note: str | None) -> None:
+    annotations = {} if note is None else {names.ANNOTATION_BINLOG: note}
+    with pytest.raises(errors.ConfigError, match="mysql-binlog"):
+        receiver.noted({"metadata": {"name": "mysql-binlog", "annotations": annotations}})
+
+
+def test_a_users_cache_that_cannot_be_read_offers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    access = context.Access(None, None, None)
+    for text in ("[]", "{", '{"  ": 5}', '{"  ": [5]}'):
+        (tmp_path / "mysqlops").mkdir(exist_ok=True)
+        (tmp_path / "mysqlops" / "backups.json").write_text(text)
+        assert seen.read(access) == []
+    seen.write(access, ["b-1"])
+    assert seen.read(access) == ["b-1"]

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from mysqlops import errors
-from mysqlops.cli import main, output
+from mysqlops.cli import main, output, screen
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason
 from mysqlops.planning.status import Condition
@@ -72,4 +73,62 @@ def test_data_is_escaped_and_can_be_read_back(form: str, capsys: pytest.CaptureF
 def test_only_one_file_prints() -> None:
     folder = Path(output.__file__).parent
     others = [path for path in folder.rglob("*.py") if path.name != "output.py"]
-    assert [str(path) for path in others if "click.echo" in path.read_text() or "print(" in path.read_text()] == []
+    words = ("click.echo", "click.secho", "click.confirm", "click.prompt", "print(", "from rich", "import rich")
+    assert [(str(path), word) for path in others for word in words if word in path.read_text()] == []
+
+
+def test_a_question_is_text_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def answer(text: str, **_: object) -> str:
+        asked.append(text)
+        return "x" if "Type" in text else ""
+
+    monkeypatch.setattr(click, "confirm", answer)
+    monkeypatch.setattr(click, "prompt", answer)
+    assert not output.ask(f"This deletes {EVIL}.")
+    assert output.ask(f"This deletes {EVIL}.", "x")
+    output.ask_secret(EVIL)
+    assert len(asked) == 3
+    for text in asked:
+        assert SEEN in text
+        assert not set(text) & set("\x1b\x07\x9b\r\u202e")
+
+
+def test_a_wrong_command_line_is_shown_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["status", f"--{EVIL}"]) == errors.ConfigError.exit_code
+    told = capsys.readouterr().err
+    assert "\\x1b[2J" in told
+    assert not set(told) & set("\x1b\x07\x9b\r\u202e")
+
+
+def test_a_cell_is_neither_markup_nor_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = ["[red]x", ":warning:", "end\\", "[/]", "[link=http://x]y[/link]"]
+    output.table(["id"], [[one] for one in odd])
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()[1:]] == odd
+
+
+def _shown(*parts: bytes) -> str:
+    shown = screen.Screen()
+    return b"".join([*map(shown.pass_on, parts), shown.end()]).decode()
+
+
+def test_a_terminal_that_is_lent_gets_what_moves_the_cursor_and_nothing_that_does_more() -> None:
+    editing = "mysql> se\b \x1b[K\x1b[3C\x1b[1;32mlect\x1b[0m\x1b[?2004h\r\n\x1b[H\x1b[2J"
+    assert _shown(editing.encode()) == editing
+    assert _shown(*(bytes([one]) for one in editing.encode())) == editing
+    for evil in (
+        "\x1b]0;title\x07",
+        "\x1b]52;c;cm0gLXJm\x07",
+        "\x1b[6n",
+        "\x1b[c",
+        "\x1bP$q\x1b\\\\",
+        "\x1b[?1049h",
+        "\x9b6n",
+        "\u202ex",
+    ):
+        for parts in ([evil.encode()], [bytes([one]) for one in evil.encode()]):
+            told = _shown(*parts)
+            assert not set(told) & set("\x1b\x9b\u202e"), evil
+            assert "\\x" in told or "\\u" in told
+    assert _shown(b"\xe6\x95", b"\xb0\xff") == "数\ufffd"

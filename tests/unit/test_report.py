@@ -193,6 +193,45 @@ def test_without_the_right_to_read_secrets_their_forms_are_still_taken_out(world
     assert "Secrets: you may not list Secret" in files["README.txt"]
 
 
+def test_without_the_right_to_list_secrets_those_that_the_cluster_names_are_still_known(world: World) -> None:
+    value = "Xk3-92hdu"
+    world.cluster.store.objects["Secret", "mysql-root"]["data"] = _secret("x", {"password": value})["data"]
+    world.log = f"someone printed {value} here"
+    world.forbidden = {"Secret"}
+    assert run(["report", NAME, "--file", "r.zip"]) == 0
+    files = _files(Path("r.zip"))
+    assert value not in "".join(files.values())
+    assert "someone printed [redacted] here" in files["logs/mysql-0/mysqld.log"]
+
+
+@pytest.mark.parametrize(
+    ("told", "hidden"),
+    [
+        ("mysql://root:p/ss@wo/rd1@db:3306/x", "wo/rd1"),
+        ("mysql%3A%2F%2Froot%3Aenc0ded%40db", "enc0ded"),
+        ("root:go-pass1@tcp(db:3306)/x", "go-pass1"),
+        ("password: >-\n    folded-1\n    folded-2\nuser: a", "folded-2"),
+        ("- name: DB_PASSWORD\n  value: in-yaml-1", "in-yaml-1"),
+        ('{\\"name\\": \\"DB_PASSWORD\\", \\"value\\": \\"in-json-1\\"}', "in-json-1"),
+        ("password%3Din-form-1&x=1", "in-form-1"),
+    ],
+)
+def test_more_forms(told: str, hidden: str) -> None:
+    assert hidden not in redaction.text(f"before {told}\nafter", ())
+
+
+def test_json_in_a_text_in_json_is_read_to_the_bottom_and_no_depth_ends_the_report() -> None:
+    inner: Any = {"kind": "Secret", "data": {"plain": "c2VjcmV0LXZhbHVl"}, "passwords": ["one-1", 2], "pwd": 12345}
+    for _ in range(6):
+        inner = f" {json.dumps(json.dumps(inner))}" if isinstance(inner, dict) else json.dumps({"a": inner})
+    found = str(redaction.tree({"note": inner}, ()))
+    for hidden in ("c2VjcmV0LXZhbHVl", "one-1", "12345"):
+        assert hidden not in found
+    for deep in ("[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900):
+        assert redaction.MARK in redaction.tree({"note": deep}, ())["note"]
+    assert redaction.tree({"n": 12345678}, ["12345678"]) == {"n": redaction.MARK}
+
+
 def test_everything_that_a_colleague_needs_is_in_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.cluster.facts["mysql-1"]["mysqld"] = {"restartCount": 1, "state": {"running": {}}}
     assert run(["report", NAME, "-o", "json"]) == 0

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import adoption, instant, names
+from mysqlops.core import adoption, instant, names, typed
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts, zones
 
@@ -66,7 +66,7 @@ class Adoption:
                 if self._finish:
                     self._touched = True
                     adopting.stop_writes(source, target, self._from, self._env["JOB"])
-        print(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}", flush=True)
+        print(typed.visible(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}"), flush=True)
 
     def conclude(self) -> None:
         """Compare every row; with FINISH, create the accounts. Prints a report as JSON, or raises what is wrong."""
@@ -89,7 +89,7 @@ class Adoption:
             with contextlib.suppress(errors.MysqlError):
                 self._close()
         except (errors.MysqlError, errors.ConfigError) as error:
-            print(f"{self._env['TARGET_HOST']} is skipped: {error}", flush=True)
+            print(typed.visible(f"{self._env['TARGET_HOST']} is skipped: {error}"), flush=True)
             with self._source() as source:
                 adopting.accept_writes(source, read_only=False)
         print(f"{self._from}: {adoption.GIVEN_BACK}", flush=True)

@@ -148,13 +148,13 @@ class Job:
         if (_SCRATCH / "data").exists():
             return
         self._check_manifest()
-        manifest = facts.manifest(_MANIFEST.read_text())
+        manifest = facts.manifest(_MANIFEST.read_bytes())
         made = facts.make(backup.Backup, manifest["backup"])
         if made.method == backup.SNAPSHOT and local.APPLYING.exists():
             text = "applying binary logs to the volume was interrupted, so it no longer holds the snapshot"
             raise Refused([Reason("half-applied", text, "delete the new claim, then run the command again")])
         try:
-            result = self._compare(made, contents.load(manifest["contents"]))
+            result = self._compare(made, contents.load(manifest.get("contents")))
         except (errors.MysqlError, errors.StepFailed) as error:
             result = self._unreadable(made, error)
         result = replace(result, of_snapshot=(_WORK / "chosen").read_text())

@@ -92,7 +92,7 @@ class Replay:
             )
 
     def _backup(self) -> backup.Backup:
-        found = facts.manifest((_SCRATCH / "copy" / "manifest.json").read_text())["backup"]
+        found = facts.manifest((_SCRATCH / "copy" / "manifest.json").read_bytes())["backup"]
         # Only the entry that the command checked says whether the backup is sealed, and its logs must be sealed then.
         return replace(facts.make(backup.Backup, found), signed=self._env.get("SIGNED", backup.UNSIGNED))
 

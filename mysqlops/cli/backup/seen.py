@@ -9,11 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from mysqlops.cli.context import Access
+from mysqlops.core import typed
 
 
 def read(access: Access) -> list[str]:
-    found: list[str] = json.loads(_file().read_text(encoding="utf-8")).get(_key(access), [])
-    return found
+    found = typed.object_of(_file().read_bytes()).get(_key(access))
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
 def write(access: Access, names: Sequence[str]) -> None:
@@ -21,7 +22,7 @@ def write(access: Access, names: Sequence[str]) -> None:
     with suppress(OSError, ValueError):
         file = _file()
         file.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        known = typed.object_of(file.read_bytes()) if file.exists() else {}
         file.write_text(json.dumps({**known, _key(access): list(names)[-200:]}), encoding="utf-8")
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from mysqlops import errors
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Duration
+from mysqlops.core import my_cnf, setting_secrets
+
+_LONGEST = 4000  # characters of a line that mysqld reads
 
 
 @click.command()
@@ -40,14 +45,16 @@ def set(
 ) -> None:
     """Change settings of NAME's servers. The change outlives restarts.
 
-    VALUE is written as in my.cnf. The server checks the whole file first. A dynamic setting is set at once on every
-    member; any other takes a rollout, replicas first. A client's write proves the change, and settings that stop writes
-    are set back at once. Settings that could lose writes or break the group are refused. If an earlier command was
-    killed halfway, its live values are set back first. The command proves the change, so it always waits.
+    VALUE is written as in my.cnf; `-` reads it from stdin, as a secret must be. The server checks the whole file first.
+    A dynamic setting is set at once on every member; any other, and a secret, takes a rollout, replicas first. A
+    client's write proves the change, and settings that stop writes are set back at once. Settings that could lose
+    writes or break the group are refused. If an earlier command was killed halfway, its live values are set back first.
+    The command proves the change, so it always waits.
 
     \b
     Examples:
       mysqlops config set mysql max_connections=200 long_query_time=0.5
+      mysqlops config set mysql authentication_ldap_simple_bind_root_pwd=- < bind-password
       mysqlops config set mysql --unset long_query_time
       mysqlops config set mysql --revert
       mysqlops config set mysql --settle
@@ -55,7 +62,11 @@ def set(
     from mysqlops.operations import configure, observe, rollout, unproven
 
     name, limits = run.name, rollout.Limits(member_timeout)
-    wanted: dict[str, str | None] = {**_parsed(changes), **dict.fromkeys(unset)}
+    given = _parsed(changes)
+    setting_secrets.must_not_be_arguments(
+        {key: one for key, one in given.items() if one != "-"}, f"mysqlops config set {name}"
+    )
+    wanted: dict[str, str | None] = {**_from_stdin(given), **dict.fromkeys(unset)}
     if sum((bool(wanted), revert, settle)) != 1:
         raise click.UsageError("give KEY=VALUE or --unset KEY, or only --revert, or only --settle")
     if settle:
@@ -75,7 +86,24 @@ def set(
     text = (
         f"{', '.join(change.values)}: {how}" if change.values else f"{name} has these settings already: nothing changed"
     )
-    output.result({"values": dict(change.values), "replaced": replaced}, run.form, text)
+    values = {key: setting_secrets.shown(key, value) for key, value in change.values.items()}
+    output.result({"values": values, "replaced": replaced}, run.form, text)
+
+
+def _from_stdin(given: dict[str, str]) -> dict[str, str]:
+    """The values, with what `-` stands for; raises ConfigError."""
+    asked = [key for key, value in given.items() if value == "-"]
+    if not asked:
+        return given
+    if len(asked) > 1:
+        raise errors.ConfigError(f"{', '.join(asked)}: only one value can come from stdin")
+    if sys.stdin.isatty():
+        value = output.ask_secret(f"value of {asked[0]}")
+    else:
+        value = sys.stdin.readline(_LONGEST).rstrip("\r\n")
+    if not value.strip():
+        raise errors.ConfigError(f"{asked[0]}: stdin has no value")
+    return {**given, asked[0]: my_cnf.quoted(value)}
 
 
 def _settle(run: Run, *, dry_run: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from mysqlops.core import instant, view
+from mysqlops.core import instant, setting_secrets, view
 from mysqlops.errors import ConfigError
 from mysqlops.planning import settings
 from mysqlops.planning.checks.model import Facts, Found
@@ -83,7 +83,7 @@ def drifted(facts: Facts) -> list[Found]:
     for pod, running in facts.part("variables").items():
         differing = differences(files.get(pod, ""), running)
         if differing:
-            texts = [f"{key} is {ours}, my.cnf has {wanted}" for key, (wanted, ours) in differing.items()]
+            texts = [f"{key} is {ours}, my.cnf has {wanted}" for key, (wanted, ours) in shown(differing).items()]
             more = f" and {len(texts) - MOST_SHOWN} more" if len(texts) > MOST_SHOWN else ""
             fix = f"mysqlops config set {facts.name} KEY=VALUE keeps a value; mysqlops restart {facts.name} reverts it"
             found.append((f"{pod} runs with other settings", "; ".join(texts[:MOST_SHOWN]) + more, fix))
@@ -100,6 +100,13 @@ def differences(my_cnf: str, running: Mapping[str, str]) -> dict[str, tuple[str,
         key: (value, running[key])
         for key, value in wanted.items()
         if key in running and settings.differs(key, value, running[key])
+    }
+
+
+def shown(found: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str | None, str | None]]:
+    """The same without the values of settings that are secrets."""
+    return {
+        key: (setting_secrets.shown(key, one), setting_secrets.shown(key, other)) for key, (one, other) in found.items()
     }
 
 

@@ -1,0 +1,156 @@
+"""A setting whose value is a secret is repeated nowhere: in no output, argument, statement or report."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.cli.main import run
+from mysqlops.core import setting_secrets
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import drift
+from mysqlops.operations import configure, observe, restore
+from mysqlops.planning import apply, settings
+from mysqlops.planning.checks import servers
+from tests.unit.fakes.cluster import NAME
+from tests.unit.test_configure import Servers
+
+KEY, VALUE = "authentication_ldap_simple_bind_root_pwd", "s3cret-bind"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "is_secret"),
+    [
+        (KEY, VALUE, True),
+        (f"Loose-{KEY.replace('_', '-')}", VALUE, True),
+        ("keyring_hashicorp_secret_id", "x", True),
+        ("keyring_hashicorp_role_id", "x", True),
+        ("telemetry.otel_exporter_otlp_traces_headers", "authorization=Basic eA==", True),
+        ("some_plugin_api_key", "abc", True),
+        ("some_plugin_api_key", "/etc/key.pem", False),
+        ("ssl_key", "server-key.pem", True),  # refused anyway
+        ("password_history", "5", False),
+        ("validate_password.length", "8", False),
+        ("default_password_lifetime", "0", False),
+        ("key_buffer_size", "8M", False),
+        ("foreign_key_checks", "ON", False),
+        (KEY, "", False),
+        (KEY, None, False),
+    ],
+)
+def test_which_settings_are_secrets(key: str, value: str | None, is_secret: bool) -> None:
+    assert setting_secrets.is_secret(key, value) is is_secret
+
+
+class World(Servers):
+    """A cluster with such a setting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        files = self.store.objects["ConfigMap", "mysql-config"]["data"]
+        for file in ("my.cnf", "user.cnf"):
+            files[file] += f"{KEY} = {VALUE}\n"
+        files["previous.cnf"] = f"[mysqld]\n{KEY} = {VALUE}-old\n"
+        for one in self.variables.values():
+            one[KEY] = VALUE
+
+    def _answer(self, pod: str, words: Sequence[str]) -> Any:
+        if words[0] == "get-settings":
+            return {key: self.variables[pod].get(key) for key in words if key in self.variables[pod]}
+        return super()._answer(pod, words)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    monkeypatch.chdir(tmp_path)
+    made = World()
+    monkeypatch.setattr("mysqlops.cli.context.client", lambda *_: made.session().client)
+    monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: made.clock)
+    return made
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_config_shows_that_it_is_set_and_not_to_what(
+    world: World, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    world.variables["mysql-1"][KEY] = f"{VALUE}-other"
+    assert run(["config", "get", NAME, "-o", form]) == 0
+    assert run(["config", "diff", NAME, "-o", form]) == 0
+    shown = capsys.readouterr()
+    assert KEY in shown.out
+    assert setting_secrets.HIDDEN in shown.out
+    assert VALUE not in shown.out + shown.err
+
+
+@pytest.mark.parametrize("verb", [["export", NAME], ["render", NAME, "--config", "my.cnf"]])
+def test_a_whole_my_cnf_is_printed_with_it_or_not_at_all(
+    world: World, capsys: pytest.CaptureFixture[str], verb: list[str]
+) -> None:
+    Path("my.cnf").write_text(f"[mysqld]\n{KEY} = {VALUE}\n")
+    assert run(verb) == errors.Refused.exit_code
+    shown = capsys.readouterr()
+    assert "secret-setting" in shown.err
+    assert VALUE not in shown.out + shown.err
+    assert run([*verb, "--show-secrets"]) == 0
+    assert VALUE in capsys.readouterr().out
+
+
+def test_the_command_line_takes_none(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "set", NAME, f"{KEY}={VALUE}"]) == errors.Refused.exit_code
+    shown = capsys.readouterr().err
+    assert "secret-argument" in shown
+    assert f"{KEY}=-" in shown
+    assert VALUE not in shown
+    assert world.store.log == []
+
+
+def test_stdin_gives_the_value_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[ClusterSpec]()
+
+    def plan(_session: object, _name: str, _running: object, spec: ClusterSpec, again: object) -> object:
+        seen.append(spec)
+        raise errors.Refused([errors.Reason("seen", "seen")])
+
+    monkeypatch.setattr(configure, "plan", plan)
+    monkeypatch.setattr("sys.stdin", io.StringIO("a # 'b' \\n\n"))
+    assert run(["config", "set", NAME, f"{KEY}=-", "--dry-run"]) == errors.Refused.exit_code
+    assert seen[0].mysqld[KEY] == "a # 'b' \\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run(["config", "set", NAME, f"{KEY}=-", "--dry-run"]) == errors.ConfigError.exit_code
+    assert run(["config", "set", NAME, f"{KEY}=-", "x=-", "--dry-run"]) == errors.ConfigError.exit_code
+
+
+def test_it_reaches_servers_by_their_file_and_never_by_an_argument_of_a_program(world: World) -> None:
+    session = world.session()
+    now = observe.judged(session, NAME)
+    assert configure._kinds(session, now, [KEY, "max_connections"]) == {KEY: "static", "max_connections": "dynamic"}
+    assert settings.as_configured([KEY, "long_query_time"], f"[mysqld]\n{KEY}=x\nlong_query_time=2") == {
+        "long_query_time": "2"
+    }
+
+
+def test_no_sentence_about_settings_has_it() -> None:
+    change = configure.Change({KEY: VALUE}, (), {}, None)
+    assert VALUE not in str(change.steps())
+    (difference,) = apply._of_settings({KEY: VALUE}, {KEY: f"{VALUE}-old"})
+    assert VALUE not in str(difference)
+    (added,) = apply._of_settings({KEY: VALUE}, {})
+    assert "not set" in str(added)
+    assert VALUE not in str(added)
+    found = servers.shown(servers.differences(f"[mysqld]\n{KEY} = {VALUE}", {KEY: "other-value"}))
+    assert found == {KEY: (setting_secrets.HIDDEN, setting_secrets.HIDDEN)}
+    (line,) = drift.differences({"data": {"my.cnf": f"{KEY}={VALUE}"}}, {"data": {"my.cnf": f"{KEY}={VALUE}1"}})
+    assert VALUE not in str(line)
+    spec = ClusterSpec(name=NAME, namespace="db", mysqld={KEY: VALUE})
+    assert VALUE not in json.dumps(restore.shown(spec, None, ""))
+
+
+def test_a_file_is_shown_without_it() -> None:
+    text = f"[mysqld]\nsome_plugin_api_key = {VALUE}\nmax_connections = 90\n"
+    assert setting_secrets.without_values(text) == text.replace(VALUE, setting_secrets.HIDDEN)
