@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-import io
 import json
-import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -72,12 +70,11 @@ def test_rendering_is_the_same_each_time_and_fits_kubectl_apply() -> None:
 def test_the_agent_runs_and_fits_into_a_config_map_that_kubectl_applies() -> None:
     """kubectl keeps a copy of the whole ConfigMap in an annotation."""
     content = bundle.build().content
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in archive.namelist():
-            if name.endswith(".py"):
-                compile(archive.read(name), name, "exec")
-            else:
-                assert name.endswith("/LICENSE")
+    for name, text in bundle.files(content).items():
+        if name.endswith(".py"):
+            compile(text, name, "exec")
+        else:
+            assert name.endswith("/LICENSE")
     assert len(base64.b64encode(content)) < APPLY_ANNOTATION_LIMIT - 8_192
 
 

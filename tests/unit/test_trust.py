@@ -117,7 +117,7 @@ def test_a_job_seals_if_the_clusters_agents_can() -> None:
         client.create("ConfigMap", {"metadata": {"name": name}, "binaryData": data})
     assert signing.steps(cluster.session(), NAME, "older") == ()
     assert signing.steps(cluster.session(), NAME, "now") == planning.SEAL
-    assert signing._PROGRAM in zipfile.ZipFile(io.BytesIO(bundle.build().content)).namelist()
+    assert signing._PROGRAM in bundle.files(bundle.build().content)
 
 
 @pytest.mark.parametrize("changed", [{"gtid": ""}, {"at": LATER}, {"origin": "x"}, {"manifest": "0"}])
