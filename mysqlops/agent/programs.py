@@ -1,17 +1,13 @@
-"""The programs inside a pod: the init containers, the agent, `wait` for applications, and those of agent/commands.py.
-
-agent.pyz wait-for-dns | credentials | wait-for-database | run | wait [options] HOST[:PORT]… | …
-"""
+"""The programs that a pod's containers run: the init containers, the agent, and `wait` for applications."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import signal
 import socket
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import (
@@ -26,15 +22,15 @@ from mysqlops.agent import (
     member,
     metrics,
     pod,
+    questions,
     secrets_watch,
     settings,
     vault,
 )
 from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
-from mysqlops.core import adoption, error_record, names, ordered, timeline, typed
+from mysqlops.core import adoption, names, ordered, timeline
 from mysqlops.mysql import connect, wait
-from mysqlops.version import __version__
 
 _CLOCK = SystemClock()
 
@@ -152,9 +148,8 @@ def _say(message: str) -> None:
     print(message, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="agent.pyz", description=f"mysqlops agent {__version__}")
-    commands = parser.add_subparsers(required=True)
+def add_to(commands: Any) -> None:
+    """Add a parser for every program."""
     for name, action in (
         ("wait-for-dns", wait_for_dns),
         ("credentials", make_credentials),
@@ -162,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", run_agent),
     ):
         commands.add_parser(name).set_defaults(action=action)
+    questions.add_to(commands)
     on_demand.add_to(commands)
     waiting = commands.add_parser("wait")
     waiting.add_argument("hosts", nargs="+", metavar="HOST[:PORT]")
@@ -171,27 +167,3 @@ def _parser() -> argparse.ArgumentParser:
     waiting.add_argument("--ca-file", default="", help="verify the server's name by this CA")
     waiting.add_argument("--ssl-mode", default="", choices=adoption.SSL_MODES)
     waiting.set_defaults(action=wait_for_application)
-    return parser
-
-
-def _end(*_: object) -> None:
-    sys.exit(128 + signal.SIGTERM)
-
-
-def main(arguments: Sequence[str] | None = None, *, is_process_1: bool = os.getpid() == 1) -> int:
-    """Run one program; an error is two lines on stderr, one for the CLI and one for people, and its exit code."""
-    options = _parser().parse_args(arguments)
-    if is_process_1:  # the kernel ignores a signal that it does not handle: a deleted pod would wait for all its grace
-        signal.signal(signal.SIGTERM, _end)
-    try:
-        options.action(options)
-    except errors.MysqlopsError as error:
-        print(error_record.dump(error), file=sys.stderr)
-        # On one line, whatever a server or repository put into it: no later line may look like a record.
-        print(f"{error.code}: {typed.visible(str(error))}", file=sys.stderr, flush=True)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

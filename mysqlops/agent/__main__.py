@@ -1,0 +1,64 @@
+"""Start one program inside a pod: that of a container, or one that a command runs beside the agent.
+
+agent.pyz wait-for-dns | credentials | wait-for-database | run | wait [options] HOST[:PORT]… | …
+It imports little until the program has its place beside the agent (slots.py).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from mysqlops import errors
+from mysqlops.agent import settings, slots
+from mysqlops.clock import SystemClock
+from mysqlops.version import __version__
+
+_CLOCK = SystemClock()
+
+
+def _end(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def main(arguments: Sequence[str] | None = None, *, is_process_1: bool = os.getpid() == 1) -> int:
+    """Run one program; an error is two lines on stderr, one for the CLI and one for people, and its exit code."""
+    if arguments is None:
+        arguments = sys.argv[1:]
+        slots.limit_this_process("".join(arguments[:1]))
+    if is_process_1:  # the kernel ignores a signal that it does not handle: a deleted pod would wait for all its grace
+        signal.signal(signal.SIGTERM, _end)
+    try:
+        with slots.taken("".join(arguments[:1]), settings.CREDENTIALS, _CLOCK):
+            _run(arguments)
+    except errors.MysqlopsError as error:
+        from mysqlops.core import error_record, typed
+
+        print(error_record.dump(error), file=sys.stderr)
+        # On one line, whatever a server or repository put into it: no later line may look like a record.
+        print(f"{error.code}: {typed.visible(str(error))}", file=sys.stderr, flush=True)
+        return error.exit_code
+    return 0
+
+
+def _run(arguments: Sequence[str]) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="agent.pyz", description=f"mysqlops agent {__version__}")
+    commands = parser.add_subparsers(required=True)
+    if arguments and arguments[0] in slots.LOOKING:
+        from mysqlops.agent import questions
+
+        questions.add_to(commands)
+    else:
+        from mysqlops.agent import programs
+
+        programs.add_to(commands)
+    options = parser.parse_args(arguments)
+    options.action(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
