@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import settings, slots
@@ -17,6 +18,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.version import __version__
 
 _CLOCK = SystemClock()
+_CONTAINERS = ("wait-for-dns", "credentials", "wait-for-database", "run", "wait")
 
 
 def _end(*_: object) -> None:
@@ -43,19 +45,29 @@ def main(arguments: Sequence[str] | None = None, *, is_process_1: bool = os.getp
     return 0
 
 
+def _adders(word: str) -> Sequence[Callable[[Any], None]]:
+    """What adds the parser for that program, and imports what it needs: the agent itself needs no Job's code, and a
+    question not the agent's."""
+    if word in slots.LOOKING:
+        from mysqlops.agent import questions
+
+        return [questions.add_to]
+    if word in _CONTAINERS:
+        from mysqlops.agent import programs
+
+        return [programs.add_to]
+    from mysqlops.agent import commands, programs, questions
+
+    return [programs.add_to, questions.add_to, commands.add_to]
+
+
 def _run(arguments: Sequence[str]) -> None:
     import argparse
 
     parser = argparse.ArgumentParser(prog="agent.pyz", description=f"mysqlops agent {__version__}")
     commands = parser.add_subparsers(required=True)
-    if arguments and arguments[0] in slots.LOOKING:
-        from mysqlops.agent import questions
-
-        questions.add_to(commands)
-    else:
-        from mysqlops.agent import programs
-
-        programs.add_to(commands)
+    for add in _adders("".join(arguments[:1])):
+        add(commands)
     options = parser.parse_args(arguments)
     options.action(options)
 

@@ -22,12 +22,10 @@ from mysqlops.agent import (
     member,
     metrics,
     pod,
-    questions,
     secrets_watch,
     settings,
     vault,
 )
-from mysqlops.agent import commands as on_demand
 from mysqlops.clock import SystemClock
 from mysqlops.core import adoption, names, ordered, timeline
 from mysqlops.mysql import connect, wait
@@ -149,7 +147,7 @@ def _say(message: str) -> None:
 
 
 def add_to(commands: Any) -> None:
-    """Add a parser for every program."""
+    """Add a parser for each program."""
     for name, action in (
         ("wait-for-dns", wait_for_dns),
         ("credentials", make_credentials),
@@ -157,8 +155,6 @@ def add_to(commands: Any) -> None:
         ("run", run_agent),
     ):
         commands.add_parser(name).set_defaults(action=action)
-    questions.add_to(commands)
-    on_demand.add_to(commands)
     waiting = commands.add_parser("wait")
     waiting.add_argument("hosts", nargs="+", metavar="HOST[:PORT]")
     waiting.add_argument("--timeout", type=float, default=600, help="seconds")

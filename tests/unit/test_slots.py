@@ -10,7 +10,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import __main__ as program
-from mysqlops.agent import programs, settings, slots
+from mysqlops.agent import settings, slots
 from mysqlops.core import error_record
 from mysqlops.kube import exec as kube_exec
 from mysqlops.operations import agents
@@ -70,7 +70,8 @@ def test_a_pod_without_the_folder_is_no_member_s(tmp_path: Path) -> None:
 
 def test_each_program_beside_an_agent_needs_a_place() -> None:
     commands = argparse.ArgumentParser().add_subparsers()
-    programs.add_to(commands)
+    for add in program._adders(""):
+        add(commands)
     of_jobs = {one for one in commands.choices if one.startswith(("adopt-", "backup-", "replay"))} - slots.ACTING
     known = set(commands.choices)
     assert known >= slots.LOOKING | slots.ACTING
