@@ -8,7 +8,7 @@
     ├ StepFailed                 6   a step of the plan failed; run the same command again
     │ └ WriteRefused             6   a server answered a client's write with an error
     ├ KubeError                 10   the API server refused, or could not be reached
-    │ ├ Unreachable  ├ Forbidden  ├ NotFound  ├ Conflict  └ PodExecFailed
+    │ ├ Unreachable  ├ Forbidden  ├ NotFound  ├ Conflict  ├ PodExecFailed  └ PodBusy
     ├ MysqlError                20   a MySQL server refused, or could not be reached
     │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed
     └ StorageError              30   a backup's repository refused, or could not be reached
@@ -144,6 +144,12 @@ class PodExecFailed(KubeError):
     """A command inside a pod could not be run or failed."""
 
     code = "pod-exec"
+
+
+class PodBusy(KubeError):
+    """Too many commands run in the pod at once; nothing was asked and nothing was changed."""
+
+    code = "pod-busy"
 
 
 class MysqlError(MysqlopsError):

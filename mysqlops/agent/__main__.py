@@ -1,178 +1,24 @@
-"""The programs inside a pod: the init containers, the agent, `wait` for applications, and those of agent/commands.py.
+"""Start one program inside a pod: that of a container, or one that a command runs beside the agent.
 
 agent.pyz wait-for-dns | credentials | wait-for-database | run | wait [options] HOST[:PORT]… | …
+It imports little until the program has its place beside the agent (slots.py).
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import os
 import signal
-import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import (
-    api,
-    certificates,
-    cluster_api,
-    credentials,
-    door,
-    events,
-    health,
-    loop,
-    member,
-    metrics,
-    pod,
-    secrets_watch,
-    settings,
-    vault,
-)
-from mysqlops.agent import commands as on_demand
+from mysqlops.agent import settings, slots
 from mysqlops.clock import SystemClock
-from mysqlops.core import adoption, error_record, names, ordered, timeline, typed
-from mysqlops.mysql import connect, wait
 from mysqlops.version import __version__
 
 _CLOCK = SystemClock()
-
-
-def wait_for_dns(_: argparse.Namespace) -> None:
-    """Wait until this pod's own DNS name resolves to it: the other members connect to that name.
-
-    For a few seconds it may still resolve to the previous pod; joining then fails for half a minute.
-    """
-    me = settings.read()
-    own, told = _addresses(socket.gethostname()), ""
-    while True:  # without a deadline: nothing in this pod can continue before that, and the log says why
-        try:
-            found = _addresses(me.host(me.ordinal))
-            if found & own:
-                print(f"wait-for-dns: {me.host(me.ordinal)} is {', '.join(sorted(found))}", flush=True)
-                return
-            trouble = f"is still {', '.join(sorted(found))}, this pod is {', '.join(sorted(own))}"
-        except OSError as error:
-            trouble = str(error)
-        if trouble != told:
-            told = trouble
-            print(f"wait-for-dns: {me.host(me.ordinal)} {trouble}", flush=True)
-        _CLOCK.sleep(0.2)
-
-
-def _addresses(host: str) -> set[str]:
-    return {str(found[4][0]) for found in socket.getaddrinfo(host, names.PORT_MYSQL)}
-
-
-def make_credentials(_: argparse.Namespace) -> None:
-    me = settings.read()
-    client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
-    notes = _await_filling(client, me)
-    why_not_new = _why_not_new(notes)
-    values = credentials.ensure(client, me.cluster, _CLOCK, why_not=why_not_new)
-    credentials.write(settings.CREDENTIALS, credentials.of_agent(values))
-    credentials.write_statements(settings.STATEMENTS, values)
-    if timeline.is_going_back(notes):
-        credentials.ask_for_reset(settings.STATEMENTS)
-    certificates.Certificates(client, me).ensure(_CLOCK, is_new=not why_not_new)
-    with contextlib.suppress(errors.Conflict):  # another member does the same
-        vault.Vault(client, me.cluster).complete_application(certificates.ca())
-    print(f"credentials: read from the Secrets of {me.cluster}", flush=True)
-
-
-def _why_not_new(notes: Mapping[str, str]) -> str:
-    """Why the cluster has passwords already. Data that a restore has just put onto the volume accepts new ones."""
-    if notes.get(names.ANNOTATION_BOOTSTRAPPED):
-        return f"the cluster was formed before ({notes[names.ANNOTATION_BOOTSTRAPPED]})"
-    has_data = (settings.VOLUME / "data").exists() and not (settings.VOLUME / "restored").exists()
-    return "this member's volume holds data" if has_data else ""
-
-
-def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
-    """Wait while a Job puts a backup onto this member's volume; then return the annotations of the group's Lease."""
-    told = ""
-    while True:  # without a deadline: a server must never start on a half-filled volume
-        lease = client.get("coordination.k8s.io/v1", "leases", names.group_lease(me.cluster))
-        notes: dict[str, str] = lease["metadata"].get("annotations") or {}
-        backup = ordered.filling(notes).get(me.pod, "")
-        if not backup:
-            return notes
-        if backup != told:
-            until = typed.visible(backup)
-            print(
-                f"credentials: waiting until {until} is on the volume: mysqlops restore --member {me.pod}", flush=True
-            )
-        told = backup
-        _CLOCK.sleep(1.0)
-
-
-def wait_for_database(_: argparse.Namespace) -> None:
-    """A new member of ordinal > 0 waits for a peer's port; an existing one never, or a full outage would deadlock."""
-    me = settings.read()
-    if me.ordinal == 0:
-        print("wait-for-database: member 0 does not wait", flush=True)
-        return
-    if not (settings.RUN / "initialised").exists():
-        print("wait-for-database: this member already has data: not waiting", flush=True)
-        return
-    peers = [wait.Target(me.host(ordinal)) for ordinal in range(names.MAX_MEMBERS) if ordinal != me.ordinal]
-    found = wait.wait_for(peers[: me.ordinal], None, clock=_CLOCK, timeout_seconds=7 * 86400, tell=_say)
-    print(f"wait-for-database: {found} answers", flush=True)
-
-
-def run_agent(_: argparse.Namespace) -> None:
-    me = settings.read()
-    around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
-    own = pod.Pod(me)
-    reporting = api.Api(me.namespace, settings.SERVICE_ACCOUNT)  # of their own: the publisher never waits for them
-    scraped = metrics.Metrics(own, around, reporting, _CLOCK)
-    posted = events.Events(me, around, reporting, _CLOCK)
-    probes = health.Health(_CLOCK, scraped, posted)
-    server = member.Member(own)
-    secrets = secrets_watch.SecretsWatch(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, server)
-    turning = loop.Loop(own, server, around, secrets, probes, clock=_CLOCK)
-    signal.signal(signal.SIGTERM, lambda *_: turning.stop())
-    scraped.start()
-    posted.start()
-    entrance = door.Door(probes.answer, names.PORT_AGENT, _CLOCK)
-    turning.run()
-    entrance.close()
-
-
-def wait_for_application(options: argparse.Namespace) -> None:
-    targets = [wait.Target.parse(host) for host in options.hosts]
-    login = None
-    if options.user:
-        login = connect.read_login(options.user, options.password_file, options.ca_file, options.ssl_mode)
-    found = wait.wait_for(targets, login, clock=_CLOCK, timeout_seconds=options.timeout, tell=_say)
-    print(f"{found} is ready", flush=True)
-
-
-def _say(message: str) -> None:
-    print(message, flush=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="agent.pyz", description=f"mysqlops agent {__version__}")
-    commands = parser.add_subparsers(required=True)
-    for name, action in (
-        ("wait-for-dns", wait_for_dns),
-        ("credentials", make_credentials),
-        ("wait-for-database", wait_for_database),
-        ("run", run_agent),
-    ):
-        commands.add_parser(name).set_defaults(action=action)
-    on_demand.add_to(commands)
-    waiting = commands.add_parser("wait")
-    waiting.add_argument("hosts", nargs="+", metavar="HOST[:PORT]")
-    waiting.add_argument("--timeout", type=float, default=600, help="seconds")
-    waiting.add_argument("--user", help="also wait until this account finds the server writable")
-    waiting.add_argument("--password-file", default="/dev/null")
-    waiting.add_argument("--ca-file", default="", help="verify the server's name by this CA")
-    waiting.add_argument("--ssl-mode", default="", choices=adoption.SSL_MODES)
-    waiting.set_defaults(action=wait_for_application)
-    return parser
+_CONTAINERS = ("wait-for-dns", "credentials", "wait-for-database", "run", "wait")
 
 
 def _end(*_: object) -> None:
@@ -181,17 +27,49 @@ def _end(*_: object) -> None:
 
 def main(arguments: Sequence[str] | None = None, *, is_process_1: bool = os.getpid() == 1) -> int:
     """Run one program; an error is two lines on stderr, one for the CLI and one for people, and its exit code."""
-    options = _parser().parse_args(arguments)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        slots.limit_this_process("".join(arguments[:1]))
     if is_process_1:  # the kernel ignores a signal that it does not handle: a deleted pod would wait for all its grace
         signal.signal(signal.SIGTERM, _end)
     try:
-        options.action(options)
+        with slots.taken("".join(arguments[:1]), settings.CREDENTIALS, _CLOCK):
+            _run(arguments)
     except errors.MysqlopsError as error:
+        from mysqlops.core import error_record, typed
+
         print(error_record.dump(error), file=sys.stderr)
         # On one line, whatever a server or repository put into it: no later line may look like a record.
         print(f"{error.code}: {typed.visible(str(error))}", file=sys.stderr, flush=True)
         return error.exit_code
     return 0
+
+
+def _adders(word: str) -> Sequence[Callable[[Any], None]]:
+    """What adds the parser for that program, and imports what it needs: the agent itself needs no Job's code, and a
+    question not the agent's."""
+    if word in slots.LOOKING:
+        from mysqlops.agent import questions
+
+        return [questions.add_to]
+    if word in _CONTAINERS:
+        from mysqlops.agent import programs
+
+        return [programs.add_to]
+    from mysqlops.agent import commands, programs, questions
+
+    return [programs.add_to, questions.add_to, commands.add_to]
+
+
+def _run(arguments: Sequence[str]) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="agent.pyz", description=f"mysqlops agent {__version__}")
+    commands = parser.add_subparsers(required=True)
+    for add in _adders("".join(arguments[:1])):
+        add(commands)
+    options = parser.parse_args(arguments)
+    options.action(options)
 
 
 if __name__ == "__main__":

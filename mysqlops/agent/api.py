@@ -12,9 +12,10 @@ import json
 import os
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
@@ -25,7 +26,10 @@ _TIMEOUT_SECONDS = 3.0
 
 
 class Api:
-    """Calls within one namespace, from any thread; raises KubeError."""
+    """Calls within one namespace, from any thread; raises KubeError. `sent` counts those of the whole process."""
+
+    sent: ClassVar[Counter[str]] = Counter()  # by method
+    _counting = threading.Lock()
 
     def __init__(self, namespace: str, account: Path) -> None:
         self._account = account
@@ -94,6 +98,8 @@ class Api:
             self._connection = http.client.HTTPSConnection(
                 self._host, self._port, timeout=_TIMEOUT_SECONDS, context=context
             )
+        with self._counting:
+            self.sent[method] += 1
         try:
             self._connection.request(method, path, data, dict(headers))
             response = self._connection.getresponse()

@@ -1,4 +1,5 @@
-"""Programs that the CLI runs in a member's agent by `kubectl exec`; each prints its answer as JSON on stdout."""
+"""Programs that the CLI runs beside a member's agent by `kubectl exec`; each prints its answer as JSON on stdout. Those
+that only ask are in questions.py."""
 
 from __future__ import annotations
 
@@ -25,11 +26,10 @@ from mysqlops.agent import (
 from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
-from mysqlops.mysql import accounts, activity, examination, probe, variables, write_gap
+from mysqlops.mysql import accounts, activity, probe, variables, write_gap
 
 _CLOCK = SystemClock()
 _METER_SECONDS = 10.0
-MY_CNF_PART = "my-cnf"  # the one part of an examination that is no query
 
 
 def add_to(commands: Any) -> None:
@@ -53,22 +53,17 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))
     commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())
     commands.add_parser("backup-open").set_defaults(action=backup_open)
-    for name, action in (("setting-kinds", setting_kinds), ("get-settings", get_settings)):
-        command = commands.add_parser(name)
-        command.add_argument("names", nargs="+")
-        command.set_defaults(action=action)
+    command = commands.add_parser("setting-kinds")
+    command.add_argument("names", nargs="+")
+    command.set_defaults(action=setting_kinds)
     command = commands.add_parser("set-settings")
     command.add_argument("values", type=json.loads, help="JSON: variable -> value, null for the server's default")
     command.set_defaults(action=set_settings)
-    command = commands.add_parser("examine")
-    command.add_argument("parts", nargs="+", choices=[*examination.PARTS, MY_CNF_PART])
-    command.set_defaults(action=examine)
     command = commands.add_parser("kill")
     command.add_argument("session", type=int)
     command.add_argument("--user", required=True)
     command.set_defaults(action=kill)
-    for name, question in (("plugins", plugins), ("top", top), ("accounts", list_accounts), ("gtids", gtids)):
-        commands.add_parser(name).set_defaults(action=question)
+    commands.add_parser("plugins").set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
     command.add_argument("stage", choices=["certificate", "ca", "drop"])
     command.set_defaults(action=rotate_tls)
@@ -140,51 +135,16 @@ def transactions(_: argparse.Namespace) -> None:
     print(json.dumps([asdict(one) for one in found]))
 
 
-def gtids(_: argparse.Namespace) -> None:
-    """Print the transactions that this member has, and those that it no longer has binary logs for."""
-    with member.Member(pod.Pod(settings.read())).connect() as server:
-        executed, purged = server.query("SELECT @@global.gtid_executed, @@global.gtid_purged")[0]
-    print(json.dumps({"executed": executed, "purged": purged}))
-
-
 def setting_kinds(options: argparse.Namespace) -> None:
     """Print which variables can be set live."""
     with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps({name: variables.kind(server, name) for name in options.names}))
 
 
-def get_settings(options: argparse.Namespace) -> None:
-    """Print the variables' values in force."""
-    with member.Member(pod.Pod(settings.read())).connect() as server:
-        print(json.dumps(variables.get(server, options.names)))
-
-
 def set_settings(options: argparse.Namespace) -> None:
     """Set variables live; print those that the server refuses, with its reason, in which case none is changed."""
     with member.Member(pod.Pod(settings.read())).connect() as server:
         print(json.dumps(variables.set_all(server, options.values)))
-
-
-def examine(options: argparse.Namespace) -> None:
-    """Print what `doctor` asks of one member."""
-    asked = [part for part in options.parts if part != MY_CNF_PART]
-    with member.Member(pod.Pod(settings.read())).connect() as server:
-        found = examination.examine(server, asked)
-    if MY_CNF_PART in options.parts:
-        found[MY_CNF_PART] = settings.MY_CNF.read_text()
-    print(json.dumps(found, default=str))
-
-
-def top(_: argparse.Namespace) -> None:
-    """Print what clients do on this member."""
-    with member.Member(pod.Pod(settings.read())).connect() as server:
-        print(json.dumps(activity.look(server)))
-
-
-def list_accounts(_: argparse.Namespace) -> None:
-    """Print the server's accounts, without their passwords' hashes."""
-    with member.Member(pod.Pod(settings.read())).connect() as server:
-        print(json.dumps(activity.accounts(server)))
 
 
 def kill(options: argparse.Namespace) -> None:

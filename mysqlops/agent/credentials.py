@@ -10,12 +10,16 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mysqlops import errors
-from mysqlops.agent import api, settings, vault
+from mysqlops.agent import settings
 from mysqlops.clock import Clock
 from mysqlops.core import names, secret_map
 from mysqlops.mysql import account_files, connect
+
+if TYPE_CHECKING:
+    from mysqlops.agent import api
 
 KEYS = (*names.PASSWORD_KEYS, names.KEY_GROUP_NAME)
 # Keys that clusters of older releases lack, and that may be generated at any time. A cluster whose Secret was emptied
@@ -29,6 +33,8 @@ def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") ->
     """The Secrets' values by key. Missing ones are generated, unless `why_not` says that they existed and were deleted:
     then the agents of running members get time to restore them. Raises KubeError if a Secret cannot be read or written,
     Refused if no agent restores them."""
+    from mysqlops.agent import vault  # with the API's client, which most programs here do not need
+
     safe = vault.Vault(client, cluster)
     for _ in range(_TRIES):
         held = safe.read()

@@ -104,6 +104,8 @@ class Metrics:
             yield Sample("switchover_last_timestamp_seconds", at)
         if memory := self._pod.resident_bytes():
             yield Sample("agent_memory_bytes", memory)
+        for method, sent in sorted(api.Api.sent.items()):
+            yield Sample("agent_api_requests_total", sent, {"method": method})
         left = self._seconds_to_full()
         if left is not None:
             yield Sample("volume_time_to_full_seconds", left)

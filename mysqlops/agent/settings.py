@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mysqlops.core import names, publication
+from mysqlops.core import names
 from mysqlops.errors import ConfigError
 
 CREDENTIALS = Path("/run/credentials")  # for the agent
@@ -56,6 +55,8 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
 def write(path: Path, text: str) -> None:
     """Write a whole file for this user only. It replaces a link instead of following it: mysqld's container can create
     one in RUN."""
+    import tempfile  # a megabyte, and programs that only ask write nothing
+
     number, half = tempfile.mkstemp(prefix=f".{path.name}", dir=path.parent)
     with os.fdopen(number, "w") as file:
         file.write(text)
@@ -64,6 +65,8 @@ def write(path: Path, text: str) -> None:
 
 def config_digest() -> str:
     """A hash of the mounted my.cnf; empty if it cannot be read."""
+    from mysqlops.core import publication
+
     try:
         return publication.config_digest(MY_CNF.read_bytes())
     except OSError:

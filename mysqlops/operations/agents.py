@@ -11,7 +11,7 @@ from mysqlops.kube.client import Client
 
 
 def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
-    """The program's answer; raises Refused, WaitTimeout, StepFailed (WriteRefused) or PodExecFailed."""
+    """The program's answer; raises Refused, WaitTimeout, StepFailed (WriteRefused), PodBusy or PodExecFailed."""
     command = ["python3", "/agent/agent.pyz", *words]
     done = client.run_in(pod, names.CONTAINER_AGENT, command, timeout_seconds=timeout_seconds)
     if done.exit_code == 0:
@@ -20,7 +20,7 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
             raise errors.PodExecFailed(f"{pod}: the answer to {words[0]} is not JSON")
         return answer
     error = error_record.load(done.stderr, done.exit_code)
-    if isinstance(error, errors.Refused | errors.WaitTimeout | errors.WriteRefused):
+    if isinstance(error, errors.Refused | errors.WaitTimeout | errors.WriteRefused | errors.PodBusy):
         raise error
     lines = done.stderr.strip().splitlines()
     code, _, message = (lines[-1] if lines else done.stdout.strip()).partition(": ")

@@ -12,11 +12,13 @@ import sys
 import termios
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mysqlops.core import rights
-from tests.cluster.conftest import Namespace, eventually
+from mysqlops.errors import PodBusy
+from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, run
 
 pytestmark = pytest.mark.long
 _SLEEPING = "SELECT SLEEP(100)"
@@ -117,3 +119,23 @@ def test_a_deleted_budget_is_made_again_by_an_owner(cluster: Namespace) -> None:
     done = cluster.mysqlops(*words, "--fix", "--yes", MYSQLOPS_KUBECONFIG=cluster.logins["owner"])
     assert (done.code, "applied PodDisruptionBudget mysql" in done.err) == (0, True), done.err
     assert cluster.mysqlops(*words).code == 0
+
+
+def test_many_who_look_at_once_do_not_end_the_agent(cluster: Namespace) -> None:
+    """Seven ended an agent of 128 MiB for memory. Those for whom there is no place hear so."""
+
+    def restarts() -> int:
+        statuses = json.loads(cluster.kubectl("get", "pod", "mysql-0", "-o", "json"))["status"]["containerStatuses"]
+        return next(int(one["restartCount"]) for one in statuses if one["name"] == "agent")
+
+    def look(_: int) -> int:
+        inside = ("exec", "mysql-0", "-c", "agent", "--", "python3", "/agent/agent.pyz", "top")
+        return run("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name, *inside, timeout=120).code
+
+    before = restarts()
+    for _ in range(3):
+        with ThreadPoolExecutor(9) as pool:
+            codes = list(pool.map(look, range(9)))
+        assert set(codes) <= {0, PodBusy.exit_code}, codes
+        assert codes.count(0) >= 3, codes
+    assert restarts() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mysqlops.agent import slots
 from mysqlops.cli.main import run
 from mysqlops.operations import bundle
 
@@ -62,12 +64,48 @@ def test_every_module_of_the_agents_file_can_be_imported_from_it(tmp_path: Path)
     """Its text is less than that of the sources, so it is not enough that they can be."""
     (file := tmp_path / "agent.pyz").write_bytes(bundle.build().content)
     program = (
-        f"import importlib, sys, zipfile; sys.path.insert(0, {str(file)!r})\n"
-        f"for name in zipfile.ZipFile({str(file)!r}).namelist():\n"
+        f"import importlib, json, sys; sys.path.insert(0, {str(file)!r})\n"
+        "for name in json.load(sys.stdin):\n"
         "    if name.endswith('.py') and '__main__' not in name:\n"
-        "        importlib.import_module(name[:-3].replace('/', '.').removesuffix('.__init__'))\n"
+        "        module = importlib.import_module(name[:-3].replace('/', '.').removesuffix('.__init__'))\n"
+        "        assert module.__file__ == f'{sys.path[0]}/{name}', module.__file__\n"
     )
-    subprocess.run([sys.executable, "-I", "-c", program], check=True, timeout=60, cwd=tmp_path)
+    names = json.dumps(sorted(bundle.files(bundle.build().content)))
+    words = [sys.executable, "-I", "-c", program]
+    subprocess.run(words, check=True, timeout=60, cwd=tmp_path, input=names, text=True)
+
+
+def test_a_command_that_only_looks_cannot_take_the_agent_s_memory() -> None:
+    """One that hangs ends too, and one that acts is not interrupted: the kernel has an alarm for the first only."""
+    program = (
+        "import signal, sys; from mysqlops.agent import slots\n"
+        "slots.limit_this_process(sys.argv[1])\n"
+        "print(signal.alarm(0) > 0, open('/proc/self/oom_score_adj').read().strip() == '1000')\n"
+        "print(len(bytes(100 << 20)))\n"
+    )
+    for word, limited in (("top", True), ("switchover", False)):
+        words = [sys.executable, "-c", program, word]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode != 0, "MemoryError" in done.stderr) == (limited, limited), done.stderr
+        assert done.stdout.split()[0] == str(limited)
+        assert not limited or done.stdout.split()[1] == "True"
+
+
+def test_a_killed_command_leaves_its_place(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from mysqlops.agent import slots; from mysqlops.clock import SystemClock\n"
+        "with slots.taken('top', pathlib.Path(sys.argv[1]), SystemClock()):\n"
+        "    print(flush=True); sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    place = tmp_path / "looking-0"
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert slots._first_free([place]) is None
+        process.kill()
+        process.wait(timeout=20)
+    assert slots._first_free([place]) is not None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

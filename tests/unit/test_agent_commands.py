@@ -12,7 +12,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import __main__ as program
-from mysqlops.agent import api, cluster_api, commands, credentials, handover, pod, settings
+from mysqlops.agent import api, cluster_api, commands, credentials, handover, pod, questions, settings
 from mysqlops.core import error_record, names, view
 from mysqlops.mysql import connect, group_replication, probe, write_gap
 from tests.unit.fakes.api import Clock
@@ -161,10 +161,10 @@ def test_settings_are_set_all_or_none(world: World, run: Run) -> None:
 def test_an_examination_has_the_parts_that_were_asked_for(world: World, run: Run, tmp_path: Path) -> None:
     (tmp_path / "my.cnf").write_text("[mysqld]\n")
     world.server.answers = {"gtid_executed": [("u:1-5", "", "u0")]}
-    found = run("examine", "gtids", commands.MY_CNF_PART)
-    assert found[commands.MY_CNF_PART] == "[mysqld]\n"
+    found = run("examine", "gtids", questions.MY_CNF_PART)
+    assert found[questions.MY_CNF_PART] == "[mysqld]\n"
     assert "u:1-5" in json.dumps(found["gtids"])
-    assert set(run("examine", "gtids")) == set(found) - {commands.MY_CNF_PART}
+    assert set(run("examine", "gtids")) == set(found) - {questions.MY_CNF_PART}
 
 
 def test_a_test_write_goes_through_the_primary_service(world: World, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

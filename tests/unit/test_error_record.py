@@ -9,6 +9,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import __main__ as program
+from mysqlops.agent import programs
 from mysqlops.core import error_record, kube_status
 from mysqlops.kube import exec as kube_exec
 from mysqlops.operations import agents, jobs
@@ -55,7 +56,7 @@ def test_the_reason_of_an_agent_is_the_command_s(
     def refuse(_: Any) -> None:
         raise errors.Refused([REASON])
 
-    monkeypatch.setattr(program, "wait_for_dns", refuse)
+    monkeypatch.setattr(programs, "wait_for_dns", refuse)
     code = program.main(["wait-for-dns"])
     printed = capsys.readouterr().err
     assert printed.splitlines()[-1] == "refused: mysql-0 is not the primary"  # an older command reads this line
@@ -81,7 +82,7 @@ def test_nobody_else_s_words_are_an_error_of_ours(
     def fail(_: Any) -> None:
         raise errors.StatementFailed(f"Table 'app.\n{_FORGED}\n' doesn't exist")
 
-    monkeypatch.setattr(program, "wait_for_dns", fail)
+    monkeypatch.setattr(programs, "wait_for_dns", fail)
     code = program.main(["wait-for-dns"])
     printed = capsys.readouterr().err
     assert type(error_record.load(printed, code)) is errors.StatementFailed

@@ -13,7 +13,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import __main__ as program
-from mysqlops.agent import api, certificates, settings
+from mysqlops.agent import api, certificates, programs, settings
 from mysqlops.core import error_record, names
 from mysqlops.mysql import wait
 from tests.unit.fakes.api import Clock
@@ -47,7 +47,7 @@ class Pod:
         me = settings.Settings("mysql", "db", pod, "uid")
         monkeypatch.setattr(settings, "read", lambda: me)
         monkeypatch.setattr(api, "Api", lambda *_: self.cluster)
-        monkeypatch.setattr(program, "_CLOCK", self.clock)
+        monkeypatch.setattr(programs, "_CLOCK", self.clock)
         monkeypatch.setattr(
             certificates.Certificates, "ensure", lambda _self, _clock, *, is_new: self.asked.append(is_new)
         )

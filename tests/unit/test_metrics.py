@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -329,3 +330,16 @@ def test_every_metric_is_on_its_page() -> None:
     page = (_ROOT / "docs" / "reference" / "metrics.md").read_text()
     listed = set(re.findall(r"^\| `mysqlops_(\w+)` \|", page, re.MULTILINE))
     assert listed == set(catalogue.HELP)
+
+
+def test_the_agent_counts_what_it_asks_of_the_api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("t")
+    monkeypatch.setattr(api.Api, "sent", Counter())
+    client = api.Api("db", tmp_path)
+    answer = Mock(status=200, read=lambda: b'{"items": []}')
+    client._connection = Mock(getresponse=lambda: answer)
+    for _ in range(2):
+        client.list("v1", "pods", "a=b")
+    client.patch("v1", "pods", "mysql-0", {})
+    found = _plain(_metrics(_Clock())._of_agent())
+    assert (found["agent_api_requests_total['GET']"], found["agent_api_requests_total['PATCH']"]) == (2, 1)

@@ -1,0 +1,73 @@
+"""Makes the modules of the agent's program importable. This is the first module in agent.pyz, which holds the others as
+one compressed file; there it is called `mysqlops_agent`, and nothing else of ours exists yet.
+
+A member's containers share a folder in memory. The first one unpacks the program there, and Python keeps the bytecode
+of all that is imported beside it: a stock image has none, and compiling costs a command most of its time. A folder is
+used only if it is whole (it is renamed at the end), of this version (by its name), and no other user can write to it.
+Without one, as in a Job, the program stays in this process's memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+import sys
+import zlib
+
+FOLDER = "/run/bytecode"  # manifests/base/statefulset.yaml
+_PROGRAM, _VERSION = "program.zip.z", "version"
+
+
+def enter(folder: str = FOLDER) -> None:
+    """Put the program first on the path of modules, before agent.pyz."""
+    version = __loader__.get_data(os.path.join(__loader__.archive, _VERSION)).decode()  # type: ignore[name-defined]
+    place = os.path.join(folder, version)
+    if _is_own(place) or _unpack(folder, place):
+        sys.pycache_prefix = os.path.join(place, "bytecode")
+        sys.dont_write_bytecode = False
+        sys.path.insert(0, os.path.join(place, "program"))
+    else:
+        sys.path.insert(0, _in_memory())
+
+
+def _program() -> bytes:
+    return zlib.decompress(__loader__.get_data(os.path.join(__loader__.archive, _PROGRAM)))  # type: ignore[name-defined]
+
+
+def _is_own(place: str) -> bool:
+    try:
+        found = os.lstat(place)
+    except OSError:
+        return False
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _unpack(folder: str, place: str) -> bool:
+    """False if that is impossible: no such folder, no room, or something else in the place."""
+    if not os.path.isdir(folder) or os.path.lexists(place):
+        return False
+    import shutil
+    import zipfile
+
+    half = os.path.join(folder, f".{os.urandom(8).hex()}")
+    try:
+        os.mkdir(half, 0o700)
+        with zipfile.ZipFile(io.BytesIO(_program())) as archive:
+            archive.extractall(os.path.join(half, "program"))
+        with contextlib.suppress(OSError):  # another process was faster
+            os.rename(half, place)
+        return _is_own(place)
+    except OSError:
+        return False
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _in_memory() -> str:
+    number = os.memfd_create("agent", os.MFD_CLOEXEC)
+    with open(number, "wb", closefd=False) as file:
+        file.write(_program())
+    return f"/proc/self/fd/{number}"
