@@ -10,7 +10,7 @@ from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims as naming
-from mysqlops.operations import data_version, observe, orders, own, waiting
+from mysqlops.operations import data_version, leases, observe, orders, own, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -109,7 +109,7 @@ def execute(session: Session, name: str, plan: Plan) -> None:
 
     An order to recreate the StatefulSet is withdrawn first, since it would be obeyed.
     """
-    lease = session.client.find("Lease", names.group_lease(name))
+    lease = leases.find(session.client, name)
     if names.ANNOTATION_RECREATING in status.annotations_of(lease):
         orders.write(session.client, name, recreating=None)
     if exposure.read(status.annotations_of(lease)):  # the Services go with the rest

@@ -23,7 +23,7 @@ from mysqlops import errors
 from mysqlops.clock import Signal
 from mysqlops.core import instant, names
 from mysqlops.kube.client import Client
-from mysqlops.operations import orders
+from mysqlops.operations import leases, orders
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -86,8 +86,9 @@ class Holding:
         self._lost_to = ""
 
     def take(self) -> None:
-        """Raises OperationLocked if another command renews it, or takes it at the same moment."""
-        found = self._client.find("Lease", names.operation_lease(self._cluster))
+        """Raises OperationLocked if another command renews it, or takes it at the same moment; Refused if the Lease of
+        that name is not ours."""
+        found = leases.checked(self._client.find("Lease", names.operation_lease(self._cluster)), self._cluster)
         if found is not None:
             self._await_death(found)
         moment = self._moment()

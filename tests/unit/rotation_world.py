@@ -243,7 +243,8 @@ class _Kube(client.Client):
         self._world, self.namespace = world, "db"
 
     def find(self, kind: str, name: str) -> api.Json | None:
-        lease = {"metadata": {"annotations": dict(self._world.lease)}}
+        metadata = {"name": name, "uid": "lease", "labels": names.selector("mysql")}
+        lease = {"metadata": {**metadata, "annotations": dict(self._world.lease)}}
         return lease if name == names.group_lease("mysql") else None
 
     def get(self, kind: str, name: str) -> api.Json:
