@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, openssl, settings, tls_check, vault
+from mysqlops.agent import api, credentials, group_lease, openssl, settings, tls_check, vault
 from mysqlops.agent.openssl import Files
 from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
 from mysqlops.clock import Clock
@@ -119,8 +119,8 @@ class Certificates:
 
     def hostnames(self) -> list[str]:
         """By which clients from outside know the cluster."""
-        lease = self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster))
-        return exposure.hostnames(lease["metadata"].get("annotations") or {})
+        found = group_lease.read(self._api, self._me.cluster)
+        return exposure.hostnames(found["metadata"].get("annotations") or {})
 
     def write(self, files: Files) -> None:
         """Raises StepFailed for files that other members and clients would refuse; the previous files stay."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, settings, vault
+from mysqlops.agent import api, group_lease, settings, vault
 from mysqlops.clock import Clock
 from mysqlops.core import group, instant, names, ordered, publication, view
 from mysqlops.planning import departure, standing
@@ -176,7 +176,7 @@ class ClusterApi:
         return [one for one in found if names.is_member(one["metadata"]["name"], self._me.cluster)]
 
     def _lease(self) -> api.Json:
-        return self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster))
+        return group_lease.read(self._api, self._me.cluster)
 
     def _record(self, lease: api.Json, asked_at: float = 0.0) -> view.GroupRecord:
         spec: dict[str, Any] = lease.get("spec") or {}

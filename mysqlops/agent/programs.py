@@ -17,6 +17,7 @@ from mysqlops.agent import (
     credentials,
     door,
     events,
+    group_lease,
     health,
     loop,
     member,
@@ -87,8 +88,7 @@ def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
     """Wait while a Job puts a backup onto this member's volume; then return the annotations of the group's Lease."""
     told = ""
     while True:  # without a deadline: a server must never start on a half-filled volume
-        lease = client.get("coordination.k8s.io/v1", "leases", names.group_lease(me.cluster))
-        notes: dict[str, str] = lease["metadata"].get("annotations") or {}
+        notes: dict[str, str] = group_lease.read(client, me.cluster)["metadata"].get("annotations") or {}
         backup = ordered.filling(notes).get(me.pod, "")
         if not backup:
             return notes

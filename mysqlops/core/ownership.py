@@ -35,6 +35,12 @@ def stranger(wanted: Json, found: Json) -> Reason | None:
     return Reason("foreign-object", text, f"one of {owner} and {cluster} needs another name")
 
 
+def foreign_lease(found: Json, cluster: str) -> Reason | None:
+    """Why a Lease that has the name of this cluster's is not; commands ask before they believe it."""
+    wanted = {"kind": "Lease", "metadata": {"name": found["metadata"]["name"], "labels": names.selector(cluster)}}
+    return stranger(wanted, found)
+
+
 def taken_by(cluster: str) -> frozenset[str]:
     """The names of a cluster's objects other than its own name; tests compare them with the manifests."""
     given = (

@@ -8,7 +8,7 @@ from mysqlops.drill import model as drill
 from mysqlops.drill.plan import choice
 from mysqlops.errors import Refused
 from mysqlops.kube.client import Client
-from mysqlops.operations import orders
+from mysqlops.operations import leases, orders
 from mysqlops.operations.session import Session
 
 _TRIES = 40
@@ -37,8 +37,8 @@ def write(session: Session, cluster: str, record: drill.Record | None) -> None:
     change = {"metadata": {"annotations": {names.ANNOTATION_DRILL: text}}}
     for _ in range(_TRIES):
         try:
-            session.client.patch("Lease", names.group_lease(cluster), change)
+            leases.patch(session.client, cluster, change)
             return
         except errors.Unreachable:
             session.clock.sleep(_PAUSE_SECONDS)
-    session.client.patch("Lease", names.group_lease(cluster), change)
+    leases.patch(session.client, cluster, change)

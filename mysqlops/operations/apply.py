@@ -26,6 +26,7 @@ from mysqlops.operations import (
     configure,
     data_version,
     deploy,
+    leases,
     lock,
     observe,
     orders,
@@ -70,7 +71,7 @@ def look(client: Client, name: str) -> planning.State:
     """What exists of that cluster; raises Refused if a restore left it without its StatefulSet."""
     reads: list[Callable[[], Any]] = [
         partial(observe.running, client, name),
-        partial(client.find, "Lease", names.group_lease(name)),
+        partial(leases.find, client, name),
         partial(own.find, client, "CronJob", names.schedule(name, cron_jobs.BACKUP), name),
         partial(own.find, client, "Deployment", names.receiver(name), name),
         partial(targets.everything, client),
@@ -222,10 +223,9 @@ def _deploy(session: Session, task: Task, verb: str) -> bool:
 
 def _note(work: _Work, verb: str) -> None:
     """On the Lease, once it exists."""
-    client = work.session.client
-    if client.find("Lease", names.group_lease(work.name)) is not None:
+    if leases.find(work.session.client, work.name) is not None:
         note = {"verb": verb, "by": lock.who(), "at": instant.text(work.session.clock.now())}
-        orders.write(client, work.name, applying=note if verb else None)
+        orders.write(work.session.client, work.name, applying=note if verb else None)
 
 
 def _finish(work: _Work) -> None:

@@ -13,7 +13,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
-from mysqlops.operations import agents, jobs, observe, recorded, restic, signing
+from mysqlops.operations import agents, jobs, leases, observe, recorded, restic, signing
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
@@ -121,7 +121,7 @@ def _under_way(session: Session, name: str) -> Json | None:
 
 def origin(session: Session, name: str) -> str:
     """Distinguishes this cluster from another of the same name."""
-    lease = session.client.get("Lease", names.group_lease(name))
+    lease = leases.get(session.client, name)
     return str(lease["metadata"]["uid"])
 
 

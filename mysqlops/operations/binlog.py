@@ -80,5 +80,5 @@ def stop(session: Session, name: str) -> bool:
 
 
 def _report(session: Session, name: str) -> binlog.Report | None:
-    lease = session.client.find("Lease", names.receiver(name)) or {"metadata": {}}
+    lease = own.find(session.client, "Lease", names.receiver(name), name) or {"metadata": {}}
     return binlog.report_of(lease["metadata"].get("annotations") or {})

@@ -41,6 +41,7 @@ _STRING_OR_COMMENT = re.compile(
 )
 _ERRORS = Path("pymysql", "constants", "ER.py").as_posix()
 _CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
+_TYPES, _NOT_EVALUATED = ("collections.abc", "typing"), b"from __future__ import annotations"
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -182,7 +183,20 @@ def _untyped(source: bytes) -> bytes:
     for begin, end in sorted(set(cuts), reverse=True):
         if b"\n" not in source[begin:end]:
             source = source[:begin] + source[end:]
-    return source
+    return _without_types(source) if _NOT_EVALUATED in source else source
+
+
+def _without_types(source: bytes) -> bytes:
+    """Without imports of names that are left in annotations only: where those are not evaluated, nothing reads them."""
+    tree, lines = ast.parse(source), source.split(b"\n")
+    noted = [one.annotation for one in ast.walk(tree) if isinstance(one, ast.AnnAssign)]
+    annotations = {id(node) for one in noted for node in ast.walk(one)}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in annotations}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module in _TYPES and node.lineno == node.end_lineno:
+            kept = ", ".join(one.name for one in node.names if one.name in used)
+            lines[node.lineno - 1] = f"from {node.module} import {kept}".encode() if kept else b""
+    return b"\n".join(lines)
 
 
 def _end(node: ast.expr, starts: list[int]) -> int:

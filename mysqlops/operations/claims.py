@@ -15,7 +15,7 @@ from mysqlops.core import group, gtid, instant, names, ordered
 from mysqlops.core.view import IN_GROUP, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
-from mysqlops.operations import gtids, lock, observe, orders, own, waiting
+from mysqlops.operations import gtids, leases, lock, observe, orders, own, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
@@ -109,7 +109,7 @@ def is_counted(session: Session, name: str, member: str) -> bool:
 
 
 def _noted_group(session: Session, name: str) -> group.Note:
-    lease = session.client.find("Lease", names.group_lease(name))
+    lease = leases.find(session.client, name)
     return group.note_of(status.annotations_of(lease))
 
 

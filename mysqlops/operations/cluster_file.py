@@ -13,7 +13,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.objects import cluster_file, schedule
-from mysqlops.operations import apply, observe, own, targets
+from mysqlops.operations import apply, leases, observe, own, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import agreed, status, unsaid
 from mysqlops.planning import apply as planning
@@ -162,7 +162,7 @@ def export(client: Client, name: str) -> Exported:
     used = {one.target for one in (state.schedule, state.receiver) if one is not None}
     there = [one for one in targets.everything(client) if one.name in used]
     made = [cluster_file.of_target(one, client.namespace) for one in sorted(there, key=lambda one: one.name)]
-    annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
+    annotations = status.annotations_of(leases.find(client, name))
     kinds = (schedule.BACKUP, schedule.VERIFY)
     found = [own.find(client, "CronJob", names.schedule(name, kind), name) for kind in kinds]
     cron_jobs = [one for one in found if one is not None]

@@ -10,7 +10,7 @@ from mysqlops import errors
 from mysqlops.core import names, series, version
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.operations import lock, observe
+from mysqlops.operations import leases, lock, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -19,7 +19,7 @@ def note(client: Client, now: status.Status) -> None:
     """The version that the members report; call it while this command holds the lock."""
     if due := _due(client, now):
         change = {"metadata": {"annotations": {names.ANNOTATION_VERSION: due}}}
-        client.patch("Lease", names.group_lease(now.name), change)
+        leases.patch(client, now.name, change)
 
 
 def note_alone(session: Session, now: status.Status) -> None:
@@ -34,7 +34,7 @@ def _due(client: Client, now: status.Status) -> str:
     """The version to note, if the Lease does not say it already; empty if no member reports one. It is older after a
     rollback, and then every member says so: one that is silent may have the newer data."""
     found = [known for one in now.members if (known := version.find(one.version or ""))]
-    lease = client.find("Lease", names.group_lease(now.name))
+    lease = leases.find(client, now.name)
     if not found or lease is None:
         return ""
     newest, noted = max(found), status.annotations_of(lease).get(names.ANNOTATION_VERSION, "")
@@ -46,7 +46,7 @@ def _due(client: Client, now: status.Status) -> str:
 
 def refused_because(client: Client, name: str, wanted: version.ServerVersion | None) -> list[Reason]:
     """Why a server of that version may not start on the data of a deleted cluster, as far as known."""
-    lease = client.find("Lease", names.group_lease(name))
+    lease = leases.find(client, name)
     noted = version.find(status.annotations_of(lease).get(names.ANNOTATION_VERSION, ""))
     if noted is None or wanted is None:
         return []

@@ -19,6 +19,7 @@ from mysqlops.operations import (
     bundle,
     data_version,
     image_check,
+    leases,
     observe,
     orders,
     owned,
@@ -86,7 +87,7 @@ def running_settings(client: Client, name: str) -> Mapping[str, str | None] | No
 def _in_use_before(client: Client, name: str) -> render.InUse:
     """For a deleted cluster that kept its data: the claims that it used last, not those put aside by a restore. Raises
     Refused while its StatefulSet is being replaced."""
-    annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
+    annotations = status.annotations_of(leases.find(client, name))
     if (remaking := observe.half_remade(name, annotations)) is not None:
         raise errors.Refused([remaking])
     history, swap = timeline.history_of(annotations), timeline.swap_of(annotations)
@@ -163,7 +164,7 @@ def _apply(session: Session, manifest: Json) -> None:
 
 def make_lease(session: Session, name: str) -> None:
     """Recreate the Lease of an existing cluster, if somebody deleted it."""
-    if session.client.find("Lease", names.group_lease(name)) is not None:
+    if leases.find(session.client, name) is not None:
         return
     running = observe.must_run(session.client, name)
     wanted = objects(running.spec, running.in_use)
@@ -177,7 +178,7 @@ def _note_formed(session: Session, lease: Json) -> None:
     a group runs, so other commands must know it as well. Without a copy, claims show that a group was formed once, and
     an empty member must not form another."""
     cluster, name = lease["metadata"]["labels"][names.LABEL_INSTANCE], lease["metadata"]["name"]
-    found = session.client.get("Lease", name)
+    found = leases.get(session.client, cluster)
     there = status.annotations_of(found)
     copied = {key: value for key, value in vault.notes(session.client, cluster).items() if value and key not in there}
     if names.ANNOTATION_BOOTSTRAPPED not in there | copied and observe.claims(session.client, cluster):

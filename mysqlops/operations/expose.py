@@ -12,7 +12,7 @@ from mysqlops.core.exposure import Exposure
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import exposed
 from mysqlops.objects.exposed import Request
-from mysqlops.operations import observe, orders, tls, waiting
+from mysqlops.operations import leases, observe, orders, tls, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -62,7 +62,7 @@ def remove(session: Session, name: str, service: str) -> bool:
     found = [(kind, one) for kind, one in there if exposed.opens(one) == service]
     for kind, one in found:
         client.delete(kind, one["metadata"]["name"], uid=one["metadata"]["uid"])
-    is_noted = service in exposure.read(status.annotations_of(client.find("Lease", names.group_lease(name))))
+    is_noted = service in exposure.read(status.annotations_of(leases.find(client, name)))
     if is_noted:
         _note(session, name, service, None)
     return bool(found) or is_noted

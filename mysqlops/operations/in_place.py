@@ -17,7 +17,7 @@ from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
-from mysqlops.operations import data_version, deploy, jobs, observe, orders, remake, restore, vault, waiting
+from mysqlops.operations import data_version, deploy, jobs, leases, observe, orders, remake, restore, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from mysqlops.planning import status
@@ -185,7 +185,7 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
 def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     """The change, with the way back computed now: no member runs, so the note names the claims that may hold the last
     acknowledged writes. One compare-and-swap writes both, then the Secret follows. A Conflict leaves the step open."""
-    lease = session.client.get("Lease", names.group_lease(name))
+    lease = leases.get(session.client, name)
     note = group.note_of(status.annotations_of(lease))
     left = swap.old if note.garbled else _as_noted(swap.old, note)
     now, changed = swap.new, replace(swap, old=left)
@@ -277,4 +277,4 @@ def annotations_of(session: Session, name: str) -> dict[str, str]:
 
 
 def _note(session: Session, name: str, annotations: dict[str, str | None]) -> None:
-    session.client.patch("Lease", names.group_lease(name), {"metadata": {"annotations": annotations}})
+    leases.patch(session.client, name, {"metadata": {"annotations": annotations}})

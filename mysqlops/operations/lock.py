@@ -22,8 +22,9 @@ from typing import Any, NoReturn
 
 from mysqlops import errors
 from mysqlops.clock import Signal
-from mysqlops.core import instant, names
+from mysqlops.core import instant, names, ownership
 from mysqlops.core.target import Target
+from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.operations import orders
 from mysqlops.operations.session import Session
@@ -44,6 +45,16 @@ class Lock:
     lease: str
     labels: Mapping[str, str]
     look: str
+
+    def why_foreign(self, found: Json) -> Reason | None:
+        """Why the Lease of this name is not this lock: anybody may have one, and it is not written over."""
+        if cluster := self.labels.get(names.LABEL_INSTANCE):
+            return ownership.foreign_lease(found, cluster)
+        labels = found["metadata"].get("labels") or {}
+        if all(labels.get(key) == value for key, value in self.labels.items()):
+            return None
+        text = f"Lease {self.lease} exists and was not created by mysqlops; it was not touched"
+        return Reason("foreign-object", text, "remove it if nothing uses it, or add the target under another name")
 
 
 def of_cluster(name: str) -> Lock:
@@ -106,9 +117,12 @@ class Holding:
         self._lost_to = ""
 
     def take(self) -> None:
-        """Raises OperationLocked if another command renews it, or takes it at the same moment."""
+        """Raises OperationLocked if another command renews it, or takes it at the same moment; Refused if the Lease of
+        that name is not ours."""
         found = self._client.find("Lease", self._lock.lease)
         if found is not None:
+            if (reason := self._lock.why_foreign(found)) is not None:
+                raise errors.Refused([reason])
             self._await_death(found)
         moment = self._moment()
         try:

@@ -15,7 +15,7 @@ from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.running import spec_of
-from mysqlops.operations import needed, outside, vault, waiting
+from mysqlops.operations import leases, needed, outside, own, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
@@ -73,7 +73,7 @@ def must_run(client: Client, name: str) -> Running:
 
 
 def _no_cluster(client: Client, name: str) -> errors.NotFound:
-    annotations = status.annotations_of(client.find("Lease", names.group_lease(name)))
+    annotations = status.annotations_of(leases.find(client, name))
     if (remaking := half_remade(name, annotations)) is not None:
         return errors.NotFound(remaking.message, hint=remaking.hint)
     if (gone := ordered.deleted(annotations)) is not None:
@@ -98,7 +98,7 @@ def half_remade(name: str, annotations: Mapping[str, str]) -> errors.Reason | No
 
 def group_name(client: Client, cluster: str) -> str:
     """The group name in the GTIDs of members that start now: the Lease's, else the Secret's."""
-    lease = client.find("Lease", names.group_lease(cluster))
+    lease = leases.find(client, cluster)
     if name := group.note_of(status.annotations_of(lease)).name:
         return name
     return vault.read(client, cluster, names.KEY_GROUP_NAME)
@@ -181,7 +181,7 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
         partial(client.list, "PersistentVolumeClaim", selector),
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
-    more = [partial(_schedules, client, selector), *(partial(_lease, client, one(name)) for one in _LEASES)]
+    more = [partial(_schedules, client, selector), *(partial(_lease, client, one(name), name) for one in _LEASES)]
     wanted = needed.objects(name) if with_needed else []
     asked = [partial(needed.may_be_there, client, *one) for one in wanted]
     found: list[Any] = client.together([*reads, *more, *asked])
@@ -219,8 +219,8 @@ def _warnings(client: Client, stateful_set: Json, members: Mapping[str, Json]) -
 _LEASES = (names.receiver, names.group_lease)
 
 
-def _lease(client: Client, name: str) -> list[Json]:
-    found = client.find("Lease", name)
+def _lease(client: Client, name: str, cluster: str) -> list[Json]:
+    found = own.find(client, "Lease", name, cluster)
     return [found] if found is not None else []
 
 

@@ -11,6 +11,7 @@ from mysqlops.core import exposure, names, ordered, typed
 from mysqlops.errors import Conflict, NotFound
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims
+from mysqlops.operations import leases
 from mysqlops.planning import status
 
 Edit = Callable[[Mapping[str, str]], Mapping[str, Any]]  # the Lease's annotations -> orders by their names in `_KEYS`
@@ -18,7 +19,7 @@ Edit = Callable[[Mapping[str, str]], Mapping[str, Any]]  # the Lease's annotatio
 
 def read(client: Client, cluster: str) -> dict[str, str]:
     """The Lease's annotations; raises NotFound."""
-    lease = client.get("Lease", names.group_lease(cluster))
+    lease = leases.get(client, cluster)
     return dict(lease["metadata"].get("annotations") or {})
 
 
@@ -92,7 +93,7 @@ def change(client: Client, cluster: str, edit: Edit) -> None:
 
 
 def _change(client: Client, cluster: str, edit: Edit) -> None:
-    lease = client.get("Lease", names.group_lease(cluster))
+    lease = leases.get(client, cluster)
     before = status.annotations_of(lease)
     wanted = {_KEYS[order]: ordered.write(value) for order, value in edit(before).items()}
     if any(before.get(key) != text for key, text in wanted.items()):
@@ -103,4 +104,4 @@ def _change(client: Client, cluster: str, edit: Edit) -> None:
 def write(client: Client, cluster: str, **orders: Any) -> None:
     """Set orders by their names in `_KEYS`, whatever they were; an empty value deletes the order."""
     annotations = {_KEYS[order]: ordered.write(value) for order, value in orders.items()}
-    client.patch("Lease", names.group_lease(cluster), {"metadata": {"annotations": annotations}})
+    leases.patch(client, cluster, {"metadata": {"annotations": annotations}})

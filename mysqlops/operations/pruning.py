@@ -14,7 +14,7 @@ from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import schedule
 from mysqlops.operations import backup as backups
-from mysqlops.operations import lock, observe, restic, signing, targets
+from mysqlops.operations import leases, lock, observe, restic, signing, targets
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -135,7 +135,7 @@ def _since(found: Json) -> datetime:
 
 def histories(session: Session, chosen: backup.Backup) -> set[str]:
     """The names of the histories that the backup's cluster is in or can go back to; empty if unknown."""
-    lease = session.client.find("Lease", names.group_lease(chosen.cluster))
+    lease = leases.find(session.client, chosen.cluster)
     here = session.client.namespace
     if lease is None or (lease["metadata"]["uid"], here) != (chosen.origin, chosen.namespace):
         return set()

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from mysqlops import errors
 from mysqlops.core import group, names
-from mysqlops.operations import observe
+from mysqlops.operations import leases, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import recovery
 
@@ -23,7 +23,7 @@ def plan(session: Session, name: str, without: Collection[str] = ()) -> tuple[re
 def execute(session: Session, name: str, order: group.GoOnWithout, *, wait: bool = True) -> None:
     """Order the members to form a group without them; raises WaitTimeout, StepFailed. The order belongs to the observed
     outage: the member that forms the group clears it in the same write, and it is void once any group was formed."""
-    lease = session.client.get("Lease", names.group_lease(name))
+    lease = leases.get(session.client, name)
     if str(lease.get("spec", {}).get("acquireTime") or "") != order.after:
         text = f"a member has already formed the group of {name}"
         raise errors.Refused([errors.Reason("group-runs", text, f"mysqlops status {name}")])
@@ -46,4 +46,4 @@ def withdraw(session: Session, name: str) -> None:
 
 def _write(session: Session, name: str, text: str | None, seen: dict[str, str]) -> None:
     change = {"metadata": {**seen, "annotations": {names.ANNOTATION_GIVEN_UP: text}}}
-    session.client.patch("Lease", names.group_lease(name), change)
+    leases.patch(session.client, name, change)

@@ -14,7 +14,7 @@ from mysqlops.core import names, ordered, rotation, secret_map
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import secret_users
-from mysqlops.operations import bundle, followers, lock, vault
+from mysqlops.operations import bundle, followers, leases, lock, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -27,7 +27,7 @@ def check(client: Client, cluster: str) -> None:
     before = vault.before(client, cluster)
     if before is None or vault.is_split(client, cluster):
         return
-    lease = client.find("Lease", names.group_lease(cluster))
+    lease = leases.find(client, cluster)
     is_noted = ordered.is_rotating(status.annotations_of(lease))
     if not is_noted and rotation.stage_of(before.get("data") or {}) == rotation.NONE:
         return

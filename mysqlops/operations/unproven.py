@@ -12,11 +12,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 
 from mysqlops import errors
-from mysqlops.core import instant, names, ordered
+from mysqlops.core import instant, ordered
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
 from mysqlops.objects import render
-from mysqlops.operations import agents, lock, observe, orders
+from mysqlops.operations import agents, leases, lock, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
 
@@ -34,7 +34,7 @@ def end(session: Session, name: str) -> None:
 
 def noted(session: Session, name: str) -> tuple[str, ...]:
     """The variables whose live values may differ from my.cnf; empty if none do."""
-    lease = session.client.find("Lease", names.group_lease(name))
+    lease = leases.find(session.client, name)
     return ordered.setting(status.annotations_of(lease))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,6 +143,29 @@ def test_one_member_begins_with_a_backup_and_catches_up(cluster: Namespace) -> N
     assert "the data was restored" in cluster.kubectl("logs", replica, "-c", "prepare")
     cluster.sql(primary, "DELETE FROM app.things WHERE name = 'since the backup'")
     assert not cluster.kubectl("get", "jobs", "-o", "name")
+
+
+@pytest.mark.long
+def test_a_killed_drill_deletes_its_own_copy_and_nobody_elses(cluster: Namespace, tmp_path: Path) -> None:
+    cluster.await_healthy()
+    drill = ("drill", "restore", "mysql", "--force", "a test", "--no-lab", "--report", str(tmp_path))
+    claim, token = ("pvc", "data-mysql-drill-0"), "mysqlops.io/copy"
+    killed(cluster, lambda: "mysql-drill" in cluster.kubectl("get", "sts", "-o", "name"), *drill, "--confirm", "mysql")
+    ours = cluster.kubectl("get", *claim, "-o", "jsonpath={.metadata.annotations.mysqlops\\.io/copy}").strip()
+    assert len(ours) == 16
+
+    cluster.kubectl("annotate", *claim, f"{token}=another", "--overwrite")
+    done = cluster.mysqlops("drill", "abort", "mysql")
+    assert (done.code, "cluster mysql-drill is not this drill's copy" in done.err) == (3, True), done.err
+    assert "kubectl annotate lease mysql-group mysqlops.io/drill-" in done.err
+    assert "mysql-drill" in cluster.kubectl("get", "sts", "-o", "name")
+
+    cluster.kubectl("annotate", *claim, f"{token}={ours}", "--overwrite")
+    done = cluster.mysqlops("drill", "abort", "mysql")
+    assert done.code == 0, done.err
+    left = cluster.kubectl("get", "sts,pvc,secrets,leases,services,jobs", "-o", "name")
+    assert "mysql-drill" not in left
+    assert cluster.mysqlops("status", "mysql").code == 0
 
 
 @pytest.mark.long

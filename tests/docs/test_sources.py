@@ -127,6 +127,21 @@ def test_the_agent_is_its_sources_without_comments_and_docstrings_and_nothing_el
         assert [one.string for one in tokens if one.type == tokenize.COMMENT] == [], path
         assert ast.dump(_essence(ast.parse(bare))) == ast.dump(_essence(ast.parse(source))), path
         assert bare.count(b"\n") == source.count("\n"), path
+        assert _types(ast.parse(bare)) >= _types(ast.parse(source)) & _evaluated(ast.parse(bare)), path
+
+
+def _types(tree: ast.Module) -> set[str]:
+    """What it imports that only describes types."""
+    found = [one for one in tree.body if isinstance(one, ast.ImportFrom) and one.module in bundle._TYPES]
+    return {name.name for one in found for name in one.names}
+
+
+def _evaluated(tree: ast.Module) -> set[str]:
+    """All names but those of annotations."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant("")
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 class _Untyped(ast.NodeTransformer):
@@ -135,7 +150,8 @@ class _Untyped(ast.NodeTransformer):
 
 
 def _essence(tree: ast.Module) -> ast.Module:
-    """Less docstrings and the annotations of functions and in them."""
+    """Less docstrings, the annotations of functions and in them, and imports of types."""
+    tree.body = [one for one in tree.body if not (isinstance(one, ast.ImportFrom) and one.module in bundle._TYPES)]
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body[0] = ast.Expr(ast.Constant(""))

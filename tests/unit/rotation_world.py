@@ -244,7 +244,8 @@ class _Kube(client.Client):
         self._world, self.namespace, self.guard = world, "db", Guard()
 
     def find(self, kind: str, name: str) -> api.Json | None:
-        lease = {"metadata": {"resourceVersion": "1", "annotations": dict(self._world.lease)}}
+        metadata = {"name": name, "uid": "lease", "resourceVersion": "1", "labels": names.selector("mysql")}
+        lease = {"metadata": {**metadata, "annotations": dict(self._world.lease)}}
         return lease if name == names.group_lease("mysql") else None
 
     def get(self, kind: str, name: str) -> api.Json:

@@ -52,7 +52,7 @@ class Api(api.Api):
             annotations[names.ANNOTATION_GIVEN_UP] = group.dump(order)
         self.objects: dict[tuple[str, str], dict[str, Any]] = {
             ("leases", "mysql-group"): {
-                "metadata": {"resourceVersion": "1", "annotations": annotations},
+                "metadata": {"resourceVersion": "1", "labels": names.selector("mysql"), "annotations": annotations},
                 "spec": {"acquireTime": "10:00", "holderIdentity": "mysql-1"},
             },
             ("secrets", "mysql-internal"): {"metadata": {"name": "mysql-internal", "annotations": {}}},
@@ -126,6 +126,24 @@ def test_the_first_empty_data_directory_that_obeys_an_order_to_rebuild_is_the_on
     assert after("next year's") == {**unbound, "mysql-0": "new"}
     clock.at += 25 * 3600.0
     assert own.record().rebuilding == {"mysql-0": "new"}, "whoever comes in mysql-1's place now is not surprised"
+
+
+@pytest.mark.parametrize("labels", [None, {}, names.selector("other"), {names.LABEL_NAME: "leader-election"}])
+def test_a_lease_of_somebody_else_orders_nothing_and_is_not_written(labels: dict[str, str] | None) -> None:
+    served = Api(group.Note(name="g", members=LAST_VIEW), group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00"))
+    sight, _ = around(served)
+    decided_on = sight.record()
+    served.lease["metadata"]["labels"] = labels
+    before = json.dumps(served.lease)
+    for act in (
+        sight.record,
+        lambda: sight.take_lease(decided_on, "u0"),
+        lambda: sight.note(group.Note(), decided_on),
+        lambda: sight.note_joining("u0", holds_data=True),
+    ):
+        with pytest.raises(errors.KubeError, match="Lease mysql-group is not of cluster mysql"):
+            act()
+    assert json.dumps(served.lease) == before
 
 
 def test_the_lease_is_taken_only_as_it_was_when_that_was_decided() -> None:

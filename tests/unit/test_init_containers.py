@@ -31,7 +31,7 @@ class Cluster(Secrets):
 
     def get(self, group: str, kind: str, name: str) -> api.Json:
         if kind == "leases":
-            return {"metadata": {"name": name, "annotations": dict(self.notes)}}
+            return {"metadata": {"name": name, "labels": names.selector("mysql"), "annotations": dict(self.notes)}}
         return super().get(group, kind, name)
 
 

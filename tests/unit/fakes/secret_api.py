@@ -20,7 +20,9 @@ class Secrets(api.Api):
     def __init__(self, before: dict[str, str] | None = None) -> None:
         super().__init__("db", Path("/nowhere"))
         self.objects: dict[str, api.Json] = {}
-        self.objects[names.group_lease("mysql")] = {"metadata": {"name": "mysql-group", "resourceVersion": "1"}}
+        self.objects[names.group_lease("mysql")] = {
+            "metadata": {"name": "mysql-group", "resourceVersion": "1", "labels": names.selector("mysql")}
+        }
         for name in (*(secret_map.secret("mysql", one) for one in secret_map.PURPOSES), names.tls_secret("mysql")):
             self.objects[name] = {"metadata": {"name": name, "resourceVersion": "1"}}
         if before is not None:
