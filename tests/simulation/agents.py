@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mysqlops import errors
-from mysqlops.agent import certificates, cluster_api, health, log, loop, member, pod, secrets_watch, settings
+from mysqlops.agent import (
+    certificates,
+    cluster_api,
+    events,
+    health,
+    log,
+    loop,
+    member,
+    metrics,
+    pod,
+    secrets_watch,
+    settings,
+)
 from mysqlops.agent.api import Json
 from mysqlops.clock import Clock
 from mysqlops.core import view
@@ -108,6 +120,12 @@ class OwnPod(pod.Pod):
     def note_switchover(self, seconds: float, at: float) -> None:
         pass
 
+    def switchovers(self) -> tuple[float, float, float]:
+        return 0.0, 0.0, 0.0
+
+    def resident_bytes(self) -> int:
+        return 0
+
     def is_handing_over(self, clock: Clock) -> bool:
         process = self._containers.handing_over
         return process is not None and process.is_alive
@@ -151,11 +169,14 @@ class Agent:
         clock = world.clock_of(containers.node)
         api = AgentApi(world.api, world.before_call, world.after_call)
         own = OwnPod(me, world, containers)
-        self._probes = health.Health(clock)
         around = Around(api, me, clock)
+        scraped, posted = metrics.Metrics(own, around, api, clock), events.Events(me, around, api, clock)
+        self._probes = health.Health(clock, scraped, posted)
         self._loop = loop.Loop(own, member.Member(own), around, Chore(), self._probes, clock=clock)
         if containers.terminating_since is not None:
             self._loop.stop()
+        scraped.start()
+        posted.start()
         self._loop.run()
 
     def stop(self) -> None:
@@ -169,6 +190,10 @@ class Agent:
     def is_stuck(self) -> bool:
         """What the liveness probe would say."""
         return self._probes is not None and not self._probes.is_alive()
+
+    def scrape(self) -> str:
+        """What Prometheus gets."""
+        return self._probes.answer("/metrics")[1] if self._probes is not None else ""
 
     def waits_for(self) -> str:
         return self._probes.why() if self._probes else "starting"

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 Controller = Callable[["ApiServer"], None]
 _MANAGER = "kube-controller-manager"
 _ORPHAN = "orphan"
+_NO_NEWS = ("Lease", "Event")
 _MARKS = ("labels", "ownerReferences", "finalizers", "deletionTimestamp")  # of metadata
 
 
@@ -33,7 +34,7 @@ def run(api: ApiServer, *names: str) -> None:
 def is_news(kind: str, old: Json, new: Json) -> bool:
     """Whether a controller may look at this change: not if it is a Lease's, or only of a pod's annotations."""
     if kind != "Pod":
-        return kind != "Lease"
+        return kind not in _NO_NEWS
     if old["spec"] is not new["spec"] or old.get("status") is not new.get("status"):
         return True
     before, after = old["metadata"], new["metadata"]

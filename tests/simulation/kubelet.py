@@ -5,6 +5,7 @@ pod that is deleted leaves the group first; data lies on the volume of the claim
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +203,16 @@ class Kubelet:
         """The pod of that name whose processes run; the newest."""
         found = [one for one in self.pods.values() if one.name == pod]
         return found[-1] if found else None
+
+    def scrape(self) -> None:
+        """As Prometheus does it; a series that is there twice costs it the whole answer."""
+        for one in self.pods.values():
+            if one.node.state != UP or one.agent is None or not one.agent.is_alive or one.agent.is_stopped:
+                continue
+            lines = one.program.scrape().splitlines() if one.program is not None else []
+            series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+            if twice := [name for name, count in Counter(series).items() if count > 1]:
+                self._world.scheduler.report("metrics", f"{one.name} reports {twice[0]} twice")
 
     def turn(self) -> None:
         if self._world.is_changed and not self._world.api_down:

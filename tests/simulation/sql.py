@@ -19,6 +19,7 @@ Hook = Callable[[str], None]
 _READ = re.compile(r"^SELECT ((?:@@[\w.]+|\s|,)+)$")
 _SET = re.compile(r"^SET (?:GLOBAL|PERSIST) (\w+) = (.*)$")
 _FIXED_IN_A_GROUP = ("group_replication_group_name", "group_replication_preemptive_garbage_collection")
+_LIMITED = "/*+ MAX_EXECUTION_TIME(1000) */"
 _ROLES = ("PRIMARY", "SECONDARY")
 
 
@@ -190,6 +191,12 @@ class SimServer(connect.Server):
     def on(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [("it", "ON")]
 
+    def counted(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [("uptime", "1"), ("threads_connected", "2")]
+
+    def counted_of_group(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [(len(self._model.volume.relay), *[0] * 7)] if self._model.seat is not None else []
+
     def zero(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(0,)]
 
@@ -231,6 +238,9 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT channel_name, last_error_number", _others(SimServer.failures)),
     ("SELECT p.stage", _others(SimServer.clone_status)),
     ("SELECT error_no", SimServer.nothing),
+    (f"SELECT {_LIMITED} LOWER(variable_name)", SimServer.counted),
+    (f"SELECT {_LIMITED} count_transactions_in_queue", SimServer.counted_of_group),
+    (f"SELECT {_LIMITED} IF(error_number", SimServer.nothing),
     ("SHOW GLOBAL VARIABLES", SimServer.on),
     ("SELECT data FROM performance_schema.error_log", SimServer.nothing),
     ("SELECT NOW(6)", SimServer.time),

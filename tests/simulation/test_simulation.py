@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from mysqlops.agent import publisher
+from mysqlops.core import measured
 from tests.simulation import run, scenarios
 from tests.simulation.faults import Event
 from tests.simulation.volume import Volume
@@ -67,6 +68,29 @@ def test_an_error_that_a_thread_of_an_agent_swallows_is_a_crash(monkeypatch: pyt
     assert kind == "crash"
     assert text.endswith("unexpected KeyError: 'absent'")
     assert "in once" in detail
+
+
+def test_a_failover_is_one_event_although_every_agent_may_post_it() -> None:
+    made = run.Run(1, "base", [Event(40.0, "kill-mysqld", 0, 4.0)])
+    assert made.go().violations == []
+    reasons = [one["reason"] for one in made.world.objects("Event")]
+    assert reasons.count("Failover") == 1
+
+
+def test_a_series_that_an_agent_reports_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = measured.of_publication
+    monkeypatch.setattr(measured, "of_publication", lambda seen: [*real(seen), *real(seen)])
+    ((kind, text, _),) = run.run(4, "base", []).violations[:1]
+    assert (kind, text.rpartition(" ")[2]) == ("metrics", "twice")
+
+
+def test_scraped_agents_read_their_servers() -> None:
+    made = run.Run(4, "base", [])
+    assert made.go().violations == []
+    pod = made.world.kubelet.of(f"{made.world.name}-0")
+    assert pod is not None
+    assert pod.program is not None
+    assert "mysqlops_server_uptime_seconds" in pod.program.scrape()
 
 
 def test_power_takes_the_tail_of_the_relay_log_and_kill_does_not() -> None:

@@ -27,6 +27,7 @@ from tests.simulation.volume import Volume
 Json = dict[str, Any]
 NAME, NAMESPACE = "mysql", "db"
 _CLIENT_SECONDS = (0.4, 2.0)
+_SCRAPED_WORLDS, _SCRAPE_SECONDS = 4, 15.0  # every fourth world: a scrape makes the agents read a lot
 _CHANGES = ("CREATE", "APPLY", "PUT", "PATCH", "DELETE")
 
 
@@ -58,6 +59,8 @@ class World(mysqld.Around):
         self.before_change_by: Callable[[Process, str], None] = lambda process, text: None
         self.scheduler.after(TICK_SECONDS, self._tick)
         self.scheduler.after(5.0, self._client)
+        if seed % _SCRAPED_WORLDS == 0:
+            self.scheduler.after(_SCRAPE_SECONDS, self._scrape)
 
     # --- what the models ask for
     def now(self) -> float:
@@ -187,6 +190,10 @@ class World(mysqld.Around):
     def _client(self) -> None:
         self.ledger.write()
         self.scheduler.after(self.random.uniform(*_CLIENT_SECONDS), self._client)
+
+    def _scrape(self) -> None:
+        self.kubelet.scrape()
+        self.scheduler.after(_SCRAPE_SECONDS, self._scrape)
 
     # --- the beginning
     def spec(self, replicas: int) -> ClusterSpec:
