@@ -97,9 +97,11 @@ class SimServer(connect.Server):
     # --- handlers
     def variable(self, name: str) -> Any:
         model = self._model
-        plain = name.removeprefix("@@").removeprefix("global.")
+        plain = name.removeprefix("@@").removeprefix("global.").removeprefix("GLOBAL.")
         if found := _SPECIAL.get(plain):
             return found(model)
+        if plain not in model.variables and plain in model.settings:
+            return model.settings[plain]
         if plain not in model.variables:
             raise Gap(f"a variable that no model knows: {name}")
         return model.variables[plain]
@@ -112,6 +114,9 @@ class SimServer(connect.Server):
         if match is None:
             raise Gap(f"a SET that no model knows: {text}")
         name, value = match[1], parameters[0] if parameters else match[2].strip("'")
+        if name not in self._model.variables and name in self._model.settings:
+            self._model.settings.set(name, str(value))
+            return []
         value = {"ON": 1, "OFF": 0}.get(value, value)
         if name in _FIXED_IN_A_GROUP and self._model.seat is not None:
             raise errors.StatementFailed(f"{text} failed with MySQL error 3093: it is running", errno=3093)
@@ -185,6 +190,10 @@ class SimServer(connect.Server):
         self._finish(self._model.make_primary(str(parameters[0])), text)
         return []
 
+    def reload_tls(self, _: str, __: Sequence[Any]) -> list[Row]:
+        self._model.reload_tls()
+        return []
+
     def nothing(self, _: str, __: Sequence[Any]) -> list[Row]:
         return []
 
@@ -253,5 +262,5 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("START REPLICA SQL_THREAD", SimServer.apply),
     ("STOP REPLICA SQL_THREAD", SimServer.nothing),
     ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),
-    ("ALTER INSTANCE", SimServer.nothing),
+    ("ALTER INSTANCE RELOAD TLS", SimServer.reload_tls),
 ]

@@ -86,6 +86,7 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
         (bundle, "build", lambda: _BUNDLE),
         (manifests, "load_base", lambda: marshal.loads(_BASE)),  # noqa: S302 (our own bytes)
     ]
+    replaced += world.signers.stand_ins()
     replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
     replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
     replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]

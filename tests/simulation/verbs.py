@@ -29,6 +29,7 @@ from mysqlops.operations import (
 )
 from mysqlops.operations.session import Progress, Session
 from mysqlops.planning import switchover as switching
+from tests.simulation import more_verbs
 from tests.simulation.clients import CliClient
 from tests.simulation.faults import Event
 from tests.simulation.scheduler import Process
@@ -275,4 +276,5 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "roll-back": partial(_upgrade_way, way=upgrade.roll_back),
     "forward": partial(_upgrade_way, way=upgrade.go_forward),
     "resize-by-rebuild": partial(_resize, by_rebuild=True),
+    **more_verbs.MORE,
 }
