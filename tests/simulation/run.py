@@ -128,7 +128,7 @@ class Run:
         stateful_set = world.find("StatefulSet", world.name)
         if killed is not None:
             killed.outcome = "killed, and run again"
-            verbs.run(killed.verb, killed.who)
+            verbs.again(killed)
         elif next_verb := self._without_members() if stateful_set is None else self._unfinished(stateful_set):
             verbs.run(*next_verb)
         elif stateful_set and stateful_set["spec"]["replicas"] != verbs.wanted_replicas:
@@ -156,8 +156,9 @@ class Run:
             return self._way_of_rollout(), 0
         if ordered.setting(notes):
             return "config-settle", 0
-        if fenced := ordered.fenced(notes):
-            return "unfence", names.ordinal_of(next(iter(fenced)))
+        present = (one for one in map(names.ordinal_of, ordered.fenced(notes)) if one < replicas)
+        if (fenced := next(present, None)) is not None:
+            return "unfence", fenced
         return self._way_out(replicas)
 
     def _way_of_rollout(self) -> str:

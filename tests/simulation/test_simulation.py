@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from mysqlops.agent import publisher
+from mysqlops.agent import certificates, publisher
 from mysqlops.core import measured
-from tests.simulation import run, scenarios
+from mysqlops.operations import expose, unproven
+from tests.simulation import run, scenarios, verbs
 from tests.simulation.faults import Event
 from tests.simulation.volume import Volume
 
@@ -91,6 +92,37 @@ def test_scraped_agents_read_their_servers() -> None:
     assert pod is not None
     assert pod.program is not None
     assert "mysqlops_server_uptime_seconds" in pod.program.scrape()
+
+
+def test_a_value_that_is_tried_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, the command leaves it on some servers, and nobody knows."""
+    events = [Event(40.0, "trap-cli", 0, 4.0, "kill APPLY ConfigMap"), Event(41.0, "verb", 2, 5.0, "config-set")]
+    assert run.run(1, "base", events).violations == []
+    monkeypatch.setattr(unproven, "begin", lambda *_: None)
+    monkeypatch.setattr(verbs.Verbs, "again", lambda *_: None)
+    ((kind, text, _),) = run.run(1, "base", events).violations
+    assert kind == "settings differ"
+    assert "long_query_time" in text
+
+
+def test_a_service_that_is_opened_before_it_is_noted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [Event(40.0, "verb", 0, 5.0, "expose")]
+    assert run.run(1, "base", events).violations == []
+    monkeypatch.setattr(expose, "_note", lambda *_: None)
+    assert [kind for kind, _, _ in run.run(1, "base", events).violations] == ["exposure"]
+
+
+def test_a_certificate_of_a_ca_that_a_member_does_not_know_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was until 2026-11-27."""
+
+    def both(self: certificates.Certificates, found: certificates.Found, signer: certificates.Signer) -> bool:
+        self._issue(found, signer)
+        return False
+
+    events = [Event(40.0, "verb", 0, 5.0, "new-ca"), Event(80.0, "verb", 0, 5.0, "drop-old-ca")]
+    assert run.run(1, "base", events).violations == []
+    monkeypatch.setattr(certificates.Certificates, "_sign_or_announce", both)
+    assert [kind for kind, _, _ in run.run(1, "base", events).violations] == ["distrust"]
 
 
 def test_power_takes_the_tail_of_the_relay_log_and_kill_does_not() -> None:

@@ -89,6 +89,10 @@ class Verbs:
         self.commands.append(command)
         return command
 
+    def again(self, killed: Command) -> None:
+        """The user repeats what was killed."""
+        self.run(killed.verb, killed.who)
+
     def by_event(self, verb: str, event: Event) -> None:
         self.run(verb, event.who)
 
