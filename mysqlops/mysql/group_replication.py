@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.core import applier, instant, view
+from mysqlops.core import applier, instant, names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, clone, connect
 
@@ -228,6 +228,14 @@ def applies(server: connect.Server) -> bool:
 def refuse_writes(server: connect.Server) -> None:
     """Required on a server outside a group: no other member would ever see its writes."""
     server.query("SET GLOBAL super_read_only = ON")
+
+
+def refuse_writes_unless_primary(server: connect.Server) -> None:
+    """The same for whoever decided some time ago: a member that has been elected since accepts writes again, because
+    nobody else would let it."""
+    refuse_writes(server)
+    if observe(server).role() == names.ROLE_PRIMARY:
+        allow_writes(server)
 
 
 def allow_writes(server: connect.Server) -> None:

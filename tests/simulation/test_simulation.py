@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 
 import pytest
 
-from mysqlops.agent import certificates, publisher
+from mysqlops import errors
+from mysqlops.agent import certificates, member, publisher, settings
 from mysqlops.core import measured
 from mysqlops.operations import expose, unproven
 from tests.simulation import run, scenarios, verbs
+from tests.simulation.agents import OwnPod
 from tests.simulation.faults import Event
+from tests.simulation.scheduler import Process
 from tests.simulation.volume import Volume
 
 _FIXED_SEEDS = 6
@@ -92,6 +96,25 @@ def test_scraped_agents_read_their_servers() -> None:
     assert pod is not None
     assert pod.program is not None
     assert "mysqlops_server_uptime_seconds" in pod.program.scrape()
+
+
+def test_a_copy_that_was_decided_long_ago_does_not_leave_a_primary_read_only() -> None:
+    """Its START went on when its first agent died, and it has been elected since."""
+    made = run.Run(1, "base", [])
+    world = made.world
+
+    def copy() -> None:
+        leader = world.kubelet.of(world.ledger.last_on)
+        assert leader is not None
+        me = settings.Settings(world.name, world.namespace, leader.name, leader.uid)
+        with contextlib.suppress(errors.MysqlError):
+            member.Member(OwnPod(me, world, leader)).copy(f"{world.name}-4")
+
+    def begin() -> None:
+        Process(world.scheduler, "late", copy)
+
+    world.scheduler.at(60.0, begin)
+    assert made.go().violations == []
 
 
 def test_a_value_that_is_tried_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
