@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.core import applier, instant, names, view
+from mysqlops.core import applier, instant, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, clone, connect
 
@@ -76,6 +76,10 @@ SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schem
     WHERE member_id = @@server_uuid),
   (SELECT MAX(last_applied_transaction_original_commit_timestamp)
     FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = 'group_replication_applier')
+"""
+_LEADS = """
+SELECT 1 FROM performance_schema.replication_group_members
+WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'PRIMARY'
 """
 
 
@@ -234,7 +238,7 @@ def refuse_writes_unless_primary(server: connect.Server) -> None:
     """The same for whoever decided some time ago: a member that has been elected since accepts writes again, because
     nobody else would let it."""
     refuse_writes(server)
-    if observe(server).role() == names.ROLE_PRIMARY:
+    if server.query(_LEADS):
         allow_writes(server)
 
 

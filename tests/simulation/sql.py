@@ -137,6 +137,10 @@ class SimServer(connect.Server):
         rows = [(one.uuid, one.host, *self._sees(seat, one)) for one in seat.sight if self._lists(seat, one)]
         return sorted(rows, key=lambda row: str(row[1]))
 
+    def leads(self, _: str, __: Sequence[Any]) -> list[Row]:
+        seat = self._model.seat
+        return [(1,)] if seat is not None and seat.state == groups.ONLINE and seat.leader is seat else []
+
     def _lists(self, seat: groups.Seat, one: groups.Seat) -> bool:
         """One in ERROR for want of a majority lists those whom it lost for a while; an expelled one only itself."""
         return one is seat or seat.state != groups.ERROR or self._scheduler.now < seat.parts_at
@@ -262,5 +266,6 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("START REPLICA SQL_THREAD", SimServer.apply),
     ("STOP REPLICA SQL_THREAD", SimServer.nothing),
     ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),
+    ("SELECT 1 FROM performance_schema.replication_group_members", SimServer.leads),
     ("ALTER INSTANCE RELOAD TLS", SimServer.reload_tls),
 ]
