@@ -23,6 +23,7 @@ from mysqlops.core import exposure, instant, names, secret_map
 
 _FILES = (CA, KEY, CERTIFICATE)  # the certificate last: a reload never sees it with an older key
 _RENEW_DAYS = 120
+_LAST_DAYS = 14  # for a certificate whose CA is about to be replaced: clients are still to get the new one
 _TRIES, _PATIENCE = 60, 40
 
 
@@ -90,10 +91,12 @@ class Certificates:
         self.write(found.files)
         return True
 
-    def rotate(self, stage: str) -> None:
-        """`certificate`: a new one from the same CA. `ca`: a new CA besides the old one, and a certificate from it.
-        `drop`: trust only the newest CA. Each may be killed and run again: `ca` makes none beside one that it made and
-        whose predecessor is still trusted. Raises Refused if mysqlops did not create the certificate."""
+    def rotate(self, stage: str) -> bool:
+        """`certificate`: a new one, from the newest CA. `ca`: trust a new CA besides the old one, which still signs.
+        `drop`: trust only the newest CA. The caller waits before each until every member has loaded what is in the
+        Secret, or members would refuse each other. Each may be killed and run again: `ca` makes none beside one whose
+        predecessor is still trusted. True if the stage is to run again after such a wait. Raises Refused if mysqlops
+        did not create the certificate."""
         found = self._find()
         held = self._vault.read(secret_map.CA)
         signer, ca = _signer(held, found.files), found.files.get(CA, "")
@@ -104,13 +107,38 @@ class Certificates:
                 [errors.Reason("foreign-certificate", text, "change the Secret: members load it within a minute")]
             )
         if stage == "drop":
+            if self._is_ca_unused(found.files):
+                text = f"the certificate of {self._me.cluster} is still signed by the CA that is to be dropped"
+                raise errors.StepFailed(text, hint=f"mysqlops tls rotate {self._me.cluster}, then --drop-old-ca again")
             self._save(found, {**found.files, CA: openssl.newest(ca)})
-        elif stage == "ca" and signer is not None and _replaces(held, ca):
-            return
-        elif stage == "ca" and (signer is None or not signer.beside):
-            self._issue(found, self._new_ca(held, ca))
+        elif stage == "ca":
+            if signer is None or not (signer.beside or self._is_ca_unused(found.files) or _replaces(held, ca)):
+                signer = self._new_ca(held, ca)
+            if signer.beside:
+                self._sign_or_announce(found, signer)
         elif signer is not None:
+            return self._sign_or_announce(found, signer)
+        return False
+
+    def changes_trust(self) -> bool:
+        """Whether a new CA waits to be used: a certificate of it is refused by whoever has not loaded it."""
+        found = self._find()
+        signer = _signer(self._vault.read(secret_map.CA), found.files)
+        return signer is not None and (bool(signer.beside) or self._is_ca_unused(found.files))
+
+    def _is_ca_unused(self, files: Files) -> bool:
+        """Whether the newest CA that is trusted has not signed the certificate in use."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            return not openssl.is_signed_by(files.get(CERTIFICATE, ""), files.get(CA, ""), Path(folder))
+
+    def _sign_or_announce(self, found: Found, signer: Signer) -> bool:
+        """A new certificate; from a CA that nobody trusts yet, none, until every member has loaded that CA. True if it
+        is not signed yet."""
+        if signer.beside:
+            self._save(found, {**found.files, CA: signer.ca + signer.beside})
+        else:
             self._issue(found, signer)
+        return bool(signer.beside)
 
     def fingerprint(self) -> str:
         """The fingerprint of the Secret's content, which members report once they have loaded it."""
@@ -144,7 +172,9 @@ class Certificates:
         if signer is None or min(openssl.CERTIFICATE_DAYS, openssl.days_left(signer.ca)) <= left + 1:
             self._final = known
             return False
-        self._issue(found, signer)
+        if left >= _LAST_DAYS and not signer.beside and self._is_ca_unused(found.files):
+            return False
+        self._sign_or_announce(found, signer)
         return True
 
     def _new_ca(self, held: vault.Held, beside: str) -> Signer:

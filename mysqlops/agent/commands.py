@@ -65,7 +65,7 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=kill)
     commands.add_parser("plugins").set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
-    command.add_argument("stage", choices=["certificate", "ca", "drop"])
+    command.add_argument("stage", choices=["look", "certificate", "ca", "drop"])
     command.set_defaults(action=rotate_tls)
     command = commands.add_parser("tls-presented")
     command.add_argument("hosts", nargs="+")
@@ -160,11 +160,11 @@ def plugins(_: argparse.Namespace) -> None:
 
 
 def rotate_tls(options: argparse.Namespace) -> None:
-    """Put a new certificate or CA into the Secret; every member then loads it."""
+    """Put a new certificate or CA into the Secret, which every member then loads; or only look at what it holds."""
     me = settings.read()
     made = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
-    made.rotate(options.stage)
-    print(json.dumps({"fingerprint": made.fingerprint(), "hostnames": made.hostnames()}))
+    again = made.changes_trust() if options.stage == "look" else made.rotate(options.stage)
+    print(json.dumps({"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}))
 
 
 def tls_presented(options: argparse.Namespace) -> None:

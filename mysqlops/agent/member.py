@@ -56,7 +56,7 @@ class Member:
                 clone.take(server, self._me.host(names.ordinal_of(donor)), login)
             finally:
                 with contextlib.suppress(errors.MysqlError):  # it has stopped
-                    group_replication.refuse_writes(server)
+                    group_replication.refuse_writes_unless_primary(server)
 
     def answers(self, pod: str) -> bool:
         """True if something listens on another member's database port."""
@@ -80,11 +80,8 @@ class Member:
             server.query("ALTER INSTANCE RELOAD TLS")
 
     def refuse_writes(self) -> None:
-        """Refuse writes; a member that has been elected since the decision accepts them again."""
         with self.connect() as server:
-            group_replication.refuse_writes(server)
-            if group_replication.observe(server).role() == names.ROLE_PRIMARY:
-                group_replication.allow_writes(server)
+            group_replication.refuse_writes_unless_primary(server)
 
     def close_clients(self) -> int:
         """Close all clients' connections; returns their number."""
@@ -138,7 +135,8 @@ class Member:
         """Before the applier runs: it stops at a statement of a session whose time zone is unknown here."""
         if packed := self._pod.zones():
             with contextlib.suppress(errors.StatementFailed):  # no reason to stay outside the group
-                zones.provide(server, packed)
+                if zones.provide(server, packed):
+                    group_replication.refuse_writes_unless_primary(server)
 
     def connect(self) -> connect.Server:
         return self._pod.server()

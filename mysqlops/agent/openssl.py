@@ -5,6 +5,7 @@ A CA's key only passes through pipes: other containers may see the folder for te
 
 from __future__ import annotations
 
+import secrets
 import ssl
 import subprocess
 from collections.abc import Sequence
@@ -23,15 +24,16 @@ Files = dict[str, str]
 
 
 def make_ca(work: Path) -> Files:
-    """A new CA: its certificate and its key."""
+    """A new CA: its certificate and its key. Its name is its own: beside an older one of the same name, openssl might
+    look for a certificate's signer in the wrong one."""
     (work / "ca.cnf").write_text(
-        dedent("""\
+        dedent(f"""\
             [req]
             distinguished_name = name
             prompt = no
             x509_extensions = extensions
             [name]
-            CN = mysqlops CA
+            CN = mysqlops CA {secrets.token_hex(4)}
             [extensions]
             basicConstraints = critical, CA:TRUE
             keyUsage = critical, keyCertSign, cRLSign
@@ -100,6 +102,17 @@ def all_of(bundle: str) -> list[str]:
     """The certificates of a bundle, the newest first; at least one text."""
     first = newest(bundle)
     return [first] if first == bundle else [first, *all_of(bundle[len(first) :])]
+
+
+def is_signed_by(certificate: str, ca: str, work: Path) -> bool:
+    """Whether the first certificate of the bundle `ca` signed it, valid or expired."""
+    (work / CA).write_text(newest(ca))
+    (work / CERTIFICATE).write_text(certificate)
+    try:
+        _openssl("verify", "-no_check_time", "-CAfile", CA, CERTIFICATE, work=work)
+    except errors.StepFailed:
+        return False
+    return True
 
 
 def newest(bundle: str) -> str:

@@ -167,7 +167,7 @@ def _here(connection: Callable[[], connect.Server], change: Callable[[connect.Se
             change(server)
         finally:
             with contextlib.suppress(errors.MysqlError):
-                group_replication.refuse_writes(server)
+                group_replication.refuse_writes_unless_primary(server)
 
 
 def refresh(own: pod.Pod, read: vault.Held) -> bool:

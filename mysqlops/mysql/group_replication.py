@@ -77,6 +77,10 @@ SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schem
   (SELECT MAX(last_applied_transaction_original_commit_timestamp)
     FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = 'group_replication_applier')
 """
+_LEADS = """
+SELECT 1 FROM performance_schema.replication_group_members
+WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'PRIMARY'
+"""
 
 
 def observe(server: connect.Server) -> view.ServerView:
@@ -228,6 +232,14 @@ def applies(server: connect.Server) -> bool:
 def refuse_writes(server: connect.Server) -> None:
     """Required on a server outside a group: no other member would ever see its writes."""
     server.query("SET GLOBAL super_read_only = ON")
+
+
+def refuse_writes_unless_primary(server: connect.Server) -> None:
+    """The same for whoever decided some time ago: a member that has been elected since accepts writes again, because
+    nobody else would let it."""
+    refuse_writes(server)
+    if server.query(_LEADS):
+        allow_writes(server)
 
 
 def allow_writes(server: connect.Server) -> None:

@@ -1,8 +1,13 @@
-"""Rotate the cluster's certificate: put a new one into the Secret, and wait until every member has loaded it."""
+"""Rotate the cluster's certificate: put a new one into the Secret, and wait until every member has loaded it.
+
+Members verify each other. So a CA is trusted by all before it signs, and signs for all before the old one is dropped;
+in between, nobody refuses anybody, however late one of them loads what the Secret holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names, view
@@ -11,38 +16,65 @@ from mysqlops.operations import agents, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import old_ca, status
 
-DROP = "drop"
+LOOK, CERTIFICATE, CA, DROP = "look", "certificate", "ca", "drop"
+_PARTS = {CERTIFICATE: (CERTIFICATE,), CA: (CA,), DROP: (CERTIFICATE, DROP)}
+_TIMES = 2  # an agent first announces a CA that a killed run made, and signs once all members trust it
 
 
 def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = ()) -> str:
     """The fingerprint of the certificate that every member has loaded; raises Refused or WaitTimeout.
 
-    `stage` is "certificate", "ca" (a new CA beside the old one) or "drop" (trust the newest CA only). It
-    must contain these `hostnames`, which the group's Lease has. Each stage may be killed and run again.
+    `stage` is "certificate", "ca" (trust a new CA beside the old one, which still signs) or "drop" (a certificate of
+    the newest CA, then trust no other). It must contain these `hostnames`, which the group's Lease has. Each stage may
+    be killed and run again.
     """
     seen = observe.judged(session, name)
     runner = next((member.name for member in seen.members if member.state == view.ONLINE), None)
     if runner is None:
         raise Refused([Reason("none-online", f"no member of {name} is ONLINE", f"mysqlops status {name}")])
+    wanted = ""
+    found = _run(session, runner, LOOK)
     if stage == DROP:
-        _check_unused(session, seen, runner)
-    told = agents.run(session.client, runner, "rotate-tls", stage, timeout_seconds=60)
-    if missing := sorted(set(hostnames) - set(told.get("hostnames", []))):
+        _check_unused(session, seen, runner, is_signed=False)
+    if stage == DROP or found.get("again"):  # a killed run may have left members that do not trust what signs next
+        _await_loaded(session, name, str(found["fingerprint"]))
+    for part in _PARTS[stage]:
+        if part == DROP:
+            _check_unused(session, seen, runner, is_signed=True)
+        for _ in range(_TIMES):
+            done = _run(session, runner, part)
+            _check_hostnames(runner, done, hostnames)
+            wanted = str(done["fingerprint"])
+            session.progress.say(f"{runner} put certificate {wanted} into the Secret")
+            _await_loaded(session, name, wanted)
+            if not done.get("again"):
+                break
+    return wanted
+
+
+def _run(session: Session, runner: str, part: str) -> dict[str, Any]:
+    found: dict[str, Any] = agents.run(session.client, runner, "rotate-tls", part, timeout_seconds=60)
+    return found
+
+
+def _check_hostnames(runner: str, done: dict[str, Any], hostnames: Sequence[str]) -> None:
+    if missing := sorted(set(hostnames) - set(done.get("hostnames", []))):
         text = f"the agent of {runner} is of an older release: its certificate does not contain {', '.join(missing)}"
-        raise Refused([Reason("agent-too-old", text, f"mysqlops upgrade {name}")])
-    wanted = str(told["fingerprint"])
-    session.progress.say(f"{runner} put certificate {wanted} into the Secret")
+        raise Refused([Reason("agent-too-old", text, f"mysqlops upgrade {runner.rpartition('-')[0]}")])
+
+
+def _await_loaded(session: Session, name: str, wanted: str) -> None:
     observe.until(
         session,
         name,
         lambda now: all(member.certificate == wanted for member in now.members),
         f"every member to load certificate {wanted}",
     )
-    return wanted
 
 
-def _check_unused(session: Session, seen: status.Status, runner: str) -> None:
-    """The old CA may be dropped only if nobody needs it any more; raises Refused."""
+def _check_unused(session: Session, seen: status.Status, runner: str, *, is_signed: bool) -> None:
+    """Raises Refused while a client needs the old CA, or a member does not answer; once the newest one has signed, also
+    while a member presents a certificate of the old one."""
     hosts = {one.name: names.member_host(seen.name, one.ordinal, seen.namespace) for one in seen.members}
     facts = old_ca.read(agents.run(session.client, runner, "tls-presented", *hosts.values(), timeout_seconds=90))
     try:
@@ -50,5 +82,5 @@ def _check_unused(session: Session, seen: status.Status, runner: str) -> None:
     except errors.Forbidden:
         secrets = []
         session.progress.warn(f"Secrets cannot be listed: copies of the CA beside {seen.name}-app were not looked at")
-    if reasons := list(old_ca.refused(seen.name, hosts, facts, secrets)):
+    if reasons := list(old_ca.refused(seen.name, hosts, facts, secrets, is_signed=is_signed)):
         raise Refused(reasons)

@@ -40,19 +40,25 @@ def certificates(bundle: Any) -> tuple[str, ...]:
     return tuple("".join(one.split()) for one in _CERTIFICATE.findall(bundle if isinstance(bundle, str) else ""))
 
 
-def refused(cluster: str, hosts: Mapping[str, str], facts: Facts, secrets: Sequence[Json]) -> Iterator[Reason]:
-    """`hosts` are those of all members; `secrets` those of the namespace, as far as this user may read them. Nothing is
-    refused once only one CA is trusted: a killed command has dropped the others."""
+def refused(
+    cluster: str, hosts: Mapping[str, str], facts: Facts, secrets: Sequence[Json], *, is_signed: bool = True
+) -> Iterator[Reason]:
+    """Why the old CA must stay; unless the newest has signed (`is_signed`), why it must not sign yet: clients that do
+    not have it would refuse its certificate, and a member that does not answer might too.
+
+    `hosts` are those of all members; `secrets` those of the namespace, as far as this user may read them. Nothing is
+    refused once only one CA is trusted: a killed command has dropped the others.
+    """
     if not facts.trusted:
         yield Reason("certificate-unknown", f"Secret {cluster}-tls: no CA can be read", "mysqlops status " + cluster)
     if len(facts.trusted) < 2:
         return
     for pod, host in hosts.items():
         state, why = facts.members.get(host, ("", "it was not asked"))
-        if state == _REFUSED:
+        if state == _REFUSED and is_signed:
             text = f"{pod} does not present a certificate of the newest CA: {why}"
             yield Reason("old-ca-in-use", text, f"mysqlops tls rotate {cluster} gives every member one")
-        elif state != _PRESENTS:
+        elif state not in (_PRESENTS, _REFUSED):
             text = f"it is unknown which certificate {pod} presents: {why or 'no answer'}"
             yield Reason(
                 "certificate-unknown", text, f"mysqlops status {cluster}; bring the member back, or scale down"

@@ -114,6 +114,9 @@ def test_a_change_of_the_ca_that_was_killed_while_it_waited_makes_no_third_one(f
     assert len(openssl.all_of(made[0]["ca.crt"])) == 2
     _agent(secrets, folder).rotate("ca")
     assert (secrets.values(TLS), secrets.values(CA)) == made
+    _agent(secrets, folder).rotate("certificate")
+    _agent(secrets, folder).rotate("ca")  # the old one is still trusted: the change has not ended
+    assert len(openssl.all_of(secrets.values(TLS)["ca.crt"])) == 2
     _agent(secrets, folder).rotate("drop")
     assert openssl.all_of(secrets.values(TLS)["ca.crt"]) == [secrets.values(CA)["tls.crt"]]
     _agent(secrets, folder).rotate("drop")
@@ -131,6 +134,57 @@ def test_a_change_of_the_ca_that_was_killed_is_ended_by_the_next_renewal(folder:
     secrets.kill_at = None
     assert _agent(secrets, folder).refresh()
     assert secrets.values(TLS)["ca.crt"] == secrets.values(CA)["tls.crt"] + ca["ca.crt"]
+
+
+def _is_by(secrets: Secrets, ca: str, folder: Path) -> bool:
+    return openssl.is_signed_by(secrets.values(TLS)["tls.crt"], ca, folder.parent)
+
+
+def test_a_new_ca_is_trusted_by_all_before_it_signs_and_signs_before_the_old_one_is_dropped(folder: Path) -> None:
+    """A member that has loaded none of it yet trusts the old CA only, and is trusted by those that have."""
+    secrets = _deployed(folder)
+    agent, before = _agent(secrets, folder), secrets.values(TLS)
+    assert not agent.changes_trust()
+    assert not agent.rotate("ca")
+    assert secrets.values(TLS)["tls.crt"] == before["tls.crt"]
+    new = secrets.values(TLS)["ca.crt"].removesuffix(before["ca.crt"])
+    assert new != before["ca.crt"]
+    assert agent.changes_trust()
+    assert agent.refresh()  # a certificate of the old CA holds under both
+    with pytest.raises(errors.StepFailed, match="still signed by the CA that is to be dropped"):
+        agent.rotate("drop")
+    agent.rotate("ca")  # again: nothing changes
+    assert secrets.values(TLS)["ca.crt"] == new + before["ca.crt"]
+    assert not agent.rotate("certificate")
+    assert _is_by(secrets, new, folder)
+    assert agent.refresh()
+    assert not agent.rotate("drop")
+    assert secrets.values(TLS)["ca.crt"] == new
+    assert agent.refresh()
+
+
+def test_a_certificate_waits_until_the_ca_that_a_killed_run_made_is_trusted(folder: Path) -> None:
+    secrets = _deployed(folder)
+    old = secrets.values(TLS)["ca.crt"]
+    secrets.kill_at = secrets.writes + 1
+    with pytest.raises(Killed):
+        _agent(secrets, folder).rotate("ca")
+    secrets.kill_at = None
+    assert _agent(secrets, folder).rotate("certificate")
+    assert _is_by(secrets, old, folder)
+    assert not _agent(secrets, folder).rotate("certificate")
+    assert _is_by(secrets, secrets.values(CA)["tls.crt"], folder)
+
+
+@pytest.mark.parametrize(("days", "renews"), [(100, False), (13, True)])
+def test_a_renewal_leaves_clients_time_to_get_the_new_ca(folder: Path, days: int, renews: bool) -> None:
+    secrets = _deployed(folder)
+    ca = {names.KEY_CA_KEY: secrets.values(CA)["tls.key"], "ca.crt": secrets.values(TLS)["ca.crt"]}
+    secrets.put(TLS, _signed(folder.parent, ca, days))
+    agent = _agent(secrets, folder)
+    agent.rotate("ca")
+    assert agent.refresh()
+    assert _is_by(secrets, secrets.values(CA)["tls.crt"], folder) is renews
 
 
 def test_a_first_deploy_that_was_killed_goes_on_with_the_ca_that_it_made(folder: Path) -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mysqlops import errors
-from mysqlops.agent import certificates, cluster_api, health, log, loop, member, pod, secrets_watch, settings
+from mysqlops.agent import (
+    cluster_api,
+    events,
+    health,
+    loop,
+    member,
+    metrics,
+    pod,
+    settings,
+)
 from mysqlops.agent.api import Json
 from mysqlops.clock import Clock
-from mysqlops.core import view
+from mysqlops.core import publication, view
 from mysqlops.mysql import connect, xcom
 from mysqlops.planning import obituary
+from tests.simulation import certificates
 from tests.simulation.clients import AgentApi
 from tests.simulation.clock import SimSignal
 from tests.simulation.scheduler import Process
@@ -86,7 +97,7 @@ class OwnPod(pod.Pod):
         return data.size, data.size - (1 << 20) if data.is_full else data.size // 4
 
     def config(self) -> str:
-        return "config"
+        return _digest(self._containers.my_cnf)
 
     def hold_back(self) -> None:
         self._world.scheduler.running()
@@ -108,9 +119,20 @@ class OwnPod(pod.Pod):
     def note_switchover(self, seconds: float, at: float) -> None:
         pass
 
+    def switchovers(self) -> tuple[float, float, float]:
+        return 0.0, 0.0, 0.0
+
+    def resident_bytes(self) -> int:
+        return 0
+
     def is_handing_over(self, clock: Clock) -> bool:
         process = self._containers.handing_over
         return process is not None and process.is_alive
+
+
+@lru_cache(maxsize=512)
+def _digest(my_cnf: str) -> str:
+    return publication.config_digest(my_cnf.encode())
 
 
 class Around(cluster_api.ClusterApi):
@@ -120,18 +142,6 @@ class Around(cluster_api.ClusterApi):
         found = super()._record(lease, asked_at)
         found.__dict__["obituary"] = obituary.ON  # it is new, and nobody else has it yet
         return found
-
-
-class Chore(secrets_watch.SecretsWatch):
-    """Passwords and certificates never change here."""
-
-    def __init__(self) -> None:
-        self.loaded = self.trouble = self.missing = self.accounts = ""
-        self.knows_missing = False
-        self.until = certificates.Ends("", "")
-
-    def look(self, words: log.Log) -> None:
-        pass
 
 
 class Agent:
@@ -151,11 +161,16 @@ class Agent:
         clock = world.clock_of(containers.node)
         api = AgentApi(world.api, world.before_call, world.after_call)
         own = OwnPod(me, world, containers)
-        self._probes = health.Health(clock)
         around = Around(api, me, clock)
-        self._loop = loop.Loop(own, member.Member(own), around, Chore(), self._probes, clock=clock)
+        server = member.Member(own)
+        watch = certificates.Watch(api, me, containers.tls, server)
+        scraped, posted = metrics.Metrics(own, around, api, clock), events.Events(me, around, api, clock)
+        self._probes = health.Health(clock, scraped, posted)
+        self._loop = loop.Loop(own, server, around, watch, self._probes, clock=clock)
         if containers.terminating_since is not None:
             self._loop.stop()
+        scraped.start()
+        posted.start()
         self._loop.run()
 
     def stop(self) -> None:
@@ -169,6 +184,10 @@ class Agent:
     def is_stuck(self) -> bool:
         """What the liveness probe would say."""
         return self._probes is not None and not self._probes.is_alive()
+
+    def scrape(self) -> str:
+        """What Prometheus gets."""
+        return self._probes.answer("/metrics")[1] if self._probes is not None else ""
 
     def waits_for(self) -> str:
         return self._probes.why() if self._probes else "starting"

@@ -128,6 +128,8 @@ class AgentApi(api.Api):
         bare, _, text = path.partition("?")
         if method == "GET":
             return self._wire.read(bare, _query(text))
+        if method == "POST":
+            return self._wire.create(bare, body or {}, {})
         write = {"PATCH": self._wire.patch, "PUT": self._wire.replace}[method]
         return write(bare, body or {}, "unknown")
 

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 Controller = Callable[["ApiServer"], None]
 _MANAGER = "kube-controller-manager"
 _ORPHAN = "orphan"
+_NO_NEWS = ("Lease", "Event")
 _MARKS = ("labels", "ownerReferences", "finalizers", "deletionTimestamp")  # of metadata
 
 
@@ -33,7 +34,7 @@ def run(api: ApiServer, *names: str) -> None:
 def is_news(kind: str, old: Json, new: Json) -> bool:
     """Whether a controller may look at this change: not if it is a Lease's, or only of a pod's annotations."""
     if kind != "Pod":
-        return kind != "Lease"
+        return kind not in _NO_NEWS
     if old["spec"] is not new["spec"] or old.get("status") is not new.get("status"):
         return True
     before, after = old["metadata"], new["metadata"]
@@ -137,10 +138,19 @@ def _endpoint(pod: Json, always: bool) -> Json:
     return {**found, **({"nodeName": pod["spec"]["nodeName"]} if "nodeName" in pod["spec"] else {})}
 
 
+def give_addresses(api: ApiServer) -> None:
+    """As a cloud's load balancers do it."""
+    for service in api.peek_all("Service"):
+        if service["spec"].get("type") == "LoadBalancer" and not service.get("status"):
+            status = {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}
+            api.set_status("Service", service["metadata"]["name"], {"status": status})
+
+
 ALL: Mapping[str, Controller] = {
     "garbage": collect_garbage,
     "claims": protect_claims,
     "statefulsets": statefulset.reconcile_all,
     "binder": bind_claims,
     "slices": fill_slices,
+    "balancers": give_addresses,
 }

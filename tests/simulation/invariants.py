@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mysqlops.core import names
+from mysqlops.agent.tls_check import CERTIFICATE
+from mysqlops.core import exposure, names
+from tests.simulation import certificates
 from tests.simulation.scheduler import Process
 from tests.simulation.verbs import Command, Verbs
 
@@ -35,8 +37,27 @@ class Watch:
 
     def before(self, process: Process, text: str) -> None:
         command = self._command(process)
-        if command is not None and text.startswith("DELETE PersistentVolumeClaim"):
+        if command is None:
+            return
+        if text.startswith("DELETE PersistentVolumeClaim"):
             self._check_claim(command, text.split()[2])
+        if text.startswith("APPLY Service outside-"):
+            self._check_exposure(command, text.split()[2])
+
+    def _check_exposure(self, command: Command, service: str) -> None:
+        """It is noted before it is opened, and what clients connect to is in the certificate of every member."""
+        world = self._world
+        lease = world.find("Lease", names.group_lease(world.name))
+        noted = exposure.read((lease or {"metadata": {}})["metadata"].get("annotations") or {}).get(service)
+        if noted is None:
+            self._violated("exposure", f"{command} opens {service}, which nothing notes")
+            return
+        for one in world.kubelet.pods.values():
+            known = certificates.hostnames(one.server.tls[CERTIFICATE]) if one.server.is_up else [noted.hostname]
+            if noted.hostname and noted.hostname not in known and one.is_ready:
+                self._violated(
+                    "exposure", f"{command} opens {service}, and {one.name} does not present {noted.hostname}"
+                )
 
     def _check_claim(self, command: Command, name: str) -> None:
         found = self._world.find("PersistentVolumeClaim", name)

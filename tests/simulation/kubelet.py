@@ -5,11 +5,14 @@ pod that is deleted leaves the group first; data lies on the volume of the claim
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mysqlops.core import names, secret_map
+from mysqlops.objects import render
 from tests.simulation import agents
+from tests.simulation.certificates import Folder
 from tests.simulation.mysqld import Mysqld
 from tests.simulation.scheduler import Process
 
@@ -41,6 +44,9 @@ class Containers:
         self.claim, self.volume, self.node = claim, volume, world.nodes[volume.node]
         self.image = _image(pod, names.CONTAINER_MYSQLD)
         self.server = Mysqld(self.name, f"{self.name}.{world.name}.{world.namespace}.svc", volume, world)
+        self.tls = Folder()
+        self.config_name, self.my_cnf, self.config_due = _config(pod), "", 0.0
+        self.server.files, self.server.my_cnf = self.tls.files, lambda: self.my_cnf
         self.agent: Process | None = None
         self.program: agents.Agent | None = None
         self.group_name = ""
@@ -78,6 +84,8 @@ class Containers:
             self.world.say(f"{self.name} initialises an empty volume")
             self.due = self.world.now() + self.world.random.uniform(0.5, 2.0)
             return
+        if not self._mount():
+            return
         ordinal = names.ordinal_of(self.name)
         if self.was_initialised and ordinal > 0 and not self._peer_answers(ordinal):
             return
@@ -92,12 +100,29 @@ class Containers:
         self.group_name = base64.b64decode(data.get(names.KEY_GROUP_NAME, "")).decode()
         return bool(self.group_name)
 
+    def _mount(self) -> bool:
+        """The ConfigMap's file; the certificate, which an init container reads."""
+        if self.world.api_is_away(self.name):
+            return False
+        self._read_config()
+        self.tls.files.update(self.world.tls_files())
+        return True
+
+    def _read_config(self) -> None:
+        """kubelet brings a changed ConfigMap into a pod within a minute or so."""
+        self.config_due = self.world.now() + self.world.random.uniform(10.0, 40.0)
+        found = self.world.find("ConfigMap", self.config_name)
+        if found is not None and not self.world.api_down:
+            self.my_cnf = found["data"][render.MY_CNF]
+
     def _peer_answers(self, ordinal: int) -> bool:
         peers = [self.world.server(names.pod(self.world.name, one)) for one in range(ordinal)]
         return any(one is not None and one.is_up and not one.is_frozen() for one in peers)
 
     def _keep_running(self) -> None:
         now = self.world.now()
+        if now >= self.config_due:
+            self._read_config()
         if not self.server.is_up and now >= self.mysqld_due:
             version = self.world.version_of(self.image)
             if version == "" or version < self.volume.version or self.volume.is_broken:
@@ -203,6 +228,16 @@ class Kubelet:
         found = [one for one in self.pods.values() if one.name == pod]
         return found[-1] if found else None
 
+    def scrape(self) -> None:
+        """As Prometheus does it; a series that is there twice costs it the whole answer."""
+        for one in self.pods.values():
+            if one.node.state != UP or one.agent is None or not one.agent.is_alive or one.agent.is_stopped:
+                continue
+            lines = one.program.scrape().splitlines() if one.program is not None else []
+            series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+            if twice := [name for name, count in Counter(series).items() if count > 1]:
+                self._world.scheduler.report("metrics", f"{one.name} reports {twice[0]} twice")
+
     def turn(self) -> None:
         if self._world.is_changed and not self._world.api_down:
             self._world.is_changed = False
@@ -295,6 +330,11 @@ class Kubelet:
 
 def _image(pod: Json, container: str) -> str:
     return str(next(one["image"] for one in pod["spec"]["containers"] if one["name"] == container))
+
+
+def _config(pod: Json) -> str:
+    volumes = pod["spec"].get("volumes", [])
+    return str(next(one["configMap"]["name"] for one in volumes if one["name"] == "config"))
 
 
 def _is_member(pod: Json) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from tests.simulation.ownership import Owners, Path
@@ -44,6 +45,12 @@ def read(entries: list[Json]) -> Owners:
 
 
 def _tree(held: frozenset[Path]) -> Json:
+    tree: Json = json.loads(_text(held))
+    return tree
+
+
+@lru_cache(maxsize=1024)  # the same owner holds the same fields of a thousand objects in a row
+def _text(held: frozenset[Path]) -> str:
     root: Json = {}
     for path in sorted(held):
         node = root
@@ -51,9 +58,10 @@ def _tree(held: frozenset[Path]) -> Json:
             node = node.setdefault(_key(key), {})
         if "=" in path[-1]:
             node["."] = {}
-    return root
+    return json.dumps(root)
 
 
+@lru_cache(maxsize=4096)
 def _key(key: str) -> str:
     if "=" not in key:
         return f"f:{key}"

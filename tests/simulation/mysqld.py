@@ -9,6 +9,7 @@ from typing import Any
 from mysqlops.clock import Signal
 from tests.simulation import group as groups
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.server_settings import Settings
 from tests.simulation.volume import Volume
 
 # START GROUP_REPLICATION waits so long for a view that has it, and asks again if the group still counted its old self.
@@ -40,6 +41,10 @@ class Mysqld:
         self.applier_fails = False  # at whatever it has to apply
         self.failed_at = ""  # when it did last
         self.token = ""  # of the probe table
+        self.my_cnf: Callable[[], str] = str
+        self.settings = Settings("")
+        self.files: dict[str, str] = {}  # of the folder for certificates
+        self.tls: dict[str, str] = {}  # what it has loaded of them
 
     # --- its process
     def boot(self, version: str) -> None:
@@ -48,6 +53,8 @@ class Mysqld:
         self.is_up, self.is_stopped, self.seat, self.version = True, False, None, version
         self.was_made_primary = self.is_cloning = self.applier_held = False
         self.failed_at = ""
+        self.settings = Settings(self.my_cnf())
+        self.reload_tls()
         self.volume.version = max(self.volume.version, version)
         self.variables = {
             "super_read_only": 1,
@@ -63,6 +70,10 @@ class Mysqld:
             self.volume.relay.clear()
         self.volume.unsynced.clear()
         self.touch()
+
+    def reload_tls(self) -> None:
+        self.tls = dict(self.files)
+        self._around.loaded_tls()
 
     def die(self, *, power: bool = False) -> None:
         """kill -9, or the power goes: then what was not flushed is gone."""
@@ -117,7 +128,7 @@ class Mysqld:
             return False
         values = self.variables
         writable = not values["super_read_only"] and not values["read_only"] and not values["offline_mode"]
-        return bool(not self.is_frozen() and writable)
+        return bool(not self.is_frozen() and writable and not self.settings.shuts_clients_out())
 
     # --- statements that take their time
     def start_group_replication(self) -> Operation:
@@ -237,6 +248,9 @@ class Around:
 
     def changed(self, pod: str) -> None:
         raise NotImplementedError
+
+    def loaded_tls(self) -> None:
+        """A server has loaded its certificate's files."""
 
     def say(self, text: str) -> None:
         raise NotImplementedError

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
 from mysqlops.agent import cluster_api, handover, member, settings
+from mysqlops.agent.api import decoded as api_values
+from mysqlops.agent.tls_check import CA, CERTIFICATE
 from mysqlops.core import error_record, names
 from mysqlops.kube import exec as kube_exec
+from mysqlops.mysql import variables
+from tests.simulation import certificates
 from tests.simulation.agents import OwnPod
 from tests.simulation.clients import AgentApi
 from tests.simulation.kubelet import Containers
@@ -68,11 +72,22 @@ class Programs:
             case "plugins":
                 return {}
             case "setting-kinds":
-                return dict.fromkeys(words[1:], "dynamic")
-            case "get-settings" | "set-settings":
+                with server.connect() as found:
+                    return {name: variables.kind(found, name) for name in words[1:]}
+            case "get-settings":
+                with server.connect() as found:
+                    return variables.get(found, words[1:])
+            case "set-settings":
+                with server.connect() as found:
+                    return variables.set_all(found, json.loads(words[1]))
+            case "rotate-tls":
+                return self._rotate_tls(containers, words[1])
+            case "tls-presented":
+                return self._presented(containers, words[1:])
+            case "backup-open":
                 return {}
             case "probe":
-                return self._probe()
+                return self._probe(float(words[words.index("--timeout") + 1]))
             case "switchover":
                 return self._switchover(containers, server, words[words.index("--to") + 1])
             case "write-gap":
@@ -82,8 +97,31 @@ class Programs:
     def _me(self, containers: Containers) -> settings.Settings:
         return settings.Settings(self._world.name, self._world.namespace, containers.name, containers.uid)
 
-    def _probe(self) -> dict[str, float]:
-        deadline = self._world.now() + 30.0
+    def _rotate_tls(self, containers: Containers, stage: str) -> Any:
+        api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
+        made = certificates.Certificates(api, self._me(containers), containers.tls)
+        again = made.changes_trust() if stage == "look" else made.rotate(stage)
+        return {"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}
+
+    def _presented(self, containers: Containers, hosts: Sequence[str]) -> Any:
+        """As agent/presented.py: what each member shows to a client that trusts only the newest CA."""
+        api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
+        bundle = api_values(api.get("v1", "secrets", names.tls_secret(self._world.name))).get(CA, "")
+        trusted = [line for line in bundle.splitlines() if line.startswith("CA ")]
+        found = {}
+        for host in hosts:
+            other = self._world.kubelet.of(host.partition(".")[0])
+            if other is None or not other.server.is_up or not other.server.tls:
+                found[host] = ("unknown", "no answer")
+            elif certificates.signer(other.server.tls[CERTIFICATE]) == trusted[0]:
+                found[host] = ("presents", "")
+            else:
+                found[host] = ("refused", "certificate verify failed")
+        pem = "".join(f"-----BEGIN CERTIFICATE-----\n{line}\n-----END CERTIFICATE-----\n" for line in trusted)
+        return {"trusted": pem, "application": pem, "members": found}
+
+    def _probe(self, seconds: float) -> dict[str, float]:
+        deadline = self._world.now() + seconds
         seen = self._world.ledger.last_at
         while self._world.ledger.last_at <= seen:
             if self._world.now() >= deadline:

@@ -14,7 +14,7 @@ from typing import Any
 
 from mysqlops.core import names, ordered, rollout
 from mysqlops.planning import outage
-from tests.simulation import scenarios
+from tests.simulation import scenarios, server_settings
 from tests.simulation.faults import Event, Faults
 from tests.simulation.group import ONLINE
 from tests.simulation.invariants import Watch
@@ -112,8 +112,14 @@ class Run:
         if self._reports():
             return
         self.world.ledger.check_end()
+        self._check_settings()
         if len(self.world.ledger.writes) == since and not self._waits_for_user():
             self._not_writable()
+
+    def _check_settings(self) -> None:
+        """Every server runs with its my.cnf; a deleted Lease may have noted that it does not."""
+        if "delete-lease" not in self.faults.counts and (why := server_settings.differences(self.world)):
+            self.world.scheduler.report("settings differ", why)
 
     def _tidy(self) -> None:
         """What a user would do next."""
@@ -122,7 +128,7 @@ class Run:
         stateful_set = world.find("StatefulSet", world.name)
         if killed is not None:
             killed.outcome = "killed, and run again"
-            verbs.run(killed.verb, killed.who)
+            verbs.again(killed)
         elif next_verb := self._without_members() if stateful_set is None else self._unfinished(stateful_set):
             verbs.run(*next_verb)
         elif stateful_set and stateful_set["spec"]["replicas"] != verbs.wanted_replicas:
@@ -142,16 +148,17 @@ class Run:
 
     def _unfinished(self, stateful_set: dict[str, Any]) -> tuple[str, int] | None:
         notes, replicas = self._notes(), int(stateful_set["spec"]["replicas"])
-        if not replicas:
-            return "start", 0  # as `status` says
-        if notes is None:
+        if notes is None and replicas:
             return "deploy", replicas
-        if ordered.stopped(notes):
-            return "start", 0
+        if not replicas or notes is None or ordered.stopped(notes):
+            return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:
             return self._way_of_rollout(), 0
-        if fenced := ordered.fenced(notes):
-            return "unfence", names.ordinal_of(next(iter(fenced)))
+        if ordered.setting(notes):
+            return "config-settle", 0
+        present = (one for one in map(names.ordinal_of, ordered.fenced(notes)) if one < replicas)
+        if (fenced := next(present, None)) is not None:
+            return "unfence", fenced
         return self._way_out(replicas)
 
     def _way_of_rollout(self) -> str:

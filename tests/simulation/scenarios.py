@@ -132,6 +132,59 @@ _VERBS = {
     "resize-by-rebuild": 1,
     "delete-and-deploy": 1,
     "deploy": 1,
+    "config-set": 1,
+    "config-set-static": 1,
+    "config-shut-out": 1,
+    "config-revert": 1,
+    "rotate-certificate": 1,
+    "new-ca": 1,
+    "drop-old-ca": 1,
+    "expose": 1,
+    "unexpose": 1,
+    "resize": 1,
+    "schedule": 1,
+    "apply": 1,
+}
+_STRIKES_USERS = {
+    "trap-cli": 9,
+    "kill-agent": 2,
+    "kill-mysqld": 3,
+    "cut-agent-off": 2,
+    "api-away": 1,
+    "lose-node": 1,
+    "partition": 1,
+}
+_SETTINGS = {
+    "config-set": 4,
+    "config-set-static": 2,
+    "config-shut-out": 3,
+    "config-shut-out-static": 2,
+    "config-revert": 2,
+    "config-settle": 1,
+    "resize": 2,
+    "restart": 1,
+    "switchover": 1,
+}
+_CERTIFICATES = {
+    "rotate-certificate": 3,
+    "new-ca": 3,
+    "drop-old-ca": 3,
+    "expose": 4,
+    "unexpose": 2,
+    "restart": 1,
+    "rebuild": 1,
+}
+_FILE = {
+    "apply": 6,
+    "config-set": 1,
+    "config-shut-out": 1,
+    "schedule": 2,
+    "unschedule": 1,
+    "scale": 1,
+    "resize": 1,
+    "upgrade": 1,
+    "stop": 1,
+    "start": 1,
 }
 _FALLS_ALONE = {"drain@others": 6, "kill-mysqld@others": 1, "lose-node@others": 1, "verb:switchover": 1}
 _DIES_FORMING = {
@@ -205,6 +258,9 @@ ALL = {
             {"upgrade": 3, "upgrade-to-bad": 3, "roll-back": 2, "resume": 2, "resize-by-rebuild": 2, "restart": 1},
         ),
         Scenario("lock", {}, phases=_LOCK),
+        Scenario("settings", {**_STRIKES_USERS, "replicas": 1}, _SETTINGS),
+        Scenario("certificates", {**_STRIKES_USERS, "stop-agent": 4, "delete-pod": 3}, _CERTIFICATES),
+        Scenario("file", {**_STRIKES_USERS, "replicas": 1}, _FILE),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),
     )

@@ -19,6 +19,7 @@ Hook = Callable[[str], None]
 _READ = re.compile(r"^SELECT ((?:@@[\w.]+|\s|,)+)$")
 _SET = re.compile(r"^SET (?:GLOBAL|PERSIST) (\w+) = (.*)$")
 _FIXED_IN_A_GROUP = ("group_replication_group_name", "group_replication_preemptive_garbage_collection")
+_LIMITED = "/*+ MAX_EXECUTION_TIME(1000) */"
 _ROLES = ("PRIMARY", "SECONDARY")
 
 
@@ -96,9 +97,11 @@ class SimServer(connect.Server):
     # --- handlers
     def variable(self, name: str) -> Any:
         model = self._model
-        plain = name.removeprefix("@@").removeprefix("global.")
+        plain = name.removeprefix("@@").removeprefix("global.").removeprefix("GLOBAL.")
         if found := _SPECIAL.get(plain):
             return found(model)
+        if plain not in model.variables and plain in model.settings:
+            return model.settings[plain]
         if plain not in model.variables:
             raise Gap(f"a variable that no model knows: {name}")
         return model.variables[plain]
@@ -111,6 +114,9 @@ class SimServer(connect.Server):
         if match is None:
             raise Gap(f"a SET that no model knows: {text}")
         name, value = match[1], parameters[0] if parameters else match[2].strip("'")
+        if name not in self._model.variables and name in self._model.settings:
+            self._model.settings.set(name, str(value))
+            return []
         value = {"ON": 1, "OFF": 0}.get(value, value)
         if name in _FIXED_IN_A_GROUP and self._model.seat is not None:
             raise errors.StatementFailed(f"{text} failed with MySQL error 3093: it is running", errno=3093)
@@ -130,6 +136,10 @@ class SimServer(connect.Server):
             return [(model.volume.uuid, model.host, groups.OFFLINE, "", 0, "")]
         rows = [(one.uuid, one.host, *self._sees(seat, one)) for one in seat.sight if self._lists(seat, one)]
         return sorted(rows, key=lambda row: str(row[1]))
+
+    def leads(self, _: str, __: Sequence[Any]) -> list[Row]:
+        seat = self._model.seat
+        return [(1,)] if seat is not None and seat.state == groups.ONLINE and seat.leader is seat else []
 
     def _lists(self, seat: groups.Seat, one: groups.Seat) -> bool:
         """One in ERROR for want of a majority lists those whom it lost for a while; an expelled one only itself."""
@@ -184,11 +194,21 @@ class SimServer(connect.Server):
         self._finish(self._model.make_primary(str(parameters[0])), text)
         return []
 
+    def reload_tls(self, _: str, __: Sequence[Any]) -> list[Row]:
+        self._model.reload_tls()
+        return []
+
     def nothing(self, _: str, __: Sequence[Any]) -> list[Row]:
         return []
 
     def on(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [("it", "ON")]
+
+    def counted(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [("uptime", "1"), ("threads_connected", "2")]
+
+    def counted_of_group(self, _: str, __: Sequence[Any]) -> list[Row]:
+        return [(len(self._model.volume.relay), *[0] * 7)] if self._model.seat is not None else []
 
     def zero(self, _: str, __: Sequence[Any]) -> list[Row]:
         return [(0,)]
@@ -231,6 +251,9 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT channel_name, last_error_number", _others(SimServer.failures)),
     ("SELECT p.stage", _others(SimServer.clone_status)),
     ("SELECT error_no", SimServer.nothing),
+    (f"SELECT {_LIMITED} LOWER(variable_name)", SimServer.counted),
+    (f"SELECT {_LIMITED} count_transactions_in_queue", SimServer.counted_of_group),
+    (f"SELECT {_LIMITED} IF(error_number", SimServer.nothing),
     ("SHOW GLOBAL VARIABLES", SimServer.on),
     ("SELECT data FROM performance_schema.error_log", SimServer.nothing),
     ("SELECT NOW(6)", SimServer.time),
@@ -243,5 +266,6 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("START REPLICA SQL_THREAD", SimServer.apply),
     ("STOP REPLICA SQL_THREAD", SimServer.nothing),
     ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),
-    ("ALTER INSTANCE", SimServer.nothing),
+    ("SELECT 1 FROM performance_schema.replication_group_members", SimServer.leads),
+    ("ALTER INSTANCE RELOAD TLS", SimServer.reload_tls),
 ]

@@ -83,6 +83,7 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
         (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
         (bundle, "build", lambda: _BUNDLE),
     ]
+    replaced += world.signers.stand_ins()
     replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
     replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
     replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]

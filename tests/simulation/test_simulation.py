@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 
 import pytest
 
-from mysqlops.agent import publisher
-from tests.simulation import run, scenarios
+from mysqlops import errors
+from mysqlops.agent import certificates, member, publisher, settings
+from mysqlops.core import measured
+from mysqlops.operations import expose, unproven
+from tests.simulation import run, scenarios, verbs
+from tests.simulation.agents import OwnPod
 from tests.simulation.faults import Event
+from tests.simulation.scheduler import Process
 from tests.simulation.volume import Volume
 
 _FIXED_SEEDS = 6
@@ -67,6 +73,79 @@ def test_an_error_that_a_thread_of_an_agent_swallows_is_a_crash(monkeypatch: pyt
     assert kind == "crash"
     assert text.endswith("unexpected KeyError: 'absent'")
     assert "in once" in detail
+
+
+def test_a_failover_is_one_event_although_every_agent_may_post_it() -> None:
+    made = run.Run(1, "base", [Event(40.0, "kill-mysqld", 0, 4.0)])
+    assert made.go().violations == []
+    reasons = [one["reason"] for one in made.world.objects("Event")]
+    assert reasons.count("Failover") == 1
+
+
+def test_a_series_that_an_agent_reports_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = measured.of_publication
+    monkeypatch.setattr(measured, "of_publication", lambda seen: [*real(seen), *real(seen)])
+    ((kind, text, _),) = run.run(4, "base", []).violations[:1]
+    assert (kind, text.rpartition(" ")[2]) == ("metrics", "twice")
+
+
+def test_scraped_agents_read_their_servers() -> None:
+    made = run.Run(4, "base", [])
+    assert made.go().violations == []
+    pod = made.world.kubelet.of(f"{made.world.name}-0")
+    assert pod is not None
+    assert pod.program is not None
+    assert "mysqlops_server_uptime_seconds" in pod.program.scrape()
+
+
+def test_a_copy_that_was_decided_long_ago_does_not_leave_a_primary_read_only() -> None:
+    """Its START went on when its first agent died, and it has been elected since."""
+    made = run.Run(1, "base", [])
+    world = made.world
+
+    def copy() -> None:
+        leader = world.kubelet.of(world.ledger.last_on)
+        assert leader is not None
+        me = settings.Settings(world.name, world.namespace, leader.name, leader.uid)
+        with contextlib.suppress(errors.MysqlError):
+            member.Member(OwnPod(me, world, leader)).copy(f"{world.name}-4")
+
+    def begin() -> None:
+        Process(world.scheduler, "late", copy)
+
+    world.scheduler.at(60.0, begin)
+    assert made.go().violations == []
+
+
+def test_a_value_that_is_tried_without_a_note_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, the command leaves it on some servers, and nobody knows."""
+    events = [Event(40.0, "trap-cli", 0, 4.0, "kill APPLY ConfigMap"), Event(41.0, "verb", 2, 5.0, "config-set")]
+    assert run.run(1, "base", events).violations == []
+    monkeypatch.setattr(unproven, "begin", lambda *_: None)
+    monkeypatch.setattr(verbs.Verbs, "again", lambda *_: None)
+    ((kind, text, _),) = run.run(1, "base", events).violations
+    assert kind == "settings differ"
+    assert "long_query_time" in text
+
+
+def test_a_service_that_is_opened_before_it_is_noted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [Event(40.0, "verb", 0, 5.0, "expose")]
+    assert run.run(1, "base", events).violations == []
+    monkeypatch.setattr(expose, "_note", lambda *_: None)
+    assert [kind for kind, _, _ in run.run(1, "base", events).violations] == ["exposure"]
+
+
+def test_a_certificate_of_a_ca_that_a_member_does_not_know_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was until 2026-11-27."""
+
+    def both(self: certificates.Certificates, found: certificates.Found, signer: certificates.Signer) -> bool:
+        self._issue(found, signer)
+        return False
+
+    events = [Event(40.0, "verb", 0, 5.0, "new-ca"), Event(80.0, "verb", 0, 5.0, "drop-old-ca")]
+    assert run.run(1, "base", events).violations == []
+    monkeypatch.setattr(certificates.Certificates, "_sign_or_announce", both)
+    assert [kind for kind, _, _ in run.run(1, "base", events).violations] == ["distrust"]
 
 
 def test_power_takes_the_tail_of_the_relay_log_and_kill_does_not() -> None:

@@ -29,6 +29,7 @@ from mysqlops.operations import (
 )
 from mysqlops.operations.session import Progress, Session
 from mysqlops.planning import switchover as switching
+from tests.simulation import more_verbs
 from tests.simulation.clients import CliClient
 from tests.simulation.faults import Event
 from tests.simulation.scheduler import Process
@@ -87,6 +88,10 @@ class Verbs:
         command.process.nap = self._nap
         self.commands.append(command)
         return command
+
+    def again(self, killed: Command) -> None:
+        """The user repeats what was killed."""
+        self.run(killed.verb, killed.who)
 
     def by_event(self, verb: str, event: Event) -> None:
         self.run(verb, event.who)
@@ -275,4 +280,5 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "roll-back": partial(_upgrade_way, way=upgrade.roll_back),
     "forward": partial(_upgrade_way, way=upgrade.go_forward),
     "resize-by-rebuild": partial(_resize, by_rebuild=True),
+    **more_verbs.MORE,
 }

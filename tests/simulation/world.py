@@ -14,12 +14,13 @@ from mysqlops.core import names, secret_map
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.operations import deploy
-from tests.simulation import kubelet, mysqld
+from tests.simulation import certificates, kubelet, mysqld
 from tests.simulation.apiserver import ApiServer
 from tests.simulation.clock import EPOCH, SimClock
 from tests.simulation.faults import Traps
 from tests.simulation.group import TICK_SECONDS, Replication
 from tests.simulation.ledger import Ledger
+from tests.simulation.more_verbs import target_secret
 from tests.simulation.programs import Programs
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.volume import Volume
@@ -27,6 +28,8 @@ from tests.simulation.volume import Volume
 Json = dict[str, Any]
 NAME, NAMESPACE = "mysql", "db"
 _CLIENT_SECONDS = (0.4, 2.0)
+_CLASS = {"kind": "StorageClass", "provisioner": "local", "allowVolumeExpansion": True}
+_SCRAPED_WORLDS, _SCRAPE_SECONDS = 4, 15.0  # every fourth world: a scrape makes the agents read a lot
 _CHANGES = ("CREATE", "APPLY", "PUT", "PATCH", "DELETE")
 
 
@@ -53,11 +56,14 @@ class World(mysqld.Around):
         self.ledger = Ledger(self)
         self.traps = Traps(self)
         self.programs = Programs(self)
+        self.signers = certificates.Signers()
         self.user_clock = SimClock(self.scheduler)
         self.on_sent_by: Callable[[Process, str], None] = lambda process, text: None
         self.before_change_by: Callable[[Process, str], None] = lambda process, text: None
         self.scheduler.after(TICK_SECONDS, self._tick)
         self.scheduler.after(5.0, self._client)
+        if seed % _SCRAPED_WORLDS == 0:
+            self.scheduler.after(_SCRAPE_SECONDS, self._scrape)
 
     # --- what the models ask for
     def now(self) -> float:
@@ -106,6 +112,21 @@ class World(mysqld.Around):
             return "python 3 13 /usr/bin/openssl"
         version = self.version_of(image) or image.rpartition(":")[2].partition("-")[0]
         return f"/usr/sbin/mysqld  Ver {version} for Linux on x86_64 (MySQL Community Server - GPL)"
+
+    def loaded_tls(self) -> None:
+        if self.kubelet.pods and (why := certificates.distrust(self)):
+            self.say(f"VIOLATION {why}")
+            self.scheduler.report("distrust", why)
+
+    def tls_files(self) -> dict[str, str]:
+        """What Secret NAME-tls holds; the first member that starts fills it."""
+        tls, ca = names.tls_secret(NAME), secret_map.secret(NAME, secret_map.CA)
+        if not self.object("Secret", tls).get("data"):
+            files, keys = certificates.first(self.signers)
+            data = secret_map.by_secret(NAME, keys, is_split=True)[ca]
+            for secret, values in ((tls, files), (ca, data)):
+                self.api.merge_patch("Secret", secret, {"data": secret_map.encoded(values)})
+        return secret_map.texts(self.object("Secret", tls))
 
     # --- objects, as the world itself sees them
     def find(self, kind: str, name: str) -> Json | None:
@@ -188,6 +209,10 @@ class World(mysqld.Around):
         self.ledger.write()
         self.scheduler.after(self.random.uniform(*_CLIENT_SECONDS), self._client)
 
+    def _scrape(self) -> None:
+        self.kubelet.scrape()
+        self.scheduler.after(_SCRAPE_SECONDS, self._scrape)
+
     # --- the beginning
     def spec(self, replicas: int) -> ClusterSpec:
         return ClusterSpec(name=NAME, namespace=NAMESPACE, replicas=replicas)
@@ -197,8 +222,9 @@ class World(mysqld.Around):
         group = base64.b64encode(self.new_uuid().encode()).decode()
         annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
         meta = {"name": "local", "annotations": annotations}
-        self.api.create("StorageClass", {"kind": "StorageClass", "metadata": meta, "provisioner": "local"})
+        self.api.create("StorageClass", _CLASS | {"metadata": meta})
         self.api.create("Namespace", {"kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        self.api.create("Secret", target_secret())
         for wanted in _objects(replicas):
             self.api.apply(wanted, manager=names.FIELD_MANAGER)
         self.api.merge_patch(

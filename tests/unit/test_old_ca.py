@@ -86,7 +86,7 @@ def _cluster(answer: dict[str, Any]) -> tuple[Cluster, Callable[[], str]]:
     session = cluster.session(30.0)
 
     def told(pod: str, words: Sequence[str]) -> Any:
-        cluster.store.log.append(words[0])
+        cluster.store.log.append(" ".join(words[:2]) if words[0] == "rotate-tls" else words[0])
         if words[0] == "rotate-tls":
             for facts in cluster.facts.values():
                 facts["certificate"] = "f"
@@ -100,7 +100,8 @@ def _cluster(answer: dict[str, Any]) -> tuple[Cluster, Callable[[], str]]:
 def test_the_old_ca_is_dropped_after_every_member_was_asked() -> None:
     cluster, drop = _cluster({"trusted": NEW + OLD, "application": NEW + OLD, "members": ALL})
     assert drop() == "f"
-    assert cluster.store.log == ["tls-presented", "rotate-tls"]
+    asked = ["rotate-tls look", "tls-presented", "rotate-tls certificate", "tls-presented", "rotate-tls drop"]
+    assert cluster.store.log == asked
 
 
 def test_a_member_that_does_not_answer_keeps_the_old_ca() -> None:
@@ -110,7 +111,7 @@ def test_a_member_that_does_not_answer_keeps_the_old_ca() -> None:
     with pytest.raises(errors.Refused) as error:
         drop()
     assert [one.code for one in error.value.reasons] == ["certificate-unknown", "old-ca-in-use"]
-    assert cluster.store.log == ["tls-presented"]
+    assert cluster.store.log == ["rotate-tls look", "tls-presented"]
 
 
 def test_who_may_not_list_secrets_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
