@@ -20,18 +20,17 @@ APPLYING = _SCRATCH / "copy" / "applying"  # exists once binary logs are being a
 _START_SECONDS, _STOP_SECONDS, _CRASH_SECONDS = 600.0, 600.0, 10.0
 
 
-def wait_for(clock: Clock, name: str, login: connect.Login) -> connect.Server:
+def wait_for(clock: Clock, name: str, login: connect.Login, seconds: float = _START_SECONDS) -> connect.Server:
     """The server, which may still be starting; raises StepFailed once it has ended, WaitTimeout."""
-    deadline = clock.monotonic() + _START_SECONDS
+    deadline = clock.monotonic() + seconds
     while True:
         try:
             return connect.connect_socket(login, path=str(_WORK / f"{name}.sock"), timeout_seconds=30)
         except errors.MysqlError as error:
             if _stopped(name).exists():
-                text = f"the server on the copy ended; the log of container {name} says why"
-                raise errors.StepFailed(f"{text} {_load_errors()}".strip()) from error
+                raise errors.StepFailed(f"the server on the copy ended: {_last_words(name)}") from error
             if clock.monotonic() > deadline:
-                raise errors.WaitTimeout(f"no server on the copy after {_START_SECONDS:.0f} s: {error}") from error
+                raise errors.WaitTimeout(f"no server on the copy after {seconds:.0f} s: {error}") from error
             clock.sleep(0.2)
 
 
@@ -77,7 +76,7 @@ def blames_data(clock: Clock, name: str, error: errors.MysqlopsError) -> bool:
     if not isinstance(error, errors.StatementFailed):
         with contextlib.suppress(errors.WaitTimeout):  # a server that crashes leaves its status a moment later
             until(clock, _stopped(name).exists, "end", seconds=_CRASH_SECONDS)
-            ended = _stopped(name).read_text().strip()
+            ended = _ended_with(name)
     return blames(is_refused=isinstance(error, errors.StatementFailed), ended=ended, is_full=_is_full())
 
 
@@ -86,10 +85,26 @@ def _is_full() -> bool:
     return found.f_bavail * found.f_frsize <= _ROOM_BYTES
 
 
-def _load_errors() -> str:
-    """The client's errors on a dump that could not be loaded: the pod's logs are deleted with it."""
-    log = _WORK / "load.log"
-    return f"({log.read_text(errors='replace').strip()[-300:]})" if log.exists() and log.stat().st_size else ""
+def _last_words(name: str) -> str:
+    """Why the server ended, as far as it said: the pod's logs are deleted with it. The first error is usually the
+    cause; what loads a dump reports its own."""
+    loading = _tail(_WORK / "load.log")
+    said = _line(_WORK / f"{name}.errors") or _line(_WORK / f"{name}.last") or f"exit status {_ended_with(name)}"
+    return f"({loading})" if loading else said
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace").strip()[-300:] if log.exists() else ""
+
+
+def _line(log: Path) -> str:
+    """The first line, without the date."""
+    first = next(iter(log.read_text(errors="replace").splitlines()), "") if log.exists() else ""
+    return first[first.find("[ERROR]") :][:300] if "[ERROR]" in first else first[:300]
+
+
+def _ended_with(name: str) -> str:
+    return _stopped(name).read_text().strip()
 
 
 def _stopped(name: str) -> Path:
