@@ -22,6 +22,7 @@ from mysqlops.operations import (
     image_check,
     observe,
     owned,
+    rehearsed,
     secret_move,
     unproven,
 )
@@ -67,6 +68,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     why = describe(running, spec)
     since = instant.text(session.clock.now())
     before = max(_versions(now).values(), default=after)
+    rehearsed.say(session, spec, changes_version=before != after)
     record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
     if record.changes_version() and now.replicas == 1:
         text = f"{name} has one member: if {after} does not come up, no other copy exists to go back to"
@@ -233,14 +235,8 @@ def _try_images(
     tried = image_check.check(session, spec, wanted)
     if tried.reasons or tried.version is None:
         raise Refused(tried.reasons)
-    found = _versions(now)
-    reasons = [
-        Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` lists the upgrade paths")
-        for pod, before in found.items()
-        if (refusal := series.upgrade_refused_because(before, tried.version))
-    ]
-    if tried.version not in found.values():
-        reasons += _removed_plugins(session, now, spec, tried.version)
+    found, reasons = _versions(now), path_refused(now, tried.version)
+    reasons += removed_plugins(session, now, spec, tried.version)
     if reasons:
         raise Refused(reasons)
     if tried.version not in found.values():
@@ -250,10 +246,21 @@ def _try_images(
     return tried, tried.version
 
 
-def _removed_plugins(
+def path_refused(now: status.Status, after: version.ServerVersion) -> list[Reason]:
+    """Why members of their present versions may not be upgraded to that one."""
+    return [
+        Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` lists the upgrade paths")
+        for pod, before in _versions(now).items()
+        if (refusal := series.upgrade_refused_because(before, after))
+    ]
+
+
+def removed_plugins(
     session: Session, now: status.Status, spec: ClusterSpec, after: version.ServerVersion
 ) -> list[Reason]:
-    """Accounts that could no longer log in."""
+    """Accounts that could no longer log in; none if a member runs that version already."""
+    if after in _versions(now).values():
+        return []
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     accounts: dict[str, list[str]] = agents.run(session.client, now.primary, "plugins", timeout_seconds=20)

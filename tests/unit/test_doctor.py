@@ -13,7 +13,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import run
-from mysqlops.core import names
+from mysqlops.core import names, rehearsal
 from mysqlops.operations import carried, doctor
 from mysqlops.planning import verdict
 from mysqlops.planning.checks import answers, fixes
@@ -67,6 +67,18 @@ def test_a_healthy_cluster_without_schedules_has_only_that() -> None:
     facts = _facts()
     assert {name for name in CHECKS if _found(facts, name)} == {"backups"}
     assert {name: why for name in CHECKS if (why := CHECKS[name].unchecked(facts))} == {}
+
+
+def test_a_rehearsal_that_failed_is_found_until_the_image_runs_anyway() -> None:
+    outcome = rehearsal.Outcome(ok=False, why="app.t is missing")
+    of = {"image": "mysql:9.7.5", "settings": "x"}
+    last = rehearsal.made(outcome, of=of, backup="b", at="2025-12-31T22:00:00Z")
+    noted = {**LEASE["metadata"].get("annotations", {}), rehearsal.ANNOTATION_LAST: last.text()}
+    facts = _facts(_observed(lease={**LEASE, "metadata": {**LEASE["metadata"], "annotations": noted}}))
+    (found,) = CHECKS["rehearsal"].findings(facts)
+    assert "mysql:9.7.5 was rehearsed 2h ago with backup b: failed: app.t is missing" in found.evidence
+    assert "--image mysql:9.7.5 --rehearse" in found.fix
+    assert not CHECKS["rehearsal"].findings(replace(facts, now=replace(facts.now, image="mysql:9.7.5")))
 
 
 @pytest.mark.parametrize(
