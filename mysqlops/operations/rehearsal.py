@@ -38,6 +38,7 @@ from mysqlops.planning import backup_progress
 from mysqlops.planning import rehearsal as planning
 
 Json = dict[str, Any]
+_BELONGINGS = ("NetworkPolicy", "ConfigMap")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     """Everything that needs no copy of the data: the images and settings, the path of versions, the backup. Raises
     Refused for what `upgrade` would refuse, except accounts that could not log in: they are part of the result."""
     now = observe.judged(session, name)
+    _check_names(session, name)
     if spec != running.spec:
         image_check.must_fit(session, spec, running.spec)
     tried = image_check.check(session, spec, deploy.objects(spec))
@@ -179,8 +181,31 @@ def _complete(session: Session, spec: ClusterSpec, job_name: str) -> None:
     config = next(one["data"] for one in there if render.MY_CNF in one.get("data", {}))
     agent = next(one["binaryData"] for one in there if render.AGENT_FILE in one.get("binaryData", {}))
     made = session.client.get("Job", job_name)
-    for one in objects.belongings(made, config, agent):
-        _make(session, one, made["metadata"]["uid"])
+    try:
+        for one in objects.belongings(made, config, agent):
+            _make(session, one, made["metadata"]["uid"])
+    except Refused:  # its pod would wait for it in vain
+        jobs.delete(session, job_name, spec.name)
+        raise
+
+
+def _check_names(session: Session, name: str) -> None:
+    """Raises Refused for an object that has a name which the rehearsal needs, and is not its own."""
+    own_name = rehearsal.name_for(name)
+    taken = [kind for kind in _BELONGINGS if _is_foreign(session.client.find(kind, own_name))]
+    if session.client.find("Job", own_name) is not None and own.find(session.client, "Job", own_name, name) is None:
+        taken.append("Job")
+    if taken:
+        raise Refused([_foreign(kind, own_name) for kind in taken])
+
+
+def _is_foreign(found: Json | None) -> bool:
+    return found is not None and not objects.is_left(found)
+
+
+def _foreign(kind: str, name: str) -> Reason:
+    text = f"{kind} {name} exists and was not created by mysqlops; it was not touched"
+    return Reason("foreign-object", text, "delete or rename it")
 
 
 def _make(session: Session, wanted: Json, uid: str) -> None:
@@ -192,9 +217,8 @@ def _make(session: Session, wanted: Json, uid: str) -> None:
         if found is None:
             session.client.create(kind, wanted)
         elif not objects.is_owned(found, uid):
-            if not objects.is_left(found):
-                text = f"{kind} {name} exists and was not created by mysqlops; it was not touched"
-                raise Refused([Reason("foreign-object", text, "delete or rename it")])
+            if _is_foreign(found):
+                raise Refused([_foreign(kind, name)])
             session.client.delete(kind, name, uid=found["metadata"]["uid"])
             return waiting.Pending(f"{kind} {name} of an earlier rehearsal to be deleted")
         return None
@@ -206,7 +230,7 @@ def _await_gone(session: Session, name: str) -> None:
     """Kubernetes deletes what the Job owned; whoever runs the command sees nothing left. Raises WaitTimeout."""
 
     def look() -> waiting.Pending | None:
-        found = {kind: session.client.find(kind, name) for kind in ("ConfigMap", "NetworkPolicy")}
+        found = {kind: session.client.find(kind, name) for kind in _BELONGINGS}
         left = [f"{kind} {name}" for kind, one in found.items() if one is not None and objects.is_left(one)]
         return waiting.Pending(f"{' and '.join(left)} to be deleted") if left else None
 

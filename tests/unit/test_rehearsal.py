@@ -169,6 +169,16 @@ def test_somebody_else_s_object_of_that_name_is_not_touched(world: World, kind: 
     with pytest.raises(errors.Refused, match=f"{kind} {JOB} exists and was not created by mysqlops"):
         world.rehearse()
     assert world.store.objects[kind, JOB]["metadata"]["uid"] == uid
+    assert world.left() == [(kind, JOB)]
+
+
+@pytest.mark.parametrize("kind", ["NetworkPolicy", "ConfigMap"])
+def test_a_name_that_is_taken_meanwhile_leaves_no_job_that_waits_for_it(world: World, kind: str) -> None:
+    what = world.plan()
+    world.store.put({"kind": kind, "metadata": {"name": JOB}})
+    with pytest.raises(errors.Refused, match=f"{kind} {JOB} exists"):
+        operations.execute(world.session(), NAME, what)
+    assert world.left() == [(kind, JOB)]
 
 
 def test_what_an_earlier_job_left_goes_by_its_uid(world: World) -> None:
