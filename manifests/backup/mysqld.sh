@@ -62,7 +62,6 @@ elif [ -e "$data" ] && [ -n "${APPLY:-}" ]; then
   fi
 elif [ -e "$data" ]; then
   if [ -n "${DUMP:-}" ]; then dump_when_told & fi
-  : >"/work/$name.began"
   heard copy --super-read-only="${READ_ONLY:-ON}" || code=$?
   if [ -e /work/again ]; then
     rm /work/again

@@ -21,7 +21,7 @@ from mysqlops.agent import (
     rotation,
     settings,
 )
-from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, rehearsal, replay, sealing
+from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, activity, examination, probe, variables, write_gap
@@ -47,10 +47,6 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=lambda _, program=program: adoption.run(program))
     for name, step in backup.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, step=step: local.explained(step, backup.Job()))
-    for name, program_ in rehearsal.PROGRAMS.items():
-        commands.add_parser(name).set_defaults(
-            action=lambda _, program=program_: local.explained(program, rehearsal.Rehearsal())
-        )
     commands.add_parser("backup-seal").set_defaults(action=lambda _: sealing.seal(peers.key()))
     for name, part in replay.PROGRAMS.items():
         commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))

@@ -83,11 +83,11 @@ def rehearse(run: Run, asked: Asked, changes: dict[str, Any], *, dry_run: bool) 
 
 def _show(done: Rehearsal, what: Rehearsing) -> None:
     """The steps with their times, then the verdict."""
-    started = f"MySQL {done.version} upgraded the data and answered" if done.version else "it did not answer"
-    compared = f"{done.tables} tables, {done.rows} rows" + (" as recorded" if done.ok else "")
+    started = f"MySQL {done.version} upgraded the copy and answered" if done.tables else "it did not serve the data"
+    compared = f"{done.tables} tables, {done.rows} rows{' as recorded' if done.ok else ''}"
     rows = [("fetch", done.fetch_seconds, f"{done.backup}, of {what.chosen.at}")]
     rows.append(("start", done.start_seconds, started))
-    if done.version:
+    if done.tables:
         rows.append(("compare", done.compare_seconds, compared))
     output.table(("step", "seconds", "result"), [(step, f"{seconds:.1f}", text) for step, seconds, text in rows])
     output.say(f"{done.image} with the settings of {what.spec.name}: {done.verdict()}")

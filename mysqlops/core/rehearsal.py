@@ -12,7 +12,7 @@ from mysqlops.core import duration, image, names, typed
 ANNOTATION_LAST = f"{names.DOMAIN}/rehearsed"  # on the group's Lease: JSON, Rehearsal
 ANNOTATION_OF = f"{names.DOMAIN}/rehearsal-of"  # on a rehearsal's Job: JSON, what it rehearses
 LABEL = f"{names.DOMAIN}/rehearsal"  # on a rehearsal's objects and its pod: the cluster's name
-_LONGEST = 600
+_LONGEST = 600  # of a text in the annotation
 
 
 def name_for(cluster: str) -> str:
@@ -21,23 +21,10 @@ def name_for(cluster: str) -> str:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What the Job found; seconds to fetch the backup, until the new version answered, and to compare."""
-
-    ok: bool
-    why: str = ""  # what differs, or why the server did not start
-    version: str = ""  # empty: it never answered
-    fetch_seconds: float = 0.0
-    start_seconds: float = 0.0
-    compare_seconds: float = 0.0
-    tables: int = 0
-    rows: int = 0
-
-
-@dataclass(frozen=True)
 class Rehearsal:
-    """One rehearsal: what its Job found; `settings` is the digest of the my.cnf, `locked_out` says which accounts could
-    not log in any more."""
+    """One rehearsal: `ok` and `why` say what its Job found, `settings` is the digest of the my.cnf, `locked_out` says
+    which accounts could not log in any more. Seconds to fetch the backup, until the new version answered, to compare.
+    """
 
     image: str
     settings: str
@@ -75,17 +62,6 @@ class Rehearsal:
         return (
             f"{image.shown(self.image)} was rehearsed {_ago(self.at, now)} with backup {self.backup}: {self.verdict()}"
         )
-
-
-def made(outcome: Outcome, *, of: Mapping[str, str], backup: str, at: str, locked_out: str = "") -> Rehearsal:
-    """The record of an outcome."""
-    accounts = shortened(locked_out)
-    return Rehearsal(of["image"], of["settings"], backup, at, accounts, **asdict(outcome))
-
-
-def outcome_of(line: str) -> Outcome | None:
-    """The Job's last line; None if it is something else."""
-    return typed.make(Outcome, typed.json_of(line))
 
 
 def last(annotations: Mapping[str, str]) -> Rehearsal | None:

@@ -69,7 +69,7 @@ VERIFY = (
     Step("verdict", PYTHON, ("backup-verdict",)),
 )
 # With the image of an upgrade; the repository keeps no record of it.
-REHEARSE = (_LOOK, _CHOOSE, _FETCH, Step("mysqld", MYSQLD), Step("rehearse", PYTHON, ("backup-rehearse",)))
+REHEARSE = (_LOOK, _CHOOSE, _FETCH, Step("mysqld", MYSQLD), Step("check", PYTHON, ("backup-check",)))
 RESTORE = (
     _LOOK,
     _CHOOSE,

@@ -16,7 +16,6 @@ from mysqlops.core.target import Target
 from mysqlops.objects import backup, render
 
 Json = dict[str, Any]
-STEP = backup.REHEARSE[-1].name
 
 
 def job(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, instant, names, quantity, rehearsal
+from mysqlops.core import backup, names, quantity, rehearsal
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
@@ -34,7 +34,6 @@ from mysqlops.operations import (
     waiting,
 )
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup_progress
 from mysqlops.planning import rehearsal as planning
 
 Json = dict[str, Any]
@@ -58,12 +57,14 @@ class Rehearsing:
     chosen: backup.Backup
     target: Target
     locked_out: tuple[Reason, ...]
+    version: str
     steps: tuple[Step, ...]
 
     def of(self) -> dict[str, str]:
         """What makes two rehearsals the same."""
         return {
             "image": self.spec.image,
+            "version": self.version,
             "agent-image": self.spec.agent_image,
             "memory": self.spec.memory,
             "settings": rehearsed.settings_of(self.spec),
@@ -90,7 +91,8 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     for warning in (*tried.warnings, *(one.message for one in locked_out)):
         session.progress.warn(warning)
     pinned = image_check.pin(session, spec, tried)
-    return Rehearsing(pinned, chosen, place, tuple(locked_out), planning.steps(name, chosen, pinned.image))
+    steps = planning.steps(name, chosen, pinned.image)
+    return Rehearsing(pinned, chosen, place, tuple(locked_out), str(tried.version), steps)
 
 
 def _choose(session: Session, name: str, request: Request) -> tuple[Target, backup.Backup]:
@@ -122,20 +124,18 @@ def execute(session: Session, name: str, what: Rehearsing) -> rehearsal.Rehearsa
     pod = jobs.run(
         session,
         wanted,
-        backup_progress.progress,
+        planning.progress,
         "rehearsal-refused",
         created=lambda: _complete(session, what.spec, job_name),
     )
-    outcome = rehearsal.outcome_of(jobs.last_line(session, pod, objects.STEP))
-    ended = session.client.get("Job", job_name).get("status", {}).get("completionTime")
+    found = backup.compared(jobs.last_line(session, pod, "check"))
+    done = planning.result(found, pod, what.of(), what.chosen, what.locked_out) if found is not None else None
+    if done is not None:
+        rehearsed.note(session, name, done)
     jobs.delete(session, job_name, name)
     _await_gone(session, job_name)
-    if outcome is None:
+    if done is None:
         raise errors.StepFailed(f"Job {job_name} ended without a result", hint="run the same command again")
-    at = str(ended or instant.text(session.clock.now()))
-    locked_out = "; ".join(one.message for one in what.locked_out)
-    done = rehearsal.made(outcome, of=what.of(), backup=what.chosen.id, at=at, locked_out=locked_out)
-    rehearsed.note(session, name, done)
     return done
 
 

@@ -18,7 +18,6 @@ _DOING = {
     "choose": "choosing the backup",
     "fetch": "fetching",
     "check": "comparing",
-    "rehearse": "starting the new version",
     "choose-logs": "choosing the binary logs",
     "fetch-logs": "fetching the binary logs",
     "apply-logs": "applying the binary logs",

@@ -22,6 +22,7 @@ from mysqlops.planning.status import Condition, Observed
 from tests.unit.clusters import CLAIMS, GROUP, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.fakes.verbs import world
+from tests.unit.test_rehearsal import made_rehearsal
 
 CHECKS = {one.name: one for one in doctor.checks()}
 ROOT = Path(__file__).parents[2]
@@ -70,9 +71,7 @@ def test_a_healthy_cluster_without_schedules_has_only_that() -> None:
 
 
 def test_a_rehearsal_that_failed_is_found_until_the_image_runs_anyway() -> None:
-    outcome = rehearsal.Outcome(ok=False, why="app.t is missing")
-    of = {"image": "mysql:9.7.5", "settings": "x"}
-    last = rehearsal.made(outcome, of=of, backup="b", at="2025-12-31T22:00:00Z")
+    last = made_rehearsal(ok=False, why="app.t is missing")
     noted = {**LEASE["metadata"].get("annotations", {}), rehearsal.ANNOTATION_LAST: last.text()}
     facts = _facts(_observed(lease={**LEASE, "metadata": {**LEASE["metadata"], "annotations": noted}}))
     (found,) = CHECKS["rehearsal"].findings(facts)

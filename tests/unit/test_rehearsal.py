@@ -6,20 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent.jobs import backup as job
-from mysqlops.agent.jobs import local
-from mysqlops.agent.jobs import rehearsal as program
 from mysqlops.cli.main import run
 from mysqlops.core import backup, names, rehearsal, target
 from mysqlops.core.backup import LOGICAL, SIGNED, UNSIGNED
 from mysqlops.core.version import ServerVersion
-from mysqlops.mysql import connect, contents
 from mysqlops.objects import pods
 from mysqlops.operations import backup as backups
 from mysqlops.operations import delete as deleting
@@ -29,14 +24,24 @@ from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME
 from tests.unit.fakes.jobs import FAILS, RUNS, SUCCEEDS, Working
 from tests.unit.test_backup import NOW, made
-from tests.unit.test_backup_job import HELD, Copy
 
 JOB = "0-rehearsal-mysql"
 OURS = [(kind, JOB) for kind in ("Job", "NetworkPolicy", "ConfigMap")]
-GOOD = rehearsal.Outcome(
-    ok=True, version="9.7.5", fetch_seconds=3.0, start_seconds=41.0, compare_seconds=1.0, tables=2, rows=900
-)
+FOUND = backup.Verification("b", "2026-01-01T00:00:00Z", ok=True, seconds=44.0, tables=2, rows=900)
 HERE = target.Target("local", "/repository", target.DEFAULT_IMAGE, "backups")
+
+
+def made_rehearsal(**changed: Any) -> rehearsal.Rehearsal:
+    facts: dict[str, Any] = {
+        "image": "mysql:9.7.5",
+        "settings": "x",
+        "backup": "b",
+        "at": "2025-12-31T22:00:00Z",
+        "locked_out": "",
+    }
+    facts |= {"ok": True, "why": "", "version": "9.7.5", "tables": 2, "rows": 900}
+    facts |= {"fetch_seconds": 3.0, "start_seconds": 41.0, "compare_seconds": 1.0}
+    return rehearsal.Rehearsal(**{**facts, **changed})
 
 
 def _backup(n: int, **changed: Any) -> backup.Backup:
@@ -49,7 +54,7 @@ class World(Working):
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(3)
-        self.words = {"rehearse": json.dumps(asdict(GOOD))}
+        self.words = {"check": json.dumps(asdict(FOUND))}
         self.plugins: dict[str, list[str]] = {}
         self.version = "9.7.5"
         secret = target.make_secret(HERE, "password", {})
@@ -61,6 +66,16 @@ class World(Working):
         monkeypatch.setattr(image_check, "check", self._try)
         self.clock.wall = NOW + timedelta(days=1)
         self.settle()
+
+    def settle(self) -> None:
+        """The Job's pod says when each step ended."""
+        super().settle()
+        if (pod := self.store.objects.get(("Pod", f"{JOB}-x"))) and pod["status"]["phase"] == "Succeeded":
+            ends = {"choose": "00:00:00", "fetch": "00:00:03", "check": "00:00:46"}
+            pod["status"]["initContainerStatuses"] = [
+                {"name": name, "state": {"terminated": {"exitCode": 0, "finishedAt": f"{NOW:%Y-%m-%d}T{at}Z"}}}
+                for name, at in ends.items()
+            ]
 
     def _try(self, *_: object) -> image_check.Tried:
         return image_check.Tried((), ServerVersion.parse(self.version))
@@ -89,6 +104,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def test_the_newest_backup_is_tried_and_the_cluster_knows_afterwards(world: World) -> None:
     done = world.rehearse()
     assert (done.is_good, done.backup, done.image) == (True, world.there[0].id, "mysql:9.7.5")
+    assert (done.fetch_seconds, done.start_seconds, done.compare_seconds) == (3.0, 41.0, 2.0)
+    assert (done.tables, done.rows, done.version) == (2, 900, "9.7.5")
     assert rehearsal.last(world.notes()) == done
     assert world.left() == []
     (job_,) = world.jobs
@@ -192,8 +209,8 @@ def test_what_an_earlier_job_left_goes_by_its_uid(world: World) -> None:
 
 
 def test_a_new_version_that_fails_is_noted_and_reported(world: World) -> None:
-    bad = rehearsal.Outcome(ok=False, why="the server on the copy ended: [ERROR] unknown variable 'x=1'")
-    world.words = {"rehearse": json.dumps(asdict(bad))}
+    bad = replace(FOUND, ok=False, why="it cannot be read: the server on the copy ended: unknown variable 'x=1'")
+    world.words = {"check": json.dumps(asdict(bad))}
     what = world.plan()
     done = operations.execute(world.session(), NAME, what)
     with pytest.raises(errors.StepFailed, match="unknown variable 'x=1'"):
@@ -259,7 +276,7 @@ def test_upgrade_says_what_the_rehearsal_of_its_image_showed(world: World) -> No
     rehearsed.say(session, spec, changes_version=True)
     assert "this upgrade was not rehearsed; mysqlops upgrade mysql --image mysql:9.7.5 --rehearse" in world.said[-1]
     world.rehearse()
-    world.clock.sleep(2 * 3600 + 60)
+    world.clock.wall = NOW.replace(hour=2, minute=5)
     rehearsed.say(session, spec, changes_version=True)
     wanted = f"mysql:9.7.5 was rehearsed 2h ago with backup {world.there[0].id}: ok, 41 s to start and upgrade the data"
     assert world.said[-1] == wanted
@@ -271,7 +288,7 @@ def test_upgrade_says_what_the_rehearsal_of_its_image_showed(world: World) -> No
 
 
 def test_a_garbled_note_says_nothing() -> None:
-    done = rehearsal.made(GOOD, of={"image": "i", "settings": "s"}, backup="b", at="2026-01-01T00:00:00Z")
+    done = made_rehearsal()
     assert rehearsal.last({rehearsal.ANNOTATION_LAST: done.text()}) == done
     for text in ("", "[]", "{", json.dumps({**asdict(done), "at": "yesterday"}), json.dumps({**asdict(done), "ok": 1})):
         assert rehearsal.last({rehearsal.ANNOTATION_LAST: text}) is None
@@ -294,81 +311,3 @@ def test_delete_takes_a_rehearsal_with_it(world: World) -> None:
 def test_words_that_say_nothing_together(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["upgrade", NAME, *words.split()]) == 2
     assert told in capsys.readouterr().err
-
-
-class Program:
-    """The program beside its server."""
-
-    def __init__(self, work: Path) -> None:
-        self.work, self.copy, self.accounts = work, Copy(work), 4
-        self.copy.executed = made(1).gtid
-        self.copy.version = "9.7.5"
-        scalar = self.copy.scalar
-        self.copy.scalar = lambda sql: (  # type: ignore[method-assign]
-            str(self.accounts) if "mysql.user" in sql else scalar(sql)
-        )
-        recorded = replace(HELD, rights={"user": contents.Table(4, 9)})
-        manifest = {"backup": asdict(made(1)), "contents": recorded.as_json(), "spec": {}}
-        (work / "copy").mkdir()
-        (work / "copy" / "manifest.json").write_text(json.dumps(manifest))
-        (work / "manifest").write_text("")
-        (work / "started").write_text("0")
-        (work / "mysqld.began").touch()
-
-    def run(self) -> None:
-        program.Rehearsal({}).run()
-
-
-@pytest.fixture
-def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    found = Program(tmp_path)
-    for module in (job, local, program):
-        monkeypatch.setattr(module, "_WORK", tmp_path)
-        monkeypatch.setattr(module, "_SCRATCH", tmp_path)
-    monkeypatch.setattr(job, "_MANIFEST", tmp_path / "copy" / "manifest.json")
-    monkeypatch.setattr(connect, "connect_socket", lambda *_, **__: found.copy)
-    monkeypatch.setattr(contents, "of", lambda *_, **__: HELD)
-    return found
-
-
-def _printed(capsys: pytest.CaptureFixture[str]) -> rehearsal.Outcome:
-    found = rehearsal.outcome_of(capsys.readouterr().out.splitlines()[-1])
-    assert found is not None
-    return found
-
-
-def test_the_program_reports_what_the_new_version_made_of_the_data(
-    beside: Program, capsys: pytest.CaptureFixture[str]
-) -> None:
-    beside.run()
-    found = _printed(capsys)
-    assert (found.ok, found.version, found.tables, found.rows) == (True, "9.7.5", 1, 2)
-    beside.accounts = 3
-    beside.run()
-    assert _printed(capsys).why == "3 accounts instead of 4"
-
-
-@pytest.mark.parametrize(("status", "is_result"), [("1", True), ("137", False)])
-def test_a_server_that_refuses_the_data_is_a_result_and_one_that_was_killed_is_not(
-    beside: Program,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    status: str,
-    is_result: bool,
-) -> None:
-    def refuse(*_: object, **__: object) -> Any:
-        raise errors.ConnectFailed("nobody there")
-
-    monkeypatch.setattr(connect, "connect_socket", refuse)
-    (beside.work / "mysqld.stopped").write_text(status)
-    (beside.work / "mysqld.errors").write_text(
-        "2026 0 [ERROR] [MY-000067] [Server] unknown variable 'x=1'.\nAborting\n"
-    )
-    if not is_result:
-        with pytest.raises(errors.StepFailed, match="unknown variable"):
-            beside.run()
-        return
-    beside.run()
-    found = _printed(capsys)
-    assert (found.ok, found.version) == (False, "")
-    assert found.why == "the server on the copy ended: [ERROR] [MY-000067] [Server] unknown variable 'x=1'."

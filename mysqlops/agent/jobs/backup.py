@@ -16,7 +16,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import api, credentials, member, settings, vault
-from mysqlops.agent.jobs import comparing, local, logical, peers
+from mysqlops.agent.jobs import local, logical, peers
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, instant, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused
@@ -73,11 +73,7 @@ class Job:
         told = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
         told["committed"] = self._committed_until()
         with self._local() as server:
-            own = {
-                "server_version": server.scalar("SELECT @@version"),
-                "gtid": comparing.executed(server),
-                "binlog": "",
-            }
+            own = {"server_version": server.scalar("SELECT @@version"), "gtid": _executed(server), "binlog": ""}
             self._record(server, started, {"method": backup.SNAPSHOT, **told, **own})
 
     def _record(self, server: connect.Server, started: float, told: Mapping[str, Any]) -> None:
@@ -172,8 +168,18 @@ class Job:
         """The result of the comparison, with the time to fetch and start the backup."""
         with self._local() as server:
             fetched = self._fetched_seconds()
-            found, different = comparing.compare(server, made, recorded, self._say)
+            gtid = _executed(server)
+            if made.method == backup.LOGICAL:
+                found = contents.of_any_version(server, self._say, recorded.version)
+            else:
+                checked = made.checked == backup.CHECKSUM
+                found = contents.of(server, self._say, with_checksums=checked, version=recorded.version)
+                if str(server.scalar("SELECT @@version")) != made.server_version:
+                    recorded, found = contents.of_whatever_version(recorded), contents.of_whatever_version(found)
             self._stop(server)
+        different = contents.differences(recorded, found)
+        if gtid != made.gtid:
+            different.append(f"GTID set {gtid} instead of {made.gtid}")
         rows = sum(one.rows for one in found.tables.values())
         why = "; ".join(different)[:1000]
         return backup.Verification(made.id, self._moment(), not different, fetched, why, len(found.tables), rows)
@@ -271,6 +277,10 @@ def _snapshots() -> list[dict[str, Any]]:
 
 def _write_lines(name: str, lines: list[str]) -> None:
     (_WORK / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _executed(server: connect.Server) -> str:
+    return str(server.scalar("SELECT @@global.gtid_executed")).replace("\n", "")
 
 
 def _size(folder: Path) -> int:

@@ -17,12 +17,13 @@ T = TypeVar("T")
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _ROOM_BYTES = 16 << 20
 APPLYING = _SCRATCH / "copy" / "applying"  # exists once binary logs are being applied to the data
-_START_SECONDS, _STOP_SECONDS, _CRASH_SECONDS = 600.0, 600.0, 10.0
+# A server that upgrades its data, or recovers it, answers nobody until it is done; one that ended is noticed at once.
+_START_SECONDS, _STOP_SECONDS, _CRASH_SECONDS = 7200.0, 600.0, 10.0
 
 
-def wait_for(clock: Clock, name: str, login: connect.Login, seconds: float = _START_SECONDS) -> connect.Server:
+def wait_for(clock: Clock, name: str, login: connect.Login) -> connect.Server:
     """The server, which may still be starting; raises StepFailed once it has ended, WaitTimeout."""
-    deadline = clock.monotonic() + seconds
+    deadline = clock.monotonic() + _START_SECONDS
     while True:
         try:
             return connect.connect_socket(login, path=str(_WORK / f"{name}.sock"), timeout_seconds=30)
@@ -30,7 +31,7 @@ def wait_for(clock: Clock, name: str, login: connect.Login, seconds: float = _ST
             if _stopped(name).exists():
                 raise errors.StepFailed(f"the server on the copy ended: {_last_words(name)}") from error
             if clock.monotonic() > deadline:
-                raise errors.WaitTimeout(f"no server on the copy after {seconds:.0f} s: {error}") from error
+                raise errors.WaitTimeout(f"no server on the copy after {_START_SECONDS:.0f} s: {error}") from error
             clock.sleep(0.2)
 
 
@@ -76,7 +77,7 @@ def blames_data(clock: Clock, name: str, error: errors.MysqlopsError) -> bool:
     if not isinstance(error, errors.StatementFailed):
         with contextlib.suppress(errors.WaitTimeout):  # a server that crashes leaves its status a moment later
             until(clock, _stopped(name).exists, "end", seconds=_CRASH_SECONDS)
-            ended = _ended_with(name)
+            ended = _stopped(name).read_text().strip()
     return blames(is_refused=isinstance(error, errors.StatementFailed), ended=ended, is_full=_is_full())
 
 
@@ -86,25 +87,10 @@ def _is_full() -> bool:
 
 
 def _last_words(name: str) -> str:
-    """Why the server ended, as far as it said: the pod's logs are deleted with it. The first error is usually the
-    cause; what loads a dump reports its own."""
-    loading = _tail(_WORK / "load.log")
-    said = _line(_WORK / f"{name}.errors") or _line(_WORK / f"{name}.last") or f"exit status {_ended_with(name)}"
-    return f"({loading})" if loading else said
-
-
-def _tail(log: Path) -> str:
-    return log.read_text(errors="replace").strip()[-300:] if log.exists() else ""
-
-
-def _line(log: Path) -> str:
-    """The first line, without the date."""
-    first = next(iter(log.read_text(errors="replace").splitlines()), "") if log.exists() else ""
-    return first[first.find("[ERROR]") :][:300] if "[ERROR]" in first else first[:300]
-
-
-def _ended_with(name: str) -> str:
-    return _stopped(name).read_text().strip()
+    """Why the server ended: the pod's logs are deleted with it. Its first error is usually the cause."""
+    logs = [_WORK / one for one in ("load.log", f"{name}.errors", f"{name}.last")]
+    found = [text for one in logs if one.exists() and (text := one.read_text(errors="replace").strip())]
+    return found[0].splitlines()[0][-300:] if found else "it said nothing"
 
 
 def _stopped(name: str) -> Path:
