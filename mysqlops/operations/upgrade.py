@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import Any
@@ -104,7 +105,17 @@ def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> 
     different = [item for item, found in there if _differs(item, found)]
     owned.check(session.client, [(item, found) for item, found in there if item in different])
     others = tuple(item for item in different if item["kind"] != "StatefulSet")
-    return _Compared(wanted, others, replaces_pods=len(others) < len(different))
+    replaces = len(others) < len(different) or _loses_something(running, wanted)
+    return _Compared(wanted, others, replaces_pods=replaces)
+
+
+def _loses_something(running: observe.Running, wanted: Sequence[Json]) -> bool:
+    """Whether pods have something that the new spec no longer asks for: what is only absent is no difference."""
+    now, then = (
+        next(one for one in objects if one["kind"] == "StatefulSet")["spec"]["template"]
+        for objects in (objects(running, running.spec), wanted)
+    )
+    return bool(drift.differences(now, then))
 
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
@@ -210,7 +221,7 @@ def _differs(wanted: Json, found: Json | None) -> bool:
     return not filled_secret and (found is None or bool(drift.differences(wanted, found)))
 
 
-_OTHERS = {"mysqld": "settings", "spread": "spread", "pod": "pod patch"}
+_OTHERS = {"mysqld": "settings", "spread": "spread", "any_uid": "user", "pod": "pod patch"}
 
 
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
