@@ -78,6 +78,8 @@ def test_a_rehearsal_that_failed_is_found_until_the_image_runs_anyway() -> None:
     assert "mysql:9.7.5 was rehearsed 2h ago with backup b: failed: app.t is missing" in found.evidence
     assert "--image mysql:9.7.5 --rehearse" in found.fix
     assert not CHECKS["rehearsal"].findings(replace(facts, now=replace(facts.now, image="mysql:9.7.5")))
+    newer = tuple(replace(one, version="9.7.6") for one in facts.now.members)
+    assert not CHECKS["rehearsal"].findings(replace(facts, now=replace(facts.now, members=newer)))
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,12 @@ def versions(facts: Facts) -> list[Found]:
 
 
 def rehearsed(facts: Facts) -> list[Found]:
-    """A rehearsed upgrade that failed, of an image that does not run."""
+    """A rehearsed upgrade that failed, until its image or a newer version runs."""
     last = rehearsal.last(status.annotations_of(facts.seen.lease))
     if last is None or last.is_good or last.image == facts.now.image:
+        return []
+    tried, run = version.find(last.version), [version.find(one.version or "") for one in facts.now.members]
+    if tried is not None and any(one is not None and one > tried for one in run):
         return []
     fix = f"fix what it names, then mysqlops upgrade {facts.name} --image {last.image} --rehearse; or another image"
     return [("the last rehearsal of an upgrade failed", last.sentence(facts.seen.taken_at), fix)]
