@@ -13,6 +13,21 @@ server() {
     --ssl-ca= --ssl-cert= --ssl-key= --require-secure-transport=OFF --event-scheduler=OFF --init-connect= \
     --loose-group-replication-start-on-boot=OFF --loose-clone-ssl-ca=/run/ca/ca.crt --innodb-flush-log-at-trx-commit=2 "$@"
 }
+# Run one; what it says of errors, and its last line, go to files too: the pod's logs are deleted with the pod, and the next
+# step reports why a server ended.
+heard() {
+  {
+    ended=$({ { ended=0 && "$@" 2>&1 || ended=$?; echo "$ended" >&4; } | listen >&3; } 4>&1)
+  } 3>&1
+  return "$ended"
+}
+listen() {
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    case $line in *'[ERROR]'*) printf '%s\n' "$line" >>"/work/$name.errors" ;; esac
+    printf '%s\n' "$line" >"/work/$name.last"
+  done
+}
 copy() {
   server --skip-log-bin --skip-grant-tables "$@"
 }
@@ -42,16 +57,16 @@ if [ "$code" != 0 ]; then
   echo "mysqld.sh: the dump could not be loaded" >&2
 elif [ -e "$data" ] && [ -n "${APPLY:-}" ]; then
   if [ -s /work/logs ]; then
-    server --skip-log-bin --init-file=/work/replay.sql --super-read-only=OFF --server-id=1000 --relay-log=/scratch/replay/relay \
+    heard server --skip-log-bin --init-file=/work/replay.sql --super-read-only=OFF --server-id=1000 --relay-log=/scratch/replay/relay \
       --relay-log-index=/scratch/replay/relay.index --relay-log-recovery=OFF || code=$?
   fi
 elif [ -e "$data" ]; then
   if [ -n "${DUMP:-}" ]; then dump_when_told & fi
-  copy --super-read-only="${READ_ONLY:-ON}" || code=$?
+  heard copy --super-read-only="${READ_ONLY:-ON}" || code=$?
   if [ -e /work/again ]; then
     rm /work/again
     code=0
-    copy --super-read-only=ON ${DUMP:+--max-allowed-packet=1G} || code=$?
+    heard copy --super-read-only=ON ${DUMP:+--max-allowed-packet=1G} || code=$?
   fi
 fi
 echo "$code" >"/work/$name.stopped"

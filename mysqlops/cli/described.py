@@ -28,6 +28,7 @@ class Access:
     limit_egress: bool | None
     pull_secrets: tuple[str, ...] | None
     spread: str | None
+    any_uid: bool | None
     pod: str | None
 
 
@@ -59,6 +60,11 @@ _ACCESS = (
         ["--spread"],
         type=click.Choice([PREFERRED, REQUIRED]),
         help="Whether members must be on different nodes (default: preferred).",
+    ),
+    click.Option(
+        ["--any-uid/--fixed-uid"],
+        default=None,
+        help="Let the namespace choose the pods' user and group, as OpenShift does.",
     ),
     click.Option(
         ["--pod-patch", "pod"],

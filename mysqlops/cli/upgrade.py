@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mysqlops.cli import described, options, output
+from mysqlops.cli import described, options, output, rehearsed
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Duration
 from mysqlops.core.spec import ANY_NAMESPACE
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="A new pod that has not joined the group by then has failed.",
 )
+@rehearsed.options_of
 @options.dry_run("Try the images, show the steps; change nothing.")
 @click.option("--status", "way", flag_value="status", help="Show an open rollout.")
 @click.option("--resume", "way", flag_value="resume", help="Continue an open rollout.")
@@ -45,6 +46,7 @@ def upgrade(
     cpu: str | None,
     access: described.Access,
     member_timeout: float,
+    asked: rehearsed.Asked,
     dry_run: bool,
     way: str | None,
 ) -> None:
@@ -54,8 +56,12 @@ def upgrade(
     upgrade path between the versions is checked. If a new pod fails, the rollout stops and every change is rolled back.
     The command leads the rollout, so it always waits.
 
+    With --rehearse, the cluster stays as it is: the newest backup is started with the new image in a pod of its own,
+    upgraded, and compared with what was recorded. If the command is killed, run it again: it waits for the same Job.
+
     \b
     Examples:
+      mysqlops upgrade mysql --image mysql:9.7.5 --rehearse
       mysqlops upgrade mysql --image mysql:9.7.5 --dry-run
       mysqlops upgrade mysql --memory 4Gi
       mysqlops upgrade mysql --rollback
@@ -65,6 +71,7 @@ def upgrade(
 
     name, limits = run.name, rollout.Limits(member_timeout)
     changes = {"image": image, "agent_image": agent_image, "memory": memory, "cpu": cpu, **asdict(access)}
+    asked.check(image, way)
     if way and any(value is not None for value in changes.values()):
         raise click.UsageError(f"--{way} concerns the open rollout: omit the changes")
     if way == "status":
@@ -73,6 +80,9 @@ def upgrade(
         return
     if way:
         _go_on(run, way, limits, dry_run=dry_run)
+        return
+    if asked.rehearses:
+        rehearsed.rehearse(run, asked, changes, dry_run=dry_run)
         return
     with run.changing(dry_run=dry_run) as session:
         running = observe.must_run(session.client, name)

@@ -12,7 +12,9 @@ DEFAULT_AGENT_IMAGE = "python:3.13-slim"
 ANY_NAMESPACE = "*"
 PREFERRED, REQUIRED = "preferred", "required"  # whether members may share a node where no other has room
 # Properties of this Kubernetes cluster, not of the database: no backup carries them.
-SURROUNDINGS = frozenset({"client_namespaces", "metrics_namespaces", "limit_egress", "pull_secrets", "pod", "spread"})
+SURROUNDINGS = frozenset(
+    {"client_namespaces", "metrics_namespaces", "limit_egress", "pull_secrets", "pod", "spread", "any_uid"}
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class ClusterSpec:
     limit_egress: bool = False
     pull_secrets: tuple[str, ...] = ()
     spread: str = PREFERRED
+    any_uid: bool = False  # the namespace chooses the pods' user and group
     pod: str = ""  # what the user adds to every pod (core/pod_patch.py)
 
     def __post_init__(self) -> None:

@@ -68,6 +68,8 @@ VERIFY = (
     Step("note", RESTIC, ("store", "/work/report")),
     Step("verdict", PYTHON, ("backup-verdict",)),
 )
+# With the image of an upgrade; the repository keeps no record of it.
+REHEARSE = (_LOOK, _CHOOSE, _FETCH, Step("mysqld", MYSQLD), Step("check", PYTHON, ("backup-check",)))
 RESTORE = (
     _LOOK,
     _CHOOSE,

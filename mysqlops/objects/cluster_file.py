@@ -31,6 +31,7 @@ OPTIONAL = {
     "spec.access.metricsNamespaces": "metrics_namespaces",
     "spec.access.limitEgress": "limit_egress",
     "spec.imagePullSecrets": "pull_secrets",
+    "spec.anyUid": "any_uid",
     pod_patch.PATH: "pod",
 }
 _IMAGES = ("image", "agent_image")

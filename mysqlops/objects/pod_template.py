@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mysqlops.core import pod_patch
+from mysqlops.core import names, pod_patch
 
 Json = dict[str, Any]
+ANNOTATION_USER = f"{names.DOMAIN}/user"  # of a pod: who chooses its user; absent: the manifests
+_ANY = "any"
 _SCHEDULING = ("nodeSelector", "affinity", "topologySpreadConstraints")
 
 
@@ -21,6 +23,9 @@ class Owner(Protocol):
 
     @property
     def pod(self) -> str: ...
+
+    @property
+    def any_uid(self) -> bool: ...
 
     def pull_references(self) -> list[dict[str, str]]: ...
 
@@ -31,6 +36,7 @@ class Noted:
 
     pod: str
     pull_secrets: tuple[str, ...]
+    any_uid: bool = False
 
     def pull_references(self) -> list[dict[str, str]]:
         return [{"name": one} for one in self.pull_secrets]
@@ -39,19 +45,31 @@ class Noted:
 def noted(stateful_set: Json) -> Noted:
     """Raises ConfigError for a patch that mysqlops never writes."""
     template = stateful_set["spec"]["template"]
-    text = (template["metadata"].get("annotations") or {}).get(pod_patch.ANNOTATION, "")
+    notes = template["metadata"].get("annotations") or {}
+    text = notes.get(pod_patch.ANNOTATION, "")
     pod_patch.load(text)
-    return Noted(text, tuple(one["name"] for one in template["spec"].get("imagePullSecrets") or ()))
+    secrets = tuple(one["name"] for one in template["spec"].get("imagePullSecrets") or ())
+    return Noted(text, secrets, notes.get(ANNOTATION_USER) == _ANY)
 
 
 def finish(template: Json, owner: Owner, role: str) -> None:
     """Changes a pod, or the template of one, in place."""
     template["spec"]["imagePullSecrets"] = owner.pull_references()
+    if owner.any_uid:
+        _leave_user_open(template)
     for part in pod_patch.parts(owner.pod, role):
         patch = copy.deepcopy(part)
         for key, values in patch.get("metadata", {}).items():
             template.setdefault("metadata", {}).setdefault(key, {}).update(values)
         _merge(template["spec"], patch.get("spec", {}))
+
+
+def _leave_user_open(template: Json) -> None:
+    """An admission plugin fills these in, such as OpenShift's for restricted-v2; what it sets besides, it sets anyway.
+    The annotation is what a running cluster is known by, and what makes the change a difference."""
+    for key in ("runAsUser", "runAsGroup", "fsGroup"):
+        template["spec"]["securityContext"].pop(key, None)
+    template.setdefault("metadata", {}).setdefault("annotations", {})[ANNOTATION_USER] = _ANY
 
 
 def _merge(pod: Json, patch: Json) -> None:

@@ -28,6 +28,7 @@ _VERBS = {
     "metrics_namespaces": ("--metrics-namespaces", "upgrade {name} --metrics-namespaces {wanted}"),
     "limit_egress": ("--limit-egress", "upgrade {name} --limit-egress"),
     "spread": ("--spread", "upgrade {name} --spread {wanted}"),
+    "any_uid": ("--any-uid", "upgrade {name} --any-uid"),
     "pod": ("--pod-patch", "upgrade {name} --pod-patch FILE"),
     "pull_secrets": ("--image-pull-secrets", "upgrade {name} --image-pull-secrets {wanted}"),
 }
@@ -57,6 +58,7 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
         limit_egress=access.limit_egress,
         pull_secrets=noted.pull_secrets,
         spread=render.spread_of(stateful_set["spec"]["template"]),
+        any_uid=noted.any_uid,
         pod=noted.pod,
         mysqld=mysqld_config.read(mysqld_config.parse(settings.get(USER_CNF, ""), source)),
     )

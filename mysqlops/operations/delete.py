@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import instant, names, ordered
+from mysqlops.core import instant, names, ordered, rehearsal
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
@@ -26,6 +26,8 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     steps = []
     if own.find(client, "Job", names.adopt_job(name), name) is not None:
         steps.append(Step("delete", "Job", names.adopt_job(name), f"copies data into {name}"))
+    if own.find(client, "Job", rehearsal.name_for(name), name) is not None:
+        steps.append(Step("delete", "Job", rehearsal.name_for(name), f"rehearses an upgrade of {name}"))
     for kind in (
         "CronJob",
         "Deployment",

@@ -139,11 +139,19 @@ def _create(client: Client, pod: Json) -> None:
         client.create("Pod", pod)
     except errors.Forbidden as error:
         text = str(error).partition("forbidden: ")[2]
+        if "security context constraint" in text:
+            raise errors.Refused([_refused_user(text)]) from error
         if "quota" not in text:
             raise
         missing = "create a LimitRange with defaults for the named resources: `mysqlops explain configuration`"
         room = "ask for a larger quota, or give smaller --memory, --cpu or --replicas"
         raise errors.Refused([Reason("quota", text, missing if "must specify" in text else room)]) from error
+
+
+def _refused_user(text: str) -> Reason:
+    """OpenShift chooses the user of a pod, and refuses the one that the manifests name."""
+    hint = "--any-uid lets the namespace choose the pods' user: `mysqlops explain pods`"
+    return Reason("user-refused", text[:400], hint)
 
 
 def _delete(session: Session, name: str) -> None:

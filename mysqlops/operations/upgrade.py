@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import Any
@@ -22,6 +23,7 @@ from mysqlops.operations import (
     image_check,
     observe,
     owned,
+    rehearsed,
     secret_move,
     unproven,
 )
@@ -67,6 +69,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     why = describe(running, spec)
     since = instant.text(session.clock.now())
     before = max(_versions(now).values(), default=after)
+    rehearsed.say(session, spec, changes_version=before != after)
     record = rollout.Rollout(why, since, running.stateful_set["spec"]["template"], str(before), str(after))
     if record.changes_version() and now.replicas == 1:
         text = f"{name} has one member: if {after} does not come up, no other copy exists to go back to"
@@ -102,7 +105,17 @@ def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> 
     different = [item for item, found in there if _differs(item, found)]
     owned.check(session.client, [(item, found) for item, found in there if item in different])
     others = tuple(item for item in different if item["kind"] != "StatefulSet")
-    return _Compared(wanted, others, replaces_pods=len(others) < len(different))
+    replaces = len(others) < len(different) or _loses_something(running, wanted)
+    return _Compared(wanted, others, replaces_pods=replaces)
+
+
+def _loses_something(running: observe.Running, wanted: Sequence[Json]) -> bool:
+    """Whether pods have something that the new spec no longer asks for: what is only absent is no difference."""
+    now, then = (
+        next(one for one in objects if one["kind"] == "StatefulSet")["spec"]["template"]
+        for objects in (objects(running, running.spec), wanted)
+    )
+    return bool(drift.differences(now, then))
 
 
 def execute(session: Session, name: str, change: Change, limits: rolling.Limits) -> list[str]:
@@ -208,7 +221,7 @@ def _differs(wanted: Json, found: Json | None) -> bool:
     return not filled_secret and (found is None or bool(drift.differences(wanted, found)))
 
 
-_OTHERS = {"mysqld": "settings", "spread": "spread", "pod": "pod patch"}
+_OTHERS = {"mysqld": "settings", "spread": "spread", "any_uid": "user", "pod": "pod patch"}
 
 
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
@@ -233,14 +246,8 @@ def _try_images(
     tried = image_check.check(session, spec, wanted)
     if tried.reasons or tried.version is None:
         raise Refused(tried.reasons)
-    found = _versions(now)
-    reasons = [
-        Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` lists the upgrade paths")
-        for pod, before in found.items()
-        if (refusal := series.upgrade_refused_because(before, tried.version))
-    ]
-    if tried.version not in found.values():
-        reasons += _removed_plugins(session, now, spec, tried.version)
+    found, reasons = _versions(now), path_refused(now, tried.version)
+    reasons += removed_plugins(session, now, spec, tried.version)
     if reasons:
         raise Refused(reasons)
     if tried.version not in found.values():
@@ -250,10 +257,21 @@ def _try_images(
     return tried, tried.version
 
 
-def _removed_plugins(
+def path_refused(now: status.Status, after: version.ServerVersion) -> list[Reason]:
+    """Why members of their present versions may not be upgraded to that one."""
+    return [
+        Reason("version-path", f"{pod}: {refusal}", "`mysqlops explain versions` lists the upgrade paths")
+        for pod, before in _versions(now).items()
+        if (refusal := series.upgrade_refused_because(before, after))
+    ]
+
+
+def removed_plugins(
     session: Session, now: status.Status, spec: ClusterSpec, after: version.ServerVersion
 ) -> list[Reason]:
-    """Accounts that could no longer log in."""
+    """Accounts that could no longer log in; none if a member runs that version already."""
+    if after in _versions(now).values():
+        return []
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
     accounts: dict[str, list[str]] = agents.run(session.client, now.primary, "plugins", timeout_seconds=20)

@@ -7,27 +7,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
+from tests.cluster import wrapped
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace
-from tests.conftest import missing
 from tests.faults.ledger import Ledger
 
 pytestmark = pytest.mark.long
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
-ROOT = Path(__file__).parents[2]
-_WRAPPER = """FROM {image}
-USER root
-RUN mkdir -p /usr/local/sbin && printf '{script}' >/usr/local/sbin/mysqld && chmod 755 /usr/local/sbin/mysqld
-USER mysql
-"""
-_SAYS = 'if [ "$1" = --version ]; then echo "mysqld  Ver {version} for Linux"; exit; fi'
-_CHECKS = 'case "$*" in *--validate-config*) exec /usr/sbin/mysqld "$@";; esac'
-_RUNS = 'exec /usr/sbin/mysqld "$@"'
 _MARK = "/var/lib/mysql/data/newer"
+_SAYS, _CHECKS, _RUNS = wrapped.SAYS, wrapped.CHECKS, wrapped.RUNS
 _FAILS = "echo wrapper: no way >&2; exit 1"
 IMAGES = {
     "same": [_RUNS],
@@ -49,22 +39,7 @@ IMAGES = {
 
 @pytest.fixture(scope="module")
 def images(request: pytest.FixtureRequest) -> dict[str, str]:
-    if "/state/lab/" not in KUBECONFIG:
-        missing(request.config, "lab", "images are loaded into the lab's nodes: scripts/lab up")
-    base, tags = os.environ["MYSQLOPS_IMAGE"], {}
-    for name, lines in IMAGES.items():
-        tags[name] = f"lab/mysql-{name}:9.7"
-        script = "\\n".join(["#!/bin/sh", *lines, ""]).replace("'", "'\\''")
-        text = _WRAPPER.format(image=base, script=script.replace("%", "%%"))
-        _run("docker", "build", "-q", "-t", tags[name], "-", stdin=text)
-    _run(str(ROOT / "scripts" / "lab"), "load", *tags.values())
-    return tags
-
-
-def _run(*words: str, stdin: str = "") -> str:
-    done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return wrapped.build(request.config, IMAGES)
 
 
 @pytest.fixture(scope="module")
@@ -161,16 +136,14 @@ def _claim_uid(namespace: Namespace, claim: str) -> str:
 def _digest_on_every_node(image: str) -> str:
     """Let the nodes know an image by its digest too, as if they had pulled it; the digest."""
     found = set()
-    nodes = [
-        one["metadata"]["name"]
-        for one in json.loads(_run("kubectl", f"--kubeconfig={KUBECONFIG}", "get", "nodes", "-o", "json"))["items"]
-    ]
+    listed = wrapped.run("kubectl", f"--kubeconfig={KUBECONFIG}", "get", "nodes", "-o", "json")
+    nodes = [one["metadata"]["name"] for one in json.loads(listed)["items"]]
     for node in nodes:
         ctr = ["docker", "exec", node, "ctr", "-n", "k8s.io", "images"]
         name = f"docker.io/{image}"
-        (line,) = (one for one in _run(*ctr, "list", f"name=={name}").splitlines() if one.startswith(f"{name} "))
+        (line,) = (one for one in wrapped.run(*ctr, "list", f"name=={name}").splitlines() if one.startswith(f"{name} "))
         digest = next(word for word in line.split() if word.startswith("sha256:"))
-        _run(*ctr, "tag", "--force", name, f"{name.partition(':')[0]}@{digest}")
+        wrapped.run(*ctr, "tag", "--force", name, f"{name.partition(':')[0]}@{digest}")
         found.add(digest)
     (digest,) = found
     return digest

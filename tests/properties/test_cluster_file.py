@@ -76,6 +76,7 @@ _SPECS = st.builds(
     limit_egress=st.booleans(),
     pull_secrets=_NAMES,
     spread=st.sampled_from(["preferred", "required"]),
+    any_uid=st.booleans(),
     pod=_PATCHES.map(pod_patch.canonical),
 )
 

@@ -145,6 +145,7 @@ def test_a_service_changed_by_hand_is_restored() -> None:
         ({"limit_egress": True}, "--limit-egress True", "upgrade orders --limit-egress"),
         ({"pull_secrets": ("own",)}, "--image-pull-secrets own", "upgrade orders --image-pull-secrets own"),
         ({"spread": "required"}, "--spread required: orders runs with preferred", "upgrade orders --spread required"),
+        ({"any_uid": True}, "--any-uid True: orders runs with False", "upgrade orders --any-uid"),
         ({"pod": '{"spec":{"schedulerName":"x"}}'}, "--pod-patch: orders runs", "upgrade orders --pod-patch FILE"),
         ({"mysqld": {"max_connections": "43"}}, "differ from the running ones: max_connections", "config set orders"),
     ],

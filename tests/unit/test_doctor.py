@@ -13,7 +13,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import run
-from mysqlops.core import names
+from mysqlops.core import names, rehearsal
 from mysqlops.operations import carried, doctor, observe
 from mysqlops.planning import verdict
 from mysqlops.planning.checks import answers, fixes
@@ -22,6 +22,7 @@ from mysqlops.planning.status import Condition, Observed
 from tests.unit.clusters import CLAIMS, GROUP, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.fakes.verbs import world
+from tests.unit.test_rehearsal import made_rehearsal
 
 CHECKS = {one.name: one for one in doctor.checks()}
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,18 @@ def test_a_healthy_cluster_without_schedules_has_only_that() -> None:
     facts = _facts()
     assert {name for name in CHECKS if _found(facts, name)} == {"backups"}
     assert {name: why for name in CHECKS if (why := CHECKS[name].unchecked(facts))} == {}
+
+
+def test_a_rehearsal_that_failed_is_found_until_the_image_runs_anyway() -> None:
+    last = made_rehearsal(ok=False, why="app.t is missing")
+    noted = {**LEASE["metadata"].get("annotations", {}), rehearsal.ANNOTATION_LAST: last.text()}
+    facts = _facts(_observed(lease={**LEASE, "metadata": {**LEASE["metadata"], "annotations": noted}}))
+    (found,) = CHECKS["rehearsal"].findings(facts)
+    assert "mysql:9.7.5 was rehearsed 2h ago with backup b: failed: app.t is missing" in found.evidence
+    assert "--image mysql:9.7.5 --rehearse" in found.fix
+    assert not CHECKS["rehearsal"].findings(replace(facts, now=replace(facts.now, image="mysql:9.7.5")))
+    newer = tuple(replace(one, version="9.7.6") for one in facts.now.members)
+    assert not CHECKS["rehearsal"].findings(replace(facts, now=replace(facts.now, members=newer)))
 
 
 @pytest.mark.parametrize(

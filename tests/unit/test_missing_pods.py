@@ -141,6 +141,23 @@ def test_a_quota_that_the_pods_would_not_pass_is_refused_before_anything_is_made
     assert str(reason.hint).startswith(hint)
 
 
+def test_a_namespace_that_chooses_the_user_of_its_pods_is_told_apart() -> None:
+    why = (
+        "unable to validate against any security context constraint: [provider restricted-v2: "
+        ".spec.securityContext.fsGroup: Invalid value: []int64{999}: 999 is not an allowed group]"
+    )
+
+    class Client(api.Client):
+        def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+            raise errors.Forbidden(f'POST /api/v1/pods: 403 pods "mysql-image-check" is forbidden: {why}')
+
+    with pytest.raises(errors.Refused) as refused:
+        image_check._create(Client(api.Store(api.Clock())), {"metadata": {"name": "mysql-image-check"}})
+    (reason,) = refused.value.reasons
+    assert (reason.code, reason.message) == ("user-refused", why)
+    assert "--any-uid" in str(reason.hint)
+
+
 def test_a_right_that_is_missing_is_no_quota() -> None:
     class Client(api.Client):
         def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:

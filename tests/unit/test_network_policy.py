@@ -177,7 +177,14 @@ def test_a_name_that_cannot_be_one_is_refused(field: str) -> None:
 
 def test_the_options_say_who_may_connect() -> None:
     given = {"replicas": 3, "client_namespaces": types.NameList().convert("web,shop,", None, None)}
-    absent = {"metrics_namespaces": None, "limit_egress": None, "pull_secrets": None, "spread": None, "pod": None}
+    absent = {
+        "metrics_namespaces": None,
+        "limit_egress": None,
+        "pull_secrets": None,
+        "spread": None,
+        "any_uid": None,
+        "pod": None,
+    }
     spec = described.Wanted({**given, **absent}, None, frozenset(), frozenset()).spec("mysql", HERE)
     assert network.access_of(policy_of(spec)) == network.Access(("shop", "web"), (), False)
     assert types.NameList().convert("", None, None) == ()

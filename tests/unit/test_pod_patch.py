@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mysqlops.cli.types import PodPatch
-from mysqlops.core import cluster_file, pod_patch, rollout
+from mysqlops.core import cluster_file, pod_patch, rollout, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.drill.plan import objects as drill
@@ -20,7 +20,7 @@ from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
 from mysqlops.objects import adopt, backup, binlog, drift, pod_template, render, running
 from mysqlops.objects import cluster_file as described
-from mysqlops.operations import deploy, image_check, restic
+from mysqlops.operations import deploy, image_check, observe, restic, upgrade
 from tests.unit.fakes.cluster import Cluster
 
 Json = dict[str, Any]
@@ -65,11 +65,13 @@ def _pods(spec: ClusterSpec) -> dict[str, tuple[str, Json]]:
     templates = [manifests.load_one(f"binlog/{one.name}") for one in (ROOT / "manifests" / "binlog").glob("*.yaml")]
     scripts = {"receiver.sh": "", "restic.sh": ""}
     receiver = binlog.objects(templates, scripts, binlog.Request(target), binlog.Source(spec, "map", "origin"))
-    cluster = drill.Cluster("mysql", "db", ("mysql-0",), "python:1", "map", spec.pull_secrets, spec.pod)
+    cluster = drill.Cluster("mysql", "db", ("mysql-0",), "python:1", "map", spec.pull_secrets, spec.pod, spec.any_uid)
     source = backup.Source(spec, "config", "map")
     jobs = {
         f"backup {number}": backup.job(restic.templates(), "x", target, steps, source)
-        for number, steps in enumerate((backup.CREATE, backup.LOGICAL, backup.VERIFY, backup.restore("x")))
+        for number, steps in enumerate(
+            (backup.CREATE, backup.LOGICAL, backup.VERIFY, backup.restore("x"), backup.REHEARSE)
+        )
     }
     jobs["adopt"] = adopt.job(manifests.load_one("adopt/job.yaml"), spec, "map", request, seconds=1)
     undo = drill.undo_job(manifests.load_one("drill/undo.yaml"), cluster, drill.Undo("node-1", "claim", "f", 1))
@@ -109,6 +111,20 @@ def test_it_reaches_every_pod(what: str) -> None:
         assert ({"name": "extra", "mountPath": "/extra"} in one.get("volumeMounts", [])) == is_ours
     assert ("shipper" in [one["name"] for one in spec["containers"]]) == (what == "members")
     assert ("role-of" in pod["metadata"]["labels"]) == (what == "members")
+
+
+_USER = {"runAsUser", "runAsGroup", "fsGroup"}
+
+
+@pytest.mark.parametrize("what", list(_pods(SPEC)))
+def test_with_any_uid_no_pod_names_a_user(what: str) -> None:
+    """OpenShift's restricted-v2 refuses every user and group but its own; what else it demands stays."""
+    fixed, left = (_pods(replace(SPEC, any_uid=one))[what][1]["spec"] for one in (False, True))
+    assert fixed["securityContext"].keys() >= _USER - ({"fsGroup"} if what == "undo" else set())
+    assert left["securityContext"] == {k: v for k, v in fixed["securityContext"].items() if k not in _USER}
+    assert left["securityContext"]["runAsNonRoot"] is True
+    for one in _containers({"spec": left}):
+        assert not _USER & one.get("securityContext", {}).keys()
 
 
 @pytest.mark.parametrize("what", list(_pods(SPEC)))
@@ -328,6 +344,25 @@ def test_a_rollout_that_goes_back_takes_the_old_patch_with_it() -> None:
     assert running.spec_of(after, {}, None).pod == PATCHED.pod
 
 
+@pytest.mark.parametrize(
+    ("before", "changed"),
+    [(PATCHED, {"pod": ""}), (replace(SPEC, any_uid=True), {"any_uid": False}), (SPEC, {"any_uid": True})],
+)
+def test_what_is_no_longer_wanted_is_rolled_out_too(
+    before: ClusterSpec, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(3)
+    for one in deploy.objects(before):
+        cluster.store.put(one)
+    cluster.settle()
+    tried = image_check.Tried((), version.ServerVersion.parse("9.7.4"))
+    monkeypatch.setattr(image_check, "check", lambda *_: tried)
+    session = cluster.session()
+    found = observe.must_run(session.client, "mysql")
+    assert upgrade.plan(session, "mysql", found, found.spec).record is None
+    assert upgrade.plan(session, "mysql", found, replace(found.spec, **changed)).record is not None
+
+
 def test_a_removed_patch_is_a_difference() -> None:
     assert running.differences(SPEC, running.spec_of(deploy.objects(PATCHED)[-1], {}, None), {"pod"})
 
@@ -336,6 +371,8 @@ def test_a_removed_patch_is_a_difference() -> None:
 
 
 class Owner:
+    any_uid = False
+
     def __init__(self, **spec: Any) -> None:
         self.pod = pod_patch.canonical({"spec": spec})
 

@@ -24,6 +24,7 @@ _HELPERS = {
     "described",
     "filed",
     "restored",
+    "rehearsed",
     "complete",
     "terminal",
     "yaml_text",

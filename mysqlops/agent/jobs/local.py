@@ -18,7 +18,8 @@ T = TypeVar("T")
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
 _ROOM_BYTES = 16 << 20
 APPLYING = _SCRATCH / "copy" / "applying"  # exists once binary logs are being applied to the data
-_START_SECONDS, _STOP_SECONDS, _CRASH_SECONDS = 600.0, 600.0, 10.0
+# A server that upgrades its data, or recovers it, answers nobody until it is done; one that ended is noticed at once.
+_START_SECONDS, _STOP_SECONDS, _CRASH_SECONDS = 7200.0, 600.0, 10.0
 
 
 def wait_for(clock: Clock, name: str, login: connect.Login) -> connect.Server:
@@ -29,8 +30,7 @@ def wait_for(clock: Clock, name: str, login: connect.Login) -> connect.Server:
             return connect.connect_socket(login, path=str(_WORK / f"{name}.sock"), timeout_seconds=30)
         except errors.MysqlError as error:
             if _stopped(name).exists():
-                text = f"the server on the copy ended; the log of container {name} says why"
-                raise errors.StepFailed(f"{text} {_load_errors()}".strip()) from error
+                raise errors.StepFailed(f"the server on the copy ended: {_last_words(name)}") from error
             if clock.monotonic() > deadline:
                 raise errors.WaitTimeout(f"no server on the copy after {_START_SECONDS:.0f} s: {error}") from error
             clock.sleep(0.2)
@@ -107,15 +107,16 @@ def _is_full() -> bool:
     return found.f_bavail * found.f_frsize <= _ROOM_BYTES
 
 
-def _load_errors() -> str:
-    """The client's errors on a dump that could not be loaded: the pod's logs are deleted with it."""
-    told = _load_log().strip()[-300:]
-    return f"({told})" if told else ""
-
-
 def _load_log() -> str:
     log = _WORK / "load.log"
     return log.read_text(errors="replace") if log.exists() else ""
+
+
+def _last_words(name: str) -> str:
+    """Why the server ended: the pod's logs are deleted with it. Its first error is usually the cause."""
+    logs = [_WORK / one for one in ("load.log", f"{name}.errors", f"{name}.last")]
+    found = [text for one in logs if one.exists() and (text := one.read_text(errors="replace").strip())]
+    return found[0].splitlines()[0][-300:] if found else "it said nothing"
 
 
 def _stopped(name: str) -> Path:

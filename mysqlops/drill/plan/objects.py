@@ -29,6 +29,7 @@ class Cluster:
     agent_config_map: str
     pull_secrets: tuple[str, ...] = ()
     pod: str = ""
+    any_uid: bool = False
 
     def pull_references(self) -> list[dict[str, str]]:
         return [{"name": one} for one in self.pull_secrets]

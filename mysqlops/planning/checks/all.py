@@ -170,6 +170,12 @@ OPERATION = (
         judge=placement.versions,
     ),
     Check(
+        "rehearsal",
+        "the last rehearsed upgrade was good",
+        "the same upgrade would fail on the members",
+        judge=placement.rehearsed,
+    ),
+    Check(
         "settings",
         "servers run with what my.cnf sets",
         "a restart would silently change the value",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from mysqlops.core import names, version, view
+from mysqlops.core import names, rehearsal, version, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.objects import drift, schedule
-from mysqlops.planning import backup_targets
+from mysqlops.planning import backup_targets, status
 from mysqlops.planning.checks.model import BUDGET, ROLE, Facts, Found
 
 MOST_BEHIND = 1000  # transactions; a failover waits until they are applied
@@ -120,3 +120,15 @@ def versions(facts: Facts) -> list[Found]:
         texts = ", ".join(f"{name} {one}" for name, one in told.items())
         found.append(("members run different versions", texts, f"mysqlops upgrade {facts.name} --resume"))
     return found
+
+
+def rehearsed(facts: Facts) -> list[Found]:
+    """A rehearsed upgrade that failed, until its image or a newer version runs."""
+    last = rehearsal.last(status.annotations_of(facts.seen.lease))
+    if last is None or last.is_good or last.image == facts.now.image:
+        return []
+    tried, run = version.find(last.version), [version.find(one.version or "") for one in facts.now.members]
+    if tried is not None and any(one is not None and one > tried for one in run):
+        return []
+    fix = f"fix what it names, then mysqlops upgrade {facts.name} --image {last.image} --rehearse; or another image"
+    return [("the last rehearsal of an upgrade failed", last.sentence(facts.seen.taken_at), fix)]

@@ -57,6 +57,16 @@ class Working(Cluster):
                 ready = {"readyToUse": True, "creationTime": f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"}
                 one["status"] = {"error": {"message": self.storage}} if self.storage else ready
 
+        self._collect()
+
+    def _collect(self) -> None:
+        """What a Job owned goes with it."""
+        uids = {one["metadata"]["uid"] for (kind, _), one in self.store.objects.items() if kind == "Job"}
+        for key, one in list(self.store.objects.items()):
+            owners = [owner for owner in one["metadata"].get("ownerReferences", []) if owner["kind"] == "Job"]
+            if owners and not {owner["uid"] for owner in owners} & uids:
+                del self.store.objects[key]
+
     def _known(self) -> set[str]:
         return {one["metadata"]["uid"] for one in self.jobs}
 

@@ -1,0 +1,119 @@
+"""Rehearsed upgrades on the lab. Only one MySQL is available here: a wrapper reports a newer version, and its server
+upgrades the data of its own version because it is told to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cluster import data, wrapped
+from tests.cluster.conftest import SMALL, Namespace, Result, killed
+from tests.faults.ledger import Ledger
+
+JOB = "0-rehearsal-mysql"
+THREE = ["mysql-0", "mysql-1", "mysql-2"]
+_ANSWERS = f'case "$*" in *--verbose*|*--initialize*) {wrapped.RUNS};; esac'
+IMAGES = {
+    "upgrading": [
+        wrapped.SAYS.format(version="9.7.97"),
+        wrapped.CHECKS,
+        _ANSWERS,
+        'exec /usr/sbin/mysqld "$@" --upgrade=FORCE',
+    ],
+    # It accepts the file when it only checks it, as a server does with settings of its plugins.
+    "choosy": [
+        wrapped.SAYS.format(version="9.7.96"),
+        wrapped.CHECKS,
+        _ANSWERS,
+        'grep -q back_log.*77 /etc/mysqlops/my.cnf && set -- "$@" --back-logs=77',
+        wrapped.RUNS,
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def images(request: pytest.FixtureRequest) -> dict[str, str]:
+    return wrapped.build(request.config, IMAGES)
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Namespace:
+    assert images
+    namespace.claim("backups")
+    namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
+    namespace.must("deploy", "mysql", *SMALL)
+    data.seed(namespace, namespace.status()["primary"])
+    namespace.must("backup", "target", "add", "local", "--claim", "backups")
+    namespace.must("backup", "create", "mysql")
+    return namespace
+
+
+def _rehearse(cluster: Namespace, image: str, *words: str) -> Result:
+    return cluster.mysqlops("upgrade", "mysql", "--image", image, "--rehearse", *words)
+
+
+def _left(cluster: Namespace) -> list[str]:
+    """What a rehearsal makes, as far as it exists; its pod's name is longer."""
+    found = cluster.objects("jobs,pods,configmaps,networkpolicies,pvc")
+    return [f"{one['kind']} {one['metadata']['name']}" for one in found if one["metadata"]["name"].startswith(JOB)]
+
+
+def _uids(cluster: Namespace) -> dict[str, str]:
+    return {pod: cluster.kubectl("get", "pod", pod, "-o", "jsonpath={.metadata.uid}") for pod in THREE}
+
+
+def _noted(cluster: Namespace) -> dict[str, Any]:
+    lease = json.loads(cluster.kubectl("get", "lease", "mysql-group", "-o", "json"))
+    noted: dict[str, Any] = json.loads(lease["metadata"]["annotations"]["mysqlops.io/rehearsed"])
+    return noted
+
+
+def test_a_rehearsal_under_writes_leaves_the_cluster_alone(cluster: Namespace, images: dict[str, str]) -> None:
+    before, done = _uids(cluster), Result(1, "", "")
+
+    def rehearse() -> None:
+        nonlocal done
+        done = _rehearse(cluster, images["upgrading"], "-o", "json")
+
+    outcome = Ledger(cluster).under_writes(rehearse, THREE)
+    assert done.code == 0, done.err
+    assert outcome.is_clean(), outcome
+    told = done.json()
+    assert (told["good"], told["tables"] >= 2, told["rows"] >= 900) == (True, True, True), told
+    assert told["start_seconds"] > 0
+    assert (_uids(cluster), _left(cluster)) == (before, [])
+    assert _noted(cluster)["image"] == told["image"]
+    plan = cluster.mysqlops("upgrade", "mysql", "--image", images["upgrading"], "--dry-run")
+    assert (plan.code, f"was rehearsed just now with backup {told['backup']}: ok" in plan.err) == (0, True), plan.err
+
+
+def test_a_setting_that_the_new_version_refuses_is_found(cluster: Namespace, images: dict[str, str]) -> None:
+    cluster.must("config", "set", "mysql", "back_log=77")
+    done = _rehearse(cluster, images["choosy"])
+    assert done.code == 6, done.err
+    assert "unknown variable 'back-logs=77'" in done.err
+    assert _left(cluster) == []
+    assert _noted(cluster)["ok"] is False
+    doctor = cluster.mysqlops("doctor", "mysql", "--check", "rehearsal")
+    assert (doctor.code, "unknown variable 'back-logs=77'" in doctor.out) == (8, True), doctor.out
+    cluster.await_healthy()
+
+
+def test_a_killed_rehearsal_is_finished_by_the_next(cluster: Namespace, images: dict[str, str]) -> None:
+    words = ("upgrade", "mysql", "--image", images["upgrading"], "--rehearse")
+    killed(cluster, lambda: any(one.startswith("Pod ") for one in _left(cluster)), *words)
+    done = _rehearse(cluster, images["upgrading"])
+    assert (done.code, "continuing the rehearsal of an earlier run" in done.err) == (0, True), done.err
+    assert "ok, " in done.out
+    assert _left(cluster) == []
+
+
+def test_a_name_that_is_taken_is_not_touched(cluster: Namespace, images: dict[str, str]) -> None:
+    cluster.kubectl("create", "configmap", JOB, "--from-literal=whose=theirs")
+    done = _rehearse(cluster, images["upgrading"])
+    assert (done.code, f"ConfigMap {JOB} exists and was not created by mysqlops" in done.err) == (3, True), done.err
+    assert _left(cluster) == [f"ConfigMap {JOB}"]
+    assert cluster.kubectl("get", "configmap", JOB, "-o", "jsonpath={.data.whose}") == "theirs"
+    cluster.kubectl("delete", "configmap", JOB)
