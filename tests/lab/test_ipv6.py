@@ -66,8 +66,10 @@ def test_a_backup_is_stored_on_s3_and_verified(cluster: Namespace) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
     target = ("--s3", "http://s3.lab-s3.svc:9000/six", "--credentials", "s3-keys")
     cluster.must("backup", "target", "add", "store", *target)
-    (made,) = cluster.must("backup", "create", "mysql", "--verify", "-o", "json")
-    assert made["verified"]
+    cluster.must("backup", "create", "mysql")
+    (stored,) = cluster.must("backup", "list", "mysql", "-o", "json")
+    cluster.must("backup", "verify", "mysql", stored["id"])
+    assert cluster.must("backup", "list", "mysql", "-o", "json")[0]["verified"]
 
 
 def _sql(cluster: Namespace, statement: str, *where: str) -> str:
