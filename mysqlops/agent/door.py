@@ -34,6 +34,13 @@ _OPEN = b"application/openmetrics-text"
 _BACKLOG = 128  # a SYN without room is repeated a second later, which is as long as a probe may take
 
 
+def _listen(port: int) -> socket.socket:
+    """At all addresses of both families: kubelet and Prometheus ask at the pod's address, which may be an IPv6 one."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
+    return socket.create_server(("", port), backlog=_BACKLOG)
+
+
 @dataclass
 class _Guest:
     """A connection whose request is incomplete."""
@@ -50,7 +57,7 @@ class Door:
     def __init__(self, answer: Answer, port: int, clock: Clock) -> None:
         self._answer, self._clock = answer, clock
         self._log = log.Log(clock)
-        self._listener = socket.create_server(("", port), backlog=_BACKLOG)
+        self._listener = _listen(port)
         self._listener.setblocking(False)
         self._waker, self._woken = socket.socketpair()
         self._selector = selectors.DefaultSelector()

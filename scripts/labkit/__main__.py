@@ -22,9 +22,10 @@ def up(options: argparse.Namespace) -> None:
     host.ensure_docker()
     archives = [images.ensure(recipe) for recipe in recipes.POD_IMAGES]
     image = images.ensure_in_docker(recipes.NODE_RECIPE)
+    lab.choose_family(options.ip_family)
     nodes.ensure_network(lab)
     names = [lab.node(number) for number in range(options.nodes)]
-    pki.ensure(lab.pki, lab.address(0), names)
+    pki.ensure(lab.pki, lab.address(0), lab.networks.api, names)
     if with_storage:
         nodes.ensure_pool(lab)
     tell(f"starting {len(names)} nodes")
@@ -152,6 +153,8 @@ def _parser() -> argparse.ArgumentParser:
     command = add("up", up, "bring it up; run again after anything went wrong")
     command.add_argument("--nodes", type=int, default=4, choices=range(1, 10), metavar="1-9")
     command.add_argument("--no-csi", action="store_true", help="static volumes instead of dynamic provisioning")
+    families = {"choices": [nodes.IPV4, nodes.IPV6], "default": nodes.IPV4}
+    command.add_argument("--ip-family", **families, help="of the addresses of nodes, pods and Services")  # type: ignore[arg-type]
     command = add("down", down, "remove its containers, volumes, network and mounts; caches stay")
     command.add_argument("--purge", action="store_true", help="also its keys")
     command.add_argument("--docker", action="store_true", help="also stop the Docker daemon that `up` started")

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from labkit import binaries, cache
-from labkit.nodes import Lab
+from labkit.nodes import IPV4, IPV6, Lab
 from labkit.shell import run, succeeds, tell, wait_until
 
 _MANIFESTS = cache.SOURCES / "manifests"
@@ -39,7 +39,8 @@ def ready_nodes(lab: Lab) -> list[str]:
 
 
 def apply_dns(lab: Lab) -> None:
-    kubectl(lab, "apply", "-f", _MANIFESTS / "coredns")
+    manifest = (_MANIFESTS / "coredns" / "coredns.yaml").read_text()
+    kubectl(lab, "apply", "-f", "-", stdin=manifest.replace("DNS_ADDRESS", lab.networks.dns))
 
 
 def wait_for_dns(lab: Lab) -> None:
@@ -81,7 +82,7 @@ def s3_up(lab: Lab) -> None:
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
             "metadata": {"name": "s3", "namespace": "lab-s3", "labels": {"kubernetes.io/service-name": "s3"}},
-            "addressType": "IPv4",
+            "addressType": {IPV4: "IPv4", IPV6: "IPv6"}[lab.family],
             "ports": [{"name": "s3", "port": 9000}],
             "endpoints": [{"addresses": [address]}],
         }

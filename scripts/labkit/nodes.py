@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from labkit import cache
@@ -17,7 +18,29 @@ SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUD
 MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ""".split()
 _VOLUMES = (("containerd", "/var/lib/containerd"), ("kubelet", "/var/lib/kubelet"), ("etcd", "/var/lib/etcd"))
 MAX_NODES = 9
+_SYSCTLS = {
+    "ipv4": (),
+    "ipv6": ("--sysctl=net.ipv6.conf.all.disable_ipv6=0", "--sysctl=net.ipv6.conf.all.forwarding=1"),
+}
 POOL_MOUNT = "/var/lib/lab-storage"
+
+
+IPV4, IPV6 = "ipv4", "ipv6"
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Of one family: addresses of Services, one of them the API server's and one the DNS server's."""
+
+    services: str
+    api: str
+    dns: str
+
+
+NETWORKS = {
+    IPV4: Networks("10.96.0.0/16", "10.96.0.1", "10.96.0.10"),
+    IPV6: Networks("fd10:96::/112", "fd10:96::1", "fd10:96::a"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,19 +78,46 @@ class Lab:
             raise LabError(f"no node {node!r}; this lab has: {', '.join(self.containers()) or 'none'}")
         return node
 
-    def address(self, number: int) -> str:
-        subnet = run("docker", "network", "inspect", self.name, "-f", "{{(index .IPAM.Config 0).Subnet}}").strip()
-        return f"{subnet.rpartition('.')[0]}.{10 + number}"
+    @property
+    def family(self) -> str:
+        """Of the addresses of nodes, pods and Services: ipv4 or ipv6, chosen by the first `up`."""
+        file = self.folder / "family"
+        return file.read_text() if file.exists() else IPV4
+
+    def choose_family(self, wanted: str) -> None:
+        """Raises LabError if the lab has another one."""
+        file = self.folder / "family"
+        if self.containers() and self.family != wanted:
+            raise LabError(f"lab {self.name} uses {self.family}; scripts/lab --name {self.name} down --purge first")
+        file.write_text(wanted)
+
+    @property
+    def networks(self) -> Networks:
+        return NETWORKS[self.family]
+
+    def prefix(self, family: str = "") -> str:
+        """The lab's network less its last number: 172.28.0. or fd00:28::."""
+        configured = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
+        subnets = run("docker", "network", "inspect", self.name, "-f", configured).split()
+        version = int((family or self.family).removeprefix("ipv"))
+        first = str(next(net for net in map(ip_network, subnets) if net.version == version).network_address)
+        return first.removesuffix("0") if version == 4 else first
+
+    def address(self, number: int, family: str = "") -> str:
+        return f"{self.prefix(family)}{10 + number}"
 
 
 def ensure_network(lab: Lab) -> None:
-    """A /24 that no other network of Docker's uses; the label says whose it is."""
+    """A /24, and for IPv6 a /64 too, that no other network of Docker's uses; the label says whose it is."""
     if succeeds("docker", "network", "inspect", lab.name):
         return
     names = run("docker", "network", "ls", "-q").split()
     taken = run("docker", "network", "inspect", *names, "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}").split()
-    subnet = next(f"172.28.{number}.0/24" for number in range(256) if f"172.28.{number}.0/24" not in taken)
-    run("docker", "network", "create", lab.name, "--subnet", subnet, "--label", f"mysqlops-lab={lab.name}")
+    number = next(number for number in range(256) if f"172.28.{number}.0/24" not in taken)
+    subnets = ["--subnet", f"172.28.{number}.0/24"]
+    if lab.family == IPV6:
+        subnets += ["--ipv6", "--subnet", f"fd00:28:{number:x}::/64"]
+    run("docker", "network", "create", lab.name, *subnets, "--label", f"mysqlops-lab={lab.name}")
 
 
 def ensure_pool(lab: Lab) -> None:
@@ -106,11 +156,17 @@ def start(lab: Lab, number: int, image: str, *, with_storage: bool) -> None:
     if with_storage:
         volumes.append(f"{lab.pool}:{POOL_MOUNT}")
     role = "worker" if number else "control-plane"
-    run("docker", "run", "-d", "--name", name, "--hostname", name, "--network", lab.name, "--ip", lab.address(number),
+    run("docker", "run", "-d", "--name", name, "--hostname", name, "--network", lab.name, *_addresses(lab, number),
         "--label", f"mysqlops-lab={lab.name}", "-e", f"ROLE={role}", "-e", f"NODE_INDEX={number}",
-        "-e", f"NODE_COUNT_MAX={MAX_NODES}", "-e", f"NODE_NET={lab.address(0).rpartition('.')[0]}",
-        "-e", f"CSI={'1' if with_storage else ''}", "--tmpfs", "/run", "--tmpfs", "/tmp",
+        "-e", f"NODE_COUNT_MAX={MAX_NODES}", "-e", f"NODE_NET={lab.prefix()}", "-e", f"FAMILY={lab.family}",
+        "-e", f"SERVICE_NET={lab.networks.services}", "-e", f"DNS={lab.networks.dns}",
+        "-e", f"CSI={'1' if with_storage else ''}", *_SYSCTLS[lab.family], "--tmpfs", "/run", "--tmpfs", "/tmp",
         *_privileges(), *(f"-v{volume}" for volume in volumes), image)  # fmt: skip
+
+
+def _addresses(lab: Lab, number: int) -> list[str]:
+    fixed = ["--ip", lab.address(number, IPV4)]
+    return fixed if lab.family == IPV4 else [*fixed, "--ip6", lab.address(number)]
 
 
 def _privileges() -> list[str]:
@@ -201,4 +257,4 @@ def fault(lab: Lab, verb: str, node: str) -> None:
     if verb == "isolate" and connected:
         run("docker", "network", "disconnect", lab.name, node)
     elif verb == "heal" and not connected:
-        run("docker", "network", "connect", "--ip", lab.address(int(node.rsplit("-", 1)[1])), lab.name, node)
+        run("docker", "network", "connect", *_addresses(lab, int(node.rsplit("-", 1)[1])), lab.name, node)

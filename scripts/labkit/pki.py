@@ -11,18 +11,19 @@ from labkit.shell import run
 
 _API_NAMES = (
     "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,"
-    "DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:10.96.0.1"
+    "DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1"
 )
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
-def ensure(folder: Path, api_ip: str, nodes: list[str]) -> None:
-    """Keys for the API server, the administrator and each node; those that exist stay."""
+def ensure(folder: Path, api_ip: str, service_ip: str, nodes: list[str]) -> None:
+    """Keys for the API server, the administrator and each node; those that exist stay. The API server has an address of
+    its own and one as a Service."""
     if not (folder / api_ip).exists():
         # Whole or not at all, and of this address: a certificate for another one is worth nothing.
         with cache.fresh_folder(folder) as half:
             _make_ca(half)
-            _issue(half, "apiserver", "kube-apiserver", "lab", f"{_API_NAMES},IP:{api_ip}")
+            _issue(half, "apiserver", "kube-apiserver", "lab", f"{_API_NAMES},IP:{service_ip},IP:{api_ip}")
             _issue(half, "admin", "admin", "system:masters", "DNS:admin")
             _kubeconfig(half, "admin", api_ip)
             (half / api_ip).touch()
@@ -55,8 +56,9 @@ def _issue(folder: Path, name: str, common_name: str, organisation: str, alterna
 
 def _kubeconfig(folder: Path, name: str, api_ip: str) -> None:
     """Written last and renamed into place: its presence says that the key and certificate are whole."""
+    host = f"[{api_ip}]" if ":" in api_ip else api_ip
     cluster = {
-        "server": f"https://{api_ip}:6443",
+        "server": f"https://{host}:6443",
         "certificate-authority-data": _encoded(folder / "ca.crt"),
     }
     user = {

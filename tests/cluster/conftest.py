@@ -52,11 +52,14 @@ class Namespace:
 
     name: str
     logins: Mapping[str, str] = field(default_factory=dict)  # identity (core/rights.py) -> kubeconfig
+    kubeconfig: str = KUBECONFIG  # of the administrator
 
     def mysqlops(self, *words: str, timeout: float = 420, **environment: str) -> Result:
         """Run a command; with `logins` as the identity that may do just that verb."""
+        login = self.kubeconfig
         if self.logins and words[0] not in _WITHOUT_CLUSTER:
-            environment = {"MYSQLOPS_KUBECONFIG": self.logins[rights.identity_for(words[0])], **environment}
+            login = self.logins[rights.identity_for(words[0])]
+        environment = {"MYSQLOPS_KUBECONFIG": login, **environment}
         return run(
             sys.executable, "-m", "mysqlops", *words, timeout=timeout, MYSQLOPS_NAMESPACE=self.name, **environment
         )
@@ -85,7 +88,7 @@ class Namespace:
         return replace(self, logins=logins)
 
     def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
-        done = run("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", self.name, *words, stdin=stdin, timeout=120)
+        done = run("kubectl", f"--kubeconfig={self.kubeconfig}", "-n", self.name, *words, stdin=stdin, timeout=120)
         assert not check or done.code == 0, done.err
         return done.out
 
@@ -169,10 +172,10 @@ class Namespace:
         return self.status(name)
 
 
-def make_namespace(name: str, level: str = "restricted") -> Namespace:
-    """As strict as the namespaces that mysqlops is for, if not told otherwise; one that is there already will do."""
-    made = Namespace(name)
-    run("kubectl", f"--kubeconfig={KUBECONFIG}", "create", "namespace", name, timeout=30)
+def make_namespace(name: str, level: str = "restricted", kubeconfig: str = KUBECONFIG) -> Namespace:
+    """As strict as the namespaces that mysqlops is for, unless `level` is given; an existing one will do."""
+    made = Namespace(name, kubeconfig=kubeconfig)
+    run("kubectl", f"--kubeconfig={kubeconfig}", "create", "namespace", name, timeout=30)
     made.kubectl("label", "namespace", name, f"pod-security.kubernetes.io/enforce={level}", "--overwrite")
     return made
 

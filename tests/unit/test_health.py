@@ -61,6 +61,14 @@ def test_the_port_tells_what_the_loop_saw(probes: health.Health, port: int) -> N
     assert _get(port, "/metrics")[0] == 404  # an agent without metrics
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])])
+def test_it_answers_in_both_families(port: int, host: str) -> None:
+    """A pod of an IPv6-only cluster has no other address at which kubelet could ask."""
+    with contextlib.closing(socket.create_connection((host, port), timeout=5)) as asked:
+        asked.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert asked.recv(4096).startswith(b"HTTP/1.1 ")
+
+
 def test_a_response_is_sent_whole_to_a_reader_that_takes_its_time() -> None:
     whole = "x" * 60_000
     opened = door.Door(lambda path, *, is_open: (200, whole), 0, SystemClock())
