@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 from mysqlops import errors
 from mysqlops.agent import certificates, cluster_api, health, log, loop, member, pod, secrets_watch, settings
-from mysqlops.agent.api import Json
 from mysqlops.clock import Clock
-from mysqlops.core import view
 from mysqlops.mysql import connect, xcom
-from mysqlops.planning import obituary
 from tests.simulation.clients import AgentApi
 from tests.simulation.clock import SimSignal
 from tests.simulation.scheduler import Process
@@ -113,15 +110,6 @@ class OwnPod(pod.Pod):
         return process is not None and process.is_alive
 
 
-class Around(cluster_api.ClusterApi):
-    """Users have turned obituaries on everywhere."""
-
-    def _record(self, lease: Json, asked_at: float = 0.0) -> view.GroupRecord:
-        found = super()._record(lease, asked_at)
-        found.__dict__["obituary"] = obituary.ON  # it is new, and nobody else has it yet
-        return found
-
-
 class Chore(secrets_watch.SecretsWatch):
     """Passwords and certificates never change here."""
 
@@ -152,7 +140,7 @@ class Agent:
         api = AgentApi(world.api, world.before_call, world.after_call)
         own = OwnPod(me, world, containers)
         self._probes = health.Health(clock)
-        around = Around(api, me, clock)
+        around = cluster_api.ClusterApi(api, me, clock)
         self._loop = loop.Loop(own, member.Member(own), around, Chore(), self._probes, clock=clock)
         if containers.terminating_since is not None:
             self._loop.stop()
