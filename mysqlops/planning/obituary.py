@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mysqlops.core import names, version, view
 
 ON, OFF = "on", "off"  # values of the annotation mysqlops.io/obituary of the Lease NAME-group
-BY_DEFAULT = OFF
+BY_DEFAULT = ON
 LATEST_SECONDS = 15.0  # a server that is short of memory may not have answered for a while
 # Tried with real servers. Older ones compare an identity that no table shows, and refuse; newer ones are not known.
 _TRIED = {(9, 7)}
@@ -34,8 +34,9 @@ class Silence:
 
 
 def is_on(record: view.GroupRecord | None) -> bool:
-    """A user's switch, for a protocol that its vendor does not document. An unreadable Lease switches it off."""
-    return record is not None and (record.obituary if record.obituary in (ON, OFF) else BY_DEFAULT) == ON
+    """Unless a user turned it off: its vendor does not document the protocol. A value that nobody knows, and a Lease
+    that was never read, count as off."""
+    return record is not None and (record.obituary or BY_DEFAULT) == ON
 
 
 def plan(last: view.ServerView | None, seconds: float, *, cluster: str, is_refused: bool) -> Request | Silence:
