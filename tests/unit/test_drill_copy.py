@@ -9,7 +9,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.drill import abort, record
+from mysqlops.drill import abort, mine, record
 from mysqlops.drill.clients import fleet
 from mysqlops.drill.faults import FAULTS
 from mysqlops.drill.model import Record
@@ -169,3 +169,27 @@ def test_only_the_members_that_the_drill_added_are_removed(
     FAULTS["scale-under-load"].heal(world.scene(), facts)
     assert asked == ([3] if goes else [])
     assert FAULTS["scale-under-load"].is_healed(world.scene(), facts) is not goes
+
+
+@pytest.mark.parametrize("labels", [None, {}, {names.LABEL_MANAGED_BY: names.APP_NAME}])
+def test_what_has_a_name_of_a_drills_object_stays(labels: dict[str, str] | None) -> None:
+    """Somebody's ConfigMap mysql-drill, and their Job mysql-drill-undo."""
+    world = World()
+    for kind, name in (("ConfigMap", objects.names_of(NAME)), ("Job", objects.names_of(NAME, "undo"))):
+        world.store.put({"kind": kind, "metadata": {"name": name, "labels": labels}})
+    before = dict(world.store.objects)
+    fleet.remove_all(world.session(), NAME)
+    for kind, name in before:
+        with pytest.raises(errors.Refused, match=f"{kind} {name} exists, and no drill created it"):
+            mine.check(world.session().client, kind, name)
+    assert world.store.objects == before
+
+
+def test_what_a_drill_left_is_removed() -> None:
+    world = World()
+    cluster = world.scene().cluster
+    undo = objects.Undo("a", "data-mysql-0", "filler", 1)
+    world.store.put(objects.config_map(cluster, "program") | {"kind": "ConfigMap"})
+    world.store.put(objects.undo_job(manifests.load_one("drill/undo.yaml"), cluster, undo))
+    fleet.remove_all(world.session(), NAME)
+    assert world.store.objects == {}

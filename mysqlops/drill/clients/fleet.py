@@ -9,6 +9,7 @@ import zlib
 from importlib import resources
 
 from mysqlops import errors
+from mysqlops.drill import mine
 from mysqlops.drill.ledger import journal
 from mysqlops.drill.plan import objects
 from mysqlops.kube import exec as kube_exec
@@ -51,6 +52,7 @@ class Fleet:
         """Returns once it writes; raises StepFailed or WaitTimeout with the reason why its pod does not."""
         client, base = self._session.client, manifests.load_one("drill/client.yaml")
         program = resources.files("mysqlops.drill.clients").joinpath("client.py").read_text()
+        mine.check(client, "ConfigMap", objects.names_of(self._cluster.name))
         client.apply(objects.config_map(self._cluster, program))
         client.create("Pod", vault.fitting(client, objects.pod(base, self._cluster, request, self._pod(request.name))))
         self._started.append(request.name)
@@ -148,5 +150,5 @@ def remove_all(session: Session, cluster: str) -> None:
     """Remove all remains of a drill of the cluster: pods, program, Job."""
     for pod in session.client.list("Pod", objects.selector(cluster)):
         _remove_pod(session, pod["metadata"]["name"])
-    session.client.delete("ConfigMap", objects.names_of(cluster))
-    session.client.delete("Job", objects.names_of(cluster, "undo"))
+    mine.delete(session.client, "ConfigMap", objects.names_of(cluster))
+    mine.delete(session.client, "Job", objects.names_of(cluster, "undo"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core import names, quantity
+from mysqlops.drill import mine
 from mysqlops.drill.model import BY_ITSELF, About
 from mysqlops.drill.plan import objects
 from mysqlops.drill.scene import Facts, Fault, Json, Scene
@@ -57,7 +58,8 @@ def _plant(scene: Scene, claim: str) -> None:
     client, seconds = scene.session.client, int(scene.deadline_seconds)
     undo = objects.Undo(scene.node, claim, _FILLER, seconds)
     job = objects.undo_job(manifests.load_one("drill/undo.yaml"), scene.cluster, undo)
-    client.delete("Job", job["metadata"]["name"])
+    mine.check(client, "Job", job["metadata"]["name"])
+    mine.delete(client, "Job", job["metadata"]["name"])
     _await_no_job(scene, job["metadata"]["name"])
     _await_running(scene, client.create("Job", job))
 
@@ -85,7 +87,7 @@ def _await_running(scene: Scene, job: Json) -> None:
 
     while not runs():
         if patience.is_over():
-            client.delete("Job", name)
+            mine.delete(client, "Job", name)
             raise errors.StepFailed(
                 f"Job {name}, which would undo it, does not run", hint=f"kubectl describe job {name}"
             )
@@ -96,7 +98,7 @@ def _empty(scene: Scene, facts: Facts) -> None:
     done = scene.shell(names.CONTAINER_MYSQLD, _CLEAN, member=facts["target"])
     if done.exit_code != 0:
         raise errors.StepFailed(f"the filler on {facts['target']} is still there: {done.stderr.strip()[-200:]}")
-    scene.session.client.delete("Job", objects.names_of(scene.name, "undo"))
+    mine.delete(scene.session.client, "Job", objects.names_of(scene.name, "undo"))
 
 
 def _is_empty(scene: Scene, facts: Facts) -> bool:

@@ -74,6 +74,11 @@ def config_map(cluster: Cluster, program: str) -> Json:
     }
 
 
+def is_of_drill(found: Json) -> bool:
+    """Whether a drill made this object, of whatever cluster."""
+    return _LABELS.items() <= (found["metadata"].get("labels") or {}).items()
+
+
 def selector(cluster: str) -> str:
     """The selector of the clients' pods."""
     return f"app.kubernetes.io/component=drill,{names.LABEL_CLIENT}={cluster}"
