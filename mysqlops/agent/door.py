@@ -131,21 +131,12 @@ class Door:
         self._drop(number)
 
     def _send(self, guest: _Guest) -> None:
-        method, _, rest = guest.head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-        is_open = _OPEN in guest.head
-        status, text = self._answer_or_500(rest.partition(" ")[0], is_open=is_open) if method == "GET" else (405, "")
-        form = f"{_OPEN.decode()}; version=1.0.0" if is_open else "text/plain; version=0.0.4"
-        body = text.encode(errors="replace")
-        lines = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-            f"Content-Type: {form}; charset=utf-8",
-            f"Content-Length: {len(body)}",
-            "Connection: close",
-        )
+        method, path, is_open = request_of(guest.head)
+        status, text = self._answer_or_500(path, is_open=is_open) if method == "GET" else (405, "")
         with contextlib.suppress(OSError):  # a client may be gone
             # The whole response must fit: nobody sends the rest later.
             guest.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _RESPONSE)
-            guest.connection.send("\r\n".join((*lines, "", "")).encode() + body)
+            guest.connection.send(response(status, text, is_open=is_open))
 
     def _answer_or_500(self, path: str, *, is_open: bool) -> tuple[int, str]:
         try:
@@ -162,3 +153,22 @@ class Door:
         with contextlib.suppress(KeyError, ValueError):  # it was not registered, or is closed
             self._selector.unregister(guest.connection)
         guest.connection.close()
+
+
+def request_of(head: bytes) -> tuple[str, str, bool]:
+    """Method, path, and whether the client reads OpenMetrics."""
+    method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+    return method, rest.partition(" ")[0], _OPEN in head
+
+
+def response(status: int, text: str, *, is_open: bool) -> bytes:
+    """Head and body; what is no whole text becomes question marks."""
+    form = f"{_OPEN.decode()}; version=1.0.0" if is_open else "text/plain; version=0.0.4"
+    body = text.encode(errors="replace")
+    lines = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {form}; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    )
+    return "\r\n".join((*lines, "", "")).encode() + body

@@ -20,16 +20,17 @@ from mysqlops.core import typed
 
 MARK = "[redacted]"
 SHORTEST = 6  # a shorter value would be found in every word
-_SURE = 8  # of characters that are compared without regard to what is between them
+_SURE = 8  # of the characters that are left of a value in base64
 # No alternative can begin within a match of another, so that a text of any form takes time in proportion to its length.
 _WRITTEN = re.compile(
     r"(?P<units>(?:\\+u[0-9a-fA-F]{4})+)"
     r"|\\+x(?P<byte>[0-9a-fA-F]{2})"
     r"|%(?:25)*(?P<percent>[0-9a-fA-F]{2})"
     r"|(?P<other>[^\x00-\x7f]+)"
-    r"|(?P<gap>\\+[nrtbf]|(?:(?<![^\n])|(?<=\\n))\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z |\\+|[\s'\"+\-_/=]+)"
+    r"|(?P<gap>\\+[nrtbf]|(?:(?<![^\n])|(?<=\\n))\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z |\\+|[\s\0'\"+\-_/=]+)"
 )
-_FORGOTTEN = dict.fromkeys(map(ord, " \t\r\n\v\f\x1c\x1d\x1e\x1f\\'\"+-_/="))
+_FORGOTTEN = dict.fromkeys(map(ord, "\0 \t\r\n\v\f\x1c\x1d\x1e\x1f\\'\"+-_/="))
+_HALVES = re.compile("[\ufffd\ud800-\udfff]")  # what is no whole text, and what readers put in its place
 _BASE64 = re.compile(r"[\w+/=-]{0,3}", re.ASCII)
 _BASE64_BEFORE = re.compile(r"[\w+/-]{0,3}\Z", re.ASCII)
 
@@ -88,7 +89,7 @@ def _meant(found: re.Match[str]) -> str:
         return chr(int(found[kind], 16)).translate(_FORGOTTEN)
     else:
         return ""
-    return text.encode(errors="replace").decode("latin-1").translate(_FORGOTTEN)
+    return _HALVES.sub("", text).encode().decode("latin-1").translate(_FORGOTTEN)
 
 
 class _Needle(NamedTuple):
@@ -107,7 +108,7 @@ def _needles(known: frozenset[str]) -> tuple[tuple[str, ...], tuple[_Needle, ...
         data = value.encode(errors="replace")
         # Percent-encoded, a backslash is not the beginning of an escape.
         plain = [value, quote(data, safe=""), data.hex(), data.hex().upper()]
-        needles |= {_Needle(text) for one in plain if len(text := _reduced(one).text) >= _SURE}
+        needles |= {_Needle(text) for one in plain if len(text := _reduced(one).text) >= SHORTEST}
         needles |= {_Needle(text, True) for text in _in_base64(data) if len(text) >= _SURE}
     return tuple(sorted(exact, key=len, reverse=True)), tuple(needles)
 

@@ -206,22 +206,23 @@ class Report:
 
 
 def read_report(log: str) -> Report | None:
-    """The report from the log of the Job's last container; None if it wrote none."""
-    for line in reversed(log.splitlines()):
-        if line.startswith("{"):
-            found = typed.json_of(line)
-            tables = found["tables"]
-            return Report(
-                databases=_shown(found["databases"]),
-                tables=sum(one["copied"] >= 0 for one in tables),
-                rows=sum(max(0, one["copied"]) for one in tables),
-                different=_shown(_difference(one) for one in tables if not one["equal"]),
-                accounts=_shown(found["accounts"]),
-                accounts_refused=_shown(found["accounts_refused"]),
-                zones=_shown(found.get("zones", [])),
-                source=typed.make(SourceStanding, found.get("source")),
-            )
-    return None
+    """The report from the log of the Job's last container; None if it wrote none that can be read."""
+    last = next((line for line in reversed(log.splitlines()) if line.startswith("{")), "")
+    found = typed.object_of(last)
+    try:
+        tables = found["tables"]
+        return Report(
+            databases=_shown(found["databases"]),
+            tables=sum(one["copied"] >= 0 for one in tables),
+            rows=sum(max(0, one["copied"]) for one in tables),
+            different=_shown(_difference(one) for one in tables if not one["equal"]),
+            accounts=_shown(found["accounts"]),
+            accounts_refused=_shown(found["accounts_refused"]),
+            zones=_shown(found.get("zones", [])),
+            source=typed.make(SourceStanding, found.get("source")),
+        )
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def read_standing(log: str) -> SourceStanding | None:

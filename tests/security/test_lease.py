@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mysqlops.core import names
-from tests.cluster.conftest import SMALL, Namespace, run
+from tests.cluster.conftest import SMALL, Namespace, eventually, run
 
 pytestmark = pytest.mark.cluster
 Json = dict[str, Any]
@@ -101,6 +101,43 @@ def test_a_member_can_put_no_stateful_set_aside(small: Namespace, as_member: Cal
     assert done.startswith("no"), done
 
 
+_ASK = """
+import urllib.error, urllib.request
+for path in ("healthz", "readyz", "metrics"):
+    try:
+        answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5)
+    except urllib.error.HTTPError as refused:
+        answer = refused
+    print(path, answer.status, ascii(answer.read(80).decode()))
+""".replace("{port}", str(names.PORT_AGENT))
+
+
+def test_half_a_character_in_a_fence_ends_no_thread_of_the_agent(
+    small: Namespace, as_member: Callable[..., str]
+) -> None:
+    """At the first /readyz, the port's thread ended, kubelet restarted the agent, and its member left the group."""
+
+    def asked() -> dict[str, list[str]]:
+        told = small.kubectl("exec", "mysql-0", "-c", "agent", "--", "python3", "-c", _ASK)
+        return {line.split()[0]: line.split(maxsplit=2)[1:] for line in told.splitlines()}
+
+    _note(as_member, small, {names.ANNOTATION_FENCED: '{"mysql-0": "\\ud800 disk"}'})
+    try:
+        eventually(lambda: "ufffd disk" in asked()["readyz"][1], "the agent to obey the fence", 30)
+        found = asked()
+        statuses = {path: status for path, (status, _) in found.items()}
+        assert statuses == {"healthz": "200", "readyz": "503", "metrics": "200"}
+        done = small.mysqlops("status", "mysql")
+        assert "unexpected" not in done.err
+        assert "fenced" in done.out
+    finally:
+        _note(as_member, small, {names.ANNOTATION_FENCED: None})
+    small.await_healthy()
+    (pod,) = [one for one in small.objects("pods") if one["metadata"]["name"] == "mysql-0"]
+    restarts = {one["name"]: one["restartCount"] for one in pod["status"]["containerStatuses"]}
+    assert set(restarts.values()) == {0}, restarts
+
+
 @pytest.mark.long
 def test_no_annotation_of_the_lease_or_of_a_pod_makes_an_object_or_breaks_a_command(
     small: Namespace, as_member: Callable[..., str]
@@ -118,7 +155,7 @@ def test_no_annotation_of_the_lease_or_of_a_pod_makes_an_object_or_breaks_a_comm
         ("restore", "--revert", "mysql", "--confirm", "mysql"),
         ("deploy", "mysql", "--timeout", "20s"),
     )
-    for text in (json.dumps(evil), json.dumps(told), '"\x1b[2J"', "["):
+    for text in (json.dumps(evil), json.dumps(told), '"\x1b[2J"', "[", '{"mysql-0": "\\ud800\\u0000\\u202e"}'):
         notes = dict.fromkeys(_ANNOTATIONS, text)
         _note(as_member, small, notes)
         as_member("annotate", "pod", "mysql-0", "--overwrite", *(f"{key}={value}" for key, value in notes.items()))
