@@ -63,7 +63,9 @@ class Watch:
         found = self._world.find("PersistentVolumeClaim", name)
         if found is None:
             return
-        lost = self._world.ledger.last_holder(found["metadata"]["uid"], excused_too=command.verb == "rebuild")
+        lost = self._world.ledger.last_holder(
+            found["metadata"]["uid"], excused_too=command.verb in ("rebuild", "restore-member")
+        )
         if lost:
             self._violated(
                 "last copy deleted",

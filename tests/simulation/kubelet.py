@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mysqlops.core import names, secret_map
+from mysqlops.core import names, ordered, secret_map
 from mysqlops.objects import render
 from tests.simulation import agents
 from tests.simulation.certificates import Folder
@@ -79,6 +79,8 @@ class Containers:
             return
         if not self.group_name and not self._read_secret():
             return
+        if self._waits_for_backup():
+            return
         if not self.volume.uuid:
             self.volume.uuid, self.was_initialised = self.world.new_uuid(), True
             self.world.say(f"{self.name} initialises an empty volume")
@@ -99,6 +101,13 @@ class Containers:
         data = self.world.object("Secret", secret_map.secret(self.world.name, secret_map.INTERNAL)).get("data") or {}
         self.group_name = base64.b64decode(data.get(names.KEY_GROUP_NAME, "")).decode()
         return bool(self.group_name)
+
+    def _waits_for_backup(self) -> bool:
+        """An init container waits while a Job fills the claim, and until it can read whether one does."""
+        lease = self.world.find("Lease", names.group_lease(self.world.name))
+        if self.world.api_is_away(self.name) or lease is None:
+            return True
+        return self.name in ordered.filling(lease["metadata"].get("annotations") or {})
 
     def _mount(self) -> bool:
         """The ConfigMap's file; the certificate, which an init container reads."""

@@ -6,12 +6,24 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mysqlops.core import cluster_file, exposure, names, target
+from mysqlops import errors
+from mysqlops.core import cluster_file, exposure, names, ordered, target
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE
 from mysqlops.objects import exposed
 from mysqlops.objects import schedule as cron_jobs
 from mysqlops.operations import cluster_file as files
-from mysqlops.operations import configure, expose, observe, remake, rollout, schedule, storage, tls, unproven
+from mysqlops.operations import (
+    configure,
+    expose,
+    observe,
+    remake,
+    restore_member,
+    rollout,
+    schedule,
+    storage,
+    tls,
+    unproven,
+)
 from mysqlops.operations.session import Session
 from tests.simulation import server_settings
 
@@ -122,6 +134,18 @@ def _apply(verbs: Verbs, session: Session, command: Command) -> None:
     file.execute(shown)
 
 
+def _restore_member(verbs: Verbs, session: Session, command: Command) -> None:
+    """The newest backup, or the one that an earlier run has begun to put there, as the refusal says."""
+    name, pod, jobs = verbs.world.name, verbs.member(command), verbs.world.jobs
+    lease = verbs.world.find("Lease", names.group_lease(name)) or {"metadata": {}}
+    begun = ordered.filling(lease["metadata"].get("annotations") or {}).get(pod, "")
+    chosen = jobs.backups[begun][0] if begun else jobs.newest()
+    with verbs.changing(session, command):
+        if chosen is None:
+            raise errors.StorageError("there is no backup yet")
+        restore_member.execute(session, name, pod, chosen, _TARGET, accept_loss=False)
+
+
 MORE: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
     "config-set": _config_set,
     "config-set-static": partial(_config_set, static=True),
@@ -138,4 +162,5 @@ MORE: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
     "schedule": _schedule,
     "unschedule": _unschedule,
     "apply": _apply,
+    "restore-member": _restore_member,
 }

@@ -143,7 +143,10 @@ class Run:
         if names.ANNOTATION_RECREATING in (self._notes() or {}):
             return "resize-by-rebuild", 0
         if self.verbs.commands and "would get no pod with" in self.verbs.commands[-1].outcome:
-            self.verbs.wanted_replicas = 3  # as the refusal says
+            needs_five = any(
+                f"{names.claim(self.world.name, one)}" in self.verbs.commands[-1].outcome for one in (3, 4)
+            )
+            self.verbs.wanted_replicas = 5 if needs_five else 3  # as the refusal says
         return "deploy", self.verbs.wanted_replicas
 
     def _unfinished(self, stateful_set: dict[str, Any]) -> tuple[str, int] | None:
@@ -154,12 +157,7 @@ class Run:
             return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:
             return self._way_of_rollout(), 0
-        if ordered.setting(notes):
-            return "config-settle", 0
-        present = (one for one in map(names.ordinal_of, ordered.fenced(notes)) if one < replicas)
-        if (fenced := next(present, None)) is not None:
-            return "unfence", fenced
-        return self._way_out(replicas)
+        return _open_order(notes, replicas) or self._way_out(replicas)
 
     def _way_of_rollout(self) -> str:
         """As the last command says, if it went back and that failed too."""
@@ -241,6 +239,17 @@ class Run:
                 command.process.kill()
         with redirect_stdout(io.StringIO()):
             self.world.scheduler.run(self.world.now())
+
+
+def _open_order(notes: dict[str, str], replicas: int) -> tuple[str, int] | None:
+    """What `status` names of the orders that a command left behind."""
+    if ordered.setting(notes):
+        return "config-settle", 0
+    for verb, members in (("restore-member", ordered.filling(notes)), ("unfence", ordered.fenced(notes))):
+        present = (one for one in map(names.ordinal_of, members) if one < replicas)
+        if (found := next(present, None)) is not None:
+            return verb, found
+    return None
 
 
 def run(seed: int, scenario: str, events: Sequence[Event] | None = None) -> Result:

@@ -144,6 +144,7 @@ _VERBS = {
     "resize": 1,
     "schedule": 1,
     "apply": 1,
+    "restore-member": 1,
 }
 _STRIKES_USERS = {
     "trap-cli": 9,
@@ -260,6 +261,7 @@ ALL = {
         Scenario("lock", {}, phases=_LOCK),
         Scenario("settings", {**_STRIKES_USERS, "replicas": 1}, _SETTINGS),
         Scenario("certificates", {**_STRIKES_USERS, "stop-agent": 4, "delete-pod": 3}, _CERTIFICATES),
+        Scenario("restored", {**_OUTAGES, "trap-cli": 6}, {"restore-member": 5, "rebuild": 2, "switchover": 1}),
         Scenario("file", {**_STRIKES_USERS, "replicas": 1}, _FILE),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),

@@ -14,7 +14,7 @@ from mysqlops.core import names, secret_map
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.operations import deploy
-from tests.simulation import certificates, kubelet, mysqld
+from tests.simulation import certificates, jobs, kubelet, mysqld
 from tests.simulation.apiserver import ApiServer
 from tests.simulation.clock import EPOCH, SimClock
 from tests.simulation.faults import Traps
@@ -57,6 +57,7 @@ class World(mysqld.Around):
         self.traps = Traps(self)
         self.programs = Programs(self)
         self.signers = certificates.Signers()
+        self.jobs = jobs.Jobs(self)
         self.user_clock = SimClock(self.scheduler)
         self.on_sent_by: Callable[[Process, str], None] = lambda process, text: None
         self.before_change_by: Callable[[Process, str], None] = lambda process, text: None
@@ -105,8 +106,10 @@ class World(mysqld.Around):
         return "" if "bad" in tag else {"9.7": "9.7.4"}.get(tag, tag)
 
     def logs(self, pod: str, container: str, lines: int) -> str:
-        """Of the image check, the only pod whose logs anybody reads."""
+        """Of the image check; a Job's say nothing that a command needs."""
         found = self.object("Pod", pod)
+        if jobs.is_of_job(found):
+            return ""
         image = next(one["image"] for one in found["spec"]["containers"] if one["name"] == container)
         if container == "python":
             return "python 3 13 /usr/bin/openssl"
@@ -201,6 +204,8 @@ class World(mysqld.Around):
         self.replication.tick()
         if not self.api_down and self.is_changed:
             self.api.run_controllers()
+        if not self.api_down:
+            self.jobs.turn()
         self.kubelet.turn()
         self.ledger.check()
         self.scheduler.after(TICK_SECONDS, self._tick)
