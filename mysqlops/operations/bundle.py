@@ -34,7 +34,6 @@ _STRING_OR_COMMENT = re.compile(
 )
 _ERRORS = Path("pymysql", "constants", "ER.py").as_posix()
 _CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
-_NAMES = re.compile(rb"^(from (?:collections\.abc|typing) import )(\w+(?:, \w+)*)$", re.MULTILINE)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -137,17 +136,7 @@ def _bare(module: _Module) -> bytes:
             if ast.get_docstring(node, clean=False) is not None and first is not None and first.end_lineno:
                 lines[first.lineno - 1] = lines[first.lineno - 1].encode()[: first.col_offset].decode() + '""'
                 lines[first.lineno : first.end_lineno] = [""] * (first.end_lineno - first.lineno)
-    return _imported(_untyped(("\n".join(lines) + "\n").encode()))
-
-
-def _imported(source: bytes) -> bytes:
-    """Without the names that only those annotations needed."""
-
-    def kept(line: re.Match[bytes]) -> bytes:
-        needed = [one for one in line[2].split(b", ") if len(re.findall(rb"\b%s\b" % one, source)) > 1]
-        return line[1] + b", ".join(needed) if needed else b""
-
-    return _NAMES.sub(kept, source)
+    return _untyped(("\n".join(lines) + "\n").encode())
 
 
 def _untyped(source: bytes) -> bytes:

@@ -106,18 +106,6 @@ def test_annotations_that_nothing_reads_are_left_out_and_lines_keep_their_number
     assert (found["f"](3), found["g"](), found["A"].__annotations__) == (3, {}, {"x": int})
 
 
-def test_names_that_only_annotations_needed_are_not_imported() -> None:
-    source = (
-        b"from collections.abc import Callable, Mapping\nfrom typing import Any\nfrom json import loads\n"
-        b"def f(a, b):\n    return isinstance(a, Mapping)\n"
-    )
-    assert bundle._imported(source).splitlines()[:3] == [
-        b"from collections.abc import Mapping",
-        b"",
-        b"from json import loads",
-    ]
-
-
 def test_the_yaml_uses_the_names_of_the_code() -> None:
     objects = {(item["kind"], item["metadata"]["name"]): item for item in manifests.load_base()}
     stateful_set = objects["StatefulSet", "mysql"]
