@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import pytest
 from mysqlops.core import backup
 from mysqlops.mysql import contents
 from tests.database import copies
-from tests.database.containers import docker, must_answer
+from tests.database.containers import docker, eventually, must_answer
 
 _FACTS = {
     **{"id": "mysql-1", "cluster": "mysql", "namespace": "db", "origin": "o", "method": backup.LOGICAL},
@@ -64,3 +65,25 @@ def test_a_restore_of_it_fails(fetched: copies.Copy) -> None:
     assert done.returncode == 6, done.stderr
     assert "Duplicate entry '1'" in done.stderr
     assert not (fetched.root / "work" / "report").exists()
+
+
+@pytest.mark.parametrize("victim", ["the server", "the container"])
+def test_a_load_that_was_killed_says_nothing_about_the_backup(fetched: copies.Copy, victim: str) -> None:
+    """Out of memory, or an eviction: kubelet starts the container again."""
+    slow = "USE `app`;\nINSERT INTO t VALUES (1), (2);\nDO SLEEP(300);\n"
+    script = "cat >/scratch/copy/dump/tables/1.sql"
+    subprocess.run(
+        ["docker", *fetched.run("999:999", "--rm", "-i"), "sh", "-c", script], input=slow, text=True, check=True
+    )
+    fetched.begin()
+    pid = fetched.root / "work" / "loading.pid"
+    eventually(lambda: pid.exists() and pid.read_text().strip(), "the server that loads", seconds=120)
+    if victim == "the server":
+        docker("exec", fetched.name, "sh", "-c", "kill -9 $(cat /work/loading.pid)")
+    else:
+        docker("restart", "--time", "0", fetched.name)
+    done = fetched.program("backup-check")
+    assert done.returncode == 6, done.stderr
+    assert "the check of mysql-1 did not end, which says nothing about the backup" in done.stderr
+    assert not (fetched.root / "work" / "report").exists()
+    assert (fetched.root / "work" / "mysqld.stopped").read_text().strip() == "137"
