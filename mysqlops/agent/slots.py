@@ -41,7 +41,7 @@ _ACTING = _Room("acting", places=2, waiting=2, seconds=10.0)
 LOOKING = frozenset({"accounts", "examine", "get-settings", "gtids", "top"})
 ACTING = frozenset(
     "adopt-admit adopt-close backup-open kill plugins probe rotate-tls rotate-users set-settings setting-kinds "
-    "switchover transactions write-gap".split()
+    "switchover tls-presented transactions write-gap".split()
 )
 
 

@@ -31,7 +31,7 @@ CONTAINERS = frozenset(
 )
 VOLUMES = frozenset(
     "config agent token credentials statements tls run tmp data target login ca repository work scratch source "
-    "source-ca program secret journal volume".split()
+    "source-ca program secret journal volume bytecode".split()
 )
 _FOLDERS = (
     "/agent /etc/mysqlops /etc/hostname /proc /run /var/run /var/lib/mysql /tmp /work /scratch /repository /journal "

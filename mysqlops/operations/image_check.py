@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import (
-    capabilities,
     image,
     memory,
     mysqld_config,
@@ -22,8 +21,6 @@ from mysqlops.core import (
     pod_patch,
     quantity,
     series,
-    setting_secrets,
-    version,
 )
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
@@ -32,6 +29,8 @@ from mysqlops.kube.client import Client
 from mysqlops.objects import pod_template, pods
 from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
+from mysqlops.planning import image_trial
+from mysqlops.planning.image_trial import Tried
 
 Json = dict[str, Any]
 _MYSQLD, _PYTHON = "mysqld", "python"
@@ -39,18 +38,6 @@ _RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _OLDEST_PYTHON = (3, 11)
-
-
-@dataclass(frozen=True)
-class Tried:
-    """Reasons to refuse, mysqld's version, what it warned of in the my.cnf, by container the image that its node ran,
-    and what the image of MySQL has; None if the probe did not say."""
-
-    reasons: tuple[Reason, ...]
-    version: version.ServerVersion | None = None
-    warnings: tuple[str, ...] = ()
-    image_ids: Mapping[str, str] = field(default_factory=dict)
-    has: capabilities.Capabilities | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +112,7 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
         finished, why_not = _await_end(session, name)
         if why_not is not None:
             return Tried((why_not,))
-        tried = _judge_mysqld(spec, client.logs(name, _MYSQLD), finished[_MYSQLD].code)
+        tried = image_trial.judge(spec, client.logs(name, _MYSQLD), finished[_MYSQLD].code)
         reasons = (*tried.reasons, *_judge_python(client, spec, name, finished[_PYTHON].code))
         return replace(tried, reasons=reasons, image_ids={key: one.image_id for key, one in finished.items()})
     finally:
@@ -248,41 +235,6 @@ def _last_word(status: Json) -> str:
     return conditions[0]["message"] if conditions else str(status.get("phase", "unknown"))
 
 
-def _judge_mysqld(spec: ClusterSpec, output: str, code: int) -> Tried:
-    output = setting_secrets.without_those_of(spec.mysqld, output)
-    found = version.parse_mysqld_output(output)
-    if found is None:
-        text = f"--image {spec.image} does not contain MySQL: `mysqld --version` says {_first_line(output)!r}"
-        return Tried((Reason("not-mysql", text, "give an image of mysql, or of percona-server"),))
-    why = series.unsupported_because(found)
-    if why:
-        text = f"--image {spec.image}: {why}"
-        return Tried(
-            (Reason("unsupported-version", text, "`mysqlops explain versions` lists the supported versions"),), found
-        )
-    if code != 0:
-        complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]
-        text = f"the server refuses the configuration: {' '.join(complaints[0].split())[:300]}"
-        return Tried((Reason("bad-config", text, "correct the settings: --config, or mysqlops config set"),), found)
-    has = capabilities.read(output)
-    if missing := capabilities.missing_plugins(has):
-        text = f"--image {spec.image}: {'; '.join(missing)}"
-        hint = "give an image of mysql, or of percona-server, with its plugins"
-        return Tried((Reason("image-incomplete", text, hint),), found, has=has)
-    return Tried((), found, (*_warnings(spec, output), *_lacking(spec, has)), has=has)
-
-
-def _lacking(spec: ClusterSpec, has: capabilities.Capabilities | None) -> tuple[str, ...]:
-    return tuple(f"--image {spec.image} {one}" for one in capabilities.missing_tools(has))
-
-
-def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:
-    """Warnings about the user's own settings: deprecated names, adjusted values."""
-    user = mysqld_config.by_name(spec.mysqld)
-    lines = [line for line in output.splitlines() if "[Warning]" in line]
-    return tuple(" ".join(line.split())[:300] for line in lines if any(key in line for key in user))
-
-
 def _judge_python(client: Client, spec: ClusterSpec, pod: str, code: int) -> list[Reason]:
     words = client.logs(pod, _PYTHON).split()
     if code == 0 and words[:1] == ["python"] and (int(words[1]), int(words[2])) >= _OLDEST_PYTHON:
@@ -299,7 +251,3 @@ def _judge_openssl(client: Client, spec: ClusterSpec, words: list[str]) -> list[
     text = f"--agent-image {spec.agent_image} has no openssl, which makes the cluster's certificate"
     hint = f"use python:3.13-slim, or fill Secret {names.tls_secret(spec.name)} with ca.crt, tls.crt and tls.key"
     return [Reason("no-openssl", text, hint)]
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.strip().splitlines()), "nothing")[:200]

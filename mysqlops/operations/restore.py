@@ -19,7 +19,7 @@ from mysqlops.objects import job_aim, pods, render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe, orders, own, recorded, restic, vault
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup_progress, settings
+from mysqlops.planning import backup_progress, image_trial, settings
 from mysqlops.planning import restore as swapping
 
 Json = dict[str, Any]
@@ -120,7 +120,7 @@ def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) 
     return reach
 
 
-def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> image_check.Tried:
+def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> image_trial.Tried:
     """Try the images; data goes to a server that may open it, SQL to any. Raises Refused."""
     tried = image_check.check(session, spec, deploy.objects(spec))
     reasons = list(tried.reasons)

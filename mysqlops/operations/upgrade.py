@@ -29,7 +29,7 @@ from mysqlops.operations import (
 )
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
-from mysqlops.planning import plugins, status
+from mysqlops.planning import image_trial, plugins, status
 from mysqlops.planning import rollout as planning
 
 Json = dict[str, Any]
@@ -241,7 +241,7 @@ def _versions(now: status.Status) -> dict[str, version.ServerVersion]:
 
 def _try_images(
     session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status
-) -> tuple[image_check.Tried, version.ServerVersion]:
+) -> tuple[image_trial.Tried, version.ServerVersion]:
     """The images and their version, if they accept the new my.cnf and the upgrade path is allowed; raises Refused."""
     tried = image_check.check(session, spec, wanted)
     if tried.reasons or tried.version is None:

@@ -87,6 +87,7 @@ DELETE_WHAT_THEY_ARE_TOLD = {
     "operations/own.py",  # what bears the cluster's labels
     "operations/rehearsal.py",  # what the Job of an earlier rehearsal owned
     "operations/expose.py",  # a Service and its policy, if they are its own
+    "drill/mine.py",  # what a drill created, by its labels and UID
     "operations/delete.py",  # --purge-data, which the user confirmed by the cluster's name
 }
 
@@ -101,10 +102,9 @@ _OWN = {
         "agent/jobs/adoption.py",
         "agent/jobs/backup.py",
         "agent/jobs/replay.py",
-        "agent/jobs/sealing.py",
     ),
     *("drill/clients/fleet.py", "drill/clients/rows.py", "drill/reach/lab.py"),
-    *("cli/output.py", "cli/yaml_text.py", "core/typed.py", "objects/schedule.py"),
+    *("cli/output.py", "cli/yaml_text.py", "core/typed.py", "kube/manifests.py"),
 }
 
 

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ from mysqlops.operations import apply, recorded
 from mysqlops.planning import backup_progress
 from tests.properties.test_typed import KEYS, READERS
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SIGNS = st.sampled_from(
     ["\ud800", "\udfff", "\0", "\x1b[2J", "\x1b]52;c;x\x07", "\x9b", "\u202e", "\u2066", "\u2028", "[red]"]
 )
@@ -53,7 +55,7 @@ VALUES = st.recursive(
 MORE: Mapping[str, Callable[[str], Any]] = {
     "rebuilding": lambda text: ordered.rebuilding({names.ANNOTATION_REBUILDING: text}),
     "leaving": lambda text: ordered.leaving({names.ANNOTATION_REBUILDING: text}),
-    "obeyed": lambda text: ordered.obeyed({names.ANNOTATION_REBUILDING: text}, "mysql-0", "uuid"),
+    "obeyed": lambda text: ordered.obeyed({names.ANNOTATION_REBUILDING: text}, "mysql-0", "uuid", NOW),
     "setting": lambda text: ordered.setting({names.ANNOTATION_SETTING: text}),
     "exposed": lambda text: exposure.read({exposure.ANNOTATION: text}),
     "replaced": lambda text: rollout._replaced({"metadata": {"annotations": {names.ANNOTATION_REPLACED: text}}}),

@@ -23,7 +23,7 @@ from mysqlops.operations import (
     orders,
     preflight,
 )
-from mysqlops.planning import storage
+from mysqlops.planning import image_trial, storage
 from tests.unit.fakes.api import Client, Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
@@ -88,7 +88,7 @@ def test_an_image_that_is_older_than_the_data_of_a_deleted_cluster_is_refused(
     cluster.clock.turn = stop
     delete.execute(session, NAME, delete.plan(session.client, NAME, purge_data=False))
     assert cluster.notes()[names.ANNOTATION_VERSION] == ran
-    tried = image_check.Tried((), version.ServerVersion.parse(image))
+    tried = image_trial.Tried((), version.ServerVersion.parse(image))
     monkeypatch.setattr(image_check, "check", lambda *_: tried)
     wanted, plan = deploy.prepare(session.client, SPEC)
     if not refused:

@@ -14,6 +14,7 @@ from mysqlops.drill.clients import fleet
 from mysqlops.drill.faults import FAULTS
 from mysqlops.drill.model import Record
 from mysqlops.drill.plan import objects
+from mysqlops.drill.reach import lab
 from mysqlops.drill.scene import Scene
 from mysqlops.kube import manifests
 from mysqlops.objects import render
@@ -145,6 +146,7 @@ def test_a_record_that_was_removed_while_the_abort_waited_for_the_lock_is_not_ob
 
 
 def test_a_record_that_stays_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "find", lambda _: None)
     cluster, undone = _undone(monkeypatch)
     found = abort.execute(cluster.session(), NAME, "image")
     assert found is not None

@@ -156,7 +156,7 @@ def test_a_program_whose_end_cannot_be_read_did_not_succeed(ended: str) -> None:
 )
 def test_a_receivers_note_that_cannot_be_read_is_named(note: str | None) -> None:
     annotations = {} if note is None else {names.ANNOTATION_BINLOG: note}
-    with pytest.raises(errors.ConfigError, match="mysql-binlog"):
+    with pytest.raises(errors.Refused, match="mysql-binlog"):
         receiver.noted({"metadata": {"name": "mysql-binlog", "annotations": annotations}})
 
 

@@ -21,6 +21,7 @@ from mysqlops.kube import manifests
 from mysqlops.objects import adopt, backup, binlog, drift, pod_template, render, running
 from mysqlops.objects import cluster_file as described
 from mysqlops.operations import deploy, image_check, observe, restic, upgrade
+from mysqlops.planning import image_trial
 from tests.unit.fakes.cluster import Cluster
 
 Json = dict[str, Any]
@@ -355,7 +356,7 @@ def test_what_is_no_longer_wanted_is_rolled_out_too(
     for one in deploy.objects(before):
         cluster.store.put(one)
     cluster.settle()
-    tried = image_check.Tried((), version.ServerVersion.parse("9.7.4"))
+    tried = image_trial.Tried((), version.ServerVersion.parse("9.7.4"))
     monkeypatch.setattr(image_check, "check", lambda *_: tried)
     session = cluster.session()
     found = observe.must_run(session.client, "mysql")

@@ -20,6 +20,7 @@ from mysqlops.operations import backup as backups
 from mysqlops.operations import delete as deleting
 from mysqlops.operations import image_check, observe, rehearsed, upgrade
 from mysqlops.operations import rehearsal as operations
+from mysqlops.planning import image_trial
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME
 from tests.unit.fakes.jobs import FAILS, RUNS, SUCCEEDS, Working
@@ -77,8 +78,8 @@ class World(Working):
                 for name, at in ends.items()
             ]
 
-    def _try(self, *_: object) -> image_check.Tried:
-        return image_check.Tried((), ServerVersion.parse(self.version))
+    def _try(self, *_: object) -> image_trial.Tried:
+        return image_trial.Tried((), ServerVersion.parse(self.version))
 
     def _answer(self, pod: str, words: Sequence[str]) -> Any:
         return self.plugins if words[0] == "plugins" else super()._answer(pod, words)

@@ -25,6 +25,7 @@ _HELPERS = {
     "filed",
     "restored",
     "rehearsed",
+    "screen",
     "complete",
     "terminal",
     "yaml_text",

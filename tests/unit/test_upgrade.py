@@ -14,6 +14,7 @@ from mysqlops.core.version import ServerVersion
 from mysqlops.kube import manifests
 from mysqlops.objects import render
 from mysqlops.operations import image_check, observe, upgrade
+from mysqlops.planning import image_trial
 from tests.unit.fakes.cluster import NAME, Cluster
 
 
@@ -39,7 +40,7 @@ class Running(Cluster):
 
 
 def _plan(cluster: Running, monkeypatch: pytest.MonkeyPatch, after: str) -> upgrade.Change:
-    monkeypatch.setattr(image_check, "check", lambda *_: image_check.Tried((), ServerVersion.parse(after)))
+    monkeypatch.setattr(image_check, "check", lambda *_: image_trial.Tried((), ServerVersion.parse(after)))
     session = cluster.session()
     running = observe.must_run(session.client, NAME)
     return upgrade.plan(session, NAME, running, replace(running.spec, image=f"mysql:{after}"))
@@ -84,7 +85,7 @@ OLD, NEW = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 
 
 def _resolve(monkeypatch: pytest.MonkeyPatch, **image_ids: str) -> None:
-    tried = image_check.Tried((), ServerVersion.parse("9.7.4"), image_ids=image_ids)
+    tried = image_trial.Tried((), ServerVersion.parse("9.7.4"), image_ids=image_ids)
     monkeypatch.setattr(image_check, "check", lambda *_: tried)
 
 

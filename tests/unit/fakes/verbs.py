@@ -17,6 +17,7 @@ from mysqlops.core import retention, spec, target, version
 from mysqlops.core.backup import SIGNED
 from mysqlops.objects.schedule import Request
 from mysqlops.operations import backup, deploy, image_check, schedule
+from mysqlops.planning import image_trial
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.test_restore_as import BACKUP
 from tests.unit.test_tree import CLUSTER_FILE, COMMANDS
@@ -188,7 +189,7 @@ def world(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Cluster:
 
     monkeypatch.setattr("mysqlops.cli.context.client", client)
     monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: made.clock)
-    monkeypatch.setattr(image_check, "check", lambda *_: image_check.Tried((), version.ServerVersion.parse("9.7.4")))
+    monkeypatch.setattr(image_check, "check", lambda *_: image_trial.Tried((), version.ServerVersion.parse("9.7.4")))
     monkeypatch.setattr(backup, "manifest", lambda *_: {"spec": {}})
     monkeypatch.setattr(backup, "held", lambda *_: ([NEWER, OLDER], []))
     made.store.log.clear()
