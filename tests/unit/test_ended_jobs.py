@@ -49,9 +49,11 @@ def test_a_job_that_can_report_nothing_any_more_is_run_again(cluster: Working, k
 def test_the_error_of_an_attempt_is_not_that_of_a_job_that_completed(cluster: Working) -> None:
     _ended(cluster, "Complete")
     state = {"terminated": {"exitCode": 1, "message": "no space left", "reason": "Error"}}
+    uid = cluster.store.objects["Job", "mysql-backup-x-v"]["metadata"]["uid"]
+    owner = {"kind": "Job", "name": "mysql-backup-x-v", "uid": uid, "controller": True}
     pod = {
         "kind": "Pod",
-        "metadata": {"name": "old", "labels": {"job-name": "mysql-backup-x-v"}},
+        "metadata": {"name": "old", "labels": {"job-name": "mysql-backup-x-v"}, "ownerReferences": [owner]},
         "spec": {"containers": [{"name": "work"}]},
         "status": {"phase": "Failed", "containerStatuses": [{"name": "work", "state": state}]},
     }
