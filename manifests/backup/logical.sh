@@ -70,10 +70,16 @@ load_dump() {
   rm -rf "$data.half"
   mkdir -p "$data.half"
   copy --datadir="$data.half" --initialize-insecure
-  copy --datadir="$data.half" --super-read-only=OFF --max-allowed-packet=1G &
+  # Not every shell notices by `kill -0` that a process has ended: it leaves a file.
+  {
+    ended=0
+    copy --datadir="$data.half" --super-read-only=OFF --max-allowed-packet=1G || ended=$?
+    : >"/work/$name.ended"
+    exit "$ended"
+  } &
   loading=$!
   until sql -e 'SELECT 1' >/dev/null 2>&1; do
-    kill -0 "$loading" 2>/dev/null || end_load 1
+    [ ! -e "/work/$name.ended" ] || end_load 1
     sleep 0.3
   done
   code=0
@@ -84,7 +90,11 @@ load_dump() {
 }
 # Ends with the server's status if it was killed or crashed, as its clients fail too then; else with the client's, $1.
 end_load() {
-  kill "$(cat "/work/$name.pid")" 2>/dev/null || true
+  if [ ! -e "/work/$name.ended" ]; then
+    pid=$(cat "/work/$name.pid" 2>/dev/null) || true
+    [ -n "$pid" ] || exit "$1" # it would be waited for until the Job's time limit
+    kill "$pid" 2>/dev/null || true
+  fi
   wait "$loading" || exit $?
   exit "$1"
 }

@@ -20,8 +20,10 @@ for word in "$@"; do
   esac
 done
 trap 'exit 0' TERM
-echo $$ >"$pid"
 case $pid in *loading.pid) ;; *) exit 0 ;; esac
+if [ -e "$WORK/dies-at-once" ]; then kill -KILL $$; fi
+echo $$ >"$pid.part"
+mv "$pid.part" "$pid"
 while [ ! -e "$WORK/shutdown" ]; do sleep 0.05; done
 """
 _MYSQL = r"""#!/bin/sh
@@ -56,13 +58,13 @@ class Sidecar:
         monkeypatch.setattr(local, "_WORK", self.work)
         monkeypatch.setattr(local, "_SCRATCH", self.scratch)
 
-    def run(self) -> str:
+    def run(self, shell: str = "sh") -> str:
         """The script until its server has ended; returns what it left."""
         script = manifests.read_text("backup/logical.sh") + manifests.read_text("backup/mysqld.sh")
         script = script.replace("while :; do sleep 1; done", "exit 0")
         script = re.sub(r"/(work|scratch|tmp)/", lambda found: f"{self.folder}{found[0]}", script)
         environment = {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "WORK": str(self.work)}
-        done = subprocess.run(["sh", "-c", script, "mysqld.sh"], env=environment, check=True, timeout=60)
+        done = subprocess.run([shell, "-c", script, "mysqld.sh"], env=environment, check=True, timeout=60)
         assert done.returncode == 0
         return (self.work / "mysqld.stopped").read_text().strip()
 
@@ -104,13 +106,19 @@ def test_only_a_dump_that_the_server_refuses_or_crashes_on_is_bad(
         assert "secret-hash" not in local._last_words("mysqld")
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_server_that_is_killed_before_it_answers_says_nothing(sidecar: Sidecar, shell: str) -> None:
+    (sidecar.work / "dies-at-once").touch()
+    assert (sidecar.run(shell), sidecar.blames()) == ("137", False)
+
+
 def test_a_container_that_was_killed_while_it_loaded_does_not_load_the_rest_alone(sidecar: Sidecar) -> None:
     """Each table's file goes once it is loaded, and what it was loaded into went too: a table would be missing."""
     (sidecar.dump / "tables" / "2.sql").write_text("kill the server\n")
     sidecar.run()
     assert not (sidecar.dump / "tables" / "1.sql").exists()
     (sidecar.dump / "tables" / "2.sql").write_text("fine\n")
-    (sidecar.work / "loading.pid").unlink()
-    (sidecar.work / "mysqld.stopped").unlink()
+    for name in ("loading.pid", "loading.ended", "mysqld.stopped"):
+        (sidecar.work / name).unlink()
     assert (sidecar.run(), sidecar.blames()) == ("137", False)
     assert not (sidecar.scratch / "copy" / "data").exists()
