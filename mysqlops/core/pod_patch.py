@@ -30,8 +30,8 @@ CONTAINERS = frozenset(
     "choose-logs fetch-logs applier apply-logs write read delete init add-key remove-key export run conclude".split()
 )
 VOLUMES = frozenset(
-    "config agent token credentials statements tls run tmp data target login ca repository work scratch source "
-    "source-ca program secret journal volume bytecode".split()
+    "config agent bytecode token credentials statements tls run tmp data target login ca repository work scratch "
+    "source source-ca program secret journal volume".split()
 )
 _FOLDERS = (
     "/agent /etc/mysqlops /etc/hostname /proc /run /var/run /var/lib/mysql /tmp /work /scratch /repository /journal "

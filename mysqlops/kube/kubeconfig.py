@@ -68,7 +68,7 @@ def read(files: str) -> Kubeconfig:
     """The merged content of the existing files; raises ConfigError for one that cannot be read."""
     current, contexts, users = "", dict[str, Mapping[str, Any]](), dict[str, Mapping[str, Any]]()
     for file in filter(None, files.split(os.pathsep)):
-        found = _parsed(Path(file).expanduser())
+        found = parsed(Path(file).expanduser())
         current = current or str(found.get("current-context") or "")
         for kind, known in (("context", contexts), ("user", users)):
             for entry in found.get(f"{kind}s") or ():
@@ -76,7 +76,8 @@ def read(files: str) -> Kubeconfig:
     return Kubeconfig(current, contexts, users)
 
 
-def _parsed(file: Path) -> Mapping[str, Any]:
+def parsed(file: Path) -> Mapping[str, Any]:
+    """The content of one file, empty if it does not exist; raises ConfigError."""
     import yaml
 
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.kube import kubeconfig as files
+from mysqlops.kube import plain_login
 from mysqlops.kube.kubeconfig import Identity
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -16,7 +17,7 @@ _HINT = "set KUBECONFIG or MYSQLOPS_KUBECONFIG; `mysqlops explain first-cluster`
 
 @dataclass(frozen=True)
 class Login:
-    """How to reach the API server: the kubernetes package's Configuration, and the identity to impersonate."""
+    """How to reach the API server: the kubernetes package's Configuration, or a Plain; and the identity to act as."""
 
     configuration: Any
     context: str
@@ -40,7 +41,7 @@ def login(kubeconfig: str | None, context: str | None) -> Login:
             f"--context {chosen}: the kubeconfig has no such context; it has: {known}",
             hint="kubectl config get-contexts",
         )
-    configuration = _load(where, chosen)
+    configuration = plain_login.load(where, chosen) or _load(where, chosen)
     return Login(configuration, chosen, found.namespace(chosen), found.identity(chosen))
 
 

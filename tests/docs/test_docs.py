@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
 import re
@@ -67,18 +66,9 @@ def test_the_readme_stays_short_and_links_lead_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page}: {link}"
 
 
-def test_files_and_functions_stay_small() -> None:
+def test_files_stay_small() -> None:
     for file in [*(ROOT / "mysqlops").rglob("*.py"), *(ROOT / "scripts/labkit").glob("*.py")]:
-        text = file.read_text()
-        assert len(text.splitlines()) <= 300, file
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef):
-                first = next((one for one in node.body if not _is_text(one)), node)
-                assert (node.end_lineno or 0) - first.lineno < 50, f"{file}: {node.name}"
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        assert len(file.read_text().splitlines()) <= 300, file
 
 
 def test_help_needs_no_kubernetes_client() -> None:
