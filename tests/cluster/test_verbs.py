@@ -224,16 +224,22 @@ def test_the_certificate_rotates_without_a_restart(cluster: Namespace) -> None:
 
 @pytest.mark.long
 def test_a_new_ca_is_trusted_beside_the_old_one_until_that_is_dropped(cluster: Namespace) -> None:
-    def authorities() -> int:
+    def held(key: str) -> str:
         data = json.loads(cluster.kubectl("get", "secret", "mysql-tls", "-o", "json"))["data"]
-        return base64.b64decode(data["ca.crt"]).decode().count("BEGIN CERTIFICATE")
+        return base64.b64decode(data[key]).decode()
+
+    def authorities() -> int:
+        return held("ca.crt").count("BEGIN CERTIFICATE")
 
     assert authorities() == 1
+    certificate = held("tls.crt")
     done = cluster.mysqlops("tls", "rotate", "mysql", "--new-ca")
     assert (done.code, authorities()) == (0, 2), done.err
+    assert held("tls.crt") == certificate  # which clients verify that do not have the new CA yet
     cluster.await_healthy()
     done = cluster.mysqlops("tls", "rotate", "mysql", "--drop-old-ca", "--yes")
     assert (done.code, authorities()) == (0, 1), done.err
+    assert held("tls.crt") != certificate
     cluster.await_healthy()
     assert _login(cluster, _password(cluster)) == "mysql-0"
 

@@ -237,6 +237,17 @@ _LOCK = (
     Phase(55.0, 60.0, {"trap-cli:stop": 3, "stop-agent": 1, "kill-agent": 1, "unlock": 2}),
     Phase(58.0, 90.0, _LONG_VERBS, (1, 3)),
 )
+# A backup on its way onto a member's claim, by a run that is killed; then the others fall, and somebody goes on.
+_RESTORE_KILLED = (
+    Phase(
+        36.0,
+        38.0,
+        {"trap-cli:kill DELETE": 2, "trap-cli:kill CREATE Job": 2, "trap-cli:kill PATCH Lease mysql-group": 2},
+    ),
+    Phase(38.0, 44.0, {"verb:restore-member@focus": 1}),
+    Phase(55.0, 85.0, {**_FALLS_ALONE, "power-cut@focus": 2}, (1, 3)),
+    Phase(75.0, 115.0, {"verb:restore-member@focus": 3, "verb:rebuild@focus": 2, "verb:recover": 1}, (1, 3)),
+)
 ALL = {
     one.name: one
     for one in (
@@ -262,6 +273,7 @@ ALL = {
         Scenario("settings", {**_STRIKES_USERS, "replicas": 1}, _SETTINGS),
         Scenario("certificates", {**_STRIKES_USERS, "stop-agent": 4, "delete-pod": 3}, _CERTIFICATES),
         Scenario("restored", {**_OUTAGES, "trap-cli": 6}, {"restore-member": 5, "rebuild": 2, "switchover": 1}),
+        Scenario("restore-killed", {}, phases=_RESTORE_KILLED),
         Scenario("file", {**_STRIKES_USERS, "replicas": 1}, _FILE),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),
