@@ -113,8 +113,7 @@ def previous_key(key: str) -> str:
     return f"previous-{key}"
 
 
-# StatefulSet pods carry a 63-character label `<name>-<revision hash>`; the suffixes below need room too
-# (moco limits its names to 40 for the same reason).
+# StatefulSet pods carry a 63-character label `<name>-<revision hash>`; the suffixes below need room too (as in moco).
 MAX_NAME_LENGTH = 40
 MAX_MEMBERS = 9  # Group Replication's own limit
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
