@@ -85,6 +85,7 @@ def test_only_one_place_deletes_claims_and_only_with_what_the_gate_lets_pass() -
 DELETE_WHAT_THEY_ARE_TOLD = {
     "operations/binlog.py",  # the Deployment, Lease and rights of a receiver
     "operations/own.py",  # what bears the cluster's labels
+    "drill/mine.py",  # a ConfigMap or Job that a drill made
     "operations/expose.py",  # a Service and its policy, if they are its own
     "operations/delete.py",  # --purge-data, which the user confirmed by the cluster's name
 }
