@@ -10,11 +10,12 @@ import json
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from mysqlops.core import group
+from mysqlops.core import group, instant
 from tests.cluster.conftest import SMALL, Namespace, eventually
 
 pytestmark = pytest.mark.long
@@ -54,7 +55,7 @@ def test_an_order_to_rebuild_is_obeyed_once(cluster: Namespace) -> None:
     """A killed command left it: whatever is in that place later is a new member like any other."""
     cluster.await_healthy()
     member = cluster.replicas()[0]
-    _order(cluster, "rebuilding", {member: {"uid": "gone"}})
+    _order(cluster, "rebuilding", {member: {"uid": "gone", "at": instant.text(datetime.now(UTC))}})
     _empty(cluster, member)
     assert _copied(cluster, member), "although the group has few transactions"
     lease = json.loads(cluster.kubectl("get", "lease", "mysql-group", "-o", "json"))
