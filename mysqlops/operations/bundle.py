@@ -4,7 +4,8 @@ One version of mysqlops is one agent, whoever runs it: a wheel carries the progr
 checkout it is made of the sources, and of the wheel in vendor/ instead of what is installed. The same sources give the
 same digest with any Python, and the same bytes with the same zlib.
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
-So modules are shipped without docstrings, comments and annotations of functions, with the same line numbers.
+So modules are shipped without docstrings, comments, annotations of functions and what these import, with the same line
+numbers.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _STRING_OR_COMMENT = re.compile(
 )
 _ERRORS = Path("pymysql", "constants", "ER.py").as_posix()
 _CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
+_FOR_TYPES = ("__future__", "typing", "collections.abc")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -136,7 +138,7 @@ def _bare(module: _Module) -> bytes:
             if ast.get_docstring(node, clean=False) is not None and first is not None and first.end_lineno:
                 lines[first.lineno - 1] = lines[first.lineno - 1].encode()[: first.col_offset].decode() + '""'
                 lines[first.lineno : first.end_lineno] = [""] * (first.end_lineno - first.lineno)
-    return _untyped(("\n".join(lines) + "\n").encode())
+    return _without_idle_imports(_untyped(("\n".join(lines) + "\n").encode()))
 
 
 def _untyped(source: bytes) -> bytes:
@@ -160,6 +162,24 @@ def _untyped(source: bytes) -> bytes:
         if b"\n" not in source[begin:end]:
             source = source[:begin] + source[end:]
     return source
+
+
+def _without_idle_imports(source: bytes) -> bytes:
+    """Without the names that only annotations used: those that are left (fields of dataclasses) name theirs."""
+    tree, lines = ast.parse(source), source.splitlines(keepends=True)
+    is_annotated = any(
+        getattr(node, "annotation", None) or getattr(node, "returns", None) is not None for node in ast.walk(tree)
+    )
+    for node in tree.body:
+        if not isinstance(node, ast.ImportFrom) or node.module not in _FOR_TYPES or node.lineno != node.end_lineno:
+            continue
+        rest = b"".join(line for number, line in enumerate(lines, 1) if number != node.lineno)
+        used = [one.name for one in node.names if one.asname or re.search(rb"\b%s\b" % one.name.encode(), rest)]
+        if node.module == "__future__":
+            used = ["annotations"] if is_annotated else []
+        if len(used) < len(node.names):
+            lines[node.lineno - 1] = f"from {node.module} import {', '.join(used)}\n".encode() if used else b"\n"
+    return b"".join(lines)
 
 
 def _end(node: ast.expr, starts: list[int]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,18 @@ def test_the_agent_is_its_sources_without_comments_and_docstrings_and_nothing_el
         assert [one.string for one in tokens if one.type == tokenize.COMMENT] == [], path
         assert ast.dump(_essence(ast.parse(bare))) == ast.dump(_essence(ast.parse(source))), path
         assert bare.count(b"\n") == source.count("\n"), path
+        gone = _for_types(ast.parse(source)) - _for_types(ast.parse(bare))
+        assert [one for one in gone - {"annotations"} if re.search(rf"\b{one}\b", bare.decode())] == [], path
+        is_left = "annotations" not in gone or not any(
+            isinstance(one, ast.AnnAssign) for one in ast.walk(ast.parse(bare))
+        )
+        assert is_left, path
+
+
+def _for_types(tree: ast.Module) -> set[str]:
+    """The names that a module imports for its annotations, and perhaps for more."""
+    found = [one for one in tree.body if isinstance(one, ast.ImportFrom) and one.module in bundle._FOR_TYPES]
+    return {name.asname or name.name for one in found for name in one.names}
 
 
 class _Untyped(ast.NodeTransformer):
@@ -138,7 +151,8 @@ class _Untyped(ast.NodeTransformer):
 
 
 def _essence(tree: ast.Module) -> ast.Module:
-    """Less docstrings and the annotations of functions and in them."""
+    """Less docstrings, the annotations of functions and in them, and the imports that are mostly for these."""
+    tree.body = [one for one in tree.body if not (isinstance(one, ast.ImportFrom) and one.module in bundle._FOR_TYPES)]
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body[0] = ast.Expr(ast.Constant(""))
