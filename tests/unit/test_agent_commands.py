@@ -206,6 +206,25 @@ def test_only_an_answer_shows_that_a_client_cannot_write(
     assert type(failure.value) is kind
 
 
+def test_what_members_present_is_asked_of_each_with_the_newest_ca(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "TLS", tmp_path)
+    credentials.write(settings.CREDENTIALS, {names.KEY_PROBE_PASSWORD: "pw"})
+    asked: list[tuple[str, str]] = []
+
+    def answer(host: str, login: connect.Login) -> connect.Server:
+        asked.append((host, login.user))
+        return world.server
+
+    monkeypatch.setattr(connect, "connect_tcp", answer)
+    found = run("tls-presented", "a", "b")
+    assert (asked, found["members"]) == (
+        [("a", names.USER_PROBE), ("b", names.USER_PROBE)],
+        {"a": ["presents", ""], "b": ["presents", ""]},
+    )
+
+
 def test_the_account_of_an_adoption_ends_by_itself_and_its_password_is_in_no_output(world: World, run: Run) -> None:
     world.server.answers = {"JSON_OBJECT('until'": [('{"until": 1}',)]}
     assert run("adopt-admit", "60") == {}
