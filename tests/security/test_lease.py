@@ -4,7 +4,7 @@ the owner makes an object of it, and none breaks."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -58,7 +58,7 @@ def _evil(small: Namespace) -> Json:
     return found
 
 
-def _note(as_member: Callable[..., str], small: Namespace, wanted: dict[str, str | None] | dict[str, str]) -> None:
+def _note(as_member: Callable[..., str], small: Namespace, wanted: Mapping[str, str | None]) -> None:
     """By `update`, the only verb that a member has: the whole Lease."""
     lease = json.loads(small.kubectl("get", "lease", "mysql-group", "-o", "json"))
     notes = lease["metadata"].setdefault("annotations", {})
