@@ -25,6 +25,7 @@ _HELPERS = {
     "filed",
     "restored",
     "complete",
+    "screen",
     "terminal",
     "yaml_text",
     "__init__",
