@@ -165,11 +165,11 @@ def without(text: str, known: Collection[str]) -> str:
     return "".join([*parts, text[done:]])
 
 
-_IN_URI = re.compile(r"://[^/@\s:]{0,256}:([^@\s]+)@")
+_IN_URI = re.compile(r"://[^/@\s:]{0,256}:([^@\s]{1,1024})@")
 _IN_FILE = re.compile(
     r"^\s*(?:export\s+)?[\w.-]*?(?:pass|pwd|secret|token|key)[\w.-]*\s*[=:]\s*[\"']?(.+?)[\"']?\s*$", re.I
 )
-_LONGEST = 1 << 16
+_LONGEST, _LONGEST_LINE = 1 << 16, 1 << 12  # characters of what is read for passwords within
 
 
 def within(value: str) -> Iterator[str]:
@@ -179,7 +179,7 @@ def within(value: str) -> Iterator[str]:
     for line in value.splitlines():
         if not line.startswith("-----"):
             yield line.strip()
-        if len(line) < _LONGEST and (found := _IN_FILE.match(line)):
+        if len(line) < _LONGEST_LINE and (found := _IN_FILE.match(line)):
             yield found[1]
     if len(value) < _LONGEST:
         yield from _IN_URI.findall(value)

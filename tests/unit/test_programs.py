@@ -3,8 +3,6 @@ with them is tried in tests/database/test_programs.py."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from mysqlops.mysql import program_heads, programs
@@ -98,8 +96,7 @@ def test_a_name_is_read_as_the_server_quotes_it() -> None:
 
 
 def test_the_time_to_read_a_head_does_not_grow_with_its_square() -> None:
-    began = time.process_time()
+    """If it did, this would take many minutes."""
     for part in ("/**/", " ", "`` ", "# \n", "/*", "``"):
-        program_heads.creates("trigger", "db", "p", f"CREATE {_BY}TRIGGER " + part * 20_000)
-        program_heads.creates("trigger", "db", "p", f"CREATE {_BY}TRIGGER `" + part * 20_000)
-    assert time.process_time() - began < 2.0
+        for begun in (f"CREATE {_BY}TRIGGER ", f"CREATE {_BY}TRIGGER `"):
+            assert not program_heads.creates("trigger", "db", "p", begun + part * 50_000)

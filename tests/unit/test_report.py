@@ -69,6 +69,7 @@ def test_what_has_the_form_of_a_secret_is_taken_out_and_the_rest_stays(told: str
     "part",
     [
         *("a-", "x", "eyJ-", "eyJaaaaaaaa.", "password", 'password\\"', "identified ", "set password ", "://", "--"),
+        *("://a:", "%3a%2f%2fa%3a", "a:b@", "password: >\n a", "name: password ", "name: a", "password%3d"),
         *("-----BEGIN ", "*A", "$A$005$", "by '", "'", "\\", "pass:'", "Basic ", "authorization ", "replace "),
     ],
 )
