@@ -87,7 +87,7 @@ def test_a_rehearsal_under_writes_leaves_the_cluster_alone(cluster: Namespace, i
     assert done.code == 0, done.err
     assert outcome.is_clean(), outcome
     told = done.json()
-    assert (told["good"], told["tables"] >= 2, told["rows"] >= 900) == (True, True, True), told
+    assert (told["good"], told["tables"] >= 1, told["rows"] >= 900) == (True, True, True), told
     assert told["start_seconds"] > 0
     assert _uids(cluster) == before
     _leaves_nothing(cluster)
