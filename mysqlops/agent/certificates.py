@@ -93,9 +93,10 @@ class Certificates:
 
     def rotate(self, stage: str) -> bool:
         """`certificate`: a new one, from the newest CA. `ca`: trust a new CA besides the old one, which still signs.
-        `drop`: trust only the newest CA. The caller waits before each until every member has loaded what is in the
-        Secret, or members would refuse each other. True if the stage is to run again after such a wait. Raises Refused
-        if mysqlops did not create the certificate."""
+        `drop`: trust only the newest CA, or have it sign first. `look`: nothing. Before each, the caller waits until
+        every member has loaded what is in the Secret, or members would refuse each other. True if the stage is to run
+        again after that; for `look`, if a new CA waits to sign. Raises Refused if mysqlops did not create the
+        certificate."""
         found = self._find()
         held = self._vault.read(secret_map.CA)
         signer, ca = _signer(held, found.files), found.files.get(CA, "")
@@ -105,39 +106,26 @@ class Certificates:
             raise errors.Refused(
                 [errors.Reason("foreign-certificate", text, "change the Secret: members load it within a minute")]
             )
-        if stage == "drop":
-            if self._is_ca_unused(found.files):
-                text = f"the certificate of {self._me.cluster} is still signed by the CA that is to be dropped"
-                raise errors.StepFailed(text, hint=f"mysqlops tls rotate {self._me.cluster}, then --drop-old-ca again")
+        waits = signer is not None and bool(signer.beside or self._is_ca_unused(found.files))
+        if stage == "ca" and not waits:
+            signer = self._new_ca(held, ca)
+        if stage == "drop" and not waits:
             self._save(found, {**found.files, CA: openssl.newest(ca)})
-        elif stage == "ca":
-            if signer is None or not (signer.beside or self._is_ca_unused(found.files)):
-                signer = self._new_ca(held, ca)
-            if signer.beside:
-                self._sign_or_announce(found, signer)
-        elif signer is not None:
-            return self._sign_or_announce(found, signer)
-        return False
-
-    def changes_trust(self) -> bool:
-        """Whether a new CA waits to be used: a certificate of it is refused by whoever has not loaded it."""
-        found = self._find()
-        signer = _signer(self._vault.read(secret_map.CA), found.files)
-        return signer is not None and (bool(signer.beside) or self._is_ca_unused(found.files))
+        elif signer and stage != "look" and (signer.beside or stage != "ca"):
+            self._sign_or_announce(found, signer)
+        return waits and stage != "ca" and bool(stage != "certificate" or (signer and signer.beside))
 
     def _is_ca_unused(self, files: Files) -> bool:
-        """Whether the newest CA that is trusted has not signed the certificate in use."""
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            return not openssl.is_signed_by(files.get(CERTIFICATE, ""), files.get(CA, ""), Path(folder))
+        """Whether of several trusted CAs the newest has not signed the certificate in use."""
+        newest = openssl.newest(files[CA])
+        return newest != files[CA] and bool(self._refused_because({**files, CA: newest}))
 
-    def _sign_or_announce(self, found: Found, signer: Signer) -> bool:
-        """A new certificate; from a CA that nobody trusts yet, none, until every member has loaded that CA. True if it
-        is not signed yet."""
+    def _sign_or_announce(self, found: Found, signer: Signer) -> None:
+        """A new certificate; from a CA that nobody trusts yet, none, until every member has loaded that CA."""
         if signer.beside:
             self._save(found, {**found.files, CA: signer.ca + signer.beside})
         else:
             self._issue(found, signer)
-        return bool(signer.beside)
 
     def fingerprint(self) -> str:
         """The fingerprint of the Secret's content, which members report once they have loaded it."""
@@ -151,11 +139,13 @@ class Certificates:
 
     def write(self, files: Files) -> None:
         """Raises StepFailed for files that other members and clients would refuse; the previous files stay."""
-        hosts = (self._me.host(self._me.ordinal), f"{names.primary_service(self._me.cluster)}.{self._me.namespace}.svc")
-        why = tls_check.refused_because(files, hosts, self._folder)
-        if why:
+        if why := self._refused_because(files):
             raise errors.StepFailed(f"Secret {names.tls_secret(self._me.cluster)} is not loaded: {why}")
         credentials.write(self._folder, {name: files.get(name, "") for name in _FILES})
+
+    def _refused_because(self, files: Files) -> str | None:
+        hosts = (self._me.host(self._me.ordinal), f"{names.primary_service(self._me.cluster)}.{self._me.namespace}.svc")
+        return tls_check.refused_because(files, hosts, self._folder)
 
     def _find(self) -> Found:
         tls = self._api.get("v1", "secrets", names.tls_secret(self._me.cluster))

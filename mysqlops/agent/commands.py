@@ -198,7 +198,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
     """Put a new certificate or CA into the Secret, which every member then loads; or only look at what it holds."""
     me = settings.read()
     made = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
-    again = made.changes_trust() if options.stage == "look" else made.rotate(options.stage)
+    again = made.rotate(options.stage)
     print(json.dumps({"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}))
 
 

@@ -98,17 +98,6 @@ def fits(certificate: str, key: str) -> bool:
     return public == _openssl("pkey", "-pubout", text=key)
 
 
-def is_signed_by(certificate: str, ca: str, work: Path) -> bool:
-    """Whether the first certificate of the bundle `ca` signed it, valid or expired."""
-    (work / CA).write_text(newest(ca))
-    (work / CERTIFICATE).write_text(certificate)
-    try:
-        _openssl("verify", "-no_check_time", "-CAfile", CA, CERTIFICATE, work=work)
-    except errors.StepFailed:
-        return False
-    return True
-
-
 def newest(bundle: str) -> str:
     """The first certificate of a bundle: new ones are put in front."""
     end = "-----END CERTIFICATE-----\n"

@@ -14,9 +14,8 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.operations import agents, observe
 from mysqlops.operations.session import Session
 
-_LOOK, _CERTIFICATE, _CA, _DROP = "look", "certificate", "ca", "drop"
-_PARTS = {_CERTIFICATE: (_CERTIFICATE,), _CA: (_CA,), _DROP: (_CERTIFICATE, _DROP)}
-_TIMES = 2  # an agent first announces a CA that a killed run made, and signs once all members trust it
+_LOOK, _DROP = "look", "drop"
+_TIMES = 3  # an agent announces a CA that a killed run made, signs once all members trust it, and drops the old one
 
 
 def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = ()) -> str:
@@ -33,15 +32,14 @@ def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = (
     found = _run(session, runner, _LOOK)
     if stage == _DROP or found.get("again"):  # a killed run may have left members that do not trust what signs next
         _await_loaded(session, name, str(found["fingerprint"]))
-    for part in _PARTS[stage]:
-        for _ in range(_TIMES):
-            done = _run(session, runner, part)
-            _check_hostnames(runner, done, hostnames)
-            wanted = str(done["fingerprint"])
-            session.progress.say(f"{runner} put certificate {wanted} into the Secret")
-            _await_loaded(session, name, wanted)
-            if not done.get("again"):
-                break
+    for _ in range(_TIMES):
+        done = _run(session, runner, stage)
+        _check_hostnames(runner, done, hostnames)
+        wanted = str(done["fingerprint"])
+        session.progress.say(f"{runner} put certificate {wanted} into the Secret")
+        _await_loaded(session, name, wanted)
+        if not done.get("again"):
+            break
     return wanted
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import certificates, openssl, settings
+from mysqlops.agent import certificates, openssl, settings, tls_check
 from mysqlops.clock import SystemClock
 from mysqlops.core import names
 from mysqlops.planning import certificate_state
@@ -117,25 +117,25 @@ def test_a_change_of_the_ca_that_was_killed_is_ended_by_the_next_renewal(folder:
 
 
 def _is_by(secrets: Secrets, ca: str, folder: Path) -> bool:
-    return openssl.is_signed_by(secrets.values(TLS)["tls.crt"], ca, folder.parent)
+    hosts = ["mysql-0.mysql.db.svc"]
+    return not tls_check.refused_because({**secrets.values(TLS), "ca.crt": ca}, hosts, folder.parent)
 
 
 def test_a_new_ca_is_trusted_by_all_before_it_signs_and_signs_before_the_old_one_is_dropped(folder: Path) -> None:
     """A member that has loaded none of it yet trusts the old CA only, and is trusted by those that have."""
     secrets = _deployed(folder)
     agent, before = _agent(secrets, folder), secrets.values(TLS)
-    assert not agent.changes_trust()
+    assert not agent.rotate("look")
     assert not agent.rotate("ca")
     assert secrets.values(TLS)["tls.crt"] == before["tls.crt"]
     new = secrets.values(TLS)["ca.crt"].removesuffix(before["ca.crt"])
     assert new != before["ca.crt"]
-    assert agent.changes_trust()
+    assert agent.rotate("look")
     assert agent.refresh()  # a certificate of the old CA holds under both
-    with pytest.raises(errors.StepFailed, match="still signed by the CA that is to be dropped"):
-        agent.rotate("drop")
     agent.rotate("ca")  # again: nothing changes
+    assert secrets.values(TLS) == {**before, "ca.crt": new + before["ca.crt"]}
+    assert agent.rotate("drop")  # not yet: the new CA signs first
     assert secrets.values(TLS)["ca.crt"] == new + before["ca.crt"]
-    assert not agent.rotate("certificate")
     assert _is_by(secrets, new, folder)
     assert agent.refresh()
     assert not agent.rotate("drop")

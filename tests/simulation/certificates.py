@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
-from mysqlops.agent import api, certificates, log, member, openssl, secrets_watch, settings
+from mysqlops.agent import api, certificates, log, member, openssl, secrets_watch, settings, tls_check
 from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
 from mysqlops.core import names
 
@@ -68,11 +68,10 @@ class Signers:
     def stand_ins(self) -> list[tuple[Any, str, Any]]:
         """What is replaced, where, and by what."""
         replaced = {one: getattr(self, one) for one in ("make_ca", "make_certificate", "fits")}
-        replaced["is_signed_by"] = lambda certificate, ca, _: signer(certificate) == ca.partition("\n")[0]
         replaced |= {"is_ours": lambda _: True, "days_left": lambda _: 300}
         found: list[tuple[Any, str, Any]] = [(openssl, name, value) for name, value in replaced.items()]
         folder = SimpleNamespace(TemporaryDirectory=lambda dir: contextlib.nullcontext("nowhere"))
-        return [*found, (certificates, "tempfile", folder)]
+        return [*found, (certificates, "tempfile", folder), (tls_check, "refused_because", _refused_because)]
 
 
 def signer(certificate: str) -> str:
@@ -84,6 +83,11 @@ def hostnames(certificate: str) -> list[str]:
     return [one for one in certificate.partition(" for ")[2].splitlines()[0].split(",") if one]
 
 
+def _refused_because(files: Files, *_: object) -> str | None:
+    is_known = signer(files.get(CERTIFICATE, "")) in files.get(CA, "").splitlines()
+    return None if is_known else "its CA did not sign it"
+
+
 class Certificates(certificates.Certificates):
     """The real one, but for the handshake in memory by which a pod tries a certificate before it is used."""
 
@@ -91,10 +95,8 @@ class Certificates(certificates.Certificates):
         super().__init__(client, me, folder)  # type: ignore[arg-type]
 
     def write(self, files: Files) -> None:
-        if signer(files.get(CERTIFICATE, "")) not in files.get(CA, "").splitlines():
-            raise errors.StepFailed(
-                f"Secret {names.tls_secret(self._me.cluster)} is not loaded: its CA did not sign it"
-            )
+        if why := self._refused_because(files):
+            raise errors.StepFailed(f"Secret {names.tls_secret(self._me.cluster)} is not loaded: {why}")
         self._folder.files.update({name: files[name] for name in (CA, KEY, CERTIFICATE)})  # type: ignore[attr-defined]
 
 

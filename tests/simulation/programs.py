@@ -96,7 +96,7 @@ class Programs:
     def _rotate_tls(self, containers: Containers, stage: str) -> Any:
         api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
         made = certificates.Certificates(api, self._me(containers), containers.tls)
-        again = made.changes_trust() if stage == "look" else made.rotate(stage)
+        again = made.rotate(stage)
         return {"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}
 
     def _probe(self, seconds: float) -> dict[str, float]:
