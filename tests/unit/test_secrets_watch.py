@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import certificates, log, rotation, secrets_watch
+from mysqlops.agent import certificates, log, pod, rotation, secrets_watch
 from mysqlops.agent.member import Member
 from mysqlops.clock import SystemClock
 from mysqlops.core import names
@@ -76,3 +76,65 @@ def test_the_watch_of_the_accounts_asks_the_lease_whether_a_rotation_is_open(
     ):
         answers.append(answer)
         assert watch._is_rotation_noted() is is_noted
+
+
+class Server:
+    """What the watch asks of the member's server."""
+
+    def __init__(self, *, has_expired: bool = False) -> None:
+        self.has_expired = has_expired
+
+    def drop_expired(self, user: str) -> bool:
+        assert user == names.USER_ADOPT
+        return self.has_expired
+
+
+class Doored(pod.Pod):
+    """A pod whose agent the administrative interface turns away, for so many tries."""
+
+    def __init__(self, refusals: int) -> None:
+        self.is_denied, self._refusals, self.tries = True, refusals, 0
+
+    def admit(self) -> None:
+        self.tries += 1
+        if self.tries <= self._refusals:
+            raise errors.ConnectFailed("too many connections")
+        self.is_denied = False
+
+
+def _door(watch: Watch, own: Doored, server: Server) -> None:
+    watch._pod, watch._member = own, server  # type: ignore[assignment]
+    secrets_watch.SecretsWatch._open_door(watch, log.Log(SystemClock()))
+
+
+def test_the_door_is_tried_at_each_look_until_it_opens(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    own = Doored(refusals=1)
+    _door(watch, own, Server())
+    assert own.is_denied
+    assert "not usable yet: too many connections" in capsys.readouterr().out
+    _door(watch, own, Server())
+    assert not own.is_denied
+    _door(watch, own, Server())
+    assert own.tries == 2
+
+
+def test_the_account_of_a_killed_adopt_is_dropped_and_said(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    _door(watch, Doored(refusals=0), Server(has_expired=True))
+    assert "dropped the expired account of an adopt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [(errors.Conflict("changed"), ""), (errors.NotFound("gone"), "does not exist")],
+)
+def test_a_deleted_secret_is_named_and_a_faster_member_is_no_trouble(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, error: errors.KubeError, missing: str
+) -> None:
+    def fail(*_: object) -> object:
+        raise error
+
+    monkeypatch.setattr(rotation, "put_back", fail)
+    watch.look(log.Log(SystemClock()))
+    assert missing in watch.missing
+    assert bool(watch.missing) is bool(missing)
+    assert watch.looked == 0
