@@ -117,7 +117,8 @@ class Run:
             return
         if given is None and sys.stdin.isatty() and output.ask(f"This {what}.", wanted if loses else ""):
             return
-        text = f"this {what}, which was not confirmed" if given is None else f"--confirm {given}: expected {wanted}"
+        unasked = f"this command needs a confirmation, since it {what}"
+        text = unasked if given is None else f"--confirm {given}: expected {wanted}"
         agree = f"--confirm {wanted}" if loses else f"--yes (or --confirm {wanted})"
         raise errors.Refused(
             [errors.Reason("not-confirmed", text, f"give {agree}; --dry-run shows what would be done")]

@@ -3,7 +3,6 @@ is used."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from mysqlops.cli import options
+from mysqlops.core import nearest
 
 
 class Tree(click.Group):
@@ -35,9 +35,8 @@ class Tree(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], known, 3, 0.5)
-            did_you_mean = f" Did you mean {' or '.join(close)}?" if close else ""
-            ctx.fail(f"No such command {args[0]!r}.{did_you_mean}")
+            asked = nearest.question(args[0], known)
+            ctx.fail(f"No such command {args[0]!r}.{f' {asked[0].upper()}{asked[1:]}' if asked else ''}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -6,13 +6,12 @@ and nothing else; what every cluster must have (members, image, sizes) stays as 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mysqlops.core import file_fields, my_cnf, names, pod_patch, target, typed, yaml_nodes
+from mysqlops.core import file_fields, my_cnf, names, nearest, pod_patch, target, typed, yaml_nodes
 from mysqlops.core.file_fields import API_VERSION, FIELDS, SETTINGS, Field
 from mysqlops.core.yaml_nodes import Node
 from mysqlops.errors import ConfigError, MysqlopsError
@@ -99,7 +98,7 @@ class _Parser:
         node = fields.get(key, self._root)
         found = node.value if key in fields else None
         if found not in among:
-            close = difflib.get_close_matches(str(found), among, 1, 0.6) or among
+            close = nearest.names(str(found), among)[:1] or among
             what = f"{_shown(found)}, " if key in fields else "missing, "
             raise self._bad(node, f"{key}: {what}expected {' or '.join(close)}")
         return str(found)
@@ -181,8 +180,7 @@ class _Parser:
         for name, node in found.items():
             if name not in known:
                 path = f"{section}.{name}" if section else name
-                close = difflib.get_close_matches(name, known, 1, 0.5)
-                expected = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
+                expected = nearest.question(name, known) or f"expected one of {', '.join(known)}"
                 raise self._bad(node, f"no field {typed.visible(path)}; {expected}")
 
     def _bad(self, node: Node, why: str) -> ConfigError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mysqlops import errors
+from mysqlops.core import nearest
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
@@ -35,7 +36,7 @@ def runbook(name: str) -> str:
     """The script, whole: what it shares with others is in it. Raises ConfigError for a name that is none."""
     found = {file.stem: file for file in _scripts()}
     if name not in found:
-        raise errors.ConfigError(f"no runbook {name}", hint="`mysqlops runbook` lists them")
+        raise errors.ConfigError(_no("runbook", name, found), hint="`mysqlops runbook` lists them")
     shared = (found[name].parent / "common.sh").read_text(encoding="utf-8")
     text = found[name].read_text(encoding="utf-8")
     if _COMMON not in text:
@@ -53,8 +54,14 @@ def explain(word: str) -> str:
         return "\n".join(entries)
     found = [page for page in pages() if word in (page.path, page.path.rpartition("/")[2])]
     if not found:
-        raise errors.ConfigError(f"nothing explains {word}", hint="`mysqlops explain` lists codes and pages")
+        known = [*codes(), *(page.path.rpartition("/")[2] for page in pages())]
+        raise errors.ConfigError(_no("code or page", word, known), hint="`mysqlops explain` lists codes and pages")
     return "\n".join(readable(page.text) for page in found)
+
+
+def _no(what: str, name: str, known: Iterable[str]) -> str:
+    asked = nearest.question(name, known)
+    return f"no {what} {name}{f'; {asked}' if asked else ''}"
 
 
 def codes() -> list[str]:

@@ -73,7 +73,7 @@ def test_the_plan_of_an_upgrade_is_shown_and_changes_nothing(cluster: Namespace)
         (["config", "set", "mysql", "--revert"], 3, "no earlier settings"),
         (["config", "get", "mysql", "no_such_thing"], 3, "know no variable no_such_thing"),
         (["scale", "mysql", "--replicas", "4"], 2, "--replicas 4: an even group"),
-        (["scale", "mysql", "--replicas", "1", "--pvc", "delete"], 3, "not confirmed"),
+        (["scale", "mysql", "--replicas", "1", "--pvc", "delete"], 3, "not-confirmed"),
         (["storage", "resize", "mysql", "--size", "512Mi"], 2, "--size 512Mi"),
         (["storage", "resize", "mysql", "--size", "lots"], 2, "--size 'lots'"),
     ],

@@ -34,15 +34,14 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """A reader's shell: mysqlops and kubectl on the PATH. The lab's image stands in for the one of the example."""
+    """A reader's shell: mysqlops and kubectl on the PATH, the examples as they are in a checkout."""
     program = folder / "mysqlops"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m mysqlops "$@"\n')
     program.chmod(0o755)
     examples = folder / "manifests" / "examples"
     examples.mkdir(parents=True)
     for file in (ROOT / "manifests" / "examples").glob("*.yaml"):
-        text = file.read_text().replace("image: mysql:9.7", f"image: {os.environ.get('MYSQLOPS_IMAGE', 'mysql:9.7')}")
-        (examples / file.name).write_text(text)
+        (examples / file.name).write_text(file.read_text())
     path = f"{folder}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "KUBECONFIG": KUBECONFIG, "PYTHONPATH": str(ROOT)}
 

@@ -108,11 +108,27 @@ def test_what_changes_something_can_be_rehearsed_and_nothing_else(path: str) -> 
         assert ("dry_run" in {one.name for one in command.params}) == (path not in READS)
 
 
-def test_a_typo_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["statsu"]) == 2
-    assert "No such command 'statsu'. Did you mean status" in capsys.readouterr().err
-    assert run(["backup", "lits"]) == 2
-    assert "Did you mean list" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "suggested"),
+    [
+        ("statsu", "No such command 'statsu'. Did you mean status"),
+        ("backup lits", "Did you mean list"),
+        ("drill kil-mysqld mysql", "Did you mean kill-mysqld"),
+        ("drill lsit", "Did you mean list"),
+        ("runbook primary-lots", "did you mean primary-lost"),
+        ("explain only-cpy", "did you mean only-copy"),
+        ("explain versoins", "did you mean versions"),
+        ("deploy mysql --replcas 3", "--replicas"),
+    ],
+)
+def test_a_typo_gets_a_suggestion(words: str, suggested: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words.split()) == 2
+    assert suggested in capsys.readouterr().err
+
+
+def test_a_word_like_nothing_is_answered_with_all_faults_or_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["drill", "earthquake", "mysql"]) == 2
+    assert "the faults are: calm, switchover" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", COMMANDS)

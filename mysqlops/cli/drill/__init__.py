@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mysqlops.cli.tree import Tree
+from mysqlops.core import nearest
 
 _VERBS = {
     "list": "Show every fault, what it does and what it needs.",
@@ -33,8 +34,9 @@ class Faults(Tree):
         return fault.command(_faults()[cmd_name])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """An unknown fault is refused with the list of all faults."""
-        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+        """A word that is like no command is refused with the list of all faults."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-") and not nearest.names(args[0], known):
             from mysqlops.drill import faults
 
             faults.find(args[0])

@@ -45,7 +45,7 @@ def all(run: Run, *, name: str | None, request: Request, dry_run: bool) -> int:
         text = f"would drill {', '.join(possible)}; nothing was changed"
         output.result({"faults": possible, "skipped": skipped, "changed": False}, run.form, text)
         return 0
-    run.of(cluster).confirm(f"breaks {cluster}, again and again")
+    run.of(cluster).confirm(f"breaks {cluster} once for each fault")
     request = replace(request, seed=plans[0].seed if plans else request.seed)
     done: list[Outcome] = []
     with output.progress() as progress:
