@@ -79,7 +79,7 @@ SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schem
 """
 _LEADS = """
 SELECT 1 FROM performance_schema.replication_group_members
-WHERE member_id = @@server_uuid AND member_role = 'PRIMARY'
+WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'PRIMARY'
 """
 
 
