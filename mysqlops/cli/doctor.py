@@ -24,7 +24,7 @@ _WIDTH = 80
 @options.namespaced("1m")
 @options.confirmed("objects of the cluster are made again")
 @options.dry_run("Show what --fix would do; change nothing.")
-@click.option("--fix", is_flag=True, help="Make missing or changed objects again, where that is safe.")
+@click.option("--fix", is_flag=True, help="Recreate missing or changed objects where that is safe.")
 @click.option("--check", "wanted", multiple=True, metavar="CHECK", help="Only this check; may be repeated.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks; ask nothing.")
 def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bool, fix: bool, dry_run: bool) -> int:

@@ -16,7 +16,7 @@ from mysqlops.cli.context import Run
 def export(run: Run, *, show_secrets: bool) -> None:
     """Print the cluster file of NAME as it runs, with the targets that it uses; no password is in it.
 
-    What a file cannot say of the cluster, such as fences and Services from `expose`, is a warning on stderr.
+    Warns on stderr of what a file cannot hold, such as fences and Services from `expose`.
 
     \b
     Example:

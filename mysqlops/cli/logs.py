@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     help="The least important level to show.",
 )
 @click.option("--since", type=Duration(), default="1h", show_default=True, help="Not older than this.")
-@click.option("--follow", "-f", is_flag=True, help="Go on with what is new, until interrupted.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing new lines until interrupted.")
 def logs(run: Run, *, member: str, level: str, since: float, follow: bool) -> None:
     """Show the members' error logs, merged in time order; known codes of MySQL are explained where they first appear.
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.command()
 @options.cluster("1m", forms=("table", "wide", "json", "yaml"))
 @click.option("--watch", "-w", is_flag=True, help="Repeat every two seconds.")
-@click.option("--at-risk", is_flag=True, help="Show instead what would be lost if a member, a node or all went now.")
+@click.option(
+    "--at-risk", is_flag=True, help="Show what would be lost if a member, a node or the whole cluster went now."
+)
 def status(run: Run, *, watch: bool, at_risk: bool) -> int:
     """Show the members of NAME, the targets of its Services, and its problems.
 

@@ -28,7 +28,7 @@ def answer(call: str, body: bytes | str) -> dict[str, Any]:
     """The object in a response below 300; raises KubeError if there is none."""
     found = typed.json_of(body)
     if not isinstance(found, dict):
-        raise errors.KubeError(f"{call}: the response is no JSON object")
+        raise errors.KubeError(f"{call}: the response is not a JSON object")
     return found
 
 
@@ -36,7 +36,7 @@ def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The objects of a list. One that cannot be read is not an empty one: raises KubeError."""
     listed = found.get("items")
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise errors.KubeError(f"{call}: the response is no list")
+        raise errors.KubeError(f"{call}: the response is not a list")
     return listed
 
 

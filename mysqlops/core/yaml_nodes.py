@@ -32,7 +32,7 @@ def documents(text: str, source: str) -> list[Node]:
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
         where = source if mark is None else f"{source} line {mark.line + 1}"
-        raise ConfigError(f"{where}: no YAML: {problem}") from error
+        raise ConfigError(f"{where}: not YAML: {problem}") from error
     made = [_Reader(source).read(one) for one in roots]
     return [one for one in made if one.value is not None]
 

@@ -84,7 +84,7 @@ def _confirmed(
         passed = (clock.monotonic() - monotonic, (clock.now() - wall).total_seconds())
         if found is not None and all(0 <= seconds < _FRESH_SECONDS for seconds in passed):
             return found
-    raise errors.StepFailed(f"whether {request.source} still accepts no writes was answered too late {_TRIES} times")
+    raise errors.StepFailed(f"{request.source} answered too late {_TRIES} times whether it still accepts no writes")
 
 
 def _ask(session: Session, name: str, request: planning.Request) -> str:

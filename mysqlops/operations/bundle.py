@@ -31,6 +31,7 @@ _MAIN = "import sys, mysqlops_agent as it\nit.enter()\nfrom mysqlops.agent.__mai
 _STUB = "import sys\ndel sys.modules[__name__]\nimport mysqlops_agent\nmysqlops_agent.enter()\n__import__(__name__)\n"
 _UNPACK = Path("mysqlops", "agent", "unpack.py").as_posix()
 _PROGRAM, _VERSION = "program.zip.z", "version"
+_LARGEST = 16 << 20  # bytes that a program from the cluster may unpack to
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGED = _ROOT / "mysqlops" / "_agent" / "agent.pyz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -77,7 +78,16 @@ def from_sources() -> Bundle:
 
 def files(content: bytes) -> dict[str, bytes]:
     """What the program's modules are imported from."""
-    return _unzipped(zlib.decompress(_unzipped(content)[_PROGRAM]))
+    return _unzipped(zlib.decompressobj().decompress(_unzipped(content)[_PROGRAM], _LARGEST))
+
+
+def lacks(content: bytes, path: str) -> bool:
+    """Whether this is a program without that module. Releases up to 2026-11 had their modules in the archive itself."""
+    try:
+        outside = _unzipped(content)
+        return path not in (files(content) if _PROGRAM in outside else outside)
+    except (zipfile.BadZipFile, zlib.error):
+        return False  # no program at all
 
 
 def _version(files: Mapping[str, bytes]) -> str:

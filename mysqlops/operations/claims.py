@@ -221,8 +221,8 @@ def _must_be_fresh(session: Session, passed: gate.Passed) -> None:
     took. By the wall clock, since the other one stops while a laptop sleeps."""
     age = session.clock.now() - datetime.fromisoformat(passed.at)
     if abs(age) >= timedelta(seconds=_DECIDED_SECONDS):
-        text = f"claim {passed.claim} is kept: that it may go was decided on the state of {passed.at}"
-        raise StepFailed(text, hint="run the same command again: it decides on the state of then")
+        text = f"claim {passed.claim} is kept: the decision to delete it is based on the state at {passed.at}"
+        raise StepFailed(text, hint="run the same command again: it decides on the present state")
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

@@ -133,5 +133,5 @@ def chosen(wanted: Collection[str]) -> tuple[Check, ...]:
     every = checks()
     known = [one.name for one in every]
     if unknown := [one for one in wanted if one not in known]:
-        raise errors.ConfigError(f"no check {', '.join(unknown)}", hint=f"choose of: {', '.join(known)}")
+        raise errors.ConfigError(f"no check {', '.join(unknown)}", hint=f"choose from: {', '.join(known)}")
     return tuple(one for one in every if not wanted or one.name in wanted)

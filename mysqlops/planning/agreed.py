@@ -54,9 +54,9 @@ def deploy(name: str, gone: Gone, choice: Choice) -> Iterator[Reason]:
 
 def members_go(replicas: int, members: frozenset[str], choice: Choice) -> Iterator[Reason]:
     if members and choice.pvc is None:
-        text = f"{', '.join(sorted(members))} would go, and what becomes of their claims was not chosen"
+        text = f"the file removes {', '.join(sorted(members))}; choose what becomes of their claims"
         text = f"spec.replicas {replicas}: {text}"
         yield Reason("members-go", text, "give --pvc keep, or --pvc delete with --confirm NAME")
     elif choice.shown is not None and (more := members.difference(choice.shown)):
-        text = f"spec.replicas {replicas}: {', '.join(sorted(more))} would go too, which was not shown"
+        text = f"spec.replicas {replicas}: {', '.join(sorted(more))} would be removed too, which was not shown"
         yield Reason("changed-meanwhile", text, "run the command again")

@@ -162,9 +162,9 @@ def _everything(seen: status.Observed, logs: _Stored, backup: Proof | None) -> L
         return Loss(ALL, "all", None, "", None, f"{why}; `backup list` shows what the targets hold")
     elsewhere = aims.logs_elsewhere(seen)
     if logs.seconds is not None and not logs.gap and not elsewhere and logs.seconds <= backup.age:
-        why = f"binary logs are stored until {logs.until}, if the target stays"
+        why = f"binary logs are stored until {logs.until}, if the target survives"
         return Loss(ALL, "all", None, "", max(0.0, logs.seconds), why)
-    why = f"the last scheduled backup is of {backup.at}, if the target stays"
+    why = f"the last scheduled backup is of {backup.at}, if the target survives"
     why += "; the stored binary logs have a gap" if logs.gap else f"; {elsewhere}" if elsewhere else ""
     return Loss(ALL, "all", None, "", backup.age, why)
 

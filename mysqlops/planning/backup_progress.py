@@ -10,6 +10,7 @@ from mysqlops.core import quantity, typed
 Json = dict[str, Any]
 _DOING = {
     "look": "querying the repository",
+    "run": "querying the repository",
     "copy": "copying",
     "examine": "reading the snapshot",
     "store": "storing",
@@ -31,14 +32,17 @@ _DOING = {
     "add-key": "adding the new password",
     "remove-key": "removing the old password",
 }
+_LONGEST = 160  # characters of a line that are shown
 
 
 def progress(step: str, last_line: str) -> str:
-    """The progress line of a running step."""
+    """The progress line of a running step. What programs read, such as a list in JSON, is not shown."""
     doing = _DOING.get(step, step)
     facts = typed.json_of(last_line)
+    if facts is None:
+        return f"{doing}: {last_line[:_LONGEST]}" if last_line else doing
     if not isinstance(facts, dict):
-        return f"{doing}: {last_line}" if last_line else doing
+        return doing
     return f"{doing}: {_rate(facts)}" if facts.get("total_bytes") else doing
 
 

@@ -60,5 +60,5 @@ def _is_over(key: str, annotations: Mapping[str, str], members: Sequence[Member]
 
 def _expired(cluster: str, pod: str, at: str) -> Condition:
     since = f"at {at}" if at else "by an older release"
-    text = f"a rebuild of {pod} was ordered {since} and nothing came of it: no member obeys that order any more"
+    text = f"a rebuild of {pod} was ordered {since} and never happened: the order has expired, and no member obeys it"
     return Condition(ORDER_OPEN, text, f"mysqlops member rebuild {cluster} {pod} begins again")

@@ -24,7 +24,7 @@ def newest(backups: Sequence[Backup], owner: Owner, now: datetime, *, has_key: b
 
 
 def no_backup(name: str, target: str) -> Reason:
-    text = f"target {target} holds no backup of {name} to rehearse with, which is sealed and not a dump"
+    text = f"target {target} holds no sealed backup of {name} with the server's files, which a rehearsal needs"
     return Reason("no-such-backup", text, f"mysqlops backup create {name}, or choose one with --backup")
 
 

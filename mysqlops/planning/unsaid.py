@@ -26,14 +26,14 @@ def of_state(name: str, state: State) -> Iterator[str]:
 def of_notes(annotations: Mapping[str, str], cron_jobs: Collection[Json]) -> Iterator[str]:
     """`annotations` are those of the group's Lease."""
     if opened := exposure.read(annotations):
-        yield f"Services from `mysqlops expose` are no part of a file: {', '.join(sorted(opened))}"
+        yield f"a file cannot hold Services from `mysqlops expose`: {', '.join(sorted(opened))}"
     if fenced := ordered.fenced(annotations):
-        yield f"fences are no part of a file: {', '.join(sorted(fenced))}"
+        yield f"a file cannot hold fences: {', '.join(sorted(fenced))}"
     if obituary := annotations.get(names.ANNOTATION_OBITUARY):
-        yield f"annotation {names.ANNOTATION_OBITUARY}={obituary} of the Lease is no part of a file"
+        yield f"a file cannot hold annotation {names.ANNOTATION_OBITUARY}={obituary} of the Lease"
     for one in cron_jobs:
         if one["spec"].get("suspend"):
-            yield f"CronJob {one['metadata']['name']} is suspended: a file describes one that runs"
+            yield f"CronJob {one['metadata']['name']} is suspended: a file cannot hold that"
 
 
 def of_targets(used: Collection[str], there: Collection[Target]) -> Iterator[str]:
@@ -44,4 +44,4 @@ def of_targets(used: Collection[str], there: Collection[Target]) -> Iterator[str
     for one in sorted(there, key=lambda one: one.name):
         if one.name in used:
             fields = "spec.passwordSecret" if one.claim else "spec.credentials and spec.passwordSecret"
-            yield f"target {one.name}: passwords and keys are in no file; where it does not exist yet, give {fields}"
+            yield f"target {one.name}: a file holds no passwords or keys; give {fields} where it does not exist yet"

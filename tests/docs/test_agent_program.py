@@ -6,7 +6,10 @@ import base64
 import json
 
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import backup as planning
+from mysqlops.objects import render
 from mysqlops.operations import bundle, deploy, signing
+from tests.unit.fakes.cluster import Cluster
 
 APPLY_ANNOTATION_LIMIT = 256 * 1024
 
@@ -29,4 +32,9 @@ def test_it_runs_and_fits_into_a_config_map_that_kubectl_applies() -> None:
 
 
 def test_a_job_finds_the_program_that_seals_in_it() -> None:
-    assert signing._PROGRAM in bundle.files(bundle.build().content)
+    """In what `deploy` applies: a backup that is not sealed is restored only with --accept-unsigned."""
+    cluster = Cluster(1)
+    session = cluster.session()
+    content = base64.b64encode(bundle.build().content).decode()
+    session.client.create("ConfigMap", {"metadata": {"name": "now"}, "binaryData": {render.AGENT_FILE: content}})
+    assert signing.steps(session, "mysql", "now") == planning.SEAL

@@ -100,7 +100,7 @@ def test_backups_are_what_the_file_names_and_nothing_else(there: Any, wanted: An
         ({"storage_size": "1Gi"}, {}, "shrinks", "spec.storage.size 1Gi: volumes of 10Gi cannot shrink"),
         ({"storage_class": "fast"}, {}, "changed-option", "spec.storage.class fast: mysql runs with the default"),
         ({"mysqld": {"lower_case_table_names": "1"}}, {}, "fixed-setting", "lower_case_table_names"),
-        ({"replicas": 1}, {}, "members-go", "mysql-1, mysql-2 would go"),
+        ({"replicas": 1}, {}, "members-go", "removes mysql-1, mysql-2;"),
         ({}, {"spec": replace(RUNNING, replicas=0)}, "stopped", "mysql is stopped"),
         ({}, {"rollout": replace(ROLLOUT, failure="mysql-2 fails")}, "rollout-open", "being taken back: mysql-2"),
     ],
@@ -268,7 +268,7 @@ def test_members_that_were_not_shown_do_not_go_with_those_that_were() -> None:
     with pytest.raises(errors.Refused) as error:
         file.execute(shown)
     assert [one.code for one in error.value.reasons] == ["changed-meanwhile"]
-    assert "mysql-4 would go too" in error.value.reasons[0].message
+    assert "mysql-4 would be removed too" in error.value.reasons[0].message
     assert (cluster.lost, cluster.stateful_set()["spec"]["replicas"]) == ({}, 5)
 
 
@@ -431,7 +431,7 @@ def test_a_scale_that_was_killed_goes_on_while_its_member_is_coming() -> None:
 
 def test_a_refusal_changes_nothing_and_leaves_no_note() -> None:
     cluster = _cluster()
-    with pytest.raises(errors.Refused, match="mysql-1, mysql-2 would go"):
+    with pytest.raises(errors.Refused, match="removes mysql-1, mysql-2;"):
         apply.preview(cluster.session(), _task(pvc=None))
     cluster.facts["mysql-0"]["role"] = cluster.facts["mysql-1"]["role"] = cluster.facts["mysql-2"]["role"] = "none"
     with pytest.raises(errors.Refused, match="no primary"):
@@ -487,7 +487,7 @@ def test_what_a_file_cannot_say_is_a_warning() -> None:
     apply.execute(cluster.session(), _task(FILE.replace("replicas: 1", "replicas: 3")))
     told = export(client, "mysql").unsaid
     assert len(told) == 1
-    assert "target local: passwords and keys are in no file" in told[0]
+    assert "target local: a file holds no passwords or keys" in told[0]
     orders.write(client, "mysql", fenced={"mysql-1": "slow disk"}, setting={"names": ["sql_mode"]})
     orders.write(client, "mysql", exposed={"outside": vars(exposure.Exposure("primary", "NodePort"))})
     client.patch("Lease", "mysql-group", {"metadata": {"annotations": {names.ANNOTATION_OBITUARY: "on"}}})

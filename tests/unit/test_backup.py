@@ -196,6 +196,8 @@ def test_a_command_of_restic_needs_no_cluster() -> None:
             "storing: 1.0MiB of 3.0MiB, 1.0MiB/s, 2 s to go",
         ),
         ('{"of":"orders-1","seconds":3}', "storing"),
+        ('[{"time":"2026-11-27T19:59:40Z","tags":["facts:eyJ"]}]', "storing"),
+        ("x" * 1000, f"storing: {'x' * 160}"),
     ],
 )
 def test_progress_has_bytes_rate_and_time_left(line: str, told: str) -> None:

@@ -241,7 +241,7 @@ def test_for_people_it_fits_eighty_columns(cluster: Cluster, capsys: pytest.Capt
 
 def test_unknown_names_are_refused(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", NAME, "--check", "weather"]) == errors.ConfigError.exit_code
-    assert "choose of: members, " in capsys.readouterr().err
+    assert "choose from: members, " in capsys.readouterr().err
     assert run(["doctor", "other"]) == errors.NotFound.exit_code
 
 

@@ -225,7 +225,7 @@ def test_old_rendered_objects_are_refused_by_the_server_where_it_is_asked() -> N
     [
         ("argocd-controller", "stop argocd-controller from"),
         ("kustomize-controller", "stop kustomize"),
-        ("kubectl-edit", "nobody restores"),
+        ("kubectl-edit", "no tool restores"),
     ],
 )
 @pytest.mark.parametrize("operation", ["Apply", "Update"])

@@ -93,7 +93,7 @@ DATA = (
     Check(
         "targets",
         "backups and binary logs go to targets that exist",
-        "what is stored where nobody looks is lost with the cluster",
+        "a restore would not find what was stored elsewhere",
         judge=placement.targets,
         needs=(TARGETS,),
     ),
