@@ -218,6 +218,10 @@ def prove(
     error if that is unknown.
 
     The write goes over the network with an account without administrative rights, as a client's does."""
+    if not seen.members:  # somebody set the replicas to 0
+        raise errors.WaitTimeout(
+            f"{seen.name} has no member that could try a write", hint=f"mysqlops status {seen.name}"
+        )
     reached = [one for one in seen.members if one.name == seen.primary or (everywhere and one.role != names.ROLE_NONE)]
     hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in reached]
     words = ("probe", "--timeout", str(timeout_seconds), *hosts)
