@@ -54,8 +54,8 @@ def explain(word: str) -> str:
         return "\n".join(entries)
     found = [page for page in pages() if word in (page.path, page.path.rpartition("/")[2])]
     if not found:
-        known = [*codes(), *(page.path.rpartition("/")[2] for page in pages())]
-        raise errors.ConfigError(_no("code or page", word, known), hint="`mysqlops explain` lists codes and pages")
+        names = [*codes(), *(page.path.rpartition("/")[2] for page in pages())]
+        raise errors.ConfigError(_no("code or page", word, names), hint="`mysqlops explain` lists codes and pages")
     return "\n".join(readable(page.text) for page in found)
 
 
