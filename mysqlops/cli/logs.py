@@ -40,12 +40,12 @@ def logs(run: Run, *, member: str, level: str, since: float, follow: bool) -> No
     """
     from mysqlops.operations import logs as operations
 
-    wish, explained = operations.Wish(member, level, since), set[str]()
+    request, explained = operations.Request(member, level, since), set[str]()
     with run.reading() as session:
         if not follow:
-            _show(run, operations.read(session, run.name, wish), explained)
+            _show(run, operations.read(session, run.name, request), explained)
             return
-        for found in operations.follow(session, run.name, wish):
+        for found in operations.follow(session, run.name, request):
             if found:
                 _show(run, found, explained)
 

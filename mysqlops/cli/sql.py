@@ -17,23 +17,23 @@ from mysqlops.core import names
 
 if TYPE_CHECKING:
     from mysqlops.mysql.client_output import Result
-    from mysqlops.operations.sql import Shell, Wish
+    from mysqlops.operations.sql import Request, Shell
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PIECE = 64 << 10
 
 
 def _wish(function: F) -> F:
-    """Where the statements run, and as whom; passed as `wish`."""
+    """Where the statements run, and as whom; passed as `request`."""
 
     @functools.wraps(function)
     def wrapper(*words: Any, **given: Any) -> Any:
-        from mysqlops.operations.sql import Wish
+        from mysqlops.operations.sql import Request
 
-        wish = Wish(**{key: given.pop(key) for key in ("member", "replica", "user", "database")})
-        if wish.member and wish.replica:
+        request = Request(**{key: given.pop(key) for key in ("member", "replica", "user", "database")})
+        if request.member and request.replica:
             raise errors.ConfigError("--member and --replica exclude each other")
-        return function(*words, wish=wish, **given)
+        return function(*words, request=request, **given)
 
     database = "Default database (default: app for the account app)."
     replica = "Of the replica that is least behind, not of the primary."
@@ -57,7 +57,7 @@ def _wish(function: F) -> F:
 @options.namespaced("1m")
 @_wish
 @click.option("--execute", "-e", "statement", metavar="STATEMENT", help="Run it, print its result and end.")
-def sql(run: Run, *, name: str | None, statement: str | None, wish: Wish) -> None:
+def sql(run: Run, *, name: str | None, statement: str | None, request: Request) -> None:
     """Open a MySQL shell of NAME (default: the only cluster) as the application's account.
 
     It runs the mysql client in the member's pod, through the API server. On a terminal it is interactive; otherwise it
@@ -74,7 +74,7 @@ def sql(run: Run, *, name: str | None, statement: str | None, wish: Wish) -> Non
     from mysqlops.operations import sql as operations
 
     with run.reading() as session:
-        shell = operations.prepare(session, run.of(name).name if name else clusters.only(session), wish)
+        shell = operations.prepare(session, run.of(name).name if name else clusters.only(session), request)
     if statement is not None:
         _show(run, shell, shell.ask([statement.encode()]))
     elif not run.is_for_people:

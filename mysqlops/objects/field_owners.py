@@ -154,7 +154,7 @@ def conflict(manifest: Json, owners: Sequence[FieldOwner]) -> Reason:
         f"kubectl patch {kind.lower()} {meta['name']}{where} --type=merge -p "
         """'{"metadata":{"managedFields":[{}]}}'"""
     )
-    hint = f"no tool restores that value: give the field to mysqlops, then run the same command again: {clear}"
+    hint = f"no tool restores that value, so give the field to mysqlops, and run the same command again: {clear}"
     if not all(owner.manager.startswith("kubectl") for owner in owners):
         stop = f"stop {managers} from applying it, or it restores its value (`mysqlops explain one-file`)"
         hint = f"{stop}; then run this, and the same command again: {clear}"

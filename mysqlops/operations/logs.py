@@ -20,7 +20,7 @@ _LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """Which entries: of one member (empty: all), at least of this level, not older than these seconds."""
 
     member: str = ""
@@ -28,12 +28,12 @@ class Wish:
     since_seconds: float = 3600
 
 
-def read(session: Session, name: str, wish: Wish) -> list[server_log.Entry]:
+def read(session: Session, name: str, request: Request) -> list[server_log.Entry]:
     """The entries in time order, also of a server that ended before the running one. Raises Refused for an unknown
     member, and the error of the last member if none can be read."""
     seen = observe.cluster(session.client, name, session.clock)
-    chosen = _chosen(seen, wish.member)
-    reads = [partial(_of_member, session, seen.pods[pod], wish) for pod in chosen]
+    chosen = _chosen(seen, request.member)
+    reads = [partial(_of_member, session, seen.pods[pod], request) for pod in chosen]
     logs, failures = [], []
     for pod, told in zip(chosen, session.client.together(reads), strict=True):
         if isinstance(told, errors.MysqlopsError):
@@ -43,18 +43,18 @@ def read(session: Session, name: str, wish: Wish) -> list[server_log.Entry]:
             logs.append(told)
     if failures and not logs:
         raise failures[-1]
-    return [_explained(one) for one in server_log.merged(logs, wish.level)]
+    return [_explained(one) for one in server_log.merged(logs, request.level)]
 
 
-def follow(session: Session, name: str, wish: Wish) -> Iterator[Sequence[server_log.Entry]]:
+def follow(session: Session, name: str, request: Request) -> Iterator[Sequence[server_log.Entry]]:
     """What `read` finds, then what is new, until the caller stops. A pod that restarts or is replaced is read again."""
     printed: dict[server_log.Entry, None] = {}
     while True:
-        found = read(session, name, wish)
+        found = read(session, name, request)
         yield [one for one in found if one not in printed]
         printed = dict.fromkeys(found)
         session.clock.sleep(_LOOK_SECONDS)
-        wish = replace(wish, since_seconds=30 + _LOOK_SECONDS)
+        request = replace(request, since_seconds=30 + _LOOK_SECONDS)
 
 
 def _chosen(seen: status.Observed, member: str) -> list[str]:
@@ -64,11 +64,11 @@ def _chosen(seen: status.Observed, member: str) -> list[str]:
     return [member] if member else sorted(seen.pods, key=names.ordinal_of)
 
 
-def _of_member(session: Session, pod: Json, wish: Wish) -> list[server_log.Entry] | errors.MysqlopsError:
+def _of_member(session: Session, pod: Json, request: Request) -> list[server_log.Entry] | errors.MysqlopsError:
     name = pod["metadata"]["name"]
     own = pods.container(pod, names.CONTAINER_MYSQLD) or {}
     ask = partial(
-        session.client.timed_logs, name, names.CONTAINER_MYSQLD, lines=MOST_LINES, since_seconds=wish.since_seconds
+        session.client.timed_logs, name, names.CONTAINER_MYSQLD, lines=MOST_LINES, since_seconds=request.since_seconds
     )
     found: list[server_log.Entry] = []
     try:

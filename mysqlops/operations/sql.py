@@ -28,7 +28,7 @@ Hear = Callable[[int, bytes], None]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """Where to, as whom; `database` None: the account's own."""
 
     member: str = ""
@@ -100,16 +100,16 @@ def check(code: int, stderr: str) -> None:
         raise client_output.failure(code, stderr)
 
 
-def prepare(session: Session, name: str, wish: Wish) -> Shell:
+def prepare(session: Session, name: str, request: Request) -> Shell:
     """Raises Refused if no member fits, ConfigError for an account that is not ours, and Forbidden if this login may
     not read its password."""
-    account = _ACCOUNTS.get(wish.user)
+    account = _ACCOUNTS.get(request.user)
     if account is None:
-        text = f"--user {wish.user}: expected one of {', '.join(USERS)}"
+        text = f"--user {request.user}: expected one of {', '.join(USERS)}"
         raise errors.ConfigError(text, hint="for another account: kubectl exec -it, or a client with its own password")
-    pod = serving.choose(observe.judged(session, name), wish.member, replica=wish.replica)
+    pod = serving.choose(observe.judged(session, name), request.member, replica=request.replica)
     password = _password(session.client, name, account)
-    database = wish.database
+    database = request.database
     if database is None:
         database = names.DATABASE_APP if account == accounts.APP else ""
     return Shell(session.client, pod, option_file(account.user, password, database))

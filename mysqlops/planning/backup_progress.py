@@ -10,6 +10,7 @@ from mysqlops.core import quantity, typed
 Json = dict[str, Any]
 _DOING = {
     "look": "querying the repository",
+    "look-again": "querying the repository",
     "run": "querying the repository",
     "copy": "copying",
     "examine": "reading the snapshot",
@@ -22,11 +23,14 @@ _DOING = {
     "choose-logs": "choosing the binary logs",
     "fetch-logs": "fetching the binary logs",
     "apply-logs": "applying the binary logs",
+    "place": "putting the data into the claim",
     "note": "recording the result",
+    "verdict": "judging the comparison",
     "init": "looking for a repository",
     "write": "writing a probe",
     "read": "reading the probe",
     "delete": "deleting an old probe",
+    "expired": "choosing the expired backups",
     "forget": "pruning",
     "export": "writing the file",
     "add-key": "adding the new password",

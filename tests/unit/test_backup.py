@@ -185,6 +185,14 @@ def test_a_command_of_restic_needs_no_cluster() -> None:
     assert manifests.read_text("backup/restic.sh").startswith("#!/bin/sh")
 
 
+def test_progress_names_every_step_in_words() -> None:
+    made = [found if isinstance(found, tuple) else (found,) for found in vars(planning).values()]
+    steps = {one.name for several in made for one in several if isinstance(one, planning.Step)}
+    assert len(steps) > 20
+    beside = {"mysqld", "applier"}  # a server runs beside the other steps
+    assert {one for one in steps - beside if one not in backup_progress._DOING} == set()
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
