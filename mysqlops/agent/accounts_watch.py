@@ -55,9 +55,9 @@ class AccountsWatch:
             # Somebody set it on this member only. Its removal on the primary is replicated.
             self.trouble = "; ".join(map(self._told, doubled))
             return
-        troubles = [self._put_right(server, one, say) for one in _PUT_BACK]
-        troubles += [self._foreign_password(server, one) for one in _USERS_OWN]
-        troubles += [self._drop_second(server, one, say) for one in doubled]
+        troubles = [self._put_right(server, account, say) for account in _PUT_BACK]
+        troubles += [self._foreign_password(server, account) for account in _USERS_OWN]
+        troubles += [self._drop_second(server, account, say) for account in doubled]
         if own_accounts.lacks_probe(server):
             for statement in accounts.PROBE_OBJECTS:
                 server.query(statement)

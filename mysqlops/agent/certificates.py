@@ -216,7 +216,7 @@ def _replaces(held: vault.Held, in_use: str) -> bool:
     """Whether the newest CA in use is the one that replaces another, which is still trusted."""
     replaced = held.values.get(names.KEY_CA_REPLACES)
     newest, *older = openssl.all_of(in_use)
-    return held.values.get(names.KEY_CA_CERTIFICATE) == newest and replaced in [_hash(one) for one in older]
+    return held.values.get(names.KEY_CA_CERTIFICATE) == newest and replaced in [_hash(older_ca) for older_ca in older]
 
 
 def fingerprint(folder: Path = settings.TLS) -> str:

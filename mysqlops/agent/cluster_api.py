@@ -173,7 +173,7 @@ class ClusterApi:
     def _list_pods(self) -> list[api.Json]:
         """The members' pods only: another pod may carry the cluster's labels."""
         found = self._api.list("v1", "pods", names.selector_text(self._me.cluster))
-        return [one for one in found if names.is_member(one["metadata"]["name"], self._me.cluster)]
+        return [pod for pod in found if names.is_member(pod["metadata"]["name"], self._me.cluster)]
 
     def _lease(self) -> api.Json:
         return group_lease.read(self._api, self._me.cluster)

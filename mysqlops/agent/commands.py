@@ -132,7 +132,7 @@ def prove(options: argparse.Namespace) -> None:
 def transactions(_: argparse.Namespace) -> None:
     """Print the clients' open transactions."""
     found = member.Member(pod.Pod(settings.read())).transactions()
-    print(json.dumps([asdict(one) for one in found]))
+    print(json.dumps([asdict(transaction) for transaction in found]))
 
 
 def setting_kinds(options: argparse.Namespace) -> None:
@@ -196,7 +196,7 @@ def switchover(options: argparse.Namespace) -> None:
     own = pod.Pod(me)
     server = member.Member(own)
     seen = _check_primary(me, server.observe())
-    to = next((one for one in seen.successors() if one.pod == options.to), None)
+    to = next((successor for successor in seen.successors() if successor.pod == options.to), None)
     if to is None:
         text = f"{options.to} is not {view.ONLINE} in the group of {me.pod}"
         raise errors.Refused([errors.Reason("no-successor", text, f"mysqlops status {me.cluster}")])

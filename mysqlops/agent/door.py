@@ -79,8 +79,8 @@ class Door:
             self._log.survive("door", partial(self._turn, ready))
         for number in list(self._guests):
             self._drop(number)
-        for one in (self._selector, self._listener, self._woken):
-            one.close()
+        for opened in (self._selector, self._listener, self._woken):
+            opened.close()
 
     def _turn(self, ready: Collection[object]) -> None:
         # Requests that have arrived first: a new connection may displace an old one.

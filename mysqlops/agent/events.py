@@ -83,10 +83,10 @@ class Events:
             self._waiting.pop(name, None)
 
     def _add(self, found: Iterable[Happening]) -> None:
-        for one in found:
-            name = one.name(self._me.cluster)
+        for event in found:
+            name = event.name(self._me.cluster)
             if name not in self._settled:
-                self._waiting.setdefault(name, one)
+                self._waiting.setdefault(name, event)
         for name in list(self._waiting)[:-_MOST]:
             self._waiting.pop(name, None)
 

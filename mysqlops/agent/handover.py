@@ -31,7 +31,7 @@ class Done:
 def successor(server: view.ServerView, record: view.GroupRecord | None) -> view.GroupMember:
     """The member that should follow this primary; raises Refused if none can."""
     fenced = record.fenced if record else {}
-    able = [one for one in server.successors() if one.pod not in fenced]
+    able = [candidate for candidate in server.successors() if candidate.pod not in fenced]
     if not able:
         raise errors.Refused([errors.Reason("no-successor", "no other member is ONLINE and may serve")])
     return able[0]

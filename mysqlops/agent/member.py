@@ -109,7 +109,10 @@ class Member:
     def _in_the_way(self) -> str:
         with contextlib.suppress(errors.MysqlError), self.connect() as server:
             if found := sessions.locks(server):
-                holders = [f"connection {one.connection} of {one.user}, which holds {one.lock}" for one in found]
+                holders = [
+                    f"connection {transaction.connection} of {transaction.user}, which holds {transaction.lock}"
+                    for transaction in found
+                ]
                 return f": it waits for {', '.join(holders)}"
         return ""
 

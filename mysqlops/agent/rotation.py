@@ -39,14 +39,16 @@ class Rotation:
         values = self._vault.read().values
         with self._pod.server() as server:
             doubled = accounts.with_two_passwords(server, _of(values))
-            return rotation.Seen(rotation.stage_of(values), [one.user for one in doubled])
+            return rotation.Seen(rotation.stage_of(values), [account.user for account in doubled])
 
     def open(self) -> Opened:
         """Add the next password to every account. The Secret's current ones stay: members may not have the next yet."""
         held = self._vault.read()
         values, chosen = held.values, _of(held.values)
         added = {
-            names.next_key(one.key): credentials.password() for one in chosen if names.next_key(one.key) not in values
+            names.next_key(account.key): credentials.password()
+            for account in chosen
+            if names.next_key(account.key) not in values
         }
         if added:
             self._vault.write(held, added)
@@ -54,9 +56,9 @@ class Rotation:
             # No other run may add the password between the check and the change: added twice, it replaces the old one.
             if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
                 raise errors.StepFailed("another rotation is at this point: run the command again")
-            for one in chosen:
-                self._add(server, one, values[one.key], values[names.next_key(one.key)])
-            return Opened([one.user for one in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
+            for account in chosen:
+                self._add(server, account, values[account.key], values[names.next_key(account.key)])
+            return Opened([account.user for account in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
 
     def _add(self, server: connect.Server, one: accounts.Account, current: str, following: str) -> None:
         """One of our accounts that was dropped is recreated first; if a user's account is missing or locked, nobody
@@ -73,20 +75,23 @@ class Rotation:
         stored first, and the next ones are removed last: if this stops between two Secrets, the next run continues."""
         held = self._vault.read()
         values = held.values
-        chosen = [one for one in _of(values) if names.next_key(one.key) in values]
+        chosen = [account for account in _of(values) if names.next_key(account.key) in values]
         with self._pod.server() as server:
-            usable = [one for one in chosen if own_accounts.hashes_of(server, one)]
-        for one in chosen:
-            if one in usable and not self._pod.accepts(one, values[names.next_key(one.key)]):
-                raise errors.StepFailed(f"{one.user} does not accept its next password: run the command again")
-        moving = [one for one in chosen if values[one.key] != values[names.next_key(one.key)]]
+            usable = [account for account in chosen if own_accounts.hashes_of(server, account)]
+        for account in chosen:
+            if account in usable and not self._pod.accepts(account, values[names.next_key(account.key)]):
+                raise errors.StepFailed(f"{account.user} does not accept its next password: run the command again")
+        moving = [account for account in chosen if values[account.key] != values[names.next_key(account.key)]]
         if moving:
-            self._vault.write(held, {names.previous_key(one.key): self._in_use(one, values[one.key]) for one in moving})
+            self._vault.write(
+                held,
+                {names.previous_key(account.key): self._in_use(account, values[account.key]) for account in moving},
+            )
         if chosen:
-            changed: dict[str, str | None] = {one.key: values[names.next_key(one.key)] for one in moving}
-            self._vault.write(held, changed | dict.fromkeys(names.next_key(one.key) for one in chosen))
+            changed: dict[str, str | None] = {account.key: values[names.next_key(account.key)] for account in moving}
+            self._vault.write(held, changed | dict.fromkeys(names.next_key(account.key) for account in chosen))
             refresh(self._pod, held)
-        return [one.user for one in chosen]
+        return [account.user for account in chosen]
 
     def _in_use(self, one: accounts.Account, held: str) -> str:
         """The password that members and clients use: somebody may have put another one into the Secret."""
@@ -98,15 +103,15 @@ class Rotation:
         one."""
         held = self._vault.read()
         values = held.values
-        chosen = [one for one in _of(values) if not (spare_replication and one == accounts.REPLICATION)]
+        chosen = [account for account in _of(values) if not (spare_replication and account == accounts.REPLICATION)]
         with self._pod.server() as server:
-            for one in chosen:
-                accounts.keep_only(server, one, values[one.key])
-        gone = [names.previous_key(one.key) for one in chosen if names.previous_key(one.key) in values]
+            for account in chosen:
+                accounts.keep_only(server, account, values[account.key])
+        gone = [names.previous_key(account.key) for account in chosen if names.previous_key(account.key) in values]
         if gone:
             self._vault.write(held, dict.fromkeys(gone))
             refresh(self._pod, held)
-        return [one.user for one in chosen]
+        return [account.user for account in chosen]
 
 
 # The steps that the CLI requests by name from the primary's agent; the answers are JSON.
@@ -178,17 +183,19 @@ def refresh(own: pod.Pod, read: vault.Held) -> bool:
     changed: dict[str, str | None] = {}
     if not credentials.missing(held):
         # The previous ones first: at every moment one of the two in memory is right.
-        previous = {key: held.get(key) for key in (names.previous_key(one.key) for one in accounts.ALWAYS)}
+        previous = {key: held.get(key) for key in (names.previous_key(account.key) for account in accounts.ALWAYS)}
         changed = {key: value for key, value in previous.items() if own.find(key) != value}
         own.keep(changed)
-    differing = [one for one in _of(held) if held.get(one.key) and own.find(one.key) != held[one.key]]
-    refused = [one.key for one in differing if _is_refused(own, one, held[one.key])]
-    own.keep({one.key: held[one.key] for one in differing if one.key not in refused})
+    differing = [
+        account for account in _of(held) if held.get(account.key) and own.find(account.key) != held[account.key]
+    ]
+    refused = [account.key for account in differing if _is_refused(own, account, held[account.key])]
+    own.keep({account.key: held[account.key] for account in differing if account.key not in refused})
     if not own.find(names.KEY_BACKUP_KEY) and held.get(names.KEY_BACKUP_KEY):  # it cannot be tested: the first counts
         own.keep({names.KEY_BACKUP_KEY: held[names.KEY_BACKUP_KEY]})
     if refused:
         places = [secret_map.place(own.me.cluster, key, is_split=read.is_split) for key in refused]
-        text = f"mysqld refuses {', '.join(f'{one.key} of Secret {one.secret}' for one in places)}"
+        text = f"mysqld refuses {', '.join(f'{place.key} of Secret {place.secret}' for place in places)}"
         text = f"{text}, which somebody changed"
         raise errors.StepFailed(f"{text}: mysqlops users rotate {own.me.cluster} creates new ones")
     return bool(changed or differing)
@@ -208,7 +215,7 @@ def put_back(safe: vault.Vault, own: pod.Pod, held: vault.Held) -> tuple[list[st
     others = [key for key in credentials.OTHERS if not held.values.get(key) and own.find(key)]
     if not missing and not others:
         return [], []
-    by_key = {key: one for one in accounts.ALWAYS for key in (one.key, names.previous_key(one.key))}
+    by_key = {key: account for account in accounts.ALWAYS for key in (account.key, names.previous_key(account.key))}
     known = {key: own.find(key) for key in (*missing, *others, *map(names.previous_key, missing))}
     with own.server() as server:
         is_serving = group_replication.observe(server).role() != names.ROLE_NONE

@@ -10,7 +10,9 @@ from mysqlops.planning import member_actions
 
 def replicas(server: view.ServerView | None) -> frozenset[str]:
     members = server.members if server is not None and server.has_majority() else ()
-    return frozenset(one.pod for one in members if one.state == view.ONLINE and one.role == names.ROLE_REPLICA)
+    return frozenset(
+        member.pod for member in members if member.state == view.ONLINE and member.role == names.ROLE_REPLICA
+    )
 
 
 def lost_primaries(server: view.ServerView | None) -> frozenset[str]:
@@ -18,7 +20,9 @@ def lost_primaries(server: view.ServerView | None) -> frozenset[str]:
     if server is None or server.state != view.ONLINE or not server.has_majority():
         return frozenset()
     return frozenset(
-        one.pod for one in server.members if one.role == names.ROLE_PRIMARY and one.state == view.UNREACHABLE
+        member.pod
+        for member in server.members
+        if member.role == names.ROLE_PRIMARY and member.state == view.UNREACHABLE
     )
 
 
@@ -32,7 +36,7 @@ def of_server(server: view.ServerView) -> dict[str, Any]:
         "read_only": server.read_only,
         "view_id": server.view_id,
         "online": server.online_members(),
-        "group": ",".join(one.pod for one in server.members) if server.state == view.ONLINE else "",
+        "group": ",".join(member.pod for member in server.members) if server.state == view.ONLINE else "",
         "executed": str(server.executed),
         "received": str(server.received),
         "held": str(server.known()),

@@ -78,13 +78,13 @@ class Vault:
     def absent(self) -> list[str]:
         """Which of the Secrets that members need do not exist."""
         found = [secret_map.secret(self._cluster, purpose) for purpose in _USUAL]
-        return [one for one in (*found, names.tls_secret(self._cluster)) if not self._is_there(one)]
+        return [secret for secret in (*found, names.tls_secret(self._cluster)) if not self._is_there(secret)]
 
     def without(self, keys: Sequence[str]) -> str:
         """In which Secrets these keys are missing, as text; empty if none is."""
         is_split = self._main()[1] if keys else True
         places = [secret_map.place(self._cluster, key, is_split=is_split) for key in keys]
-        return "; ".join(f"Secret {one.secret} does not hold {one.key}" for one in places)
+        return "; ".join(f"Secret {place.secret} does not hold {place.key}" for place in places)
 
     def _is_there(self, secret: str) -> bool:
         try:

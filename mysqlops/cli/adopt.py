@@ -156,9 +156,9 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
     if done.confirmed is not None:
         facts |= {"confirmed_at": done.confirmed.at, "source_position": done.confirmed.position}
     lines = [f"{report.rows} rows in {report.tables} tables of {', '.join(report.databases)}: {done.seconds:.0f} s"]
-    lines += [f"  differs, because the source accepts writes meanwhile: {one}" for one in report.different]
-    lines += [f"  account {'copied' if finish else 'that will be copied'}: {one}" for one in report.accounts]
-    lines += [f"  account not copied: {one}" for one in report.accounts_refused]
+    lines += [f"  differs, because the source accepts writes meanwhile: {table}" for table in report.different]
+    lines += [f"  account {'copied' if finish else 'that will be copied'}: {account}" for account in report.accounts]
+    lines += [f"  account not copied: {account}" for account in report.accounts_refused]
     if report.zones:
         some = ", ".join(report.zones[:_ZONES]) + ", …" * (len(report.zones) > _ZONES)
         lines.append(

@@ -60,8 +60,8 @@ def apply(run: Run, *, file: str, pvc: str | None, redeploy: bool, dry_run: bool
 
 
 def _names(documents: Sequence[Document]) -> str:
-    clusters = [one.name for one in documents if one.kind == file_fields.CLUSTER]
-    return ",".join(clusters or [one.name for one in documents])
+    clusters = [document.name for document in documents if document.kind == file_fields.CLUSTER]
+    return ",".join(clusters or [document.name for document in documents])
 
 
 def _show(done: Sequence[Step], documents: Sequence[Document], run: Run) -> None:

@@ -46,8 +46,8 @@ def _client(ctx: click.Context) -> Client:
 
 @_offers
 def clusters(ctx: click.Context) -> Iterable[str]:
-    for one in _client(ctx).list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}"):
-        yield one["metadata"]["labels"][names.LABEL_INSTANCE]
+    for stateful_set in _client(ctx).list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}"):
+        yield stateful_set["metadata"]["labels"][names.LABEL_INSTANCE]
 
 
 @_offers
@@ -56,13 +56,13 @@ def members(ctx: click.Context) -> Iterable[str]:
     name = ctx.params.get("name")
     selector = names.selector_text(name) if name else f"{names.LABEL_NAME}={names.APP_NAME}"
     found = _client(ctx).list("Pod", selector)
-    return [one["metadata"]["name"] for one in found if not one["metadata"]["labels"].get("job-name")]
+    return [pod["metadata"]["name"] for pod in found if not pod["metadata"]["labels"].get("job-name")]
 
 
 @_offers
 def targets(ctx: click.Context) -> Iterable[str]:
     found = _client(ctx).list("Secret", names.LABEL_TARGET)
-    return [one["metadata"]["labels"][names.LABEL_TARGET] for one in found]
+    return [secret["metadata"]["labels"][names.LABEL_TARGET] for secret in found]
 
 
 @_offers
@@ -75,7 +75,7 @@ def backups(ctx: click.Context) -> Iterable[str]:
 
 @_offers
 def namespaces(ctx: click.Context) -> Iterable[str]:
-    return [one["metadata"]["name"] for one in _client(ctx).list("Namespace")]
+    return [namespace["metadata"]["name"] for namespace in _client(ctx).list("Namespace")]
 
 
 @_offers

@@ -80,7 +80,7 @@ def access(function: F) -> F:
 
     @functools.wraps(function)
     def wrapper(*words: Any, **given: Any) -> Any:
-        found = Access(**{one.name: given.pop(one.name) for one in fields(Access)})
+        found = Access(**{field.name: given.pop(field.name) for field in fields(Access)})
         return function(*words, access=found, **given)
 
     options.add(wrapper, _ACCESS)

@@ -47,7 +47,7 @@ def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bo
 
     chosen = operations.chosen(wanted)
     if only_list:
-        rows = [(one.name, one.holds) for one in chosen]
+        rows = [(check.name, check.holds) for check in chosen]
         if run.is_for_people:
             output.table(("CHECK", "TRUE IF NOTHING IS FOUND"), rows)
         else:
@@ -60,12 +60,12 @@ def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bo
             return 0
     with run.reading() as session:
         clusters = [run.of(name).name] if name else existing.every(session)
-        reports = [operations.examine(session, one, chosen) for one in clusters]
+        reports = [operations.examine(session, cluster, chosen) for cluster in clusters]
     if run.is_for_people:
         for report in reports:
             _show(report)
     else:
-        output.data({"clusters": [one.as_json() for one in reports]}, run.form)
+        output.data({"clusters": [report.as_json() for report in reports]}, run.form)
     return max(map(_exit_status, reports))
 
 
@@ -79,7 +79,7 @@ def _fix(run: Run, chosen: Sequence[Check], *, dry_run: bool) -> bool:
         output.show_steps(steps, run.form)
         return False
     if steps:
-        run.confirm(f"applies {', '.join(f'{one.kind} {one.name}' for one in steps)} of {run.name} again")
+        run.confirm(f"applies {', '.join(f'{step.kind} {step.name}' for step in steps)} of {run.name} again")
         with run.changing() as session:
             operations.fix(session, run.name, steps)
     return True
@@ -96,10 +96,10 @@ def _exit_status(report: Report) -> int:
 def _show(report: Report) -> None:
     found = "nothing found" if not report.findings else f"{len(report.findings)} findings"
     output.say(f"{report.now.name} in {report.now.namespace}: {len(report.checked)} checks, {found}")
-    for one in report.findings:
+    for finding in report.findings:
         output.say()
-        _wrapped(f"{one.check}: ", one.what)
-        for word, text in (("seen", one.evidence), ("why", one.why), ("fix", one.fix)):
+        _wrapped(f"{finding.check}: ", finding.what)
+        for word, text in (("seen", finding.evidence), ("why", finding.why), ("fix", finding.fix)):
             _wrapped(f"  {word + ':':6}", text)
     if report.unchecked:
         output.say()

@@ -66,7 +66,7 @@ def expose(
     from mysqlops.objects.exposed import Request
     from mysqlops.operations import expose as operations
 
-    ranges = tuple(one for one in source_ranges.split(",") if one)
+    ranges = tuple(part for part in source_ranges.split(",") if part)
     request = Request(
         service,
         kind,

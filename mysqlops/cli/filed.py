@@ -61,7 +61,7 @@ def opened(
             there = replace(run, access=replace(run.access, namespace=namespace))
             sessions[namespace] = replace(session, client=there.client())
         entries.append(Entry(sessions[namespace], document))
-    cluster_file.check_once((one.session.client.namespace, one.document) for one in entries)
+    cluster_file.check_once((entry.session.client.namespace, entry.document) for entry in entries)
     return File(entries, _defaults(), pvc, redeploy)
 
 

@@ -32,13 +32,13 @@ def list(run: Run, *, all_namespaces: bool) -> None:
     if not run.is_for_people:
         output.data(found, run.form)
     elif found:
-        output.table(_COLUMNS, [tuple(map(str, one.values())) for one in found])
+        output.table(_COLUMNS, [tuple(map(str, cluster.values())) for cluster in found])
     else:
         output.say("no clusters" + ("" if all_namespaces else f" in namespace {client.namespace}"), err=True)
 
 
 def _facts(found: Any) -> dict[str, Any]:
-    images = {one["name"]: one["image"] for one in found["spec"]["template"]["spec"]["containers"]}
+    images = {container["name"]: container["image"] for container in found["spec"]["template"]["spec"]["containers"]}
     return {
         "namespace": found["metadata"]["namespace"],
         "name": found["metadata"]["labels"][names.LABEL_INSTANCE],

@@ -52,11 +52,11 @@ def logs(run: Run, *, member: str, level: str, since: float, follow: bool) -> No
 
 def _show(run: Run, found: Iterable[Entry], explained: set[str]) -> None:
     if not run.is_for_people:
-        output.data([one.as_json() for one in found], run.form)
+        output.data([entry.as_json() for entry in found], run.form)
         return
-    for one in found:
-        words = (one.at[:23] + "Z", one.member, one.level, one.code, one.text)
+    for entry in found:
+        words = (entry.at[:23] + "Z", entry.member, entry.level, entry.code, entry.text)
         output.say(" ".join(filter(None, words)))
-        if one.explanation and one.code not in explained and one.level != "note":
-            output.say(f"    = {one.code}: {one.explanation}")
-            explained.add(one.code)
+        if entry.explanation and entry.code not in explained and entry.level != "note":
+            output.say(f"    = {entry.code}: {entry.explanation}")
+            explained.add(entry.code)

@@ -83,7 +83,7 @@ def _runs(
         if has_cluster:
             parameters.append(click.Argument(["name"], shell_complete=complete.clusters))
         if connects:
-            parameters += [one for one in _connection() if has_as or one.name != "as"]
+            parameters += [option for option in _connection() if has_as or option.name != "as"]
         if default_timeout is not None:
             text = "Stop waiting then; work in the cluster continues."
             parameters.append(

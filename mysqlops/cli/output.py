@@ -161,16 +161,16 @@ def show_settings(values: Sequence[Value], form: str) -> None:
     from rich.table import Table
 
     if form != "table":
-        data([one.as_json() for one in values], form)
+        data([value.as_json() for value in values], form)
         return
-    members = sorted({member for one in values for member in one.running})
+    members = sorted({member for value in values for member in value.running})
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("VARIABLE", "MY.CNF", "SET BY", *members):
         made.add_column(column, overflow="fold")
-    for one in (each.shown() for each in values):
-        by = "" if one.configured is None else "user" if one.by_user else "mysqlops"
-        running = [_text_of(one.running.get(member)) for member in members]
-        made.add_row(*map(_plain, (one.name, _text_of(one.configured), by, *running)))
+    for value in (each.shown() for each in values):
+        by = "" if value.configured is None else "user" if value.by_user else "mysqlops"
+        running = [_text_of(value.running.get(member)) for member in members]
+        made.add_row(*map(_plain, (value.name, _text_of(value.configured), by, *running)))
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(made)
 
 
@@ -209,8 +209,8 @@ def show_status(status: Status, *, wide: bool = False) -> None:
         console.print(_plain(f"image {image.shown(status.image)}{pinned}"))
     for service, pods in status.services.items():
         console.print(_plain(f"Service {service} -> {', '.join(pods) or 'nobody'}"))
-    for one in status.exposed:
-        console.print(_plain(_exposed(one)))
+    for exposed in status.exposed:
+        console.print(_plain(_exposed(exposed)))
     if line := certificate_state.line(status.members):
         console.print(_plain(line))
     for condition in status.conditions:

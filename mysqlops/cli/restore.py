@@ -148,7 +148,7 @@ def _check_words(backup: str | None, modes: dict[str, str | None], wanted: descr
     if backup is not None and option == "--revert":
         raise errors.ConfigError(f"--revert {name} returns to the previous claims: omit {backup}", hint=hint)
     if option != "--as" and (extra := wanted.on_the_line - {"mysqld"}):
-        listed = ", ".join(f"--{one.replace('_', '-')}" for one in sorted(extra))
+        listed = ", ".join(f"--{word.replace('_', '-')}" for word in sorted(extra))
         text = f"{listed}: a restore in place keeps what the cluster has"
         raise errors.ConfigError(text, hint="omit it; use upgrade, scale or storage resize to change a cluster")
     if option == "--member" and not re.fullmatch(r".+-\d", name):

@@ -119,8 +119,8 @@ def _piped() -> Iterator[bytes]:
 
 def _show(run: Run, shell: Shell, found: list[Result]) -> None:
     if not run.is_for_people:
-        output.data({"member": shell.pod, "results": [one.as_json() for one in found]}, run.form)
+        output.data({"member": shell.pod, "results": [result.as_json() for result in found]}, run.form)
         return
-    for one in found:
-        rows = [["NULL" if value is None else value for value in row] for row in one.rows]
-        output.table(one.columns, rows, are_names=True)
+    for result in found:
+        rows = [["NULL" if value is None else value for value in row] for row in result.rows]
+        output.table(result.columns, rows, are_names=True)

@@ -65,14 +65,14 @@ def _show_risk(run: Run, seen: Observed, now: Status) -> None:
         output.data(found.as_json(), run.form, kind="AtRisk")
         return
     output.say(f"{found.name}: {now.verdict}. What would be lost now, of what the members reported:")
-    output.table(("if it goes", "which", "lost"), [(one.what, one.who, one.lost()) for one in found.losses])
+    output.table(("if it goes", "which", "lost"), [(loss.what, loss.who, loss.lost()) for loss in found.losses])
     output.say()
-    output.table(("member", "state", "missing", "reported"), [_word(one) for one in found.words])
+    output.table(("member", "state", "missing", "reported"), [_word(word) for word in found.words])
     output.say()
     few = "unknown, too few members report" if found.below_majority is None else str(found.below_majority)
     output.say(f"transactions that no majority was seen to hold: {few}")
-    for one in found.losses:
-        output.say(f"{one.what}: {one.why}")
+    for loss in found.losses:
+        output.say(f"{loss.what}: {loss.why}")
     for what in found.targets:
         output.say(f"targets: {what}")
     if found.gap:

@@ -82,7 +82,7 @@ def _show(run: Run, seen: Top) -> None:
     _list(seen, "transactions", ("member", "id", "user", "seconds", "rows", "holds"), _transaction)
     _list(seen, "waits", ("member", "id", "user", "seconds", "waits for", "held by", "of"), _wait)
     _list(seen, "sessions", ("member", "id", "user", "seconds", "command", "state", "statement"), _session)
-    idle = sum(one.is_idle and not one.is_ours for each in seen.members.values() for one in each.sessions)
+    idle = sum(session.is_idle and not session.is_ours for each in seen.members.values() for session in each.sessions)
     output.say(f"{idle} idle sessions")
     for pod, why in seen.unread.items():
         output.say(f"{pod}: not read: {why}")
@@ -92,7 +92,7 @@ def _show(run: Run, seen: Top) -> None:
 
 
 def _list(seen: Top, part: str, heads: tuple[str, ...], row: Callable[[Any], tuple[str, ...] | None]) -> None:
-    found = [(one.seconds, pod, row(one)) for pod, each in seen.members.items() for one in getattr(each, part)]
+    found = [(item.seconds, pod, row(item)) for pod, each in seen.members.items() for item in getattr(each, part)]
     rows = [(pod, *cells) for _, pod, cells in sorted(found, key=lambda one: -one[0]) if cells]
     output.say(f"{part}: {'none' if not rows else len(rows)}")
     if rows:

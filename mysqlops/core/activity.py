@@ -116,4 +116,4 @@ def _all(kind: type[Any], told: Mapping[str, Any], part: str, failed: dict[str, 
     made = [typed.make(kind, row, plain=False) for row in rows] if isinstance(rows, list) else []
     if part not in failed and (not isinstance(rows, list) or None in made or len(made) > 2 * MOST):
         failed[part] = "the answer has another form than this release expects"
-    return [one for one in made if one is not None][:MOST]
+    return [item for item in made if item is not None][:MOST]

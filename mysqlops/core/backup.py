@@ -244,7 +244,7 @@ def _is_sound(made: Backup) -> bool:
     return (
         made.id.startswith(f"{made.cluster}-")
         and bool(_MOMENT.fullmatch(made.id.removeprefix(f"{made.cluster}-")))
-        and all(_WORD.fullmatch(one) for one in words)
+        and all(_WORD.fullmatch(word) for word in words)
         and (made.method in (ARCHIVE, SNAPSHOT, LOGICAL) and made.checked in (NONE, CHECKSUM))
         and (names.is_moment(made.at) and (not made.committed or names.is_moment(made.committed)))
         and gtid.is_set(made.gtid)
@@ -255,7 +255,7 @@ def newest_first(backups: Iterable[Backup]) -> list[Backup]:
     """A backup that holds everything of another one of the same cluster, and more, is newer, whatever the clocks of
     their Jobs said. Time orders only what GTIDs do not: equal sets, and histories that diverged."""
     dated: list[tuple[str, GtidSet, Backup]] = []
-    pairs = [(GtidSet.parse(one.gtid), one) for one in backups]
+    pairs = [(GtidSet.parse(backup.gtid), backup) for backup in backups]
     for held, one in sorted(pairs, key=lambda pair: pair[0].count()):
         later = (
             at
@@ -269,7 +269,7 @@ def newest_first(backups: Iterable[Backup]) -> list[Backup]:
 
 def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]:
     """restic's ids of exactly these entries and their records: another entry may have the same backup id."""
-    made = {one.snapshot: one.id for one in gone}
+    made = {backup.snapshot: backup.id for backup in gone}
     stays = {told.get("id") for one, told in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
     wanted = set(made.values()) - stays
     of_them = [

@@ -122,7 +122,9 @@ def chunks(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
         begins[chunk.history] = min(begin, begins.get(chunk.history, begin))
     # The order of the histories decides nothing.
     shown = sorted(begins, key=lambda one: (one[0], *begins[one]))
-    return [one for history in shown for one in ordered(one for one in newest.values() if one.history == history)]
+    return [
+        chunk for history in shown for chunk in ordered(chunk for chunk in newest.values() if chunk.history == history)
+    ]
 
 
 def _state(chunk: Chunk) -> tuple[bool, int, int, str]:
@@ -137,8 +139,8 @@ def ordered(there: Iterable[Chunk]) -> list[Chunk]:
 def superseded(snapshots: Sequence[Json], keys: Keys | None = None) -> list[str]:
     """The snapshots of earlier states of chunks. If two claim the same state, one may be a forged copy of the other:
     both stay, and their digests decide."""
-    newest = {one.key: _state(one) for one in chunks(snapshots, keys)}
-    return [one.snapshot for one in _all(snapshots, keys) if _state(one) < newest[one.key]]
+    newest = {chunk.key: _state(chunk) for chunk in chunks(snapshots, keys)}
+    return [chunk.snapshot for chunk in _all(snapshots, keys) if _state(chunk) < newest[chunk.key]]
 
 
 def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
@@ -153,30 +155,30 @@ def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
 
 
 def _is_sound(chunk: Chunk) -> bool:
-    moments = all(names.is_moment(one) for one in (chunk.first, chunk.last, chunk.until) if one)
+    moments = all(names.is_moment(at) for at in (chunk.first, chunk.last, chunk.until) if at)
     return moments and gtid.is_set(chunk.before) and gtid.is_set(chunk.gtid)
 
 
 def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
     """How far this backup can be recovered. Only chunks of its own history count, those with the same group name; for a
     backup that is sealed, or whose facts are, only sealed chunks count."""
-    counting = [one for one in there if backup.signed not in (SIGNED, FACTS) or one.signed == SIGNED]
-    own = ordered(one for one in counting if backup.group and one.history == backup.history)
+    counting = [chunk for chunk in there if backup.signed not in (SIGNED, FACTS) or chunk.signed == SIGNED]
+    own = ordered(chunk for chunk in counting if backup.group and chunk.history == backup.history)
     held = begun = GtidSet.parse(backup.gtid)
     used: list[Chunk] = []
     left, tried = own, -1
     while len(used) != tried:
         tried, rest = len(used), []
-        for one in left:
-            if _continues(one, held):
-                used.append(one)
-                held = held.union(one.came)
-            elif not one.after.is_subset(held):
-                rest.append(one)
+        for chunk in left:
+            if _continues(chunk, held):
+                used.append(chunk)
+                held = held.union(chunk.came)
+            elif not chunk.after.is_subset(held):
+                rest.append(chunk)
         left = rest
     gap = _gap(left[0], held) if left else ""
-    until = max([*(just_before(one.last) for one in used), _complete_until(own, held)])
-    within = max((_within(one, begun) for one in own), default="")
+    until = max([*(just_before(chunk.last) for chunk in used), _complete_until(own, held)])
+    within = max((_within(chunk, begun) for chunk in own), default="")
     return Reach(tuple(used), held, until, gap, within)
 
 
@@ -202,18 +204,18 @@ def _gap(chunk: Chunk, held: GtidSet) -> str:
 def _complete_until(own: Iterable[Chunk], held: GtidSet) -> str:
     """The time of the last primary when it had committed exactly this set. Of two chunks with the same end, the one
     that knew of the other decides; if neither knew, the earlier time is safe."""
-    ends = [one for one in own if one.after == held]
-    last = max((one.number for one in ends), default=0)
-    return min((one.until for one in ends if one.number == last), default="")
+    ends = [chunk for chunk in own if chunk.after == held]
+    last = max((chunk.number for chunk in ends), default=0)
+    return min((chunk.until for chunk in ends if chunk.number == last), default="")
 
 
 def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk]) -> bool:
     """Whether a good backup can be recovered to the end of `now`, which a receiver is filling."""
-    chunks = [one for one in there if one.key != now.key]
-    for one in backups:
-        if one.level == FAILED or one.history != now.history:
+    chunks = [chunk for chunk in there if chunk.key != now.key]
+    for backup in backups:
+        if backup.level == FAILED or backup.history != now.history:
             continue
-        if now.after.is_subset(reach(one, [*chunks, now]).gtid):
+        if now.after.is_subset(reach(backup, [*chunks, now]).gtid):
             return True
     return False
 
@@ -222,17 +224,17 @@ def continued(there: Sequence[Chunk]) -> dict[tuple[Owner, str], bool | None]:
     """For the key of each chunk, whether the earlier chunks of its history reach it; None for the first."""
     found: dict[tuple[Owner, str], bool | None] = {}
     furthest: dict[tuple[Owner, str], Chunk] = {}
-    for one in there:
-        before = furthest.get(one.history)
-        found[one.key] = None if before is None else one.had.is_subset(before.after)
-        if before is None or before.after.is_subset(one.after):
-            furthest[one.history] = one
+    for chunk in there:
+        before = furthest.get(chunk.history)
+        found[chunk.key] = None if before is None else chunk.had.is_subset(before.after)
+        if before is None or before.after.is_subset(chunk.after):
+            furthest[chunk.history] = chunk
     return found
 
 
 def with_reach(backups: Sequence[Backup], there: Sequence[Chunk]) -> list[Backup]:
     """Each backup with the time it can be recovered to, if that is later than what it holds."""
-    return [replace(one, restorable_to=_beyond(one, reach(one, there))) for one in backups]
+    return [replace(backup, restorable_to=_beyond(backup, reach(backup, there))) for backup in backups]
 
 
 def _beyond(backup: Backup, found: Reach) -> str:
@@ -251,16 +253,16 @@ def not_needed(
     end later than `since` (core/making.py): a backup that nobody lists yet may need them."""
     there = chunks(snapshots, keys)
     # Chunks of an older release count too, because a user may choose them, but never in place of sealed ones.
-    either = [one for backup in kept for one in {backup.signed: backup, "": replace(backup, signed="")}.values()]
+    either = [stored for backup in kept for stored in {backup.signed: backup, "": replace(backup, signed="")}.values()]
     needed = {chunk.key for backup in either for chunk in reach(backup, there).chunks}
-    own = [one for one in there if one.owner == owner]
-    needed.update(one.key for one in own if not any(_goes_further(other, one) for other in reversed(own)))
-    needed.update(one.key for one in own if not _ended_before(one, since))
-    current = {one.key: _state(one) for one in own if one.key in needed}
+    own = [chunk for chunk in there if chunk.owner == owner]
+    needed.update(chunk.key for chunk in own if not any(_goes_further(other, chunk) for other in reversed(own)))
+    needed.update(chunk.key for chunk in own if not _ended_before(chunk, since))
+    current = {chunk.key: _state(chunk) for chunk in own if chunk.key in needed}
     return [
-        one.snapshot
-        for one in _all(snapshots, keys)
-        if one.owner == owner and (one.key not in current or _state(one) < current[one.key])
+        chunk.snapshot
+        for chunk in _all(snapshots, keys)
+        if chunk.owner == owner and (chunk.key not in current or _state(chunk) < current[chunk.key])
     ]
 
 

@@ -63,7 +63,7 @@ def parse(text: str, source: str) -> list[Document]:
     found = [_Parser(source, node).document() for node in yaml_nodes.documents(text, source)]
     if not found:
         raise ConfigError(f"{source}: no document in it", hint="`mysqlops explain cluster-file` shows one")
-    check_once((one.namespace or "", one) for one in found)
+    check_once((section.namespace or "", section) for section in found)
     return found
 
 
@@ -125,7 +125,7 @@ class _Parser:
         self._check_known(found, _children(inside, section), section)
         for name, child in found.items():
             path = f"{section}.{name}"
-            field = next((one for one in inside if one.path == path), None)
+            field = next((field for field in inside if field.path == path), None)
             if field is None:
                 yield from self._values(child, path, inside)
             elif child.value is not None:
@@ -218,7 +218,7 @@ def document(kind: str, name: str, namespace: str, values: Mapping[str, Any]) ->
         if values.get(field.path) is not None:
             *sections, last = field.path.split(".")
             section = made
-            for one in sections:
-                section = section.setdefault(one, {})
+            for title in sections:
+                section = section.setdefault(title, {})
             section[last] = field.kind.write(values[field.path])
     return made

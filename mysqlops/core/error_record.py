@@ -17,7 +17,7 @@ _MOST_REASONS, _LONGEST = 64, 1000
 
 
 def dump(error: errors.MysqlopsError) -> str:
-    reasons = [asdict(one) for one in error.reasons] if isinstance(error, errors.Refused) else []
+    reasons = [asdict(reason) for reason in error.reasons] if isinstance(error, errors.Refused) else []
     record = {_MARK: 1, "code": error.code, "message": str(error), "hint": error.hint, "reasons": reasons}
     return json.dumps(record)
 
@@ -41,8 +41,8 @@ def _error(line: str) -> errors.MysqlopsError | None:
     if kind is not errors.Refused:
         return kind(message, hint=hint)
     found = record.get("reasons")
-    reasons = [_reason(one) for one in found[:_MOST_REASONS]] if isinstance(found, list) else []
-    known = [one for one in reasons if one is not None]
+    reasons = [_reason(reason) for reason in found[:_MOST_REASONS]] if isinstance(found, list) else []
+    known = [reason for reason in reasons if reason is not None]
     return errors.Refused(known) if known else None
 
 
@@ -58,7 +58,7 @@ def _text(value: Any) -> str | None:
 
 
 def _all(kind: type[errors.MysqlopsError]) -> list[type[errors.MysqlopsError]]:
-    return [kind, *(one for below in kind.__subclasses__() for one in _all(below))]
+    return [kind, *(error for below in kind.__subclasses__() for error in _all(below))]
 
 
-_KINDS = {one.code: one for one in _all(errors.MysqlopsError) if one.__module__ == errors.__name__}
+_KINDS = {error.code: error for error in _all(errors.MysqlopsError) if error.__module__ == errors.__name__}

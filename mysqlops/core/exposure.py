@@ -36,7 +36,7 @@ def read(annotations: Mapping[str, str]) -> dict[str, Exposure]:
 
 
 def hostnames(annotations: Mapping[str, str]) -> list[str]:
-    return sorted({one.hostname for one in read(annotations).values() if one.hostname})
+    return sorted({exposure.hostname for exposure in read(annotations).values() if exposure.hostname})
 
 
 def is_hostname(text: str) -> bool:

@@ -37,7 +37,7 @@ def listed(text: str) -> list[Json]:
 def manifest(text: bytes) -> Json:
     """manifest.json, which a repository keeps with each backup; raises StorageError if it is none."""
     found = typed.json_of(text)
-    if not isinstance(found, dict) or not all(isinstance(found.get(one), dict) for one in ("backup", "contents")):
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("backup", "contents")):
         raise StorageError("manifest.json is not the record of a backup")
     return found
 
@@ -46,7 +46,7 @@ def _is_entry(found: Any) -> bool:
     if not isinstance(found, dict) or not isinstance(found.get("id"), str):
         return False
     tags = found.get("tags") or []
-    return isinstance(tags, list) and all(isinstance(one, str) for one in tags)
+    return isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
 
 
 def tags(kind: str, fact: DataclassInstance, key: str = "") -> list[str]:
@@ -65,7 +65,7 @@ def is_sealed_with(snapshot: Json, key: str) -> bool:
     """Whether its seal was made with that key, over the facts and the kind that it shows."""
     found = snapshot.get("tags") or []
     told = [[tag for tag in found if tag.startswith(start)] for start in (_KIND, _FACTS)]
-    if not key or [len(one) for one in told] != [1, 1]:
+    if not key or [len(seal) for seal in told] != [1, 1]:
         return False
     made = f"{_SEAL}{_seal(key, [one for (one,) in told])}"
     return any(hmac.compare_digest(made, tag) for tag in found if tag.isascii())

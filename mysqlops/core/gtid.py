@@ -69,7 +69,7 @@ class GtidSet:
 
     def beside(self, uuid: str) -> GtidSet:
         """All but what that server or group wrote."""
-        return GtidSet(tuple(one for one in self.intervals if one[0][0] != uuid))
+        return GtidSet(tuple(interval for interval in self.intervals if interval[0][0] != uuid))
 
     def is_subset(self, other: GtidSet) -> bool:
         theirs = dict(other.intervals)

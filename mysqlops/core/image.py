@@ -44,6 +44,6 @@ def _repository(name: str) -> str:
     path, _, last = name.rpartition("/")
     repository = f"{path}/{last.partition(':')[0]}" if path else last.partition(":")[0]
     host = repository.partition("/")[0]
-    if "/" in repository and (any(one in host for one in ".:") or host == "localhost"):
+    if "/" in repository and (any(separator in host for separator in ".:") or host == "localhost"):
         return repository.removeprefix("index.") if host == "index.docker.io" else repository
     return f"docker.io/{repository}" if "/" in repository else f"docker.io/library/{repository}"

@@ -81,8 +81,8 @@ def _meant(found: re.Match[str]) -> str:
     """What was written, as one character for each byte of UTF-8, without forgotten signs."""
     kind, written = found.lastgroup, found[0]
     if kind == "units":
-        units = [int(one[-4:], 16) for one in re.findall(r"u[0-9a-fA-F]{4}", written)]
-        text = b"".join(one.to_bytes(2, "big") for one in units).decode("utf-16-be", errors="replace")
+        units = [int(escape[-4:], 16) for escape in re.findall(r"u[0-9a-fA-F]{4}", written)]
+        text = b"".join(unit.to_bytes(2, "big") for unit in units).decode("utf-16-be", errors="replace")
     elif kind == "other":
         text = written
     elif kind in ("byte", "percent"):
@@ -108,7 +108,7 @@ def _needles(known: frozenset[str]) -> tuple[tuple[str, ...], tuple[_Needle, ...
         data = value.encode(errors="replace")
         # Percent-encoded, a backslash is not the beginning of an escape.
         plain = [value, quote(data, safe=""), data.hex(), data.hex().upper()]
-        needles |= {_Needle(text) for one in plain if len(text := _reduced(one).text) >= SHORTEST}
+        needles |= {_Needle(text) for value in plain if len(text := _reduced(value).text) >= SHORTEST}
         needles |= {_Needle(text, True) for text in _in_base64(data) if len(text) >= _SURE}
     return tuple(sorted(exact, key=len, reverse=True)), tuple(needles)
 
@@ -126,12 +126,12 @@ def spans(text: str, known: Collection[str]) -> list[tuple[int, int]]:
     exact, needles = _needles(frozenset(known))
     if not exact:
         return []
-    found = [(at, at + len(one)) for one in exact for at in _places(text, one)]
+    found = [(at, at + len(needle)) for needle in exact for at in _places(text, needle)]
     reduced = _reduced(text)
-    for one in needles:
-        for at in _places(reduced.text, one.text):
-            begin, end = reduced.span(at, at + len(one.text))
-            if one.is_base64:  # the characters beside it hold bits of the value too
+    for needle in needles:
+        for at in _places(reduced.text, needle.text):
+            begin, end = reduced.span(at, at + len(needle.text))
+            if needle.is_base64:  # the characters beside it hold bits of the value too
                 near = _BASE64_BEFORE.search(text, max(0, begin - 3), begin)
                 after = _BASE64.match(text, end)
                 begin, end = near.start() if near else begin, after.end() if after else end
@@ -195,8 +195,8 @@ def _leaves(found: object, depth: int = 0) -> Iterator[str]:
     if depth > _DEEPEST:
         return
     if isinstance(found, list):
-        for one in found:
-            yield from _leaves(one, depth + 1)
+        for item in found:
+            yield from _leaves(item, depth + 1)
     if isinstance(found, dict):
         for key, value in found.items():
             if isinstance(value, str) and _IS_SECRET.search(str(key)):

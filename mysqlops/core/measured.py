@@ -35,8 +35,8 @@ def of_publication(seen: publication.Publication) -> Iterator[Sample]:
     """The member as its agent saw it."""
     server = _VERSION.match(seen.server_version)
     yield Sample("agent_info", 1, {"version": seen.agent_version, "server_version": server[0] if server else ""})
-    yield from (Sample("member_state", seen.state == one, {"state": one}) for one in _STATES)
-    yield from (Sample("member_role", seen.role == one, {"role": one}) for one in _ROLES)
+    yield from (Sample("member_state", seen.state == state, {"state": state}) for state in _STATES)
+    yield from (Sample("member_role", seen.role == role, {"role": role}) for role in _ROLES)
     yield Sample("member_online", seen.state == view.ONLINE and seen.role != names.ROLE_NONE)
     yield Sample("member_primary", seen.role == names.ROLE_PRIMARY)
     yield Sample("join_attempts", seen.tries)
@@ -68,10 +68,10 @@ def _of_server(seen: publication.Publication) -> Iterator[Sample]:
 
 def of_containers(statuses: Iterable[Json]) -> Iterator[Sample]:
     """Restarts, and how each container last ended, from the pod's own status."""
-    for one in statuses:
-        labels = {"container": str(one.get("name", ""))}
-        yield Sample("container_restarts_total", int(one.get("restartCount", 0)), labels)
-        ended = (one.get("lastState") or {}).get("terminated")
+    for status in statuses:
+        labels = {"container": str(status.get("name", ""))}
+        yield Sample("container_restarts_total", int(status.get("restartCount", 0)), labels)
+        ended = (status.get("lastState") or {}).get("terminated")
         if ended:
             why = {"reason": str(ended.get("reason", "")), "exit_code": str(ended.get("exitCode", ""))}
             yield Sample("container_last_exit_info", 1, {**labels, **why})

@@ -133,8 +133,8 @@ def text(samples: Iterable[Sample], labels: Mapping[str, str], *, is_open: bool)
     """All samples, each with these labels too. OpenMetrics if `is_open`, else Prometheus' older format, for which the
     unit is a comment."""
     found: dict[str, list[Sample]] = {}
-    for one in samples:
-        found.setdefault(one.name, []).append(one)
+    for sample in samples:
+        found.setdefault(sample.name, []).append(sample)
     lines = list[str]()
     for name, about in HELP.items():
         if name not in found:
@@ -143,7 +143,10 @@ def text(samples: Iterable[Sample], labels: Mapping[str, str], *, is_open: bool)
         lines += [f"# HELP {family} {about}", f"# TYPE {family} {kind(name)}"]
         if unit(name):
             lines.append(f"# UNIT {family} {unit(name)}")
-        lines += [f"{PREFIX}{name}{{{_labels({**labels, **one.labels})}}} {_number(one.value)}" for one in found[name]]
+        lines += [
+            f"{PREFIX}{name}{{{_labels({**labels, **sample.labels})}}} {_number(sample.value)}"
+            for sample in found[name]
+        ]
     return "\n".join([*lines, *(["# EOF"] if is_open else []), ""])
 
 

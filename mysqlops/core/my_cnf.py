@@ -73,7 +73,9 @@ def parse(text: str, source: str) -> list[Setting]:
 def _bytes_of(raw: str, where: str) -> str:
     """One character for each byte. Other control characters mean nothing to mysqld, and something to terminals."""
     raw = raw.removesuffix("\r")
-    if strange := [one for one in raw if (ord(one) < 32 and one != "\t") or ord(one) == 127]:
+    if strange := [
+        character for character in raw if (ord(character) < 32 and character != "\t") or ord(character) == 127
+    ]:
         raise ConfigError(f"{where}: control character {strange[0]!r}")
     line = raw.encode().decode("latin-1")
     if len(line) > _LONGEST_LINE:
@@ -133,14 +135,16 @@ def written(key: str, value: str | None) -> str:
     name of a setting: it could end the line."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
         raise ConfigError(f"my.cnf: {key!r} is not the name of a setting")
-    if any(ord(one) < 32 or ord(one) == 127 for one in (value or "").translate(_WRITTEN)):
+    if any(ord(character) < 32 or ord(character) == 127 for character in (value or "").translate(_WRITTEN)):
         raise ConfigError(f"my.cnf: {key}: {typed.visible(value or '')}: control characters")
     return key if value is None else f"{key} = {quoted(value)}"
 
 
 def quoted(value: str) -> str:
     """The text after the `=`, with quotes and escapes where they are needed."""
-    is_plain = value.isascii() and value == value.strip() and not any(one in value for one in "\\'\"#\n\t\r\b")
+    is_plain = (
+        value.isascii() and value == value.strip() and not any(character in value for character in "\\'\"#\n\t\r\b")
+    )
     return value if value and is_plain else f'"{value.translate(_WRITTEN)}"'
 
 

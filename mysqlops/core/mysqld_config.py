@@ -50,8 +50,8 @@ def check_user_settings(
 def read(settings: Sequence[my_cnf.Setting]) -> dict[str, str | None]:
     """The same for a running cluster, without the check: an older mysqlops allowed more, and its clusters must be
     seen."""
-    options = [my_cnf.option(one.key, one.value) for one in settings]
-    return {_key(one): one.value for one in options}
+    options = [my_cnf.option(setting.key, setting.value) for setting in settings]
+    return {_key(option): option.value for option in options}
 
 
 def recorded(settings: Mapping[str, str | None]) -> dict[str, str | None]:

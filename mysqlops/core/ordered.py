@@ -94,7 +94,9 @@ def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:
     found = _read(annotations, names.ANNOTATION_SETTING)
     listed = found.get("names") if isinstance(found, dict) else None
     return (
-        tuple(one for one in map(str, listed[:_MOST]) if _VARIABLE.fullmatch(one)) if isinstance(listed, list) else ()
+        tuple(name for name in map(str, listed[:_MOST]) if _VARIABLE.fullmatch(name))
+        if isinstance(listed, list)
+        else ()
     )
 
 
@@ -111,14 +113,18 @@ def _is_stop(found: dict[str, Any]) -> bool:
     if not isinstance(replicas, int) or isinstance(replicas, bool) or not 0 <= replicas <= names.MAX_MEMBERS:
         return False
     texts = (found.get("group", ""), *_texts_of(executed), *_texts_of(fenced))
-    if not isinstance(executed, dict) or not isinstance(fenced, dict) or not all(isinstance(one, str) for one in texts):
+    if (
+        not isinstance(executed, dict)
+        or not isinstance(fenced, dict)
+        or not all(isinstance(text, str) for text in texts)
+    ):
         return False
-    return all(gtid.is_set(one) for one in _texts_of(executed))
+    return all(gtid.is_set(text) for text in _texts_of(executed))
 
 
 def _texts_of(found: Any) -> list[Any]:
     """The texts; an unknown set counts as empty."""
-    return [one or "" for one in found.values()] if isinstance(found, dict) else []
+    return [value or "" for value in found.values()] if isinstance(found, dict) else []
 
 
 @dataclass(frozen=True)

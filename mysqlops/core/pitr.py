@@ -116,21 +116,21 @@ def replay(point: Point, held: GtidSet, logged: Iterable[Transaction], chunks: S
     continuing the one before; Refused if the backup itself is past the point."""
     course = _Course(held, chunks)
     wanted, last, stop = held, None, None
-    for one in _after(point, held, logged):
-        if one.gtid in course.seen:
+    for transaction in _after(point, held, logged):
+        if transaction.gtid in course.seen:
             continue
         if stop is not None and not course.lacks:
             break
         if not course.goes_on():
             return Replay(
-                course.whole().subtract(held), last, one
+                course.whole().subtract(held), last, transaction
             )  # this chunk begins and was never received completely
         if stop is None:
-            if _is_past(point, one, last):
-                stop, wanted = one, course.whole()
+            if _is_past(point, transaction, last):
+                stop, wanted = transaction, course.whole()
             else:
-                last = one
-        course.take(one.gtid)
+                last = transaction
+        course.take(transaction.gtid)
     if course.lacks or (stop is None and course.goes_on()):
         raise StorageError(f"the binary logs are incomplete: {course.lacks} transactions that were counted are missing")
     return Replay((wanted if stop else course.whole()).subtract(held), last, stop)
@@ -139,11 +139,13 @@ def replay(point: Point, held: GtidSet, logged: Iterable[Transaction], chunks: S
 def _after(point: Point, held: GtidSet, logged: Iterable[Transaction]) -> Iterator[Transaction]:
     """The transactions that the backup does not hold; raises Refused if it holds one that is past the point."""
     begun = Growing(held)
-    for one in logged:
-        if one.gtid not in begun:
-            yield one
-        elif point.kind == TIME and _is_past(point, one, None):
-            raise _too_new(f"--to {point}: the backup holds {one.gtid}, committed {binlog.moment(one.committed)}")
+    for transaction in logged:
+        if transaction.gtid not in begun:
+            yield transaction
+        elif point.kind == TIME and _is_past(point, transaction, None):
+            raise _too_new(
+                f"--to {point}: the backup holds {transaction.gtid}, committed {binlog.moment(transaction.committed)}"
+            )
 
 
 class _Course:

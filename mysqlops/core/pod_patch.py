@@ -61,7 +61,7 @@ def _plain(node: Node, key: str, *, is_text: bool = False) -> Any:
         inner = {name: _plain(one, name, is_text=key in _STRINGS) for name, one in value.items()}
         return {name: one for name, one in inner.items() if one is not None}
     if isinstance(value, list):
-        return [_plain(one, key) for one in value]
+        return [_plain(item, key) for item in value]
     if value is None or not node.is_plain or is_text or key in ("value", "name"):
         return value
     if value in ("true", "false"):
@@ -81,7 +81,7 @@ def canonical(patch: Any) -> str:
                 _template(one, f"{PATH}.roles.{role}", role)
     _template({name: part for name, part in patch.items() if name != "roles"}, PATH, "")
     text = json.dumps(patch, sort_keys=True, separators=(",", ":"))
-    if not all(typed.is_plain(one) or "\n" in one for one in _texts(patch)) or len(text) > MOST_BYTES:
+    if not all(typed.is_plain(text) or "\n" in text for text in _texts(patch)) or len(text) > MOST_BYTES:
         raise ConfigError(f"{PATH}: expected at most {MOST_BYTES} bytes without control characters")
     return "" if patch == {} else text
 
@@ -97,7 +97,7 @@ def load(text: str) -> Json:
 def parts(text: str, role: str) -> list[Json]:
     """What is merged into the pods of a role, in this order: what all pods get, then what these get."""
     patch = load(text)
-    return [one for one in (patch, patch.get("roles", {}).get(role)) if one]
+    return [part for part in (patch, patch.get("roles", {}).get(role)) if part]
 
 
 def _template(patch: Any, path: str, role: str) -> None:
@@ -184,7 +184,7 @@ _SPEC: Mapping[str, Callable[[Any, str], None]] = {
 
 
 def _check_containers(spec: Json, path: str, role: str) -> None:
-    own = {one["name"] for one in spec.get("volumes", [])}
+    own = {volume["name"] for volume in spec.get("volumes", [])}
     for kind in ("initContainers", "containers"):
         for one, where in _each(spec.get(kind, []), f"{path}.{kind}"):
             name = _text(one.get("name"), f"{where}.name")
@@ -220,7 +220,9 @@ def _check_mount(mount: Json, path: str, own: set[str], *, in_ours: bool) -> Non
         text = f"{path}.mountPath {typed.visible(folder)!r}: expected an absolute path"
         raise ConfigError(f"{text} without '//', '.' or '..'")
     folder = folder.rstrip("/")
-    if in_ours and any(f"{folder}/".startswith(f"{one}/") or f"{one}/".startswith(f"{folder}/") for one in _FOLDERS):
+    if in_ours and any(
+        f"{folder}/".startswith(f"{reserved}/") or f"{reserved}/".startswith(f"{folder}/") for reserved in _FOLDERS
+    ):
         raise ConfigError(f"{path}: {mount['mountPath']} is mysqlops' own or holds what is: choose another folder")
 
 

@@ -65,7 +65,7 @@ class Publication:
 
 # What changes while a member works, and is no news.
 _MOTION = ("at", "beat", "executed", "received", "held", "behind", "volume_used", "view_id", "clone_copied", "tries")
-_STEADY = attrgetter(*(one.name for one in fields(Publication) if one.name not in _MOTION))
+_STEADY = attrgetter(*(field.name for field in fields(Publication) if field.name not in _MOTION))
 
 
 def config_digest(my_cnf: bytes) -> str:
@@ -89,4 +89,4 @@ def load(text: str | None, pod_uid: str) -> Publication | None:
     found = typed.make(Publication, fields, plain=False)
     if found is None or not names.is_moment(found.at):
         return None
-    return found if all(gtid.is_set(one) for one in (found.executed, found.received, found.held)) else None
+    return found if all(gtid.is_set(gtids) for gtids in (found.executed, found.received, found.held)) else None

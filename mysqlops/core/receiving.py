@@ -43,9 +43,9 @@ class Start:
 def start(owner: Owner, source: Source, backups: Iterable[Backup], there: Iterable[binlog.Chunk]) -> Start:
     """Where a receiver continues: at the end of the last chunk if the primary still has everything after it; else at
     the newest good backup, so that this one can be recovered further; else at the primary's current state."""
-    here = [one for one in there if one.owner == owner]
-    number = max((one.number for one in here), default=0) + 1
-    own = [one for one in here if one.group == source.group]
+    here = [chunk for chunk in there if chunk.owner == owner]
+    number = max((chunk.number for chunk in here), default=0) + 1
+    own = [chunk for chunk in here if chunk.group == source.group]
     gap = ""
     if own:
         last = max(own, key=lambda one: (one.after.count(), one.number))

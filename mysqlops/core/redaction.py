@@ -74,7 +74,7 @@ def values(secrets: Iterable[Json]) -> frozenset[str]:
         for key, encoded in (secret.get("data") or {}).items():
             if not _PUBLIC.fullmatch(key):
                 found |= {str(encoded), *known_secrets.within(_decoded(str(encoded)))}
-    return frozenset(one for one in found if len(one) >= known_secrets.SHORTEST)
+    return frozenset(text for text in found if len(text) >= known_secrets.SHORTEST)
 
 
 def _decoded(encoded: str) -> str:
@@ -111,7 +111,7 @@ def tree(found: Any, known: Collection[str], depth: int = 0) -> Any:
         inner = _json(found)
         return text(found, known) if inner is None else json.dumps(tree(inner, known, depth + 1), ensure_ascii=False)
     if isinstance(found, list | tuple):
-        return [tree(one, known, depth + 1) for one in found]
+        return [tree(item, known, depth + 1) for item in found]
     if isinstance(found, Mapping):
         return _mapping(found, known, depth)
     is_number = isinstance(found, int | float) and not isinstance(found, bool)
@@ -127,7 +127,7 @@ def _mapping(found: Mapping[str, Any], known: Collection[str], depth: int) -> Js
             continue
         hides = (_IS_SECRET_NAME.search(str(key)) or (is_named and key == "value")) and not _is_reference(str(key))
         if is_secret and key in ("data", "stringData") and isinstance(value, Mapping):
-            made[str(key)] = {text(str(one), known): MARK for one in value}
+            made[str(key)] = {text(str(item), known): MARK for item in value}
         else:
             made[text(str(key), known)] = _hidden(value, known, depth) if hides else tree(value, known, depth + 1)
     return made
@@ -137,8 +137,8 @@ def _hidden(value: Any, known: Collection[str], depth: int) -> Any:
     """In place of what a key calls a secret; what it names below keeps its own keys."""
     if isinstance(value, list | tuple):
         return [
-            _hidden(one, known, depth + 1) if isinstance(one, str | int | float) else tree(one, known, depth + 1)
-            for one in value
+            _hidden(item, known, depth + 1) if isinstance(item, str | int | float) else tree(item, known, depth + 1)
+            for item in value
         ]
     is_value = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
     return MARK if is_value else tree(value, known, depth + 1)

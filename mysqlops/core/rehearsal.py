@@ -55,7 +55,7 @@ class Rehearsal:
     def verdict(self) -> str:
         """The result in a few words."""
         if not self.is_good:
-            return f"failed: {'; '.join(one for one in (self.why, self.locked_out) if one)}"
+            return f"failed: {'; '.join(reason for reason in (self.why, self.locked_out) if reason)}"
         return f"ok, {self.start_seconds:.0f} s to start and upgrade the data"
 
     def sentence(self, now: datetime) -> str:

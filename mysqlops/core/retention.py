@@ -41,32 +41,32 @@ _STARTS: tuple[tuple[str, Callable[[datetime], str]], ...] = (
 def kept(backups: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:
     """The id of each kept backup, with the reasons. One that failed its verification never counts for a period: a
     series of bad backups must not push the last good one out (bitpoke's trap)."""
-    good = _once([one for one in newest_first(backups) if one.level != FAILED])
+    good = _once([backup for backup in newest_first(backups) if backup.level != FAILED])
     why: dict[str, list[str]] = {}
-    for one in good[: policy.last]:
-        why.setdefault(one.id, []).append("last")
+    for backup in good[: policy.last]:
+        why.setdefault(backup.id, []).append("last")
     for name, period in _STARTS:
         # The newest of each period; the clock only decides to which period a backup belongs.
         newest: dict[str, Backup] = {}
-        for one in good:
-            newest.setdefault(period(datetime.fromisoformat(one.at)), one)
-        for one in list(newest.values())[: getattr(policy, name)]:
-            why.setdefault(one.id, []).append(name)
-    for reason, those in (("newest", good), ("last restored", [one for one in good if one.level == RESTORED])):
-        for one in _first_of_each_history(those):
-            why.setdefault(one.id, []).append(reason)
+        for backup in good:
+            newest.setdefault(period(datetime.fromisoformat(backup.at)), backup)
+        for backup in list(newest.values())[: getattr(policy, name)]:
+            why.setdefault(backup.id, []).append(name)
+    for reason, those in (("newest", good), ("last restored", [backup for backup in good if backup.level == RESTORED])):
+        for backup in _first_of_each_history(those):
+            why.setdefault(backup.id, []).append(reason)
     return why
 
 
 def _once(backups: Sequence[Backup]) -> list[Backup]:
     """Each id counts once: anybody who may write to the repository can copy an entry with its seal."""
-    return list({one.id: one for one in reversed(backups)}.values())[::-1]
+    return list({backup.id: backup for backup in reversed(backups)}.values())[::-1]
 
 
 def _first_of_each_history(backups: Sequence[Backup]) -> list[Backup]:
     found: dict[tuple[Owner, str], Backup] = {}
-    for one in backups:
-        found.setdefault(one.history, one)
+    for backup in backups:
+        found.setdefault(backup.history, backup)
     return list(found.values())
 
 
@@ -77,7 +77,7 @@ def irreplaceable(chosen: Backup, own: Sequence[Backup], histories: Collection[s
     why = kept(own, Policy()).get(chosen.id, [])
     if not histories or chosen.group in histories:
         return why
-    others = kept([one for one in own if one.group in histories], Policy()).values()
+    others = kept([backup for backup in own if backup.group in histories], Policy()).values()
     return [] if set(why) <= {reason for reasons in others for reason in reasons} else why
 
 
@@ -85,8 +85,8 @@ def counting(backups: Sequence[Backup], now: datetime, *, has_key: bool) -> list
     """The backups that may push others out: sealed with the cluster's key, once it has one, and not dated in the
     future. Anybody who may write to the repository can forge any other."""
     until = now + _CLOCKS
-    there = [one for one in backups if datetime.fromisoformat(one.at) <= until]
-    return [one for one in there if one.signed == SIGNED or not has_key]
+    there = [backup for backup in backups if datetime.fromisoformat(backup.at) <= until]
+    return [backup for backup in there if backup.signed == SIGNED or not has_key]
 
 
 def expired(backups: Sequence[Backup], policy: Policy, now: datetime, *, has_key: bool) -> list[Backup]:
@@ -96,10 +96,14 @@ def expired(backups: Sequence[Backup], policy: Policy, now: datetime, *, has_key
         return []
     count = counting(backups, now, has_key=has_key)
     stays = kept(count, policy)
-    others = [one for one in backups if one not in count]
+    others = [backup for backup in backups if backup not in count]
     return [
-        *(one for one in count if one.id not in stays),
-        *(one for one in others if datetime.fromisoformat(one.at) <= now and not _is_kept_beside(one, count, policy)),
+        *(backup for backup in count if backup.id not in stays),
+        *(
+            backup
+            for backup in others
+            if datetime.fromisoformat(backup.at) <= now and not _is_kept_beside(backup, count, policy)
+        ),
     ]
 
 

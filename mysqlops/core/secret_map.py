@@ -121,13 +121,13 @@ def as_before(manifest: Json, cluster: str) -> Json:
 
 def _point_back(node: Any, cluster: str) -> None:
     if isinstance(node, list):
-        for one in node:
-            _point_back(one, cluster)
+        for item in node:
+            _point_back(item, cluster)
     elif isinstance(node, dict):
         old = {secret(cluster, purpose): purpose for purpose in PURPOSES}.get(str(node.get("secretName")))
         if old:
             node["secretName"] = names.credentials_secret(cluster)
             for item in node.get("items", []):
                 item["key"] = _KEYS.get((old, item["key"]), item["key"])
-        for one in node.values():
-            _point_back(one, cluster)
+        for item in node.values():
+            _point_back(item, cluster)

@@ -50,8 +50,8 @@ TABLE = (
     Series("26.10", INNOVATION, "9.7", "2026-10"),
     Series("28.4", LTS, "28.4"),
 )
-_BY_NAME = {one.name: one for one in TABLE}
-_LONG_TERM = [one.name for one in TABLE if one.is_long_term()]
+_BY_NAME = {series.name: series for series in TABLE}
+_LONG_TERM = [series.name for series in TABLE if series.is_long_term()]
 _FIRST_CALENDAR = (26, 7)
 
 # With the MYSQL communication stack (8.0.27), without which members on other nodes are refused, and
@@ -115,7 +115,7 @@ def unsupported_because(version: ServerVersion) -> str | None:
 
 def supported() -> str:
     """The supported series in words."""
-    of_nine = [one.name for one in TABLE if one.name.startswith("9.")]
+    of_nine = [series.name for series in TABLE if series.name.startswith("9.")]
     return f"8.0 from {OLDEST} on, 8.4, {of_nine[0]} to {of_nine[-1]}, {'.'.join(map(str, _FIRST_CALENDAR))} and later"
 
 
@@ -143,7 +143,7 @@ def ended_because(version: ServerVersion, today: str) -> str | None:
         return None
     if series.ends and series.ends < today:
         return f"MySQL {series.name} reached its end of life on {series.ends}: no fault in it is fixed any more"
-    later = [one.name for one in TABLE if "" < one.released <= today and _key(one.name) > key_of(version)]
+    later = [series.name for series in TABLE if "" < series.released <= today and _key(series.name) > key_of(version)]
     if series.kind == INNOVATION and later:
         return f"MySQL {series.name} is an innovation series that {later[0]} replaced: no fault in it is fixed any more"
     return None
@@ -185,8 +185,8 @@ def may_clone(donor: ServerVersion | None, recipient: ServerVersion | None) -> b
 
 def successor(version: ServerVersion) -> str:
     """The series to move to from a version that gets no more fixes: the next long-term one, if it is released."""
-    released = [one for one in TABLE if one.released]
-    later = [one.name for one in released if one.is_long_term() and _key(one.name) > key_of(version)]
+    released = [series for series in TABLE if series.released]
+    later = [series.name for series in released if series.is_long_term() and _key(series.name) > key_of(version)]
     if version in WITHDRAWN and not _of_innovation(version):
         return _name(version)
     return later[0] if later else released[-1].name
@@ -199,7 +199,7 @@ def _of_innovation(version: ServerVersion) -> bool:
 
 def plugin(name: str, version: ServerVersion) -> str:
     """`gone` or `off` if that version has this authentication plugin no more, or only if asked; else empty."""
-    found = next((one for one in PLUGINS if one.name == name), None)
+    found = next((known for known in PLUGINS if known.name == name), None)
     if found is None or version < found.off:
         return ""
     return "gone" if version >= found.gone else "off"

@@ -65,4 +65,4 @@ def without_values(text: str) -> str:
 def merged(logs: Iterable[Sequence[Entry]], level: str) -> list[Entry]:
     """All members' entries in time order, at this level or a more important one."""
     wanted = LEVELS[: LEVELS.index(level) + 1]
-    return sorted((one for log in logs for one in log if one.level in wanted), key=lambda one: one.at)
+    return sorted((entry for log in logs for entry in log if entry.level in wanted), key=lambda one: one.at)

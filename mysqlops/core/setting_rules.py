@@ -40,7 +40,7 @@ def _one_of(*words: str) -> Callable[[str | None], bool]:
 
 
 def _only(*words: str) -> Callable[[str | None], bool]:
-    return lambda value: bool(value) and {one.strip().lower() for one in (value or "").split(",")} <= set(words)
+    return lambda value: bool(value) and {part.strip().lower() for part in (value or "").split(",")} <= set(words)
 
 
 def _at_least(smallest: int, *others: int) -> Callable[[str | None], bool]:
@@ -53,7 +53,7 @@ def _at_least(smallest: int, *others: int) -> Callable[[str | None], bool]:
 
 def _includes(*kinds: set[str]) -> Callable[[str | None], bool]:
     """At least one of each kind."""
-    return lambda value: all(kind & {one.strip() for one in re.split("[:,]", value or "")} for kind in kinds)
+    return lambda value: all(kind & {part.strip() for part in re.split("[:,]", value or "")} for kind in kinds)
 
 
 def _is_file_of_data(value: str | None) -> bool:
@@ -260,7 +260,7 @@ def rule_of(name: str) -> Rule | None:
 
 
 def _begins_like(rule: Rule, name: str) -> bool:
-    return any(one.endswith("*") and name.startswith(one[:-1]) for one in rule.names)
+    return any(known.endswith("*") and name.startswith(known[:-1]) for known in rule.names)
 
 
 def may_be_set(name: str) -> bool:

@@ -75,4 +75,4 @@ def must_not_be_arguments(settings: Mapping[str, str | None], command: str) -> N
 
 def any_of(names: Iterable[str]) -> list[str]:
     """The names of settings that could hold a secret, whatever they do hold."""
-    return sorted(one for one in names if is_secret(one, "x"))
+    return sorted(name for name in names if is_secret(name, "x"))

@@ -53,9 +53,9 @@ class ClusterSpec:
             ("--client-namespaces", self.client_namespaces),
             ("--metrics-namespaces", self.metrics_namespaces),
         ):
-            for one in chosen:
-                if one != ANY_NAMESPACE:
-                    names.check_namespace(one, option)
+            for text in chosen:
+                if text != ANY_NAMESPACE:
+                    names.check_namespace(text, option)
         for secret in self.pull_secrets:
             names.check_object_name(secret, "--image-pull-secrets")
         if self.spread not in (PREFERRED, REQUIRED):
@@ -65,7 +65,7 @@ class ClusterSpec:
 
     def pull_references(self) -> list[dict[str, str]]:
         """For every pod that runs the cluster's images."""
-        return [{"name": one} for one in self.pull_secrets]
+        return [{"name": secret} for secret in self.pull_secrets]
 
     def sizing(self) -> sizing.Sizing:
         return sizing.size_for(_bytes("--memory", self.memory), _bytes("--storage-size", self.storage_size))

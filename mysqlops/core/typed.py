@@ -48,7 +48,7 @@ def _whole(found: Any) -> Any:
     if isinstance(found, str):
         return _BROKEN.sub("\ufffd", found)
     if isinstance(found, list):
-        return [_whole(one) for one in found]
+        return [_whole(item) for item in found]
     if isinstance(found, dict):
         return {_whole(key): _whole(value) for key, value in found.items()}
     return found
@@ -89,12 +89,12 @@ def _rules(kind: type[DataclassInstance]) -> tuple[tuple[str, str, tuple[type, .
     """Returns, for each field, its name, its type as written and as checked, and whether it is required."""
     return tuple(
         (
-            one.name,
-            str(one.type),
-            _KINDS.get(str(one.type), ()),
-            one.default is MISSING and one.default_factory is MISSING,
+            field.name,
+            str(field.type),
+            _KINDS.get(str(field.type), ()),
+            field.default is MISSING and field.default_factory is MISSING,
         )
-        for one in fields(kind)
+        for field in fields(kind)
     )
 
 

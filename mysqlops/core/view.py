@@ -80,7 +80,9 @@ class ServerView:
 
     def successors(self) -> list[GroupMember]:
         """The other members that could become primary, the one with the least to apply first."""
-        others = [one for one in self.members if one.server_uuid != self.server_uuid and one.state == ONLINE]
+        others = [
+            member for member in self.members if member.server_uuid != self.server_uuid and member.state == ONLINE
+        ]
         return sorted(others, key=lambda one: (one.queue, one.host))
 
     def known(self) -> GtidSet:

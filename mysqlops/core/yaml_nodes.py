@@ -26,15 +26,15 @@ def documents(text: str, source: str) -> list[Node]:
     import yaml
 
     try:
-        roots = [one for one in yaml.compose_all(text, Loader=yaml.SafeLoader) if one is not None]
+        roots = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
     except RecursionError:
         raise ConfigError(f"{source}: nested too deeply") from None
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
         where = source if mark is None else f"{source} line {mark.line + 1}"
         raise ConfigError(f"{where}: not YAML: {problem}") from error
-    made = [_Reader(source).read(one) for one in roots]
-    return [one for one in made if one.value is not None]
+    made = [_Reader(source).read(node) for node in roots]
+    return [node for node in made if node.value is not None]
 
 
 class _Reader:
@@ -56,7 +56,7 @@ class _Reader:
         if isinstance(node, yaml.MappingNode):
             return Node(dict(self._pairs(node)), line)
         if isinstance(node, yaml.SequenceNode):
-            return Node([self.read(one) for one in node.value], line)
+            return Node([self.read(item) for item in node.value], line)
         is_null = node.style is None and node.value in _NULL
         return Node(None if is_null else node.value, line, node.style is None)
 

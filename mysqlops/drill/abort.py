@@ -63,7 +63,9 @@ def _undo(scene: Scene, found: Record) -> None:
         healing.heal(fault, scene, found.facts)
     except errors.Refused as refusal:
         way_out = f"; then, or if it is to stay, end the drill: {record.removal(scene.name)}"
-        raise errors.Refused([replace(one, hint=f"{one.hint}{way_out}") for one in refusal.reasons]) from refusal
+        raise errors.Refused(
+            [replace(reason, hint=f"{reason.hint}{way_out}") for reason in refusal.reasons]
+        ) from refusal
     except (KeyError, ValueError, TypeError) as error:
         raise errors.StepFailed(f"the record of {found.fault} is damaged: {error!r}") from error
 

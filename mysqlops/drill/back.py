@@ -64,7 +64,7 @@ def _await_whole(drill: Drill) -> float:
         why = "the API server does not answer"
         with suppress(errors.KubeError):
             now = observe.judged(drill.session, drill.name)
-            why = "; ".join(one.message for one in status.in_the_way(now))
+            why = "; ".join(condition.message for condition in status.in_the_way(now))
         if why:
             since = None
         elif since is None:

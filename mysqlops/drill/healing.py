@@ -62,7 +62,7 @@ def heal(fault: Fault, scene: Scene, facts: Facts) -> None:
                 break
             trouble = "it is still in effect"
         except errors.MysqlopsError as error:
-            if isinstance(error, errors.Refused) and marked.CODE in {one.code for one in error.reasons}:
+            if isinstance(error, errors.Refused) and marked.CODE in {reason.code for reason in error.reasons}:
                 raise  # no retry makes it ours
             trouble = str(error)
         if patience.is_over():

@@ -169,7 +169,7 @@ class Report:
 
     def failures(self) -> list[str]:
         """Of whole rounds: the cluster did not come back."""
-        return [f"round {one.number}: {one.failed}" for one in self.rounds if one.failed]
+        return [f"round {round_.number}: {round_.failed}" for round_ in self.rounds if round_.failed]
 
     def as_json(self) -> Json:
         return {"schema": SCHEMA, "kind": "mysqlops-drill", **asdict(self)}
@@ -184,8 +184,8 @@ def load_report(found: Json) -> Report:
     known = {key: value for key, value in found.items() if key in Report.__dataclass_fields__}
     try:
         rounds = tuple(
-            Round(**{key: value for key, value in one.items() if key in Round.__dataclass_fields__})
-            for one in known.pop("rounds", ())
+            Round(**{key: value for key, value in record.items() if key in Round.__dataclass_fields__})
+            for record in known.pop("rounds", ())
         )
         return Report(**{**known, "rounds": rounds, "missed": tuple(known.get("missed", ()))})
     except (TypeError, AttributeError) as error:

@@ -99,7 +99,7 @@ def _prepare(drill: Drill, number: int) -> Scene:
     now = back.healthy(drill)
     about, spared = drill.fault.about, drill.lab.control_plane if drill.lab else None
     if choice.must_move(about, now, spared):
-        to = next(one.name for one in now.members if one.name != now.primary and one.node != spared)
+        to = next(member.name for member in now.members if member.name != now.primary and member.node != spared)
         chosen = switching.Switchover(str(now.primary), to)
         switchover.execute(drill.session, drill.name, chosen, switching.Limits(rolls_back=True))
         now = back.healthy(drill)

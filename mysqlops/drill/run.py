@@ -78,8 +78,11 @@ def the_cluster(session: Session, name: str | None) -> str:
     """The named cluster, or the only one in the namespace; raises ConfigError."""
     if name is not None:
         return name
-    found = [one["metadata"] for one in session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")]
-    listed = sorted(str(one["name"]) for one in found if one["name"] == one["labels"].get(names.LABEL_INSTANCE))
+    found = [
+        stateful_set["metadata"]
+        for stateful_set in session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
+    ]
+    listed = sorted(str(name["name"]) for name in found if name["name"] == name["labels"].get(names.LABEL_INSTANCE))
     if len(listed) != 1:
         text = f"NAME: which of {', '.join(listed)}?" if listed else "the namespace has no cluster"
         raise errors.ConfigError(text, hint="give its NAME, or another --namespace")
@@ -93,7 +96,7 @@ def plan(session: Session, name: str, fault: Fault, request: Request) -> Plan:
     seen = observe.cluster(session.client, name, session.clock)
     judged, own = verdict.judge(seen), lab.find(session.client) if request.uses_lab else None
     has_target = fault.about.needs != TARGET or bool(targets.everything(session.client))
-    schedules = [schedule.judge(one, session.clock.now()) for one in seen.schedules]
+    schedules = [schedule.judge(cron_job, session.clock.now()) for cron_job in seen.schedules]
     reach = node_pods.choose(session, name, fault.about, own, request.way)
     has = choice.Has(lab=own is not None, nodes=reach is not None, target=has_target)
     reasons = choice.refusals(fault.about, judged, schedules, has, force=request.force)
@@ -175,7 +178,7 @@ def _sentence(one: Round, count: int) -> str:
 
 def _new_report(chosen: Plan) -> Report:
     session, request = chosen.session, chosen.request
-    servers = sorted({one.version for one in chosen.status.members if one.version})
+    servers = sorted({member.version for member in chosen.status.members if member.version})
     versions = {"mysqlops": __version__, "MySQL": ", ".join(servers), "Kubernetes": session.client.version()}
     return Report(
         fault=chosen.fault.about.name,

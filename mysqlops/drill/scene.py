@@ -41,13 +41,13 @@ class Scene:
         return self.node_of(self.target)
 
     def node_of(self, member: str) -> str:
-        return next((str(one.node) for one in self.status.members if one.name == member), "")
+        return next((str(placed.node) for placed in self.status.members if placed.name == member), "")
 
     def pod(self, member: str = "") -> Json:
         return self.session.client.get("Pod", member or self.target)
 
     def others(self) -> list[str]:
-        return [one.name for one in self.status.members if one.name != self.target]
+        return [member.name for member in self.status.members if member.name != self.target]
 
     def must_have_lab(self) -> Lab:
         if self.lab is None:

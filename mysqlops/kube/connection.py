@@ -66,7 +66,7 @@ class Connection:
     def _all_headers(self) -> list[Header]:
         """Read for each request: an exec plugin's token expires, and the package then gets another one."""
         settings = self._configuration.auth_settings().values()
-        return [*self._headers, *((one["key"], one["value"]) for one in settings if one["value"])]
+        return [*self._headers, *((setting["key"], setting["value"]) for setting in settings if setting["value"])]
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:

@@ -66,7 +66,7 @@ def _collect(opened: websocket.WebSocket, where: str, timeout_seconds: float) ->
             break
         if message:
             texts.setdefault(message[0], bytearray()).extend(message[1:])
-    return _output(where, *(bytes(texts[one]).decode(errors="replace") for one in (_STDOUT, _STDERR, _ENDED)))
+    return _output(where, *(bytes(texts[channel]).decode(errors="replace") for channel in (_STDOUT, _STDERR, _ENDED)))
 
 
 def _output(where: str, stdout: str, stderr: str, ended: str) -> Output:

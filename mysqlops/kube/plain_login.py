@@ -58,7 +58,9 @@ def load(where: str, context: str) -> Plain | None:
     if cluster is None or user is None or not (cluster.keys() <= _CLUSTER and user.keys() <= _USER):
         return None
     texts = [value for key, value in (*cluster.items(), *user.items()) if not key.startswith("as")]
-    if not all(isinstance(one, str) and one for one in texts) or not cluster.get("server", "").startswith("https://"):
+    if not all(isinstance(text, str) and text for text in texts) or not cluster.get("server", "").startswith(
+        "https://"
+    ):
         return None
     try:
         ca, certificate, key = (
@@ -72,7 +74,7 @@ def load(where: str, context: str) -> Plain | None:
 
 def _only(found: Mapping[str, Any], kind: str, name: object) -> Mapping[str, Any] | None:
     """None unless exactly one entry has that name."""
-    entries = [one for one in found.get(f"{kind}s") or () if isinstance(one, dict) and one.get("name") == name]
+    entries = [entry for entry in found.get(f"{kind}s") or () if isinstance(entry, dict) and entry.get("name") == name]
     value = entries[0].get(kind) if len(entries) == 1 else None
     return value if isinstance(value, dict) else None
 

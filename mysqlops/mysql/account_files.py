@@ -13,10 +13,10 @@ def reset_file(passwords: Mapping[str, str], identified: accounts.Identified = a
     """The statements that give restored data this cluster's passwords; `passwords` by key of the Secret. The
     backup account is included if this cluster has it: its binary log receiver continues. Ends with SHUTDOWN."""
     lines = []
-    for one in (*accounts.ALWAYS, accounts.LOOPBACK):
-        lines += _made_if_ours(one, passwords, identified)
-        discarded = accounts.quote(f"ALTER USER {one} DISCARD OLD PASSWORD")
-        lines += _if_there(one, discarded, discarded) + _altered(one, passwords, identified)
+    for account in (*accounts.ALWAYS, accounts.LOOPBACK):
+        lines += _made_if_ours(account, passwords, identified)
+        discarded = accounts.quote(f"ALTER USER {account} DISCARD OLD PASSWORD")
+        lines += _if_there(account, discarded, discarded) + _altered(account, passwords, identified)
     lines += [f"DROP USER IF EXISTS {accounts.quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
     if passwords.get(accounts.BACKUP.key):
         lines += _made(accounts.BACKUP, passwords, identified)
@@ -27,16 +27,16 @@ def rejoin_file(passwords: Mapping[str, str], identified: accounts.Identified = 
     """The statements that let a member with older data back into its own group: the passwords may have changed since,
     and that change arrives with the binary logs. Nothing else may differ from the others. Ends with SHUTDOWN."""
     lines = []
-    for one in (accounts.ADMIN, accounts.REPLICATION):
-        lines += _made_if_ours(one, passwords, identified) + _altered(one, passwords, identified)
+    for account in (accounts.ADMIN, accounts.REPLICATION):
+        lines += _made_if_ours(account, passwords, identified) + _altered(account, passwords, identified)
     return _file(lines)
 
 
 def init_file(passwords: Mapping[str, str], identified: accounts.Identified = accounts.as_hash) -> str:
     """The statements for a new data directory; `passwords` by key of the Secret. Ends with SHUTDOWN."""
     lines = [*accounts.PROBE_OBJECTS, f"CREATE DATABASE {names.DATABASE_APP}"]
-    for one in (*accounts.OURS, accounts.LOOPBACK, accounts.APP):
-        lines += _made(one, passwords, identified)
+    for account in (*accounts.OURS, accounts.LOOPBACK, accounts.APP):
+        lines += _made(account, passwords, identified)
     return _file([*lines, *_altered(accounts.ROOT, passwords, identified)])
 
 

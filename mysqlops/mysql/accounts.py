@@ -106,7 +106,7 @@ def with_two_passwords(server: connect.Server, of: Collection[Account]) -> list[
         "SELECT user, host FROM mysql.user WHERE JSON_EXTRACT(user_attributes, '$.additional_password') IS NOT NULL"
     )
     found = {(str(user), str(host)) for user, host in rows}
-    return [one for one in of if (one.user, one.host) in found]
+    return [account for account in of if (account.user, account.host) in found]
 
 
 def _alter(server: connect.Server, one: Account, password: str, clause: str) -> None:

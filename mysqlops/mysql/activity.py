@@ -59,7 +59,7 @@ _GONE = 1094
 
 
 def _records(kind: type[Any], sql: str) -> Callable[[connect.Server], Any]:
-    keys = [(one.name, {"int": int, "bool": bool}.get(str(one.type), str)) for one in fields(kind)]
+    keys = [(field.name, {"int": int, "bool": bool}.get(str(field.type), str)) for field in fields(kind)]
     return lambda server: [
         {key: make(value) for (key, make), value in zip(keys, row, strict=True)} for row in server.query(sql)
     ]
@@ -67,7 +67,9 @@ def _records(kind: type[Any], sql: str) -> Callable[[connect.Server], Any]:
 
 _PARTS: dict[str, Callable[[connect.Server], Any]] = {
     "sessions": _records(activity.Session, _SESSIONS),
-    "transactions": lambda server: [asdict(one) for one in sessions.transactions(server)][: activity.MOST],
+    "transactions": lambda server: [asdict(transaction) for transaction in sessions.transactions(server)][
+        : activity.MOST
+    ],
     "waits": _records(activity.Wait, _WAITS),
 }
 accounts = _records(activity.Account, _ACCOUNTS)

@@ -37,7 +37,7 @@ def results(xml: str) -> list[Result]:
 
 def _result(rows: list[str]) -> Result:
     fields = [list(_FIELD.finditer(row)) for row in rows]
-    columns = tuple(_plain(one[1]) for one in fields[0]) if fields else ()
+    columns = tuple(_plain(field[1]) for field in fields[0]) if fields else ()
     return Result(columns, tuple(tuple(None if f[2] is None else _plain(f[2]) for f in row) for row in fields))
 
 

@@ -59,7 +59,7 @@ PARTS: dict[str, Callable[[connect.Server], Any]] = {
     "queues": _rows(_QUEUES),
     "connections": lambda server: dict(server.query(_CONNECTIONS)),
     "tables": _rows(_TABLES),
-    "transactions": lambda server: [asdict(one) for one in sessions.transactions(server)],
+    "transactions": lambda server: [asdict(transaction) for transaction in sessions.transactions(server)],
     "errors": _rows(_ERRORS),
 }
 

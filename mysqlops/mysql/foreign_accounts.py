@@ -107,26 +107,26 @@ def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str]) -> 
 def create(server: connect.Server, chosen: Sequence[Account]) -> list[str]:
     """Create all accounts, then rights, then roles; returns what the server refused, with the reason."""
     refused, made = [], []
-    for one in chosen:
+    for account in chosen:
         try:
-            server.execute_secret(one.create, f"CREATE USER {one.quoted}")
-            made.append(one)
+            server.execute_secret(account.create, f"CREATE USER {account.quoted}")
+            made.append(account)
         except errors.StatementFailed as error:
-            refused.append(f"{one}: {error}")
-    known = {one.quoted for one in made}
-    for one in made:
-        roles = [(_account(*role), on) for *role, on in one.roles]
+            refused.append(f"{account}: {error}")
+    known = {account.quoted for account in made}
+    for account in made:
+        roles = [(_account(*role), on) for *role, on in account.roles]
         # A role of the same name here is another account, maybe root.
-        refused += [f"{one}: the role {role} is not copied" for role, _ in roles if role not in known]
-        given = [f"GRANT {role} TO {one.quoted}{_ADMIN * on}" for role, on in roles if role in known]
-        defaults = [role for role in one.default_roles if role in known]
-        default = [f"ALTER USER {one.quoted} DEFAULT ROLE {', '.join(defaults)}"] if defaults else []
-        refused += [f"{one}: {what} is not copied" for what in one.left_out]
-        for statement in (*one.grants, *given, *default):
+        refused += [f"{account}: the role {role} is not copied" for role, _ in roles if role not in known]
+        given = [f"GRANT {role} TO {account.quoted}{_ADMIN * on}" for role, on in roles if role in known]
+        defaults = [role for role in account.default_roles if role in known]
+        default = [f"ALTER USER {account.quoted} DEFAULT ROLE {', '.join(defaults)}"] if defaults else []
+        refused += [f"{account}: {what} is not copied" for what in account.left_out]
+        for statement in (*account.grants, *given, *default):
             try:
                 server.query(statement)
             except errors.MysqlError as error:
-                refused.append(f"{one}: {error}")
+                refused.append(f"{account}: {error}")
     return refused
 
 
@@ -241,7 +241,9 @@ def _grant(one: Account, level: tuple[str, str], rights: list[str]) -> None:
 def _matches(name: str, pattern: str) -> bool:
     parts = re.findall(r"\\.|.", pattern, re.DOTALL)
     wild = {"%": ".*", "_": "."}
-    return re.fullmatch("".join(wild.get(one, re.escape(one[-1])) for one in parts), name, re.I | re.DOTALL) is not None
+    return (
+        re.fullmatch("".join(wild.get(part, re.escape(part[-1])) for part in parts), name, re.I | re.DOTALL) is not None
+    )
 
 
 def _columns(row: Row) -> list[str]:
@@ -255,8 +257,8 @@ def _set(value: Any) -> list[str]:
 
 
 def _named(words: Sequence[str]) -> list[str]:
-    known = [one.replace("_", " ").upper() for one in words if _WORDS.fullmatch(one)]
-    return [_OTHERWISE.get(one, one) for one in known]
+    known = [word.replace("_", " ").upper() for word in words if _WORDS.fullmatch(word)]
+    return [_OTHERWISE.get(account, account) for account in known]
 
 
 def _rows(server: connect.Server, table: str) -> list[Row]:

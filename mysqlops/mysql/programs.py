@@ -41,7 +41,7 @@ _WRITTEN = {
 # bytes may be letters, the client finds the D in another character.
 # After a comment the client adds a space, in the middle of a word if that begins with bytes beyond ASCII.
 _SPLIT = re.compile(r";;|elimiter |\*/[^\0-\x7f]", re.IGNORECASE)
-_CODECS = {one: one for one in ("big5", "cp932", "gbk", "gb18030")} | {"sjis": "cp932"}
+_CODECS = {codec: codec for codec in ("big5", "cp932", "gbk", "gb18030")} | {"sjis": "cp932"}
 _SIGN = re.compile(r"\\.?|--(?=[ \t\v\f\r\0]|$)|#|/\*[!+]?|\*/|['\"`;]", re.DOTALL)
 
 

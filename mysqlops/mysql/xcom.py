@@ -95,7 +95,7 @@ def answer(body: bytes) -> Answer | None:
         return None
     after = _AFTER.unpack_from(body, at)
     code = after[_ANSWER]
-    return Answer(code) if code in {one.value for one in Answer} else None
+    return Answer(code) if code in {known.value for known in Answer} else None
 
 
 def _opaque(value: bytes) -> bytes:

@@ -106,7 +106,7 @@ def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seco
         container["image"] = spec.image if container["command"][0] == "sh" else spec.agent_image
         container["env"] = _environment(spec, request)
         mounts = container["volumeMounts"]
-        container["volumeMounts"] = [one for one in mounts if request.source.ca or one["name"] != "source-ca"]
+        container["volumeMounts"] = [mount for mount in mounts if request.source.ca or mount["name"] != "source-ca"]
     pod_template.finish(wanted["spec"]["template"], spec, pod_patch.JOBS)
     return wanted
 
@@ -126,13 +126,19 @@ def _deeds(job: Json) -> tuple[Any, Any, Any]:
     container = pod["containers"][0]
     # A corrected password or CA is in another Secret or under another key.
     secrets = {
-        one["name"]: (one["secret"]["secretName"], _keys(one["secret"])) for one in pod["volumes"] if "secret" in one
+        volume["name"]: (volume["secret"]["secretName"], _keys(volume["secret"]))
+        for volume in pod["volumes"]
+        if "secret" in volume
     }
-    return container["command"], {one["name"]: one["value"] for one in container["env"] if "value" in one}, secrets
+    return (
+        container["command"],
+        {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable},
+        secrets,
+    )
 
 
 def _keys(secret: Json) -> list[str]:
-    return [one["key"] for one in secret.get("items") or ()]
+    return [item["key"] for item in secret.get("items") or ()]
 
 
 def finishes(job: Json) -> bool:
@@ -159,7 +165,7 @@ def _of_one(wanted: Json, program: str) -> Json:
     pod = wanted["spec"]["template"]["spec"]
     pod["initContainers"] = []
     pod["containers"][0]["command"] = ["python3", "/agent/agent.pyz", program]
-    next(one for one in pod["volumes"] if one["name"] == "target")["secret"]["optional"] = True
+    next(volume for volume in pod["volumes"] if volume["name"] == "target")["secret"]["optional"] = True
     del wanted["spec"]["podFailurePolicy"]  # it names containers that this Job does not have
     return wanted
 
@@ -213,9 +219,9 @@ def read_report(log: str) -> Report | None:
         tables = found["tables"]
         return Report(
             databases=_shown(found["databases"]),
-            tables=sum(one["copied"] >= 0 for one in tables),
-            rows=sum(max(0, one["copied"]) for one in tables),
-            different=_shown(_difference(one) for one in tables if not one["equal"]),
+            tables=sum(table["copied"] >= 0 for table in tables),
+            rows=sum(max(0, table["copied"]) for table in tables),
+            different=_shown(_difference(table) for table in tables if not table["equal"]),
             accounts=_shown(found["accounts"]),
             accounts_refused=_shown(found["accounts_refused"]),
             zones=_shown(found.get("zones", [])),
@@ -252,7 +258,10 @@ def _difference(table: Json) -> str:
 
 def _shown(names_there: Iterable[str]) -> list[str]:
     """Names from the source without control characters, because they are shown on a terminal."""
-    return ["".join(one if one.isprintable() else repr(one)[1:-1] for one in text) for text in names_there]
+    return [
+        "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+        for text in names_there
+    ]
 
 
 def progress(step: str, _: str) -> str:

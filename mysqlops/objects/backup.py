@@ -150,7 +150,7 @@ def job(templates: Templates, name: str, target: Target, steps: Sequence[Step], 
     cluster = source.spec.name if source.spec else ""
     _label(wanted, name, cluster)
     pod = wanted["spec"]["template"]["spec"]
-    prototypes = {one["name"]: one for one in pod["containers"]}
+    prototypes = {container["name"]: container for container in pod["containers"]}
     steps = [replace(step, env={**env, **step.env}) for step in steps]
     containers = [_container(prototypes[step.kind], step, templates.scripts, target, source) for step in steps]
     pod["initContainers"], pod["containers"] = containers[:-1], containers[-1:]
@@ -185,7 +185,7 @@ def _label(wanted: Json, name: str, cluster: str) -> None:
 def _container(prototype: Json, step: Step, scripts: Mapping[str, str], target: Target, source: Source) -> Json:
     made = copy.deepcopy(prototype)
     made["name"] = step.name
-    settings, words = dict(step.env), [pods.verbatim(one) for one in step.words]
+    settings, words = dict(step.env), [pods.verbatim(word) for word in step.words]
     if step.kind == RESTIC:
         made["image"] = target.image
     elif source.spec is not None and step.kind == MYSQLD:
@@ -204,13 +204,13 @@ def _container(prototype: Json, step: Step, scripts: Mapping[str, str], target: 
 
 
 def _fill_volumes(pod: Json, target: Target, source: Source, kinds: set[str]) -> None:
-    volumes = {one["name"]: one for one in pod["volumes"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
     volumes["target"]["secret"]["secretName"] = target.secret
     if target.claim:
         volumes["repository"] = {"name": "repository", "persistentVolumeClaim": {"claimName": target.claim}}
     if source.spec is None or kinds == {RESTIC}:
-        for one in ("agent", "config", "login", "ca"):
-            del volumes[one]
+        for name in ("agent", "config", "login", "ca"):
+            del volumes[name]
         volumes["scratch"] = {"name": "scratch", "emptyDir": {}}
     else:
         volumes["agent"]["configMap"]["name"] = source.agent_map
@@ -227,7 +227,7 @@ def _fill_volumes(pod: Json, target: Target, source: Source, kinds: set[str]) ->
 def onto_claim(wanted: Json, claim: str) -> Json:
     """The same Job with a permanent volume instead of a scratch volume."""
     volumes = wanted["spec"]["template"]["spec"]["volumes"]
-    scratch = next(one for one in volumes if one["name"] == "scratch")
+    scratch = next(volume for volume in volumes if volume["name"] == "scratch")
     scratch.clear()
     scratch["name"] = "scratch"
     scratch["persistentVolumeClaim"] = {"claimName": claim}
@@ -265,7 +265,9 @@ def volume_snapshot(name: str, claim: str, note: snapshot_notes.Note, cluster: s
 def scratch_claim(wanted: Json) -> Json:
     """The spec of the claim of a Job's scratch volume."""
     volumes = wanted["spec"]["template"]["spec"]["volumes"]
-    found: Json = next(one for one in volumes if one["name"] == "scratch")["ephemeral"]["volumeClaimTemplate"]["spec"]
+    found: Json = next(volume for volume in volumes if volume["name"] == "scratch")["ephemeral"]["volumeClaimTemplate"][
+        "spec"
+    ]
     return found
 
 
@@ -281,7 +283,7 @@ def which(chosen: Backup) -> dict[str, str]:
 
 def with_key_of(wanted: Json, secret: str) -> None:
     """Mount the key that sealed a backup, for its binary logs: a restored cluster has a key of its own."""
-    volumes = {one["name"]: one for one in wanted["spec"]["template"]["spec"]["volumes"]}
+    volumes = {volume["name"]: volume for volume in wanted["spec"]["template"]["spec"]["volumes"]}
     volumes["login"]["secret"]["secretName"] = secret
 
 

@@ -47,19 +47,19 @@ class Source:
 
 def objects(templates: Sequence[Json], scripts: Mapping[str, str], request: Request, source: Source) -> list[Json]:
     """What `backup binlog start` applies, in that order."""
-    made: list[Json] = [render.rename(one, source.spec.name) for one in templates]
+    made: list[Json] = [render.rename(template, source.spec.name) for template in templates]
     for item in made:
         item["metadata"]["namespace"] = source.spec.namespace
-    for subject in next(one for one in made if one["kind"] == "RoleBinding")["subjects"]:
+    for subject in next(manifest for manifest in made if manifest["kind"] == "RoleBinding")["subjects"]:
         subject["namespace"] = source.spec.namespace
-    _fill(next(one for one in made if one["kind"] == "Deployment"), scripts, request, source)
+    _fill(next(manifest for manifest in made if manifest["kind"] == "Deployment"), scripts, request, source)
     return made
 
 
 def _fill(deployment: Json, scripts: Mapping[str, str], request: Request, source: Source) -> None:
     deployment["metadata"]["annotations"] = {names.ANNOTATION_BINLOG: json.dumps(_noted(request), sort_keys=True)}
     pod = deployment["spec"]["template"]["spec"]
-    containers = {one["name"]: one for one in (*pod["initContainers"], *pod["containers"])}
+    containers = {container["name"]: container for container in (*pod["initContainers"], *pod["containers"])}
     images = {"mysqld": source.spec.image, "restic": request.target.image, "ship": source.spec.agent_image}
     for name, container in containers.items():
         container["image"] = images[name]
@@ -69,7 +69,7 @@ def _fill(deployment: Json, scripts: Mapping[str, str], request: Request, source
     settings = {"ORIGIN": source.origin, "TARGET": request.target.name, "EVERY": f"{request.every:g}"}
     settings |= {"CHUNK_SECONDS": str(CHUNK_SECONDS), "CHUNK_MIB": str(CHUNK_MIB)}
     containers["ship"]["env"] += pods.environment(settings)
-    volumes = {one["name"]: one for one in pod["volumes"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
     volumes["agent"]["configMap"]["name"] = source.agent_map
     volumes["target"]["secret"]["secretName"] = request.target.secret
     if request.target.claim:

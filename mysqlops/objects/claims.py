@@ -21,10 +21,10 @@ def template_of(stateful_set: Json) -> str:
 def left_out(cluster: str, claims: Iterable[str], replicas: int) -> list[Reason]:
     """Why a cluster of `replicas` members may not start with these claims: one that would get no pod may hold the last
     acknowledged transactions, because the members of a stopping cluster leave one after another."""
-    beyond = sorted(one for one in claims if names.ordinal_of(one) >= replicas)
+    beyond = sorted(claim for claim in claims if names.ordinal_of(claim) >= replicas)
     if not beyond:
         return []
-    members = max(names.ordinal_of(one) for one in beyond) + 1
+    members = max(names.ordinal_of(claim) for claim in beyond) + 1
     text = (
         f"{', '.join(beyond)} would get no pod with {replicas} members, and may hold the last acknowledged transactions"
     )
@@ -39,14 +39,14 @@ def is_going(claim: Json) -> bool:
 
 def going(cluster: str, claims: Iterable[Json]) -> list[Reason]:
     """Why the pods of a cluster may not stop if their data must be kept."""
-    gone = sorted(one["metadata"]["name"] for one in claims if is_going(one))
+    gone = sorted(claim["metadata"]["name"] for claim in claims if is_going(claim))
     return [
         Reason(
             GOING,
-            f"claim {one} is being deleted: it goes as soon as its pod stops",
-            f"mysqlops member rebuild {cluster} {names.pod_of_claim(one)} finishes that",
+            f"claim {claim} is being deleted: it goes as soon as its pod stops",
+            f"mysqlops member rebuild {cluster} {names.pod_of_claim(claim)} finishes that",
         )
-        for one in gone
+        for claim in gone
     ]
 
 

@@ -63,11 +63,11 @@ def spec_of(document: Document, base: ClusterSpec, *, is_running: bool) -> Clust
     def make() -> ClusterSpec:
         given = {field: document.values[path] for path, field in KEPT.items() if path in document.values}
         if is_running:  # a tag does not ask to resolve it again (docs/adr/0038)
-            pinned = {one: getattr(base, one) for one in _IMAGES if one in given}
+            pinned = {purpose: getattr(base, purpose) for purpose in _IMAGES if purpose in given}
             given |= {one: there for one, there in pinned.items() if image.is_same(given[one], there)}
         if "replicas" in given:
             check_replicas(given["replicas"])
-        none = {one.name: one.default for one in fields(ClusterSpec)}
+        none = {field.name: field.default for field in fields(ClusterSpec)}
         optional = {field: document.values.get(path, none[field]) for path, field in OPTIONAL.items()}
         return replace(base, **given, **optional, mysqld=settings)
 

@@ -37,8 +37,8 @@ class Request:
         _check_name(self.service, cluster)
         if not self.ranges:
             raise ConfigError("--source-ranges is missing", hint="0.0.0.0/0,::/0 admits everybody")
-        for one in self.ranges:
-            _check_range(one)
+        for range_ in self.ranges:
+            _check_range(range_)
         if self.hostname and not exposure.is_hostname(self.hostname):
             raise ConfigError(f"--hostname {self.hostname!r}: expected a name such as db.example.com")
         if self.node_port and self.type != "NodePort":
@@ -89,7 +89,7 @@ def service(cluster: str, namespace: str, request: Request) -> Json:
 
 def policy(cluster: str, namespace: str, request: Request) -> Json:
     """Policies add up: the cluster's own stays as it is."""
-    peers = [{"ipBlock": {"cidr": one}} for one in sorted(request.ranges)]
+    peers = [{"ipBlock": {"cidr": range_}} for range_ in sorted(request.ranges)]
     spec = {
         "podSelector": {"matchLabels": names.selector(cluster)},
         "policyTypes": ["Ingress"],
@@ -126,4 +126,4 @@ def addresses(found: Json | None) -> list[str]:
     if found["spec"]["type"] == "NodePort":
         return [f"NODE:{port['nodePort']}"] if port.get("nodePort") else []
     there = (found.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
-    return [f"{one.get('hostname') or one.get('ip')}:{port['port']}" for one in there]
+    return [f"{address.get('hostname') or address.get('ip')}:{port['port']}" for address in there]

@@ -30,14 +30,14 @@ _DEFAULTS = {"protocol": "TCP"}  # of the keys that distinguish list items
 def has_others(found: Json) -> bool:
     """Whether anybody but mysqlops and kubectl's placing owns fields, so that applying may be a conflict."""
     return any(
-        one.get("manager") != names.FIELD_MANAGER and not one.get("subresource") and not _is_whole(one)
-        for one in _entries(found)
+        entry.get("manager") != names.FIELD_MANAGER and not entry.get("subresource") and not _is_whole(entry)
+        for entry in _entries(found)
     )
 
 
 def is_taken_over(found: Json, owners: Collection[FieldOwner]) -> bool:
     """Whether kubectl placed the object, and nobody else owns these fields."""
-    placed = {one["manager"] for one in _entries(found) if _is_whole(one)}
+    placed = {entry["manager"] for entry in _entries(found) if _is_whole(entry)}
     return bool(owners) and {owner.manager for owner in owners} <= placed
 
 
@@ -56,7 +56,7 @@ def handed_over(found: Json, manifest: Json) -> Json | None:
             ours = _united(ours, entry.get("fieldsV1") or {})
         else:
             kept.append(entry)
-    if not any(_is_whole(one) and _split(one.get("fieldsV1") or {}, manifest)[0] for one in _entries(found)):
+    if not any(_is_whole(entry) and _split(entry.get("fieldsV1") or {}, manifest)[0] for entry in _entries(found)):
         return None
     head = {"manager": names.FIELD_MANAGER, "operation": "Apply", "apiVersion": found["apiVersion"]}
     entries = [*kept, {**head, "fieldsType": "FieldsV1", "fieldsV1": ours}]
@@ -83,7 +83,7 @@ def cut_off(found: Json, manifest: Json) -> Reason | None:
     """Why a NetworkPolicy or Role that kubectl placed is not taken over: what it admits beside mysqlops' own would be
     cut off. None if nothing would."""
     fields = _openings(found, manifest)
-    return conflict(manifest, [FieldOwner("kubectl", one) for one in fields]) if fields else None
+    return conflict(manifest, [FieldOwner("kubectl", field) for field in fields]) if fields else None
 
 
 def _openings(found: Json, manifest: Json) -> list[str]:
@@ -234,7 +234,7 @@ def _value(wanted: Any, key: str) -> Any:
         return wanted.get(key[2:]) if isinstance(wanted, dict) else None
     keys = _keys(key)
     items = wanted if isinstance(wanted, list) else []
-    same = (one for one in items if all(one.get(word, _DEFAULTS.get(word)) == keys[word] for word in keys))
+    same = (item for item in items if all(item.get(word, _DEFAULTS.get(word)) == keys[word] for word in keys))
     return next(same, None)
 
 

@@ -34,14 +34,16 @@ def _aim(job: Json) -> str:
 def owner(pod: Json) -> Json | None:
     """The reference to the Job that controls this pod."""
     references = pod["metadata"].get("ownerReferences") or []
-    return next((one for one in references if one["kind"] == "Job" and one.get("controller")), None)
+    return next(
+        (reference for reference in references if reference["kind"] == "Job" and reference.get("controller")), None
+    )
 
 
 def pods_of(job: Json, there: Iterable[Json]) -> list[Json]:
     uid = job["metadata"]["uid"]
-    return [one for one in there if (found := owner(one)) is not None and found["uid"] == uid]
+    return [pod for pod in there if (found := owner(pod)) is not None and found["uid"] == uid]
 
 
 def pods_of_name(name: str, there: Iterable[Json]) -> list[Json]:
     """Also those of earlier Jobs of that name."""
-    return [one for one in there if (found := owner(one)) is not None and found["name"] == name]
+    return [pod for pod in there if (found := owner(pod)) is not None and found["name"] == name]

@@ -84,4 +84,4 @@ def is_of_option(selector: Json | None) -> bool:
 def _names_namespaces(selector: Json | None) -> bool:
     terms = (selector or {}).get("matchExpressions") or []
     is_alone = set(selector or {}) == {"matchExpressions"}
-    return is_alone and [(one["key"], one["operator"]) for one in terms] == [(_NAMESPACE_NAME, "In")]
+    return is_alone and [(term["key"], term["operator"]) for term in terms] == [(_NAMESPACE_NAME, "In")]

@@ -39,8 +39,8 @@ def _rights(role: Json, _: Path) -> Iterator[tuple[str, ...]]:
 def _ways(policy: Json, path: Path) -> Iterator[tuple[str, ...]]:
     side = "from" if path[-1] == "ingress" else "to"
     for rule in (policy.get("spec") or {}).get(path[-1]) or []:
-        peers = [_peer(one) for one in rule.get(side) or []] or [_ANYBODY]
-        ports = [_port(one) for one in rule.get("ports") or []] or [("", "", "")]
+        peers = [_peer(peer) for peer in rule.get(side) or []] or [_ANYBODY]
+        ports = [_port(port) for port in rule.get("ports") or []] or [("", "", "")]
         yield from ((peer, *port) for peer, port in itertools.product(peers, ports))
 
 

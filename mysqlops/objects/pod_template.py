@@ -39,7 +39,7 @@ class Noted:
     any_uid: bool = False
 
     def pull_references(self) -> list[dict[str, str]]:
-        return [{"name": one} for one in self.pull_secrets]
+        return [{"name": secret} for secret in self.pull_secrets]
 
 
 def noted(stateful_set: Json) -> Noted:
@@ -48,7 +48,7 @@ def noted(stateful_set: Json) -> Noted:
     notes = template["metadata"].get("annotations") or {}
     text = notes.get(pod_patch.ANNOTATION, "")
     pod_patch.load(text)
-    secrets = tuple(one["name"] for one in template["spec"].get("imagePullSecrets") or ())
+    secrets = tuple(secret["name"] for secret in template["spec"].get("imagePullSecrets") or ())
     return Noted(text, secrets, notes.get(ANNOTATION_USER) == _ANY)
 
 
@@ -78,7 +78,7 @@ def _merge(pod: Json, patch: Json) -> None:
         if key in _SCHEDULING and "nodeName" in pod:
             continue  # placed already: kubelet would only refuse it
         if key in ("tolerations", "volumes"):
-            pod[key] = [*pod.get(key, []), *(one for one in value if one not in pod.get(key, []))]
+            pod[key] = [*pod.get(key, []), *(item for item in value if item not in pod.get(key, []))]
         elif key == "nodeSelector":
             pod[key] = {**pod.get(key, {}), **value}
         elif key == "affinity":
@@ -93,22 +93,26 @@ def _containers(pod: Json, patch: Json) -> None:
     """Ours get environment and mounts, in whichever list they are: the steps of a Job are init containers. Others come
     before our init containers, and after our containers."""
     init, main = (patch.pop(kind, []) for kind in ("initContainers", "containers"))
-    ours = [one for one in (*pod.get("initContainers", []), *pod["containers"]) if pod_patch.is_ours(one["name"])]
-    for one in (*init, *main):
+    ours = [
+        container
+        for container in (*pod.get("initContainers", []), *pod["containers"])
+        if pod_patch.is_ours(container["name"])
+    ]
+    for pod_container in (*init, *main):
         for container in ours:
-            if one["name"] in (container["name"], pod_patch.EVERY):
-                _add(container, "env", "name", one)
-                _add(container, "volumeMounts", "mountPath", one)
-    if added := [one for one in init if not pod_patch.is_ours(one["name"])]:
+            if pod_container["name"] in (container["name"], pod_patch.EVERY):
+                _add(container, "env", "name", pod_container)
+                _add(container, "volumeMounts", "mountPath", pod_container)
+    if added := [found for found in init if not pod_patch.is_ours(found["name"])]:
         pod["initContainers"] = [*added, *pod.get("initContainers", [])]
-    pod["containers"] = [*pod["containers"], *(one for one in main if not pod_patch.is_ours(one["name"]))]
+    pod["containers"] = [*pod["containers"], *(found for found in main if not pod_patch.is_ours(found["name"]))]
 
 
 def _add(container: Json, field: str, key: str, patch: Json) -> None:
     if field in patch:
         there = container.get(field, [])
-        known = {one[key] for one in there}
-        container[field] = [*there, *(one for one in patch[field] if one[key] not in known)]
+        known = {item[key] for item in there}
+        container[field] = [*there, *(item for item in patch[field] if item[key] not in known)]
 
 
 def _affinity(ours: Json, theirs: Json) -> Json:
@@ -125,14 +129,14 @@ def _both(ours: Json | None, theirs: Json) -> Json:
     """Node selectors whose terms are alternatives: a node must match one of each."""
     if ours is None:
         return theirs
-    pairs = [(one, other) for one in ours["nodeSelectorTerms"] for other in theirs.get("nodeSelectorTerms", [])]
+    pairs = [(term, other) for term in ours["nodeSelectorTerms"] for other in theirs.get("nodeSelectorTerms", [])]
     terms = [{key: [*one.get(key, []), *other.get(key, [])] for key in {*one, *other}} for one, other in pairs]
     return {"nodeSelectorTerms": terms}
 
 
 def _spread(ours: Sequence[Json], theirs: Sequence[Json]) -> list[Json]:
     """Merged by their keys, as Kubernetes does: a constraint of ours keeps what a patch of it does not name."""
-    by_key = {one["topologyKey"]: one for one in theirs}
-    known = {one["topologyKey"] for one in ours}
-    kept = [{**one, **by_key.get(one["topologyKey"], {})} for one in ours]
-    return [*kept, *(one for one in theirs if one["topologyKey"] not in known)]
+    by_key = {their["topologyKey"]: their for their in theirs}
+    known = {constraint["topologyKey"] for constraint in ours}
+    kept = [{**constraint, **by_key.get(constraint["topologyKey"], {})} for constraint in ours]
+    return [*kept, *(their for their in theirs if their["topologyKey"] not in known)]

@@ -38,7 +38,7 @@ def specs(pod: Json) -> list[Json]:
 
 def container(pod: Json, name: str) -> Json | None:
     """The status of one container; None until kubelet has reported it."""
-    return next((one for one in containers(pod) if one["name"] == name), None)
+    return next((found for found in containers(pod) if found["name"] == name), None)
 
 
 def is_running(status: Json) -> bool:
@@ -76,11 +76,11 @@ def command(cluster: str, name: str, pod: Json | None) -> str:
     """The command that shows more of a pod than `status`; only a container that has run has a log."""
     if pod is None:
         return f"kubectl describe statefulset {cluster}"
-    for one in containers(pod):
-        is_init = one in pod["status"].get("initContainerStatuses", [])
-        if _why_stuck(one, is_init=is_init):
-            has_log = "waiting" not in one.get("state", {}) or "terminated" in one.get("lastState", {})
-            return f"kubectl logs {name} -c {one['name']}" if has_log else f"kubectl describe pod {name}"
+    for found in containers(pod):
+        is_init = found in pod["status"].get("initContainerStatuses", [])
+        if _why_stuck(found, is_init=is_init):
+            has_log = "waiting" not in found.get("state", {}) or "terminated" in found.get("lastState", {})
+            return f"kubectl logs {name} -c {found['name']}" if has_log else f"kubectl describe pod {name}"
     return f"kubectl describe pod {name}" if is_pending(pod) else f"kubectl logs {name} -c {names.CONTAINER_AGENT}"
 
 
@@ -89,7 +89,7 @@ _WARNED_SECONDS = 1200.0  # the StatefulSet controller retries after at most 100
 
 def warning(events: Sequence[Json], name: str, pod: Json | None, now: datetime) -> str:
     """The latest Kubernetes warning about this pod or its creation; empty if there is no recent one."""
-    found = [(_time(one), str(one.get("message", ""))) for one in events if _is_about(one, name, pod)]
+    found = [(_time(event), str(event.get("message", ""))) for event in events if _is_about(event, name, pod)]
     at, message = max(found, default=("", ""))
     return message if at and (now - datetime.fromisoformat(at)).total_seconds() < _WARNED_SECONDS else ""
 
@@ -148,7 +148,7 @@ def last_words(container: Json) -> str:
     """Why a container failed, from the end of its log: mysqld's first error, because later ones say less and less; else
     the last line."""
     lines = _end_of_log(container)
-    wrong = [one for one in lines if "[ERROR]" in one and not one.rstrip().endswith(_LEAST_TELLING)]
+    wrong = [line for line in lines if "[ERROR]" in line and not line.rstrip().endswith(_LEAST_TELLING)]
     if lines:
         return wrong[0][wrong[0].index("[ERROR]") :][:300] if wrong else lines[-1][-300:]
     return ""

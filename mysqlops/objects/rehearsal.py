@@ -40,7 +40,9 @@ def job(
 
 def is_of(found: Json, wanted: Json) -> bool:
     """Whether both Jobs rehearse the same."""
-    notes = [(one["metadata"].get("annotations") or {}).get(rehearsal.ANNOTATION_OF) for one in (found, wanted)]
+    notes = [
+        (manifest["metadata"].get("annotations") or {}).get(rehearsal.ANNOTATION_OF) for manifest in (found, wanted)
+    ]
     return notes[0] == notes[1]
 
 
@@ -60,7 +62,7 @@ def belongings(made: Json, data: Mapping[str, str], agent: Mapping[str, str]) ->
 
 
 def _mounts_repository(made: Json) -> bool:
-    return any("persistentVolumeClaim" in one for one in made["spec"]["template"]["spec"]["volumes"])
+    return any("persistentVolumeClaim" in volume for volume in made["spec"]["template"]["spec"]["volumes"])
 
 
 def _rules(cluster: str, *, has_repository: bool) -> Json:
@@ -81,9 +83,9 @@ def is_left(found: Json) -> bool:
     """Whether an object of such a name is another rehearsal's, whose Job is gone."""
     metadata = found["metadata"]
     cluster = (metadata.get("labels") or {}).get(rehearsal.LABEL)
-    owners = [(one.get("kind"), one.get("name")) for one in metadata.get("ownerReferences") or []]
+    owners = [(reference.get("kind"), reference.get("name")) for reference in metadata.get("ownerReferences") or []]
     return cluster is not None and owners == [("Job", rehearsal.name_for(cluster))] == [("Job", metadata["name"])]
 
 
 def is_owned(found: Json, uid: str) -> bool:
-    return any(one.get("uid") == uid for one in found["metadata"].get("ownerReferences") or [])
+    return any(reference.get("uid") == uid for reference in found["metadata"].get("ownerReferences") or [])

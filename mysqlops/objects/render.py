@@ -143,7 +143,7 @@ def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent) -> 
 def _spread_of(template: Json) -> Json:
     """The constraint that keeps members on different nodes."""
     found: list[Json] = template["spec"]["topologySpreadConstraints"]
-    return next(one for one in found if one["topologyKey"] == "kubernetes.io/hostname")
+    return next(constraint for constraint in found if constraint["topologyKey"] == "kubernetes.io/hostname")
 
 
 def spread_of(template: Json) -> str:
@@ -162,7 +162,7 @@ def _volume(stateful_set: Json, name: str) -> Json:
 def config_of(stateful_set: Json) -> str | None:
     """The ConfigMap with the pods' settings; None if none is mounted."""
     volumes = stateful_set["spec"]["template"].get("spec", {}).get("volumes", [])
-    return next((one["configMap"]["name"] for one in volumes if one["name"] == "config"), None)
+    return next((volume["configMap"]["name"] for volume in volumes if volume["name"] == "config"), None)
 
 
 def in_use_of(stateful_set: Json) -> InUse:

@@ -26,4 +26,6 @@ def is_told(stateful_set: Json) -> bool:
 def image_of(stateful_set: Json) -> str:
     """The image of MySQL that a pod would start with now; empty if the StatefulSet does not say."""
     containers = stateful_set["spec"].get("template", {}).get("spec", {}).get("containers", [])
-    return next((str(one.get("image", "")) for one in containers if one["name"] == names.CONTAINER_MYSQLD), "")
+    return next(
+        (str(container.get("image", "")) for container in containers if container["name"] == names.CONTAINER_MYSQLD), ""
+    )

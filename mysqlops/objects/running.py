@@ -38,7 +38,7 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
     """The spec that would produce this StatefulSet; `settings` is the ConfigMap's data, `policy` the NetworkPolicy.
     Raises ConfigError for values that mysqlops never writes."""
     access = network.access_of(policy)
-    containers = {one["name"]: one for one in stateful_set["spec"]["template"]["spec"]["containers"]}
+    containers = {container["name"]: container for container in stateful_set["spec"]["template"]["spec"]["containers"]}
     mysqld = containers[names.CONTAINER_MYSQLD]
     claim = stateful_set["spec"]["volumeClaimTemplates"][0]["spec"]
     noted = pod_template.noted(stateful_set)

@@ -12,17 +12,21 @@ Json = dict[str, Any]
 
 def of(pods: Sequence[Json], secret: str, cluster: str) -> list[str]:
     """The pods and workloads, other than the cluster's own, that mount it or have it in their environment."""
-    own = [one for one in pods if not names.is_member(one["metadata"]["name"], cluster)]
-    others = [one for one in own if (one["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME]
-    return sorted(one["metadata"]["name"] for one in others if secret in set(named(one["spec"])))
+    own = [pod for pod in pods if not names.is_member(pod["metadata"]["name"], cluster)]
+    others = [
+        manifest
+        for manifest in own
+        if (manifest["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME
+    ]
+    return sorted(other["metadata"]["name"] for other in others if secret in set(named(other["spec"])))
 
 
 def named(node: Any) -> Iterable[str]:
     """The names of all Secrets in a pod's spec, or in any object: `secretName`, and `name` below secret, secretRef or
     secretKeyRef."""
     if isinstance(node, list):
-        for one in node:
-            yield from named(one)
+        for item in node:
+            yield from named(item)
     elif isinstance(node, dict):
         for key, value in node.items():
             if key == "secretName":

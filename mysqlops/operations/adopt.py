@@ -41,7 +41,7 @@ def check(session: Session, name: str, source: planning.Source, *, must_be_whole
     if reasons := planning.unfit(source):
         raise Refused(reasons)
     now = observe.judged(session, name)
-    reasons = [one.as_reason() for one in status.in_the_way(now)] if must_be_whole else []
+    reasons = [condition.as_reason() for condition in status.in_the_way(now)] if must_be_whole else []
     wanted = (("--password-secret", source.password, "no-password"), ("--ca", source.ca, "no-ca"))
     for option, key, code in wanted:
         if key is not None and key.key not in ((session.client.find("Secret", key.secret) or {}).get("data") or {}):

@@ -91,7 +91,7 @@ def look(client: Client, name: str) -> planning.State:
         noted=noted,
         schedule=cron_jobs.request_of(cron_job) if cron_job else None,
         receiver=cluster_file.Receiver(*receiving.noted(deployment)) if deployment else None,
-        targets=frozenset(one.name for one in there),
+        targets=frozenset(target.name for target in there),
         gone=agreed.NOTHING if running else _gone(client, name, annotations),
     )
 
@@ -139,7 +139,7 @@ def preview(session: Session, task: Task) -> tuple[Step, ...]:
     if found.state.spec is None and found.actions:
         deploy.check(session, found.goal.spec)
         deploy.prepare(session.client, found.goal.spec)
-    verbs = {one.verb for one in found.actions}
+    verbs = {action.verb for action in found.actions}
     # A member may still be coming, which the interrupted verb waits for and a plan of a whole group refuses.
     is_whole = not verbs & {planning.DEPLOY, planning.FINISH, planning.SETTLE, planning.RESUME, found.state.noted}
     steps: list[Step] = []
@@ -162,7 +162,7 @@ def execute(session: Session, task: Task) -> list[planning.Action]:
     name = task.document.name
     while True:
         found = seen(session.client, task)
-        left = [one for one in found.actions if one.verb not in {before.verb for before in done}]
+        left = [action for action in found.actions if action.verb not in {before.verb for before in done}]
         if not left:
             if found.actions:
                 text = f"{found.actions[0].verb} did not lead to what the file says: {found.actions[0].why}"
@@ -187,7 +187,7 @@ def _act(session: Session, task: Task, verb: str) -> bool:
     Raises Refused if it would now do what must be asked for, such as removing members."""
     with lock.held(session, task.document.name, "apply"):
         found = seen(session.client, task)
-        if verb not in {one.verb for one in found.actions}:
+        if verb not in {action.verb for action in found.actions}:
             return False
         work = _Work(session, task.document.name, found.goal, task.choice)
         _note(work, verb)
@@ -205,7 +205,7 @@ def _deploy(session: Session, task: Task, verb: str) -> bool:
     name = task.document.name
     with lock.held(session, name, "apply"):
         found = seen(session.client, task)
-        if verb not in {one.verb for one in found.actions}:
+        if verb not in {action.verb for action in found.actions}:
             return False
         work = _Work(session, name, found.goal, task.choice)
         _note(work, verb)

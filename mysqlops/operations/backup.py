@@ -92,12 +92,12 @@ Make = Callable[[Session, str, Request], backup.Backup]
 def create_of_all(session: Session, name: str, request: Request, make: Make) -> list[backup.Backup]:
     """Back up each member, one after another, replicas first; raises Refused unless all are ONLINE."""
     now = observe.judged(session, name)
-    if not_online := [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]:
+    if not_online := [f"{member.name} is {member.state}" for member in now.members if member.state != view.ONLINE]:
         text = f"--all-members: {', '.join(not_online)}"
         raise Refused([Reason("not-whole", text, f"mysqlops status {name}; or choose with --member")])
     return [
-        _create_of(session, name, replace(request, member=one.name), make)
-        for one in sorted(now.members, key=lambda one: (one.name == now.primary, one.ordinal))
+        _create_of(session, name, replace(request, member=member.name), make)
+        for member in sorted(now.members, key=lambda one: (one.name == now.primary, one.ordinal))
     ]
 
 
@@ -108,7 +108,7 @@ def _create_of(session: Session, name: str, request: Request, make: Make) -> bac
 
 
 def _check_same_target(wanted: Json, request: Request) -> None:
-    target = next(one for one in wanted["spec"]["template"]["spec"]["volumes"] if one["name"] == "target")
+    target = next(volume for volume in wanted["spec"]["template"]["spec"]["volumes"] if volume["name"] == "target")
     if target["secret"]["secretName"] != request.target.secret:
         text = f"another backup is running: Job {wanted['metadata']['name']}, to {target['secret']['secretName']}"
         raise errors.OperationLocked(text, hint="wait for it to end, or delete that Job with kubectl delete job")
@@ -116,7 +116,7 @@ def _check_same_target(wanted: Json, request: Request) -> None:
 
 def _under_way(session: Session, name: str) -> Json | None:
     selector = f"{names.selector_text(name)},{names.LABEL_STEPS}=create"
-    return next((one for one in session.client.list("Job", selector) if not jobs.is_over(one)), None)
+    return next((job for job in session.client.list("Job", selector) if not jobs.is_over(job)), None)
 
 
 def origin(session: Session, name: str) -> str:
@@ -152,10 +152,10 @@ def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
 
 def pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused, which lists the existing backups."""
-    same = [one for one in there if one.id == backup_id]
-    found = next((one for one in same if one.signed == backup.SIGNED), same[0] if same else None)
+    same = [stored for stored in there if stored.id == backup_id]
+    found = next((stored for stored in same if stored.signed == backup.SIGNED), same[0] if same else None)
     if found is None:
-        some = ", ".join(one.id for one in there[:5]) or "none"
+        some = ", ".join(stored.id for stored in there[:5]) or "none"
         text = f"BACKUP {backup_id}: no such backup in target {target.name}, which holds {some}"
         raise Refused([Reason("no-such-backup", text, f"mysqlops backup list --target {target.name}")])
     return found

@@ -188,8 +188,8 @@ def _untyped(source: bytes) -> bytes:
             if node.returns is not None:
                 begin = starts[node.returns.lineno - 1] + node.returns.col_offset
                 cuts.append((source.rindex(b" ->", 0, begin), _end(node.returns, starts)))
-            inside = [one for one in ast.walk(node) if isinstance(one, ast.AnnAssign) and one.value is not None]
-            cuts += [(_end(one.target, starts), _end(one.annotation, starts)) for one in inside]
+            inside = [child for child in ast.walk(node) if isinstance(child, ast.AnnAssign) and child.value is not None]
+            cuts += [(_end(field.target, starts), _end(field.annotation, starts)) for field in inside]
     for begin, end in sorted(set(cuts), reverse=True):
         if b"\n" not in source[begin:end]:
             source = source[:begin] + source[end:]
@@ -199,12 +199,12 @@ def _untyped(source: bytes) -> bytes:
 def _without_types(source: bytes) -> bytes:
     """Without imports of names that are left in annotations only: where those are not evaluated, nothing reads them."""
     tree, lines = ast.parse(source), source.split(b"\n")
-    noted = [one.annotation for one in ast.walk(tree) if isinstance(one, ast.AnnAssign)]
-    annotations = {id(node) for one in noted for node in ast.walk(one)}
+    noted = [node.annotation for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)]
+    annotations = {id(node) for annotation in noted for node in ast.walk(annotation)}
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in annotations}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module in _TYPES and node.lineno == node.end_lineno:
-            kept = ", ".join(one.name for one in node.names if one.name in used)
+            kept = ", ".join(name.name for name in node.names if name.name in used)
             lines[node.lineno - 1] = f"from {node.module} import {kept}".encode() if kept else b""
     return b"\n".join(lines)
 

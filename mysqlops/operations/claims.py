@@ -59,7 +59,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
         if not noted.members:  # older agents formed the group, and nobody notes its views
             return passed
         now = observe.judged(session, name)
-        uuid = next((one.server_uuid for one in now.members if one.name == member), None)
+        uuid = next((left.server_uuid for left in now.members if left.name == member), None)
         # Without a UID it is no note of a claim that goes: whoever finds it may call it off.
         uid = passed.uid if naming.is_going(claim) else ""
         _note(session, name, member, _emptying(session, uid, uuid or noted.expected().get(member, "")))
@@ -101,7 +101,7 @@ def after_being_forgotten(session: Session, name: str, claim: Json, let_pass: Ca
 
 def is_counted(session: Session, name: str, member: str) -> bool:
     """Whether it is in the group, or would be waited for in an outage. Its state is read before the Lease."""
-    states = {one.name: one.state for one in observe.judged(session, name).members}
+    states = {member.name: member.state for member in observe.judged(session, name).members}
     if states.get(member) in IN_GROUP:
         return True
     noted = _noted_group(session, name)
@@ -160,7 +160,7 @@ def _pending(claim: Json, why: str) -> waiting.Pending:
 def _is_joining(session: Session, name: str) -> bool:
     """Another member is about to hold a copy: worth waiting for."""
     members = observe.judged(session, name).members
-    return any(one.state == RECOVERING or one.clone_size for one in members)
+    return any(member.state == RECOVERING or member.clone_size for member in members)
 
 
 def empty(

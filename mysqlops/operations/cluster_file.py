@@ -100,7 +100,7 @@ class File:
                 is_deployed = entry.key in shown.deployed
                 choice = replace(task.choice, pvc=pvc, shown=members or (), shown_deploy=is_deployed)
                 ran = apply.execute(session, replace(task, choice=choice))
-                done += [Step(one.verb, "cluster", name, one.why) for one in ran]
+                done += [Step(action.verb, "cluster", name, action.why) for action in ran]
             elif targets.missing(session.client, request := self._request(entry)):
                 targets.add(session, request)
                 done.append(Step(ADD, "target", name, request.target.place))
@@ -108,7 +108,7 @@ class File:
 
     def differences(self) -> list[tuple[Document, planning.Difference]]:
         """By document."""
-        return [(entry.document, one) for entry in self._in_order() for one in self._differences(entry)]
+        return [(entry.document, difference) for entry in self._in_order() for difference in self._differences(entry)]
 
     def _in_order(self) -> list[Entry]:
         return sorted(self.entries, key=lambda one: not one.is_target)
@@ -127,7 +127,7 @@ class File:
         try:
             is_missing = targets.missing(entry.session.client, request)
         except errors.Refused as refusal:
-            return [planning.Difference("target", one.message, request.target.place) for one in refusal.reasons]
+            return [planning.Difference("target", reason.message, request.target.place) for reason in refusal.reasons]
         return [planning.Difference("target", None, request.target.place)] if is_missing else []
 
     def _task(self, entry: Entry) -> apply.Task:
@@ -136,7 +136,9 @@ class File:
             entry.document.name, namespace, image=self.defaults.image, agent_image=self.defaults.agent_image
         )
         added = [
-            one.document.name for one in self.entries if one.is_target and one.session.client is entry.session.client
+            task.document.name
+            for task in self.entries
+            if task.is_target and task.session.client is entry.session.client
         ]
         return apply.Task(entry.document, new, agreed.Choice(self.pvc, frozenset(added), self.redeploy))
 
@@ -159,12 +161,12 @@ def export(client: Client, name: str) -> Exported:
     spec = state.spec or observe.must_run(client, name).spec
     if spec.replicas == 0:
         spec = replace(spec, replicas=state.replicas_stopped)
-    used = {one.target for one in (state.schedule, state.receiver) if one is not None}
-    there = [one for one in targets.everything(client) if one.name in used]
-    made = [cluster_file.of_target(one, client.namespace) for one in sorted(there, key=lambda one: one.name)]
+    used = {part.target for part in (state.schedule, state.receiver) if part is not None}
+    there = [target for target in targets.everything(client) if target.name in used]
+    made = [cluster_file.of_target(target, client.namespace) for target in sorted(there, key=lambda one: one.name)]
     annotations = status.annotations_of(leases.find(client, name))
     kinds = (schedule.BACKUP, schedule.VERIFY)
     found = [own.find(client, "CronJob", names.schedule(name, kind), name) for kind in kinds]
-    cron_jobs = [one for one in found if one is not None]
+    cron_jobs = [document for document in found if document is not None]
     missing = (*unsaid.of_state(name, state), *unsaid.of_notes(annotations, cron_jobs), *unsaid.of_targets(used, there))
     return Exported([*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)], missing)

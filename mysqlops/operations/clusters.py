@@ -13,7 +13,7 @@ def every(session: Session) -> list[str]:
     if not found:
         text = f"no cluster in namespace {session.client.namespace} of context {session.client.context}"
         raise errors.NotFound(text, hint="choose the namespace with --namespace")
-    return sorted(one["metadata"]["name"] for one in found)
+    return sorted(stateful_set["metadata"]["name"] for stateful_set in found)
 
 
 def only(session: Session) -> str:

@@ -80,14 +80,14 @@ def plan(
     now = observe.judged(session, name)
     upgrade.check_whole(now)
     objects = upgrade.objects(running, spec, in_place=True)
-    config_map = next(one for one in objects if one["metadata"]["name"] == running.in_use.config)
+    config_map = next(manifest for manifest in objects if manifest["metadata"]["name"] == running.in_use.config)
     old = running.settings.get(render.MY_CNF, "")
     values = settings.changes(old, config_map["data"][render.MY_CNF])
     if reasons := settings.belongs_to_data(values):
         raise Refused(reasons)
     wanted = settings.values(config_map["data"][render.MY_CNF])
     kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])
-    static = tuple(one for one in values if kinds[one] != variables.DYNAMIC)
+    static = tuple(value for value in values if kinds[value] != variables.DYNAMIC)
     if static:
         return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
@@ -113,7 +113,9 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
     if change.rolling is not None:
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
-    members = [one.name for one in now.members if one.name != now.primary] + [one for one in (now.primary,) if one]
+    members = [member.name for member in now.members if member.name != now.primary] + [
+        primary for primary in (now.primary,) if primary
+    ]
     unproven.settle(session, name)  # what a killed run noted: the new note would replace it
     if change.values:
         unproven.begin(session, name, change.values)
@@ -121,8 +123,8 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
     session.client.apply(change.config_map)
     session.progress.say(f"set on {', '.join(members)}")
     _await_files(session, name, change.config_map["data"][render.MY_CNF])
-    for one in members:  # a server that restarted before it got the new file has the old values
-        unproven.put(session, one, change.values)
+    for member in members:  # a server that restarted before it got the new file has the old values
+        unproven.put(session, member, change.values)
     if change.values:
         unproven.end(session, name)
     return []
@@ -152,9 +154,9 @@ def _put_everywhere(session: Session, name: str, members: Sequence[str], change:
     """Raises Refused, or StepFailed if a member could not be asked; the values of my.cnf are set again before."""
     done: list[str] = []
     try:
-        for one in members:
-            unproven.put(session, one, change.values)
-            done.append(one)
+        for member in members:
+            unproven.put(session, member, change.values)
+            done.append(member)
     except errors.OperationLocked:  # whoever has the lock now finds the note
         raise
     except Refused as error:
@@ -183,7 +185,7 @@ def _await_files(session: Session, name: str, my_cnf: str) -> None:
     observe.until(
         session,
         name,
-        lambda now: all(one.config == digest for one in now.members if one.state == view.ONLINE),
+        lambda now: all(member.config == digest for member in now.members if member.state == view.ONLINE),
         "every member's my.cnf to have it too",
     )
 
@@ -218,7 +220,7 @@ def read(session: Session, name: str, keys: list[str]) -> list[Value]:
     running = observe.must_run(session.client, name)
     configured = settings.values(running.settings.get(render.MY_CNF, ""))
     wanted_keys = [mysqld_config.normalise(key) for key in keys] or sorted(configured)
-    online = [one.name for one in observe.judged(session, name).members if one.state == view.ONLINE]
+    online = [member.name for member in observe.judged(session, name).members if member.state == view.ONLINE]
     answers = {pod: agents.run(session.client, pod, "get-settings", *wanted_keys, timeout_seconds=30) for pod in online}
     unknown = [key for key in keys if all(mysqld_config.normalise(key) not in found for found in answers.values())]
     if unknown:

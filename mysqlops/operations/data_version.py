@@ -33,7 +33,7 @@ def note_alone(session: Session, now: status.Status) -> None:
 def _due(client: Client, now: status.Status) -> str:
     """The version to note, if the Lease does not say it already; empty if no member reports one. It is older after a
     rollback, and then every member says so: one that is silent may have the newer data."""
-    found = [known for one in now.members if (known := version.find(one.version or ""))]
+    found = [known for member in now.members if (known := version.find(member.version or ""))]
     lease = leases.find(client, now.name)
     if not found or lease is None:
         return ""

@@ -47,11 +47,15 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         steps.append(Step("delete", "Lease", names.receiver(name), f"belongs to the receiver of {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):
-            there = [one for one in client.list(kind, selector) if one["metadata"]["name"] not in _not_data(name)]
-            steps += [_of_data(kind, one, "opens the data") for one in there]
+            there = [
+                manifest
+                for manifest in client.list(kind, selector)
+                if manifest["metadata"]["name"] not in _not_data(name)
+            ]
+            steps += [_of_data(kind, manifest, "opens the data") for manifest in there]
         claims = observe.own_claims(client, name)
-        steps += [_of_data("PersistentVolumeClaim", one, "holds data") for one in claims]
-    elif any(one.kind == "StatefulSet" for one in steps):
+        steps += [_of_data("PersistentVolumeClaim", claim, "holds data") for claim in claims]
+    elif any(step.kind == "StatefulSet" for step in steps):
         _check_kept(client, name)
     return Plan(tuple(steps))
 
@@ -66,7 +70,7 @@ def _orphans(client: Client, name: str) -> list[Json]:
     if client.find("StatefulSet", name) is not None:
         return []
     there = client.list("Pod", names.selector_text(name))
-    return [one for one in there if names.is_member(one["metadata"]["name"], name)]
+    return [claim for claim in there if names.is_member(claim["metadata"]["name"], name)]
 
 
 def _not_data(name: str) -> tuple[str, ...]:
@@ -79,9 +83,9 @@ def kept(client: Client, name: str) -> list[str]:
     selector = names.selector_text(name)
     secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
     found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
-    leases = [f"Lease {one}" for one in found if one not in _not_data(name)]
+    leases = [f"Lease {claim}" for claim in found if claim not in _not_data(name)]
     return [
-        *(f"PersistentVolumeClaim {one['metadata']['name']}" for one in observe.own_claims(client, name)),
+        *(f"PersistentVolumeClaim {claim['metadata']['name']}" for claim in observe.own_claims(client, name)),
         *secrets,
         *leases,
     ]
@@ -89,7 +93,9 @@ def kept(client: Client, name: str) -> list[str]:
 
 def _check_kept(client: Client, name: str) -> None:
     """Objects to keep must not be in deletion already; raises Refused."""
-    there = [one for one in client.list("PersistentVolumeClaim") if names.is_claim_of(one["metadata"]["name"], name)]
+    there = [
+        claim for claim in client.list("PersistentVolumeClaim") if names.is_claim_of(claim["metadata"]["name"], name)
+    ]
     if reasons := naming.going(name, there):
         raise errors.Refused(reasons)
 

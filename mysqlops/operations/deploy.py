@@ -64,7 +64,9 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
     live["Secret", names.credentials_secret(spec.name)] = vault.before(client, spec.name)
     knowing = observe.knowing(client, spec.name) if planning.lost_secrets(live) else []
     found = planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
-    owned.check(client, [(one.manifest, live[one.kind, one.name]) for one in found.steps if one.manifest is not None])
+    owned.check(
+        client, [(step.manifest, live[step.kind, step.name]) for step in found.steps if step.manifest is not None]
+    )
     return wanted, found
 
 
@@ -168,7 +170,11 @@ def make_lease(session: Session, name: str) -> None:
         return
     running = observe.must_run(session.client, name)
     wanted = objects(running.spec, running.in_use)
-    lease = next(one for one in wanted if (one["kind"], one["metadata"]["name"]) == ("Lease", names.group_lease(name)))
+    lease = next(
+        manifest
+        for manifest in wanted
+        if (manifest["kind"], manifest["metadata"]["name"]) == ("Lease", names.group_lease(name))
+    )
     session.client.apply(lease)
     _note_formed(session, lease)
 
@@ -222,11 +228,15 @@ def prove(
         raise errors.WaitTimeout(
             f"{seen.name} has no member that could try a write", hint=f"mysqlops status {seen.name}"
         )
-    reached = [one for one in seen.members if one.name == seen.primary or (everywhere and one.role != names.ROLE_NONE)]
+    reached = [
+        member
+        for member in seen.members
+        if member.name == seen.primary or (everywhere and member.role != names.ROLE_NONE)
+    ]
     hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in reached]
     words = ("probe", "--timeout", str(timeout_seconds), *hosts)
     # Not from the primary, if another member exists: in some networks a pod cannot reach itself through a Service.
-    others = [one.name for one in seen.members if one.state == view.ONLINE and one.name != seen.primary]
+    others = [member.name for member in seen.members if member.state == view.ONLINE and member.name != seen.primary]
     where = (others or [seen.members[-1].name])[-1]
     taken: dict[str, float] = agents.run(client, where, *words, timeout_seconds=timeout_seconds + 15)
     return taken

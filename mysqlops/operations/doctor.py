@@ -40,7 +40,7 @@ class Report:
             "namespace": self.now.namespace,
             "verdict": self.now.verdict,
             "taken_at": self.now.taken_at,
-            "findings": [one.as_json() for one in self.findings],
+            "findings": [finding.as_json() for finding in self.findings],
             "checked": list(self.checked),
             "unchecked": self.unchecked,
         }
@@ -56,9 +56,9 @@ def examine(session: Session, name: str, chosen: Sequence[Check]) -> Report:
 
 
 def judge(facts: Facts, chosen: Sequence[Check]) -> Report:
-    unchecked = {one.name: why for one in chosen if (why := one.unchecked(facts))}
-    found = tuple(finding for one in chosen for finding in one.findings(facts))
-    return Report(facts.now, found, tuple(one.name for one in chosen), unchecked)
+    unchecked = {check.name: why for check in chosen if (why := check.unchecked(facts))}
+    found = tuple(finding for check in chosen for finding in check.findings(facts))
+    return Report(facts.now, found, tuple(check.name for check in chosen), unchecked)
 
 
 def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
@@ -87,19 +87,22 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
 
 def fixes(session: Session, name: str, chosen: Sequence[Check]) -> list[Step]:
     """What `fix` would do; asks no server."""
-    return planning.steps(observe_all(session, name, ()), [one.name for one in chosen])
+    return planning.steps(observe_all(session, name, ()), [check.name for check in chosen])
 
 
 def fix(session: Session, name: str, steps: Sequence[Step]) -> list[Step]:
     """Make these objects again as `deploy` makes them, if they are still wrong; what was done. Raises Conflict if a
     field is now another manager's."""
-    still = {(one.kind, one.name) for one in fixes(session, name, checks())}
+    still = {(step.kind, step.name) for step in fixes(session, name, checks())}
     running = observe.must_run(session.client, name)
-    wanted = {(one["kind"], one["metadata"]["name"]): one for one in deploy.objects(running.spec, running.in_use)}
-    done = [one for one in steps if (one.kind, one.name) in still & wanted.keys()]
-    for one in done:
-        session.client.apply(wanted[one.kind, one.name])
-        session.progress.say(f"applied {one.kind} {one.name}: {one.why}")
+    wanted = {
+        (manifest["kind"], manifest["metadata"]["name"]): manifest
+        for manifest in deploy.objects(running.spec, running.in_use)
+    }
+    done = [step for step in steps if (step.kind, step.name) in still & wanted.keys()]
+    for step in done:
+        session.client.apply(wanted[step.kind, step.name])
+        session.progress.say(f"applied {step.kind} {step.name}: {step.why}")
     return done
 
 
@@ -125,13 +128,13 @@ def _tried(read: Callable[[], Any]) -> Any:
 def _wanted(name: str) -> dict[str, Json]:
     """The objects that this release makes, as far as checks compare them."""
     base = manifests.load_base()
-    return {one["kind"]: render.rename(one, name) for one in base if one["kind"] in (BUDGET, ROLE)}
+    return {manifest["kind"]: render.rename(manifest, name) for manifest in base if manifest["kind"] in (BUDGET, ROLE)}
 
 
 def chosen(wanted: Collection[str]) -> tuple[Check, ...]:
     """The checks of these names, or all; raises ConfigError for an unknown one."""
     every = checks()
-    known = [one.name for one in every]
-    if unknown := [one for one in wanted if one not in known]:
+    known = [check.name for check in every]
+    if unknown := [name for name in wanted if name not in known]:
         raise errors.ConfigError(f"no check {', '.join(unknown)}", hint=f"choose from: {', '.join(known)}")
-    return tuple(one for one in every if not wanted or one.name in wanted)
+    return tuple(check for check in every if not wanted or check.name in wanted)

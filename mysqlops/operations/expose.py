@@ -25,8 +25,8 @@ def expose(session: Session, name: str, request: Request, *, wait: bool) -> list
     observe.judged(session, name)
     _check_free(session, name, request.service)
     made = exposed.policy(name, client.namespace, request), exposed.service(name, client.namespace, request)
-    for one in made:
-        client.apply(one, dry_run=True)  # what the API server refuses is refused before anything is changed
+    for manifest in made:
+        client.apply(manifest, dry_run=True)  # what the API server refuses is refused before anything is changed
     before = exposure.read(orders.read(client, name)).get(request.service)
     is_signed = not request.hostname or (before is not None and before.signed and before.hostname == request.hostname)
     noted = Exposure(request.role, request.type, request.hostname, is_signed)
@@ -38,8 +38,8 @@ def expose(session: Session, name: str, request: Request, *, wait: bool) -> list
             _note(session, name, request.service, before)
             raise
         _note(session, name, request.service, Exposure(request.role, request.type, request.hostname, True))
-    for one in made:
-        client.apply(one)
+    for manifest in made:
+        client.apply(manifest)
     if wait:
         waiting.until(session, _looks(session, request.service), hint=f"kubectl describe service {request.service}")
     return exposed.addresses(client.find("Service", request.service))
@@ -58,7 +58,7 @@ def remove(session: Session, name: str, service: str) -> bool:
     """Close it again, whatever the Lease says; False if there is none. Host names leave the certificate when that is
     renewed."""
     client = session.client
-    there = [(kind, one) for kind in exposed.KINDS for one in client.list(kind, exposed.selector(name))]
+    there = [(kind, manifest) for kind in exposed.KINDS for manifest in client.list(kind, exposed.selector(name))]
     found = [(kind, one) for kind, one in there if exposed.opens(one) == service]
     for kind, one in found:
         client.delete(kind, one["metadata"]["name"], uid=one["metadata"]["uid"])

@@ -15,21 +15,21 @@ _ASK_SECONDS = 20
 
 def held_and_purged(session: Session, now: status.Status, but: str = "") -> tuple[gtid.GtidSet, list[gtid.GtidSet]]:
     """What the ONLINE members except the excluded one have together, and what each has purged."""
-    sets = [_ask(session, one.name) for one in now.members if one.state == view.ONLINE and one.name != but]
+    sets = [_ask(session, member.name) for member in now.members if member.state == view.ONLINE and member.name != but]
     held = gtid.GtidSet()
-    for one in sets:
-        held = held.union(gtid.GtidSet.parse(one["executed"]))
-    return held, [gtid.GtidSet.parse(one["purged"]) for one in sets]
+    for gtids in sets:
+        held = held.union(gtid.GtidSet.parse(gtids["executed"]))
+    return held, [gtid.GtidSet.parse(gtids["purged"]) for gtids in sets]
 
 
 def answers(session: Session, now: status.Status, but: str) -> dict[str, gtid.GtidSet]:
     """What each ONLINE member except one has executed, read from its server now, without silent members."""
     found = {}
-    for one in now.members:
-        if one.state == view.ONLINE and one.name != but:
+    for member in now.members:
+        if member.state == view.ONLINE and member.name != but:
             # A silent pod or server does not count as holding any data; a lost lock is another matter, and is raised.
             with suppress(errors.KubeError, errors.StepFailed, errors.WaitTimeout, errors.Refused):
-                found[one.name] = gtid.GtidSet.parse(_ask(session, one.name)["executed"])
+                found[member.name] = gtid.GtidSet.parse(_ask(session, member.name)["executed"])
     return found
 
 

@@ -92,8 +92,10 @@ def must_fit(session: Session, spec: ClusterSpec, running: ClusterSpec | None = 
 
 def warn_of(session: Session, spec: ClusterSpec) -> None:
     """Of settings that the cluster runs with and that could not be set today."""
-    for one in mysqld_config.objections(spec.mysqld):
-        session.progress.warn(f"an older mysqlops allowed {one}; mysqlops config set {spec.name} --unset removes it")
+    for objection in mysqld_config.objections(spec.mysqld):
+        session.progress.warn(
+            f"an older mysqlops allowed {objection}; mysqlops config set {spec.name} --unset removes it"
+        )
 
 
 def _fit(spec: ClusterSpec) -> memory.Fit:
@@ -203,7 +205,9 @@ def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason |
 
     def look() -> tuple[dict[str, _Ended], Reason | None] | waiting.Pending:
         status = session.client.get("Pod", name).get("status", {})
-        containers = {one["name"]: one for one in status.get("containerStatuses", [])}
+        containers = {
+            container_status["name"]: container_status for container_status in status.get("containerStatuses", [])
+        }
         for container, one in containers.items():
             why = one.get("state", {}).get("waiting", {})
             if why.get("reason") in _PULL_FAILURES | _START_FAILURES:
@@ -231,7 +235,11 @@ def _cannot_start(container: str, why: Json) -> Reason:
 
 
 def _last_word(status: Json) -> str:
-    conditions = [one for one in status.get("conditions", []) if one["status"] != "True" and one.get("message")]
+    conditions = [
+        condition
+        for condition in status.get("conditions", [])
+        if condition["status"] != "True" and condition.get("message")
+    ]
     return conditions[0]["message"] if conditions else str(status.get("phase", "unknown"))
 
 

@@ -88,7 +88,7 @@ def plan_revert(session: Session, name: str) -> Swap:
     reasons = planning.other_restores(name, annotations) + _unready(session, name, annotations)
     there = _claims(session, name, history.before.claims)
     wanted = [names.claim(name, ordinal, history.before.claims) for ordinal in range(running.spec.replicas)]
-    if gone := [one for one in wanted if one not in there]:
+    if gone := [claim for claim in wanted if claim not in there]:
         text = f"claims of the previous data are missing: {', '.join(gone)}"
         hint = f"mysqlops scale {name} to the previous number of members, or restore a backup"
         reasons.append(Reason("claims-gone", text, hint))
@@ -120,7 +120,7 @@ def _with_all(session: Session, name: str, swap: Swap) -> Swap:
     have been scaled since the change was planned."""
     found = session.client.find("StatefulSet", name)
     running = int(found["spec"]["replicas"]) if found is not None else 0
-    counting = [names.ordinal_of(one) + 1 for one in _counting(session, name, swap.new, is_left=not swap.abandons)]
+    counting = [names.ordinal_of(claim) + 1 for claim in _counting(session, name, swap.new, is_left=not swap.abandons)]
     return replace(swap, replicas=max([swap.replicas, running, *counting]))
 
 
@@ -128,7 +128,7 @@ def _counting(session: Session, name: str, line: Timeline, *, is_left: bool) -> 
     """Its claims that may hold the last acknowledged writes: those of the members that its group had. Where no group
     was noted: of a timeline left earlier all claims, for all were put aside; else those that no `scale` put aside."""
     if line.members:
-        return [one for one in _claims(session, name, line.claims) if names.pod_of_claim(one) in line.members]
+        return [claim for claim in _claims(session, name, line.claims) if names.pod_of_claim(claim) in line.members]
     return (
         _claims(session, name, line.claims)
         if is_left
@@ -212,13 +212,13 @@ def _close(session: Session, name: str, swap: Swap) -> list[str]:
     """Label every claim as in use or not, which ends the change; returns the claims not in use."""
     at = instant.text(session.clock.now())
     replicas = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
-    used, kept = (_claims(session, name, one.claims) for one in (swap.new, swap.old))
+    used, kept = (_claims(session, name, claim.claims) for claim in (swap.new, swap.old))
     notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY))
     in_use: Json = {"labels": {names.LABEL_KEPT: None}, "annotations": notes}
     put_aside: Json = {"labels": {names.LABEL_KEPT: "true"}, "annotations": {names.ANNOTATION_KEPT_SINCE: at}}
     # Claims that `scale` put aside, before or after the change, keep its notes.
-    changes = {one: in_use for one in used if names.ordinal_of(one) < replicas}
-    changes |= {one: put_aside for one in kept if not _is_kept(session, one)}
+    changes = {claim: in_use for claim in used if names.ordinal_of(claim) < replicas}
+    changes |= {claim: put_aside for claim in kept if not _is_kept(session, claim)}
     for claim, change in changes.items():
         session.client.patch("PersistentVolumeClaim", claim, {"metadata": change})
     over: dict[str, str | None] = {names.ANNOTATION_RESTORING: None}
@@ -235,7 +235,7 @@ def _is_kept(session: Session, claim: str) -> bool:
 
 def _claims(session: Session, name: str, template: str) -> list[str]:
     there = observe.claims(session.client, name)
-    return [one for one in there if one == names.claim(name, names.ordinal_of(one), template)]
+    return [claim for claim in there if claim == names.claim(name, names.ordinal_of(claim), template)]
 
 
 def _see(session: Session, name: str, swap: Swap) -> planning.Seen:

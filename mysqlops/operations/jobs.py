@@ -126,7 +126,7 @@ def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
         return None  # somebody else's, and so are its pods
     job = [f"Job {name}"] if found else []
     made = job_aim.pods_of_name(name, session.client.list("Pod", f"job-name={name}"))
-    left = ", ".join(job + [f"Pod {one['metadata']['name']} on node {one['spec'].get('nodeName')}" for one in made])
+    left = ", ".join(job + [f"Pod {job['metadata']['name']} on node {job['spec'].get('nodeName')}" for job in made])
     return waiting.Pending(f"{left} to be deleted") if left else None
 
 
@@ -144,13 +144,13 @@ def _ended(job: Json) -> bool:
 
 def _has(job: Json, condition: str) -> bool:
     conditions = job.get("status", {}).get("conditions", [])
-    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
+    return any(known["type"] == condition and known["status"] == "True" for known in conditions)
 
 
 def _now(session: Session, job: Json, tell: Callable[[str, str], str]) -> str:
     """The running container's line; a sidecar runs beside all others and is skipped."""
     for pod in _pods(session, job):
-        statuses = {one["name"]: one for one in pods.containers(pod)}
+        statuses = {container["name"]: container for container in pods.containers(pod)}
         for container in pods.specs(pod):
             state = statuses.get(container["name"], {}).get("state", {})
             waiting = state.get("waiting", {})
@@ -195,7 +195,7 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
         if ended and ended["exitCode"] != 0 and container["name"] != "mysqld" and not reason:
             output, code = pods.last_words(container) or str(ended.get("reason")), int(ended["exitCode"])
             # What another program prints may be the words of a repository's server.
-            spec = next((one for one in pods.specs(pod) if one["name"] == container["name"]), {})
+            spec = next((spec for spec in pods.specs(pod) if spec["name"] == container["name"]), {})
             is_ours = _AGENT in (spec.get("command") or [])
             return (
                 container["name"],

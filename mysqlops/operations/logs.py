@@ -43,7 +43,7 @@ def read(session: Session, name: str, request: Request) -> list[server_log.Entry
             logs.append(told)
     if failures and not logs:
         raise failures[-1]
-    return [_explained(one) for one in server_log.merged(logs, request.level)]
+    return [_explained(entry) for entry in server_log.merged(logs, request.level)]
 
 
 def follow(session: Session, name: str, request: Request) -> Iterator[Sequence[server_log.Entry]]:
@@ -51,7 +51,7 @@ def follow(session: Session, name: str, request: Request) -> Iterator[Sequence[s
     printed: dict[server_log.Entry, None] = {}
     while True:
         found = read(session, name, request)
-        yield [one for one in found if one not in printed]
+        yield [entry for entry in found if entry not in printed]
         printed = dict.fromkeys(found)
         session.clock.sleep(_LOOK_SECONDS)
         request = replace(request, since_seconds=30 + _LOOK_SECONDS)

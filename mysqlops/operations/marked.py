@@ -32,8 +32,8 @@ def deletion(client: Client, cluster: str, token: str) -> Plan:
     marked with this token."""
     found = delete.plan(client, cluster, purge_data=True)
     # Pods are listed only as orphans of their StatefulSet: the claims that they mount decide.
-    steps = [one for one in found.steps if one.kind != "Pod"]
-    live = client.together([partial(client.find, one.kind, one.name) for one in steps])
+    steps = [step for step in found.steps if step.kind != "Pod"]
+    live = client.together([partial(client.find, step.kind, step.name) for step in steps])
     strange = [step for step, one in zip(steps, live, strict=True) if one is not None and not _is(step, one, token)]
     if strange:
         raise Refused([_reason(cluster, strange)])
@@ -47,7 +47,7 @@ def _is(step: Step, live: Json, token: str) -> bool:
 
 
 def _reason(cluster: str, strange: list[Step]) -> Reason:
-    listed = ", ".join(f"{one.kind} {one.name}" for one in strange[:_SHOWN])
+    listed = ", ".join(f"{step.kind} {step.name}" for step in strange[:_SHOWN])
     more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
     why = f"the drill did not create {listed}{more}; nothing of it was deleted"
     text = f"cluster {cluster} is not this drill's copy: {why}"

@@ -15,15 +15,15 @@ Json = dict[str, Any]
 
 def objects(name: str) -> list[tuple[str, str]]:
     """Those whose names follow from the cluster's, so that they can be looked for before anything is known of it."""
-    services = [("Service", one) for one in (name, names.primary_service(name), names.replicas_service(name))]
+    services = [("Service", service) for service in (name, names.primary_service(name), names.replicas_service(name))]
     return [*services, *((kind, name) for kind in ("ServiceAccount", "Role", "RoleBinding"))]
 
 
 def missing_maps(client: Client, stateful_set: Json) -> list[tuple[str, str]]:
     """The ConfigMaps that the StatefulSet names."""
     in_use = render.in_use_of(stateful_set)
-    maps = [("ConfigMap", one) for one in (in_use.config, in_use.agent)]
-    there = client.together([partial(may_be_there, client, *one) for one in maps])
+    maps = [("ConfigMap", name) for name in (in_use.config, in_use.agent)]
+    there = client.together([partial(may_be_there, client, *config_map) for config_map in maps])
     return [one for one, is_there in zip(maps, there, strict=True) if not is_there]
 
 

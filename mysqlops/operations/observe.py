@@ -108,7 +108,7 @@ def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
     """Why a new cluster may not have that name: another cluster of the namespace, even one that was deleted and kept
     its data, has objects of the same names."""
     there = [*client.list("StatefulSet", _OURS), *client.list("Lease", _OURS)]
-    others = sorted({str(one["metadata"]["labels"].get(names.LABEL_INSTANCE)) for one in there} - {name})
+    others = sorted({str(manifest["metadata"]["labels"].get(names.LABEL_INSTANCE)) for manifest in there} - {name})
     return [
         errors.Reason(
             "name-taken",
@@ -126,13 +126,13 @@ _OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
 def knowing(client: Client, cluster: str) -> list[str]:
     """The pods whose agents have in memory the content of a Secret that is gone. Their last publication counts, at any
     age: an agent loses its memory only when its pod ends."""
-    found = [one for one in client.list("Pod", names.selector_text(cluster)) if _is_member(one, cluster)]
+    found = [pod for pod in client.list("Pod", names.selector_text(cluster)) if _is_member(pod, cluster)]
     published = {
-        one["metadata"]["name"]: publication.load(
-            status.annotations_of(one).get(names.ANNOTATION_MEMBER), one["metadata"]["uid"]
+        pod["metadata"]["name"]: publication.load(
+            status.annotations_of(pod).get(names.ANNOTATION_MEMBER), pod["metadata"]["uid"]
         )
-        for one in found
-        if not pods.is_away(one, names.CONTAINER_AGENT) and "deletionTimestamp" not in one["metadata"]
+        for pod in found
+        if not pods.is_away(pod, names.CONTAINER_AGENT) and "deletionTimestamp" not in pod["metadata"]
     }
     return sorted(name for name, one in published.items() if one is not None and one.knows_missing)
 
@@ -145,19 +145,24 @@ def claims(client: Client, cluster: str) -> list[str]:
 
 def own_claims(client: Client, cluster: str) -> list[Json]:
     """Those of them without another cluster's label: they may be deleted with this cluster."""
-    there = [one for one in client.list("PersistentVolumeClaim") if names.is_claim_of(one["metadata"]["name"], cluster)]
-    return [one for one in there if (one["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, cluster) == cluster]
+    claims = client.list("PersistentVolumeClaim")
+    there = [claim for claim in claims if names.is_claim_of(claim["metadata"]["name"], cluster)]
+    return [
+        claim
+        for claim in there
+        if (claim["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, cluster) == cluster
+    ]
 
 
 def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]:
     """Claims of this template whose members no `scale` has removed: no note says what they hold."""
     found = [item["metadata"] for item in client.list("PersistentVolumeClaim")]
     return [
-        one["name"]
-        for one in found
-        if names.is_claim_of(one["name"], cluster)
-        and one["name"].startswith(f"{template}-{cluster}-")
-        and names.LABEL_KEPT not in (one.get("labels") or {})
+        claim["name"]
+        for claim in found
+        if names.is_claim_of(claim["name"], cluster)
+        and claim["name"].startswith(f"{template}-{cluster}-")
+        and names.LABEL_KEPT not in (claim.get("labels") or {})
     ]
 
 
@@ -167,7 +172,9 @@ def targets(client: Client) -> tuple[Json, ...] | None:
         found = client.list_metadata("Secret", names.LABEL_TARGET)
     except errors.Forbidden:
         return None
-    return tuple(one for one in found if names.ANNOTATION_PENDING not in (one["metadata"].get("annotations") or {}))
+    return tuple(
+        secret for secret in found if names.ANNOTATION_PENDING not in (secret["metadata"].get("annotations") or {})
+    )
 
 
 def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:
@@ -181,9 +188,9 @@ def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = Fals
         partial(client.list, "PersistentVolumeClaim", selector),
         partial(client.list, "EndpointSlice", f"kubernetes.io/service-name in ({','.join(services)})"),
     ]
-    more = [partial(_schedules, client, selector), *(partial(_lease, client, one(name), name) for one in _LEASES)]
+    more = [partial(_schedules, client, selector), *(partial(_lease, client, lease(name), name) for lease in _LEASES)]
     wanted = needed.objects(name) if with_needed else []
-    asked = [partial(needed.may_be_there, client, *one) for one in wanted]
+    asked = [partial(needed.may_be_there, client, *place) for place in wanted]
     found: list[Any] = client.together([*reads, *more, *asked])
     stateful_sets, pod_list, claim_list, slices, cron_jobs, receivers, groups, *are_there = found
     stateful_set = _by_name(stateful_sets).get(name)
@@ -284,10 +291,10 @@ def _by_name(items: Sequence[Json]) -> dict[str, Json]:
 
 def _ready_behind(service: str, slices: Sequence[Json]) -> tuple[str, ...]:
     found = []
-    for one in slices:
-        if one["metadata"]["labels"].get("kubernetes.io/service-name") != service:
+    for endpoint_slice in slices:
+        if endpoint_slice["metadata"]["labels"].get("kubernetes.io/service-name") != service:
             continue
-        for endpoint in one.get("endpoints") or []:
+        for endpoint in endpoint_slice.get("endpoints") or []:
             if (endpoint.get("conditions") or {}).get("ready") and endpoint.get("targetRef"):
                 found.append(endpoint["targetRef"]["name"])
     return tuple(sorted(found))

@@ -73,7 +73,7 @@ def _uid(note: Any) -> str:
 
 def _going(client: Client) -> set[str]:
     """The UIDs of claims in deletion."""
-    return {one["metadata"]["uid"] for one in client.list("PersistentVolumeClaim") if claims.is_going(one)}
+    return {claim["metadata"]["uid"] for claim in client.list("PersistentVolumeClaim") if claims.is_going(claim)}
 
 
 def runs_again(client: Client, cluster: str) -> None:

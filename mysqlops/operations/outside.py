@@ -27,7 +27,7 @@ def services(client: Client, cluster: str, leases: Sequence[Json]) -> tuple[Json
 def _marked(client: Client, kind: str, cluster: str) -> dict[str, Json] | None:
     """By the Service to which each belongs; None if they may not be read."""
     try:
-        return {exposed.opens(one): one for one in client.list(kind, exposed.selector(cluster))}
+        return {exposed.opens(manifest): manifest for manifest in client.list(kind, exposed.selector(cluster))}
     except errors.Forbidden:
         return None
 

@@ -34,7 +34,7 @@ def check(client: Client, spec: ClusterSpec) -> Findings:
     if not reasons:
         classes = _check_storage_class(client, spec)
         if classes and client.find("StatefulSet", spec.name) is not None:
-            warnings += [one.message for one in classes]
+            warnings += [reason.message for reason in classes]
         else:
             reasons += classes
         warnings += _check_nodes(client, spec)

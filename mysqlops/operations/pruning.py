@@ -57,20 +57,20 @@ def delete(session: Session, target: Target, backup_id: str) -> None:
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
     """The cluster's own backups that the policy does not keep."""
     own = backups.owner(session, name)
-    there = [one for one in backups.catalogue(session, target) if one.owner == own]
+    there = [stored for stored in backups.catalogue(session, target) if stored.owner == own]
     has_key = bool(signing.key_of(session.client, name))
     under_way = in_the_making(session, target, name)
     over = retention.expired(there, policy, session.clock.now(), has_key=has_key)
-    return [one for one in over if not under_way.spares(one)]
+    return [stored for stored in over if not under_way.spares(stored)]
 
 
 def delete_plan(session: Session, target: Target, backup_id: str) -> tuple[backup.Backup | None, Left]:
     """The backup, or what an earlier run has left of it; raises Refused if there is neither, and as `check_delete`."""
     there = backups.catalogue(session, target)
-    if all(one.id != backup_id for one in there):
+    if all(stored.id != backup_id for stored in there):
         records = backup.left_of(restic.snapshots(session, target), backup_id)
         marked = _marked(session, target, backup_id.rpartition("-")[0].rpartition("-")[0])
-        found = [one for one in _unlisted(marked, there) if one["metadata"]["name"] == backup_id]
+        found = [snapshot for snapshot in _unlisted(marked, there) if snapshot["metadata"]["name"] == backup_id]
         if left := Left(tuple(records), tuple(found)):
             return None, left
     return check_delete(session, target, there, backup_id), Left()
@@ -81,7 +81,7 @@ def check_delete(session: Session, target: Target, there: list[backup.Backup], b
     chosen = backups.pick(there, target, backup_id)
     _check_complete(session, target, chosen)
     has_key = bool(signing.key_of(session.client, chosen.cluster))
-    own = [one for one in there if one.owner == chosen.owner]
+    own = [stored for stored in there if stored.owner == chosen.owner]
     own = retention.counting(own, session.clock.now(), has_key=has_key)
     own = own if chosen in own else [*own, chosen]
     if why := retention.irreplaceable(chosen, own, histories(session, chosen)):
@@ -96,7 +96,7 @@ def _check_complete(session: Session, target: Target, chosen: backup.Backup) -> 
     running = _running(session, target, chosen.cluster)
     if running and making.Making(min(map(_since, running))).spares(chosen):
         text = (
-            f"{chosen.id} may be the backup that is being made: {', '.join(one['metadata']['name'] for one in running)}"
+            f"{chosen.id} may be the backup that is being made: {', '.join(job['metadata']['name'] for job in running)}"
         )
         raise Refused([Reason("backup-under-way", text, "wait until it has ended: kubectl get jobs")])
 
@@ -111,14 +111,16 @@ def _running(session: Session, target: Target, cluster: str) -> list[Json]:
     """The Jobs that make backups, whether a command or a schedule began them."""
     labels = names.selector(cluster).items()
     there = targets.jobs_of(session.client, target)
-    own = [one for one in there if labels <= (one["metadata"].get("labels") or {}).items()]
-    return [one for one in own if one["metadata"]["labels"].get(names.LABEL_STEPS) in _MAKERS]
+    own = [job for job in there if labels <= (job["metadata"].get("labels") or {}).items()]
+    return [job for job in own if job["metadata"]["labels"].get(names.LABEL_STEPS) in _MAKERS]
 
 
 def _unrecorded(session: Session, cluster: str) -> list[Json]:
     """The volume snapshots that no catalogue lists yet."""
     there = _snapshots_of(session, cluster)
-    return [one for one in there if names.ANNOTATION_PENDING in (one["metadata"].get("annotations") or {})]
+    return [
+        snapshot for snapshot in there if names.ANNOTATION_PENDING in (snapshot["metadata"].get("annotations") or {})
+    ]
 
 
 def _snapshots_of(session: Session, cluster: str) -> list[Json]:
@@ -144,8 +146,8 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
         return set()
     swap, history = timeline.swap_of(annotations), timeline.history_of(annotations)
     ways = [swap.old, swap.new] if swap else []
-    ways += [one for one in (history.now, history.before) if one] if history else []
-    return {observe.group_name(session.client, chosen.cluster), *(one.group for one in ways)}
+    ways += [way for way in (history.now, history.before) if way] if history else []
+    return {observe.group_name(session.client, chosen.cluster), *(way.group for way in ways)}
 
 
 def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: backup.Owner) -> None:
@@ -153,22 +155,22 @@ def remove(session: Session, target: Target, gone: list[backup.Backup], *owners:
     run, since one after another would lock the repository longer. The logs of `owners` are judged in any case."""
     snapshots = restic.snapshots(session, target)
     ids = backup.snapshots_of(snapshots, gone)
-    going = {one.snapshot for one in gone}
+    going = {stored.snapshot for stored in gone}
     keys = signing.keys(session, snapshots)
     # Judged by sealed entries: logs that a signed backup needs are not deleted because unsigned ones hold the same.
-    stays = [one for one in backup.catalogue(snapshots, keys=keys) if one.snapshot not in going]
-    for own in {*owners, *(one.owner for one in gone)}:
+    stays = [stored for stored in backup.catalogue(snapshots, keys=keys) if stored.snapshot not in going]
+    for own in {*owners, *(stored.owner for stored in gone)}:
         since = in_the_making(session, target, own[1]).logs_since
-        kept = [one for one in stays if one.owner == own]
+        kept = [stored for stored in stays if stored.owner == own]
         ids += binlog.not_needed(snapshots, kept, own, keys, since=since)
-    volumes = [one for one in gone if _has_own_volume(session, one)]
-    for one in volumes:
-        _mark(session, target, one)
+    volumes = [stored for stored in gone if _has_own_volume(session, stored)]
+    for stored in volumes:
+        _mark(session, target, stored)
     if ids:
         _forget(session, target, ids)
-    for one in volumes:
+    for stored in volumes:
         # Only after the backup is forgotten: a listed backup must exist.
-        _delete_snapshot(session, one)
+        _delete_snapshot(session, stored)
 
 
 def _forget(session: Session, target: Target, ids: Sequence[str]) -> None:
@@ -191,18 +193,18 @@ def _marked(session: Session, target: Target, cluster: str) -> list[Json]:
     """The VolumeSnapshots of a cluster that a killed run was deleting."""
     there = _snapshots_of(session, cluster) if names.is_cluster_name(cluster) else []
     mark = snapshot_notes.ANNOTATION_DELETING
-    return [one for one in there if (one["metadata"].get("annotations") or {}).get(mark) == target.name]
+    return [snapshot for snapshot in there if (snapshot["metadata"].get("annotations") or {}).get(mark) == target.name]
 
 
 def _unlisted(marked: Sequence[Json], there: Sequence[backup.Backup]) -> list[Json]:
     """Those whose entries are gone from the target."""
-    listed = {one.volume_snapshot for one in there}
-    return [one for one in marked if one["metadata"]["name"] not in listed]
+    listed = {stored.volume_snapshot for stored in there}
+    return [snapshot for snapshot in marked if snapshot["metadata"]["name"] not in listed]
 
 
 def _delete_snapshots(session: Session, found: Sequence[Json]) -> None:
-    for one in found:
-        session.client.delete("VolumeSnapshot", one["metadata"]["name"], uid=one["metadata"]["uid"])
+    for snapshot in found:
+        session.client.delete("VolumeSnapshot", snapshot["metadata"]["name"], uid=snapshot["metadata"]["uid"])
 
 
 def _delete_snapshot(session: Session, one: backup.Backup) -> None:

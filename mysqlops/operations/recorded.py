@@ -96,7 +96,7 @@ def _storage_class(value: Any, backup: str) -> str | None:
 
 def _mysqld(value: Any, backup: str) -> dict[str, str | None]:
     """Through the same checks as the user's file: written and read as such a file."""
-    if not isinstance(value, dict) or not all(isinstance(one, str | None) for one in value.values()):
+    if not isinstance(value, dict) or not all(isinstance(value, str | None) for value in value.values()):
         raise _bad(backup, "spec.mysqld", "expected an object of setting names and string values")
     try:
         return mysqld_config.of_record(value, f"the settings recorded with {backup}")
@@ -123,7 +123,7 @@ def _check_contents(backup: str, found: Json) -> None:
             if not isinstance(one, dict) or not _is_table(one):
                 raise _bad(backup, f"contents.{kind}.{name}", "expected rows and checksum, each a number")
     programs = found.get("programs")
-    if not isinstance(programs, dict) or not all(isinstance(one, str) for one in programs.values()):
+    if not isinstance(programs, dict) or not all(isinstance(program, str) for program in programs.values()):
         raise _bad(backup, "contents.programs", "expected an object of names and strings")
 
 

@@ -88,7 +88,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     if reasons := [*reasons, *planning.unfit(chosen, tried.version, name)]:
         raise Refused(reasons)
     locked_out = upgrade.removed_plugins(session, now, spec, tried.version)
-    for warning in (*tried.warnings, *(one.message for one in locked_out)):
+    for warning in (*tried.warnings, *(reason.message for reason in locked_out)):
         session.progress.warn(warning)
     pinned = image_check.pin(session, spec, tried)
     steps = planning.steps(name, chosen, pinned.image)
@@ -178,12 +178,12 @@ def _make_way(session: Session, name: str, wanted: Json) -> None:
 def _complete(session: Session, spec: ClusterSpec, job_name: str) -> None:
     """Make what the Job's pod waits for."""
     there = deploy.objects(spec)
-    config = next(one["data"] for one in there if render.MY_CNF in one.get("data", {}))
-    agent = next(one["binaryData"] for one in there if render.AGENT_FILE in one.get("binaryData", {}))
+    config = next(condition["data"] for condition in there if render.MY_CNF in condition.get("data", {}))
+    agent = next(condition["binaryData"] for condition in there if render.AGENT_FILE in condition.get("binaryData", {}))
     made = session.client.get("Job", job_name)
     try:
-        for one in objects.belongings(made, config, agent):
-            _make(session, one, made["metadata"]["uid"])
+        for belonging in objects.belongings(made, config, agent):
+            _make(session, belonging, made["metadata"]["uid"])
     except Refused:  # its pod would wait for it in vain
         jobs.delete(session, job_name, spec.name)
         raise
@@ -239,5 +239,5 @@ def _await_gone(session: Session, name: str) -> None:
 
 def as_json(done: rehearsal.Rehearsal, what: Rehearsing) -> Json:
     """For machines."""
-    locked_out = [one.message for one in what.locked_out]
+    locked_out = [reason.message for reason in what.locked_out]
     return {**asdict(done), "good": done.is_good, "locked_out": locked_out, "backup_at": what.chosen.at}

@@ -18,7 +18,7 @@ def note(session: Session, name: str, made: rehearsal.Rehearsal) -> None:
 
 def settings_of(spec: ClusterSpec) -> str:
     """The digest of the my.cnf that servers of this spec start with."""
-    config = next(one for one in deploy.objects(spec) if render.MY_CNF in one.get("data", {}))
+    config = next(manifest for manifest in deploy.objects(spec) if render.MY_CNF in manifest.get("data", {}))
     return render.digest({render.MY_CNF: config["data"][render.MY_CNF]})
 
 

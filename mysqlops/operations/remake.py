@@ -87,4 +87,4 @@ def _lost(name: str) -> Reason:
 
 
 def _owns_its_pods(now: status.Status) -> bool:
-    return all(one.state != status.ABSENT for one in now.members)
+    return all(member.state != status.ABSENT for member in now.members)

@@ -51,8 +51,10 @@ def collect(session: Session, name: str) -> Report:
         raise errors.NotFound(f"nothing of cluster {name} can be seen in namespace {client.namespace}: {made.unread}")
     session.progress.say("objects and servers are read")
     trees: dict[str, Any] = {f"objects/{kind}.json": items for kind, items in found.items() if items}
-    ours = [one for one in secrets if (one["metadata"].get("labels") or {}).get(names.LABEL_NAME) == names.APP_NAME]
-    trees["objects/Secret.json"] = [redaction.outline(one) for one in ours]
+    ours = [
+        secret for secret in secrets if (secret["metadata"].get("labels") or {}).get(names.LABEL_NAME) == names.APP_NAME
+    ]
+    trees["objects/Secret.json"] = [redaction.outline(manifest) for manifest in ours]
     trees["events.json"] = _events(made, client, name)
     if facts is not None:
         trees |= dict(_judged(facts))
@@ -76,11 +78,11 @@ def _secrets(made: Report, client: Client, name: str, found: Mapping[str, Any]) 
     listed = _tried(made, "Secrets", partial(client.list, "Secret"))
     if listed is not None:
         return list(listed)
-    ours = [secret_map.secret(name, one) for one in secret_map.PURPOSES]
+    ours = [secret_map.secret(name, purpose) for purpose in secret_map.PURPOSES]
     secrets = list[Json]()
-    for one in sorted({*ours, names.tls_secret(name), *secret_users.named(found)}):
+    for secret in sorted({*ours, names.tls_secret(name), *secret_users.named(found)}):
         with suppress(errors.MysqlopsError):
-            secrets += filter(None, [client.find("Secret", one)])
+            secrets += filter(None, [client.find("Secret", secret)])
     return secrets
 
 
@@ -97,11 +99,11 @@ def _objects(made: Report, client: Client, name: str) -> dict[str, list[Json]]:
     selector = names.selector_text(name)
     reads = [partial(_tried, made, kind, partial(client.list, kind, selector)) for kind in _KINDS]
     found = dict(zip(_KINDS, client.together(reads), strict=True))
-    kept = {kind: [_without_programs(one) for one in items or []] for kind, items in found.items()}
+    kept = {kind: [_without_programs(item) for item in items or []] for kind, items in found.items()}
     nodes = _tried(made, "Node", partial(client.list, "Node")) or []
     about = ("conditions", "nodeInfo", "allocatable")
     kept["Node"] = [
-        {"name": one["metadata"]["name"], **{key: one.get("status", {}).get(key) for key in about}} for one in nodes
+        {"name": node["metadata"]["name"], **{key: node.get("status", {}).get(key) for key in about}} for node in nodes
     ]
     return kept
 
@@ -116,7 +118,7 @@ def _without_programs(found: Json) -> Json:
 
 def _events(made: Report, client: Client, name: str) -> list[Json]:
     found = _tried(made, "Event", partial(client.list, "Event")) or []
-    about = [(one.get("involvedObject") or {}).get("name", "") for one in found]
+    about = [(event.get("involvedObject") or {}).get("name", "") for event in found]
     return [one for one, of in zip(found, about, strict=True) if of == name or f"-{of}-".find(f"-{name}-") >= 0]
 
 
@@ -141,10 +143,10 @@ def _logs(made: Report, client: Client, found: list[Json]) -> Iterator[tuple[str
     """The logs of every container that has run, and of the one before it if it was restarted."""
     asked = []
     for pod in found:
-        for one in pods.containers(pod):
-            asked.append((pod["metadata"]["name"], one["name"], False))
-            if one.get("restartCount"):
-                asked.append((pod["metadata"]["name"], one["name"], True))
+        for spec in pods.containers(pod):
+            asked.append((pod["metadata"]["name"], spec["name"], False))
+            if spec.get("restartCount"):
+                asked.append((pod["metadata"]["name"], spec["name"], True))
     paths = [f"logs/{pod}/{container}{'.previous' if before else ''}.log" for pod, container, before in asked]
     reads = [
         partial(client.timed_logs, pod, container, lines=MOST_LINES, previous=before)

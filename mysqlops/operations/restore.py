@@ -43,7 +43,9 @@ def images(session: Session, chosen: backup.Backup) -> recorded.Images:
 
 def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
     """Everything that a restore will run, for the user to read."""
-    image, agent_image = (f"; recorded: {one or 'none'}" if manifest else "" for one in recorded.images_in(manifest))
+    image, agent_image = (
+        f"; recorded: {image or 'none'}" if manifest else "" for image in recorded.images_in(manifest)
+    )
     values = {key: setting_secrets.shown(key, value) for key, value in sorted(wanted.mysqld.items())}
     settings = [key if value is None else f"{key} = {value}" for key, value in values.items()]
     storage = f"{wanted.storage_size}{f' of class {wanted.storage_class}' if wanted.storage_class else ''}"
@@ -245,7 +247,7 @@ def _fills(found: Json, wanted: Json) -> bool:
 
 def _aim(job: Json) -> tuple[str, ...]:
     template = job["spec"]["template"]
-    claims = [one.get("persistentVolumeClaim", {}).get("claimName", "") for one in template["spec"]["volumes"]]
+    claims = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in template["spec"]["volumes"]]
     points = [
         variable["value"]
         for container in pods.specs(template)

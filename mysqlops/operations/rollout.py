@@ -196,7 +196,7 @@ def replace_all(
         goes_back = rollout.goes_back(record)
         match planning.plan(now, left, planning.gone(now, seen.pods, goes_back=goes_back), goes_back=goes_back):
             case actions.Done():
-                claims.forget_emptied(session, name, [one.name for one in now.members if one.state == ONLINE])
+                claims.forget_emptied(session, name, [member.name for member in now.members if member.state == ONLINE])
                 return replaced
             case planning.Replace(pod, why):
                 if now.primary not in (None, proved) and now.primary not in left:
@@ -268,7 +268,7 @@ def _note_held(session: Session, seen: status.Observed, claim: Json, record: rol
     """Called for a member that serves: a newer server that does not come up cannot be asked. The agent's last
     publication goes with the pod, so it is added to the note."""
     now, pod = verdict.judge(seen), names.pod_of_claim(claim["metadata"]["name"])
-    member = next((one for one in now.members if one.name == pod), None)
+    member = next((member for member in now.members if member.name == pod), None)
     held = gate.held_by(now, pod) if member is not None and member.state == ONLINE else None
     noted = _noted(session, seen.name, claim, record)
     if held is None and noted is not None and member is not None:
@@ -284,15 +284,15 @@ def _check_new_pods(
     seen: status.Observed, now: status.Status, left: Collection[str], waited: float, limits: Limits
 ) -> None:
     """A new pod that crashes or takes too long has failed; an old pod may take until the deadline."""
-    new = [one for one in now.members if one.name in seen.pods and one.name not in left]
-    for one in new:
-        if why := planning.failed_because(seen.pods[one.name]):
-            is_dead, refuses = one.name in planning.dead(seen.pods), pods.refuses_data(seen.pods[one.name])
-            raise NewPodFailed(why, one.name, is_dead=is_dead, refuses_data=refuses)
+    new = [member for member in now.members if member.name in seen.pods and member.name not in left]
+    for member in new:
+        if why := planning.failed_because(seen.pods[member.name]):
+            is_dead, refuses = member.name in planning.dead(seen.pods), pods.refuses_data(seen.pods[member.name])
+            raise NewPodFailed(why, member.name, is_dead=is_dead, refuses_data=refuses)
     if waited > limits.member_seconds:
-        late = [one for one in new if one.state != ONLINE]
+        late = [member for member in new if member.state != ONLINE]
         if late:
-            words = "; ".join(f"{one.name} is {one.state}: {one.waiting_for}" for one in late)
+            words = "; ".join(f"{member.name} is {member.state}: {member.waiting_for}" for member in late)
             raise NewPodFailed(f"not back in the group after {waited:.0f} s: {words}", late[0].name)
         raise errors.WaitTimeout(
             f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now))}",

@@ -113,7 +113,7 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
 
 def _check_kept(session: Session, now: status.Status, first: int, request: Request) -> None:
     """The gate must let pass all unused claims from ordinal `first` on; raises Refused."""
-    used = {one.claim for one in now.members if one.state != status.ABSENT}
+    used = {member.claim for member in now.members if member.state != status.ABSENT}
     for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) >= first and claim["metadata"]["name"] not in used:
             _let_pass(session, now.name, claim, request)
@@ -156,7 +156,7 @@ def _delete_claim(session: Session, name: str, claim: Json, request: Request) ->
 def _note_claim(session: Session, now: status.Status, member: str) -> None:
     """The least that the claim holds, and since when it is unused. Written before the member goes, so it does not say
     whether the member went: the label does."""
-    held = next((one.held for one in now.members if one.name == member), None)
+    held = next((known.held for known in now.members if known.name == member), None)
     notes = {
         names.ANNOTATION_KEPT_SINCE: now.taken_at,
         names.ANNOTATION_KEPT_EXECUTED: held,
@@ -201,4 +201,4 @@ def _claim_of(now: status.Status, ordinal: int) -> str:
 def _claims(session: Session, now: status.Status) -> list[Json]:
     """Without the claims that a restore in place has put aside."""
     there = session.client.list("PersistentVolumeClaim", names.selector_text(now.name))
-    return [one for one in there if one["metadata"]["name"].startswith(f"{now.claims}-{now.name}-")]
+    return [claim for claim in there if claim["metadata"]["name"].startswith(f"{now.claims}-{now.name}-")]

@@ -63,7 +63,7 @@ def remove(session: Session, name: str) -> None:
 def seen(session: Session) -> list[planning.Seen]:
     """All of the namespace."""
     found = session.client.list("CronJob", f"{names.LABEL_NAME}={names.APP_NAME},{names.LABEL_STEPS}")
-    return [planning.judge(one, session.clock.now()) for one in found]
+    return [planning.judge(cron_job, session.clock.now()) for cron_job in found]
 
 
 def run_now(session: Session, name: str, kind: str, *, wait: bool) -> str:

@@ -68,10 +68,10 @@ def split_kept(session: Session, cluster: str) -> None:
 def _all_new(client: Client, cluster: str) -> bool:
     """Whether every pod has the agent of this release: only that agent knows where to look."""
     pods = client.list("Pod", names.selector_text(cluster))
-    metadata = [one["metadata"] for one in pods if names.is_member(one["metadata"]["name"], cluster)]
+    metadata = [pod["metadata"] for pod in pods if names.is_member(pod["metadata"]["name"], cluster)]
     metadata.append(client.get("StatefulSet", cluster)["spec"]["template"]["metadata"])
     version = bundle.build().version
-    return all((one.get("annotations") or {}).get(names.ANNOTATION_AGENT) == version for one in metadata)
+    return all((name.get("annotations") or {}).get(names.ANNOTATION_AGENT) == version for name in metadata)
 
 
 def _fill(session: Session, cluster: str, before: Json) -> bool:

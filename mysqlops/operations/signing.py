@@ -43,7 +43,7 @@ def _key_in(secrets: Mapping[str, Json], cluster: str) -> str:
 
 def of_job(session: Session, pod: Json, cluster: str) -> str:
     """How the backup that this Job has just made is sealed; agents of an older release seal no files."""
-    if any(one["name"] == planning.SEAL[0].name for one in pods.specs(pod)):
+    if any(spec["name"] == planning.SEAL[0].name for spec in pods.specs(pod)):
         said = jobs.last_line(session, pod, planning.SEAL[0].name)
         return SIGNED if said.partition(": ")[2].startswith("sealed") else UNSIGNED
     return FACTS if key_of(session.client, cluster) else UNSIGNED
@@ -54,8 +54,8 @@ def keys(session: Session, snapshots: Iterable[Json], trusted: str | None = None
     however many clusters somebody has put into the repository: only those that have Secrets here have a key."""
     listed = {str(entry.get("cluster")) for _, entry in facts.of_kind(list(snapshots), BACKUP)}
     there = session.client.list("Secret", f"{names.LABEL_NAME}={names.APP_NAME}") if listed else []
-    secrets = {one["metadata"]["name"]: one for one in there}
-    kept = {str((one["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE)) for one in there}
+    secrets = {secret["metadata"]["name"]: secret for secret in there}
+    kept = {str((secret["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE)) for secret in there}
     found = {cluster: key for cluster in sorted(listed & kept) if (key := _key_in(secrets, cluster))}
     return Keys(session.client.namespace, found, (_must_have(session.client, trusted),) if trusted else ())
 

@@ -68,7 +68,7 @@ class _Run:
             text = "--method snapshot: the API server does not serve VolumeSnapshots (snapshot.storage.k8s.io/v1)"
             hint = "ask an administrator to install the snapshot controller; --method archive needs none"
             raise Refused([Reason("no-snapshots", text, hint)]) from error
-        return next((one for one in found if _is_pending(one)), None)
+        return next((snapshot for snapshot in found if _is_pending(snapshot)), None)
 
     def check_same_target(self, made: Json) -> None:
         noted = _note(made).target
@@ -134,7 +134,7 @@ class _Run:
     def _noted(self, made: Json, listed: list[backup.Backup]) -> backup.Backup | None:
         """One whose files are not sealed does not count: the next Job records the snapshot again."""
         wanted = backup.SIGNED if signing.key_of(self._client, self._name) else backup.UNSIGNED
-        done = next((one for one in listed if one.signed == wanted), None)
+        done = next((stored for stored in listed if stored.signed == wanted), None)
         if done is not None:
             self.note_recorded(made)
         return done
@@ -143,7 +143,7 @@ class _Run:
         """The entries of this snapshot; raises StorageError if the target does not answer."""
         own, name = backups.owner(self._session, self._name), made["metadata"]["name"]
         there = backups.catalogue(self._session, self._target)
-        return [one for one in there if one.owner == own and one.volume_snapshot == name]
+        return [stored for stored in there if stored.owner == own and stored.volume_snapshot == name]
 
     def _discard(self, made: Json) -> None:
         """Delete the snapshot unless the target lists it. In doubt it stays, and the next run continues with it."""
@@ -183,12 +183,12 @@ def _take(session: Session, name: str, request: backups.Request, snapshot_class:
 def _choose(now: status.Status, wanted: str) -> status.Member:
     """As for a copy, the replica with the shortest apply queue; raises Refused."""
     online = [
-        view.GroupMember(one.name, one.name, one.state, one.role, one.behind or 0)
-        for one in now.members
-        if one.state == view.ONLINE
+        view.GroupMember(member.name, member.name, member.state, member.role, member.behind or 0)
+        for member in now.members
+        if member.state == view.ONLINE
     ]
     chosen = donor.choose(online, wanted, "").pod
-    return next(one for one in now.members if one.name == chosen)
+    return next(member for member in now.members if member.name == chosen)
 
 
 def _job(session: Session, name: str, request: backups.Request, made: Json, at: str) -> Json:
@@ -196,7 +196,7 @@ def _job(session: Session, name: str, request: backups.Request, made: Json, at: 
     note = _note(made)
     if not note.group:  # of an older release, which noted the member alone
         now = observe.judged(session, name)
-        role = next((one.role for one in now.members if one.name == note.member), "")
+        role = next((member.role for member in now.members if member.name == note.member), "")
         note = replace(note, role=role, group=observe.group_name(session.client, name))
     facts = {"MEMBER": note.member, "ROLE": note.role, "GROUP": note.group, "AT": at, "VOLUME_SNAPSHOT": snapshot}
     running = observe.must_run(session.client, name)

@@ -21,7 +21,7 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import serving
 
 READY = b"mysqlops-sql-ready"
-_ACCOUNTS = {one.user: one for one in (accounts.APP, *accounts.ALWAYS, accounts.BACKUP)}
+_ACCOUNTS = {account.user: account for account in (accounts.APP, *accounts.ALWAYS, accounts.BACKUP)}
 USERS = tuple(_ACCOUNTS)
 _MOST_CHATTER = 4096
 Hear = Callable[[int, bytes], None]

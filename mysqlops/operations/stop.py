@@ -49,7 +49,7 @@ def _keep_claims(session: Session, name: str) -> None:
         observe.keep_claims(session, name)
     except Refused as refusal:
         back = f"mysqlops start {name} lets clients in again; then "
-        raise Refused([replace(one, hint=back + (one.hint or "")) for one in refusal.reasons]) from None
+        raise Refused([replace(reason, hint=back + (reason.hint or "")) for reason in refusal.reasons]) from None
 
 
 def _check_no_restore(name: str, annotations: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ def _quiesce(session: Session, name: str) -> Json:
 
     def fence(annotations: Mapping[str, str]) -> Json:
         by_user = stopped["fenced"] = _by_user(ordered.fenced(annotations))
-        wanted = {one.name: by_user.get(one.name, _WHY) for one in now.members}
+        wanted = {member.name: by_user.get(member.name, _WHY) for member in now.members}
         return {"fenced": wanted, "stopped": stopped}
 
     orders.change(session.client, name, fence)
@@ -89,7 +89,7 @@ def _by_user(fenced: Mapping[str, str]) -> dict[str, str]:
 
 
 def _check_whole(now: status.Status) -> None:
-    missing = [f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE]
+    missing = [f"{member.name} is {member.state}" for member in now.members if member.state != view.ONLINE]
     if missing or now.primary is None:
         text = f"not all members are ONLINE ({', '.join(missing) or 'no primary'}): they would stop with unequal data"
         hint = f"mysqlops status {now.name}" if now.replicas else f"mysqlops start {now.name}"
@@ -177,7 +177,7 @@ def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapp
     if group.note_of(annotations).members:
         return _in_view(name, annotations)
     there = observe.unaccounted_claims(session.client, name, claims.template_of(stateful_set))
-    with_data = [names.ordinal_of(one) + 1 for one in there]
+    with_data = [names.ordinal_of(pod) + 1 for pod in there]
     return max([*with_data, _in_view(name, annotations), 1])
 
 

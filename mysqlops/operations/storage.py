@@ -105,7 +105,7 @@ def _still_small(session: Session, name: str, size: str) -> waiting.Pending | No
         if why := planning.infeasible_because(claim):
             hint = f"mysqlops storage resize {name} --size {size} --by-rebuild, or ask the storage's administrator"
             raise errors.StepFailed(why, hint=hint)
-    small = [one["metadata"]["name"] for one in claims if not planning.has_capacity(one, size)]
+    small = [claim["metadata"]["name"] for claim in claims if not planning.has_capacity(claim, size)]
     return waiting.Pending(f"{', '.join(small)} to grow") if small else None
 
 

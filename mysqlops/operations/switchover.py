@@ -44,7 +44,7 @@ def execute(
     """Make it; raises Refused, StepFailed or WaitTimeout. May be run again after any failure: it observes again. If it
     is `measured`, it ends only once a client has written to the new primary."""
     members = [member.name for member in observe.judged(session, name).members if member.state == "ONLINE"]
-    bystander = next((one for one in members if one not in (chosen.primary, chosen.to)), None)
+    bystander = next((member for member in members if member not in (chosen.primary, chosen.to)), None)
     seconds, token = limits.transactions_seconds, secrets.token_hex(8)
     measuring = _Measuring(session, bystander, chosen.to, token, seconds) if bystander and measured else None
     session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")

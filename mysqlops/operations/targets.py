@@ -22,7 +22,7 @@ _STAGES = 4  # of a rotation: an earlier one may have left both passwords, then 
 
 def find(client: Client, name: str | None) -> Target:
     """The target of that name; without a name the only existing target. Raises Refused."""
-    there = {one.name: one for one in everything(client)}
+    there = {known.name: known for known in everything(client)}
     if name in there:
         return there[name]
     hint = "mysqlops backup target add NAME --s3 URL --credentials SECRET, or --claim NAME"
@@ -38,7 +38,7 @@ def find(client: Client, name: str | None) -> Target:
 def everything(client: Client) -> list[Target]:
     """Without those whose `add` has not finished."""
     there = client.list("Secret", names.LABEL_TARGET)
-    return [target.of_secret(one) for one in there if not _is_pending(one)]
+    return [target.of_secret(secret) for secret in there if not _is_pending(secret)]
 
 
 def _is_pending(secret: Json) -> bool:
@@ -161,7 +161,7 @@ def rotate(session: Session, wanted: Target) -> None:
 
 def check_idle(session: Session, wanted: Target) -> None:
     """Raises Refused while a Job uses the target."""
-    if running := [one["metadata"]["name"] for one in jobs_of(session.client, wanted)]:
+    if running := [job["metadata"]["name"] for job in jobs_of(session.client, wanted)]:
         text = f"Job {', '.join(running)} is using target {wanted.name}"
         raise Refused([Reason("target-in-use", text, "wait until it has ended: kubectl get jobs")])
 
@@ -169,12 +169,12 @@ def check_idle(session: Session, wanted: Target) -> None:
 def jobs_of(client: Client, wanted: Target) -> list[Json]:
     """The Jobs that use the target and are not over."""
     return [
-        one
-        for one in client.list("Job")
-        if not jobs.is_over(one)
+        job
+        for job in client.list("Job")
+        if not jobs.is_over(job)
         and any(
             volume.get("secret", {}).get("secretName") == wanted.secret
-            for volume in one["spec"]["template"]["spec"].get("volumes", [])
+            for volume in job["spec"]["template"]["spec"].get("volumes", [])
         )
     ]
 

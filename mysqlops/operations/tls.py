@@ -75,7 +75,7 @@ def _await_loaded(session: Session, name: str, wanted: str) -> None:
 def _check_unused(session: Session, seen: status.Status, runner: str, *, is_signed: bool) -> None:
     """Raises Refused while a client needs the old CA, or a member does not answer; once the newest one has signed, also
     while a member presents a certificate of the old one."""
-    hosts = {one.name: names.member_host(seen.name, one.ordinal, seen.namespace) for one in seen.members}
+    hosts = {member.name: names.member_host(seen.name, member.ordinal, seen.namespace) for member in seen.members}
     facts = old_ca.read(agents.run(session.client, runner, "tls-presented", *hosts.values(), timeout_seconds=90))
     try:
         secrets = session.client.list("Secret")

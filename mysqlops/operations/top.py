@@ -30,7 +30,11 @@ class Top:
 def look(session: Session, name: str, member: str = "") -> Top:
     """What clients do on one member, or on all that have a pod; raises Refused for a member that does not exist."""
     now = observe.judged(session, name)
-    pods = [serving.choose(now, member)] if member else [one.name for one in now.members if one.state != status.ABSENT]
+    pods = (
+        [serving.choose(now, member)]
+        if member
+        else [member.name for member in now.members if member.state != status.ABSENT]
+    )
     told = session.client.together([partial(_tried, session, pod) for pod in pods])
     found = dict(zip(pods, told, strict=True))
     return Top(
@@ -64,7 +68,7 @@ def victim(session: Session, name: str, member: str, number: int) -> Victim:
     """That session of the member, of the primary without one; raises Refused if it does not exist or is ours."""
     pod = serving.choose(observe.judged(session, name), member)
     seen = activity.read(agents.run(session.client, pod, "top", timeout_seconds=_SECONDS))
-    found = next((one for one in seen.sessions if one.id == number), None)
+    found = next((known for known in seen.sessions if known.id == number), None)
     if found is None:
         raise Refused(
             [Reason("no-such-session", f"{pod} has no session {number}", f"mysqlops top {name} --member {pod} -o json")]

@@ -46,16 +46,16 @@ def set_back(session: Session, name: str) -> list[str]:
         return []
     text = observe.must_run(session.client, name).settings.get(render.MY_CNF, "")
     values, left = settings.as_configured(keys, text), []
-    for one in observe.judged(session, name).members:
-        if one.state == status.ABSENT:  # it will start with my.cnf
+    for member in observe.judged(session, name).members:
+        if member.state == status.ABSENT:  # it will start with my.cnf
             continue
         try:
-            for key in _dynamic(session, one.name, values):  # one that the server refuses leaves none of the others
-                put(session, one.name, {key: values[key]})
+            for key in _dynamic(session, member.name, values):  # one that the server refuses leaves none of the others
+                put(session, member.name, {key: values[key]})
         except errors.OperationLocked:
             raise
         except errors.MysqlopsError as failure:
-            left.append(f"{one.name}: {failure}")
+            left.append(f"{member.name}: {failure}")
     if not left:
         end(session, name)
     return left
@@ -64,7 +64,7 @@ def set_back(session: Session, name: str) -> list[str]:
 def _dynamic(session: Session, pod: str, keys: Collection[str]) -> list[str]:
     """Only these can have been set live, whatever the note names."""
     kinds = agents.run(session.client, pod, "setting-kinds", *keys, timeout_seconds=20) if keys else {}
-    return [one for one in keys if kinds.get(one) == variables.DYNAMIC]
+    return [key for key in keys if kinds.get(key) == variables.DYNAMIC]
 
 
 def settle(session: Session, name: str) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class _Compared:
 
     def in_passing(self) -> Change:
         """The change of the other objects, which replaces no pod."""
-        steps = tuple(Step("apply", one["kind"], one["metadata"]["name"], "differs") for one in self.others)
+        steps = tuple(Step("apply", other["kind"], other["metadata"]["name"], "differs") for other in self.others)
         return Change("", self.others, self.stateful_set(), None, steps)
 
 
@@ -112,7 +112,7 @@ def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> 
 def _loses_something(running: observe.Running, wanted: Sequence[Json]) -> bool:
     """Whether pods have something that the new spec no longer asks for: what is only absent is no difference."""
     now, then = (
-        next(one for one in objects if one["kind"] == "StatefulSet")["spec"]["template"]
+        next(manifest for manifest in objects if manifest["kind"] == "StatefulSet")["spec"]["template"]
         for objects in (objects(running, running.spec), wanted)
     )
     return bool(drift.differences(now, then))
@@ -135,8 +135,8 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
 def check_whole(now: status.Status, *but: str) -> None:
     """No rollout over a group that is not whole, over another rollout, or while a member waits for a backup, except for
     conditions that the verb itself ends; raises Refused."""
-    reasons = [one.as_reason() for one in status.in_the_way(now, *but)]
-    reasons += [one.as_reason() for one in now.conditions if one.code == status.RESTORE_OPEN]
+    reasons = [condition.as_reason() for condition in status.in_the_way(now, *but)]
+    reasons += [condition.as_reason() for condition in now.conditions if condition.code == status.RESTORE_OPEN]
     if reasons:
         raise Refused(reasons)
 
@@ -236,7 +236,7 @@ def describe(running: observe.Running, spec: ClusterSpec) -> str:
 
 
 def _versions(now: status.Status) -> dict[str, version.ServerVersion]:
-    return {one.name: version.ServerVersion.parse(one.version) for one in now.members if one.version}
+    return {member.name: version.ServerVersion.parse(member.version) for member in now.members if member.version}
 
 
 def _try_images(

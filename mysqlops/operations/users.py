@@ -49,8 +49,8 @@ def accounts(session: Session, name: str) -> list[Listed]:
     """All accounts of the primary, which are the group's. Raises Refused if there is no primary."""
     pod = serving.choose(observe.judged(session, name))
     found = activity.accounts(agents.run(session.client, pod, "accounts", timeout_seconds=_STEP_SECONDS))
-    keys = {(one.user, one.host): one.key for one in (*ours.ALWAYS, ours.LOOPBACK, ours.BACKUP)}
-    return [Listed(one, _secret(name, keys.get((one.user, one.host)))) for one in found]
+    keys = {(account.user, account.host): account.key for account in (*ours.ALWAYS, ours.LOOPBACK, ours.BACKUP)}
+    return [Listed(account, _secret(name, keys.get((account.user, account.host)))) for account in found]
 
 
 def _secret(name: str, key: str | None) -> str:

@@ -59,7 +59,7 @@ class Wanted:
 
     def going(self, state: State) -> frozenset[str]:
         before, after = state.spec.replicas if state.spec else 0, self.spec.replicas
-        return frozenset(names.pod(self.spec.name, one) for one in range(after, before) if after)
+        return frozenset(names.pod(self.spec.name, number) for number in range(after, before) if after)
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def unfinished(goal: Wanted, state: State) -> list[Difference]:
     open_verbs = (FINISH, SETTLE, RESUME)
     found = [] if state.spec is None else [*_unfinished(state), *_actions(goal, state)]
     return [
-        Difference(one.verb, one.why, "finished")
-        for one in dict.fromkeys(found)
-        if one.verb in open_verbs or one.why == _INTERRUPTED
+        Difference(action.verb, action.why, "finished")
+        for action in dict.fromkeys(found)
+        if action.verb in open_verbs or action.why == _INTERRUPTED
     ]
 
 
@@ -196,7 +196,7 @@ def _refused(goal: Wanted, state: State) -> Iterator[Reason]:
         text = f"spec.storage.size {goal.spec.storage_size}: volumes of {running.storage_size} cannot shrink"
         yield Reason("shrinks", text, "back up, and restore into a new cluster with smaller volumes")
     changed = _of_settings(mysqld_config.by_name(goal.spec.mysqld), mysqld_config.by_name(running.mysqld))
-    yield from settings.belongs_to_data(one.path.removeprefix(f"{_SETTING}.") for one in changed)
+    yield from settings.belongs_to_data(difference.path.removeprefix(f"{_SETTING}.") for difference in changed)
     if goal.receiver and state.receiver and goal.receiver.target != state.receiver.target:
         text = f"{cluster_file.BINLOG}.target {goal.receiver.target}: the binary logs go to {state.receiver.target}"
         yield Reason("other-target", text, f"mysqlops backup binlog stop {name}, then apply again")
@@ -226,7 +226,7 @@ def _actions(goal: Wanted, state: State) -> Iterator[Action]:
         yield from _unfinished(state)
         found = [*_changes(goal, running)]
         yield from found
-        if state.noted in (RESIZE, SCALE, CONFIGURE, UPGRADE) and state.noted not in {one.verb for one in found}:
+        if state.noted in (RESIZE, SCALE, CONFIGURE, UPGRADE) and state.noted not in {action.verb for action in found}:
             yield Action(state.noted, _INTERRUPTED)
     yield from _backups(goal, state)
 
@@ -248,9 +248,9 @@ def _unfinished(state: State) -> Iterator[Action]:
 def _changes(goal: Wanted, running: ClusterSpec) -> Iterator[Action]:
     """Room first; more members before a rollout, which is safer with them, and fewer after it."""
     spec = goal.spec
-    changed = {one.path: str(one) for one in _of_spec(spec, running)}
-    of_settings = [str(one) for one in _of_settings(spec.mysqld, running.mysqld)]
-    rolled = [text for path, text in changed.items() if path not in [_FIELDS[one] for one in _ELSEWHERE]]
+    changed = {difference.path: str(difference) for difference in _of_spec(spec, running)}
+    of_settings = [str(difference) for difference in _of_settings(spec.mysqld, running.mysqld)]
+    rolled = [text for path, text in changed.items() if path not in [_FIELDS[field] for field in _ELSEWHERE]]
     scale = [Action(SCALE, changed[_FIELDS["replicas"]])] if spec.replicas != running.replicas else []
     if text := changed.get(_FIELDS["storage_size"]):
         yield Action(RESIZE, text)
@@ -270,7 +270,7 @@ def _backups(goal: Wanted, state: State) -> Iterator[Action]:
         (cluster_file.BINLOG, _facts(state.receiver), _facts(goal.receiver), (STREAM, STOP_STREAM)),
     )
     for section, running, request, (put, remove) in pairs:
-        changed = [str(one) for one in _parts(section, running, request)]
+        changed = [str(difference) for difference in _parts(section, running, request)]
         if changed or state.noted in (put, remove):
             yield Action(put if request else remove, ", ".join(changed) or _INTERRUPTED)
 
@@ -279,7 +279,7 @@ def spec_for(verb: str, goal: ClusterSpec, running: ClusterSpec) -> ClusterSpec:
     """The running spec with what this verb changes."""
     if verb == CONFIGURE:
         return replace(running, mysqld=goal.mysqld)
-    return replace(goal, **{one: getattr(running, one) for one in _ELSEWHERE})
+    return replace(goal, **{field: getattr(running, field) for field in _ELSEWHERE})
 
 
 def noted(text: str) -> str:

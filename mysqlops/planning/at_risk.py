@@ -83,7 +83,9 @@ class AtRisk:
 
 
 def judge(seen: status.Observed, now: status.Status) -> AtRisk:
-    held = {one.name: GtidSet.parse(one.held_at_least) for one in now.members if one.held_at_least is not None}
+    held = {
+        member.name: GtidSet.parse(member.held_at_least) for member in now.members if member.held_at_least is not None
+    }
     report = binlog.report_of(status.annotations_of(seen.receiver))
     until = report.until if report is not None else ""
     unstored = _seconds(until, seen.taken_at) if until else None
@@ -92,7 +94,7 @@ def judge(seen: status.Observed, now: status.Status) -> AtRisk:
     return AtRisk(
         name=now.name,
         taken_at=now.taken_at,
-        words=tuple(_word(seen, one, held) for one in now.members),
+        words=tuple(_word(seen, member, held) for member in now.members),
         losses=tuple(_losses(now, held, _everything(seen, _Stored(until, unstored, gap), backup))),
         below_majority=_below_majority(held, now.replicas),
         stored_until=until or None,
@@ -116,9 +118,9 @@ def _losses(now: status.Status, held: Mapping[str, GtidSet], everything: Loss) -
     if now.primary is not None:
         yield _only_at(PRIMARY, {now.primary: now.primary}, held, everything)
     by_node: dict[str, dict[str, str]] = {}
-    for one in now.members:
-        if one.node:
-            by_node.setdefault(one.node, {})[one.name] = one.node
+    for member in now.members:
+        if member.node:
+            by_node.setdefault(member.node, {})[member.name] = member.node
     if by_node:  # the one that costs most; of equals, the primary's
         losses = [(_only_at(NODE, pods, held, everything), now.primary in pods) for pods in by_node.values()]
         yield min(losses, key=lambda one: (-_weight(one[0]), not one[1]))[0]
@@ -193,21 +195,25 @@ def _common(one: GtidSet, other: GtidSet) -> GtidSet:
 
 def _union(sets: Iterable[GtidSet]) -> GtidSet:
     found = GtidSet()
-    for one in sets:
-        found = found.union(one)
+    for gtids in sets:
+        found = found.union(gtids)
     return found
 
 
 def _proof(seen: status.Observed, kind: str) -> Proof | None:
     """The last success; a verification is a restore whose rows compared equal. How long it took is known of the last
     run that was due; Kubernetes notes when it was due, so that the time until it could start is counted too."""
-    found = [one for one in (schedule.judge(job, seen.taken_at) for job in seen.schedules) if one.kind == kind]
-    done = [one for one in found if one.last_success]
+    found = [
+        cron_job for cron_job in (schedule.judge(job, seen.taken_at) for job in seen.schedules) if cron_job.kind == kind
+    ]
+    done = [cron_job for cron_job in found if cron_job.last_success]
     if not done:
         return None
     last = min(done, key=lambda one: one.age)
     job = next(
-        one for one in seen.schedules if (one.get("status") or {}).get("lastSuccessfulTime") == last.last_success
+        cron_job
+        for cron_job in seen.schedules
+        if (cron_job.get("status") or {}).get("lastSuccessfulTime") == last.last_success
     )
     due = job["status"].get("lastScheduleTime")
     took = -_seconds(str(last.last_success), datetime.fromisoformat(due)) if due else -1.0

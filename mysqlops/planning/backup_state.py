@@ -23,12 +23,12 @@ def _overdue(name: str, now: datetime, schedules: Sequence[Json]) -> Iterator[Tr
     """A backup counts once it is stored, a verification once its contents compared equal."""
     from mysqlops.objects import schedule
 
-    for one in (schedule.judge(cron_job, now) for cron_job in schedules):
-        if one.is_overdue:
+    for seen in (schedule.judge(cron_job, now) for cron_job in schedules):
+        if seen.is_overdue:
             yield (
                 "backup-overdue",
-                f"last successful {one.kind}: {one.last_success or 'never'}; failed runs since: {one.failures}",
-                f"mysqlops backup schedule run-now {name}{' --verify' if one.kind == schedule.VERIFY else ''}",
+                f"last successful {seen.kind}: {seen.last_success or 'never'}; failed runs since: {seen.failures}",
+                f"mysqlops backup schedule run-now {name}{' --verify' if seen.kind == schedule.VERIFY else ''}",
             )
 
 

@@ -54,27 +54,27 @@ def disagreements(seen: status.Observed) -> list[Found]:
     """What shows without reading any Secret."""
     found, used = list[Found](), uses(seen)
     backup = used.get(schedule.BACKUP)
-    for one in used.values():
-        if one.secret and one.secret != target.secret_name(one.target):
-            evidence = f"{one.shown} is noted with target {one.target} and mounts Secret {one.secret}"
-            found.append((f"{one.who} go to another target than noted", evidence, _again(seen.name, one)))
-    for one in (used[kind] for kind in (schedule.VERIFY, LOGS) if kind in used):
-        if backup is not None and one.target != backup.target:
-            evidence = f"{one.shown}: {one.target}; {backup.shown}: {backup.target}"
-            found.append((f"{one.who} and the backups use different targets", evidence, _again(seen.name, backup)))
+    for use in used.values():
+        if use.secret and use.secret != target.secret_name(use.target):
+            evidence = f"{use.shown} is noted with target {use.target} and mounts Secret {use.secret}"
+            found.append((f"{use.who} go to another target than noted", evidence, _again(seen.name, use)))
+    for use in (used[kind] for kind in (schedule.VERIFY, LOGS) if kind in used):
+        if backup is not None and use.target != backup.target:
+            evidence = f"{use.shown}: {use.target}; {backup.shown}: {backup.target}"
+            found.append((f"{use.who} and the backups use different targets", evidence, _again(seen.name, backup)))
     return found
 
 
 def missing(seen: status.Observed) -> list[Found]:
     """What is wrong with the targets themselves; nothing if they could not be read."""
-    there = {_name(one): one for one in seen.targets or ()}
+    there = {_name(secret): secret for secret in seen.targets or ()}
     used = uses(seen).values() if seen.targets is not None else ()
     return [found for use in used for found in _missing(seen.name, use, there)]
 
 
 def lost(seen: status.Observed) -> str:
     """Why a restore would not find the last scheduled backup; empty if it would, as far as known."""
-    there = {_name(one): one for one in seen.targets or ()}
+    there = {_name(secret): secret for secret in seen.targets or ()}
     use = uses(seen).get(schedule.BACKUP)
     if use is None or seen.targets is None:
         return ""

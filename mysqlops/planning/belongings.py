@@ -15,7 +15,7 @@ def conditions(seen: Observed, published: Mapping[str, Publication | None]) -> l
         for name, one in heard.items()
         if one.secrets_trouble
     ]
-    missing = {one.secrets_missing for one in heard.values() if one.secrets_missing}
+    missing = {publication.secrets_missing for publication in heard.values() if publication.secrets_missing}
     knowing = sorted(name for name, one in heard.items() if one.knows_missing)
     for text in sorted(missing):
         found.append(_secrets_missing(seen.name, text, knowing))

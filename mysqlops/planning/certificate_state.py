@@ -15,7 +15,7 @@ _CERTIFICATE, _CA = timedelta(days=30), timedelta(days=60)
 
 
 def conditions(cluster: str, members: Sequence[Member], now: datetime) -> list[Condition]:
-    until, ca = _first(one.certificate_until for one in members), _first(one.ca_until for one in members)
+    until, ca = _first(member.certificate_until for member in members), _first(member.ca_until for member in members)
     found = []
     if until is not None and until - now < _CERTIFICATE:
         text = f"the certificate that members present expires at {instant.text(until)}"
@@ -29,7 +29,7 @@ def conditions(cluster: str, members: Sequence[Member], now: datetime) -> list[C
 
 def line(members: Sequence[Member]) -> str:
     """For the table of `status`; empty if nothing is known."""
-    until, ca = _first(one.certificate_until for one in members), _first(one.ca_until for one in members)
+    until, ca = _first(member.certificate_until for member in members), _first(member.ca_until for member in members)
     if until is None or ca is None:
         return ""
     return f"certificate until {instant.text(until)}, its CA until {instant.text(ca)}"
@@ -37,7 +37,7 @@ def line(members: Sequence[Member]) -> str:
 
 def _first(moments: Iterable[str | None]) -> datetime | None:
     """The earliest moment of all members; None if none is known."""
-    return min((at for one in moments if (at := _moment(one))), default=None)
+    return min((at for moment in moments if (at := _moment(moment))), default=None)
 
 
 def _moment(text: str | None) -> datetime | None:

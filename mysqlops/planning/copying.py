@@ -37,7 +37,7 @@ def plan(request: Request, server: view.ServerView, in_group: Sequence[view.Peer
         return Clone(f"it is being rebuilt, from {donor}" if request.is_ordered else enough, donor)
     if not holders or request.donorless_seconds >= DONORLESS_SECONDS:
         return None
-    states = ", ".join(f"{one.name} is {one.publication.state}" for one in holders if one.publication)
+    states = ", ".join(f"{peer.name} is {peer.publication.state}" for peer in holders if peer.publication)
     return AwaitDonor(f"for somebody to copy: nobody is ONLINE and serves ({states}); after two minutes it just joins")
 
 

@@ -20,6 +20,6 @@ def leaves_because(pod: str, server: view.ServerView, record: view.GroupRecord |
     """Why this member leaves its group now, or nothing. Not the primary, and nobody whose vote the others need."""
     if not is_ordered(pod, server.server_uuid, record) or server.role() == names.ROLE_PRIMARY:
         return ""
-    others = [one for one in server.members if one.server_uuid != server.server_uuid]
-    reached = sum(one.state in view.IN_GROUP for one in others)
+    others = [member for member in server.members if member.server_uuid != server.server_uuid]
+    reached = sum(member.state in view.IN_GROUP for member in others)
     return WHY if 2 * reached > len(others) else ""

@@ -17,7 +17,7 @@ Key = tuple[str, str]  # kind, name
 _GUARDED = {"StatefulSet", "ConfigMap"}
 # Secrets that a user may fill; and those with passwords that are stored in the data.
 _USERS = (names.tls_secret(""), secret_map.secret("", secret_map.APP))
-_OPENING = tuple(secret_map.secret("", one) for one in (secret_map.INTERNAL, secret_map.ROOT, secret_map.APP))
+_OPENING = tuple(secret_map.secret("", secret) for secret in (secret_map.INTERNAL, secret_map.ROOT, secret_map.APP))
 
 
 def plan(
@@ -43,7 +43,7 @@ def plan(
             continue  # the user's or cert-manager's, or ours: it is filled, and nothing of it is rendered
         different = drift.differences(manifest, found)
         if different and kind in _GUARDED and _is_running(wanted, live):
-            reasons += [_belongs_to_upgrade(manifest, one) for one in _most_telling(different)]
+            reasons += [_belongs_to_upgrade(manifest, difference) for difference in _most_telling(different)]
         elif different:
             steps.append(Step("apply", kind, name, str(different[0]), manifest))
     if reasons:
@@ -86,8 +86,8 @@ def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) ->
 def _most_telling(different: list[drift.Difference]) -> list[drift.Difference]:
     """One difference for each value: images and sizes appear once per container."""
     seen: dict[str, drift.Difference] = {}
-    for one in different:
-        seen.setdefault(f"{one.path.rsplit('.', 1)[-1]} {one.wanted}", one)
+    for difference in different:
+        seen.setdefault(f"{difference.path.rsplit('.', 1)[-1]} {difference.wanted}", difference)
     return list(seen.values())
 
 

@@ -14,13 +14,13 @@ def choose(members: Sequence[view.GroupMember], wanted: str, last: str) -> view.
     """The member to copy: the one asked for; else the replica with the least to apply. Among equals, the donor of the
     last backup wins: most of its pages are stored already. The primary is copied only if it is alone. Raises Refused.
     """
-    online = {one.pod: one for one in members if one.state == view.ONLINE}
+    online = {member.pod: member for member in members if member.state == view.ONLINE}
     if wanted and wanted not in online:
         text = f"--member {wanted}: not ONLINE; ONLINE are {', '.join(sorted(online)) or 'none'}"
         raise Refused([Reason("no-such-member", text, "mysqlops status")])
     if wanted:
         return online[wanted]
-    replicas = [one for one in online.values() if one.role == names.ROLE_REPLICA] or list(online.values())
+    replicas = [member for member in online.values() if member.role == names.ROLE_REPLICA] or list(online.values())
     if not replicas:
         raise Refused([Reason("no-donor", "no member is ONLINE", "mysqlops status")])
     return min(replicas, key=lambda one: (one.queue > _AS_GOOD_AS_NONE, one.pod != last, one.queue, one.pod))

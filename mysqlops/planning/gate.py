@@ -63,11 +63,15 @@ def reasons(
     is_expected = names.ordinal_of(going.member) < now.replicas
     if is_expected and (single := only_member(now, f"{going.claim} is the only copy")):
         return single
-    others = [one for one in status.carriers(now, [going.member]) if one.ordinal < now.replicas and one.name in answers]
+    others = [
+        member
+        for member in status.carriers(now, [going.member])
+        if member.ordinal < now.replicas and member.name in answers
+    ]
     found = _who_remains(now, going, others)
     if not accept_loss:
         # A claim that goes as soon as its pod stops is no copy.
-        found += _only_here(now, going, [answers[one.name] for one in others if not one.claim_going])
+        found += _only_here(now, going, [answers[member.name] for member in others if not member.claim_going])
     return found
 
 
@@ -85,7 +89,7 @@ def _who_remains(now: Status, going: Going, others: list[Member]) -> list[Reason
     hint = f"mysqlops status {now.name}"
     if now.primary is None:
         return [Reason("no-primary", f"no primary of {now.name} is seen: {_states(now)}", hint)]
-    if now.primary not in {one.name for one in others}:
+    if now.primary not in {member.name for member in others}:
         return [Reason("no-primary", f"the primary {now.primary} does not answer now", hint)]
     found = _no_majority(now, going, others)
     return found or status.reasons_of(now, *status.CONTRADICTIONS)
@@ -105,29 +109,29 @@ def _no_majority(now: Status, going: Going, others: list[Member]) -> list[Reason
 def _voters(now: Status, going: Going) -> int:
     voters = now.replicas
     if going.repair and now.group:
-        member = next((one for one in now.members if one.name == going.member), None)
+        member = next((member for member in now.members if member.name == going.member), None)
         is_outside = going.member not in now.group or (member is not None and member.state == view.RECOVERING)
         voters = len(set(now.group) - {going.member}) if is_outside else len(now.group)
     return max(voters, going.voters)
 
 
 def _states(now: Status) -> str:
-    return ", ".join(f"{one.name} is {one.state}" for one in now.members) or "it has no members"
+    return ", ".join(f"{member.name} is {member.state}" for member in now.members) or "it has no members"
 
 
 def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[Reason]:
     rebuild = f"mysqlops member rebuild {now.name} {going.member} --accept-loss"
     accepting = f", or give {going.flag}" if going.flag else f", or {rebuild}"
     if going.held is None:
-        waiting = next((one.waiting_for for one in now.members if one.name == going.member), "")
+        waiting = next((member.waiting_for for member in now.members if member.name == going.member), "")
         why = f" ({waiting})" if waiting else ""
         text = (
             f"what {going.member} holds on claim {going.claim} is not known{why}: it may have what no other member has"
         )
         return [Reason("unknown-data", text, f"bring its pod up first{accepting}")]
     elsewhere = gtid.GtidSet()
-    for one in answers:
-        elsewhere = elsewhere.union(one)
+    for gtids in answers:
+        elsewhere = elsewhere.union(gtids)
     only = going.held.subtract(elsewhere)
     if not only:
         return []
@@ -142,12 +146,12 @@ def going(now: Status, claim: Json, noted: gtid.GtidSet | None, flag: str, *, re
     member = names.pod_of_claim(metadata["name"])
     held = held_by(now, member)
     if held is None and noted is not None:
-        last = next((one.held_at_least for one in now.members if one.name == member), None)
+        last = next((voter.held_at_least for voter in now.members if voter.name == member), None)
         held = noted.union(gtid.GtidSet.parse(last or ""))
     return Going(metadata["name"], metadata["uid"], member, held, flag, repair)
 
 
 def held_by(now: Status, member: str) -> gtid.GtidSet | None:
     """All that a member holds, applied or only received, if its server was asked within the last half minute."""
-    held = next((one.held for one in now.members if one.name == member), None)
+    held = next((voter.held for voter in now.members if voter.name == member), None)
     return gtid.GtidSet.parse(held) if held is not None else None

@@ -48,7 +48,7 @@ def judge(spec: ClusterSpec, output: str, code: int) -> Tried:
 
 
 def _lacking(spec: ClusterSpec, has: capabilities.Capabilities | None) -> tuple[str, ...]:
-    return tuple(f"--image {spec.image} {one}" for one in capabilities.missing_tools(has))
+    return tuple(f"--image {spec.image} {tool}" for tool in capabilities.missing_tools(has))
 
 
 def _warnings(spec: ClusterSpec, output: str) -> tuple[str, ...]:

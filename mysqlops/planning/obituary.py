@@ -47,12 +47,12 @@ def plan(last: view.ServerView | None, seconds: float, *, cluster: str, is_refus
         return Silence("it stopped by itself, and left its group before")
     if last is None or seconds > LATEST_SECONDS:
         return Silence("it is unknown whether it was in a group")
-    own = next((one for one in last.members if one.server_uuid == last.server_uuid), None)
+    own = next((member for member in last.members if member.server_uuid == last.server_uuid), None)
     if own is None or own.state not in view.IN_GROUP:
         return Silence("it was in no group")
     if why := _why_nobody_decides(last):
         return Silence(why)
-    witnesses = tuple(one.pod for one in last.successors() if names.is_member(one.pod, cluster))
+    witnesses = tuple(member.pod for member in last.successors() if names.is_member(member.pod, cluster))
     return Request(last.group_name, witnesses) if witnesses else Silence("no other member was ONLINE")
 
 

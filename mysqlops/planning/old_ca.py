@@ -37,7 +37,7 @@ def read(answer: Any) -> Facts:
 
 def certificates(bundle: Any) -> tuple[str, ...]:
     """The certificates of a bundle, however their lines are broken."""
-    return tuple("".join(one.split()) for one in _CERTIFICATE.findall(bundle if isinstance(bundle, str) else ""))
+    return tuple("".join(body.split()) for body in _CERTIFICATE.findall(bundle if isinstance(bundle, str) else ""))
 
 
 def refused(
@@ -72,12 +72,12 @@ def refused(
 def _with_the_old_alone(cluster: str, facts: Facts, secrets: Sequence[Json]) -> list[str]:
     newest, old = facts.trusted[0], set(facts.trusted[1:])
     given = {secret_map.secret(cluster, secret_map.APP): facts.application}
-    for one in secrets:
-        keys = [key for key in one.get("data") or {} if key.endswith((".crt", ".pem"))]
+    for secret in secrets:
+        keys = [key for key in secret.get("data") or {} if key.endswith((".crt", ".pem"))]
         for key in keys:
-            held = certificates(_text(one, key))
+            held = certificates(_text(secret, key))
             if old.intersection(held):
-                given[typed.visible(one["metadata"]["name"])] = held
+                given[typed.visible(secret["metadata"]["name"])] = held
                 if newest not in held:
                     break
     own = secret_map.secret(cluster, secret_map.CA)  # what the agents sign with is no client's

@@ -52,7 +52,7 @@ def _is_over(key: str, annotations: Mapping[str, str], members: Sequence[Member]
     is reported separately."""
     if key != names.ANNOTATION_REBUILDING:
         return False
-    serving = {one.name: one.server_uuid for one in members if one.state == view.ONLINE}
+    serving = {member.name: member.server_uuid for member in members if member.state == view.ONLINE}
     rebuilding = ordered.rebuilding(annotations, now)
     has_any = bool(rebuilding or ordered.expired(annotations, now))
     return has_any and all(uuid and serving.get(pod) == uuid for pod, uuid in rebuilding.items())

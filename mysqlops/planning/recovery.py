@@ -46,9 +46,9 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     """The members to give up: those that are missing, and those named in `without`, which may have diverged. Raises
     Refused if a group runs, nobody is in the way, nobody would be left, or those who are left have diverged."""
     now = verdict.judge(seen)
-    running = [one for one in now.members if one.state in view.IN_GROUP]
+    running = [member for member in now.members if member.state in view.IN_GROUP]
     if running:
-        text = ", ".join(f"{one.name} {one.state}" for one in now.members)
+        text = ", ".join(f"{member.name} {member.state}" for member in now.members)
         raise Refused([Reason("group-runs", f"a group is running ({text}): there is nothing to recover")])
     note = group.note_of(status.annotations_of(seen.lease))
     if note.garbled:
@@ -109,7 +109,7 @@ def _uuids(lasts: dict[str, _Last]) -> dict[str, str]:
 
 
 def _risk(pod: str, now: status.Status, last: _Last, everything: gtid.GtidSet) -> Risk:
-    waiting = next((one.waiting_for for one in now.members if one.name == pod), "")
+    waiting = next((member.waiting_for for member in now.members if member.name == pod), "")
     why = waiting or "it was in the last group, and has no pod now"
     return Risk(pod, why, last.server_uuid, _only(last.held, everything), last.is_outside)
 
@@ -154,7 +154,7 @@ def _expected(note: group.Note, now: status.Status) -> dict[str, str]:
 def _last(seen: status.Observed, now: status.Status, pod: str) -> _Last:
     note = group.note_of(status.annotations_of(seen.lease))
     found = seen.pods.get(pod)
-    state = next((one.state for one in now.members if one.name == pod), status.ABSENT)
+    state = next((member.state for member in now.members if member.name == pod), status.ABSENT)
     text = (found["metadata"].get("annotations") or {}).get(names.ANNOTATION_MEMBER) if found else None
     last = load(text, found["metadata"]["uid"]) if found else None
     expected = note.expected().get(pod, "") or note.outcasts.get(pod, "")

@@ -19,7 +19,9 @@ Json = dict[str, Any]
 
 def newest(backups: Sequence[Backup], owner: Owner, now: datetime, *, has_key: bool) -> Backup | None:
     """The newest backup of this cluster that counts and holds the server's files; None if there is none."""
-    own = [one for one in backups if one.owner == owner and one.method != LOGICAL and one.level != FAILED]
+    own = [
+        backup for backup in backups if backup.owner == owner and backup.method != LOGICAL and backup.level != FAILED
+    ]
     return next(iter(retention.counting(own, now, has_key=has_key)), None)
 
 
@@ -71,7 +73,7 @@ def result(
         settings=of["settings"],
         backup=chosen.id,
         at=instant.text(ended),
-        locked_out=rehearsal.shortened("; ".join(one.message for one in locked_out)),
+        locked_out=rehearsal.shortened("; ".join(reason.message for reason in locked_out)),
         ok=found.ok,
         why=rehearsal.shortened(found.why),
         version=of["version"],
@@ -84,5 +86,5 @@ def result(
 
 
 def _ended(pod: Json, step: str) -> datetime:
-    ended = next(one["state"]["terminated"] for one in pods.containers(pod) if one["name"] == step)
+    ended = next(container["state"]["terminated"] for container in pods.containers(pod) if container["name"] == step)
     return datetime.fromisoformat(ended["finishedAt"])

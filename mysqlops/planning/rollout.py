@@ -49,14 +49,16 @@ Action = Replace | Switchover | Wait | Done
 def plan(now: Status, old: Collection[str], dead: Collection[str] = (), *, goes_back: bool = False) -> Action:
     """The next action; `old` are the pods still to be replaced, `dead` those whose mysqld does not run. A primary with
     a template that failed hands over first: clients may be shut out as long as it leads."""
-    out_of_group = [one for one in now.members if one.name in old and one.state not in view.IN_GROUP]
+    out_of_group = [member for member in now.members if member.name in old and member.state not in view.IN_GROUP]
     if out_of_group:
-        needed = [(one, _needed_because(one, now, old, dead)) for one in reversed(out_of_group)]
+        needed = [(member, _needed_because(member, now, old, dead)) for member in reversed(out_of_group)]
         first = next((one for one, why in needed if why is None), None)
         return Wait(str(needed[0][1])) if first is None else Replace(first.name, f"it is {first.state}")
     if blocking := held_up_by(now):
         return Wait(blocking[0])
-    waiting = sorted((one for one in now.members if one.name in old), key=lambda one: (_leads(one, now), -one.ordinal))
+    waiting = sorted(
+        (member for member in now.members if member.name in old), key=lambda one: (_leads(one, now), -one.ordinal)
+    )
     if not waiting:
         return Done()
     of_last = _next_of(now, waiting[-1], old)
@@ -66,7 +68,9 @@ def plan(now: Status, old: Collection[str], dead: Collection[str] = (), *, goes_
 def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
     if not _leads(first, now):
         return Replace(first.name, "a replica")
-    successor = next((one for one in now.members if one.name not in old and one.role == names.ROLE_REPLICA), None)
+    successor = next(
+        (member for member in now.members if member.name not in old and member.role == names.ROLE_REPLICA), None
+    )
     # A group refuses to switch over to a member of a newer version; it elects one when the old primary leaves.
     if successor is not None and version.is_same(successor.version, first.version):
         return Switchover(first.name, successor.name)
@@ -75,8 +79,8 @@ def _next_of(now: Status, first: Member, old: Collection[str]) -> Action:
 
 def _is_proven(now: Status, old: Collection[str]) -> bool:
     """True if no pod has the new template yet, or one that has it is in the group."""
-    new = [one for one in now.members if one.name not in old]
-    return not new or any(one.state == view.ONLINE for one in new)
+    new = [member for member in now.members if member.name not in old]
+    return not new or any(member.state == view.ONLINE for member in new)
 
 
 def _needed_because(member: Member, now: Status, old: Collection[str], dead: Collection[str]) -> str | None:
@@ -123,14 +127,16 @@ def no_way_back(now: Status, record: Rollout) -> list[Reason]:
     member's data, the claims are kept, and no primary is needed."""
     if not record.changes_version():
         return []
-    leader = next((one for one in now.members if one.name == now.primary), None)
+    leader = next((member for member in now.members if member.name == now.primary), None)
     forward = f"fix the cause above, then mysqlops upgrade {now.name} --resume"
     if leader is not None and version.is_same(leader.version, record.version_after) and not _is_openable(record):
         text = f"{leader.name} already leads with {record.version_after}, so there is no way back to"
         return [Reason("newer-leads", f"{text} {record.version_before}", forward)]
-    newer = [one.name for one in now.members if version.is_same(one.version, record.version_after)]
+    newer = [member.name for member in now.members if version.is_same(member.version, record.version_after)]
     if leader is None and newer and now.replicas > 1:
-        states = ", ".join(f"{one.name} is {one.state} ({one.waiting_for or 'no reason known'})" for one in now.members)
+        states = ", ".join(
+            f"{member.name} is {member.state} ({member.waiting_for or 'no reason known'})" for member in now.members
+        )
         text = f"going back to {record.version_before} gives {', '.join(newer)} empty claims, and no primary is seen"
         return [Reason("no-primary", f"{text} that holds all their data: {states}", forward)]
     return []
@@ -171,29 +177,34 @@ def _leads(member: Member, now: Status) -> bool:
 def held_up_by(now: Status) -> list[str]:
     """Why no pod may be replaced now. A claim that is being deleted is no reason: its pod is among the old ones, and
     replacing that pod, through the gate, completes the deletion."""
-    found = [one.message for one in in_the_way(now, "rollout-open", GOING)]
+    found = [condition.message for condition in in_the_way(now, "rollout-open", GOING)]
     found += [
-        f"{one.name} has {one.behind} transactions to apply" for one in now.members if (one.behind or 0) > _CAUGHT_UP
+        f"{member.name} has {member.behind} transactions to apply"
+        for member in now.members
+        if (member.behind or 0) > _CAUGHT_UP
     ]
     return found
 
 
 def failed_because(pod: Json) -> str | None:
     """Why a new pod will not come up by itself, or None while it still may."""
-    for one in containers(pod):
-        waiting = one.get("state", {}).get("waiting") or {}
-        crashed = waiting.get("reason") == "CrashLoopBackOff" and int(one.get("restartCount", 0)) >= _CRASHES
+    for spec in containers(pod):
+        waiting = spec.get("state", {}).get("waiting") or {}
+        crashed = waiting.get("reason") == "CrashLoopBackOff" and int(spec.get("restartCount", 0)) >= _CRASHES
         if waiting.get("reason") in _HOPELESS or crashed:
-            told = last_words(one) or str(waiting.get("message", ""))[:300]
-            return f"container {one['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
+            told = last_words(spec) or str(waiting.get("message", ""))[:300]
+            return f"container {spec['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
     return None
 
 
 def steps(now: Status, why: str, *, changes_version: bool) -> tuple[Step, ...]:
     """The order in which all pods will be replaced, as `--dry-run` prints it. A group does not switch over to a member
     of a newer version: between versions the old primary hands over as it leaves."""
-    replicas = sorted((one for one in now.members if not _leads(one, now)), key=lambda one: -one.ordinal)
-    found = [Step("replace", "Pod", one.name, "replica" + (", the canary" * (one is replicas[0]))) for one in replicas]
+    replicas = sorted((member for member in now.members if not _leads(member, now)), key=lambda one: -one.ordinal)
+    found = [
+        Step("replace", "Pod", member.name, "replica" + (", the canary" * (member is replicas[0])))
+        for member in replicas
+    ]
     if now.primary is not None:
         successor = replicas[-1].name if replicas else None
         if successor and not changes_version:

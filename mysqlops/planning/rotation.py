@@ -16,9 +16,9 @@ def check_rotate(now: Status, order: ordered.Rotation | None, seen: rotation.See
     """An absent member would come back with data that does not know the new passwords, and a second rotation would drop
     the passwords in use; raises Refused. A rotation that was interrupted may continue."""
     # A rotation is the way out of a password that somebody edited in the Secret.
-    reasons = [one.as_reason() for one in in_the_way(now, "secrets-refused")]
+    reasons = [condition.as_reason() for condition in in_the_way(now, "secrets-refused")]
     # An agent of an older release gives new data the new passwords only.
-    reasons += [one.as_reason() for one in now.conditions if one.code == "agents-differ"]
+    reasons += [condition.as_reason() for condition in now.conditions if condition.code == "agents-differ"]
     if order is not None and order.holders is not None:
         text = f"passwords of {now.name} were rotated at {order.since}, and the old ones are still valid"
         reasons.append(Reason(CODE, text, f"mysqlops users rotate {now.name} --finish"))
@@ -38,9 +38,13 @@ def check_finish(now: Status, order: ordered.Rotation | None) -> ordered.Rotatio
         text = f"the rotation of {now.name} that began at {order.since} has not given every member the new passwords"
         raise Refused([Reason(CODE, text, f"mysqlops users rotate {now.name}")])
     reasons = [
-        Reason("member-not-online", f"{one.name} is {one.state}: {one.waiting_for}", "bring it back, or rebuild it")
-        for one in now.members
-        if one.state != view.ONLINE
+        Reason(
+            "member-not-online",
+            f"{member.name} is {member.state}: {member.waiting_for}",
+            "bring it back, or rebuild it",
+        )
+        for member in now.members
+        if member.state != view.ONLINE
     ]
     if reasons:
         raise Refused(reasons)
@@ -50,9 +54,9 @@ def check_finish(now: Status, order: ordered.Rotation | None) -> ordered.Rotatio
 def have_applied(now: Status, executed: str) -> bool:
     """Whether every expected member is ONLINE and has these transactions."""
     wanted = gtid.GtidSet.parse(executed)
-    there = [one for one in now.members if one.state == view.ONLINE]
+    there = [member for member in now.members if member.state == view.ONLINE]
     return len(there) >= now.replicas and all(
-        wanted.is_subset(gtid.GtidSet.parse(one.executed or "")) for one in now.members
+        wanted.is_subset(gtid.GtidSet.parse(member.executed or "")) for member in now.members
     )
 
 

@@ -63,7 +63,7 @@ def kept_of(claim: Json, history: str) -> Kept:
 
 def plan(now: Status, target: int) -> Action:
     """The next action on the way to `target` members."""
-    leaving = [one.name for one in now.members if one.ordinal >= now.replicas]
+    leaving = [member.name for member in now.members if member.ordinal >= now.replicas]
     if leaving:
         return Wait(f"{leaving[-1]} is leaving the group")
     if now.replicas > target:
@@ -71,7 +71,7 @@ def plan(now: Status, target: int) -> Action:
     if now.awaited:  # no group is formed without them, so they come back first
         return Grow(names.pod(now.name, now.replicas))
     if blocking := in_the_way(now, claims.GOING):  # such a claim needs more copies
-        return Wait("; ".join(one.message for one in blocking))
+        return Wait("; ".join(condition.message for condition in blocking))
     return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
 
 
@@ -80,7 +80,7 @@ def _plan_down(now: Status, target: int) -> Action:
     if going := reasons_of(now, claims.GOING, *CONTRADICTIONS):
         return Wait(going[0].message)
     if now.primary == last:
-        heirs = [one for one in now.members if one.ordinal < target and one.role == names.ROLE_REPLICA]
+        heirs = [member for member in now.members if member.ordinal < target and member.role == names.ROLE_REPLICA]
         return Switchover(last, heirs[0].name) if heirs else Wait("no member that stays could be primary")
     if now.primary is None:
         return Wait(f"{now.name} has no primary")
@@ -91,15 +91,17 @@ def _plan_down(now: Status, target: int) -> Action:
 
 def _is_needed(now: Status, target: int, leaving: Collection[str]) -> bool:
     """Too few ONLINE members would stay. A member outside the group may go anyway: the group loses nothing."""
-    serves = any(one.name in now.group or one.state in view.IN_GROUP for one in now.members if one.name in leaving)
-    staying = [one for one in carriers(now, leaving) if one.ordinal < target]
+    serves = any(
+        member.name in now.group or member.state in view.IN_GROUP for member in now.members if member.name in leaving
+    )
+    staying = [member for member in carriers(now, leaving) if member.ordinal < target]
     return serves and not are_majority(staying, target)
 
 
 def _is_vote_needed(now: Status, last: str) -> bool:
     """Without it the group, which still counts members that it has not yet expelled, would lose its majority."""
     rest = [pod for pod in now.group if pod != last]
-    alive = [one for one in now.members if one.name in rest and one.state in view.IN_GROUP]
+    alive = [member for member in now.members if member.name in rest and member.state in view.IN_GROUP]
     return last in now.group and not are_majority(alive, len(rest))
 
 
@@ -110,17 +112,17 @@ def check(now: Status, target: int) -> None:
     forbidding = ("rollout-open", claims.GOING) if target < now.replicas else ("rollout-open",)
     if reasons := reasons_of(now, *forbidding):
         raise Refused(reasons)
-    missing = ", ".join(f"{one.name} is {one.state}" for one in now.members if one.state != view.ONLINE)
+    missing = ", ".join(f"{member.name} is {member.state}" for member in now.members if member.state != view.ONLINE)
     if target > now.replicas and now.awaited:
         return
     if now.primary is None:
         text = f"{now.name} has no primary, so nobody can join or leave its group ({missing})"
         raise Refused([Reason("no-primary", text, _hint_down(now))])
-    online = sum(one.state == view.ONLINE for one in now.members)
+    online = sum(member.state == view.ONLINE for member in now.members)
     if target > now.replicas and not _will_be_whole(now):
         text = f"{online} of {now.replicas} members are ONLINE ({missing}): bring them back before you add another"
         raise Refused([Reason("no-majority", text, way_out(now))])
-    leaving = [one.name for one in now.members if one.ordinal >= target]
+    leaving = [member.name for member in now.members if member.ordinal >= target]
     if target < now.replicas and _is_needed(now, target, leaving):
         text = f"too few of the {target} members that would stay are ONLINE ({missing})"
         raise Refused([Reason("no-majority", text, way_out(now))])
@@ -131,8 +133,8 @@ def _will_be_whole(now: Status) -> bool:
     not in the group yet, and `plan` adds no other before it serves."""
     coming = names.pod(now.name, now.replicas - 1)
     is_new = bool(now.group) and coming not in now.group
-    counted = [one for one in now.members if not (is_new and one.name == coming)]
-    alive = sum(one.state in view.IN_GROUP for one in counted)
+    counted = [member for member in now.members if not (is_new and member.name == coming)]
+    alive = sum(member.state in view.IN_GROUP for member in counted)
     return 2 * alive > now.replicas - is_new
 
 
@@ -147,11 +149,11 @@ def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> No
     """Before any member leaves: what a leaving member holds must be known. An ONLINE one leaves cleanly, and what only
     it holds now is on its way to the others; the gate checks again before its claim is deleted. Raises Refused."""
     staying = gtid.GtidSet()
-    for one in now.members:
-        if one.ordinal < target and one.state == view.ONLINE and one.executed is not None:
-            staying = staying.union(gtid.GtidSet.parse(one.executed))
-    leaving = [one for one in now.members if one.ordinal >= target and one.state != view.ONLINE]
-    reasons = [] if accept_loss else [_only_there(one, staying) for one in leaving]
+    for member in now.members:
+        if member.ordinal < target and member.state == view.ONLINE and member.executed is not None:
+            staying = staying.union(gtid.GtidSet.parse(member.executed))
+    leaving = [member for member in now.members if member.ordinal >= target and member.state != view.ONLINE]
+    reasons = [] if accept_loss else [_only_there(member, staying) for member in leaving]
     if found := [reason for reason in reasons if reason is not None]:
         raise Refused(found)
 
@@ -182,7 +184,7 @@ def cannot_catch_up_because(
     strange = executed.subtract(held)
     if strange:
         return f"{what} holds {strange}, which the group does not have"
-    if not any(one.is_subset(executed) for one in purged):
+    if not any(gtids.is_subset(executed) for gtids in purged):
         missing = held.subtract(executed).count()
         return f"{what} lacks {missing} transactions, and no member has the binary logs for all of them any more"
     return None

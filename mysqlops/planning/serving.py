@@ -18,7 +18,11 @@ def choose(now: status.Status, wanted: str = "", *, replica: bool = False) -> st
         if now.primary is None:
             raise Refused([Reason("no-primary", f"{now.name} has no primary", f"{look}; or choose a --member")])
         return now.primary
-    serving = [one for one in now.members if one.role == names.ROLE_REPLICA and one.state == view.ONLINE]
+    serving = [
+        candidate
+        for candidate in now.members
+        if candidate.role == names.ROLE_REPLICA and candidate.state == view.ONLINE
+    ]
     if not serving:
         raise Refused([Reason("no-replica", f"no replica of {now.name} is ONLINE", f"{look}; or omit --replica")])
     return min(serving, key=lambda one: (one.behind or 0, one.ordinal)).name

@@ -29,15 +29,15 @@ _MODES = {
 
 def values(text: str) -> dict[str, str]:
     """What each line of my.cnf sets, by the variable's name, as the server reads it."""
-    options = [my_cnf.option(one.key, one.value) for one in mysqld_config.parse(text, "my.cnf")]
-    return {one.name: "ON" if one.value is None else one.value for one in options}
+    options = [my_cnf.option(setting.key, setting.value) for setting in mysqld_config.parse(text, "my.cnf")]
+    return {option.name: "ON" if option.value is None else option.value for option in options}
 
 
 def of_objects(objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """What the files of the ConfigMaps among these objects set."""
     found: dict[str, str] = {}
-    for one in objects:
-        for text in (one.get("data") or {}).values() if one.get("kind") == "ConfigMap" else ():
+    for manifest in objects:
+        for text in (manifest.get("data") or {}).values() if manifest.get("kind") == "ConfigMap" else ():
             with suppress(ConfigError):  # no my.cnf
                 found |= values(text)
     return found
@@ -121,12 +121,12 @@ def is_same(left: str | None, right: str | None) -> bool:
 
 
 def _words(value: str | None) -> list[str]:
-    return [one.strip().lower() for one in (value or "").split(",") if one.strip()]
+    return [part.strip().lower() for part in (value or "").split(",") if part.strip()]
 
 
 def _modes(value: str | None) -> set[str]:
     found = set(_words(value))
-    return found.union(*(_words(_MODES[one]) for one in found & set(_MODES)))
+    return found.union(*(_words(_MODES[mode]) for mode in found & set(_MODES)))
 
 
 def _is_rounded(name: str, configured: int | None, running: int | None) -> bool:

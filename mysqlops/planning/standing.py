@@ -29,7 +29,7 @@ def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord 
     if noted:
         return f"another group was formed without it: the Lease records incarnation {noted}, and it is in {own}"
     holder = record.holder
-    is_here = holder in (None, "", pod) or any(one.pod == holder for one in server.members)
+    is_here = holder in (None, "", pod) or any(member.pod == holder for member in server.members)
     if is_here or record.held_for_seconds >= view.LEASE_SECONDS:  # whoever took it died before it formed a group
         return ""
     return f"{holder} took the Lease to form the group, and is not in this member's group"
@@ -73,7 +73,7 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     if record.read_at < since and not _is_noted(server, record):
         return None
     before = record.note
-    inside = {one.pod: one.server_uuid for one in server.members}
+    inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(
         before,
@@ -106,7 +106,7 @@ def without_joining(pods: Collection[str], server: view.ServerView, record: view
     Such a pod was scaled away and could never be accounted for in an outage. Only the recorded group's primary may
     write it.
     """
-    inside = {one.pod for one in server.members}
+    inside = {member.pod for member in server.members}
     gone = {pod for pod in pods if pod in record.note.joining and pod not in inside}
     if not gone or server.role() != names.ROLE_PRIMARY or not _is_noted(server, record):
         return None

@@ -136,14 +136,14 @@ _HARMLESS = {
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:
     """The conditions that block every change which needs a whole group; codes in `but` do not count."""
-    return [one for one in now.conditions if one.code not in _HARMLESS | set(but)]
+    return [condition for condition in now.conditions if condition.code not in _HARMLESS | set(but)]
 
 
 def is_whole(now: Status, fenced: Collection[str]) -> bool:
     """Nothing is in the way but that those accept no clients whom a user keeps out of service."""
     return all(
-        one.code == "serves-nobody" and any(one.message.startswith(f"{name} ") for name in fenced)
-        for one in in_the_way(now)
+        condition.code == "serves-nobody" and any(condition.message.startswith(f"{name} ") for name in fenced)
+        for condition in in_the_way(now)
     )
 
 
@@ -155,9 +155,9 @@ def carriers(now: Status, going: Collection[str]) -> list[Member]:
     the primary sees. A RECOVERING member has a vote too, but it is not relied on: its server may end at any moment, and
     the majority with it, if the one that goes was the vote to spare. Every verb that takes a member away counts so."""
     return [
-        one
-        for one in now.members
-        if one.name not in going and one.state == view.ONLINE and (not now.group or one.name in now.group)
+        member
+        for member in now.members
+        if member.name not in going and member.state == view.ONLINE and (not now.group or member.name in now.group)
     ]
 
 
@@ -168,11 +168,11 @@ def are_majority(carrying: Collection[Member], voters: int) -> bool:
 def way_out(now: Status) -> str:
     """What a user can do while too few members serve: wait for those that are joining, or rebuild one that is outside
     the running group."""
-    coming = [one.name for one in now.members if one.state == view.RECOVERING]
+    coming = [member.name for member in now.members if member.state == view.RECOVERING]
     if coming:
         return f"wait until {' and '.join(coming)} is ONLINE or has left the group, then run the same command again"
-    inside = {*now.group, *(one.name for one in now.members if one.state in view.IN_GROUP)}
-    outside = [one.name for one in now.members if one.ordinal < now.replicas and one.name not in inside]
+    inside = {*now.group, *(member.name for member in now.members if member.state in view.IN_GROUP)}
+    outside = [member.name for member in now.members if member.ordinal < now.replicas and member.name not in inside]
     if now.primary is None or not outside:
         return f"mysqlops status {now.name}"
     rebuild = f"mysqlops member rebuild {now.name} {outside[0]} --confirm {outside[0]}"
@@ -181,4 +181,4 @@ def way_out(now: Status) -> str:
 
 def reasons_of(now: Status, *codes: str) -> list[Reason]:
     """The reasons to refuse for a verb that only these conditions block."""
-    return [one.as_reason() for one in now.conditions if one.code in codes]
+    return [condition.as_reason() for condition in now.conditions if condition.code in codes]

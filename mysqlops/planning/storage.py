@@ -40,10 +40,10 @@ def check_larger(template: str, there: Sequence[Json], size: str) -> None:
 
 def check_expandable(there: Sequence[Json], expandable: Mapping[str, bool | None], size: str) -> None:
     """Raises Refused if a storage class does not allow it; a class that we may not read is tried."""
-    stuck = [one for one in there if expandable.get(one["spec"].get("storageClassName") or "") is False]
-    small = [one for one in stuck if is_smaller(one, size)]
+    stuck = [claim for claim in there if expandable.get(claim["spec"].get("storageClassName") or "") is False]
+    small = [claim for claim in stuck if is_smaller(claim, size)]
     if small:
-        listed = ", ".join(f"{one['metadata']['name']} ({one['spec'].get('storageClassName')})" for one in small)
+        listed = ", ".join(f"{claim['metadata']['name']} ({claim['spec'].get('storageClassName')})" for claim in small)
         text = f"the classes of these claims cannot expand: {listed}"
         raise Refused([Reason("not-expandable", text, "--by-rebuild gives one member after another a new claim")])
 
@@ -53,7 +53,7 @@ def infeasible_because(claim: Json) -> str | None:
     states = claim.get("status", {}).get("allocatedResourceStatuses") or {}
     if str(states.get("storage", "")).endswith("Infeasible"):
         conditions = claim["status"].get("conditions") or []
-        told = "; ".join(str(one["message"]) for one in conditions if one.get("message"))
+        told = "; ".join(str(condition["message"]) for condition in conditions if condition.get("message"))
         return f"{claim['metadata']['name']} cannot grow: {states['storage']}: {told or 'no reason given'}"
     return None
 

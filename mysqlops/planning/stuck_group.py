@@ -25,7 +25,7 @@ def look(before: Sightings, counted: Iterable[str], peers: Iterable[view.Peer]) 
 
 def why_stuck(server: view.ServerView, sightings: Sightings) -> str:
     """Evidence that this member's group can no longer decide anything; empty if it can."""
-    alive = {one.pod for one in server.members if one.state in view.IN_GROUP}
+    alive = {member.pod for member in server.members if member.state in view.IN_GROUP}
     gone = sorted(pod for pod in alive if sightings.get(pod, 0) >= _CERTAIN_LOOKS)
     if not gone or 2 * (len(alive) - len(gone)) > len(server.members):
         return ""

@@ -30,7 +30,7 @@ class Switchover:
 def choose(seen: Status, to: str | None, limits: Limits) -> Switchover | None:
     """The switchover to make, None if `to` is already primary; raises Refused with every reason."""
     if seen.primary is None:
-        text = f"{seen.name} has no primary: {'; '.join(one.message for one in seen.conditions)}"
+        text = f"{seen.name} has no primary: {'; '.join(condition.message for condition in seen.conditions)}"
         raise Refused([Reason("no-primary", text, f"mysqlops status {seen.name}")])
     if to == seen.primary:
         return None
@@ -50,9 +50,13 @@ _OPEN_ENDS = ("service-stale", "label-stale", "primary-read-only")
 
 def is_over(now: Status, chosen: Switchover, fenced: Collection[str]) -> bool:
     """Whether the new primary leads, the Services lead there, and the old primary serves again, unless it may not."""
-    barred = [one for one in now.members if one.state == view.ONLINE and one.role == names.ROLE_NONE]
-    is_old_back = not any(one.name == chosen.primary and one.name not in fenced for one in barred)
-    return now.primary == chosen.to and is_old_back and not any(one.code in _OPEN_ENDS for one in now.conditions)
+    barred = [member for member in now.members if member.state == view.ONLINE and member.role == names.ROLE_NONE]
+    is_old_back = not any(member.name == chosen.primary and member.name not in fenced for member in barred)
+    return (
+        now.primary == chosen.to
+        and is_old_back
+        and not any(condition.code in _OPEN_ENDS for condition in now.conditions)
+    )
 
 
 def unfit_because(member: Member, limits: Limits) -> str | None:
@@ -72,11 +76,14 @@ def unfit_because(member: Member, limits: Limits) -> str | None:
 def check_transactions(found: Sequence[dict[str, object]], limits: Limits) -> None:
     """Refuse to roll back long-open transactions, unless that is wanted. A lock cannot be rolled back: the switchover
     would begin and block all writes until the lock's session ends. Raises Refused."""
-    if locks := [one for one in found if one.get("lock")]:
-        raise Refused([_locked(one) for one in locks])
-    long = [one for one in found if int(str(one["seconds"])) >= limits.transactions_seconds]
+    if locks := [transaction for transaction in found if transaction.get("lock")]:
+        raise Refused([_locked(lock) for lock in locks])
+    long = [transaction for transaction in found if int(str(transaction["seconds"])) >= limits.transactions_seconds]
     if long and not limits.rolls_back:
-        shown = ", ".join(f"connection {one['connection']} of {one['user']}: {one['seconds']} s" for one in long[:5])
+        shown = ", ".join(
+            f"connection {transaction['connection']} of {transaction['user']}: {transaction['seconds']} s"
+            for transaction in long[:5]
+        )
         text = f"{len(long)} transactions have been open for {limits.transactions_seconds} s or more ({shown})"
         raise Refused(
             [Reason("long-transactions", text, "wait for them, or roll them back with --roll-back-transactions")]

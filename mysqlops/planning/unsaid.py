@@ -31,17 +31,17 @@ def of_notes(annotations: Mapping[str, str], cron_jobs: Collection[Json]) -> Ite
         yield f"a file cannot hold fences: {', '.join(sorted(fenced))}"
     if obituary := annotations.get(names.ANNOTATION_OBITUARY):
         yield f"a file cannot hold annotation {names.ANNOTATION_OBITUARY}={obituary} of the Lease"
-    for one in cron_jobs:
-        if one["spec"].get("suspend"):
-            yield f"CronJob {one['metadata']['name']} is suspended: a file cannot hold that"
+    for job in cron_jobs:
+        if job["spec"].get("suspend"):
+            yield f"CronJob {job['metadata']['name']} is suspended: a file cannot hold that"
 
 
 def of_targets(used: Collection[str], there: Collection[Target]) -> Iterator[str]:
-    known = {one.name for one in there}
+    known = {target.name for target in there}
     for name in sorted(used):
         if name not in known:
             yield f"target {name} is used and does not exist, so the file has no document for it"
-    for one in sorted(there, key=lambda one: one.name):
-        if one.name in used:
-            fields = "spec.passwordSecret" if one.claim else "spec.credentials and spec.passwordSecret"
-            yield f"target {one.name}: a file holds no passwords or keys; give {fields} where it does not exist yet"
+    for target in sorted(there, key=lambda one: one.name):
+        if target.name in used:
+            fields = "spec.passwordSecret" if target.claim else "spec.credentials and spec.passwordSecret"
+            yield f"target {target.name}: a file holds no passwords or keys; give {fields} where it does not exist yet"

@@ -43,8 +43,8 @@ def judge(seen: Observed) -> Status:
     extra = sorted(set(seen.pods) - set(expected), key=names.ordinal_of)
     published = {name: _publication(pod, seen.taken_at) for name, pod in seen.pods.items()}
     everything = GtidSet()
-    for one in published.values():
-        everything = everything.union(GtidSet.parse(one.executed) if one else GtidSet())
+    for publication in published.values():
+        everything = everything.union(GtidSet.parse(publication.executed) if publication else GtidSet())
     members = tuple(_member(seen, name, published.get(name), everything) for name in [*expected, *extra])
     primaries = [member.name for member in members if member.role == names.ROLE_PRIMARY]
     conditions = tuple(_conditions(seen, members, primaries, published))
@@ -167,9 +167,12 @@ def _conditions(
     found += template_state.conditions(seen)
     found += rotation.conditions(seen) + certificate_state.conditions(seen.name, members, seen.taken_at)
     found += order_state.conditions(seen, members)
-    found += [Condition(*one) for one in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)]
+    found += [
+        Condition(*trouble)
+        for trouble in backup_state.troubles(seen.name, seen.taken_at, seen.schedules, seen.receiver)
+    ]
     found += version_state.conditions(seen.name, members, seen.taken_at)
-    versions = {one.agent_version for one in published.values() if one}
+    versions = {publication.agent_version for publication in published.values() if publication}
     if len(versions) > 1:
         text = f"agents of several versions are running: {', '.join(sorted(versions))}"
         found.append(Condition("agents-differ", text, f"mysqlops status {seen.name} --watch"))
@@ -178,7 +181,7 @@ def _conditions(
 
 def _two_primaries(seen: Observed, members: Sequence[Member], primaries: list[str]) -> list[Condition]:
     """Members that lead, or are writable outside the group, where no other member receives the writes."""
-    strays = [one.name for one in members if _takes_writes(one) and one.state != view.ONLINE]
+    strays = [member.name for member in members if _takes_writes(member) and member.state != view.ONLINE]
     both = [*primaries, *(name for name in strays if name not in primaries)]
     if len(primaries) < 2 and not (strays and len(both) > 1):
         return []
@@ -216,10 +219,16 @@ def _silent_primary(members: Sequence[Member], published: Mapping[str, Publicati
     one is the primary."""
 
     silent = [member for member in members if published.get(member.name) is None]
-    heard = [one for one in published.values() if one is not None and one.state == view.ONLINE]
-    if len(silent) != 1 or not heard or any(one.role != names.ROLE_REPLICA for one in heard):
+    heard = [
+        publication
+        for publication in published.values()
+        if publication is not None and publication.state == view.ONLINE
+    ]
+    if len(silent) != 1 or not heard or any(publication.role != names.ROLE_REPLICA for publication in heard):
         return None
-    is_seen = all(silent[0].name in one.group.split(",") and one.online == len(heard) + 1 for one in heard)
+    is_seen = all(
+        silent[0].name in publication.group.split(",") and publication.online == len(heard) + 1 for publication in heard
+    )
     return silent[0] if is_seen else None
 
 

@@ -14,8 +14,8 @@ CODE = "version-ended"
 def conditions(cluster: str, members: Sequence[Member], now: datetime) -> list[Condition]:
     """A note about each such version: it is no reason to call the cluster degraded, nor to refuse a verb."""
     found = []
-    for one in sorted({known for one in members if (known := version.find(one.version or ""))}):
-        if why := series.unsupported_because(one) or series.ended_because(one, f"{now:%Y-%m-%d}"):
-            hint = f"mysqlops upgrade {cluster} --image mysql:{series.successor(one)} --dry-run"
+    for running in sorted({known for member in members if (known := version.find(member.version or ""))}):
+        if why := series.unsupported_because(running) or series.ended_because(running, f"{now:%Y-%m-%d}"):
+            hint = f"mysqlops upgrade {cluster} --image mysql:{series.successor(running)} --dry-run"
             found.append(Condition(CODE, why, hint, NOTE))
     return found

@@ -136,12 +136,12 @@ class Adoption:
         self, source: connect.Server, target: connect.Server, chosen: Sequence[str]
     ) -> tuple[dict[str, Any], list[foreign_accounts.Account]]:
         """The report, and the accounts to create. Raises StepFailed for a last copy that differs."""
-        found = [one for database in chosen for one in compare(source, target, database)]
-        different = [str(one["name"]) for one in found if not one["equal"]]
+        found = [table for database in chosen for table in compare(source, target, database)]
+        different = [str(table["name"]) for table in found if not table["equal"]]
         if different and self._finish:
             raise errors.StepFailed(f"source and copy differ in {_some(different)}")
         wanted, left = self._planned_accounts(source, target)
-        report = {"databases": list(chosen), "tables": found, "accounts": [str(one) for one in wanted]}
+        report = {"databases": list(chosen), "tables": found, "accounts": [str(account) for account in wanted]}
         return {**report, "accounts_refused": left, "zones": zones.different(source, target)}, wanted
 
     @contextlib.contextmanager
@@ -182,12 +182,12 @@ class Adoption:
         """The accounts to copy, and why others are not copied."""
         named = json.loads(self._env.get("ACCOUNTS", "[]"))
         found, there = foreign_accounts.read(source), foreign_accounts.existing(target)
-        known = {str(one) for one in found} | {one.user for one in found}
+        known = {str(account) for account in found} | {account.user for account in found}
         if unknown := [name for name in named if name not in known]:
             raise Refused(
                 [Reason("no-such-account", f"--account {', '.join(unknown)}: the source has no such account")]
             )
-        reasons = [(one, foreign_accounts.why_not(one, there, named)) for one in found]
+        reasons = [(account, foreign_accounts.why_not(account, there, named)) for account in found]
         return [one for one, why in reasons if why is None], [f"{one}: {why}" for one, why in reasons if why]
 
     def _source(self) -> connect.Server:
@@ -293,5 +293,5 @@ def compare(source: connect.Server, target: connect.Server, database: str) -> li
             here = comparison.Contents(-1, 0)
         found.append({"name": f"{database}.{table}", "rows": there.rows, "copied": here.rows, "equal": there == here})
     different = comparison.differing(comparison.programs(source, database), comparison.programs(target, database))
-    found += [{"name": f"{database} {one}", "rows": 0, "copied": -1, "equal": False} for one in different]
+    found += [{"name": f"{database} {table}", "rows": 0, "copied": -1, "equal": False} for table in different]
     return found

@@ -91,7 +91,7 @@ class Job:
             seconds=round(self._clock.monotonic() - started, 1),
             size=_size(_COPY / "data"),
             tables=len(found.tables),
-            rows=sum(one.rows for one in found.tables.values()),
+            rows=sum(table.rows for table in found.tables.values()),
             checked=checked,
             storage_size=self._env["STORAGE_SIZE"],
             **told,
@@ -113,27 +113,28 @@ class Job:
     def expired(self) -> None:
         """List the backups that the policy does not keep."""
         snapshots = _snapshots()
-        own = [one for one in self._catalogue() if one.owner == peers.owner(self._env)]
+        own = [stored for stored in self._catalogue() if stored.owner == peers.owner(self._env)]
         policy = retention.Policy(**json.loads(self._env["KEEP"]))
         over = retention.expired(own, policy, self._clock.now(), has_key=bool(peers.key()))
         # A volume snapshot is deleted with its entry, which this Job may not do: `backup prune` does.
         made = making.at_most(self._clock.now())
-        gone = [one for one in over if not (one.volume_snapshot or made.spares(one))]
-        known = ([one for one in own if one not in gone], peers.owner(self._env), peers.keys(self._env))
+        gone = [stored for stored in over if not (stored.volume_snapshot or made.spares(stored))]
+        known = ([stored for stored in own if stored not in gone], peers.owner(self._env), peers.keys(self._env))
         logs = binlog.not_needed(snapshots, *known, since=made.logs_since)
         _write_lines("forget", backup.snapshots_of(snapshots, gone) + logs)
-        self._say(f"not kept: {', '.join(one.id for one in gone) or 'none'}")
+        self._say(f"not kept: {', '.join(stored.id for stored in gone) or 'none'}")
 
     def choose(self) -> None:
         """Find the requested backup, or the newest of this cluster that has not been restored yet."""
         found = self._catalogue()
         wanted, snapshot = self._env.get("BACKUP_ID"), self._env.get("SNAPSHOT")
         if wanted:  # another entry may have the same id: take the one that the command checked
-            chosen = next((one for one in found if one.id == wanted and snapshot in (None, one.snapshot)), None)
+            same = [stored for stored in found if stored.id == wanted and snapshot in (None, stored.snapshot)]
+            chosen = same[0] if same else None
         else:
-            own = [one for one in found if one.owner == peers.owner(self._env)]
+            own = [stored for stored in found if stored.owner == peers.owner(self._env)]
             own = retention.counting(own, self._clock.now(), has_key=bool(peers.key()))
-            chosen = next((one for one in own if one.verified is None), own[0] if own else None)
+            chosen = next((stored for stored in own if stored.verified is None), own[0] if own else None)
         if chosen is None:
             what = wanted or "of this cluster whose files its key has sealed"
             raise Refused([Reason("no-such-backup", f"the target holds no backup {what}")])
@@ -181,7 +182,7 @@ class Job:
         different = contents.differences(recorded, found)
         if gtid != made.gtid:
             different.append(f"GTID set {gtid} instead of {made.gtid}")
-        rows = sum(one.rows for one in found.tables.values())
+        rows = sum(table.rows for table in found.tables.values())
         why = "; ".join(different)[:1000]
         return backup.Verification(made.id, self._moment(), not different, fetched, why, len(found.tables), rows)
 
@@ -228,7 +229,7 @@ class Job:
     def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:
         """The donor, a member's view of the group, and the group's name."""
         own = peers.owner(self._env)
-        last = next((one.member for one in backup.catalogue(_snapshots()) if one.owner == own), "")
+        last = next((stored.member for stored in backup.catalogue(_snapshots()) if stored.owner == own), "")
         told = "no member answers"
         for host in peers.hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
             try:

@@ -98,7 +98,7 @@ def must_blame_data(clock: Clock, name: str, error: errors.MysqlopsError, backup
 
 def is_of_surroundings(told: str) -> bool:
     """Whether a client's messages name only errors that a good dump can end in."""
-    numbers = [int(one) for one in re.findall(r"ERROR (\d{4})\b", told)]
+    numbers = [int(number) for number in re.findall(r"ERROR (\d{4})\b", told)]
     return bool(numbers) and _OF_SURROUNDINGS.issuperset(numbers)
 
 
@@ -114,8 +114,8 @@ def _load_log() -> str:
 
 def _last_words(name: str) -> str:
     """Why the server ended: the pod's logs are deleted with it. Its first error is usually the cause."""
-    logs = [_WORK / one for one in ("load.log", f"{name}.errors", f"{name}.last")]
-    found = [text for one in logs if one.exists() and (text := one.read_text(errors="replace").strip())]
+    logs = [_WORK / name for name in ("load.log", f"{name}.errors", f"{name}.last")]
+    found = [text for log in logs if log.exists() and (text := log.read_text(errors="replace").strip())]
     return found[0].splitlines()[0][-300:] if found else "it said nothing"
 
 

@@ -34,10 +34,10 @@ def dump(
     before = contents.of_any_version(server, say)
     accounts_then = account_statements.read(server)
     databases = [*comparison.databases(server), "mysqlops"]
-    tables = [(one, table) for one in databases for table in comparison.tables(server, one)]
+    tables = [(database, table) for database in databases for table in comparison.tables(server, database)]
     _refuse_what_sql_cannot_hold(server, tables)
     work = root / _WORK
-    (work / "databases").write_text("".join(f"{_encoded(one)}\n" for one in databases))
+    (work / "databases").write_text("".join(f"{_encoded(database)}\n" for database in databases))
     (work / "tables").write_text("".join(f"{_encoded(one)} {_encoded(table)}\n" for one, table in tables))
     say(f"dumping {len(tables)} tables of {len(databases)} databases")
     with accounts.dumping(server):
@@ -59,11 +59,11 @@ def _encoded(name: str) -> str:
 def _refuse_what_sql_cannot_hold(server: connect.Server, tables: Sequence[tuple[str, str]]) -> None:
     """Raises Refused with every object that a dump could not restore exactly."""
     reasons = [
-        Reason(_CODE, f"{comparison.quoted(*one)}: SQL cannot hold {count} of its FLOAT or JSON values", _RETYPE)
-        for one in tables
-        if (count := comparison.not_writable(server, *one))
+        Reason(_CODE, f"{comparison.quoted(*table)}: SQL cannot hold {count} of its FLOAT or JSON values", _RETYPE)
+        for table in tables
+        if (count := comparison.not_writable(server, *table))
     ]
-    reasons += [Reason(_CODE, f"{one}: {programs.MISREAD}", _ARCHIVE) for one in programs.splitting(server)]
+    reasons += [Reason(_CODE, f"{program}: {programs.MISREAD}", _ARCHIVE) for program in programs.splitting(server)]
     # In an alias, as in the text of every view, the server strips leading spaces and control characters from a name.
     reasons += [
         Reason(_CODE, f"view {comparison.quoted(*one)}: a column's name starts with {column[0]!r}", _ARCHIVE)

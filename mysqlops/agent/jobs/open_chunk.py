@@ -65,15 +65,17 @@ class OpenChunk:
         """Add one file; False if it belongs to another history. A transaction that continues in the next file is
         incomplete, and the server does not count it."""
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if foreign and any(one.gtid.startswith(foreign) for one in relay_log.transactions(data, file.name)):
+            if foreign and any(
+                transaction.gtid.startswith(foreign) for transaction in relay_log.transactions(data, file.name)
+            ):
                 return False
             has_any = False
-            for one in relay_log.transactions(data, file.name):
+            for transaction in relay_log.transactions(data, file.name):
                 has_any = True
-                if one.gtid in complete:
-                    self._count(one)
+                if transaction.gtid in complete:
+                    self._count(transaction)
                 else:
-                    self._unfinished = one
+                    self._unfinished = transaction
             is_empty = not has_any and relay_log.is_empty(data, file.name)
             digest = binlog.chained(self.chunk.digest, data)
         self._seen.add(file.name)

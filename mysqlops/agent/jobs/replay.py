@@ -41,8 +41,8 @@ class Replay:
         reach = binlog.reach(made, binlog.chunks(snapshots, backup.Keys(trusted=(peers.key(),))))
         pitr.check(self._point, made, reach)
         needed = pitr.needed(self._point, reach.chunks)
-        _LOGS.write_text("".join(f"{one.snapshot}\n" for one in needed))
-        _CHUNKS.write_text(json.dumps([asdict(one) for one in needed]))
+        _LOGS.write_text("".join(f"{chunk.snapshot}\n" for chunk in needed))
+        _CHUNKS.write_text(json.dumps([asdict(chunk) for chunk in needed]))
         password = secrets.token_urlsafe(24)
         for file in (_PASSWORD, _STATEMENTS):
             file.touch(0o600)
@@ -51,7 +51,7 @@ class Replay:
             f"CREATE USER {_USER}@localhost IDENTIFIED BY {accounts.quote(password)};\n"
             f"GRANT ALL ON *.* TO {_USER}@localhost;\n"
         )
-        size = sum(one.size for one in needed)
+        size = sum(chunk.size for chunk in needed)
         print(f"{len(needed)} chunks of binary logs, {size} bytes, up to {reach.until}", flush=True)
 
     def apply(self) -> None:
@@ -62,7 +62,7 @@ class Replay:
             return
         held = GtidSet.parse(self._backup().gtid)
         files = sorted(_REPLAY.glob("relay.[0-9]*")) if _LOGS.read_text() else []
-        chunks = [facts.make(binlog.Chunk, one) for one in json.loads(_CHUNKS.read_text())]
+        chunks = [facts.make(binlog.Chunk, load) for load in json.loads(_CHUNKS.read_text())]
         _check_files(files, chunks)
         replay = pitr.replay(self._point, held, _transactions(files), chunks)
         if files:
@@ -99,7 +99,7 @@ class Replay:
 
 def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
     """Raises StorageError unless these are the files that the entries count. Older releases recorded no count."""
-    if any(one.transactions and not one.files for one in chunks):
+    if any(chunk.transactions and not chunk.files for chunk in chunks):
         return
     left = list(files)
     for chunk in chunks:

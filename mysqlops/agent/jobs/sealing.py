@@ -23,5 +23,5 @@ def seal(key: str) -> None:
     folder = _WORK / "seal"
     folder.mkdir(exist_ok=True)
     (folder / "binding.json").write_text(json.dumps(asdict(made)))
-    tags.write_text("".join(f"{one}\n" for one in backup.tags(made, key)))
+    tags.write_text("".join(f"{tag}\n" for tag in backup.tags(made, key)))
     print(f"{made.of}: {'sealed' if key else 'not sealed: the cluster has no key yet'}, tree {made.tree}", flush=True)

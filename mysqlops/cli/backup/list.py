@@ -30,6 +30,6 @@ def list(run: Run, name: str | None, *, target: str | None) -> None:
     with run.reading() as session:
         found = operations.catalogue(session, targets.find(session.client, target))
         if name is not None:
-            found = [one for one in found if one.where == f"{session.client.namespace}/{name}"]
-    seen.write(run.access, [one.id for one in found])
+            found = [backup for backup in found if backup.where == f"{session.client.namespace}/{name}"]
+    seen.write(run.access, [backup.id for backup in found])
     show.table(found, run.form)

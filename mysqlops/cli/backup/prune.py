@@ -37,7 +37,7 @@ def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> Non
         chosen = targets.find(session.client, target)
         act = pruning.prune_plan if dry_run else pruning.prune
         gone = act(session, run.name, chosen, policy)
-    listed = ", ".join(one.id for one in gone) or "nothing"
+    listed = ", ".join(backup.id for backup in gone) or "nothing"
     output.result(
-        {"removed": [one.id for one in gone]}, run.form, f"{'would delete' if dry_run else 'deleted'} {listed}"
+        {"removed": [backup.id for backup in gone]}, run.form, f"{'would delete' if dry_run else 'deleted'} {listed}"
     )

@@ -14,7 +14,7 @@ from mysqlops.core import typed
 
 def read(access: Access) -> list[str]:
     found = typed.object_of(_file().read_bytes()).get(_key(access))
-    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
 
 def write(access: Access, names: Sequence[str]) -> None:

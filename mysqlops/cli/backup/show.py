@@ -19,12 +19,12 @@ def as_json(one: Backup) -> dict[str, Any]:
 
 def table(backups: Sequence[Backup], form: str) -> None:
     if form != "table":
-        output.data([as_json(one) for one in backups], form)
+        output.data([as_json(backup) for backup in backups], form)
         return
     if not backups:
         output.say("no backups")
         return
-    output.table(_COLUMNS, [_row(one) for one in backups])
+    output.table(_COLUMNS, [_row(backup) for backup in backups])
 
 
 def _row(one: Backup) -> tuple[str, ...]:

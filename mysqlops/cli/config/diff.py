@@ -21,7 +21,7 @@ def diff(run: Run) -> None:
 
     with run.reading() as session:
         values = configure.read(session, run.name, [])
-    different = [one for one in values if one.differs()]
+    different = [value for value in values if value.differs()]
     if different or not run.is_for_people:
         output.show_settings(different, run.form)
     else:

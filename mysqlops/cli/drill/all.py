@@ -38,7 +38,7 @@ def all(run: Run, *, name: str | None, request: Request, dry_run: bool) -> int:
     with run.reading() as session:
         cluster = names.check_cluster_name(drilling.the_cluster(session, name))
         possible, skipped = drilling.possible(session, cluster, request)
-        plans = [drilling.plan(session, cluster, faults.find(one), request) for one in possible[:1]]
+        plans = [drilling.plan(session, cluster, faults.find(fault), request) for fault in possible[:1]]
     for one, why in skipped.items():
         output.say(f"left out: {one}: {why}", err=True)
     if dry_run:
@@ -51,11 +51,11 @@ def all(run: Run, *, name: str | None, request: Request, dry_run: bool) -> int:
     with output.progress() as progress:
         session = replace(session, progress=progress)
         with lock.held(session, cluster, "drill all"):
-            for one in possible:
-                made = _one(session, cluster, one, request)
+            for fault in possible:
+                made = _one(session, cluster, fault, request)
                 if isinstance(made, str):
-                    skipped[one] = made
-                    progress.warn(f"left out: {one}: {made}")
+                    skipped[fault] = made
+                    progress.warn(f"left out: {fault}: {made}")
                     continue
                 done.append(made)
                 if made.failure is not None:
@@ -77,9 +77,9 @@ def _one(session: Session, cluster: str, name: str, request: Request) -> Outcome
 
 def _finish(done: list[Outcome], skipped: dict[str, str], form: str) -> int:
     heads = ["fault", "n", "gap median", "worst", "all back", "acknowledged", "wrong", "slo", "report"]
-    show.rows(heads, [_row(one) for one in done], _facts(done, skipped), form)
-    found = {one_fault.status_of(one) for one in done}
-    failure = next((one.failure for one in done if one.failure is not None), None)
+    show.rows(heads, [_row(outcome) for outcome in done], _facts(done, skipped), form)
+    found = {one_fault.status_of(outcome) for outcome in done}
+    failure = next((outcome.failure for outcome in done if outcome.failure is not None), None)
     if failure is not None and errors.EXIT_NOT_CLEAN not in found:
         raise failure
     return next((status for status in (errors.EXIT_NOT_CLEAN, errors.EXIT_SLO_MISSED) if status in found), 0)
@@ -106,14 +106,14 @@ def _row(one: Outcome) -> list[str]:
 def _facts(done: list[Outcome], skipped: dict[str, str]) -> dict[str, Any]:
     drills = [
         {
-            "fault": one.report.fault,
-            "summary": one.report.summary,
-            "totals": one.report.totals,
-            "missed": one.report.missed,
-            "is_clean": one.report.is_clean,
-            "stopped": one.report.stopped,
-            "folder": str(one.folder),
+            "fault": outcome.report.fault,
+            "summary": outcome.report.summary,
+            "totals": outcome.report.totals,
+            "missed": outcome.report.missed,
+            "is_clean": outcome.report.is_clean,
+            "stopped": outcome.report.stopped,
+            "folder": str(outcome.folder),
         }
-        for one in done
+        for outcome in done
     ]
     return {"drills": drills, "skipped": skipped}

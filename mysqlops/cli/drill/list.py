@@ -22,12 +22,16 @@ def list(run: Run) -> None:
     from mysqlops.drill import faults
     from mysqlops.drill.model import NEEDS
 
-    found = [one.about for one in faults.FAULTS.values()]
+    found = [fault.about for fault in faults.FAULTS.values()]
     facts = [
-        {"name": one.name, "does": one.does, "needs": one.needs, "aim": one.aim, "lasts": one.lasts} for one in found
+        {"name": fault.name, "does": fault.does, "needs": fault.needs, "aim": fault.aim, "lasts": fault.lasts}
+        for fault in found
     ]
     show.rows(
-        ["fault", "needs", "what"], [[one.name, one.needs, one.does] for one in found], {"faults": facts}, run.form
+        ["fault", "needs", "what"],
+        [[fault.name, fault.needs, fault.does] for fault in found],
+        {"faults": facts},
+        run.form,
     )
     if run.is_for_people:
         out.say()

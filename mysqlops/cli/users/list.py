@@ -22,7 +22,7 @@ def list(run: Run) -> None:  # the name of the command
     with run.reading() as session:
         found = users.accounts(session, run.name)
     if not run.is_for_people:
-        output.data([one.as_json() for one in found], run.form)
+        output.data([account.as_json() for account in found], run.form)
         return
     heads = ("user", "host", "plugin", "tls", "logs in", "passwords", "secret")
-    output.table(heads, [one.row() for one in found])
+    output.table(heads, [account.row() for account in found])

@@ -33,7 +33,7 @@ _FETCH = (
 
 def cluster_of(session: Session, seen: status.Status) -> objects.Cluster:
     running = observe.must_run(session.client, seen.name)
-    members = tuple(one.name for one in seen.members)
+    members = tuple(member.name for member in seen.members)
     spec, agent_map = running.spec, running.in_use.agent
     own = (spec.pull_secrets, spec.pod, spec.any_uid)
     return objects.Cluster(seen.name, seen.namespace, members, spec.agent_image, agent_map, *own)

@@ -84,12 +84,12 @@ def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[s
 def of_a_broken_cluster(session: Session, seen: status.Status) -> tuple[dict[str, list[Row]], list[str]]:
     """The rows of each member of a cluster that is not whole, and the members that could not be read. A member that is
     not ONLINE may only be behind: its missing rows prove nothing, but its additional rows do."""
-    online = [one.name for one in seen.members if one.state == view.ONLINE]
+    online = [member.name for member in seen.members if member.state == view.ONLINE]
     if seen.primary not in online:
-        return {}, [one.name for one in seen.members]  # no member is a reliable source
+        return {}, [member.name for member in seen.members]  # no member is a reliable source
     held, silent = of_members(session, str(seen.primary), online), []
     whole = set(held[str(seen.primary)])
-    for member in (one.name for one in seen.members if one.name not in online):
+    for member in (member.name for member in seen.members if member.name not in online):
         try:
             held[member] = sorted(whole.union(_of(session, member)))
         except errors.MysqlopsError:

@@ -50,8 +50,8 @@ def _second_facts(scene: Scene) -> Facts:
         "address": own.address(own.control_plane),
         "mysqld": nodes.mysqld(own, scene.node, scene.pod()["metadata"]["uid"]),
         "pods": [
-            {"name": one.name, "node": one.node, "uid": scene.pod(one.name)["metadata"]["uid"]}
-            for one in scene.status.members
+            {"name": member.name, "node": member.node, "uid": scene.pod(member.name)["metadata"]["uid"]}
+            for member in scene.status.members
         ],
     }
 

@@ -33,7 +33,7 @@ def _cut(scene: Scene) -> Facts:
 
 def _part(scene: Scene) -> Facts:
     """Cut off from the other members only: clients and the API server still reach both sides."""
-    peers = [one for member in scene.others() for one in _addresses(scene.pod(member), "podIP")]
+    peers = [address for member in scene.others() for address in _addresses(scene.pod(member), "podIP")]
     return {**_facts(scene, scene.pod()), "peers": peers}
 
 
@@ -44,14 +44,14 @@ def _lose(scene: Scene) -> Facts:
 
 def _facts(scene: Scene, pod: Json) -> Facts:
     scene.must_have_nodes()
-    versions = sorted({ip_address(one).version for one in _addresses(pod, "podIP")})
+    versions = sorted({ip_address(address).version for address in _addresses(pod, "podIP")})
     return {"node": scene.node, "pod": pod["metadata"]["uid"], "versions": versions}
 
 
 def _addresses(pod: Json, kind: str) -> list[str]:
     """One address of each family; API servers before 1.28 report only one address of a host."""
     status = pod["status"]
-    return [str(one["ip"]) for one in status.get(f"{kind}s") or [{"ip": status[kind]}]]
+    return [str(address["ip"]) for address in status.get(f"{kind}s") or [{"ip": status[kind]}]]
 
 
 def _commands(scene: Scene, facts: Facts, verb: str) -> list[Command]:

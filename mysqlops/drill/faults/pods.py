@@ -21,7 +21,7 @@ def _switch_over(scene: Scene, _: Facts) -> Json:
 
 
 def _uids(scene: Scene) -> Facts:
-    return {"uids": {one.name: scene.pod(one.name)["metadata"]["uid"] for one in scene.status.members}}
+    return {"uids": {member.name: scene.pod(member.name)["metadata"]["uid"] for member in scene.status.members}}
 
 
 def _delete_pod(scene: Scene, facts: Facts) -> None:

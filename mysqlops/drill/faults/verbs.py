@@ -36,11 +36,15 @@ def _restore_facts(scene: Scene) -> Facts:
     """The newest sealed backup that is not known to be bad, under an unused name; raises Refused."""
     session, target = scene.session, targets.find(scene.session.client, scene.options.get("target"))
     own = backup.owner(session, scene.name)
-    good = [one for one in backup.catalogue(session, target) if one.owner == own and one.level != facts_of.FAILED]
+    good = [
+        stored
+        for stored in backup.catalogue(session, target)
+        if stored.owner == own and stored.level != facts_of.FAILED
+    ]
     if not good:
         text = f"target {target.name} holds no good backup of {scene.name}"
         raise errors.Refused([errors.Reason("no-such-backup", text, f"mysqlops backup create {scene.name}")])
-    chosen = next((one for one in good if one.signed == facts_of.SIGNED), good[0])
+    chosen = next((stored for stored in good if stored.signed == facts_of.SIGNED), good[0])
     signing.check(chosen, accepted=False)
     copy = names.check_cluster_name(f"{scene.name}-drill")
     marked.deletion(session.client, copy, "")  # whatever exists of that name is not ours

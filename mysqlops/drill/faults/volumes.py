@@ -40,7 +40,7 @@ _CLEAN = f"rm -f {_VOLUME}/{_FILLER} {_VOLUME}/{_FILLER}-*"
 
 def _fill_facts(scene: Scene) -> Facts:
     """Raises Refused where the volume is a folder of a larger file system: its other users' space would be full too."""
-    claim = next(str(one.claim) for one in scene.status.members if one.name == scene.target)
+    claim = next(str(member.claim) for member in scene.status.members if member.name == scene.target)
     found = scene.session.client.get("PersistentVolumeClaim", claim)
     size = quantity.parse_bytes(found["status"]["capacity"]["storage"])
     blocks, block = scene.shell(names.CONTAINER_MYSQLD, f"stat -f -c '%b %S' {_VOLUME}").stdout.split()
@@ -83,7 +83,7 @@ def _await_running(scene: Scene, job: Json) -> None:
 
     def runs() -> bool:
         made = job_aim.pods_of(job, client.list("Pod", f"job-name={name}"))
-        return any(one["status"].get("phase") == "Running" for one in made)
+        return any(pod["status"].get("phase") == "Running" for pod in made)
 
     while not runs():
         if patience.is_over():

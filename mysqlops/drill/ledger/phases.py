@@ -37,14 +37,14 @@ class Phases:
 
 
 def of(sights: Sequence[Sight], lines: Iterable[Line], since: float, primary: str) -> Phases:
-    after = [one for one in sights if one.at > since]
-    before = {one.member: one for one in sights if one.at <= since}
-    detection = next((one.at for one in after if _lost_somebody(one, before)), None)
+    after = [sight for sight in sights if sight.at > since]
+    before = {sight.member: sight for sight in sights if sight.at <= since}
+    detection = next((sight.at for sight in after if _lost_somebody(sight, before)), None)
     label = next(
         (
-            one.at
-            for one in after
-            if one.member != primary and one.label == names.ROLE_PRIMARY and _was_not(one, before)
+            sight.at
+            for sight in after
+            if sight.member != primary and sight.label == names.ROLE_PRIMARY and _was_not(sight, before)
         ),
         None,
     )
@@ -82,7 +82,7 @@ def whole(sights: Sequence[Sight], since: float, members: Sequence[str]) -> floa
     is_whole = True
     for sight in sights:
         latest[sight.member] = sight
-        before, is_whole = is_whole, all(_is_in(latest.get(one), members) for one in members)
+        before, is_whole = is_whole, all(_is_in(latest.get(member), members) for member in members)
         if sight.at > since and is_whole and not before:
             last = sight.at - since
     return last if is_whole else None

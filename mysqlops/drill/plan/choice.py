@@ -46,15 +46,15 @@ def target(about: About, seen: status.Status, seed: int, number: int, control_pl
         return str(seen.primary)
     if about.aim == HEIR:
         return heir(seen)
-    replicas = [one for one in seen.members if one.role == names.ROLE_REPLICA]
-    spared = [one for one in replicas if one.node != control_plane] or replicas
+    replicas = [member for member in seen.members if member.role == names.ROLE_REPLICA]
+    spared = [member for member in replicas if member.node != control_plane] or replicas
     return spared[int(draw(seed, number, "target") * len(spared))].name
 
 
 def heir(seen: status.Status) -> str:
     """The next primary if the present one goes: of members of one version and weight, the one with the least UUID.
     https://dev.mysql.com/doc/refman/9.7/en/group-replication-single-primary-mode.html"""
-    replicas = [one for one in seen.members if one.role == names.ROLE_REPLICA]
+    replicas = [member for member in seen.members if member.role == names.ROLE_REPLICA]
     return min(replicas, key=lambda one: (one.server_uuid is None, one.server_uuid or "")).name
 
 
@@ -64,7 +64,7 @@ def must_move(about: About, seen: status.Status, spared: str | None) -> bool:
 
 
 def node_of(seen: status.Status, member: str) -> str | None:
-    return next((one.node for one in seen.members if one.name == member), None)
+    return next((placed.node for placed in seen.members if placed.name == member), None)
 
 
 def check_count(count: int) -> None:
@@ -87,7 +87,7 @@ def refusals(
     """All reasons not to begin."""
     found = []
     if seen.verdict != status.HEALTHY and (wrong := status.in_the_way(seen)):
-        text = f"{seen.name} is {seen.verdict}: {'; '.join(one.message for one in wrong)}"
+        text = f"{seen.name} is {seen.verdict}: {'; '.join(condition.message for condition in wrong)}"
         found.append(Reason("not-healthy", text, f"mysqlops status {seen.name}; a drill measures a healthy cluster"))
     if about.needs == NODE and not has.nodes:
         hint = "--node-pods NAMESPACE; mysqlops drill list shows the others"
@@ -108,7 +108,7 @@ def refusals(
 def no_fresh_backup(schedules: Sequence[schedule.Seen]) -> str | None:
     """By the status of the CronJobs: both a backup and a verification exist, and neither is overdue."""
     for kind, what in ((schedule.BACKUP, "backup"), (schedule.VERIFY, "verification of a backup")):
-        own = [one for one in schedules if one.kind == kind]
+        own = [cron_job for cron_job in schedules if cron_job.kind == kind]
         if not own:
             return f"no schedule makes a {what}, so no fresh one is known"
         if own[0].last_success is None:
@@ -126,7 +126,7 @@ def still_open(name: str, record: Record) -> Reason:
 
 def preview(about: About, seen: status.Status, hit: str, count: int, clients: int) -> list[str]:
     """The blast radius, in words."""
-    others = ", ".join(one.name for one in seen.members if one.name != hit)
+    others = ", ".join(member.name for member in seen.members if member.name != hit)
     what = about.preview(hit, others)
     lines = [
         f"{about.name}: {about.does}",

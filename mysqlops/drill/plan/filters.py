@@ -48,4 +48,4 @@ def gateways(routes: str) -> list[str]:
     """Gateways of the default routes in /proc/net/route, where an address is a number in little-endian byte order."""
     rows = [line.split() for line in routes.splitlines()[1:]]
     found = [bytes.fromhex(row[2])[::-1] for row in rows if len(row) > 2 and row[1] == _DEFAULT_ROUTE]
-    return [str(IPv4Address(one)) for one in found if any(one)]
+    return [str(IPv4Address(octet)) for octet in found if any(octet)]

@@ -32,7 +32,7 @@ class Cluster:
     any_uid: bool = False
 
     def pull_references(self) -> list[dict[str, str]]:
-        return [{"name": one} for one in self.pull_secrets]
+        return [{"name": secret} for secret in self.pull_secrets]
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,12 @@ def find(client: Client) -> Lab | None:
     except (errors.StepFailed, ValueError):
         return None
     for node in found:
-        addresses = [one["IPAddress"] for one in node["NetworkSettings"]["Networks"].values() if one["IPAddress"]]
+        addresses = [
+            network["IPAddress"] for network in node["NetworkSettings"]["Networks"].values() if network["IPAddress"]
+        ]
         if any(f"://{address}:" in client.server for address in addresses):
             name = node["Config"]["Labels"][_LABEL]
-            own = [one["Name"].lstrip("/") for one in found if one["Config"]["Labels"][_LABEL] == name]
+            own = [node["Name"].lstrip("/") for node in found if node["Config"]["Labels"][_LABEL] == name]
             return Lab(name, node["Name"].lstrip("/"), tuple(sorted(own)))
     return None
 

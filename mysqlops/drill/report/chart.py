@@ -67,7 +67,7 @@ def _most(line: Json) -> int:
 
 
 def _grid(frame: Frame, line: Json, width: int) -> Markup:
-    step = next((one for one in _STEPS if (frame.end - frame.start) / one <= width / 75), _STEPS[-1])
+    step = next((step for step in _STEPS if (frame.end - frame.start) / step <= width / 75), _STEPS[-1])
     parts = []
     at = -(-frame.start // step) * step
     while at <= frame.end:
@@ -115,7 +115,7 @@ def _lanes(frame: Frame, events: Sequence[Sequence[Any]]) -> list[int]:
     lanes, last = [], [-1e9] * _LANES
     for at, _ in events:
         x = frame.x(at)
-        lane = next((one for one in range(_LANES) if x - last[one] > 2 * _DOT + 2), _LANES - 1)
+        lane = next((number for number in range(_LANES) if x - last[number] > 2 * _DOT + 2), _LANES - 1)
         last[lane] = x
         lanes.append(lane)
     return lanes
@@ -171,7 +171,7 @@ def _small_gap(frame: Frame, one: Round) -> Markup:
 def strip(values: Sequence[float], median: float, limit: float | None, *, width: int) -> Markup:
     """Every round's gap as a dot, the median as a bar, and what the SLO allows."""
     most = max([*values, limit or 0.0, 0.1]) * 1.08
-    step = next((one for one in (0.05, 0.1, 0.2, *_STEPS) if most / one <= width / 70), _STEPS[-1])
+    step = next((step for step in (0.05, 0.1, 0.2, *_STEPS) if most / step <= width / 70), _STEPS[-1])
     frame = Frame(14.0, width - 28.0, 8.0, 58.0, 0.0, most)
     parts, at = [], 0.0
     while at <= most:

@@ -36,7 +36,7 @@ def compare(before: Report, after: Report) -> list[Line]:
         raise ConfigError(text, hint="compare two reports of the same fault")
     found = []
     for name, text in statistic.SECONDS.items():
-        pair = [_values(one, name) for one in (before, after)]
+        pair = [_values(report, name) for report in (before, after)]
         if pair[0] and pair[1]:
             found.append(_line(text, pair[0], pair[1], "s"))
     for name, text in statistic.COUNTS.items():
@@ -48,7 +48,7 @@ def compare(before: Report, after: Report) -> list[Line]:
 
 
 def _values(report: Report, name: str) -> list[float]:
-    return [float(value) for one in report.rounds if (value := getattr(one, name)) is not None]
+    return [float(value) for round_ in report.rounds if (value := getattr(round_, name)) is not None]
 
 
 def _line(text: str, before: Sequence[float], after: Sequence[float], unit: str) -> Line:

@@ -26,8 +26,10 @@ def join(*parts: Markup) -> Markup:
 
 def table(heads: list[str], rows: list[list[object]], *, class_: str | None = None) -> Markup:
     """The first column names the rows."""
-    head = element("tr", *(element("th", one, scope="col") for one in heads))
-    body = [element("tr", element("th", row[0], scope="row"), *(element("td", one) for one in row[1:])) for row in rows]
+    head = element("tr", *(element("th", head, scope="col") for head in heads))
+    body = [
+        element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:])) for row in rows
+    ]
     return element(
         "div", element("table", element("thead", head), element("tbody", *body), class_=class_), class_="wide"
     )

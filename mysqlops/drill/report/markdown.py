@@ -29,11 +29,11 @@ def of(report: Report) -> str:
     if report.rounds:
         parts += ["## Figures", _table(*summary_rows(report)), "## Counts", _counts(report)]
         parts += ["## Rounds", _table(*round_rows(report))]
-    wrong = [f"- round {one.number}, {kind}: `{row}`" for one in report.rounds for kind, row in _wrong(one)]
+    wrong = [f"- round {round_.number}, {kind}: `{row}`" for round_ in report.rounds for kind, row in _wrong(round_)]
     if wrong:
         parts += ["## Rows that are wrong", "\n".join(wrong)]
     parts += ["## How it was measured", "\n".join(f"- {name}: {text}" for name, text in facts(report))]
-    parts += ["## What the words mean", "\n".join(f"- {one}" for one in MEANINGS)]
+    parts += ["## What the words mean", "\n".join(f"- {meaning}" for meaning in MEANINGS)]
     parts += ["## Again", f"    {command(report)}"]
     return "\n\n".join(parts) + "\n"
 
@@ -57,7 +57,7 @@ def verdict(report: Report) -> list[str]:
         f"Write gap over {rounds(len(report.rounds))}: median {gap['median']:.2f} s, p95 {gap['p95']:.2f} s, "
         f"worst {gap['max']:.2f} s."
     )
-    found += [f"**{one[:1].upper()}{one[1:]}**" for one in report.failures()]
+    found += [f"**{failure[:1].upper()}{failure[1:]}**" for failure in report.failures()]
     if report.is_clean and report.failures():
         found.append(f"Of {acknowledged} acknowledged writes none was seen to be lost on the members that answered.")
     elif report.is_clean:
@@ -87,14 +87,14 @@ def round_rows(report: Report) -> tuple[list[str], list[list[str]]]:
     heads = ["round", "hit", *(statistic.SECONDS[name] for name in _ROUND), "acknowledged", "unknown", "wrong"]
     rows = [
         [
-            str(one.number),
-            one.target,
-            *(_seconds(getattr(one, name)) for name in _ROUND),
-            str(one.counts.get("acknowledged", 0)),
-            str(one.counts.get("unknown", 0)),
-            str(sum(one.counts.get(name, 0) for name in statistic.MUST_BE_ZERO)),
+            str(round_.number),
+            round_.target,
+            *(_seconds(getattr(round_, name)) for name in _ROUND),
+            str(round_.counts.get("acknowledged", 0)),
+            str(round_.counts.get("unknown", 0)),
+            str(sum(round_.counts.get(name, 0) for name in statistic.MUST_BE_ZERO)),
         ]
-        for one in report.rounds
+        for round_ in report.rounds
     ]
     return heads, rows
 
@@ -129,7 +129,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("seed", str(report.seed)),
         ("SLO", ", ".join(f"{name}={limit:g}" for name, limit in report.slo.items())),
         *((name, text) for name, text in report.versions.items()),
-        ("journals", ", ".join(one.digest for one in report.rounds) or "none"),
+        ("journals", ", ".join(round_.digest for round_ in report.rounds) or "none"),
     ]
     if report.forced:
         found.append(("forced", f"without a fresh verified backup: {report.forced}"))

@@ -46,7 +46,7 @@ def _header(report: Report) -> Markup:
     rounds = (
         f"{len(report.rounds)} of {report.wanted} rounds" if report.stopped else markdown.rounds(len(report.rounds))
     )
-    missed = [element("p", one) for one in report.missed]
+    missed = [element("p", goal) for goal in report.missed]
     stopped = [element("p", f"Stopped early: {report.stopped}")] if report.stopped else []
     return element(
         "header",
@@ -130,7 +130,11 @@ def _main_chart(worst: Round, count: int) -> Markup:
 def _strip(report: Report) -> Markup:
     if len(report.rounds) < 2:
         return Markup()
-    values, median, limit = [one.gap for one in report.rounds], report.summary["gap"]["median"], report.slo.get("rto")
+    values, median, limit = (
+        [round_.gap for round_ in report.rounds],
+        report.summary["gap"]["median"],
+        report.slo.get("rto"),
+    )
     drawings = [
         element("div", chart.strip(values, median, limit, width=width), class_=kind)
         for width, kind in ((_BROAD, "broad"), (_NARROW, "narrow"))
@@ -147,10 +151,10 @@ def _overview(report: Report) -> Markup:
     figures = [
         element(
             "figure",
-            element("figcaption", f"Round {one.number}", element("strong", f"{one.gap:.2f} s")),
-            chart.small(one),
+            element("figcaption", f"Round {round_.number}", element("strong", f"{round_.gap:.2f} s")),
+            chart.small(round_),
         )
-        for one in report.rounds
+        for round_ in report.rounds
     ]
     return element("section", element("h2", "All rounds"), element("div", *figures, class_="grid-of-rounds"))
 
@@ -177,9 +181,9 @@ def _rounds(report: Report) -> Markup:
 
 def _witnesses(report: Report) -> Markup:
     lines = [
-        f"round {one.number}: {kind}: {row}"
-        for one in report.rounds
-        for kind, found in one.witnesses.items()
+        f"round {round_.number}: {kind}: {row}"
+        for round_ in report.rounds
+        for kind, found in round_.witnesses.items()
         for row in found
     ]
     if not lines:
@@ -189,7 +193,7 @@ def _witnesses(report: Report) -> Markup:
 
 def _about(report: Report) -> Markup:
     facts = [join(element("dt", name), element("dd", text)) for name, text in markdown.facts(report)]
-    words = [element("p", one, class_="note") for one in markdown.MEANINGS]
+    words = [element("p", meaning, class_="note") for meaning in markdown.MEANINGS]
     return element(
         "section",
         element("h2", "How it was measured"),

@@ -32,10 +32,10 @@ DEFAULT: Mapping[str, float] = {"lost": 0.0, "ghosts": 0.0, "diverged": 0.0, "du
 def parse(text: str) -> dict[str, float]:
     """The limits by name, seconds or counts; the limits of zero loss are always included. Raises ConfigError."""
     found = dict(DEFAULT)
-    for part in filter(None, (one.strip() for one in text.split(","))):
-        name, equals, value = (one.strip() for one in part.partition("="))
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (word.strip() for word in part.partition("="))
         if not equals or name not in _SECONDS | _COUNTS:
-            known = ", ".join([*(f"{one}=SECONDS" for one in _SECONDS), *(f"{one}=COUNT" for one in _COUNTS)])
+            known = ", ".join([*(f"{second}=SECONDS" for second in _SECONDS), *(f"{count}=COUNT" for count in _COUNTS)])
             raise ConfigError(f"--slo {part!r}: expected one of {known}", hint="such as --slo rto=10s,lost=0")
         found[name] = _seconds(part, value) if name in _SECONDS else _count(part, value)
     return found
@@ -59,7 +59,7 @@ def missed(limits: Mapping[str, float], rounds: Sequence[Round]) -> tuple[str, .
     no member was lost, keeps every limit."""
     found = []
     for name, limit in limits.items():
-        values = [(value_of(name, one), one.number) for one in rounds]
+        values = [(value_of(name, round_), round_.number) for round_ in rounds]
         over = [(value, number) for value, number in values if value is not None and value > limit]
         if over:
             worst, number = max(over)

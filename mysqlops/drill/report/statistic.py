@@ -57,20 +57,20 @@ def finish(report: Report, rounds: Sequence[Round], *, stopped: str = "", second
     """The report with its rounds and the results computed from them."""
     summary = {}
     for name in SECONDS:
-        values = [value for one in rounds if (value := getattr(one, name)) is not None]
+        values = [value for round_ in rounds if (value := getattr(round_, name)) is not None]
         if values:
             summary[name] = spread(values)
-    latencies = [one.latency["p95"] for one in rounds if "p95" in one.latency]
+    latencies = [round_.latency["p95"] for round_ in rounds if "p95" in round_.latency]
     if latencies:
         summary["latency"] = spread(latencies)
-    totals = {name: sum(count_of(one, name) for one in rounds) for name in COUNTS}
+    totals = {name: sum(count_of(round_, name) for round_ in rounds) for name in COUNTS}
     return replace(
         report,
         rounds=tuple(rounds),
         summary=summary,
         totals=totals,
         missed=(
-            *(f"round {one.number} failed: {one.failed}" for one in rounds if one.failed),
+            *(f"round {round_.number} failed: {round_.failed}" for round_ in rounds if round_.failed),
             *slo.missed(report.slo, rounds),
         ),
         is_clean=all(totals[name] == 0 for name in MUST_BE_ZERO),

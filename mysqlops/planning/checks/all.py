@@ -199,4 +199,4 @@ def checks(explain: Callable[[str], str]) -> tuple[Check, ...]:
 
 def parts(chosen: Collection[Check]) -> list[str]:
     """What each server must be asked for."""
-    return sorted({part for one in chosen for part in one.parts})
+    return sorted({part for check in chosen for part in check.parts})

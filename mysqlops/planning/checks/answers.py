@@ -25,12 +25,12 @@ def read(told: Any) -> dict[str, Any]:
 
 
 def _texts(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(one, str) for pair in value.items() for one in pair)
+    return isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)
 
 
 def _rows(*kinds: type) -> Callable[[Any], bool]:
     def fits(value: Any) -> bool:
-        return isinstance(value, list) and len(value) <= _MOST and all(_row(one, kinds) for one in value)
+        return isinstance(value, list) and len(value) <= _MOST and all(_row(row, kinds) for row in value)
 
     return fits
 
@@ -48,17 +48,19 @@ def _moment(value: Any) -> bool:
 
 
 def _gtids(value: Any) -> bool:
-    return _texts(value) and all(gtid.is_set(value.get(one, "")) for one in ("executed", "purged"))
+    return _texts(value) and all(gtid.is_set(value.get(name, "")) for name in ("executed", "purged"))
 
 
 def _numbers(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(one, int) for one in value.values())
+    return isinstance(value, Mapping) and all(isinstance(number, int) for number in value.values())
 
 
 def _transactions(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(one, Mapping) and isinstance(one.get("seconds"), int) and isinstance(one.get("user"), str)
-        for one in value
+        isinstance(transaction, Mapping)
+        and isinstance(transaction.get("seconds"), int)
+        and isinstance(transaction.get("user"), str)
+        for transaction in value
     )
 
 

@@ -18,7 +18,7 @@ def steps(facts: Facts, checks: Collection[str]) -> list[Step]:
     """What would be applied for these checks, as this release makes it."""
     found: dict[tuple[str, str], str] = {}
     if "objects" in checks:
-        for kind, name in (one.split(" ", 1) for one in facts.seen.missing):
+        for kind, name in (missing.split(" ", 1) for missing in facts.seen.missing):
             if kind in _MADE_AGAIN:
                 found[kind, name] = "it does not exist, and members need it to start"
     if "rights" in checks and ROLE not in facts.unread and (wrong := placement.agents_rights(facts)):

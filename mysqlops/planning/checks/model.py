@@ -73,17 +73,19 @@ class Check:
     parts: tuple[str, ...] = ()
 
     def findings(self, facts: Facts) -> list[Finding]:
-        mine = [one for one in facts.now.conditions if one.code in self.codes]
-        found = [(f"not so: {self.holds}", f"{one.code}: {one.message}", one.hint) for one in mine]
-        if self.judge is not None and not any(one in facts.unread for one in self.needs):
+        mine = [condition for condition in facts.now.conditions if condition.code in self.codes]
+        found = [
+            (f"not so: {self.holds}", f"{condition.code}: {condition.message}", condition.hint) for condition in mine
+        ]
+        if self.judge is not None and not any(need in facts.unread for need in self.needs):
             found += self.judge(facts)
         return [Finding(self.name, what, seen, self.why, fix) for what, seen, fix in found]
 
     def unchecked(self, facts: Facts) -> str:
         """Why it could not be made, or not on every member; empty if it was."""
-        found = [f"{one}: {facts.unread[one]}" for one in self.needs if one in facts.unread]
+        found = [f"{need}: {facts.unread[need]}" for need in self.needs if need in facts.unread]
         if self.parts:
-            found += filter(None, (self._silent(facts, one.name) for one in facts.now.members))
+            found += filter(None, (self._silent(facts, member.name) for member in facts.now.members))
         return "; ".join(dict.fromkeys(found))
 
     def _silent(self, facts: Facts, member: str) -> str:
@@ -91,4 +93,4 @@ class Check:
             return f"{member}: {facts.unread.get(member, 'it was not asked')}"
         parts = facts.answers[member].parts
         failed = parts.get("failed", {})
-        return next((f"{member}: {failed.get(one, 'no answer')}" for one in self.parts if one not in parts), "")
+        return next((f"{member}: {failed.get(part, 'no answer')}" for part in self.parts if part not in parts), "")

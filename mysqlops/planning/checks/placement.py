@@ -16,12 +16,12 @@ MOST_BEHIND = 1000  # transactions; a failover waits until they are applied
 
 def spread(facts: Facts) -> list[Found]:
     """Members that one node's failure would stop together."""
-    nodes = Counter(one.node for one in facts.now.members if one.node)
+    nodes = Counter(member.node for member in facts.now.members if member.node)
     voters = sum(nodes.values())
     found = []
     for node, count in nodes.items():
         if count > 1 and voters > 1:
-            where = ", ".join(one.name for one in facts.now.members if one.node == node)
+            where = ", ".join(member.name for member in facts.now.members if member.node == node)
             lost = "the majority" if 2 * (voters - count) <= voters else f"{count} members"
             fix = f"kubectl get nodes; with a free node: mysqlops restart {facts.name}"
             found.append((f"several members run on one node: its failure takes {lost}", f"node {node}: {where}", fix))
@@ -34,7 +34,7 @@ def budget(facts: Facts) -> list[Found]:
     fix = f"mysqlops deploy {facts.name} restores it"
     if found is None:
         return [("no PodDisruptionBudget protects the members", f"{BUDGET} {facts.name} does not exist", fix)]
-    other = [str(one) for one in drift.differences(wanted["spec"], found.get("spec"))]
+    other = [str(difference) for difference in drift.differences(wanted["spec"], found.get("spec"))]
     return [("the PodDisruptionBudget was changed", f"{BUDGET} {facts.name}: {'; '.join(other)}", fix)] if other else []
 
 
@@ -43,8 +43,8 @@ def agents_rights(facts: Facts) -> list[Found]:
     found = facts.objects.get(ROLE)
     if found is None:
         return []  # the check of objects reports it
-    held = {one for rule in found.get("rules") or [] for one in _rights(rule)}
-    missing = {one for rule in facts.wanted[ROLE]["rules"] for one in _rights(rule)} - held
+    held = {right for rule in found.get("rules") or [] for right in _rights(rule)}
+    missing = {right for rule in facts.wanted[ROLE]["rules"] for right in _rights(rule)} - held
     if not missing:
         return []
     texts = sorted({f"{verb} {resource}" for _, resource, _, verb in missing})
@@ -65,7 +65,10 @@ def _rights(rule: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 def backups(facts: Facts) -> list[Found]:
     """Overdue ones are conditions of `status`; missing schedules are not."""
-    name, kinds = facts.name, {one["metadata"]["labels"].get(names.LABEL_STEPS) for one in facts.seen.schedules}
+    name, kinds = (
+        facts.name,
+        {cron_job["metadata"]["labels"].get(names.LABEL_STEPS) for cron_job in facts.seen.schedules},
+    )
     how = f"mysqlops backup schedule set {name} --cron '0 3 * * *' --verify-cron '0 5 * * 0'"
     found = []
     if schedule.BACKUP not in kinds:
@@ -86,25 +89,25 @@ def targets(facts: Facts) -> list[Found]:
 def lag(facts: Facts) -> list[Found]:
     fix = f"mysqlops status {facts.name} --watch; if it grows: fewer writes, a larger --cpu, or `explain rollouts`"
     return [
-        (f"{one.name} is far behind", f"{one.behind} transactions received and not applied", fix)
-        for one in facts.now.members
-        if one.state == view.ONLINE and (one.behind or 0) >= MOST_BEHIND
+        (f"{member.name} is far behind", f"{member.behind} transactions received and not applied", fix)
+        for member in facts.now.members
+        if member.state == view.ONLINE and (member.behind or 0) >= MOST_BEHIND
     ]
 
 
 def errant(facts: Facts) -> list[Found]:
     """Transactions under a member's own server_uuid: the group's have the group's name, and reach every member."""
-    told = {one.name: GtidSet.parse(one.executed) for one in facts.now.members if one.executed is not None}
-    own = {one.server_uuid for one in facts.now.members if one.server_uuid}
+    told = {member.name: GtidSet.parse(member.executed) for member in facts.now.members if member.executed is not None}
+    own = {member.server_uuid for member in facts.now.members if member.server_uuid}
     everything = GtidSet()
-    for one in told.values():
-        everything = everything.union(one)
+    for gtids in told.values():
+        everything = everything.union(gtids)
     found = []
     for name, held in told.items():
         others = GtidSet()
-        for other in (one for one in told if one != name):
+        for other in (pod for pod in told if pod != name):
             others = others.union(told[other])
-        alone = GtidSet(tuple(one for one in held.subtract(others).intervals if one[0][0] in own))
+        alone = GtidSet(tuple(interval for interval in held.subtract(others).intervals if interval[0][0] in own))
         if alone and len(told) > 1:
             fix = (
                 f"inspect them; then mysqlops member rebuild {facts.name} {name}, or copy the rows through the primary"
@@ -114,9 +117,9 @@ def errant(facts: Facts) -> list[Found]:
 
 
 def versions(facts: Facts) -> list[Found]:
-    told = {one.name: one.version for one in facts.now.members if one.version}
+    told = {member.name: member.version for member in facts.now.members if member.version}
     found = []
-    if len({str(version.find(one)) for one in told.values()}) > 1:
+    if len({str(version.find(running)) for running in told.values()}) > 1:
         texts = ", ".join(f"{name} {one}" for name, one in told.items())
         found.append(("members run different versions", texts, f"mysqlops upgrade {facts.name} --resume"))
     return found
@@ -127,8 +130,8 @@ def rehearsed(facts: Facts) -> list[Found]:
     last = rehearsal.last(status.annotations_of(facts.seen.lease))
     if last is None or last.is_good or last.image == facts.now.image:
         return []
-    tried, run = version.find(last.version), [version.find(one.version or "") for one in facts.now.members]
-    if tried is not None and any(one is not None and one > tried for one in run):
+    tried, run = version.find(last.version), [version.find(member.version or "") for member in facts.now.members]
+    if tried is not None and any(running is not None and running > tried for running in run):
         return []
     fix = f"fix what it names, then mysqlops upgrade {facts.name} --image {last.image} --rehearse; or another image"
     return [("the last rehearsal of an upgrade failed", last.sentence(facts.seen.taken_at), fix)]

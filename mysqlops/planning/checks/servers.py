@@ -51,11 +51,12 @@ def tables(facts: Facts) -> list[Found]:
 def transactions(facts: Facts) -> list[Found]:
     found = []
     for pod, told in facts.part("transactions").items():
-        long = [one for one in told if one["seconds"] >= LONG_SECONDS]
-        for one in long[:MOST_SHOWN]:
-            what = one.get("lock") or f"a transaction with {one.get('rows_modified', 0)} changed rows"
-            seen = f"connection {one.get('connection')} of {one['user']}: {what}, for {one['seconds']} s"
-            fix = f"end it in the application, or KILL CONNECTION {one.get('connection')} on {pod}"
+        long = [transaction for transaction in told if transaction["seconds"] >= LONG_SECONDS]
+        for transaction in long[:MOST_SHOWN]:
+            what = transaction.get("lock") or f"a transaction with {transaction.get('rows_modified', 0)} changed rows"
+            who = f"connection {transaction.get('connection')} of {transaction['user']}"
+            seen = f"{who}: {what}, for {transaction['seconds']} s"
+            fix = f"end it in the application, or KILL CONNECTION {transaction.get('connection')} on {pod}"
             found.append((f"a session on {pod} holds a transaction or lock for long", seen, fix))
     return found
 
@@ -135,7 +136,7 @@ def views(facts: Facts) -> list[Found]:
     told = {
         pod: sorted(f"{row[1].partition('.')[0]} {row[2]}" for row in rows) for pod, rows in facts.part("group").items()
     }
-    online = {one.name for one in facts.now.members if one.state == view.ONLINE}
+    online = {member.name for member in facts.now.members if member.state == view.ONLINE}
     seen = {pod: ", ".join(rows) for pod, rows in told.items() if pod in online}
     if len(set(seen.values())) < 2:
         return []

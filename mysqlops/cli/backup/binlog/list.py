@@ -32,12 +32,12 @@ def list(run: Run, *, target: str | None) -> None:
         _, found = operations.held(session, targets.find(session.client, target))
     continued = binlog.continued(found)
     if not run.is_for_people:
-        output.data([{**asdict(one), "continues": continued[one.key]} for one in found], run.form)
+        output.data([{**asdict(chunk), "continues": continued[chunk.key]} for chunk in found], run.form)
         return
     if not found:
         output.say("no binary logs")
         return
-    output.table(_COLUMNS, [_row(one, continued[one.key]) for one in found])
+    output.table(_COLUMNS, [_row(chunk, continued[chunk.key]) for chunk in found])
 
 
 def _row(one: binlog.Chunk, continues: bool | None) -> tuple[str, ...]:

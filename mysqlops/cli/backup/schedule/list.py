@@ -30,9 +30,9 @@ def list(run: Run) -> None:
     with run.reading() as session:
         found = schedule.seen(session)
     if not run.is_for_people:
-        output.data([{**asdict(one), "overdue": one.is_overdue} for one in found], run.form)
+        output.data([{**asdict(cron_job), "overdue": cron_job.is_overdue} for cron_job in found], run.form)
         return
-    output.table(_COLUMNS, [_row(one) for one in found])
+    output.table(_COLUMNS, [_row(cron_job) for cron_job in found])
 
 
 def _row(one: Seen) -> tuple[str, ...]:

@@ -23,5 +23,5 @@ def list(run: Run) -> None:
 
     with run.reading() as session:
         found = targets.everything(session.client)
-    lines = [f"{one.name:20} {one.place}" for one in found]
-    output.result([asdict(one) for one in found], run.form, "\n".join(lines) or "no targets")
+    lines = [f"{target.name:20} {target.place}" for target in found]
+    output.result([asdict(target) for target in found], run.form, "\n".join(lines) or "no targets")
