@@ -10,7 +10,7 @@ import click
 from mysqlops import errors
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
-from mysqlops.core import adoption
+from mysqlops.core import adoption, counting
 
 if TYPE_CHECKING:
     from mysqlops.objects.adopt import Source
@@ -155,7 +155,8 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
     }
     if done.confirmed is not None:
         facts |= {"confirmed_at": done.confirmed.at, "source_position": done.confirmed.position}
-    lines = [f"{report.rows} rows in {report.tables} tables of {', '.join(report.databases)}: {done.seconds:.0f} s"]
+    rows, tables = counting.of(report.rows, "row"), counting.of(report.tables, "table")
+    lines = [f"{rows} in {tables} of {', '.join(report.databases)}: {done.seconds:.0f} s"]
     lines += [f"  differs, because the source accepts writes meanwhile: {table}" for table in report.different]
     lines += [f"  account {'copied' if finish else 'that will be copied'}: {account}" for account in report.accounts]
     lines += [f"  account not copied: {account}" for account in report.accounts_refused]

@@ -86,3 +86,18 @@ def contexts(ctx: click.Context) -> Iterable[str]:
 
     given: Any = ctx.meta.get("kubeconfig") or os.environ.get("MYSQLOPS_KUBECONFIG")
     return kubeconfig.read(kubeconfig.paths(given)).contexts
+
+
+@_offers
+def explained(_: click.Context) -> Iterable[str]:
+    """Codes, exit statuses and pages."""
+    from mysqlops.operations import carried
+
+    return [*carried.codes(), *(page.path.rpartition("/")[2] for page in carried.pages())]
+
+
+@_offers
+def runbooks(_: click.Context) -> Iterable[str]:
+    from mysqlops.operations import carried
+
+    return carried.runbooks()

@@ -11,6 +11,7 @@ import click
 from mysqlops import errors
 from mysqlops.cli import complete, options, output
 from mysqlops.cli.context import Run
+from mysqlops.core import counting
 
 if TYPE_CHECKING:
     from mysqlops.operations.doctor import Report
@@ -94,8 +95,9 @@ def _exit_status(report: Report) -> int:
 
 
 def _show(report: Report) -> None:
-    found = "nothing found" if not report.findings else f"{len(report.findings)} findings"
-    output.say(f"{report.now.name} in {report.now.namespace}: {len(report.checked)} checks, {found}")
+    found = "nothing found" if not report.findings else counting.of(len(report.findings), "finding")
+    checks = counting.of(len(report.checked), "check")
+    output.say(f"{report.now.name} in {report.now.namespace}: {checks}, {found}")
     for finding in report.findings:
         output.say()
         _wrapped(f"{finding.check}: ", finding.what)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli import options, output
+from mysqlops.cli import complete, options, output
 from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=complete.explained)
 @options.offline()
 def explain(run: Run, code: str | None) -> None:
     """Explain the code of an error, refusal or condition, or an exit status; or print a page of the documentation.

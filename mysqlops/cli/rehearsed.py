@@ -11,6 +11,7 @@ import click
 
 from mysqlops.cli import complete, options, output
 from mysqlops.cli.context import Run
+from mysqlops.core import counting
 
 if TYPE_CHECKING:
     from mysqlops.core.rehearsal import Rehearsal
@@ -84,7 +85,9 @@ def rehearse(run: Run, asked: Asked, changes: dict[str, Any], *, dry_run: bool) 
 def _show(done: Rehearsal, what: Rehearsing) -> None:
     """The steps with their times, then the verdict."""
     started = f"MySQL {done.version} upgraded the copy and answered" if done.tables else "it did not serve the data"
-    compared = f"{done.tables} tables, {done.rows} rows{' as recorded' if done.ok else ''}"
+    compared = (
+        f"{counting.of(done.tables, 'table')}, {counting.of(done.rows, 'row')}{' as recorded' if done.ok else ''}"
+    )
     rows = [("fetch", done.fetch_seconds, f"{done.backup}, of {what.chosen.at}")]
     rows.append(("start", done.start_seconds, started))
     if done.tables:

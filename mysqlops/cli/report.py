@@ -10,6 +10,7 @@ import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
+from mysqlops.core import counting
 
 
 @click.command()
@@ -39,7 +40,7 @@ def report(run: Run, *, file: str | None, overwrite: bool) -> None:
             for name, text in sorted(made.files.items()):
                 archive.writestr(f"{path.stem}/{name}", text)
         local_file.write(path, content.getvalue(), overwrite=overwrite)
-    text = f"{path}: {len(made.files)} files, {len(content.getvalue()) // 1024} KiB"
+    text = f"{path}: {counting.of(len(made.files), 'file')}, {len(content.getvalue()) // 1024} KiB"
     missing = f"; {len(made.unread)} sources could not be read, see its README.txt" if made.unread else ""
     value = {"file": str(path), "files": sorted(made.files), "unread": made.unread}
     output.result(value, run.form, text + missing)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from mysqlops.cli import context, options, output
+from mysqlops.cli import complete, context, options, output
 from mysqlops.cli.context import Run
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete.runbooks)
 @click.argument("arguments", nargs=-1)
 @options.namespaced(None)
 @click.option("--run", "runs", is_flag=True, help="Run the script with ARGUMENTS instead of printing it.")

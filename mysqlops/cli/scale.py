@@ -6,6 +6,7 @@ import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
+from mysqlops.core import counting
 from mysqlops.core.spec import check_replicas
 
 
@@ -52,5 +53,6 @@ def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool
             output.show_steps(steps, run.form)
             return
         done = operations.execute(session, name, replicas, request)
-    text = f"{name} has {replicas} members" + (f": {', '.join(done)}" if done else " already: nothing changed")
+    text = f"{name} has {counting.of(replicas, 'member')}"
+    text += f": {', '.join(done)}" if done else " already: nothing changed"
     output.result({"replicas": replicas, "changed": done}, run.form, text)

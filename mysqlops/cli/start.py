@@ -6,6 +6,7 @@ import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
+from mysqlops.core import counting
 
 
 @click.command()
@@ -26,7 +27,9 @@ def start(run: Run, *, dry_run: bool, wait: bool) -> None:
         return
     with run.changing() as session:
         started = stop.start(session, run.name, wait=wait)
-    text = f"{run.name} is up: {started['replicas']} members hold everything they held before"
+    text = (
+        f"{run.name} is up, with everything that its {counting.of(started['replicas'], 'member')} held before the stop"
+    )
     if not wait:
         text = f"{run.name} is starting; mysqlops start {run.name} waits for its members and compares them"
     output.result({**started, "waited": wait}, run.form, text)

@@ -64,6 +64,11 @@ def paths(kubeconfig: str | None) -> str:
     return kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT
 
 
+def exist(files: str) -> bool:
+    """Whether at least one of the files exists."""
+    return any(Path(file).expanduser().exists() for file in filter(None, files.split(os.pathsep)))
+
+
 def read(files: str) -> Kubeconfig:
     """The merged content of the existing files; raises ConfigError for one that cannot be read."""
     current, contexts, users = "", dict[str, Mapping[str, Any]](), dict[str, Mapping[str, Any]]()

@@ -61,10 +61,17 @@ def _in_cluster(kubeconfig: str | None, context: str | None, where: str) -> Logi
     from kubernetes import client, config
 
     if kubeconfig or context:
-        raise errors.ConfigError(f"--context {context or 'of the kubeconfig'}: {where} has no contexts", hint=_HINT)
+        option = f"--context {context}: " if context else ""
+        raise errors.ConfigError(f"{option}kubeconfig {where} {_empty(where)}", hint=_HINT)
     configuration = client.Configuration()
     try:
         config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:
-        raise errors.ConfigError(f"no Kubernetes cluster is configured: {where} has no contexts", hint=_HINT) from error
+        text = f"no Kubernetes cluster is configured: kubeconfig {where} {_empty(where)}"
+        raise errors.ConfigError(text, hint=_HINT) from error
     return Login(configuration, "in-cluster", _OWN_NAMESPACE.read_text(encoding="utf-8").strip(), Identity())
+
+
+def _empty(where: str) -> str:
+    """Why no context was found."""
+    return "has no contexts" if files.exist(where) else "does not exist"

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import instant, names, ordered, rehearsal
+from mysqlops.core import counting, instant, names, ordered, rehearsal
 from mysqlops.core.plan import Plan, Step
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
@@ -132,7 +132,7 @@ def execute(session: Session, name: str, plan: Plan) -> None:
         session.client.delete(step.kind, step.name, uid=step.uid or None)
     if has_members:
         _await_no_pods(session, name)
-    session.progress.say(f"deleted {len(plan.steps)} objects")
+    session.progress.say(f"deleted {counting.of(len(plan.steps), 'object')}")
 
 
 def _noted(session: Session, plan: Plan, annotations: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, instant, names, ordered, timeline, view
+from mysqlops.core import counting, group, instant, names, ordered, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
@@ -152,7 +152,7 @@ def execute(session: Session, plan: Plan) -> None:
         if step.kind == "StatefulSet":
             orders.runs_again(session.client, step.manifest["metadata"]["name"])
     if plan.steps:
-        session.progress.say(f"applied {len(plan.steps)} objects")
+        session.progress.say(f"applied {counting.of(len(plan.steps), 'object')}")
 
 
 def _apply(session: Session, manifest: Json) -> None:

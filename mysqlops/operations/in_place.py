@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import backup, group, instant, names, ordered, quantity, rollout, timeline
+from mysqlops.core import backup, counting, group, instant, names, ordered, quantity, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
@@ -174,7 +174,9 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
         case planning.Scale(replicas):
             if replicas == 0:
                 observe.keep_claims(session, name)  # the plan may be hours old, or a killed run's
-            session.progress.say("stopping the members" if replicas == 0 else f"starting {replicas} members")
+            session.progress.say(
+                "stopping the members" if replicas == 0 else f"starting {counting.of(replicas, 'member')}"
+            )
             session.client.scale(name, replicas)
         case planning.Remake(wanted):
             session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import backup, binlog, names, pitr, quantity, series, setting_secrets, typed, version
+from mysqlops.core import backup, binlog, counting, names, pitr, quantity, series, setting_secrets, typed, version
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -195,7 +195,7 @@ class Filled:
         found = self.compared
         if found is None:
             return "compared by an earlier run"
-        return f"{found.tables} tables, {found.rows} rows, all compared with the record"
+        return f"{counting.of(found.tables, 'table')}, {counting.of(found.rows, 'row')}, all compared with the record"
 
 
 def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filling) -> Filled:

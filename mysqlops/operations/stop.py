@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import group, gtid, instant, names, ordered, timeline, view
+from mysqlops.core import counting, group, gtid, instant, names, ordered, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import deploy, observe, orders, waiting
@@ -143,7 +143,7 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
     note = {**noted, _STARTED: instant.text(session.clock.now())} if noted else {}
     kept = _unfence(session, name, stopped["fenced"], note)
     if running != stopped["replicas"]:
-        session.progress.say(f"starting {stopped['replicas']} members")
+        session.progress.say(f"starting {counting.of(stopped['replicas'], 'member')}")
         session.client.scale(name, stopped["replicas"])
     if wait:
         now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")

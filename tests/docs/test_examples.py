@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,29 @@ def test_the_job_reads_the_file_that_the_generator_makes() -> None:
     mounts = {one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
     assert file.rpartition("/")[0] in mounts
     assert file.rpartition("/")[2] in generators[0]["files"]
+
+
+def _steps() -> Iterator[str]:
+    """What the jobs of the workflow run."""
+    for job in _documents((ROOT / ".github" / "workflows" / "ci.yaml").read_text())[0]["jobs"].values():
+        yield from (step["run"] for step in job["steps"] if "run" in step)
+
+
+def test_the_workflow_runs_shell_and_names_what_exists() -> None:
+    found = [*_steps()]
+    assert len(found) > 10
+    for text in found:
+        done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), text
+        for path in re.findall(r"(?<![\w/.])(?:scripts|tests)/[a-z-]+|\bContainerfile\b", text):
+            assert (ROOT / path).exists(), path
+
+
+def test_the_plugins_manifest_names_the_program_that_the_package_installs() -> None:
+    (manifest,) = _documents((ROOT / ".github" / "krew.yaml").read_text())
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {one["bin"] for one in manifest["spec"]["platforms"]} <= scripts.keys()
+    assert f"kubectl-{manifest['metadata']['name']}" in scripts
 
 
 def test_the_checks_see_what_is_wrong() -> None:

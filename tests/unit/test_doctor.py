@@ -228,7 +228,7 @@ def test_the_exit_status_and_document_of_findings(cluster: Cluster, capsys: pyte
     assert (one["name"], one["checked"], one["unchecked"]) == (NAME, ["tables", "backups"], {})
     assert {found["check"] for found in one["findings"]} == {"backups"}
     assert run(["doctor", NAME, "--check", "tables"]) == 0
-    assert "1 checks, nothing found" in capsys.readouterr().out
+    assert "1 check, nothing found" in capsys.readouterr().out
 
 
 def test_for_people_it_fits_eighty_columns(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

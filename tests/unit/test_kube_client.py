@@ -187,8 +187,11 @@ def test_a_file_that_is_none(text: str, tmp_path: Path) -> None:
 
 
 def test_no_cluster_at_all(tmp_path: Path) -> None:
-    with pytest.raises(errors.ConfigError, match="has no contexts"):
+    with pytest.raises(errors.ConfigError, match=r"^kubeconfig .*/missing does not exist$"):
         _client(tmp_path / "missing")
+    (tmp_path / "empty").write_text("")
+    with pytest.raises(errors.ConfigError, match=r"^kubeconfig .*/empty has no contexts$"):
+        _client(tmp_path / "empty")
 
 
 def test_a_change_without_an_answer_is_not_sent_again(server: Server, tmp_path: Path) -> None:

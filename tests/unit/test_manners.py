@@ -226,6 +226,9 @@ def test_completion_of_names(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, 
     assert complete.backups(ctx, option, "") == []
     seen.write(Access(), ["mysql-20261127-010000"])
     assert complete.backups(ctx, option, "mysql-2026") == ["mysql-20261127-010000"]
+    assert complete.runbooks(ctx, option, "primary") == ["primary-lost"]
+    assert complete.explained(ctx, option, "only-") == ["only-copy", "only-member"]
+    assert "versions" in complete.explained(ctx, option, "v")
 
 
 def test_completion_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import click
 from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
+from mysqlops.core import counting
 
 
 @click.command()
@@ -37,6 +38,6 @@ def describe(run: Run, backup: str, *, target: str | None) -> None:
         output.say(f"{'verified':16} {found.verified.at}, fetched and started in {found.verified.seconds} s")
     for kind in ("tables", "rights"):
         for table, facts in manifest["contents"][kind].items():
-            output.say(f"{kind[:-1]:16} {table}: {facts['rows']} rows, checksum {facts['checksum']}")
+            output.say(f"{kind[:-1]:16} {table}: {counting.of(facts['rows'], 'row')}, checksum {facts['checksum']}")
     for program in manifest["contents"]["programs"]:
         output.say(f"{'program':16} {program}")

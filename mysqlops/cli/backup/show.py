@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mysqlops.cli import output
-from mysqlops.core import gtid, quantity
+from mysqlops.core import counting, gtid, quantity
 from mysqlops.core.backup import Backup
 
 _COLUMNS = "BACKUP CLUSTER MEMBER METHOD GTIDS SIZE STORED DURATION VERIFIED SIGNED RESTORABLE-TO".split()
@@ -51,7 +51,8 @@ def verified(one: Backup) -> str:
 def sentence(one: Backup) -> str:
     """One sentence about a backup that was made."""
     return (
-        f"{one.id}: {quantity.format_bytes(one.size)} of {one.member} ({one.tables} tables, {one.rows} rows), "
+        f"{one.id}: {quantity.format_bytes(one.size)} of {one.member} "
+        f"({counting.of(one.tables, 'table')}, {counting.of(one.rows, 'row')}), "
         f"{quantity.format_bytes(one.stored)} new in target {one.target}, "
         f"copied in {one.seconds:.0f} s, stored in {one.store_seconds:.0f} s; verified: {verified(one)}"
     )

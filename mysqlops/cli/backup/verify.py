@@ -9,6 +9,7 @@ import click
 from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
+from mysqlops.core import counting
 
 if TYPE_CHECKING:
     from mysqlops.core.backup import Backup
@@ -58,6 +59,7 @@ def verify(run: Run, backup: str, *, trust: Trust, target: str | None, dry_run: 
         done = act(session)
     seconds = done.verified.seconds if done.verified else 0.0
     text = (
-        f"{done.id} is good: fetched and started in {seconds} s, {done.tables} tables and {done.rows} rows as recorded"
+        f"{done.id} is good: fetched and started in {seconds} s, "
+        f"{counting.of(done.tables, 'table')} and {counting.of(done.rows, 'row')} as recorded"
     )
     output.result({**show.as_json(done), "waited": wait}, run.form, text)
