@@ -236,8 +236,8 @@ _SHUTS_OUT = [
     ({"protocol_compression_algorithms": "zstd"}, "3922"),
     ({"max_join_size": "1"}, "1104"),
     ({"tls_ciphersuites": ""}, "2003"),
-    ({"tls_ciphersuites": "TLS_AES_128_CCM_SHA256"}, "2003"),
-    ({"ssl_cipher": "ECDHE-RSA-AES128-GCM-SHA256", "tls_version": "TLSv1.2"}, "2003"),
+    ({"tls_ciphersuites": "TLS_AES_128_CCM_SHA256"}, "2026"),
+    ({"ssl_cipher": "ECDHE-RSA-AES128-GCM-SHA256", "tls_version": "TLSv1.2"}, "2026"),
     (
         {
             "caching_sha2_password_enforce_storage_format": "ON",
@@ -321,18 +321,23 @@ def test_a_replica_that_may_not_hold_a_transaction_leaves_the_group(template: co
         second.await_state(view.ERROR, seconds=60)
 
 
+# A member that hands over refuses clients by its offline mode for a moment: that is no evidence against a setting.
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("init_connect", "SET NO_SUCH_VARIABLE = 1"), ("binlog_format", "MIXED"), ("offline_mode", "ON")],
+    ("name", "value", "error"),
+    [
+        ("init_connect", "SET NO_SUCH_VARIABLE = 1", errors.WriteRefused),
+        ("binlog_format", "MIXED", errors.WriteRefused),
+        ("offline_mode", "ON", errors.WaitTimeout),
+    ],
 )
 def test_the_proof_sees_what_shuts_clients_out_and_my_cnf_lets_them_in_again(
-    member: Member, name: str, value: str
+    member: Member, name: str, value: str, error: type[errors.MysqlopsError]
 ) -> None:
     _write_as_a_client(member)
     with member.server() as server:
         assert variables.set_all(server, {name: value}) == {}
     try:
-        with pytest.raises(errors.WaitTimeout, match="no write through"):
+        with pytest.raises(error, match=r"no (answer to a )?write through"):
             _write_as_a_client(member)
     finally:
         back = {name: planning.values((_INPUTS / "comments.cnf").read_text()).get(name)}
