@@ -109,7 +109,7 @@ class Certificates:
         if stage == "drop":
             if self._is_ca_unused(found.files):
                 text = f"the certificate of {self._me.cluster} is still signed by the CA that is to be dropped"
-                raise errors.StepFailed(text, hint=f"mysqlops tls rotate {self._me.cluster}, then --drop-old-ca again")
+                raise errors.StepFailed(text, hint=f"mysqlops tls rotate {self._me.cluster} --drop-old-ca")
             self._save(found, {**found.files, CA: openssl.newest(ca)})
         elif stage == "ca":
             if signer is None or not (signer.beside or self._is_ca_unused(found.files) or _replaces(held, ca)):

@@ -32,16 +32,12 @@ def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = (
     runner = next((member.name for member in seen.members if member.state == view.ONLINE), None)
     if runner is None:
         raise Refused([Reason("none-online", f"no member of {name} is ONLINE", f"mysqlops status {name}")])
+    _begin(session, seen, runner, stage)
     wanted = ""
-    found = _run(session, runner, LOOK)
-    if stage == DROP:
-        _check_unused(session, seen, runner, is_signed=False)
-    if stage == DROP or found.get("again"):  # a killed run may have left members that do not trust what signs next
-        _await_loaded(session, name, str(found["fingerprint"]))
     for part in _PARTS[stage]:
-        if part == DROP:
-            _check_unused(session, seen, runner, is_signed=True)
-        for _ in range(_TIMES):
+        for tries in range(_TIMES):
+            if stage == DROP:
+                _check_before(session, seen, runner, part, tries)
             done = _run(session, runner, part)
             _check_hostnames(runner, done, hostnames)
             wanted = str(done["fingerprint"])
@@ -50,6 +46,31 @@ def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = (
             if not done.get("again"):
                 break
     return wanted
+
+
+def _begin(session: Session, seen: status.Status, runner: str, stage: str) -> None:
+    """A killed run may have left members that do not trust what signs next; raises Refused or WaitTimeout."""
+    found = _run(session, runner, LOOK)
+    if stage == CERTIFICATE and found.get("again"):
+        raise _waiting_ca(seen.name)
+    if stage == DROP:
+        _check_unused(session, seen, runner, is_signed=False)
+    if stage == DROP or found.get("again"):
+        _await_loaded(session, seen.name, str(found["fingerprint"]))
+
+
+def _waiting_ca(name: str) -> Refused:
+    """The key of the CA in use is gone, so only the new one can sign."""
+    text = f"a new CA of {name} waits to sign, and clients that do not have it would refuse its certificate"
+    hint = f"give clients ca.crt of Secret {names.tls_secret(name)}, then: mysqlops tls rotate {name} --drop-old-ca"
+    return Refused([Reason("ca-waits", text, hint)])
+
+
+def _check_before(session: Session, seen: status.Status, runner: str, part: str, tries: int) -> None:
+    """Before the newest CA signs, and before the old one goes. A CA that a killed run made is trusted only after the
+    first try, so clients are asked again."""
+    if part == DROP or tries:
+        _check_unused(session, seen, runner, is_signed=part == DROP)
 
 
 def _run(session: Session, runner: str, part: str) -> dict[str, Any]:

@@ -19,7 +19,13 @@ def conditions(cluster: str, members: Sequence[Member], now: datetime) -> list[C
     found = []
     if until is not None and until - now < _CERTIFICATE:
         text = f"the certificate that members present expires at {instant.text(until)}"
-        found.append(Condition(CODE, text, f"renew Secret {cluster}-tls, or mysqlops tls rotate {cluster}"))
+        found.append(
+            Condition(
+                CODE,
+                text,
+                f"renew Secret {cluster}-tls, or mysqlops tls rotate {cluster}, which says if a new CA waits to sign",
+            )
+        )
     if ca is not None and ca - now < _CA:
         text = f"the CA expires at {instant.text(ca)}, and with it every certificate that it signed"
         hint = f"renew it in Secret {cluster}-tls, or mysqlops tls rotate {cluster} --new-ca"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mysqlops.core import names
 from mysqlops.planning import copying
 from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
@@ -118,7 +119,7 @@ def test_one_command_at_a_time(cluster: Namespace) -> None:
     lease = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": "mysql-operation"},
+        "metadata": {"name": "mysql-operation", "labels": names.selector("mysql")},
         "spec": {"holderIdentity": "somebody", "renewTime": "2020-01-01T00:00:00.000000Z"},
     }
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(lease))

@@ -114,6 +114,29 @@ def test_a_member_that_does_not_answer_keeps_the_old_ca() -> None:
     assert cluster.store.log == ["rotate-tls look", "tls-presented"]
 
 
+def test_a_ca_that_a_killed_run_made_does_not_sign_before_clients_were_asked() -> None:
+    """When the command begins, only the old one is trusted: the agent announces the new one first."""
+    cluster = Cluster(3)
+    session = cluster.session(30.0)
+    bundles = [OLD]
+
+    def told(pod: str, words: Sequence[str]) -> Any:
+        cluster.store.log.append(" ".join(words[:2]) if words[0] == "rotate-tls" else words[0])
+        if words[0] == "tls-presented":
+            return {"trusted": bundles[-1], "application": OLD, "members": ALL}
+        for facts in cluster.facts.values():
+            facts["certificate"] = "f"
+        if words[1] == "certificate":
+            bundles.append(NEW + OLD)
+        return {"fingerprint": "f", "hostnames": [], "again": True}
+
+    session.client.answer = told  # type: ignore[attr-defined]
+    with pytest.raises(errors.Refused) as error:
+        tls.rotate(session, NAME, tls.DROP)
+    assert {reason.code for reason in error.value.reasons} == {"old-ca-in-use"}
+    assert cluster.store.log.count("rotate-tls certificate") == 1
+
+
 def test_who_may_not_list_secrets_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster, drop = _cluster({"trusted": NEW + OLD, "application": NEW + OLD, "members": ALL})
     there = type(cluster.session().client).list

@@ -63,15 +63,18 @@ def test_nothing_is_dropped_while_a_member_has_not_loaded_the_certificate(cluste
     assert _rotate(cluster, "drop", lambda _: {"fingerprint": "same", "again": False}) == ["look", "timeout"]
 
 
-def test_a_ca_that_waits_signs_once_every_member_trusts_it(cluster: Cluster) -> None:
-    _loaded(cluster, *["same"] * (len(cluster.facts) - 1), "older")
-    assert _rotate(cluster, "certificate", lambda _: {"fingerprint": "same", "again": True}) == ["look", "timeout"]
+def test_a_ca_that_waits_signs_only_when_the_old_one_is_dropped(cluster: Cluster) -> None:
+    """Nobody has asked whether clients have it, and its predecessor's key is gone."""
+    _loaded(cluster, *["same"] * len(cluster.facts))
+    with pytest.raises(errors.Refused) as error:
+        _rotate(cluster, "certificate", lambda _: {"fingerprint": "same", "again": True})
+    assert [reason.code for reason in error.value.reasons] == ["ca-waits"]
 
 
 def test_a_part_that_is_to_run_again_does_so_once(cluster: Cluster) -> None:
     _loaded(cluster, *["same"] * len(cluster.facts))
-    asked = _rotate(cluster, "certificate", lambda part: {"fingerprint": "same", "again": True})
-    assert asked == ["look", "certificate", "certificate"]
+    asked = _rotate(cluster, "drop", lambda part: {"fingerprint": "same", "again": part != "drop"})
+    assert asked == ["look", "certificate", "certificate", "drop"]
 
 
 def test_a_renewal_by_the_same_ca_waits_for_nobody_first(cluster: Cluster) -> None:
