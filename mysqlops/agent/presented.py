@@ -14,6 +14,8 @@ from mysqlops.agent import api, openssl, settings, tls_check
 from mysqlops.core import names, secret_map
 from mysqlops.mysql import connect
 
+# In place of the greeting: too many connections, a blocked or unknown host, a server that stops.
+_BEFORE_TLS = {1040, 1129, 1130, 1053}
 PRESENTS, REFUSED, UNKNOWN = "presents", "refused", "unknown"
 
 
@@ -35,7 +37,8 @@ def _of(host: str, login: connect.Login) -> tuple[str, str]:
     try:
         connect.connect_tcp(host, login).close()
     except errors.MysqlError as error:
-        if connect.is_answer(error):  # whatever else it refuses: TLS came first
+        # Whatever else it refuses, TLS came first.
+        if connect.is_answer(error) and error.errno not in _BEFORE_TLS:
             return (REFUSED, str(error)) if error.errno == connect.TLS_FAILED else (PRESENTS, "")
         return UNKNOWN, str(error)
     return PRESENTS, ""

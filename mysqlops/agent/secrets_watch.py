@@ -4,7 +4,18 @@ restored from memory; then the accounts are compared with it."""
 from __future__ import annotations
 
 from mysqlops import errors
-from mysqlops.agent import accounts_watch, api, certificates, credentials, log, member, pod, rotation, vault
+from mysqlops.agent import (
+    accounts_watch,
+    api,
+    certificates,
+    credentials,
+    group_lease,
+    log,
+    member,
+    pod,
+    rotation,
+    vault,
+)
 from mysqlops.core import names, ordered
 from mysqlops.core import rotation as stages
 
@@ -76,7 +87,7 @@ class SecretsWatch:
     def _is_rotation_noted(self) -> bool | None:
         """None if that is unknown: the Lease cannot be read, or somebody deleted it with all its notes."""
         try:
-            lease = self._api.get("coordination.k8s.io/v1", "leases", names.group_lease(self._pod.me.cluster))
+            lease = group_lease.read(self._api, self._pod.me.cluster)
         except errors.KubeError:
             return None
         return ordered.is_rotating(lease["metadata"].get("annotations") or {})

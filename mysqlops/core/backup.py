@@ -157,14 +157,13 @@ def digest(manifest: bytes) -> str:
 
 
 def told(copied: str, stored: str) -> Backup:
-    """The backup that a Job made, from the last lines of its steps: the facts, and restic's summary."""
-    summary = typed.json_of(stored)
-    return replace(
-        _backup(typed.json_of(copied)),
-        snapshot=summary["snapshot_id"],
-        stored=int(summary.get("data_added_packed", 0)),
-        store_seconds=float(summary.get("total_duration", 0.0)),
-    )
+    """The backup that a Job made, from the last lines of its steps; raises StorageError if they cannot be read."""
+    summary = typed.object_of(stored)
+    if "snapshot_id" not in summary:
+        raise StorageError("the log of the Job cannot be read; `mysqlops backup list` shows what it stored")
+    size, seconds = int(summary.get("data_added_packed", 0)), float(summary.get("total_duration", 0.0))
+    found = _backup(typed.object_of(copied))
+    return replace(found, snapshot=summary["snapshot_id"], stored=size, store_seconds=seconds)
 
 
 def told_verification(checked: str) -> Verification:

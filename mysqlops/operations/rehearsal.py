@@ -178,8 +178,8 @@ def _make_way(session: Session, name: str, wanted: Json) -> None:
 def _complete(session: Session, spec: ClusterSpec, job_name: str) -> None:
     """Make what the Job's pod waits for."""
     there = deploy.objects(spec)
-    config = next(condition["data"] for condition in there if render.MY_CNF in condition.get("data", {}))
-    agent = next(condition["binaryData"] for condition in there if render.AGENT_FILE in condition.get("binaryData", {}))
+    config = next(manifest["data"] for manifest in there if render.MY_CNF in manifest.get("data", {}))
+    agent = next(manifest["binaryData"] for manifest in there if render.AGENT_FILE in manifest.get("binaryData", {}))
     made = session.client.get("Job", job_name)
     try:
         for belonging in objects.belongings(made, config, agent):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mysqlops.core import names, rehearsal
+from mysqlops.core import rehearsal
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import render
-from mysqlops.operations import deploy
+from mysqlops.operations import deploy, leases
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -13,7 +13,7 @@ from mysqlops.planning import status
 def note(session: Session, name: str, made: rehearsal.Rehearsal) -> None:
     """Needs no lock: it is nobody's order."""
     change = {"metadata": {"annotations": {rehearsal.ANNOTATION_LAST: made.text()}}}
-    session.client.patch("Lease", names.group_lease(name), change)
+    leases.patch(session.client, name, change)
 
 
 def settings_of(spec: ClusterSpec) -> str:
@@ -24,7 +24,7 @@ def settings_of(spec: ClusterSpec) -> str:
 
 def say(session: Session, spec: ClusterSpec, *, changes_version: bool) -> None:
     """What the last rehearsal showed about this image and these settings; for another version, that there is none."""
-    last = rehearsal.last(status.annotations_of(session.client.find("Lease", names.group_lease(spec.name))))
+    last = rehearsal.last(status.annotations_of(leases.find(session.client, spec.name)))
     now, progress = session.clock.now(), session.progress
     if last is not None and last.is_of(spec.image, settings_of(spec)):
         (progress.say if last.is_good else progress.warn)(last.sentence(now))

@@ -11,7 +11,7 @@ import pytest
 from mysqlops.agent.jobs import local
 from mysqlops.core import backup, group, names, retention, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.errors import ConfigError, Refused, StorageError
+from mysqlops.errors import ConfigError, MysqlopsError, Refused, StorageError
 from mysqlops.kube import manifests
 from mysqlops.mysql import contents
 from mysqlops.objects import backup as planning
@@ -470,3 +470,9 @@ def test_on_a_newer_server_rows_and_names_must_be_the_same_and_rights_may_have_g
         "app.t: 4 rows, checksum None instead of 5 rows, checksum None",
         "view app.v is missing",
     ]
+
+
+@pytest.mark.parametrize(("copied", "stored"), [("", ""), ("{}", "null"), ("{}", '{"snapshot_id": "a"}')])
+def test_a_jobs_log_that_cannot_be_read_is_an_error_with_a_name(copied: str, stored: str) -> None:
+    with pytest.raises(MysqlopsError):
+        backup.told(copied, stored)

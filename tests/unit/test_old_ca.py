@@ -157,6 +157,7 @@ ANSWERS = {
     "c": errors.ConnectFailed("timed out", errno=2003),
     "d": errors.ConnectFailed("offline mode", errno=3032),
     "e": errors.ConnectFailed("lost", errno=2013),
+    "f": errors.ConnectFailed("too many connections", errno=1040),
 }
 
 
@@ -177,5 +178,5 @@ def test_an_agent_asks_each_member_with_the_newest_ca_alone(monkeypatch: pytest.
     found = presented.look(secrets, me, list(ANSWERS), connect.Login("probe", "pw"))
     assert (found["trusted"], found["application"]) == (NEW + OLD, OLD)
     states = {host: state for host, (state, _) in found["members"].items()}
-    assert states == {"a": "presents", "b": "refused", "c": "unknown", "d": "presents", "e": "unknown"}
+    assert states == {"a": "presents", "b": "refused", "c": "unknown", "d": "presents", "e": "unknown", "f": "unknown"}
     assert list(tmp_path.iterdir()) == []

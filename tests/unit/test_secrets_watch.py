@@ -59,12 +59,13 @@ def test_the_watch_of_the_accounts_asks_the_lease_whether_a_rotation_is_open(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: list[object] = []
+    labels = names.selector("mysql")
 
     def get(group: str, kind: str, name: str) -> object:
         assert (kind, name) == ("leases", "mysql-group")
         if isinstance(answer := answers.pop(), Exception):
             raise answer
-        return {"metadata": {"annotations": answer}}
+        return {"metadata": {"labels": labels, "annotations": answer}}
 
     monkeypatch.setattr(watch._api, "get", get)
     for answer, is_noted in (
@@ -76,6 +77,9 @@ def test_the_watch_of_the_accounts_asks_the_lease_whether_a_rotation_is_open(
     ):
         answers.append(answer)
         assert watch._is_rotation_noted() is is_noted
+    labels = {}  # somebody else's Lease of that name says nothing
+    answers.append(None)
+    assert watch._is_rotation_noted() is None
 
 
 class Server:
