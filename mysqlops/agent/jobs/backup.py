@@ -129,8 +129,8 @@ class Job:
         found = self._catalogue()
         wanted, snapshot = self._env.get("BACKUP_ID"), self._env.get("SNAPSHOT")
         if wanted:  # another entry may have the same id: take the one that the command checked
-            same = [stored for stored in found if stored.id == wanted and snapshot in (None, stored.snapshot)]
-            chosen = same[0] if same else None
+            same = (stored for stored in found if stored.id == wanted and snapshot in (None, stored.snapshot))
+            chosen = next(same, None)
         else:
             own = [stored for stored in found if stored.owner == peers.owner(self._env)]
             own = retention.counting(own, self._clock.now(), has_key=bool(peers.key()))
@@ -158,7 +158,8 @@ class Job:
             result = self._compare(made, contents.load(manifest.get("contents")))
         except (errors.MysqlError, errors.StepFailed) as error:
             result = self._unreadable(made, error)
-        result = replace(result, of_snapshot=(_WORK / "chosen").read_text())
+        chosen = (_WORK / "chosen").read_text()
+        result = replace(result, of_snapshot=chosen, tree=backup.trees(_snapshots()).get(chosen, ""))
         (_WORK / "report").mkdir(exist_ok=True)
         (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
         _write_lines("tags", backup.tags(result, peers.key()))
@@ -199,8 +200,7 @@ class Job:
 
     def _check_manifest(self) -> None:
         """Raises StepFailed unless the manifest has the digest in the sealed entry."""
-        recorded = (_WORK / "manifest").read_text()
-        if recorded and recorded != backup.digest(_MANIFEST.read_bytes()):
+        if (_WORK / "manifest").read_text() not in ("", backup.digest(_MANIFEST.read_bytes())):
             raise errors.StepFailed("manifest.json does not match the backup's entry")
 
     def _catalogue(self) -> list[backup.Backup]:
