@@ -309,6 +309,7 @@ def test_what_is_in_its_place_already_is_not_compared_again(world: World) -> Non
     world.job().check()
     world.job(REJOINS="yes").place()
     assert (world.work / "restored").read_text() == "rejoin"
+    assert not (world.work / "restored-from").exists(), "only who has compared the data says so"
     assert (world.work / "data" / "ibdata1").exists()
 
 

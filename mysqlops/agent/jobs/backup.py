@@ -213,14 +213,14 @@ class Job:
             raise errors.StepFailed(f"{result['of']} differs from what was recorded: {result['why']}")
 
     def place(self) -> None:
-        """The last step of a restore: from here on the volume belongs to a member; `prepare` then sets the
-        passwords."""
+        """The last step of a restore: from here on the volume belongs to a member; `prepare` then sets the passwords.
+        Data whose place is noted is not fetched or compared again (manifests/backup/restic.sh)."""
         if not (_SCRATCH / "data").exists():
             for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would override my.cnf
                 (_COPY / "data" / own).unlink(missing_ok=True)
+            (_SCRATCH / "restored-from").write_text((_WORK / "chosen").read_text())
             os.sync()
             (_COPY / "data").rename(_SCRATCH / "data")
-        # After the rename, also in a second run: before it, the data of a volume snapshot is fetched again from here.
         (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
         shutil.rmtree(_COPY, ignore_errors=True)
         os.sync()
