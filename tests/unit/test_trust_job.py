@@ -155,6 +155,29 @@ def test_a_sealed_backup_is_brought_forward_with_sealed_logs_only() -> None:
     assert binlog.superseded([evil, real], keys) == ["c-"]
 
 
+def test_every_snapshot_that_shows_the_facts_of_a_chunk_may_hold_its_files(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody who may write can store other files under copied tags, and chooses the time by which restic lists."""
+    monkeypatch.setattr(replay, "_SCRATCH", work)
+    for name in ("logs", "chunks.json", "replay-password", "replay.sql"):
+        known = {"logs": "_LOGS", "chunks.json": "_CHUNKS", "replay-password": "_PASSWORD", "replay.sql": "_STATEMENTS"}
+        monkeypatch.setattr(replay, known[name], work / name)
+    monkeypatch.setattr(replay, "_WORK", work)
+    one = replace(made(1, NOW, group=GROUP), gtid=f"{GROUP}:1-5")
+    manifest = json.dumps({"backup": asdict(one), "contents": {}})
+    (work / "copy" / "manifest.json").write_text(manifest)
+    real = {**_chunk("c", "the key", files=1, digest="d" * 64), "tree": "1" * 64}
+    earlier = _chunk("c", "the key", transactions=3, gtid=f"{GROUP}:6-8", files=1, digest="e" * 64)
+    again = {**real, "id": "again"}  # of the same files, as `restic copy` makes one
+    evil = [{**real, "id": f"evil{number}", "tree": f"{number}" * 64} for number in (2, 3)]
+    old = {"before": f"{GROUP}:1-9", "gtid": f"{GROUP}:10-12", "transactions": 3, "until": LATER.isoformat()}
+    older = [{**_chunk("o", "the key", **old), "id": name} for name in ("o1", "o2")]
+    (work / "snapshots.json").write_text(json.dumps([earlier, real, again, *evil, *older]))
+    replay.Replay({"TO": "latest", "SIGNED": backup.SIGNED}).choose()
+    assert (work / "logs").read_text() == f"{'d' * 64} c-the key evil2 evil3\n- o2\n"
+
+
 def test_logs_must_be_those_that_their_entries_were_made_with(tmp_path: Path) -> None:
     files, digest = [], ""
     for number in range(3):

@@ -37,11 +37,11 @@ class Replay:
         if (_SCRATCH / "data").exists():
             return
         snapshots = facts.listed((_WORK / "snapshots.json").read_text())
-        made = self._backup()
-        reach = binlog.reach(made, binlog.chunks(snapshots, backup.Keys(trusted=(peers.key(),))))
+        made, keys = self._backup(), backup.Keys(trusted=(peers.key(),))
+        reach = binlog.reach(made, binlog.chunks(snapshots, keys))
         pitr.check(self._point, made, reach)
         needed = pitr.needed(self._point, reach.chunks)
-        _LOGS.write_text("".join(f"{chunk.snapshot}\n" for chunk in needed))
+        _LOGS.write_text("".join(_lines(needed, binlog.claiming(snapshots, keys), backup.trees(snapshots))))
         _CHUNKS.write_text(json.dumps([asdict(chunk) for chunk in needed]))
         password = secrets.token_urlsafe(24)
         for file in (_PASSWORD, _STATEMENTS):
@@ -95,6 +95,19 @@ class Replay:
         found = facts.manifest((_SCRATCH / "copy" / "manifest.json").read_bytes())["backup"]
         # Only the entry that the command checked says whether the backup is sealed, and its logs must be sealed then.
         return replace(facts.make(backup.Backup, found), signed=self._env.get("SIGNED", backup.UNSIGNED))
+
+
+def _lines(needed: list[binlog.Chunk], claiming: dict[binlog.Chunk, list[str]], trees: dict[str, str]) -> Iterator[str]:
+    """Of each chunk the digest of its files and the snapshots that may hold them: anybody who may write to the
+    repository can store other files under copied tags. Older releases recorded no digest."""
+    for chunk in needed:
+        same = claiming[replace(chunk, snapshot="")] if _is_counted(chunk) else [chunk.snapshot]
+        distinct = {trees.get(one, one): one for one in reversed(same)}
+        yield f"{chunk.digest or '-'} {' '.join(reversed(distinct.values()))}\n"
+
+
+def _is_counted(chunk: binlog.Chunk) -> bool:
+    return bool(chunk.files or not chunk.transactions)
 
 
 def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
