@@ -189,10 +189,37 @@ def test_logs_must_be_those_that_their_entries_were_made_with(tmp_path: Path) ->
     first = binlog.Chunk(id="a", **common, transactions=1, files=2, digest=digest)
     second = binlog.Chunk(id="b", **common, transactions=1, files=1, digest=binlog.chained("", b"\x02"))
     replay._check_files(files, [first, second])
-    replay._check_files(files, [replace(first, files=0, digest=""), second])  # an older release counted none
     for changed in (files[::-1], files[:2], [*files, files[0]]):
         with pytest.raises(errors.StorageError, match=r"do not match its entry|do not belong to any entry"):
             replay._check_files(changed, [first, second])
     files[1].write_bytes(b"evil")
     with pytest.raises(errors.StorageError, match="the binary logs of a do not match"):
         replay._check_files(files, [first, second])
+    files[1].write_bytes(b"")
+    with pytest.raises(errors.StorageError, match="the binary logs of a do not match"):
+        replay._check_files(files, [first, second])
+    with pytest.raises(errors.StorageError, match="not a binary log"):
+        list(replay._transactions(files[1:2]))
+
+
+def test_logs_of_an_older_release_leave_no_others_unchecked(tmp_path: Path) -> None:
+    """It counted no files."""
+    files = [tmp_path / f"relay.{number:06}" for number in range(4)]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes([number]))
+    common: dict[str, Any] = {"cluster": "orders", "namespace": "db", "origin": "uid", "group": GROUP, "before": ""}
+    first, last = (
+        binlog.Chunk(id=name, **common, transactions=1, files=1, digest=binlog.chained("", bytes([number])))
+        for name, number in (("a", 0), ("b", 3))
+    )
+    older = binlog.Chunk(id="o", **common, transactions=1)
+    replay._check_files(files, [first, older, last])
+    replay._check_files(files[:1], [first, older])
+    for here, chunks, name in ((0, [first, older], "a"), (3, [older, last], "b"), (3, [older, older, last], "b")):
+        content = files[here].read_bytes()
+        files[here].write_bytes(b"evil")
+        with pytest.raises(errors.StorageError, match=f"the binary logs of {name} do not match"):
+            replay._check_files(files, chunks)
+        files[here].write_bytes(content)
+    with pytest.raises(errors.StorageError, match="the binary logs of b do not match"):
+        replay._check_files([], [older, last])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -111,25 +112,45 @@ def _is_counted(chunk: binlog.Chunk) -> bool:
 
 
 def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
-    """Raises StorageError unless these are the files that the entries count. Older releases recorded no count."""
-    if any(chunk.transactions and not chunk.files for chunk in chunks):
-        return
-    left = list(files)
-    for chunk in chunks:
-        own, left, digest = left[: chunk.files], left[chunk.files :], ""
-        for file in own:
-            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                digest = binlog.chained(digest, data)
-        if digest != chunk.digest:
-            raise errors.StorageError(f"the binary logs of {chunk.id} do not match its entry")
-    if left:
+    """Raises StorageError unless these are the files that the entries count. Older releases recorded no count: entries
+    before and after theirs are checked, and the files between belong to them."""
+    left, rest = list(files), list(chunks)
+    while rest and _is_counted(rest[0]):
+        chunk = rest.pop(0)
+        _check_digest(left[: chunk.files], chunk)
+        left = left[chunk.files :]
+    while rest and _is_counted(rest[-1]):
+        chunk = rest.pop()
+        start = max(0, len(left) - chunk.files)
+        _check_digest(left[start:], chunk)
+        left = left[:start]
+    if left and not rest:
         raise errors.StorageError(f"{len(left)} binary log files do not belong to any entry")
+
+
+def _check_digest(files: list[Path], chunk: binlog.Chunk) -> None:
+    digest = ""
+    for file in files:
+        with _read(file) as data:
+            digest = binlog.chained(digest, data)
+    if digest != chunk.digest:
+        raise errors.StorageError(f"the binary logs of {chunk.id} do not match its entry")
 
 
 def _transactions(files: list[Path]) -> Iterator[relay_log.Transaction]:
     for file in files:
-        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with _read(file) as data:
             yield from relay_log.transactions(data, file.name)
+
+
+@contextlib.contextmanager
+def _read(file: Path) -> Iterator[bytes | mmap.mmap]:
+    with file.open("rb") as opened:
+        if not file.stat().st_size:  # cannot be mapped
+            yield b""
+            return
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
 
 
 def _answer(point: pitr.Point, replay: pitr.Replay) -> dict[str, Any]:
