@@ -225,7 +225,7 @@ def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]
 
 
 def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys, tree: Any) -> Verification | None:
-    """Of the same files. A sealed backup's must have its own cluster's seal: a neighbour's key proves nothing."""
+    """The last of these files; a sealed backup's needs its own cluster's seal: a neighbour's key proves nothing."""
     of_it = [
         one
         for entry, one in checks
