@@ -7,6 +7,7 @@ again with new claims and under a new group name. The previous claims are kept; 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from mysqlops.core import backup, counting, group, instant, names, ordered, quantity, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
-from mysqlops.errors import Conflict, NotFound, Reason, Refused
+from mysqlops.errors import Conflict, NotFound, Reason, Refused, StepFailed
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
 from mysqlops.operations import data_version, deploy, jobs, leases, observe, orders, remake, restore, vault, waiting
@@ -151,7 +152,8 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
         if isinstance(action, Wait):
             patience.pause(waiting.Pending(action.why))
             continue
-        if action in done:  # such as by a tool that applies manifests
+        _check_kept(name, action, done)
+        if action in done:
             patience.pause(waiting.Pending(f"{name} to keep this restore's changes: something undoes them"))
         done.append(action)
         if isinstance(action, planning.NameGroup):
@@ -165,6 +167,16 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     now = deploy.await_healthy(session, name)
     data_version.note(session.client, now)
     return Result(now, _close(session, name, swap), stopped, filled)
+
+
+def _check_kept(name: str, action: planning.Action, done: Sequence[planning.Action]) -> None:
+    """Raises StepFailed where going on would only repeat itself while clients are out."""
+    if isinstance(action, planning.Astray):
+        hint = f"mysqlops restore --revert {name} keeps what these claims hold; then restore again"
+        raise StepFailed(action.why, hint=hint)
+    if not isinstance(action, planning.NameGroup) and done.count(action) > 1:  # a tool that applies manifests
+        text = f"something undoes this restore's changes of StatefulSet {name}, such as the number of its replicas"
+        raise StepFailed(text, hint=f"{remake.again(name)}, or end it: mysqlops restore --revert {name}")
 
 
 def _act(session: Session, name: str, action: planning.Action, source: Source | None) -> restore.Filled | None:
@@ -244,7 +256,10 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     seen = observe.cluster(session.client, name, session.clock)
     first = names.claim(name, 0, swap.new.claims)
     filled = not swap.backup or restore.is_filled(session, first)
-    return planning.Seen(seen.stateful_set, list(seen.pods), observe.group_name(session.client, name), filled)
+    astray = [pod["metadata"]["name"] for pod in claims.astray(seen.pods.values(), name, swap.new.claims)]
+    going = [pod for pod, found in seen.pods.items() if planning.is_going(found, seen.stateful_set)]
+    group_name = observe.group_name(session.client, name)
+    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going)
 
 
 def _fill(session: Session, name: str, claim: str, source: Source | None) -> restore.Filled:

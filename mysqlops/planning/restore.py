@@ -24,12 +24,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Seen:
-    """The cluster as the plan needs it; `group` is the name that members would start with."""
+    """The cluster as the plan needs it; `group` is the name that members would start with. `astray` are the pods on
+    claims of another timeline than the new one, `going` those that end without being asked."""
 
     stateful_set: Json
     pods: Sequence[str]
     group: str
     is_filled: bool  # the first member's new claim holds the backup, which compared equal
+    astray: Sequence[str] = ()
+    going: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,14 @@ class Remake:
     wanted: Json
 
 
-Action = Fill | Scale | NameGroup | Remake | Wait | Done
+@dataclass(frozen=True)
+class Astray:
+    """Members of the new StatefulSet run on other data, as `why` says: it adopted their pods."""
+
+    why: str
+
+
+Action = Fill | Scale | NameGroup | Remake | Astray | Wait | Done
 
 
 def plan(seen: Seen, swap: Swap) -> Action:
@@ -70,7 +80,7 @@ def plan(seen: Seen, swap: Swap) -> Action:
     if not seen.is_filled:
         return Fill(names.claim(seen.stateful_set["metadata"]["name"], 0, swap.new.claims))
     if has_claims and seen.group != swap.old.group:
-        return Done() if running else Scale(swap.replicas)  # it may have been scaled since, which is not undone
+        return _in_use(seen, swap, running)
     if running:
         return Scale(0)
     if seen.pods:
@@ -78,6 +88,23 @@ def plan(seen: Seen, swap: Swap) -> Action:
     if seen.group != swap.new.group:
         return NameGroup(swap.new)
     return Remake(remade(seen.stateful_set, swap))
+
+
+def _in_use(seen: Seen, swap: Swap, running: int) -> Action:
+    """The template alone does not say on which data members run."""
+    staying = sorted(set(seen.astray) - set(seen.going)) if running else []
+    if staying:
+        return Astray(f"{', '.join(staying)} runs on previous claims, not on {swap.new.claims}-…, and may take writes")
+    if seen.astray:
+        return Wait(f"{', '.join(sorted(seen.astray))} to stop, on previous claims")
+    return Done() if running else Scale(swap.replicas)  # it may have been scaled since, which is not undone
+
+
+def is_going(pod: Json, stateful_set: Json) -> bool:
+    """Whether it ends without being asked: it is being deleted, or its own StatefulSet was."""
+    uid = stateful_set["metadata"]["uid"]
+    owners = pod["metadata"].get("ownerReferences") or []
+    return "deletionTimestamp" in pod["metadata"] or all(owner.get("uid", uid) != uid for owner in owners)
 
 
 def remade(stateful_set: Json, swap: Swap) -> Json:
