@@ -13,6 +13,10 @@ RESTIC_REPOSITORY=$(cat /run/target/repository)
 export RESTIC_REPOSITORY RESTIC_PASSWORD_FILE=/run/target/password RESTIC_PROGRESS_FPS=1
 if [ -e /run/target/aws-credentials ]; then export AWS_SHARED_CREDENTIALS_FILE=/run/target/aws-credentials; fi
 if [ -e /run/target/ca.crt ]; then export RESTIC_CACERT=/run/target/ca.crt; fi
+# As in prepare.sh: one file system, or all of the node's where the image has no other sync.
+flush() {
+  if sync -f /proc 2>/dev/null; then sync -f "$1"; else sync; fi
+}
 run_step() {
   step=$1
   shift
@@ -106,7 +110,7 @@ run_step() {
     fi
     rm -f "/scratch/$2.part"
     restic --no-cache dump --archive tar -- "$1" / >"/scratch/$2.part"
-    sync
+    flush /scratch
     mv "/scratch/$2.part" "/scratch/$2"
     sha256sum "/scratch/$2"
     ;;

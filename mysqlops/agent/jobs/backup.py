@@ -218,12 +218,12 @@ class Job:
         if not (_SCRATCH / "data").exists():
             for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would override my.cnf
                 (_COPY / "data" / own).unlink(missing_ok=True)
-            os.sync()
+            local.flush(_SCRATCH)
             (_COPY / "data").rename(_SCRATCH / "data")
         # After the rename, also in a second run: before it, the data of a volume snapshot is fetched again from here.
         (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
         shutil.rmtree(_COPY, ignore_errors=True)
-        os.sync()
+        local.flush(_SCRATCH)
         self._say("the volume is ready for its member")
 
     def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:
