@@ -38,7 +38,8 @@ fi
 # Of a volume snapshot: as after a loss of power. Transactions that were being committed are decided by the binary log, so
 # this start has it; its end writes all GTIDs into the data, and the log is not needed any more.
 if [ -n "${RECOVER:-}" ] && [ -e /scratch/data ]; then
-  mkdir -p /scratch/copy
+  rm -rf /scratch/copy # the member's own, if there is one: only its data is the backup
+  mkdir /scratch/copy
   mv /scratch/data "$data"
 fi
 rm -f "$data/mysqld-auto.cnf" # what was persisted on its member would go before my.cnf

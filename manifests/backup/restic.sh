@@ -17,6 +17,12 @@ if [ -e /run/target/ca.crt ]; then export RESTIC_CACERT=/run/target/ca.crt; fi
 flush() {
   if sync -f /proc 2>/dev/null; then sync -f "$1"; else sync; fi
 }
+# Whether an earlier run has compared the data on the volume and put it into its place. Of a volume snapshot, code in the
+# member's container may have written anything, but restic's id of the entry is younger than the snapshot.
+is_placed() {
+  [ -f /scratch/restored-from ] && [ ! -L /scratch/restored-from ] &&
+    [ "$(cat /scratch/restored-from)" = "$(cat /work/chosen)" ]
+}
 run_step() {
   step=$1
   shift
@@ -61,17 +67,21 @@ run_step() {
     restic --no-cache --json snapshots -- "$id" >/work/stored.json
     ;;
   fetch) # the snapshot that /work/chosen names; the data of a volume snapshot is on the volume, as its member left it
-    if [ "$(cat /work/method)" = snapshot ] && [ ! -e /scratch/restored ]; then
-      mkdir -p /scratch/copy
-      if [ -e /scratch/data ]; then mv /scratch/data /scratch/copy/data; fi
-      restic --no-cache --json --retry-lock 10m restore --target /scratch/copy --verify -- "$(cat /work/chosen)"
-      exit 0
+    if [ "$(cat /work/method)" != snapshot ]; then
+      if [ -e /scratch/data ]; then
+        echo 'fetch: the volume holds data already: keeping it'
+        exit 0
+      fi
+      rm -rf /scratch/copy
+    elif [ -e /scratch/data ]; then
+      if is_placed; then
+        echo 'fetch: the volume holds the data of this backup already: keeping it'
+        exit 0
+      fi
+      rm -rf /scratch/copy /scratch/restored /scratch/restored-from
+      mkdir /scratch/copy
+      mv /scratch/data /scratch/copy/data
     fi
-    if [ -e /scratch/data ]; then
-      echo 'fetch: the volume holds data already: keeping it'
-      exit 0
-    fi
-    rm -rf /scratch/copy
     restic --no-cache --json --retry-lock 10m restore --target /scratch/copy --verify -- "$(cat /work/chosen)"
     ;;
   fetch-logs) # the snapshots that /work/logs names, as one row of relay logs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -115,6 +115,7 @@ class Verification:
     tables: int = 0  # that were compared
     rows: int = 0
     of_snapshot: str = ""  # restic's id of what was restored; empty in older releases
+    tree: str = ""  # of that snapshot: a copy of it is as good, or as bad
     snapshot: str = ""
 
 
@@ -196,36 +197,40 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
             stored=int(summary.get("data_added_packed", 0)),
             store_seconds=_seconds(summary),
         )
-        found.append(replace(made, verified=_last(checks, made, keys)))
+        found.append(replace(made, verified=_last(checks, made, keys, one.get("tree"))))
     return newest_first(found)
 
 
 def _signed(one: Json, made: Backup, keys: Keys, bindings: Sequence[tuple[Json, Json]]) -> str:
-    key = keys.key_of(one, made.cluster, made.namespace)
-    if not key:
+    if not (key := keys.key_of(one, made.cluster, made.namespace)):
         return keys.signed(one, made.cluster, made.namespace)
     wanted = Binding(made.id, str(one.get("tree")), facts.digest(one))
     is_bound = any(typed.make(Binding, told) == wanted and facts.is_sealed_with(note, key) for note, told in bindings)
     return SIGNED if is_bound else FACTS
 
 
+def trees(snapshots: Sequence[Json]) -> dict[str, str]:
+    """restic's tree of each snapshot, by its id."""
+    return {one["id"]: one["tree"] for one in snapshots if isinstance(one.get("tree"), str)}
+
+
 def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]:
     """Each verification with its entry; the newest last."""
-    found = []
+    found, files = [], trees(snapshots)
     for one, told in facts.of_kind(snapshots, VERIFICATION):
         made = typed.make(Verification, told)
         if made is not None and names.is_moment(made.at):
-            found.append((one, replace(made, snapshot=one["id"])))
+            found.append((one, replace(made, snapshot=one["id"], tree=made.tree or files.get(made.of_snapshot, ""))))
     return sorted(found, key=lambda pair: pair[1].at)
 
 
-def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys) -> Verification | None:
-    """For a sealed backup only a verification with its own cluster's seal: a neighbour's key proves nothing."""
+def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys, tree: Any) -> Verification | None:
+    """Of the same files. A sealed backup's must have its own cluster's seal: a neighbour's key proves nothing."""
     of_it = [
         one
         for entry, one in checks
         if one.of == made.id
-        and one.of_snapshot in ("", made.snapshot)
+        and (one.of_snapshot in ("", made.snapshot) or (tree and one.tree == tree))
         and (made.signed not in (SIGNED, FACTS) or keys.key_of(entry, made.cluster, made.namespace))
     ]
     return of_it[-1] if of_it else None
@@ -269,23 +274,19 @@ def newest_first(backups: Iterable[Backup]) -> list[Backup]:
 def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]:
     """restic's ids of exactly these entries and their records: another entry may have the same backup id."""
     made = {backup.snapshot: backup.id for backup in gone}
-    stays = {told.get("id") for one, told in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
-    wanted = set(made.values()) - stays
-    of_them = [
-        one["id"]
-        for kind in (VERIFICATION, BINDING)
-        for one, told in facts.of_kind(snapshots, kind)
-        if told.get("of") in wanted
-    ]
-    return [*made, *of_them]
+    stays = {str(told.get("id")) for one, told in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
+    return [*made, *_records(snapshots, set(made.values()) - stays)]
 
 
 def left_of(snapshots: Sequence[Json], backup_id: str) -> list[str]:
     """restic's ids of the records of a backup whose entry is gone: a run that removed it was killed meanwhile."""
-    if any(told.get("id") == backup_id for _, told in facts.of_kind(snapshots, BACKUP)):
-        return []
+    is_there = any(told.get("id") == backup_id for _, told in facts.of_kind(snapshots, BACKUP))
+    return [] if is_there else _records(snapshots, {backup_id})
+
+
+def _records(snapshots: Sequence[Json], of: Collection[str]) -> list[str]:
     kinds = (VERIFICATION, BINDING)
-    return [one["id"] for kind in kinds for one, told in facts.of_kind(snapshots, kind) if told.get("of") == backup_id]
+    return [one["id"] for kind in kinds for one, told in facts.of_kind(snapshots, kind) if str(told.get("of")) in of]
 
 
 def _backup(told: Json) -> Backup:

@@ -163,7 +163,10 @@ def remove(session: Session, target: Target, gone: list[backup.Backup], *owners:
         since = in_the_making(session, target, own[1]).logs_since
         kept = [stored for stored in stays if stored.owner == own]
         ids += binlog.not_needed(snapshots, kept, own, keys, since=since)
-    volumes = [stored for stored in gone if _has_own_volume(session, stored)]
+    needed = {
+        _volume(stored) for stored in stays
+    }  # a run that was killed before it sealed its entry stored a second one
+    volumes = [stored for stored in gone if _has_own_volume(session, stored) and _volume(stored) not in needed]
     for stored in volumes:
         _mark(session, target, stored)
     if ids:
@@ -179,6 +182,10 @@ def _forget(session: Session, target: Target, ids: Sequence[str]) -> None:
 
 def _has_own_volume(session: Session, one: backup.Backup) -> bool:
     return bool(one.volume_snapshot) and one.namespace == session.client.namespace and one.signed != backup.UNKNOWN
+
+
+def _volume(one: backup.Backup) -> tuple[str, str]:
+    return one.namespace, one.volume_snapshot
 
 
 def _mark(session: Session, target: Target, one: backup.Backup) -> None:

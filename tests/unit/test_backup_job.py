@@ -108,6 +108,7 @@ class World:
         (self.work / "copy" / "manifest.json").write_text(json.dumps(manifest))
         for name, text in (("manifest", ""), ("chosen", "s1"), ("started", str(NOW.timestamp() - 7))):
             (self.work / name).write_text(text)
+        (self.work / "snapshots.json").write_text(json.dumps([{"id": "s1", "tree": "t1"}]))
         self.copy.executed = one.gtid
         return one
 
@@ -204,7 +205,7 @@ def test_what_is_equal_is_recorded_as_restored(world: World) -> None:
     one = world.restored(made(1))
     world.job().check()
     found = world.verification()
-    assert (found.of, found.ok, found.seconds, found.of_snapshot) == (one.id, True, 7.0, "s1")
+    assert (found.of, found.ok, found.seconds, found.of_snapshot, found.tree) == (one.id, True, 7.0, "s1", "t1")
     world.job().verdict()
 
 
@@ -308,6 +309,7 @@ def test_what_is_in_its_place_already_is_not_compared_again(world: World) -> Non
     world.job().check()
     world.job(REJOINS="yes").place()
     assert (world.work / "restored").read_text() == "rejoin"
+    assert not (world.work / "restored-from").exists(), "only who has compared the data says so"
     assert (world.work / "data" / "ibdata1").exists()
 
 

@@ -198,3 +198,27 @@ def test_a_prune_that_removes_no_backup_removes_the_logs_that_a_killed_run_left(
     world.entries.append(world.chunk(2, timedelta(hours=50)))
     assert pruning.prune(world.session(), NAME, TARGET, LAST) == []
     assert world.forgotten == ["log1"]
+
+
+@pytest.mark.parametrize("beside", ["the key", ""])
+@pytest.mark.parametrize("policy", [retention.Policy(hourly=9), retention.Policy(last=2)])
+def test_a_volume_snapshot_goes_with_the_last_of_its_entries(
+    world: World, beside: str, policy: retention.Policy
+) -> None:
+    """A Job that was killed before it sealed its entry leaves one beside that of the next Job, and anybody who may
+    write to the repository can add one."""
+    old, _ = _of_volume(world)
+    world.entries = [stored(old, beside, "s0"), *world.entries]
+    pruning.prune(world.session(), NAME, TARGET, policy)
+    assert (world.forgotten, _volumes(world)) == (["s0"], [old.id])
+    assert snapshot_notes.ANNOTATION_DELETING not in str(world.store.objects["VolumeSnapshot", old.id])
+    pruning.delete(world.session(), TARGET, old.id)
+    assert (set(world.forgotten), _volumes(world)) == ({"s0", "s1", "b-s1", "v-s1"}, [])
+
+
+def test_a_volume_snapshot_of_two_entries_goes_if_both_go(world: World) -> None:
+    old, _ = _of_volume(world)
+    world.entries = [stored(old, "the key", "s0"), *(one for one in world.entries if one["id"] != "v-s1")]
+    pruning.prune(world.session(), NAME, TARGET, LAST)
+    assert {"s0", "s1"} <= set(world.forgotten)
+    assert _volumes(world) == []

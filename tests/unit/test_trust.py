@@ -205,6 +205,38 @@ def test_a_verification_counts_if_it_is_sealed_and_of_that_very_entry() -> None:
     assert level(stored(replace(good, of_snapshot="evil"), "the key")) == backup.CHECKSUM
 
 
+def _levels(*snapshots: dict[str, Any]) -> dict[str, str]:
+    return {one.snapshot: one.level for one in backup.catalogue(bound(*snapshots), keys=KEYS)}
+
+
+@pytest.mark.parametrize("key", ["the key", ""])
+def test_a_verification_counts_for_every_snapshot_of_the_same_files(key: str) -> None:
+    """`restic copy` and `restic tag` make another snapshot of them, and so can anybody who may write."""
+    one = stored(made(1), key, "s1")
+    copy, other = {**one, "id": "s9"}, {**one, "id": "s0", "tree": "0" * 64}
+    bad = backup.Verification(made(1).id, "2026-11-25T00:00:00Z", ok=False, seconds=1, of_snapshot="s1")
+    expected = {"s1": backup.FAILED, "s9": backup.FAILED, "s0": backup.CHECKSUM}
+    assert _levels(one, copy, other, stored(bad, key)) == expected, "a record of an older release names no tree"
+    noted = stored(replace(bad, tree=one["tree"]), key)
+    assert _levels(copy, other, noted) == {"s9": backup.FAILED, "s0": backup.CHECKSUM}, "another repository"
+    assert _levels(copy, other, stored(bad, key)) == {"s9": backup.CHECKSUM, "s0": backup.CHECKSUM}
+
+
+def test_the_copy_of_a_failed_backup_pushes_no_good_one_out() -> None:
+    good, one = stored(made(1, NOW - timedelta(days=1)), "the key", "good"), stored(made(2, NOW), "the key", "s1")
+    bad = backup.Verification(made(2).id, "2026-11-25T00:00:00Z", ok=False, seconds=1, of_snapshot="s1")
+    there = backup.catalogue(bound(good, one, {**one, "id": "s9"}, stored(bad, "the key")), keys=KEYS)
+    gone = retention.expired(there, LAST, NOW + timedelta(days=1), has_key=True)
+    assert {stored.snapshot for stored in gone} == {"s1", "s9"}
+
+
+def test_a_record_of_no_backup_stops_no_pruning() -> None:
+    tags = [f"facts:{base64.urlsafe_b64encode(json.dumps({'format': 1, 'id': [], 'of': {}}).encode()).decode()}"]
+    odd = [{"id": kind, "tags": [f"kind:{kind}", *tags]} for kind in (backup.BACKUP, backup.VERIFICATION)]
+    (one,) = backup.catalogue([stored(made(1), "the key", "s1"), *odd], keys=KEYS)
+    assert backup.snapshots_of([stored(made(1), "the key", "s1"), *odd], [one]) == ["s1"]
+
+
 def _with_key(cluster: Cluster, **values: str) -> None:
     secret = cluster.store.objects["Secret", f"{NAME}-internal"]
     secret["data"] |= {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}

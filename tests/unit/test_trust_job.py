@@ -118,8 +118,10 @@ def test_a_restored_volume_brings_no_identity_and_no_persisted_settings(work: Pa
     data = work / "copy" / "data"
     for name in ("auto.cnf", "mysqld-auto.cnf", "ibdata1"):
         (data / name).write_text("")
+    (work / "chosen").write_text("s1")
     _job(work, []).place()
     assert [one.name for one in (work / "data").iterdir()] == ["ibdata1"]
+    assert ((work / "restored").read_text(), (work / "restored-from").read_text()) == ("reset", "s1")
 
 
 def _chunk(name: str, key: str, **facts: Any) -> dict[str, Any]:

@@ -129,8 +129,8 @@ class Job:
         found = self._catalogue()
         wanted, snapshot = self._env.get("BACKUP_ID"), self._env.get("SNAPSHOT")
         if wanted:  # another entry may have the same id: take the one that the command checked
-            same = [stored for stored in found if stored.id == wanted and snapshot in (None, stored.snapshot)]
-            chosen = same[0] if same else None
+            same = (stored for stored in found if stored.id == wanted and snapshot in (None, stored.snapshot))
+            chosen = next(same, None)
         else:
             own = [stored for stored in found if stored.owner == peers.owner(self._env)]
             own = retention.counting(own, self._clock.now(), has_key=bool(peers.key()))
@@ -158,7 +158,8 @@ class Job:
             result = self._compare(made, contents.load(manifest.get("contents")))
         except (errors.MysqlError, errors.StepFailed) as error:
             result = self._unreadable(made, error)
-        result = replace(result, of_snapshot=(_WORK / "chosen").read_text())
+        chosen = (_WORK / "chosen").read_text()
+        result = replace(result, of_snapshot=chosen, tree=backup.trees(_snapshots()).get(chosen, ""))
         (_WORK / "report").mkdir(exist_ok=True)
         (_WORK / "report" / "verification.json").write_text(json.dumps(asdict(result)))
         _write_lines("tags", backup.tags(result, peers.key()))
@@ -199,8 +200,7 @@ class Job:
 
     def _check_manifest(self) -> None:
         """Raises StepFailed unless the manifest has the digest in the sealed entry."""
-        recorded = (_WORK / "manifest").read_text()
-        if recorded and recorded != backup.digest(_MANIFEST.read_bytes()):
+        if (_WORK / "manifest").read_text() not in ("", backup.digest(_MANIFEST.read_bytes())):
             raise errors.StepFailed("manifest.json does not match the backup's entry")
 
     def _catalogue(self) -> list[backup.Backup]:
@@ -213,14 +213,14 @@ class Job:
             raise errors.StepFailed(f"{result['of']} differs from what was recorded: {result['why']}")
 
     def place(self) -> None:
-        """The last step of a restore: from here on the volume belongs to a member; `prepare` then sets the
-        passwords."""
+        """The last step of a restore: from here on the volume belongs to a member; `prepare` then sets the passwords.
+        Data whose place is noted is not fetched or compared again (manifests/backup/restic.sh)."""
         if not (_SCRATCH / "data").exists():
             for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would override my.cnf
                 (_COPY / "data" / own).unlink(missing_ok=True)
+            (_SCRATCH / "restored-from").write_text((_WORK / "chosen").read_text())
             local.flush(_SCRATCH)
             (_COPY / "data").rename(_SCRATCH / "data")
-        # After the rename, also in a second run: before it, the data of a volume snapshot is fetched again from here.
         (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
         shutil.rmtree(_COPY, ignore_errors=True)
         local.flush(_SCRATCH)
