@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from mysqlops.cli.main import run
 from mysqlops.core import mysqld_config, redaction, setting_secrets
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import backup, drift, render
-from mysqlops.operations import configure, deploy, image_check, observe, restic, restore
+from mysqlops.operations import backup as backups
+from mysqlops.operations import configure, deploy, image_check, observe, restic, restore, targets
 from mysqlops.planning import apply, settings
 from mysqlops.planning.checks import servers
-from tests.unit.fakes.cluster import NAME
-from tests.unit.test_backup import TARGET
+from tests.unit.fakes.cluster import NAME, Cluster
+from tests.unit.test_backup import TARGET, made
 from tests.unit.test_configure import Servers
 
 KEY, VALUE = "authentication_ldap_simple_bind_root_pwd", "s3cret-bind"
@@ -203,3 +205,26 @@ def test_a_report_hides_it_in_jobs_of_older_releases() -> None:
     shown = json.dumps(redaction.tree({"env": [{"name": "SPEC", "value": record}]}, ()))
     assert "max_connections" in shown
     assert VALUE not in shown
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml"])
+@pytest.mark.parametrize("verb", [["restore", "b", "--as", "copy", "--dry-run"], ["backup", "describe", "b"]])
+def test_no_document_about_a_backup_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: list[str], form: str
+) -> None:
+    found = made(1, id="b")
+    spec = {**asdict(SPEC), "mysqld": mysqld_config.recorded(SPEC.mysqld)}
+    manifest = {"spec": spec, "contents": {"tables": {}, "rights": {}, "programs": {}}}
+    cluster = Cluster()
+    monkeypatch.setattr("mysqlops.cli.context.client", lambda *_: cluster.session().client)
+    monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: cluster.clock)
+    monkeypatch.setattr(targets, "find", lambda *_: TARGET)
+    monkeypatch.setattr(backups, "held", lambda *_: ([found], []))
+    monkeypatch.setattr(backups, "find", lambda *_: found)
+    monkeypatch.setattr(backups, "manifest", lambda *_: manifest)
+    for check in ("check", "check_data"):
+        monkeypatch.setattr(restore, check, lambda *_: None)
+    assert run([*verb, "-o", form, *["--accept-unsigned"] * (verb[0] == "restore")]) == 0
+    shown = capsys.readouterr()
+    assert VALUE not in shown.out + shown.err
+    assert setting_secrets.HIDDEN in shown.out or (verb[0], form) == ("backup", "table")
