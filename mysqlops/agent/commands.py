@@ -181,7 +181,7 @@ def rotate_users(options: argparse.Namespace) -> None:
     own = pod.Pod(me)
     _check_primary(me, member.Member(own).observe())
     made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own)
-    print(json.dumps(rotation.STEPS[options.stage](made)))
+    print(json.dumps(made.step(options.stage, _CLOCK)))
 
 
 def _check_primary(me: settings.Settings, seen: view.ServerView | None) -> view.ServerView:

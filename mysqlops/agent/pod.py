@@ -202,5 +202,5 @@ def _left() -> Path:
 
 
 def addresses(host: str) -> set[str]:
-    """Raises OSError."""
+    """To which the name leads; raises OSError."""
     return {str(found[4][0]) for found in socket.getaddrinfo(host, names.PORT_MYSQL)}

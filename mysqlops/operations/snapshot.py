@@ -17,7 +17,7 @@ from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, observe, restic, signing, waiting
+from mysqlops.operations import jobs, observe, own, restic, signing, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, donor, status
 
@@ -78,7 +78,7 @@ class _Run:
         """Whether a killed run's snapshot is too old to be what the user asks for now; then it is deleted, unless the
         target lists it or a Job still works on it."""
         began = datetime.fromisoformat(made["metadata"]["creationTimestamp"])
-        job = self._client.find("Job", names.backup_job(self._name, made["metadata"]["name"]))
+        job = own.find(self._client, "Job", names.backup_job(self._name, made["metadata"]["name"]), self._name)
         if self._session.clock.now() - began < _CONTINUED or (job is not None and not jobs.is_over(job)):
             return False
         self._session.progress.say(
