@@ -6,7 +6,7 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from mysqlops.core import names, typed
@@ -33,6 +33,24 @@ def has_others(found: Json) -> bool:
         entry.get("manager") != names.FIELD_MANAGER and not entry.get("subresource") and not _is_whole(entry)
         for entry in _entries(found)
     )
+
+
+def held(found: Json, paths: Iterable[Sequence[str]]) -> list[FieldOwner]:
+    """Who would restore these fields, or set them and is to be asked: whoever wrote them into the object itself, except
+    mysqlops and kubectl's placing. A number that came through the scale subresource is nobody's to keep."""
+    strangers = [
+        entry
+        for entry in _entries(found)
+        if entry.get("manager") not in (names.FIELD_MANAGER, _NOBODY)
+        and not entry.get("subresource")
+        and not _is_whole(entry)
+    ]
+    return [
+        FieldOwner(str(entry.get("manager")), f".{'.'.join(path)}")
+        for entry in strangers
+        for path in paths
+        if _has(entry.get("fieldsV1") or {}, path)
+    ]
 
 
 def is_taken_over(found: Json, owners: Collection[FieldOwner]) -> bool:

@@ -7,7 +7,6 @@ again with new claims and under a new group name. The previous claims are kept; 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,10 +14,22 @@ from typing import Any
 from mysqlops.core import backup, counting, group, instant, names, ordered, quantity, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
-from mysqlops.errors import Conflict, NotFound, Reason, Refused, StepFailed
+from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
-from mysqlops.operations import data_version, deploy, jobs, leases, observe, orders, remake, restore, vault, waiting
+from mysqlops.operations import (
+    data_version,
+    deploy,
+    jobs,
+    leases,
+    observe,
+    orders,
+    owned,
+    remake,
+    restore,
+    vault,
+    waiting,
+)
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from mysqlops.planning import status
@@ -53,7 +64,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     under_way = timeline.swap_of(annotations)
     reasons = planning.other_restores(name, annotations)
     if under_way is not None and (under_way.backup, under_way.to) == (source.backup.id, source.to):
-        if reasons:
+        if reasons := reasons + owned.others(session.client.find("StatefulSet", name), *owned.DATA):
             raise Refused(reasons)
         return _with_all(session, name, under_way)
     reasons += _unready(session, name, annotations)
@@ -152,7 +163,7 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
         if isinstance(action, Wait):
             patience.pause(waiting.Pending(action.why))
             continue
-        _check_kept(name, action, done)
+        planning.check_progress(name, action, done)
         if action in done:
             patience.pause(waiting.Pending(f"{name} to keep this restore's changes: something undoes them"))
         done.append(action)
@@ -167,16 +178,6 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     now = deploy.await_healthy(session, name)
     data_version.note(session.client, now)
     return Result(now, _close(session, name, swap), stopped, filled)
-
-
-def _check_kept(name: str, action: planning.Action, done: Sequence[planning.Action]) -> None:
-    """Raises StepFailed where going on would only repeat itself while clients are out."""
-    if isinstance(action, planning.Astray):
-        hint = f"mysqlops restore --revert {name} keeps what these claims hold; then restore again"
-        raise StepFailed(action.why, hint=hint)
-    if not isinstance(action, planning.NameGroup) and done.count(action) > 1:  # a tool that applies manifests
-        text = f"something undoes this restore's changes of StatefulSet {name}, such as the number of its replicas"
-        raise StepFailed(text, hint=f"{remake.again(name)}, or end it: mysqlops restore --revert {name}")
 
 
 def _act(session: Session, name: str, action: planning.Action, source: Source | None) -> restore.Filled | None:
@@ -275,7 +276,7 @@ def _fill(session: Session, name: str, claim: str, source: Source | None) -> res
 def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[Reason]:
     """Unfinished work of other verbs, which must end first."""
     stateful_set = observe.must_run(session.client, name).stateful_set
-    reasons = []
+    reasons = owned.others(stateful_set, *owned.DATA)
     if ordered.stopped(annotations) or int(stateful_set["spec"]["replicas"]) == 0:
         reasons.append(Reason("stopped", f"{name} is stopped", f"mysqlops start {name}"))
     if rollout.read(stateful_set) is not None:

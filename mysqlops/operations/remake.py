@@ -33,12 +33,7 @@ def begin(session: Session, name: str, wanted: Json) -> None:
             return
         patience.pause(waiting.Pending(f"StatefulSet {name} to be created with its new template"))
     text = f"StatefulSet {name} was recreated with its previous template {_TRIES} times: a tool applies it"
-    raise StepFailed(text, hint=again(name))
-
-
-def again(name: str) -> str:
-    """What to do about a tool that undoes what a verb did to the StatefulSet."""
-    return f"stop that tool from applying StatefulSet {name} (`mysqlops explain one-file`), then run the command again"
+    raise StepFailed(text, hint=storage.way_on(name))
 
 
 def _park(session: Session, name: str, wanted: Json) -> None:

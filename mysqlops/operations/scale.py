@@ -10,7 +10,7 @@ from mysqlops import errors
 from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import claims, gtids, observe, switchover, waiting
+from mysqlops.operations import claims, gtids, observe, owned, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
@@ -36,6 +36,8 @@ def plan(session: Session, name: str, target: int, request: Request) -> tuple[St
     """The steps; raises Refused for reasons that waiting would not change."""
     now = observe.judged(session, name)
     planning.check(now, target)
+    if target != now.replicas:
+        owned.refuse(session.client.get("StatefulSet", name), owned.REPLICAS)
     if request.claims == DELETE:
         planning.check_deletion(now, target, accept_loss=request.accept_loss)
         _check_kept(session, now, target, request)

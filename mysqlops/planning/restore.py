@@ -14,7 +14,7 @@ from mysqlops.core import names, ordered, timeline
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap, Timeline
-from mysqlops.errors import Reason
+from mysqlops.errors import Reason, StepFailed
 from mysqlops.objects import backup, claims, render
 from mysqlops.planning import storage
 from mysqlops.planning.actions import Done, Wait
@@ -98,6 +98,16 @@ def _in_use(seen: Seen, swap: Swap, running: int) -> Action:
     if seen.astray:
         return Wait(f"{', '.join(sorted(seen.astray))} to stop, on previous claims")
     return Done() if running else Scale(swap.replicas)  # it may have been scaled since, which is not undone
+
+
+def check_progress(name: str, action: Action, done: Sequence[Action]) -> None:
+    """Raises StepFailed where going on would only repeat steps, with clients out."""
+    if isinstance(action, Astray):
+        hint = f"mysqlops restore --revert {name} keeps what these claims hold; then restore again"
+        raise StepFailed(action.why, hint=hint)
+    if not isinstance(action, NameGroup) and done.count(action) > 1:  # a tool that applies manifests
+        text = f"something undoes this restore's changes of StatefulSet {name}, such as the number of its replicas"
+        raise StepFailed(text, hint=f"{storage.way_on(name)}, or end it: mysqlops restore --revert {name}")
 
 
 def is_going(pod: Json, stateful_set: Json) -> bool:
