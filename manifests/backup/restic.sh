@@ -23,6 +23,17 @@ is_placed() {
   [ -f /scratch/restored-from ] && [ ! -L /scratch/restored-from ] &&
     [ "$(cat /scratch/restored-from)" = "$(cat /work/chosen)" ]
 }
+# The digest of the relay logs in /scratch/chunk, as mysqlops/core/binlog.py chains it; "-" for none.
+chained() {
+  sum=''
+  for file in /scratch/chunk/relay.*; do
+    [ -e "$file" ] || continue
+    own=$(sha256sum <"$file")
+    sum=$(printf '%s%s' "$sum" "${own%% *}" | sha256sum)
+    sum=${sum%% *}
+  done
+  echo "${sum:--}"
+}
 run_step() {
   step=$1
   shift
@@ -84,13 +95,25 @@ run_step() {
     fi
     restic --no-cache --json --retry-lock 10m restore --target /scratch/copy --verify -- "$(cat /work/chosen)"
     ;;
-  fetch-logs) # the snapshots that /work/logs names, as one row of relay logs
+  fetch-logs) # the chunks that /work/logs names, as one row of relay logs. A line is DIGEST SNAPSHOT…: of these snapshots,
+    # which all show the same facts, the one whose files have the digest. Agents of an older release write SNAPSHOT alone.
     if [ -e /scratch/data ]; then exit 0; fi
     rm -rf /scratch/replay /scratch/chunk
     mkdir /scratch/replay
     count=0
-    while IFS= read -r snapshot; do
-      restic --no-cache --json --retry-lock 10m restore --target /scratch/chunk --verify -- "$snapshot"
+    while read -r digest snapshots; do
+      code=0
+      for snapshot in ${snapshots:-"$digest"}; do
+        rm -rf /scratch/chunk
+        if ! restic --no-cache --json --retry-lock 10m restore --target /scratch/chunk --verify -- "$snapshot"; then
+          code=1
+        elif [ "$(chained)" = "$digest" ]; then
+          code=0
+          break
+        fi
+      done
+      # Files that have another digest are refused before they are applied.
+      [ "$code" = 0 ] || exit "$code"
       for file in /scratch/chunk/relay.*; do
         [ -e "$file" ] || continue # a chunk may hold the word alone that nothing came
         count=$((count + 1))

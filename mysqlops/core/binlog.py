@@ -113,8 +113,7 @@ def chunks(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
     the last sealed state if any is sealed."""
     newest: dict[tuple[Owner, str], Chunk] = {}
     for chunk in _all(snapshots, keys):
-        known = newest.get(chunk.key)
-        if known is None or _state(chunk) >= _state(known):
+        if _state(chunk) >= _state(newest.get(chunk.key, chunk)):
             newest[chunk.key] = chunk
     begins: dict[tuple[Owner, str], tuple[int, str]] = {}
     for chunk in newest.values():
@@ -152,6 +151,14 @@ def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
         for one, chunk in found
         if chunk is not None and _is_sound(chunk)
     ]
+
+
+def claiming(snapshots: Sequence[Json], keys: Keys | None = None) -> dict[Chunk, list[str]]:
+    """restic's ids of all snapshots that show the same facts: the digest of the files in them decides."""
+    found: dict[Chunk, list[str]] = {}
+    for chunk in _all(snapshots, keys):
+        found.setdefault(replace(chunk, snapshot=""), []).append(chunk.snapshot)
+    return found
 
 
 def _is_sound(chunk: Chunk) -> bool:

@@ -169,6 +169,11 @@ def programs(server: connect.Server, database: str) -> dict[str, str]:
     return found
 
 
+def held(server: connect.Server, database: str) -> list[str]:
+    """Everything in it, each as `kind name`."""
+    return [*(f"table {name}" for name in tables(server, database)), *sorted(programs(server, database))]
+
+
 def differing(there: dict[str, str], here: dict[str, str]) -> list[str]:
     """Programs that only one side has, or that both have with another body."""
     missing = there.keys() ^ here.keys()

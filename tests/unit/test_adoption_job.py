@@ -317,6 +317,21 @@ def test_a_database_that_others_filled_is_not_replaced(world: World) -> None:
         world.job(JOB="job-4", ACCOUNTS='["nobody"]').prepare()
 
 
+@pytest.mark.parametrize("kind", ["procedure", "view", "event"])
+def test_a_database_without_tables_may_hold_what_a_copy_would_drop(world: World, kind: str) -> None:
+    world.target.databases = {"shop": {}}
+    world.target.programs = {"shop": [(kind, "theirs", "digest")]}
+    with pytest.raises(
+        errors.Refused, match=f"database shop of the cluster holds {kind} theirs, which no open"
+    ) as error:
+        world.job().prepare()
+    assert [one.code for one in error.value.reasons] == ["occupied"]
+    assert world.target.adopted == {}
+    world.target.programs = {}
+    world.job(JOB="job-2").prepare()
+    assert world.target.adopted == {"shop": _FROM}, "an empty database is free"
+
+
 def test_an_option_file_holds_what_it_was_given_and_no_line_more() -> None:
     assert adoption.option_file({"password": 'a"b\\c'}) == '[client]\npassword="a\\"b\\\\c"\n'
     with pytest.raises(errors.Refused):

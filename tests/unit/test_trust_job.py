@@ -155,6 +155,29 @@ def test_a_sealed_backup_is_brought_forward_with_sealed_logs_only() -> None:
     assert binlog.superseded([evil, real], keys) == ["c-"]
 
 
+def test_every_snapshot_that_shows_the_facts_of_a_chunk_may_hold_its_files(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody who may write can store other files under copied tags, and chooses the time by which restic lists."""
+    monkeypatch.setattr(replay, "_SCRATCH", work)
+    for name in ("logs", "chunks.json", "replay-password", "replay.sql"):
+        known = {"logs": "_LOGS", "chunks.json": "_CHUNKS", "replay-password": "_PASSWORD", "replay.sql": "_STATEMENTS"}
+        monkeypatch.setattr(replay, known[name], work / name)
+    monkeypatch.setattr(replay, "_WORK", work)
+    one = replace(made(1, NOW, group=GROUP), gtid=f"{GROUP}:1-5")
+    manifest = json.dumps({"backup": asdict(one), "contents": {}})
+    (work / "copy" / "manifest.json").write_text(manifest)
+    real = {**_chunk("c", "the key", files=1, digest="d" * 64), "tree": "1" * 64}
+    earlier = _chunk("c", "the key", transactions=3, gtid=f"{GROUP}:6-8", files=1, digest="e" * 64)
+    again = {**real, "id": "again"}  # of the same files, as `restic copy` makes one
+    evil = [{**real, "id": f"evil{number}", "tree": f"{number}" * 64} for number in (2, 3)]
+    old = {"before": f"{GROUP}:1-9", "gtid": f"{GROUP}:10-12", "transactions": 3, "until": LATER.isoformat()}
+    older = [{**_chunk("o", "the key", **old), "id": name} for name in ("o1", "o2")]
+    (work / "snapshots.json").write_text(json.dumps([earlier, real, again, *evil, *older]))
+    replay.Replay({"TO": "latest", "SIGNED": backup.SIGNED}).choose()
+    assert (work / "logs").read_text() == f"{'d' * 64} c-the key evil2 evil3\n- o2\n"
+
+
 def test_logs_must_be_those_that_their_entries_were_made_with(tmp_path: Path) -> None:
     files, digest = [], ""
     for number in range(3):
@@ -166,10 +189,37 @@ def test_logs_must_be_those_that_their_entries_were_made_with(tmp_path: Path) ->
     first = binlog.Chunk(id="a", **common, transactions=1, files=2, digest=digest)
     second = binlog.Chunk(id="b", **common, transactions=1, files=1, digest=binlog.chained("", b"\x02"))
     replay._check_files(files, [first, second])
-    replay._check_files(files, [replace(first, files=0, digest=""), second])  # an older release counted none
     for changed in (files[::-1], files[:2], [*files, files[0]]):
         with pytest.raises(errors.StorageError, match=r"do not match its entry|do not belong to any entry"):
             replay._check_files(changed, [first, second])
     files[1].write_bytes(b"evil")
     with pytest.raises(errors.StorageError, match="the binary logs of a do not match"):
         replay._check_files(files, [first, second])
+    files[1].write_bytes(b"")
+    with pytest.raises(errors.StorageError, match="the binary logs of a do not match"):
+        replay._check_files(files, [first, second])
+    with pytest.raises(errors.StorageError, match="not a binary log"):
+        list(replay._transactions(files[1:2]))
+
+
+def test_logs_of_an_older_release_leave_no_others_unchecked(tmp_path: Path) -> None:
+    """It counted no files."""
+    files = [tmp_path / f"relay.{number:06}" for number in range(4)]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes([number]))
+    common: dict[str, Any] = {"cluster": "orders", "namespace": "db", "origin": "uid", "group": GROUP, "before": ""}
+    first, last = (
+        binlog.Chunk(id=name, **common, transactions=1, files=1, digest=binlog.chained("", bytes([number])))
+        for name, number in (("a", 0), ("b", 3))
+    )
+    older = binlog.Chunk(id="o", **common, transactions=1)
+    replay._check_files(files, [first, older, last])
+    replay._check_files(files[:1], [first, older])
+    for here, chunks, name in ((0, [first, older], "a"), (3, [older, last], "b"), (3, [older, older, last], "b")):
+        content = files[here].read_bytes()
+        files[here].write_bytes(b"evil")
+        with pytest.raises(errors.StorageError, match=f"the binary logs of {name} do not match"):
+            replay._check_files(files, chunks)
+        files[here].write_bytes(content)
+    with pytest.raises(errors.StorageError, match="the binary logs of b do not match"):
+        replay._check_files([], [older, last])

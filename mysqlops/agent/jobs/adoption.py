@@ -228,17 +228,17 @@ class Adoption:
         return asked or list(there)
 
     def _occupied(self, target: connect.Server, chosen: Sequence[str]) -> list[Reason]:
-        """Databases with tables that no open adoption of this source created: they must not be replaced."""
+        """Databases with anything that no open adoption of this source created: the copy would drop it."""
         mine = adopting.marked(target, self._from)
         hint = "choose other databases with --database, or drop this one if nobody needs it"
         return [
             Reason(
                 "occupied",
-                f"database {name} of the cluster holds tables that no open adoption of this source created",
+                f"database {name} of the cluster holds {_some(held)}, which no open adoption of this source created",
                 hint,
             )
             for name in chosen
-            if name not in mine and comparison.tables(target, name)
+            if name not in mine and (held := comparison.held(target, name))
         ]
 
     def _write_files(self, chosen: Sequence[str]) -> None:

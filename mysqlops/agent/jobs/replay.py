@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -37,11 +38,11 @@ class Replay:
         if (_SCRATCH / "data").exists():
             return
         snapshots = facts.listed((_WORK / "snapshots.json").read_text())
-        made = self._backup()
-        reach = binlog.reach(made, binlog.chunks(snapshots, backup.Keys(trusted=(peers.key(),))))
+        made, keys = self._backup(), backup.Keys(trusted=(peers.key(),))
+        reach = binlog.reach(made, binlog.chunks(snapshots, keys))
         pitr.check(self._point, made, reach)
         needed = pitr.needed(self._point, reach.chunks)
-        _LOGS.write_text("".join(f"{chunk.snapshot}\n" for chunk in needed))
+        _LOGS.write_text("".join(_lines(needed, binlog.claiming(snapshots, keys), backup.trees(snapshots))))
         _CHUNKS.write_text(json.dumps([asdict(chunk) for chunk in needed]))
         password = secrets.token_urlsafe(24)
         for file in (_PASSWORD, _STATEMENTS):
@@ -97,26 +98,59 @@ class Replay:
         return replace(facts.make(backup.Backup, found), signed=self._env.get("SIGNED", backup.UNSIGNED))
 
 
+def _lines(needed: list[binlog.Chunk], claiming: dict[binlog.Chunk, list[str]], trees: dict[str, str]) -> Iterator[str]:
+    """Of each chunk the digest of its files and the snapshots that may hold them: anybody who may write to the
+    repository can store other files under copied tags. Older releases recorded no digest."""
+    for chunk in needed:
+        same = claiming[replace(chunk, snapshot="")] if _is_counted(chunk) else [chunk.snapshot]
+        distinct = {trees.get(one, one): one for one in reversed(same)}
+        yield f"{chunk.digest or '-'} {' '.join(reversed(distinct.values()))}\n"
+
+
+def _is_counted(chunk: binlog.Chunk) -> bool:
+    return bool(chunk.files or not chunk.transactions)
+
+
 def _check_files(files: list[Path], chunks: list[binlog.Chunk]) -> None:
-    """Raises StorageError unless these are the files that the entries count. Older releases recorded no count."""
-    if any(chunk.transactions and not chunk.files for chunk in chunks):
-        return
-    left = list(files)
-    for chunk in chunks:
-        own, left, digest = left[: chunk.files], left[chunk.files :], ""
-        for file in own:
-            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                digest = binlog.chained(digest, data)
-        if digest != chunk.digest:
-            raise errors.StorageError(f"the binary logs of {chunk.id} do not match its entry")
-    if left:
+    """Raises StorageError unless these are the files that the entries count. Older releases recorded no count: entries
+    before and after theirs are checked, and the files between belong to them."""
+    left, rest = list(files), list(chunks)
+    while rest and _is_counted(rest[0]):
+        chunk = rest.pop(0)
+        _check_digest(left[: chunk.files], chunk)
+        left = left[chunk.files :]
+    while rest and _is_counted(rest[-1]):
+        chunk = rest.pop()
+        start = max(0, len(left) - chunk.files)
+        _check_digest(left[start:], chunk)
+        left = left[:start]
+    if left and not rest:
         raise errors.StorageError(f"{len(left)} binary log files do not belong to any entry")
+
+
+def _check_digest(files: list[Path], chunk: binlog.Chunk) -> None:
+    digest = ""
+    for file in files:
+        with _read(file) as data:
+            digest = binlog.chained(digest, data)
+    if digest != chunk.digest:
+        raise errors.StorageError(f"the binary logs of {chunk.id} do not match its entry")
 
 
 def _transactions(files: list[Path]) -> Iterator[relay_log.Transaction]:
     for file in files:
-        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with _read(file) as data:
             yield from relay_log.transactions(data, file.name)
+
+
+@contextlib.contextmanager
+def _read(file: Path) -> Iterator[bytes | mmap.mmap]:
+    with file.open("rb") as opened:
+        if not file.stat().st_size:  # cannot be mapped
+            yield b""
+            return
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
 
 
 def _answer(point: pitr.Point, replay: pitr.Replay) -> dict[str, Any]:

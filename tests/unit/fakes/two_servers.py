@@ -19,6 +19,7 @@ class Sql:
 
     def __init__(self, **databases: dict[str, int]) -> None:
         self.databases = databases  # database -> table -> rows
+        self.programs: dict[str, list[tuple[str, ...]]] = {}  # database -> kind, name and digest
         self.read_only = self.super_read_only = False
         self.adopted: dict[str, str] = {}
         self.adopting: dict[str, list[Any]] = {}  # source -> job, stopped_by, read_only
@@ -121,12 +122,17 @@ class Sql:
             ("SELECT column_name, data_type", [("id", "int")]),
             ("SELECT user, host FROM mysql.user", [*sorted(self.accounts)]),
             ("SELECT column_name FROM information_schema", []),
-            ("SELECT LOWER(routine_type)", []),
+            ("SELECT 'view'", self._programs("view", of)),
+            ("SELECT 'event'", self._programs("event", of)),
+            ("SELECT LOWER(routine_type)", self._programs("procedure", of)),
         ]
         if sql.startswith("SELECT COUNT(*), COUNT(SHA2"):
             return self._contents(sql)
         found = next((rows for beginning, rows in known if sql.startswith(beginning)), None)
         return [] if found is None and " FROM information_schema." in sql else found
+
+    def _programs(self, kind: str, of: Sequence[Any]) -> Rows:
+        return [row for row in self.programs.get(of[0] if of else "", []) if row[0] == kind]
 
     def _contents(self, sql: str) -> Rows:
         _, database, _, table, _ = sql.rpartition(" FROM ")[2].split("`")
