@@ -8,6 +8,7 @@ since 8.0.17). https://dev.mysql.com/doc/refman/8.4/en/grant-tables.html
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,7 +101,9 @@ def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str]) -> 
     if one.administrative and one.user not in named and str(one) not in named:
         rights = list(dict.fromkeys(one.administrative))
         more = [f"{len(rights) - 5} more"] if len(rights) > 5 else []
-        return f"it administers ({', '.join([*rights[:5], *more])}): --account {str(one)!r} copies it as well"
+        return (
+            f"it administers ({', '.join([*rights[:5], *more])}): --account {shlex.quote(str(one))} copies it as well"
+        )
     return None
 
 
