@@ -61,7 +61,7 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=set_settings)
     command = commands.add_parser("kill")
     command.add_argument("session", type=int)
-    command.add_argument("--user", required=True)
+    command.add_argument("--of", required=True, metavar="MARK", help="the mark of the session's account")
     command.set_defaults(action=kill)
     commands.add_parser("plugins").set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
@@ -150,7 +150,7 @@ def set_settings(options: argparse.Namespace) -> None:
 def kill(options: argparse.Namespace) -> None:
     """End a client's session; print whether it was still there."""
     with member.Member(pod.Pod(settings.read())).connect() as server:
-        print(json.dumps(activity.kill(server, options.session, options.user)))
+        print(json.dumps(activity.kill(server, options.session, options.of)))
 
 
 def plugins(_: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -174,7 +175,8 @@ def conflict(manifest: Json, owners: Sequence[FieldOwner]) -> Reason:
     )
     hint = f"no tool restores that value, so give the field to mysqlops, and run the same command again: {clear}"
     if not all(owner.manager.startswith("kubectl") for owner in owners):
-        stop = f"stop {managers} from applying it, or it restores its value (`mysqlops explain one-file`)"
+        by_name = " and ".join(dict.fromkeys(shlex.quote(owner.manager) for owner in owners))
+        stop = f"stop {by_name} from applying it, or it restores its value (`mysqlops explain one-file`)"
         hint = f"{stop}; then run this, and the same command again: {clear}"
     text = f"{kind} {meta['name']}: {fields} belongs to {managers}, which gave it another value"
     return Reason("field-owner", text, hint)

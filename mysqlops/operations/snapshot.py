@@ -6,6 +6,7 @@ pod, started right after it was made, has recovered it and read every table.
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -92,7 +93,7 @@ class _Run:
         noted = _note(made).target
         if noted and noted != self._target.name:
             text = f"VolumeSnapshot {made['metadata']['name']} of a killed run is not recorded in target {noted} yet"
-            hint = f"mysqlops backup create {self._name} --method snapshot --target {noted}"
+            hint = f"mysqlops backup create {self._name} --method snapshot --target {shlex.quote(noted)}"
             raise errors.OperationLocked(text, hint=hint)
 
     def check_history(self, made: Json) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names, ordered, timeline
+from mysqlops.core import names, ordered, timeline, typed
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap, Timeline
@@ -167,8 +167,11 @@ class Aim:
 def aim_of(claim: Json) -> Aim | None:
     """None once the claim is filled: it holds more than that then, or a member has used it."""
     notes = claim["metadata"].get("annotations") or {}
-    found = notes.get(names.ANNOTATION_RESTORED)
-    return Aim(found, notes.get(names.ANNOTATION_POINT) or "") if found else None
+    found, to = notes.get(names.ANNOTATION_RESTORED), notes.get(names.ANNOTATION_POINT) or ""
+    if not found:
+        return None
+    # Whoever may patch claims may have written both, and a user copies them into a shell.
+    return Aim(ordered.named(found), to if not to or typed.is_word(to) else "POINT")
 
 
 def aim_notes(aim: Aim | None) -> dict[str, str | None]:
