@@ -279,7 +279,7 @@ def test_an_abort_goes_on_without_the_cluster(world: World, capsys: pytest.Captu
 def test_where_nothing_can_be_undone_the_command_that_does_is_told(world: World) -> None:
     world.finishing().prepare()
     world.target.is_down = True
-    with pytest.raises(errors.StepFailed, match="the source may still be read-only, --abort undoes that"):
+    with pytest.raises(errors.StepFailed, match=r"the source may still be read-only, --abort undoes that$"):
         world.finishing().conclude()
 
 

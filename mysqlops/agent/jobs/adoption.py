@@ -164,7 +164,7 @@ class Adoption:
         try:
             undone = self._give_back(self._env["JOB"])
         except errors.MysqlError as error:
-            return f"; the source may still be read-only, --abort undoes that: {error}"
+            return f"; {error}; the source may still be read-only, --abort undoes that"  # our words end it
         return f"; {adoption.GIVEN_BACK}" if undone else "; the source is as it was before"
 
     def _give_back(self, job: str | None = None) -> bool:
