@@ -36,7 +36,7 @@ def _lease(key: str, told: Any) -> dict[str, str]:
 def _of(reasons: list[errors.Reason]) -> Iterator[str]:
     for reason in reasons:
         yield reason.message
-        yield reason.hint
+        yield reason.hint or ""
 
 
 def _conditions(annotations: Mapping[str, str]) -> Iterator[str]:
@@ -98,12 +98,12 @@ def _pending(text: str) -> Iterator[str]:
     try:
         snapshot._Run.check_same_target(cast("Any", run), made)
     except errors.OperationLocked as error:
-        yield error.hint
+        yield error.hint or ""
 
 
 def _manager(text: str) -> Iterator[str]:
     manifest = {"kind": "Service", "metadata": {"name": "x"}}
-    yield field_owners.conflict(manifest, [errors.FieldOwner(text, ".spec.ports")]).hint
+    yield field_owners.conflict(manifest, [errors.FieldOwner(text, ".spec.ports")]).hint or ""
 
 
 SOURCES: Mapping[str, Callable[[str], Iterator[str]]] = {
