@@ -191,6 +191,8 @@ def test_a_backup_keeps_all_settings_as_before(monkeypatch: pytest.MonkeyPatch, 
     kept = recorded.spec(environment)
     assert kept["mysqld"] == mysqld_config.recorded(SPEC.mysqld)
     assert kept["memory"] == SPEC.memory
+    with pytest.raises(errors.StepFailed, match="SPEC of this Job"):
+        recorded.spec({"SPEC": "["})
 
 
 def test_the_job_mounts_what_it_reads() -> None:

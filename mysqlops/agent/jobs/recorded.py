@@ -3,19 +3,23 @@ may read pods would read them there. The Job reads these from the cluster's Conf
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from mysqlops import errors
 from mysqlops.agent import settings
-from mysqlops.core import mysqld_config, setting_secrets
+from mysqlops.core import mysqld_config, setting_secrets, typed
 
 _USER_CNF = settings.MY_CNF.with_name("user.cnf")
 
 
 def spec(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The spec with all settings of the user."""
-    found: dict[str, Any] = json.loads(environment["SPEC"])
+    """The spec with all settings of the user; raises StepFailed if somebody made it unreadable."""
+    found = typed.json_of(environment["SPEC"])
+    if not isinstance(found, dict):
+        raise errors.StepFailed(
+            "SPEC of this Job is not a cluster's spec: the backup would not be enough to restore it"
+        )
     return {**found, "mysqld": {**found.get("mysqld", {}), **_secrets()}}
 
 
