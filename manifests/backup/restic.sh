@@ -13,6 +13,10 @@ RESTIC_REPOSITORY=$(cat /run/target/repository)
 export RESTIC_REPOSITORY RESTIC_PASSWORD_FILE=/run/target/password RESTIC_PROGRESS_FPS=1
 if [ -e /run/target/aws-credentials ]; then export AWS_SHARED_CREDENTIALS_FILE=/run/target/aws-credentials; fi
 if [ -e /run/target/ca.crt ]; then export RESTIC_CACERT=/run/target/ca.crt; fi
+# As in prepare.sh: one file system, or all of the node's where the image has no other sync.
+flush() {
+  if sync -f /proc 2>/dev/null; then sync -f "$1"; else sync; fi
+}
 # Whether an earlier run has compared the data on the volume and put it into its place. Of a volume snapshot, code in the
 # member's container may have written anything, but restic's id of the entry is younger than the snapshot.
 is_placed() {
@@ -139,7 +143,7 @@ run_step() {
     fi
     rm -f "/scratch/$2.part"
     restic --no-cache dump --archive tar -- "$1" / >"/scratch/$2.part"
-    sync
+    flush /scratch
     mv "/scratch/$2.part" "/scratch/$2"
     sha256sum "/scratch/$2"
     ;;

@@ -235,4 +235,5 @@ class ClusterApi:
         if told.beat > beat or (not told.started and told.beat != beat):
             beat, grown_at = told.beat, now
             self._beats[name] = {identity: (beat, grown_at)}
-        return now - grown_at < FRESH_SECONDS
+        is_older = bool(told.started) and told.beat < beat  # it said more since
+        return not is_older and now - grown_at < FRESH_SECONDS

@@ -61,7 +61,7 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=set_settings)
     command = commands.add_parser("kill")
     command.add_argument("session", type=int)
-    command.add_argument("--user", required=True)
+    command.add_argument("--of", required=True, metavar="MARK", help="the mark of the session's account")
     command.set_defaults(action=kill)
     commands.add_parser("plugins").set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
@@ -150,7 +150,7 @@ def set_settings(options: argparse.Namespace) -> None:
 def kill(options: argparse.Namespace) -> None:
     """End a client's session; print whether it was still there."""
     with member.Member(pod.Pod(settings.read())).connect() as server:
-        print(json.dumps(activity.kill(server, options.session, options.user)))
+        print(json.dumps(activity.kill(server, options.session, options.of)))
 
 
 def plugins(_: argparse.Namespace) -> None:
@@ -181,7 +181,7 @@ def rotate_users(options: argparse.Namespace) -> None:
     own = pod.Pod(me)
     _check_primary(me, member.Member(own).observe())
     made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own)
-    print(json.dumps(rotation.STEPS[options.stage](made)))
+    print(json.dumps(made.step(options.stage, _CLOCK)))
 
 
 def _check_primary(me: settings.Settings, seen: view.ServerView | None) -> view.ServerView:

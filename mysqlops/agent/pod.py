@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,14 @@ class Pod:
     def await_end(self) -> bool:
         """Wait until mysqld's process has ended; False at once if none can be watched."""
         return life.await_end(settings.RUN / "life")
+
+    def has_own_name(self) -> bool:
+        """Whether this pod's name leads here. After a forced deletion, another pod of that name may run elsewhere, and
+        this one does not know it yet."""
+        try:
+            return bool(addresses(self.me.host(self.me.ordinal)) & addresses(socket.gethostname()))
+        except OSError:
+            return False
 
     def is_refused(self) -> bool:
         """True if mysqld's socket is there and nobody listens."""
@@ -190,3 +199,8 @@ class Pod:
 def _left() -> Path:
     """mysqld's container can make a folder of it, or fill the volume: that harms only its own stop, not the agent."""
     return settings.RUN / "left"
+
+
+def addresses(host: str) -> set[str]:
+    """To which the name leads; raises OSError."""
+    return {str(found[4][0]) for found in socket.getaddrinfo(host, names.PORT_MYSQL)}

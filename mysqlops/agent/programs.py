@@ -40,10 +40,10 @@ def wait_for_dns(_: argparse.Namespace) -> None:
     For a few seconds it may still resolve to the previous pod; joining then fails for half a minute.
     """
     me = settings.read()
-    own, told = _addresses(socket.gethostname()), ""
+    own, told = pod.addresses(socket.gethostname()), ""
     while True:  # without a deadline: nothing in this pod can continue before that, and the log says why
         try:
-            found = _addresses(me.host(me.ordinal))
+            found = pod.addresses(me.host(me.ordinal))
             if found & own:
                 print(f"wait-for-dns: {me.host(me.ordinal)} is {', '.join(sorted(found))}", flush=True)
                 return
@@ -54,10 +54,6 @@ def wait_for_dns(_: argparse.Namespace) -> None:
             told = trouble
             print(f"wait-for-dns: {me.host(me.ordinal)} {trouble}", flush=True)
         _CLOCK.sleep(0.2)
-
-
-def _addresses(host: str) -> set[str]:
-    return {str(found[4][0]) for found in socket.getaddrinfo(host, names.PORT_MYSQL)}
 
 
 def make_credentials(_: argparse.Namespace) -> None:

@@ -15,8 +15,11 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import api, credentials, pod, vault
+from mysqlops.clock import Clock
 from mysqlops.core import names, rotation, secret_map
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
+
+_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class Rotation:
             for account in chosen:
                 self._add(server, account, values[account.key], values[names.next_key(account.key)])
             return Opened([account.user for account in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
+
+    def step(self, name: str, clock: Clock) -> Any:
+        """One of STEPS. Each begins with what the Secrets hold, so it is repeated if somebody changed one meanwhile,
+        such as an agent that completes NAME-app. Raises Conflict if that goes on."""
+        for _ in range(_TRIES - 1):
+            try:
+                return STEPS[name](self)
+            except errors.Conflict:
+                clock.sleep(1.0)
+        return STEPS[name](self)
 
     def _add(self, server: connect.Server, one: accounts.Account, current: str, following: str) -> None:
         """One of our accounts that was dropped is recreated first; if a user's account is missing or locked, nobody

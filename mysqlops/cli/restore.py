@@ -183,6 +183,7 @@ def _find(session: Session, order: Order) -> Source:
 def _restore_as(
     session: Session, source: Source, name: str, *, form: str, dry_run: bool, wanted: described.Wanted
 ) -> None:
+    from mysqlops.core import setting_secrets
     from mysqlops.operations import backup as backups
     from mysqlops.operations import data_version, deploy, image_check, restore
 
@@ -200,7 +201,7 @@ def _restore_as(
         text = "\n  ".join(
             [f"would restore {texts.size(source)} as {name}{texts.estimate(found)}; it would run", *runs]
         )
-        output.result({"backup": found.id, "spec": asdict(spec)}, form, text)
+        output.result({"backup": found.id, "spec": setting_secrets.shown_spec(asdict(spec))}, form, text)
         return
     _say_runs(session, name, runs)
     tried = restore.check_image(session, found, spec)

@@ -41,11 +41,13 @@ def lend(running: Attached, first: bytes) -> int:
     """Pass keys and output on until the program ends; its exit status. `first` is what it has printed so far."""
     shown = screen.Screen()
     with _raw(), _resizes() as resized:
-        output.raw(shown.pass_on(first))
-        threading.Thread(target=_keys, args=(running, resized), daemon=True).start()
-        while (said := running.read()) is not None:
-            output.raw(shown.pass_on(said[1]))
-        output.raw(shown.end())
+        try:
+            output.raw(shown.pass_on(first))
+            threading.Thread(target=_keys, args=(running, resized), daemon=True).start()
+            while (said := running.read()) is not None:
+                output.raw(shown.pass_on(said[1]))
+        finally:  # a lost connection must not leave a terminal that draws lines instead of letters
+            output.raw(shown.end())
     return running.exit_code or 0
 
 

@@ -225,7 +225,7 @@ def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]
 
 
 def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys, tree: Any) -> Verification | None:
-    """The last of these files; a sealed backup's needs its own cluster's seal: a neighbour's key proves nothing."""
+    """The last check of the same files. For a sealed backup, only one with its own cluster's seal: no neighbour's."""
     of_it = [
         one
         for entry, one in checks

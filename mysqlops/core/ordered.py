@@ -1,4 +1,5 @@
-"""What users ordered the members to do, as annotations of the group's Lease; unreadable text counts as no order."""
+"""What users ordered the members to do, as annotations of the group's Lease; unreadable text counts as no order. Names
+become part of commands that a user copies into a shell, and whoever may write the Lease may have written them."""
 
 from __future__ import annotations
 
@@ -19,14 +20,19 @@ _MOST = 500  # fewer than a server has, and few enough for a command's arguments
 
 def fenced(annotations: Mapping[str, str]) -> dict[str, str]:
     """Member -> why it is fenced."""
-    found = _read(annotations, names.ANNOTATION_FENCED)
-    return {str(name): str(why) for name, why in found.items()} if isinstance(found, dict) else {}
+    found = _of_pods(_read(annotations, names.ANNOTATION_FENCED))
+    return {pod: str(why) for pod, why in found.items()}
 
 
 def filling(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Member -> the backup that a Job puts onto its volume; the member does not start before that."""
-    found = _read(annotations, names.ANNOTATION_FILLING)
-    return {str(name): str(backup) for name, backup in found.items()} if isinstance(found, dict) else {}
+    """Member -> the backup that a Job puts onto its volume; the member starts only after that, whatever its name."""
+    found = _of_pods(_read(annotations, names.ANNOTATION_FILLING))
+    return {pod: named(str(backup)) for pod, backup in found.items()}
+
+
+def named(backup: str) -> str:
+    """The backup's id as a note has it; the placeholder of help texts if it cannot be one."""
+    return backup if not backup or typed.is_word(backup) else "BACKUP"
 
 
 def without(orders: Mapping[str, Any], *members: str) -> dict[str, Any]:
@@ -85,8 +91,7 @@ def of_members(annotations: Mapping[str, str], members: Collection[str]) -> dict
 
 def rebuild_notes(annotations: Mapping[str, str]) -> dict[str, Any]:
     """Member -> what a command noted of its rebuild (planning/member.py), in whatever form a release wrote it."""
-    found = _read(annotations, names.ANNOTATION_REBUILDING)
-    return found if isinstance(found, dict) else {}
+    return _of_pods(_read(annotations, names.ANNOTATION_REBUILDING))
 
 
 def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:
@@ -177,6 +182,11 @@ def is_rotating(annotations: Mapping[str, str]) -> bool:
 def write(value: Any) -> str | None:
     """An order as an annotation's text; None, which deletes the annotation, if it is empty."""
     return json.dumps(value, sort_keys=True) if value else None
+
+
+def _of_pods(found: Any) -> dict[str, Any]:
+    """The notes of members; a key that no pod can have is nobody's."""
+    return {pod: note for pod, note in found.items() if names.is_pod(pod)} if isinstance(found, dict) else {}
 
 
 def _read(annotations: Mapping[str, str], key: str) -> Any:

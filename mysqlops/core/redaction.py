@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from mysqlops.core import known_secrets, server_log, typed
+from mysqlops.core import known_secrets, server_log, setting_secrets, typed
 
 Json = dict[str, Any]
 MARK = known_secrets.MARK
@@ -126,7 +126,9 @@ def _mapping(found: Mapping[str, Any], known: Collection[str], depth: int) -> Js
         if key in _DROPPED or key == _APPLIED:
             continue
         hides = (_IS_SECRET_NAME.search(str(key)) or (is_named and key == "value")) and not _is_reference(str(key))
-        if is_secret and key in ("data", "stringData") and isinstance(value, Mapping):
+        if key == "mysqld" and isinstance(value, Mapping):  # settings, as a backup records them
+            made[key] = tree(setting_secrets.shown_all(value), known, depth + 1)
+        elif is_secret and key in ("data", "stringData") and isinstance(value, Mapping):
             made[str(key)] = {text(str(item), known): MARK for item in value}
         else:
             made[text(str(key), known)] = _hidden(value, known, depth) if hides else tree(value, known, depth + 1)

@@ -45,7 +45,15 @@ TABLE = (
             ("2024-07", "2024-10", "2025-01", "2025-04", "2025-07", "2025-10", "2026-01")  # 9.0 to 9.6
         )
     ),
-    Series("9.7", LTS, "9.7", "2026-04", "2034-04-30", clones_to="28.4", proven_with="9.7.4 of Debian: everything"),
+    Series(
+        "9.7",
+        LTS,
+        "9.7",
+        "2026-04",
+        "2034-04-30",
+        clones_to="28.4",
+        proven_with="9.7.4 of Debian: the default tests at each change, the long ones now and then",
+    ),
     Series("26.7", INNOVATION, "9.7", "2026-07"),
     Series("26.10", INNOVATION, "9.7", "2026-10"),
     Series("28.4", LTS, "28.4"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mysqlops.core import known_secrets, my_cnf
 from mysqlops.errors import Reason, Refused
@@ -32,6 +33,19 @@ def is_secret(key: str, value: str | None) -> bool:
 def shown(key: str, value: str | None) -> str | None:
     """The value as it may be printed."""
     return HIDDEN if is_secret(key, value) else value
+
+
+def shown_all(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings as a document may show them, also those that anybody may have written."""
+    found = {str(key): value for key, value in settings.items()}
+    is_hidden = {key: is_secret(key, None if value is None else str(value)) for key, value in found.items()}
+    return {key: HIDDEN if is_hidden[key] else value for key, value in found.items()}
+
+
+def shown_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A cluster's spec, as it is or as a backup recorded it, with its settings as a document may show them."""
+    settings = spec.get("mysqld")
+    return {**spec, "mysqld": shown_all(settings)} if isinstance(settings, Mapping) else dict(spec)
 
 
 def said(key: str, settings: Mapping[str, str | None]) -> str:

@@ -68,8 +68,9 @@ def swap_of(annotations: Mapping[str, str]) -> Swap | None:
     if old is None or new is None:
         return None
     swap = typed.make(Swap, {**found, "old": old, "new": new})
-    is_known = swap is not None and swap.replicas <= names.MAX_MEMBERS and _WORD.fullmatch(swap.backup + swap.to)
-    return swap if is_known else None
+    if swap is None or swap.replicas > names.MAX_MEMBERS:
+        return None
+    return swap if all(typed.is_word(text) for text in (swap.backup, swap.to) if text) else None
 
 
 def is_going_back(annotations: Mapping[str, str]) -> bool:
@@ -87,8 +88,6 @@ def history_of(annotations: Mapping[str, str]) -> History | None:
     return typed.make(History, {**found, "now": now, "before": before})
 
 
-# A backup's id and a point, which also appear in hints that a user copies into a shell.
-_WORD = re.compile(r"[0-9A-Za-z:._+-]*")
 _GROUP = re.compile(r"[0-9A-Za-z-]{0,64}")
 
 

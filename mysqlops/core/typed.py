@@ -59,6 +59,15 @@ def is_plain(text: str) -> bool:
     return not any(unicodedata.category(character) in _HIDDEN for character in text)
 
 
+_WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z:._+-]*")
+
+
+def is_word(text: str) -> bool:
+    """True of a name, a backup's id or a point that no shell reads as more than one plain word: it may stand unquoted
+    in a command that a user copies. Any other text of others goes through shlex.quote there."""
+    return _WORD.fullmatch(text) is not None
+
+
 def visible(text: str, *, kept: str = "") -> str:
     """The text with characters that a terminal would interpret or hide escaped; `kept` characters stay."""
     return _UNUSUAL.sub(lambda found: _written(found[0], kept), text)

@@ -87,16 +87,15 @@ def look(server: connect.Server) -> dict[str, Any]:
     return found
 
 
-def kill(server: connect.Server, session: int, user: str) -> bool:
-    """End that session; False if it has ended by itself. Raises Refused if it is now another user's, as after a restart
-    of the server, or one of ours."""
+def kill(server: connect.Server, session: int, mark: str) -> bool:
+    """End that session; False if it has ended by itself. Raises Refused if it is now the session of an account with
+    another mark (core/activity.py), as after a restart of the server, or one of ours."""
     rows = server.query(_WHOSE, [session])
     if not rows:
         return False
-    if activity.is_ours(str(rows[0][0]), str(rows[0][1] or "")) or str(rows[0][0]) != user:
-        text = (
-            f"session {session} is {rows[0][0]}'s ({rows[0][1]}): only sessions of clients are ended, and only {user}'s"
-        )
+    user, command = str(rows[0][0]), str(rows[0][1] or "")
+    if activity.is_ours(user, command) or activity.mark(user) != mark:
+        text = f"session {session} is {user}'s ({command}): only a client's is ended, and only the one that was seen"
         raise Refused([Reason("not-a-clients-session", text)])
     try:
         server.query("KILL CONNECTION %s", [session])

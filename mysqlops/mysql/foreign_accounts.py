@@ -8,15 +8,18 @@ since 8.0.17). https://dev.mysql.com/doc/refman/8.4/en/grant-tables.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import adoption, names, typed
 from mysqlops.mysql import accounts, comparison, connect
+from mysqlops.mysql import foreign_clauses as clauses
 
 Row = dict[str, Any]
+_text = clauses.text
 _WORDS = re.compile(r"[A-Za-z]+([ _][A-Za-z]+)*")
 _OTHERWISE = {
     "SHOW DB": "SHOW DATABASES",
@@ -28,12 +31,12 @@ _GRANT = {"GRANT", "GRANT OPTION"}
 # On *.*; any other global right reads or changes more than the application's data: password hashes, agents' tables.
 _HARMLESS = {"PROCESS", "REPLICATION CLIENT", "SHOW DATABASES"}
 _OWN = ("mysql", "mysqlops", "sys")
-_TLS = {"": "SSL", "ANY": "SSL", "X509": "X509"}
 
 
 @dataclass
 class Account:
-    """One account; `administrative` lists what makes it more than an application's account."""
+    """One account; `administrative` lists what makes it more than an application's account, `reaches` each database or
+    pattern of databases on which it has rights, with the statement's text."""
 
     user: str
     host: str
@@ -42,6 +45,7 @@ class Account:
     roles: list[tuple[str, str, bool]] = field(default_factory=list)  # user, host, admin option
     default_roles: list[str] = field(default_factory=list)
     administrative: list[str] = field(default_factory=list)
+    reaches: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     unfit: str = ""
 
@@ -89,19 +93,28 @@ def existing(server: connect.Server) -> set[tuple[str, str]]:
     return {(_text(user), _text(host)) for user, host in server.query("SELECT user, host FROM mysql.user")}
 
 
-def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str]) -> str | None:
-    """Why an account is not copied."""
+def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str], kept: Collection[str] = ()) -> str | None:
+    """Why an account is not copied. `kept` are the cluster's databases that do not come from the source: rights on the
+    source's database of that name say nothing about them."""
     if one.user in ("root", names.USER_APP) or one.user.startswith("mysqlops") or (one.user, one.host) in there:
         return "the cluster has its own, which stays"
     if not one.user:
         return "an anonymous account would take precedence over others from its hosts"
     if one.unfit or not adoption.is_plain(one.user + one.host):
         return one.unfit or "its name holds control characters"
-    if one.administrative and one.user not in named and str(one) not in named:
-        rights = list(dict.fromkeys(one.administrative))
+    rights = list(dict.fromkeys([*one.administrative, *_beyond(one, kept)]))
+    if rights and one.user not in named and str(one) not in named:
         more = [f"{len(rights) - 5} more"] if len(rights) > 5 else []
-        return f"it administers ({', '.join([*rights[:5], *more])}): --account {str(one)!r} copies it as well"
+        return (
+            f"it administers ({', '.join([*rights[:5], *more])}): --account {shlex.quote(str(one))} copies it as well"
+        )
     return None
+
+
+def _beyond(one: Account, kept: Collection[str]) -> Iterator[str]:
+    for database, what in one.reaches.items():
+        if any(_matches(name, database) for name in kept):
+            yield f"rights on {what}, where the cluster has a database of its own"
 
 
 def create(server: connect.Server, chosen: Sequence[Account]) -> list[str]:
@@ -159,39 +172,9 @@ def _describe(one: Account, row: Row) -> None:
     if not secret and not locked:
         one.administrative.append("no password")
     identified = f"IDENTIFIED WITH {accounts.quote(plugin)}" + (f" AS 0x{secret}" if secret else "")
-    parts = [f"CREATE USER {one.quoted} {identified} REQUIRE {_tls(row)}", *_limits(row), *_policy(row, attributes)]
+    parts = [f"CREATE USER {one.quoted} {identified} REQUIRE {clauses.tls(row)}"]
+    parts += [*clauses.limits(row), *clauses.policy(row, attributes)]
     one.create = " ".join([*parts, *["PASSWORD EXPIRE"] * expired, *["ACCOUNT LOCK"] * locked])
-
-
-def _tls(row: Row) -> str:
-    if (kind := _text(row.get("ssl_type"))) in _TLS:
-        return _TLS[kind]
-    wanted = (("CIPHER", "ssl_cipher"), ("ISSUER", "x509_issuer"), ("SUBJECT", "x509_subject"))
-    return " AND ".join(f"{word} {accounts.quote(text)}" for word, key in wanted if (text := _text(row[key]))) or "SSL"
-
-
-def _limits(row: Row) -> Iterator[str]:
-    """The MAX_… limits per hour, or of all connections."""
-    words = ("QUERIES_PER_HOUR", "UPDATES_PER_HOUR", "CONNECTIONS_PER_HOUR", "USER_CONNECTIONS")
-    keys = ("max_questions", "max_updates", "max_connections", "max_user_connections")
-    if found := [f"MAX_{word} {n}" for word, key in zip(words, keys, strict=True) if (n := _number(row, key))]:
-        yield f"WITH {' '.join(found)}"
-
-
-def _policy(row: Row, attributes: Row) -> Iterator[str]:
-    if row.get("password_lifetime") is not None:
-        days = _number(row, "password_lifetime")
-        yield f"PASSWORD EXPIRE INTERVAL {days} DAY" if days else "PASSWORD EXPIRE NEVER"
-    if row.get("password_reuse_history") is not None:
-        yield f"PASSWORD HISTORY {_number(row, 'password_reuse_history')}"
-    if row.get("password_reuse_time") is not None:
-        yield f"PASSWORD REUSE INTERVAL {_number(row, 'password_reuse_time')} DAY"
-    if (current := _text(row.get("password_require_current"))) in ("Y", "N"):
-        yield f"PASSWORD REQUIRE CURRENT{' OPTIONAL' * (current == 'N')}"
-    locking = attributes.get("Password_locking", {})
-    for word in ("failed_login_attempts", "password_lock_time_days"):
-        if number := _number(locking, word):
-            yield f"{word.upper().removesuffix('_DAYS')} {number}"
 
 
 def _rights(server: connect.Server, found: Found) -> Iterator[tuple[Account, tuple[str, str], list[str]]]:
@@ -234,6 +217,8 @@ def _grant(one: Account, level: tuple[str, str], rights: list[str]) -> None:
     one.grants.append(f"GRANT {', '.join(plain) or 'USAGE'} ON {what} TO {one.quoted}{option}")
     one.administrative += [right for right in plain if what == "*.*" and right not in _HARMLESS]
     one.administrative += ["GRANT OPTION"] * on
+    if database:
+        one.reaches.setdefault(database, what)
     if database and any(_matches(own, database) for own in _OWN):
         one.administrative.append(f"rights on {what}")
 
@@ -282,14 +267,3 @@ def _rows(server: connect.Server, table: str) -> list[Row]:
 
 def _account(user: str, host: str) -> str:
     return f"{accounts.quote(user)}@{accounts.quote(host)}"
-
-
-def _number(row: Row, key: str) -> int:
-    return int(row.get(key) or 0)
-
-
-def _text(value: Any) -> str:
-    """The text of a column that may be binary."""
-    if value is None:
-        return ""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import mysqld_config, names, pod_patch, secret_map, snapshot_notes
+from mysqlops.core import mysqld_config, names, pod_patch, secret_map, setting_secrets, snapshot_notes
 from mysqlops.core.backup import Backup
 from mysqlops.core.spec import SURROUNDINGS, ClusterSpec
 from mysqlops.core.target import Target
@@ -288,10 +288,12 @@ def with_key_of(wanted: Json, secret: str) -> None:
 
 
 def environment_of(spec: ClusterSpec, origin: str) -> dict[str, str]:
-    """What the programs must know about the cluster. The spec goes into the backup, so that the backup is enough."""
+    """What the programs must know about the cluster. The spec goes into the backup, so that the backup is enough; the
+    Job adds the settings that are secrets (agent/jobs/recorded.py), which whoever reads pods must not see."""
     return {"ORIGIN": origin, "STORAGE_SIZE": spec.storage_size, "SPEC": json.dumps(_recorded(spec), sort_keys=True)}
 
 
 def _recorded(spec: ClusterSpec) -> Json:
     kept = {key: value for key, value in asdict(spec).items() if key not in SURROUNDINGS}
-    return {**kept, "mysqld": mysqld_config.recorded(spec.mysqld)}
+    secrets = setting_secrets.of(spec.mysqld)
+    return {**kept, "mysqld": mysqld_config.recorded({k: v for k, v in spec.mysqld.items() if k not in secrets})}

@@ -18,6 +18,18 @@ def template_of(stateful_set: Json) -> str:
     return str(stateful_set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"])
 
 
+def astray(pods: Iterable[Json], cluster: str, template: str) -> list[Json]:
+    """The members' pods that mount a claim of another template, and so run on other data. A pod's volumes never change,
+    whichever StatefulSet adopts it."""
+
+    def is_other(volume: Json) -> bool:
+        claim = str((volume.get("persistentVolumeClaim") or {}).get("claimName", ""))
+        return names.is_claim_of(claim, cluster) and not claim.startswith(f"{template}-{cluster}-")
+
+    members = [pod for pod in pods if names.is_member(pod["metadata"]["name"], cluster)]
+    return [pod for pod in members if any(map(is_other, pod["spec"].get("volumes") or []))]
+
+
 def left_out(cluster: str, claims: Iterable[str], replicas: int) -> list[Reason]:
     """Why a cluster of `replicas` members may not start with these claims: one that would get no pod may hold the last
     acknowledged transactions, because the members of a stopping cluster leave one after another."""

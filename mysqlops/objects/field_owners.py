@@ -6,7 +6,8 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from mysqlops.core import names, typed
@@ -33,6 +34,24 @@ def has_others(found: Json) -> bool:
         entry.get("manager") != names.FIELD_MANAGER and not entry.get("subresource") and not _is_whole(entry)
         for entry in _entries(found)
     )
+
+
+def held(found: Json, paths: Iterable[Sequence[str]]) -> list[FieldOwner]:
+    """Who would restore these fields, or set them and is to be asked: whoever wrote them into the object itself, except
+    mysqlops and kubectl's placing. A number that came through the scale subresource is nobody's to keep."""
+    strangers = [
+        entry
+        for entry in _entries(found)
+        if entry.get("manager") not in (names.FIELD_MANAGER, _NOBODY)
+        and not entry.get("subresource")
+        and not _is_whole(entry)
+    ]
+    return [
+        FieldOwner(str(entry.get("manager")), f".{'.'.join(path)}")
+        for entry in strangers
+        for path in paths
+        if _has(entry.get("fieldsV1") or {}, path)
+    ]
 
 
 def is_taken_over(found: Json, owners: Collection[FieldOwner]) -> bool:
@@ -156,7 +175,8 @@ def conflict(manifest: Json, owners: Sequence[FieldOwner]) -> Reason:
     )
     hint = f"no tool restores that value, so give the field to mysqlops, and run the same command again: {clear}"
     if not all(owner.manager.startswith("kubectl") for owner in owners):
-        stop = f"stop {managers} from applying it, or it restores its value (`mysqlops explain one-file`)"
+        by_name = " and ".join(dict.fromkeys(shlex.quote(owner.manager) for owner in owners))
+        stop = f"stop {by_name} from applying it, or it restores its value (`mysqlops explain one-file`)"
         hint = f"{stop}; then run this, and the same command again: {clear}"
     text = f"{kind} {meta['name']}: {fields} belongs to {managers}, which gave it another value"
     return Reason("field-owner", text, hint)

@@ -21,6 +21,7 @@ from mysqlops.core import (
     pod_patch,
     quantity,
     series,
+    setting_secrets,
 )
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
@@ -165,8 +166,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "name": _MYSQLD,
         "image": spec.image,
         "command": ["sh", "-c", manifests.read_text("image-check/probe.sh")],
-        # datadir must exist for the check, and this pod does not mount a member's.
-        "env": pods.environment({"MY_CNF": config["data"]["my.cnf"].replace("/var/lib/mysql/data", "/tmp")}),  # noqa: S108
+        "env": pods.environment({"MY_CNF": _tried(config["data"]["my.cnf"])}),
         "resources": copy.deepcopy(template["containers"][1]["resources"]) | {"limits": {"memory": spec.memory}},
         "securityContext": locked,
         "volumeMounts": tmp,
@@ -198,6 +198,12 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
     }
     pod_template.finish(made, spec, pod_patch.IMAGE_CHECK)
     return made
+
+
+def _tried(my_cnf: str) -> str:
+    """datadir must exist for the check, and this pod does not mount a member's. Whoever may read pods reads this too:
+    the trial does without the values of secrets."""
+    return setting_secrets.without_values(my_cnf).replace("/var/lib/mysql/data", "/tmp")  # noqa: S108 (in the pod)
 
 
 def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason | None]:

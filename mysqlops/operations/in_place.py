@@ -17,7 +17,19 @@ from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
-from mysqlops.operations import data_version, deploy, jobs, leases, observe, orders, remake, restore, vault, waiting
+from mysqlops.operations import (
+    data_version,
+    deploy,
+    jobs,
+    leases,
+    observe,
+    orders,
+    owned,
+    remake,
+    restore,
+    vault,
+    waiting,
+)
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from mysqlops.planning import status
@@ -52,7 +64,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
     under_way = timeline.swap_of(annotations)
     reasons = planning.other_restores(name, annotations)
     if under_way is not None and (under_way.backup, under_way.to) == (source.backup.id, source.to):
-        if reasons:
+        if reasons := reasons + owned.others(session.client.find("StatefulSet", name), *owned.DATA):
             raise Refused(reasons)
         return _with_all(session, name, under_way)
     reasons += _unready(session, name, annotations)
@@ -151,7 +163,8 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
         if isinstance(action, Wait):
             patience.pause(waiting.Pending(action.why))
             continue
-        if action in done:  # such as by a tool that applies manifests
+        planning.check_progress(name, action, done)
+        if action in done:
             patience.pause(waiting.Pending(f"{name} to keep this restore's changes: something undoes them"))
         done.append(action)
         if isinstance(action, planning.NameGroup):
@@ -244,7 +257,10 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     seen = observe.cluster(session.client, name, session.clock)
     first = names.claim(name, 0, swap.new.claims)
     filled = not swap.backup or restore.is_filled(session, first)
-    return planning.Seen(seen.stateful_set, list(seen.pods), observe.group_name(session.client, name), filled)
+    astray = [pod["metadata"]["name"] for pod in claims.astray(seen.pods.values(), name, swap.new.claims)]
+    going = [pod for pod, found in seen.pods.items() if planning.is_going(found, seen.stateful_set)]
+    group_name = observe.group_name(session.client, name)
+    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going)
 
 
 def _fill(session: Session, name: str, claim: str, source: Source | None) -> restore.Filled:
@@ -260,7 +276,7 @@ def _fill(session: Session, name: str, claim: str, source: Source | None) -> res
 def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[Reason]:
     """Unfinished work of other verbs, which must end first."""
     stateful_set = observe.must_run(session.client, name).stateful_set
-    reasons = []
+    reasons = owned.others(stateful_set, *owned.DATA)
     if ordered.stopped(annotations) or int(stateful_set["spec"]["replicas"]) == 0:
         reasons.append(Reason("stopped", f"{name} is stopped", f"mysqlops start {name}"))
     if rollout.read(stateful_set) is not None:

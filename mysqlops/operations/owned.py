@@ -10,6 +10,8 @@ from mysqlops.kube.client import Client
 from mysqlops.objects import field_owners
 
 Json = dict[str, Any]
+REPLICAS, CLAIM_TEMPLATES = ("spec", "replicas"), ("spec", "volumeClaimTemplates")
+DATA = (REPLICAS, CLAIM_TEMPLATES)  # what changes when all members stop and start again on other claims
 
 
 def check(client: Client, objects: Iterable[tuple[Json, Json | None]]) -> None:
@@ -25,4 +27,17 @@ def check(client: Client, objects: Iterable[tuple[Json, Json | None]]) -> None:
         except Refused as refusal:
             reasons += refusal.reasons
     if reasons:
+        raise Refused(reasons)
+
+
+def others(found: Json | None, *paths: tuple[str, ...]) -> list[Reason]:
+    """Why a verb may not give these fields of an object other values. For verbs that do not apply it, so that the API
+    server refuses nothing: they use the scale subresource, or replace the object."""
+    owners = field_owners.held(found, paths) if found is not None else []
+    return [field_owners.conflict(found, owners)] if found is not None and owners else []
+
+
+def refuse(found: Json, *paths: tuple[str, ...]) -> None:
+    """Raises Refused for these reasons."""
+    if reasons := others(found, *paths):
         raise Refused(reasons)

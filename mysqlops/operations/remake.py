@@ -1,35 +1,39 @@
 """Replace a StatefulSet: its claim template is immutable, so it is deleted without its pods and created again.
 
 The new StatefulSet is stored first, as a StatefulSet without members, so that the next run can finish a killed one. The
-Lease only says that this is under way: every agent may write there, so its content must decide nothing.
+Lease only says that this is under way: every agent may write there, so its content must decide nothing. It adopts the
+pods that it finds, and a pod keeps its volumes: pods on claims of another template are deleted before it is created.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from mysqlops.core import names
-from mysqlops.errors import Reason, Refused
+from mysqlops.errors import Conflict, Reason, Refused, StepFailed
+from mysqlops.objects import claims
 from mysqlops.operations import observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, storage
 
 Json = dict[str, Any]
+_TRIES = 3  # more often, nothing but the tool that recreates it can be the cause
 
 
 def begin(session: Session, name: str, wanted: Json) -> None:
-    """Replace the StatefulSet by the wanted one; raises WaitTimeout."""
-    stateful_set = session.client.get("StatefulSet", name)
-    _park(session, name, wanted)
+    """Replace the StatefulSet by the wanted one; raises WaitTimeout, or StepFailed if a tool that applies manifests is
+    quicker each time and recreates the old one."""
     patience = waiting.Patience(session)
-    while True:
+    for _ in range(_TRIES):
+        stateful_set = session.client.get("StatefulSet", name)
+        _park(session, name, wanted)
         session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
         if finish(session, name):
             return
-        # A tool that applies manifests was quicker and recreated the old StatefulSet.
         patience.pause(waiting.Pending(f"StatefulSet {name} to be created with its new template"))
-        _park(session, name, wanted)
-        stateful_set = session.client.get("StatefulSet", name)
+    text = f"StatefulSet {name} was recreated with its previous template {_TRIES} times: a tool applies it"
+    raise StepFailed(text, hint=storage.way_on(name))
 
 
 def _park(session: Session, name: str, wanted: Json) -> None:
@@ -42,15 +46,30 @@ def _park(session: Session, name: str, wanted: Json) -> None:
     session.client.create("StatefulSet", storage.parked(wanted))
 
 
-def _await_deletion(session: Session, name: str) -> Json | None:
-    """The StatefulSet of that name that is not being deleted; raises WaitTimeout."""
+def _await_deletion(session: Session, name: str, wanted: Json | None) -> Json | None:
+    """The StatefulSet of that name that is not being deleted. While there is none, the pods are stopped that the wanted
+    one must not adopt: those of a StatefulSet with other claims. Raises WaitTimeout."""
 
     def look() -> Json | waiting.Pending | None:
         found = session.client.find("StatefulSet", name)
-        is_going = found is not None and "deletionTimestamp" in found["metadata"]
-        return waiting.Pending(f"StatefulSet {name} to be deleted") if is_going else found
+        if found is not None:
+            is_going = "deletionTimestamp" in found["metadata"]
+            return waiting.Pending(f"StatefulSet {name} to be deleted") if is_going else found
+        pods = _stop_astray(session, name, wanted) if wanted is not None else []
+        return waiting.Pending(f"{', '.join(pods)} to stop, on claims of other data") if pods else None
 
     return waiting.until(session, look)
+
+
+def _stop_astray(session: Session, name: str, wanted: Json) -> list[str]:
+    """The pods that still have to go. They are deleted one by one: with their StatefulSet, its claims could go too."""
+    there = session.client.list("Pod", names.selector_text(name))
+    found = [pod["metadata"] for pod in claims.astray(there, name, claims.template_of(wanted))]
+    for pod in found:
+        if "deletionTimestamp" not in pod:
+            with suppress(Conflict):  # another pod has its name by now, which the next look judges
+                session.client.delete("Pod", pod["name"], uid=pod["uid"])
+    return sorted(pod["name"] for pod in found)
 
 
 def finish(session: Session, name: str) -> bool:
@@ -63,10 +82,10 @@ def finish(session: Session, name: str) -> bool:
     parked = session.client.find("StatefulSet", names.parked(name))
     if parked is None and not orders.read(session.client, name).get(names.ANNOTATION_RECREATING):
         return False
-    found = _await_deletion(session, name)
-    if parked is None and found is None:
-        raise Refused([_lost(name)])
     wanted = storage.unparked(parked, name) if parked is not None else None
+    found = _await_deletion(session, name, wanted)
+    if found is None and wanted is None:
+        raise Refused([_lost(name)])
     if found is None and wanted is not None:
         session.client.apply(wanted)
     is_wanted = wanted is not None and (found is None or storage.is_made_of(found, wanted))

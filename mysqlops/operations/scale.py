@@ -10,7 +10,7 @@ from mysqlops import errors
 from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import claims, gtids, observe, switchover, waiting
+from mysqlops.operations import claims, gtids, observe, owned, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
@@ -36,6 +36,8 @@ def plan(session: Session, name: str, target: int, request: Request) -> tuple[St
     """The steps; raises Refused for reasons that waiting would not change."""
     now = observe.judged(session, name)
     planning.check(now, target)
+    if target != now.replicas:
+        owned.refuse(session.client.get("StatefulSet", name), owned.REPLICAS)
     if request.claims == DELETE:
         planning.check_deletion(now, target, accept_loss=request.accept_loss)
         _check_kept(session, now, target, request)
@@ -43,12 +45,24 @@ def plan(session: Session, name: str, target: int, request: Request) -> tuple[St
         _check_kept(session, now, now.replicas, request)
     elif reasons := _unusable_claims(session, now, target):
         raise Refused(reasons)
-    return planning.steps(now, target, request.claims)
+    return planning.steps(now, target, request.claims, _left_claims(session, now, target))
+
+
+def claims_to_go(session: Session, name: str, target: int) -> list[str]:
+    """All that `--pvc delete` deletes: also claims that members have left who went long ago."""
+    now = observe.judged(session, name)
+    found = [claim["metadata"]["name"] for claim in _claims(session, now)]
+    return [claim for claim in found if names.ordinal_of(claim) >= target]
+
+
+def _left_claims(session: Session, now: status.Status, target: int) -> list[str]:
+    used = {member.claim for member in now.members if member.state != status.ABSENT}
+    return [claim for claim in claims_to_go(session, now.name, target) if claim not in used]
 
 
 def execute(session: Session, name: str, target: int, request: Request) -> list[str]:
-    """The members added or removed, in order; raises Refused, WaitTimeout or StepFailed. May be killed, repeated, and
-    reversed."""
+    """The members added or removed, in order, and the claims deleted; raises Refused, WaitTimeout or StepFailed. May be
+    killed, repeated, and reversed."""
     done: list[str] = []
     patience = waiting.Patience(session)
     while True:
@@ -58,7 +72,7 @@ def execute(session: Session, name: str, target: int, request: Request) -> list[
                 _settle_claims(session, now, target)
                 claims.forget_orders(session, name, target)
                 if request.claims == DELETE:
-                    _delete_claims(session, now, target, request)
+                    done += _delete_claims(session, now, target, request)
                 return done
             case planning.Grow(member):
                 _prepare_claim(session, now, member, request)
@@ -188,10 +202,13 @@ def _noted_in(metadata: Json) -> bool:
     return any(note in (metadata.get("annotations") or {}) for note in _NOTES)
 
 
-def _delete_claims(session: Session, now: status.Status, replicas: int, request: Request) -> None:
+def _delete_claims(session: Session, now: status.Status, replicas: int, request: Request) -> list[str]:
+    deleted = []
     for claim in _claims(session, now):
         if names.ordinal_of(claim["metadata"]["name"]) >= replicas:
             _delete_claim(session, now.name, claim, request)
+            deleted.append(f"claim {claim['metadata']['name']}")
+    return deleted
 
 
 def _claim_of(now: status.Status, ordinal: int) -> str:

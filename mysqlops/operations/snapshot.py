@@ -6,8 +6,10 @@ pod, started right after it was made, has recovered it and read every table.
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from mysqlops import errors
@@ -16,12 +18,13 @@ from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
-from mysqlops.operations import jobs, observe, restic, signing, waiting
+from mysqlops.operations import jobs, observe, own, restic, signing, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, donor, status
 
 Json = dict[str, Any]
 _POLL_SECONDS = 0.5
+_CONTINUED = timedelta(hours=1)  # a backup that is asked for now must not be of last week
 
 
 def create(session: Session, name: str, request: backups.Request, snapshot_class: str) -> backup.Backup:
@@ -29,6 +32,8 @@ def create(session: Session, name: str, request: backups.Request, snapshot_class
     deleted again; raises Refused, OperationLocked, StepFailed, StorageError, WaitTimeout."""
     run = _Run(session, name, request.target)
     made = run.pending()
+    if made is not None and run.is_of_the_past(made):
+        made = None
     if made is None:
         made = _take(session, name, request, snapshot_class)
         at = run.await_ready(made)
@@ -70,11 +75,25 @@ class _Run:
             raise Refused([Reason("no-snapshots", text, hint)]) from error
         return next((snapshot for snapshot in found if _is_pending(snapshot)), None)
 
+    def is_of_the_past(self, made: Json) -> bool:
+        """Whether a killed run's snapshot is too old to be what the user asks for now; then it is deleted, unless the
+        target lists it or a Job still works on it."""
+        began = datetime.fromisoformat(made["metadata"]["creationTimestamp"])
+        job = own.find(self._client, "Job", names.backup_job(self._name, made["metadata"]["name"]), self._name)
+        if self._session.clock.now() - began < _CONTINUED or (job is not None and not jobs.is_over(job)):
+            return False
+        self._session.progress.say(
+            f"VolumeSnapshot {made['metadata']['name']} of a killed run is of {made['metadata']['creationTimestamp']}: "
+            "taking a new one"
+        )
+        self._discard(made)
+        return True
+
     def check_same_target(self, made: Json) -> None:
         noted = _note(made).target
         if noted and noted != self._target.name:
             text = f"VolumeSnapshot {made['metadata']['name']} of a killed run is not recorded in target {noted} yet"
-            hint = f"mysqlops backup create {self._name} --method snapshot --target {noted}"
+            hint = f"mysqlops backup create {self._name} --method snapshot --target {shlex.quote(noted)}"
             raise errors.OperationLocked(text, hint=hint)
 
     def check_history(self, made: Json) -> None:

@@ -10,7 +10,7 @@ from mysqlops import errors
 from mysqlops.core import counting, group, gtid, instant, names, ordered, timeline, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
-from mysqlops.operations import deploy, observe, orders, waiting
+from mysqlops.operations import deploy, observe, orders, owned, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -31,7 +31,10 @@ def stop(session: Session, name: str, *, wait: bool = True) -> Json:
     annotations = orders.read(session.client, name)
     _check_no_restore(name, annotations)
     stopped = ordered.stopped(annotations)
-    running = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
+    stateful_set = session.client.get("StatefulSet", name)
+    running = int(stateful_set["spec"]["replicas"])
+    if running:
+        owned.refuse(stateful_set, owned.REPLICAS)
     if running or not stopped or _STARTED in stopped:
         stopped = _quiesce(session, name)
     if running:

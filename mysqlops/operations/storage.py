@@ -14,7 +14,7 @@ from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import claims
-from mysqlops.operations import configure, followers, observe, remake, rollout, upgrade, waiting
+from mysqlops.operations import configure, followers, observe, owned, remake, rollout, upgrade, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status, verdict
 from mysqlops.planning import storage as planning
@@ -45,6 +45,8 @@ def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
         raise errors.Refused(reasons)
     if steps and not by_rebuild:
         planning.check_expandable(found, _expandable(session, found), size)
+    if planning.template_differs(running.stateful_set, size):
+        owned.refuse(running.stateful_set, owned.CLAIM_TEMPLATES)
     return Change(size, by_rebuild, steps)
 
 

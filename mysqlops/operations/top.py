@@ -81,5 +81,5 @@ def victim(session: Session, name: str, member: str, number: int) -> Victim:
 
 def kill(session: Session, chosen: Victim) -> bool:
     """End it; False if it had ended by itself. Raises Refused if its number is another user's by now."""
-    words = ("kill", str(chosen.session.id), f"--user={chosen.session.user}")
+    words = ("kill", str(chosen.session.id), f"--of={activity.mark(chosen.session.user)}")
     return bool(agents.run(session.client, chosen.member, *words, timeout_seconds=_SECONDS))

@@ -3,6 +3,7 @@ one: a restore takes a backup and the logs after it from one target. Pure."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,7 +95,7 @@ def _missing(name: str, use: Use, there: Mapping[str, status.Json]) -> Iterator[
     found = there.get(use.target)
     if found is None:
         evidence = f"{use.shown} uses target {use.target}; the namespace has {', '.join(sorted(there)) or 'none'}"
-        fix = f"mysqlops backup target add {use.target}, or {_again(name, use)}"
+        fix = f"mysqlops backup target add {shlex.quote(use.target)}, or {_again(name, use)}"
         yield f"the target of {use.who} does not exist", evidence, fix
         return
     claim = target.of_secret(found).claim or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,8 +39,10 @@ def emptying(notes: Any, member: str) -> Emptying | None:
     found = notes.get(member) if isinstance(notes, dict) else None
     if isinstance(found, str):
         return Emptying(found)
-    keys = Emptying.__dataclass_fields__
-    return Emptying(**{key: str(found.get(key, "")) for key in keys}) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    made = Emptying(**{key: str(found.get(key, "")) for key in Emptying.__dataclass_fields__})
+    return replace(made, backup=ordered.named(made.backup))
 
 
 def is_under_way(

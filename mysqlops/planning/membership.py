@@ -112,7 +112,7 @@ def _plan_recovering(situation: Situation, server: view.ServerView) -> Action:
     failing = situation.failing
     if server.clone is not None:
         return Wait(f"recovering: cloning a donor's data ({server.clone.stage})")
-    if why := departure.leaves_because(situation.name, server, situation.record):
+    if why := departure.leaves_because(situation.name, server, situation.record, situation.now):
         return Leave(why)
     if failing.must_leave:
         return Leave(f"its applier stopped: {failing.text}")
@@ -123,7 +123,7 @@ def _plan_recovering(situation: Situation, server: view.ServerView) -> Action:
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
     foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
-    departing = departure.leaves_because(situation.name, server, situation.record)
+    departing = departure.leaves_because(situation.name, server, situation.record, situation.now)
     if why := stuck_group.why_stuck(server, situation.sightings) or foreign or departing:
         return Leave(why)
     blocked = situation.blocked_because()

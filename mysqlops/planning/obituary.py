@@ -39,12 +39,16 @@ def is_on(record: view.GroupRecord | None) -> bool:
     return record is not None and (record.obituary or BY_DEFAULT) == ON
 
 
-def plan(last: view.ServerView | None, seconds: float, *, cluster: str, is_refused: bool) -> Request | Silence:
+def plan(
+    last: view.ServerView | None, seconds: float, *, cluster: str, is_refused: bool, has_own_name: bool = True
+) -> Request | Silence:
     """What follows from the end of mysqld's process. `last` is its last answer, given `seconds` ago; `is_refused` is
     True if its socket is still there and nobody listens. What a server says about itself and others never decides who
     is removed: that is always the agent's own pod."""
     if not is_refused:
         return Silence("it stopped by itself, and left its group before")
+    if not has_own_name:  # the group would remove whoever has it now
+        return Silence("its name leads to another pod, or nowhere")
     if last is None or seconds > LATEST_SECONDS:
         return Silence("it is unknown whether it was in a group")
     own = next((member for member in last.members if member.server_uuid == last.server_uuid), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from mysqlops.core import group, names, ordered, view
+from mysqlops.core import group, names, ordered, typed, view
 from mysqlops.planning.status import RESTORE_OPEN, Condition, Member, Observed, annotations_of
 
 ORDER_OPEN = "order-open"
@@ -59,6 +59,6 @@ def _is_over(key: str, annotations: Mapping[str, str], members: Sequence[Member]
 
 
 def _expired(cluster: str, pod: str, at: str) -> Condition:
-    since = f"at {at}" if at else "by an older release"
+    since = f"at {at}" if typed.is_word(at) else "at an unknown time" if at else "by an older release"
     text = f"a rebuild of {pod} was ordered {since} and never happened: the order has expired, and no member obeys it"
     return Condition(ORDER_OPEN, text, f"mysqlops member rebuild {cluster} {pod} begins again")

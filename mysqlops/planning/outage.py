@@ -151,9 +151,14 @@ def describe(sets: dict[str, gtid.GtidSet]) -> str:
 
 
 def form_unless_held(name: str, around: view.Surroundings, why: str) -> FormGroup | Wait:
-    """The member that took the Lease forms the group; if it dies, the others stop waiting for it."""
-    holder = around.record.holder
-    if holder and holder != name and around.record.held_for_seconds < view.LEASE_SECONDS:
-        return Wait(f"{holder} holds the Lease and forms the group")
+    """The member that took the Lease forms the group; if it dies, the others stop waiting for it. Once its group is
+    noted, it waits like the others: they may go on with that group, and what was read of them may be from before it,
+    when they were in none. Nothing that old is fresh after LEASE_SECONDS."""
+    record = around.record
+    if record.holder and record.held_for_seconds < view.LEASE_SECONDS:
+        if record.holder != name:
+            return Wait(f"{record.holder} holds the Lease and forms the group")
+        if record.incarnation():
+            return Wait("its group was formed moments ago, and others may continue it")
     known = {peer.name for peer in around.peers if _known(peer) is not None}
     return FormGroup(why, around.record, tuple(sorted(around.record.given_up() - known)))

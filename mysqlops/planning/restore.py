@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import names, ordered, timeline
+from mysqlops.core import names, ordered, timeline, typed
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap, Timeline
-from mysqlops.errors import Reason
+from mysqlops.errors import Reason, StepFailed
 from mysqlops.objects import backup, claims, render
 from mysqlops.planning import storage
 from mysqlops.planning.actions import Done, Wait
@@ -24,12 +24,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Seen:
-    """The cluster as the plan needs it; `group` is the name that members would start with."""
+    """The cluster as the plan needs it; `group` is the name that members would start with. `astray` are the pods on
+    claims of another timeline than the new one, `going` those that end without being asked."""
 
     stateful_set: Json
     pods: Sequence[str]
     group: str
     is_filled: bool  # the first member's new claim holds the backup, which compared equal
+    astray: Sequence[str] = ()
+    going: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,14 @@ class Remake:
     wanted: Json
 
 
-Action = Fill | Scale | NameGroup | Remake | Wait | Done
+@dataclass(frozen=True)
+class Astray:
+    """Members of the new StatefulSet run on other data, as `why` says: it adopted their pods."""
+
+    why: str
+
+
+Action = Fill | Scale | NameGroup | Remake | Astray | Wait | Done
 
 
 def plan(seen: Seen, swap: Swap) -> Action:
@@ -70,7 +80,7 @@ def plan(seen: Seen, swap: Swap) -> Action:
     if not seen.is_filled:
         return Fill(names.claim(seen.stateful_set["metadata"]["name"], 0, swap.new.claims))
     if has_claims and seen.group != swap.old.group:
-        return Done() if running else Scale(swap.replicas)  # it may have been scaled since, which is not undone
+        return _in_use(seen, swap, running)
     if running:
         return Scale(0)
     if seen.pods:
@@ -78,6 +88,33 @@ def plan(seen: Seen, swap: Swap) -> Action:
     if seen.group != swap.new.group:
         return NameGroup(swap.new)
     return Remake(remade(seen.stateful_set, swap))
+
+
+def _in_use(seen: Seen, swap: Swap, running: int) -> Action:
+    """The template alone does not say on which data members run."""
+    staying = sorted(set(seen.astray) - set(seen.going)) if running else []
+    if staying:
+        return Astray(f"{', '.join(staying)} runs on previous claims, not on {swap.new.claims}-…, and may take writes")
+    if seen.astray:
+        return Wait(f"{', '.join(sorted(seen.astray))} to stop, on previous claims")
+    return Done() if running else Scale(swap.replicas)  # it may have been scaled since, which is not undone
+
+
+def check_progress(name: str, action: Action, done: Sequence[Action]) -> None:
+    """Raises StepFailed where going on would only repeat steps, with clients out."""
+    if isinstance(action, Astray):
+        hint = f"mysqlops restore --revert {name} keeps what these claims hold; then restore again"
+        raise StepFailed(action.why, hint=hint)
+    if not isinstance(action, NameGroup) and done.count(action) > 1:  # a tool that applies manifests
+        text = f"something undoes this restore's changes of StatefulSet {name}, such as the number of its replicas"
+        raise StepFailed(text, hint=f"{storage.way_on(name)}, or end it: mysqlops restore --revert {name}")
+
+
+def is_going(pod: Json, stateful_set: Json) -> bool:
+    """Whether it ends without being asked: it is being deleted, or its own StatefulSet was."""
+    uid = stateful_set["metadata"]["uid"]
+    owners = pod["metadata"].get("ownerReferences") or []
+    return "deletionTimestamp" in pod["metadata"] or all(owner.get("uid", uid) != uid for owner in owners)
 
 
 def remade(stateful_set: Json, swap: Swap) -> Json:
@@ -130,8 +167,11 @@ class Aim:
 def aim_of(claim: Json) -> Aim | None:
     """None once the claim is filled: it holds more than that then, or a member has used it."""
     notes = claim["metadata"].get("annotations") or {}
-    found = notes.get(names.ANNOTATION_RESTORED)
-    return Aim(found, notes.get(names.ANNOTATION_POINT) or "") if found else None
+    found, to = notes.get(names.ANNOTATION_RESTORED), notes.get(names.ANNOTATION_POINT) or ""
+    if not found:
+        return None
+    # Whoever may patch claims may have written both, and a user copies them into a shell.
+    return Aim(ordered.named(found), to if not to or typed.is_word(to) else "POINT")
 
 
 def aim_notes(aim: Aim | None) -> dict[str, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,14 +190,13 @@ def cannot_catch_up_because(
     return None
 
 
-def steps(now: Status, target: int, kept: str) -> tuple[Step, ...]:
-    """All steps, as `--dry-run` prints them; `kept` is "keep" or "delete"."""
-    if target > now.replicas:
-        return tuple(
-            Step("add", "Pod", names.pod(now.name, ordinal), "joins, catches up, is healthy before the next")
-            for ordinal in range(now.replicas, target)
-        )
-    found: list[Step] = []
+def steps(now: Status, target: int, kept: str, left: Iterable[str] = ()) -> tuple[Step, ...]:
+    """All steps, as `--dry-run` prints them; `kept` is "keep" or "delete", `left` are the claims that earlier members
+    have left."""
+    found = [
+        Step("add", "Pod", names.pod(now.name, ordinal), "joins, catches up, is healthy before the next")
+        for ordinal in range(now.replicas, target)
+    ]
     for ordinal in reversed(range(target, now.replicas)):
         member = names.pod(now.name, ordinal)
         if now.primary == member:
@@ -208,4 +207,7 @@ def steps(now: Status, target: int, kept: str) -> tuple[Step, ...]:
         if kept == "delete":
             claim = names.claim(now.name, ordinal, now.claims)
             found.append(Step("delete", "PersistentVolumeClaim", claim, "--pvc delete", destructive=True))
+    if kept == "delete":
+        text = "--pvc delete; kept since its member went"
+        found += [Step("delete", "PersistentVolumeClaim", claim, text, destructive=True) for claim in left]
     return tuple(found)

@@ -122,6 +122,11 @@ def _parked_labels(stateful_set: Json) -> tuple[Json, Json]:
     return chosen, labels
 
 
+def way_on(name: str) -> str:
+    """What to do about a tool that undoes what a verb did to the StatefulSet."""
+    return f"stop that tool from applying StatefulSet {name} (`mysqlops explain one-file`), then run the command again"
+
+
 def values_of(wanted: Json) -> Json:
     """The values that the Lease records, for a user to read: nothing is created from them."""
     return {"size": size_of(wanted), "template": claims.template_of(wanted)}

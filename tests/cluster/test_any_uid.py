@@ -84,7 +84,7 @@ def test_members_and_jobs_run_as_whoever_the_namespace_chooses(restricted: Names
 
 
 def test_a_member_is_rebuilt_and_a_backup_restored(restricted: Namespace) -> None:
-    (backup,) = restricted.must("backup", "list", "-o", "json")["items"]
+    (backup,) = restricted.must("backup", "list", "-o", "json")
     restricted.must("restore", backup["id"], "--as", "copy", "--replicas", "1", "--any-uid")
     assert restricted.sql("copy-0", "SELECT COUNT(*) FROM app.things") == [[900]]
     replica = restricted.replicas()[0]

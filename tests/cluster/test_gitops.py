@@ -96,6 +96,14 @@ def test_an_old_file_is_refused_where_the_server_is_asked(placed: tuple[Namespac
     assert _template(namespace) == before
 
 
+# They use the scale subresource or replace the object, where the API server refuses nothing.
+_WITHOUT_APPLY = (
+    ("scale", NAME, "--replicas", "3"),
+    ("stop", NAME, "--yes"),
+    ("storage", "resize", NAME, "--size", "1300Mi"),
+)
+
+
 def test_a_controllers_field_is_refused_by_name_and_the_hint_ends_that(placed: tuple[Namespace, str]) -> None:
     namespace, _ = placed
     fresh = namespace.mysqlops("render", NAME, "--running", "-o", "json")
@@ -104,8 +112,12 @@ def test_a_controllers_field_is_refused_by_name_and_the_hint_ends_that(placed: t
     namespace.kubectl(*argo, stdin=json.dumps(mine))
     done = namespace.mysqlops("upgrade", NAME, "--cpu", "120m")
     assert (done.code, "field-owner" in done.err, "argocd-controller" in done.err) == (3, True, True), done.err
+    for verb in _WITHOUT_APPLY:
+        done = namespace.mysqlops(*verb)
+        assert (done.code, "field-owner" in done.err, "argocd-controller" in done.err) == (3, True, True), done.err
     patch = ("patch", "statefulset", NAME, "--type=merge", "-p", '{"metadata":{"managedFields":[{}]}}')
     assert '{"metadata":{"managedFields":[{}]}}' in done.err
     namespace.kubectl(*patch)
     namespace.must("upgrade", NAME, "--cpu", "120m")
+    namespace.must("scale", NAME, "--replicas", "3", "--dry-run")  # nobody owns what was nobody's before the upgrade
     namespace.await_healthy()

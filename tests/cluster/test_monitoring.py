@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from mysqlops.core import metrics
+from mysqlops.core import metrics, quantity
 from tests.cluster.conftest import LAB, SMALL, Namespace, eventually
 
 pytestmark = pytest.mark.long
 _FOLDER = Path(__file__).parents[2] / "manifests" / "monitoring"
+# Commands by exec run in the agent's container and count for its limit: four at once, of 18 MB each, have been seen
+# (statefulset.yaml). What an idle agent should need is a goal, which docs/measurements/figures.md compares with.
+_COMMANDS_BYTES = 4 * (18 << 20)
 _LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -94,6 +97,12 @@ def _firing(namespace: Namespace) -> set[str]:
     return {one["metric"]["alertname"] for one in _ask(namespace, 'ALERTS{alertstate="firing"}')}
 
 
+def _agent_limit(namespace: Namespace) -> int:
+    containers = json.loads(namespace.kubectl("get", "pod", "mysql-0", "-o", "json"))["spec"]["containers"]
+    (limit,) = [one["resources"]["limits"]["memory"] for one in containers if one["name"] == "agent"]
+    return quantity.parse_bytes(limit)
+
+
 def test_the_rules_are_valid_and_their_tests_pass(watched: Namespace) -> None:
     inside = ("exec", "-i", "prometheus", "--", "sh", "-ec")
     for name in ("rules.yaml", "rules.test.yaml"):
@@ -110,7 +119,8 @@ def test_a_healthy_cluster_is_scraped_and_silent(watched: Namespace) -> None:
     assert found <= {f"mysqlops_{name}" for name in metrics.HELP}
     assert len(found) > 60, sorted(found)
     memory = [float(one["value"][1]) for one in _ask(watched, "mysqlops_agent_memory_bytes")]
-    assert max(memory) <= 40 << 20, memory
+    assert len(memory) == 3
+    assert max(memory) <= _agent_limit(watched) - _COMMANDS_BYTES, memory
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert _ask(watched, "ALERTS") == []
@@ -120,11 +130,12 @@ def test_a_healthy_cluster_is_scraped_and_silent(watched: Namespace) -> None:
 def test_a_text_of_an_agent_is_valid_and_holds_no_secret(watched: Namespace) -> None:
     program = "import urllib.request as u; print(u.urlopen('http://localhost:8306/metrics').read().decode(), end='')"
     text = watched.kubectl("exec", "mysql-0", "-c", "agent", "--", "python3", "-c", program)
-    inside = ("exec", "-i", "prometheus", "--", "promtool", "check", "metrics")
-    watched.kubectl(*inside, stdin=text, check=False)
-    for secret in watched.objects("secrets"):
-        for value in (secret.get("data") or {}).values():
-            assert value not in text
+    # 3: the text parses, and promtool would choose other names. A text that does not parse is 1.
+    check = "promtool check metrics || [ $? -eq 3 ]"
+    watched.kubectl("exec", "-i", "prometheus", "--", "sh", "-ec", check, stdin=text)
+    lines = watched.secret_lines()
+    assert len(lines) > 10
+    assert [line for line in lines if line in text] == []
 
 
 def test_a_killed_member_makes_an_alert_that_ends_when_it_is_back(watched: Namespace) -> None:

@@ -40,16 +40,6 @@ def _assert_whole(cluster: Namespace) -> None:
     assert [cluster.sql(member, "SELECT id FROM app.kept ORDER BY id") for member in MEMBERS] == [CONTENT] * 3
 
 
-def test_every_runbook_has_a_page_and_a_test() -> None:
-    scripts = {file.stem for file in FOLDER.glob("*.sh")} - {"common"}
-    pages = {file.stem for file in (FOLDER.parents[1] / "docs" / "runbooks").glob("*.md")} - {"README"}
-    tested = {name for name in scripts if f'"{name}"' in Path(__file__).read_text()}
-    assert scripts == pages == tested
-    for file in FOLDER.glob("*.sh"):
-        lines = [line.split() for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]
-        assert not [line for line in lines if line[0] in ("kubectl", "docker", "mysql")], file
-
-
 def test_node_maintenance_moves_the_primary_away(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
     done = book(cluster, "node-maintenance", "mysql", primary)

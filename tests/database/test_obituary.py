@@ -31,6 +31,9 @@ class _Own(pod.Pod):
         self.me = settings.Settings("mysql", "db", member.name, "uid")
         self._member, self._addresses = member, {one.name: one.address() for one in others}
 
+    def has_own_name(self) -> bool:
+        return True
+
     def await_end(self) -> bool:
         return life.await_end(self._member.socket.with_name("life"))
 

@@ -192,11 +192,11 @@ def test_who_waits_for_whom_and_the_end_of_one(database: Database, server: conne
         assert any(one.connection == blocker and one.rows_modified == 1 for one in found.transactions)
         texts = [one.statement for one in found.sessions if one.id == waiting]
         assert texts == ["UPDATE `app` . `t` SET `v` = ? WHERE `id` = ?"]
-        assert activity.kill(server, blocker, "tester")
+        assert activity.kill(server, blocker, reading.mark("tester"))
         for one in threads:
             one.join(30)
     assert server.scalar("SELECT v FROM app.t WHERE id = 1") == b"secret"
-    assert not activity.kill(server, blocker, "tester")
+    assert not activity.kill(server, blocker, reading.mark("tester"))
 
 
 def _waits(server: connect.Server, least: int) -> reading.Activity | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mysqlops import errors
 from mysqlops.cli.main import COMMANDS
 from mysqlops.core import cluster_file, rights
+from mysqlops.planning import obituary
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "scripts/labkit/README.md"]
@@ -94,3 +95,8 @@ def test_the_picture_of_the_readme_is_small_and_stands_alone() -> None:
     assert "acknowledged writes over time" in picture
     assert set(re.findall(r"<(\w+)", picture)) <= set("svg title style rect text line path circle".split())
     assert re.findall(r"https?://[^\"]+", picture) == ["http://www.w3.org/2000/svg"]
+
+
+def test_the_decision_on_obituaries_says_whether_they_are_on() -> None:
+    page = (ROOT / "docs" / "adr" / "0037-obituary.md").read_text()
+    assert f"Status: accepted; {obituary.BY_DEFAULT} by default" in page

@@ -84,6 +84,13 @@ def test_the_job_reads_the_file_that_the_generator_makes() -> None:
     assert file.rpartition("/")[2] in generators[0]["files"]
 
 
+def test_the_proxy_listens_on_every_family_of_addresses() -> None:
+    """An empty address is 0.0.0.0 to HAProxy: on a cluster with IPv6 only, kubelet's probe would reach nothing."""
+    (config, *_) = _documents((ROOT / "manifests" / "examples" / "haproxy.yaml").read_text())
+    binds = re.findall(r"^ *bind +(.*)$", config["data"]["haproxy.cfg"], re.MULTILINE)
+    assert binds == [f":::{port} v4v6" for port in (3306, 3307, 8404)]
+
+
 def _steps() -> Iterator[str]:
     """What the jobs of the workflow run."""
     for job in _documents((ROOT / ".github" / "workflows" / "ci.yaml").read_text())[0]["jobs"].values():

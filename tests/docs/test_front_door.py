@@ -51,6 +51,18 @@ def test_a_runbook_is_one_script_that_needs_no_other_file(capsys: pytest.Capture
         assert "docs/" not in script
 
 
+def test_every_runbook_has_a_page_and_a_test_and_uses_mysqlops_alone() -> None:
+    """Here and not beside the tests themselves: those need a cluster, and run seldom. A page may have no script."""
+    folder = _ROOT / "scripts" / "runbooks"
+    scripts = {file.stem for file in folder.glob("*.sh")} - {"common"}
+    tests = (_ROOT / "tests" / "cluster" / "test_runbooks.py").read_text()
+    assert scripts == set(re.findall(r'book\(\w+, "([a-z-]+)"', tests))
+    assert scripts <= {page.stem for page in (_ROOT / "docs" / "runbooks").glob("*.md")}
+    for file in folder.glob("*.sh"):
+        lines = [line.split() for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]
+        assert not [line for line in lines if line[0] in ("kubectl", "docker", "mysql")], file
+
+
 def test_a_runbook_runs_with_its_arguments_and_ends_as_its_script_does(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["runbook", "primary-lost", "--run"]) == 2
     assert "usage: primary-lost.sh NAME" in capfd.readouterr().err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mysqlops.agent.jobs import logical
+from mysqlops import errors
+from mysqlops.agent.jobs import local, logical
 from mysqlops.kube import manifests
 
 _NAMES = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), min_size=1, max_size=64)
@@ -105,3 +108,59 @@ def test_a_repository_that_does_not_answer_has_not_removed_the_old_key(tmp_path:
     (tmp_path / "target" / "old-password").unlink()  # a pod that sees the Secret as it was before
     done = repository.run("remove-key")
     assert (done.returncode, "no old password" in done.stderr) == (1, True)
+
+
+_ROOT = Path(__file__).parents[2]
+# In a shell's line: a command `sync` that names no file system.
+_GLOBAL_SYNC = re.compile(r"(?:^|[;&|{('\"]|\b(?:then|else|do))\s*sync\s*(?=$|[;&|)}'\"])", re.MULTILINE)
+_FLUSH = manifests.read_text("base/config/prepare.sh").partition("flush() {")[2].partition("\n}\n")[0]
+
+
+def test_nothing_waits_for_the_node_s_other_volumes() -> None:
+    """A plain sync writes what every neighbour has not written yet: a restore on a busy node waited for their loads. It
+    is left as the way out where one file system alone cannot be chosen."""
+    found = dict[str, int]()
+    for file in sorted([*(_ROOT / "manifests").rglob("*.sh"), *(_ROOT / "mysqlops").rglob("*.py")]):
+        text = re.sub(r"^ *#.*$", "", file.read_text(), flags=re.MULTILINE)
+        if count := len(_GLOBAL_SYNC.findall(text)) + text.count("os.sync("):
+            found[str(file.relative_to(_ROOT))] = count
+    assert found == {
+        "manifests/backup/restic.sh": 1,
+        "manifests/base/config/prepare.sh": 1,
+        "mysqlops/agent/jobs/local.py": 1,
+        "mysqlops/drill/faults/volumes.py": 1,
+    }
+    assert manifests.read_text("backup/restic.sh").partition("flush() {")[2].partition("\n}\n")[0] == _FLUSH
+
+
+@pytest.mark.parametrize(
+    ("knows", "fails", "calls", "code"),
+    [
+        (True, False, ["-f /proc", "-f /volume"], 0),
+        (True, True, ["-f /proc", "-f /volume"], 1),
+        (False, False, [""], 0),
+    ],
+)
+def test_a_volume_that_cannot_be_written_ends_the_script(
+    tmp_path: Path, *, knows: bool, fails: bool, calls: list[str], code: int
+) -> None:
+    """A sync without -f, as some images have it, reports nothing either way."""
+    sync = f"""#!/bin/sh
+if [ "$1" = -f ] && ! {str(knows).lower()}; then exit 1; fi
+echo "$*" >>{tmp_path}/calls
+if [ "$2" = /volume ] && {str(fails).lower()}; then exit 1; fi
+"""
+    (tmp_path / "sync").write_text(sync)
+    (tmp_path / "sync").chmod(0o755)
+    script = f"set -e\nflush() {{{_FLUSH}\n}}\nflush /volume\necho renamed"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "" if fails else "renamed\n")
+    assert (tmp_path / "calls").read_text().splitlines() == calls
+
+
+def test_a_program_flushes_the_file_system_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "written").write_text("data")
+    local.flush(tmp_path)
+    with pytest.raises(errors.StepFailed, match=r"was not written to its disk: .*No such file"):
+        local.flush(tmp_path / "none")

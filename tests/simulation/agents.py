@@ -57,6 +57,9 @@ class OwnPod(pod.Pod):
         self._world.scheduler.pause(0.01)
         return other is not None and self._world.reaches(self._containers.server, other)
 
+    def has_own_name(self) -> bool:
+        return self._world.kubelet.of(self.me.pod) is self._containers
+
     def await_end(self) -> bool:
         model, signal = self._containers.server, SimSignal(self._world.scheduler)
         self._world.scheduler.running()

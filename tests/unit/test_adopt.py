@@ -172,6 +172,26 @@ def test_where_nothing_could_be_undone_the_command_that_does_is_told(finish: boo
     assert (planning.abort_command(NAME, "db", SOURCE) in str(caught.value.hint)) is finish
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"step-failed: (1045, '{adoption.GIVEN_BACK}'); the source may still be read-only, --abort undoes that",
+        f"step-failed: {adoption.UNTOUCHED}, says the source; and more",
+    ],
+)
+def test_words_of_the_source_do_not_hide_the_way_back(said: str) -> None:
+    world = World((6, said))
+    with pytest.raises(errors.StepFailed) as caught:
+        _copy(world)
+    assert planning.abort_command(NAME, "db", SOURCE) in str(caught.value.hint)
+
+
+def test_only_our_own_program_says_that_the_source_was_given_back() -> None:
+    assert adopt._is_undone(f"conclude: copy: mysqldump: Got error: 1146; {adoption.GIVEN_BACK}")
+    assert not adopt._is_undone(f"copy: mysqldump: {adoption.GIVEN_BACK}")
+    assert not adopt._is_undone(f"conclude: OOMKilled; copy: x; {adoption.GIVEN_BACK}")
+
+
 def test_a_job_that_goes_on_after_the_deadline_keeps_its_account() -> None:
     world = World()
     with pytest.raises(errors.WaitTimeout) as caught:

@@ -13,7 +13,7 @@ from mysqlops import errors
 from mysqlops.agent.jobs import adoption
 from mysqlops.core import adoption as words
 from mysqlops.kube import manifests
-from mysqlops.mysql import adopting, comparison, connect
+from mysqlops.mysql import adopting, comparison, connect, foreign_accounts
 from tests.unit.fakes.api import Clock
 from tests.unit.fakes.two_servers import Sql
 
@@ -279,7 +279,7 @@ def test_an_abort_goes_on_without_the_cluster(world: World, capsys: pytest.Captu
 def test_where_nothing_can_be_undone_the_command_that_does_is_told(world: World) -> None:
     world.finishing().prepare()
     world.target.is_down = True
-    with pytest.raises(errors.StepFailed, match="the source may still be read-only, --abort undoes that"):
+    with pytest.raises(errors.StepFailed, match=r"the source may still be read-only, --abort undoes that$"):
         world.finishing().conclude()
 
 
@@ -330,6 +330,26 @@ def test_a_database_without_tables_may_hold_what_a_copy_would_drop(world: World,
     world.target.programs = {}
     world.job(JOB="job-2").prepare()
     assert world.target.adopted == {"shop": _FROM}, "an empty database is free"
+
+
+def test_an_account_of_a_database_that_stays_behind_gets_no_rights_on_the_cluster_s_own_of_that_name(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.source.databases |= {"crm": {"t": 1}, "app": {"theirs": 1}}
+    world.target.databases = {"crm_old": {"own": 1}}
+    reach = {"bob": "app", "carol": "crm", "dave": "crm%", "erin": "gone"}
+    found = [foreign_accounts.Account(user, "%", reaches={name: f"`{name}`.*"}) for user, name in reach.items()]
+    monkeypatch.setattr(foreign_accounts, "read", lambda _: found)
+    world.job(DATABASES='["crm"]').prepare()
+    world.copy()
+    world.job(DATABASES='["crm"]').conclude()
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["accounts"] == ["carol@%", "dave@%", "erin@%"], "`copy` left no database crm_old here"
+    assert "`app`.*" in report["accounts_refused"][0]
+    world.target.databases["crm_old"] = {"own": 1}
+    world.job(DATABASES='["crm"]').conclude()
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["accounts"] == ["carol@%", "erin@%"]
 
 
 def test_an_option_file_holds_what_it_was_given_and_no_line_more() -> None:

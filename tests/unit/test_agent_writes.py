@@ -214,6 +214,11 @@ def test_a_word_that_was_heard_before_is_not_fresh_whatever_comes_between() -> N
     assert not any(fresh)
     served.show("mysql-1", "09:00", started="a", beat=101, state=view.ONLINE)
     assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [True]
+    # Before its group was formed it was OFFLINE, and the other server's cache still says so.
+    for beat, state, expected in ((100, view.OFFLINE, False), (102, view.ONLINE, True)):
+        clock.at += 1
+        served.show("mysql-1", "09:00", started="a", beat=beat, state=state)
+        assert [one.fresh for one in sight.look().peers if one.name == "mysql-1"] == [expected]
     clock.at += 1
     # Its agent has started again, by a clock that was set back meanwhile.
     for beat, expected in ((1, False), (2, True)):

@@ -409,6 +409,18 @@ def test_a_group_that_recover_renamed_on_the_new_claims_keeps_its_name() -> None
     assert restoring.plan(seen, SWAP) == actions.Done()
 
 
+def test_a_restore_is_not_done_while_a_member_runs_on_the_previous_claims() -> None:
+    """A StatefulSet adopts the pods that it finds, with the claims that they mount."""
+    seen = restoring.Seen(restoring.remade(_stateful_set(), SWAP), ("orders-0",), "group-b", is_filled=True)
+    adopted = replace(seen, astray=("orders-0",))
+    action = restoring.plan(adopted, SWAP)
+    assert isinstance(action, restoring.Astray)
+    assert "orders-0" in action.why
+    assert isinstance(restoring.plan(replace(adopted, going=("orders-0",)), SWAP), actions.Wait)
+    back = timeline.Swap(NEW, OLD, 3, abandons=True)
+    assert restoring.plan(adopted, back) == restoring.Scale(0)
+
+
 def test_members_run_until_the_backup_is_proven() -> None:
     seen = restoring.Seen(_stateful_set(), ("orders-0",), "group-a", is_filled=False)
     for cut in _walk(seen, SWAP):

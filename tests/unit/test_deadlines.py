@@ -7,15 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names
-from mysqlops.core.timeline import Swap, Timeline
+from mysqlops.core import names
 from mysqlops.drill.clients import fleet
-from mysqlops.operations import image_check, in_place, jobs, rollout, stop
+from mysqlops.operations import image_check, jobs, rollout, stop
 from mysqlops.operations.session import Session
 from tests.unit.fakes.api import Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
-
-NEXT = "33333333-3333-3333-3333-333333333333"
 
 
 def _pod(name: str) -> Json:
@@ -70,18 +67,6 @@ def _end_clients(cluster: Cluster, session: Session) -> None:
     fleet._remove_pod(session, "client")
 
 
-def _restore(cluster: Cluster, session: Session) -> None:
-    def settle(before: Callable[[], None] = cluster.store.settle) -> None:
-        before()
-        cluster.stateful_set()["spec"]["replicas"] = 2  # a tool that applies manifests
-
-    cluster.store.settle = settle
-    note = {names.ANNOTATION_GROUP: group.dump(group.Note(name=GROUP))}
-    session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
-    swap = Swap(Timeline("data", GROUP), Timeline("data-r20260101000000", NEXT), 2)
-    in_place.execute(session, NAME, swap, None)
-
-
 @pytest.mark.parametrize(
     ("verb", "said"),
     [
@@ -90,7 +75,6 @@ def _restore(cluster: Cluster, session: Session) -> None:
         (_try_image, "pod mysql-image-check of an earlier run to be deleted, on node away"),
         (_stop, "still receives writes"),
         (_end_clients, "pod client to be deleted"),
-        (_restore, "something undoes them"),
     ],
 )
 def test_no_wait_is_without_end(verb: Callable[[Cluster, Session], None], said: str) -> None:

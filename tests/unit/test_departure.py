@@ -14,7 +14,7 @@ from mysqlops import errors
 from mysqlops.core import group, names, ordered, view
 from mysqlops.core.publication import Publication
 from mysqlops.operations import claims, lock, member, observe, orders, scale
-from mysqlops.planning import actions, gate, member_actions, membership, standing
+from mysqlops.planning import actions, departure, gate, member_actions, membership, standing
 from mysqlops.planning import scale as scaling
 from tests.unit.clusters import of_members
 from tests.unit.fakes.api import Killed
@@ -276,3 +276,10 @@ def test_a_member_is_not_removed_while_the_group_counts_too_many_that_are_gone()
     assert isinstance(scaling.plan(dead, 1), actions.Wait)
     expelled = of_members(3, m1={"state": "DOWN", "role": "none", "label": "none"}, m0={"group": "mysql-0,mysql-2"})
     assert scaling.plan(expelled, 1) == scaling.Shrink("mysql-2")
+
+
+def test_an_order_that_was_read_long_ago_is_not_obeyed() -> None:
+    """Its command may have called it off, and who leaves while the API server is away cannot come back."""
+    own = online("A", 0, 1, 2, primary=0, me=2)
+    assert departure.leaves_because("mysql-2", own, _leaving(), now=29.0)
+    assert not departure.leaves_because("mysql-2", own, _leaving(), now=31.0)

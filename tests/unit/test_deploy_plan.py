@@ -131,6 +131,20 @@ def test_a_service_changed_by_hand_is_restored() -> None:
     assert "mysqlops.io/role: wanted primary, found replica" in step.why
 
 
+def test_services_of_an_older_release_get_the_protocol_of_their_port() -> None:
+    """They are brought there as any other field, and no pod is touched for it."""
+    wanted = deploy.objects(SPEC)
+    live = _live(wanted)
+    for (kind, _), found in live.items():
+        if kind == "Service" and found is not None:
+            for port in found["spec"]["ports"]:
+                assert port.pop("appProtocol") == "tcp"
+    steps = planning.plan(wanted, live, []).steps
+    services = [("Service", name) for name in ("orders", "orders-primary", "orders-replicas")]
+    assert sorted((step.kind, step.name) for step in steps) == services
+    assert {step.why for step in steps} == {"spec.ports[sql].appProtocol: wanted tcp, found nothing"}
+
+
 @pytest.mark.parametrize(
     ("change", "told", "verb"),
     [

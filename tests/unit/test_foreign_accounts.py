@@ -176,3 +176,29 @@ def test_old_servers_are_refused_by_name(version: str, why: str) -> None:
     found = adopting.unfit(cast("connect.Server", Version(version)), ["a"])
     assert [one.code for one in found] == (["unfit-source"] if why else ["broken-view"])
     assert why in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("database", "kept", "is_copied"),
+    [
+        ("app", ["app"], False),
+        ("a%", ["app"], False),
+        ("a_p", ["app"], False),
+        (r"a\_p", ["app"], True),
+        ("shop", ["app"], True),
+        ("gone", ["app"], True),
+        ("App", ["app"], False),  # some servers do not tell them apart
+        ("app", [], True),
+    ],
+)
+def test_rights_on_a_database_of_the_clusters_own_are_not_given_by_the_source(
+    database: str, kept: list[str], is_copied: bool
+) -> None:
+    """The source's database of that name is another one, which is not copied."""
+    (one,) = _read(user=[_USER], db=[_DB, {**_DB, "Db": database}])
+    why = foreign_accounts.why_not(one, set(), [], kept)
+    assert (why is None) == is_copied, why
+    assert foreign_accounts.why_not(one, set(), ["shop"], kept) is None
+    table = {"Host": "%", "Db": database, "User": "shop", "Table_name": "t", "Table_priv": "Select"}
+    (one,) = _read(user=[_USER], tables_priv=[table])
+    assert (foreign_accounts.why_not(one, set(), [], kept) is None) == is_copied

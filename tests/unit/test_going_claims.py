@@ -203,7 +203,8 @@ def test_a_member_that_never_says_what_it_holds_is_kept() -> None:
 
 def test_a_resize_by_rebuild_that_was_killed_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = _killed_rebuild()
-    running = type("R", (), {"spec": type("S", (), {"storage_size": "1Gi"})})
+    of_one_gibibyte = type("S", (), {"storage_size": "1Gi"})
+    running = type("R", (), {"spec": of_one_gibibyte, "stateful_set": cluster.stateful_set()})
     monkeypatch.setattr(observe, "must_run", lambda *_: running)
     monkeypatch.setattr(storage, "_with_size", lambda *_: None)
     assert storage.plan(cluster.session(), NAME, "2Gi", by_rebuild=True).steps

@@ -213,3 +213,43 @@ def _label(cluster: Cluster, ordinal: int) -> str | None:
     assert claim is not None
     found: str | None = claim["metadata"]["labels"].get(names.LABEL_KEPT)
     return found
+
+
+# A tool that applies manifests
+
+
+def test_a_restore_whose_changes_are_undone_again_and_again_ends_and_names_the_ways_out() -> None:
+    """It does not stop the members again and again for the hours of its timeout."""
+    cluster = _cluster(2)
+    settle = cluster.store.settle
+
+    def settle_and_restore() -> None:
+        settle()
+        cluster.stateful_set()["spec"]["replicas"] = 2
+
+    cluster.store.settle = settle_and_restore
+    _lease(cluster, group=group.Note(name=GROUP))
+    swap = timeline.Swap(timeline.Timeline("data", GROUP), NEW, 2)
+    with pytest.raises(errors.StepFailed, match="something undoes") as failed:
+        in_place.execute(cluster.session(), NAME, swap, None)
+    assert f"mysqlops restore --revert {NAME}" in (failed.value.hint or "")
+    scaled = [text for text in cluster.store.log if text.startswith("PATCH StatefulSet") and '"replicas": 0' in text]
+    assert len(scaled) == 2
+
+
+def test_a_restore_does_not_succeed_over_pods_that_mount_the_previous_claims() -> None:
+    """As an earlier release left them: its StatefulSet adopted the pods of one that a tool had recreated."""
+    cluster = _cluster(1)
+    render.name_claims(cluster.stateful_set(), NEW.claims)
+    _lease(cluster, group=group.Note(name=RESTORED))
+    cluster.pod("mysql-0")["spec"]["volumes"] = [_volume("data-mysql-0")]
+    swap = timeline.Swap(timeline.Timeline("data", GROUP), NEW, 1)
+    with pytest.raises(errors.StepFailed, match="mysql-0 runs on previous claims") as failed:
+        in_place.execute(cluster.session(), NAME, swap, None)
+    assert f"mysqlops restore --revert {NAME}" in (failed.value.hint or "")
+    cluster.pod("mysql-0")["spec"]["volumes"] = [_volume(f"{NEW.claims}-mysql-0")]
+    assert planning.plan(in_place._see(cluster.session(), NAME, swap), swap) == actions.Done()
+
+
+def _volume(claim: str) -> dict[str, Any]:
+    return {"name": "data", "persistentVolumeClaim": {"claimName": claim}}

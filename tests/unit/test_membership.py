@@ -234,6 +234,17 @@ def test_another_holder_of_the_lease_is_waited_for_until_it_is_stale() -> None:
     assert isinstance(plan(server(), *known, holder=("mysql-0", 3.0)), member_actions.FormGroup)
 
 
+@pytest.mark.parametrize(("incarnation", "held", "forms"), [("", 14.0, True), ("A", 14.0, False), ("A", 61.0, True)])
+def test_who_formed_the_last_group_waits_too_once_that_is_noted(incarnation: str, held: float, forms: bool) -> None:
+    """Its peers may go on with that group: what was read of them, in none, can be from before it."""
+    known = (peer("mysql-1", ""), peer("mysql-2", ""))
+    note = group.Note(incarnation=incarnation, acquired="t")
+    record = view.GroupRecord("mysql-0", "mysql-0", held, {}, acquired="t", note=note)
+    around = view.Surroundings(3, known, record)
+    action = membership.plan(membership.Situation("mysql-0", server(), around, record))
+    assert isinstance(action, member_actions.FormGroup) is forms
+
+
 def test_outside_a_group_nothing_is_writable() -> None:
     stray = server(UP_TO_5, writable=True)
     assert isinstance(plan(stray, peer("mysql-1", UP_TO_9, view.ONLINE)), member_actions.RefuseWrites)

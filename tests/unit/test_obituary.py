@@ -211,7 +211,7 @@ class _Own:
     me = settings.Settings("mysql", "db", "mysql-0", "uid")
 
     def __init__(self, *answers: xcom.Answer | errors.MysqlopsError, refused: bool = True) -> None:
-        self.answers, self.refused = [*answers], refused
+        self.answers, self.refused, self.has_name = [*answers], refused, True
         self.asked: list[str] = []
         self.was_asking: list[bool] = []
         self.clock = _Clock()
@@ -223,6 +223,9 @@ class _Own:
         if not self.lives:
             self.acting.stop()
         return bool(self.lives) and self.lives.pop()
+
+    def has_own_name(self) -> bool:
+        return self.has_name
 
     def is_refused(self) -> bool:
         self.was_asking.append(self.acting.is_asking())
@@ -273,6 +276,14 @@ def test_a_server_that_stopped_by_itself_is_asked_about_nowhere(capsys: pytest.C
     own.die()
     assert own.asked == []
     assert "asked nobody" in capsys.readouterr().out
+
+
+def test_nobody_is_asked_if_another_pod_has_the_name() -> None:
+    """A node that was paused comes back, and its pod was replaced meanwhile: the new one may lead."""
+    own = _Own(_OK)
+    own.has_name = False
+    own.die()
+    assert own.asked == []
 
 
 def test_nobody_is_asked_while_it_is_off() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,8 +116,8 @@ def _shown(*parts: bytes) -> str:
 
 def test_a_terminal_that_is_lent_gets_what_moves_the_cursor_and_nothing_that_does_more() -> None:
     editing = "mysql> se\b \x1b[K\x1b[3C\x1b[1;32mlect\x1b[0m\x1b[?2004h\r\n\x1b[H\x1b[2J"
-    assert _shown(editing.encode()) == editing
-    assert _shown(*(bytes([one]) for one in editing.encode())) == editing
+    assert _shown(editing.encode()) == editing + screen._USUAL
+    assert _shown(*(bytes([one]) for one in editing.encode())) == editing + screen._USUAL
     for evil in (
         "\x1b]0;title\x07",
         "\x1b]52;c;cm0gLXJm\x07",
@@ -132,3 +133,16 @@ def test_a_terminal_that_is_lent_gets_what_moves_the_cursor_and_nothing_that_doe
             assert not set(told) & set("\x1b\x9b\u202e"), evil
             assert "\\x" in told or "\\u" in told
     assert _shown(b"\xe6\x95", b"\xb0\xff") == "数\ufffd"
+
+
+@pytest.mark.parametrize("row", ["\x1b(0", "\x1b)0", "\x1b[?25l", "\x1b[?7l", "\x1b[?1h", "\x1b=", "\x1b[31;8m"])
+def test_no_row_leaves_a_lent_terminal_changed(row: str) -> None:
+    """Line drawing instead of letters, no cursor, no colour that can be read."""
+    assert _shown(f"| {row}x |".encode()).endswith(screen._USUAL)
+    assert _shown(*(bytes([one]) for one in row.encode())).endswith(screen._USUAL)
+
+
+def test_a_terminal_that_nothing_changed_gets_nothing_more() -> None:
+    assert _shown(b"mysql> a\x1b[K\r\n") == "mysql> a\x1b[K\r\n"
+    modes = [mode for mode in range(3000) if screen._MODES.fullmatch(f"\x1b[?{mode}h")]
+    assert [mode for mode in modes if not re.search(rf"\?{mode}[hl]", screen._USUAL)] == []

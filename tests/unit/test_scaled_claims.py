@@ -109,3 +109,12 @@ def test_orders_for_a_member_end_with_it() -> None:
     scale.execute(session, NAME, 2, scale.Request())
     assert ordered.filling(cluster.notes()) == {}
     assert ordered.rebuilding(cluster.notes()) == {"mysql-1": ""}
+
+
+def test_claims_of_members_that_went_long_ago_are_shown_before_they_go_and_named_afterwards() -> None:
+    cluster = Cluster(5)
+    scale.execute(cluster.session(), NAME, 3, scale.Request())
+    steps = [step.name for step in scale.plan(cluster.session(), NAME, 3, DELETE)]
+    assert steps == ["data-mysql-3", "data-mysql-4"]
+    assert scale.claims_to_go(cluster.session(), NAME, 3) == steps
+    assert scale.execute(cluster.session(), NAME, 3, DELETE) == [f"claim {name}" for name in steps]

@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mysqlops import errors
+from mysqlops.agent.jobs import recorded
 from mysqlops.cli.main import run
-from mysqlops.core import setting_secrets
+from mysqlops.core import mysqld_config, redaction, setting_secrets
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.objects import drift
-from mysqlops.operations import configure, observe, restore
+from mysqlops.objects import backup, drift, render
+from mysqlops.operations import backup as backups
+from mysqlops.operations import configure, deploy, image_check, observe, restic, restore, targets
 from mysqlops.planning import apply, settings
 from mysqlops.planning.checks import servers
-from tests.unit.fakes.cluster import NAME
+from tests.unit.fakes.cluster import NAME, Cluster
+from tests.unit.test_backup import TARGET, made
 from tests.unit.test_configure import Servers
 
 KEY, VALUE = "authentication_ldap_simple_bind_root_pwd", "s3cret-bind"
@@ -154,3 +158,75 @@ def test_no_sentence_about_settings_has_it() -> None:
 def test_a_file_is_shown_without_it() -> None:
     text = f"[mysqld]\nsome_plugin_api_key = {VALUE}\nmax_connections = 90\n"
     assert setting_secrets.without_values(text) == text.replace(VALUE, setting_secrets.HIDDEN)
+
+
+_HEADERS = "telemetry.otel_exporter_otlp_traces_headers"
+SECRETS = {KEY: VALUE, _HEADERS: f"a={VALUE}"}
+SPEC = ClusterSpec(NAME, "db", mysqld={**SECRETS, "max_connections": "90", "init_connect": "SET @a = 'b'"})
+
+
+@pytest.mark.parametrize("steps", [backup.CREATE, backup.SNAPSHOT, backup.VERIFY, backup.restore("latest")])
+def test_no_job_shows_it_to_whoever_reads_pods(steps: tuple[backup.Step, ...]) -> None:
+    source = backup.Source(SPEC, "config", "agent")
+    made = backup.job(restic.templates(), "x", TARGET, steps, source, **backup.environment_of(SPEC, "uid"))
+    assert "max_connections" in json.dumps(made)
+    assert VALUE not in json.dumps(made)
+
+
+def test_a_trial_of_an_image_does_not_show_it_to_whoever_reads_pods() -> None:
+    (container, _) = image_check._pod(SPEC, deploy.objects(SPEC))["spec"]["containers"]
+    (my_cnf,) = (one["value"] for one in container["env"] if one["name"] == "MY_CNF")
+    assert VALUE not in my_cnf
+    assert "max_connections = 90" in my_cnf
+    assert f"{KEY} = {setting_secrets.HIDDEN}" in my_cnf
+
+
+def test_a_backup_keeps_all_settings_as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are those of the cluster's ConfigMap, which the Job mounts."""
+    assert recorded._USER_CNF.name == render.USER_CNF
+    monkeypatch.setattr(recorded, "_USER_CNF", tmp_path / "user.cnf")
+    environment = backup.environment_of(SPEC, "uid")
+    assert set(recorded.spec(environment)["mysqld"]) == set(SPEC.mysqld) - set(SECRETS)
+    (tmp_path / "user.cnf").write_text(mysqld_config.layer([], SPEC.mysqld))
+    kept = recorded.spec(environment)
+    assert kept["mysqld"] == mysqld_config.recorded(SPEC.mysqld)
+    assert kept["memory"] == SPEC.memory
+    with pytest.raises(errors.StepFailed, match="SPEC of this Job"):
+        recorded.spec({"SPEC": "["})
+
+
+def test_the_job_mounts_what_it_reads() -> None:
+    made = backup.job(restic.templates(), "x", TARGET, backup.CREATE, backup.Source(SPEC, "config", "agent"))
+    pod = made["spec"]["template"]["spec"]
+    copying = next(one for one in pod["initContainers"] if one["name"] == "copy")
+    assert str(recorded._USER_CNF.parent) in [mount["mountPath"] for mount in copying["volumeMounts"]]
+
+
+def test_a_report_hides_it_in_jobs_of_older_releases() -> None:
+    record = json.dumps({"memory": "1Gi", "mysqld": {**SECRETS, "max_connections": "90"}})
+    shown = json.dumps(redaction.tree({"env": [{"name": "SPEC", "value": record}]}, ()))
+    assert "max_connections" in shown
+    assert VALUE not in shown
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml"])
+@pytest.mark.parametrize("verb", [["restore", "b", "--as", "copy", "--dry-run"], ["backup", "describe", "b"]])
+def test_no_document_about_a_backup_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: list[str], form: str
+) -> None:
+    found = made(1, id="b")
+    spec = {**asdict(SPEC), "mysqld": mysqld_config.recorded(SPEC.mysqld)}
+    manifest = {"spec": spec, "contents": {"tables": {}, "rights": {}, "programs": {}}}
+    cluster = Cluster()
+    monkeypatch.setattr("mysqlops.cli.context.client", lambda *_: cluster.session().client)
+    monkeypatch.setattr("mysqlops.clock.SystemClock", lambda: cluster.clock)
+    monkeypatch.setattr(targets, "find", lambda *_: TARGET)
+    monkeypatch.setattr(backups, "held", lambda *_: ([found], []))
+    monkeypatch.setattr(backups, "find", lambda *_: found)
+    monkeypatch.setattr(backups, "manifest", lambda *_: manifest)
+    for check in ("check", "check_data"):
+        monkeypatch.setattr(restore, check, lambda *_: None)
+    assert run([*verb, "-o", form, *["--accept-unsigned"] * (verb[0] == "restore")]) == 0
+    shown = capsys.readouterr()
+    assert VALUE not in shown.out + shown.err
+    assert setting_secrets.HIDDEN in shown.out or (verb[0], form) == ("backup", "table")

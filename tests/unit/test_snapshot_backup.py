@@ -129,6 +129,20 @@ def test_a_run_that_was_killed_is_gone_on_with(cluster: Working, point: str) -> 
     assert len(_snapshots(cluster)) == 2, "what is recorded is not gone on with"
 
 
+def test_a_snapshot_of_last_week_is_not_the_backup_that_is_asked_for_now(cluster: Working) -> None:
+    cluster.store.kill_after = lambda text: text.startswith("CREATE VolumeSnapshot")
+    with pytest.raises(Killed):
+        _create(cluster)
+    cluster.store.kill_after = lambda _: False
+    (old,) = _snapshots(cluster)
+    old["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+    cluster.clock.sleep(60)
+    _create(cluster)
+    (found,) = _snapshots(cluster)
+    assert found["metadata"]["name"] != old["metadata"]["name"]
+    assert any("taking a new one" in line for line in cluster.said)
+
+
 def test_a_job_that_outlasts_the_command_is_waited_for_by_the_next(cluster: Working) -> None:
     cluster.ends = RUNS
     with pytest.raises(errors.WaitTimeout):

@@ -114,7 +114,8 @@ def test_a_clients_session_is_ended_once_that_is_confirmed(agents: Agents, capsy
     assert run(["top", NAME, "--kill", "7", "--dry-run"]) == 0
     assert agents.killed == []
     assert run(["top", NAME, "--kill", "7", "--yes", "--member", "mysql-1"]) == 0
-    assert agents.killed == [("mysql-1", ["7", "--user=app"])]
+    assert agents.killed == [("mysql-1", ["7", f"--of={activity.mark('app')}"])]
+    assert "app" not in str(agents.killed), "arguments are in audit logs"
 
 
 @pytest.mark.parametrize(
@@ -143,12 +144,12 @@ def test_a_number_that_is_somebody_elses_by_now_is_not_ended() -> None:
     for user, command, wanted in (("other", "Query", "app"), ("mysqlops", "Query", "mysqlops"), ("a", "Daemon", "a")):
         server: Any = Server((user, command))
         with pytest.raises(errors.Refused, match="session 7 is"):
-            asking.kill(server, 7, wanted)
+            asking.kill(server, 7, activity.mark(wanted))
         assert not any("KILL" in one for one in server.said)
     gone: Any = Server()
-    assert not asking.kill(gone, 7, "app")
+    assert not asking.kill(gone, 7, activity.mark("app"))
     there: Any = Server(("app", "Sleep"))
-    assert asking.kill(there, 7, "app")
+    assert asking.kill(there, 7, activity.mark("app"))
     assert there.said[-1] == "KILL CONNECTION %s"
 
 

@@ -123,3 +123,19 @@ def test_an_image_that_was_loaded_into_the_nodes_stays_a_tag_and_that_is_said(mo
     _resolve(monkeypatch, mysqld=OLD, python=f"registry.example:5000/python@{OLD}")
     assert _images(_change(cluster, memory="2Gi")) == {"mysql:9.7", "python:3.13-slim"}
     assert len([one for one in cluster.said if "cannot be pinned: the node reports no digest" in one]) == 2
+
+
+def test_services_get_the_protocol_of_their_port_in_passing() -> None:
+    """A release without it deployed them: no pod is replaced for it."""
+    cluster = Running("9.7.4", {})
+    session = cluster.session()
+    running = observe.must_run(session.client, NAME)
+    for made in upgrade.objects(running, running.spec):
+        if made["kind"] == "Service":
+            for port in made["spec"]["ports"]:
+                del port["appProtocol"]
+        cluster.store.put(made)
+    change = upgrade.plan(session, NAME, running, running.spec)
+    applied = [(one["kind"], one["metadata"]["name"]) for one in change.manifests]
+    assert sorted(applied) == [("Service", f"{NAME}{suffix}") for suffix in ("", "-primary", "-replicas")]
+    assert change.record is None

@@ -15,6 +15,12 @@ once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read
 # They hold no password, only hashes of them; and nobody needs them again.
 statements=/run/statements
 
+# Waits until one file system is on its disk, and fails if that does. A plain sync, where the image has no other, waits for
+# whatever the node's other pods have written, too.
+flush() {
+  if sync -f /proc 2>/dev/null; then sync -f "$1"; else sync; fi
+}
+
 # Runs the statements of a file on a data directory; they end with SHUTDOWN. After one that fails mysqld goes on without
 # the rest, and would stay up: it is stopped, and its own words are the last ones here, where `mysqlops status` finds them.
 run_statements() {
@@ -58,7 +64,7 @@ if [ -d "$data" ]; then
     esac
     echo "prepare: the data was restored: giving its accounts this cluster's passwords"
     run_statements "$data" "$file" 600
-    sync
+    flush "$volume"
     rm -f "$volume/restored"
     break
   done
@@ -86,9 +92,9 @@ mysqld --defaults-file=$config --datadir="$half" $once --initialize-insecure
 echo "prepare: creating the accounts"
 run_statements "$half" $statements/accounts.sql 300
 rm -f "$half/auto.cnf"
-sync
+flush "$volume"
 mv "$half" "$data"
-sync
+flush "$volume"
 : >/run/mysqlops/initialised
 rm -f "$statements"/*
 echo "prepare: done"

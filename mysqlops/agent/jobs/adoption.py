@@ -59,7 +59,7 @@ class Adoption:
                 reasons = adopting.unfit(source, chosen) or self._occupied(target, chosen)
                 if reasons:
                     raise Refused(reasons)
-                self._planned_accounts(source, target)
+                self._planned_accounts(source, target, chosen)
                 # Before the first byte: the next run may replace what a killed run copied.
                 adopting.mark(target, self._from, chosen)
                 self._write_files(chosen)
@@ -140,7 +140,7 @@ class Adoption:
         different = [str(table["name"]) for table in found if not table["equal"]]
         if different and self._finish:
             raise errors.StepFailed(f"source and copy differ in {_some(different)}")
-        wanted, left = self._planned_accounts(source, target)
+        wanted, left = self._planned_accounts(source, target, chosen)
         report = {"databases": list(chosen), "tables": found, "accounts": [str(account) for account in wanted]}
         return {**report, "accounts_refused": left, "zones": zones.different(source, target)}, wanted
 
@@ -164,7 +164,7 @@ class Adoption:
         try:
             undone = self._give_back(self._env["JOB"])
         except errors.MysqlError as error:
-            return f"; the source may still be read-only, --abort undoes that: {error}"
+            return f"; {error}; the source may still be read-only, --abort undoes that"  # our words end it
         return f"; {adoption.GIVEN_BACK}" if undone else "; the source is as it was before"
 
     def _give_back(self, job: str | None = None) -> bool:
@@ -177,7 +177,7 @@ class Adoption:
             accounts.drop(target, names.USER_ADOPT)
 
     def _planned_accounts(
-        self, source: connect.Server, target: connect.Server
+        self, source: connect.Server, target: connect.Server, chosen: Sequence[str]
     ) -> tuple[list[foreign_accounts.Account], list[str]]:
         """The accounts to copy, and why others are not copied."""
         named = json.loads(self._env.get("ACCOUNTS", "[]"))
@@ -187,7 +187,8 @@ class Adoption:
             raise Refused(
                 [Reason("no-such-account", f"--account {', '.join(unknown)}: the source has no such account")]
             )
-        reasons = [(account, foreign_accounts.why_not(account, there, named)) for account in found]
+        kept = {*comparison.databases(target), names.DATABASE_APP} - set(chosen)
+        reasons = [(account, foreign_accounts.why_not(account, there, named, kept)) for account in found]
         return [one for one, why in reasons if why is None], [f"{one}: {why}" for one, why in reasons if why]
 
     def _source(self) -> connect.Server:

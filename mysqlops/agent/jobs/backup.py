@@ -16,7 +16,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.agent import api, credentials, member, settings, vault
-from mysqlops.agent.jobs import local, logical, peers
+from mysqlops.agent.jobs import local, logical, peers, recorded
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, instant, making, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused
@@ -96,7 +96,7 @@ class Job:
             storage_size=self._env["STORAGE_SIZE"],
             **told,
         )
-        manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": json.loads(self._env["SPEC"])}
+        manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": recorded.spec(self._env)}
         _MANIFEST.write_text(json.dumps(manifest))
         made = replace(made, manifest=backup.digest(_MANIFEST.read_bytes()))
         if made.method == backup.SNAPSHOT:  # its data stays where it is: only this is stored
@@ -219,11 +219,11 @@ class Job:
             for own in ("auto.cnf", "mysqld-auto.cnf"):  # an identity, and settings that would override my.cnf
                 (_COPY / "data" / own).unlink(missing_ok=True)
             (_SCRATCH / "restored-from").write_text((_WORK / "chosen").read_text())
-            os.sync()
+            local.flush(_SCRATCH)
             (_COPY / "data").rename(_SCRATCH / "data")
         (_SCRATCH / "restored").write_text("rejoin" if self._env.get("REJOINS") else "reset")
         shutil.rmtree(_COPY, ignore_errors=True)
-        os.sync()
+        local.flush(_SCRATCH)
         self._say("the volume is ready for its member")
 
     def _choose(self) -> tuple[view.GroupMember, view.ServerView, str]:

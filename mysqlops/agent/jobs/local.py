@@ -50,6 +50,28 @@ def until(clock: Clock, is_so: Callable[[], bool], what: str, seconds: float = _
         clock.sleep(0.1)
 
 
+def flush(folder: Path) -> None:
+    """Wait until a folder's file system is on its disk; raises StepFailed. A sync of all would wait for whatever the
+    node's other pods have written, too, and report no error."""
+    try:
+        import ctypes  # not in every build of Python
+
+        write = ctypes.CDLL(None, use_errno=True).syncfs
+    except (ImportError, AttributeError):
+        os.sync()
+        return
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if write(opened):
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code))
+        finally:
+            os.close(opened)
+    except OSError as error:
+        raise errors.StepFailed(f"the volume of {folder} was not written to its disk: {error}") from error
+
+
 def explained(program: Callable[[T], None], job: T) -> None:
     """Run a Job's program; if its volume is full, that is reported as the cause of any failure."""
     try:

@@ -99,7 +99,7 @@ class Replay:
 
 
 def _lines(needed: list[binlog.Chunk], claiming: dict[binlog.Chunk, list[str]], trees: dict[str, str]) -> Iterator[str]:
-    """For each chunk, the digest of its files and the snapshots that may hold them: anybody who may write to the
+    """A line for each chunk: the digest of its files and the snapshots that may hold them: anybody who may write to the
     repository can store other files under copied tags. Older releases recorded no digest."""
     for chunk in needed:
         same = claiming[replace(chunk, snapshot="")] if _is_counted(chunk) else [chunk.snapshot]

@@ -21,6 +21,7 @@ def describe(run: Run, backup: str, *, target: str | None) -> None:
     Example:
       mysqlops backup describe mysql-20261124-163000
     """
+    from mysqlops.core import setting_secrets
     from mysqlops.operations import backup as operations
     from mysqlops.operations import targets
 
@@ -29,7 +30,8 @@ def describe(run: Run, backup: str, *, target: str | None) -> None:
         found = operations.find(session, chosen, backup)
         manifest = operations.manifest(session, chosen, found)
     if not run.is_for_people:
-        output.data({**show.as_json(found), "contents": manifest["contents"], "spec": manifest["spec"]}, run.form)
+        spec = setting_secrets.shown_spec(manifest["spec"])
+        output.data({**show.as_json(found), "contents": manifest["contents"], "spec": spec}, run.form)
         return
     for key, value in show.as_json(found).items():
         if key != "verified":

@@ -27,7 +27,7 @@ _FILL = (
     f"fallocate -l ${{size}}M {_VOLUME}/{_FILLER} 2>/dev/null || {{ "
     f'[ "$size" -le {_MOST_MIB} ] || {{ echo "no fallocate in the image, and $size MiB are too many" >&2; exit 1; }}; '
     f'timeout {_FILL_SECONDS - 10} dd if=/dev/zero of={_VOLUME}/{_FILLER} bs=1M count="$size" 2>/dev/null; }}; '
-    'sync; echo "$size"'
+    f'if sync -f /proc 2>/dev/null; then sync -f {_VOLUME}; else sync; fi; echo "$size"'
 )
 _LOAD_SECONDS = 15
 _BUSY = (

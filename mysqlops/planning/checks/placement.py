@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import Any
 
@@ -133,5 +134,6 @@ def rehearsed(facts: Facts) -> list[Found]:
     tried, run = version.find(last.version), [version.find(member.version or "") for member in facts.now.members]
     if tried is not None and any(running is not None and running > tried for running in run):
         return []
-    fix = f"fix what it names, then mysqlops upgrade {facts.name} --image {last.image} --rehearse; or another image"
+    again = f"mysqlops upgrade {facts.name} --image {shlex.quote(last.image)} --rehearse"
+    fix = f"fix what it names, then {again}; or another image"
     return [("the last rehearsal of an upgrade failed", last.sentence(facts.seen.taken_at), fix)]

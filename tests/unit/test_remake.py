@@ -1,0 +1,125 @@
+"""A StatefulSet that is replaced while a tool keeps applying the previous one: which claims its pods mount."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.core import names
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.timeline import Swap, Timeline
+from mysqlops.objects import claims
+from mysqlops.operations import deploy, orders, remake
+from mysqlops.operations.session import Progress, Session
+from mysqlops.planning import restore as planning
+from mysqlops.planning import storage
+from tests.simulation import objects
+from tests.simulation.backend import Simulated
+from tests.simulation.clients import CliClient
+from tests.unit.fakes.api import Clock
+
+Json = dict[str, Any]
+NAME = "mysql"
+NEXT = "data-r20260101000000"
+SWAP = Swap(Timeline("data", "a"), Timeline(NEXT, "b"), 3)
+
+
+class World:
+    """An API server whose controllers act while the command sleeps and after each deletion, and a tool that recreates
+    the StatefulSet as it was, `returns` times."""
+
+    def __init__(self, returns: int) -> None:
+        self.server, self.clock, self.returns = Simulated(), Clock(), returns
+        for one in deploy.objects(ClusterSpec(name=NAME, namespace="db", replicas=3)):
+            self.server.apply(one, manager=names.FIELD_MANAGER)
+        self.turn()
+        self.applied = storage.anew(self.stateful_set())
+        self.clock.turn = self.turn
+        client = CliClient(self.server, after=self.after)
+        self.session = Session(client, self.clock, Progress(*[lambda _: None] * 3), 60.0)
+
+    def after(self, request: str) -> None:
+        if request == f"DELETE StatefulSet {NAME}":
+            self.turn()
+            if self.returns and self.server.peek("StatefulSet", NAME) is None:
+                self.returns -= 1
+                self.server.apply(self.applied, manager="argocd-controller")
+                self.turn()
+
+    def turn(self) -> None:
+        for _ in range(3):
+            self.server.run_controllers()
+            self.server._run_pods()
+
+    def stateful_set(self) -> Json:
+        return self.server.get("StatefulSet", NAME)
+
+    def stop(self) -> None:
+        self.server.scale(NAME, 0)
+        self.turn()
+        assert not self.server.list("Pod")
+
+    def mounted(self) -> dict[str, list[str]]:
+        self.turn()
+        return {pod["metadata"]["name"]: objects.claims_of(pod) for pod in self.server.list("Pod")}
+
+    def restored(self) -> Json:
+        return planning.remade(self.stateful_set(), SWAP)
+
+    def leave_orphans(self, wanted: Json) -> None:
+        """What a run leaves that was killed right after the deletion: pods of what a tool had recreated."""
+        self.session.client.create("StatefulSet", storage.parked(wanted))
+        orders.write(self.session.client, NAME, recreating=storage.values_of(wanted))
+        self.server.delete("StatefulSet", NAME, orphan=True)
+        self.turn()
+
+
+_NEW = {f"{NAME}-{ordinal}": [f"{NEXT}-{NAME}-{ordinal}"] for ordinal in range(3)}
+
+
+@pytest.mark.parametrize("returns", [0, 1, 2])
+def test_no_pod_of_a_recreated_stateful_set_keeps_the_previous_claims(returns: int) -> None:
+    world = World(returns)
+    world.stop()
+    remake.begin(world.session, NAME, world.restored())
+    assert world.mounted() == _NEW
+    assert all(world.server.peek("PersistentVolumeClaim", f"data-{NAME}-{ordinal}") for ordinal in range(3))
+
+
+def test_members_that_a_tool_started_right_before_the_deletion_go_too() -> None:
+    world = World(0)
+    remake.begin(world.session, NAME, world.restored())
+    assert world.mounted() == _NEW
+
+
+def test_a_killed_run_s_orphans_on_the_previous_claims_are_not_adopted() -> None:
+    world = World(0)
+    world.leave_orphans(world.restored())
+    assert remake.finish(world.session, NAME)
+    assert world.mounted() == _NEW
+
+
+@pytest.mark.parametrize("act", [remake.begin, lambda session, name, _: remake.finish(session, name)])
+def test_pods_on_the_same_claims_stay_as_they_are(act: Callable[[Session, str, Json], object]) -> None:
+    world = World(0)
+    before = {pod["metadata"]["uid"] for pod in world.server.list("Pod")}
+    wanted = storage.with_size(world.stateful_set(), "200Gi")
+    if act is not remake.begin:
+        world.leave_orphans(wanted)
+    act(world.session, NAME, wanted)
+    world.turn()
+    assert {pod["metadata"]["uid"] for pod in world.server.list("Pod")} == before
+    assert storage.size_of(world.stateful_set()) == "200Gi"
+
+
+def test_a_tool_that_recreates_the_previous_one_each_time_is_named_as_the_cause() -> None:
+    world = World(1000)
+    world.stop()
+    with pytest.raises(errors.StepFailed, match="was recreated with its previous template") as failed:
+        remake.begin(world.session, NAME, world.restored())
+    assert "stop that tool" in (failed.value.hint or "")
+    assert claims.template_of(world.stateful_set()) == "data"
+    assert world.server.peek("StatefulSet", names.parked(NAME)) is None
