@@ -101,7 +101,6 @@ _OWN = {
         "agent/commands.py",
         "agent/jobs/adoption.py",
         "agent/jobs/backup.py",
-        "agent/jobs/recorded.py",
         "agent/jobs/replay.py",
     ),
     *("drill/clients/fleet.py", "drill/clients/rows.py", "drill/reach/lab.py"),
