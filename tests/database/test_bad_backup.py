@@ -41,6 +41,7 @@ def fetched(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
         (folder / "manifest.json").write_text(json.dumps(manifest))
         (copy.root / "work" / "started").write_text(str(time.time()))
         (copy.root / "work" / "chosen").write_text("of restic")
+        (copy.root / "work" / "snapshots.json").write_text("[]")
         (copy.root / "work" / "manifest").write_text("")  # an older release's, which did not seal it
         docker(*copy.run("0:0", "--rm"), "chown", "-R", "999:999", "/scratch")
         yield copy

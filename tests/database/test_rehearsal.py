@@ -41,6 +41,7 @@ def fetched(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
         (copy.root / "work" / "started").write_text(str(time.time()))
         (copy.root / "work" / "manifest").write_text("")
         (copy.root / "work" / "chosen").write_text("of restic")
+        (copy.root / "work" / "snapshots.json").write_text("[]")
         yield copy
 
 
