@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mysqlops.core import names, version, view
 
 ON, OFF = "on", "off"  # values of the annotation mysqlops.io/obituary of the Lease NAME-group
-BY_DEFAULT = ON
+BY_DEFAULT = OFF
 LATEST_SECONDS = 15.0  # a server that is short of memory may not have answered for a while
 # Tried with real servers. Older ones compare an identity that no table shows, and refuse; newer ones are not known.
 _TRIED = {(9, 7)}
@@ -34,8 +34,8 @@ class Silence:
 
 
 def is_on(record: view.GroupRecord | None) -> bool:
-    """Unless a user turned it off: its vendor does not document the protocol. A value that nobody knows, and a Lease
-    that was never read, count as off."""
+    """A user's switch, for a protocol that its vendor does not document. An unknown value and a Lease that was never
+    read count as off."""
     return record is not None and (record.obituary or BY_DEFAULT) == ON
 
 

@@ -18,9 +18,11 @@ from mysqlops.agent import (
     pod,
     settings,
 )
+from mysqlops.agent.api import Json
 from mysqlops.clock import Clock
-from mysqlops.core import publication
+from mysqlops.core import publication, view
 from mysqlops.mysql import connect, xcom
+from mysqlops.planning import obituary
 from tests.simulation import certificates
 from tests.simulation.clients import AgentApi
 from tests.simulation.clock import SimSignal
@@ -136,6 +138,15 @@ def _digest(my_cnf: str) -> str:
     return publication.config_digest(my_cnf.encode())
 
 
+class Around(cluster_api.ClusterApi):
+    """Users have turned obituaries on everywhere."""
+
+    def _record(self, lease: Json, asked_at: float = 0.0) -> view.GroupRecord:
+        found = super()._record(lease, asked_at)
+        found.__dict__["obituary"] = obituary.ON  # it is new, and nobody else has it yet
+        return found
+
+
 class Agent:
     """One run of the agent's program."""
 
@@ -153,7 +164,7 @@ class Agent:
         clock = world.clock_of(containers.node)
         api = AgentApi(world.api, world.before_call, world.after_call)
         own = OwnPod(me, world, containers)
-        around = cluster_api.ClusterApi(api, me, clock)
+        around = Around(api, me, clock)
         server = member.Member(own)
         watch = certificates.Watch(api, me, containers.tls, server)
         scraped, posted = metrics.Metrics(own, around, api, clock), events.Events(me, around, api, clock)

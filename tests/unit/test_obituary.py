@@ -198,10 +198,9 @@ def _switched(text: str) -> view.GroupRecord:
     return view.GroupRecord(None, None, 0.0, obituary=text)
 
 
-def test_it_is_on_unless_the_lease_turns_it_off() -> None:
-    for switch in ("on", ""):
-        assert obituary.is_on(_switched(switch))
-    for record in (None, _switched("off"), _switched("ON!")):
+def test_it_is_off_unless_the_lease_turns_it_on() -> None:
+    assert obituary.is_on(_switched("on"))
+    for record in (None, _switched("off"), _switched(""), _switched("ON!")):
         assert not obituary.is_on(record)
 
 
