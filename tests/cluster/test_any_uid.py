@@ -83,6 +83,7 @@ def test_members_and_jobs_run_as_whoever_the_namespace_chooses(restricted: Names
     assert restricted.mysqlops("upgrade", "mysql", "--any-uid").out.count("no pod was replaced") == 1
 
 
+@pytest.mark.long
 def test_a_member_is_rebuilt_and_a_backup_restored(restricted: Namespace) -> None:
     (backup,) = restricted.must("backup", "list", "-o", "json")
     restricted.must("restore", backup["id"], "--as", "copy", "--replicas", "1", "--any-uid")

@@ -96,6 +96,7 @@ def test_a_rehearsal_under_writes_leaves_the_cluster_alone(cluster: Namespace, i
     assert (plan.code, f"was rehearsed just now with backup {told['backup']}: ok" in plan.err) == (0, True), plan.err
 
 
+@pytest.mark.long
 def test_a_setting_that_the_new_version_refuses_is_found(cluster: Namespace, images: dict[str, str]) -> None:
     cluster.must("config", "set", "mysql", "back_log=77")
     done = _rehearse(cluster, images["choosy"])
