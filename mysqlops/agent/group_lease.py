@@ -1,18 +1,16 @@
-"""The Lease of the group as members read it: one that is not their cluster's orders nothing (core/ownership.py, which
-members do not import: their program must stay small)."""
+"""The Lease of the group as members read it: one that is not their cluster's orders nothing (core/ownership.py)."""
 
 from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.agent import api
-from mysqlops.core import names
+from mysqlops.core import names, ownership
 
 
 def read(client: api.Api, cluster: str) -> api.Json:
     """Raises KubeError, also if somebody else has taken the name: to members, the API server is away then."""
     name = names.group_lease(cluster)
     found = client.get("coordination.k8s.io/v1", "leases", name)
-    labels = found["metadata"].get("labels") or {}
-    if labels.get(names.LABEL_NAME) != names.APP_NAME or labels.get(names.LABEL_INSTANCE, cluster) != cluster:
+    if ownership.foreign_lease(found, cluster) is not None:
         raise errors.KubeError(f"Lease {name} is not of cluster {cluster}")
     return found

@@ -64,7 +64,8 @@ class Obituary:
         try:
             last, seen_at = self._last
             cluster = self._pod.me.cluster
-            refused, is_own = self._is_refused(), self._pod.has_own_name()
+            refused = self._is_refused()
+            is_own = refused and self._pod.has_own_name()  # a planned stop asks no name server
             wanted = obituary.plan(last, at - seen_at, cluster=cluster, is_refused=refused, has_own_name=is_own)
             told = f"asked nobody: {wanted.why}" if isinstance(wanted, obituary.Silence) else self._send(wanted, at)
             self._log.say(f"mysqld has ended; {told}")

@@ -62,8 +62,8 @@ def _end(run: Run, plan: Plan, kept: list[str], nothing: str) -> None:
 def _say(plan: Plan, kept: list[str], *, dry_run: bool) -> None:
     for step in plan.steps:
         out.say(f"{'would delete' if dry_run else 'delete'} {step.kind} {step.name}: {step.why}", err=not dry_run)
-    for claim in kept:
-        out.say(f"keep   {claim}", err=not dry_run)
+    for item in kept:
+        out.say(f"keep   {item}", err=not dry_run)
 
 
 def _answer(plan: Plan, kept: list[str], form: str, *, done: bool) -> None:

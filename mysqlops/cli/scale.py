@@ -46,9 +46,11 @@ def scale(run: Run, *, replicas: int, pvc: str, rebuild: bool, accept_loss: bool
     name, request = run.name, operations.Request(pvc, rebuild, accept_loss)
     check_replicas(replicas)
     if (request.claims == operations.DELETE or request.rebuild) and not dry_run:
-        with run.reading() as session:
-            going = operations.claims_to_go(session, name, replicas)
-        which = f" ({', '.join(going)})" if going and request.claims == operations.DELETE else ""
+        going = list[str]()
+        if request.claims == operations.DELETE:
+            with run.reading() as session:
+                going = operations.claims_to_go(session, name, replicas)
+        which = f" ({', '.join(going)})" if going else ""
         run.confirm(f"deletes claims of {name}{which}, and the data in them", loses=True)
     with run.changing(dry_run=dry_run) as session:
         steps = operations.plan(session, name, replicas, request)

@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PIECE = 64 << 10
 
 
-def _wish(function: F) -> F:
+def _request(function: F) -> F:
     """Where the statements run, and as whom; passed as `request`."""
 
     @functools.wraps(function)
@@ -55,7 +55,7 @@ def _wish(function: F) -> F:
 @click.command()
 @click.argument("name", required=False, shell_complete=complete.clusters)
 @options.namespaced("1m")
-@_wish
+@_request
 @click.option("--execute", "-e", "statement", metavar="STATEMENT", help="Run it, print its result and end.")
 def sql(run: Run, *, name: str | None, statement: str | None, request: Request) -> None:
     """Open a MySQL shell of NAME (default: the only cluster) as the application's account.

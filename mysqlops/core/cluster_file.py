@@ -63,7 +63,7 @@ def parse(text: str, source: str) -> list[Document]:
     found = [_Parser(source, node).document() for node in yaml_nodes.documents(text, source)]
     if not found:
         raise ConfigError(f"{source}: no document in it", hint="`mysqlops explain cluster-file` shows one")
-    check_once((section.namespace or "", section) for section in found)
+    check_once((document.namespace or "", document) for document in found)
     return found
 
 

@@ -65,7 +65,7 @@ def is_sealed_with(snapshot: Json, key: str) -> bool:
     """Whether its seal was made with that key, over the facts and the kind that it shows."""
     found = snapshot.get("tags") or []
     told = [[tag for tag in found if tag.startswith(start)] for start in (_KIND, _FACTS)]
-    if not key or [len(seal) for seal in told] != [1, 1]:
+    if not key or [len(tags) for tags in told] != [1, 1]:
         return False
     made = f"{_SEAL}{_seal(key, [one for (one,) in told])}"
     return any(hmac.compare_digest(made, tag) for tag in found if tag.isascii())

@@ -122,9 +122,8 @@ def replay(point: Point, held: GtidSet, logged: Iterable[Transaction], chunks: S
         if stop is not None and not course.lacks:
             break
         if not course.goes_on():
-            return Replay(
-                course.whole().subtract(held), last, transaction
-            )  # this chunk begins and was never received completely
+            # This chunk begins and was never received completely.
+            return Replay(course.whole().subtract(held), last, transaction)
         if stop is None:
             if _is_past(point, transaction, last):
                 stop, wanted = transaction, course.whole()

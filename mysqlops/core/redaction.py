@@ -34,14 +34,10 @@ _FORMS = (
     (re.compile(rf"(?i)(\bauthorization{_IS}[\"']?)(?![\"'])[^\n\"']+"), rf"\1{MARK}"),
     (re.compile(r"(?i)\b((?:bearer|basic)\s{1,32})[\w.+/=~-]{8,}"), rf"\1{MARK}"),
     (re.compile(r"://[^\s/\"'`]+@"), f"://{MARK}@"),  # also a token alone
-    (
-        re.compile(r"(?i)(://|%3a%2f%2f)[^\s/:\"'`@%]{0,64}(?::|%3a)[^\s\"'`]{1,512}(?:@|%40)"),
-        rf"\1{MARK}@",
-    ),  # with a `/` in it
-    (
-        re.compile(r"(?<![\w.-])([\w.-]{1,64}:)[^\s@\"'`]{1,256}(@(?:tcp|unix)\()"),
-        rf"\1{MARK}\2",
-    ),  # as Go's driver reads it
+    # With a `/` in it.
+    (re.compile(r"(?i)(://|%3a%2f%2f)[^\s/:\"'`@%]{0,64}(?::|%3a)[^\s\"'`]{1,512}(?:@|%40)"), rf"\1{MARK}@"),
+    # As Go's driver reads it.
+    (re.compile(r"(?<![\w.-])([\w.-]{1,64}:)[^\s@\"'`]{1,256}(@(?:tcp|unix)\()"), rf"\1{MARK}\2"),
     # In YAML: a block below its key, and the value of an environment variable.
     (re.compile(rf"(?i)({_NAME}{_IS}[|>][+-]?\d?[ \t]{{0,8}}\n)(?:[ \t]+[^\n]*(?:\n|\Z)){{1,64}}"), rf"\1{MARK}\n"),
     (

@@ -55,7 +55,7 @@ def check_name(name: str) -> str:
 
 def repository_of(s3: str | None, claim: str | None, repository: str | None) -> str:
     """One of the three forms, in restic's notation; raises ConfigError."""
-    given = [given for given in (s3, claim, repository) if given]
+    given = [form for form in (s3, claim, repository) if form]
     if len(given) != 1:
         raise ConfigError("give one of --s3 URL, --claim NAME and --repository RESTIC-URL")
     if s3:

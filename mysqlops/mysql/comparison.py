@@ -81,7 +81,7 @@ def contents(server: connect.Server, database: str, table: str) -> Contents:
     row = f"SHA2(CONCAT({', '.join(values)}), 256)"
     sums = ", ".join(f"SUM(CAST(CONV(SUBSTRING({row}, {start}, 16), 16, 10) AS UNSIGNED))" for start in (1, 17))
     found = server.query(f"SELECT COUNT(*), COUNT({row}), {sums} FROM {quoted(database, table)}")[0]  # noqa: S608 (quoted)
-    rows, seen, high, low = (int(name or 0) for name in found)
+    rows, seen, high, low = (int(number or 0) for number in found)
     if seen != rows:  # a function returned NULL, as CONCAT does above max_allowed_packet
         text = f"{server.where}: {rows - seen} of {rows} rows of {quoted(database, table)} have no digest"
         raise errors.StatementFailed(f"{text}; max_allowed_packet must be 1M or more")
@@ -177,9 +177,7 @@ def held(server: connect.Server, database: str) -> list[str]:
 def differing(there: dict[str, str], here: dict[str, str]) -> list[str]:
     """Programs that only one side has, or that both have with another body."""
     missing = there.keys() ^ here.keys()
-    return sorted(
-        missing | {table for table in there if there[table] and here.get(table) and there[table] != here[table]}
-    )
+    return sorted(missing | {name for name in there if there[name] and here.get(name) and there[name] != here[name]})
 
 
 def unfit_tables(server: connect.Server, database: str) -> list[str]:

@@ -123,7 +123,7 @@ def _named(version: int, database: str, name: str) -> str:
     """Database and name in one unambiguous line."""
     if version == BEFORE:
         return f"{database}.{name}"
-    return ".".join(name if name.isidentifier() else json.dumps(name) for name in (database, name))
+    return ".".join(part if part.isidentifier() else json.dumps(part) for part in (database, name))
 
 
 def _table(server: connect.Server, database: str, table: str, with_checksums: bool) -> Table:

@@ -243,7 +243,7 @@ def _set(value: Any) -> list[str]:
 
 def _named(words: Sequence[str]) -> list[str]:
     known = [word.replace("_", " ").upper() for word in words if _WORDS.fullmatch(word)]
-    return [_OTHERWISE.get(account, account) for account in known]
+    return [_OTHERWISE.get(right, right) for right in known]
 
 
 def _rows(server: connect.Server, table: str) -> list[Row]:

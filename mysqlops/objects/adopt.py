@@ -213,8 +213,7 @@ class Report:
 
 def read_report(log: str) -> Report | None:
     """The report from the log of the Job's last container; None if it wrote none that can be read."""
-    last = next((line for line in reversed(log.splitlines()) if line.startswith("{")), "")
-    found = typed.object_of(last)
+    found = _told(log)
     try:
         tables = found["tables"]
         return Report(
@@ -233,8 +232,12 @@ def read_report(log: str) -> Report | None:
 
 def read_standing(log: str) -> SourceStanding | None:
     """What the Job of a confirmation found; None if it wrote nothing."""
-    lines = [line for line in log.splitlines() if line.startswith("{")]
-    return typed.make(SourceStanding, typed.json_of(lines[-1])) if lines else None
+    return typed.make(SourceStanding, _told(log))
+
+
+def _told(log: str) -> Json:
+    """What the last line of JSON says; empty if there is none that can be read."""
+    return typed.object_of(next((line for line in reversed(log.splitlines()) if line.startswith("{")), ""))
 
 
 def unproven(compared: SourceStanding | None, job: str, now: SourceStanding | None) -> str:

@@ -63,7 +63,7 @@ def spec_of(document: Document, base: ClusterSpec, *, is_running: bool) -> Clust
     def make() -> ClusterSpec:
         given = {field: document.values[path] for path, field in KEPT.items() if path in document.values}
         if is_running:  # a tag does not ask to resolve it again (docs/adr/0038)
-            pinned = {purpose: getattr(base, purpose) for purpose in _IMAGES if purpose in given}
+            pinned = {field: getattr(base, field) for field in _IMAGES if field in given}
             given |= {one: there for one, there in pinned.items() if image.is_same(given[one], there)}
         if "replicas" in given:
             check_replicas(given["replicas"])

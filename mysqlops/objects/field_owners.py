@@ -30,28 +30,26 @@ _DEFAULTS = {"protocol": "TCP"}  # of the keys that distinguish list items
 
 def has_others(found: Json) -> bool:
     """Whether anybody but mysqlops and kubectl's placing owns fields, so that applying may be a conflict."""
-    return any(
-        entry.get("manager") != names.FIELD_MANAGER and not entry.get("subresource") and not _is_whole(entry)
-        for entry in _entries(found)
-    )
+    return any(_strangers(found))
 
 
 def held(found: Json, paths: Iterable[Sequence[str]]) -> list[FieldOwner]:
     """Who would restore these fields, or set them and is to be asked: whoever wrote them into the object itself, except
     mysqlops and kubectl's placing. A number that came through the scale subresource is nobody's to keep."""
-    strangers = [
-        entry
-        for entry in _entries(found)
-        if entry.get("manager") not in (names.FIELD_MANAGER, _NOBODY)
-        and not entry.get("subresource")
-        and not _is_whole(entry)
-    ]
     return [
         FieldOwner(str(entry.get("manager")), f".{'.'.join(path)}")
-        for entry in strangers
+        for entry in _strangers(found)
+        if entry.get("manager") != _NOBODY
         for path in paths
         if _has(entry.get("fieldsV1") or {}, path)
     ]
+
+
+def _strangers(found: Json) -> Iterator[Json]:
+    """The entries of others who wrote fields into the object itself."""
+    for entry in _entries(found):
+        if entry.get("manager") != names.FIELD_MANAGER and not entry.get("subresource") and not _is_whole(entry):
+            yield entry
 
 
 def is_taken_over(found: Json, owners: Collection[FieldOwner]) -> bool:

@@ -98,11 +98,11 @@ def _containers(pod: Json, patch: Json) -> None:
         for container in (*pod.get("initContainers", []), *pod["containers"])
         if pod_patch.is_ours(container["name"])
     ]
-    for pod_container in (*init, *main):
+    for wanted in (*init, *main):
         for container in ours:
-            if pod_container["name"] in (container["name"], pod_patch.EVERY):
-                _add(container, "env", "name", pod_container)
-                _add(container, "volumeMounts", "mountPath", pod_container)
+            if wanted["name"] in (container["name"], pod_patch.EVERY):
+                _add(container, "env", "name", wanted)
+                _add(container, "volumeMounts", "mountPath", wanted)
     if added := [found for found in init if not pod_patch.is_ours(found["name"])]:
         pod["initContainers"] = [*added, *pod.get("initContainers", [])]
     pod["containers"] = [*pod["containers"], *(found for found in main if not pod_patch.is_ours(found["name"]))]

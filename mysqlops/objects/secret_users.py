@@ -12,13 +12,11 @@ Json = dict[str, Any]
 
 def of(pods: Sequence[Json], secret: str, cluster: str) -> list[str]:
     """The pods and workloads, other than the cluster's own, that mount it or have it in their environment."""
-    own = [pod for pod in pods if not names.is_member(pod["metadata"]["name"], cluster)]
+    others = [pod for pod in pods if not names.is_member(pod["metadata"]["name"], cluster)]
     others = [
-        manifest
-        for manifest in own
-        if (manifest["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME
+        pod for pod in others if (pod["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.APP_NAME
     ]
-    return sorted(other["metadata"]["name"] for other in others if secret in set(named(other["spec"])))
+    return sorted(pod["metadata"]["name"] for pod in others if secret in set(named(pod["spec"])))
 
 
 def named(node: Any) -> Iterable[str]:

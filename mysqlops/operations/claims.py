@@ -59,7 +59,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
         if not noted.members:  # older agents formed the group, and nobody notes its views
             return passed
         now = observe.judged(session, name)
-        uuid = next((left.server_uuid for left in now.members if left.name == member), None)
+        uuid = next((known.server_uuid for known in now.members if known.name == member), None)
         # Without a UID it is no note of a claim that goes: whoever finds it may call it off.
         uid = passed.uid if naming.is_going(claim) else ""
         _note(session, name, member, _emptying(session, uid, uuid or noted.expected().get(member, "")))

@@ -136,9 +136,9 @@ class File:
             entry.document.name, namespace, image=self.defaults.image, agent_image=self.defaults.agent_image
         )
         added = [
-            task.document.name
-            for task in self.entries
-            if task.is_target and task.session.client is entry.session.client
+            other.document.name
+            for other in self.entries
+            if other.is_target and other.session.client is entry.session.client
         ]
         return apply.Task(entry.document, new, agreed.Choice(self.pvc, frozenset(added), self.redeploy))
 

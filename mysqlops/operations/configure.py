@@ -87,7 +87,7 @@ def plan(
         raise Refused(reasons)
     wanted = settings.values(config_map["data"][render.MY_CNF])
     kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])
-    static = tuple(value for value in values if kinds[value] != variables.DYNAMIC)
+    static = tuple(key for key in values if kinds[key] != variables.DYNAMIC)
     if static:
         return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
     values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
@@ -113,9 +113,8 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
     if change.rolling is not None:
         return upgrade.execute(session, name, change.rolling, limits)
     now = observe.judged(session, name)
-    members = [member.name for member in now.members if member.name != now.primary] + [
-        primary for primary in (now.primary,) if primary
-    ]
+    members = [member.name for member in now.members if member.name != now.primary]
+    members += [now.primary] if now.primary else []
     unproven.settle(session, name)  # what a killed run noted: the new note would replace it
     if change.values:
         unproven.begin(session, name, change.values)

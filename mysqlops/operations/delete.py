@@ -70,7 +70,7 @@ def _orphans(client: Client, name: str) -> list[Json]:
     if client.find("StatefulSet", name) is not None:
         return []
     there = client.list("Pod", names.selector_text(name))
-    return [claim for claim in there if names.is_member(claim["metadata"]["name"], name)]
+    return [pod for pod in there if names.is_member(pod["metadata"]["name"], name)]
 
 
 def _not_data(name: str) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def kept(client: Client, name: str) -> list[str]:
     selector = names.selector_text(name)
     secrets = [f"Secret {item['metadata']['name']}" for item in client.list("Secret", selector)]
     found = [item["metadata"]["name"] for item in client.list("Lease", selector)]
-    leases = [f"Lease {claim}" for claim in found if claim not in _not_data(name)]
+    leases = [f"Lease {lease}" for lease in found if lease not in _not_data(name)]
     return [
         *(f"PersistentVolumeClaim {claim['metadata']['name']}" for claim in observe.own_claims(client, name)),
         *secrets,

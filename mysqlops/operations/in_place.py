@@ -227,7 +227,7 @@ def _close(session: Session, name: str, swap: Swap) -> list[str]:
     """Label every claim as in use or not, which ends the change; returns the claims not in use."""
     at = instant.text(session.clock.now())
     replicas = int(session.client.get("StatefulSet", name)["spec"]["replicas"])
-    used, kept = (_claims(session, name, claim.claims) for claim in (swap.new, swap.old))
+    used, kept = (_claims(session, name, way.claims) for way in (swap.new, swap.old))
     notes = dict.fromkeys((names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY))
     in_use: Json = {"labels": {names.LABEL_KEPT: None}, "annotations": notes}
     put_aside: Json = {"labels": {names.LABEL_KEPT: "true"}, "annotations": {names.ANNOTATION_KEPT_SINCE: at}}

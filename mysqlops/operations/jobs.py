@@ -124,9 +124,10 @@ def _left(session: Session, name: str, cluster: str) -> waiting.Pending | None:
     found = session.client.find("Job", name)
     if found is not None and ownership.stranger(wanted, found):
         return None  # somebody else's, and so are its pods
-    job = [f"Job {name}"] if found else []
+    parts = [f"Job {name}"] if found else []
     made = job_aim.pods_of_name(name, session.client.list("Pod", f"job-name={name}"))
-    left = ", ".join(job + [f"Pod {job['metadata']['name']} on node {job['spec'].get('nodeName')}" for job in made])
+    parts += [f"Pod {pod['metadata']['name']} on node {pod['spec'].get('nodeName')}" for pod in made]
+    left = ", ".join(parts)
     return waiting.Pending(f"{left} to be deleted") if left else None
 
 

@@ -34,7 +34,7 @@ def patch(client: Client, cluster: str, change: Json) -> None:
 
 
 def checked(found: Json | None, cluster: str) -> Json | None:
-    """The Lease itself, also that of the cluster's lock; raises Refused if it is not this cluster's."""
+    """The Lease itself; raises Refused if it is not this cluster's."""
     reason = ownership.foreign_lease(found, cluster) if found is not None else None
     if reason is not None:
         raise Refused([reason])

@@ -172,9 +172,7 @@ def targets(client: Client) -> tuple[Json, ...] | None:
         found = client.list_metadata("Secret", names.LABEL_TARGET)
     except errors.Forbidden:
         return None
-    return tuple(
-        secret for secret in found if names.ANNOTATION_PENDING not in (secret["metadata"].get("annotations") or {})
-    )
+    return tuple(secret for secret in found if names.ANNOTATION_PENDING not in status.annotations_of(secret))
 
 
 def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:

@@ -16,6 +16,7 @@ from mysqlops.objects import schedule
 from mysqlops.operations import backup as backups
 from mysqlops.operations import leases, lock, observe, restic, signing, targets
 from mysqlops.operations.session import Session
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 _MAKERS = ("create", schedule.BACKUP)  # LABEL_STEPS of a Job of `backup create`, and of one of a schedule
@@ -118,9 +119,7 @@ def _running(session: Session, target: Target, cluster: str) -> list[Json]:
 def _unrecorded(session: Session, cluster: str) -> list[Json]:
     """The volume snapshots that no catalogue lists yet."""
     there = _snapshots_of(session, cluster)
-    return [
-        snapshot for snapshot in there if names.ANNOTATION_PENDING in (snapshot["metadata"].get("annotations") or {})
-    ]
+    return [snapshot for snapshot in there if names.ANNOTATION_PENDING in status.annotations_of(snapshot)]
 
 
 def _snapshots_of(session: Session, cluster: str) -> list[Json]:
@@ -141,7 +140,7 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
     here = session.client.namespace
     if lease is None or (lease["metadata"]["uid"], here) != (chosen.origin, chosen.namespace):
         return set()
-    annotations = lease["metadata"].get("annotations") or {}
+    annotations = status.annotations_of(lease)
     if group.note_of(annotations).garbled:
         return set()
     swap, history = timeline.swap_of(annotations), timeline.history_of(annotations)
@@ -163,9 +162,8 @@ def remove(session: Session, target: Target, gone: list[backup.Backup], *owners:
         since = in_the_making(session, target, own[1]).logs_since
         kept = [stored for stored in stays if stored.owner == own]
         ids += binlog.not_needed(snapshots, kept, own, keys, since=since)
-    needed = {
-        _volume(stored) for stored in stays
-    }  # a run that was killed before it sealed its entry stored a second one
+    # A run that was killed before it sealed its entry stored a second one of the same volume.
+    needed = {_volume(stored) for stored in stays}
     volumes = [stored for stored in gone if _has_own_volume(session, stored) and _volume(stored) not in needed]
     for stored in volumes:
         _mark(session, target, stored)
@@ -200,7 +198,7 @@ def _marked(session: Session, target: Target, cluster: str) -> list[Json]:
     """The VolumeSnapshots of a cluster that a killed run was deleting."""
     there = _snapshots_of(session, cluster) if names.is_cluster_name(cluster) else []
     mark = snapshot_notes.ANNOTATION_DELETING
-    return [snapshot for snapshot in there if (snapshot["metadata"].get("annotations") or {}).get(mark) == target.name]
+    return [snapshot for snapshot in there if status.annotations_of(snapshot).get(mark) == target.name]
 
 
 def _unlisted(marked: Sequence[Json], there: Sequence[backup.Backup]) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,26 +39,21 @@ def plan(session: Session, name: str, target: int, request: Request) -> tuple[St
     planning.check(now, target)
     if target != now.replicas:
         owned.refuse(session.client.get("StatefulSet", name), owned.REPLICAS)
+    left: list[Json] = []
     if request.claims == DELETE:
         planning.check_deletion(now, target, accept_loss=request.accept_loss)
-        _check_kept(session, now, target, request)
+        left = _unused(session, now, target)
+        _check_kept(session, now, left, request)
     if request.rebuild:
-        _check_kept(session, now, now.replicas, request)
+        _check_kept(session, now, _unused(session, now, now.replicas), request)
     elif reasons := _unusable_claims(session, now, target):
         raise Refused(reasons)
-    return planning.steps(now, target, request.claims, _left_claims(session, now, target))
+    return planning.steps(now, target, request.claims, [claim["metadata"]["name"] for claim in left])
 
 
 def claims_to_go(session: Session, name: str, target: int) -> list[str]:
     """All that `--pvc delete` deletes: also claims that members have left who went long ago."""
-    now = observe.judged(session, name)
-    found = [claim["metadata"]["name"] for claim in _claims(session, now)]
-    return [claim for claim in found if names.ordinal_of(claim) >= target]
-
-
-def _left_claims(session: Session, now: status.Status, target: int) -> list[str]:
-    used = {member.claim for member in now.members if member.state != status.ABSENT}
-    return [claim for claim in claims_to_go(session, now.name, target) if claim not in used]
+    return [claim["metadata"]["name"] for claim in _beyond(session, observe.judged(session, name), target)]
 
 
 def execute(session: Session, name: str, target: int, request: Request) -> list[str]:
@@ -125,12 +121,10 @@ def _unusable_claims(session: Session, now: status.Status, target: int) -> list[
     ]
 
 
-def _check_kept(session: Session, now: status.Status, first: int, request: Request) -> None:
-    """The gate must let pass all unused claims from ordinal `first` on; raises Refused."""
-    used = {member.claim for member in now.members if member.state != status.ABSENT}
-    for claim in _claims(session, now):
-        if names.ordinal_of(claim["metadata"]["name"]) >= first and claim["metadata"]["name"] not in used:
-            _let_pass(session, now.name, claim, request)
+def _check_kept(session: Session, now: status.Status, kept: Iterable[Json], request: Request) -> None:
+    """The gate must let pass all of these claims; raises Refused."""
+    for claim in kept:
+        _let_pass(session, now.name, claim, request)
 
 
 def _let_pass(session: Session, name: str, claim: Json, request: Request) -> gate.Passed:
@@ -204,15 +198,25 @@ def _noted_in(metadata: Json) -> bool:
 
 def _delete_claims(session: Session, now: status.Status, replicas: int, request: Request) -> list[str]:
     deleted = []
-    for claim in _claims(session, now):
-        if names.ordinal_of(claim["metadata"]["name"]) >= replicas:
-            _delete_claim(session, now.name, claim, request)
-            deleted.append(f"claim {claim['metadata']['name']}")
+    for claim in _beyond(session, now, replicas):
+        _delete_claim(session, now.name, claim, request)
+        deleted.append(f"claim {claim['metadata']['name']}")
     return deleted
 
 
 def _claim_of(now: status.Status, ordinal: int) -> str:
     return names.claim(now.name, ordinal, now.claims)
+
+
+def _unused(session: Session, now: status.Status, first: int) -> list[Json]:
+    """The claims from ordinal `first` on that no member uses."""
+    used = {member.claim for member in now.members if member.state != status.ABSENT}
+    return [claim for claim in _beyond(session, now, first) if claim["metadata"]["name"] not in used]
+
+
+def _beyond(session: Session, now: status.Status, first: int) -> list[Json]:
+    """The claims from ordinal `first` on."""
+    return [claim for claim in _claims(session, now) if names.ordinal_of(claim["metadata"]["name"]) >= first]
 
 
 def _claims(session: Session, now: status.Status) -> list[Json]:

@@ -33,6 +33,7 @@ def create(session: Session, name: str, request: backups.Request, snapshot_class
     run = _Run(session, name, request.target)
     made = run.pending()
     if made is not None and run.is_of_the_past(made):
+        run.replace(made)
         made = None
     if made is None:
         made = _take(session, name, request, snapshot_class)
@@ -76,18 +77,17 @@ class _Run:
         return next((snapshot for snapshot in found if _is_pending(snapshot)), None)
 
     def is_of_the_past(self, made: Json) -> bool:
-        """Whether a killed run's snapshot is too old to be what the user asks for now; then it is deleted, unless the
-        target lists it or a Job still works on it."""
+        """Whether a killed run's snapshot is too old to be what the user asks for now, and no Job works on it."""
         began = datetime.fromisoformat(made["metadata"]["creationTimestamp"])
         job = own.find(self._client, "Job", names.backup_job(self._name, made["metadata"]["name"]), self._name)
-        if self._session.clock.now() - began < _CONTINUED or (job is not None and not jobs.is_over(job)):
-            return False
-        self._session.progress.say(
-            f"VolumeSnapshot {made['metadata']['name']} of a killed run is of {made['metadata']['creationTimestamp']}: "
-            "taking a new one"
-        )
+        is_under_way = job is not None and not jobs.is_over(job)
+        return self._session.clock.now() - began >= _CONTINUED and not is_under_way
+
+    def replace(self, made: Json) -> None:
+        """Delete one of the past, unless the target lists it."""
+        name, at = made["metadata"]["name"], made["metadata"]["creationTimestamp"]
+        self._session.progress.say(f"VolumeSnapshot {name} of a killed run is of {at}: taking a new one")
         self._discard(made)
-        return True
 
     def check_same_target(self, made: Json) -> None:
         noted = _note(made).target
@@ -180,7 +180,7 @@ class _Run:
 
 
 def _is_pending(snapshot: Json) -> bool:
-    return names.ANNOTATION_PENDING in (snapshot["metadata"].get("annotations") or {})
+    return names.ANNOTATION_PENDING in status.annotations_of(snapshot)
 
 
 def _note(snapshot: Json) -> snapshot_notes.Note:

@@ -4,7 +4,7 @@ one: a restore takes a backup and the logs after it from one target. Pure."""
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,20 +66,18 @@ def disagreements(seen: status.Observed) -> list[Found]:
     return found
 
 
-def missing(seen: status.Observed) -> list[Found]:
-    """What is wrong with the targets themselves; nothing if they could not be read."""
-    there = {_name(secret): secret for secret in seen.targets or ()}
-    used = uses(seen).values() if seen.targets is not None else ()
+def missing(seen: status.Observed, kinds: Collection[str] = tuple(_WHO)) -> list[Found]:
+    """What is wrong with the targets themselves, of these kinds of use; nothing if they could not be read."""
+    if seen.targets is None:
+        return []
+    there = {_name(secret): secret for secret in seen.targets}
+    used = [use for kind, use in uses(seen).items() if kind in kinds]
     return [found for use in used for found in _missing(seen.name, use, there)]
 
 
 def lost(seen: status.Observed) -> str:
     """Why a restore would not find the last scheduled backup; empty if it would, as far as known."""
-    there = {_name(secret): secret for secret in seen.targets or ()}
-    use = uses(seen).get(schedule.BACKUP)
-    if use is None or seen.targets is None:
-        return ""
-    return next((f"{what}: {evidence}" for what, evidence, _ in _missing(seen.name, use, there)), "")
+    return next((f"{what}: {evidence}" for what, evidence, _ in missing(seen, [schedule.BACKUP])), "")
 
 
 def logs_elsewhere(seen: status.Observed) -> str:

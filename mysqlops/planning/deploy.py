@@ -17,7 +17,7 @@ Key = tuple[str, str]  # kind, name
 _GUARDED = {"StatefulSet", "ConfigMap"}
 # Secrets that a user may fill; and those with passwords that are stored in the data.
 _USERS = (names.tls_secret(""), secret_map.secret("", secret_map.APP))
-_OPENING = tuple(secret_map.secret("", secret) for secret in (secret_map.INTERNAL, secret_map.ROOT, secret_map.APP))
+_OPENING = tuple(secret_map.secret("", purpose) for purpose in (secret_map.INTERNAL, secret_map.ROOT, secret_map.APP))
 
 
 def plan(

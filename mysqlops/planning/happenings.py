@@ -84,5 +84,5 @@ def of_orders(notes: Mapping[str, str], since: Mapping[str, float], at: float) -
 
 def open_since(notes: Mapping[str, str] | None, since: Mapping[str, float], at: float) -> dict[str, float]:
     """The open orders, each with the moment of its first sight."""
-    found = [order for order in measured.of_orders(notes, "") if order.name == "order_open" and order.value]
-    return {event.labels["order"]: since.get(event.labels["order"], at) for event in found}
+    found = [sample for sample in measured.of_orders(notes, "") if sample.name == "order_open" and sample.value]
+    return {sample.labels["order"]: since.get(sample.labels["order"], at) for sample in found}

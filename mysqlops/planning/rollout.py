@@ -188,12 +188,12 @@ def held_up_by(now: Status) -> list[str]:
 
 def failed_because(pod: Json) -> str | None:
     """Why a new pod will not come up by itself, or None while it still may."""
-    for spec in containers(pod):
-        waiting = spec.get("state", {}).get("waiting") or {}
-        crashed = waiting.get("reason") == "CrashLoopBackOff" and int(spec.get("restartCount", 0)) >= _CRASHES
+    for found in containers(pod):
+        waiting = found.get("state", {}).get("waiting") or {}
+        crashed = waiting.get("reason") == "CrashLoopBackOff" and int(found.get("restartCount", 0)) >= _CRASHES
         if waiting.get("reason") in _HOPELESS or crashed:
-            told = last_words(spec) or str(waiting.get("message", ""))[:300]
-            return f"container {spec['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
+            told = last_words(found) or str(waiting.get("message", ""))[:300]
+            return f"container {found['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
     return None
 
 

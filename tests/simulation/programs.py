@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
 from mysqlops.agent import cluster_api, handover, member, settings
-from mysqlops.agent.api import decoded as api_values
+from mysqlops.agent.api import decoded
 from mysqlops.agent.tls_check import CA, CERTIFICATE
 from mysqlops.core import error_record, names
 from mysqlops.kube import exec as kube_exec
@@ -106,7 +106,7 @@ class Programs:
     def _presented(self, containers: Containers, hosts: Sequence[str]) -> Any:
         """As agent/presented.py: what each member shows to a client that trusts only the newest CA."""
         api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
-        bundle = api_values(api.get("v1", "secrets", names.tls_secret(self._world.name))).get(CA, "")
+        bundle = decoded(api.get("v1", "secrets", names.tls_secret(self._world.name))).get(CA, "")
         trusted = [line for line in bundle.splitlines() if line.startswith("CA ")]
         found = {}
         for host in hosts:

@@ -52,7 +52,12 @@ class Api(api.Api):
             annotations[names.ANNOTATION_GIVEN_UP] = group.dump(order)
         self.objects: dict[tuple[str, str], dict[str, Any]] = {
             ("leases", "mysql-group"): {
-                "metadata": {"resourceVersion": "1", "labels": names.selector("mysql"), "annotations": annotations},
+                "metadata": {
+                    "name": "mysql-group",
+                    "resourceVersion": "1",
+                    "labels": names.selector("mysql"),
+                    "annotations": annotations,
+                },
                 "spec": {"acquireTime": "10:00", "holderIdentity": "mysql-1"},
             },
             ("secrets", "mysql-internal"): {"metadata": {"name": "mysql-internal", "annotations": {}}},

@@ -122,6 +122,19 @@ def test_events_are_read_only_while_a_pod_is_missing_or_pending() -> None:
     assert sorted(asked) == [("Pod", "mysql-2"), ("StatefulSet", "mysql")]
 
 
+def refused_for(why: str) -> errors.Reason:
+    """The reason that a user is given if the API server refuses the pod of an image's trial for this one."""
+
+    class Client(api.Client):
+        def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
+            raise errors.Forbidden(f'POST /api/v1/pods: 403 pods "mysql-image-check" is forbidden: {why}')
+
+    with pytest.raises(errors.Refused) as refused:
+        image_check._create(Client(api.Store(api.Clock())), {"metadata": {"name": "mysql-image-check"}})
+    (reason,) = refused.value.reasons
+    return reason
+
+
 @pytest.mark.parametrize(
     ("why", "hint"),
     [
@@ -130,13 +143,7 @@ def test_events_are_read_only_while_a_pod_is_missing_or_pending() -> None:
     ],
 )
 def test_a_quota_that_the_pods_would_not_pass_is_refused_before_anything_is_made(why: str, hint: str) -> None:
-    class Client(api.Client):
-        def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
-            raise errors.Forbidden(f'POST /api/v1/pods: 403 pods "mysql-image-check" is forbidden: {why}')
-
-    with pytest.raises(errors.Refused) as refused:
-        image_check._create(Client(api.Store(api.Clock())), {"metadata": {"name": "mysql-image-check"}})
-    (reason,) = refused.value.reasons
+    reason = refused_for(why)
     assert (reason.code, reason.message) == ("quota", why)
     assert str(reason.hint).startswith(hint)
 
@@ -146,14 +153,7 @@ def test_a_namespace_that_chooses_the_user_of_its_pods_is_told_apart() -> None:
         "unable to validate against any security context constraint: [provider restricted-v2: "
         ".spec.securityContext.fsGroup: Invalid value: []int64{999}: 999 is not an allowed group]"
     )
-
-    class Client(api.Client):
-        def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
-            raise errors.Forbidden(f'POST /api/v1/pods: 403 pods "mysql-image-check" is forbidden: {why}')
-
-    with pytest.raises(errors.Refused) as refused:
-        image_check._create(Client(api.Store(api.Clock())), {"metadata": {"name": "mysql-image-check"}})
-    (reason,) = refused.value.reasons
+    reason = refused_for(why)
     assert (reason.code, reason.message) == ("user-refused", why)
     assert "--any-uid" in str(reason.hint)
 

@@ -65,7 +65,7 @@ def test_the_watch_of_the_accounts_asks_the_lease_whether_a_rotation_is_open(
         assert (kind, name) == ("leases", "mysql-group")
         if isinstance(answer := answers.pop(), Exception):
             raise answer
-        return {"metadata": {"labels": labels, "annotations": answer}}
+        return {"metadata": {"name": name, "labels": labels, "annotations": answer}}
 
     monkeypatch.setattr(watch._api, "get", get)
     for answer, is_noted in (

@@ -294,5 +294,5 @@ def compare(source: connect.Server, target: connect.Server, database: str) -> li
             here = comparison.Contents(-1, 0)
         found.append({"name": f"{database}.{table}", "rows": there.rows, "copied": here.rows, "equal": there == here})
     different = comparison.differing(comparison.programs(source, database), comparison.programs(target, database))
-    found += [{"name": f"{database} {table}", "rows": 0, "copied": -1, "equal": False} for table in different]
+    found += [{"name": f"{database} {program}", "rows": 0, "copied": -1, "equal": False} for program in different]
     return found

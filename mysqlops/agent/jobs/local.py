@@ -136,7 +136,7 @@ def _load_log() -> str:
 
 def _last_words(name: str) -> str:
     """Why the server ended: the pod's logs are deleted with it. Its first error is usually the cause."""
-    logs = [_WORK / name for name in ("load.log", f"{name}.errors", f"{name}.last")]
+    logs = [_WORK / file for file in ("load.log", f"{name}.errors", f"{name}.last")]
     found = [text for log in logs if log.exists() and (text := log.read_text(errors="replace").strip())]
     return found[0].splitlines()[0][-300:] if found else "it said nothing"
 

@@ -63,7 +63,7 @@ class Replay:
             return
         held = GtidSet.parse(self._backup().gtid)
         files = sorted(_REPLAY.glob("relay.[0-9]*")) if _LOGS.read_text() else []
-        chunks = [facts.make(binlog.Chunk, load) for load in json.loads(_CHUNKS.read_text())]
+        chunks = [facts.make(binlog.Chunk, chunk) for chunk in json.loads(_CHUNKS.read_text())]
         _check_files(files, chunks)
         replay = pitr.replay(self._point, held, _transactions(files), chunks)
         if files:

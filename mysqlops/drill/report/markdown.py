@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from mysqlops.core import counting
 from mysqlops.drill.model import Report, Round
 from mysqlops.drill.report import statistic
 
@@ -42,10 +43,6 @@ def _headline(report: Report) -> str:
     return "\n".join(verdict(report))
 
 
-def rounds(count: int) -> str:
-    return "1 round" if count == 1 else f"{count} rounds"
-
-
 def verdict(report: Report) -> list[str]:
     """The most important sentences."""
     found = [f"{report.does[:1].upper()}{report.does[1:]}."]
@@ -54,8 +51,8 @@ def verdict(report: Report) -> list[str]:
     gap, wrong = report.summary["gap"], {name: report.totals[name] for name in statistic.MUST_BE_ZERO}
     acknowledged = report.totals["acknowledged"]
     found.append(
-        f"Write gap over {rounds(len(report.rounds))}: median {gap['median']:.2f} s, p95 {gap['p95']:.2f} s, "
-        f"worst {gap['max']:.2f} s."
+        f"Write gap over {counting.of(len(report.rounds), 'round')}: median {gap['median']:.2f} s, "
+        f"p95 {gap['p95']:.2f} s, worst {gap['max']:.2f} s."
     )
     found += [f"**{failure[:1].upper()}{failure[1:]}**" for failure in report.failures()]
     if report.is_clean and report.failures():

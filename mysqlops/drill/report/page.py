@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mysqlops.core import counting
 from mysqlops.drill.model import Report, Round
 from mysqlops.drill.report import chart, markdown, statistic
 from mysqlops.drill.report.html import Markup, element, join, table
@@ -44,7 +45,9 @@ def _header(report: Report) -> Markup:
     badges = [element("span", text, class_=f"badge {kind}") for text, kind in _badges(report)]
     where = f"Cluster {report.cluster} in namespace {report.namespace}, {report.at.replace('T', ' ')}"
     rounds = (
-        f"{len(report.rounds)} of {report.wanted} rounds" if report.stopped else markdown.rounds(len(report.rounds))
+        f"{len(report.rounds)} of {report.wanted} rounds"
+        if report.stopped
+        else counting.of(len(report.rounds), "round")
     )
     missed = [element("p", goal) for goal in report.missed]
     stopped = [element("p", f"Stopped early: {report.stopped}")] if report.stopped else []

@@ -66,10 +66,8 @@ def _rights(rule: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 def backups(facts: Facts) -> list[Found]:
     """Overdue ones are conditions of `status`; missing schedules are not."""
-    name, kinds = (
-        facts.name,
-        {cron_job["metadata"]["labels"].get(names.LABEL_STEPS) for cron_job in facts.seen.schedules},
-    )
+    name = facts.name
+    kinds = {cron_job["metadata"]["labels"].get(names.LABEL_STEPS) for cron_job in facts.seen.schedules}
     how = f"mysqlops backup schedule set {name} --cron '0 3 * * *' --verify-cron '0 5 * * 0'"
     found = []
     if schedule.BACKUP not in kinds:
