@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import gtid, names, rollout
+from mysqlops.core import gtid, instant, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import pods, render, revisions
@@ -22,6 +22,7 @@ from mysqlops.operations import (
     data_version,
     direction,
     followers,
+    fresh,
     observe,
     proof,
     switchover,
@@ -232,11 +233,13 @@ def _replace(
         return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)
-    return _replace_pod(session, pod)
+    return _replace_pod(session, pod, instant.text(seen.taken_at))
 
 
-def _replace_pod(session: Session, pod: str) -> None:
+def _replace_pod(session: Session, pod: str, at: str) -> None:
+    """Decided at that time: by now it may lead, or be the one that the majority needs."""
     found = session.client.get("Pod", pod)
+    fresh.check(session, f"{pod} is not replaced", at)
     session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
 
     def look() -> waiting.Pending | None:
