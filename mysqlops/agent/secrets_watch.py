@@ -63,7 +63,7 @@ class SecretsWatch:
             if self._member.drop_expired(names.USER_ADOPT, record):
                 words.say("dropped the expired account of an adopt")
             if self._pod.is_denied:
-                self._pod.admit()
+                self._pod.admit(record)
         except (errors.MysqlError, errors.ConfigError) as error:
             words.say_if_new("door", f"the administrative interface is not usable yet: {error}")
 

@@ -99,7 +99,7 @@ class Doored(pod.Pod):
     def __init__(self, refusals: int) -> None:
         self.is_denied, self._refusals, self.tries = True, refusals, 0
 
-    def admit(self) -> None:
+    def admit(self, record: view.GroupRecord | None) -> None:
         self.tries += 1
         if self.tries <= self._refusals:
             raise errors.ConnectFailed("too many connections")
