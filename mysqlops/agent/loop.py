@@ -71,7 +71,7 @@ class Loop:
             member_actions.BlockClients: server.block_clients,
             member_actions.RefuseWrites: server.refuse_writes,
             member_actions.AcceptClients: server.accept_clients,
-            member_actions.DropReceived: server.drop_received,
+            member_actions.DropReceived: lambda: server.drop_received(self._torn.at),
         }
         self._clients = stale_clients.Memory()
         self._incarnation, self._since = "", 0.0
