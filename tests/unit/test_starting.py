@@ -135,7 +135,7 @@ def test_an_agent_that_was_paused_with_the_lease_looks_again(world: World) -> No
         world.clock.at += 30.0
         return taken
 
-    world.sight.take_lease = slow  # type: ignore[method-assign]
+    world.sight.take_lease = slow  # type: ignore[method-assign, assignment]
     with pytest.raises(errors.Conflict, match="too old"):
         world.form()
     assert (world.formed, world.holder()) == ([], "mysql-0")
