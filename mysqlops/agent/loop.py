@@ -71,7 +71,7 @@ class Loop:
             member_actions.BlockClients: server.block_clients,
             member_actions.RefuseWrites: server.refuse_writes,
             member_actions.AcceptClients: server.accept_clients,
-            member_actions.DropReceived: server.drop_received,
+            member_actions.DropReceived: lambda: server.drop_received(self._torn.at),
         }
         self._clients = stale_clients.Memory()
         self._incarnation, self._since = "", 0.0
@@ -196,6 +196,8 @@ class Loop:
         match action:
             case member_actions.FormGroup() | member_actions.Join() | member_actions.Clone() | member_actions.Apply():
                 self._start(_STARTS[type(action)], lambda: self._starting.run(action, situation, server))
+            case member_actions.Leave() if situation.foreign_because():
+                self._background.run(telling.DOING[type(action)], self._starting.leave_other_group)
             case member_actions.StayOut():
                 bar = partial(self._around.stay_out, action.record, server.server_uuid)
                 self._background.run(telling.DOING[type(action)], bar)

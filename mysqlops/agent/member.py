@@ -52,6 +52,9 @@ class Member:
         """Clone a donor's data; mysqld then stops, and kubelet restarts it. Raises StepFailed."""
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         with self.connect() as server:
+            group_replication.soon_or_never(server)
+            if held := group_replication.observe(server).known():
+                raise errors.StepFailed(f"it holds {held} by now, and is not replaced by a copy")
             # The plugin requires it (error 1290); read_only stays on, so that only administrators could write.
             server.query("SET GLOBAL super_read_only = OFF")
             try:
@@ -96,8 +99,12 @@ class Member:
         with self.connect() as server:
             group_replication.accept_clients(server)
 
-    def drop_received(self) -> None:
+    def drop_received(self, unreadable_at: str) -> None:
+        """Delete the relay log whose applier stopped at that time; since then it may have become another one."""
         with self.connect() as server:
+            group_replication.soon_or_never(server)
+            if not unreadable_at or group_replication.observe(server).unreadable_at != unreadable_at:
+                raise errors.StepFailed("the applier has been started again since: looking again")
             group_replication.drop_received(server)
 
     def hand_over(self, successor_uuid: str, *, transactions_seconds: int = HAND_OVER_SECONDS) -> None:

@@ -55,7 +55,7 @@ SELECT 1 FROM performance_schema.replication_applier_status
 WHERE channel_name = 'group_replication_applier' AND service_state = 'ON'
 """
 _START_SECONDS = 120.0  # joining waits for the group's view; the server itself gives up earlier
-_IDLE_SECONDS = 15  # between two statements of a member that forms a group
+_IDLE_SECONDS = 15  # between two statements, of which the later rests on what was seen before
 _ALREADY_STOPPED = {3093}
 # Single-primary groups no longer need the keys of a transaction's rows once it is certified. By default each member
 # keeps those of the last minute, 90 bytes per row: a bulk load got three members of 1Gi OOM-killed (docs/adr/0010). A
@@ -167,7 +167,7 @@ def start(
         _execute(server, command, "START GROUP_REPLICATION", began)
         return
     block_clients(server)
-    server.query(f"SET SESSION wait_timeout = {_IDLE_SECONDS}")
+    soon_or_never(server)
     permit()
     server.query("SET GLOBAL group_replication_bootstrap_group = ON")
     try:
@@ -175,6 +175,11 @@ def start(
     finally:
         with contextlib.suppress(errors.ConnectFailed):
             clear_bootstrap(server)
+
+
+def soon_or_never(server: connect.Server) -> None:
+    """From here on, whoever is paused between two statements finds its session closed by the server."""
+    server.query(f"SET SESSION wait_timeout = {_IDLE_SECONDS}")
 
 
 def clear_bootstrap(server: connect.Server) -> None:
