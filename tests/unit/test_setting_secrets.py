@@ -174,7 +174,7 @@ def test_no_job_shows_it_to_whoever_reads_pods(steps: tuple[backup.Step, ...]) -
 
 
 def test_a_trial_of_an_image_does_not_show_it_to_whoever_reads_pods() -> None:
-    (container, _) = image_check._pod(SPEC, deploy.objects(SPEC))["spec"]["containers"]
+    (container, _) = image_check.pod(SPEC, deploy.objects(SPEC))["spec"]["containers"]
     (my_cnf,) = (one["value"] for one in container["env"] if one["name"] == "MY_CNF")
     assert VALUE not in my_cnf
     assert "max_connections = 90" in my_cnf
