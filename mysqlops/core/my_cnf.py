@@ -59,7 +59,7 @@ def parse(text: str, source: str) -> list[Setting]:
         if not line or line[0] in "#;":
             continue
         if line.startswith("!"):
-            raise ConfigError(f"{where}: includes (`!…`) cannot be followed into a pod")
+            raise ConfigError(f"{where}: `!` begins an include, which cannot be followed into a pod")
         if line.startswith("["):
             _check_section(line, where)
             has_section = True
