@@ -169,4 +169,4 @@ def _show(name: str, source: str, done: Result, form: str, *, finish: bool) -> N
         lines.append(f"{source} is read-only and every row equals {name}'s: point the clients to {name}-primary")
     else:
         lines.append(f"a rehearsal: {source} is untouched; with --finish nobody can write for about that long")
-    output.result(facts, form, "\n".join(lines))
+    output.result(facts, form, *lines)

@@ -186,12 +186,13 @@ def _text_of(value: str | None) -> str:
     return "-" if value is None else value
 
 
-def result(value: Any, form: str, sentence: str) -> None:
-    """Print what a verb did: one sentence for people, the value for machines."""
-    if form == "table":
-        document(sentence)
-    else:
+def result(value: Any, form: str, *lines: str) -> None:
+    """Print what a verb did: a sentence for people, or a few, each on its line; the value for machines."""
+    if form != "table":
         data(value, form)
+        return
+    for line in lines:
+        say(line)
 
 
 def show_status(status: Status, *, wide: bool = False) -> None:

@@ -198,10 +198,9 @@ def _restore_as(
     why = "as requested" if "image" in changed else restore.images(session, found).why
     runs = restore.shown(spec, manifest, why) + texts.logs(source)
     if dry_run:
-        text = "\n  ".join(
-            [f"would restore {texts.size(source)} as {name}{texts.estimate(found)}; it would run", *runs]
-        )
-        output.result({"backup": found.id, "spec": setting_secrets.shown_spec(asdict(spec))}, form, text)
+        text = f"would restore {texts.size(source)} as {name}{texts.estimate(found)}; it would run"
+        planned = {"backup": found.id, "spec": setting_secrets.shown_spec(asdict(spec))}
+        output.result(planned, form, text, *(f"  {line}" for line in runs))
         return
     _say_runs(session, name, runs)
     tried = restore.check_image(session, found, spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.mysql import connect
@@ -178,6 +179,27 @@ def differing(there: dict[str, str], here: dict[str, str]) -> list[str]:
     """Programs that only one side has, or that both have with another body."""
     missing = there.keys() ^ here.keys()
     return sorted(missing | {name for name in there if there[name] and here.get(name) and there[name] != here[name]})
+
+
+def is_event(program: str) -> bool:
+    """Whether that key of `programs` names an event."""
+    return program.startswith("event ")
+
+
+def compare(source: connect.Server, target: connect.Server, database: str) -> list[dict[str, Any]]:
+    """Each table's rows on both sides, and what else the database has, except for events
+    (foreign_programs.create_events)."""
+    found = []
+    for table in tables(source, database):
+        there = contents(source, database, table)
+        try:
+            here = contents(target, database, table)
+        except errors.StatementFailed:
+            here = Contents(-1, 0)
+        found.append({"name": f"{database}.{table}", "rows": there.rows, "copied": here.rows, "equal": there == here})
+    different = differing(programs(source, database), programs(target, database))
+    odd = [program for program in different if not is_event(program)]
+    return [*found, *({"name": f"{database} {program}", "rows": 0, "copied": -1, "equal": False} for program in odd)]
 
 
 def unfit_tables(server: connect.Server, database: str) -> list[str]:

@@ -102,7 +102,7 @@ def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str], kep
         return "an anonymous account would take precedence over others from its hosts"
     if one.unfit or not adoption.is_plain(one.user + one.host):
         return one.unfit or "its name holds control characters"
-    rights = list(dict.fromkeys([*one.administrative, *_beyond(one, kept)]))
+    rights = list(dict.fromkeys([*one.administrative, *_reaching(one, kept)]))
     if rights and one.user not in named and str(one) not in named:
         more = [f"{len(rights) - 5} more"] if len(rights) > 5 else []
         return (
@@ -111,7 +111,12 @@ def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str], kep
     return None
 
 
-def _beyond(one: Account, kept: Collection[str]) -> Iterator[str]:
+def beyond(one: Account, kept: Collection[str]) -> list[str]:
+    """What it may do besides using databases that are not among `kept`; roles may hold anything."""
+    return list(dict.fromkeys([*one.administrative, *_reaching(one, kept), *(["a role"] if one.roles else [])]))
+
+
+def _reaching(one: Account, kept: Collection[str]) -> Iterator[str]:
     for database, what in one.reaches.items():
         if any(_matches(name, database) for name in kept):
             yield f"rights on {what}, where the cluster has a database of its own"

@@ -26,6 +26,7 @@ from mysqlops.planning import status
 Json = dict[str, Any]
 _FRESH_SECONDS = 300.0  # a confirmation that took longer is asked for again: a laptop may have slept
 _TRIES = 3
+_PROGRAM = "mysqlops/mysql/foreign_programs.py"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def check(session: Session, name: str, source: planning.Source, *, must_be_whole
 
 def copy(session: Session, name: str, request: planning.Request) -> Result:
     """Copy and compare; raises Refused or StepFailed with the Job's own message, WaitTimeout."""
+    _check_agent(session, name)
     wanted = _job(planning.job, session, name, request)
     started = session.clock.monotonic()
     with _way_back(session, name, request):
@@ -63,6 +65,13 @@ def copy(session: Session, name: str, request: planning.Request) -> Result:
             raise errors.StepFailed("the Job ended without a report", hint=f"kubectl logs job/{names.adopt_job(name)}")
     confirmed = _confirmed(session, name, request, report, ran.uid) if request.finish else None
     return Result(report, session.clock.monotonic() - started, confirmed)
+
+
+def _check_agent(session: Session, name: str) -> None:
+    """Raises Refused if the agent's program is of a release that left the programs of a database to the dump."""
+    if agents.lacks(session.client, observe.must_run(session.client, name).in_use.agent, _PROGRAM):
+        text = f"the agents of {name} are of an older release, and would copy no routine, trigger or event"
+        raise Refused([Reason("agent-too-old", text, f"mysqlops upgrade {name}")])
 
 
 def _confirmed(

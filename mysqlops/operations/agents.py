@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import error_record, names, typed
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
+from mysqlops.objects import render
+from mysqlops.operations import bundle
 
 
 def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
@@ -35,3 +38,10 @@ def run(client: Client, pod: str, *words: str, timeout_seconds: float) -> Any:
         )
     hint = (error and error.hint) or f"kubectl logs {pod} -c agent"
     raise errors.StepFailed(f"{words[0]} in {pod} failed ({code}): {message}", hint=hint)
+
+
+def lacks(client: Client, agent_map: str, module: str) -> bool:
+    """Whether the agent's program in that ConfigMap, of an older release, has no such module."""
+    found = client.find("ConfigMap", agent_map) or {}
+    content = base64.b64decode((found.get("binaryData") or {}).get(render.AGENT_FILE, ""))
+    return bundle.lacks(content, module)

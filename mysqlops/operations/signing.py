@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,8 @@ from mysqlops.core.backup import BACKUP, FACTS, SIGNED, UNSIGNED, Backup, Keys
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
-from mysqlops.objects import pods, render
-from mysqlops.operations import bundle, jobs, vault
+from mysqlops.objects import pods
+from mysqlops.operations import agents, jobs, vault
 from mysqlops.operations.session import Session
 
 Json = dict[str, Any]
@@ -82,9 +81,7 @@ def check(chosen: Backup, *, accepted: bool) -> None:
 
 def steps(session: Session, cluster: str, agent_map: str) -> tuple[planning.Step, ...]:
     """The keys for a Job that seals its backup; none while the cluster's agents are of a release that cannot seal."""
-    found = session.client.find("ConfigMap", agent_map) or {}
-    content = base64.b64decode((found.get("binaryData") or {}).get(render.AGENT_FILE, ""))
-    if not bundle.lacks(content, _PROGRAM):
+    if not agents.lacks(session.client, agent_map, _PROGRAM):
         return planning.SEAL
     text = f"the agents of {cluster} are of an older release: a backup's files are not sealed, and restoring it takes"
     session.progress.warn(f"{text} {ACCEPT}; mysqlops upgrade {cluster} updates them")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import zipfile
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -13,6 +16,7 @@ from mysqlops import errors
 from mysqlops.core import adoption
 from mysqlops.kube import manifests
 from mysqlops.objects import adopt as planning
+from mysqlops.objects import render
 from mysqlops.operations import adopt
 from mysqlops.operations.session import Session
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -95,6 +99,19 @@ def _pod(number: int, code: int, words: str, owners: list[Json]) -> Json:
 
 def _copy(world: World, request: planning.Request = FINISH) -> adopt.Result:
     return adopt.copy(world.session, NAME, request)
+
+
+def test_an_agent_of_an_older_release_copies_nothing() -> None:
+    """It would compare what this release's Job has not dumped, and create none of it."""
+    world = World((0, ""))
+    with zipfile.ZipFile(content := io.BytesIO(), "w") as opened:
+        opened.writestr("mysqlops/agent/jobs/adoption.py", "")
+    data = {render.AGENT_FILE: base64.b64encode(content.getvalue()).decode()}
+    world.session.client.apply({"kind": "ConfigMap", "metadata": {"name": f"{NAME}-agent"}, "binaryData": data})
+    with pytest.raises(errors.Refused) as error:
+        adopt.copy(world.session, NAME, FINISH)
+    assert [(one.code, one.hint) for one in error.value.reasons] == [("agent-too-old", f"mysqlops upgrade {NAME}")]
+    assert world.ran == []
 
 
 def test_a_copy_that_succeeds_leaves_neither_job_nor_account() -> None:

@@ -82,6 +82,50 @@ def test_a_rehearsal_copies_and_leaves_the_source_alone(world: World, capsys: py
     assert world.target.accounts == set(), "the account that copies is gone"
 
 
+_EVENT: list[tuple[str, ...]] = [("event", "clean", "digest")]
+
+
+def _events(world: World) -> list[tuple[str, ...]]:
+    return [one for one in world.target.programs.get("shop", []) if one[0] == "event"]
+
+
+def test_an_event_is_created_at_the_hand_over_and_no_earlier(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rehearsal's copy stays for weeks: its events would work on the cluster, with the source's names."""
+    world.source.programs = {"shop": [*_EVENT, ("procedure", "p", "digest")]}
+    world.job().prepare()
+    world.copy()
+    world.job().conclude()
+    assert world.target.programs == {"shop": [("procedure", "p", "digest")]}
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [one for one in report["tables"] if not one["equal"]] == []
+    world.target.programs.clear()
+    world.finishing("job-2").prepare()
+    world.copy()
+    world.target.turn = _at("DELETE FROM mysqlops.adopted", lambda: seen.extend(_events(world)))
+    seen = list[Any]()
+    world.finishing("job-2").conclude()
+    assert (seen, _events(world)) == ([], _EVENT)
+
+
+def test_events_of_a_copy_that_is_not_handed_over_after_all_are_dropped_again(world: World) -> None:
+    world.source.programs = {"shop": _EVENT}
+    world.finishing().prepare()
+    world.copy()
+    world.target.turn = _at("CREATE DEFINER", lambda: _wrote(world))
+    with pytest.raises(errors.StepFailed, match="has executed transactions"):
+        world.finishing().conclude()
+    assert _events(world) == []
+    assert world.target.adopted == {"shop": _FROM}
+
+
+def test_what_somebody_made_before_the_source_stopped_is_looked_at_too(world: World) -> None:
+    world.source.turn = _at("SET GLOBAL super_read_only", lambda: setattr(world.source, "engine", "MyISAM"))
+    with pytest.raises(errors.StepFailed, match=rf"uses engine MyISAM.*{words.GIVEN_BACK}"):
+        world.finishing().prepare()
+    assert "shop" not in world.target.databases
+    assert world.takes_writes()
+
+
 def test_passwords_are_in_files_that_only_the_job_may_read(world: World) -> None:
     world.job().prepare()
     for side in ("source", "target"):

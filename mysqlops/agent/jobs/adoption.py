@@ -19,7 +19,7 @@ from mysqlops import errors
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import adoption, instant, names, typed
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts, zones
+from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts, foreign_programs, zones
 
 _SOURCE_PASSWORD, _TARGET_PASSWORD = Path("/run/source/password"), Path("/run/target/password")
 _SOURCE_CA, _CA = "/run/source-ca/ca.crt", "/run/tls/ca.crt"
@@ -49,15 +49,14 @@ class Adoption:
         self._touched = False  # whether this Job may have stopped the source's writes
 
     def prepare(self) -> None:
-        """Refuse what cannot be copied, write the files for the copy; with FINISH, stop the source's writes."""
+        """Refuse what cannot be copied, and make ready for the copy; with FINISH, stop the source's writes before."""
         with self._undone(), self._target() as target:
             self._touched = adopting.begin(target, self._from, self._env["JOB"])
             if self._touched:
                 raise errors.StepFailed("an earlier pod of this Job was lost")
             with self._source() as source:
                 chosen = self._chosen(comparison.databases(source))
-                reasons = adopting.unfit(source, chosen) or self._occupied(target, chosen)
-                if reasons:
+                if reasons := self._unfit(source, target, chosen) or self._occupied(target, chosen):
                     raise Refused(reasons)
                 self._planned_accounts(source, target, chosen)
                 # Before the first byte: the next run may replace what a killed run copied.
@@ -66,6 +65,11 @@ class Adoption:
                 if self._finish:
                     self._touched = True
                     adopting.stop_writes(source, target, self._from, self._env["JOB"])
+                    if reasons := self._unfit(source, target, chosen):  # made since the first look, and by now final
+                        raise errors.StepFailed("; ".join(reason.message for reason in reasons))
+                for database in chosen:
+                    self._must_be_current(target, self._env["JOB"])
+                    foreign_programs.begin(source, target, database)
         print(typed.visible(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}"), flush=True)
 
     def conclude(self) -> None:
@@ -115,9 +119,13 @@ class Adoption:
         self._confirm(source, target, before, job)
         adopting.forget(target, self._from, job)
         try:
+            self._confirm(source, target, before, job)
+            foreign_programs.create_events(source, target, chosen)
             now = self._confirm(source, target, before, job)
         except errors.MysqlopsError:
-            adopting.mark(target, self._from, chosen)  # so that the next run may replace it
+            if adopting.is_current(target, self._from, job):  # else it is another run's by now
+                adopting.mark(target, self._from, chosen)  # so that the next run may replace it
+                foreign_programs.drop_events(target, chosen)
             raise
         return {**report, "source": self._stamped(now)}
 
@@ -125,18 +133,28 @@ class Adoption:
         self, source: connect.Server, target: connect.Server, before: adopting.Standing, job: str
     ) -> adopting.Standing:
         """Raises StepFailed if the source may hold more than the copy, or another pod has decided meanwhile."""
-        if not adopting.is_current(target, self._from, job):
-            raise errors.StepFailed("another pod has given up this copy meanwhile")
+        self._must_be_current(target, job)
         now = adopting.standing(source)
         if why := adopting.moved(before, now):
             raise errors.StepFailed(why)
         return now
 
+    def _must_be_current(self, target: connect.Server, job: str) -> None:
+        if not adopting.is_current(target, self._from, job):
+            raise errors.StepFailed("another pod has given up this copy meanwhile")
+
+    def _unfit(self, source: connect.Server, target: connect.Server, chosen: Sequence[str]) -> list[Reason]:
+        unfit = adopting.unfit(source, chosen)
+        return unfit or foreign_programs.borrowing(source, target, chosen, _kept(target, chosen))
+
     def _compared(
         self, source: connect.Server, target: connect.Server, chosen: Sequence[str]
     ) -> tuple[dict[str, Any], list[foreign_accounts.Account]]:
         """The report, and the accounts to create. Raises StepFailed for a last copy that differs."""
-        found = [table for database in chosen for table in compare(source, target, database)]
+        self._must_be_current(target, self._env["JOB"])
+        for database in chosen:
+            foreign_programs.create_triggers(source, target, database)
+        found = [table for database in chosen for table in comparison.compare(source, target, database)]
         different = [str(table["name"]) for table in found if not table["equal"]]
         if different and self._finish:
             raise errors.StepFailed(f"source and copy differ in {_some(different)}")
@@ -182,13 +200,12 @@ class Adoption:
         """The accounts to copy, and why others are not copied."""
         named = json.loads(self._env.get("ACCOUNTS", "[]"))
         found, there = foreign_accounts.read(source), foreign_accounts.existing(target)
-        known = {str(account) for account in found} | {account.user for account in found}
+        known = {name for account in found for name in (str(account), account.user)}
         if unknown := [name for name in named if name not in known]:
-            raise Refused(
-                [Reason("no-such-account", f"--account {', '.join(unknown)}: the source has no such account")]
-            )
-        kept = {*comparison.databases(target), names.DATABASE_APP} - set(chosen)
-        reasons = [(account, foreign_accounts.why_not(account, there, named, kept)) for account in found]
+            text = f"--account {', '.join(unknown)}: the source has no such account"
+            raise Refused([Reason("no-such-account", text)])
+        kept = _kept(target, chosen)
+        reasons = [(one, foreign_accounts.why_not(one, there, named, kept)) for one in found]
         return [one for one, why in reasons if why is None], [f"{one}: {why}" for one, why in reasons if why]
 
     def _source(self) -> connect.Server:
@@ -231,16 +248,10 @@ class Adoption:
     def _occupied(self, target: connect.Server, chosen: Sequence[str]) -> list[Reason]:
         """Databases with anything that no open adoption of this source created: the copy would drop it."""
         mine = adopting.marked(target, self._from)
+        held = {name: found for name in chosen if name not in mine and (found := comparison.held(target, name))}
         hint = "choose other databases with --database, or drop this one if nobody needs it"
-        return [
-            Reason(
-                "occupied",
-                f"database {name} of the cluster holds {_some(held)}, which no open adoption of this source created",
-                hint,
-            )
-            for name in chosen
-            if name not in mine and (held := comparison.held(target, name))
-        ]
+        text = "database {} of the cluster holds {}, which no open adoption of this source created"
+        return [Reason("occupied", text.format(name, _some(found)), hint) for name, found in held.items()]
 
     def _write_files(self, chosen: Sequence[str]) -> None:
         (self._work / "guard.sql").write_text(adopting.guard(self._from, self._env["JOB"]))
@@ -264,6 +275,11 @@ class Adoption:
             path.write_text(option_file(found))
 
 
+def _kept(target: connect.Server, chosen: Sequence[str]) -> set[str]:
+    """The cluster's databases that do not come from the source."""
+    return {*comparison.databases(target), names.DATABASE_APP} - set(chosen)
+
+
 def option_file(values: Mapping[str, str]) -> str:
     """Raises Refused for a value with control characters: it would end its line."""
     if odd := [key for key, text in values.items() if not adoption.is_plain(text)]:
@@ -281,18 +297,3 @@ def _words(log: Path) -> str:
 def _some(found: Sequence[str]) -> str:
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     return ", ".join(found[:5]) + more
-
-
-def compare(source: connect.Server, target: connect.Server, database: str) -> list[dict[str, Any]]:
-    """Each table's rows on both sides, and what else the database has."""
-    found = []
-    for table in comparison.tables(source, database):
-        there = comparison.contents(source, database, table)
-        try:
-            here = comparison.contents(target, database, table)
-        except errors.StatementFailed:
-            here = comparison.Contents(-1, 0)
-        found.append({"name": f"{database}.{table}", "rows": there.rows, "copied": here.rows, "equal": there == here})
-    different = comparison.differing(comparison.programs(source, database), comparison.programs(target, database))
-    found += [{"name": f"{database} {program}", "rows": 0, "copied": -1, "equal": False} for program in different]
-    return found

@@ -130,4 +130,4 @@ def _check_method(method: str, snapshot_class: str, *, limits: bool, no_check: b
 
 def _show(run: Run, made: Sequence[Backup], *, is_list: bool) -> None:
     facts = [{**show.as_json(stored), "waited": True} for stored in made]
-    output.result(facts if is_list else facts[0], run.form, "\n".join(map(show.sentence, made)))
+    output.result(facts if is_list else facts[0], run.form, *map(show.sentence, made))

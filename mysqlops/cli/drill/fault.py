@@ -66,7 +66,7 @@ def make(fault: Fault, run: Run, name: str | None, request: Request, *, dry_run:
 def preview(chosen: Plan, form: str) -> None:
     lines = chosen.preview()
     facts = {"fault": chosen.fault.about.name, "cluster": chosen.name, "seed": chosen.seed, "preview": lines}
-    output.result({**facts, "changed": False}, form, "\n".join([*lines, "nothing was changed"]))
+    output.result({**facts, "changed": False}, form, *lines, "nothing was changed")
 
 
 def finish(done: Outcome, form: str) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from mysqlops import errors
 
 Rows = list[tuple[Any, ...]]
+_AFTER = {"procedure": " () BEGIN END", "event": " ON SCHEDULE EVERY 1 DAY DO SELECT 1"}
 
 
 class Sql:
@@ -45,7 +46,7 @@ class Sql:
         self.turn(sql)
         if self.fail and sql.startswith(self.fail):
             raise errors.StatementFailed(f"{sql[:30]} failed")
-        for answer in (self._settings, self._standing, self._notes, self._schema):
+        for answer in (self._settings, self._definitions, self._standing, self._notes, self._schema):
             if (found := answer(sql, parameters)) is not None:
                 return found
         raise AssertionError(f"no model knows {sql} {parameters}")
@@ -59,7 +60,7 @@ class Sql:
                 else:
                     self.read_only = value == "ON"
                 return []
-            case ["SET", "SESSION" | "NAMES", *_] | ["CREATE", "TABLE", *_]:
+            case ["SET", "SESSION" | "NAMES", *_] | ["CREATE", "TABLE", *_] | ["USE", _]:
                 return []
             case ["SELECT", "@@version"]:
                 return [(self.version,)]
@@ -69,6 +70,23 @@ class Sql:
                 self.accounts = {one for one in self.accounts if one[0] not in sql}
                 return []
         return None
+
+    def _definitions(self, sql: str, _: Sequence[Any]) -> Rows | None:
+        match sql.split():
+            case ["DROP", "DATABASE", *_]:
+                self.databases.pop(sql.split("`")[1], None)
+            case ["CREATE", "DATABASE", *_]:
+                self.databases[sql.split("`")[1]] = {}
+            case ["SHOW", "CREATE", kind, what]:
+                text = f"CREATE DEFINER=`a`@`b` {kind} {what}{_AFTER[kind]}"
+                return [("", "", *(["SYSTEM"] if kind == "event" else []), text, "utf8mb4", "utf8mb4_bin")]
+            case ["CREATE", _, kind, what, *_]:
+                self.programs.setdefault(what.split("`")[1], []).append((kind, what.split("`")[3], "digest"))
+            case ["DROP", "EVENT", *_]:
+                self.programs[sql.split("`")[1]].remove(("event", sql.split("`")[3], "digest"))
+            case _:
+                return None
+        return []
 
     def _standing(self, sql: str, _: Sequence[Any]) -> Rows | None:
         match sql.split():
@@ -115,6 +133,7 @@ class Sql:
         named: Rows = [(name,) for name in tables]
         known: list[tuple[str, Rows]] = [
             ("SELECT name FROM mysql.time_zone_name", []),
+            ("SELECT default_character_set_name", [("utf8mb4", "utf8mb4_bin")]),
             ("SELECT schema_name", [(name,) for name in ("mysql", *self.databases)]),
             ("SELECT table_name, engine", [(name, self.engine) for name in tables]),
             ("SELECT table_name FROM information_schema.tables", named),

@@ -74,7 +74,7 @@ def add(
         return
     with run.reading() as session:
         made = targets.add(session, request)
-    text = f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")
+    lines = [f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")]
     if made and password is None:
-        text += f"\nkeep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml"
-    output.result({"target": name, "repository": wanted.repository, "made": made}, run.form, text)
+        lines.append(f"keep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml")
+    output.result({"target": name, "repository": wanted.repository, "made": made}, run.form, *lines)

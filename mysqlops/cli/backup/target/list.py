@@ -24,4 +24,4 @@ def list(run: Run) -> None:
     with run.reading() as session:
         found = targets.everything(session.client)
     lines = [f"{target.name:20} {target.place}" for target in found]
-    output.result([asdict(target) for target in found], run.form, "\n".join(lines) or "no targets")
+    output.result([asdict(target) for target in found], run.form, *(lines or ["no targets"]))
