@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit import binaries, cache, cluster, host, images, nodes, pki, recipes
+from labkit import own_image as own
 from labkit.shell import LabError, all_of, run, tell, wait_until
 
 
@@ -110,6 +111,12 @@ def extra(options: argparse.Namespace) -> None:
     print(recipe.tag)
 
 
+def own_image(options: argparse.Namespace) -> None:
+    """Build the image of Containerfile, and put it into every node."""
+    load(argparse.Namespace(name=options.name, images=[own.build()]))
+    print(own.TAG)
+
+
 def node(options: argparse.Namespace) -> None:
     nodes.fault(nodes.Lab(options.name), options.verb, options.node)
 
@@ -166,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("images", nargs="+", metavar="image", help="a tag in Docker, or an archive")
     command = add("extra", extra, "build an image that few tests need, and put it into every node")
     command.add_argument("image", choices=[one.short.partition("-")[0] for one in recipes.EXTRA_IMAGES])
+    add("own-image", own_image, "build the image of Containerfile, and put it into every node")
     command = add("node", node, "stop|start, freeze|thaw, isolate|heal a node")
     command.add_argument("verb", choices=["stop", "start", "freeze", "thaw", "isolate", "heal"])
     command.add_argument("node")

@@ -94,6 +94,21 @@ POD_IMAGES = (
     NETSHOOT,
     HAPROXY,
 )
+# The base of the image that Containerfile makes (own_image.py): `scripts/lab own-image` alone needs it.
+PYTHON_SLIM = Recipe(
+    "lab/python-slim:3",
+    packages=(
+        "python3",
+        "python3-venv",
+        "python3-minimal",
+        "ca-certificates",
+        "base-files",
+        "dash",
+        "coreutils",
+        "libc-bin",
+    ),
+    without=tuple(name for name in _NEVER if name != "tzdata"),
+)
 # `scripts/lab policies on` alone needs it.
 POLICIES = Recipe(
     "lab/kube-router:1",

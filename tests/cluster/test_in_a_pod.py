@@ -1,102 +1,115 @@
-"""The CLI in a pod, with its ServiceAccount's rights and nothing else: as the drill's CronJob and Jobs of CI run it.
-
-The image stands in for that of Containerfile, whose base no registry here serves: the same packages by the same hashes,
-on the lab's own Python.
+"""The image of Containerfile in pods, with their ServiceAccounts' rights and nothing else: the CLI, the drill's
+CronJob, a Job that backs up. The lab builds it by its own steps on Debian's packages (scripts/labkit/own_image.py).
 """
 
 from __future__ import annotations
 
 import json
-import pydoc
-import shutil
+import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, SMALL, Namespace, eventually
+from tests.cluster.conftest import KUBECONFIG, Namespace, eventually
 from tests.conftest import missing
-from tests.packaging.conftest import ROOT, run, tool
+from tests.docs.pages import ROOT
 
 pytestmark = pytest.mark.long
 IMAGE = "lab/mysqlops:1"
-_FILE = f"""FROM {AGENT_IMAGE}
-COPY site /opt/mysqlops
-ENV PYTHONPATH=/opt/mysqlops HOME=/tmp PYTHONUNBUFFERED=1
-USER 1000:1000
-ENTRYPOINT ["python3", "-m", "mysqlops"]
-"""
+_LOCKED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 @pytest.fixture(scope="module")
-def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+def image(request: pytest.FixtureRequest) -> str:
     if "/state/lab/" not in KUBECONFIG:
         missing(request.config, "lab", "images are loaded into the lab's nodes: scripts/lab up")
-    folder = tmp_path_factory.mktemp("image")
-    # In the image's own words: its Python is another than this one.
-    version = run(
-        "docker", "run", "--rm", AGENT_IMAGE, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"
-    )
-    needed, site = ROOT / "requirements-run.lock", folder / "site"
-    uv = tool("uv")
-    run(uv, "build", "--quiet", "--wheel", "--out-dir", folder / "dist", ROOT)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    into = ("--quiet", "--python-version", version.strip(), "--only-binary", ":all:", "--target", site)
-    run(uv, "pip", "install", *into, "--require-hashes", "--requirement", needed)
-    run(uv, "pip", "install", *into, "--no-deps", wheel)
-    shutil.copy(pydoc.__file__, site)  # the lab's image leaves it out; stock images have it
-    (folder / "Containerfile").write_text(_FILE)
-    run("docker", "build", "--quiet", "--tag", IMAGE, "--file", folder / "Containerfile", folder)
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "lab", "load", IMAGE], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    words = [sys.executable, str(ROOT / "scripts" / "lab"), "own-image"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, IMAGE), done.stderr
     return IMAGE
 
 
-def test_status_from_a_pod_with_the_viewers_rights_only(namespace: Namespace, image: str, tmp_path: Path) -> None:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL, "--replicas", "1")
-    assert done.code == 0, done.err
-    namespace.with_logins(tmp_path)  # makes the ServiceAccounts too
-    shown, code = _in_pod(namespace, "status", image, "status", "mysql", "--namespace", namespace.name, "-o", "json")
+def test_status_from_a_pod_with_the_viewers_rights_only(cluster: Namespace, image: str) -> None:
+    shown, code = _in_a_job(cluster, "status", "viewer", image, "status", "mysql", "-o", "json")
     assert code == 0, shown
     assert json.loads(shown)["verdict"] == "healthy"
-    shown, code = _in_pod(namespace, "delete", image, "delete", "mysql", "--namespace", namespace.name, "--yes")
+    shown, code = _in_a_job(cluster, "delete", "viewer", image, "delete", "mysql", "--yes")
     assert code == 10, shown
     assert "kubernetes-forbidden" in shown
-    assert namespace.status()["verdict"] == "healthy"
+    assert cluster.status()["verdict"] == "healthy"
 
 
-def _in_pod(namespace: Namespace, name: str, image: str, *words: str) -> tuple[str, int]:
-    """What the command printed in a pod of the viewer, and how it ended."""
+def test_a_job_backs_up(cluster: Namespace, image: str) -> None:
+    cluster.claim("backups")
+    shown, code = _in_a_job(cluster, "add", "owner", image, "backup", "target", "add", "local", "--claim", "backups")
+    assert code == 0, shown
+    shown, code = _in_a_job(cluster, "create", "owner", image, "backup", "create", "mysql", "-o", "json")
+    assert code == 0, shown
+    (found,) = cluster.must("backup", "list", "-o", "json")
+    assert (found["verified"] or found["checked"], found["id"] in shown) == ("checksum", True)
+
+
+def test_the_cron_job_of_the_examples_drills(cluster: Namespace, image: str) -> None:
+    """As it is in manifests/examples, but for the image, the ServiceAccount, and one quick fault instead of all."""
+    claim, cron_job = yaml.safe_load_all((ROOT / "manifests" / "examples" / "drill-cronjob.yaml").read_text())
+    pod = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = "owner"
+    container = pod["containers"][0]
+    assert container["command"][:4] == ["mysqlops", "drill", "all", "mysql"]
+    fault = ["mysqlops", "drill", "switchover", "mysql", "--force", "a test"]
+    container.update(image=image, imagePullPolicy="Never", command=[*fault, *container["command"][4:]])
+    container["command"][container["command"].index("--count") + 1] = "1"
+    for one in (claim, cron_job):
+        cluster.kubectl("apply", "-f", "-", stdin=json.dumps(one))
+    cluster.kubectl("create", "job", "--from=cronjob/drill", "drill-now")
+    shown, code = _end(cluster, "drill-now")
+    assert code == 0, shown
+    assert "none was lost" in shown
+    assert cluster.status()["verdict"] == "healthy"
+
+
+def _in_a_job(cluster: Namespace, name: str, account: str, image: str, *words: str) -> tuple[str, int]:
+    """What the command printed in a Job, and how it ended."""
     container = {
         "name": "mysqlops",
         "image": image,
-        "args": list(words),
+        "args": [*words, "--namespace", cluster.name],
         "imagePullPolicy": "Never",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "env": [{"name": name, "value": os.environ[name]} for name in sorted(os.environ) if _names_an_image(name)],
+        "securityContext": _LOCKED,
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     }
     spec = {
         "restartPolicy": "Never",
-        "serviceAccountName": "viewer",
+        "serviceAccountName": account,
         "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
     }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"cli-{name}"}, "spec": spec}
-    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
-    ended: list[int] = []
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"cli-{name}"}}
+    cluster.kubectl(
+        "apply", "-f", "-", stdin=json.dumps({**job, "spec": {"backoffLimit": 0, "template": {"spec": spec}}})
+    )
+    return _end(cluster, f"cli-{name}")
 
-    def has_ended() -> bool:
-        seen = json.loads(namespace.kubectl("get", "pod", f"cli-{name}", "-o", "json"))
-        states = seen["status"].get("containerStatuses", [])
-        ended.extend(state["state"]["terminated"]["exitCode"] for state in states if "terminated" in state["state"])
-        return bool(ended)
 
-    eventually(has_ended, f"{words} ends", 120)
-    return namespace.kubectl("logs", f"cli-{name}"), ended[0]
+def _names_an_image(variable: str) -> bool:
+    return variable.startswith("MYSQLOPS_") and variable.endswith("_IMAGE")
+
+
+def _end(cluster: Namespace, job: str) -> tuple[str, int]:
+    def pods() -> list[dict[str, Any]]:
+        return [one for one in cluster.objects("pods") if one["metadata"]["labels"].get("job-name") == job]
+
+    def ended() -> list[int]:
+        states = [state["state"] for pod in pods() for state in pod["status"].get("containerStatuses", [])]
+        return [state["terminated"]["exitCode"] for state in states if "terminated" in state]
+
+    eventually(lambda: ended() != [], f"{job} ends", 240)
+    return cluster.kubectl("logs", pods()[0]["metadata"]["name"]), ended()[0]

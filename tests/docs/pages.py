@@ -49,9 +49,9 @@ class Command:
 def blocks(page: Path) -> list[list[Command]]:
     """The `mysqlops …` lines of each code block, without comments and what the shell does with their output."""
     text = page.read_text()
-    found = re.findall(r"^```(?:console|sh|shell)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^ *```(?:console|sh|shell)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     found += re.findall(
-        r"(?:^ {4}.*\n)+", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+        r"(?:^ {4}.*\n)+", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
     )
     return [block for one in found if (block := _commands(one))]
 

@@ -88,10 +88,12 @@ def test_commands_are_found_in_each_kind_of_block(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "Text\n\n    mysqlops status mysql   # comment\n    A=b mysqlops render x > file\n\n"
+        "1. one\n\n   ```sh\n   mysqlops stop mysql\n   ```\n"
         "```console\n$ mysqlops backup list | cat\nmysqlops is no command here\n```\n```yaml\nmysqlops not here\n```\n"
     )
     assert commands(page)[-2:] == [["status", "mysql"], ["render", "x"]]
     assert ["backup", "list"] in commands(page)
+    assert ["stop", "mysql"] in commands(page)
 
 
 def test_a_session_is_read_as_it_is_written(tmp_path: Path) -> None:
