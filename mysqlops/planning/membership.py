@@ -30,6 +30,7 @@ from mysqlops.planning.member_actions import (
     Leave,
     RefuseWrites,
     Serve,
+    StayOut,
     Wait,
 )
 
@@ -122,10 +123,8 @@ def _plan_recovering(situation: Situation, server: view.ServerView) -> Action:
 
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
-    foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
-    departing = departure.leaves_because(situation.name, server, situation.record, situation.now)
-    if why := stuck_group.why_stuck(server, situation.sightings) or foreign or departing:
-        return Leave(why)
+    if leaving := _plan_leaving(situation, server):
+        return leaving
     blocked = situation.blocked_because()
     if blocked:
         return _plan_blocked(situation, server, blocked)
@@ -138,6 +137,28 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
         return AcceptClients("in the group with a majority")
     is_stray = situation.strays_since is not None and situation.now - situation.strays_since >= _STRAYS_SECONDS
     return RefuseWrites("a replica, and somebody turned super_read_only off") if is_stray else Serve(server.role())
+
+
+def _plan_leaving(situation: Situation, server: view.ServerView) -> StayOut | Leave | Wait | None:
+    foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
+    if foreign and (first := _before_it_leaves(situation, server, foreign)):
+        return first
+    departing = departure.leaves_because(situation.name, server, situation.record, situation.now)
+    why = stuck_group.why_stuck(server, situation.sightings) or foreign or departing
+    return Leave(why) if why else None
+
+
+def _before_it_leaves(situation: Situation, server: view.ServerView, why: str) -> StayOut | Wait | None:
+    """A member of a foreign group that has something from there must not join the cluster's: see standing.only_there.
+    Until that group is recorded, nobody knows which of the two it will be; view.LEASE_SECONDS end that."""
+    record = situation.record
+    if record is None or record.note.casts_out(situation.name, server.server_uuid):
+        return None
+    only = standing.only_there(server, record)
+    if not only:
+        return None
+    text = f"{why}; only this group has {only}"
+    return StayOut(text, record) if record.incarnation() else Wait(text)
 
 
 def _plan_blocked(situation: Situation, server: view.ServerView, why: str) -> Action:
