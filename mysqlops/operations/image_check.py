@@ -34,7 +34,8 @@ from mysqlops.planning import image_trial
 from mysqlops.planning.image_trial import Tried
 
 Json = dict[str, Any]
-_MYSQLD, _PYTHON = "mysqld", "python"
+_MYSQLD, _PYTHON, _EXPORTER = "mysqld", "python", "exporter"
+_OPTIONS = {_MYSQLD: "--image", _PYTHON: "--agent-image", _EXPORTER: "--exporter-image"}
 _RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[:2], shutil.which('openssl') or '')"
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -59,7 +60,9 @@ def pin(session: Session, spec: ClusterSpec, tried: Tried) -> ClusterSpec:
         session.progress.say(f"{text}; a pod on another node, or a later one, may run another image of that tag")
         return wanted
 
-    return replace(spec, image=pinned(spec.image, _MYSQLD), agent_image=pinned(spec.agent_image, _PYTHON))
+    exporter = pinned(spec.exporter_image, _EXPORTER) if spec.exporter_image else ""
+    mysql, agent = pinned(spec.image, _MYSQLD), pinned(spec.agent_image, _PYTHON)
+    return replace(spec, image=mysql, agent_image=agent, exporter_image=exporter)
 
 
 def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
@@ -112,11 +115,12 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
     _delete(session, name)
     _create(client, pod)
     try:
-        finished, why_not = _await_end(session, name)
+        finished, why_not = _await_end(session, name, count=len(pod["spec"]["containers"]))
         if why_not is not None:
             return Tried((why_not,))
         tried = image_trial.judge(spec, client.logs(name, _MYSQLD), finished[_MYSQLD].code)
         reasons = (*tried.reasons, *_judge_python(client, spec, name, finished[_PYTHON].code))
+        reasons += _judge_exporter(client, spec, name)
         return replace(tried, reasons=reasons, image_ids={key: one.image_id for key, one in finished.items()})
     finally:
         with contextlib.suppress(errors.KubeError):
@@ -178,6 +182,8 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "resources": copy.deepcopy(template["containers"][1]["resources"]),
         "securityContext": copy.deepcopy(locked),
     }
+    exporter = {key: copy.deepcopy(python[key]) for key in ("resources", "securityContext")}
+    exporter |= {"name": _EXPORTER, "image": spec.exporter_image, "args": ["--version"]}
     made: Json = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -192,7 +198,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": copy.deepcopy(template["securityContext"]),
-            "containers": [mysqld, python],
+            "containers": [mysqld, python, *([exporter] if spec.exporter_image else [])],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
         },
     }
@@ -206,7 +212,7 @@ def _tried(my_cnf: str) -> str:
     return setting_secrets.without_values(my_cnf).replace("/var/lib/mysql/data", "/tmp")  # noqa: S108 (in the pod)
 
 
-def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason | None]:
+def _await_end(session: Session, name: str, *, count: int) -> tuple[dict[str, _Ended], Reason | None]:
     """How each container ended, or why they will never run."""
 
     def look() -> tuple[dict[str, _Ended], Reason | None] | waiting.Pending:
@@ -223,7 +229,7 @@ def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason |
             for container, one in containers.items()
             if "terminated" in one.get("state", {})
         }
-        if len(ended) == 2:
+        if len(ended) == count:
             return ended, None
         return waiting.Pending("the images to be tried", f"pod {name} is {_last_word(status)}", "trying the images")
 
@@ -232,10 +238,9 @@ def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason |
 
 
 def _cannot_start(container: str, why: Json) -> Reason:
-    option = "--image" if container == _MYSQLD else "--agent-image"
     return Reason(
         "image-cannot-start",
-        f"{option}: {why['reason']}: {why.get('message', '')[:300]}",
+        f"{_OPTIONS.get(container, '--pod-patch')}: {why['reason']}: {why.get('message', '')[:300]}",
         "check the name and the registry; --image-pull-secrets names the Secrets of a private registry",
     )
 
@@ -255,6 +260,14 @@ def _judge_python(client: Client, spec: ClusterSpec, pod: str, code: int) -> lis
         return _judge_openssl(client, spec, words)
     text = f"--agent-image {spec.agent_image} has no Python {'.'.join(map(str, _OLDEST_PYTHON))} or later"
     return [Reason("not-python", f"{text}: {' '.join(words)[:200]}", "use a stock image such as python:3.13-slim")]
+
+
+def _judge_exporter(client: Client, spec: ClusterSpec, pod: str) -> tuple[Reason, ...]:
+    words = client.logs(pod, _EXPORTER) if spec.exporter_image else ""
+    if not spec.exporter_image or "mysqld_exporter" in words:
+        return ()
+    text = f"--exporter-image {spec.exporter_image} is no mysqld_exporter: --version says {words.strip()[:200]!r}"
+    return (Reason("not-exporter", text, "use an image such as prom/mysqld-exporter:v0.19.0"),)
 
 
 def _judge_openssl(client: Client, spec: ClusterSpec, words: list[str]) -> list[Reason]:
