@@ -21,7 +21,7 @@ from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 from mysqlops.planning import standing
 
 Say = Callable[[str], None]
-_PUT_BACK = (*accounts.OURS, accounts.BACKUP)
+_PUT_BACK = (*accounts.OURS, accounts.BACKUP, accounts.EXPORTER)
 _USERS_OWN = (accounts.APP, accounts.ROOT)
 
 
@@ -68,7 +68,7 @@ class AccountsWatch:
     def _put_right(self, server: connect.Server, one: accounts.Account, say: Say) -> str:
         password = self._pod.find(one.key)
         if not password:
-            return ""  # no backup exists yet
+            return ""  # no backup exists yet, or no exporter
         why = own_accounts.differs_because(server, one)
         is_accepted = self._is_right(server, one, password)
         if not why and is_accepted:

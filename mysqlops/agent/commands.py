@@ -22,6 +22,7 @@ from mysqlops.agent import (
     presented,
     rotation,
     settings,
+    vault,
 )
 from mysqlops.agent.jobs import adoption, backup, binlog, local, peers, replay, sealing
 from mysqlops.clock import SystemClock
@@ -53,6 +54,7 @@ def add_to(commands: Any) -> None:
         commands.add_parser(name).set_defaults(action=lambda _, part=part: local.explained(part, replay.Replay()))
     commands.add_parser("binlog-ship").set_defaults(action=lambda _: binlog.Ship().run())
     commands.add_parser("backup-open").set_defaults(action=backup_open)
+    commands.add_parser("exporter-close").set_defaults(action=exporter_close)
     command = commands.add_parser("setting-kinds")
     command.add_argument("names", nargs="+")
     command.set_defaults(action=setting_kinds)
@@ -108,6 +110,20 @@ def backup_open(_: argparse.Namespace) -> None:
     """Create the account that backups copy with, unless it exists."""
     me = settings.read()
     backup.open_account(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, member.Member(pod.Pod(me)))
+    print("{}")
+
+
+def exporter_close(_: argparse.Namespace) -> None:
+    """Forget the exporter's password and drop its account, on the primary; an agent that still knows it would restore
+    it."""
+    me = settings.read()
+    own = pod.Pod(me)
+    _check_primary(me, member.Member(own).observe())
+    safe = vault.Vault(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me.cluster)
+    for key in accounts.keys_of(accounts.EXPORTER):
+        safe.forget(key)
+    with own.server() as server:
+        server.query(f"DROP USER IF EXISTS {accounts.EXPORTER}")
     print("{}")
 
 

@@ -25,11 +25,14 @@ KEYS = (*names.PASSWORD_KEYS, names.KEY_GROUP_NAME)
 # Keys that clusters of older releases lack, and that may be generated at any time. A cluster whose Secret was emptied
 # gets its old key: it is restored together with the passwords, and until then nothing is generated.
 _LATER = (names.KEY_BACKUP_KEY,)
-OTHERS = (names.KEY_BACKUP_PASSWORD, names.KEY_BACKUP_KEY)  # kept and restored if they exist
+# Kept and restored if they exist; the exporter's only where one runs, so that it can be removed.
+OTHERS = (names.KEY_BACKUP_PASSWORD, names.KEY_BACKUP_KEY, names.KEY_EXPORTER_PASSWORD)
 _TRIES = 60
 
 
-def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") -> dict[str, str]:
+def ensure(
+    client: api.Api, cluster: str, clock: Clock, *, why_not: str = "", has_exporter: bool = False
+) -> dict[str, str]:
     """The Secrets' values by key. Missing ones are generated, unless `why_not` says that they existed and were deleted:
     then the agents of running members get time to restore them. Raises KubeError if a Secret cannot be read or written,
     Refused if no agent restores them."""
@@ -39,7 +42,7 @@ def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") ->
     for _ in range(_TRIES):
         held = safe.read()
         lacking = missing(held.values)
-        later = [key for key in _LATER if not held.values.get(key)]
+        later = [key for key in (*_LATER, *_of_exporter(has_exporter)) if not held.values.get(key)]
         if not lacking and not later:
             return held.values
         if lacking and (why_not or safe.notes().get(names.ANNOTATION_BOOTSTRAPPED)):
@@ -55,6 +58,10 @@ def ensure(client: api.Api, cluster: str, clock: Clock, *, why_not: str = "") ->
         text = f"{text}: new ones would not open that data. Restore the Secret from a copy"
         raise errors.Refused([errors.Reason("credentials-lost", text)])
     raise errors.Conflict(f"the Secrets of {cluster} kept changing while passwords were generated")
+
+
+def _of_exporter(has_exporter: bool) -> tuple[str, ...]:
+    return (names.KEY_EXPORTER_PASSWORD,) if has_exporter else ()
 
 
 def missing(present: Mapping[str, str]) -> list[str]:
@@ -93,10 +100,12 @@ def find(folder: Path, key: str) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-def of_agent(values: Mapping[str, str]) -> dict[str, str]:
+def of_agent(values: Mapping[str, str], *, has_exporter: bool = False) -> dict[str, str]:
     """The part of the Secrets that a member's agent keeps: what it logs in with, and what it can restore if somebody
     deletes a Secret. Never the CA's key."""
     kept = {*KEYS, *OTHERS, *map(names.previous_key, names.PASSWORD_KEYS)}
+    if not has_exporter:
+        kept.discard(names.KEY_EXPORTER_PASSWORD)
     return {key: value for key, value in values.items() if key in kept}
 
 

@@ -127,6 +127,9 @@ class Pod:
         """Put values into this pod's memory; None deletes one."""
         credentials.write(settings.CREDENTIALS, values)
 
+    def has_exporter(self) -> bool:
+        return settings.EXPORTER.is_dir()
+
     def group_name(self) -> str:
         """The name that the Secret held when the pod started."""
         return credentials.read(settings.CREDENTIALS, names.KEY_GROUP_NAME)

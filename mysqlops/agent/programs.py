@@ -17,6 +17,7 @@ from mysqlops.agent import (
     credentials,
     door,
     events,
+    exporter,
     group_lease,
     health,
     loop,
@@ -61,8 +62,11 @@ def make_credentials(_: argparse.Namespace) -> None:
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     notes = _await_filling(client, me)
     why_not_new = _why_not_new(notes)
-    values = credentials.ensure(client, me.cluster, _CLOCK, why_not=why_not_new)
-    credentials.write(settings.CREDENTIALS, credentials.of_agent(values))
+    own = pod.Pod(me)
+    has_exporter = own.has_exporter()
+    values = credentials.ensure(client, me.cluster, _CLOCK, why_not=why_not_new, has_exporter=has_exporter)
+    credentials.write(settings.CREDENTIALS, credentials.of_agent(values, has_exporter=has_exporter))
+    exporter.Exporter(own).write()
     credentials.write_statements(settings.STATEMENTS, values)
     if timeline.is_going_back(notes):
         credentials.ask_for_reset(settings.STATEMENTS)

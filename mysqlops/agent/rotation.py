@@ -200,7 +200,10 @@ def refresh(own: pod.Pod, read: vault.Held) -> bool:
         changed = {key: value for key, value in previous.items() if own.find(key) != value}
         own.keep(changed)
     differing = [
-        account for account in _of(held) if held.get(account.key) and own.find(account.key) != held[account.key]
+        account
+        for account in _of(held)
+        if held.get(account.key) and own.find(account.key) != held[account.key]
+        if account != accounts.EXPORTER or own.has_exporter()
     ]
     refused = [account.key for account in differing if _is_refused(own, account, held[account.key])]
     own.keep({account.key: held[account.key] for account in differing if account.key not in refused})
@@ -251,4 +254,5 @@ def _is_good(own: pod.Pod, server: connect.Server, one: accounts.Account, passwo
 
 
 def _of(values: Mapping[str, str]) -> tuple[accounts.Account, ...]:
-    return (*accounts.ALWAYS, accounts.BACKUP) if accounts.BACKUP.key in values else accounts.ALWAYS
+    others = (account for account in (accounts.BACKUP, accounts.EXPORTER) if account.key in values)
+    return (*accounts.ALWAYS, *others)

@@ -9,6 +9,7 @@ from mysqlops.agent import (
     api,
     certificates,
     credentials,
+    exporter,
     group_lease,
     log,
     member,
@@ -29,6 +30,7 @@ class SecretsWatch:
         self._api, self._pod, self._member = client, own, server
         self._certificates = certificates.Certificates(client, own.me)
         self._accounts = accounts_watch.AccountsWatch(own, self._is_rotation_noted)
+        self._exporter = exporter.Exporter(own)
         self._vault = vault.Vault(client, own.me.cluster)
         self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
@@ -39,7 +41,7 @@ class SecretsWatch:
         """`record` is the Lease as last read. Raises KubeError; any other failure is logged and retried at the next
         look."""
         missing, troubles, self._stage = "", list[str](), ""
-        for take in (self._take_passwords, self._take_certificate):
+        for take in (self._take_passwords, self._take_certificate, self._give_exporter):
             try:
                 missing = missing or take(words)
             except errors.Conflict:
@@ -83,6 +85,10 @@ class SecretsWatch:
             self.loaded, self.until = certificates.fingerprint(), certificates.ends()
             words.say("loaded the certificate that the Secret holds now")
         self._vault.complete_application(certificates.ca())  # the CA that every member has loaded by now
+        return ""
+
+    def _give_exporter(self, words: log.Log) -> str:
+        self._exporter.look(words)
         return ""
 
     def _is_rotation_noted(self) -> bool | None:

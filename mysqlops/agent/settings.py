@@ -14,6 +14,7 @@ CREDENTIALS = Path("/run/credentials")  # for the agent
 STATEMENTS = Path("/run/statements")  # for prepare, which deletes them
 TLS = Path("/run/tls")
 RUN = Path("/run/mysqlops")
+EXPORTER = Path("/run/exporter")  # exists only beside an exporter
 VOLUME = Path("/var/lib/mysql")
 MY_CNF = Path("/etc/mysqlops/my.cnf")
 ZONES = Path("/etc/mysqlops/zones.txt")

@@ -30,6 +30,7 @@ class Access:
     spread: str | None
     any_uid: bool | None
     pod: str | None
+    exporter_image: str | None
 
 
 _ACCESS = (
@@ -71,6 +72,11 @@ _ACCESS = (
         type=PodPatch(),
         metavar="FILE",
         help="What every pod gets besides, as `pod` of a cluster file.",
+    ),
+    click.Option(
+        ["--exporter-image"],
+        metavar="IMAGE",
+        help="Image of a mysqld_exporter beside each mysqld; '' for none.",
     ),
 )
 

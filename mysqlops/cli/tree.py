@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from mysqlops.cli import options
 from mysqlops.core import nearest
@@ -38,6 +39,13 @@ class Tree(click.Group):
             asked = nearest.question(args[0], known)
             ctx.fail(f"No such command {args[0]!r}.{f' {asked[0].upper()}{asked[1:]}' if asked else ''}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click does it, but from the table: click imports every command that is offered."""
+        offered = [
+            CompletionItem(name, help=about) for name, about in self.table.items() if name.startswith(incomplete)
+        ]
+        return [*offered, *super(click.Group, self).shell_complete(ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -18,6 +18,7 @@ OURS = (
     names.USER_BACKUP,
     names.USER_ADOPT,
     names.USER_DUMP,
+    names.USER_EXPORTER,
     *("system user", "event_scheduler", "mysql.session", "mysql.infoschema", "mysql.sys"),
 )
 _SENDING = ("Binlog Dump", "Daemon", "Group Replication", "Clone")

@@ -87,6 +87,7 @@ _SCHEDULE, _BINLOG = "spec.backup.schedule", "spec.backup.binlog"
 _PERIODS = {"last": "backups", **{key: f"{key} backups" for key in ("hourly", "daily", "weekly", "monthly")}}
 _REPLICAS = "Members: 1, 3, 5, 7 or 9."
 _AGENT = "A stock image of Python 3.11 or later, for the agents."
+_EXPORTER = "mysqld_exporter beside each mysqld: [monitoring](../how-to/monitoring.md#mysqld_exporter)."
 _RATE = "Limit of copy and upload, per second: `50Mi`."
 CLUSTER_FIELDS = (
     Field("spec.replicas", COUNT, _REPLICAS, "3", option="--replicas"),
@@ -115,6 +116,7 @@ CLUSTER_FIELDS = (
         "Members reach each other, DNS and the API server only.",
         option="--limit-egress",
     ),
+    Field("spec.exporterImage", TEXT, _EXPORTER, option="--exporter-image"),
     Field("spec.imagePullSecrets", NAMES, "Secrets of a private registry.", option="--image-pull-secrets"),
     Field("spec.spread", TEXT, "Members on different nodes: `preferred`, or `required`.", PREFERRED, option="--spread"),
     Field("spec.anyUid", FLAG, "The namespace chooses the pods' user and group.", option="--any-uid"),

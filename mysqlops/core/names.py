@@ -69,8 +69,10 @@ ROLE_NONE = "none"
 
 PORT_MYSQL = 3306
 PORT_AGENT = 8306
+PORT_EXPORTER = 9104
 CONTAINER_MYSQLD = "mysqld"
 CONTAINER_AGENT = "agent"
+CONTAINER_EXPORTER = "mysqlops-exporter"
 CLAIM_TEMPLATE = "data"
 
 USER_ADMIN = "mysqlops"  # the agent's account, from its own pod only
@@ -79,6 +81,7 @@ USER_PROBE = "mysqlops_probe"
 USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies
 USER_BACKUP = "mysqlops_backup"  # created with the first backup
 USER_DUMP = "mysqlops_dump"  # only on a copy, while it is dumped
+USER_EXPORTER = "mysqlops_exporter"  # only where members have a mysqld_exporter
 USER_APP = "app"
 DATABASE_APP = "app"
 
@@ -89,18 +92,13 @@ KEY_PROBE_PASSWORD = "probe-password"
 KEY_APP_PASSWORD = "app-password"
 KEY_ADOPT_PASSWORD = "adopt-password"  # only while `adopt` copies
 KEY_BACKUP_PASSWORD = "backup-password"
+KEY_EXPORTER_PASSWORD = "exporter-password"
 KEY_BACKUP_KEY = "backup-key"  # seals the cluster's backups (adr/0027); not a password
 KEY_CA_KEY = "ca-key"  # only if mysqlops created the CA
 KEY_CA_CERTIFICATE = "ca-certificate"  # of that key
 KEY_CA_REPLACES = "ca-replaces"  # the fingerprint of the CA that a new one is about to replace in NAME-tls
 KEY_GROUP_NAME = "group-name"
-PASSWORD_KEYS = (
-    KEY_ROOT_PASSWORD,
-    KEY_ADMIN_PASSWORD,
-    KEY_REPLICATION_PASSWORD,
-    KEY_PROBE_PASSWORD,
-    KEY_APP_PASSWORD,
-)
+PASSWORD_KEYS = (KEY_ROOT_PASSWORD, KEY_ADMIN_PASSWORD, KEY_REPLICATION_PASSWORD, KEY_PROBE_PASSWORD, KEY_APP_PASSWORD)
 
 
 def next_key(key: str) -> str:

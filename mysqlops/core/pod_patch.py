@@ -27,11 +27,12 @@ MOST_BYTES = 32 * 1024  # a copy is an annotation of each member
 CONTAINERS = frozenset(
     "mysqld agent wait-for-dns credentials prepare wait-for-database restic python ship receiver clients fill undo "
     "look choose fetch copy store examine seal store-seal look-again expired forget check note verdict place "
-    "choose-logs fetch-logs applier apply-logs write read delete init add-key remove-key export run conclude".split()
+    "choose-logs fetch-logs applier apply-logs write read delete init add-key remove-key export run conclude "
+    "mysqlops-exporter".split()
 )
 VOLUMES = frozenset(
     "config agent bytecode token credentials statements tls run tmp data target login ca repository work scratch "
-    "source source-ca program secret journal volume".split()
+    "source source-ca program secret journal volume mysqlops-exporter".split()
 )
 _FOLDERS = (
     "/agent /etc/mysqlops /etc/hostname /proc /run /var/run /var/lib/mysql /tmp /work /scratch /repository /journal "

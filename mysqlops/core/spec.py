@@ -13,7 +13,7 @@ ANY_NAMESPACE = "*"
 PREFERRED, REQUIRED = "preferred", "required"  # whether members may share a node where no other has room
 # Properties of this Kubernetes cluster, not of the database: no backup carries them.
 SURROUNDINGS = frozenset(
-    {"client_namespaces", "metrics_namespaces", "limit_egress", "pull_secrets", "pod", "spread", "any_uid"}
+    "client_namespaces metrics_namespaces limit_egress pull_secrets pod spread any_uid exporter_image".split()
 )
 
 
@@ -40,12 +40,17 @@ class ClusterSpec:
     pull_secrets: tuple[str, ...] = ()
     spread: str = PREFERRED
     any_uid: bool = False  # the namespace chooses the pods' user and group
+    exporter_image: str = ""  # of the mysqld_exporter beside each mysqld; empty for none
     pod: str = ""  # what the user adds to every pod (core/pod_patch.py)
 
     def __post_init__(self) -> None:
         names.check_cluster_name(self.name)
         names.check_namespace(self.namespace)
-        for option, image in (("--image", self.image), ("--agent-image", self.agent_image)):
+        for option, image in (
+            ("--image", self.image),
+            ("--agent-image", self.agent_image),
+            ("--exporter-image", self.exporter_image or DEFAULT_IMAGE),
+        ):
             if not image or any(character.isspace() for character in image):
                 raise ConfigError(f"{option} {image!r}: expected an image reference such as {DEFAULT_IMAGE}")
         _check_quantity("--cpu", self.cpu, smallest="50m")

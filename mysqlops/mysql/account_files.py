@@ -18,6 +18,8 @@ def reset_file(passwords: Mapping[str, str], identified: accounts.Identified = a
         discarded = accounts.quote(f"ALTER USER {account} DISCARD OLD PASSWORD")
         lines += _if_there(account, discarded, discarded) + _altered(account, passwords, identified)
     lines += [f"DROP USER IF EXISTS {accounts.quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
+    # Without a password of this cluster nobody may log in; with one, the primary creates it again.
+    lines.append(f"DROP USER IF EXISTS {accounts.EXPORTER}")
     if passwords.get(accounts.BACKUP.key):
         lines += _made(accounts.BACKUP, passwords, identified)
     return _file(lines)

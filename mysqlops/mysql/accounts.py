@@ -43,9 +43,15 @@ class Account:
     host: str
     key: str
     rights: tuple[str, ...] = ()
+    connections: int = 0  # at most so many at once; 0: as many as any account
 
     def requirement(self) -> str:
         return "" if self.host == "localhost" else "REQUIRE SSL "
+
+    def clauses(self) -> str:
+        """What follows its password in CREATE USER and ALTER USER."""
+        limit = f"WITH MAX_USER_CONNECTIONS {self.connections} " if self.connections else ""
+        return f"{self.requirement()}{limit}{FREE}"
 
     def grants(self) -> list[str]:
         suffix = " WITH GRANT OPTION" if self.user == names.USER_ADMIN else ""
@@ -73,8 +79,26 @@ BACKUP = Account(  # only where backups are made
     names.KEY_BACKUP_PASSWORD,
     ("REPLICATION SLAVE, BACKUP_ADMIN ON *.*", "SELECT ON performance_schema.*"),
 )
+# By the socket of its own pod. It reads no table of the users, and no statement: that needs PROCESS. An exporter opens
+# a connection for each scrape, and everybody who reaches its port may scrape.
+EXPORTER = Account(
+    names.USER_EXPORTER,
+    "localhost",
+    names.KEY_EXPORTER_PASSWORD,
+    (
+        "REPLICATION CLIENT ON *.*",
+        "SELECT ON performance_schema.replication_group_members",
+        "SELECT ON performance_schema.replication_group_member_stats",
+    ),
+    connections=3,
+)
 ALWAYS = (ROOT, ADMIN, REPLICATION, PROBE, APP)
 OURS = (ADMIN, REPLICATION, PROBE)  # nobody else uses them: dropping one is always a mistake
+
+
+def keys_of(one: Account) -> tuple[str, ...]:
+    """The Secret's keys of its passwords, those of a rotation among them."""
+    return one.key, names.next_key(one.key), names.previous_key(one.key)
 
 
 def add_password(server: connect.Server, one: Account, password: str) -> None:

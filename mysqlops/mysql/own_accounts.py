@@ -64,11 +64,11 @@ def lacks_probe(server: connect.Server) -> bool:
 
 def put_back(server: connect.Server, one: accounts.Account, password: str, *, is_accepted: bool) -> None:
     """Restore the account; each statement may be repeated, on this server and where it is replicated."""
-    made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {{}} {one.requirement()}{accounts.FREE}"
+    made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {{}} {one.clauses()}"
     accounts.set_password(server, one, password, made)
     if not is_accepted:
         accounts.set_password(server, one, password, f"ALTER USER {one} IDENTIFIED {{}}")
-    server.query(f"ALTER USER {one} {one.requirement()}{accounts.FREE} ACCOUNT UNLOCK")
+    server.query(f"ALTER USER {one} {one.clauses()} ACCOUNT UNLOCK")
     for grant in one.grants():
         server.query(grant)
 

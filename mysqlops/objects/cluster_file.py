@@ -30,6 +30,7 @@ OPTIONAL = {
     "spec.access.clientNamespaces": "client_namespaces",
     "spec.access.metricsNamespaces": "metrics_namespaces",
     "spec.access.limitEgress": "limit_egress",
+    "spec.exporterImage": "exporter_image",
     "spec.imagePullSecrets": "pull_secrets",
     "spec.anyUid": "any_uid",
     pod_patch.PATH: "pod",
@@ -63,17 +64,22 @@ def spec_of(document: Document, base: ClusterSpec, *, is_running: bool) -> Clust
     def make() -> ClusterSpec:
         given = {field: document.values[path] for path, field in KEPT.items() if path in document.values}
         if is_running:  # a tag does not ask to resolve it again (docs/adr/0038)
-            pinned = {field: getattr(base, field) for field in _IMAGES if field in given}
-            given |= {one: there for one, there in pinned.items() if image.is_same(given[one], there)}
+            given |= {one: getattr(base, one) for one in _IMAGES if one in given and _is_same(given[one], base, one)}
         if "replicas" in given:
             check_replicas(given["replicas"])
         none = {field.name: field.default for field in fields(ClusterSpec)}
         optional = {field: document.values.get(path, none[field]) for path, field in OPTIONAL.items()}
+        if is_running and _is_same(optional["exporter_image"], base, "exporter_image"):
+            optional["exporter_image"] = base.exporter_image
         return replace(base, **given, **optional, mysqld=settings)
 
     lines = document.values.get(file_fields.SETTINGS, ())  # each says itself where it stands
     settings = mysqld_config.check_user_settings(lines, document.source, base.mysqld if is_running else None)
     return document.in_its_words(make)
+
+
+def _is_same(wanted: str, base: ClusterSpec, field: str) -> bool:
+    return image.is_same(wanted, getattr(base, field))
 
 
 def schedule_of(document: Document, running: schedule.Request | None) -> schedule.Request | None:

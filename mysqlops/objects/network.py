@@ -12,6 +12,7 @@ Json = dict[str, Any]
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"  # the API server sets it on every namespace
 # DNS (on OpenShift at 5353), and the API server, whose addresses differ from cluster to cluster.
 _EVERYWHERE = (("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353), ("TCP", 443), ("TCP", 6443))
+EXPORTER = "exporter"  # the port's name in the pod
 _SQL, _AGENT = 0, 1  # the rules of the base, one for each port
 
 
@@ -30,6 +31,8 @@ def shape(policy: Json, spec: ClusterSpec) -> None:
     members, clients = rules[_SQL]["from"]
     rules[_SQL]["from"] = [members, *_peers(clients, spec.client_namespaces)]
     anybody = rules[_AGENT]["from"][0]
+    if spec.exporter_image:
+        rules[_AGENT]["ports"].append({"protocol": "TCP", "port": EXPORTER})
     # An empty list also admits clients that are not pods, such as a Prometheus on a node's own network.
     is_open = ANY_NAMESPACE in spec.metrics_namespaces
     rules[_AGENT]["from"] = [] if is_open else _peers(anybody, spec.metrics_namespaces)

@@ -26,7 +26,10 @@ def is_lost(found: Json, wanted: Json, path: Path) -> bool:
     """Whether that list admits now what it would not afterwards. Which namespaces are admitted is an option of
     mysqlops, and no opening of somebody else."""
     ways = _rights if path == ("rules",) else _ways
-    return bool({*ways(found, path)} - {*ways(wanted, path)} - {_OF_OPTION})
+    admitted = {*ways(found, path)}
+    # Who may read an agent's metrics may read the exporter's, if there is one: another option.
+    exporters = {(*way[:2], network.EXPORTER, "") for way in admitted if way[1:] == ("TCP", "agent", "")}
+    return bool(admitted - {*ways(wanted, path)} - {_OF_OPTION} - exporters)
 
 
 def _rights(role: Json, _: Path) -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 from mysqlops.core import my_cnf as lines
 from mysqlops.core import mysqld_config, names, pod_patch, setting_rules, sizing
 from mysqlops.core.spec import PREFERRED, REQUIRED, ClusterSpec
-from mysqlops.objects import claims, network, pod_template
+from mysqlops.objects import claims, exporter, network, pod_template
 
 Json = dict[str, Any]
 BASE_NAME = "mysql"
@@ -48,8 +48,10 @@ class Agent:
     version: str
 
 
-def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_use: InUse | None = None) -> list[Json]:
-    """The objects that `deploy` applies, in its order."""
+def cluster_objects(
+    base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_use: InUse | None = None, *, beside: Json | None = None
+) -> list[Json]:
+    """The objects that `deploy` applies, in its order. `beside` is what an exporter adds to the members."""
     objects = [rename(item, spec.name) for item in base]
     for item in objects:
         item["metadata"]["namespace"] = spec.namespace
@@ -63,6 +65,8 @@ def cluster_objects(base: Sequence[Json], spec: ClusterSpec, agent: Agent, in_us
             subject["namespace"] = spec.namespace
     network.shape(_find(objects, "NetworkPolicy", spec.name), spec)
     stateful_set = _find(objects, "StatefulSet", spec.name)
+    if spec.exporter_image and beside is not None:
+        exporter.add(stateful_set, beside)
     _shape_stateful_set(stateful_set, spec, agent)
     if in_use is not None:
         config["metadata"]["name"], agent_map["metadata"]["name"] = in_use.config, in_use.agent
@@ -121,7 +125,9 @@ def _shape_stateful_set(stateful_set: Json, spec: ClusterSpec, agent: Agent) -> 
     template = body["template"]
     template["metadata"].setdefault("annotations", {}).update({names.ANNOTATION_AGENT: agent.version})
     for container in (*template["spec"]["initContainers"], *template["spec"]["containers"]):
-        if container["command"][0] == "sh":
+        if container["name"] == names.CONTAINER_EXPORTER:
+            container["image"] = spec.exporter_image
+        elif container["command"][0] == "sh":
             container["image"] = spec.image
             container["resources"] = {
                 "requests": {"cpu": spec.cpu, "memory": spec.memory},

@@ -27,6 +27,7 @@ _VERBS = {
     "client_namespaces": ("--client-namespaces", "upgrade {name} --client-namespaces {wanted}"),
     "metrics_namespaces": ("--metrics-namespaces", "upgrade {name} --metrics-namespaces {wanted}"),
     "limit_egress": ("--limit-egress", "upgrade {name} --limit-egress"),
+    "exporter_image": ("--exporter-image", "upgrade {name} --exporter-image {wanted}"),
     "spread": ("--spread", "upgrade {name} --spread {wanted}"),
     "any_uid": ("--any-uid", "upgrade {name} --any-uid"),
     "pod": ("--pod-patch", "upgrade {name} --pod-patch FILE"),
@@ -49,6 +50,7 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
         replicas=int(stateful_set["spec"]["replicas"]),
         image=mysqld["image"],
         agent_image=containers[names.CONTAINER_AGENT]["image"],
+        exporter_image=containers.get(names.CONTAINER_EXPORTER, {}).get("image", ""),
         storage_size=claim["resources"]["requests"]["storage"],
         storage_class=claim.get("storageClassName"),
         memory=mysqld["resources"]["limits"]["memory"],
@@ -78,7 +80,7 @@ def differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
     left, right = getattr(wanted, field), getattr(running, field)
     if field in ("storage_size", "memory", "cpu"):
         return not quantity.is_same(left, right)
-    if field in ("image", "agent_image"):
+    if field in ("image", "agent_image", "exporter_image"):
         return not image.is_same(left, right)
     if field == "storage_class" and left is None:
         return False  # the default class, whichever that was
@@ -101,7 +103,9 @@ def _reason(field: str, wanted: ClusterSpec, running: ClusterSpec) -> Reason:
 
 
 def _words(value: Any) -> Any:
-    return (",".join(value) or "''") if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return ",".join(value) or "''"
+    return "''" if value == "" else value
 
 
 def _settings(wanted: ClusterSpec, running: ClusterSpec) -> list[str]:

@@ -39,7 +39,9 @@ _PROOF_SECONDS = 30.0
 def objects(spec: ClusterSpec, in_use: render.InUse | None = None) -> list[Json]:
     """Exactly what deploy applies and render prints."""
     agent = bundle.build()
-    return render.cluster_objects(manifests.load_base(), spec, render.Agent(agent.content, agent.version), in_use)
+    beside = manifests.load_one("exporter/statefulset.yaml") if spec.exporter_image else None
+    version = render.Agent(agent.content, agent.version)
+    return render.cluster_objects(manifests.load_base(), spec, version, in_use, beside=beside)
 
 
 def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = None) -> tuple[list[Json], Plan]:

@@ -34,7 +34,8 @@ from mysqlops.planning import image_trial
 from mysqlops.planning.image_trial import Tried
 
 Json = dict[str, Any]
-MYSQLD, PYTHON = "mysqld", "python"
+MYSQLD, PYTHON, _EXPORTER = "mysqld", "python", "exporter"
+_OPTIONS = {MYSQLD: "--image", PYTHON: "--agent-image", _EXPORTER: "--exporter-image"}
 _RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[:2], shutil.which('openssl') or '')"
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -59,7 +60,9 @@ def pin(session: Session, spec: ClusterSpec, tried: Tried) -> ClusterSpec:
         session.progress.say(f"{text}; a pod on another node, or a later one, may run another image of that tag")
         return wanted
 
-    return replace(spec, image=pinned(spec.image, MYSQLD), agent_image=pinned(spec.agent_image, PYTHON))
+    exporter = pinned(spec.exporter_image, _EXPORTER) if spec.exporter_image else ""
+    mysql, agent = pinned(spec.image, MYSQLD), pinned(spec.agent_image, PYTHON)
+    return replace(spec, image=mysql, agent_image=agent, exporter_image=exporter)
 
 
 def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
@@ -112,6 +115,7 @@ def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried
             return Tried((why_not,))
         tried = image_trial.judge(spec, client.logs(name, MYSQLD), finished[MYSQLD].code)
         reasons = (*tried.reasons, *_judge_python(client, spec, name, finished[PYTHON].code))
+        reasons += _judge_exporter(client, spec, name)
         return replace(tried, reasons=reasons, image_ids={key: one.image_id for key, one in finished.items()})
 
 
@@ -126,7 +130,7 @@ def ended(session: Session, wanted: Json, what: str) -> Iterator[tuple[dict[str,
     _delete(session, name)
     _create(client, wanted)
     try:
-        yield _await_end(session, name, what, {one["name"] for one in wanted["spec"]["containers"]} & {MYSQLD, PYTHON})
+        yield _await_end(session, name, what, {one["name"] for one in wanted["spec"]["containers"]} & _OPTIONS.keys())
     finally:
         with contextlib.suppress(errors.KubeError):
             client.delete("Pod", name, grace_seconds=0)
@@ -187,6 +191,8 @@ def pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "resources": copy.deepcopy(template["containers"][1]["resources"]),
         "securityContext": copy.deepcopy(locked),
     }
+    exporter = {key: copy.deepcopy(python[key]) for key in ("resources", "securityContext")}
+    exporter |= {"name": _EXPORTER, "image": spec.exporter_image, "args": ["--version"]}
     made: Json = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -201,7 +207,7 @@ def pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": copy.deepcopy(template["securityContext"]),
-            "containers": [mysqld, python],
+            "containers": [mysqld, python, *([exporter] if spec.exporter_image else [])],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
         },
     }
@@ -241,10 +247,9 @@ def _await_end(session: Session, name: str, what: str, ours: set[str]) -> tuple[
 
 
 def _cannot_start(container: str, why: Json) -> Reason:
-    option = "--image" if container == MYSQLD else "--agent-image"
     return Reason(
         "image-cannot-start",
-        f"{option}: {why['reason']}: {why.get('message', '')[:300]}",
+        f"{_OPTIONS.get(container, '--pod-patch')}: {why['reason']}: {why.get('message', '')[:300]}",
         "check the name and the registry; --image-pull-secrets names the Secrets of a private registry",
     )
 
@@ -264,6 +269,14 @@ def _judge_python(client: Client, spec: ClusterSpec, pod: str, code: int) -> lis
         return _judge_openssl(client, spec, words)
     text = f"--agent-image {spec.agent_image} has no Python {'.'.join(map(str, _OLDEST_PYTHON))} or later"
     return [Reason("not-python", f"{text}: {' '.join(words)[:200]}", "use a stock image such as python:3.13-slim")]
+
+
+def _judge_exporter(client: Client, spec: ClusterSpec, pod: str) -> tuple[Reason, ...]:
+    words = client.logs(pod, _EXPORTER) if spec.exporter_image else ""
+    if not spec.exporter_image or "mysqld_exporter" in words:
+        return ()
+    text = f"--exporter-image {spec.exporter_image} is no mysqld_exporter: --version says {words.strip()[:200]!r}"
+    return (Reason("not-exporter", text, "use an image such as prom/mysqld-exporter:v0.19.0"),)
 
 
 def _judge_openssl(client: Client, spec: ClusterSpec, words: list[str]) -> list[Reason]:

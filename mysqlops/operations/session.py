@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mysqlops.clock import Clock
-from mysqlops.kube.client import Client
-from mysqlops.kube.guard import Guard
+
+if TYPE_CHECKING:  # whoever only prints or completes does without the API
+    from mysqlops.kube.client import Client
+    from mysqlops.kube.guard import Guard
 
 
 @dataclass(frozen=True)

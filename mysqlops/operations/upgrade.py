@@ -19,6 +19,7 @@ from mysqlops.operations import (
     bundle,
     deploy,
     direction,
+    exporter,
     followers,
     image_check,
     observe,
@@ -130,6 +131,7 @@ def execute(session: Session, name: str, change: Change, limits: rolling.Limits)
             session.client.apply(manifest)
         followers.refresh(session, name)  # also objects that an older version or another tool left outdated
         secret_move.split(session, name)
+        exporter.settle(session, name)
         return []
     rolling.begin(session, list(change.manifests), change.record, change.stateful_set)
     session.progress.say(change.why)
@@ -150,6 +152,7 @@ def resume(session: Session, name: str, limits: rolling.Limits) -> list[str]:
     must_be_open(session, name)
     done = rolling.finish(session, name, limits)
     secret_move.split(session, name)
+    exporter.settle(session, name)
     return done
 
 
@@ -230,9 +233,9 @@ _OTHERS = {"mysqld": "settings", "spread": "spread", "any_uid": "user", "pod": "
 
 def describe(running: observe.Running, spec: ClusterSpec) -> str:
     """A short description of the change."""
-    fields = ("image", "agent_image", "memory", "cpu")
+    fields = ("image", "agent_image", "exporter_image", "memory", "cpu")
     pairs = [(field, image.shown(getattr(running.spec, field)), image.shown(getattr(spec, field))) for field in fields]
-    words = [f"{field.replace('_', ' ')} {old} -> {new}" for field, old, new in pairs if old != new]
+    words = [f"{field.replace('_', ' ')} {old or 'none'} -> {new or 'none'}" for field, old, new in pairs if old != new]
     words += [word for field, word in _OTHERS.items() if getattr(spec, field) != getattr(running.spec, field)]
     if _agent_version(running) != bundle.build().version:
         words.append(f"agent {_agent_version(running)} -> {bundle.build().version}")

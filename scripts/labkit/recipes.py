@@ -126,6 +126,18 @@ EXTRA_IMAGES = (
         without=(*_NEVER, "openssl", "prometheus-node-exporter", "fonts-glyphicons-halflings"),
         removed=("usr/bin/tsdb", "usr/share/javascript", "usr/share/nodejs"),
     ),
+    Recipe(
+        "lab/exporter:1",
+        packages=("prometheus-mysqld-exporter", *_SHELL),
+        without=(*_NEVER, *_NOT_IN_A_POD, "openssl"),
+        entrypoint=("/usr/bin/prometheus-mysqld-exporter",),
+    ),
+    Recipe(
+        "lab/alertmanager:1",
+        packages=("prometheus-alertmanager", *_SHELL),
+        without=(*_NEVER, *_NOT_IN_A_POD, "openssl"),
+        entrypoint=("/usr/bin/prometheus-alertmanager",),
+    ),
 )
 NODE_RECIPE = Recipe(
     NODE,

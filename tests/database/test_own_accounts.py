@@ -85,6 +85,19 @@ def test_a_backups_account_is_made_under_a_policy_and_made_again(database: Datab
     accounts.drop(strict, names.USER_BACKUP)
 
 
+def test_an_exporters_account_may_do_what_it_needs_and_no_more(database: Database, strict: connect.Server) -> None:
+    password = credentials.password()
+    for _ in range(2):
+        own_accounts.put_back(strict, accounts.EXPORTER, password, is_accepted=True)
+    assert own_accounts.differs_because(strict, accounts.EXPORTER) == ""
+    limit = strict.scalar("SELECT max_user_connections FROM mysql.user WHERE user = %s", [accounts.EXPORTER.user])
+    assert limit == accounts.EXPORTER.connections
+    rights = " ".join(str(grant) for (grant,) in strict.query(f"SHOW GRANTS FOR {accounts.EXPORTER}"))
+    assert "REPLICATION CLIENT" in rights
+    assert "PROCESS" not in rights
+    strict.query(f"DROP USER {accounts.EXPORTER}")
+
+
 def test_accounts_as_they_are_made_differ_in_nothing(server: connect.Server) -> None:
     assert [own_accounts.differs_because(server, one) for one in accounts.OURS] == ["", "", ""]
     assert not own_accounts.lacks_probe(server)

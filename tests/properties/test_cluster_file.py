@@ -77,6 +77,7 @@ _SPECS = st.builds(
     pull_secrets=_NAMES,
     spread=st.sampled_from(["preferred", "required"]),
     any_uid=st.booleans(),
+    exporter_image=st.sampled_from(["", "exporter:1"]),
     pod=_PATCHES.map(pod_patch.canonical),
 )
 

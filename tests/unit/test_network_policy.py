@@ -182,6 +182,7 @@ def test_the_options_say_who_may_connect() -> None:
         "limit_egress": None,
         "pull_secrets": None,
         "spread": None,
+        "exporter_image": None,
         "any_uid": None,
         "pod": None,
     }

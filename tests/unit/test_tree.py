@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
 
 import mysqlops
+from mysqlops.cli import tree
 from mysqlops.cli.main import root, run
 
 PACKAGE = Path(mysqlops.__file__).parent
@@ -135,3 +137,18 @@ def test_a_word_like_nothing_is_answered_with_all_faults_or_the_list(capsys: pyt
 def test_every_command_shows_its_help(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*path.split("/"), "-h"]) == 0
     assert "-h, --help" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [(root, ["status", "start", "stop", "storage"]), (cast("tree.Tree", COMMANDS["backup"]), [])],
+)
+def test_a_verb_is_offered_without_the_import_of_its_code(
+    group: tree.Tree, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Importing all of them takes longer than a person waits for a shell."""
+    monkeypatch.setattr(tree.Tree, "get_command", lambda *_: pytest.fail("imported"))
+    offered = group.shell_complete(click.Context(group), "st")
+    assert {one.value for one in offered} == set(words)
+    assert all(one.help == group.table[one.value] for one in offered)
+    assert "--help" in {one.value for one in group.shell_complete(click.Context(group), "--h")}
