@@ -103,14 +103,14 @@ def test_a_text_that_is_no_image_is_refused_by_its_option() -> None:
 
 
 def test_the_trial_runs_it_with_the_rights_of_a_member() -> None:
-    tried = image_check._pod(WITH, deploy.objects(WITH))["spec"]["containers"]
+    tried = image_check.pod(WITH, deploy.objects(WITH))["spec"]["containers"]
     assert [(one["name"], one.get("args")) for one in tried] == [
         ("mysqld", None),
         ("python", None),
         ("exporter", ["--version"]),
     ]
     assert tried[2]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert "exporter:1" not in str(image_check._pod(SPEC, deploy.objects(SPEC)))
+    assert "exporter:1" not in str(image_check.pod(SPEC, deploy.objects(SPEC)))
 
 
 def test_its_account_reads_no_table_and_no_statement_and_takes_few_connections() -> None:
