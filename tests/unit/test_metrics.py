@@ -144,8 +144,8 @@ def test_the_version_of_a_server_is_a_version(answered: str, reported: str) -> N
 def test_a_scrape_is_limited_whatever_answers() -> None:
     own = yaml.safe_load((_RULES.parent / "scrape.yaml").read_text())[0]
     spec = yaml.safe_load((_RULES.parent / "podmonitor.yaml").read_text())["spec"]
-    assert (own["sample_limit"], own["label_value_length_limit"]) == (1000, 300)
-    assert (spec["sampleLimit"], spec["labelValueLengthLimit"]) == (1000, 300)
+    assert (own["sample_limit"], own["label_value_length_limit"]) == (3000, 300)
+    assert (spec["sampleLimit"], spec["labelValueLengthLimit"]) == (3000, 300)
 
 
 def test_promotions_and_views_are_counted_from_the_first_sight_on() -> None:
