@@ -54,7 +54,7 @@ class AccountsWatch:
         doubled = self._left_doubled(server, stage) if seen.role() != names.ROLE_NONE else []
         if seen.role() != names.ROLE_PRIMARY or not seen.writable or not standing.is_noted(seen, record):
             # Somebody set it on this member only. Its removal on the primary is replicated.
-            self.trouble = "; ".join(map(self._told, doubled))
+            self.trouble = "; ".join(map(self._described, doubled))
             return
         troubles = [self._put_right(server, account, say) for account in _PUT_BACK]
         troubles += [self._foreign_password(server, account) for account in _USERS_OWN]
@@ -100,7 +100,7 @@ class AccountsWatch:
         return sorted(left, key=str) if self._noted is not None else []
 
     def _drop_second(self, server: connect.Server, one: accounts.Account, say: Say) -> str:
-        password, why = self._pod.find(one.key), self._told(one)
+        password, why = self._pod.find(one.key), self._described(one)
         if self._noted or one in _USERS_OWN or not password or why in self._in_vain:
             return why
         accounts.keep_only(server, one, password)
@@ -146,7 +146,7 @@ class AccountsWatch:
             self._kept.close()
             self._kept = None
 
-    def _told(self, one: accounts.Account) -> str:
+    def _described(self, one: accounts.Account) -> str:
         if self._noted:
             command = f"mysqlops users rotate {self._pod.me.cluster} --finish"
             return f"{one} has a second password of a rotation that the Secret does not show any more: {command}"

@@ -233,16 +233,16 @@ class ClusterApi:
         seems_alive = abs(self._seconds_since(published.at)) < SEEMS_ALIVE_SECONDS
         return view.Peer(name, True, published, self._is_fresh(name, published), seems_alive)
 
-    def _is_fresh(self, name: str, told: publication.Publication) -> bool:
+    def _is_fresh(self, name: str, published: publication.Publication) -> bool:
         """True if the beat of exactly this agent has grown recently. A first sight proves nothing: it may be a dead
         member's last publication. Nor does an older publication that reappears, because a second API server's cache may
         be stuck; nor does any node's clock."""
         now, agents = self._clock.monotonic(), self._beats.setdefault(name, {})
-        identity = (told.pod_uid, told.started)
-        beat, grown_at = agents.setdefault(identity, (told.beat, -math.inf))
+        identity = (published.pod_uid, published.started)
+        beat, grown_at = agents.setdefault(identity, (published.beat, -math.inf))
         # Older agents do not report when they started, and restart at one.
-        if told.beat > beat or (not told.started and told.beat != beat):
-            beat, grown_at = told.beat, now
+        if published.beat > beat or (not published.started and published.beat != beat):
+            beat, grown_at = published.beat, now
             self._beats[name] = {identity: (beat, grown_at)}
-        is_older = bool(told.started) and told.beat < beat  # it said more since
+        is_older = bool(published.started) and published.beat < beat  # it said more since
         return not is_older and now - grown_at < FRESH_SECONDS

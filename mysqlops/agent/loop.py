@@ -116,7 +116,7 @@ class Loop:
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.blocked_because()))
             replicas, lost = telling.replicas(server), telling.lost_primaries(server)
-            self._publisher.offer(publisher.News(seen, server, at, self._since, replicas, lost, wants_look))
+            self._publisher.offer(publisher.Observation(seen, server, at, self._since, replicas, lost, wants_look))
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         if self._clock.monotonic() < self._denied[1]:
@@ -251,7 +251,7 @@ class Loop:
             knows_missing=self._secrets.knows_missing,
             accounts_trouble=self._secrets.accounts,
             tries=self._start_failures,
-            applier_failure=self._failing.told(server),
+            applier_failure=self._failing.reported(server),
             waiting_for="" if isinstance(action, member_actions.Serve) else self._why(action),
             **({"state": silent} if server is None else telling.of_server(server)),
         )

@@ -24,8 +24,8 @@ _SETTLED = (xcom.Answer.OK, xcom.Answer.FAIL)
 class Obituary:
     """Watches one member's mysqld; never raises."""
 
-    def __init__(self, own: pod.Pod, words: log.Log, clock: Clock) -> None:
-        self._pod, self._log, self._clock = own, words, clock
+    def __init__(self, own: pod.Pod, logger: log.Log, clock: Clock) -> None:
+        self._pod, self._log, self._clock = own, logger, clock
         self._over = clock.signal()
         self._last: tuple[view.ServerView | None, float] = (None, 0.0)
         self._asking_until = 0.0
@@ -67,8 +67,8 @@ class Obituary:
             refused = self._is_refused()
             is_own = refused and self._pod.has_own_name()  # a planned stop asks no name server
             wanted = obituary.plan(last, at - seen_at, cluster=cluster, is_refused=refused, has_own_name=is_own)
-            told = f"asked nobody: {wanted.why}" if isinstance(wanted, obituary.Silence) else self._send(wanted, at)
-            self._log.say(f"mysqld has ended; {told}")
+            outcome = f"asked nobody: {wanted.why}" if isinstance(wanted, obituary.Silence) else self._send(wanted, at)
+            self._log.say(f"mysqld has ended; {outcome}")
         finally:
             self._asking_until = 0.0
 
@@ -81,16 +81,16 @@ class Obituary:
 
     def _send(self, wanted: obituary.Request, at: float) -> str:
         """The first member that answers is enough; its answer only says whether it will propose the removal."""
-        told = []
+        outcomes = []
         for witness in wanted.witnesses:
             if self._over.is_set() or self._clock.monotonic() > at + _ALL_SECONDS:
                 break
             try:
                 answer = self._pod.ask_to_remove(witness, wanted.group_name, _ASK_SECONDS)
             except errors.MysqlopsError as error:
-                told.append(typed.visible(str(error)))
+                outcomes.append(typed.visible(str(error)))
                 continue
-            told.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
+            outcomes.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
             if answer in _SETTLED:
                 break
-        return f"asked the group to remove it: {'; '.join(told) or 'too late'}"
+        return f"asked the group to remove it: {'; '.join(outcomes) or 'too late'}"

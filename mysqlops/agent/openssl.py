@@ -83,8 +83,8 @@ def make_certificate(
 
 def ends(certificate: str) -> datetime:
     """When the first certificate of a bundle expires; raises StepFailed if it is not a certificate."""
-    told = _openssl("x509", "-noout", "-enddate", text=certificate)
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(told.strip().partition("=")[2]), UTC)
+    printed = _openssl("x509", "-noout", "-enddate", text=certificate)
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(printed.strip().partition("=")[2]), UTC)
 
 
 def days_left(certificate: str) -> int:

@@ -41,7 +41,7 @@ def wait_for_dns(_: argparse.Namespace) -> None:
     For a few seconds it may still resolve to the previous pod; joining then fails for half a minute.
     """
     me = settings.read()
-    own, told = pod.addresses(socket.gethostname()), ""
+    own, printed = pod.addresses(socket.gethostname()), ""
     while True:  # without a deadline: nothing in this pod can continue before that, and the log says why
         try:
             found = pod.addresses(me.host(me.ordinal))
@@ -51,8 +51,8 @@ def wait_for_dns(_: argparse.Namespace) -> None:
             trouble = f"is still {', '.join(sorted(found))}, this pod is {', '.join(sorted(own))}"
         except OSError as error:
             trouble = str(error)
-        if trouble != told:
-            told = trouble
+        if trouble != printed:
+            printed = trouble
             print(f"wait-for-dns: {me.host(me.ordinal)} {trouble}", flush=True)
         _CLOCK.sleep(0.2)
 
@@ -86,18 +86,18 @@ def _why_not_new(notes: Mapping[str, str]) -> str:
 
 def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
     """Wait while a Job puts a backup onto this member's volume; then return the annotations of the group's Lease."""
-    told = ""
+    printed = ""
     while True:  # without a deadline: a server must never start on a half-filled volume
         notes: dict[str, str] = group_lease.read(client, me.cluster)["metadata"].get("annotations") or {}
         backup = ordered.filling(notes).get(me.pod, "")
         if not backup:
             return notes
-        if backup != told:
+        if backup != printed:
             until = typed.visible(backup)
             print(
                 f"credentials: waiting until {until} is on the volume: mysqlops restore --member {me.pod}", flush=True
             )
-        told = backup
+        printed = backup
         _CLOCK.sleep(1.0)
 
 

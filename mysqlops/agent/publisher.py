@@ -32,7 +32,7 @@ _NOT_SERVING = (view.DOWN, publication.UNKNOWN, view.OFFLINE, view.RECOVERING)
 
 
 @dataclass(frozen=True)
-class News:
+class Observation:
     """What the loop hands over: the publication, the pods that the group shows ONLINE as replicas, the primaries that
     a majority has lost, and whether the loop wants to see the other members. `at` is when the server was asked, `since`
     when the member first saw itself in its current group (seconds of the agent's clock)."""
@@ -45,7 +45,7 @@ class News:
     lost: frozenset[str] = frozenset()
     wants_look: bool = False
 
-    def is_urgent(self, before: News | None) -> bool:
+    def is_urgent(self, before: Observation | None) -> bool:
         return before is None or self.lost != before.lost or not self.seen.is_same_but_for_time(before.seen)
 
 
@@ -59,10 +59,10 @@ class Publisher:
     """Publishes one member's state and reads its peers'. `seen` and `record` are what it last read, None if unknown;
     `sightings` counts members that are outside the group that still counts them."""
 
-    def __init__(self, around: cluster_api.ClusterApi, words: log.Log, clock: Clock, refresh: Refresh) -> None:
-        self._around, self._log, self._clock, self._refresh = around, words, clock, refresh
+    def __init__(self, around: cluster_api.ClusterApi, logger: log.Log, clock: Clock, refresh: Refresh) -> None:
+        self._around, self._log, self._clock, self._refresh = around, logger, clock, refresh
         self._refresh_at = clock.monotonic() + _REFRESH_SECONDS
-        self._news: News | None = None
+        self._observed: Observation | None = None
         self._gone: dict[str, int] = {}  # members recorded as joining without a pod -> looks in a row
         self.turned_at = clock.monotonic()
         self._said: publication.Publication | None = None
@@ -92,10 +92,10 @@ class Publisher:
         """True if the API server did not answer when it was last asked."""
         return self._failures > 0
 
-    def offer(self, news: News) -> None:
+    def offer(self, observed: Observation) -> None:
         """Take the news to publish; never waits."""
-        before, self._news = self._news, news
-        if news.is_urgent(before):
+        before, self._observed = self._observed, observed
+        if observed.is_urgent(before):
             self._wake.set()
 
     def ask(self, call: Callable[[], T]) -> T | None:
@@ -126,8 +126,8 @@ class Publisher:
         # set.
         is_news = self._said is None or self._said.role != seen.role or self._said.state != seen.state
         label = _label(seen) if is_news or self._label not in (None, seen.role) else None
-        told = replace(seen, held=self._still_held(seen), started=self._started, beat=self._beat)
-        self._label = self._around.publish(label, publication.dump(told))
+        complete = replace(seen, held=self._still_held(seen), started=self._started, beat=self._beat)
+        self._label = self._around.publish(label, publication.dump(complete))
         self._said, self._said_at = seen, self._clock.monotonic()
         for pod in harmless:
             self._strip(pod)
@@ -150,46 +150,46 @@ class Publisher:
 
     def _try_turn(self) -> None:
         """The top of the thread: after any error, the next turn tries again."""
-        news = self._news
-        if news is None or self._over.is_set():
+        observed = self._observed
+        if observed is None or self._over.is_set():
             return
         try:
-            self._turn(news)
+            self._turn(observed)
         except Exception as error:
             self._log.unexpected("turn", error)
         else:
             self.turned_at = self._clock.monotonic()
 
-    def _turn(self, news: News) -> None:
-        self._keep_note(news)
-        self._publish_if_due(news)
-        self._strip_lost(news.lost)
-        self._look_if_wanted(news)
-        self._refresh_if_due(news)
+    def _turn(self, observed: Observation) -> None:
+        self._keep_note(observed)
+        self._publish_if_due(observed)
+        self._strip_lost(observed.lost)
+        self._look_if_wanted(observed)
+        self._refresh_if_due(observed)
 
-    def _publish_if_due(self, news: News) -> None:
-        changed = self._said is None or not self._said.is_same_but_for_time(news.seen)
+    def _publish_if_due(self, observed: Observation) -> None:
+        changed = self._said is None or not self._said.is_same_but_for_time(observed.seen)
         now = self._clock.monotonic()
-        if (not changed and now < self._said_at + _BEAT_SECONDS) or now > news.at + _STALE_SECONDS:
+        if (not changed and now < self._said_at + _BEAT_SECONDS) or now > observed.at + _STALE_SECONDS:
             return
         before = self._label
-        if self.ask(lambda: self.publish(news.seen, news.replicas)):
+        if self.ask(lambda: self.publish(observed.seen, observed.replicas)):
             if before not in (None, self._label):
-                self._around.label_moved(self._clock.monotonic() - news.at)
-            if not news.wants_look:
+                self._around.label_moved(self._clock.monotonic() - observed.at)
+            if not observed.wants_look:
                 self._hear(self.ask(self._around.record))
 
     def _hear(self, record: view.GroupRecord | None) -> None:
         if record is not None:
             self.record, self._heard_at = record, self._clock.monotonic()
 
-    def _keep_note(self, news: News) -> None:
+    def _keep_note(self, observed: Observation) -> None:
         """Record the view that this member leads. The view was seen after the record was read, and the Lease must be
         unchanged: no member that recorded that it joins is left out."""
         record = self.record
-        if record is None or news.server is None or news.at <= self._heard_at:
+        if record is None or observed.server is None or observed.at <= self._heard_at:
             return
-        wanted = standing.noted(self._around.pod, news.server, record, news.since)
+        wanted = standing.noted(self._around.pod, observed.server, record, observed.since)
         if wanted is not None and self.ask(lambda: self._around.note(wanted, record)) is not None:
             self._hear(self.ask(self._around.record))
 
@@ -202,30 +202,30 @@ class Publisher:
                     self.ask(lambda pod=pod: self._strip(pod))  # type: ignore[misc]
         self._stripped = lost
 
-    def _look_if_wanted(self, news: News) -> None:
+    def _look_if_wanted(self, observed: Observation) -> None:
         now = self._clock.monotonic()
-        if not news.wants_look:
+        if not observed.wants_look:
             self.seen = None
-            self._watch_for_stuck_group(news, now)
+            self._watch_for_stuck_group(observed, now)
         elif now >= self._looked_at + _LOOK_SECONDS:
             self._looked_at, self.sightings = now, {}
             self.seen = self.ask(self._around.look)
             self._hear(self.seen.record if self.seen else None)
 
-    def _watch_for_stuck_group(self, news: News, now: float) -> None:
+    def _watch_for_stuck_group(self, observed: Observation, now: float) -> None:
         if now >= self._looked_at + stuck_group.LOOK_SECONDS:
             self._looked_at = now
             around = self.ask(self._around.look)
             peers = around.peers if around else ()
-            self.sightings = stuck_group.look(self.sightings, news.seen.group.split(","), peers)
+            self.sightings = stuck_group.look(self.sightings, observed.seen.group.split(","), peers)
 
-    def _refresh_if_due(self, news: News) -> None:
+    def _refresh_if_due(self, observed: Observation) -> None:
         record = self.record
         if self._clock.monotonic() >= self._refresh_at:
             self._refresh_at = self._clock.monotonic() + _REFRESH_SECONDS
-            if record is not None and news.server is not None and news.seen.role == names.ROLE_PRIMARY:
+            if record is not None and observed.server is not None and observed.seen.role == names.ROLE_PRIMARY:
                 self.ask(lambda: self._around.keep_copy(record))
-                self._drop_joining(record, news.server)
+                self._drop_joining(record, observed.server)
             self.ask(lambda: self._refresh(record))
 
     def _drop_joining(self, record: view.GroupRecord, server: view.ServerView) -> None:

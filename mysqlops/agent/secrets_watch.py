@@ -37,13 +37,13 @@ class SecretsWatch:
         self.knows_missing = False
         self._stage = ""  # of a rotation, as read at this look; empty unless the passwords were adopted
 
-    def look(self, words: log.Log, record: view.GroupRecord | None) -> None:
+    def look(self, logger: log.Log, record: view.GroupRecord | None) -> None:
         """`record` is the Lease as last read. Raises KubeError; any other failure is logged and retried at the next
         look."""
         missing, troubles, self._stage = "", list[str](), ""
         for take in (self._take_passwords, self._take_certificate, self._give_exporter):
             try:
-                missing = missing or take(words)
+                missing = missing or take(logger)
             except errors.Conflict:
                 pass  # another member did the same just now
             except errors.NotFound:
@@ -53,42 +53,42 @@ class SecretsWatch:
         self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
         self.missing, self.trouble = missing, "; ".join(troubles)
         if not missing and self._stage:  # else this pod may have the passwords from before a rotation
-            self._watch_accounts(words, record)
-        self._open_door(words, record)
-        words.say_if_new("missing", missing)
-        words.say_if_new("secrets", self.trouble and f"could not adopt the Secrets: {self.trouble}")
-        words.say_if_new("accounts", self.accounts)
+            self._watch_accounts(logger, record)
+        self._open_door(logger, record)
+        logger.say_if_new("missing", missing)
+        logger.say_if_new("secrets", self.trouble and f"could not adopt the Secrets: {self.trouble}")
+        logger.say_if_new("accounts", self.accounts)
 
-    def _open_door(self, words: log.Log, record: view.GroupRecord | None) -> None:
+    def _open_door(self, logger: log.Log, record: view.GroupRecord | None) -> None:
         """Drop the account of a killed adopt, and let the agent in by the administrative interface."""
         try:
             if self._member.drop_expired(names.USER_ADOPT, record):
-                words.say("dropped the expired account of an adopt")
+                logger.say("dropped the expired account of an adopt")
             if self._pod.is_denied:
                 self._pod.admit(record)
         except (errors.MysqlError, errors.ConfigError) as error:
-            words.say_if_new("door", f"the administrative interface is not usable yet: {error}")
+            logger.say_if_new("door", f"the administrative interface is not usable yet: {error}")
 
-    def _take_passwords(self, words: log.Log) -> str:
+    def _take_passwords(self, logger: log.Log) -> str:
         held = self._vault.read()
         put_back, missing = rotation.put_back(self._vault, self._pod, held)
         if put_back:
-            words.say(f"the Secrets did not hold {', '.join(put_back)}: restored it")
+            logger.say(f"the Secrets did not hold {', '.join(put_back)}: restored it")
         if rotation.refresh(self._pod, held):
-            words.say("adopted the passwords that the Secrets hold now")
+            logger.say("adopted the passwords that the Secrets hold now")
         self._stage = stages.stage_of(held.values)
         return self._vault.without(missing)
 
-    def _take_certificate(self, words: log.Log) -> str:
+    def _take_certificate(self, logger: log.Log) -> str:
         if self._certificates.refresh() or certificates.fingerprint() != self.loaded:
             self._member.reload_tls()
             self.loaded, self.until = certificates.fingerprint(), certificates.ends()
-            words.say("loaded the certificate that the Secret holds now")
+            logger.say("loaded the certificate that the Secret holds now")
         self._vault.complete_application(certificates.ca())  # the CA that every member has loaded by now
         return ""
 
-    def _give_exporter(self, words: log.Log) -> str:
-        self._exporter.look(words)
+    def _give_exporter(self, logger: log.Log) -> str:
+        self._exporter.look(logger)
         return ""
 
     def _is_rotation_noted(self) -> bool | None:
@@ -99,9 +99,9 @@ class SecretsWatch:
             return None
         return ordered.is_rotating(lease["metadata"].get("annotations") or {})
 
-    def _watch_accounts(self, words: log.Log, record: view.GroupRecord | None) -> None:
+    def _watch_accounts(self, logger: log.Log, record: view.GroupRecord | None) -> None:
         try:
-            self._accounts.look(words.say, record, self._stage)
+            self._accounts.look(logger.say, record, self._stage)
             self.accounts = self._accounts.trouble
         except errors.ConnectFailed:
             self.accounts = ""  # a server that is down is reported elsewhere

@@ -47,9 +47,9 @@ def _contexts(files: Mapping[str, str], work: Path) -> tuple[ssl.SSLContext, ssl
 
 
 def _shake_hands(serving: ssl.SSLContext, asking: ssl.SSLContext, host: str) -> None:
-    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = serving.wrap_bio(there, back, server_side=True)
-    client = asking.wrap_bio(back, there, server_hostname=host)
+    forth, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = serving.wrap_bio(forth, back, server_side=True)
+    client = asking.wrap_bio(back, forth, server_hostname=host)
     for _ in range(_ROUNDS):
         for side in (client, server):
             with contextlib.suppress(ssl.SSLWantReadError):

@@ -60,9 +60,9 @@ class Vault:
         if not self._main()[1]:
             return
         found = self._get(secret_map.secret(self._cluster, secret_map.APP))
-        there = api.decoded(found)
-        wanted = {**self._application(there.get("password", "")), "ca.crt": ca}
-        if there.get("password") and any(there.get(key) != value for key, value in wanted.items()):
+        existing = api.decoded(found)
+        wanted = {**self._application(existing.get("password", "")), "ca.crt": ca}
+        if existing.get("password") and any(existing.get(key) != value for key, value in wanted.items()):
             change = {"metadata": {"resourceVersion": _version(found)}, "data": secret_map.encoded(wanted)}
             self._api.patch("v1", "secrets", found["metadata"]["name"], change)
 
@@ -100,8 +100,8 @@ class Vault:
     def note(self, wanted: Mapping[str, str]) -> None:
         """Write these annotations to that Secret, unless it has them."""
         found = self._main()[0]["metadata"]
-        there = found.get("annotations") or {}
-        if any(there.get(key) != value for key, value in wanted.items()):
+        existing = found.get("annotations") or {}
+        if any(existing.get(key) != value for key, value in wanted.items()):
             self._api.patch("v1", "secrets", found["name"], {"metadata": {"annotations": dict(wanted)}})
 
     def _main(self) -> tuple[api.Json, bool]:

@@ -58,8 +58,8 @@ def opened(
         if chosen is not None and namespace != chosen:
             raise errors.ConfigError(f"{document.where}: metadata.namespace {namespace}: --namespace is {chosen}")
         if namespace not in sessions:
-            there = replace(run, access=replace(run.access, namespace=namespace))
-            sessions[namespace] = replace(session, client=there.client())
+            elsewhere = replace(run, access=replace(run.access, namespace=namespace))
+            sessions[namespace] = replace(session, client=elsewhere.client())
         entries.append(Entry(sessions[namespace], document))
     cluster_file.check_once((entry.session.client.namespace, entry.document) for entry in entries)
     return File(entries, _defaults(), pvc, redeploy)

@@ -56,8 +56,8 @@ def _show(run: Run, found: Iterable[Entry], explained: set[str]) -> None:
         return
     for entry in found:
         first, *more = entry.text.split("\n")
-        words = (entry.at[:23] + "Z", entry.member, entry.level, entry.code, first)
-        output.say(" ".join(filter(None, words)))
+        row = (entry.at[:23] + "Z", entry.member, entry.level, entry.code, first)
+        output.say(" ".join(filter(None, row)))
         for line in more:
             output.say(f"    | {line}")
         if entry.explanation and entry.code not in explained and entry.level != "note":

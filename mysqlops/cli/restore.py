@@ -168,8 +168,8 @@ def _find(session: Session, order: Order) -> Source:
 
     trust, to = order.trust or signing.Trust(), order.to
     place = targets.find(session.client, order.target)
-    there, chunks = backups.held(session, place, trust.signed_by)
-    found = backups.pick(there, place, order.backup)
+    listed, chunks = backups.held(session, place, trust.signed_by)
+    found = backups.pick(listed, place, order.backup)
     signing.check(found, accepted=trust.accept_unsigned)
     # --accept-unsigned accepts unsealed binary logs too. But if the backup's facts are sealed, its cluster had a key
     # and sealed the logs: then they must be sealed.

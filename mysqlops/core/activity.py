@@ -101,25 +101,25 @@ def is_ours(user: str, command: str) -> bool:
     return user in OURS or command.startswith(_SENDING)
 
 
-def read(told: Any) -> Activity:
+def read(answer: Any) -> Activity:
     """An agent's answer, which comes from a pod: what does not fit is left out, and said to be."""
-    told = told if isinstance(told, Mapping) else {}
-    failed = told.get("failed")
+    answer = answer if isinstance(answer, Mapping) else {}
+    failed = answer.get("failed")
     seen = {str(part): str(why) for part, why in failed.items()} if isinstance(failed, Mapping) else {}
     return Activity(
-        tuple(_all(Session, told, "sessions", seen)),
-        tuple(_all(Transaction, told, "transactions", seen)),
-        tuple(_all(Wait, told, "waits", seen)),
+        tuple(_all(Session, answer, "sessions", seen)),
+        tuple(_all(Transaction, answer, "transactions", seen)),
+        tuple(_all(Wait, answer, "waits", seen)),
         seen,
     )
 
 
-def accounts(told: Any) -> list[Account]:
-    return _all(Account, {"accounts": told}, "accounts", {})
+def accounts(answer: Any) -> list[Account]:
+    return _all(Account, {"accounts": answer}, "accounts", {})
 
 
-def _all(kind: type[Any], told: Mapping[str, Any], part: str, failed: dict[str, str]) -> list[Any]:
-    rows = told.get(part)
+def _all(kind: type[Any], answer: Mapping[str, Any], part: str, failed: dict[str, str]) -> list[Any]:
+    rows = answer.get(part)
     made = [typed.make(kind, row, plain=False) for row in rows] if isinstance(rows, list) else []
     if part not in failed and (not isinstance(rows, list) or None in made or len(made) > 2 * MOST):
         failed[part] = "the answer has another form than this release expects"

@@ -146,18 +146,18 @@ _KINDS = {Backup: BACKUP, Verification: VERIFICATION, Binding: BINDING}
 def binding(stored: Json) -> Binding:
     """The binding of a backup that restic has just stored, from `restic snapshots`; raises StorageError if it is
     none."""
-    told = next((told for _, told in facts.of_kind([stored], BACKUP)), None)
+    fact = next((fact for _, fact in facts.of_kind([stored], BACKUP)), None)
     tree = stored.get("tree")
-    if told is None or not isinstance(tree, str) or not _TREE.fullmatch(tree):
+    if fact is None or not isinstance(tree, str) or not _TREE.fullmatch(tree):
         raise StorageError("the stored snapshot holds no backup, or has no tree")
-    return Binding(_backup(told).id, tree, facts.digest(stored))
+    return Binding(_backup(fact).id, tree, facts.digest(stored))
 
 
 def digest(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def told(copied: str, stored: str) -> Backup:
+def of_steps(copied: str, stored: str) -> Backup:
     """The backup that a Job made, from the last lines of its steps; raises StorageError if they cannot be read."""
     summary = typed.object_of(stored)
     if "snapshot_id" not in summary:
@@ -167,7 +167,7 @@ def told(copied: str, stored: str) -> Backup:
     return replace(found, snapshot=summary["snapshot_id"], stored=size, store_seconds=seconds)
 
 
-def told_verification(checked: str) -> Verification:
+def verification_of_step(checked: str) -> Verification:
     return facts.make(Verification, typed.json_of(checked))
 
 
@@ -184,8 +184,8 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
     checks = _verifications(snapshots)
     bindings = list(facts.of_kind(snapshots, BINDING))
     found = []
-    for one, told in facts.of_kind(snapshots, BACKUP):
-        made = typed.make(Backup, {**told, "verified": None, "signed": UNSIGNED})
+    for one, fact in facts.of_kind(snapshots, BACKUP):
+        made = typed.make(Backup, {**fact, "verified": None, "signed": UNSIGNED})
         if made is None or not _is_sound(made):
             continue
         summary = one.get("summary", {})
@@ -205,7 +205,7 @@ def _signed(one: Json, made: Backup, keys: Keys, bindings: Sequence[tuple[Json, 
     if not (key := keys.key_of(one, made.cluster, made.namespace)):
         return keys.signed(one, made.cluster, made.namespace)
     wanted = Binding(made.id, str(one.get("tree")), facts.digest(one))
-    is_bound = any(typed.make(Binding, told) == wanted and facts.is_sealed_with(note, key) for note, told in bindings)
+    is_bound = any(typed.make(Binding, fact) == wanted and facts.is_sealed_with(note, key) for note, fact in bindings)
     return SIGNED if is_bound else FACTS
 
 
@@ -217,8 +217,8 @@ def trees(snapshots: Sequence[Json]) -> dict[str, str]:
 def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]:
     """Each verification with its entry; the newest last."""
     found, files = [], trees(snapshots)
-    for one, told in facts.of_kind(snapshots, VERIFICATION):
-        made = typed.make(Verification, told)
+    for one, fact in facts.of_kind(snapshots, VERIFICATION):
+        made = typed.make(Verification, fact)
         if made is not None and names.is_moment(made.at):
             found.append((one, replace(made, snapshot=one["id"], tree=made.tree or files.get(made.of_snapshot, ""))))
     return sorted(found, key=lambda pair: pair[1].at)
@@ -244,11 +244,11 @@ def _is_sound(made: Backup) -> bool:
         quantity.parse_bytes(made.storage_size)
     except ConfigError:
         return False
-    words = (made.origin, made.member, made.role, made.volume_snapshot, made.group)
+    labels = (made.origin, made.member, made.role, made.volume_snapshot, made.group)
     return (
         made.id.startswith(f"{made.cluster}-")
         and bool(_MOMENT.fullmatch(made.id.removeprefix(f"{made.cluster}-")))
-        and all(_WORD.fullmatch(word) for word in words)
+        and all(_WORD.fullmatch(word) for word in labels)
         and (made.method in (ARCHIVE, SNAPSHOT, LOGICAL) and made.checked in (NONE, CHECKSUM))
         and (names.is_moment(made.at) and (not made.committed or names.is_moment(made.committed)))
         and gtid.is_set(made.gtid)
@@ -274,23 +274,23 @@ def newest_first(backups: Iterable[Backup]) -> list[Backup]:
 def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]:
     """restic's ids of exactly these entries and their records: another entry may have the same backup id."""
     made = {backup.snapshot: backup.id for backup in gone}
-    stays = {str(told.get("id")) for one, told in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
+    stays = {str(fact.get("id")) for one, fact in facts.of_kind(snapshots, BACKUP) if one["id"] not in made}
     return [*made, *_records(snapshots, set(made.values()) - stays)]
 
 
 def left_of(snapshots: Sequence[Json], backup_id: str) -> list[str]:
     """restic's ids of the records of a backup whose entry is gone: a run that removed it was killed meanwhile."""
-    is_there = any(told.get("id") == backup_id for _, told in facts.of_kind(snapshots, BACKUP))
+    is_there = any(fact.get("id") == backup_id for _, fact in facts.of_kind(snapshots, BACKUP))
     return [] if is_there else _records(snapshots, {backup_id})
 
 
 def _records(snapshots: Sequence[Json], of: Collection[str]) -> list[str]:
     kinds = (VERIFICATION, BINDING)
-    return [one["id"] for kind in kinds for one, told in facts.of_kind(snapshots, kind) if str(told.get("of")) in of]
+    return [one["id"] for kind in kinds for one, fact in facts.of_kind(snapshots, kind) if str(fact.get("of")) in of]
 
 
-def _backup(told: Json) -> Backup:
-    return facts.make(Backup, {**told, "verified": None, "signed": UNSIGNED})
+def _backup(fact: Json) -> Backup:
+    return facts.make(Backup, {**fact, "verified": None, "signed": UNSIGNED})
 
 
 def _seconds(summary: Json) -> float:

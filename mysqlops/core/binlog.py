@@ -130,9 +130,9 @@ def _state(chunk: Chunk) -> tuple[bool, int, int, str]:
     return chunk.signed == SIGNED, chunk.transactions, chunk.revision, chunk.until
 
 
-def ordered(there: Iterable[Chunk]) -> list[Chunk]:
+def ordered(stored: Iterable[Chunk]) -> list[Chunk]:
     """Chunks of one history in order: an included set comes first, and has fewer transactions."""
-    return sorted(there, key=lambda one: (one.had.count(), one.after.count(), one.number, one.id))
+    return sorted(stored, key=lambda one: (one.had.count(), one.after.count(), one.number, one.id))
 
 
 def superseded(snapshots: Sequence[Json], keys: Keys | None = None) -> list[str]:
@@ -145,7 +145,7 @@ def superseded(snapshots: Sequence[Json], keys: Keys | None = None) -> list[str]
 def _all(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
     """All valid chunks: anybody with the repository's password may have written others."""
     keys = keys or Keys()
-    found = [(one, typed.make(Chunk, told)) for one, told in facts.of_kind(snapshots, CHUNK)]
+    found = [(one, typed.make(Chunk, fact)) for one, fact in facts.of_kind(snapshots, CHUNK)]
     return [
         replace(chunk, snapshot=one["id"], signed=keys.signed(one, chunk.cluster, chunk.namespace))
         for one, chunk in found
@@ -166,10 +166,10 @@ def _is_sound(chunk: Chunk) -> bool:
     return moments and gtid.is_set(chunk.before) and gtid.is_set(chunk.gtid)
 
 
-def reach(backup: Backup, there: Iterable[Chunk]) -> Reach:
+def reach(backup: Backup, stored: Iterable[Chunk]) -> Reach:
     """How far this backup can be recovered. Only chunks of its own history count, those with the same group name; for a
     backup that is sealed, or whose facts are, only sealed chunks count."""
-    counting = [chunk for chunk in there if backup.signed not in (SIGNED, FACTS) or chunk.signed == SIGNED]
+    counting = [chunk for chunk in stored if backup.signed not in (SIGNED, FACTS) or chunk.signed == SIGNED]
     own = ordered(chunk for chunk in counting if backup.group and chunk.history == backup.history)
     held = begun = GtidSet.parse(backup.gtid)
     used: list[Chunk] = []
@@ -216,9 +216,9 @@ def _complete_until(own: Iterable[Chunk], held: GtidSet) -> str:
     return min((chunk.until for chunk in ends if chunk.number == last), default="")
 
 
-def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk]) -> bool:
+def can_reach_now(now: Chunk, backups: Iterable[Backup], stored: Sequence[Chunk]) -> bool:
     """Whether a good backup can be recovered to the end of `now`, which a receiver is filling."""
-    chunks = [chunk for chunk in there if chunk.key != now.key]
+    chunks = [chunk for chunk in stored if chunk.key != now.key]
     for backup in backups:
         if backup.level == FAILED or backup.history != now.history:
             continue
@@ -227,11 +227,11 @@ def can_reach_now(now: Chunk, backups: Iterable[Backup], there: Sequence[Chunk])
     return False
 
 
-def continued(there: Sequence[Chunk]) -> dict[tuple[Owner, str], bool | None]:
+def continued(stored: Sequence[Chunk]) -> dict[tuple[Owner, str], bool | None]:
     """For the key of each chunk, whether the earlier chunks of its history reach it; None for the first."""
     found: dict[tuple[Owner, str], bool | None] = {}
     furthest: dict[tuple[Owner, str], Chunk] = {}
-    for chunk in there:
+    for chunk in stored:
         before = furthest.get(chunk.history)
         found[chunk.key] = None if before is None else chunk.had.is_subset(before.after)
         if before is None or before.after.is_subset(chunk.after):
@@ -239,9 +239,9 @@ def continued(there: Sequence[Chunk]) -> dict[tuple[Owner, str], bool | None]:
     return found
 
 
-def with_reach(backups: Sequence[Backup], there: Sequence[Chunk]) -> list[Backup]:
+def with_reach(backups: Sequence[Backup], stored: Sequence[Chunk]) -> list[Backup]:
     """Each backup with the time it can be recovered to, if that is later than what it holds."""
-    return [replace(backup, restorable_to=_beyond(backup, reach(backup, there))) for backup in backups]
+    return [replace(backup, restorable_to=_beyond(backup, reach(backup, stored))) for backup in backups]
 
 
 def _beyond(backup: Backup, found: Reach) -> str:
@@ -258,11 +258,11 @@ def not_needed(
     """The snapshots of a cluster's chunks that none of the kept backups needs, and of earlier states. The last chunks
     of each history stay: a receiver continues from there, also after a restore that returns to it. So do those that
     end later than `since` (core/making.py): a backup that nobody lists yet may need them."""
-    there = chunks(snapshots, keys)
+    held = chunks(snapshots, keys)
     # Chunks of an older release count too, because a user may choose them, but never in place of sealed ones.
     either = [stored for backup in kept for stored in {backup.signed: backup, "": replace(backup, signed="")}.values()]
-    needed = {chunk.key for backup in either for chunk in reach(backup, there).chunks}
-    own = [chunk for chunk in there if chunk.owner == owner]
+    needed = {chunk.key for backup in either for chunk in reach(backup, held).chunks}
+    own = [chunk for chunk in held if chunk.owner == owner]
     needed.update(chunk.key for chunk in own if not any(_goes_further(other, chunk) for other in reversed(own)))
     needed.update(chunk.key for chunk in own if not _ended_before(chunk, since))
     current = {chunk.key: _state(chunk) for chunk in own if chunk.key in needed}

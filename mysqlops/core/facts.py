@@ -64,10 +64,10 @@ def is_signed(snapshot: Json) -> bool:
 def is_sealed_with(snapshot: Json, key: str) -> bool:
     """Whether its seal was made with that key, over the facts and the kind that it shows."""
     found = snapshot.get("tags") or []
-    told = [[tag for tag in found if tag.startswith(start)] for start in (_KIND, _FACTS)]
-    if not key or [len(tags) for tags in told] != [1, 1]:
+    sealed = [[tag for tag in found if tag.startswith(start)] for start in (_KIND, _FACTS)]
+    if not key or [len(tags) for tags in sealed] != [1, 1]:
         return False
-    made = f"{_SEAL}{_seal(key, [one for (one,) in told])}"
+    made = f"{_SEAL}{_seal(key, [one for (one,) in sealed])}"
     return any(hmac.compare_digest(made, tag) for tag in found if tag.isascii())
 
 
@@ -77,8 +77,8 @@ def digest(snapshot: Json) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _seal(key: str, told: Sequence[str]) -> str:
-    return hmac.new(key.encode(), "\0".join(told).encode(), hashlib.sha256).hexdigest()
+def _seal(key: str, sealed: Sequence[str]) -> str:
+    return hmac.new(key.encode(), "\0".join(sealed).encode(), hashlib.sha256).hexdigest()
 
 
 def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]:

@@ -145,11 +145,11 @@ _NOTE_MAPS = ("members", "joining", "outcasts")
 
 def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[str, Any] | None:
     """The values of these keys, each of its type; None if the text holds anything else."""
-    told = typed.json_of(text)
-    if not isinstance(told, dict):
+    parsed = typed.json_of(text)
+    if not isinstance(parsed, dict):
         return None
-    is_text = all(isinstance(told.get(key, ""), str) for key in texts)
-    is_map = all(names.are_members(told.get(key, {})) for key in maps)
-    if not is_text or not is_map or not gtid.is_set(told.get("began_with", "")):
+    is_text = all(isinstance(parsed.get(key, ""), str) for key in texts)
+    is_map = all(names.are_members(parsed.get(key, {})) for key in maps)
+    if not is_text or not is_map or not gtid.is_set(parsed.get("began_with", "")):
         return None
-    return {key: told[key] for key in (*texts, *maps) if key in told}
+    return {key: parsed[key] for key in (*texts, *maps) if key in parsed}

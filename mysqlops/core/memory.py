@@ -82,16 +82,16 @@ def fit(memory_bytes: int, sized: sizing.Sizing, user: Mapping[str, str | None])
     own = {my_cnf.option(key, value).name: value for key, value in sized.variables().items()}
     chosen = {name: value for name, value in user.items() if name in SIZES}
     wanted, usual = need({**own, **chosen}), need(own)
-    told = ", ".join(f"{name}={value}" for name, value in sorted(chosen.items()))
+    settings = ", ".join(f"{name}={value}" for name, value in sorted(chosen.items()))
     limit = quantity.format_bytes(memory_bytes)
     if wanted.least > max(memory_bytes, usual.least):
         return Fit(
-            refused=f"{told}: with these a member needs {quantity.format_bytes(wanted.least)} of memory, but its "
+            refused=f"{settings}: with these a member needs {quantity.format_bytes(wanted.least)} of memory, but its "
             f"limit is {limit}"
         )
     if wanted.most > max(memory_bytes, usual.most):
         return Fit(
-            warning=f"{told}: if every connection uses its buffers at once, a member needs "
+            warning=f"{settings}: if every connection uses its buffers at once, a member needs "
             f"{quantity.format_bytes(wanted.most)} of memory, its limit is {limit}, and it would be killed"
         )
     return Fit()

@@ -207,9 +207,9 @@ def is_pod(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9][-a-z0-9]{0,61}-\d", text) is not None
 
 
-def are_members(told: object) -> bool:
+def are_members(value: object) -> bool:
     """True of a map from members' pods to their server_uuids."""
-    return isinstance(told, dict) and all(is_pod(str(pod)) and isinstance(uuid, str) for pod, uuid in told.items())
+    return isinstance(value, dict) and all(is_pod(str(pod)) and isinstance(uuid, str) for pod, uuid in value.items())
 
 
 def is_moment(text: str) -> bool:

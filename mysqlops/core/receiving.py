@@ -40,10 +40,10 @@ class Start:
     number: int = 0
 
 
-def start(owner: Owner, source: Source, backups: Iterable[Backup], there: Iterable[binlog.Chunk]) -> Start:
+def start(owner: Owner, source: Source, backups: Iterable[Backup], stored: Iterable[binlog.Chunk]) -> Start:
     """Where a receiver continues: at the end of the last chunk if the primary still has everything after it; else at
     the newest good backup, so that this one can be recovered further; else at the primary's current state."""
-    here = [chunk for chunk in there if chunk.owner == owner]
+    here = [chunk for chunk in stored if chunk.owner == owner]
     number = max((chunk.number for chunk in here), default=0) + 1
     own = [chunk for chunk in here if chunk.group == source.group]
     gap = ""

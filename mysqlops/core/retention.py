@@ -85,8 +85,8 @@ def counting(backups: Sequence[Backup], now: datetime, *, has_key: bool) -> list
     """The backups that may push others out: sealed with the cluster's key, once it has one, and not dated in the
     future. Anybody who may write to the repository can forge any other."""
     until = now + _CLOCKS
-    there = [backup for backup in backups if datetime.fromisoformat(backup.at) <= until]
-    return [backup for backup in there if backup.signed == SIGNED or not has_key]
+    existing = [backup for backup in backups if datetime.fromisoformat(backup.at) <= until]
+    return [backup for backup in existing if backup.signed == SIGNED or not has_key]
 
 
 def expired(backups: Sequence[Backup], policy: Policy, now: datetime, *, has_key: bool) -> list[Backup]:

@@ -91,9 +91,9 @@ def history_of(annotations: Mapping[str, str]) -> History | None:
 _GROUP = re.compile(r"[0-9A-Za-z-]{0,64}")
 
 
-def _line(told: Any) -> Timeline | None:
+def _line(value: Any) -> Timeline | None:
     """None unless each value is valid: claims are named after it, and members are expected because of it."""
-    line = typed.make(Timeline, told)
+    line = typed.make(Timeline, value)
     if line is None or not names.is_claim_template(line.claims) or not _GROUP.fullmatch(line.group):
         return None
     return line if names.are_members(line.members) and names.are_members(line.outcasts) else None

@@ -81,14 +81,14 @@ def _written(one: str, kept: str) -> str:
     return one if is_shown else one.encode("unicode_escape").decode()
 
 
-def trouble(kind: type[DataclassInstance], told: Mapping[str, Any], *, plain: bool = True) -> str:
+def trouble(kind: type[DataclassInstance], given: Mapping[str, Any], *, plain: bool = True) -> str:
     """Which field does not fit the dataclass, and why; empty if all do. The caller checks fields that hold more than a
     text, a number or a boolean; numbers are not negative."""
     for name, wanted, allowed, is_required in _rules(kind):
-        if name not in told:
+        if name not in given:
             if is_required:
                 return f"{name} is missing"
-        elif allowed and (why := _unfit(told[name], allowed, plain=plain)):
+        elif allowed and (why := _unfit(given[name], allowed, plain=plain)):
             return f"{name}: expected {wanted}, found {why}"
     return ""
 
@@ -116,8 +116,8 @@ def _unfit(value: Any, allowed: tuple[type, ...], *, plain: bool) -> str:
     return "" if is_in_range else str(value)
 
 
-def make(kind: type[T], told: Any, *, plain: bool = True) -> T | None:
+def make(kind: type[T], given: Any, *, plain: bool = True) -> T | None:
     """The dataclass, without unknown fields; None if the value does not fit it."""
-    if not isinstance(told, Mapping) or trouble(kind, told, plain=plain):
+    if not isinstance(given, Mapping) or trouble(kind, given, plain=plain):
         return None
-    return kind(**{key: value for key, value in told.items() if key in kind.__dataclass_fields__})
+    return kind(**{key: value for key, value in given.items() if key in kind.__dataclass_fields__})

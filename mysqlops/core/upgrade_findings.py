@@ -46,11 +46,11 @@ class Found:
 
 def read(output: str) -> Found | None:
     """None if the output holds no result of the checker, whatever else it says."""
-    told = typed.object_of(output[output.find("{") : output.rfind("}") + 1])
-    checks = told.get("checksPerformed")
+    report = typed.object_of(output[output.find("{") : output.rfind("}") + 1])
+    checks = report.get("checksPerformed")
     if not isinstance(checks, list):
         return None
-    count = told.get("errorCount")
+    count = report.get("errorCount")
     found = tuple(finding for check in checks if isinstance(check, dict) for finding in _of_check(check))
     return Found(found, count if isinstance(count, int) else 0)
 

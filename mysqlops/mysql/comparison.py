@@ -175,10 +175,10 @@ def held(server: connect.Server, database: str) -> list[str]:
     return [*(f"table {name}" for name in tables(server, database)), *sorted(programs(server, database))]
 
 
-def differing(there: dict[str, str], here: dict[str, str]) -> list[str]:
+def differing(other: dict[str, str], here: dict[str, str]) -> list[str]:
     """Programs that only one side has, or that both have with another body."""
-    missing = there.keys() ^ here.keys()
-    return sorted(missing | {name for name in there if there[name] and here.get(name) and there[name] != here[name]})
+    missing = other.keys() ^ here.keys()
+    return sorted(missing | {name for name in other if other[name] and here.get(name) and other[name] != here[name]})
 
 
 def is_event(program: str) -> bool:
@@ -191,12 +191,12 @@ def compare(source: connect.Server, target: connect.Server, database: str) -> li
     (foreign_programs.create_events)."""
     found = []
     for table in tables(source, database):
-        there = contents(source, database, table)
+        other = contents(source, database, table)
         try:
             here = contents(target, database, table)
         except errors.StatementFailed:
             here = Contents(-1, 0)
-        found.append({"name": f"{database}.{table}", "rows": there.rows, "copied": here.rows, "equal": there == here})
+        found.append({"name": f"{database}.{table}", "rows": other.rows, "copied": here.rows, "equal": other == here})
     different = differing(programs(source, database), programs(target, database))
     odd = [program for program in different if not is_event(program)]
     return [*found, *({"name": f"{database} {program}", "rows": 0, "copied": -1, "equal": False} for program in odd)]

@@ -163,18 +163,18 @@ def _hash(text: str) -> str:
 
 def differences(recorded: Contents, found: Contents) -> list[str]:
     """The differences, each in a few words."""
-    told = []
+    differences = []
     for kind in ("tables", "rights", "programs"):
         before: dict[str, Any] = getattr(recorded, kind)
         after: dict[str, Any] = getattr(found, kind)
-        told += [f"{name} is missing" for name in sorted(before.keys() - after.keys())]
-        told += [f"{name} is new" for name in sorted(after.keys() - before.keys())]
-        told += [
+        differences += [f"{name} is missing" for name in sorted(before.keys() - after.keys())]
+        differences += [f"{name} is new" for name in sorted(after.keys() - before.keys())]
+        differences += [
             f"{name}: {_show(after[name])} instead of {_show(before[name])}"
             for name in sorted(before.keys() & after.keys())
             if before[name] != after[name]
         ]
-    return told
+    return differences
 
 
 def _show(one: Table | str) -> str:

@@ -93,10 +93,12 @@ def existing(server: connect.Server) -> set[tuple[str, str]]:
     return {(_text(user), _text(host)) for user, host in server.query("SELECT user, host FROM mysql.user")}
 
 
-def why_not(one: Account, there: set[tuple[str, str]], named: Sequence[str], kept: Collection[str] = ()) -> str | None:
+def why_not(
+    one: Account, existing: set[tuple[str, str]], named: Sequence[str], kept: Collection[str] = ()
+) -> str | None:
     """Why an account is not copied. `kept` are the cluster's databases that do not come from the source: rights on the
     source's database of that name say nothing about them."""
-    if one.user in ("root", names.USER_APP) or one.user.startswith("mysqlops") or (one.user, one.host) in there:
+    if one.user in ("root", names.USER_APP) or one.user.startswith("mysqlops") or (one.user, one.host) in existing:
         return "the cluster has its own, which stays"
     if not one.user:
         return "an anonymous account would take precedence over others from its hosts"

@@ -69,8 +69,8 @@ def create_events(source: connect.Server, target: connect.Server, databases: Seq
     """From here on the cluster runs them. Raises StepFailed, MysqlError, unless all exist as on the source."""
     for database in databases:
         _create(source, target, database, _EVENTS)
-        there, here = (_events(server, database) for server in (source, target))
-        if different := comparison.differing(there, here):
+        original, here = (_events(server, database) for server in (source, target))
+        if different := comparison.differing(original, here):
             raise errors.StepFailed(f"source and copy differ in {database} {different[0]}")
 
 

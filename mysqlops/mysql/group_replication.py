@@ -192,8 +192,8 @@ def _execute(server: connect.Server, command: str, what: str, began: Any) -> Non
     try:
         server.execute_secret(command, what)
     except errors.StatementFailed as error:
-        told = server.query(_COMPLAINTS, [began])
-        text = _REPORTED.sub(r"\1", str(told[0][0])) if told else "its error log gives no reason"
+        rows = server.query(_COMPLAINTS, [began])
+        text = _REPORTED.sub(r"\1", str(rows[0][0])) if rows else "its error log gives no reason"
         text = applier.without_values(text)[:_REASON_LENGTH]
         raise errors.StatementFailed(f"{error}: {text}", errno=error.errno, hint=error.hint) from None
 

@@ -107,8 +107,8 @@ def connect_to_source(server: connect.Server, login: connect.Login) -> None:
     connect.set_read_timeout(server, _START_SECONDS)
     server.query("STOP REPLICA IO_THREAD")
     start = "START REPLICA IO_THREAD"
-    words = f"{start} USER = {accounts.quote(login.user)} PASSWORD = {accounts.quote(login.password)}"
-    server.execute_secret(words, start)
+    statement = f"{start} USER = {accounts.quote(login.user)} PASSWORD = {accounts.quote(login.password)}"
+    server.execute_secret(statement, start)
 
 
 def receiving(server: connect.Server) -> Receiving:

@@ -55,7 +55,7 @@ gr_flow_control_throttle_active_count flow_control_throttled_sessions
 gr_flow_control_throttle_count flow_control_throttled_total
 gr_flow_control_throttle_time_sum flow_control_throttle_seconds_total
 """
-_METRICS = {name: told for name, *told in (line.split() for line in _VARIABLES.strip().splitlines())}
+_METRICS = {name: about for name, *about in (line.split() for line in _VARIABLES.strip().splitlines())}
 _PARTS = {"innodb_row_lock_time": 1e3, "gr_flow_control_throttle_time_sum": 1e6}  # of a second
 _NAMES = ", ".join(map(accounts.quote, _METRICS))
 _COUNTED = f"""

@@ -97,15 +97,15 @@ def wait_for(
     if login is not None:
         connect.check_trust(login)
     deadline = clock.monotonic() + timeout_seconds
-    told: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     while True:
         for target in targets:
             why = why_not_ready(target, login)
             if why is None:
                 return target
-            if told.get(str(target)) != why:
-                told[str(target)] = why
+            if reasons.get(str(target)) != why:
+                reasons[str(target)] = why
                 tell(f"waiting: {why}")
         if clock.monotonic() >= deadline:
-            raise errors.WaitTimeout(f"no database after {timeout_seconds:.0f} s: " + "; ".join(told.values()))
+            raise errors.WaitTimeout(f"no database after {timeout_seconds:.0f} s: " + "; ".join(reasons.values()))
         clock.sleep(0.5)

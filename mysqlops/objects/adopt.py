@@ -213,7 +213,7 @@ class Report:
 
 def read_report(log: str) -> Report | None:
     """The report from the log of the Job's last container; None if it wrote none that can be read."""
-    found = _told(log)
+    found = _printed(log)
     try:
         tables = found["tables"]
         return Report(
@@ -232,10 +232,10 @@ def read_report(log: str) -> Report | None:
 
 def read_standing(log: str) -> SourceStanding | None:
     """What the Job of a confirmation found; None if it wrote nothing."""
-    return typed.make(SourceStanding, _told(log))
+    return typed.make(SourceStanding, _printed(log))
 
 
-def _told(log: str) -> Json:
+def _printed(log: str) -> Json:
     """What the last line of JSON says; empty if there is none that can be read."""
     return typed.object_of(next((line for line in reversed(log.splitlines()) if line.startswith("{")), ""))
 

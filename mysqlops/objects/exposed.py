@@ -125,5 +125,5 @@ def addresses(found: Json | None) -> list[str]:
     port = found["spec"]["ports"][0]
     if found["spec"]["type"] == "NodePort":
         return [f"NODE:{port['nodePort']}"] if port.get("nodePort") else []
-    there = (found.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
-    return [f"{address.get('hostname') or address.get('ip')}:{port['port']}" for address in there]
+    ingress = (found.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
+    return [f"{address.get('hostname') or address.get('ip')}:{port['port']}" for address in ingress]

@@ -39,11 +39,11 @@ def owner(pod: Json) -> Json | None:
     )
 
 
-def pods_of(job: Json, there: Iterable[Json]) -> list[Json]:
+def pods_of(job: Json, pods: Iterable[Json]) -> list[Json]:
     uid = job["metadata"]["uid"]
-    return [pod for pod in there if (found := owner(pod)) is not None and found["uid"] == uid]
+    return [pod for pod in pods if (found := owner(pod)) is not None and found["uid"] == uid]
 
 
-def pods_of_name(name: str, there: Iterable[Json]) -> list[Json]:
+def pods_of_name(name: str, pods: Iterable[Json]) -> list[Json]:
     """Also those of earlier Jobs of that name."""
-    return [pod for pod in there if (found := owner(pod)) is not None and found["name"] == name]
+    return [pod for pod in pods if (found := owner(pod)) is not None and found["name"] == name]

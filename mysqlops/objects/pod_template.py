@@ -110,9 +110,9 @@ def _containers(pod: Json, patch: Json) -> None:
 
 def _add(container: Json, field: str, key: str, patch: Json) -> None:
     if field in patch:
-        there = container.get(field, [])
-        known = {item[key] for item in there}
-        container[field] = [*there, *(item for item in patch[field] if item[key] not in known)]
+        existing = container.get(field, [])
+        known = {item[key] for item in existing}
+        container[field] = [*existing, *(item for item in patch[field] if item[key] not in known)]
 
 
 def _affinity(ours: Json, theirs: Json) -> Json:

@@ -11,13 +11,13 @@ Json = dict[str, Any]
 
 
 def outdated(stateful_set: Json, pods: Mapping[str, Json]) -> frozenset[str]:
-    """The pods that were not created from the newest template; reliable only once `is_told`."""
+    """The pods that were not created from the newest template; reliable only once `is_observed`."""
     newest = stateful_set.get("status", {}).get("updateRevision")
     labels = {name: pod["metadata"].get("labels") or {} for name, pod in pods.items()}
     return frozenset(name for name, found in labels.items() if found.get("controller-revision-hash") != newest)
 
 
-def is_told(stateful_set: Json) -> bool:
+def is_observed(stateful_set: Json) -> bool:
     """True once the StatefulSet's status refers to its newest template."""
     observed = stateful_set.get("status", {}).get("observedGeneration", 0)
     return bool(observed >= stateful_set["metadata"].get("generation", 0))

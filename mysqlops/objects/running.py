@@ -91,13 +91,13 @@ def differs(field: str, wanted: ClusterSpec, running: ClusterSpec) -> bool:
 
 def _reason(field: str, wanted: ClusterSpec, running: ClusterSpec) -> Reason:
     option, verb = _VERBS[field]
-    value, there = (_words(getattr(spec, field)) for spec in (wanted, running))
+    value, present = (_words(getattr(spec, field)) for spec in (wanted, running))
     if field == "mysqld":
         text = "--config: the settings differ from the running ones: " + ", ".join(_settings(wanted, running))
     elif field == "pod":
         text = f"--pod-patch: {running.name} runs with another patch, or with none"
     else:
-        text = f"{option} {value}: {running.name} runs with {there}"
+        text = f"{option} {value}: {running.name} runs with {present}"
     hint = f"mysqlops {verb.format(name=running.name, wanted=value)}" if verb else "a running cluster keeps its class"
     return Reason("changed-option", text, hint)
 

@@ -76,7 +76,7 @@ def look(client: Client, name: str) -> planning.State:
         partial(own.find, client, "Deployment", names.receiver(name), name),
         partial(targets.everything, client),
     ]
-    running, lease, cron_job, deployment, there = client.together(reads)
+    running, lease, cron_job, deployment, known = client.together(reads)
     annotations = status.annotations_of(lease)
     if running is None:
         running = _half_remade(client, name, annotations)
@@ -91,7 +91,7 @@ def look(client: Client, name: str) -> planning.State:
         noted=noted,
         schedule=cron_jobs.request_of(cron_job) if cron_job else None,
         receiver=cluster_file.Receiver(*receiving.noted(deployment)) if deployment else None,
-        targets=frozenset(target.name for target in there),
+        targets=frozenset(target.name for target in known),
         gone=agreed.NOTHING if running else _gone(client, name, annotations),
     )
 

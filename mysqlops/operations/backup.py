@@ -83,7 +83,7 @@ def create(session: Session, name: str, request: Request) -> backup.Backup:
     copied, stored = (jobs.last_line(session, pod, step) for step in ("copy", "store"))
     signed = signing.of_job(session, pod, name)
     jobs.delete(session, wanted["metadata"]["name"], name)
-    return replace(backup.told(copied, stored), target=request.target.name, signed=signed)
+    return replace(backup.of_steps(copied, stored), target=request.target.name, signed=signed)
 
 
 Make = Callable[[Session, str, Request], backup.Backup]
@@ -150,12 +150,12 @@ def find(session: Session, target: Target, backup_id: str) -> backup.Backup:
     return pick(catalogue(session, target), target, backup_id)
 
 
-def pick(there: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
+def pick(listed: list[backup.Backup], target: Target, backup_id: str) -> backup.Backup:
     """Raises Refused, which lists the existing backups."""
-    same = [stored for stored in there if stored.id == backup_id]
+    same = [stored for stored in listed if stored.id == backup_id]
     found = next((stored for stored in same if stored.signed == backup.SIGNED), same[0] if same else None)
     if found is None:
-        some = ", ".join(stored.id for stored in there[:5]) or "none"
+        some = ", ".join(stored.id for stored in listed[:5]) or "none"
         text = f"BACKUP {backup_id}: no such backup in target {target.name}, which holds {some}"
         raise Refused([Reason("no-such-backup", text, f"mysqlops backup list --target {target.name}")])
     return found
@@ -178,7 +178,7 @@ def verify(session: Session, name: str, target: Target, chosen: backup.Backup) -
     """Restore it into a separate pod, start it, and compare everything; raises StepFailed with the differences."""
     made = verify_job(session, name, target, chosen)
     pod = jobs.run(session, made, backup_progress.progress, "verify-refused")
-    checked = backup.told_verification(jobs.last_line(session, pod, "check"))
+    checked = backup.verification_of_step(jobs.last_line(session, pod, "check"))
     jobs.delete(session, made["metadata"]["name"], name)
     return replace(chosen, verified=checked)
 

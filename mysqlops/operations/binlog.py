@@ -45,8 +45,8 @@ def start(session: Session, name: str, request: planning.Request) -> binlog.Repo
 def _refuse_other_target(session: Session, name: str, target: Target) -> None:
     """With two targets, each repository would hold only a part of the logs."""
     found = own.find(session.client, "Deployment", names.receiver(name), name)
-    if found is not None and (there := planning.noted(found)[0]) != target.name:
-        text = f"--target {target.name}: the binary logs of {name} already go to {there}"
+    if found is not None and (other := planning.noted(found)[0]) != target.name:
+        text = f"--target {target.name}: the binary logs of {name} already go to {other}"
         raise Refused([Reason("other-target", text, f"mysqlops backup binlog stop {name}, then start it again")])
 
 

@@ -162,11 +162,15 @@ def export(client: Client, name: str) -> Exported:
     if spec.replicas == 0:
         spec = replace(spec, replicas=state.replicas_stopped)
     used = {part.target for part in (state.schedule, state.receiver) if part is not None}
-    there = [target for target in targets.everything(client) if target.name in used]
-    made = [cluster_file.of_target(target, client.namespace) for target in sorted(there, key=lambda one: one.name)]
+    existing = [target for target in targets.everything(client) if target.name in used]
+    made = [cluster_file.of_target(target, client.namespace) for target in sorted(existing, key=lambda one: one.name)]
     annotations = status.annotations_of(leases.find(client, name))
     kinds = (schedule.BACKUP, schedule.VERIFY)
     found = [own.find(client, "CronJob", names.schedule(name, kind), name) for kind in kinds]
     cron_jobs = [document for document in found if document is not None]
-    missing = (*unsaid.of_state(name, state), *unsaid.of_notes(annotations, cron_jobs), *unsaid.of_targets(used, there))
+    missing = (
+        *unsaid.of_state(name, state),
+        *unsaid.of_notes(annotations, cron_jobs),
+        *unsaid.of_targets(used, existing),
+    )
     return Exported([*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)], missing)

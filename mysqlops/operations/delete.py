@@ -47,12 +47,12 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         steps.append(Step("delete", "Lease", names.receiver(name), f"belongs to the receiver of {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):
-            there = [
+            existing = [
                 manifest
                 for manifest in client.list(kind, selector)
                 if manifest["metadata"]["name"] not in _not_data(name)
             ]
-            steps += [_of_data(kind, manifest, "opens the data") for manifest in there]
+            steps += [_of_data(kind, manifest, "opens the data") for manifest in existing]
         claims = observe.own_claims(client, name)
         steps += [_of_data("PersistentVolumeClaim", claim, "holds data") for claim in claims]
     elif any(step.kind == "StatefulSet" for step in steps):
@@ -69,8 +69,8 @@ def _orphans(client: Client, name: str) -> list[Json]:
     """Members that still run after their StatefulSet was deleted to be replaced."""
     if client.find("StatefulSet", name) is not None:
         return []
-    there = client.list("Pod", names.selector_text(name))
-    return [pod for pod in there if names.is_member(pod["metadata"]["name"], name)]
+    existing = client.list("Pod", names.selector_text(name))
+    return [pod for pod in existing if names.is_member(pod["metadata"]["name"], name)]
 
 
 def _not_data(name: str) -> tuple[str, ...]:
@@ -93,10 +93,10 @@ def kept(client: Client, name: str) -> list[str]:
 
 def _check_kept(client: Client, name: str) -> None:
     """Objects to keep must not be in deletion already; raises Refused."""
-    there = [
+    existing = [
         claim for claim in client.list("PersistentVolumeClaim") if names.is_claim_of(claim["metadata"]["name"], name)
     ]
-    if reasons := naming.going(name, there):
+    if reasons := naming.going(name, existing):
         raise errors.Refused(reasons)
 
 

@@ -57,8 +57,8 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
         if taken := observe.check_name_is_free(client, spec.name):
             raise errors.Refused(taken)
         in_use = _in_use_before(client, spec.name)
-        there = observe.unaccounted_claims(client, spec.name, in_use.claims)
-        reasons = claims.left_out(spec.name, there, spec.replicas)
+        existing = observe.unaccounted_claims(client, spec.name, in_use.claims)
+        reasons = claims.left_out(spec.name, existing, spec.replicas)
         if reasons := reasons + _half_restored(client, names.claim(spec.name, 0, in_use.claims), spec.name):
             raise errors.Refused(reasons)
         wanted = objects(spec, in_use)
@@ -187,9 +187,9 @@ def _note_formed(session: Session, lease: Json) -> None:
     an empty member must not form another."""
     cluster, name = lease["metadata"]["labels"][names.LABEL_INSTANCE], lease["metadata"]["name"]
     found = leases.get(session.client, cluster)
-    there = status.annotations_of(found)
-    copied = {key: value for key, value in vault.notes(session.client, cluster).items() if value and key not in there}
-    if names.ANNOTATION_BOOTSTRAPPED not in there | copied and observe.claims(session.client, cluster):
+    noted = status.annotations_of(found)
+    copied = {key: value for key, value in vault.notes(session.client, cluster).items() if value and key not in noted}
+    if names.ANNOTATION_BOOTSTRAPPED not in noted | copied and observe.claims(session.client, cluster):
         copied[names.ANNOTATION_BOOTSTRAPPED] = f"deploy {instant.text(session.clock.now())}: claims of {cluster} exist"
     if copied:
         unchanged = {"resourceVersion": found["metadata"]["resourceVersion"], "annotations": copied}

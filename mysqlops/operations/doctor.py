@@ -72,8 +72,8 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     reads += [partial(_ask, session, pod, sorted(parts)) for pod in running]
     if seen.targets is None:
         unread[TARGETS] = "this user may not list Secrets"
-    told = client.together([partial(_tried, read) for read in reads])
-    found = dict(zip((BUDGET, ROLE, *running), told, strict=True))
+    replies = client.together([partial(_tried, read) for read in reads])
+    found = dict(zip((BUDGET, ROLE, *running), replies, strict=True))
     unread |= {source: str(one) for source, one in found.items() if isinstance(one, errors.MysqlopsError)}
     return Facts(
         seen=seen,
@@ -113,8 +113,8 @@ def _answers(pod: Json) -> bool:
 
 def _ask(session: Session, pod: str, parts: Sequence[str]) -> Answer:
     asked = session.clock.now().timestamp()
-    told = agents.run(session.client, pod, "examine", *parts, timeout_seconds=_ASK_SECONDS)
-    return Answer(asked, session.clock.now().timestamp(), answers.read(told))
+    reply = agents.run(session.client, pod, "examine", *parts, timeout_seconds=_ASK_SECONDS)
+    return Answer(asked, session.clock.now().timestamp(), answers.read(reply))
 
 
 def _tried(read: Callable[[], Any]) -> Any:

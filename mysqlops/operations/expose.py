@@ -58,8 +58,8 @@ def remove(session: Session, name: str, service: str) -> bool:
     """Close it again, whatever the Lease says; False if there is none. Host names leave the certificate when that is
     renewed."""
     client = session.client
-    there = [(kind, manifest) for kind in exposed.KINDS for manifest in client.list(kind, exposed.selector(name))]
-    found = [(kind, one) for kind, one in there if exposed.opens(one) == service]
+    existing = [(kind, manifest) for kind in exposed.KINDS for manifest in client.list(kind, exposed.selector(name))]
+    found = [(kind, one) for kind, one in existing if exposed.opens(one) == service]
     for kind, one in found:
         client.delete(kind, one["metadata"]["name"], uid=one["metadata"]["uid"])
     is_noted = service in exposure.read(status.annotations_of(leases.find(client, name)))

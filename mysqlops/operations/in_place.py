@@ -98,9 +98,9 @@ def plan_revert(session: Session, name: str) -> Swap:
         raise Refused([Reason("nothing-to-revert", text, "mysqlops restore BACKUP --in-place NAME")])
     running = observe.must_run(session.client, name)
     reasons = planning.other_restores(name, annotations) + _unready(session, name, annotations)
-    there = _claims(session, name, history.before.claims)
+    existing = _claims(session, name, history.before.claims)
     wanted = [names.claim(name, ordinal, history.before.claims) for ordinal in range(running.spec.replicas)]
-    if gone := [claim for claim in wanted if claim not in there]:
+    if gone := [claim for claim in wanted if claim not in existing]:
         text = f"claims of the previous data are missing: {', '.join(gone)}"
         hint = f"mysqlops scale {name} to the previous number of members, or restore a backup"
         reasons.append(Reason("claims-gone", text, hint))
@@ -249,8 +249,8 @@ def _is_kept(session: Session, claim: str) -> bool:
 
 
 def _claims(session: Session, name: str, template: str) -> list[str]:
-    there = observe.claims(session.client, name)
-    return [claim for claim in there if claim == names.claim(name, names.ordinal_of(claim), template)]
+    existing = observe.claims(session.client, name)
+    return [claim for claim in existing if claim == names.claim(name, names.ordinal_of(claim), template)]
 
 
 def _see(session: Session, name: str, swap: Swap) -> planning.Seen:

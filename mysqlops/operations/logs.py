@@ -35,12 +35,12 @@ def read(session: Session, name: str, request: Request) -> list[server_log.Entry
     chosen = _chosen(seen, request.member)
     reads = [partial(_of_member, session, seen.pods[pod], request) for pod in chosen]
     logs, failures = [], []
-    for pod, told in zip(chosen, session.client.together(reads), strict=True):
-        if isinstance(told, errors.MysqlopsError):
-            failures.append(told)
-            session.progress.warn(f"the log of {pod} cannot be read: {told}")
+    for pod, answer in zip(chosen, session.client.together(reads), strict=True):
+        if isinstance(answer, errors.MysqlopsError):
+            failures.append(answer)
+            session.progress.warn(f"the log of {pod} cannot be read: {answer}")
         else:
-            logs.append(told)
+            logs.append(answer)
     if failures and not logs:
         raise failures[-1]
     return [_explained(entry) for entry in server_log.merged(logs, request.level)]
@@ -59,8 +59,8 @@ def follow(session: Session, name: str, request: Request) -> Iterator[Sequence[s
 
 def _chosen(seen: status.Observed, member: str) -> list[str]:
     if member and member not in seen.pods:
-        there = ", ".join(sorted(seen.pods)) or "no pod"
-        raise errors.Refused([errors.Reason("no-such-member", f"{member} does not exist; {seen.name} has {there}")])
+        known = ", ".join(sorted(seen.pods)) or "no pod"
+        raise errors.Refused([errors.Reason("no-such-member", f"{member} does not exist; {seen.name} has {known}")])
     return [member] if member else sorted(seen.pods, key=names.ordinal_of)
 
 

@@ -23,8 +23,8 @@ def missing_maps(client: Client, stateful_set: Json) -> list[tuple[str, str]]:
     """The ConfigMaps that the StatefulSet names."""
     in_use = render.in_use_of(stateful_set)
     maps = [("ConfigMap", name) for name in (in_use.config, in_use.agent)]
-    there = client.together([partial(may_be_there, client, *config_map) for config_map in maps])
-    return [one for one, is_there in zip(maps, there, strict=True) if not is_there]
+    answers = client.together([partial(may_be_there, client, *config_map) for config_map in maps])
+    return [one for one, is_there in zip(maps, answers, strict=True) if not is_there]
 
 
 def may_be_there(client: Client, kind: str, name: str) -> bool:

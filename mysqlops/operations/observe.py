@@ -107,8 +107,8 @@ def group_name(client: Client, cluster: str) -> str:
 def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
     """Why a new cluster may not have that name: another cluster of the namespace, even one that was deleted and kept
     its data, has objects of the same names."""
-    there = [*client.list("StatefulSet", _OURS), *client.list("Lease", _OURS)]
-    others = sorted({str(manifest["metadata"]["labels"].get(names.LABEL_INSTANCE)) for manifest in there} - {name})
+    existing = [*client.list("StatefulSet", _OURS), *client.list("Lease", _OURS)]
+    others = sorted({str(manifest["metadata"]["labels"].get(names.LABEL_INSTANCE)) for manifest in existing} - {name})
     return [
         errors.Reason(
             "name-taken",
@@ -146,10 +146,10 @@ def claims(client: Client, cluster: str) -> list[str]:
 def own_claims(client: Client, cluster: str) -> list[Json]:
     """Those of them without another cluster's label: they may be deleted with this cluster."""
     claims = client.list("PersistentVolumeClaim")
-    there = [claim for claim in claims if names.is_claim_of(claim["metadata"]["name"], cluster)]
+    existing = [claim for claim in claims if names.is_claim_of(claim["metadata"]["name"], cluster)]
     return [
         claim
-        for claim in there
+        for claim in existing
         if (claim["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, cluster) == cluster
     ]
 
@@ -254,7 +254,7 @@ def settled(session: Session, name: str) -> status.Observed:
 
     def look() -> status.Observed | waiting.Pending:
         seen = cluster(session.client, name, session.clock)
-        if revisions.is_told(seen.stateful_set):
+        if revisions.is_observed(seen.stateful_set):
             return seen
         observed = seen.stateful_set.get("status", {}).get("observedGeneration", 0)
         wanted = seen.stateful_set["metadata"]["generation"]

@@ -35,17 +35,17 @@ def _marked(client: Client, kind: str, cluster: str) -> dict[str, Json] | None:
 def _entry(
     name: str, noted: Exposure | None, open_now: dict[str, Json] | None, admitted: dict[str, Json] | None
 ) -> Json:
-    there = (open_now or {}).get(name)
+    opened = (open_now or {}).get(name)
     return {
         "service": name,
-        **asdict(noted or _as_made(there)),
+        **asdict(noted or _as_made(opened)),
         "recorded": noted is not None,
-        "exists": None if open_now is None else there is not None,
+        "exists": None if open_now is None else opened is not None,
         "admits": None if admitted is None else name in admitted,
-        "addresses": exposed.addresses(there),
+        "addresses": exposed.addresses(opened),
     }
 
 
-def _as_made(there: Json | None) -> Exposure:
-    spec = there["spec"] if there else {}
+def _as_made(opened: Json | None) -> Exposure:
+    spec = opened["spec"] if opened else {}
     return Exposure((spec.get("selector") or {}).get(names.LABEL_ROLE, ""), spec.get("type", ""))

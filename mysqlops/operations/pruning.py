@@ -58,31 +58,31 @@ def delete(session: Session, target: Target, backup_id: str) -> None:
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
     """The cluster's own backups that the policy does not keep."""
     own = backups.owner(session, name)
-    there = [stored for stored in backups.catalogue(session, target) if stored.owner == own]
+    listed = [stored for stored in backups.catalogue(session, target) if stored.owner == own]
     has_key = bool(signing.key_of(session.client, name))
     under_way = in_the_making(session, target, name)
-    over = retention.expired(there, policy, session.clock.now(), has_key=has_key)
+    over = retention.expired(listed, policy, session.clock.now(), has_key=has_key)
     return [stored for stored in over if not under_way.spares(stored)]
 
 
 def delete_plan(session: Session, target: Target, backup_id: str) -> tuple[backup.Backup | None, Left]:
     """The backup, or what an earlier run has left of it; raises Refused if there is neither, and as `check_delete`."""
-    there = backups.catalogue(session, target)
-    if all(stored.id != backup_id for stored in there):
+    listed = backups.catalogue(session, target)
+    if all(stored.id != backup_id for stored in listed):
         records = backup.left_of(restic.snapshots(session, target), backup_id)
         marked = _marked(session, target, backup_id.rpartition("-")[0].rpartition("-")[0])
-        found = [snapshot for snapshot in _unlisted(marked, there) if snapshot["metadata"]["name"] == backup_id]
+        found = [snapshot for snapshot in _unlisted(marked, listed) if snapshot["metadata"]["name"] == backup_id]
         if left := Left(tuple(records), tuple(found)):
             return None, left
-    return check_delete(session, target, there, backup_id), Left()
+    return check_delete(session, target, listed, backup_id), Left()
 
 
-def check_delete(session: Session, target: Target, there: list[backup.Backup], backup_id: str) -> backup.Backup:
+def check_delete(session: Session, target: Target, listed: list[backup.Backup], backup_id: str) -> backup.Backup:
     """Raises Refused for the last backup of its history that is known to be good, and for one that is being made."""
-    chosen = backups.pick(there, target, backup_id)
+    chosen = backups.pick(listed, target, backup_id)
     _check_complete(session, target, chosen)
     has_key = bool(signing.key_of(session.client, chosen.cluster))
-    own = [stored for stored in there if stored.owner == chosen.owner]
+    own = [stored for stored in listed if stored.owner == chosen.owner]
     own = retention.counting(own, session.clock.now(), has_key=has_key)
     own = own if chosen in own else [*own, chosen]
     if why := retention.irreplaceable(chosen, own, histories(session, chosen)):
@@ -111,15 +111,15 @@ def in_the_making(session: Session, target: Target, cluster: str) -> making.Maki
 def _running(session: Session, target: Target, cluster: str) -> list[Json]:
     """The Jobs that make backups, whether a command or a schedule began them."""
     labels = names.selector(cluster).items()
-    there = targets.jobs_of(session.client, target)
-    own = [job for job in there if labels <= (job["metadata"].get("labels") or {}).items()]
+    listed = targets.jobs_of(session.client, target)
+    own = [job for job in listed if labels <= (job["metadata"].get("labels") or {}).items()]
     return [job for job in own if job["metadata"]["labels"].get(names.LABEL_STEPS) in _MAKERS]
 
 
 def _unrecorded(session: Session, cluster: str) -> list[Json]:
     """The volume snapshots that no catalogue lists yet."""
-    there = _snapshots_of(session, cluster)
-    return [snapshot for snapshot in there if names.ANNOTATION_PENDING in status.annotations_of(snapshot)]
+    listed = _snapshots_of(session, cluster)
+    return [snapshot for snapshot in listed if names.ANNOTATION_PENDING in status.annotations_of(snapshot)]
 
 
 def _snapshots_of(session: Session, cluster: str) -> list[Json]:
@@ -196,14 +196,14 @@ def _mark(session: Session, target: Target, one: backup.Backup) -> None:
 
 def _marked(session: Session, target: Target, cluster: str) -> list[Json]:
     """The VolumeSnapshots of a cluster that a killed run was deleting."""
-    there = _snapshots_of(session, cluster) if names.is_cluster_name(cluster) else []
+    listed = _snapshots_of(session, cluster) if names.is_cluster_name(cluster) else []
     mark = snapshot_notes.ANNOTATION_DELETING
-    return [snapshot for snapshot in there if status.annotations_of(snapshot).get(mark) == target.name]
+    return [snapshot for snapshot in listed if status.annotations_of(snapshot).get(mark) == target.name]
 
 
-def _unlisted(marked: Sequence[Json], there: Sequence[backup.Backup]) -> list[Json]:
+def _unlisted(marked: Sequence[Json], catalogue: Sequence[backup.Backup]) -> list[Json]:
     """Those whose entries are gone from the target."""
-    listed = {stored.volume_snapshot for stored in there}
+    listed = {stored.volume_snapshot for stored in catalogue}
     return [snapshot for snapshot in marked if snapshot["metadata"]["name"] not in listed]
 
 

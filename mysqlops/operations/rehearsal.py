@@ -101,8 +101,8 @@ def _choose(session: Session, name: str, request: Request) -> tuple[Target, back
     if request.backup is not None:
         return place, backups.trusted(session, place, request.backup, request.trust)
     has_key = bool(signing.key_of(session.client, name))
-    there, _ = backups.held(session, place, request.trust.signed_by)
-    found = planning.newest(there, backups.owner(session, name), session.clock.now(), has_key=has_key)
+    listed, _ = backups.held(session, place, request.trust.signed_by)
+    found = planning.newest(listed, backups.owner(session, name), session.clock.now(), has_key=has_key)
     if found is None:
         raise Refused([planning.no_backup(name, place.name)])
     signing.check(found, accepted=request.trust.accept_unsigned)
@@ -177,9 +177,9 @@ def _make_way(session: Session, name: str, wanted: Json) -> None:
 
 def _complete(session: Session, spec: ClusterSpec, job_name: str) -> None:
     """Make what the Job's pod waits for."""
-    there = deploy.objects(spec)
-    config = next(manifest["data"] for manifest in there if render.MY_CNF in manifest.get("data", {}))
-    agent = next(manifest["binaryData"] for manifest in there if render.AGENT_FILE in manifest.get("binaryData", {}))
+    applied = deploy.objects(spec)
+    config = next(manifest["data"] for manifest in applied if render.MY_CNF in manifest.get("data", {}))
+    agent = next(manifest["binaryData"] for manifest in applied if render.AGENT_FILE in manifest.get("binaryData", {}))
     made = session.client.get("Job", job_name)
     try:
         for belonging in objects.belongings(made, config, agent):

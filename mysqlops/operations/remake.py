@@ -63,8 +63,8 @@ def _await_deletion(session: Session, name: str, wanted: Json | None) -> Json | 
 
 def _stop_astray(session: Session, name: str, wanted: Json) -> list[str]:
     """The pods that still have to go. They are deleted one by one: with their StatefulSet, its claims could go too."""
-    there = session.client.list("Pod", names.selector_text(name))
-    found = [pod["metadata"] for pod in claims.astray(there, name, claims.template_of(wanted))]
+    existing = session.client.list("Pod", names.selector_text(name))
+    found = [pod["metadata"] for pod in claims.astray(existing, name, claims.template_of(wanted))]
     for pod in found:
         if "deletionTimestamp" not in pod:
             with suppress(Conflict):  # another pod has its name by now, which the next look judges

@@ -152,8 +152,8 @@ def _logs(made: Report, client: Client, found: list[Json]) -> Iterator[tuple[str
         partial(client.timed_logs, pod, container, lines=MOST_LINES, previous=before)
         for pod, container, before in asked
     ]
-    told = client.together([partial(_tried, made, path, read) for path, read in zip(paths, reads, strict=True)])
-    yield from ((path, text[-MOST_BYTES:]) for path, text in zip(paths, told, strict=True) if text is not None)
+    texts = client.together([partial(_tried, made, path, read) for path, read in zip(paths, reads, strict=True)])
+    yield from ((path, text[-MOST_BYTES:]) for path, text in zip(paths, texts, strict=True) if text is not None)
 
 
 def _readme(session: Session, name: str, made: Report) -> str:

@@ -95,13 +95,13 @@ def known_bad(chosen: backup.Backup) -> list[Reason]:
 
 def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
     """Refuses existing claims of that name, unless a killed run of this restore made the only one, still unused."""
-    there = observe.claims(session.client, name)
-    if not there:
+    existing = observe.claims(session.client, name)
+    if not existing:
         return []
-    first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(there) == 1 else None
+    first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(existing) == 1 else None
     begun = swapping.aim_of(first) if first is not None else None
     if begun is None:
-        text = f"--as {name}: claims of that name hold data: {', '.join(there)}"
+        text = f"--as {name}: claims of that name hold data: {', '.join(existing)}"
         hint = (
             f"choose another name; or mysqlops deploy {name} starts a cluster with that data, also of a restore that "
             f"was killed when the volume was ready; or mysqlops delete {name} --purge-data deletes it"
@@ -109,7 +109,7 @@ def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason
         return [Reason("name-taken", text, hint)]
     if begun == aim:
         return []
-    text = f"--as {name}: claim {there[0]} was made for {begun}, and may already hold it; this restore is of {aim}"
+    text = f"--as {name}: claim {existing[0]} was made for {begun}, and may already hold it; this restore is of {aim}"
     over = f"mysqlops delete {name} --purge-data deletes it, so that you can start over"
     hint = f"{begun.command(name)} continues it; {over}"
     return [Reason("other-point", text, hint)]

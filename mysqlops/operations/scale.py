@@ -223,5 +223,5 @@ def _beyond(session: Session, now: status.Status, first: int) -> list[Json]:
 
 def _claims(session: Session, now: status.Status) -> list[Json]:
     """Without the claims that a restore in place has put aside."""
-    there = session.client.list("PersistentVolumeClaim", names.selector_text(now.name))
-    return [claim for claim in there if claim["metadata"]["name"].startswith(f"{now.claims}-{now.name}-")]
+    existing = session.client.list("PersistentVolumeClaim", names.selector_text(now.name))
+    return [claim for claim in existing if claim["metadata"]["name"].startswith(f"{now.claims}-{now.name}-")]

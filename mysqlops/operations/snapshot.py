@@ -56,7 +56,7 @@ def create(session: Session, name: str, request: backups.Request, snapshot_class
     run.note_recorded(made)
     signed = signing.of_job(session, pod, name)
     jobs.delete(session, wanted["metadata"]["name"], name)
-    return replace(backup.told(examined, stored), target=request.target.name, signed=signed)
+    return replace(backup.of_steps(examined, stored), target=request.target.name, signed=signed)
 
 
 class _Run:
@@ -161,8 +161,8 @@ class _Run:
     def _listed(self, made: Json) -> list[backup.Backup]:
         """The entries of this snapshot; raises StorageError if the target does not answer."""
         own, name = backups.owner(self._session, self._name), made["metadata"]["name"]
-        there = backups.catalogue(self._session, self._target)
-        return [stored for stored in there if stored.owner == own and stored.volume_snapshot == name]
+        listed = backups.catalogue(self._session, self._target)
+        return [stored for stored in listed if stored.owner == own and stored.volume_snapshot == name]
 
     def _discard(self, made: Json) -> None:
         """Delete the snapshot unless the target lists it. In doubt it stays, and the next run continues with it."""

@@ -179,8 +179,8 @@ def _expected(session: Session, name: str, stateful_set: Json, annotations: Mapp
     """Enough replicas for every member of the last view, else for every claim in use: an outage needs them all."""
     if group.note_of(annotations).members:
         return _in_view(name, annotations)
-    there = observe.unaccounted_claims(session.client, name, claims.template_of(stateful_set))
-    with_data = [names.ordinal_of(pod) + 1 for pod in there]
+    existing = observe.unaccounted_claims(session.client, name, claims.template_of(stateful_set))
+    with_data = [names.ordinal_of(pod) + 1 for pod in existing]
     return max([*with_data, _in_view(name, annotations), 1])
 
 

@@ -22,23 +22,25 @@ _STAGES = 4  # of a rotation: an earlier one may have left both passwords, then 
 
 def find(client: Client, name: str | None) -> Target:
     """The target of that name; without a name the only existing target. Raises Refused."""
-    there = {known.name: known for known in everything(client)}
-    if name in there:
-        return there[name]
+    existing = {known.name: known for known in everything(client)}
+    if name in existing:
+        return existing[name]
     hint = "mysqlops backup target add NAME --s3 URL --credentials SECRET, or --claim NAME"
     if name is not None:
-        text = f"--target {name}: no such target; namespace {client.namespace} has {', '.join(sorted(there)) or 'none'}"
+        text = (
+            f"--target {name}: no such target; namespace {client.namespace} has {', '.join(sorted(existing)) or 'none'}"
+        )
         raise Refused([Reason("no-such-target", text, hint)])
-    if len(there) != 1:
-        text = f"--target: which of {', '.join(sorted(there))}?" if there else "no target for backups exists"
-        raise Refused([Reason("no-such-target", text, None if there else hint)])
-    return next(iter(there.values()))
+    if len(existing) != 1:
+        text = f"--target: which of {', '.join(sorted(existing))}?" if existing else "no target for backups exists"
+        raise Refused([Reason("no-such-target", text, None if existing else hint)])
+    return next(iter(existing.values()))
 
 
 def everything(client: Client) -> list[Target]:
     """Without those whose `add` has not finished."""
-    there = client.list("Secret", names.LABEL_TARGET)
-    return [target.of_secret(secret) for secret in there if not _is_pending(secret)]
+    existing = client.list("Secret", names.LABEL_TARGET)
+    return [target.of_secret(secret) for secret in existing if not _is_pending(secret)]
 
 
 def _is_pending(secret: Json) -> bool:
@@ -89,9 +91,9 @@ def _prepared(client: Client, request: Request) -> tuple[Json | None, Json]:
     if wanted.claim:
         check_claim(client, wanted.claim)
     if (found := client.find("Secret", wanted.secret)) is not None:
-        there = target.of_secret(found)
-        if there.repository != wanted.repository or there.claim != wanted.claim:
-            text = f"target {wanted.name} is {there.place}, not {wanted.place}"
+        existing = target.of_secret(found)
+        if existing.repository != wanted.repository or existing.claim != wanted.claim:
+            text = f"target {wanted.name} is {existing.place}, not {wanted.place}"
             hint = f"choose another name, or kubectl delete secret {wanted.secret}"
             raise Refused([Reason("other-target", text, hint)])
         return found, {}

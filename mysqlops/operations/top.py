@@ -35,8 +35,8 @@ def look(session: Session, name: str, member: str = "") -> Top:
         if member
         else [member.name for member in now.members if member.state != status.ABSENT]
     )
-    told = session.client.together([partial(_tried, session, pod) for pod in pods])
-    found = dict(zip(pods, told, strict=True))
+    replies = session.client.together([partial(_tried, session, pod) for pod in pods])
+    found = dict(zip(pods, replies, strict=True))
     return Top(
         name,
         {pod: one for pod, one in found.items() if isinstance(one, activity.Activity)},

@@ -104,11 +104,11 @@ def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> 
     """Raises Refused if an object of that name, or a field that differs, is somebody else's."""
     wanted = objects(running, spec)
     live = observe.live_objects(session.client, wanted)
-    there = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
-    if strangers := [one for item, found in there if found and (one := ownership.stranger(item, found))]:
+    pairs = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
+    if strangers := [one for item, found in pairs if found and (one := ownership.stranger(item, found))]:
         raise Refused(strangers)
-    different = [item for item, found in there if _differs(item, found)]
-    owned.check(session.client, [(item, found) for item, found in there if item in different])
+    different = [item for item, found in pairs if _differs(item, found)]
+    owned.check(session.client, [(item, found) for item, found in pairs if item in different])
     others = tuple(item for item in different if item["kind"] != "StatefulSet")
     replaces = len(others) < len(different) or _loses_something(running, wanted)
     return _Compared(wanted, others, replaces_pods=replaces)

@@ -32,8 +32,8 @@ class Gone:
 
     def __str__(self) -> str:
         when = f"was deleted at {self.deleted.at} by {self.deleted.by}" if self.deleted else "does not exist"
-        there = f"{', '.join(self.claims)} hold its data" if self.claims else "its claims are gone"
-        return f"{when}, and {there}"
+        where = f"{', '.join(self.claims)} hold its data" if self.claims else "its claims are gone"
+        return f"{when}, and {where}"
 
 
 NOTHING = Gone()

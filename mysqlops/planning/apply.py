@@ -203,10 +203,10 @@ def _refused(goal: Wanted, state: State) -> Iterator[Reason]:
 
 
 def _no_target(goal: Wanted, state: State, choice: Choice) -> Iterator[Reason]:
-    there = {*state.targets, *choice.added}
+    existing = {*state.targets, *choice.added}
     for section, request in ((cluster_file.SCHEDULE, goal.schedule), (cluster_file.BINLOG, goal.receiver)):
-        if request is not None and request.target not in there:
-            listed = ", ".join(sorted(there)) or "none"
+        if request is not None and request.target not in existing:
+            listed = ", ".join(sorted(existing)) or "none"
             text = f"{section}.target {request.target}: no such target; the namespace has {listed}"
             hint = f"add a document of kind BackupTarget to the file, or mysqlops backup target add {request.target}"
             yield Reason("no-such-target", text, hint)

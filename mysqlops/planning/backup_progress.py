@@ -50,13 +50,13 @@ def progress(step: str, last_line: str) -> str:
     return f"{doing}: {_rate(facts)}" if facts.get("total_bytes") else doing
 
 
-def reached(told: Json) -> str:
+def reached(report: Json) -> str:
     """The last line of apply-logs as a sentence: the proof that the point was reached."""
-    text = f"recovered to {told['to']} by applying {told['transactions']} transactions"
-    if told["last"]:
-        text += f", the last {told['last']['gtid']}, committed {told['last']['committed']}"
-    if told["stopped_before"]:
-        text += f"; the next is {told['stopped_before']['gtid']}, committed {told['stopped_before']['committed']}"
+    text = f"recovered to {report['to']} by applying {report['transactions']} transactions"
+    if report["last"]:
+        text += f", the last {report['last']['gtid']}, committed {report['last']['committed']}"
+    if report["stopped_before"]:
+        text += f"; the next is {report['stopped_before']['gtid']}, committed {report['stopped_before']['committed']}"
     return text
 
 

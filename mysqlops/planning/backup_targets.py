@@ -70,9 +70,9 @@ def missing(seen: status.Observed, kinds: Collection[str] = tuple(_WHO)) -> list
     """What is wrong with the targets themselves, of these kinds of use; nothing if they could not be read."""
     if seen.targets is None:
         return []
-    there = {_name(secret): secret for secret in seen.targets}
+    existing = {_name(secret): secret for secret in seen.targets}
     used = [use for kind, use in uses(seen).items() if kind in kinds]
-    return [found for use in used for found in _missing(seen.name, use, there)]
+    return [found for use in used for found in _missing(seen.name, use, existing)]
 
 
 def lost(seen: status.Observed) -> str:
@@ -89,10 +89,10 @@ def logs_elsewhere(seen: status.Observed) -> str:
     return f"binary logs go to target {logs.target}, and backups to {backup.target}"
 
 
-def _missing(name: str, use: Use, there: Mapping[str, status.Json]) -> Iterator[Found]:
-    found = there.get(use.target)
+def _missing(name: str, use: Use, existing: Mapping[str, status.Json]) -> Iterator[Found]:
+    found = existing.get(use.target)
     if found is None:
-        evidence = f"{use.shown} uses target {use.target}; the namespace has {', '.join(sorted(there)) or 'none'}"
+        evidence = f"{use.shown} uses target {use.target}; the namespace has {', '.join(sorted(existing)) or 'none'}"
         fix = f"mysqlops backup target add {shlex.quote(use.target)}, or {_again(name, use)}"
         yield f"the target of {use.who} does not exist", evidence, fix
         return

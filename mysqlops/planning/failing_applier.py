@@ -28,7 +28,7 @@ class Memory:
     must_leave: bool = False  # Group Replication itself would go on trying for ten minutes
     online_since: float | None = None
 
-    def told(self, server: view.ServerView | None) -> str:
+    def reported(self, server: view.ServerView | None) -> str:
         """What to report of the failure: nothing while the member is in the group again."""
         return "" if server is not None and server.state == view.ONLINE else self.text
 

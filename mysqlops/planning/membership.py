@@ -290,7 +290,7 @@ def _errant(around: view.Surroundings, server: view.ServerView) -> gtid.GtidSet:
 
 def _is_first_start(around: view.Surroundings, server: view.ServerView) -> bool:
     """No group was ever formed, and no member is seen to hold data."""
-    told = [peer.publication for peer in around.peers if peer.publication]
-    peers_hold_data = any(publication.executed or publication.held for publication in told)
+    publications = [peer.publication for peer in around.peers if peer.publication]
+    peers_hold_data = any(publication.executed or publication.held for publication in publications)
     is_new = around.record.bootstrapped_by is None and around.record.note == group.Note()
     return is_new and not server.known() and not peers_hold_data

@@ -28,11 +28,11 @@ class Facts:
 
 def read(answer: Any) -> Facts:
     """A pod's answer, which is data: what cannot be read is unknown."""
-    told = answer if isinstance(answer, dict) else {}
-    members = told.get("members")
+    parts = answer if isinstance(answer, dict) else {}
+    members = parts.get("members")
     pairs = members.items() if isinstance(members, dict) else ()
     states = {str(host): (str(one[0]), _shown(one[1])) for host, one in pairs if isinstance(one, list) and len(one) > 1}
-    return Facts(certificates(told.get("trusted")), certificates(told.get("application")), states)
+    return Facts(certificates(parts.get("trusted")), certificates(parts.get("application")), states)
 
 
 def certificates(bundle: Any) -> tuple[str, ...]:

@@ -76,15 +76,15 @@ def _only_outside(peer: view.Peer, held: gtid.GtidSet) -> str:
     """What only a member outside the last view holds of a group's transactions, or nothing. The note should not allow
     that (planning/standing.py); a primary with an older agent may have forgotten that member too early. What it wrote
     on its own, under its server_uuid, was never in a group."""
-    known, told = _known(peer), peer.publication
-    only = known.subtract(held).beside(told.server_uuid) if known and told else gtid.GtidSet()
+    known, reported = _known(peer), peer.publication
+    only = known.subtract(held).beside(reported.server_uuid) if known and reported else gtid.GtidSet()
     return f"only {peer.name}, which had left the last one, holds {only}" if only else ""
 
 
 def _present(name: str, around: view.Surroundings, server: view.ServerView) -> dict[str, str]:
     """The members that report now what they hold, and are in no group, each with its data directory."""
-    told = {peer.name: peer.publication for peer in around.peers if _known(peer) is not None}
-    return {**{pod: one.server_uuid for pod, one in told.items() if one}, name: server.server_uuid}
+    reported = {peer.name: peer.publication for peer in around.peers if _known(peer) is not None}
+    return {**{pod: one.server_uuid for pod, one in reported.items() if one}, name: server.server_uuid}
 
 
 def _expected(name: str, around: view.Surroundings) -> dict[str, str]:
@@ -100,17 +100,19 @@ def _expected(name: str, around: view.Surroundings) -> dict[str, str]:
 
 
 def _counts(peer: view.Peer, record: view.GroupRecord) -> bool:
-    told = peer.publication
-    is_outcast = told is not None and record.note.casts_out(peer.name, told.server_uuid, holds_data=bool(told.held))
+    reported = peer.publication
+    is_outcast = reported is not None and record.note.casts_out(
+        peer.name, reported.server_uuid, holds_data=bool(reported.held)
+    )
     return not is_outcast and peer.name not in record.given_up()
 
 
 def _able(holders: list[str], name: str, around: view.Surroundings, tries: int) -> str:
     """Of equal holders, the first that has room and has not failed often."""
-    told = {peer.name: peer.publication for peer in around.peers if peer.publication}
+    reported = {peer.name: peer.publication for peer in around.peers if peer.publication}
 
     def hindered(pod: str) -> tuple[bool, bool]:
-        seen = told.get(pod)
+        seen = reported.get(pod)
         if pod == name or seen is None:
             return False, pod == name and tries >= _FAILED_OFTEN
         return volume.is_full(seen.volume_size, seen.volume_used), seen.tries >= _FAILED_OFTEN

@@ -200,8 +200,8 @@ def failed_because(pod: Json) -> str | None:
         waiting = found.get("state", {}).get("waiting") or {}
         crashed = waiting.get("reason") == "CrashLoopBackOff" and int(found.get("restartCount", 0)) >= _CRASHES
         if waiting.get("reason") in _HOPELESS or crashed:
-            told = last_words(found) or str(waiting.get("message", ""))[:300]
-            return f"container {found['name']} of {pod['metadata']['name']}: {waiting['reason']}: {told}"
+            message = last_words(found) or str(waiting.get("message", ""))[:300]
+            return f"container {found['name']} of {pod['metadata']['name']}: {waiting['reason']}: {message}"
     return None
 
 

@@ -54,8 +54,8 @@ def check_finish(now: Status, order: ordered.Rotation | None) -> ordered.Rotatio
 def have_applied(now: Status, executed: str) -> bool:
     """Whether every expected member is ONLINE and has these transactions."""
     wanted = gtid.GtidSet.parse(executed)
-    there = [member for member in now.members if member.state == view.ONLINE]
-    return len(there) >= now.replicas and all(
+    online = [member for member in now.members if member.state == view.ONLINE]
+    return len(online) >= now.replicas and all(
         wanted.is_subset(gtid.GtidSet.parse(member.executed or "")) for member in now.members
     )
 

@@ -30,17 +30,17 @@ def has_capacity(claim: Json, size: str) -> bool:
     return quantity.parse(capacity) >= quantity.parse(size)
 
 
-def check_larger(template: str, there: Sequence[Json], size: str) -> None:
+def check_larger(template: str, existing: Sequence[Json], size: str) -> None:
     """Raises Refused for a smaller size: volumes never shrink."""
-    largest = max([template, *map(requested, there)], key=quantity.parse)
+    largest = max([template, *map(requested, existing)], key=quantity.parse)
     if quantity.parse(size) < quantity.parse(largest):
         text = f"--size {size}: volumes of {largest} cannot shrink"
         raise Refused([Reason("shrinks", text, "back up, and restore into a new cluster with smaller volumes")])
 
 
-def check_expandable(there: Sequence[Json], expandable: Mapping[str, bool | None], size: str) -> None:
+def check_expandable(existing: Sequence[Json], expandable: Mapping[str, bool | None], size: str) -> None:
     """Raises Refused if a storage class does not allow it; a class that we may not read is tried."""
-    stuck = [claim for claim in there if expandable.get(claim["spec"].get("storageClassName") or "") is False]
+    stuck = [claim for claim in existing if expandable.get(claim["spec"].get("storageClassName") or "") is False]
     small = [claim for claim in stuck if is_smaller(claim, size)]
     if small:
         listed = ", ".join(f"{claim['metadata']['name']} ({claim['spec'].get('storageClassName')})" for claim in small)
@@ -53,8 +53,8 @@ def infeasible_because(claim: Json) -> str | None:
     states = claim.get("status", {}).get("allocatedResourceStatuses") or {}
     if str(states.get("storage", "")).endswith("Infeasible"):
         conditions = claim["status"].get("conditions") or []
-        told = "; ".join(str(condition["message"]) for condition in conditions if condition.get("message"))
-        return f"{claim['metadata']['name']} cannot grow: {states['storage']}: {told or 'no reason given'}"
+        reasons = "; ".join(str(condition["message"]) for condition in conditions if condition.get("message"))
+        return f"{claim['metadata']['name']} cannot grow: {states['storage']}: {reasons or 'no reason given'}"
     return None
 
 
@@ -139,10 +139,10 @@ def with_size(stateful_set: Json, size: str) -> Json:
     return wanted
 
 
-def steps(name: str, template: str, there: Sequence[Json], size: str, *, by_rebuild: bool) -> tuple[Step, ...]:
+def steps(name: str, template: str, existing: Sequence[Json], size: str, *, by_rebuild: bool) -> tuple[Step, ...]:
     """The remaining steps, as `--dry-run` prints them."""
     found: list[Step] = []
-    for claim in there:
+    for claim in existing:
         claim_name = claim["metadata"]["name"]
         if by_rebuild and is_smaller(claim, size):
             found.append(Step("rebuild", "Pod", names.pod_of_claim(claim_name), f"a new claim of {size}", None, True))

@@ -36,12 +36,12 @@ def of_notes(annotations: Mapping[str, str], cron_jobs: Collection[Json]) -> Ite
             yield f"CronJob {job['metadata']['name']} is suspended: a file cannot hold that"
 
 
-def of_targets(used: Collection[str], there: Collection[Target]) -> Iterator[str]:
-    known = {target.name for target in there}
+def of_targets(used: Collection[str], existing: Collection[Target]) -> Iterator[str]:
+    known = {target.name for target in existing}
     for name in sorted(used):
         if name not in known:
             yield f"target {name} is used and does not exist, so the file has no document for it"
-    for target in sorted(there, key=lambda one: one.name):
+    for target in sorted(existing, key=lambda one: one.name):
         if target.name in used:
             fields = "spec.passwordSecret" if target.claim else "spec.credentials and spec.passwordSecret"
             yield f"target {target.name}: a file holds no passwords or keys; give {fields} where it does not exist yet"

@@ -102,7 +102,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
     pod = seen.pods.get(name)
     claim = seen.claims.get(claims.of(seen.stateful_set, names.ordinal_of(name)))
     # While its server does not answer, an agent publishes no set: that is unknown, not empty.
-    told = published if published and published.server_uuid else None
+    reported = published if published and published.server_uuid else None
     return Member(
         name=name,
         ordinal=names.ordinal_of(name),
@@ -113,9 +113,9 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         ready=pod is not None and pods.is_ready(pod),
         writable=published.writable if published else None,
         version=published.server_version or None if published else None,
-        executed=told.executed if told else None,
-        behind=told.behind if told else None,
-        missing=everything.subtract(GtidSet.parse(told.executed)).count() if told else None,
+        executed=reported.executed if reported else None,
+        behind=reported.behind if reported else None,
+        missing=everything.subtract(GtidSet.parse(reported.executed)).count() if reported else None,
         restarts=pods.restarts(pod),
         claim=claim["metadata"]["name"] if claim else None,
         volume_size=published.volume_size or None if published else None,
@@ -128,7 +128,7 @@ def _member(seen: Observed, name: str, published: Publication | None, everything
         clone_copied=published.clone_copied if published and published.clone_size else None,
         clone_size=published.clone_size or None if published else None,
         server_uuid=published.server_uuid or None if published else None,
-        held=_held(told) if told else None,
+        held=_held(reported) if reported else None,
         held_at_least=_held_at_least(pod),
         read_only=published.read_only if published else None,
         applier_failure=published.applier_failure if published else "",
@@ -142,9 +142,9 @@ def _held_at_least(pod: Json | None) -> str | None:
     return _held(last) if last is not None and (last.server_uuid or last.held) else None
 
 
-def _held(told: Publication) -> str:
-    applied = GtidSet.parse(told.executed).union(GtidSet.parse(told.held))
-    return str(applied.union(GtidSet.parse(told.received)))
+def _held(reported: Publication) -> str:
+    applied = GtidSet.parse(reported.executed).union(GtidSet.parse(reported.held))
+    return str(applied.union(GtidSet.parse(reported.received)))
 
 
 def _conditions(

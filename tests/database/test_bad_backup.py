@@ -51,7 +51,7 @@ def test_a_dump_that_cannot_be_loaded_is_recorded_as_a_failed_backup(fetched: co
     fetched.begin()
     done = fetched.program("backup-check")
     assert done.returncode == 0, done.stderr
-    told = backup.told_verification(done.stdout.splitlines()[-1])
+    told = backup.verification_of_step(done.stdout.splitlines()[-1])
     assert (told.of, told.ok) == ("mysql-1", False)
     assert "it cannot be read" in told.why
     assert "Duplicate entry '1'" in told.why

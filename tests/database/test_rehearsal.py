@@ -58,7 +58,7 @@ def _rehearse(copy: copies.Copy, *lines: str) -> backup.Verification:
     copy.begin()
     done = copy.program("backup-check")
     assert done.returncode == 0, done.stderr
-    return backup.told_verification(done.stdout.splitlines()[-1])
+    return backup.verification_of_step(done.stdout.splitlines()[-1])
 
 
 def test_a_server_that_upgrades_its_data_and_accepts_the_settings_passes(fetched: copies.Copy) -> None:

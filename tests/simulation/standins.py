@@ -35,7 +35,7 @@ _TEXT = lru_cache(maxsize=4096)(gtid.GtidSet.__str__)
 # Values that are made in each turn of an agent.
 _HOT = (
     *(publication.Publication, view.ServerView, view.GroupMember, view.GroupRecord, view.Peer, group.Note),
-    *(stale_clients.Memory, stale_clients.Seen, failing_applier.Memory, publisher.News, membership.Situation),
+    *(stale_clients.Memory, stale_clients.Seen, failing_applier.Memory, publisher.Observation, membership.Situation),
 )
 
 

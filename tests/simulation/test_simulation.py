@@ -62,7 +62,7 @@ def test_a_crash_of_the_primary_is_a_failover_without_loss() -> None:
 def test_an_error_that_a_thread_of_an_agent_swallows_is_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     real, raised = publisher.Publisher._turn, list[str]()
 
-    def once(self: publisher.Publisher, news: publisher.News) -> None:
+    def once(self: publisher.Publisher, news: publisher.Observation) -> None:
         if not raised:
             raised.append("")
             raise KeyError("absent")

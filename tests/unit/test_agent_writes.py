@@ -322,13 +322,13 @@ def test_a_server_that_does_not_answer_holds_what_it_last_said() -> None:
     assert said(served).held == HELD
 
 
-def news(clock: Time, *members: str, at: float) -> publisher.News:
+def news(clock: Time, *members: str, at: float) -> publisher.Observation:
     seen = tuple(view.GroupMember(LAST_VIEW[pod], f"{pod}.x", view.ONLINE, "replica") for pod in members[1:])
     leader = view.GroupMember("u0", "mysql-0.x", view.ONLINE, "primary")
     server = view.ServerView(
         "u0", "9.7.4", GtidSet(), state=view.ONLINE, view_id="7:3", members=(leader, *seen), writable=True
     )
-    return publisher.News(PRIMARY, server, at, 0.0)
+    return publisher.Observation(PRIMARY, server, at, 0.0)
 
 
 def test_the_view_is_noted_only_if_it_was_seen_after_the_lease_was_read() -> None:

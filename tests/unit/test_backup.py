@@ -487,4 +487,4 @@ def test_on_a_newer_server_rows_and_names_must_be_the_same_and_rights_may_have_g
 @pytest.mark.parametrize(("copied", "stored"), [("", ""), ("{}", "null"), ("{}", '{"snapshot_id": "a"}')])
 def test_a_jobs_log_that_cannot_be_read_is_an_error_with_a_name(copied: str, stored: str) -> None:
     with pytest.raises(MysqlopsError):
-        backup.told(copied, stored)
+        backup.of_steps(copied, stored)

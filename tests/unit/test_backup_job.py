@@ -113,7 +113,7 @@ class World:
         return one
 
     def verification(self) -> backup.Verification:
-        return backup.told_verification((self.work / "report" / "verification.json").read_text())
+        return backup.verification_of_step((self.work / "report" / "verification.json").read_text())
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_member_that_stays_in_the_group_is_forgiven() -> None:
     for now in (200.0, 230.0):
         memory = failing_applier.look(memory, server(view.ONLINE), now, NOW)
     assert memory.failures == 4
-    assert (memory.told(server(view.ONLINE)), memory.told(server(view.OFFLINE)), memory.told(None)) == (
+    assert (memory.reported(server(view.ONLINE)), memory.reported(server(view.OFFLINE)), memory.reported(None)) == (
         "",
         "error 1146",
         "error 1146",

@@ -151,7 +151,7 @@ def test_an_open_rollout_is_a_condition_and_hinders_itself_not() -> None:
     (condition,) = seen.conditions
     assert "memory 1Gi -> 2Gi" in condition.message
     assert rolling.held_up_by(seen) == []
-    assert revisions.is_told(stateful_set)
+    assert revisions.is_observed(stateful_set)
     assert revisions.outdated(stateful_set, pods) == set(pods)
     back = replace(record, failure="mysql-2 crashed")
     stateful_set["metadata"]["annotations"] = {"mysqlops.io/rollout": rollout.dump(back)}

@@ -511,5 +511,5 @@ def test_what_a_job_told_is_what_a_restore_says() -> None:
     assert str(restore.Filled(backup.compared(told))).startswith("2 tables, 3 rows, all compared")
     assert str(restore.Filled(backup.compared(""))) == "compared by an earlier run"
     with pytest.raises(StorageError, match="seconds: expected float, found str"):
-        backup.told_verification(json.dumps({"of": "b", "at": "x", "ok": True, "seconds": "1"}))
+        backup.verification_of_step(json.dumps({"of": "b", "at": "x", "ok": True, "seconds": "1"}))
     assert proven(made(1)).level == backup.RESTORED

@@ -168,12 +168,12 @@ class Adoption:
         try:
             yield
         except BaseException as error:
-            told = self._undo() if self._finish else ""
+            undone = self._undo() if self._finish else ""
             with contextlib.suppress(errors.MysqlError):
                 self._close()
             if isinstance(error, Refused) or not isinstance(error, Exception):
                 raise
-            raise errors.StepFailed(f"{error}{told}") from error
+            raise errors.StepFailed(f"{error}{undone}") from error
 
     def _undo(self) -> str:
         """Undo changes to the source; returns its state as text."""
@@ -199,13 +199,13 @@ class Adoption:
     ) -> tuple[list[foreign_accounts.Account], list[str]]:
         """The accounts to copy, and why others are not copied."""
         named = json.loads(self._env.get("ACCOUNTS", "[]"))
-        found, there = foreign_accounts.read(source), foreign_accounts.existing(target)
+        found, here = foreign_accounts.read(source), foreign_accounts.existing(target)
         known = {name for account in found for name in (str(account), account.user)}
         if unknown := [name for name in named if name not in known]:
             text = f"--account {', '.join(unknown)}: the source has no such account"
             raise Refused([Reason("no-such-account", text)])
         kept = _kept(target, chosen)
-        reasons = [(one, foreign_accounts.why_not(one, there, named, kept)) for one in found]
+        reasons = [(one, foreign_accounts.why_not(one, here, named, kept)) for one in found]
         return [one for one, why in reasons if why is None], [f"{one}: {why}" for one, why in reasons if why]
 
     def _source(self) -> connect.Server:
@@ -235,15 +235,15 @@ class Adoption:
                     raise
                 self._clock.sleep(1.0)
 
-    def _chosen(self, there: Sequence[str]) -> list[str]:
+    def _chosen(self, existing: Sequence[str]) -> list[str]:
         asked = json.loads(self._env.get("DATABASES", "[]"))
-        missing = [name for name in asked if name not in there]
+        missing = [name for name in asked if name not in existing]
         if missing:
-            text = f"--database {', '.join(missing)}: the source has {', '.join(there) or 'none'}"
+            text = f"--database {', '.join(missing)}: the source has {', '.join(existing) or 'none'}"
             raise Refused([Reason("no-such-database", text)])
-        if not there:
+        if not existing:
             raise Refused([Reason("no-such-database", "the source has no database of its own")])
-        return asked or list(there)
+        return asked or list(existing)
 
     def _occupied(self, target: connect.Server, chosen: Sequence[str]) -> list[Reason]:
         """Databases with anything that no open adoption of this source created: the copy would drop it."""

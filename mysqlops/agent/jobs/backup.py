@@ -70,16 +70,16 @@ class Job:
     def examine(self) -> None:
         """Read the data of a volume snapshot, which the sidecar has recovered, and record what it is."""
         started = self._clock.monotonic()
-        told = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
-        told["committed"] = self._committed_until()
+        known = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
+        known["committed"] = self._committed_until()
         with self._local() as server:
             own = {"server_version": server.scalar("SELECT @@version"), "gtid": _executed(server), "binlog": ""}
-            self._record(server, started, {"method": backup.SNAPSHOT, **told, **own})
+            self._record(server, started, {"method": backup.SNAPSHOT, **known, **own})
 
-    def _record(self, server: connect.Server, started: float, told: Mapping[str, Any]) -> None:
+    def _record(self, server: connect.Server, started: float, known: Mapping[str, Any]) -> None:
         checked = self._env.get("CHECK", backup.CHECKSUM)
         if self._method() == backup.LOGICAL:
-            found = logical.dump(server, self._clock, self._say, str(told["gtid"]))
+            found = logical.dump(server, self._clock, self._say, str(known["gtid"]))
         else:
             found = contents.of(server, self._say, with_checksums=checked == backup.CHECKSUM)
         self._stop(server)
@@ -94,7 +94,7 @@ class Job:
             rows=sum(table.rows for table in found.tables.values()),
             checked=checked,
             storage_size=self._env["STORAGE_SIZE"],
-            **told,
+            **known,
         )
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": recorded.spec(self._env)}
         _MANIFEST.write_text(json.dumps(manifest))
@@ -230,21 +230,21 @@ class Job:
         """The donor, a member's view of the group, and the group's name."""
         own = peers.owner(self._env)
         last = next((stored.member for stored in backup.catalogue(_snapshots()) if stored.owner == own), "")
-        told = "no member answers"
+        why = "no member answers"
         for host in peers.hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
             try:
                 with connect.connect_tcp(host, peers.login()) as server:
                     seen = group_replication.observe(server)
                     group = str(server.scalar("SELECT @@group_replication_group_name"))
             except errors.MysqlError as error:
-                told = str(error)
+                why = str(error)
                 continue
             if seen.state == view.ONLINE and seen.has_majority():
                 donor = donors.choose(seen.members, self._env.get("MEMBER", ""), last)
                 self._say(f"from {donor.pod}, the {donor.role}, with {donor.queue} transactions to apply")
                 return donor, seen, group
-            told = f"{host} is {seen.state}"
-        raise errors.StepFailed(f"no member has a group with a majority: {told}")
+            why = f"{host} is {seen.state}"
+        raise errors.StepFailed(f"no member has a group with a majority: {why}")
 
     def _clone(self, server: connect.Server, donor: view.GroupMember) -> None:
         login = connect.read_login(names.USER_BACKUP, "/run/login/password")

@@ -118,9 +118,9 @@ def must_blame_data(clock: Clock, name: str, error: errors.MysqlopsError, backup
         raise errors.StepFailed(text) from error
 
 
-def is_of_surroundings(told: str) -> bool:
+def is_of_surroundings(message: str) -> bool:
     """Whether a client's messages name only errors that a good dump can end in."""
-    numbers = [int(number) for number in re.findall(r"ERROR (\d{4})\b", told)]
+    numbers = [int(number) for number in re.findall(r"ERROR (\d{4})\b", message)]
     return bool(numbers) and _OF_SURROUNDINGS.issuperset(numbers)
 
 

@@ -59,6 +59,6 @@ class Store:
         self._await_idle()
         if not done.exists():
             raise errors.StorageError(f"{words[0]}: restic's container was restarted meanwhile")
-        status, _, told = done.read_text().partition("\n")
+        status, _, printed = done.read_text().partition("\n")
         if status != "0":
-            raise errors.StorageError(f"{words[0]}: {told.strip()[-300:] or f'restic ended with {status}'}")
+            raise errors.StorageError(f"{words[0]}: {printed.strip()[-300:] or f'restic ended with {status}'}")

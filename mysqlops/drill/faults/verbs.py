@@ -108,8 +108,8 @@ def _scale_back(scene: Scene, facts: Facts) -> None:
     """Removes only what the drill added: a record may be days old."""
     if _is_scaled_back(scene, facts):
         return
-    there = observe.claims(scene.session.client, scene.name)
-    had_none_beside = len(there) > len(facts["claims"]) == facts["replicas"] >= _FEWEST
+    existing = observe.claims(scene.session.client, scene.name)
+    had_none_beside = len(existing) > len(facts["claims"]) == facts["replicas"] >= _FEWEST
     claims = scale.DELETE if had_none_beside else "keep"
     scale.execute(scene.session, scene.name, facts["replicas"], scale.Request(claims))
 

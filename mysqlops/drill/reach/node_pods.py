@@ -101,12 +101,12 @@ class NodePods:
         """The running pod on a node, created if it does not exist."""
         patience = waiting.Patience(self.session, _START_SECONDS)
         while True:
-            there = [pod for pod in self._found() if pod["spec"]["nodeName"] == node and not _has_ended(pod)]
-            if running := [pod for pod in there if pod["status"].get("phase") == "Running"]:
+            existing = [pod for pod in self._found() if pod["spec"]["nodeName"] == node and not _has_ended(pod)]
+            if running := [pod for pod in existing if pod["status"].get("phase") == "Running"]:
                 return str(running[0]["metadata"]["name"])
-            if not there:
+            if not existing:
                 self.client.create("Pod", self._pod(node))
-            why = pods.why_silent(there[0] if there else None)
+            why = pods.why_silent(existing[0] if existing else None)
             if patience.is_over():
                 raise errors.StepFailed(
                     f"the pod on node {node} in namespace {self.namespace} does not run: {why}",
@@ -115,8 +115,8 @@ class NodePods:
             patience.sleep(waiting.Pending(f"the pod on node {node} to run: {why}"))
 
     def _found(self) -> list[Json]:
-        there = self.client.list("Pod", f"{names.LABEL_DRILL}={self._owner()}")
-        return [pod for pod in there if "deletionTimestamp" not in pod["metadata"]]
+        existing = self.client.list("Pod", f"{names.LABEL_DRILL}={self._owner()}")
+        return [pod for pod in existing if "deletionTimestamp" not in pod["metadata"]]
 
     def _pod(self, node: str) -> Json:
         """Names are used once: for a moment kubelet still routes to the previous pod of the same name."""

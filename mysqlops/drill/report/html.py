@@ -13,11 +13,11 @@ class Markup(str):
 
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
     """`class_` becomes class, `stroke_width` stroke-width; an attribute that is None is omitted."""
-    words = [f' {_key(key)}="{html.escape(_text(value))}"' for key, value in attributes.items() if value is not None]
+    pairs = [f' {_key(key)}="{html.escape(_text(value))}"' for key, value in attributes.items() if value is not None]
     inner = "".join(child if isinstance(child, Markup) else html.escape(_text(child)) for child in children)
     if not children and name in _VOID:
-        return Markup(f"<{name}{''.join(words)}>")
-    return Markup(f"<{name}{''.join(words)}>{inner}</{name}>")
+        return Markup(f"<{name}{''.join(pairs)}>")
+    return Markup(f"<{name}{''.join(pairs)}>{inner}</{name}>")
 
 
 def join(*parts: Markup) -> Markup:

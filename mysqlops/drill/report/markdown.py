@@ -135,13 +135,13 @@ def facts(report: Report) -> list[tuple[str, str]]:
 
 def command(report: Report) -> str:
     limits = ",".join(f"{name}={limit:g}" for name, limit in report.slo.items())
-    words = f"mysqlops drill {report.fault} {report.cluster} --namespace {report.namespace}"
-    words += "".join(
+    command = f"mysqlops drill {report.fault} {report.cluster} --namespace {report.namespace}"
+    command += "".join(
         f" --{name} {shlex.quote(value) if value else ''}".rstrip() for name, value in report.options.items()
     )
     if report.forced:
-        words += f" --force {shlex.quote(report.forced)}"
-    return f"{words} --count {report.wanted} --clients {report.clients} --seed {report.seed} --slo {limits}"
+        command += f" --force {shlex.quote(report.forced)}"
+    return f"{command} --count {report.wanted} --clients {report.clients} --seed {report.seed} --slo {limits}"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

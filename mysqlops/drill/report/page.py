@@ -196,13 +196,13 @@ def _witnesses(report: Report) -> Markup:
 
 def _about(report: Report) -> Markup:
     facts = [join(element("dt", name), element("dd", text)) for name, text in markdown.facts(report)]
-    words = [element("p", meaning, class_="note") for meaning in markdown.MEANINGS]
+    notes = [element("p", meaning, class_="note") for meaning in markdown.MEANINGS]
     return element(
         "section",
         element("h2", "How it was measured"),
         element("dl", *facts),
         element("h2", "What the words mean"),
-        *words,
+        *notes,
         element("h2", "Again"),
         element("pre", markdown.command(report)),
     )

@@ -10,16 +10,16 @@ from mysqlops.core import gtid, names
 _MOST = 5000  # entries of one part
 
 
-def read(told: Any) -> dict[str, Any]:
+def read(answer: Any) -> dict[str, Any]:
     """The parts that have the right form; `failed` says why the others do not count."""
-    if not isinstance(told, Mapping):
+    if not isinstance(answer, Mapping):
         return {"failed": {}}
-    failed = told.get("failed", {})
+    failed = answer.get("failed", {})
     found: dict[str, Any] = {"failed": dict(failed) if _texts(failed) else {}}
     for part, fits in _FORMS.items():
-        if part in told and fits(told[part]):
-            found[part] = told[part]
-        elif part in told:
+        if part in answer and fits(answer[part]):
+            found[part] = answer[part]
+        elif part in answer:
             found["failed"][part] = "the answer has another form than this release expects"
     return found
 

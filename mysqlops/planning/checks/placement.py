@@ -96,18 +96,20 @@ def lag(facts: Facts) -> list[Found]:
 
 def errant(facts: Facts) -> list[Found]:
     """Transactions under a member's own server_uuid: the group's have the group's name, and reach every member."""
-    told = {member.name: GtidSet.parse(member.executed) for member in facts.now.members if member.executed is not None}
+    reported = {
+        member.name: GtidSet.parse(member.executed) for member in facts.now.members if member.executed is not None
+    }
     own = {member.server_uuid for member in facts.now.members if member.server_uuid}
     everything = GtidSet()
-    for gtids in told.values():
+    for gtids in reported.values():
         everything = everything.union(gtids)
     found = []
-    for name, held in told.items():
+    for name, held in reported.items():
         others = GtidSet()
-        for other in (pod for pod in told if pod != name):
-            others = others.union(told[other])
+        for other in (pod for pod in reported if pod != name):
+            others = others.union(reported[other])
         alone = GtidSet(tuple(interval for interval in held.subtract(others).intervals if interval[0][0] in own))
-        if alone and len(told) > 1:
+        if alone and len(reported) > 1:
             fix = (
                 f"inspect them; then mysqlops member rebuild {facts.name} {name}, or copy the rows through the primary"
             )
@@ -116,10 +118,10 @@ def errant(facts: Facts) -> list[Found]:
 
 
 def versions(facts: Facts) -> list[Found]:
-    told = {member.name: member.version for member in facts.now.members if member.version}
+    reported = {member.name: member.version for member in facts.now.members if member.version}
     found = []
-    if len({str(version.find(running)) for running in told.values()}) > 1:
-        texts = ", ".join(f"{name} {one}" for name, one in told.items())
+    if len({str(version.find(running)) for running in reported.values()}) > 1:
+        texts = ", ".join(f"{name} {one}" for name, one in reported.items())
         found.append(("members run different versions", texts, f"mysqlops upgrade {facts.name} --resume"))
     return found
 

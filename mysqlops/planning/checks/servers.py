@@ -38,8 +38,8 @@ def _offsets(facts: Facts) -> Iterator[tuple[str, tuple[float, float]]]:
 
 def tables(facts: Facts) -> list[Found]:
     """The data are the same everywhere: one member's answer is enough, the primary's if it gave one."""
-    told = facts.part("tables")
-    rows: list[list[str]] = told.get(facts.now.primary or "") or next(iter(told.values()), [])
+    answer = facts.part("tables")
+    rows: list[list[str]] = answer.get(facts.now.primary or "") or next(iter(answer.values()), [])
     if not rows:
         return []
     shown = ", ".join(f"{schema}.{table} ({engine})" for schema, table, engine in rows[:MOST_SHOWN])
@@ -50,8 +50,8 @@ def tables(facts: Facts) -> list[Found]:
 
 def transactions(facts: Facts) -> list[Found]:
     found = []
-    for pod, told in facts.part("transactions").items():
-        long = [transaction for transaction in told if transaction["seconds"] >= LONG_SECONDS]
+    for pod, answer in facts.part("transactions").items():
+        long = [transaction for transaction in answer if transaction["seconds"] >= LONG_SECONDS]
         for transaction in long[:MOST_SHOWN]:
             what = transaction.get("lock") or f"a transaction with {transaction.get('rows_modified', 0)} changed rows"
             who = f"connection {transaction.get('connection')} of {transaction['user']}"
@@ -113,11 +113,11 @@ def shown(found: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str | None, s
 
 def connections(facts: Facts) -> list[Found]:
     found = []
-    for pod, told in facts.part("connections").items():
+    for pod, answer in facts.part("connections").items():
         most = facts.part("variables").get(pod, {}).get("max_connections", "")
-        now = told.get("Threads_connected", 0)
+        now = answer.get("Threads_connected", 0)
         if most.isdecimal() and now >= MOST_CONNECTIONS * int(most):
-            seen = f"{now} of {most} connections are open, at most {told.get('Max_used_connections', 0)} were"
+            seen = f"{now} of {most} connections are open, at most {answer.get('Max_used_connections', 0)} were"
             fix = f"mysqlops config set {facts.name} max_connections=NUMBER, or a pool of connections"
             found.append((f"{pod} has almost no free connections", seen, fix))
     return found
@@ -126,18 +126,18 @@ def connections(facts: Facts) -> list[Found]:
 def encryption(facts: Facts) -> list[Found]:
     return [
         (f"{pod} accepts connections without TLS", "require_secure_transport is OFF", f"mysqlops restart {facts.name}")
-        for pod, told in facts.part("variables").items()
-        if told.get("require_secure_transport") == "OFF"
+        for pod, answer in facts.part("variables").items()
+        if answer.get("require_secure_transport") == "OFF"
     ]
 
 
 def views(facts: Facts) -> list[Found]:
     """Every member must see the same group."""
-    told = {
+    groups = {
         pod: sorted(f"{row[1].partition('.')[0]} {row[2]}" for row in rows) for pod, rows in facts.part("group").items()
     }
     online = {member.name for member in facts.now.members if member.state == view.ONLINE}
-    seen = {pod: ", ".join(rows) for pod, rows in told.items() if pod in online}
+    seen = {pod: ", ".join(rows) for pod, rows in groups.items() if pod in online}
     if len(set(seen.values())) < 2:
         return []
     text = "; ".join(f"{pod} sees {rows}" for pod, rows in seen.items())
