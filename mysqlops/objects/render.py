@@ -65,7 +65,9 @@ def cluster_objects(
             subject["namespace"] = spec.namespace
     network.shape(_find(objects, "NetworkPolicy", spec.name), spec)
     stateful_set = _find(objects, "StatefulSet", spec.name)
-    if spec.exporter_image and beside is not None:
+    if spec.exporter_image:
+        if beside is None:
+            raise ValueError("an exporter needs its part of the members")
         exporter.add(stateful_set, beside)
     _shape_stateful_set(stateful_set, spec, agent)
     if in_use is not None:

@@ -98,13 +98,13 @@ _WISHES = st.builds(
 _RECEIVERS = st.builds(Receiver, st.just("local"), st.floats(5, 300).map(lambda one: round(one, 3)))
 
 
-_BASE = manifests.load_base()
+_BASE, _EXPORTER = manifests.load_base(), manifests.load_one("exporter/statefulset.yaml")
 
 
 def _store(spec: ClusterSpec, request: schedule.Request | None, receiver: Receiver | None) -> Client:
     """All that `look` reads, as the verbs write it."""
     store = Store(Clock())
-    for one in render.cluster_objects(_BASE, spec, render.Agent(b"", "1")):
+    for one in render.cluster_objects(_BASE, spec, render.Agent(b"", "1"), beside=_EXPORTER):
         store.put(one)
     place = target.Target("local", "/repository", "restic/restic:0.18.1", "backups")
     store.put(target.make_secret(place, "secret", {}))

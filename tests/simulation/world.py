@@ -114,6 +114,8 @@ class World(mysqld.Around):
         image = next(one["image"] for one in found["spec"]["containers"] if one["name"] == container)
         if container == "python":
             return "python 3 13 /usr/bin/openssl"
+        if container == "exporter":
+            return "mysqld_exporter, version 0.19.0"
         version = self.version_of(image) or image.rpartition(":")[2].partition("-")[0]
         return f"/usr/sbin/mysqld  Ver {version} for Linux on x86_64 (MySQL Community Server - GPL)"
 
