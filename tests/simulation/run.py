@@ -156,12 +156,16 @@ class Run:
         if not replicas or notes is None or ordered.stopped(notes):
             return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:
-            return self._way_of_rollout(), 0
+            return self._way_of_rollout()
         return _open_order(notes, replicas) or self._way_out(replicas)
 
-    def _way_of_rollout(self) -> str:
-        """As the last command says, if it went back and that failed too."""
-        return "forward" if "--forward" in self.verbs.commands[-1].hint else "resume"
+    def _way_of_rollout(self) -> tuple[str, int]:
+        """As the last command says: forward if it went back and that failed too, a scale if it waits for a member that
+        somebody scaled away."""
+        hint = self.verbs.commands[-1].hint
+        if found := re.search(r"mysqlops scale \S+ --replicas ([35])", hint):
+            return "scale", 1 if found[1] == "3" else 2
+        return "forward" if "--forward" in hint else "resume", 0
 
     def _way_out(self, replicas: int) -> tuple[str, int] | None:
         """After a while without a group the user does something about whatever everybody waits for."""
