@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from mysqlops import errors
 from mysqlops.agent import (
+    catching_up,
     cluster_api,
     handover,
     health,
@@ -53,6 +54,7 @@ class Loop:
         self._secrets = secrets
         self._publisher = publisher.Publisher(around, self._log, clock, lambda: secrets.look(self._log))
         self._starting = starting.Starting(server, around, clock)
+        self.catching = catching_up.CatchingUp(own, server, self._log, clock)
         self._obituary = obituary.Obituary(own, self._log, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()
@@ -88,19 +90,21 @@ class Loop:
     def stop(self) -> None:
         self._stop.set()
         self._obituary.stop()
+        self.catching.stop()
 
     def turn(self) -> None:
         """One round."""
-        at = self._clock.monotonic()
+        at, catching = self._clock.monotonic(), self.catching.memory  # before the server: it may end in between
         server, trouble = self._observe()
         self._note_incarnation(server, at)
         self._close_stale_clients(server)
         self._remember(server, at)
-        situation = self._situation(server, at)
+        situation = replace(self._situation(server, at), catching=catching)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", telling.sentence(action))
         self._note_donor(action, at)
-        if not situation.is_busy:
+        self.catching.look(action)
+        if not situation.is_busy and not (catching.source and isinstance(action, member_actions.CatchUp)):
             self._act(action, server)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
         if self._clock.monotonic() < self._publisher.turned_at + _SILENT_SECONDS:
@@ -186,21 +190,14 @@ class Loop:
         if server is None:
             return
         match action:
-            case member_actions.FormGroup() | member_actions.Join() | member_actions.Clone() | member_actions.Apply():
+            case _ if isinstance(action, member_actions.Start):
                 self._begin(action, server)
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
-            case (
-                member_actions.ClearBootstrap()
-                | member_actions.Leave()
-                | member_actions.BlockClients()
-                | member_actions.RefuseWrites()
-                | member_actions.AcceptClients()
-                | member_actions.DropReceived()
-            ):
-                self._background.run(telling.DOING[type(action)], self._plain[type(action)])
+            case _ if plain := self._plain.get(type(action)):
+                self._background.run(telling.DOING[type(action)], plain)
 
     def _begin(self, action: member_actions.Start, server: view.ServerView) -> None:
         match action:
@@ -213,11 +210,15 @@ class Loop:
                 self._start("copy", lambda: self._starting.copy(action.donor, server))
             case member_actions.Apply():
                 self._start("apply", self._starting.apply)
+            case member_actions.CatchUp():
+                self._start("catch up", lambda: self.catching.run(action))
+            case member_actions.Settle():
+                self._start("remove its channel", lambda: self.catching.settle(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure, pause first, longer each time."""
         now = self._clock.monotonic()
-        if now < self._start_pause_until:
+        if now < self._start_pause_until and not (name == "join" and self.catching.is_ready()):
             return
         if failure := self._background.last_failure():
             self._log.say_if_new("start", f"could not {name}: {failure}")

@@ -58,6 +58,8 @@ DOING = {
     member_actions.AcceptClients: "accepting clients again",
     member_actions.DropReceived: "deleting the relay log",
     member_actions.Apply: "applying what it received",
+    member_actions.CatchUp: "catching up",
+    member_actions.Settle: "removing the channel by which it caught up",
     member_actions.Wait: "waiting",
     member_actions.AwaitDonor: "waiting",
 }
