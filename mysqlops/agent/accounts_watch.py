@@ -18,6 +18,7 @@ from mysqlops.agent import pod, rotation
 from mysqlops.core import names, view
 from mysqlops.core import rotation as stages
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
+from mysqlops.planning import standing
 
 Say = Callable[[str], None]
 _PUT_BACK = (*accounts.OURS, accounts.BACKUP)
@@ -37,21 +38,21 @@ class AccountsWatch:
         self._doubled: set[accounts.Account] = set()  # had two passwords at the last look
         self.trouble = ""
 
-    def look(self, say: Say, stage: str = "") -> None:
-        """Raises MysqlError, ConfigError. The passwords in memory must be those of the Secret: restoring older ones
-        would undo a rotation. `stage` is the stage of a rotation as just read from the Secret; empty if it was not
-        read."""
+    def look(self, say: Say, record: view.GroupRecord | None, stage: str = "") -> None:
+        """Raises MysqlError, ConfigError. Nothing is written in a group that `record` does not note. The passwords in
+        memory must be those of the Secret: restoring older ones would undo a rotation. `stage` is the stage of a
+        rotation as just read from the Secret; empty if it was not read."""
         try:
-            self._look(say, stage)
+            self._look(say, record, stage)
         except errors.MysqlError:
             self._drop()
             raise
 
-    def _look(self, say: Say, stage: str) -> None:
+    def _look(self, say: Say, record: view.GroupRecord | None, stage: str) -> None:
         server = self._connect(say)
         seen = group_replication.observe(server)
         doubled = self._left_doubled(server, stage) if seen.role() != names.ROLE_NONE else []
-        if seen.role() != names.ROLE_PRIMARY or not seen.writable:
+        if seen.role() != names.ROLE_PRIMARY or not seen.writable or not standing.is_noted(seen, record):
             # Somebody set it on this member only. Its removal on the primary is replicated.
             self.trouble = "; ".join(map(self._told, doubled))
             return

@@ -42,9 +42,10 @@ class Api:
     def get(self, group: str, kind: str, name: str) -> Json:
         return self._call("GET", self._path(group, kind, name))
 
-    def list(self, group: str, kind: str, selector: str) -> list[Json]:
-        # resourceVersion=0 reads the API server's cache: a storm of agents after an outage never reaches etcd.
-        query = urlencode({"labelSelector": selector, "resourceVersion": "0"})
+    def list(self, group: str, kind: str, selector: str, *, cached: bool = True) -> list[Json]:
+        # resourceVersion=0 reads the API server's cache: a storm of agents after an outage never reaches etcd. Without
+        # it, the list is as new as the last write.
+        query = urlencode({"labelSelector": selector} | ({"resourceVersion": "0"} if cached else {}))
         path = self._path(group, kind)
         return kube_status.items(f"GET {path}", self._call("GET", f"{path}?{query}"))
 

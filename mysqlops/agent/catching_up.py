@@ -47,6 +47,12 @@ class CatchingUp:
         """Whether it has just caught up, so that it joins without a pause."""
         return self._clock.monotonic() < self.memory.ready_until
 
+    def act(self, action: member_actions.CatchUp | member_actions.Settle) -> None:
+        if isinstance(action, member_actions.CatchUp):
+            self.run(action)
+        else:
+            self.settle(action)
+
     def run(self, action: member_actions.CatchUp) -> None:
         """Returns once little is missing, or if that member cannot give what is missing, or nobody wants it any more.
         Raises StepFailed if it gets no closer."""

@@ -40,12 +40,13 @@ class ClusterApi:
             str, dict[tuple[str, str], tuple[int, float]]
         ] = {}  # pod -> its agents -> beat, and since when
 
-    def look(self) -> view.Surroundings:
-        """Raises KubeError. The Lease is read first: a decision based on this is void once the Lease has changed."""
+    def look(self, *, cached: bool = True) -> view.Surroundings:
+        """Raises KubeError. The Lease is read first: a decision based on this is void once the Lease has changed. A
+        cached list of the pods may be from any time before."""
         seen = self.record()
         stateful_set = self._api.get("apps/v1", "statefulsets", self._me.cluster)
         replicas = int(stateful_set["spec"]["replicas"])
-        pods = {pod["metadata"]["name"]: pod for pod in self._list_pods()}
+        pods = {pod["metadata"]["name"]: pod for pod in self._list_pods(cached=cached)}
         wanted = {names.pod(self._me.cluster, ordinal) for ordinal in range(replicas)}
         others = sorted((wanted | set(pods) | set(seen.note.expected())) - {self._me.pod}, key=names.ordinal_of)
         peers = tuple(self._peer(name, pods.get(name)) for name in others)
@@ -99,9 +100,9 @@ class ClusterApi:
                 found[metadata["name"]] = published.state if published else publication.UNKNOWN
         return found
 
-    def take_lease(self, decided_on: view.GroupRecord, server_uuid: str) -> group.Note | None:
+    def take_lease(self, decided_on: view.GroupRecord, server_uuid: str, held: str = "") -> group.Note | None:
         """Take the right to form the group, apply a user's order to continue without members if there is one, and
-        record all of it in one write; None if the Lease has changed since the decision."""
+        record all of it in one write, with what this member holds; None if the Lease has changed since the decision."""
         lease = self._lease()
         if decided_on.version != lease["metadata"].get("resourceVersion"):
             return None
@@ -113,7 +114,7 @@ class ClusterApi:
             "renewTime": now,
             "leaseDurationSeconds": int(view.LEASE_SECONDS),
         }
-        note = group.forming(decided_on.note, decided_on.order, self._me.pod, server_uuid)
+        note = group.forming(decided_on.note, decided_on.order, self._me.pod, server_uuid, held)
         lease["metadata"].setdefault("annotations", {}).pop(names.ANNOTATION_GIVEN_UP, None)
         return note if self._write(lease, note, decided_on) else None
 
@@ -124,6 +125,14 @@ class ClusterApi:
             return False
         lease["metadata"].setdefault("annotations", {}).pop(names.ANNOTATION_GIVEN_UP, None)
         return self._write(lease, wanted, decided_on)
+
+    def stay_out(self, decided_on: view.GroupRecord, server_uuid: str) -> None:
+        """Record that this data directory must not come back by itself; raises Conflict if the Lease has changed."""
+        lease = self._lease()
+        is_same = decided_on.version == lease["metadata"].get("resourceVersion")
+        wanted = standing.staying_out(self._me.pod, server_uuid, decided_on.note)
+        if not is_same or not self._write(lease, wanted, decided_on):
+            raise errors.Conflict("the Lease has changed since the decision: looking again")
 
     def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
         """Record that this member may be in the group from now on, before it joins; raises Refused for one that the
@@ -170,9 +179,9 @@ class ClusterApi:
             return False
         return True
 
-    def _list_pods(self) -> list[api.Json]:
+    def _list_pods(self, *, cached: bool = True) -> list[api.Json]:
         """The members' pods only: another pod may carry the cluster's labels."""
-        found = self._api.list("v1", "pods", names.selector_text(self._me.cluster))
+        found = self._api.list("v1", "pods", names.selector_text(self._me.cluster), cached=cached)
         return [pod for pod in found if names.is_member(pod["metadata"]["name"], self._me.cluster)]
 
     def _lease(self) -> api.Json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from mysqlops import errors
 from mysqlops.agent import (
@@ -32,6 +33,14 @@ from mysqlops.version import __version__
 TURN_SECONDS = 0.25
 _DENIED_SECONDS = 5.0  # each refused login is a line in mysqld's log
 _COPY_PAUSES = (16.0, 32.0, 64.0)  # each attempt to clone puts load on the donor
+_STARTS: dict[type, str] = {
+    member_actions.FormGroup: "form",
+    member_actions.Join: "join",
+    member_actions.Clone: "copy",
+    member_actions.Apply: "apply",
+    member_actions.CatchUp: "catch up",
+    member_actions.Settle: "remove its channel",
+}
 _SILENT_SECONDS = 60.0  # if the publisher hangs, the agent is faulty: kubelet restarts it
 
 
@@ -52,7 +61,7 @@ class Loop:
         self._health, self._clock = probes, clock
         self._log = log.Log(clock)
         self._secrets = secrets
-        self._publisher = publisher.Publisher(around, self._log, clock, lambda: secrets.look(self._log))
+        self._publisher = publisher.Publisher(around, self._log, clock, partial(secrets.look, self._log))
         self._starting = starting.Starting(server, around, clock)
         self.catching = catching_up.CatchingUp(own, server, self._log, clock)
         self._obituary = obituary.Obituary(own, self._log, clock)
@@ -105,7 +114,7 @@ class Loop:
         self._note_donor(action, at)
         self.catching.look(action)
         if not situation.is_busy and not (catching.source and isinstance(action, member_actions.CatchUp)):
-            self._act(action, server)
+            self._act(action, situation)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
         if self._clock.monotonic() < self._publisher.turned_at + _SILENT_SECONDS:
             self._health.turned(seen, server, at)
@@ -186,34 +195,24 @@ class Loop:
         if count:
             self._log.say(f"{why}: closed {count} connections of clients")
 
-    def _act(self, action: member_actions.Action, server: view.ServerView | None) -> None:
+    def _act(self, action: member_actions.Action, situation: membership.Situation) -> None:
+        server = situation.server
         if server is None:
             return
         match action:
+            case member_actions.CatchUp() | member_actions.Settle():
+                self._start(_STARTS[type(action)], partial(self.catching.act, action))
             case _ if isinstance(action, member_actions.Start):
-                self._begin(action, server)
+                self._start(_STARTS[type(action)], partial(self._starting.run, action, situation, server))
+            case member_actions.StayOut():
+                bar = partial(self._around.stay_out, action.record, server.server_uuid)
+                self._background.run(telling.DOING[type(action)], bar)
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
             case _ if plain := self._plain.get(type(action)):
                 self._background.run(telling.DOING[type(action)], plain)
-
-    def _begin(self, action: member_actions.Start, server: view.ServerView) -> None:
-        match action:
-            case member_actions.FormGroup():
-                self._start("form", lambda: self._starting.form(action, server))
-            case member_actions.Join():
-                seeds = action.seeds or tuple(names.pod(self._me.cluster, n) for n in range(names.MAX_MEMBERS))
-                self._start("join", lambda: self._starting.join(seeds, server))
-            case member_actions.Clone():
-                self._start("copy", lambda: self._starting.copy(action.donor, server))
-            case member_actions.Apply():
-                self._start("apply", self._starting.apply)
-            case member_actions.CatchUp():
-                self._start("catch up", lambda: self.catching.run(action))
-            case member_actions.Settle():
-                self._start("remove its channel", lambda: self.catching.settle(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure, pause first, longer each time."""

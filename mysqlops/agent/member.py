@@ -10,6 +10,7 @@ from mysqlops.agent import pod, rotation
 from mysqlops.clock import Clock, Task
 from mysqlops.core import activity, names, view
 from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap, zones
+from mysqlops.planning import standing
 
 # After this time, open transactions are rolled back: an idle one would block a stopping pod without end.
 HAND_OVER_SECONDS = 10
@@ -33,14 +34,15 @@ class Member:
             self._drop()
             return None
 
-    def form(self, group_name: str) -> None:
-        """Form a group of one under this name (empty: the Secret's); it refuses clients until accept_clients."""
-        self._start([self._me.host(self._me.ordinal)], group_name, bootstrap=True)
+    def form(self, group_name: str, permit: Callable[[], None] = lambda: None) -> None:
+        """Form a group of one under this name (empty: the Secret's); it refuses clients until accept_clients. `permit`
+        is asked once everything else is done, which may take as long as the disk likes."""
+        self._start([self._me.host(self._me.ordinal)], group_name, permit)
 
     def join(self, seeds: Sequence[str], group_name: str) -> None:
         """Join the group of this name (empty: the Secret's) through these pods."""
         hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
-        self._start(hosts, group_name, bootstrap=False)
+        self._start(hosts, group_name)
 
     def clear_bootstrap(self) -> None:
         with self.connect() as server:
@@ -70,9 +72,11 @@ class Member:
         with self.connect() as server:
             group_replication.block_clients(server)
 
-    def drop_expired(self, user: str) -> bool:
+    def drop_expired(self, user: str, record: view.GroupRecord | None) -> bool:
+        """Where the group is one that `record` notes: on its primary."""
         with self.connect() as server:
-            return accounts.drop_expired(server, user)
+            is_noted = standing.is_noted(group_replication.observe(server), record)
+            return is_noted and accounts.drop_expired(server, user)
 
     def reload_tls(self) -> None:
         """Load the certificate's files again; open connections keep theirs."""
@@ -126,13 +130,18 @@ class Member:
         with self.connect() as server:
             return sessions.transactions(server)
 
-    def _start(self, seeds: list[str], group_name: str, *, bootstrap: bool) -> None:
+    def _start(self, seeds: list[str], group_name: str, permit: Callable[[], None] | None = None) -> None:
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         group_name = group_name or self._pod.group_name()
-        rotation.admit(self._pod, seeds if not bootstrap else ())
+        rotation.admit(self._pod, seeds if permit is None else ())
         with self.connect() as server:
             self.provide_zones(server)
-            group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=bootstrap)
+            if permit is None:
+                group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=False)
+            else:
+                group_replication.start(
+                    server, login, group_name=group_name, seeds=seeds, bootstrap=True, permit=permit
+                )
 
     def provide_zones(self, server: connect.Server) -> None:
         """Before the applier runs: it stops at a statement of a session whose time zone is unknown here."""

@@ -13,8 +13,9 @@ from pathlib import Path
 from mysqlops import errors
 from mysqlops.agent import credentials, life, settings
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import names
+from mysqlops.core import names, view
 from mysqlops.mysql import accounts, catching_up, connect, group_channel, group_replication, own_accounts, wait, xcom
+from mysqlops.planning import standing
 
 _MARK_SECONDS = 60.0
 
@@ -52,13 +53,14 @@ class Pod:
                 return way(self.login(names.USER_ADMIN, names.previous_key(names.KEY_ADMIN_PASSWORD)))
             raise denied
 
-    def admit(self) -> None:
-        """Create the account for the administrative interface if this member is the primary; a replica receives it from
-        there. Raises MysqlError."""
+    def admit(self, record: view.GroupRecord | None) -> None:
+        """Create the account for the administrative interface if this member is the primary of the group that `record`
+        notes; a replica receives it from there. Raises MysqlError."""
         self.is_denied = False
         with self.server() as server:
             seen = group_replication.observe(server)
-            if self.is_denied and seen.role() == names.ROLE_PRIMARY and seen.writable:
+            leads = seen.role() == names.ROLE_PRIMARY and seen.writable and standing.is_noted(seen, record)
+            if self.is_denied and leads:
                 keys = (names.KEY_ADMIN_PASSWORD, names.previous_key(names.KEY_ADMIN_PASSWORD))
                 passwords = {key: password for key in keys if (password := self.find(key))}
                 accounts.provide_loopback(server, passwords)

@@ -20,6 +20,7 @@ from mysqlops.core import instant, names, publication, view
 from mysqlops.planning import standing, stuck_group
 
 T = TypeVar("T")
+Refresh = Callable[[view.GroupRecord | None], None]  # takes the Lease as last read
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
@@ -58,9 +59,7 @@ class Publisher:
     """Publishes one member's state and reads its peers'. `seen` and `record` are what it last read, None if unknown;
     `sightings` counts members that are outside the group that still counts them."""
 
-    def __init__(
-        self, around: cluster_api.ClusterApi, words: log.Log, clock: Clock, refresh: Callable[[], None]
-    ) -> None:
+    def __init__(self, around: cluster_api.ClusterApi, words: log.Log, clock: Clock, refresh: Refresh) -> None:
         self._around, self._log, self._clock, self._refresh = around, words, clock, refresh
         self._refresh_at = clock.monotonic() + _REFRESH_SECONDS
         self._news: News | None = None
@@ -227,7 +226,7 @@ class Publisher:
             if record is not None and news.server is not None and news.seen.role == names.ROLE_PRIMARY:
                 self.ask(lambda: self._around.keep_copy(record))
                 self._drop_joining(record, news.server)
-            self.ask(self._refresh)
+            self.ask(lambda: self._refresh(record))
 
     def _drop_joining(self, record: view.GroupRecord, server: view.ServerView) -> None:
         """Drop the records of members that were scaled away before they ever joined."""

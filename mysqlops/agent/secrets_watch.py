@@ -16,7 +16,7 @@ from mysqlops.agent import (
     rotation,
     vault,
 )
-from mysqlops.core import names, ordered
+from mysqlops.core import names, ordered, view
 from mysqlops.core import rotation as stages
 
 
@@ -35,8 +35,9 @@ class SecretsWatch:
         self.knows_missing = False
         self._stage = ""  # of a rotation, as read at this look; empty unless the passwords were adopted
 
-    def look(self, words: log.Log) -> None:
-        """Raises KubeError; any other failure is logged and retried at the next look."""
+    def look(self, words: log.Log, record: view.GroupRecord | None) -> None:
+        """`record` is the Lease as last read. Raises KubeError; any other failure is logged and retried at the next
+        look."""
         missing, troubles, self._stage = "", list[str](), ""
         for take in (self._take_passwords, self._take_certificate):
             try:
@@ -50,19 +51,19 @@ class SecretsWatch:
         self.knows_missing = bool(missing) and all(map(self._pod.find, credentials.KEYS))
         self.missing, self.trouble = missing, "; ".join(troubles)
         if not missing and self._stage:  # else this pod may have the passwords from before a rotation
-            self._watch_accounts(words)
-        self._open_door(words)
+            self._watch_accounts(words, record)
+        self._open_door(words, record)
         words.say_if_new("missing", missing)
         words.say_if_new("secrets", self.trouble and f"could not adopt the Secrets: {self.trouble}")
         words.say_if_new("accounts", self.accounts)
 
-    def _open_door(self, words: log.Log) -> None:
+    def _open_door(self, words: log.Log, record: view.GroupRecord | None) -> None:
         """Drop the account of a killed adopt, and let the agent in by the administrative interface."""
         try:
-            if self._member.drop_expired(names.USER_ADOPT):
+            if self._member.drop_expired(names.USER_ADOPT, record):
                 words.say("dropped the expired account of an adopt")
             if self._pod.is_denied:
-                self._pod.admit()
+                self._pod.admit(record)
         except (errors.MysqlError, errors.ConfigError) as error:
             words.say_if_new("door", f"the administrative interface is not usable yet: {error}")
 
@@ -92,9 +93,9 @@ class SecretsWatch:
             return None
         return ordered.is_rotating(lease["metadata"].get("annotations") or {})
 
-    def _watch_accounts(self, words: log.Log) -> None:
+    def _watch_accounts(self, words: log.Log, record: view.GroupRecord | None) -> None:
         try:
-            self._accounts.look(words.say, self._stage)
+            self._accounts.look(words.say, record, self._stage)
             self.accounts = self._accounts.trouble
         except errors.ConnectFailed:
             self.accounts = ""  # a server that is down is reported elsewhere

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mysqlops import errors
-from mysqlops.agent import cluster_api, member
+from mysqlops.agent import cluster_api, member, telling
 from mysqlops.clock import Clock
-from mysqlops.core import group, view
+from mysqlops.core import group, names, view
 from mysqlops.mysql import group_replication
-from mysqlops.planning import member_actions
+from mysqlops.planning import member_actions, membership
 
-# An agent may be paused between deciding and acting: it must look again then.
+# An agent may be paused between deciding and acting: it must look again then, and before others stop waiting for it.
 _DECISION_SECONDS = 10.0
 _ASKED_SECONDS = 30.0  # asking takes a minute, and further looks follow before the group is formed
 _APPLY_SECONDS, _APPLY_POLL_SECONDS = 600.0, 0.5  # the next try continues where this one stopped
@@ -28,19 +29,42 @@ class Starting:
         self._member, self._around, self._clock = server, around, clock
         self._asked: tuple[Sequence[str], float] = ((), 0.0)  # members that answer but are in no group
 
-    def form(self, action: member_actions.FormGroup, server: view.ServerView) -> None:
-        """Take the Lease if it is unchanged since the decision, then form the group. No client gets in until the Lease
-        records the new incarnation (planning/standing.py): if another member forms a group meanwhile, this one
-        leaves."""
-        decided_on = action.record
-        if self._joins_instead(action.ask, server):
-            return
+    def run(self, action: member_actions.Start, situation: membership.Situation, server: view.ServerView) -> None:
+        """What was decided in that situation; `server` is how its own server was then."""
+        match action:
+            case member_actions.FormGroup():
+                self.form(action, situation, server)
+            case member_actions.Join():
+                self.join(action.seeds or self._everybody(), server)
+            case member_actions.Clone():
+                self.copy(action.donor, server)
+            case member_actions.Apply():
+                self.apply()
+
+    def form(self, action: member_actions.FormGroup, situation: membership.Situation, server: view.ServerView) -> None:
+        """Prepare, take the Lease, then form the group at once. No client gets in until the Lease records the new
+        incarnation (planning/standing.py): if another member forms a group meanwhile, this one leaves."""
+        if not self._joins_instead(action.ask, server):
+            name = group.name_of(action.record.note, action.record.order)
+            self._member.form(name, lambda: self._take_lease(action, name, situation))
+
+    def _take_lease(self, action: member_actions.FormGroup, name: str, situation: membership.Situation) -> None:
+        """Decide once more, by a list of the pods that is no cache's: a cache may show members in no group long after
+        they are in one, and what they do there leaves the Lease as it is."""
+        around = self._around.look(cached=False)
+        with self._member.connect() as connection:
+            server = group_replication.observe(connection)
+        now = self._clock.monotonic()
+        again = membership.plan(replace(situation, server=server, around=around, record=around.record, now=now))
+        if not isinstance(again, member_actions.FormGroup):
+            raise errors.Conflict(f"no group is formed after a second look: {telling.sentence(again)}")
+        decided_on = again.record
+        if again.ask != action.ask or group.name_of(decided_on.note, decided_on.order) != name:
+            raise errors.Conflict("what it forms the group on has changed: looking again")
+        if self._around.take_lease(decided_on, server.server_uuid, str(server.known())) is None:
+            raise errors.Conflict("the Lease has changed since the decision: looking again")
         if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
             raise errors.Conflict("the decision to form the group is too old: looking again")
-        note = self._around.take_lease(decided_on, server.server_uuid)
-        if note is None:
-            raise errors.Conflict("the Lease has changed since the decision: looking again")
-        self._member.form(note.name)
 
     def join(self, seeds: Sequence[str], server: view.ServerView) -> None:
         """Record that this member may be in the group from now on, then join it."""
@@ -63,6 +87,9 @@ class Starting:
                     break
                 self._clock.sleep(_APPLY_POLL_SECONDS)
             group_replication.stop_applier(server)
+
+    def _everybody(self) -> tuple[str, ...]:
+        return tuple(names.pod_beside(self._around.pod, ordinal) for ordinal in range(names.MAX_MEMBERS))
 
     def _note_joining(self, server: view.ServerView) -> group.Note:
         """Retries at once on conflicts: other members write to the Lease in the same seconds."""

@@ -21,4 +21,4 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     if found is not None:
         root = click.get_current_context().find_root().command
-        output.say(found(root, {}, "mysqlops", "_MYSQLOPS_COMPLETE").source())
+        output.document(found(root, {}, "mysqlops", "_MYSQLOPS_COMPLETE").source())

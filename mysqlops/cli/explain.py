@@ -27,7 +27,7 @@ def explain(run: Run, code: str | None) -> None:
     if code is not None:
         text = carried.explain(code)
         if run.is_for_people:
-            output.say(text, nl=False)
+            output.document(text, nl=False)
         else:
             output.data({"code": code, "text": text}, run.form)
         return

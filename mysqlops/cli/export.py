@@ -34,6 +34,6 @@ def export(run: Run, *, show_secrets: bool) -> None:
         settings = documents[-1]["spec"].get("settings") or {}
         setting_secrets.must_not_be_printed(settings, f"mysqlops export {run.name}")
     if run.form == "json":
-        output.say("\n---\n".join(json.dumps(document, indent=2) for document in documents))
+        output.document("\n---\n".join(json.dumps(document, indent=2) for document in documents))
         return
-    output.say(yaml_text.dump(documents), nl=False)
+    output.document(yaml_text.dump(documents), nl=False)

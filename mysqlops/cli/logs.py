@@ -55,8 +55,11 @@ def _show(run: Run, found: Iterable[Entry], explained: set[str]) -> None:
         output.data([entry.as_json() for entry in found], run.form)
         return
     for entry in found:
-        words = (entry.at[:23] + "Z", entry.member, entry.level, entry.code, entry.text)
+        first, *more = entry.text.split("\n")
+        words = (entry.at[:23] + "Z", entry.member, entry.level, entry.code, first)
         output.say(" ".join(filter(None, words)))
+        for line in more:
+            output.say(f"    | {line}")
         if entry.explanation and entry.code not in explained and entry.level != "note":
             output.say(f"    = {entry.code}: {entry.explanation}")
             explained.add(entry.code)

@@ -112,7 +112,7 @@ def _show_usage(error: click.ClickException) -> None:
 
     written = io.StringIO()
     error.show(file=written)
-    output.say(written.getvalue(), err=True, nl=False)
+    output.document(written.getvalue(), err=True, nl=False)
 
 
 def _reader_has_gone() -> int:

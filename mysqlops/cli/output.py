@@ -31,9 +31,17 @@ _WHOLE = 1000  # columns: no cell is ever cut; a terminal wraps longer lines
 _COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
 
 
-def say(text: Any = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text of one or several lines."""
-    click.echo(typed.visible(str(text), kept="\n\t"), err=err, nl=nl)
+_BREAK = re.compile(r"\s*\n\s*")  # what else breaks a line is made visible
+
+
+def say(text: Any = "", *, err: bool = False) -> None:
+    """Print one line. Others wrote parts of it, which must not begin a line that looks like ours."""
+    click.echo(typed.visible(_BREAK.sub(" / ", str(text).rstrip()), kept="\t"), err=err)
+
+
+def document(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print several lines, in which whatever others wrote is on a line of its own, or quoted."""
+    click.echo(typed.visible(text, kept="\n\t"), err=err, nl=nl)
 
 
 def raw(data: bytes) -> None:
@@ -51,7 +59,7 @@ class Relay:
 
     def write(self, data: bytes) -> None:
         if sys.stdout.isatty():
-            say(self._decoder.decode(data), nl=False)
+            document(self._decoder.decode(data), nl=False)
         else:
             raw(data)
 
@@ -111,13 +119,13 @@ SCHEMA = "mysqlops.io/v1"
 def data(value: Any, form: str, *, kind: str = "") -> None:
     """Print the whole answer for a machine: an object with `apiVersion` and `kind`; a list is under `items`."""
     kind = kind or _kind()
-    facts = value if isinstance(value, dict) else {"items": value}
-    document = {"apiVersion": SCHEMA, "kind": kind, **facts}
+    value = value if isinstance(value, dict) else {"items": value}
+    facts = {"apiVersion": SCHEMA, "kind": kind, **value}
     context.answered.append(kind)
     if form == "json":
-        say(json.dumps(document, indent=2, default=str))
+        document(json.dumps(facts, indent=2, default=str))
     else:
-        say(yaml_text.dump([json.loads(json.dumps(document, default=str))]), nl=False)
+        document(yaml_text.dump([json.loads(json.dumps(facts, default=str))]), nl=False)
 
 
 def _kind() -> str:
@@ -181,7 +189,7 @@ def _text_of(value: str | None) -> str:
 def result(value: Any, form: str, sentence: str) -> None:
     """Print what a verb did: one sentence for people, the value for machines."""
     if form == "table":
-        say(sentence)
+        document(sentence)
     else:
         data(value, form)
 

@@ -30,10 +30,12 @@ class Asked:
     target: str | None
     trust: Trust
 
-    def check(self, image: str | None, way: str | None) -> None:
+    def check(self, image: str | None, way: str | None, checker_secret: str | None) -> None:
         """Raises UsageError for options that say nothing together."""
         if self.rehearses and way:
             raise click.UsageError(f"--rehearse and --{way} exclude each other")
+        if checker_secret is not None and (image is None or self.rehearses):
+            raise click.UsageError("--checker-secret: only with --image, and not with --rehearse")
         if self.rehearses and image is None:
             raise click.UsageError("--rehearse: give the new --image")
         if not self.rehearses and (self.backup or self.target or self.trust.accept_unsigned or self.trust.signed_by):

@@ -40,6 +40,6 @@ def render(run: Run, *, wanted: described.Wanted, running: bool, show_secrets: b
     if not show_secrets:
         setting_secrets.must_not_be_printed(settings.of_objects(objects), f"mysqlops render {run.name}")
     if run.form == "json":
-        output.say(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
+        output.document(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
         return
-    output.say(yaml_text.dump(objects), nl=False)
+    output.document(yaml_text.dump(objects), nl=False)

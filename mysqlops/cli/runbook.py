@@ -41,7 +41,7 @@ def runbook(run: Run, name: str | None, arguments: tuple[str, ...], *, runs: boo
     if runs:
         return _execute(name, script, arguments, run.access)
     if run.is_for_people:
-        output.say(script, nl=False)
+        output.document(script, nl=False)
     else:
         output.data({"name": name, "script": script}, run.form)
     return 0

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="A new pod that has not joined the group by then has failed.",
 )
+@click.option(
+    "--checker-secret",
+    metavar="SECRET",
+    help="Run MySQL Shell's upgrade checker of the image with the account in this Secret: username, password.",
+)
 @rehearsed.options_of
 @options.dry_run("Try the images, show the steps; change nothing.")
 @click.option("--status", "way", flag_value="status", help="Show an open rollout.")
@@ -46,6 +51,7 @@ def upgrade(
     cpu: str | None,
     access: described.Access,
     member_timeout: float,
+    checker_secret: str | None,
     asked: rehearsed.Asked,
     dry_run: bool,
     way: str | None,
@@ -71,7 +77,7 @@ def upgrade(
 
     name, limits = run.name, rollout.Limits(member_timeout)
     changes = {"image": image, "agent_image": agent_image, "memory": memory, "cpu": cpu, **asdict(access)}
-    asked.check(image, way)
+    asked.check(image, way, checker_secret)
     if way and any(value is not None for value in changes.values()):
         raise click.UsageError(f"--{way} concerns the open rollout: omit the changes")
     if way == "status":
@@ -86,7 +92,8 @@ def upgrade(
         return
     with run.changing(dry_run=dry_run) as session:
         running = observe.must_run(session.client, name)
-        change = operations.plan(session, name, running, operations.wanted_spec(running, changes))
+        wanted = operations.wanted_spec(running, changes)
+        change = operations.plan(session, name, running, wanted, checker_secret=checker_secret)
         if ANY_NAMESPACE in running.spec.client_namespaces and changes["client_namespaces"] is None:
             text = f"labelled pods of any namespace may connect to {name}"
             session.progress.warn(f"{text}; --client-namespaces NAME,… (or '') narrows that")

@@ -19,12 +19,11 @@ from mysqlops.core import adoption
 @click.option(
     "--ssl-mode",
     type=click.Choice(adoption.SSL_MODES),
-    default="",
     help="What the server must prove before it gets the password. Default with --ca-file: verify-identity.",
 )
 @options.offline(default_timeout="10m")
 def wait(
-    run: Run, hosts: tuple[str, ...], *, user: str | None, password_file: str, ca_file: str, ssl_mode: str
+    run: Run, hosts: tuple[str, ...], *, user: str | None, password_file: str, ca_file: str, ssl_mode: str | None
 ) -> None:
     """Wait until one of the databases answers: its name resolves, its port greets as MySQL, and it accepts writes.
 
@@ -39,7 +38,7 @@ def wait(
     from mysqlops.mysql import connect
     from mysqlops.operations import wait as operations
 
-    login = connect.read_login(user, password_file, ca_file, ssl_mode) if user else None
+    login = connect.read_login(user, password_file, ca_file, ssl_mode or "") if user else None
     found = operations.for_database(
         list(hosts), login, clock=SystemClock(), timeout_seconds=run.timeout_seconds, tell=_say
     )

@@ -168,7 +168,7 @@ class _Parser:
         if not isinstance(node.value, str | None):
             raise self._bad(node, f"{path}: expected one value")
         if node.value is not None and not typed.is_plain(node.value):
-            raise self._bad(node, f"{path}: {_shown(node.value)}: a setting must not contain control characters")
+            raise self._bad(node, f"{path}: a setting must not contain control characters")
         return my_cnf.Setting(key, node.value, node.line)
 
     def _mapping(self, node: Node, what: str) -> dict[str, Node]:

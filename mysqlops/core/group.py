@@ -6,6 +6,8 @@
   its data directory (server_uuid): an empty volume in a pod of the same name is not that member.
 - `incarnation` is one run of a group, from its bootstrap until its last member has left. Two runs of the same name can
   exist for a moment, but only one of them is recorded here, and members of another one accept no clients.
+- `began_with` is what the member that formed the group held when it took the Lease: all that any expected member held.
+  A member of another run that holds more has it from there (planning/standing.py).
 - `name` is the name of the history: the UUID under which the group counts transactions. A group that continues without
   what a member may hold gets another name, and that member becomes an outcast: it never joins by itself.
 """
@@ -17,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mysqlops.core import names, typed
+from mysqlops.core import gtid, names, typed
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Note:
     joining: Mapping[str, str] = field(default_factory=dict)
     joins: str = "0"  # grows with each joining member: a decision on an older note must be made again
     outcasts: Mapping[str, str] = field(default_factory=dict)
+    began_with: str = ""  # a GTID set; empty: unknown
     garbled: bool = False  # the annotation is unreadable, so the expected members are unknown
 
     def expected(self, wanted: Iterable[str] = ()) -> dict[str, str]:
@@ -87,14 +90,20 @@ def incarnation(view_id: str) -> str:
     return view_id.partition(":")[0]
 
 
-def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str) -> Note:
-    """The note of a group that this member is about to form; members that the order gives up become outcasts."""
-    found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid})
+def name_of(note: Note, order: GoOnWithout | None) -> str:
+    """The name of the group that is formed on this note and order; empty: the Secret's."""
+    return note.name if order is None else order.group
+
+
+def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str, held: str = "") -> Note:
+    """The note of a group that this member is about to form with what it holds; members that the order gives up become
+    outcasts."""
+    found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid}, began_with=held)
     if order is None:
         return found
     return replace(
         found,
-        name=order.group,
+        name=name_of(note, order),
         parent=note.name,
         # Never empty: that would mean that no view was recorded.
         members=_without(note.members, order.members) or {pod: server_uuid},
@@ -130,7 +139,7 @@ def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | Non
     return GoOnWithout(**found) if found["members"] and found["group"] else None
 
 
-_NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins")
+_NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins", "began_with")
 _NOTE_MAPS = ("members", "joining", "outcasts")
 
 
@@ -141,4 +150,6 @@ def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[s
         return None
     is_text = all(isinstance(told.get(key, ""), str) for key in texts)
     is_map = all(names.are_members(told.get(key, {})) for key in maps)
-    return {key: told[key] for key in (*texts, *maps) if key in told} if is_text and is_map else None
+    if not is_text or not is_map or not gtid.is_set(told.get("began_with", "")):
+        return None
+    return {key: told[key] for key in (*texts, *maps) if key in told}

@@ -59,12 +59,14 @@ def parse(text: str, source: str) -> list[Setting]:
         if not line or line[0] in "#;":
             continue
         if line.startswith("!"):
-            raise ConfigError(f"{where}: {raw.strip()!r}: includes cannot be followed into a pod")
+            raise ConfigError(f"{where}: `!` begins an include, which cannot be followed into a pod")
         if line.startswith("["):
             _check_section(line, where)
             has_section = True
         elif not has_section:
-            raise ConfigError(f"{where}: {raw.strip()!r} comes before any [mysqld] section")
+            # Its value may be a secret.
+            name = typed.visible(raw.partition("=")[0].strip())
+            raise ConfigError(f"{where}: {name!r} comes before any [mysqld] section")
         else:
             settings.append(_setting(line, where, number))
     return settings
@@ -136,7 +138,7 @@ def written(key: str, value: str | None) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
         raise ConfigError(f"my.cnf: {key!r} is not the name of a setting")
     if any(ord(character) < 32 or ord(character) == 127 for character in (value or "").translate(_WRITTEN)):
-        raise ConfigError(f"my.cnf: {key}: {typed.visible(value or '')}: control characters")
+        raise ConfigError(f"my.cnf: {key}: its value holds control characters")  # which may be a password
     return key if value is None else f"{key} = {quoted(value)}"
 
 

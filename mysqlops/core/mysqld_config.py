@@ -63,7 +63,8 @@ def of_record(record: Mapping[str, str | None], source: str) -> dict[str, str | 
     """The settings that a backup keeps, checked like a user's file; raises ConfigError."""
     lines = [key if value is None else f"{key} = {value}" for key, value in record.items()]
     if strange := [line for line in lines if not typed.is_plain(line.replace("\t", " "))]:
-        raise ConfigError(f"{source}: {typed.visible(strange[0])}: a setting must not contain control characters")
+        key = typed.visible(strange[0].partition(" = ")[0])
+        raise ConfigError(f"{source}: {key}: a setting must not contain control characters")
     return check_user_settings(parse("\n".join(["[mysqld]", *lines]), source), source)
 
 

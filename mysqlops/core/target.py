@@ -60,7 +60,8 @@ def repository_of(s3: str | None, claim: str | None, repository: str | None) -> 
         raise ConfigError("give one of --s3 URL, --claim NAME and --repository RESTIC-URL")
     if s3:
         if not typed.is_plain(s3) or not re.fullmatch(r"https?://[^/@\s]+/\S+", s3):
-            raise ConfigError(f"--s3 {s3!r}: expected http(s)://HOST/BUCKET[/FOLDER]; keys belong in --credentials")
+            # What is wrong with it may be that it holds a key.
+            raise ConfigError("--s3: expected http(s)://HOST/BUCKET[/FOLDER]; keys belong in --credentials")
         return f"s3:{s3}"
     if claim:
         return _CLAIM_PATH
@@ -70,7 +71,7 @@ def repository_of(s3: str | None, claim: str | None, repository: str | None) -> 
 def _checked(repository: str) -> str:
     """It is shown and stored in an annotation. Only SFTP has user names before the `@`; elsewhere that is a token."""
     if not typed.is_plain(repository) or re.search(r"\s", repository):
-        raise ConfigError(f"--repository {typed.visible(repository)!r}: expected restic's notation, without spaces")
+        raise ConfigError("--repository: expected restic's notation, without spaces")
     backend, _, rest = repository.partition(":")
     user, at, _ = re.sub(r"^[a-z0-9+]+://|^//", "", rest, flags=re.IGNORECASE).partition("/")[0].rpartition("@")
     if at and (":" in user or backend.lower() != "sftp"):

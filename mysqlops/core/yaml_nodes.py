@@ -31,6 +31,8 @@ def documents(text: str, source: str) -> list[Node]:
         raise ConfigError(f"{source}: nested too deeply") from None
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
+        if isinstance(error, yaml.composer.ComposerError):  # its word may be a password without quotes
+            problem = "a value that begins with * or & needs quotes"
         where = source if mark is None else f"{source} line {mark.line + 1}"
         raise ConfigError(f"{where}: not YAML: {problem}") from error
     made = [_Reader(source).read(node) for node in roots]
@@ -52,7 +54,7 @@ class _Reader:
             raise self._bad(line, "an alias: write the value again")
         self._seen.add(id(node))
         if node.tag.startswith("!"):
-            raise self._bad(line, f"the tag {node.tag}: expected plain values")
+            raise self._bad(line, "a tag: a value that begins with ! needs quotes")
         if isinstance(node, yaml.MappingNode):
             return Node(dict(self._pairs(node)), line)
         if isinstance(node, yaml.SequenceNode):

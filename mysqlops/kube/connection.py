@@ -56,6 +56,7 @@ class Connection:
             subprotocols=[protocol],
             sslopt=self._tls_of_websocket(),
             suppress_origin=True,
+            redirect_limit=0,  # the library would send the token there, wherever that is
             **proxy,
         )
         try:

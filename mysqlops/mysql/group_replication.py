@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import applier, instant, view
@@ -54,6 +55,7 @@ SELECT 1 FROM performance_schema.replication_applier_status
 WHERE channel_name = 'group_replication_applier' AND service_state = 'ON'
 """
 _START_SECONDS = 120.0  # joining waits for the group's view; the server itself gives up earlier
+_IDLE_SECONDS = 15  # between two statements of a member that forms a group
 _ALREADY_STOPPED = {3093}
 # Single-primary groups no longer need the keys of a transaction's rows once it is certified. By default each member
 # keeps those of the last minute, 90 bytes per row: a bulk load got three members of 1Gi OOM-killed (docs/adr/0010). A
@@ -138,13 +140,19 @@ def applied_until(server: connect.Server) -> str:
 
 
 def start(
-    server: connect.Server, login: connect.Login, *, group_name: str, seeds: Sequence[str], bootstrap: bool
+    server: connect.Server,
+    login: connect.Login,
+    *,
+    group_name: str,
+    seeds: Sequence[str],
+    bootstrap: bool,
+    permit: Callable[[], None] = lambda: None,
 ) -> None:
     """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not.
 
     The caller may die between any two statements. An earlier one may have left group_replication_bootstrap_group on, so
     it is turned off first, also for a join. A newly formed group refuses clients (offline_mode) until accept_clients is
-    called.
+    called. It is formed only once `permit` returns, and soon after: whoever is paused finds its session closed.
     """
     connect.set_read_timeout(server, _START_SECONDS)
     clear_bootstrap(server)
@@ -156,13 +164,16 @@ def start(
     command = (
         f"START GROUP_REPLICATION USER = {accounts.quote(login.user)}, PASSWORD = {accounts.quote(login.password)}"
     )
+    began = server.scalar("SELECT NOW(6)")
     if not bootstrap:
-        _execute(server, command, "START GROUP_REPLICATION")
+        _execute(server, command, "START GROUP_REPLICATION", began)
         return
     block_clients(server)
+    server.query(f"SET SESSION wait_timeout = {_IDLE_SECONDS}")
+    permit()
     server.query("SET GLOBAL group_replication_bootstrap_group = ON")
     try:
-        _execute(server, command, "START GROUP_REPLICATION (forming the group)")
+        _execute(server, command, "START GROUP_REPLICATION (forming the group)", began)
     finally:
         with contextlib.suppress(errors.ConnectFailed):
             clear_bootstrap(server)
@@ -173,9 +184,8 @@ def clear_bootstrap(server: connect.Server) -> None:
     server.query("SET GLOBAL group_replication_bootstrap_group = OFF")
 
 
-def _execute(server: connect.Server, command: str, what: str) -> None:
-    """The statement itself only reports that it failed; the first error in the log since then says why."""
-    began = server.scalar("SELECT NOW(6)")
+def _execute(server: connect.Server, command: str, what: str, began: Any) -> None:
+    """The statement itself only reports that it failed; the first error in the log since `began` says why."""
     try:
         server.execute_secret(command, what)
     except errors.StatementFailed as error:

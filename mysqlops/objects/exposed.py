@@ -71,7 +71,7 @@ def _check_range(text: str) -> None:
 
 def service(cluster: str, namespace: str, request: Request) -> Json:
     """Its selector is that of the cluster's own Service, so it follows the primary in the same moment."""
-    port: Json = {"name": "sql", "protocol": "TCP", "port": request.port, "targetPort": "sql"}
+    port: Json = {"name": "sql", "protocol": "TCP", "port": request.port, "targetPort": "sql", "appProtocol": "tcp"}
     spec: Json = {
         "type": request.type,
         "selector": {**names.selector(cluster), names.LABEL_ROLE: request.role},

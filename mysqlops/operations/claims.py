@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from mysqlops.core import group, gtid, instant, names, ordered
 from mysqlops.core.view import IN_GROUP, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
-from mysqlops.operations import gtids, leases, lock, observe, orders, own, waiting
+from mysqlops.operations import fresh, gtids, leases, lock, observe, orders, own, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
@@ -23,7 +22,6 @@ from mysqlops.planning import member as planning
 Json = dict[str, Any]
 _TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
-_DECIDED_SECONDS = 60.0  # the gate itself takes up to fifteen, on a busy machine more
 _LEAVES_SECONDS = 40.0  # an agent reads the Lease every five seconds, and the primary notes the view that follows
 _FORGETS_SECONDS = 120.0  # the primary forgets who was joining, and was scaled away, after a minute
 # Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
@@ -217,12 +215,7 @@ def forget_orders(session: Session, name: str, replicas: int) -> None:
 
 
 def _must_be_fresh(session: Session, passed: gate.Passed) -> None:
-    """Raises StepFailed for a decision of long ago: this command may have been stopped since, with a lock that nobody
-    took. By the wall clock, since the other one stops while a laptop sleeps."""
-    age = session.clock.now() - datetime.fromisoformat(passed.at)
-    if abs(age) >= timedelta(seconds=_DECIDED_SECONDS):
-        text = f"claim {passed.claim} is kept: the decision to delete it is based on the state at {passed.at}"
-        raise StepFailed(text, hint="run the same command again: it decides on the present state")
+    fresh.check(session, f"claim {passed.claim} is kept", passed.at)
 
 
 def delete(session: Session, passed: gate.Passed) -> None:

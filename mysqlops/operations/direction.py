@@ -10,6 +10,7 @@ from mysqlops.core import names, rollout
 from mysqlops.operations import observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import rollout as planning
+from mysqlops.planning import status
 
 Json = dict[str, Any]
 
@@ -33,6 +34,16 @@ def turn_forward(session: Session, name: str, record: rollout.Rollout) -> None:
         raise errors.Refused(reasons)
     session.progress.say(f"going forward again: {record.why}")
     _put(session, session.client.get("StatefulSet", name), replace(record, failure="", after={}), record.after)
+
+
+def fails_both_ways(now: status.Status, failure: str, *, is_kept: bool) -> errors.StepFailed:
+    """A pod comes up neither with the new template nor with the previous one."""
+    data = "its data was kept" if is_kept else "it began empty, because the previous version refused its data"
+    hint = (
+        f"if the newer version has changed the data, mysqlops upgrade {now.name} --forward starts it again; otherwise "
+        f"fix the cause above, then mysqlops upgrade {now.name} --resume; or mysqlops restore BACKUP --as NAME"
+    )
+    return errors.StepFailed(f"{failure}, also with the previous template; {data}", hint=planning.first(now, hint))
 
 
 def _put(session: Session, found: Json, record: rollout.Rollout, template: Json) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from mysqlops.planning import image_trial
 from mysqlops.planning.image_trial import Tried
 
 Json = dict[str, Any]
-_MYSQLD, _PYTHON = "mysqld", "python"
+MYSQLD, PYTHON = "mysqld", "python"
 _RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[:2], shutil.which('openssl') or '')"
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -42,7 +42,7 @@ _OLDEST_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True)
-class _Ended:
+class Ended:
     """A container that has run: its exit code, and the image that the node resolved the reference to."""
 
     code: int
@@ -59,7 +59,7 @@ def pin(session: Session, spec: ClusterSpec, tried: Tried) -> ClusterSpec:
         session.progress.say(f"{text}; a pod on another node, or a later one, may run another image of that tag")
         return wanted
 
-    return replace(spec, image=pinned(spec.image, _MYSQLD), agent_image=pinned(spec.agent_image, _PYTHON))
+    return replace(spec, image=pinned(spec.image, MYSQLD), agent_image=pinned(spec.agent_image, PYTHON))
 
 
 def must_pass(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
@@ -105,28 +105,37 @@ def _fit(spec: ClusterSpec) -> memory.Fit:
 
 def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
     """Try the images with the my.cnf; raises WaitTimeout if they could not be tried in time."""
-    client, pod = session.client, _pod(spec, objects)
-    if not client.guard.is_held:  # without the lock: another command may be trying images too
-        pod["metadata"]["name"] += "-unlocked"
-    name = pod["metadata"]["name"]
-    _delete(session, name)
-    _create(client, pod)
-    try:
-        finished, why_not = _await_end(session, name)
+    client, wanted = session.client, pod(spec, objects)
+    with ended(session, wanted, "the images to be tried") as (finished, why_not):
+        name = wanted["metadata"]["name"]
         if why_not is not None:
             return Tried((why_not,))
-        tried = image_trial.judge(spec, client.logs(name, _MYSQLD), finished[_MYSQLD].code)
-        reasons = (*tried.reasons, *_judge_python(client, spec, name, finished[_PYTHON].code))
+        tried = image_trial.judge(spec, client.logs(name, MYSQLD), finished[MYSQLD].code)
+        reasons = (*tried.reasons, *_judge_python(client, spec, name, finished[PYTHON].code))
         return replace(tried, reasons=reasons, image_ids={key: one.image_id for key, one in finished.items()})
+
+
+@contextlib.contextmanager
+def ended(session: Session, wanted: Json, what: str) -> Iterator[tuple[dict[str, Ended], Reason | None]]:
+    """Run such a pod: how each container ended, or why they will never run. Its logs can be read inside; it is deleted
+    afterwards."""
+    client = session.client
+    if not client.guard.is_held:  # without the lock: another command may be trying images too
+        wanted["metadata"]["name"] += "-unlocked"
+    name = wanted["metadata"]["name"]
+    _delete(session, name)
+    _create(client, wanted)
+    try:
+        yield _await_end(session, name, what, {one["name"] for one in wanted["spec"]["containers"]} & {MYSQLD, PYTHON})
     finally:
         with contextlib.suppress(errors.KubeError):
             client.delete("Pod", name, grace_seconds=0)
 
 
-def _create(client: Client, pod: Json) -> None:
+def _create(client: Client, wanted: Json) -> None:
     """Raises Refused if a quota forbids it: the members' pods would be refused for the same reason."""
     try:
-        client.create("Pod", pod)
+        client.create("Pod", wanted)
     except errors.Forbidden as error:
         text = str(error).partition("forbidden: ")[2]
         if "security context constraint" in text:
@@ -156,14 +165,14 @@ def _delete(session: Session, name: str) -> None:
         patience.pause(waiting.Pending(where))
 
 
-def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
+def pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
     """A pod under the same rules as a member's: whatever rejects it would reject a member too."""
     template = next(item for item in objects if item["kind"] == "StatefulSet")["spec"]["template"]["spec"]
     config = next(item for item in objects if item["kind"] == "ConfigMap" and "my.cnf" in item.get("data", {}))
     locked = copy.deepcopy(template["containers"][0]["securityContext"])
     tmp = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 (a path inside the pod)
     mysqld: Json = {
-        "name": _MYSQLD,
+        "name": MYSQLD,
         "image": spec.image,
         "command": ["sh", "-c", manifests.read_text("image-check/probe.sh")],
         "env": pods.environment({"MY_CNF": _tried(config["data"]["my.cnf"])}),
@@ -172,7 +181,7 @@ def _pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
         "volumeMounts": tmp,
     }
     python: Json = {
-        "name": _PYTHON,
+        "name": PYTHON,
         "image": spec.agent_image,
         "command": ["python3", "-c", _RUN_PYTHON],
         "resources": copy.deepcopy(template["containers"][1]["resources"]),
@@ -206,10 +215,10 @@ def _tried(my_cnf: str) -> str:
     return setting_secrets.without_values(my_cnf).replace("/var/lib/mysql/data", "/tmp")  # noqa: S108 (in the pod)
 
 
-def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason | None]:
+def _await_end(session: Session, name: str, what: str, ours: set[str]) -> tuple[dict[str, Ended], Reason | None]:
     """How each container ended, or why they will never run."""
 
-    def look() -> tuple[dict[str, _Ended], Reason | None] | waiting.Pending:
+    def look() -> tuple[dict[str, Ended], Reason | None] | waiting.Pending:
         status = session.client.get("Pod", name).get("status", {})
         containers = {
             container_status["name"]: container_status for container_status in status.get("containerStatuses", [])
@@ -219,20 +228,20 @@ def _await_end(session: Session, name: str) -> tuple[dict[str, _Ended], Reason |
             if why.get("reason") in _PULL_FAILURES | _START_FAILURES:
                 return {}, _cannot_start(container, why)
         ended = {
-            container: _Ended(int(one["state"]["terminated"]["exitCode"]), str(one.get("imageID") or ""))
+            container: Ended(int(one["state"]["terminated"]["exitCode"]), str(one.get("imageID") or ""))
             for container, one in containers.items()
             if "terminated" in one.get("state", {})
         }
-        if len(ended) == 2:
+        if ours <= ended.keys():
             return ended, None
-        return waiting.Pending("the images to be tried", f"pod {name} is {_last_word(status)}", "trying the images")
+        return waiting.Pending(what, f"pod {name} is {_last_word(status)}", "trying the images")
 
     hint = f"kubectl describe pod {name}; give a larger --timeout if pulls are slow"
     return waiting.until(session, look, poll_seconds=0.15, hint=hint)
 
 
 def _cannot_start(container: str, why: Json) -> Reason:
-    option = "--image" if container == _MYSQLD else "--agent-image"
+    option = "--image" if container == MYSQLD else "--agent-image"
     return Reason(
         "image-cannot-start",
         f"{option}: {why['reason']}: {why.get('message', '')[:300]}",
@@ -250,7 +259,7 @@ def _last_word(status: Json) -> str:
 
 
 def _judge_python(client: Client, spec: ClusterSpec, pod: str, code: int) -> list[Reason]:
-    words = client.logs(pod, _PYTHON).split()
+    words = client.logs(pod, PYTHON).split()
     if code == 0 and words[:1] == ["python"] and (int(words[1]), int(words[2])) >= _OLDEST_PYTHON:
         return _judge_openssl(client, spec, words)
     text = f"--agent-image {spec.agent_image} has no Python {'.'.join(map(str, _OLDEST_PYTHON))} or later"

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import gtid, names, rollout
+from mysqlops.core import gtid, instant, names, rollout
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import pods, render, revisions
@@ -22,6 +22,7 @@ from mysqlops.operations import (
     data_version,
     direction,
     followers,
+    fresh,
     observe,
     proof,
     switchover,
@@ -120,7 +121,8 @@ def _go_back(session: Session, name: str, record: rollout.Rollout, limits: Limit
         except NewPodFailed as failure:
             seen, pod = observe.settled(session, name), failure.pod
             if pod in emptied or not failure.refuses_data or not _may_begin_empty(session, seen, pod, record):
-                raise _fails_both_ways(name, failure, is_kept=pod not in emptied) from failure
+                now, is_kept = verdict.judge(seen), pod not in emptied
+                raise direction.fails_both_ways(now, str(failure), is_kept=is_kept) from failure
         emptied.add(pod)
         replaced.append(pod)
         _replace(session, seen, pod, record=record, rebuild=True)
@@ -135,16 +137,6 @@ def _may_begin_empty(session: Session, seen: status.Observed, pod: str, record: 
     if claim is None or not record.changes_version() or int(seen.stateful_set["spec"]["replicas"]) == 1:
         return False
     return rollout.was_replaced(claim, record) and _await_primary(session, seen.name)
-
-
-def _fails_both_ways(name: str, failure: NewPodFailed, *, is_kept: bool) -> errors.StepFailed:
-    data = "its data was kept" if is_kept else "it began empty, because the previous version refused its data"
-    text = f"{failure}, also with the previous template; {data}"
-    hint = (
-        f"if the newer version has changed the data, mysqlops upgrade {name} --forward starts it again; otherwise fix "
-        f"the cause above, then mysqlops upgrade {name} --resume; or mysqlops restore BACKUP --as NAME"
-    )
-    return errors.StepFailed(text, hint=hint)
 
 
 def _await_primary(session: Session, name: str) -> bool:
@@ -241,11 +233,13 @@ def _replace(
         return claims.empty(session, seen.name, pod, passed)
     if claim is not None and record is not None and record.changes_version():
         _note_held(session, seen, claim, record)
-    return _replace_pod(session, pod)
+    return _replace_pod(session, pod, instant.text(seen.taken_at))
 
 
-def _replace_pod(session: Session, pod: str) -> None:
+def _replace_pod(session: Session, pod: str, at: str) -> None:
+    """Decided at that time: by now it may lead, or be the one that the majority needs."""
     found = session.client.get("Pod", pod)
+    fresh.check(session, f"{pod} is not replaced", at)
     session.client.delete("Pod", pod, uid=found["metadata"]["uid"])
 
     def look() -> waiting.Pending | None:
@@ -283,7 +277,8 @@ def _note_held(session: Session, seen: status.Observed, claim: Json, record: rol
 def _check_new_pods(
     seen: status.Observed, now: status.Status, left: Collection[str], waited: float, limits: Limits
 ) -> None:
-    """A new pod that crashes or takes too long has failed; an old pod may take until the deadline."""
+    """A new pod that crashes or takes too long has failed; an old pod may take until the deadline, as may all of them
+    while the group waits for a member that somebody scaled away."""
     new = [member for member in now.members if member.name in seen.pods and member.name not in left]
     for member in new:
         if why := planning.failed_because(seen.pods[member.name]):
@@ -291,10 +286,10 @@ def _check_new_pods(
             raise NewPodFailed(why, member.name, is_dead=is_dead, refuses_data=refuses)
     if waited > limits.member_seconds:
         late = [member for member in new if member.state != ONLINE]
-        if late:
+        if late and not now.awaited:
             words = "; ".join(f"{member.name} is {member.state}: {member.waiting_for}" for member in late)
             raise NewPodFailed(f"not back in the group after {waited:.0f} s: {words}", late[0].name)
         raise errors.WaitTimeout(
             f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now))}",
-            hint="run the same command again to continue",
+            hint=planning.first(now, "run the same command again to continue"),
         )

@@ -11,7 +11,7 @@ from mysqlops import errors
 from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import claims, gtids, observe, owned, switchover, waiting
+from mysqlops.operations import claims, fresh, gtids, observe, owned, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
@@ -78,7 +78,7 @@ def execute(session: Session, name: str, target: int, request: Request) -> list[
             case planning.Shrink(member):
                 _note_claim(session, now, member)
                 session.progress.say(f"removing {member}")
-                _ask_for(session, name, now.replicas, now.replicas - 1)
+                _ask_for(session, name, now.replicas, now.replicas - 1, decided_at=now.taken_at)
                 done.append(member)
             case switching.Switchover() as chosen:
                 switchover.execute(session, name, chosen, switching.Limits(rolls_back=True))
@@ -86,14 +86,16 @@ def execute(session: Session, name: str, target: int, request: Request) -> list[
                 patience.pause(waiting.Pending(f"{target} members", why, f"waiting: {why}"))
 
 
-def _ask_for(session: Session, name: str, seen: int, replicas: int) -> None:
-    """Only if nobody else set another number meanwhile; raises Refused. The StatefulSet's controller writes to the
-    object as well, so a first Conflict means nothing."""
+def _ask_for(session: Session, name: str, seen: int, replicas: int, decided_at: str = "") -> None:
+    """Only if nobody else set another number meanwhile; raises Refused, and StepFailed for an old decision. The
+    StatefulSet's controller writes to the object as well, so a first Conflict means nothing."""
     patience = waiting.Patience(session, _ASK_SECONDS)
     while True:
         found = session.client.get("StatefulSet", name)
         if found["spec"]["replicas"] != seen:
             raise Refused([Reason("changed-meanwhile", f"somebody set the replicas of {name}", "run it again")])
+        if decided_at:  # by now the group may need the member that was to go
+            fresh.check(session, f"{names.pod(name, replicas)} stays", decided_at)
         try:
             session.client.scale(name, replicas, version=found["metadata"]["resourceVersion"])
             return

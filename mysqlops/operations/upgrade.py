@@ -26,6 +26,7 @@ from mysqlops.operations import (
     rehearsed,
     secret_move,
     unproven,
+    upgrade_checker,
 )
 from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
@@ -51,8 +52,11 @@ def wanted_spec(running: observe.Running, options: dict[str, Any]) -> ClusterSpe
     return replaced(running.spec, **{key: value for key, value in options.items() if value is not None})
 
 
-def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpec) -> Change:
-    """What would change and in which order, after the images were tried; raises Refused."""
+def plan(
+    session: Session, name: str, running: observe.Running, spec: ClusterSpec, *, checker_secret: str | None = None
+) -> Change:
+    """What would change and in which order, after the images were tried; raises Refused. MySQL Shell's upgrade checker
+    runs with the account in `checker_secret`."""
     now = observe.judged(session, name)
     check_whole(now)
     secret_move.check(session.client, name)
@@ -61,7 +65,7 @@ def plan(session: Session, name: str, running: observe.Running, spec: ClusterSpe
     wanted = _compared(session, running, spec)
     if not wanted.replaces_pods:
         return wanted.in_passing()
-    tried, after = _try_images(session, spec, wanted.objects, now)
+    tried, after = _try_images(session, spec, wanted.objects, now, checker_secret)
     spec = image_check.pin(session, spec, tried)
     wanted = _compared(session, running, spec)  # what the tag means may be what runs already
     if not wanted.replaces_pods:
@@ -240,7 +244,7 @@ def _versions(now: status.Status) -> dict[str, version.ServerVersion]:
 
 
 def _try_images(
-    session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status
+    session: Session, spec: ClusterSpec, wanted: list[Json], now: status.Status, checker_secret: str | None
 ) -> tuple[image_trial.Tried, version.ServerVersion]:
     """The images and their version, if they accept the new my.cnf and the upgrade path is allowed; raises Refused."""
     tried = image_check.check(session, spec, wanted)
@@ -252,6 +256,8 @@ def _try_images(
         raise Refused(reasons)
     if tried.version not in found.values():
         image_check.warn_of_version(session, tried)
+        if reasons := upgrade_checker.look(session, spec, wanted, tried, checker_secret):
+            raise Refused(reasons)
     for warning in tried.warnings:
         session.progress.warn(warning)
     return tried, tried.version

@@ -58,6 +58,14 @@ class Leave:
 
 
 @dataclass(frozen=True)
+class StayOut:
+    """Record on the Lease that this data directory never comes back by itself, if the Lease is still as it was."""
+
+    why: str
+    record: view.GroupRecord
+
+
+@dataclass(frozen=True)
 class HandOver:
     """Make another member the primary: this one must not serve any more."""
 
@@ -138,6 +146,7 @@ Action = (
     | Join
     | Clone
     | Leave
+    | StayOut
     | HandOver
     | BlockClients
     | RefuseWrites

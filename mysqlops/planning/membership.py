@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mysqlops.core import group, gtid, names, view, volume
+from mysqlops.core import group, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import catching_up, copying, departure, failing_applier, outage, standing, stuck_group
+from mysqlops.planning import catching_up, copying, departure, failing_applier, joining, outage, standing, stuck_group
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
@@ -32,6 +32,7 @@ from mysqlops.planning.member_actions import (
     RefuseWrites,
     Serve,
     Settle,
+    StayOut,
     Wait,
 )
 
@@ -125,10 +126,8 @@ def _plan_recovering(situation: Situation, server: view.ServerView) -> Action:
 
 
 def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
-    foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
-    departing = departure.leaves_because(situation.name, server, situation.record, situation.now)
-    if why := stuck_group.why_stuck(server, situation.sightings) or foreign or departing:
-        return Leave(why)
+    if leaving := _plan_leaving(situation, server):
+        return leaving
     blocked = situation.blocked_because()
     if blocked:
         return _plan_blocked(situation, server, blocked)
@@ -141,6 +140,28 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
         return AcceptClients("in the group with a majority")
     is_stray = situation.strays_since is not None and situation.now - situation.strays_since >= _STRAYS_SECONDS
     return RefuseWrites("a replica, and somebody turned super_read_only off") if is_stray else Serve(server.role())
+
+
+def _plan_leaving(situation: Situation, server: view.ServerView) -> StayOut | Leave | Wait | None:
+    foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
+    if foreign and (first := _before_it_leaves(situation, server, foreign)):
+        return first
+    departing = departure.leaves_because(situation.name, server, situation.record, situation.now)
+    why = stuck_group.why_stuck(server, situation.sightings) or foreign or departing
+    return Leave(why) if why else None
+
+
+def _before_it_leaves(situation: Situation, server: view.ServerView, why: str) -> StayOut | Wait | None:
+    """A member of a foreign group that has something from there must not join the cluster's: see standing.only_there.
+    Until that group is recorded, nobody knows which of the two it will be; view.LEASE_SECONDS end that."""
+    record = situation.record
+    if record is None or record.note.casts_out(situation.name, server.server_uuid):
+        return None
+    only = standing.only_there(server, record)
+    if not only:
+        return None
+    text = f"{why}; only this group has {only}"
+    return StayOut(text, record) if record.incarnation() else Wait(text)
 
 
 def _plan_blocked(situation: Situation, server: view.ServerView, why: str) -> Action:
@@ -243,7 +264,10 @@ def _plan_join(
     catches_up = catching_up.plan(asks, server, in_group, around.record)
     if catches_up and situation.catching.source:
         return catches_up  # that it may join was seen when it began; what it has since came from there
-    why_not = _why_not_yet(situation, around, server, in_group) or situation.failing.waits_because(situation.now)
+    proven = situation.catching.proven(situation.now)
+    why_not = joining.why_not_yet(situation.name, around, server, proven) or situation.failing.waits_because(
+        situation.now
+    )
     if why_not:
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
@@ -262,34 +286,6 @@ def _request(situation: Situation, around: view.Surroundings, server: view.Serve
     since = situation.now if situation.donorless_since is None else situation.donorless_since
     is_ordered = around.record.rebuilding.get(situation.name) in ("", server.server_uuid)
     return copying.Request(is_ordered, situation.tries, situation.now - since)
-
-
-def _why_not_yet(
-    situation: Situation, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]
-) -> str:
-    """Not while the group still counts this member from before a crash: it would be refused, and repeated attempts
-    delay the expulsion of its crashed incarnation (failover then takes 10 s instead of 7 s)."""
-    name, proven = situation.name, situation.catching.proven(situation.now)
-    if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
-        return "the group has not yet removed this member's previous incarnation"
-    errant = _errant(around, server, proven)
-    if errant:
-        return f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild"
-    busy = [peer.name for peer in around.peers if peer.fresh and peer.publication and peer.publication.clone_size]
-    if busy and not server.known():
-        return f"waiting for {' and '.join(busy)} to clone: a donor serves one clone at a time"
-    return ""
-
-
-def _errant(around: view.Surroundings, server: view.ServerView, proven: gtid.GtidSet) -> gtid.GtidSet:
-    """What this member executed or received, and the group did not. A peer's publication may be a few seconds old: the
-    next one then has what seems to be missing."""
-    group = gtid.GtidSet()
-    for peer in around.peers:
-        if peer.fresh and peer.publication and peer.publication.state == view.ONLINE:
-            group = group.union(gtid.GtidSet.parse(peer.publication.executed))
-            group = group.union(gtid.GtidSet.parse(peer.publication.received))
-    return server.known().subtract(group.union(proven)) if group else gtid.GtidSet()
 
 
 def _is_first_start(around: view.Surroundings, server: view.ServerView) -> bool:

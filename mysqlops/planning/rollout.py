@@ -121,6 +121,14 @@ def _is_dead(pod: Json) -> bool:
     return not is_running(own) if own is not None else not pod.get("spec", {}).get("nodeName")
 
 
+def first(now: Status, hint: str) -> str:
+    """The hint, after what comes before it: no template brings up a group that waits for members which somebody scaled
+    away."""
+    if not now.awaited:
+        return hint
+    return f"{'; '.join(reason.hint or '' for reason in reasons_of(now, 'no-primary'))}; then {hint}"
+
+
 def no_way_back(now: Status, record: Rollout) -> list[Reason]:
     """Why a rollout may not be rolled back. A member whose data another version has touched starts empty on the way
     back, so a primary with all the data and the previous version must be seen. If the new version's server ran on no

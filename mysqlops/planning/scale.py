@@ -110,7 +110,7 @@ def check(now: Status, target: int) -> None:
     if now.replicas == 0:
         raise Refused([Reason("stopped", f"{now.name} is stopped", f"mysqlops start {now.name}")])
     forbidding = ("rollout-open", claims.GOING) if target < now.replicas else ("rollout-open",)
-    if reasons := reasons_of(now, *forbidding):
+    if not _only_brings_back(now, target) and (reasons := reasons_of(now, *forbidding)):
         raise Refused(reasons)
     missing = ", ".join(f"{member.name} is {member.state}" for member in now.members if member.state != view.ONLINE)
     if target > now.replicas and now.awaited:
@@ -126,6 +126,11 @@ def check(now: Status, target: int) -> None:
     if target < now.replicas and _is_needed(now, target, leaving):
         text = f"too few of the {target} members that would stay are ONLINE ({missing})"
         raise Refused([Reason("no-majority", text, way_out(now))])
+
+
+def _only_brings_back(now: Status, target: int) -> bool:
+    """No group runs without these members, so a rollout that is open cannot end before they are back."""
+    return bool(now.awaited) and target == names.ordinal_of(now.awaited[-1]) + 1
 
 
 def _will_be_whole(now: Status) -> bool:

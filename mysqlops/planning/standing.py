@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from mysqlops.core import group, names, view
+from mysqlops.core import group, gtid, names, view
 from mysqlops.planning import departure
 
 GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
@@ -21,7 +21,7 @@ GIVEN_UP = "a user ordered the others to continue without it (recover --accept-l
 
 def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
     """Why the group that this member is in is not the cluster's; empty if it is."""
-    if record is None or record.read_at < since or server.state != view.ONLINE or _is_noted(server, record):
+    if record is None or record.read_at < since or server.state != view.ONLINE or is_noted(server, record):
         return ""
     own, noted = group.incarnation(server.view_id), record.incarnation()
     if not own:
@@ -37,22 +37,32 @@ def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord 
 
 def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
     """Why a member in offline mode may not let clients in yet; empty if it may."""
-    if record is None or (record.read_at < since and not _is_noted(server, record)):
+    if record is None or (record.read_at < since and not is_noted(server, record)):
         return "in offline mode until the Lease has been read"
     if server.role() == names.ROLE_PRIMARY and group.incarnation(server.view_id) and not record.incarnation():
         return "it formed the group; clients wait until the Lease records that"
     return ""
 
 
-def _is_noted(server: view.ServerView, record: view.GroupRecord) -> bool:
-    return bool(record.incarnation()) and record.incarnation() == group.incarnation(server.view_id)
+def is_noted(server: view.ServerView, record: view.GroupRecord | None) -> bool:
+    """Whether the Lease records the group that this member is in. Until then an agent writes nothing there: another
+    member may have formed the cluster's group, and both would give their transactions the same numbers."""
+    noted = record.incarnation() if record else ""
+    return bool(noted) and server.state == view.ONLINE and noted == group.incarnation(server.view_id)
+
+
+def only_there(server: view.ServerView, record: view.GroupRecord) -> gtid.GtidSet:
+    """What a member of a foreign group has from that group: whoever formed the cluster's held all else. Under the same
+    name the cluster's group gives the same numbers to other transactions, and soon nobody sees the difference."""
+    began = record.note.began_with
+    return server.known().subtract(gtid.GtidSet.parse(began)) if began else gtid.GtidSet()
 
 
 def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord) -> str:
     """Why this member may not come back by itself; empty if it may."""
     is_back = record.order is not None and pod in record.order.back
     if record.note.casts_out(pod, server.server_uuid, holds_data=bool(server.known())) and not is_back:
-        return "the group continued without it (recover --accept-loss): mysqlops member rebuild brings it back"
+        return "the group continued without it: mysqlops member rebuild brings it back"
     named = record.order.named if record.order else {}
     return GIVEN_UP if pod in named and not is_back else ""
 
@@ -70,7 +80,7 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     own = group.incarnation(server.view_id)
     if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
         return None
-    if record.read_at < since and not _is_noted(server, record):
+    if record.read_at < since and not is_noted(server, record):
         return None
     before = record.note
     inside = {member.pod: member.server_uuid for member in server.members}
@@ -108,9 +118,16 @@ def without_joining(pods: Collection[str], server: view.ServerView, record: view
     """
     inside = {member.pod for member in server.members}
     gone = {pod for pod in pods if pod in record.note.joining and pod not in inside}
-    if not gone or server.role() != names.ROLE_PRIMARY or not _is_noted(server, record):
+    if not gone or server.role() != names.ROLE_PRIMARY or not is_noted(server, record):
         return None
     return replace(record.note, joining={pod: uuid for pod, uuid in record.note.joining.items() if pod not in gone})
+
+
+def staying_out(pod: str, server_uuid: str, note: group.Note) -> group.Note:
+    """The note with this data directory as one that never comes back by itself. It stays one of the last view if it is:
+    it may hold what the primary has not applied yet."""
+    left = {name: uuid for name, uuid in note.joining.items() if (name, uuid) != (pod, server_uuid)}
+    return replace(note, joining=left, outcasts={**note.outcasts, pod: server_uuid})
 
 
 def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -> group.Note:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from mysqlops.core import rights
+from tests.cluster import leftovers
 from tests.conftest import missing
 
 KUBECONFIG = os.environ.get("MYSQLOPS_KUBECONFIG", "")
@@ -181,15 +182,26 @@ class Namespace:
         return {one["code"]: one for one in self.status()["conditions"]}
 
     def await_healthy(self, name: str = "mysql", seconds: float = 120) -> dict[str, Any]:
-        eventually(lambda: self.mysqlops("status", name).code == 0, f"{name} healthy", seconds)
-        return self.status(name)
+        """What `status` said when it called the cluster healthy: a second look may find another moment."""
+        last = Result(1, "", "")
+
+        def is_healthy() -> bool:
+            nonlocal last
+            last = self.mysqlops("status", name, "-o", "json")
+            return last.code == 0
+
+        eventually(is_healthy, f"{name} healthy", seconds)
+        found: dict[str, Any] = last.json()
+        return found
 
 
 def make_namespace(name: str, level: str = "restricted", kubeconfig: str = KUBECONFIG) -> Namespace:
     """As strict as the namespaces that mysqlops is for, unless `level` is given; an existing one will do."""
+    leftovers.sweep(kubeconfig)
     made = Namespace(name, kubeconfig=kubeconfig)
     run("kubectl", f"--kubeconfig={kubeconfig}", "create", "namespace", name, timeout=30)
-    made.kubectl("label", "namespace", name, f"pod-security.kubernetes.io/enforce={level}", "--overwrite")
+    labels = {"pod-security.kubernetes.io/enforce": level, **leftovers.labels()}
+    made.kubectl("label", "namespace", name, "--overwrite", *(f"{key}={value}" for key, value in labels.items()))
     return made
 
 

@@ -56,9 +56,10 @@ def test_what_cannot_be_drilled_is_refused(cluster: Namespace, words: tuple[str,
 
 def test_a_preview_breaks_nothing(cluster: Namespace) -> None:
     primary = cluster.status()["primary"]
-    done = cluster.mysqlops("drill", "pod-delete", *FORCE[:3], "--dry-run", "-o", "json").json()
+    limits = ("--count", "5", "--slo", "rto=10s,lost=0")
+    done = cluster.mysqlops("drill", "pod-delete", *FORCE[:3], *limits, "--dry-run", "-o", "json").json()
     assert any(primary in line for line in done["preview"])
-    listed = cluster.mysqlops("drill", "all", *FORCE[:3], "--no-lab", "--dry-run", "-o", "json").json()
+    listed = cluster.mysqlops("drill", "all", *FORCE[:3], "--no-lab", "--count", "3", "--dry-run", "-o", "json").json()
     assert "kill-mysqld" in listed["faults"]
     assert set(listed["skipped"]) >= {"freeze", "restore"}
     assert cluster.status()["primary"] == primary

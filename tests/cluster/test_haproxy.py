@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+from tests.cluster import haproxy
 from tests.cluster.conftest import Namespace, eventually
 from tests.faults.ledger import Ledger
 
 pytestmark = pytest.mark.long
 
-_IMAGE = os.environ.get("MYSQLOPS_HAPROXY_IMAGE", "haproxy:3.2")
 _MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 _ASK = (
     "import http.client, json\n"
@@ -33,34 +31,12 @@ _READ = (
     "login = connect.Login('app', sys.stdin.read(), '/run/tls/ca.crt', ssl_mode='verify-ca')\n"
     "print(connect.connect_tcp(sys.argv[1], login, port=int(sys.argv[2])).scalar('SELECT @@hostname'))"
 )
-_KILL = "prlimit --pid 1 --cpu=0:0 2>/dev/null || kill -SEGV 1"
 
 
 @pytest.fixture(scope="module")
 def behind(cluster: Namespace) -> str:
     """The proxy's host."""
-    text = (Path(__file__).parents[2] / "manifests" / "examples" / "haproxy.yaml").read_text()
-    cluster.kubectl("apply", "-f", "-", stdin=text.replace("haproxy:3.2", _IMAGE))
-    cluster.kubectl("rollout", "status", "deployment/mysql-haproxy", "--timeout=90s")
-    return f"mysql-haproxy.{cluster.name}.svc"
-
-
-def _kill(cluster: Namespace) -> None:
-    old = cluster.status()["primary"]
-    cluster.kubectl("exec", old, "-c", "mysqld", "--", "sh", "-c", _KILL, check=False)
-    eventually(lambda: cluster.status()["primary"] not in (None, old), "another primary", 60)
-    cluster.await_healthy()
-
-
-def _switch(cluster: Namespace) -> None:
-    assert cluster.mysqlops("switchover", "mysql").code == 0
-
-
-def _stop_pod(cluster: Namespace) -> None:
-    old = cluster.status()["primary"]
-    cluster.kubectl("delete", "pod", old)
-    eventually(lambda: cluster.status()["primary"] not in (None, old), "another primary", 60)
-    cluster.await_healthy()
+    return haproxy.start(cluster)
 
 
 def test_each_member_says_what_it_may_be_given(cluster: Namespace) -> None:
@@ -70,19 +46,19 @@ def test_each_member_says_what_it_may_be_given(cluster: Namespace) -> None:
     assert told == {**wanted, **{f"{pod}/replica?lag=5": 503 if pod == now["primary"] else 200 for pod in _MEMBERS}}
 
 
-@pytest.mark.parametrize("change", [_switch, _kill, _stop_pod])
+@pytest.mark.parametrize("change", list(haproxy.CHANGES))
 def test_writes_go_on_behind_it_and_nothing_is_lost(
-    cluster: Namespace, behind: str, change: Callable[[Namespace], None], record_property: Callable[[str, object], None]
+    cluster: Namespace, behind: str, change: str, record_property: Callable[[str, object], None]
 ) -> None:
     gaps = {}
     for name, host in (("service", ""), ("haproxy", behind)):
         cluster.await_healthy()
-        outcome = Ledger(cluster).under_writes(lambda: change(cluster), _MEMBERS, through=host)
+        outcome = Ledger(cluster).under_writes(lambda: haproxy.CHANGES[change](cluster), _MEMBERS, through=host)
         assert outcome.is_clean(), outcome.verdict
         assert outcome.acknowledged > 50
         gaps[name] = outcome.gap_seconds
     record_property("gaps", gaps)
-    print(f"{change.__name__}: {gaps}")
+    print(f"{change}: {gaps}")
     # The group's own part is the same; a look of HAProxy and one of the agent come on top.
     assert gaps["haproxy"] < max(20.0, gaps["service"] + 3.0), gaps
 

@@ -38,6 +38,30 @@ def test_a_client_runs_statements_as_the_application(cluster: Namespace) -> None
     assert (refused.code, "kubernetes-forbidden" in refused.err) == (10, True)  # a client may not read mysql-root
 
 
+def test_root_runs_statements_on_a_chosen_member(cluster: Namespace) -> None:
+    words = ("sql", "mysql", "--user", "root", "--member", "mysql-1", "-e", "SELECT CURRENT_USER(), @@hostname")
+    done = cluster.mysqlops(*words, "-o", "json", MYSQLOPS_KUBECONFIG=KUBECONFIG)
+    assert done.code == 0, done.err
+    ((user, host),) = json.loads(done.out)["results"][0]["rows"]
+    assert (user.partition("@")[0], host) == ("root", "mysql-1")
+
+
+def test_accounts_are_listed_with_their_secrets(cluster: Namespace) -> None:
+    found = {one["user"]: one for one in cluster.must("users", "list", "mysql", "-o", "json")}
+    assert found["app"]["secret"] == "mysql-app"
+    assert "password" not in json.dumps(found["app"]).replace("passwords", "").replace("caching_sha2_password", "")
+
+
+def test_top_repeats_until_it_is_stopped(cluster: Namespace) -> None:
+    words = [sys.executable, "-m", "mysqlops", "top", "mysql", "--watch"]
+    environment = {**_login(cluster), "MYSQLOPS_KUBECONFIG": cluster.logins["operator"]}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
+        assert process.stdout is not None
+        seen = [process.stdout.readline() for _ in range(3)]
+        assert process.poll() is None, seen
+        process.terminate()
+
+
 def _login(cluster: Namespace) -> dict[str, str]:
     login = cluster.logins.get(rights.identity_for("sql"))
     return {**os.environ, "MYSQLOPS_NAMESPACE": cluster.name, **({"MYSQLOPS_KUBECONFIG": login} if login else {})}
@@ -87,7 +111,8 @@ def test_a_session_is_found_and_ended(cluster: Namespace) -> None:
     thread = threading.Thread(target=lambda: ended.append(cluster.mysqlops("sql", "mysql", "-e", _SLEEPING).code))
     thread.start()
     eventually(lambda: _sleeping(cluster) is not None, "the session is listed", 120)
-    cluster.must("top", "mysql", "--kill", str(_sleeping(cluster)), "--yes")
+    primary = cluster.status()["primary"]
+    cluster.must("top", "mysql", "--member", primary, "--kill", str(_sleeping(cluster)), "--yes")
     thread.join(120)
     assert ended == [20]
     ours = [one for one in _sessions(cluster) if one["ours"]]

@@ -153,7 +153,7 @@ def test_members_that_diverged_are_shown_and_one_is_chosen(cluster: Namespace) -
     assert refused.err.count("diverged:") == 3, refused.err
     assert "only mysql-1 holds" in refused.err
     assert _recover(cluster, "--without", "mysql-7").code == 3
-    done = _recover(cluster, "--without", "mysql-2", "--accept-loss", "--confirm", "mysql")
+    done = cluster.mysqlops("recover", "mysql", "--without", "mysql-2", "--accept-loss", "--confirm", "mysql")
     assert done.code == 0, done.err
     eventually(lambda: cluster.status()["online"] == 2, "mysql-0 and mysql-1 ONLINE", 120)
     assert _rows(cluster, "mysql-0")[90] == "mysql-1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mysqlops.core import names
 from mysqlops.drill.ledger import journal
 from mysqlops.drill.plan import choice
 from tests.cluster import data
@@ -34,11 +37,18 @@ def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> N
     for words in (
         ("deploy", "mysql", *SMALL),
         ("backup", "target", "add", "local", "--claim", "backups"),
-        ("backup", "binlog", "start", "mysql", "--every", "5s"),
+        ("backup", "binlog", "start", "mysql", "--target", "local", "--every", "5s"),
     ):
         done = namespace.mysqlops(*words)
         assert done.code == 0, done.err
+    namespace.kubectl("create", "secret", "generic", "kept", f"--from-literal={names.KEY_BACKUP_KEY}={_key(namespace)}")
     return namespace
+
+
+def _key(namespace: Namespace) -> str:
+    """What a user keeps outside the cluster, to restore from the target anywhere."""
+    secret = json.loads(namespace.kubectl("get", "secret", "mysql-internal", "-o", "json"))
+    return base64.b64decode(secret["data"][names.KEY_BACKUP_KEY]).decode()
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +94,8 @@ def _rows(cluster: Namespace, pod: str) -> set[tuple[str, int]]:
 
 
 def _restore(cluster: Namespace, backup: str, to: str) -> dict[str, Any]:
-    words = ("restore", backup, "--as", "copy", "--replicas", "1", "--to", to, *TARGET, "-o", "json")
-    done = cluster.mysqlops(*words)
+    words = ("restore", backup, "--as", "copy", "--replicas", "1", "--to", to, *TARGET, "--signed-by", "kept")
+    done = cluster.mysqlops(*words, "-o", "json")
     assert done.code == 0, done.err
     found: dict[str, Any] = done.json()
     return found

@@ -32,10 +32,25 @@ IMAGES = {
     ],
 }
 
+# No MySQL Shell is to be had here. It logs in as the Shell would, and prints what the manual shows.
+_TOLD = (
+    '{"errorCount": 1, "checksPerformed": [{"title": "Usage of old things", "detectedProblems": ['
+    '{"level": "Error", "dbObject": "app.things", "description": "is old"}, '
+    '{"level": "Warning", "dbObject": "app.few", "description": "is odd"}]}]}'
+)
+_SHELL = [
+    "IFS= read -r word",
+    '{ echo "[client]"; echo "password=$word"; } >/tmp/checker.cnf',
+    'for one; do case $one in *@*) to="${one%%:*}";; esac; done',
+    'mysql --defaults-file=/tmp/checker.cnf --ssl-mode=VERIFY_CA --ssl-ca=/run/ca/ca.crt -h "${to#*@}" -u "${to%@*}" '
+    "-Ne 'SELECT COUNT(*) FROM app.things' >&2 || exit 1",
+    f"echo '{_TOLD}'",
+]
+
 
 @pytest.fixture(scope="module")
 def images(request: pytest.FixtureRequest) -> dict[str, str]:
-    return wrapped.build(request.config, IMAGES)
+    return wrapped.build(request.config, IMAGES, {"mysqlsh": _SHELL})
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +140,23 @@ def test_a_name_that_is_taken_is_not_touched(cluster: Namespace, images: dict[st
     assert _left(cluster) == [f"ConfigMap {JOB}"]
     assert cluster.kubectl("get", "configmap", JOB, "-o", "jsonpath={.data.whose}") == "theirs"
     cluster.kubectl("delete", "configmap", JOB)
+
+
+def test_the_shells_upgrade_checker_reads_the_primary_and_what_it_calls_an_error_refuses(
+    cluster: Namespace, images: dict[str, str]
+) -> None:
+    primary = cluster.status()["primary"]
+    cluster.sql(primary, "CREATE USER checker@'%' IDENTIFIED BY 'chk-4711-word' REQUIRE SSL")
+    cluster.sql(primary, "GRANT SELECT, RELOAD, PROCESS ON *.* TO checker@'%'")
+    words = ("--from-literal=username=checker", "--from-literal=password=chk-4711-word")
+    cluster.kubectl("create", "secret", "generic", "checker", *words)
+    upgrade = ("upgrade", "mysql", "--image", images["upgrading"], "--dry-run")
+    done = cluster.mysqlops(*upgrade, "--checker-secret", "checker")
+    assert (done.code, "upgrade-check" in done.err) == (3, True), done.err
+    assert "Usage of old things: app.things: is old" in done.err
+    assert "upgrade checker: Usage of old things: app.few: is odd" in done.err
+    assert "chk-4711-word" not in done.out + done.err
+    missing = cluster.mysqlops(*upgrade, "--checker-secret", "nothing")
+    assert (missing.code, "the Secret has no username and password" in missing.err) == (3, True), missing.err
+    without = cluster.mysqlops(*upgrade)
+    assert (without.code, "--checker-secret SECRET runs its upgrade checker" in without.err) == (0, True), without.err

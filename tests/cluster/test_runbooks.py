@@ -54,6 +54,9 @@ def test_primary_lost_waits_for_another_one(cluster: Namespace) -> None:
     assert book(cluster, "node-maintenance", "mysql", primary).code == 1
     done = book(cluster, "primary-lost", "mysql")
     assert done.code == 0, done.err
+    where = {"MYSQLOPS_NAMESPACE": cluster.name}
+    done = run(sys.executable, "-m", "mysqlops", "runbook", "--run", "primary-lost", "mysql", timeout=60, **where)
+    assert (done.code, "healthy" in done.out) == (0, True), done.err
     _assert_whole(cluster)
 
 

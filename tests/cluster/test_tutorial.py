@@ -15,13 +15,12 @@ import pytest
 
 from tests.cluster.conftest import KUBECONFIG, make_namespace
 from tests.conftest import missing
-from tests.docs.pages import DOCS, ROOT, Step, session, shape
+from tests.docs.pages import DOCS, ROOT, Step, compared, session
 
 pytestmark = pytest.mark.long
 PAGE = DOCS / "tutorial" / "first-cluster.md"
 NAME = "tutorial"  # the page's namespace
 _BACKUP = re.compile(r"\bmysql-\d{8}-\d{6}\b")
-_FREE = "…"  # a line of the page that stands for any lines
 
 
 @pytest.fixture
@@ -44,20 +43,6 @@ def environment(folder: Path) -> dict[str, str]:
         (examples / file.name).write_text(file.read_text())
     path = f"{folder}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "KUBECONFIG": KUBECONFIG, "PYTHONPATH": str(ROOT)}
-
-
-def compared(shown: tuple[str, ...], seen: list[str]) -> str:
-    """Why the output has another shape than the page says; empty if it has not."""
-    wanted, rest = [shape(line) for line in shown], [shape(line) for line in seen]
-    for number, line in enumerate(wanted):
-        if line == _FREE:
-            continue
-        if line not in rest:
-            return f"no line like: {shown[number]}"
-        if rest.index(line) and wanted[number - 1 : number] != [_FREE]:
-            return f"not shown: {seen[len(seen) - len(rest)]}"
-        rest = rest[rest.index(line) + 1 :]
-    return f"not shown: {seen[len(seen) - len(rest)]}" if rest and wanted[-1:] != [_FREE] else ""
 
 
 def record(page: str, step: Step, seen: list[str]) -> str:
@@ -92,12 +77,3 @@ def test_the_tutorial_runs_as_it_is_written(namespace: str, tmp_path: Path) -> N
             pytest.fail(f"$ {command}\n{why}\n--- seen\n{done.stdout}")
     if os.environ.get("MYSQLOPS_RECORD"):
         PAGE.write_text(text)
-
-
-def test_the_comparison_sees_another_shape() -> None:
-    shown = ("healthy, 3 of 3", "mysql-0  ONLINE", "…")
-    assert compared(shown, ["healthy, 3 of 3", "mysql-2 ONLINE", "anything"]) == ""
-    assert compared(shown, ["degraded, 3 of 3", "mysql-2 ONLINE"]) == "no line like: healthy, 3 of 3"
-    assert compared(shown, ["healthy, 3 of 3", "a new line", "mysql-2 ONLINE"]) == "not shown: a new line"
-    assert compared(("one",), ["one", "two"]) == "not shown: two"
-    assert compared((), ["one"]) == "not shown: one"

@@ -13,6 +13,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import adoption
 from mysqlops.mysql import connect, group_replication
+from tests import images
 from tests.database import containers, files
 
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
@@ -33,21 +34,33 @@ class Database:
         return connect.connect_tcp(self.host, login, port=self.port)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever starts a server runs on each of several images; with one, tests keep their names."""
+    if "image" in metafunc.fixturenames and len(chosen := images.chosen()) > 1:
+        metafunc.parametrize("image", chosen, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def image(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every fixture that starts a server asks for it, itself or through another one, and so ends when it changes."""
+    containers.must_answer(request.config)
+    wanted = getattr(request, "param", containers.image())
+    with containers.use(wanted):
+        yield wanted
+
+
 @pytest.fixture(scope="module")
-def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def database(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A server for one file: what its tests write is in no other's way, in whatever order the files run."""
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image comes from a registry
     from testcontainers.core.container import DockerContainer
 
-    containers.must_answer(request.config)
     folder = tmp_path_factory.mktemp("statements")
     files.write_accounts(folder)
     tls = tmp_path_factory.mktemp("tls")
     files.write_certificate(tls)
     container = (
-        DockerContainer(
-            containers.image(), hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS
-        )
+        DockerContainer(image, hostname="mysql-0", user="999:999", read_only=True, entrypoint="", extra_hosts=_HOSTS)
         .with_command(["sh", "-c", "sh /etc/mysqlops/prepare.sh && exec sh /etc/mysqlops/start.sh"])
         .with_volume_mapping(str(files.CONFIG), "/etc/mysqlops", "ro")
         .with_volume_mapping(str(folder), "/run/statements", "rw")
@@ -65,8 +78,8 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def template(request: pytest.FixtureRequest) -> Iterator[containers.Template]:
-    containers.must_answer(request.config)
+def template(image: str) -> Iterator[containers.Template]:
+    assert image
     with containers.Template() as made:
         yield made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import secrets
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -17,15 +18,35 @@ from typing import TypeVar
 import pytest
 
 from mysqlops import errors
+from mysqlops.core import version
+from tests import images
 from tests.conftest import missing
 from tests.database.files import CONFIG, write_accounts, write_certificate
 
 T = TypeVar("T")
-_IMAGE_VARIABLES = ("MYSQLOPS_TEST_IMAGE", "MYSQLOPS_IMAGE")
+_current: list[str] = []  # while tests run on one of several
+
+
+@contextlib.contextmanager
+def use(image_name: str) -> Iterator[None]:
+    """Start every container of MySQL from that image."""
+    _current.append(image_name)
+    try:
+        yield
+    finally:
+        _current.pop()
 
 
 def image() -> str:
-    return next((os.environ[key] for key in _IMAGE_VARIABLES if os.environ.get(key)), "mysql:9.7")
+    return _current[-1] if _current else images.chosen()[0]
+
+
+def version_of(image_name: str) -> version.ServerVersion:
+    """What `mysqld --version` says in an image."""
+    told = docker("run", "--rm", "--entrypoint", "", image_name, "mysqld", "--version")
+    found = version.parse_mysqld_output(told)
+    assert found is not None, told
+    return found
 
 
 def docker(*words: str, check: bool = True, seconds: float = 120, stderr: bool = False) -> str:

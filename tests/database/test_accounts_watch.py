@@ -9,6 +9,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, pod, rotation, settings
 from mysqlops.core import adoption, names, view
+from mysqlops.core import group as groups
 from mysqlops.core import rotation as stages
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 from tests.database.containers import Template, eventually
@@ -71,9 +72,16 @@ def group(template: Template) -> Iterator[Group]:
         yield servers
 
 
+def _noting(watch: accounts_watch.AccountsWatch) -> view.GroupRecord:
+    """A Lease that notes the group that the watch's server is in."""
+    with watch._pod.server() as server:
+        incarnation = groups.incarnation(group_replication.observe(server).view_id)
+    return view.GroupRecord(None, None, 0.0, note=groups.Note(incarnation=incarnation))
+
+
 def _look(watch: accounts_watch.AccountsWatch, stage: str = stages.NONE) -> list[str]:
     said: list[str] = []
-    watch.look(said.append, stage)
+    watch.look(said.append, _noting(watch), stage)
     return said
 
 

@@ -12,6 +12,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import pod, settings
 from mysqlops.core import adoption, names, view
+from mysqlops.core import group as groups
 from mysqlops.mysql import accounts, connect, group_replication
 from tests.database.containers import Template, in_network_of
 from tests.database.files import PASSWORDS, PREVIOUS
@@ -48,6 +49,12 @@ class _Pod(pod.Pod):
                 return str(server.scalar("SELECT CURRENT_USER()"))
 
         return self.inside(ask)
+
+
+def _noting(member: Member) -> view.GroupRecord:
+    """A Lease that notes the group that the member is in."""
+    incarnation = groups.incarnation(member.observe().view_id)
+    return view.GroupRecord(None, None, 0.0, note=groups.Note(incarnation=incarnation))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +124,7 @@ def test_a_cluster_from_before_gets_the_account(group: Group, monkeypatch: pytes
     before = member.query(grants)
     member.query(f"DROP USER {accounts.LOOPBACK}")
     assert (own.user(), own.is_denied) == ("mysqlops@localhost", True)
-    own.inside(own.admit)
+    own.inside(lambda: own.admit(_noting(member)))
     assert (own.user(), own.is_denied) == ("mysqlops@127.0.0.1", False)
     assert member.query(grants) == before
 
@@ -130,7 +137,7 @@ def test_an_account_with_another_password_is_made_again(group: Group, monkeypatc
         f"ALTER USER {accounts.LOOPBACK} IDENTIFIED BY 'other'", f"ALTER USER {accounts.LOOPBACK} DISCARD OLD PASSWORD"
     )
     assert own.user() == "mysqlops@localhost"
-    own.inside(own.admit)
+    own.inside(lambda: own.admit(_noting(member)))
     assert own.user() == "mysqlops@127.0.0.1"
 
 
@@ -141,7 +148,7 @@ def test_a_replica_makes_no_account(group: Group, monkeypatch: pytest.MonkeyPatc
     executed = member.observe().executed
     member.query("SET GLOBAL super_read_only = OFF", "SET sql_log_bin = 0", f"DROP USER {accounts.LOOPBACK}")
     assert own.user() == "mysqlops@localhost"
-    own.inside(own.admit)
+    own.inside(lambda: own.admit(_noting(member)))
     assert (own.is_denied, member.observe().executed) == (True, executed)
 
 

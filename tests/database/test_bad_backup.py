@@ -12,7 +12,7 @@ import pytest
 from mysqlops.core import backup
 from mysqlops.mysql import contents
 from tests.database import copies
-from tests.database.containers import docker, eventually, must_answer
+from tests.database.containers import docker, eventually
 
 _FACTS = {
     **{"id": "mysql-1", "cluster": "mysql", "namespace": "db", "origin": "o", "method": backup.LOGICAL},
@@ -28,9 +28,9 @@ _DUMP = {
 
 
 @pytest.fixture
-def fetched(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
+def fetched(image: str) -> Iterator[copies.Copy]:
     """The folders as `fetch` leaves them."""
-    must_answer(request.config)
+    assert image
     with copies.Copy() as copy:
         folder = copy.root / "scratch" / "copy"
         (folder / "dump" / "tables").mkdir(parents=True)

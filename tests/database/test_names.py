@@ -16,7 +16,7 @@ from mysqlops.agent.jobs import logical
 from mysqlops.clock import SystemClock
 from mysqlops.mysql import accounts, comparison, connect, contents
 from tests.database import copies
-from tests.database.containers import docker, eventually, must_answer
+from tests.database.containers import docker, eventually
 
 NASTY = (
     *('--init-command=UPDATE mysql.user SET Super_priv="Y"', "--init-command=DROP TABLE app.bystander"),
@@ -40,8 +40,8 @@ def _say(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def source(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
-    must_answer(request.config)
+def source(image: str) -> Iterator[copies.Copy]:
+    assert image
     with copies.Copy() as made:
         made.start(INITIALISE="yes", READ_ONLY="OFF").close()
         yield made

@@ -12,14 +12,14 @@ import pytest
 from mysqlops.core import backup
 from mysqlops.mysql import comparison, contents
 from tests.database import copies
-from tests.database.containers import docker, eventually, must_answer
+from tests.database.containers import docker, eventually
 from tests.unit.test_backup import made
 
 
 @pytest.fixture(scope="module")
-def fetched(request: pytest.FixtureRequest) -> Iterator[copies.Copy]:
+def fetched(image: str) -> Iterator[copies.Copy]:
     """The folders as `fetch` leaves them: an archive, and what was recorded of it."""
-    must_answer(request.config)
+    assert image
     with copies.Copy() as copy:
         with copy.start(INITIALISE="yes", READ_ONLY="OFF") as server:
             server.query("CREATE DATABASE app")

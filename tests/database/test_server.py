@@ -230,6 +230,31 @@ def test_a_group_that_cannot_be_formed_tells_the_reason_of_the_error_log(databas
     assert login.password not in str(caught.value)
 
 
+def test_who_is_paused_between_the_permit_and_the_start_finds_its_session_closed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD], ssl_mode=adoption.REQUIRED)
+    monkeypatch.setattr(group_replication, "_IDLE_SECONDS", 1)
+    with database.connect() as server, database.connect() as other:
+        session = server.scalar("SELECT CONNECTION_ID()")
+        open_ones = f"SELECT COUNT(*) FROM performance_schema.processlist WHERE id = {session}"
+
+        def paused() -> None:
+            containers.eventually(lambda: other.scalar(open_ones) == 0, "the session to be closed")
+
+        with pytest.raises(errors.ConnectFailed, match=r"4031|2006|2013"):
+            group_replication.start(
+                server,
+                login,
+                group_name=_UUIDS[1],
+                seeds=["mysql-0.mysql.db.svc"],
+                bootstrap=True,
+                permit=paused,
+            )
+        assert other.scalar("SELECT @@global.group_replication_bootstrap_group") == 0
+        assert group_replication.observe(other).state == view.OFFLINE
+
+
 def test_a_group_of_one_is_formed_and_left(database: Database) -> None:
     """Last in this file: it makes the server writable for a while."""
     login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD], ssl_mode=adoption.REQUIRED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,23 +35,54 @@ def session(page: Path) -> list[Step]:
     return steps
 
 
-def commands(page: Path) -> list[list[str]]:
-    """The words of each `mysqlops …` line in code blocks, without comments and what the shell does with its output."""
+@dataclass(frozen=True)
+class Command:
+    """One `mysqlops …` line of a page, and the file that its output goes to."""
+
+    words: tuple[str, ...]
+    into: str = ""
+
+    def __str__(self) -> str:
+        return shlex.join(("mysqlops", *self.words))
+
+
+def blocks(page: Path) -> list[list[Command]]:
+    """The `mysqlops …` lines of each code block, without comments and what the shell does with their output."""
     text = page.read_text()
-    blocks = re.findall(r"^```(?:console|sh|shell)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    blocks += re.findall(
+    found = re.findall(r"^```(?:console|sh|shell)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    found += re.findall(
         r"(?:^ {4}.*\n)+", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
     )
+    return [block for one in found if (block := _commands(one))]
+
+
+def _commands(block: str) -> list[Command]:
     found = []
-    for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
-        match = re.match(r"\s*(?:\$ )?(?:\w+=\S+ )*mysqlops (.*)", line)
-        if match:
-            lexer = shlex.shlex(match[1], posix=True, punctuation_chars="|>&;")
-            lexer.whitespace_split, lexer.commenters = True, "#"
-            words = list(lexer)
-            ends = [number for number, word in enumerate(words) if set(word) <= set("|>&;")]
-            found.append(words[: ends[0]] if ends else words)
+    for line in block.replace("\\\n", " ").splitlines():
+        if match := re.match(r"\s*(?:\$ )?(?:\w+=\S+ )*mysqlops (.*)", line):
+            found.append(command(match[1]))
     return found
+
+
+def examples() -> list[Command]:
+    """The `mysqlops …` lines of the help texts, as the CLI reference shows them."""
+    text = (DOCS / "reference" / "cli.md").read_text()
+    helps = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [command(line) for one in helps for line in re.findall(r"^    mysqlops (.*)$", one, re.MULTILINE)]
+
+
+def command(line: str) -> Command:
+    """What a shell would make of the rest of a line after `mysqlops`."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|<>&;")
+    lexer.whitespace_split, lexer.commenters = True, "#"
+    words = list(lexer)
+    end = next((number for number, word in enumerate(words) if set(word) <= set("|<>&;")), len(words))
+    return Command(tuple(words[:end]), words[end + 1] if words[end : end + 1] == [">"] else "")
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of each `mysqlops …` line in code blocks."""
+    return [[*one.words] for block in blocks(page) for one in block]
 
 
 def mentioned(page: Path) -> list[list[str]]:
@@ -59,9 +91,27 @@ def mentioned(page: Path) -> list[list[str]]:
     return [found.split() for found in re.findall(r"`mysqlops\s+([^`]+)`", text)]
 
 
+FREE = "…"  # a line of a page that stands for any lines
+
+
+def compared(shown: Sequence[str], seen: Sequence[str]) -> str:
+    """Why the output has another shape than the page says; empty if it has not."""
+    wanted, rest = [shape(line) for line in shown], [shape(line) for line in seen]
+    for number, line in enumerate(wanted):
+        if line == FREE:
+            continue
+        if line not in rest:
+            return f"no line like: {shown[number]}"
+        if rest.index(line) and wanted[number - 1 : number] != [FREE]:
+            return f"not shown: {seen[len(seen) - len(rest)]}"
+        rest = rest[rest.index(line) + 1 :]
+    return f"not shown: {seen[len(seen) - len(rest)]}" if rest and wanted[-1:] != [FREE] else ""
+
+
 def shape(line: str) -> str:
-    """A line without what differs from run to run: numbers, moments, identifiers, padding, bars and rules."""
+    """A line without what differs from run to run: numbers, units, moments, identifiers, padding, bars and rules."""
     line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "#", line)
     line = re.sub(r"\d[\d.:TZ-]*", "#", line)
+    line = re.sub(r"#(B|[KMGT]iB)\b", "#", line)
     line = re.sub(r"[-+─━═]{3,}", "---", line)
     return " ".join(line.split())

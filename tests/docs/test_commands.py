@@ -8,7 +8,20 @@ import click
 import pytest
 
 from mysqlops.cli.main import root
-from tests.docs.pages import DOCS, GENERATED, PAGES, ROOT, commands, mentioned, session, shape
+from tests.docs import typed
+from tests.docs.pages import (
+    DOCS,
+    GENERATED,
+    PAGES,
+    ROOT,
+    Command,
+    command,
+    commands,
+    compared,
+    mentioned,
+    session,
+    shape,
+)
 
 WITH_COMMANDS = [page for page in PAGES if page not in GENERATED and commands(page)]
 
@@ -94,3 +107,28 @@ def test_a_session_is_read_as_it_is_written(tmp_path: Path) -> None:
 
 def test_the_tutorial_is_a_session() -> None:
     assert len(session(DOCS / "tutorial" / "first-cluster.md")) > 10
+
+
+def test_the_comparison_sees_another_shape() -> None:
+    shown = ("healthy, 3 of 3", "mysql-0  ONLINE", "…")
+    assert compared(shown, ["healthy, 3 of 3", "mysql-2 ONLINE", "anything"]) == ""
+    assert compared(shown, ["degraded, 3 of 3", "mysql-2 ONLINE"]) == "no line like: healthy, 3 of 3"
+    assert compared(shown, ["healthy, 3 of 3", "a new line", "mysql-2 ONLINE"]) == "not shown: a new line"
+    assert compared(("one",), ["one", "two"]) == "not shown: two"
+    assert compared((), ["one"]) == "not shown: one"
+
+
+def test_what_a_line_does_with_its_output_is_no_part_of_the_command() -> None:
+    assert command("export mysql -n shop > cluster.yaml   # a file") == Command(
+        ("export", "mysql", "-n", "shop"), "cluster.yaml"
+    )
+    assert command("render mysql | grep kind") == Command(("render", "mysql"))
+
+
+def test_the_verbs_that_tests_type_are_found() -> None:
+    assert any("test_tutorial" not in one for one in typed.by("restore X --as Y --to latest".split()))
+    assert any("region-moved.sh" in one for one in typed.by("backup target add X --password-secret Y".split()))
+    assert typed.by("drill partition mysql --node-pods chaos".split())
+    assert typed.by("status mysql --never".split()) == []
+    assert typed.verb_of(["nothing"]) is None
+    assert typed.options_of(["mysql", "-n", "shop", "--to=x", "-"]) == {"--to"}

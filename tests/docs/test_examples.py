@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from mysqlops.core import cluster_file, names
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.operations import deploy
 from tests.docs.pages import DOCS, ROOT
 from tests.docs.test_commands import parse
 
@@ -89,6 +92,21 @@ def test_the_proxy_listens_on_every_family_of_addresses() -> None:
     (config, *_) = _documents((ROOT / "manifests" / "examples" / "haproxy.yaml").read_text())
     binds = re.findall(r"^ *bind +(.*)$", config["data"]["haproxy.cfg"], re.MULTILINE)
     assert binds == [f":::{port} v4v6" for port in (3306, 3307, 8404)]
+
+
+def test_the_patches_for_a_mesh_are_accepted_and_reach_the_members() -> None:
+    blocks = _BLOCK.findall((ROOT / "docs" / "how-to" / "mesh.md").read_text())
+    outside, inside = [_annotations_of_members(block) for block in blocks]
+    assert outside["linkerd.io/inject"] == "disabled"
+    for exclude in ("traffic.sidecar.istio.io/excludeInboundPorts", "config.linkerd.io/skip-inbound-ports"):
+        assert inside[exclude] == f"{names.PORT_MYSQL},{names.PORT_AGENT}"
+
+
+def _annotations_of_members(file: str) -> dict[str, str]:
+    (document,) = cluster_file.parse(file, "mesh.md")
+    made = deploy.objects(ClusterSpec("mysql", "db", pod=document.values["spec.pod"]))
+    template = next(one for one in made if one["kind"] == "StatefulSet")["spec"]["template"]
+    return dict(template["metadata"]["annotations"])
 
 
 def _steps() -> Iterator[str]:

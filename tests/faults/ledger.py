@@ -41,6 +41,11 @@ class Outcome:
     def is_clean(self) -> bool:
         return self.verdict.is_clean()
 
+    def line(self) -> dict[str, object]:
+        """For a file of measurements."""
+        cost = {"gap_seconds": float(f"{self.gap_seconds:.3f}"), "errors_with_one_retry": self.errors_with_one_retry}
+        return {**self.verdict.counts(), **cost, "digest": self.verdict.digest}
+
 
 def session(namespace: Namespace) -> Session:
     """As a command of the CLI has it, without a voice."""

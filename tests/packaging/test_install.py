@@ -154,6 +154,15 @@ def test_the_wheel_carries_what_its_messages_name_and_nothing_else(built: Built)
     assert "License-Expression: Apache-2.0" in metadata
 
 
+def test_the_wheel_is_of_no_architecture(built: Built) -> None:
+    assert built.wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(built.wheel) as archive:
+        assert [one for one in archive.namelist() if one.endswith((".so", ".pyd", ".dylib", ".dll", ".a"))] == []
+        assert [one for one in archive.namelist() if archive.read(one).startswith((b"\x7fELF", b"MZ"))] == []
+        tags = archive.read(f"mysqlops-{__version__}.dist-info/WHEEL").decode()
+    assert {"Root-Is-Purelib: true", "Tag: py3-none-any"} <= set(tags.splitlines())
+
+
 def test_a_second_build_elsewhere_gives_the_same_bytes(built: Built, tmp_path: Path) -> None:
     """Of the same sources in another folder, with other times, by whoever has another umask."""
     copy = tmp_path / "copy"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mysqlops import errors
 from mysqlops.agent import api, certificates, log, member, openssl, secrets_watch, settings
 from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
-from mysqlops.core import names
+from mysqlops.core import names, view
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -109,7 +109,7 @@ class Watch(secrets_watch.SecretsWatch):
         self.knows_missing = False
         self.until = certificates.Ends("", "")
 
-    def look(self, words: log.Log) -> None:
+    def look(self, words: log.Log, record: view.GroupRecord | None) -> None:
         self.missing = self.trouble = ""
         try:
             self._take()

@@ -49,13 +49,18 @@ class Ledger:
             if server.takes_writes() and self._write_to(server):
                 return
 
+    def is_refused(self) -> bool:
+        """Whether a client of the primary's Service has a server's own answer that it cannot work there."""
+        found = [self._world.server(pod) for pod in self._labelled()]
+        return any(one and one.is_up and not one.is_frozen() and one.settings.shuts_clients_out() for one in found)
+
+    def _labelled(self) -> list[str]:
+        pods = [one["metadata"] for one in self._world.objects("Pod")]
+        return [one["name"] for one in pods if (one.get("labels") or {}).get(names.LABEL_ROLE) == names.ROLE_PRIMARY]
+
     def _servers(self) -> list[Mysqld]:
         world = self._world
-        pods = [one["metadata"] for one in world.objects("Pod")]
-        labelled = [
-            one["name"] for one in pods if (one.get("labels") or {}).get(names.LABEL_ROLE) == names.ROLE_PRIMARY
-        ]
-        everybody = [one.name for one in world.kubelet.pods.values()]
+        labelled, everybody = self._labelled(), [one.name for one in world.kubelet.pods.values()]
         chosen = everybody if world.random.random() < 0.3 else labelled
         world.random.shuffle(chosen)
         return [server for pod in chosen if (server := world.server(pod)) is not None]

@@ -125,7 +125,9 @@ class Programs:
         seen = self._world.ledger.last_at
         while self._world.ledger.last_at <= seen:
             if self._world.now() >= deadline:
-                raise errors.WaitTimeout("no write through the primary's Service")
+                if self._world.ledger.is_refused():
+                    raise errors.WriteRefused("no write through the primary's Service: a server closes the connection")
+                raise errors.WaitTimeout("no answer to a write through the primary's Service")
             self._world.scheduler.pause(0.5)
         return {"write": 0.1}
 

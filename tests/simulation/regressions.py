@@ -243,4 +243,11 @@ CASES = (
             Event(40.0, "lose-node", 2, 2.0),
         ),
     ),
+    Case(
+        "a-probe-that-a-server-refuses",  # the model's probe had no answer to give, so nothing took the change back
+        "settings",
+        700001,
+        "not writable",
+        (Event(27.9, "verb", 1, 1.2, "config-shut-out-static"),),
+    ),
 )

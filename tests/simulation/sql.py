@@ -31,6 +31,7 @@ class SimServer(connect.Server):
         self._model, self._scheduler, self._before, self._is_admin = server, scheduler, before, is_admin
         self._start = server.starts
         self._read_timeout = 5.0
+        self._idle_seconds, self._idle_since = float("inf"), scheduler.now
         self._connection = self  # type: ignore[assignment]  # for connect.set_read_timeout
         self.where = server.pod
 
@@ -47,7 +48,9 @@ class SimServer(connect.Server):
             known = _KNOWN[sql] = text, handler
         text, handler = known
         self._wait(text)
-        return handler(self, text, parameters)
+        rows = handler(self, text, parameters)
+        self._idle_since = self._scheduler.now
+        return rows
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         return self.query(sql, parameters)[0][0]
@@ -69,6 +72,9 @@ class SimServer(connect.Server):
     def _wait(self, text: str) -> None:
         """Until the server takes the statement; raises ConnectFailed if it is gone or stays frozen."""
         self._before(text)
+        if self._scheduler.now - self._idle_since > self._idle_seconds:
+            self._start = -1
+            raise errors.ConnectFailed(f"{self.where}: {text[:40]} failed with MySQL error 4031: inactivity")
         self._scheduler.pause(self._scheduler.random.uniform(0.0002, 0.004))
         deadline = self._scheduler.now + self._read_timeout
         while self._model.is_frozen() and self._is_same():
@@ -76,6 +82,10 @@ class SimServer(connect.Server):
                 raise errors.ConnectFailed(f"{self.where}: {text[:40]} failed with MySQL error 2013: timed out")
             self._scheduler.pause(0.5)
         self._check()
+
+    def set_idle_seconds(self, text: str, _: Sequence[Any]) -> list[Row]:
+        self._idle_seconds = float(text.rpartition(" ")[2])
+        return []
 
     def _is_same(self) -> bool:
         return self._model.is_up and self._model.starts == self._start
@@ -281,6 +291,7 @@ _ON_CHANNEL = ("STOP REPLICA", "STOP REPLICA IO_THREAD", "START REPLICA SQL_THRE
 _KNOWN: dict[str, tuple[str, _Handler]] = {}
 _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT @@", SimServer.read),
+    ("SET SESSION wait_timeout = ", SimServer.set_idle_seconds),
     ("SET ", SimServer.set),
     ("SELECT member_id", _others(SimServer.members)),
     ("SELECT received_transaction_set", _others(SimServer.received)),

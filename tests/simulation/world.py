@@ -37,6 +37,7 @@ class World(mysqld.Around):
     """Everything that there is."""
 
     name, namespace = NAME, NAMESPACE
+    has_target = True  # of backups
 
     def __init__(self, seed: int) -> None:
         self.scheduler = Scheduler(seed)
@@ -222,14 +223,19 @@ class World(mysqld.Around):
     def spec(self, replicas: int) -> ClusterSpec:
         return ClusterSpec(name=NAME, namespace=NAMESPACE, replicas=replicas)
 
-    def make_cluster(self, replicas: int) -> None:
-        """What deploy applies, without the wait; the group has its name already."""
-        group = base64.b64encode(self.new_uuid().encode()).decode()
+    def make_surroundings(self) -> None:
+        """What is there before a cluster."""
         annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
         meta = {"name": "local", "annotations": annotations}
         self.api.create("StorageClass", _CLASS | {"metadata": meta})
         self.api.create("Namespace", {"kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        self.api.create("Secret", target_secret())
+        if self.has_target:
+            self.api.create("Secret", target_secret())
+
+    def make_cluster(self, replicas: int) -> None:
+        """What deploy applies, without the wait; the group has its name already."""
+        group = base64.b64encode(self.new_uuid().encode()).decode()
+        self.make_surroundings()
         for wanted in _objects(replicas):
             self.api.apply(wanted, manager=names.FIELD_MANAGER)
         self.api.merge_patch(

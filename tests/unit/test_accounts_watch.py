@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mysqlops import errors
 from mysqlops.agent import accounts_watch, pod, rotation, settings
-from mysqlops.core import names, view
+from mysqlops.core import group, names, view
 from mysqlops.core import rotation as stages
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 from tests.unit.fakes.accounts import Server
 from tests.unit.test_membership import server
 
 KEYS = {one.key for one in (*accounts.ALWAYS, accounts.BACKUP)}
+NOTED = view.GroupRecord("", None, 0.0, note=group.Note(incarnation="7"))
 SECRET = {key: f"pw-{key}" for key in KEYS}
 
 
@@ -45,16 +47,17 @@ class World:
         self.noted: bool | None = False
         self.watch = accounts_watch.AccountsWatch(self.pod, lambda: self.noted)
         self.said: list[str] = []
+        self.record: view.GroupRecord | None = NOTED
         self.lead("primary")
         monkeypatch.setattr(group_replication, "observe", lambda _: self.seen)
 
     def lead(self, role: str, **more: Any) -> None:
         member = view.GroupMember("me", "mysql-0", view.ONLINE, role)
-        facts = {"state": view.ONLINE, "members": (member,), "writable": role == "primary", **more}
+        facts = {"state": view.ONLINE, "members": (member,), "writable": role == "primary", "view_id": "7:3", **more}
         self.seen = server(**facts)
 
     def look(self, stage: str = stages.NONE) -> str:
-        self.watch.look(self.said.append, stage)
+        self.watch.look(self.said.append, self.record, stage)
         return self.watch.trouble
 
     def row(self, one: accounts.Account) -> Any:
@@ -205,3 +208,14 @@ def test_who_is_refused_also_as_root_says_which_account_was(world: World, monkey
     world.pod.refuses = True
     with pytest.raises(errors.AccessDenied, match="mysqlops"):
         world.look()
+
+
+def test_nothing_is_written_in_a_group_that_the_lease_does_not_note(world: World) -> None:
+    """Another member may have formed the cluster's group, which gives the same numbers to other transactions."""
+    world.row(accounts.REPLICATION).locked = "Y"
+    for record in (None, view.GroupRecord("", None, 0.0), replace(NOTED, note=group.Note(incarnation="8"))):
+        noted, world.record = world.record, record
+        assert (world.look(), world.server.done, world.said) == ("", [], [])
+        world.record = noted
+    world.look()
+    assert world.row(accounts.REPLICATION).locked != "Y"

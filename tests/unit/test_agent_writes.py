@@ -46,6 +46,7 @@ class Api(api.Api):
     def __init__(self, note: group.Note | None, order: group.GoOnWithout | None = None) -> None:
         super().__init__("db", Path("/nowhere"))
         annotations = {names.ANNOTATION_BOOTSTRAPPED: "mysql-0 long ago"}
+        self.cache: dict[tuple[str, str], dict[str, Any]] | None = None  # what cached lists answer
         if note is not None:
             annotations[names.ANNOTATION_GROUP] = group.dump(note)
         if order is not None:
@@ -70,8 +71,9 @@ class Api(api.Api):
             raise errors.NotFound(name)
         return copy.deepcopy(self.objects[kind, name])
 
-    def list(self, group: str, kind: str, selector: str) -> list[dict[str, Any]]:
-        return [copy.deepcopy(value) for (one, _), value in self.objects.items() if one == kind]
+    def list(self, group: str, kind: str, selector: str, *, cached: bool = True) -> list[dict[str, Any]]:
+        objects = self.cache if cached and self.cache is not None else self.objects
+        return [copy.deepcopy(value) for (one, _), value in objects.items() if one == kind]
 
     def patch(self, group: str, kind: str, name: str, change: dict[str, Any]) -> dict[str, Any]:
         metadata = self.objects[kind, name]["metadata"]
@@ -299,7 +301,7 @@ def test_last_words_from_the_future_do_not_count_as_alive(age: float, seems_aliv
 
 def voice(served: Api) -> tuple[publisher.Publisher, Time]:
     sight, clock = around(served)
-    return publisher.Publisher(sight, log.Log(clock), clock, lambda: None), clock
+    return publisher.Publisher(sight, log.Log(clock), clock, lambda _: None), clock
 
 
 def said(served: Api) -> Publication:

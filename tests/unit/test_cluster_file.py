@@ -83,7 +83,7 @@ def test_a_file_is_read_as_it_is_written() -> None:
         ("shop", "Shop", "line 3: metadata.namespace: 'Shop': expected"),
         ("  memory: 2Gi", "  memory: 2Gi\n  memory: 3Gi", "line 7: memory is given twice"),
         ("2Gi", "&x 2Gi\n  cpu: *x", "an alias: write the value again"),
-        ("2Gi", "!x 2Gi", "the tag !x: expected plain values"),
+        ("2Gi", "!x 2Gi", "a tag: a value that begins with ! needs quotes"),
         ("2Gi", "{", "not YAML"),
         ("metadata", "? [a]\n: b\nmetadata", "expected the name of a field before the ':'"),
     ],

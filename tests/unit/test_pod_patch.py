@@ -82,7 +82,7 @@ def _pods(spec: ClusterSpec) -> dict[str, tuple[str, Json]]:
         "members": (pod_patch.MEMBERS, objects[-1]["spec"]["template"]),
         **{name: (pod_patch.JOBS, one["spec"]["template"]) for name, one in jobs.items()},
         "receiver": (pod_patch.RECEIVER, deployment["spec"]["template"]),
-        "image check": (pod_patch.IMAGE_CHECK, image_check._pod(spec, objects)),
+        "image check": (pod_patch.IMAGE_CHECK, image_check.pod(spec, objects)),
         "client": (pod_patch.DRILL, client),
         "undo": (pod_patch.DRILL, undo["spec"]["template"]),
     }

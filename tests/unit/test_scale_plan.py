@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from mysqlops.core import group, gtid, names
-from mysqlops.errors import Refused
+from mysqlops.core import group, gtid, names, rollout
+from mysqlops.errors import Refused, WaitTimeout
+from mysqlops.operations import direction
+from mysqlops.operations import rollout as execution
 from mysqlops.planning import actions, scale, status, switchover, verdict
 from mysqlops.planning import rollout as rolling
 from tests.unit.clusters import CLAIMS, DOWN, GROUP, NOW, of_members, pod
@@ -135,12 +139,15 @@ def test_the_steps_that_are_shown_are_those_that_are_made() -> None:
     assert [one.name for one in scale.steps(of_members(1), 3, "keep")] == ["mysql-1", "mysql-2"]
 
 
-def _half_scaled(replicas: int) -> status.Status:
+def _half_scaled(replicas: int, *, rolls: bool = False) -> status.Status:
     """An outage after `scale` asked for fewer, before the group's primary had noted that one left."""
     note = group.Note(members={"mysql-0": "uuid of mysql-0", "mysql-2": "uuid of mysql-2"})
     lease = {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
     alone = pod("mysql-0", state="OFFLINE", role="none", label="none", online=0)
-    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}
+    record = rollout.Rollout("settings", "2026-01-01T00:00:00Z", {"spec": {}}, "9.7.4", "9.7.4")
+    notes = {names.ANNOTATION_ROLLOUT: rollout.dump(record)} if rolls else {}
+    metadata = {"name": "mysql", "namespace": "db", "annotations": notes}
+    stateful_set = {"metadata": metadata, "spec": {"replicas": replicas, **CLAIMS}}
     return verdict.judge(status.Observed("mysql", NOW, stateful_set, {"mysql-0": alone}, {}, {}, lease=lease))
 
 
@@ -156,3 +163,29 @@ def test_a_scaling_down_that_an_outage_met_is_turned_round_by_scale_itself() -> 
         scale.check(_half_scaled(2), 1)
     assert "mysqlops scale mysql --replicas 3" in str(refused.value.reasons[0].hint)
     assert _half_scaled(3).awaited == ()
+
+
+def test_whom_somebody_scaled_away_during_a_rollout_comes_back_before_the_rollout_ends() -> None:
+    """No group is formed without that member, so no template ends the rollout (simulation: settings 520000)."""
+    now = _half_scaled(2, rolls=True)
+    assert [condition.code for condition in now.conditions if condition.code == "rollout-open"] == ["rollout-open"]
+    scale.check(now, 3)
+    assert scale.plan(now, 3) == scale.Grow("mysql-2")
+    for target in (1, 4):  # nothing but that
+        with pytest.raises(Refused, match="rollout"):
+            scale.check(now, target)
+    failed = direction.fails_both_ways(now, "mysql-1 crashes", is_kept=True)
+    assert str(failed.hint).startswith("mysqlops scale mysql --replicas 3 brings its pod back")
+    assert "then if the newer version has changed the data, mysqlops upgrade mysql --forward" in str(failed.hint)
+    whole = dataclasses.replace(now, awaited=())
+    assert str(direction.fails_both_ways(whole, "mysql-1 crashes", is_kept=True).hint).startswith("if the newer")
+
+
+def test_a_pod_that_waits_for_whom_somebody_scaled_away_is_no_failure_of_its_template() -> None:
+    now = _half_scaled(2, rolls=True)
+    seen = status.Observed("mysql", NOW, {"metadata": {}, "spec": {"replicas": 2}}, {"mysql-0": {}}, {}, {})
+    with pytest.raises(WaitTimeout, match="not formed without mysql-2") as late:
+        execution._check_new_pods(seen, now, [], 61.0, execution.Limits(60))
+    assert "mysqlops scale mysql --replicas 3" in str(late.value.hint)
+    with pytest.raises(execution.NewPodFailed):
+        execution._check_new_pods(seen, dataclasses.replace(now, awaited=()), [], 61.0, execution.Limits(60))

@@ -8,7 +8,7 @@ from mysqlops import errors
 from mysqlops.agent import certificates, log, pod, rotation, secrets_watch
 from mysqlops.agent.member import Member
 from mysqlops.clock import SystemClock
-from mysqlops.core import names
+from mysqlops.core import names, view
 from tests.unit.rotation_world import PODS, Api, Pod, World
 
 
@@ -23,10 +23,10 @@ class Watch(secrets_watch.SecretsWatch):
     def _take_certificate(self, words: log.Log) -> str:
         raise errors.StepFailed("Secret mysql-tls is not loaded: the certificate has expired")
 
-    def _watch_accounts(self, words: log.Log) -> None:
+    def _watch_accounts(self, words: log.Log, record: view.GroupRecord | None) -> None:
         self.looked += 1
 
-    def _open_door(self, words: log.Log) -> None:
+    def _open_door(self, words: log.Log, record: view.GroupRecord | None) -> None:
         """Not what is tested."""
 
 
@@ -38,7 +38,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 def test_a_certificate_that_cannot_be_loaded_stops_no_look_at_the_accounts(watch: Watch) -> None:
-    watch.look(log.Log(SystemClock()))
+    watch.look(log.Log(SystemClock()), None)
     assert (watch.looked, "mysql-tls is not loaded" in watch.trouble) == (1, True)
 
 
@@ -51,7 +51,7 @@ def test_passwords_that_could_not_be_taken_over_are_no_measure_of_the_accounts(
         raise errors.ConnectFailed("no answer")
 
     monkeypatch.setattr(rotation, "refresh", fail)
-    watch.look(log.Log(SystemClock()))
+    watch.look(log.Log(SystemClock()), None)
     assert watch.looked == 0
 
 
@@ -88,8 +88,8 @@ class Server:
     def __init__(self, *, has_expired: bool = False) -> None:
         self.has_expired = has_expired
 
-    def drop_expired(self, user: str) -> bool:
-        assert user == names.USER_ADOPT
+    def drop_expired(self, user: str, record: view.GroupRecord | None) -> bool:
+        assert (user, record) == (names.USER_ADOPT, None)
         return self.has_expired
 
 
@@ -99,7 +99,7 @@ class Doored(pod.Pod):
     def __init__(self, refusals: int) -> None:
         self.is_denied, self._refusals, self.tries = True, refusals, 0
 
-    def admit(self) -> None:
+    def admit(self, record: view.GroupRecord | None) -> None:
         self.tries += 1
         if self.tries <= self._refusals:
             raise errors.ConnectFailed("too many connections")
@@ -108,7 +108,7 @@ class Doored(pod.Pod):
 
 def _door(watch: Watch, own: Doored, server: Server) -> None:
     watch._pod, watch._member = own, server  # type: ignore[assignment]
-    secrets_watch.SecretsWatch._open_door(watch, log.Log(SystemClock()))
+    secrets_watch.SecretsWatch._open_door(watch, log.Log(SystemClock()), None)
 
 
 def test_the_door_is_tried_at_each_look_until_it_opens(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +138,7 @@ def test_a_deleted_secret_is_named_and_a_faster_member_is_no_trouble(
         raise error
 
     monkeypatch.setattr(rotation, "put_back", fail)
-    watch.look(log.Log(SystemClock()))
+    watch.look(log.Log(SystemClock()), None)
     assert missing in watch.missing
     assert bool(watch.missing) is bool(missing)
     assert watch.looked == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent.jobs import recorded
 from mysqlops.cli.main import run
-from mysqlops.core import mysqld_config, redaction, setting_secrets
+from mysqlops.core import cluster_file, my_cnf, mysqld_config, redaction, setting_secrets, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import backup, drift, render
 from mysqlops.operations import backup as backups
@@ -174,7 +174,7 @@ def test_no_job_shows_it_to_whoever_reads_pods(steps: tuple[backup.Step, ...]) -
 
 
 def test_a_trial_of_an_image_does_not_show_it_to_whoever_reads_pods() -> None:
-    (container, _) = image_check._pod(SPEC, deploy.objects(SPEC))["spec"]["containers"]
+    (container, _) = image_check.pod(SPEC, deploy.objects(SPEC))["spec"]["containers"]
     (my_cnf,) = (one["value"] for one in container["env"] if one["name"] == "MY_CNF")
     assert VALUE not in my_cnf
     assert "max_connections = 90" in my_cnf
@@ -230,3 +230,28 @@ def test_no_document_about_a_backup_has_it(
     shown = capsys.readouterr()
     assert VALUE not in shown.out + shown.err
     assert setting_secrets.HIDDEN in shown.out or (verb[0], form) == ("backup", "table")
+
+
+_FILE = "apiVersion: mysqlops/v1\nkind: Cluster\nmetadata: {{name: x}}\nspec:\n  settings:\n    {}: {}\n"
+_TARGET = "apiVersion: mysqlops/v1\nkind: BackupTarget\nmetadata: {{name: x}}\nspec: {{s3: {}}}\n"
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        lambda: my_cnf.written("password", f"{VALUE}\x00"),  # of `sql`: a file in UTF-16 became the Secret
+        lambda: my_cnf.parse(f"{KEY} = {VALUE}\n", "--config"),
+        lambda: my_cnf.parse(f"[mysqld]\n!{VALUE}\n", "--config"),
+        lambda: my_cnf.parse(f"[mysqld]\n{KEY} = {VALUE}\x01\n", "--config"),
+        lambda: mysqld_config.of_record({KEY: f"{VALUE}\x01"}, "the settings recorded with x"),
+        lambda: cluster_file.parse(_FILE.format(KEY, f'"{VALUE}\\x01"'), "f"),
+        lambda: cluster_file.parse(_FILE.format(KEY, f"*{VALUE}"), "f"),
+        lambda: cluster_file.parse(_FILE.format(KEY, f"!{VALUE}"), "f"),
+        lambda: target.repository_of(f"https://key:{VALUE}@host/bucket", None, None),
+        lambda: target.repository_of(None, None, f"rest:https://user:{VALUE}@host/ \x01"),
+    ],
+)
+def test_a_refusal_does_not_repeat_the_secret_that_it_refuses(refuse: Callable[[], object]) -> None:
+    with pytest.raises(errors.ConfigError) as error:
+        refuse()
+    assert VALUE not in f"{error.value} {error.value.hint}"

@@ -468,7 +468,7 @@ def test_images_never_come_from_a_repository() -> None:
         ({"mysqld": {"max_connections\nsync_binlog": "0"}}, "control characters"),
         ({"mysqld": {"require_secure_transport": "OFF"}}, "require_secure_transport may not be set"),
         ({"mysqld": {"Loose-Plugin-Load-Add": "evil.so"}}, "may not be set"),
-        ({"mysqld": {"!include /x": None}}, "includes"),
+        ({"mysqld": {"!include /x": None}}, "begins an include"),
         ({"mysqld": {"[client]": None}}, "only the section"),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_group_of_no_use_is_refused(replicas: int) -> None:
         ("group_replication_bootstrap_group=ON", "group"),
         ("server-id=7", "each member"),
         ("max_connections=90\nmax-connections=91", "set twice"),
-        ("!include /etc/x", "includes"),
+        ("!include /etc/x", "include"),
     ],
 )
 def test_a_setting_that_may_not_be_is_refused_with_its_line(line: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import credentials, pod, settings
-from mysqlops.core import names
+from mysqlops.core import group as groups
+from mysqlops.core import names, view
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 from tests.unit.fakes.api import Clock
 from tests.unit.test_agent_commands import ME, Server, group
@@ -79,13 +81,15 @@ def test_data_from_before_a_rotation_is_entered_with_the_previous_password(ways:
     assert ways.tried == [("admin", "new"), ("admin", "old")]
 
 
-@pytest.mark.parametrize(("role", "made"), [("primary", True), ("replica", False)])
-def test_the_primary_makes_the_administrative_account_and_the_group_carries_it(
-    role: str, made: bool, ways: Ways, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("role", "noted", "made"), [("primary", "7", True), ("replica", "7", False), ("primary", "8", False)]
+)
+def test_the_primary_of_the_noted_group_makes_the_administrative_account_and_the_group_carries_it(
+    role: str, noted: str, made: bool, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_replication, "observe", lambda _: group(role))
+    monkeypatch.setattr(group_replication, "observe", lambda _: replace(group(role), view_id="7:3"))
     own, ways.admin = pod.Pod(ME), "another"
-    own.admit()
+    own.admit(view.GroupRecord(None, None, 0.0, note=groups.Note(incarnation=noted)))
     assert any("CREATE USER" in one and str(accounts.LOOPBACK) in one for one in ways.server.done) == made
     assert own.is_denied != made
 

@@ -29,8 +29,10 @@ def report(made: Report, folder: Path, form: str) -> None:
     if made.rounds:
         output.table(*markdown.summary_rows(made))
         worst = statistic.worst(made)
-        output.say(f"\nwrites of round {worst.number}, the worst:  |{sparkline(worst.timeline['writes'])}|")
-        output.say(f"events: {'; '.join(f'{text} {at:.2f} s' for at, text in worst.timeline['events'])}\n")
+        output.say()
+        output.say(f"writes of round {worst.number}, the worst:  |{sparkline(worst.timeline['writes'])}|")
+        output.say(f"events: {'; '.join(f'{text} {at:.2f} s' for at, text in worst.timeline['events'])}")
+        output.say()
     for line in markdown.verdict(made):
         output.say(line)
     output.say(f"report: {folder / 'report.html'}")

@@ -1,0 +1,68 @@
+"""Where a cluster has IPv4 and IPv6: clients of either family are served, and the group stays in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mysqlops.core import names
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.objects import exposed
+from mysqlops.operations import deploy
+from mysqlops.planning import deploy as planning
+
+Json = dict[str, Any]
+SPEC = ClusterSpec(name="orders", namespace="shop")
+CLIENTS = ("orders-primary", "orders-replicas")
+
+
+def _services() -> dict[str, Json]:
+    return {one["metadata"]["name"]: one["spec"] for one in deploy.objects(SPEC) if one["kind"] == "Service"}
+
+
+def test_services_for_clients_take_both_families_and_the_members_one_does_not() -> None:
+    """With both addresses of a name, Group Replication takes IPv4: a running group of IPv6 members would change."""
+    found = {name: spec.get("ipFamilyPolicy") for name, spec in _services().items()}
+    assert found == {"orders": None, "orders-primary": "PreferDualStack", "orders-replicas": "PreferDualStack"}
+
+
+def test_no_service_demands_a_family_or_an_address() -> None:
+    """A cluster of one family would refuse it."""
+    outside = exposed.Request("orders-outside", "LoadBalancer", names.ROLE_PRIMARY, ("203.0.113.0/24", "2001:db8::/32"))
+    for spec in (*_services().values(), exposed.service("orders", "shop", outside.check("orders"))["spec"]):
+        assert not {"ipFamilies", "clusterIPs", "ipFamily"} & spec.keys()
+        assert spec.get("clusterIP", "None") == "None"
+    assert "ipFamilyPolicy" not in exposed.service("orders", "shop", outside)["spec"]
+
+
+def test_services_of_an_older_release_get_the_second_family_and_no_pod_is_touched() -> None:
+    wanted = deploy.objects(SPEC)
+    live: dict[tuple[str, str], Json | None] = {
+        (one["kind"], one["metadata"]["name"]): one for one in deploy.objects(SPEC)
+    }
+    for name in CLIENTS:
+        found = live["Service", name]
+        assert found is not None
+        # As the API server fills it in.
+        found["spec"] |= {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "clusterIPs": ["10.0.0.7"]}
+    steps = planning.plan(wanted, live, []).steps
+    assert sorted((step.kind, step.name) for step in steps) == [("Service", name) for name in CLIENTS]
+    assert {step.why for step in steps} == {"spec.ipFamilyPolicy: wanted PreferDualStack, found SingleStack"}
+
+
+def test_what_the_server_adds_to_such_a_service_is_no_difference() -> None:
+    """Of a cluster with both families, and of one that has IPv6 only."""
+    for families in (["IPv4", "IPv6"], ["IPv6"]):
+        wanted = deploy.objects(SPEC)
+        live: dict[tuple[str, str], Json | None] = {
+            (one["kind"], one["metadata"]["name"]): one for one in deploy.objects(SPEC)
+        }
+        for name in CLIENTS:
+            found = live["Service", name]
+            assert found is not None
+            found["spec"] |= {"ipFamilies": families, "clusterIPs": [f"address {one}" for one in families]}
+        assert planning.plan(wanted, live, []).steps == ()
+
+
+def test_mysqld_listens_on_every_address() -> None:
+    config = next(one for one in deploy.objects(SPEC) if one["kind"] == "ConfigMap" and "my.cnf" in one["data"])
+    assert "bind_address = *" in config["data"]["my.cnf"]

@@ -1,0 +1,142 @@
+"""What comes between deciding to form a group and forming it (U1): a second look, the Lease, and no time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import starting
+from mysqlops.agent.member import Member
+from mysqlops.core import group, names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import connect, group_replication
+from mysqlops.planning import member_actions, membership
+from tests.unit.test_agent_writes import HELD, LAST_VIEW, Api, around
+
+OWN = view.ServerView("u0", "9.7.4", GtidSet.parse(HELD))
+
+
+class Server(connect.Server):
+    """A connection that is only opened and closed."""
+
+    def __init__(self) -> None:
+        """Nothing to open."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class World:
+    """A full outage with all members there: mysql-0 forms the group. Preparing takes `prepares_seconds`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.served = Api(group.Note(members=LAST_VIEW))
+        self.sight, self.clock = around(self.served)
+        self.prepares_seconds = 0.0
+        self.own, self.formed = OWN, list[str]()
+        self.meanwhile: Callable[[], None] = lambda: None
+        world = self
+
+        class Own(Member):
+            def __init__(self) -> None:
+                """No pod."""
+
+            def connect(self) -> connect.Server:
+                return Server()
+
+            def form(self, group_name: str, permit: Callable[[], None] = lambda: None) -> None:
+                world.clock.at += world.prepares_seconds
+                world.meanwhile()
+                permit()
+                world.formed.append(group_name)
+
+        monkeypatch.setattr(group_replication, "observe", lambda _: world.own)
+        self.starting = starting.Starting(Own(), self.sight, self.clock)
+        for beat in (1, 2):
+            self.show("mysql-1", beat)
+            self.show("mysql-2", beat)
+            seen = self.sight.look()
+        self.situation = membership.Situation("mysql-0", OWN, seen, seen.record)
+        self.action = membership.plan(self.situation)
+
+    def show(self, pod: str, beat: int, state: str = view.OFFLINE) -> None:
+        held = {"executed": HELD, "held": HELD, "server_uuid": LAST_VIEW[pod]}
+        self.served.show(pod, "09:00", started="a", beat=beat, state=state, **held)
+
+    def form(self) -> list[str]:
+        assert isinstance(self.action, member_actions.FormGroup)
+        self.starting.run(self.action, self.situation, OWN)
+        return self.formed
+
+    def holder(self) -> str:
+        return str(self.served.lease["spec"]["holderIdentity"])
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_the_group_is_formed_and_the_lease_notes_with_what(world: World) -> None:
+    assert world.form() == [""]
+    assert (world.holder(), world.served.note().began_with) == ("mysql-0", HELD)
+
+
+def test_a_cache_that_stands_still_forms_no_group(world: World) -> None:
+    """The API server that the agent happens to read says OFFLINE, from before mysql-1 led a group."""
+    world.served.cache = copy.deepcopy(world.served.objects)
+    world.show("mysql-1", 3, view.ONLINE)
+    with pytest.raises(errors.Conflict, match="no group is formed after a second look: joining: mysql-1 in the group"):
+        world.form()
+    assert (world.formed, world.holder()) == ([], "mysql-1")
+
+
+def test_a_member_that_went_meanwhile_is_waited_for(world: World) -> None:
+    del world.served.objects["pods", "mysql-2"]
+    with pytest.raises(errors.Conflict, match="what mysql-2 holds is not known"):
+        world.form()
+    assert world.formed == []
+
+
+def test_its_own_server_is_asked_again_too(world: World) -> None:
+    world.own = view.ServerView("u0", "9.7.4", GtidSet())
+    with pytest.raises(errors.Conflict, match="mysql-1 holds all transactions and forms it"):
+        world.form()
+
+
+def test_the_lease_is_taken_after_whatever_takes_its_time(world: World) -> None:
+    """A stalled disk: the others stop waiting for the holder after a minute."""
+    world.prepares_seconds, holders = 70.0, list[str]()
+
+    def late() -> None:
+        holders.append(world.holder())
+        for pod in ("mysql-1", "mysql-2"):
+            world.show(pod, 3)
+
+    world.meanwhile = late
+    assert world.form() == [""]
+    assert (holders, world.holder()) == (["mysql-1"], "mysql-0")
+
+
+def test_an_agent_that_was_paused_with_the_lease_looks_again(world: World) -> None:
+    real = world.sight.take_lease
+
+    def slow(*arguments: object) -> group.Note | None:
+        taken = real(*arguments)  # type: ignore[arg-type]
+        world.clock.at += 30.0
+        return taken
+
+    world.sight.take_lease = slow  # type: ignore[method-assign, assignment]
+    with pytest.raises(errors.Conflict, match="too old"):
+        world.form()
+    assert (world.formed, world.holder()) == ([], "mysql-0")
+
+
+def test_another_order_or_name_than_the_one_prepared_for_is_decided_again(world: World) -> None:
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00", named={"mysql-2": "u2"})
+    world.served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
+    with pytest.raises(errors.Conflict, match="has changed"):
+        world.form()
