@@ -12,6 +12,7 @@ from functools import partial
 
 from mysqlops import errors
 from mysqlops.agent import (
+    catching_up,
     cluster_api,
     handover,
     health,
@@ -32,12 +33,6 @@ from mysqlops.version import __version__
 TURN_SECONDS = 0.25
 _DENIED_SECONDS = 5.0  # each refused login is a line in mysqld's log
 _COPY_PAUSES = (16.0, 32.0, 64.0)  # each attempt to clone puts load on the donor
-_STARTS: dict[type, str] = {
-    member_actions.FormGroup: "form",
-    member_actions.Join: "join",
-    member_actions.Clone: "copy",
-    member_actions.Apply: "apply",
-}
 _SILENT_SECONDS = 60.0  # if the publisher hangs, the agent is faulty: kubelet restarts it
 
 
@@ -60,6 +55,7 @@ class Loop:
         self._secrets = secrets
         self._publisher = publisher.Publisher(around, self._log, clock, partial(secrets.look, self._log))
         self._starting = starting.Starting(server, around, clock)
+        self.catching = catching_up.CatchingUp(own, server, self._log, clock)
         self._obituary = obituary.Obituary(own, self._log, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()
@@ -95,19 +91,21 @@ class Loop:
     def stop(self) -> None:
         self._stop.set()
         self._obituary.stop()
+        self.catching.stop()
 
     def turn(self) -> None:
         """One round."""
-        at = self._clock.monotonic()
+        at, catching = self._clock.monotonic(), self.catching.memory  # before the server: it may end in between
         server, trouble = self._observe()
         self._note_incarnation(server, at)
         self._close_stale_clients(server)
         self._remember(server, at)
-        situation = self._situation(server, at)
+        situation = replace(self._situation(server, at), catching=catching)
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", telling.sentence(action))
         self._note_donor(action, at)
-        if not situation.is_busy:
+        self.catching.look(action)
+        if not situation.is_busy and not (catching.source and isinstance(action, member_actions.CatchUp)):
             self._act(action, situation)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
         if self._clock.monotonic() < self._publisher.turned_at + _SILENT_SECONDS:
@@ -194,31 +192,32 @@ class Loop:
         if server is None:
             return
         match action:
-            case member_actions.FormGroup() | member_actions.Join() | member_actions.Clone() | member_actions.Apply():
-                self._start(_STARTS[type(action)], lambda: self._starting.run(action, situation, server))
-            case member_actions.Leave() if situation.foreign_because():
-                self._background.run(telling.DOING[type(action)], self._starting.leave_other_group)
-            case member_actions.StayOut():
-                bar = partial(self._around.stay_out, action.record, server.server_uuid)
-                self._background.run(telling.DOING[type(action)], bar)
+            case member_actions.CatchUp() | member_actions.Settle():
+                self._start(telling.STARTS[type(action)], partial(self.catching.act, action))
+            case _ if isinstance(action, member_actions.Start):
+                self._start(telling.STARTS[type(action)], partial(self._starting.run, action, situation, server))
             case member_actions.HandOver():
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
-            case (
-                member_actions.ClearBootstrap()
-                | member_actions.Leave()
-                | member_actions.BlockClients()
-                | member_actions.RefuseWrites()
-                | member_actions.AcceptClients()
-                | member_actions.DropReceived()
-            ):
-                self._background.run(telling.DOING[type(action)], self._plain[type(action)])
+            case _ if plain := self._step(action, situation, server):
+                self._background.run(telling.DOING[type(action)], plain)
+
+    def _step(
+        self, action: member_actions.Action, situation: membership.Situation, server: view.ServerView
+    ) -> Callable[[], None] | None:
+        """What is done in the background, without a pause after a failure; None for what is only waiting."""
+        match action:
+            case member_actions.Leave() if situation.foreign_because():
+                return self._starting.leave_other_group
+            case member_actions.StayOut():
+                return partial(self._around.stay_out, action.record, server.server_uuid)
+        return self._plain.get(type(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure, pause first, longer each time."""
         now = self._clock.monotonic()
-        if now < self._start_pause_until:
+        if now < self._start_pause_until and not (name == "join" and self.catching.is_ready()):
             return
         if failure := self._background.last_failure():
             self._log.say_if_new("start", f"could not {name}: {failure}")

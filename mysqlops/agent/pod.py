@@ -14,7 +14,7 @@ from mysqlops import errors
 from mysqlops.agent import credentials, life, settings
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import names, view
-from mysqlops.mysql import accounts, connect, group_channel, group_replication, own_accounts, wait, xcom
+from mysqlops.mysql import accounts, catching_up, connect, group_channel, group_replication, own_accounts, wait, xcom
 from mysqlops.planning import standing
 
 _MARK_SECONDS = 60.0
@@ -93,6 +93,18 @@ class Pod:
         peer = group_channel.Peer(host, replace(login, ca_file=str(settings.TLS / "ca.crt")))
         own = f"{self.me.host(self.me.ordinal)}:{names.PORT_MYSQL}"
         return group_channel.ask_to_remove(peer, group_name, own, clock=SystemClock(), seconds=seconds)
+
+    def server_of(self, pod: str) -> connect.Server:
+        """Connect to another member as members do among themselves; raises MysqlError, ConfigError."""
+        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        return connect.connect_tcp(
+            self.me.host(names.ordinal_of(pod)), replace(login, ca_file=str(settings.TLS / "ca.crt"))
+        )
+
+    def receive_from(self, pod: str, server: connect.Server) -> None:
+        """Begin the channel by which this member's server catches up; raises MysqlError, ConfigError."""
+        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        catching_up.begin(server, self.me.host(names.ordinal_of(pod)), login, str(settings.TLS / "ca.crt"))
 
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""

@@ -59,8 +59,18 @@ DOING = {
     member_actions.AcceptClients: "accepting clients again",
     member_actions.DropReceived: "deleting the relay log",
     member_actions.Apply: "applying what it received",
+    member_actions.CatchUp: "catching up",
+    member_actions.Settle: "removing the channel by which it caught up",
     member_actions.Wait: "waiting",
     member_actions.AwaitDonor: "waiting",
+}
+STARTS: dict[type, str] = {
+    member_actions.FormGroup: "form",
+    member_actions.Join: "join",
+    member_actions.Clone: "copy",
+    member_actions.Apply: "apply",
+    member_actions.CatchUp: "catch up",
+    member_actions.Settle: "remove its channel",
 }
 
 

@@ -13,6 +13,7 @@ from mysqlops.core.publication import Publication
 ONLINE, RECOVERING, OFFLINE, ERROR, UNREACHABLE = "ONLINE", "RECOVERING", "OFFLINE", "ERROR", "UNREACHABLE"
 IN_GROUP = (ONLINE, RECOVERING)  # a member in one of these states takes part in its group
 DOWN = "DOWN"
+CHANNEL = "mysqlops_catch_up"  # by which a member that comes back receives what it missed (planning/catching_up.py)
 LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
 
@@ -60,6 +61,7 @@ class ServerView:
     unreadable_at: str = ""  # when the applier last stopped outside the group because it could not read the relay log
     failure: Failure | None = None  # why its applier last stopped; an ONLINE member is not asked
     recovery_error: int = 0  # of a RECOVERING member: the last error of its channel to the donor
+    has_channel: bool = False  # CHANNEL exists; what it received is part of `received`
     bootstraps: bool = False  # its next START GROUP_REPLICATION would form a group, whether intended or not
 
     def online_members(self) -> int:

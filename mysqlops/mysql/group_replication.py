@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import applier, instant, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, clone, connect
+from mysqlops.mysql import accounts, catching_up, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = """
@@ -28,26 +28,26 @@ FROM performance_schema.replication_group_members
 LEFT JOIN performance_schema.replication_group_member_stats USING (member_id)
 WHERE member_id <> '' ORDER BY member_host
 """
-_RECEIVED = """
-SELECT received_transaction_set FROM performance_schema.replication_connection_status
-WHERE channel_name = 'group_replication_applier'
-"""
+_RECEIVED = f"""
+SELECT received_transaction_set, channel_name FROM performance_schema.replication_connection_status
+WHERE channel_name IN ('group_replication_applier', '{view.CHANNEL}')
+"""  # noqa: S608
 _RECOVERY_ERROR = """
 SELECT COALESCE(MAX(last_error_number), 0) FROM performance_schema.replication_connection_status
 WHERE channel_name = 'group_replication_recovery'
 """
 # A worker's message says more than the coordinator's. Without a coordinator, a worker reads. 3030: stopped because
 # another worker failed (ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR).
-_FAILURES = """
+_FAILURES = f"""
 SELECT channel_name, last_error_number, last_error_message, CAST(last_error_timestamp AS CHAR) FROM (
   SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 0 AS is_coordinator
   FROM performance_schema.replication_applier_status_by_worker
   UNION ALL SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 1
   FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
-WHERE channel_name IN ('group_replication_applier', 'group_replication_recovery')
+WHERE channel_name IN ('group_replication_applier', 'group_replication_recovery', '{view.CHANNEL}')
   AND last_error_number NOT IN (0, 3030)
 ORDER BY is_coordinator, last_error_timestamp
-"""
+"""  # noqa: S608
 _UNREADABLE = (13121, 1594)  # ER_REPLICA_RELAY_LOG_READ_FAILURE, of later servers and of 8.0.27
 _APPLIER = "REPLICA SQL_THREAD FOR CHANNEL 'group_replication_applier'"
 _APPLIES = """
@@ -102,13 +102,14 @@ def observe(server: connect.Server) -> view.ServerView:
         server_uuid=uuid,
         version=version,
         executed=GtidSet.parse(executed),
-        received=GtidSet.parse(received[0][0]) if received else GtidSet(),
+        received=GtidSet.parse(",".join(str(sets) for sets, _ in received)),
         writable=not super_read_only,
         read_only=bool(read_only),
         offline_mode=bool(offline),
         state=own.state if own else view.OFFLINE,
         view_id=next((row[5] for row in rows if row[0] == uuid), ""),
         group_name=group_name or "",
+        has_channel=any(channel == view.CHANNEL for _, channel in received),
         bootstraps=bool(bootstraps),
         behind=own.queue if own else 0,
         members=members,
@@ -156,6 +157,7 @@ def start(
     connect.set_read_timeout(server, _START_SECONDS)
     clear_bootstrap(server)
     stop_applier(server)
+    catching_up.remove(server)  # a member with another channel is refused, and what it received was applied or is there
     _forget_certified(server, bootstrap)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])

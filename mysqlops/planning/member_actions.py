@@ -109,6 +109,24 @@ class Apply:
 
 
 @dataclass(frozen=True)
+class CatchUp:
+    """Receive and apply, outside the group, what a member of it has executed, until little is missing."""
+
+    why: str
+    source: str  # the pod
+    server_uuid: str  # of the server that was seen there
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Apply what the channel of an earlier CatchUp received, and remove the channel; `drops`: even if it cannot be
+    applied, since its source has it."""
+
+    why: str
+    drops: bool = False
+
+
+@dataclass(frozen=True)
 class AwaitDonor(Wait):
     """Nobody that it could copy is seen now: joining at once would be by binary logs, or not at all."""
 
@@ -120,7 +138,7 @@ class Serve:
     role: str
 
 
-Start = FormGroup | Join | Clone | Apply  # on the way into the group; pauses follow a failure
+Start = FormGroup | Join | Clone | Apply | CatchUp | Settle  # on the way into the group; pauses follow a failure
 
 Action = (
     FormGroup
@@ -135,6 +153,8 @@ Action = (
     | AcceptClients
     | DropReceived
     | Apply
+    | CatchUp
+    | Settle
     | Wait
     | Serve
 )

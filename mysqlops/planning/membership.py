@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mysqlops.core import group, gtid, names, view, volume
+from mysqlops.core import group, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import copying, departure, failing_applier, outage, standing, stuck_group
+from mysqlops.planning import catching_up, copying, departure, failing_applier, joining, outage, standing, stuck_group
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
     Apply,
     BlockClients,
+    CatchUp,
     ClearBootstrap,
     DropReceived,
     HandOver,
@@ -30,6 +31,7 @@ from mysqlops.planning.member_actions import (
     Leave,
     RefuseWrites,
     Serve,
+    Settle,
     StayOut,
     Wait,
 )
@@ -52,6 +54,7 @@ class Situation:
     stale_because: str = ""  # why no client may come for a moment
     torn: str = ""  # why the relay log may go (planning.torn_relay_log)
     failing: failing_applier.Memory = field(default_factory=failing_applier.Memory)
+    catching: catching_up.Memory = field(default_factory=catching_up.Memory)
     now: float = 0.0  # seconds of the agent's clock
     strays_since: float | None = None  # since when it is seen as a replica that can be written
     donorless_since: float | None = None  # since when it waits for somebody to copy
@@ -190,12 +193,25 @@ def _able_successors(situation: Situation, server: view.ServerView) -> list[view
     return [member for member in server.successors() if member.server_uuid in able]
 
 
-def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action:
-    around = situation.around
+def _plan_unready(situation: Situation, server: view.ServerView) -> Action | None:
+    """What comes before any thought of a group; None if nothing does."""
+    source = situation.catching.source
     if server.writable:
         return RefuseWrites("writable outside any group")
-    if around is None or situation.volume_full:
+    if server.has_channel and not source and not situation.volume_full:
+        return Settle("before anything else", drops=situation.tries >= catching_up.TRIES)
+    if situation.around is None and source and not situation.volume_full:
+        return CatchUp(f"as a replica of {source}, before it joins", source, "")
+    if situation.around is None or situation.volume_full:
         return Wait(_why_no_start(situation))
+    return None
+
+
+def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action:
+    around = situation.around
+    first = _plan_unready(situation, server)
+    if around is None or first is not None:
+        return first or Wait(_why_no_start(situation))
     if outcast := standing.outcast_because(situation.name, server, around.record):
         return Wait(outcast)
     given_up = around.record.given_up()  # their last words may be recent
@@ -244,7 +260,14 @@ def _is_in_group(publication: Publication | None) -> bool:
 def _plan_join(
     situation: Situation, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]
 ) -> Action:
-    why_not = _why_not_yet(situation.name, around, server, in_group) or situation.failing.waits_because(situation.now)
+    asks = catching_up.Request(situation.catching, situation.tries, situation.now)
+    catches_up = catching_up.plan(asks, server, in_group, around.record)
+    if catches_up and situation.catching.source:
+        return catches_up  # that it may join was seen when it began; what it has since came from there
+    proven = situation.catching.proven(situation.now)
+    why_not = joining.why_not_yet(situation.name, around, server, proven) or situation.failing.waits_because(
+        situation.now
+    )
     if why_not:
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
@@ -252,6 +275,8 @@ def _plan_join(
     copies = copying.plan(_request(situation, around, server), server, in_group)
     if copies is not None:
         return copies
+    if catches_up:
+        return catches_up
     members = tuple(peer.name for peer in in_group)
     online = tuple(peer.name for peer in in_group if peer.publication and peer.publication.state == view.ONLINE)
     return Join(f"{' and '.join(members)} in the group", online or members)
@@ -261,31 +286,6 @@ def _request(situation: Situation, around: view.Surroundings, server: view.Serve
     since = situation.now if situation.donorless_since is None else situation.donorless_since
     is_ordered = around.record.rebuilding.get(situation.name) in ("", server.server_uuid)
     return copying.Request(is_ordered, situation.tries, situation.now - since)
-
-
-def _why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]) -> str:
-    """Not while the group still counts this member from before a crash: it would be refused, and repeated attempts
-    delay the expulsion of its crashed incarnation (failover then takes 10 s instead of 7 s)."""
-    if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):
-        return "the group has not yet removed this member's previous incarnation"
-    errant = _errant(around, server)
-    if errant:
-        return f"errant transactions, which no member in the group has: {errant}; mysqlops member rebuild"
-    busy = [peer.name for peer in around.peers if peer.fresh and peer.publication and peer.publication.clone_size]
-    if busy and not server.known():
-        return f"waiting for {' and '.join(busy)} to clone: a donor serves one clone at a time"
-    return ""
-
-
-def _errant(around: view.Surroundings, server: view.ServerView) -> gtid.GtidSet:
-    """What this member executed or received, and the group did not. A peer's publication may be a few seconds old: the
-    next one then has what seems to be missing."""
-    group = gtid.GtidSet()
-    for peer in around.peers:
-        if peer.fresh and peer.publication and peer.publication.state == view.ONLINE:
-            group = group.union(gtid.GtidSet.parse(peer.publication.executed))
-            group = group.union(gtid.GtidSet.parse(peer.publication.received))
-    return server.known().subtract(group) if group else gtid.GtidSet()
 
 
 def _is_first_start(around: view.Surroundings, server: view.ServerView) -> bool:

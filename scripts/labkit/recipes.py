@@ -84,6 +84,8 @@ NETSHOOT = Recipe(
     links=_IPTABLES,
 )
 HAPROXY = Recipe("lab/haproxy:3", packages=("haproxy", *_SHELL), without=(*_NEVER, *_NOT_IN_A_POD))
+# Of `scripts/bench-throughput` alone; no node loads it.
+SYSBENCH = Recipe("lab/sysbench:1", packages=("sysbench", *_SHELL), without=(*_NEVER, "openssl"))
 POD_IMAGES = (
     Recipe("lab/pause:1", entrypoint=("/pause",)),
     Recipe("lab/coredns:1", binary="coredns", entrypoint=("/coredns",)),

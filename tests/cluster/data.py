@@ -72,7 +72,7 @@ def commit_often(namespace: Namespace, primary: str, count: int) -> None:
     """So many transactions, as fast as many sessions can."""
     spin = "WHILE n > 0 DO INSERT INTO app.many VALUES (); SET n = n - 1; END WHILE"
     namespace.sql(primary, "CREATE TABLE app.many (id INT PRIMARY KEY AUTO_INCREMENT)")
-    namespace.sql(primary, f"CREATE PROCEDURE app.spin (n INT) BEGIN {spin}; END")
+    namespace.sql(primary, f"CREATE PROCEDURE IF NOT EXISTS app.spin (n INT) BEGIN {spin}; END")
     for _ in range(-(-count // (_SESSIONS * _CALLS))):  # in pieces: other tests may want the same two cores
         namespace.kubectl("exec", primary, "-c", "agent", "--", "python3", "-c", _SPIN)
 

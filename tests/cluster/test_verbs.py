@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mysqlops.core import names
-from mysqlops.planning import copying
+from mysqlops.core import names, view
+from mysqlops.planning import catching_up, copying
 from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
 from tests.unit.test_network_policy import Other, allows
@@ -345,6 +345,23 @@ def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) ->
     assert f"copying: it is being rebuilt, from {other}" in told
     assert told.index("copying: ") < told.index("joining: ")
     assert "recovering: cloning" not in told
+    counted = {member: cluster.sql(member, "SELECT COUNT(*) FROM app.many") for member in MEMBERS}
+    assert set(map(str, counted.values())) == {str(counted[now["primary"]])}
+    cluster.sql(now["primary"], "DROP TABLE app.many")
+
+
+def test_a_member_that_comes_back_catches_up_before_it_joins(cluster: Namespace) -> None:
+    now = cluster.await_healthy()
+    replica = cluster.replicas()[0]
+    cluster.kubectl("delete", "pod", replica, "--wait=false")
+    eventually(lambda: len(cluster.replicas()) == 1, "it has left")
+    data.commit_often(cluster, now["primary"], 10 * catching_up.AT_LEAST)
+    cluster.await_healthy()
+    told = cluster.agent_log(replica)
+    assert "catching up: as a replica of mysql-" in told
+    assert told.index("caught up: ") < told.index("joining: ")
+    channels = "SELECT COUNT(*) FROM performance_schema.replication_connection_configuration WHERE channel_name = "
+    assert cluster.sql(replica, f"{channels}'{view.CHANNEL}'") == [[0]]
     counted = {member: cluster.sql(member, "SELECT COUNT(*) FROM app.many") for member in MEMBERS}
     assert set(map(str, counted.values())) == {str(counted[now["primary"]])}
     cluster.sql(now["primary"], "DROP TABLE app.many")

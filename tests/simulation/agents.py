@@ -22,7 +22,7 @@ from mysqlops.agent.api import Json
 from mysqlops.clock import Clock
 from mysqlops.core import publication, view
 from mysqlops.mysql import connect, xcom
-from mysqlops.planning import obituary
+from mysqlops.planning import catching_up, obituary
 from tests.simulation import certificates
 from tests.simulation.clients import AgentApi
 from tests.simulation.clock import SimSignal
@@ -58,6 +58,20 @@ class OwnPod(pod.Pod):
         other = self._world.server(host.partition(".")[0])
         self._world.scheduler.pause(0.01)
         return other is not None and self._world.reaches(self._containers.server, other)
+
+    def server_of(self, pod: str) -> connect.Server:
+        world, own = self._world, self._containers.server
+        world.scheduler.pause(0.02)
+        other = world.server(pod)
+
+        def before(text: str) -> None:
+            if other is None or not world.reaches(own, other):
+                raise errors.ConnectFailed(f"{pod}: connect failed with MySQL error 2013")
+            world.before_statement(text)
+
+        before("connect")
+        assert other is not None
+        return SimServer(other, world.scheduler, before, is_admin=True)
 
     def has_own_name(self) -> bool:
         return self._world.kubelet.of(self.me.pod) is self._containers
@@ -170,6 +184,8 @@ class Agent:
         scraped, posted = metrics.Metrics(own, around, api, clock), events.Events(me, around, api, clock)
         self._probes = health.Health(clock, scraped, posted)
         self._loop = loop.Loop(own, server, around, watch, self._probes, clock=clock)
+        # Worlds have few writes: whatever is missing is worth it here.
+        self._loop.catching.memory = catching_up.Memory(at_least=1)
         if containers.terminating_since is not None:
             self._loop.stop()
         scraped.start()

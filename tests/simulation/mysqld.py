@@ -8,6 +8,7 @@ from typing import Any
 
 from mysqlops.clock import Signal
 from tests.simulation import group as groups
+from tests.simulation.replica import Replica
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.server_settings import Settings
 from tests.simulation.volume import Volume
@@ -27,7 +28,7 @@ class Mysqld:
     """The mysqld container of one pod."""
 
     def __init__(self, pod: str, host: str, volume: Volume, around: Around) -> None:
-        self.pod, self.host, self.volume, self._around = pod, host, volume, around
+        self.pod, self.host, self.volume, self.around = pod, host, volume, around
         self.random: random.Random = around.scheduler.random
         self.is_up = self.is_stopped = False
         self.has_stopped = False  # by itself: its socket is gone
@@ -43,6 +44,7 @@ class Mysqld:
         self.token = ""  # of the probe table
         self.my_cnf: Callable[[], str] = str
         self.settings = Settings("")
+        self.replica = Replica(self, around)
         self.files: dict[str, str] = {}  # of the folder for certificates
         self.tls: dict[str, str] = {}  # what it has loaded of them
 
@@ -53,6 +55,7 @@ class Mysqld:
         self.is_up, self.is_stopped, self.seat, self.version = True, False, None, version
         self.was_made_primary = self.is_cloning = self.applier_held = False
         self.failed_at = ""
+        self.replica.stop()  # skip_replica_start
         self.settings = Settings(self.my_cnf())
         self.reload_tls()
         self.volume.version = max(self.volume.version, version)
@@ -64,16 +67,16 @@ class Mysqld:
             "group_replication_group_name": "",
             "group_replication_group_seeds": "",
             "group_replication_member_expel_timeout": 0,
-            "relay_log_recovery": int(self._around.drops_relay_log),
+            "relay_log_recovery": int(self.around.drops_relay_log),
         }
-        if self._around.drops_relay_log:
+        if self.around.drops_relay_log:
             self.volume.relay.clear()
         self.volume.unsynced.clear()
         self.touch()
 
     def reload_tls(self) -> None:
         self.tls = dict(self.files)
-        self._around.loaded_tls()
+        self.around.loaded_tls()
 
     def die(self, *, power: bool = False) -> None:
         """kill -9, or the power goes: then what was not flushed is gone."""
@@ -89,19 +92,19 @@ class Mysqld:
         """SIGTERM: the plugin leaves the group by itself."""
         if self.is_up and not self.is_stopped:
             self.refuse_writes()
-            self._around.replication.leave(self)
+            self.around.replication.leave(self)
         self.die()
         self.has_stopped = True
 
     def is_frozen(self) -> bool:
-        return self.is_stopped or self._around.is_down(self.volume.node)
+        return self.is_stopped or self.around.is_down(self.volume.node)
 
     def host_name(self) -> str:
         return self.pod
 
     def touch(self) -> None:
         """Something changed that its agent should see soon."""
-        self._around.changed(self.pod)
+        self.around.changed(self.pod)
 
     # --- what the group does to it
     def refuse_writes(self) -> None:
@@ -119,7 +122,7 @@ class Mysqld:
         """exit_state_action = OFFLINE_MODE."""
         self.refuse_writes()
         self.variables["offline_mode"] = 1
-        self._around.say(f"{self.pod} goes to ERROR: {why}")
+        self.around.say(f"{self.pod} goes to ERROR: {why}")
         self.touch()
 
     def takes_writes(self) -> bool:
@@ -157,17 +160,19 @@ class Mysqld:
 
     def _enter(self) -> tuple[int, str, float | None]:
         """Which error, why, and after how many seconds it tries again."""
+        if self.replica.runs():
+            return 3092, "an asynchronous channel runs", None
         name = self.variables["group_replication_group_name"]
         if not name:
             return 3092, "the group name is empty", None
         if self.variables["group_replication_bootstrap_group"]:
-            self._around.replication.form(self, name)
+            self.around.replication.form(self, name)
             return 0, "", None
         seeds = [host.partition(".")[0] for host in self.variables["group_replication_group_seeds"].split(",")]
-        found = [server for pod in seeds if (server := self._around.server(pod)) is not None]
+        found = [server for pod in seeds if (server := self.around.server(pod)) is not None]
         if not found:
             return 3096, "None of the provided peer address is valid", None
-        why = self._around.replication.join(self, name, found)
+        why = self.around.replication.join(self, name, found)
         return 3092, why, {groups.NO_PEER: JOIN_SECONDS, groups.OLD_SELF: AGAIN_SECONDS}.get(why)
 
     def stop_group_replication(self) -> Operation:
@@ -177,7 +182,7 @@ class Mysqld:
 
     def _stop(self) -> str:
         self.refuse_writes()
-        self._around.replication.leave(self)
+        self.around.replication.leave(self)
         self.touch()
         return ""
 
@@ -185,7 +190,7 @@ class Mysqld:
         operation = Operation()
 
         def change() -> str:
-            why = self._around.replication.set_primary(self, uuid)
+            why = self.around.replication.set_primary(self, uuid)
             return f"3910 {why}" if why else ""
 
         self._later(self.random.uniform(0.1, 1.0), operation, change)
@@ -194,8 +199,8 @@ class Mysqld:
     def clone(self, host: str) -> Operation:
         """Replaces the data; mysqld stops at the end, and kubelet starts it again."""
         operation = Operation()
-        donor = self._around.server(host.partition(".")[0])
-        if donor is None or not donor.is_up or donor.is_frozen() or not self._around.reaches(self, donor):
+        donor = self.around.server(host.partition(".")[0])
+        if donor is None or not donor.is_up or donor.is_frozen() or not self.around.reaches(self, donor):
             operation.is_done, operation.trouble = True, "3862 Clone Donor Error"
             return operation
         self.is_cloning = True
@@ -203,10 +208,10 @@ class Mysqld:
 
         def finish() -> str:
             self.is_cloning = False
-            if not donor.is_up or donor.is_frozen() or not self._around.reaches(self, donor):
+            if not donor.is_up or donor.is_frozen() or not self.around.reaches(self, donor):
                 return "3862 Clone Donor Error: the connection broke"
             self.volume.copy_from(donor.volume)
-            self._around.say(f"{self.pod} has cloned {donor.pod}")
+            self.around.say(f"{self.pod} has cloned {donor.pod}")
             self.die()
             return "2013 the server stopped"
 
@@ -221,13 +226,13 @@ class Mysqld:
             if self.starts != start or not self.is_up:
                 return
             if self.is_frozen():
-                self._around.scheduler.after(0.5, run)
+                self.around.scheduler.after(0.5, run)
                 return
             trouble = act()
             if trouble is not None:
                 operation.trouble, operation.is_done = trouble, True
 
-        self._around.scheduler.after(seconds, run)
+        self.around.scheduler.after(seconds, run)
 
 
 class Around:

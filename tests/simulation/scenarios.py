@@ -202,6 +202,21 @@ _FORMING = (
     Phase(55.0, 65.0, {**_DIES_FORMING, "power-cut": 3}, (0, 3)),
     Phase(65.0, 115.0, _PARTED, (1, 4)),
 )
+_DIES_CATCHING_UP = {
+    "trap-agent:kill CHANGE": 2,
+    "trap-agent:kill START REPLICA": 3,
+    "trap-agent:kill-during STOP REPLICA": 2,
+    "trap-agent:kill RESET": 2,
+    "trap-agent:stop RESET": 1,
+    "kill-agent": 1,
+}
+# Members that come back under writes, and whoever is involved in that dies.
+_COMES_BACK = (
+    Phase(15.0, 30.0, {"kill-mysqld": 3, "lose-node": 2, "drain": 2, "freeze-node": 1}, (1, 2)),
+    Phase(20.0, 55.0, {**_DIES_CATCHING_UP, "hold-applier": 2, "api-away": 1}, (2, 4)),
+    Phase(35.0, 75.0, {"power-cut": 3, "kill-mysqld": 3, "partition": 2, "drain": 1, "fill-volume": 1}, (1, 3)),
+    Phase(60.0, 110.0, {**_DIES_CATCHING_UP, "lose-node": 3, "kill-mysqld": 3}, (1, 4)),
+)
 # A run that is killed between its note and the deletion; later the member leads, perhaps alone; then the same again.
 _REBUILD_KILLED = (
     Phase(15.0, 17.0, {"trap-cli:kill DELETE": 4, "trap-cli:stop DELETE": 1, "trap-cli:kill": 1}),
@@ -253,6 +268,7 @@ ALL = {
     for one in (
         Scenario("base", _KINDS),
         Scenario("forming", {}, phases=_FORMING),
+        Scenario("comes-back", {}, phases=_COMES_BACK),
         Scenario("user", {**_KINDS, **_USER}),
         Scenario("recover", _OUTAGES, {"recover": 5, "rebuild": 1}),
         Scenario("wipe", {**_OUTAGES, "delete-claim": 5}),

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.core import view
 from mysqlops.mysql import connect
 from tests.simulation import group as groups
 from tests.simulation.mysqld import Mysqld, Operation
@@ -62,6 +63,8 @@ class SimServer(connect.Server):
         elif text.startswith("CLONE INSTANCE"):
             host = text.partition("@'")[2].partition("'")[0]
             self._finish(self._model.clone(host), what)
+        elif text.startswith("START REPLICA USER"):
+            self._model.replica.start()
         else:
             raise Gap(f"a secret statement that no model knows: {what}")
 
@@ -170,7 +173,40 @@ class SimServer(connect.Server):
         return state, role, len(one.server.volume.relay), view_id
 
     def received(self, _: Sequence[Any]) -> list[Row]:
-        return [(self._model.volume.relay.text(),)]
+        volume = self._model.volume
+        found: list[Row] = [(volume.relay.text(), "group_replication_applier")]
+        return found + ([(volume.channel.relay.text(), view.CHANNEL)] if volume.channel else [])
+
+    # --- an ordinary replica's channel
+    def change_source(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        if self._model.seat is not None or self._model.replica.runs():
+            raise errors.StatementFailed(f"{text} failed with MySQL error 3081", errno=3081)
+        self._model.replica.begin(str(parameters[0]))
+        return []
+
+    def on_channel(self, text: str, _: Sequence[Any]) -> list[Row]:
+        replica = self._model.replica
+        if self._model.volume.channel is None:
+            raise errors.StatementFailed(f"{text} failed with MySQL error 3074: no channel", errno=3074)
+        if text.startswith("START"):
+            replica.apply()
+        elif text.startswith("RESET"):
+            replica.remove()
+        elif "IO_THREAD" in text:
+            replica.receives = False
+        else:
+            replica.stop()
+        return []
+
+    def channel_state(self, _: str, __: Sequence[Any]) -> list[Row]:
+        model, channel = self._model, self._model.volume.channel
+        if channel is None:
+            return []
+        replica, source = model.replica, channel.host.partition(".")[0]
+        number = int(replica.trouble or 0)
+        found = model.around.server(source)
+        uuid = found.volume.uuid if found is not None and not number else ""
+        return [(uuid, number, "", channel.relay.text(), model.volume.executed.text(), int(replica.applies))]
 
     def failures(self, _: Sequence[Any]) -> list[Row]:
         at = self._model.failed_at
@@ -251,6 +287,7 @@ def _others(handler: Callable[[SimServer, Sequence[Any]], list[Row]]) -> _Handle
     return lambda server, _, parameters: handler(server, parameters)
 
 
+_ON_CHANNEL = ("STOP REPLICA", "STOP REPLICA IO_THREAD", "START REPLICA SQL_THREAD", "RESET REPLICA ALL")
 _KNOWN: dict[str, tuple[str, _Handler]] = {}
 _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT @@", SimServer.read),
@@ -274,6 +311,10 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT id FROM performance_schema.processlist", SimServer.nothing),
     ("SELECT t.trx_mysql_thread_id", SimServer.nothing),
     ("SELECT t.processlist_id", SimServer.nothing),
+    *((f"{verb} FOR CHANNEL '{view.CHANNEL}'", SimServer.on_channel) for verb in _ON_CHANNEL),
+    ("CHANGE REPLICATION SOURCE", SimServer.change_source),
+    ("SELECT c.source_uuid", SimServer.channel_state),
+    ("SELECT last_error_number, last_error_message", SimServer.nothing),
     ("START REPLICA SQL_THREAD", SimServer.apply),
     ("STOP REPLICA SQL_THREAD", SimServer.nothing),
     ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),

@@ -76,6 +76,14 @@ def _merged(spans: list[list[int]]) -> list[list[int]]:
 
 
 @dataclass
+class Channel:
+    """An ordinary replica's, as the server's tables keep it: whence, and what it received and has not applied yet."""
+
+    host: str
+    relay: Holdings = field(default_factory=Holdings)
+
+
+@dataclass
 class Volume:
     """One claim's data. `uuid` is the server's own name, which lies in the data directory (auto.cnf)."""
 
@@ -88,23 +96,26 @@ class Volume:
     executed: Holdings = field(default_factory=Holdings)
     relay: Holdings = field(default_factory=Holdings)
     unsynced: set[Gtid] = field(default_factory=set)
+    channel: Channel | None = None
     purged: str = ""
     size: int = 10 << 30
     is_full: bool = False
     is_broken: bool = False  # no mysqld starts on it
 
     def holds(self, gtid: Gtid, content: int) -> bool:
-        return self.executed.content.get(gtid) == content or self.relay.content.get(gtid) == content
+        return any(one.content.get(gtid) == content for one in self._all())
+
+    def _all(self) -> list[Holdings]:
+        return [self.executed, self.relay, *([self.channel.relay] if self.channel else [])]
 
     def known(self) -> set[Gtid]:
-        return self.executed.content.keys() | self.relay.content.keys()
+        return {gtid for one in self._all() for gtid in one.content}
 
     def highest(self, name: str) -> int:
         return max(self.executed.highest(name), self.relay.highest(name))
 
     def find(self, gtid: Gtid) -> int | None:
-        found = self.executed.content.get(gtid)
-        return self.relay.content.get(gtid) if found is None else found
+        return next((one.content[gtid] for one in self._all() if gtid in one.content), None)
 
     def receive(self, gtid: Gtid, content: int) -> None:
         if gtid not in self.executed and gtid not in self.relay:
@@ -128,13 +139,16 @@ class Volume:
         """The power went: the relay log was not flushed."""
         self.relay.discard(self.unsynced)
         self.unsynced.clear()
+        if self.channel is not None:
+            self.channel.relay.clear()
 
     def copy_from(self, donor: Volume) -> None:
         """A clone: everything that the donor has committed; the server's own UUID stays."""
-        self.executed, self.relay, self.unsynced = Holdings(), Holdings(), set()
+        self.empty()
         for gtid, content in donor.executed.content.items():
             self.executed.add(gtid, content)
         self.purged = self.executed.text()
 
     def empty(self) -> None:
         self.executed, self.relay, self.unsynced, self.purged = Holdings(), Holdings(), set(), ""
+        self.channel = None

@@ -133,7 +133,7 @@ def test_an_empty_member_copies_the_replica_that_has_the_least_to_apply() -> Non
 @pytest.mark.parametrize(
     ("own", "donor", "tries"),
     [
-        (server(UP_TO_9), holder("mysql-1"), 0),  # it would copy again what it has
+        (server(f"{GROUP}:1-19950"), holder("mysql-1"), 0),  # it would copy again what it has
         (server(), holder("mysql-1", count=999), 0),  # just deployed
         (server(), holder("mysql-1", version="26.7.0"), 0),  # the clone plugin refuses
         (server(), holder("mysql-1"), 3),  # it did not work

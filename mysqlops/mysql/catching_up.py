@@ -1,0 +1,131 @@
+"""An ordinary replica's channel, by which a member catches up before it joins its group; none exists while it is in it.
+
+The channel receives what a member of the group has executed, by GTIDs, over TLS that verifies the member's name. Its
+password is in memory only: START REPLICA has it, and neither the server's tables nor its log do. A server that starts
+again starts no channel (skip_replica_start).
+https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-auto-positioning.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mysqlops import errors
+from mysqlops.core import applier, names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import accounts, connect
+
+_FOR = f"FOR CHANNEL '{view.CHANNEL}'"
+_HEARTBEAT_SECONDS = 2
+STOP_SECONDS = 60.0  # how long a caller must let statements take: a stop finishes the transactions that have begun
+_NO_CHANNEL = 3074  # ER_REPLICA_CHANNEL_DOES_NOT_EXIST
+# The replication account may read variables, not the group's tables. A member that lost its group is in offline mode.
+_SOURCE = "SELECT @@server_uuid, @@global.gtid_executed, @@global.gtid_purged, @@global.offline_mode"
+_STATE = f"""
+SELECT c.source_uuid, c.last_error_number, c.last_error_message, c.received_transaction_set, @@global.gtid_executed,
+  a.service_state = 'ON' FROM performance_schema.replication_connection_status c
+JOIN performance_schema.replication_applier_status a USING (channel_name) WHERE c.channel_name = '{view.CHANNEL}'
+"""  # noqa: S608
+_FAILED = f"""
+SELECT last_error_number, last_error_message FROM (
+  SELECT channel_name, last_error_number, last_error_message, 0 AS is_coordinator
+  FROM performance_schema.replication_applier_status_by_worker
+  UNION ALL SELECT channel_name, last_error_number, last_error_message, 1
+  FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
+WHERE channel_name = '{view.CHANNEL}' AND last_error_number NOT IN (0, 3030) ORDER BY is_coordinator LIMIT 1
+"""  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a member of the group reports of itself."""
+
+    server_uuid: str
+    executed: GtidSet
+    purged: GtidSet
+    serves: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """The channel. `source` is empty until it has connected. `unreceived` and `unapplied` say why it does not receive
+    or apply any more; both are empty if it works, or if somebody stopped it."""
+
+    source: str
+    received: GtidSet
+    executed: GtidSet
+    unreceived: str
+    unapplied: str
+
+    def trouble(self) -> str:
+        return self.unapplied or self.unreceived
+
+    def left(self) -> GtidSet:
+        """What was received and is still to be applied."""
+        return self.received.subtract(self.executed)
+
+
+def ask(source: connect.Server) -> Source:
+    """Over a connection to that member."""
+    uuid, executed, purged, offline = source.query(_SOURCE)[0]
+    return Source(str(uuid), GtidSet.parse(str(executed)), GtidSet.parse(str(purged)), not offline)
+
+
+def begin(server: connect.Server, host: str, login: connect.Login, ca_file: str) -> None:
+    """Receive and apply what that member has executed. No channel of ours may exist: CHANGE would delete its relay
+    log."""
+    server.query(
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, "
+        "SOURCE_SSL_CA = %s, SOURCE_SSL_VERIFY_SERVER_CERT = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 1, "
+        f"SOURCE_HEARTBEAT_PERIOD = %s {_FOR}",
+        [host, names.PORT_MYSQL, ca_file, _HEARTBEAT_SECONDS],
+    )
+    start = f"START REPLICA USER = {accounts.quote(login.user)} PASSWORD = {accounts.quote(login.password)} {_FOR}"
+    server.execute_secret(start, f"START REPLICA {_FOR}")
+
+
+def state(server: connect.Server) -> State | None:
+    """None without a channel."""
+    rows = server.query(_STATE)
+    if not rows:
+        return None
+    source, number, message, received, executed, applies = rows[0]
+    unreceived = "" if not int(number) else f"error {number}: {applier.without_values(str(message))}"
+    unapplied = "" if applies else _failure(server)
+    return State(str(source), GtidSet.parse(str(received)), GtidSet.parse(str(executed)), unreceived, unapplied)
+
+
+def _failure(server: connect.Server) -> str:
+    rows = server.query(_FAILED)
+    return applier.describe(int(rows[0][0]), str(rows[0][1])) if rows else ""
+
+
+def stop_receiving(server: connect.Server) -> None:
+    _quietly(server, f"STOP REPLICA IO_THREAD {_FOR}")
+
+
+def start_applying(server: connect.Server) -> None:
+    """Apply what was received; no error if it is being applied."""
+    _quietly(server, f"START REPLICA SQL_THREAD {_FOR}")
+
+
+def executed(server: connect.Server) -> GtidSet:
+    return GtidSet.parse(str(server.scalar("SELECT @@global.gtid_executed")))
+
+
+def stop(server: connect.Server) -> None:
+    _quietly(server, f"STOP REPLICA {_FOR}")
+
+
+def remove(server: connect.Server) -> None:
+    """Stop the channel and delete it with its relay log; no error if there is none."""
+    stop(server)
+    _quietly(server, f"RESET REPLICA ALL {_FOR}")
+
+
+def _quietly(server: connect.Server, statement: str) -> None:
+    try:
+        server.query(statement)
+    except errors.StatementFailed as error:
+        if error.errno != _NO_CHANNEL:
+            raise

@@ -1,0 +1,146 @@
+"""An ordinary replica's channel beside Group Replication, on real servers with the manifests' own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.core import names, view
+from mysqlops.mysql import catching_up, connect
+from tests.database.containers import Template, eventually
+from tests.database.group import REPLICATION, Group, Member, Settings
+
+_CA = "/run/tls/ca.crt"
+_ROWS = 30
+
+
+@pytest.fixture(scope="module")
+def group(template: Template) -> Iterator[Group]:
+    with Group(Settings(), template) as servers:
+        yield servers
+
+
+def _write(member: Member) -> int:
+    member.query("CREATE DATABASE IF NOT EXISTS shop")
+    member.query("CREATE TABLE IF NOT EXISTS shop.c (id INT AUTO_INCREMENT PRIMARY KEY)")
+    member.query(*["INSERT INTO shop.c VALUES ()"] * _ROWS)
+    return int(member.query("SELECT COUNT(*) FROM shop.c")[0][0])
+
+
+def _ask(member: Member) -> catching_up.Source:
+    with connect.connect_tcp(member.address(), REPLICATION) as source:
+        return catching_up.ask(source)
+
+
+def _begin(member: Member, source: Member) -> None:
+    with member.server() as server:
+        catching_up.begin(server, source.host, replace(REPLICATION, ca_file=_CA), _CA)
+
+
+def _state(member: Member) -> catching_up.State:
+    with member.server() as server:
+        found = catching_up.state(server)
+    assert found is not None
+    return found
+
+
+def test_a_member_catches_up_outside_the_group_read_only_and_joins_without_the_channel(group: Group) -> None:
+    first, second, third = group.members
+    group.form()
+    third.leave()
+    rows = _write(first)
+    second.await_executed(first.observe().executed)
+    asked = _ask(second)
+    assert asked.server_uuid == second.observe().server_uuid
+    assert asked.executed == first.observe().executed
+    assert asked.serves is not second.observe().offline_mode
+    second.query("SET GLOBAL offline_mode = ON")
+    assert not _ask(second).serves  # and the account gets in
+    second.query("SET GLOBAL offline_mode = OFF")
+
+    _begin(third, second)
+    third.await_executed(asked.executed)
+    caught = third.observe()
+    assert (caught.has_channel, caught.state, caught.writable) == (True, view.OFFLINE, False)
+    assert caught.known() == asked.executed
+    assert _state(third).source == asked.server_uuid
+    assert not _state(third).left()
+    assert not _state(third).trouble()
+    kept = third.query("SELECT user_name, user_password FROM mysql.slave_master_info WHERE channel_name <> ''")
+    assert REPLICATION.password not in str(kept)
+
+    third.join(first)  # removes it
+    first.await_members(first, second, third)
+    assert not third.observe().has_channel
+    assert third.query("SELECT COUNT(*) FROM shop.c") == [(rows,)]
+    assert third.observe().role() == names.ROLE_REPLICA
+
+
+def test_what_the_channel_received_survives_kill_9_and_counts_and_is_applied(group: Group) -> None:
+    first, second, third = group.members
+    first.await_members(first, second, third)
+    third.leave()
+    rows = _write(first)
+    second.await_executed(first.observe().executed)
+    wanted = first.observe().executed
+    with third.server(60) as holder:
+        holder.query("LOCK TABLES shop.c READ")  # it receives and does not apply
+        _begin(third, second)
+        eventually(lambda: wanted.is_subset(third.observe().known()), "it is received")
+        assert not wanted.is_subset(third.observe().executed)
+        third.kill()
+    third.start()
+    seen = third.observe()
+    assert (seen.has_channel, seen.known()) == (True, wanted)
+    assert not wanted.is_subset(seen.executed)  # nobody has started it
+    with third.server() as server:
+        catching_up.stop_receiving(server)
+        catching_up.start_applying(server)
+    third.await_executed(wanted)
+    with third.server() as server:
+        catching_up.remove(server)
+        catching_up.remove(server)  # nothing is there
+        assert catching_up.state(server) is None
+    assert third.observe().known() == wanted
+    assert third.query("SELECT COUNT(*) FROM shop.c") == [(rows,)]
+    third.join(second)
+    first.await_members(first, second, third)
+
+
+def test_a_purged_source_and_one_that_ends_are_reported(group: Group) -> None:
+    first, second, third = group.members
+    first.await_members(first, second, third)
+    third.leave()
+    _write(first)
+    second.await_executed(first.observe().executed)
+    second.query("FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE DATE_ADD(NOW(), INTERVAL 1 DAY)")
+    assert not _ask(second).purged.is_subset(third.observe().executed)
+    _begin(third, second)
+    eventually(lambda: "purged" in _state(third).trouble(), "it is told so")
+    with third.server() as server:
+        catching_up.remove(server)
+    _begin(third, first)
+    third.await_executed(first.observe().executed)
+    first.leave()  # of two, nobody could go on without one that was killed
+    second.await_members(second)
+    first.kill()
+    eventually(lambda: _state(third).trouble(), "the source has gone")
+    with third.server() as server:
+        catching_up.remove(server)
+    third.join(second)
+    second.await_members(second, third)
+
+
+def test_the_server_itself_refuses_a_member_whose_channel_runs(group: Group) -> None:
+    _, second, third = group.members
+    second.await_members(second, third)
+    third.leave()
+    _begin(third, second)
+    with pytest.raises(errors.StatementFailed), third.server(60) as server:
+        server.query("START GROUP_REPLICATION")
+    assert third.observe().state == view.OFFLINE
+    third.join(second)
+    second.await_members(second, third)
