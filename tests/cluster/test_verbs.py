@@ -405,7 +405,10 @@ def test_a_service_for_clients_from_outside_is_opened_named_in_the_certificate_a
         "print(connect.connect_tcp('db.example.com', login).scalar('SELECT @@hostname'))"
     )
     inside = ("exec", "-i", "mysql-1", "-c", "agent", "--", "python3", "-c", program)
-    assert cluster.kubectl(*inside, stdin=f"{_password(cluster)}\n").strip() == cluster.status()["primary"]
+    password, primary = f"{_password(cluster)}\n", cluster.status()["primary"]
+    # kube-proxy opens the port on each node a moment later.
+    opened = lambda: cluster.kubectl(*inside, stdin=password, check=False).strip() == primary  # noqa: E731
+    eventually(opened, "clients get in from outside", 30)
     done = cluster.mysqlops("unexpose", "mysql", "mysql-outside", "--yes")
     assert done.code == 0, done.err
     assert cluster.status()["exposed"] == []

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.cluster.conftest import cluster, namespace
-from tests.database.conftest import template
+from tests.database.conftest import image, pytest_generate_tests, template
 
-__all__ = ["cluster", "namespace", "template"]
+__all__ = ["cluster", "image", "namespace", "pytest_generate_tests", "template"]
