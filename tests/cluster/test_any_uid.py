@@ -67,6 +67,7 @@ def test_a_pod_that_names_a_user_is_refused_and_the_way_out_is_named(restricted:
     assert restricted.objects("statefulsets") == []
 
 
+@pytest.mark.long
 def test_members_and_jobs_run_as_whoever_the_namespace_chooses(restricted: Namespace) -> None:
     restricted.must("deploy", "mysql", *SMALL, "--any-uid")
     for container in ("mysqld", "agent"):

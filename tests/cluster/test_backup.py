@@ -301,6 +301,7 @@ def test_an_export_is_a_whole_tar_file(cluster: Namespace) -> None:
     assert told.split() == [done.json()["sha256"], file, "2"]
 
 
+@pytest.mark.long
 def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Namespace) -> None:
     done = cluster.mysqlops("backup", "create", "mysql", "--target", "local", "-o", "json")
     assert done.code == 0, done.err

@@ -19,6 +19,8 @@ from mysqlops.operations import observe
 from tests.cluster.conftest import Namespace, eventually, killed, make_namespace
 from tests.faults import ledger
 
+pytestmark = pytest.mark.long  # minutes each; CI has an hour
+
 NODE_IMAGE = os.environ.get("MYSQLOPS_NODE_IMAGE", DEFAULT_NODE_IMAGE)
 
 

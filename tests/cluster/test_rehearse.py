@@ -12,6 +12,8 @@ from tests.cluster import data, wrapped
 from tests.cluster.conftest import SMALL, Namespace, Result, eventually, killed
 from tests.faults.ledger import Ledger
 
+pytestmark = pytest.mark.long  # minutes each; CI has an hour
+
 JOB = "0-rehearsal-mysql"
 THREE = ["mysql-0", "mysql-1", "mysql-2"]
 _ANSWERS = f'case "$*" in *--verbose*|*--initialize*) {wrapped.RUNS};; esac'

@@ -333,6 +333,7 @@ def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(clu
     assert _rows(cluster) == [[[4]]] * 3
 
 
+@pytest.mark.long
 def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) -> None:
     """It joins once: with Group Replication's own copy the members change thrice, and writes stop each time."""
     now = cluster.await_healthy()

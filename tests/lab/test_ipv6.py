@@ -11,6 +11,8 @@ import pytest
 
 from tests.cluster.conftest import LAB, SMALL, Namespace, eventually, make_namespace
 
+pytestmark = pytest.mark.long  # minutes each; CI has an hour
+
 NAME = "labipv6"
 
 
