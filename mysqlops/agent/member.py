@@ -143,12 +143,14 @@ class Member:
         rotation.admit(self._pod, seeds if permit is None else ())
         with self.connect() as server:
             self.provide_zones(server)
-            if permit is None:
-                group_replication.start(server, login, group_name=group_name, seeds=seeds, bootstrap=False)
-            else:
-                group_replication.start(
-                    server, login, group_name=group_name, seeds=seeds, bootstrap=True, permit=permit
-                )
+            group_replication.start(
+                server,
+                login,
+                group_name=group_name,
+                seeds=seeds,
+                bootstrap=permit is not None,
+                permit=permit or (lambda: None),
+            )
 
     def provide_zones(self, server: connect.Server) -> None:
         """Before the applier runs: it stops at a statement of a session whose time zone is unknown here."""

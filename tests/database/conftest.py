@@ -15,6 +15,8 @@ from mysqlops.core import adoption
 from mysqlops.mysql import connect, group_replication
 from tests import images
 from tests.database import containers, files
+from tests.database.adoption import Job, Old
+from tests.database.group import Group, Settings
 
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
 _ENVIRONMENT = {"MYSQLOPS_CLUSTER": "mysql", "MYSQLOPS_NAMESPACE": "db"}
@@ -82,6 +84,34 @@ def template(image: str) -> Iterator[containers.Template]:
     assert image
     with containers.Template() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def group(template: containers.Template) -> Iterator[Group]:
+    """One member that takes writes and clients; files about groups have one of their own."""
+    with Group(Settings(members=1), template) as servers:
+        first = servers.members[0]
+        first.form()
+        containers.eventually(lambda: first.observe().writable, "it takes writes")
+        with first.server() as server:
+            group_replication.accept_clients(server)
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def old(group: Group, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Old]:
+    folder = tmp_path_factory.mktemp("old")
+    folder.chmod(0o755)
+    made = Old(group.prefix, folder)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def job(group: Group, old: Old, tmp_path: Path) -> Job:
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    return Job(group, tmp_path, old.ca())
 
 
 def _await(server: Database, container: object) -> None:

@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from mysqlops import errors
-from mysqlops.mysql import connect, group_replication
+from mysqlops.mysql import connect
 from tests.database.adoption import Job, Old
-from tests.database.containers import Template, eventually
-from tests.database.group import Group, Settings
+from tests.database.group import Group
 
 pytestmark = pytest.mark.long  # servers of their own, minutes of work; CI has the unit tests
-
-
-@pytest.fixture(scope="module")
-def group(template: Template) -> Iterator[Group]:
-    with Group(Settings(members=1), template) as servers:
-        first = servers.members[0]
-        first.form()
-        eventually(lambda: first.observe().writable, "it takes writes")
-        with first.server() as server:
-            group_replication.accept_clients(server)
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def old(group: Group, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Old]:
-    folder = tmp_path_factory.mktemp("old")
-    folder.chmod(0o755)
-    made = Old(group.prefix, folder)
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def job(group: Group, old: Old, tmp_path: Path) -> Job:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    return Job(group, tmp_path, old.ca())
 
 
 def _here(group: Group, statement: str) -> list[connect.Row]:

@@ -23,7 +23,7 @@ from tests.docs.pages import Command
 from tests.simulation.jobs import is_of_job
 from tests.simulation.repository import Repository
 from tests.simulation.scheduler import Process
-from tests.simulation.standins import stand_ins
+from tests.simulation.standins import replacing, stand_ins
 from tests.simulation.verbs import UserClient
 from tests.simulation.world import NAME, NAMESPACE, World
 
@@ -130,14 +130,8 @@ class Shell:
             (clock, "SystemClock", lambda: self._world.user_clock),
             (output, "SystemClock", lambda: self._world.user_clock),
         ]
-        before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-        for owner, name, value in replaced:
-            setattr(owner, name, value)
-        try:
+        with replacing(replaced):
             yield
-        finally:
-            for owner, name, value in before:
-                setattr(owner, name, value)
 
 
 def _furnish(world: World, *, with_cluster: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from functools import lru_cache
@@ -71,6 +71,19 @@ _QUOTES = [(owner, "quote", lru_cache(maxsize=1024)(owner.quote)) for owner in (
 
 
 @contextmanager
+def replacing(replaced: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Attributes (owner, name, value) that are others inside."""
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+    for owner, name, value in replaced:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
+@contextmanager
 def stand_ins(world: World, seed: int) -> Iterator[None]:
     """Each command is a process of its own; all run here."""
 
@@ -90,11 +103,5 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     replaced += [*_INITS, *_REPLACES, *_QUOTES]
     if hasattr(lock, "os"):
         replaced.append((lock, "os", SimpleNamespace(getpid=pid)))
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    for owner, name, value in replaced:
-        setattr(owner, name, value)
-    try:
+    with replacing(replaced):
         yield
-    finally:
-        for owner, name, value in before:
-            setattr(owner, name, value)

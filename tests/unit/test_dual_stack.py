@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mysqlops.core import names
+from mysqlops.core import names, plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import exposed
 from mysqlops.operations import deploy
@@ -34,17 +34,20 @@ def test_no_service_demands_a_family_or_an_address() -> None:
     assert "ipFamilyPolicy" not in exposed.service("orders", "shop", outside)["spec"]
 
 
-def test_services_of_an_older_release_get_the_second_family_and_no_pod_is_touched() -> None:
-    wanted = deploy.objects(SPEC)
+def _steps(filled_in: Json) -> tuple[plan.Step, ...]:
+    """Of a deploy over objects whose Services for clients the API server has filled in so."""
     live: dict[tuple[str, str], Json | None] = {
         (one["kind"], one["metadata"]["name"]): one for one in deploy.objects(SPEC)
     }
     for name in CLIENTS:
         found = live["Service", name]
         assert found is not None
-        # As the API server fills it in.
-        found["spec"] |= {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "clusterIPs": ["10.0.0.7"]}
-    steps = planning.plan(wanted, live, []).steps
+        found["spec"] |= filled_in
+    return planning.plan(deploy.objects(SPEC), live, []).steps
+
+
+def test_services_of_an_older_release_get_the_second_family_and_no_pod_is_touched() -> None:
+    steps = _steps({"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "clusterIPs": ["10.0.0.7"]})
     assert sorted((step.kind, step.name) for step in steps) == [("Service", name) for name in CLIENTS]
     assert {step.why for step in steps} == {"spec.ipFamilyPolicy: wanted PreferDualStack, found SingleStack"}
 
@@ -52,15 +55,7 @@ def test_services_of_an_older_release_get_the_second_family_and_no_pod_is_touche
 def test_what_the_server_adds_to_such_a_service_is_no_difference() -> None:
     """Of a cluster with both families, and of one that has IPv6 only."""
     for families in (["IPv4", "IPv6"], ["IPv6"]):
-        wanted = deploy.objects(SPEC)
-        live: dict[tuple[str, str], Json | None] = {
-            (one["kind"], one["metadata"]["name"]): one for one in deploy.objects(SPEC)
-        }
-        for name in CLIENTS:
-            found = live["Service", name]
-            assert found is not None
-            found["spec"] |= {"ipFamilies": families, "clusterIPs": [f"address {one}" for one in families]}
-        assert planning.plan(wanted, live, []).steps == ()
+        assert _steps({"ipFamilies": families, "clusterIPs": [f"address {one}" for one in families]}) == ()
 
 
 def test_mysqld_listens_on_every_address() -> None:
