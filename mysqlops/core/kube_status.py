@@ -35,6 +35,8 @@ def answer(call: str, body: bytes | str) -> dict[str, Any]:
 def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The objects of a list. One that cannot be read is not an empty one: raises KubeError."""
     listed = found.get("items")
+    if listed is None and "items" in found:  # how Go writes an empty list, and the API server one of metadata
+        return []
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise errors.KubeError(f"{call}: the response is not a list")
     return listed
