@@ -57,7 +57,7 @@ def test_an_empty_list_of_the_api_server_is_one_however_it_is_written() -> None:
     assert kube_status.items("GET /x", {"kind": "PartialObjectMetadataList", "items": None}) == []
 
 
-@pytest.mark.parametrize("found", [{}, {"items": {}}, {"items": [None]}, {"items": ""}])
+@pytest.mark.parametrize("found", [{}, {"items": None}, {"items": {}}, {"items": [None]}, {"items": ""}])
 def test_a_list_that_cannot_be_read_is_no_empty_one(found: dict[str, Any]) -> None:
     with pytest.raises(errors.KubeError, match="not a list"):
         kube_status.items("GET /x", found)
