@@ -8,6 +8,8 @@
   exist for a moment, but only one of them is recorded here, and members of another one accept no clients.
 - `began_with` is what the member that formed the group held when it took the Lease: all that any expected member held.
   A member of another run that holds more has it from there (planning/standing.py).
+- `shared` is what an outcast that was in another run has in common with this history. Whatever else it holds has
+  numbers that this history gives to other transactions: nobody else has those, whatever the numbers say.
 - `name` is the name of the history: the UUID under which the group counts transactions. A group that continues without
   what a member may hold gets another name, and that member becomes an outcast: it never joins by itself.
 """
@@ -36,6 +38,7 @@ class Note:
     joins: str = "0"  # grows with each joining member: a decision on an older note must be made again
     outcasts: Mapping[str, str] = field(default_factory=dict)
     began_with: str = ""  # a GTID set; empty: unknown
+    shared: Mapping[str, str] = field(default_factory=dict)  # an outcast's pod -> a GTID set; most have no entry
     garbled: bool = False  # the annotation is unreadable, so the expected members are unknown
 
     def expected(self, wanted: Iterable[str] = ()) -> dict[str, str]:
@@ -54,6 +57,18 @@ class Note:
         if barred is None:
             return False
         return barred == server_uuid or (barred == "" and holds_data and self.joining.get(pod) != server_uuid)
+
+    def shared_with(self, pod: str, server_uuid: str | None) -> gtid.GtidSet | None:
+        """What that data directory has in common with this history at most; None if its numbers can be trusted. One
+        whose server_uuid is not known may be the outcast."""
+        text = self.shared.get(pod)
+        is_trusted = text is None or (server_uuid and not self.casts_out(pod, server_uuid))
+        return None if is_trusted else gtid.GtidSet.parse(text or "")
+
+    def with_outcasts(self, outcasts: Mapping[str, str]) -> Note:
+        """These and no others; what is known of each that stays is kept."""
+        same = {pod for pod, uuid in self.outcasts.items() if outcasts.get(pod) == uuid}
+        return replace(self, outcasts=outcasts, shared={pod: self.shared[pod] for pod in self.shared if pod in same})
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,7 @@ def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str, h
     found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid}, began_with=held)
     if order is None:
         return found
+    found = found.with_outcasts({**_without(note.outcasts, order.back), **order.members})
     return replace(
         found,
         name=name_of(note, order),
@@ -108,8 +124,19 @@ def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str, h
         # Never empty: that would mean that no view was recorded.
         members=_without(note.members, order.members) or {pod: server_uuid},
         joining=_without(found.joining, order.members),
-        outcasts={**_without(note.outcasts, order.back), **order.members},
+        shared=_shared(found, [note.shared[pod] for pod in order.back if pod in note.shared]),
     )
+
+
+def _shared(note: Note, returned: Sequence[str]) -> dict[str, str]:
+    """Once an outcast that was in another run is taken back, its transactions are the history's, and all others hold
+    other ones under the same numbers."""
+    found = dict(note.shared)
+    for text in returned:
+        for pod in note.outcasts:
+            ours = gtid.GtidSet.parse(text)
+            found[pod] = str(gtid.GtidSet.parse(found[pod]).common(ours) if pod in found else ours)
+    return found
 
 
 def _without(members: Mapping[str, str], left: Mapping[str, str]) -> dict[str, str]:
@@ -140,7 +167,7 @@ def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | Non
 
 
 _NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins", "began_with")
-_NOTE_MAPS = ("members", "joining", "outcasts")
+_NOTE_MAPS = ("members", "joining", "outcasts", "shared")
 
 
 def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[str, Any] | None:
@@ -150,6 +177,6 @@ def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[s
         return None
     is_text = all(isinstance(parsed.get(key, ""), str) for key in texts)
     is_map = all(names.are_members(parsed.get(key, {})) for key in maps)
-    if not is_text or not is_map or not gtid.is_set(parsed.get("began_with", "")):
-        return None
-    return {key: parsed[key] for key in (*texts, *maps) if key in parsed}
+    found = {key: parsed[key] for key in (*texts, *maps) if key in parsed}
+    sets = (found.get("began_with", ""), *found.get("shared", {}).values()) if is_text and is_map else ("?",)
+    return found if all(map(gtid.is_set, sets)) else None

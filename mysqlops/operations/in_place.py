@@ -115,7 +115,7 @@ def plan_revert(session: Session, name: str) -> Swap:
 def _in_use(session: Session, name: str, stateful_set: Json, annotations: dict[str, str]) -> Timeline:
     note = group.note_of(annotations)
     group_name = observe.group_name(session.client, name)
-    return Timeline(claims.template_of(stateful_set), group_name, note.expected(), note.outcasts)
+    return Timeline(claims.template_of(stateful_set), group_name, note.expected(), note.outcasts, note.shared)
 
 
 def _way_back(session: Session, name: str, under_way: Swap, annotations: dict[str, str]) -> Timeline:
@@ -204,7 +204,8 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     note = group.note_of(status.annotations_of(lease))
     left = swap.old if note.garbled else _as_noted(swap.old, note)
     now, changed = swap.new, replace(swap, old=left)
-    wanted = group.Note(name=now.group, parent=note.name or left.group, members=now.members, outcasts=now.outcasts)
+    parent = note.name or left.group
+    wanted = group.Note(name=now.group, parent=parent, members=now.members, outcasts=now.outcasts, shared=now.shared)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):
@@ -215,7 +216,8 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
 
 
 def _as_noted(line: Timeline, note: group.Note) -> Timeline:
-    return replace(line, group=note.name or line.group, members=note.expected(), outcasts=note.outcasts)
+    found = replace(line, group=note.name or line.group, members=note.expected())
+    return replace(found, outcasts=note.outcasts, shared=note.shared)
 
 
 def _name_in_secret(session: Session, name: str, group_name: str) -> None:

@@ -86,7 +86,7 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(
-        before,
+        before.with_outcasts({name: uuid for name, uuid in before.outcasts.items() if name not in inside}),
         garbled=False,
         incarnation=own,
         acquired=record.acquired,
@@ -97,7 +97,6 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
             for name, uuid in before.joining.items()
             if inside.get(name) != uuid and not departure.is_ordered(name, uuid, record)
         },
-        outcasts={name: uuid for name, uuid in before.outcasts.items() if name not in inside},
     )
     return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
 
@@ -124,10 +123,11 @@ def without_joining(pods: Collection[str], server: view.ServerView, record: view
 
 
 def staying_out(pod: str, server_uuid: str, note: group.Note) -> group.Note:
-    """The note with this data directory as one that never comes back by itself. It stays one of the last view if it is:
-    it may hold what the primary has not applied yet."""
+    """The note with this data directory as one that never comes back by itself, and what of it is in the history. It
+    stays one of the last view if it is: it may hold what the primary has not applied yet."""
     left = {name: uuid for name, uuid in note.joining.items() if (name, uuid) != (pod, server_uuid)}
-    return replace(note, joining=left, outcasts={**note.outcasts, pod: server_uuid})
+    barred = note.with_outcasts({**note.outcasts, pod: server_uuid})
+    return replace(barred, joining=left, shared={**barred.shared, pod: note.began_with})
 
 
 def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -> group.Note:
@@ -139,4 +139,4 @@ def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -
     drops = note.outcasts.get(pod) == "" and not holds_data
     outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}
     joins = str(int(note.joins) + 1) if note.joins.isdecimal() else "1"
-    return replace(note, joining={**note.joining, pod: server_uuid}, joins=joins, outcasts=outcasts)
+    return replace(note.with_outcasts(outcasts), joining={**note.joining, pod: server_uuid}, joins=joins)
