@@ -200,18 +200,13 @@ class Loop:
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
-            case _ if plain := self._step(action, situation, server):
+            case _ if plain := self._step(action):
                 self._background.run(telling.DOING[type(action)], plain)
 
-    def _step(
-        self, action: member_actions.Action, situation: membership.Situation, server: view.ServerView
-    ) -> Callable[[], None] | None:
+    def _step(self, action: member_actions.Action) -> Callable[[], None] | None:
         """What is done in the background, without a pause after a failure; None for what is only waiting."""
-        match action:
-            case member_actions.Leave() if situation.foreign_because():
-                return self._starting.leave_other_group
-            case member_actions.StayOut():
-                return partial(self._around.stay_out, action.record, server.server_uuid)
+        if isinstance(action, member_actions.StayOut | member_actions.NoteOrigin):
+            return partial(self._around.amend, action.wanted, action.record)
         return self._plain.get(type(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:

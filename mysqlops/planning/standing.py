@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from mysqlops.core import group, gtid, names, view
+from mysqlops.core import group, names, view
 from mysqlops.planning import departure
 
 GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
@@ -51,13 +51,6 @@ def is_noted(server: view.ServerView, record: view.GroupRecord | None) -> bool:
     return bool(noted) and server.state == view.ONLINE and noted == group.incarnation(server.view_id)
 
 
-def only_there(server: view.ServerView, record: view.GroupRecord) -> gtid.GtidSet:
-    """What a member of a foreign group has from that group: whoever formed the cluster's held all else. Under the same
-    name the cluster's group gives the same numbers to other transactions, and soon nobody sees the difference."""
-    began = record.note.began_with
-    return server.known().subtract(gtid.GtidSet.parse(began)) if began else gtid.GtidSet()
-
-
 def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord) -> str:
     """Why this member may not come back by itself; empty if it may."""
     is_back = record.order is not None and pod in record.order.back
@@ -86,7 +79,10 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(
-        before.with_outcasts({name: uuid for name, uuid in before.outcasts.items() if name not in inside}),
+        before.with_outcasts(
+            {name: uuid for name, uuid in before.outcasts.items() if name not in inside},
+            {name: uuid for name, uuid in before.elsewhere.items() if name not in inside},
+        ),
         garbled=False,
         incarnation=own,
         acquired=record.acquired,
@@ -122,14 +118,6 @@ def without_joining(pods: Collection[str], server: view.ServerView, record: view
     return replace(record.note, joining={pod: uuid for pod, uuid in record.note.joining.items() if pod not in gone})
 
 
-def staying_out(pod: str, server_uuid: str, note: group.Note) -> group.Note:
-    """The note with this data directory as one that never comes back by itself, and what of it is in the history. It
-    stays one of the last view if it is: it may hold what the primary has not applied yet."""
-    left = {name: uuid for name, uuid in note.joining.items() if (name, uuid) != (pod, server_uuid)}
-    barred = note.with_outcasts({**note.outcasts, pod: server_uuid})
-    return replace(barred, joining=left, shared={**barred.shared, pod: note.began_with})
-
-
 def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -> group.Note:
     """The note with this member as one that may be in the group from now on.
 
@@ -139,4 +127,6 @@ def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -
     drops = note.outcasts.get(pod) == "" and not holds_data
     outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}
     joins = str(int(note.joins) + 1) if note.joins.isdecimal() else "1"
-    return replace(note.with_outcasts(outcasts), joining={**note.joining, pod: server_uuid}, joins=joins)
+    return replace(
+        note.with_outcasts(outcasts, note.elsewhere), joining={**note.joining, pod: server_uuid}, joins=joins
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -268,81 +267,6 @@ def test_a_former_that_thaws_after_another_took_the_lease_leaves_its_own_group()
     assert standing.noted("mysql-0", own, other, 0.0) is None
     died = record(holder="mysql-1", held_for_seconds=99.0, read_at=5.0)
     assert standing.noted("mysql-0", own, died, 0.0) is not None
-
-
-FOREIGN = f"{GROUP}:1-10"
-
-
-def test_who_has_something_from_a_foreign_group_bars_itself_before_it_leaves() -> None:
-    """An event of a user wrote number 10 there; soon the cluster's group has passed that number."""
-    own = replace(online("8", 0, primary=0, me=0, offline_mode=True), executed=GtidSet.parse(FOREIGN))
-    seen = committed("7", read_at=5.0)
-    began = replace(seen, note=replace(seen.note, began_with=UP_TO_9))
-    action = in_group(own, began)
-    assert isinstance(action, member_actions.StayOut)
-    assert f"only this group has {GROUP}:10" in action.why
-    barred = standing.staying_out("mysql-0", "u0", began.note)
-    assert (barred.outcasts, barred.members) == ({"mysql-0": "u0"}, LAST_VIEW)
-    assert barred.shared == {"mysql-0": UP_TO_9}, "what it holds beyond that is nobody else's"
-    assert isinstance(in_group(own, replace(began, note=barred)), member_actions.Leave)
-    outside = server(0, held=f"{GROUP}:1-10")
-    assert standing.outcast_because("mysql-0", outside, replace(began, note=barred))
-    for same in (replace(own, executed=GtidSet.parse(UP_TO_9)), online("7", 0, primary=0, me=0)):
-        assert not isinstance(in_group(same, began), member_actions.StayOut)
-    assert isinstance(in_group(own, seen), member_actions.Leave), "an older agent did not note what it began with"
-
-
-def test_what_a_barred_member_shares_is_known_as_long_as_it_is_barred() -> None:
-    note = group.Note(members=LAST_VIEW, began_with=UP_TO_9)
-    barred = standing.staying_out("mysql-0", "u0", note)
-    assert barred.shared_with("mysql-0", "u0") == barred.shared_with("mysql-0", None) == GtidSet.parse(UP_TO_9)
-    assert barred.shared_with("mysql-0", "rebuilt") is barred.shared_with("mysql-1", "u1") is None
-    later = replace(committed("7", read_at=5.0), note=replace(barred, began_with=f"{GROUP}:1-20"))
-    kept = standing.noted("mysql-1", online("7", 1, 2, primary=1, me=1), later, 0.0)
-    assert kept is not None
-    assert kept.shared == {"mysql-0": UP_TO_9}
-    inside = standing.noted("mysql-1", online("7", 0, 1, 2, primary=1, me=1), later, 0.0)
-    assert inside is not None
-    assert inside.shared == {}
-    assert standing.staying_out("mysql-0", "another", later.note).shared == {"mysql-0": f"{GROUP}:1-20"}
-    given_up = group.forming(barred, order("mysql-2"), "mysql-1", "u1")
-    assert (given_up.shared, set(given_up.outcasts)) == ({"mysql-0": UP_TO_9}, {"mysql-0", "mysql-2"})
-
-
-def test_once_a_barred_member_is_taken_back_the_others_hold_other_transactions() -> None:
-    note = replace(standing.staying_out("mysql-0", "u0", group.Note(began_with=UP_TO_9)), members=LAST_VIEW)
-    note = replace(
-        note, outcasts={**note.outcasts, "mysql-3": "u3"}, shared={**note.shared, "mysql-3": f"{GROUP}:5-20"}
-    )
-    back = group.GoOnWithout({"mysql-1": "u1", "mysql-2": "u2"}, "another", "10:00", back={"mysql-0": "u0"})
-    after = group.forming(note, back, "mysql-0", "u0", FOREIGN)
-    assert after.shared == {"mysql-1": UP_TO_9, "mysql-2": UP_TO_9, "mysql-3": f"{GROUP}:5-9"}
-
-
-@pytest.mark.parametrize("garbage", [{"mysql-0": 5}, {"mysql-0": "x"}, [], 5, {"x": ""}])
-def test_a_note_in_which_anybody_wrote_what_is_shared_cannot_be_read(garbage: object) -> None:
-    written = {"members": {"mysql-0": "u0"}, "shared": garbage}
-    assert group.note_of({names.ANNOTATION_GROUP: json.dumps(written)}) == group.Note(garbled=True)
-    text = json.dumps({**written, "group": "g", "after": "10:00", "began_with": 5})
-    assert group.order_of({names.ANNOTATION_GIVEN_UP: text}, "10:00") is not None, "these are no keys of an order"
-
-
-def test_until_the_other_group_is_noted_it_waits_rather_than_leave() -> None:
-    """Whoever took the Lease may die before it forms a group: then this one goes on, with all that it has."""
-    own = replace(online("8", 0, primary=0, me=0, offline_mode=True), executed=GtidSet.parse(FOREIGN))
-    note = group.Note(members=LAST_VIEW, began_with=UP_TO_9)
-    taken = record(note, holder="mysql-1", held_for_seconds=3.0, read_at=5.0)
-    assert isinstance(in_group(own, taken), member_actions.Wait)
-    died = replace(taken, held_for_seconds=99.0)
-    wanted = standing.noted("mysql-0", own, died, 0.0)
-    assert wanted is not None
-    assert isinstance(in_group(own, replace(died, note=wanted)), member_actions.AcceptClients)
-
-
-def test_who_joins_has_no_note_left_once_it_is_barred() -> None:
-    note = group.Note(members={"mysql-1": "u1"}, joining={"mysql-0": "u0", "mysql-2": "u2"})
-    assert standing.staying_out("mysql-0", "u0", note).joining == {"mysql-2": "u2"}
-    assert standing.staying_out("mysql-0", "u9", note).joining == note.joining, "another data directory's"
 
 
 def test_a_group_that_older_agents_formed_is_taken_for_the_clusters_and_noted_by_its_primary() -> None:
