@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from mysqlops.core import backup, counting, group, instant, names, ordered, quantity, rollout, timeline
@@ -187,13 +188,12 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
         case planning.Scale(replicas):
             if replicas == 0:
                 observe.keep_claims(session, name)  # the plan may be hours old, or a killed run's
-            session.progress.say(
-                "stopping the members" if replicas == 0 else f"starting {counting.of(replicas, 'member')}"
-            )
+            what = "stopping the members" if replicas == 0 else f"starting {counting.of(replicas, 'member')}"
+            session.progress.say(what)
             session.client.scale(name, replicas)
-        case planning.Remake(wanted):
-            session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")
-            remake.begin(session, name, wanted)
+        case planning.Remake(swap):
+            session.progress.say(f"starting the members with claims {swap.new.claims}-…")
+            remake.begin(session, name, partial(planning.remade, swap=swap))
     return None
 
 
