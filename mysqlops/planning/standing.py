@@ -39,9 +39,18 @@ def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecor
     """Why a member in offline mode may not let clients in yet; empty if it may."""
     if record is None or (record.read_at < since and not is_noted(server, record)):
         return "in offline mode until the Lease has been read"
-    if server.role() == names.ROLE_PRIMARY and group.incarnation(server.view_id) and not record.incarnation():
+    if not group.incarnation(server.view_id) or record.incarnation():
+        return ""
+    if server.role() == names.ROLE_PRIMARY:
         return "it formed the group; clients wait until the Lease records that"
-    return ""
+    return "the group was formed moments ago; clients wait until the Lease records it" if _notes(server, record) else ""
+
+
+def _notes(server: view.ServerView, record: view.GroupRecord) -> bool:
+    """Whether the primary's agent is one that notes views. An agent from before notes does not note itself either, and
+    a replica would wait for it until the end of an upgrade."""
+    leading = [member for member in server.members if member.role == names.ROLE_PRIMARY]
+    return any(record.note.joining.get(member.pod) == member.server_uuid for member in leading)
 
 
 def is_noted(server: view.ServerView, record: view.GroupRecord | None) -> bool:

@@ -260,6 +260,26 @@ def test_who_formed_the_group_lets_nobody_in_before_the_lease_notes_it() -> None
     assert isinstance(in_group(own, record(wanted, read_at=6.0)), member_actions.AcceptClients)
 
 
+def test_a_replica_of_a_group_that_is_not_noted_yet_lets_nobody_in_either() -> None:
+    """If that group turns out not to count, readers have seen what is not in the history."""
+    note = group.Note(incarnation="", members=LAST_VIEW, joining={"mysql-0": "u0", "mysql-1": "u1"})
+    taken = record(note, read_at=5.0)
+    replica = online("8", 0, 1, primary=0, me=1, offline_mode=True)
+    action = in_group(replica, taken)
+    assert isinstance(action, member_actions.Wait)
+    assert "until the Lease records" in action.why
+    noted = replace(taken, note=replace(note, incarnation="8", acquired="10:00"))
+    assert isinstance(in_group(replica, noted), member_actions.AcceptClients)
+
+
+def test_where_the_primary_s_agent_is_from_before_notes_a_replica_waits_for_none() -> None:
+    """It would stay out until the end of the upgrade. Such an agent does not note that its member joins."""
+    for joining in ({"mysql-1": "u1"}, {"mysql-0": "another", "mysql-1": "u1"}):
+        seen = record(group.Note(joining=joining), read_at=5.0)
+        replica = online("8", 0, 1, primary=0, me=1, offline_mode=True)
+        assert isinstance(in_group(replica, seen), member_actions.AcceptClients)
+
+
 def test_a_former_that_thaws_after_another_took_the_lease_leaves_its_own_group() -> None:
     own = online("8", 0, primary=0, me=0, offline_mode=True)
     other = record(holder="mysql-1", held_for_seconds=3.0, read_at=5.0)
