@@ -95,12 +95,13 @@ class Loop:
 
     def turn(self) -> None:
         """One round."""
-        at, catching = self._clock.monotonic(), self.catching.memory  # before the server: it may end in between
+        # Before the server: either may end in between, and what the server says is from the time before.
+        at, catching, was_busy = self._clock.monotonic(), self.catching.memory, self._is_busy()
         server, trouble = self._observe()
         self._note_incarnation(server, at)
         self._close_stale_clients(server)
         self._remember(server, at)
-        situation = replace(self._situation(server, at), catching=catching)
+        situation = replace(self._situation(server, at), catching=catching, is_busy=was_busy or self._is_busy())
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", telling.sentence(action))
         self._note_donor(action, at)
@@ -170,8 +171,11 @@ class Loop:
             donorless_since=self._donorless_since,
             tries=self._start_failures,
             since=self._since,
-            is_busy=self._background.is_busy() or self._obituary.is_asking(),
+            is_busy=self._is_busy(),
         )
+
+    def _is_busy(self) -> bool:
+        return self._background.is_busy() or self._obituary.is_asking()
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:
         """Closes clients as planning.stale_clients decides; a server that does not answer has no clients."""
