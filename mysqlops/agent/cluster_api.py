@@ -115,8 +115,8 @@ class ClusterApi:
     def take_lease(self, decided_on: view.GroupRecord, server_uuid: str, held: str = "") -> group.Note | None:
         """Take the right to form the group, apply a user's order to continue without members if there is one, and
         record all of it in one write, with what this member holds; None if the Lease has changed since the decision."""
-        lease = self._lease()
-        if decided_on.version != lease["metadata"].get("resourceVersion"):
+        lease = self._unchanged(decided_on)
+        if lease is None:
             return None
         now = instant.precise(self._clock.now())
         lease["spec"] = {
@@ -132,18 +132,16 @@ class ClusterApi:
 
     def note(self, wanted: group.Note, decided_on: view.GroupRecord) -> bool:
         """Record the primary's view of the group; False if the Lease has changed since the decision."""
-        lease = self._lease()
-        if decided_on.version != lease["metadata"].get("resourceVersion"):
+        lease = self._unchanged(decided_on)
+        if lease is None:
             return False
         lease["metadata"].setdefault("annotations", {}).pop(names.ANNOTATION_GIVEN_UP, None)
         return self._write(lease, wanted, decided_on)
 
-    def stay_out(self, decided_on: view.GroupRecord, server_uuid: str) -> None:
-        """Record that this data directory must not come back by itself; raises Conflict if the Lease has changed."""
-        lease = self._lease()
-        is_same = decided_on.version == lease["metadata"].get("resourceVersion")
-        wanted = standing.staying_out(self._me.pod, server_uuid, decided_on.note)
-        if not is_same or not self._write(lease, wanted, decided_on):
+    def amend(self, wanted: group.Note, decided_on: view.GroupRecord) -> None:
+        """Record what this member is to the group, and leave all orders; raises Conflict if the Lease has changed."""
+        lease = self._unchanged(decided_on)
+        if lease is None or not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease has changed since the decision: looking again")
 
     def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
@@ -165,6 +163,11 @@ class ClusterApi:
         if not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease of the group is being changed")
         return wanted
+
+    def _unchanged(self, decided_on: view.GroupRecord) -> api.Json | None:
+        """The Lease, if it is as it was when that was decided."""
+        lease = self._lease()
+        return lease if decided_on.version == lease["metadata"].get("resourceVersion") else None
 
     def _write(self, lease: api.Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
         """Each note also records that a group was once formed: without that, the cluster would look new."""

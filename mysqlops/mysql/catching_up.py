@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mysqlops import errors
 from mysqlops.core import applier, names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, appliers, connect
 
 _FOR = f"FOR CHANNEL '{view.CHANNEL}'"
 _HEARTBEAT_SECONDS = 2
@@ -34,14 +34,7 @@ SELECT c.source_uuid, c.last_error_number, c.last_error_message, c.received_tran
   a.service_state = 'ON' FROM performance_schema.replication_connection_status c
 JOIN performance_schema.replication_applier_status a USING (channel_name) WHERE c.channel_name = '{view.CHANNEL}'
 """  # noqa: S608
-_FAILED = f"""
-SELECT last_error_number, last_error_message FROM (
-  SELECT channel_name, last_error_number, last_error_message, 0 AS is_coordinator
-  FROM performance_schema.replication_applier_status_by_worker
-  UNION ALL SELECT channel_name, last_error_number, last_error_message, 1
-  FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
-WHERE channel_name = '{view.CHANNEL}' AND last_error_number NOT IN (0, 3030) ORDER BY is_coordinator LIMIT 1
-"""  # noqa: S608
+_FAILED = appliers.failures("last_error_number, last_error_message", view.CHANNEL)
 
 # A new channel gets those that somebody set for all; the group's own channels ignore them.
 _FILTERS = f"""

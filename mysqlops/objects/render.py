@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -186,6 +187,17 @@ def in_use_of(stateful_set: Json) -> InUse:
         _volume(stateful_set, "agent")["configMap"]["name"],
         claims.template_of(stateful_set),
     )
+
+
+def superseded(existing: Iterable[Json], cluster: str, used: InUse) -> list[Json]:
+    """The metadata of the ConfigMaps that deploy or a rollout made and no member starts with any more. Not any others
+    with the cluster's labels, which may be copies; and not the agent's plain one, which applications use."""
+    made = "|".join(map(re.escape, (names.config_map(cluster), names.agent_config_map(cluster))))
+    kept = (used.config, used.agent, names.agent_config_map(cluster))
+    found = [
+        one["metadata"] for one in existing if re.fullmatch(rf"({made})(-[0-9a-f]{{12}})?", one["metadata"]["name"])
+    ]
+    return [one for one in found if one["name"] not in kept]
 
 
 def name_claims(stateful_set: Json, template: str) -> None:
