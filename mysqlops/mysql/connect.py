@@ -227,4 +227,5 @@ def _message(error: Exception) -> str:
 
 
 def _short(sql: str) -> str:
-    return " ".join(sql.split())[:80]
+    # Bytes of another character set (written.py) are none that a terminal or a log takes.
+    return " ".join(sql.split())[:80].encode(errors="backslashreplace").decode()

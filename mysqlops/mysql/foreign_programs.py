@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from mysqlops import errors
 from mysqlops.errors import Reason
-from mysqlops.mysql import comparison, connect, foreign_accounts, program_heads
+from mysqlops.mysql import comparison, connect, foreign_accounts, program_heads, written
 
 _DATABASE = (
     "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = %s"
@@ -92,13 +92,11 @@ def _create(source: connect.Server, target: connect.Server, database: str, liste
         at = 3 if kind == "event" else 2
         if shown[at] is None or not program_heads.creates(str(kind), database, str(name), str(shown[at])):
             raise errors.StepFailed(f"{kind} {what}: its text cannot be read, or is not that of this object")
-        comparison.fix_session(target)
-        target.query(f"USE {comparison.quoted(database)}")
+        written.fixed(target, database)
         if kind == "event":
             target.query("SET SESSION time_zone = %s", [shown[2]])
         mode = ",".join(word for word in str(shown[1]).split(",") if word not in _GONE)
-        target.query("SET SESSION collation_connection = %s, sql_mode = %s", [shown[at + 2], mode])
-        target.query(str(shown[at]))
+        written.run(target, str(shown[at]), str(shown[at + 1]), mode=mode, collation=str(shown[at + 2]))
     comparison.fix_session(target)
 
 
