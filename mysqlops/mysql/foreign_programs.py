@@ -100,13 +100,29 @@ def _create(source: connect.Server, target: connect.Server, database: str, liste
     comparison.fix_session(target)
 
 
-def borrowing(
+def must_borrow_nothing(
     source: connect.Server, target: connect.Server, databases: Sequence[str], kept: Collection[str]
+) -> None:
+    """The same as `borrowing`, of what has been created: somebody may have changed a program of the source after that.
+    Drops the databases and raises StepFailed."""
+    if reasons := borrowing(source, target, databases, kept, of=target):
+        for database in databases:
+            target.query(f"DROP DATABASE IF EXISTS {comparison.quoted(database)}")
+        raise errors.StepFailed("; ".join(reason.message for reason in reasons)[:400])
+
+
+def borrowing(
+    source: connect.Server,
+    target: connect.Server,
+    databases: Sequence[str],
+    kept: Collection[str],
+    *,
+    of: connect.Server | None = None,
 ) -> list[Reason]:
     """Programs that would get rights which nobody gave them: their definer's name is that of an account of the cluster,
     which may do more there than use the adopted databases. `kept` are the cluster's own databases. Those of an account
     that may choose any definer on the source are its administrator's, who is trusted with the content."""
-    found = [(what, definer) for database in databases for what, definer in _defined(source, database)]
+    found = [one for database in databases for one in _defined(of or source, database)]
     if not found:
         return []
     theirs = {str(one): one for one in foreign_accounts.read(source)}

@@ -16,14 +16,16 @@ from mysqlops.mysql import comparison, connect
 def run(target: connect.Server, text: str, charset: str, *, mode: str = "", collation: str) -> None:
     """Run a definition as a client of that character set; `comparison.fix_session` must have been called, and is needed
     again. Raises StepFailed for a text that is not one of that character set, and MysqlError."""
-    statement = text if text.isascii() else _as_sent(target, text, charset)
+    sent = None if text.isascii() else _as_sent(target, text, charset)
     target.query("SET SESSION collation_connection = %s, sql_mode = %s", [collation, mode])
     target.query("SET SESSION character_set_client = %s", [charset])
-    target.query(statement)
+    if sent is None:
+        target.query(text)
+    else:
+        target.execute_bytes(sent)
 
 
-def _as_sent(target: connect.Server, text: str, charset: str) -> str:
-    """Its bytes, as PyMySQL sends them unchanged: those beyond ASCII are surrogates."""
+def _as_sent(target: connect.Server, text: str, charset: str) -> bytes:
     if not re.fullmatch(r"\w+", charset, re.ASCII):
         raise errors.StepFailed(f"no character set has the name {charset!r}")
     convert = f"CONVERT(%s USING {charset})"
@@ -31,7 +33,7 @@ def _as_sent(target: connect.Server, text: str, charset: str) -> str:
     sent, shown = target.query(query, [text, text])[0]
     if shown != text:
         raise errors.StepFailed(f"a definition that was written in {charset} holds characters of another set")
-    return bytes(sent).decode("ascii", "surrogateescape")
+    return bytes(sent)
 
 
 def fixed(target: connect.Server, database: str) -> None:

@@ -82,6 +82,19 @@ def test_a_rehearsal_copies_and_leaves_the_source_alone(world: World, capsys: py
     assert world.target.accounts == set(), "the account that copies is gone"
 
 
+def test_a_view_is_never_read_in_place_of_a_table(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its functions would run with all rights of the account that compares. Its name was a view's on the source when
+    views were read, and is a table's when tables are compared."""
+    world.source.programs = {"shop": [("view", "late", "")]}
+    world.job().prepare()
+    world.copy()
+    world.source.databases["shop"]["late"] = 1
+    world.job().conclude()
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [one["name"] for one in report["tables"] if not one["equal"]] == ["shop.late"]
+    assert not [one for one in world.target.log if one.startswith("SELECT COUNT(*)") and "late" in one]
+
+
 _EVENT: list[tuple[str, ...]] = [("event", "clean", "digest")]
 
 

@@ -81,6 +81,7 @@ class Adoption:
                 for database in chosen:
                     self._must_be_current(target, self._env["JOB"])
                     foreign_programs.begin(source, target, database)
+                foreign_programs.must_borrow_nothing(source, target, chosen, _kept(target, chosen))
                 password = secrets.token_hex(24)
                 loading_account.create(target, password, chosen)
                 self._write_files(source, chosen, password)
@@ -170,6 +171,7 @@ class Adoption:
         foreign_views.create(source, target, chosen)
         for database in chosen:
             foreign_programs.create_triggers(source, target, database)
+        foreign_programs.must_borrow_nothing(source, target, chosen, _kept(target, chosen))
         found = [table for database in chosen for table in comparison.compare(source, target, database)]
         different = [str(table["name"]) for table in found if not table["equal"]]
         if different and self._finish:
