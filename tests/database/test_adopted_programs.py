@@ -127,7 +127,7 @@ def test_views_arrive_as_they_are_whatever_they_read_and_whoever_defined_them(
     assert _here(group, "SELECT * FROM shop.v_a") == [(1,), (2,)]
     assert _here(group, "SELECT HEX(d), HEX(e) FROM shop.v_l") == [("E4", "C3A4")]
     assert ["\t".join(map(str, row)) for row in _here(group, "CALL shop.p()")] == [sent.strip()]
-    old.sql("DROP USER seller@'%'")
+    old.sql("SET GLOBAL read_only = OFF", "DROP USER seller@'%'")
     group.members[0].query("DROP DATABASE shop", "DROP USER seller@'%'")
 
 
