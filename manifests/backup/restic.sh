@@ -1,12 +1,23 @@
 #!/bin/sh
 # Steps with restic on a target's repository: restic.sh init | look | store FOLDER | store-copy FOLDER | fetch | fetch-logs | forget |
 # forget-only | export SNAPSHOT FILE | add-key | remove-key | run ARGUMENTS… | serve, which does what /work/todo says.
-# /run/target is the target's Secret. Keys named like variables are exported to restic; no argument holds a secret.
+# /run/target is the target's Secret. restic's own variables among its keys are exported (core/target.py has the same list),
+# and no other key: one could name a program to execute. No argument holds a secret.
 set -eu
 for file in /run/target/*; do
   key=${file##*/}
   case $key in
-  [A-Z]*) export "$key=$(cat "$file")" ;;
+  AWS_ACCESS_KEY_ID | AWS_SECRET_ACCESS_KEY | AWS_SESSION_TOKEN | AWS_DEFAULT_REGION | \
+    RESTIC_AWS_ASSUME_ROLE_ARN | RESTIC_AWS_ASSUME_ROLE_SESSION_NAME | RESTIC_AWS_ASSUME_ROLE_EXTERNAL_ID | \
+    RESTIC_AWS_ASSUME_ROLE_POLICY | RESTIC_AWS_ASSUME_ROLE_REGION | RESTIC_AWS_ASSUME_ROLE_STS_ENDPOINT | \
+    AZURE_ACCOUNT_NAME | AZURE_ACCOUNT_KEY | AZURE_ACCOUNT_SAS | AZURE_ENDPOINT_SUFFIX | \
+    B2_ACCOUNT_ID | B2_ACCOUNT_KEY | GOOGLE_PROJECT_ID | GOOGLE_ACCESS_TOKEN | GOOGLE_APPLICATION_CREDENTIALS | \
+    ST_AUTH | ST_USER | ST_KEY | OS_AUTH_URL | OS_REGION_NAME | OS_USERNAME | OS_USER_ID | OS_PASSWORD | OS_TENANT_ID | \
+    OS_TENANT_NAME | OS_USER_DOMAIN_NAME | OS_USER_DOMAIN_ID | OS_PROJECT_NAME | OS_PROJECT_DOMAIN_NAME | \
+    OS_PROJECT_DOMAIN_ID | OS_TRUST_ID | OS_APPLICATION_CREDENTIAL_ID | OS_APPLICATION_CREDENTIAL_NAME | \
+    OS_APPLICATION_CREDENTIAL_SECRET | OS_STORAGE_URL | OS_AUTH_TOKEN | SWIFT_DEFAULT_CONTAINER_POLICY | \
+    RESTIC_REST_USERNAME | RESTIC_REST_PASSWORD)
+    export "$key=$(cat "$file")" ;;
   esac
 done
 RESTIC_REPOSITORY=$(cat /run/target/repository)

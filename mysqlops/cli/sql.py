@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PIECE = 64 << 10
+_MOST_SAID = 1 << 20
 
 
 def _request(function: F) -> F:
@@ -109,6 +110,7 @@ def _relay(shell: Shell) -> None:
             printed.write(data)
         else:
             said.extend(data)
+            del said[:-_MOST_SAID]  # the error that it ends with comes last
 
     operations.check(shell.batch(_piped(), hear), said.decode(errors="replace"))
 

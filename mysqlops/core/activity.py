@@ -17,6 +17,7 @@ OURS = (
     names.USER_PROBE,
     names.USER_BACKUP,
     names.USER_ADOPT,
+    names.USER_LOAD,
     names.USER_DUMP,
     names.USER_EXPORTER,
     *("system user", "event_scheduler", "mysql.session", "mysql.infoschema", "mysql.sys"),

@@ -80,6 +80,7 @@ USER_ADMIN = "mysqlops"  # the agent's account, from its own pod only
 USER_REPLICATION = "mysqlops_replication"
 USER_PROBE = "mysqlops_probe"
 USER_ADOPT = "mysqlops_adopt"  # only while `adopt` copies
+USER_LOAD = "mysqlops_load"  # likewise, for the rows alone
 USER_BACKUP = "mysqlops_backup"  # created with the first backup
 USER_DUMP = "mysqlops_dump"  # only on a copy, while it is dumped
 USER_EXPORTER = "mysqlops_exporter"  # only where members have a mysqld_exporter

@@ -15,7 +15,21 @@ DEFAULT_IMAGE = "restic/restic:0.18.1"
 KEY_REPOSITORY, KEY_PASSWORD, KEY_AWS, KEY_CA = "repository", "password", "aws-credentials", "ca.crt"
 KEY_NEW_PASSWORD, KEY_OLD_PASSWORD = "new-password", "old-password"  # only while the password is rotated
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
-_CREDENTIAL = re.compile(r"[A-Z][A-Z0-9_]*")
+# restic's variables for the backends that its image reaches: S3, Azure, B2, Google, Swift and its own REST server.
+# Others decide what restic executes, reads or trusts (RESTIC_PASSWORD_COMMAND, PATH, LD_PRELOAD). restic.sh exports the
+# same ones. https://restic.readthedocs.io/en/stable/040_backup.html#environment-variables
+CREDENTIALS = frozenset(
+    "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_DEFAULT_REGION "
+    "RESTIC_AWS_ASSUME_ROLE_ARN RESTIC_AWS_ASSUME_ROLE_SESSION_NAME RESTIC_AWS_ASSUME_ROLE_EXTERNAL_ID "
+    "RESTIC_AWS_ASSUME_ROLE_POLICY RESTIC_AWS_ASSUME_ROLE_REGION RESTIC_AWS_ASSUME_ROLE_STS_ENDPOINT "
+    "AZURE_ACCOUNT_NAME AZURE_ACCOUNT_KEY AZURE_ACCOUNT_SAS AZURE_ENDPOINT_SUFFIX "
+    "B2_ACCOUNT_ID B2_ACCOUNT_KEY GOOGLE_PROJECT_ID GOOGLE_ACCESS_TOKEN GOOGLE_APPLICATION_CREDENTIALS "
+    "ST_AUTH ST_USER ST_KEY OS_AUTH_URL OS_REGION_NAME OS_USERNAME OS_USER_ID OS_PASSWORD OS_TENANT_ID OS_TENANT_NAME "
+    "OS_USER_DOMAIN_NAME OS_USER_DOMAIN_ID OS_PROJECT_NAME OS_PROJECT_DOMAIN_NAME OS_PROJECT_DOMAIN_ID OS_TRUST_ID "
+    "OS_APPLICATION_CREDENTIAL_ID OS_APPLICATION_CREDENTIAL_NAME OS_APPLICATION_CREDENTIAL_SECRET OS_STORAGE_URL "
+    "OS_AUTH_TOKEN SWIFT_DEFAULT_CONTAINER_POLICY RESTIC_REST_USERNAME RESTIC_REST_PASSWORD".split()
+)
+_S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _CLAIM_PATH = "/repository"
 
 
@@ -95,11 +109,14 @@ def check_transport(repository: str, *, accepted: bool) -> None:
 
 
 def check_credentials(keys: Mapping[str, str], secret: str) -> None:
-    """Allows only names of environment variables (docs/how-to/backup.md), and ca.crt."""
-    wrong = [key for key in keys if key != KEY_CA and not _CREDENTIAL.fullmatch(key)]
-    if wrong:
-        text = f"--credentials {secret}: key {wrong[0]!r} is not the name of an environment variable of restic"
+    """Allows only restic's variables for credentials (docs/how-to/backup.md), and ca.crt."""
+    if wrong := sorted(keys.keys() - CREDENTIALS - {KEY_CA}):
+        text = f"--credentials {secret}: key {wrong[0]!r} is not one of restic's variables for credentials"
         raise ConfigError(f"{text}, such as AWS_ACCESS_KEY_ID")
+    # They become lines of a file, in which a line of its own could name a program to execute.
+    for key in _S3_KEYS:
+        if not typed.is_plain(keys.get(key, "").strip()):
+            raise ConfigError(f"--credentials {secret}: the value of {key} has control characters")
 
 
 def make_secret(target: Target, password: str, credentials: Mapping[str, str]) -> Json:
@@ -107,7 +124,7 @@ def make_secret(target: Target, password: str, credentials: Mapping[str, str]) -
     values = {KEY_REPOSITORY: target.repository, KEY_PASSWORD: password, **credentials}
     if "AWS_ACCESS_KEY_ID" in values and "AWS_SECRET_ACCESS_KEY" in values:
         lines = ["[default]"]
-        for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        for key in _S3_KEYS:
             if key in values:
                 lines.append(f"{key.lower()} = {values.pop(key).strip()}")
         values[KEY_AWS] = "\n".join(lines) + "\n"

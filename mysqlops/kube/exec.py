@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PROTOCOL = "v4.channel.k8s.io"
 _STDOUT, _STDERR, _ENDED = 1, 2, 3
+# Far more than any program here prints. It is kept in memory, and anybody who may run code in the container prints on.
+MOST_BYTES = 64 << 20
 _CODE = re.compile("[0-9]{1,3}")
 
 
@@ -36,7 +38,8 @@ class Output:
 
 
 def run(connection: Connection, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> Output:
-    """Run a program in the pod at that path; raises PodExecFailed if it does not start, or does not end in time."""
+    """Run a program in the pod at that path; raises PodExecFailed if it does not start, does not end in time, or prints
+    more than MOST_BYTES."""
     from websocket import WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
     where = f"exec in {pod.rpartition('/')[2]}/{container}"
@@ -57,13 +60,16 @@ def _collect(opened: websocket.WebSocket, where: str, timeout_seconds: float) ->
     from websocket import ABNF
 
     clock, texts = SystemClock(), {_STDOUT: bytearray(), _STDERR: bytearray(), _ENDED: bytearray()}
-    deadline = clock.monotonic() + timeout_seconds
+    deadline, left = clock.monotonic() + timeout_seconds, MOST_BYTES
     while not texts[_ENDED]:
         # The socket's timeout applies to one message; a program that never stops printing would never reach it.
         opened.settimeout(max(0.001, deadline - clock.monotonic()))
         opcode, message = opened.recv_data()
         if opcode == ABNF.OPCODE_CLOSE:
             break
+        left -= len(message)
+        if left < 0:
+            raise errors.PodExecFailed(f"{where}: it printed more than {MOST_BYTES >> 20} MiB")
         if message:
             texts.setdefault(message[0], bytearray()).extend(message[1:])
     return _output(where, *(bytes(texts[channel]).decode(errors="replace") for channel in (_STDOUT, _STDERR, _ENDED)))

@@ -17,7 +17,8 @@ def reset_file(passwords: Mapping[str, str], identified: accounts.Identified = a
         lines += _made_if_ours(account, passwords, identified)
         discarded = accounts.quote(f"ALTER USER {account} DISCARD OLD PASSWORD")
         lines += _if_there(account, discarded, discarded) + _altered(account, passwords, identified)
-    lines += [f"DROP USER IF EXISTS {accounts.quote(user)}@'%'" for user in (names.USER_BACKUP, names.USER_ADOPT)]
+    temporary = (names.USER_BACKUP, names.USER_ADOPT, names.USER_LOAD)
+    lines += [f"DROP USER IF EXISTS {accounts.quote(user)}@'%'" for user in temporary]
     # Without a password of this cluster nobody may log in; with one, the primary creates it again.
     lines.append(f"DROP USER IF EXISTS {accounts.EXPORTER}")
     if passwords.get(accounts.BACKUP.key):

@@ -196,10 +196,16 @@ def both(one: Account, passwords: Mapping[str, str], verb: str) -> list[tuple[st
 
 def create_temporary(server: connect.Server, user: str, password: str, seconds: int) -> None:
     """Create an account with all rights, over TLS only; drop_expired drops it once it has expired."""
+    account = provide(server, user, password, seconds)
+    server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
+
+
+def provide(server: connect.Server, user: str, password: str, seconds: int) -> str:
+    """Create an account without rights, over TLS only, that expires; return its name in statements."""
     account = _provide(server, user, password)
     until = f"JSON_OBJECT('until', UNIX_TIMESTAMP() + {seconds})"
     server.query(f"ALTER USER {account} ATTRIBUTE {quote(str(server.scalar(f'SELECT {until}')))}")
-    server.query(f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION")
+    return account
 
 
 def create_backup(server: connect.Server, password: str) -> None:
@@ -247,15 +253,20 @@ def _provide(server: connect.Server, user: str, password: str) -> str:
 def drop_expired(server: connect.Server, user: str) -> bool:
     """Drop the account on a writable server if it has expired by the server's clock; returns whether it had."""
     over = "JSON_EXTRACT(user_attributes, '$.metadata.until') < UNIX_TIMESTAMP()"
-    query = f"SELECT COUNT(*) FROM mysql.user WHERE user = %s AND {over} AND NOT @@global.super_read_only"  # noqa: S608
-    expired = bool(server.scalar(query, [user]))
+    query = f"SELECT COUNT(*) FROM mysql.user WHERE user IN %s AND {over} AND NOT @@global.super_read_only"  # noqa: S608
+    expired = bool(server.scalar(query, [_with_its_own(user)]))
     if expired:
         drop(server, user)
     return expired
 
 
 def drop(server: connect.Server, user: str) -> None:
-    server.query(f"DROP USER IF EXISTS {quote(user)}@'%'")
+    """Drop the account, and the one that it created."""
+    server.query("DROP USER IF EXISTS " + ", ".join(f"{quote(one)}@'%'" for one in _with_its_own(user)))
+
+
+def _with_its_own(user: str) -> tuple[str, ...]:
+    return (user, names.USER_LOAD) if user == names.USER_ADOPT else (user,)
 
 
 def by_plugin(server: connect.Server) -> dict[str, list[str]]:

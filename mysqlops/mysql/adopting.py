@@ -15,7 +15,7 @@ from mysqlops import errors
 from mysqlops.core import adoption, series
 from mysqlops.core.version import find
 from mysqlops.errors import Reason
-from mysqlops.mysql import accounts, comparison, connect, programs
+from mysqlops.mysql import accounts, comparison, connect, foreign_views, programs
 
 READ_ONLY = "SET SESSION TRANSACTION READ ONLY"
 _TABLES = (
@@ -161,9 +161,15 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
     for database in databases:
         tables = comparison.unfit_tables(source, database)
         found += [Reason("unfit-table", f"{text}: a group cannot hold it", _ALTER) for text in tables]
+        found += [
+            Reason("unfit-table", f"{text}, which is not copied", _TOGETHER)
+            for text in _leading_out(source, database, databases)
+        ]
+        found += [Reason("unfit-name", text, _RENAME) for text in _unfit_names(source, database, databases)]
         found += [Reason("broken-view", text, "fix or drop it on the source") for text in _broken(source, database)]
         found += [
-            Reason("unfit-program", f"{text}: {_SPLITS}", _REWRITE) for text in programs.splitting(source, database)
+            Reason("unfit-program", f"{text}: {_UNREADABLE}", _REWRITE)
+            for text in programs.unreadable(source, database)
         ]
     if len(found) > _LONGEST:
         found = [*found[:_LONGEST], Reason("unfit-table", f"and {len(found) - _LONGEST} more")]
@@ -171,8 +177,38 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
 
 
 _ALTER = "ALTER TABLE on the source first"
-_SPLITS = f"{programs.MISREAD}, or cannot be read"
-_REWRITE = "write it without them on the source, or give --user's account the right to read it"
+_TOGETHER = "choose that database as well, or drop the foreign key on the source"
+_RENAME = "rename the view on the source"
+_UNREADABLE = "its text cannot be read, or its head is not read as that of this object"
+_REWRITE = "give --user's account the right to read it, or another name or definer on the source"
+_PARENTS = (
+    "SELECT DISTINCT table_name, referenced_table_schema FROM information_schema.key_column_usage "
+    "WHERE table_schema = %s AND referenced_table_schema IS NOT NULL ORDER BY 1, 2"
+)
+
+
+def _leading_out(source: connect.Server, database: str, databases: Sequence[str]) -> list[str]:
+    """Tables with a foreign key into a database that is not copied. The cluster's database of that name is another one,
+    which such a table could keep from deleting its rows."""
+    rows = source.query(_PARENTS, [database])
+    return [f"{database}.{table} references database {parent}" for table, parent in rows if parent not in databases]
+
+
+def _unfit_names(source: connect.Server, database: str, databases: Sequence[str]) -> list[str]:
+    """Views that mysqldump could not leave out by name: it compares the text DATABASE.TABLE without regard to case."""
+    views = foreign_views.listed(source, database)
+    odd = [name for name in views if not adoption.is_plain(name)]
+    found = [f"view {database}.{name!r}: control characters cannot be handled" for name in odd]
+    if not views:
+        return found
+    tables = {
+        f"{one}.{table}".casefold(): comparison.quoted(one, table)
+        for one in databases
+        for table in comparison.tables(source, one)
+    }
+    same = [(name, tables.get(f"{database}.{name}".casefold())) for name in views]
+    text = "mysqldump does not distinguish view {} from table {}"
+    return found + [text.format(comparison.quoted(database, name), table) for name, table in same if table]
 
 
 def _too_old(version: str) -> str:

@@ -71,6 +71,11 @@ class Server:
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         return self.query(sql, parameters)[0][0]
 
+    def execute_bytes(self, sql: bytes) -> None:
+        """Run a statement that is written in the session's character_set_client, which is not UTF-8."""
+        with _mapped(self.where, sql.decode("ascii", "backslashreplace")):
+            self._connection.query(sql)
+
     def execute_secret(self, sql: str, what: str) -> None:
         """Run a statement that holds a password; an error names `what`, never the statement."""
         with _mapped(self.where, what, secret=True), self._connection.cursor() as cursor:

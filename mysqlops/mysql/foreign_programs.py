@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from mysqlops import errors
 from mysqlops.errors import Reason
-from mysqlops.mysql import comparison, connect, foreign_accounts, program_heads
+from mysqlops.mysql import comparison, connect, foreign_accounts, program_heads, written
 
 _DATABASE = (
     "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = %s"
@@ -92,23 +92,37 @@ def _create(source: connect.Server, target: connect.Server, database: str, liste
         at = 3 if kind == "event" else 2
         if shown[at] is None or not program_heads.creates(str(kind), database, str(name), str(shown[at])):
             raise errors.StepFailed(f"{kind} {what}: its text cannot be read, or is not that of this object")
-        comparison.fix_session(target)
-        target.query(f"USE {comparison.quoted(database)}")
+        written.fixed(target, database)
         if kind == "event":
             target.query("SET SESSION time_zone = %s", [shown[2]])
         mode = ",".join(word for word in str(shown[1]).split(",") if word not in _GONE)
-        target.query("SET SESSION collation_connection = %s, sql_mode = %s", [shown[at + 2], mode])
-        target.query(str(shown[at]))
+        written.run(target, str(shown[at]), str(shown[at + 1]), mode=mode, collation=str(shown[at + 2]))
     comparison.fix_session(target)
 
 
-def borrowing(
+def must_borrow_nothing(
     source: connect.Server, target: connect.Server, databases: Sequence[str], kept: Collection[str]
+) -> None:
+    """The same as `borrowing`, of what has been created: somebody may have changed a program of the source after that.
+    Drops the databases and raises StepFailed."""
+    if reasons := borrowing(source, target, databases, kept, of=target):
+        for database in databases:
+            target.query(f"DROP DATABASE IF EXISTS {comparison.quoted(database)}")
+        raise errors.StepFailed("; ".join(reason.message for reason in reasons)[:400])
+
+
+def borrowing(
+    source: connect.Server,
+    target: connect.Server,
+    databases: Sequence[str],
+    kept: Collection[str],
+    *,
+    of: connect.Server | None = None,
 ) -> list[Reason]:
     """Programs that would get rights which nobody gave them: their definer's name is that of an account of the cluster,
     which may do more there than use the adopted databases. `kept` are the cluster's own databases. Those of an account
     that may choose any definer on the source are its administrator's, who is trusted with the content."""
-    found = [(what, definer) for database in databases for what, definer in _defined(source, database)]
+    found = [one for database in databases for one in _defined(of or source, database)]
     if not found:
         return []
     theirs = {str(one): one for one in foreign_accounts.read(source)}

@@ -9,6 +9,7 @@ read here as the server reads it, and must not hold these words where mysqldump 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 # As the server writes it, which follows ANSI_QUOTES; in a trigger, as its author wrote it after the definer.
 _QUOTED = r"`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\""
@@ -16,7 +17,7 @@ _NAME = rf"(?:{_QUOTED}|[\w$\x80-\U0010ffff]+)"
 # A comment of a version or a hint is not skipped by every reader.
 _GAP = r"(?:[ \t\n\v\f\r]|/\*(?![!+])(?:[^*]|\*(?!/))*\*/|\#[^\n]*\n|--[ \t][^\n]*\n)"
 _DEFINER = rf"(?:DEFINER\s?=\s?(?P<definer>(?:{_QUOTED})@(?:{_QUOTED})) )?"
-_OPTIONS = {"view": rf"(?:ALGORITHM=\w+ )?{_DEFINER}(?:SQL SECURITY \w+ )?"}
+_OPTIONS = {"view": rf"(?P<algorithm>ALGORITHM=\w+ )?{_DEFINER}(?P<security>SQL SECURITY \w+ )?"}
 # What must follow the name, so that it is the whole name.
 _THEN = {
     "view": r" (?:AS |\()",
@@ -27,7 +28,7 @@ _THEN = {
 }
 _HEADS = {
     kind: re.compile(
-        rf"CREATE {_OPTIONS.get(kind, _DEFINER)}{kind}{_GAP}+(?:IF{_GAP}+NOT{_GAP}+EXISTS{_GAP}+)?"
+        rf"CREATE {_OPTIONS.get(kind, _DEFINER)}(?P<what>{kind}){_GAP}+(?:IF{_GAP}+NOT{_GAP}+EXISTS{_GAP}+)?"
         rf"(?:(?P<schema>{_NAME}){_GAP}*\.{_GAP}*)?(?P<name>{_NAME}){then}",
         re.IGNORECASE | re.ASCII,
     )
@@ -39,12 +40,35 @@ _MISLEADING = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class ViewHead:
+    """A view's definition, with its own definer, and as one that runs with the rights of whoever reads it. Both replace
+    the view of that name."""
+
+    original: str
+    as_invoker: str
+
+
+def of_view(schema: str, name: str, text: str) -> ViewHead | None:
+    """None if the text does not create that view."""
+    found = _match("view", schema, name, text)
+    if found is None:
+        return None
+    algorithm, body = found["algorithm"] or "", text[found.start("what") :]
+    original = f"CREATE OR REPLACE {text[len('CREATE ') :]}"
+    return ViewHead(original, f"CREATE OR REPLACE {algorithm}SQL SECURITY INVOKER {body}")
+
+
 def creates(kind: str, schema: str, name: str, text: str) -> bool:
     """True if the statement creates the object of that kind and name, in that database or the current one."""
+    return _match(kind, schema, name, text) is not None
+
+
+def _match(kind: str, schema: str, name: str, text: str) -> re.Match[str] | None:
     found = _HEADS[kind].match(text)
-    if found is None or _MISLEADING.search(found["definer"] or ""):
-        return False
-    return _is_same(found["name"], name) and (found["schema"] is None or _is_same(found["schema"], schema))
+    if found is None or _MISLEADING.search(found["definer"] or "") or not _is_same(found["name"], name):
+        return None
+    return found if found["schema"] is None or _is_same(found["schema"], schema) else None
 
 
 def _is_same(written: str, name: str) -> bool:

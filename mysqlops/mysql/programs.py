@@ -12,6 +12,8 @@ server reads the statement in, so that the server itself may find several statem
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mysqlops import errors
 from mysqlops.mysql import comparison, connect, program_heads
@@ -45,20 +47,46 @@ _CODECS = {codec: codec for codec in ("big5", "cp932", "gbk", "gb18030")} | {"sj
 _SIGN = re.compile(r"\\.?|--(?=[ \t\v\f\r\0]|$)|#|/\*[!+]?|\*/|['\"`;]", re.DOTALL)
 
 
+@dataclass(frozen=True)
+class _Program:
+    """A definition as the server shows it, with the mode and the client's character set of its creation."""
+
+    kind: str
+    what: str  # its name, quoted
+    text: str | None  # None: not readable, or not the definition of this object
+    sql_mode: str
+    charset: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.what}"
+
+
 def splitting(server: connect.Server, database: str = "") -> list[str]:
     """The kind and name of each, in all databases or in one; a program whose text is not readable counts too."""
-    found = []
-    for kind, schema, name in server.query(_ALL):
+    return [
+        str(one)
+        for one in _read(server, database)
+        if one.text is None or is_misread(one.kind, one.text, one.sql_mode, one.charset)
+    ]
+
+
+def unreadable(server: connect.Server, database: str) -> list[str]:
+    """The kind and name of each whose text cannot be read, or is not that of this object: what no connection, either,
+    could create elsewhere."""
+    return [str(one) for one in _read(server, database) if one.text is None]
+
+
+def _read(server: connect.Server, database: str) -> Iterator[_Program]:
+    for kind, schema, name in ((str(kind), str(schema), str(name)) for kind, schema, name in server.query(_ALL)):
         if database in ("", schema):
-            rows = _shown(server, str(kind), comparison.quoted(str(schema), str(name)))
-            at = _TEXT.get(str(kind), 2)
+            what = comparison.quoted(schema, name)
+            rows = _shown(server, kind, what)
+            at = _TEXT.get(kind, 2)
             text = rows[0][at] if rows else None
+            is_own = text is not None and program_heads.creates(kind, schema, name, str(text))
             # The server writes a view by its own rules, whatever the mode was when it was created.
             sql_mode = str(rows[0][1]) if rows and kind != "view" else ""
-            is_own = text is not None and program_heads.creates(str(kind), str(schema), str(name), str(text))
-            if not is_own or is_misread(str(kind), str(text), sql_mode, str(rows[0][at + 1])):
-                found.append(f"{kind} {comparison.quoted(str(schema), str(name))}")
-    return found
+            yield _Program(kind, what, str(text) if is_own else None, sql_mode, str(rows[0][at + 1]) if rows else "")
 
 
 def _shown(server: connect.Server, kind: str, name: str) -> list[connect.Row]:

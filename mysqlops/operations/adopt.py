@@ -26,7 +26,7 @@ from mysqlops.planning import status
 Json = dict[str, Any]
 _FRESH_SECONDS = 300.0  # a confirmation that took longer is asked for again: a laptop may have slept
 _TRIES = 3
-_PROGRAM = "mysqlops/mysql/foreign_programs.py"
+_PROGRAM = "mysqlops/mysql/foreign_views.py"
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def copy(session: Session, name: str, request: planning.Request) -> Result:
 
 
 def _check_agent(session: Session, name: str) -> None:
-    """Raises Refused if the agent's program is of a release that left the programs of a database to the dump."""
+    """Raises Refused if the agent's program is of a release that left definitions to the dump and its client."""
     if agents.lacks(session.client, observe.must_run(session.client, name).in_use.agent, _PROGRAM):
-        text = f"the agents of {name} are of an older release, and would copy no routine, trigger or event"
+        text = f"the agents of {name} are of an older release, and would let a client read the source's definitions"
         raise Refused([Reason("agent-too-old", text, f"mysqlops upgrade {name}")])
 
 

@@ -49,11 +49,11 @@ def with_settings(running: observe.Running, given: Mapping[str, str | None]) -> 
     """The running spec with other settings, each value as a line of my.cnf has it; None removes a setting. Raises
     ConfigError."""
     source = "config set"
-    lines = [f"{key}={value}" for key, value in given.items() if value is not None]
-    for line in lines:
+    wanted = {key: f"{key}={value}" for key, value in given.items() if value is not None}
+    for key, line in wanted.items():
         if len(found := mysqld_config.parse(f"[mysqld]\n{line}", source)) != 1 or "\n" in line:
-            raise errors.ConfigError(f"{line!r} sets {len(found)} variables: give each one as KEY=VALUE")
-    parsed = mysqld_config.parse("\n".join(["[mysqld]", *lines]), source)
+            raise errors.ConfigError(f"{key!r} sets {len(found)} variables: give each one as KEY=VALUE")
+    parsed = mysqld_config.parse("\n".join(["[mysqld]", *wanted.values()]), source)
     checked = mysqld_config.check_user_settings(parsed, source, running.spec.mysqld)
     taken = {mysqld_config.normalise(key) for key in given}
     kept = {key: value for key, value in running.spec.mysqld.items() if mysqld_config.normalise(key) not in taken}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,6 +41,7 @@ _RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _OLDEST_PYTHON = (3, 11)
+_VERSION = re.compile("python ([0-9]{1,3}) ([0-9]{1,3})")
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,8 @@ def _last_word(status: Json) -> str:
 
 def _judge_python(client: Client, spec: ClusterSpec, pod: str, code: int) -> list[Reason]:
     words = client.logs(pod, PYTHON).split()
-    if code == 0 and words[:1] == ["python"] and (int(words[1]), int(words[2])) >= _OLDEST_PYTHON:
+    version = _VERSION.fullmatch(" ".join(words[:3]))
+    if code == 0 and version and (int(version[1]), int(version[2])) >= _OLDEST_PYTHON:
         return _judge_openssl(client, spec, words)
     text = f"--agent-image {spec.agent_image} has no Python {'.'.join(map(str, _OLDEST_PYTHON))} or later"
     return [Reason("not-python", f"{text}: {' '.join(words)[:200]}", "use a stock image such as python:3.13-slim")]

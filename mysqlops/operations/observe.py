@@ -273,7 +273,8 @@ def until(session: Session, name: str, is_done: Callable[[status.Status], bool],
         if is_done(now):
             return now
         seen = "; ".join(condition.message for condition in now.conditions)
-        return waiting.Pending(what, seen or "nothing else is wrong", progress=f"waiting for {what}: {seen}")
+        progress = f"waiting for {what}: {seen}" if seen else ""  # the usual line
+        return waiting.Pending(what, seen or "nothing else is wrong", progress=progress)
 
     return waiting.until(session, look)
 

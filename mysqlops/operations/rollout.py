@@ -291,6 +291,6 @@ def _check_new_pods(
             words = "; ".join(f"{member.name} is {member.state}: {member.waiting_for}" for member in late)
             raise NewPodFailed(f"not back in the group after {waited:.0f} s: {words}", late[0].name)
         raise errors.WaitTimeout(
-            f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now))}",
+            f"{seen.name} is not whole after {waited:.0f} s: {'; '.join(planning.held_up_by(now)) or now.verdict}",
             hint=planning.first(now, "run the same command again to continue"),
         )

@@ -24,6 +24,7 @@ READY = b"mysqlops-sql-ready"
 _ACCOUNTS = {account.user: account for account in (accounts.APP, *accounts.ALWAYS, accounts.BACKUP)}
 USERS = tuple(_ACCOUNTS)
 _MOST_CHATTER = 4096
+MOST_KEPT = 64 << 20  # of results as data, in the client's XML; text is printed as it comes
 Hear = Callable[[int, bytes], None]
 
 
@@ -58,9 +59,17 @@ class Shell:
         return running.exit_code or 0
 
     def ask(self, parts: Iterable[bytes]) -> list[client_output.Result]:
-        """The results of the statements in these bytes; raises MysqlError."""
+        """The results of the statements in these bytes; raises MysqlError, and PodExecFailed for more than fits
+        MOST_KEPT."""
         texts = {attach.STDOUT: bytearray(), attach.STDERR: bytearray()}
-        code = self.batch(parts, lambda channel, data: texts[channel].extend(data), "--xml")
+
+        def hear(channel: int, data: bytes) -> None:
+            texts[channel].extend(data)
+            if sum(map(len, texts.values())) > MOST_KEPT:
+                text = f"{self.pod}: the results are larger than {MOST_KEPT >> 20} MiB; statements may have run"
+                raise errors.PodExecFailed(text, hint="ask for fewer rows by LIMIT, or let a pipe print them as text")
+
+        code = self.batch(parts, hear, "--xml")
         check(code, texts[attach.STDERR].decode(errors="replace"))
         return client_output.results(texts[attach.STDOUT].decode(errors="replace"))
 

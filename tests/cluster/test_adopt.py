@@ -25,6 +25,8 @@ CREATE PROCEDURE count_orders () SELECT COUNT(*) FROM orders;
 CREATE TRIGGER lower_name BEFORE INSERT ON customers FOR EACH ROW SET NEW.rating = COALESCE(NEW.rating, 1);
 CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM orders WHERE id < 0;
 CREATE USER shopper@'%' IDENTIFIED BY 'shop-secret'; GRANT SELECT, INSERT ON shop.* TO shopper@'%';
+CREATE DEFINER=shopper@'%' VIEW a_few AS SELECT id FROM orders WHERE id < 4 WITH CHECK OPTION;
+CREATE DEFINER=shopper@'%' VIEW a_pair AS SELECT id FROM a_few WHERE id < 3;
 CREATE DATABASE notes; CREATE TABLE notes.lines (line TEXT);
 """
 
@@ -40,7 +42,9 @@ def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> N
 
 
 def _copied_accounts(cluster: Namespace) -> list[list[str]]:
-    return cluster.sql("mysql-2", "SELECT user FROM mysql.user WHERE user IN ('shopper', 'mysqlops_adopt')")
+    return cluster.sql(
+        "mysql-2", "SELECT user FROM mysql.user WHERE user IN ('shopper', 'mysqlops_adopt', 'mysqlops_load')"
+    )
 
 
 def _orders(cluster: Namespace) -> int:
@@ -117,6 +121,7 @@ def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace)
     assert old_server.sql(cluster, "SELECT @@super_read_only") == "1"
     assert cluster.mysqlops("status", "mysql").code == 0
     assert _copied_accounts(cluster) == [["shopper"]]
+    assert cluster.sql("mysql-2", "SELECT COUNT(*) FROM shop.a_pair") == [[2]], "views of an account that came last"
     assert "adopt-password" not in cluster.kubectl("get", "secret", "mysql-internal", "-o", "json")
 
 

@@ -110,6 +110,21 @@ def test_a_repository_that_does_not_answer_has_not_removed_the_old_key(tmp_path:
     assert (done.returncode, "no old password" in done.stderr) == (1, True)
 
 
+def test_no_key_of_a_target_s_secret_decides_what_is_executed(tmp_path: Path) -> None:
+    """Whoever fills the Secret of --credentials would run programs beside the data and the repository's password."""
+    repository = Repository(tmp_path, password="first")
+    wanted = {"AWS_DEFAULT_REGION": "eu", "RESTIC_REST_PASSWORD": "x y"}
+    for key, value in {**wanted, "PATH": "/nowhere", "RESTIC_PASSWORD_COMMAND": "id", "LD_PRELOAD": "x"}.items():
+        (tmp_path / "target" / key).write_text(value)
+    (tmp_path / "bin" / "restic").write_text("#!/bin/sh\nenv >$REPOSITORY/seen\n")
+    done = repository.run("init")
+    assert (done.returncode, done.stdout) == (0, "made\n"), done.stderr
+    seen = dict(line.partition("=")[::2] for line in (tmp_path / "seen").read_text().splitlines())
+    assert {key: seen[key] for key in wanted} == wanted
+    assert seen["PATH"].startswith(str(tmp_path))
+    assert not {"RESTIC_PASSWORD_COMMAND", "LD_PRELOAD"} & seen.keys()
+
+
 _ROOT = Path(__file__).parents[2]
 # In a shell's line: a command `sync` that names no file system.
 _GLOBAL_SYNC = re.compile(r"(?:^|[;&|{('\"]|\b(?:then|else|do))\s*sync\s*(?=$|[;&|)}'\"])", re.MULTILINE)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.agent.jobs import adoption as programs
+from mysqlops.agent.jobs import option_files
 from mysqlops.core import adoption
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
@@ -90,8 +90,8 @@ def test_names_reach_programs_as_arguments_after_the_options_and_no_variable_of_
 @pytest.mark.parametrize("value", ["a\nb", "tab\t", "\x1b[2J"])
 def test_an_option_file_takes_no_control_characters(value: str) -> None:
     with pytest.raises(Refused, match="user of the source: control characters"):
-        programs.option_file({"host": "old", "user": value})
-    assert programs.option_file({"user": 'a"b\\c'}) == '[client]\nuser="a\\"b\\\\c"\n'
+        option_files.group("client", [("host", "old"), ("user", value)])
+    assert option_files.group("client", [("user", 'a"b\\c')]) == '[client]\nuser="a\\"b\\\\c"\n'
 
 
 def test_a_job_of_a_killed_run_is_taken_only_if_it_does_the_same() -> None:

@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent.jobs import adoption
+from mysqlops.agent.jobs import adoption, option_files
 from mysqlops.core import adoption as words
 from mysqlops.kube import manifests
-from mysqlops.mysql import adopting, comparison, connect, foreign_accounts
+from mysqlops.mysql import adopting, comparison, connect, foreign_accounts, loading_account
 from tests.unit.fakes.api import Clock
 from tests.unit.fakes.two_servers import Sql
 
@@ -82,6 +82,19 @@ def test_a_rehearsal_copies_and_leaves_the_source_alone(world: World, capsys: py
     assert world.target.accounts == set(), "the account that copies is gone"
 
 
+def test_a_view_is_never_read_in_place_of_a_table(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its functions would run with all rights of the account that compares. Its name was a view's on the source when
+    views were read, and is a table's when tables are compared."""
+    world.source.programs = {"shop": [("view", "late", "")]}
+    world.job().prepare()
+    world.copy()
+    world.source.databases["shop"]["late"] = 1
+    world.job().conclude()
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [one["name"] for one in report["tables"] if not one["equal"]] == ["shop.late"]
+    assert not [one for one in world.target.log if one.startswith("SELECT COUNT(*)") and "late" in one]
+
+
 _EVENT: list[tuple[str, ...]] = [("event", "clean", "digest")]
 
 
@@ -129,9 +142,8 @@ def test_what_somebody_made_before_the_source_stopped_is_looked_at_too(world: Wo
 def test_passwords_are_in_files_that_only_the_job_may_read(world: World) -> None:
     world.job().prepare()
     for side in ("source", "target"):
-        file = world.work / f"{side}.cnf"
-        assert f'password="{side}-secret"' in file.read_text()
-        assert file.stat().st_mode & 0o077 == 0
+        assert (world.work / f"{side}.cnf").stat().st_mode & 0o077 == 0
+    assert 'password="source-secret"' in (world.work / "source.cnf").read_text()
     assert words.VERIFY_CA.upper().replace("-", "_") in (world.work / "source.cnf").read_text()
 
 
@@ -396,7 +408,73 @@ def test_an_account_of_a_database_that_stays_behind_gets_no_rights_on_the_cluste
     assert report["accounts"] == ["carol@%", "erin@%"]
 
 
+def test_the_client_that_loads_may_use_what_is_replaced_and_nothing_else(world: World) -> None:
+    """Whoever controls the source, or changes a definition during the copy, writes the statements that it executes."""
+    world.source.databases["it_s"] = {"t": 1}
+    world.job().prepare()
+    file = (world.work / "target.cnf").read_text()
+    assert 'user="mysqlops_load"' in file
+    assert "target-secret" not in file, "that is the account with all rights"
+    granted = [one.removeprefix("GRANT ") for one in world.target.log if one.startswith("GRANT")]
+    rights = "SELECT, INSERT, CREATE, DROP, ALTER, INDEX, REFERENCES, LOCK TABLES"
+    assert granted == [
+        "SELECT ON mysqlops.adopting TO 'mysqlops_load'@'%'",
+        f"{rights} ON `shop`.* TO 'mysqlops_load'@'%'",
+        f"{rights} ON `it\\_s`.* TO 'mysqlops_load'@'%'",
+    ]
+    world.job().conclude()
+    assert "DROP USER IF EXISTS 'mysqlops_adopt'@'%', 'mysqlops_load'@'%'" in world.target.log
+
+
+@pytest.mark.parametrize(
+    ("name", "granted"),
+    [("a_%", r"a\_\%"), ("e\\f", r"e\\f"), ("_" * 60 + "%%", "_" * 60 + r"\%\%"), ("x" * 64, "x" * 64)],
+)
+def test_rights_on_a_database_are_rights_on_no_other(name: str, granted: str) -> None:
+    assert loading_account.pattern(name) == granted
+
+
+def test_no_client_reads_a_view(world: World) -> None:
+    world.source.programs = {"shop": [("view", "v", ""), ("view", 'a"\\b', "")]}
+    world.job().prepare()
+    assert (
+        (world.work / "source.cnf")
+        .read_text()
+        .endswith('[mysqldump]\nignore-table="shop.v"\nignore-table="shop.a\\"\\\\b"\n')
+    )
+    assert world.target.programs == {}
+    world.copy()
+    world.job().conclude()
+    assert sorted(world.target.programs["shop"]) == sorted(world.source.programs["shop"])
+
+
+@pytest.mark.parametrize(
+    ("databases", "view", "text"),
+    [
+        ({"shop": {"Orders": 1}}, "orders", "view `shop`.`orders` from table `shop`.`Orders`"),
+        ({"shop": {}, "shop.a": {"b": 1}}, "a.b", "view `shop`.`a.b` from table `shop.a`.`b`"),
+        ({"shop": {}}, "a\nb", "control characters"),
+    ],
+)
+def test_a_view_that_the_dump_cannot_leave_out_by_name_is_refused(
+    world: World, databases: dict[str, dict[str, int]], view: str, text: str
+) -> None:
+    world.source.databases, world.source.programs = databases, {"shop": [("view", view, "")]}
+    with pytest.raises(errors.Refused) as error:
+        world.job().prepare()
+    assert [(one.code, text in one.message) for one in error.value.reasons] == [("unfit-name", True)]
+
+
+def test_a_foreign_key_into_a_database_that_stays_behind_is_refused(world: World) -> None:
+    """In the cluster it would lead into another database of that name, and lock its rows."""
+    world.source.foreign_keys = [("orders", "shop"), ("orders", "app")]
+    with pytest.raises(errors.Refused, match=r"shop\.orders references database app, which is not copied"):
+        world.job().prepare()
+    world.source.databases["app"] = {}
+    world.job(JOB="job-2").prepare()
+
+
 def test_an_option_file_holds_what_it_was_given_and_no_line_more() -> None:
-    assert adoption.option_file({"password": 'a"b\\c'}) == '[client]\npassword="a\\"b\\\\c"\n'
+    assert option_files.group("client", [("password", 'a"b\\c')]) == '[client]\npassword="a\\"b\\\\c"\n'
     with pytest.raises(errors.Refused):
-        adoption.option_file({"password": "a\nuser=root"})
+        option_files.group("client", [("password", "a\nuser=root")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -305,8 +306,28 @@ def test_keys_of_s3_are_in_a_file_and_not_in_an_environment() -> None:
     assert secret["stringData"].keys() == {"repository", "password", "aws-credentials", "AWS_DEFAULT_REGION"}
     assert "aws_secret_access_key = key\n" in secret["stringData"]["aws-credentials"]
     assert target.of_secret(secret) == TARGET
-    with pytest.raises(ConfigError, match="'password'"):
-        target.check_credentials({"password": "x"}, "s3")
+
+
+@pytest.mark.parametrize("key", ["password", "RESTIC_PASSWORD_COMMAND", "PATH", "LD_PRELOAD", "AWS_CONFIG_FILE"])
+def test_credentials_are_restic_s_variables_for_credentials_alone(key: str) -> None:
+    """Whoever fills that Secret would decide what the Job of a backup executes."""
+    with pytest.raises(ConfigError, match=f"'{key}' is not one of restic's variables"):
+        target.check_credentials({"AWS_ACCESS_KEY_ID": "x", key: "hush"}, "s3")
+    target.check_credentials({"AZURE_ACCOUNT_KEY": "x", "ca.crt": "-----\n"}, "azure")
+
+
+def test_a_key_of_s3_is_no_line_of_its_own() -> None:
+    token = "x\ncredential_process = sh -c id"
+    with pytest.raises(ConfigError, match="the value of AWS_SESSION_TOKEN has control characters"):
+        target.check_credentials({"AWS_SESSION_TOKEN": token}, "s3")
+    target.check_credentials({"AWS_SECRET_ACCESS_KEY": "key\n"}, "s3")
+
+
+def test_the_script_exports_what_a_target_may_hold_and_nothing_else() -> None:
+    script = manifests.read_text("backup/restic.sh")
+    pattern = script.partition("case $key in")[2].partition(")")[0]
+    assert set(re.findall(r"[A-Z]\w+", pattern)) == target.CREDENTIALS
+    assert "*" not in pattern
 
 
 def _cron_job(request: schedule.Request, kind: str, **status: Any) -> dict[str, Any]:

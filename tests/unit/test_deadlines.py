@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.drill.clients import fleet
-from mysqlops.operations import image_check, jobs, rollout, stop
+from mysqlops.operations import image_check, jobs, observe, rollout, stop
 from mysqlops.operations.session import Session
 from tests.unit.fakes.api import Json
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
@@ -99,3 +100,18 @@ def test_a_job_that_failed_says_why_although_its_pod_stays() -> None:
             lambda *_: "",
             "refused",
         )
+
+
+def test_a_wait_says_why_only_where_something_is_wrong() -> None:
+    """`tls rotate` waits for healthy members that have not looked yet."""
+    cluster = Cluster(3)
+    waits = list[str]()
+    session = cluster.session(timeout=30)
+    session = replace(session, progress=replace(session.progress, waiting=waits.append))
+    with pytest.raises(errors.WaitTimeout, match="nothing else is wrong"):
+        observe.until(session, NAME, lambda _: False, "every member to load certificate X")
+    assert set(waits) == {"waiting for every member to load certificate X"}
+    cluster.facts["mysql-2"]["state"] = "ERROR"
+    with pytest.raises(errors.WaitTimeout):
+        observe.until(session, NAME, lambda _: False, "every member to load certificate X")
+    assert waits[-1].startswith("waiting for every member to load certificate X: ")

@@ -129,6 +129,16 @@ def test_a_program_gets_no_rights_that_nobody_gave_it(
     assert all("view `shop`.`v`" in one.message and "app@%" in one.message for one in reasons)
 
 
+def test_what_was_created_is_looked_at_and_not_what_was_shown_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who may create routines replaces a harmless one between the check and the copy of a rehearsal."""
+    source, target = _server(), _server({"SELECT 'view'": [("view", "v", "app@%")]})
+    monkeypatch.setattr(foreign_accounts, "read", lambda _: [_account("app@%", **_APP)])
+    foreign_programs.must_borrow_nothing(source, source, ["shop"], {"app"})
+    with pytest.raises(errors.StepFailed, match="its definer app@% is another account in the cluster"):
+        foreign_programs.must_borrow_nothing(source, target, ["sh`op"], {"app"})
+    assert target.ran[-1][0] == "DROP DATABASE IF EXISTS `sh``op`"
+
+
 def test_the_server_s_own_accounts_are_nobody_s() -> None:
     source = _server({"SELECT 'trigger'": [("trigger", "t", "mysql.session@localhost")]})
     (reason,) = foreign_programs.borrowing(source, _server(), ["shop"], {"app"})

@@ -16,6 +16,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.kube import connection
+from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.client import Caller, Client
 from mysqlops.kube.kubeconfig import Identity
 from mysqlops.version import __version__
@@ -230,6 +231,21 @@ def test_a_program_that_cannot_be_run_or_breaks_off(server: Server, tmp_path: Pa
     server.frames = [b"\x01half"]
     with pytest.raises(errors.PodExecFailed, match=r"exec in mysql-0/agent: the connection was lost"):
         client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
+
+
+def test_what_a_program_prints_is_kept_up_to_a_limit(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody who may run code in a member's container could fill the memory of whoever asks its agent."""
+    client = _client(server.kubeconfig(tmp_path))
+    monkeypatch.setattr(kube_exec, "MOST_BYTES", 150)
+    piece, end = b"x" * 60, b'\x03{"status":"Success"}'
+    server.frames = [b"\x01" + piece, b"\x02" + piece, end]
+    assert client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5).exit_code == 0
+    for channel in (b"\x01", b"\x02", b"\x07"):
+        server.frames = [b"\x01" + piece, b"\x02" + piece, channel + b"x" * 30, end]
+        with pytest.raises(errors.PodExecFailed, match="it printed more than"):
+            client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
 
 
 def test_a_conversation_with_a_program(server: Server, tmp_path: Path) -> None:

@@ -114,6 +114,18 @@ def test_the_command_line_takes_none(world: World, capsys: pytest.CaptureFixture
     assert world.store.log == []
 
 
+@pytest.mark.parametrize("changes", [["max_connections=9", f"={VALUE}"], ["a=1", VALUE], [f" = {VALUE}"]])
+def test_a_value_that_lost_its_key_is_not_repeated(
+    world: World, capsys: pytest.CaptureFixture[str], changes: list[str]
+) -> None:
+    assert run(["config", "set", NAME, *changes]) == errors.ConfigError.exit_code
+    shown = capsys.readouterr().err
+    assert f"change {len(changes)}: expected KEY=VALUE" in shown
+    assert VALUE not in shown
+    assert run(["config", "set", NAME, "max_connections="]) == errors.ConfigError.exit_code
+    assert "'max_connections': expected KEY=VALUE" in capsys.readouterr().err
+
+
 def test_stdin_gives_the_value_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[ClusterSpec]()
 

@@ -159,6 +159,17 @@ def test_a_statement_and_its_result(
     assert b"\n[mysql]\ndatabase = x y\n" in file
 
 
+def test_results_that_are_kept_have_a_limit_and_text_has_none(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sql, "MOST_KEPT", 1 << 20)
+    _answering(monkeypatch, cluster, [(channel, b"x" * (1 << 19)) for channel in (1, 2, 1)])
+    assert run(["sql", "-e", "SELECT 1", "-o", "json"]) == errors.PodExecFailed.exit_code
+    shown = capsys.readouterr()
+    assert "mysql-0: the results are larger than 1 MiB; statements may have run" in shown.err + shown.out
+    assert "LIMIT" in shown.err + shown.out
+
+
 def test_names_and_values_of_others_are_shown_as_text(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

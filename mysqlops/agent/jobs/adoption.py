@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -16,10 +17,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mysqlops import errors
+from mysqlops.agent.jobs import option_files
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import adoption, instant, names, typed
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import accounts, adopting, comparison, connect, foreign_accounts, foreign_programs, zones
+from mysqlops.mysql import (
+    accounts,
+    adopting,
+    comparison,
+    connect,
+    foreign_accounts,
+    foreign_programs,
+    foreign_views,
+    loading_account,
+    zones,
+)
 
 _SOURCE_PASSWORD, _TARGET_PASSWORD = Path("/run/source/password"), Path("/run/target/password")
 _SOURCE_CA, _CA = "/run/source-ca/ca.crt", "/run/tls/ca.crt"
@@ -61,7 +73,6 @@ class Adoption:
                 self._planned_accounts(source, target, chosen)
                 # Before the first byte: the next run may replace what a killed run copied.
                 adopting.mark(target, self._from, chosen)
-                self._write_files(chosen)
                 if self._finish:
                     self._touched = True
                     adopting.stop_writes(source, target, self._from, self._env["JOB"])
@@ -70,6 +81,10 @@ class Adoption:
                 for database in chosen:
                     self._must_be_current(target, self._env["JOB"])
                     foreign_programs.begin(source, target, database)
+                foreign_programs.must_borrow_nothing(source, target, chosen, _kept(target, chosen))
+                password = secrets.token_hex(24)
+                loading_account.create(target, password, chosen)
+                self._write_files(source, chosen, password)
         print(typed.visible(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}"), flush=True)
 
     def conclude(self) -> None:
@@ -116,6 +131,7 @@ class Adoption:
         job = adopting.take(target, self._from, self._env["JOB"])
         self._confirm(source, target, before, job)
         report["accounts_refused"] += foreign_accounts.create(target, wanted)
+        foreign_views.create(source, target, chosen)
         self._confirm(source, target, before, job)
         adopting.forget(target, self._from, job)
         try:
@@ -152,8 +168,10 @@ class Adoption:
     ) -> tuple[dict[str, Any], list[foreign_accounts.Account]]:
         """The report, and the accounts to create. Raises StepFailed for a last copy that differs."""
         self._must_be_current(target, self._env["JOB"])
+        foreign_views.create(source, target, chosen)
         for database in chosen:
             foreign_programs.create_triggers(source, target, database)
+        foreign_programs.must_borrow_nothing(source, target, chosen, _kept(target, chosen))
         found = [table for database in chosen for table in comparison.compare(source, target, database)]
         different = [str(table["name"]) for table in found if not table["equal"]]
         if different and self._finish:
@@ -253,39 +271,22 @@ class Adoption:
         text = "database {} of the cluster holds {}, which no open adoption of this source created"
         return [Reason("occupied", text.format(name, _some(found)), hint) for name, found in held.items()]
 
-    def _write_files(self, chosen: Sequence[str]) -> None:
+    def _write_files(self, source: connect.Server, chosen: Sequence[str], password: str) -> None:
+        """What the copy reads; `password` is that of the account that loads."""
         (self._work / "guard.sql").write_text(adopting.guard(self._from, self._env["JOB"]))
         (self._work / "databases").write_text("".join(f"{name}\n" for name in chosen))
-        mode = self._env["SOURCE_SSL_MODE"]
-        tls = {"ssl-mode": mode.replace("-", "_").upper()}
-        if mode in adoption.VERIFYING:
-            tls["ssl-ca"] = _SOURCE_CA
-        if mode == adoption.DISABLED:
-            tls["get-server-public-key"] = "1"
-        source = {"port": self._env["SOURCE_PORT"], **tls, "loose-init-command": adopting.READ_ONLY}
-        target = {"port": "3306", "ssl-mode": "VERIFY_IDENTITY", "ssl-ca": _CA}
-        for file, side, password, more in (
-            ("source.cnf", "SOURCE", _SOURCE_PASSWORD, source),
-            ("target.cnf", "TARGET", _TARGET_PASSWORD, target),
-        ):
-            found = {"host": self._env[f"{side}_HOST"], "user": self._env[f"{side}_USER"], **more}
-            found["password"] = connect.read_login("", str(password)).password
-            path = self._work / file
-            path.touch(mode=0o600)
-            path.write_text(option_file(found))
+        views = [(database, view) for database in chosen for view in foreign_views.listed(source, database)]
+        login = connect.read_login("", str(_SOURCE_PASSWORD))
+        reading = option_files.of_source(self._env, login.password, _SOURCE_CA)
+        option_files.write(self._work / "source.cnf", client=reading, mysqldump=option_files.without(views))
+        target = {"host": self._env["TARGET_HOST"], "port": "3306", "ssl-mode": "VERIFY_IDENTITY", "ssl-ca": _CA}
+        loading = {"user": names.USER_LOAD, "password": password}
+        option_files.write(self._work / "target.cnf", client=[*target.items(), *loading.items()])
 
 
 def _kept(target: connect.Server, chosen: Sequence[str]) -> set[str]:
     """The cluster's databases that do not come from the source."""
     return {*comparison.databases(target), names.DATABASE_APP} - set(chosen)
-
-
-def option_file(values: Mapping[str, str]) -> str:
-    """Raises Refused for a value with control characters: it would end its line."""
-    if odd := [key for key, text in values.items() if not adoption.is_plain(text)]:
-        raise Refused([Reason("unfit-name", f"{', '.join(odd)} of the source: control characters cannot be handled")])
-    quoted = {key: text.replace("\\", "\\\\").replace('"', '\\"') for key, text in values.items()}
-    return "[client]\n" + "".join(f'{key}="{text}"\n' for key, text in quoted.items())
 
 
 def _words(log: Path) -> str:

@@ -123,9 +123,11 @@ def _settle(run: Run, *, dry_run: bool) -> None:
 
 def _parsed(changes: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for change in changes:
+    for number, change in enumerate(changes, 1):
         key, equals, value = change.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise errors.ConfigError(f"{change!r}: expected KEY=VALUE, such as max_connections=200")
+            # Anything else may be a value that got separated from its key, and a secret.
+            what = repr(key) if equals and key.strip() else f"change {number}"
+            raise errors.ConfigError(f"{what}: expected KEY=VALUE, such as max_connections=200")
         found[key.strip()] = value.strip()
     return found

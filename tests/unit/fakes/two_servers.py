@@ -21,6 +21,7 @@ class Sql:
     def __init__(self, **databases: dict[str, int]) -> None:
         self.databases = databases  # database -> table -> rows
         self.programs: dict[str, list[tuple[str, ...]]] = {}  # database -> kind, name and digest
+        self.foreign_keys: Rows = []  # table, and the other table's database
         self.read_only = self.super_read_only = False
         self.adopted: dict[str, str] = {}
         self.adopting: dict[str, list[Any]] = {}  # source -> job, stopped_by, read_only
@@ -41,12 +42,15 @@ class Sql:
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         return self.query(sql, parameters)[0][0]
 
+    def execute_secret(self, sql: str, _: str) -> None:
+        self.query(sql)
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         self.log.append(sql)
         self.turn(sql)
         if self.fail and sql.startswith(self.fail):
             raise errors.StatementFailed(f"{sql[:30]} failed")
-        for answer in (self._settings, self._definitions, self._standing, self._notes, self._schema):
+        for answer in (self._settings, self._accounts, self._definitions, self._standing, self._notes, self._schema):
             if (found := answer(sql, parameters)) is not None:
                 return found
         raise AssertionError(f"no model knows {sql} {parameters}")
@@ -60,12 +64,20 @@ class Sql:
                 else:
                     self.read_only = value == "ON"
                 return []
-            case ["SET", "SESSION" | "NAMES", *_] | ["CREATE", "TABLE", *_] | ["USE", _]:
+            case ["SET", "SESSION" | "NAMES", *_] | ["CREATE", "TABLE", *_] | ["USE", _] | ["SHOW", "COLUMNS", *_]:
                 return []
             case ["SELECT", "@@version"]:
                 return [(self.version,)]
             case ["SELECT", "@@global.read_only,", "@@global.super_read_only"]:
                 return [(int(self.read_only), int(self.super_read_only))]
+        return None
+
+    def _accounts(self, sql: str, _: Sequence[Any]) -> Rows | None:
+        match sql.split():
+            case ["CREATE" | "ALTER", "USER", *_] | ["GRANT", *_]:
+                return []
+            case ["SELECT", "JSON_OBJECT('until',", *_]:
+                return [('{"until": 1}',)]
             case ["DROP", "USER", *_]:
                 self.accounts = {one for one in self.accounts if one[0] not in sql}
                 return []
@@ -77,9 +89,15 @@ class Sql:
                 self.databases.pop(sql.split("`")[1], None)
             case ["CREATE", "DATABASE", *_]:
                 self.databases[sql.split("`")[1]] = {}
+            case ["SHOW", "CREATE", "VIEW", what]:
+                return [("", f"CREATE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW {what} AS select 1", "", "utf8mb4_bin")]
             case ["SHOW", "CREATE", kind, what]:
                 text = f"CREATE DEFINER=`a`@`b` {kind} {what}{_AFTER[kind]}"
                 return [("", "", *(["SYSTEM"] if kind == "event" else []), text, "utf8mb4", "utf8mb4_bin")]
+            case ["CREATE", "OR", "REPLACE", *_]:
+                _, database, _, name, _ = sql.partition(" VIEW ")[2].split("`")
+                mine = self.programs.setdefault(database, [])
+                mine[:] = [one for one in mine if one[:2] != ("view", name)] + [("view", name, "")]
             case ["CREATE", _, kind, what, *_]:
                 self.programs.setdefault(what.split("`")[1], []).append((kind, what.split("`")[3], "digest"))
             case ["DROP", "EVENT", *_]:
@@ -137,10 +155,12 @@ class Sql:
             ("SELECT schema_name", [(name,) for name in ("mysql", *self.databases)]),
             ("SELECT table_name, engine", [(name, self.engine) for name in tables]),
             ("SELECT table_name FROM information_schema.tables", named),
+            ("SELECT DISTINCT table_name, referenced_table_schema", self.foreign_keys),
             ("SELECT DISTINCT table_name", named),
             ("SELECT column_name, data_type", [("id", "int")]),
             ("SELECT user, host FROM mysql.user", [*sorted(self.accounts)]),
             ("SELECT column_name FROM information_schema", []),
+            ("SELECT table_name FROM information_schema.views", [(row[1],) for row in self._programs("view", of)]),
             ("SELECT 'view'", self._programs("view", of)),
             ("SELECT 'event'", self._programs("event", of)),
             ("SELECT LOWER(routine_type)", self._programs("procedure", of)),
