@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from mysqlops import errors
 from mysqlops.core import applier, names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, applier_thread, connect
 
 _FOR = f"FOR CHANNEL '{view.CHANNEL}'"
 _HEARTBEAT_SECONDS = 2
-STOP_SECONDS = 60.0  # how long a caller must let statements take: a stop finishes the transactions that have begun
+# How long a caller must let statements take: a stop finishes the transactions that have begun, and may wait a minute
+# for the rest of one (applier_thread.py).
+STOP_SECONDS = 90.0
 _NO_CHANNEL = 3074  # ER_REPLICA_CHANNEL_DOES_NOT_EXIST
 # The replication account may read variables, not the group's tables. A member that lost its group is in offline mode.
 _SOURCE = "SELECT @@server_uuid, @@global.gtid_executed, @@global.gtid_purged, @@global.offline_mode"
@@ -32,7 +34,9 @@ SELECT last_error_number, last_error_message FROM (
   FROM performance_schema.replication_applier_status_by_worker
   UNION ALL SELECT channel_name, last_error_number, last_error_message, 1
   FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
-WHERE channel_name = '{view.CHANNEL}' AND last_error_number NOT IN (0, 3030) ORDER BY is_coordinator LIMIT 1
+WHERE channel_name = '{view.CHANNEL}'
+  AND last_error_number NOT IN {applier_thread.NO_CAUSE}
+ORDER BY is_coordinator LIMIT 1
 """  # noqa: S608
 
 
@@ -114,6 +118,7 @@ def executed(server: connect.Server) -> GtidSet:
 
 
 def stop(server: connect.Server) -> None:
+    applier_thread.end_if_it_waits_in_vain(server, view.CHANNEL)
     _quietly(server, f"STOP REPLICA {_FOR}")
 
 

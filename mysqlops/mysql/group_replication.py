@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import applier, instant, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, catching_up, clone, connect
+from mysqlops.mysql import accounts, applier_thread, catching_up, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = """
@@ -36,8 +36,7 @@ _RECOVERY_ERROR = """
 SELECT COALESCE(MAX(last_error_number), 0) FROM performance_schema.replication_connection_status
 WHERE channel_name = 'group_replication_recovery'
 """
-# A worker's message says more than the coordinator's. Without a coordinator, a worker reads. 3030: stopped because
-# another worker failed (ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR).
+# A worker's message says more than the coordinator's. Without a coordinator, a worker reads.
 _FAILURES = f"""
 SELECT channel_name, last_error_number, last_error_message, CAST(last_error_timestamp AS CHAR) FROM (
   SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 0 AS is_coordinator
@@ -45,11 +44,12 @@ SELECT channel_name, last_error_number, last_error_message, CAST(last_error_time
   UNION ALL SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 1
   FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
 WHERE channel_name IN ('group_replication_applier', 'group_replication_recovery', '{view.CHANNEL}')
-  AND last_error_number NOT IN (0, 3030)
+  AND last_error_number NOT IN {applier_thread.NO_CAUSE}
 ORDER BY is_coordinator, last_error_timestamp
 """  # noqa: S608
 _UNREADABLE = (13121, 1594)  # ER_REPLICA_RELAY_LOG_READ_FAILURE, of later servers and of 8.0.27
-_APPLIER = "REPLICA SQL_THREAD FOR CHANNEL 'group_replication_applier'"
+_CHANNEL = "group_replication_applier"
+_APPLIER = f"REPLICA SQL_THREAD FOR CHANNEL '{_CHANNEL}'"
 _APPLIES = """
 SELECT 1 FROM performance_schema.replication_applier_status
 WHERE channel_name = 'group_replication_applier' AND service_state = 'ON'
@@ -237,6 +237,7 @@ def start_applier(server: connect.Server) -> None:
 
 def stop_applier(server: connect.Server) -> None:
     """START GROUP_REPLICATION must start the applier itself; no error if none is running."""
+    applier_thread.end_if_it_waits_in_vain(server, _CHANNEL)
     with contextlib.suppress(errors.StatementFailed):
         server.query(f"STOP {_APPLIER}")
 
